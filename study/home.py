@@ -1,0 +1,103 @@
+"""Where things are kept: one folder for everything that studies write."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.errors import UserError
+
+ENVIRONMENT = "GANSTUDY_HOME"
+DEFAULT = "ganstudy-data"
+NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """The files of one study."""
+
+    path: Path
+
+    @property
+    def ledger(self) -> Path:
+        """Optuna's storage: which trials exist and what became of them."""
+        return self.path / "ledger.db"
+
+    @property
+    def study_file(self) -> Path:
+        """The study file as it was when the study began."""
+        return self.path / "study.toml"
+
+    @property
+    def spool(self) -> Path:
+        """Records on their way to MLflow; empty once everything is published."""
+        return self.path / "spool"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder per trial."""
+        return self.path / "checkpoints"
+
+    @property
+    def tune(self) -> Path:
+        """Ray Tune's own files; nothing in it is needed to go on."""
+        return self.path / "tune"
+
+    @property
+    def report(self) -> Path:
+        """The report; its tables stand in `tables` beside it."""
+        return self.path / "report.html"
+
+    @property
+    def log(self) -> Path:
+        """What Ray, Optuna and MLflow had to say."""
+        return self.path / "log.txt"
+
+
+class Home:
+    """The folder under which all studies live."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+
+    @classmethod
+    def locate(cls, option: str | None) -> Home:
+        """`--home`, or GANSTUDY_HOME, or ./ganstudy-data."""
+        return cls(Path(option or os.environ.get(ENVIRONMENT) or DEFAULT))
+
+    def study(self, name: str) -> StudyFolder:
+        """The folder of the study `name`, which may not exist yet."""
+        return StudyFolder(self.root / "studies" / name)
+
+    def existing(self, name: str) -> StudyFolder:
+        """The folder of the study `name`; UserError with the known names where there is none."""
+        folder = self.study(name)
+        if not NAME_RULE.fullmatch(name) or not folder.ledger.exists():
+            known = ", ".join(self.names()) or "none yet"
+            raise UserError(f"no study named {name!r} under {self.root}; known: {known}")
+        return folder
+
+    def names(self) -> list[str]:
+        """All studies, in alphabetical order."""
+        return sorted(path.parent.name for path in (self.root / "studies").glob("*/ledger.db"))
+
+    @property
+    def cache(self) -> Path:
+        """Things that can be made again, such as trained classifiers."""
+        return self.root / "cache"
+
+    @property
+    def mlflow_database(self) -> Path:
+        """The embedded MLflow tracking store."""
+        return self.root / "mlflow" / "mlflow.db"
+
+    @property
+    def mlflow_artifacts(self) -> Path:
+        """The embedded MLflow artifact store."""
+        return self.root / "mlflow" / "artifacts"
+
+    def tracking_uri(self, configured: str | None) -> str:
+        """The study file's [tracking] uri, or the embedded SQLite store."""
+        return configured or f"sqlite:///{self.mlflow_database}"

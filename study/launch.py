@@ -1,0 +1,315 @@
+"""Runs a study: connects to Ray, makes the yardstick, lets Tune schedule, and waits for MLflow.
+
+A study that was interrupted goes on from its ledger with a new Tuner: trials that were being trained
+first, from their checkpoints, then the ones still to be proposed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+for _name, _value in {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # The ledger is the truth, so Tune's own snapshots may stay away.
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+import ray  # noqa: E402  (reads the environment while it is imported)
+from ray import tune  # noqa: E402
+from rich.console import Console  # noqa: E402
+
+from study import shipping  # noqa: E402
+from study.errors import UserError  # noqa: E402
+from study.home import Home, StudyFolder  # noqa: E402
+from study.ledger import Ledger  # noqa: E402
+from study.progress import RunProgress  # noqa: E402
+from study.schedule import scheduler  # noqa: E402
+from study.search import LedgerSearcher  # noqa: E402
+from study.spec import StudySpec  # noqa: E402
+from study.spool import END, START, Spool  # noqa: E402
+from study.trainable import TrialTrainable  # noqa: E402
+from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick  # noqa: E402
+
+OBJECT_STORE_BYTES = 200 * 2**20
+RESTARTS_PER_TRIAL = 1
+"""How often a trial whose process died is started again, from its checkpoint."""
+STALLED_SECONDS = 90
+"""How long the driver waits at the end for MLflow without any message being taken."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    folder: StudyFolder
+    trained: int
+    """Trials that ended in this run."""
+    left: int
+    """Trials that the study still lacks; 0 when it is complete."""
+    unpublished: int
+    """Records that MLflow has not taken yet; they wait in the spool."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What a finished study leaves in MLflow: files, and the answer as the parent run's description."""
+
+    description: str = ""
+    artifacts: list[Path] = field(default_factory=list)
+
+
+def run(
+    spec: StudySpec,
+    text: str,
+    home: Home,
+    *,
+    address: str | None = None,
+    console: Console | None = None,
+    conclude: Callable[[], Ending] | None = None,
+    factory: TrainingFactory | None = None,
+) -> RunResult:
+    """Runs `spec` to its end, or goes on with it.
+
+    text: the study file. address: of a running Ray cluster; without it Ray starts on this machine.
+    conclude: makes the report once everything is published. factory: what a worker trains instead of
+    packs of GANs, for tests and benchmarks.
+
+    Raises UserError for what the user can mend: a name taken by a different study, or resources that
+    the cluster does not have. Nothing has been written then.
+    """
+    console = console or Console()
+    folder = home.study(spec.name)
+    if address is None:
+        _check_cpus(spec, float(os.cpu_count() or 1), "this machine")
+    if folder.ledger.exists():
+        Ledger.create(folder.ledger, spec, text)  # refuses a different file before Ray starts
+    with _ray(address, folder):
+        _check_cluster(spec)
+        return _run_on_ray(spec, text, home, console, conclude, factory)
+
+
+def _run_on_ray(
+    spec: StudySpec,
+    text: str,
+    home: Home,
+    console: Console,
+    conclude: Callable[[], Ending] | None,
+    factory: TrainingFactory | None,
+) -> RunResult:
+    folder = home.study(spec.name)
+    ledger = Ledger.create(folder.ledger, spec, text)
+    folder.study_file.write_text(text, encoding="utf-8")
+    spool = Spool(folder.spool)
+    with _publisher(spec, home) as publisher:
+        yardstick = None
+        if factory is None:
+            with console.status(f"{spec.data.name}: loading the data, preparing the measures"):
+                yardstick = _yardstick(spec, home)
+            console.print(_describe(yardstick), highlight=False, soft_wrap=True)
+            factory = PackFactory(yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0)
+        spool.put_study(START, _study_message(spec, text, yardstick))
+        searcher_total = len(ledger.interrupted()) + ledger.remaining()
+        with RunProgress(spec, searcher_total, console) as progress:
+            _tune(spec, ledger, spool, folder, progress, factory)
+        trained = progress.done
+        left = len(ledger.interrupted()) + ledger.remaining()
+        _wait_until_published(spool, publisher, console)
+        if not spool.pending():
+            ending = conclude() if conclude is not None else Ending()
+            artifacts = [str(path) for path in ending.artifacts]
+            status = "FINISHED" if left == 0 else "KILLED"
+            spool.put_study(END, {"status": status, "description": ending.description, "artifacts": artifacts})
+            _wait_until_published(spool, publisher, console)
+    return RunResult(folder, trained, left, len(spool.pending()))
+
+
+def _tune(
+    spec: StudySpec,
+    ledger: Ledger,
+    spool: Spool,
+    folder: StudyFolder,
+    progress: RunProgress,
+    factory: TrainingFactory,
+) -> None:
+    concurrent = _slots(spec)
+    searcher = LedgerSearcher(ledger, spool, concurrent, progress.observe)
+    if searcher.total == 0:
+        return
+    trainable = tune.with_parameters(
+        TrialTrainable,
+        factory=factory,
+        measure=spec.objective.measure,
+        spool=str(folder.spool),
+        checkpoints=str(folder.checkpoints),
+        source=shipping.source_digest(),
+    )
+    resources = {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}
+    tuner = tune.Tuner(
+        tune.with_resources(trainable, resources),
+        tune_config=tune.TuneConfig(
+            search_alg=searcher,
+            scheduler=scheduler(spec),
+            num_samples=searcher.total,
+            max_concurrent_trials=concurrent,
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"trial-{trial.config['number']:06d}",
+            trial_dirname_creator=lambda trial: f"trial-{trial.config['number']:06d}-{trial.trial_id}",
+        ),
+        run_config=tune.RunConfig(
+            name="run",
+            storage_path=str(folder.tune),
+            verbose=0,
+            failure_config=tune.FailureConfig(max_failures=RESTARTS_PER_TRIAL),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+        ),
+    )
+    tuner.fit()
+
+
+def _slots(spec: StudySpec) -> int:
+    """Trials that the cluster can train at once."""
+    total = ray.cluster_resources()
+    per_kind = [total.get("CPU", 0) / spec.resources.cpus]
+    if spec.resources.gpus:
+        per_kind.append(total.get("GPU", 0) / spec.resources.gpus)
+    return max(1, math.floor(min(per_kind) + 1e-9))
+
+
+def _check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
+    if spec.resources.cpus > cpus:
+        raise UserError(f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {place} has {cpus:g}")
+
+
+def _check_cluster(spec: StudySpec) -> None:
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    for kind, key, wanted in (("CPUs", "CPU", spec.resources.cpus), ("GPUs", "GPU", spec.resources.gpus)):
+        largest = max((node.get(key, 0) for node in nodes), default=0)
+        if wanted > largest:
+            raise UserError(
+                f"resources.{kind.lower()}: a trial asks for {wanted:g} {kind}, "
+                f"but the largest node of this cluster has {largest:g}"
+            )
+
+
+@contextmanager
+def _ray(address: str | None, folder: StudyFolder) -> Iterator[None]:
+    """A connection to Ray that ships our code, and ends with the study."""
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="ganstudy-") as staging:
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        options["runtime_env"] = {"working_dir": str(shipping.stage(Path(staging)))}
+        if address is None:
+            options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        try:
+            ray.init(address=address or "local", **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            if address is None:
+                raise
+            raise UserError(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _yardstick(spec: StudySpec, home: Home) -> Yardstick:
+    task = ray.remote(num_cpus=min(1, spec.resources.cpus))(make_yardstick)
+    yardstick: Yardstick = ray.get(task.remote(spec.data, str(home.cache)))
+    return yardstick
+
+
+def _describe(yardstick: Yardstick) -> str:
+    provenance = yardstick.provenance
+    accuracy = provenance.extractor_accuracy
+    classifier = "" if accuracy is None else f" (held-out accuracy {accuracy:.1%})"
+    return (
+        f"measured with {provenance.extractor}{classifier}: {provenance.num_generated} generated against "
+        f"{provenance.num_real} held-out; real against real at the same n: FID {yardstick.floor['fid']:.3g}"
+    )
+
+
+def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None) -> dict[str, Any]:
+    """What the parent run tells about the study as a whole."""
+    tags: dict[str, Any] = {
+        "ganstudy.spec": spec.model_dump_json(),
+        "ganstudy.source_digest": shipping.source_digest(),
+        "ganstudy.python": platform.python_version(),
+        "ganstudy.question": spec.question,
+    }
+    if yardstick is not None:
+        tags["ganstudy.provenance"] = json.dumps(yardstick.provenance.as_json())
+        tags["ganstudy.modes"] = json.dumps(yardstick.modes)
+        tags["ganstudy.real_effective_modes"] = yardstick.real_effective_modes
+    params = {
+        "data": spec.data.name,
+        "model": spec.model.name,
+        "sampler": spec.search.sampler,
+        "schedule": spec.schedule.name,
+        "objective": f"{spec.objective.direction} {spec.objective.measure}",
+        "budget": f"{spec.train.budget.amount:g} {spec.train.budget.unit}",
+        "seeds": ",".join(map(str, spec.train.seeds)),
+    }
+    return {"study_file": text, "params": params, "tags": tags, "floor": yardstick.floor if yardstick else {}}
+
+
+@contextmanager
+def _publisher(spec: StudySpec, home: Home) -> Iterator[subprocess.Popen[bytes]]:
+    """The publisher's process; closing its input tells it to finish."""
+    folder = home.study(spec.name)
+    embedded = spec.tracking.uri is None
+    arguments = {
+        "ledger": str(folder.ledger),
+        "spool": str(folder.spool),
+        "uri": home.tracking_uri(spec.tracking.uri),
+        "artifacts": (home.mlflow_artifacts / spec.name).as_uri() if embedded else None,
+    }
+    if embedded:
+        home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-P", "-c", "import sys; from study.publish import main; sys.exit(main())"]
+    with folder.log.open("ab") as log:
+        process = subprocess.Popen(
+            [*command, json.dumps(arguments)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C is for the driver
+            env={**os.environ, "PYTHONPATH": str(Path(shipping.__file__).parent.parent)},
+        )
+    assert process.stdin is not None
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(STALLED_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+
+
+def _wait_until_published(spool: Spool, publisher: subprocess.Popen[bytes], console: Console) -> None:
+    """Until the spool is empty, the publisher is gone, or nothing moves any more."""
+    pending, since = len(spool.pending()), time.monotonic()
+    with console.status("publishing to MLflow"):
+        while pending and publisher.poll() is None and time.monotonic() - since < STALLED_SECONDS:
+            time.sleep(0.1)
+            now = len(spool.pending())
+            if now != pending:
+                pending, since = now, time.monotonic()

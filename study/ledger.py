@@ -1,0 +1,252 @@
+"""The ledger: Optuna's storage as the one truth about which trials exist and what became of them.
+
+    RUNNING    proposed; being trained, or interrupted and still to go on
+    COMPLETE   spent its budget; the value is the objective, or infinity where no median exists
+    PRUNED     stopped by the scheduler; never ranked as if it had spent its budget
+    FAIL       ended by an error, which is kept with it
+
+Collapse is a constraint, not a value: a configuration with more collapsed seeds than allowed is
+infeasible, and the sampler is told so. Every trial is drawn by a sampler seeded with the study's seed
+and the trial's number, so an interrupted study goes on with the draws that it would have made.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import event
+
+from study.errors import UserError
+from study.spec import StudySpec, differences, parse_study
+from trials.records import TrialState as State
+
+OUTCOME, ERROR = "outcome", "error"
+SPEC = "study_file"
+STATES = {
+    TrialState.RUNNING: State.RUNNING,
+    TrialState.WAITING: State.RUNNING,
+    TrialState.COMPLETE: State.COMPLETE,
+    TrialState.PRUNED: State.PRUNED,
+    TrialState.FAIL: State.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a trial came to at its latest evaluation."""
+
+    finished: bool
+    """The budget is spent, or no seed is finite any more."""
+    objective: float | None
+    """Median over seeds; None where it falls on a seed without a value."""
+    progress: float
+    """On the budget's axis."""
+    verdicts: dict[str, int]
+    """Seeds per verdict."""
+    counters: dict[str, float]
+
+
+def _storage(url: str) -> RDBStorage:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    sqlite = url.startswith("sqlite")
+    storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else {})
+    if sqlite:
+        # A write-ahead log survives a killed process whole, and does not wait for the disk at each step.
+        @event.listens_for(storage.engine, "connect")
+        def _pragmas(connection: Any, _record: Any) -> None:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+
+        storage.engine.dispose()
+    return storage
+
+
+class Ledger:
+    """One study's trials. A single driver proposes and tells; the publisher adds MLflow's run ids."""
+
+    def __init__(self, study: optuna.Study, spec: StudySpec) -> None:
+        self.spec = spec
+        self._study = study
+        self._storage = study._storage
+        self._space = spec.space
+
+    @classmethod
+    def create(cls, path: Path, spec: StudySpec, text: str) -> Ledger:
+        """The ledger at `path`, made if absent.
+
+        UserError if it belongs to a study with another file, with every difference.
+        """
+        if path.exists():
+            ledger = cls.open(path)
+            differing = differences(ledger.spec.identity(), spec.identity())
+            if differing:
+                lines = "\n  ".join(differing)
+                raise UserError(
+                    f"the study {spec.name!r} exists already, with a different file:\n  {lines}\n"
+                    f"Give this one another name, or restore the file ({path.parent / 'study.toml'}) to go on."
+                )
+            ledger.spec, ledger._space = spec, spec.space
+            return ledger
+        path.parent.mkdir(parents=True, exist_ok=True)
+        study = optuna.create_study(
+            study_name=spec.name, storage=_storage(f"sqlite:///{path}"), direction=spec.objective.direction
+        )
+        study.set_user_attr(SPEC, text)
+        return cls(study, spec)
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """The existing ledger at `path`."""
+        storage = _storage(f"sqlite:///{path}")
+        (summary,) = storage.get_all_studies()
+        study = optuna.load_study(study_name=summary.study_name, storage=storage)
+        return cls(study, parse_study(study.user_attrs[SPEC], str(path.parent / "study.toml")))
+
+    def propose(self) -> tuple[int, dict[str, Any]]:
+        """(number, params) of a new trial."""
+        number = len(self._storage.get_all_trials(self._study._study_id, deepcopy=False))
+        self._study.sampler = sampler(self.spec, number)
+        trial = self._study.ask()
+        return trial.number, self._space.suggest(trial)
+
+    def record_evaluation(self, number: int, objective: float | None, progress: float) -> None:
+        """An intermediate value on the budget's axis; a missing one is not recorded, since NaN has no rank."""
+        if objective is not None:
+            self._storage.set_trial_intermediate_value(self._id(number), math.ceil(progress), objective)
+
+    def record_end(self, number: int, outcome: Outcome | None, error: str | None) -> State:
+        """Tells the sampler how a trial ended, and returns the state it ended in. Never leaves it running."""
+        trial_id = self._id(number)
+        if outcome is not None:
+            for verdict, allowed in self.spec.objective.require.items():
+                excess = float(outcome.verdicts.get(verdict, 0) - allowed)
+                self._storage.set_trial_system_attr(trial_id, f"constraints:{verdict}", excess)
+            self._storage.set_trial_user_attr(trial_id, OUTCOME, vars(outcome))
+        if error is not None or outcome is None:
+            self._storage.set_trial_user_attr(trial_id, ERROR, error or "ended without an evaluation")
+            self._study.tell(number, state=TrialState.FAIL)
+            return State.FAILED
+        if not outcome.finished:
+            self._study.tell(number, state=TrialState.PRUNED)
+            return State.PRUNED
+        worst = -math.inf if self.spec.objective.maximize else math.inf
+        self._study.tell(number, worst if outcome.objective is None else outcome.objective)
+        return State.COMPLETE
+
+    def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
+        """(number, params) of the trials that an earlier run left unfinished, in order."""
+        return [(t.number, self._params(t)) for t in self._trials() if STATES[t.state] is State.RUNNING]
+
+    def remaining(self) -> int:
+        """Trials still to be proposed to reach the number that the study file asks for."""
+        return max(0, self.spec.search.trials - len(self._trials()))
+
+    def best(self) -> FrozenTrial | None:
+        """The complete trial with the best finite objective among those that satisfy every constraint."""
+        candidates = [
+            t
+            for t in self._trials()
+            if t.state == TrialState.COMPLETE and t.value is not None and math.isfinite(t.value) and _feasible(t)
+        ]
+        sign = -1 if self.spec.objective.maximize else 1
+        return min(candidates, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
+
+    def counts(self) -> dict[str, int]:
+        """Trials per state, every state named."""
+        counts = dict.fromkeys((state.value for state in State), 0)
+        for trial in self._trials():
+            counts[STATES[trial.state].value] += 1
+        return counts
+
+    def verdicts(self) -> dict[str, int]:
+        """Seeds per verdict over all trials that ended with an evaluation."""
+        counts: dict[str, int] = {}
+        for trial in self._trials():
+            for verdict, seeds in trial.user_attrs.get(OUTCOME, {}).get("verdicts", {}).items():
+                counts[verdict] = counts.get(verdict, 0) + seeds
+        return counts
+
+    def trials(self) -> list[dict[str, Any]]:
+        """One plain-JSON row per trial: number, state, params, objective, verdicts, run id, error."""
+        runs = self.run_ids()
+        return [
+            {
+                "number": t.number,
+                "state": STATES[t.state].value,
+                "params": self._params(t),
+                "objective": t.user_attrs.get(OUTCOME, {}).get("objective"),
+                "feasible": _feasible(t),
+                "verdicts": t.user_attrs.get(OUTCOME, {}).get("verdicts", {}),
+                "run_id": runs.get(t.number),
+                "error": t.user_attrs.get(ERROR),
+            }
+            for t in self._trials()
+        ]
+
+    def seconds_per_update(self) -> float | None:
+        """Measured training time of one step of either player for the whole pack, over all trials; None before."""
+        counters = [t.user_attrs[OUTCOME]["counters"] for t in self._trials() if OUTCOME in t.user_attrs]
+        updates = sum(c["updates"] for c in counters)
+        return sum(c["seconds"] for c in counters) / updates if updates else None
+
+    # MLflow's run ids live with the study, since Optuna closes a finished trial's attributes while its
+    # results may still be on their way.
+    def run_ids(self) -> dict[int, str]:
+        """MLflow run id per trial number."""
+        attributes = self._study.user_attrs
+        return {int(k.removeprefix("run/")): v for k, v in attributes.items() if k.startswith("run/")}
+
+    def set_run_id(self, number: int, run_id: str) -> None:
+        """Remembers the run of a trial."""
+        self._study.set_user_attr(f"run/{number}", run_id)
+
+    @property
+    def parent_run_id(self) -> str | None:
+        """MLflow run of the study itself."""
+        run_id: str | None = self._study.user_attrs.get("parent_run")
+        return run_id
+
+    @parent_run_id.setter
+    def parent_run_id(self, run_id: str) -> None:
+        self._study.set_user_attr("parent_run", run_id)
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _params(self, trial: FrozenTrial) -> dict[str, Any]:
+        """As `propose` returned them: what Optuna drew, and what the space fixes."""
+        return self._space.complete(trial.params)
+
+    def _id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+
+
+def _feasible(trial: FrozenTrial) -> bool:
+    return all(value <= 0 for value in trial.constraints.values())
+
+
+def sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
+    """The sampler that draws trial `number`."""
+    seed = (spec.search.seed * 1_000_003 + number) % 2**32
+    if spec.search.sampler == "random":
+        return optuna.samplers.RandomSampler(seed=seed)
+    with warnings.catch_warnings():
+        # `group` is what lets multivariate TPE handle the parameters that only some remedies have.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, constant_liar=True)
+
+
+def preview(spec: StudySpec, count: int) -> Iterator[dict[str, Any]]:
+    """The first configurations that the study would try."""
+    study = optuna.create_study(direction=spec.objective.direction)
+    for number in range(min(count, spec.search.trials)):
+        study.sampler = sampler(spec, number)
+        yield spec.space.suggest(study.ask())

@@ -1,0 +1,291 @@
+"""The only door out: a process of its own that carries the spool's messages to MLflow.
+
+Neither training nor Tune's control loop waits for MLflow. The process ends when its standard input is
+closed and the spool is empty, so it also finishes its work after the driver has died. Every message may
+be read twice and is published once: runs are found again by their tags, and the evaluations already
+logged are counted in a tag that travels in the same batch as their metrics.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import itertools
+import json
+import logging
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+for _name, _value in {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
+    os.environ.setdefault(_name, _value)
+
+import mlflow  # noqa: E402  (reads the environment while it is imported)
+import pandas as pd  # noqa: E402
+from mlflow.entities import Metric, Param, RunTag  # noqa: E402
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
+from PIL import Image  # noqa: E402
+
+from study.ledger import Ledger  # noqa: E402
+from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
+from trials.records import (  # noqa: E402
+    COUNTERS,
+    HISTORY_SCHEMA,
+    MEASURES,
+    TrialState,
+    Verdict,
+    median_over_seeds,
+)
+
+SAMPLES_KEY = "samples"
+HISTORY = "history.parquet"
+TAG_TRIAL, TAG_STUDY, TAG_STATE, TAG_PUBLISHED = "ganstudy.trial", "ganstudy.study", "ganstudy.state", "ganstudy.published"
+TAG_KIND, TAG_ERROR, TAG_SCHEMA = "ganstudy.kind", "ganstudy.error", "ganstudy.schema"
+DESCRIPTION = "mlflow.note.content"
+POLL_SECONDS, MAX_BACKOFF_SECONDS, GIVE_UP_SECONDS = 0.2, 10.0, 60.0
+STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
+BATCH_LIMIT = 1000
+"""Metrics per request that MLflow accepts."""
+
+
+class Publisher:
+    """Turns messages into MLflow runs, metrics, images and artifacts."""
+
+    def __init__(self, ledger: Ledger, spool: Spool, tracking_uri: str, artifacts: str | None) -> None:
+        """artifacts: where a new experiment keeps its files; None leaves that to the tracking server."""
+        self._ledger, self._spool = ledger, spool
+        self._client = mlflow.MlflowClient(tracking_uri)
+        self._name = ledger.spec.name
+        self._experiment = self._experiment_id(artifacts)
+        self._runs = ledger.run_ids()
+        self._published: dict[int, int] = {}
+        self._found: dict[int, str] | None = None
+        self._parent = ledger.parent_run_id or self._start_parent()
+
+    def _experiment_id(self, artifacts: str | None) -> str:
+        experiment = self._client.get_experiment_by_name(self._name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        return str(self._client.create_experiment(self._name, artifacts))
+
+    def _start_parent(self) -> str:
+        found = self._client.search_runs([self._experiment], f"tags.`{TAG_KIND}` = 'study'")
+        if found:
+            run_id = str(found[0].info.run_id)
+        else:
+            tags = {TAG_KIND: "study", TAG_STUDY: self._name, MLFLOW_RUN_NAME: self._name}
+            run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+        self._ledger.parent_run_id = run_id
+        return run_id
+
+    def publish_pending(self) -> int:
+        """Publishes all messages that are there; the number published."""
+        messages = self._spool.pending()
+        for number, group in itertools.groupby(messages, key=lambda message: message.number):
+            of_trial = list(group)
+            if number == STUDY:
+                self._publish_study(of_trial)
+            else:
+                self._publish_trial(number, of_trial)
+            for message in of_trial:
+                message.remove()
+        return len(messages)
+
+    def _publish_study(self, messages: list[Message]) -> None:
+        for message in messages:
+            content = message.read()
+            if message.order == START:
+                self._client.log_text(self._parent, content["study_file"], "study.toml")
+                params = [Param(key, str(value)) for key, value in content["params"].items()]
+                metrics = [_metric(f"floor/{name}", value, 0) for name, value in content["floor"].items()]
+                tags = [RunTag(key, str(value)) for key, value in content["tags"].items()]
+                self._client.log_batch(self._parent, metrics, params, tags)
+                self._client.update_run(self._parent, status="RUNNING")
+            else:
+                for path in content["artifacts"]:
+                    self._log_path(Path(path))
+                self._client.set_tag(self._parent, DESCRIPTION, content["description"])
+                self._client.set_terminated(self._parent, content["status"])
+
+    def _log_path(self, path: Path) -> None:
+        if path.is_dir():
+            self._client.log_artifacts(self._parent, str(path), path.name)
+        else:
+            self._client.log_artifact(self._parent, str(path))
+
+    def _publish_trial(self, number: int, messages: list[Message]) -> None:
+        contents = {message.order: message.read() for message in messages}
+        run_id, tags, params = self._run(number), [], []
+        if START in contents:
+            params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
+            tags.append(RunTag("ganstudy.config_digest", contents[START]["digest"]))
+        published = self._published_evaluations(number, run_id)
+        new = {order: c for order, c in contents.items() if START < order < END and order > published}
+        metrics = [metric for _, content in sorted(new.items()) for metric in _metrics(content)]
+        if new:
+            latest = max(new)
+            tags.append(RunTag(TAG_PUBLISHED, str(latest)))
+            self._log_history(run_id, new[latest])
+            self._published[number] = latest
+        end = contents.get(END)
+        if end is not None:
+            tags += _end_tags(end)
+        for first in range(0, max(1, len(metrics)), BATCH_LIMIT):
+            last = first + BATCH_LIMIT >= len(metrics)
+            batch = metrics[first : first + BATCH_LIMIT]
+            self._client.log_batch(run_id, batch, params if first == 0 else [], tags if last else [])
+        for content in new.values():
+            self._log_grid(run_id, content)
+        if end is not None:
+            self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
+
+    def _run(self, number: int) -> str:
+        """The run of a trial: remembered, found by its tag after a crash in between, or new."""
+        if number not in self._runs:
+            if self._found is None:
+                self._found = self._search_runs()
+            run_id = self._found.get(number)
+            if run_id is None:
+                tags = {
+                    TAG_KIND: "trial",
+                    TAG_STUDY: self._name,
+                    TAG_TRIAL: str(number),
+                    TAG_SCHEMA: str(HISTORY_SCHEMA),
+                    TAG_STATE: TrialState.RUNNING.value,
+                    MLFLOW_PARENT_RUN_ID: self._parent,
+                    MLFLOW_RUN_NAME: f"trial-{number:04d}",
+                }
+                run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+            self._runs[number] = run_id
+            self._ledger.set_run_id(number, run_id)
+        return self._runs[number]
+
+    def _search_runs(self) -> dict[int, str]:
+        found: dict[int, str] = {}
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._experiment], f"tags.`{TAG_KIND}` = 'trial'", max_results=1000, page_token=token
+            )
+            found |= {int(run.data.tags[TAG_TRIAL]): str(run.info.run_id) for run in page}
+            token = page.token
+            if not token:
+                return found
+
+    def _published_evaluations(self, number: int, run_id: str) -> int:
+        if number not in self._published:
+            known_before = self._found is not None and number in self._found or number in self._ledger.run_ids()
+            tags = self._client.get_run(run_id).data.tags if known_before else {}
+            self._published[number] = int(tags.get(TAG_PUBLISHED, 0))
+        return self._published[number]
+
+    def _log_history(self, run_id: str, content: dict[str, Any]) -> None:
+        frame = pd.DataFrame(content["history"]).assign(**(content["provenance"] or {}))
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / HISTORY
+            frame.to_parquet(path, index=False)
+            self._client.log_artifact(run_id, str(path))
+
+    def _log_grid(self, run_id: str, content: dict[str, Any]) -> None:
+        if content["grid"] is not None:
+            with Image.open(io.BytesIO(base64.b64decode(content["grid"]))) as picture:
+                self._client.log_image(run_id, picture, key=SAMPLES_KEY, step=_step(content))
+
+
+def _metric(key: str, value: float, step: int) -> Metric:
+    return Metric(key, value, int(time.time() * 1000), step)
+
+
+def _step(content: dict[str, Any]) -> int:
+    """MLflow's step is the number of generator steps, whatever the budget's unit."""
+    return int(content["rows"][0]["generator_steps"])
+
+
+def _metrics(content: dict[str, Any]) -> list[Metric]:
+    """Medians over seeds, seeds per verdict, and the counters."""
+    rows, step = content["rows"], _step(content)
+    medians = {m.name: median_over_seeds([row.get(m.name) for row in rows], m.direction) for m in MEASURES.values()}
+    verdicts = {f"seeds/{verdict}": sum(row["verdict"] == verdict for row in rows) for verdict in Verdict}
+    cost = {f"cost/{name}": rows[0][name] for name in COUNTERS}
+    numbers = {**medians, **verdicts, **cost}
+    return [_metric(key, float(value), step) for key, value in numbers.items() if value is not None]
+
+
+def _flat_params(content: dict[str, Any]) -> dict[str, Any]:
+    """The trial's parameters as MLflow shows them: k as a decimal number, remedies as one label."""
+    config = content["config"]
+    numerator, _, denominator = config["k"].partition("/")
+    params = {
+        "k": int(numerator) / int(denominator or 1),
+        "remedies": "+".join(config["remedies"]) or "none",
+        **{key: config[key] for key in ("lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss")},
+        "data": config["data"]["name"],
+        "model": config["model"]["name"],
+        **{key: value for key, value in config["model"].items() if key != "name"},
+        "seeds": ",".join(map(str, config["seeds"])),
+        "budget": f"{config['budget']['amount']:g} {config['budget']['unit']}",
+    }
+    options = {f"{n}.{o}": value for n, chosen in config["remedy_options"].items() for o, value in chosen.items()}
+    return params | options
+
+
+def _end_tags(end: dict[str, Any]) -> list[RunTag]:
+    outcome = end["outcome"] or {}
+    tags = [
+        RunTag(TAG_STATE, end["state"]),
+        RunTag("ganstudy.objective", json.dumps(outcome.get("objective"))),
+        RunTag("ganstudy.verdicts", json.dumps(outcome.get("verdicts", {}), sort_keys=True)),
+    ]
+    return [*tags, RunTag(TAG_ERROR, end["error"][:5000])] if end["error"] else tags
+
+
+def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
+    """Publishes until `closed` is set and nothing is pending; an exit code, 1 if messages are left.
+
+    A failure of MLflow is tried again, ever more slowly, without end while the driver lives and for
+    GIVE_UP_SECONDS after it has gone.
+    """
+    publisher: Publisher | None = None
+    backoff, failing_since = POLL_SECONDS, None
+    while True:
+        closing = closed.is_set()
+        try:
+            publisher = publisher or publisher_for()
+            published = publisher.publish_pending()
+            backoff, failing_since = POLL_SECONDS, None
+            if closing and not published:
+                return 0
+        except Exception:
+            logging.exception("MLflow did not take the records; they wait in the spool")
+            failing_since = failing_since or time.monotonic()
+            if closing and time.monotonic() - failing_since > GIVE_UP_SECONDS:
+                return 1
+            backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
+            published = 0
+        if not published:
+            time.sleep(backoff)
+
+
+def main() -> int:
+    """Entry of the publisher's process: study.home.StudyFolder, tracking URI and artifact root as JSON."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s publisher %(levelname)s %(message)s")
+    arguments = json.loads(sys.argv[1])
+    closed = threading.Event()
+
+    def wait_for_end_of_input() -> None:
+        sys.stdin.read()
+        closed.set()
+
+    threading.Thread(target=wait_for_end_of_input, daemon=True).start()
+
+    def publisher() -> Publisher:
+        ledger = Ledger.open(Path(arguments["ledger"]))
+        return Publisher(ledger, Spool(Path(arguments["spool"])), arguments["uri"], arguments["artifacts"])
+
+    return publish_until_closed(publisher, closed)
+
+

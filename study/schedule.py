@@ -1,0 +1,46 @@
+"""Which trials are stopped early: Ray Tune's schedulers, on the budget's own axis.
+
+`training_iteration` would judge trials of different k at different cost, so the axis is the unit that
+the budget is stated in, and the last rung lies at the budget itself.
+"""
+
+from __future__ import annotations
+
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+
+from study.spec import StudySpec
+
+PROGRESS, SCORE = "progress", "score"
+"""Keys of a Tune result: the amount spent on the budget's axis, and a finite number where larger is better."""
+WORST = -1e300
+"""Score of an evaluation without a median. It goes to the scheduler alone, which cannot compare NaN."""
+RUNGS_BELOW_BUDGET = 2
+
+
+def score(objective: float | None, maximize: bool) -> float:
+    """The objective as the scheduler compares it."""
+    if objective is None:
+        return WORST
+    return objective if maximize else -objective
+
+
+def grace(spec: StudySpec) -> float:
+    """Budget that every trial gets before it may be stopped; unless stated, the budget over reduction_factor^2."""
+    stated = spec.schedule.grace
+    return stated or spec.train.budget.amount / spec.schedule.reduction_factor**RUNGS_BELOW_BUDGET
+
+
+def scheduler(spec: StudySpec) -> TrialScheduler:
+    """As [schedule] asks."""
+    if spec.schedule.name == "fifo":
+        return FIFOScheduler()
+    return AsyncHyperBandScheduler(
+        time_attr=PROGRESS,
+        metric=SCORE,
+        mode="max",
+        max_t=spec.train.budget.amount,
+        grace_period=grace(spec),
+        reduction_factor=spec.schedule.reduction_factor,
+        # A trial at the end of its budget finishes by itself; stopped by the scheduler it would look pruned.
+        stop_last_trials=False,
+    )

@@ -1,0 +1,90 @@
+"""Optuna proposes, Ray Tune asks: a Tune searcher over the ledger's ask and tell.
+
+Tune's own OptunaSearch tells a trial that ASHA stopped as complete, leaves a trial with a NaN running
+for ever and cannot be restored after a crash of the driver; here the ledger knows better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from study.ledger import Ledger, Outcome
+from study.spool import Spool
+from trials.records import TrialState
+
+Observer = Callable[[int, TrialState, Outcome | None, str | None], None]
+
+
+class LedgerSearcher(Searcher):  # type: ignore[misc]
+    """Proposes interrupted trials first, then new ones up to the study's number."""
+
+    def __init__(self, ledger: Ledger, spool: Spool, concurrent: int, observe: Observer) -> None:
+        """observe: told of every change of a trial (number, state, latest outcome, error).
+
+        concurrent: how many trials may be open at once; a proposal that nobody can train yet would be
+        drawn without what the running ones are about to teach.
+        """
+        super().__init__()
+        self._ledger, self._spool, self._observe = ledger, spool, observe
+        self._concurrent = concurrent
+        self._interrupted = ledger.interrupted()
+        self._numbers: dict[str, int] = {}
+        self._latest: dict[int, Outcome] = {}
+
+    @property
+    def total(self) -> int:
+        """Trials that this run will train."""
+        return len(self._interrupted) + self._ledger.remaining()
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The configuration of the next trial for Tune; None while as many are open as can run."""
+        if len(self._numbers) >= self._concurrent:
+            return None
+        if self._interrupted:
+            number, params = self._interrupted.pop(0)
+        elif self._ledger.remaining():
+            number, params = self._ledger.propose()
+        else:
+            finished: str = Searcher.FINISHED
+            return finished
+        config = self._ledger.spec.space.trial_config(params)
+        self._numbers[trial_id] = number
+        self._spool.put_start(number, params, config)
+        self._observe(number, TrialState.RUNNING, None, None)
+        return {"number": number, "trial": config.model_dump_json()}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """An evaluation has come in."""
+        number, outcome = self._numbers[trial_id], result.get("outcome")
+        if outcome is None:
+            return
+        self._latest[number] = outcome
+        self._ledger.record_evaluation(number, outcome.objective, outcome.progress)
+        self._observe(number, TrialState.RUNNING, outcome, None)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The trial is over: finished, stopped by the scheduler, or failed."""
+        number = self._numbers.pop(trial_id)
+        outcome = self._latest.pop(number, None)
+        message = (result or {}).get("error")
+        if error:
+            message = "the trial's process died, and died again when it was started anew"
+        state = self._ledger.record_end(number, outcome, message)
+        self._spool.put_end(number, state, outcome, message)
+        self._observe(number, state, outcome, message)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher, and the ledger is the state."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing: the ledger is the state."""

@@ -1,0 +1,59 @@
+"""Workers run the driver's own code, or refuse.
+
+The package names are generic: a user's own trials.py beside the study file would be imported by a Ray
+worker without a word. So exactly the packages that the driver imported are staged and shipped, and every
+worker compares their digest with what it imported.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import shutil
+from pathlib import Path
+
+import study
+import trials
+from study.errors import UserError
+
+SHIPPED = ("study", "trials")
+
+
+def _package_folders() -> dict[str, Path]:
+    return {name: Path(str(module.__file__)).parent for name, module in (("study", study), ("trials", trials))}
+
+
+def _sources(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix == ".py")
+
+
+@functools.cache
+def source_digest() -> str:
+    """Hex digest of the packages' source as imported in this process."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, folder in _package_folders().items():
+        for path in _sources(folder):
+            digest.update(f"{name}/{path.relative_to(folder)}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def stage(target: Path) -> Path:
+    """Copies the packages into `target`, for Ray's working_dir; UserError if they were imported from two places."""
+    folders = _package_folders()
+    if len({folder.parent for folder in folders.values()}) != 1:
+        places = ", ".join(f"{name} from {folder}" for name, folder in folders.items())
+        raise UserError(f"the packages must come from one place, but Python imported {places}")
+    for name, folder in folders.items():
+        for path in _sources(folder):
+            copy = target / name / path.relative_to(folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    return target
+
+
+def check_source(expected: str) -> None:
+    """RuntimeError on a worker that imported other code than the driver."""
+    if source_digest() != expected:
+        places = ", ".join(f"{name} from {folder}" for name, folder in _package_folders().items())
+        raise RuntimeError(f"this worker imported other code than the driver ({source_digest()}, not {expected}): {places}")

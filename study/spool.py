@@ -1,0 +1,91 @@
+"""The way to MLflow: one small file per message, written whole, removed once it is published.
+
+Trials write their evaluations and the driver the beginnings and ends, neither waiting for MLflow; the
+publisher reads them in order. What is not yet published survives a crash of any of the three.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from trials.config import TrialConfig
+from trials.records import Evaluation, TrialState
+
+if TYPE_CHECKING:
+    from study.ledger import Outcome
+
+START, END = 0, 999_999
+STUDY = -1
+"""In the place of a trial's number: a message about the study itself."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One file of the spool."""
+
+    path: Path
+    number: int
+    order: int
+    """START, the index of an evaluation, or END."""
+
+    def read(self) -> dict[str, Any]:
+        """Its content."""
+        content: dict[str, Any] = json.loads(self.path.read_text())
+        return content
+
+    def remove(self) -> None:
+        """It is published."""
+        self.path.unlink(missing_ok=True)
+
+
+class Spool:
+    """The folder of messages of one study."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def put_start(self, number: int, params: dict[str, Any], config: TrialConfig) -> None:
+        """A trial has been proposed."""
+        self._put(number, START, {"params": params, "config": config.model_dump(mode="json"), "digest": config.digest})
+
+    def put_evaluation(self, number: int, evaluation: Evaluation, history: list[dict[str, Any]]) -> None:
+        """A trial has been evaluated; `history` holds all its rows so far."""
+        content = {
+            "rows": evaluation.rows,
+            "history": history,
+            "provenance": evaluation.provenance.as_json() if evaluation.provenance else None,
+            "grid": base64.b64encode(evaluation.grid_png).decode() if evaluation.grid_png else None,
+            "notes": evaluation.notes,
+        }
+        self._put(number, evaluation.index, content)
+
+    def put_end(self, number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> None:
+        """A trial has ended."""
+        content = {"state": state.value, "outcome": asdict(outcome) if outcome else None, "error": error}
+        self._put(number, END, content)
+
+    def put_study(self, order: int, content: dict[str, Any]) -> None:
+        """The study begins (order START) or ends (END)."""
+        self._put(STUDY, order, content)
+
+    def pending(self) -> list[Message]:
+        """All messages, by trial and order; the study's own start comes first and its end last."""
+        messages = []
+        for entry in os.scandir(self.folder):
+            if entry.name.endswith(".json"):
+                number, order = map(int, entry.name.removesuffix(".json").split("_"))
+                messages.append(Message(Path(entry.path), number, order))
+        last = float("inf")
+        return sorted(messages, key=lambda m: (last if (m.number, m.order) == (STUDY, END) else m.number, m.order))
+
+    def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
+        name = f"{number}_{order}"
+        partial = self.folder / f"{name}.{os.getpid()}.partial"
+        partial.write_text(json.dumps(content))
+        os.replace(partial, self.folder / f"{name}.json")

@@ -1,0 +1,73 @@
+"""One picture per evaluation: what every seed draws from latents that never change."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from trials.data import Dataset
+from trials.measures.classifier import to_uint8
+
+COLUMNS, ROWS_PER_SEED = 10, 2
+MIN_TILE = 32
+"""Pixels; smaller images are enlarged without smoothing."""
+PANEL, GAP = 220, 6
+MISSING = (250, 225, 225)
+
+
+def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:
+    """PNG with one band per seed (images) or one panel per seed (points); a seed without finite samples is pink.
+
+    samples: per seed [n, ...] on the CPU, or None.
+    """
+    draw = _draw_images if dataset.is_images else _draw_points
+    buffer = io.BytesIO()
+    draw(dataset, samples).save(buffer, "PNG", optimize=False, compress_level=6)
+    return buffer.getvalue()
+
+
+def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
+    size = dataset.shape[1]
+    scale = max(1, math.ceil(MIN_TILE / size))
+    band_height = ROWS_PER_SEED * size * scale
+    picture = Image.new(
+        "RGB", (COLUMNS * size * scale, len(samples) * (band_height + GAP) - GAP), "white"
+    )
+    for index, images in enumerate(samples):
+        top = index * (band_height + GAP)
+        if images is None:
+            picture.paste(MISSING, (0, top, picture.width, top + band_height))
+            continue
+        tiles = to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)
+        rows = [np.concatenate(list(tiles[r * COLUMNS : (r + 1) * COLUMNS]), axis=1) for r in range(ROWS_PER_SEED)]
+        band = np.concatenate(rows, axis=0)
+        band = np.repeat(band, 3, axis=2) if band.shape[2] == 1 else band
+        tile = Image.fromarray(band).resize((picture.width, band_height), Image.Resampling.NEAREST)
+        picture.paste(tile, (0, top))
+    return picture
+
+
+def _draw_points(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
+    assert dataset.mixture is not None
+    reach = 1.3 * float(dataset.mixture.means.abs().max())
+    picture = Image.new("RGB", (len(samples) * (PANEL + GAP) - GAP, PANEL), "white")
+    canvas = ImageDraw.Draw(picture)
+    for index, points in enumerate(samples):
+        left = index * (PANEL + GAP)
+        background = (247, 247, 247) if points is not None else MISSING
+        canvas.rectangle((left, 0, left + PANEL - 1, PANEL - 1), fill=background)
+
+        def place(x: float, y: float, left: int = left) -> tuple[float, float]:
+            return left + (x / reach + 1) * PANEL / 2, (1 - y / reach) * PANEL / 2
+
+        for mean_x, mean_y in dataset.mixture.means.tolist():
+            x, y = place(mean_x, mean_y)
+            canvas.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(200, 90, 60), width=2)
+        if points is not None:
+            inside = points[(points.abs() < reach).all(1)][:1000]
+            canvas.point([place(x, y) for x, y in inside.tolist()], fill=(30, 70, 140))
+    return picture

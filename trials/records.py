@@ -1,0 +1,150 @@
+"""What a trial reports: the catalogue of measures, the counters, and one record per evaluation.
+
+The single place where a measure gets its name, unit, direction and source. MLflow's metric names,
+the analysis, the figures and the report all read this catalogue. Free of torch.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+HISTORY_SCHEMA = 1
+"""Version of the rows below, stored with every history; raised when a column changes its meaning."""
+
+
+class Verdict(StrEnum):
+    """How one seed of a trial is doing, by the rules of trials/verdict.py."""
+
+    CONVERGED = "converged"
+    UNSETTLED = "unsettled"
+    CYCLING = "cycling"
+    COLLAPSED = "collapsed"
+    DIVERGED = "diverged"
+
+
+class TrialState(StrEnum):
+    """How a trial ended. `pruned` was stopped by the scheduler, `failed` by an error."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number per seed and evaluation. `direction` says where better is; `game` measures have none."""
+
+    name: str
+    label: str
+    unit: str
+    direction: Literal["down", "up", "none"]
+    source: str
+
+
+MEASURES: dict[str, Measure] = {
+    measure.name: measure
+    for measure in (
+        Measure("fid", "FID", "squared feature distance", "down", "Heusel et al. 2017, eq. 6; torch-fidelity"),
+        Measure("inception_score", "IS", "score >= 1", "up", "Salimans et al. 2016, sec. 4; torch-fidelity, 10 splits"),
+        Measure("precision", "Precision", "share of generated", "up", "Kynkäänniemi et al. 2019, k=3; torch-fidelity"),
+        Measure("recall", "Recall", "share of real", "up", "Kynkäänniemi et al. 2019, k=3; torch-fidelity"),
+        Measure("modes_covered", "Modes covered", "modes", "up", "Lin et al. 2018: modes with >= 1 high-quality sample"),
+        Measure("high_quality", "High quality", "share of generated", "up", "Lin et al. 2018 (points: L2 < 3 sigma)"),
+        Measure("reverse_kl", "Reverse KL", "nats", "down", "Lin et al. 2018: KL(generated || real) over modes"),
+        Measure("effective_modes", "Effective modes", "modes", "up", "exp of the entropy of the mode histogram"),
+        Measure("loss_d", "Discriminator loss", "nats", "none", "trials/losses.py, mean since the last evaluation"),
+        Measure("loss_g", "Generator loss", "loss units", "none", "trials/losses.py, mean since the last evaluation"),
+        Measure("d_real", "D(x)", "probability", "none", "Goodfellow et al. 2014: 1/2 at the optimum"),
+        Measure("d_fake", "D(G(z))", "probability", "none", "Goodfellow et al. 2014: 1/2 at the optimum"),
+    )
+}
+
+COUNTERS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds", "evaluation_seconds")
+"""Cost columns of every row. `images`: real images shown to the discriminator. `seconds`: training time of
+the whole pack, evaluations apart."""
+
+@dataclass
+class Counters:
+    """What a trial has spent so far; all of them are counted, whatever the unit of its budget."""
+
+    generator_steps: int = 0
+    discriminator_steps: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+
+    @property
+    def updates(self) -> int:
+        """Steps of both players together."""
+        return self.generator_steps + self.discriminator_steps
+
+    def on(self, unit: str) -> float:
+        """The amount spent on the axis `unit`, one of trials.config.BUDGET_UNITS."""
+        return float(getattr(self, unit))
+
+    def as_columns(self) -> dict[str, float]:
+        """One value per name in COUNTERS."""
+        return {name: getattr(self, name) for name in COUNTERS}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a score was measured with. Scores of unlike provenance are not comparable."""
+
+    extractor: str
+    extractor_digest: str
+    extractor_accuracy: float | None
+    """Held-out accuracy of an in-domain classifier, share of images; None where there is no classifier."""
+    data_digest: str
+    num_generated: int
+    num_real: int
+    split: str
+    """The real images compared with: 'held_out' images are never trained on."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+@dataclass
+class Evaluation:
+    """One look at all seeds of a trial."""
+
+    index: int
+    """1 is the first evaluation; the last equals the configured number of evaluations unless stopped."""
+    counters: Counters
+    rows: list[dict[str, Any]]
+    """One row per seed: seed, evaluation, finite, verdict, every counter, every measure (None where it could
+    not be measured) and `histogram`, the number of generated samples per mode."""
+    provenance: Provenance | None
+    grid_png: bytes | None = None
+    """Samples of every seed from latents that stay the same over the trial, as one picture."""
+    notes: list[str] = field(default_factory=list)
+
+    def values(self, measure: str) -> list[float | None]:
+        """The measure per seed, in the order of the seeds."""
+        return [row.get(measure) for row in self.rows]
+
+    def verdicts(self) -> dict[str, int]:
+        """Number of seeds per verdict; verdicts that no seed has are absent."""
+        counts: dict[str, int] = {}
+        for row in self.rows:
+            counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
+        return counts
+
+
+def median_over_seeds(values: list[float | None], direction: str) -> float | None:
+    """Median over seeds where a missing value ranks as the worst; None if the median itself falls on one.
+
+    A diverged seed has no FID. Leaving it out would reward divergence.
+
+    direction: "down" where small values are better, "up" where large ones are.
+    """
+    worst = -math.inf if direction == "up" else math.inf
+    median = statistics.median(worst if value is None else value for value in values)
+    return median if math.isfinite(median) else None

@@ -1,0 +1,51 @@
+"""Historical averaging: each player is drawn towards the average of its own past.
+
+    L += lambda * || theta - (1/t) sum_{i=1..t} theta[i] ||^2            (Salimans et al. 2016, sec. 3.3)
+
+theta[1] are the initial parameters and theta[t] those before the player's step t; the average is a
+constant of the step. Being a term of the loss, it passes through Adam together with the rest, as the
+equation says (an optimiser step of its own would make Adam rescale lambda away).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trials.remedies.contract import Parameters, Player, Remedy
+
+
+class HistoricalAveraging(Remedy):
+    """See the module. Memory: one more copy of both players' parameters."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._average: dict[Player, list[Tensor]] = {}
+        self._count: dict[Player, Tensor] = {}
+
+    def start(self, player: Player, parameters: Parameters) -> None:
+        """The history begins with the initial parameters."""
+        self._average[player] = [value.detach().clone() for value in parameters.values()]
+        self._count[player] = torch.ones((), dtype=torch.float64)
+
+    def penalty(self, player: Player, parameters: Parameters) -> Tensor:
+        """[S]: lambda times the squared distance to the average, over all parameters of a seed."""
+        pairs = zip(parameters.values(), self._average[player], strict=True)
+        squares = [(value - average).square().flatten(1).sum(1) for value, average in pairs]
+        return self.options.weight * torch.stack(squares).sum(0)
+
+    @torch.no_grad()
+    def after_step(self, player: Player, parameters: Parameters) -> None:
+        """Takes the new parameters into the average."""
+        self._count[player] += 1
+        values = [value.detach() for value in parameters.values()]
+        torch._foreach_lerp_(self._average[player], values, 1.0 / float(self._count[player]))
+
+    def state(self) -> dict[str, Tensor]:
+        """Averages and counts of both players."""
+        state = {f"{player}.count": count for player, count in self._count.items()}
+        for player, averages in self._average.items():
+            state |= {f"{player}.{index}": average for index, average in enumerate(averages)}
+        return state
