@@ -46,6 +46,7 @@ from study.spec import StudySpec  # noqa: E402
 from study.spool import END, START, Spool  # noqa: E402
 from study.trainable import TrialTrainable  # noqa: E402
 from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick  # noqa: E402
+from trials.records import Tag  # noqa: E402
 
 OBJECT_STORE_BYTES = 200 * 2**20
 RESTARTS_PER_TRIAL = 1
@@ -185,7 +186,7 @@ def _tune(
 
 def _slots(spec: StudySpec) -> int:
     """Trials that the cluster can train at once."""
-    total = ray.cluster_resources()
+    total: dict[str, float] = ray.cluster_resources()
     per_kind = [total.get("CPU", 0) / spec.resources.cpus]
     if spec.resources.gpus:
         per_kind.append(total.get("GPU", 0) / spec.resources.gpus)
@@ -249,15 +250,15 @@ def _describe(yardstick: Yardstick) -> str:
 def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None) -> dict[str, Any]:
     """What the parent run tells about the study as a whole."""
     tags: dict[str, Any] = {
-        "ganstudy.spec": spec.model_dump_json(),
-        "ganstudy.source_digest": shipping.source_digest(),
-        "ganstudy.python": platform.python_version(),
-        "ganstudy.question": spec.question,
+        Tag.SPEC: spec.model_dump_json(),
+        Tag.SOURCE: shipping.source_digest(),
+        Tag.PYTHON: platform.python_version(),
+        Tag.QUESTION: spec.question,
     }
     if yardstick is not None:
-        tags["ganstudy.provenance"] = json.dumps(yardstick.provenance.as_json())
-        tags["ganstudy.modes"] = json.dumps(yardstick.modes)
-        tags["ganstudy.real_effective_modes"] = yardstick.real_effective_modes
+        tags[Tag.PROVENANCE] = json.dumps(yardstick.provenance.as_json())
+        tags[Tag.MODES] = json.dumps(yardstick.modes)
+        tags[Tag.REAL_MODES] = yardstick.real_effective_modes
     params = {
         "data": spec.data.name,
         "model": spec.model.name,

@@ -53,6 +53,10 @@ class Outcome:
     """Seeds per verdict."""
     counters: dict[str, float]
 
+    def feasible(self, allowed: dict[str, int]) -> bool:
+        """No verdict has more seeds than allowed, and the objective has a value."""
+        return self.objective is not None and all(self.verdicts.get(v, 0) <= limit for v, limit in allowed.items())
+
 
 def _storage(url: str) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -50,7 +50,7 @@ class RunProgress:
         self._bar.update(self._task, completed=self.done)
         for verdict, seeds in (outcome.verdicts if outcome else {}).items():
             self._seeds[Verdict(verdict)] += seeds
-        if state is TrialState.COMPLETE and outcome is not None and self._feasible(outcome):
+        if state is TrialState.COMPLETE and outcome is not None and outcome.feasible(self._spec.objective.require):
             assert outcome.objective is not None
             ranked = (self._sign * outcome.objective, number)
             self._best = min(self._best or ranked, ranked)
@@ -60,10 +60,6 @@ class RunProgress:
     def done(self) -> int:
         """Trials that ended in this run, in whatever state."""
         return sum(self._ended.values())
-
-    def _feasible(self, outcome: Outcome) -> bool:
-        limits = self._spec.objective.require.items()
-        return outcome.objective is not None and all(outcome.verdicts.get(name, 0) <= limit for name, limit in limits)
 
     def _line(self, number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> Text:
         line = Text(f"[{self.done}/{self._total}] trial {number:<4} {state.value:<9}")

@@ -34,17 +34,17 @@ from study.ledger import Ledger  # noqa: E402
 from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
 from trials.records import (  # noqa: E402
     COUNTERS,
+    FLOOR_PREFIX,
+    HISTORY_FILE,
     HISTORY_SCHEMA,
     MEASURES,
+    SAMPLES_KEY,
+    Tag,
     TrialState,
     Verdict,
     median_over_seeds,
 )
 
-SAMPLES_KEY = "samples"
-HISTORY = "history.parquet"
-TAG_TRIAL, TAG_STUDY, TAG_STATE, TAG_PUBLISHED = "ganstudy.trial", "ganstudy.study", "ganstudy.state", "ganstudy.published"
-TAG_KIND, TAG_ERROR, TAG_SCHEMA = "ganstudy.kind", "ganstudy.error", "ganstudy.schema"
 DESCRIPTION = "mlflow.note.content"
 POLL_SECONDS, MAX_BACKOFF_SECONDS, GIVE_UP_SECONDS = 0.2, 10.0, 60.0
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
@@ -73,11 +73,11 @@ class Publisher:
         return str(self._client.create_experiment(self._name, artifacts))
 
     def _start_parent(self) -> str:
-        found = self._client.search_runs([self._experiment], f"tags.`{TAG_KIND}` = 'study'")
+        found = self._client.search_runs([self._experiment], f"tags.`{Tag.KIND}` = 'study'")
         if found:
             run_id = str(found[0].info.run_id)
         else:
-            tags = {TAG_KIND: "study", TAG_STUDY: self._name, MLFLOW_RUN_NAME: self._name}
+            tags = {Tag.KIND: "study", Tag.STUDY: self._name, MLFLOW_RUN_NAME: self._name}
             run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
         self._ledger.parent_run_id = run_id
         return run_id
@@ -101,7 +101,7 @@ class Publisher:
             if message.order == START:
                 self._client.log_text(self._parent, content["study_file"], "study.toml")
                 params = [Param(key, str(value)) for key, value in content["params"].items()]
-                metrics = [_metric(f"floor/{name}", value, 0) for name, value in content["floor"].items()]
+                metrics = [_metric(FLOOR_PREFIX + name, value, 0) for name, value in content["floor"].items()]
                 tags = [RunTag(key, str(value)) for key, value in content["tags"].items()]
                 self._client.log_batch(self._parent, metrics, params, tags)
                 self._client.update_run(self._parent, status="RUNNING")
@@ -122,13 +122,13 @@ class Publisher:
         run_id, tags, params = self._run(number), [], []
         if START in contents:
             params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
-            tags.append(RunTag("ganstudy.config_digest", contents[START]["digest"]))
+            tags.append(RunTag(Tag.CONFIG, contents[START]["digest"]))
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
         metrics = [metric for _, content in sorted(new.items()) for metric in _metrics(content)]
         if new:
             latest = max(new)
-            tags.append(RunTag(TAG_PUBLISHED, str(latest)))
+            tags.append(RunTag(Tag.PUBLISHED, str(latest)))
             self._log_history(run_id, new[latest])
             self._published[number] = latest
         end = contents.get(END)
@@ -151,11 +151,11 @@ class Publisher:
             run_id = self._found.get(number)
             if run_id is None:
                 tags = {
-                    TAG_KIND: "trial",
-                    TAG_STUDY: self._name,
-                    TAG_TRIAL: str(number),
-                    TAG_SCHEMA: str(HISTORY_SCHEMA),
-                    TAG_STATE: TrialState.RUNNING.value,
+                    Tag.KIND: "trial",
+                    Tag.STUDY: self._name,
+                    Tag.TRIAL: str(number),
+                    Tag.SCHEMA: str(HISTORY_SCHEMA),
+                    Tag.STATE: TrialState.RUNNING.value,
                     MLFLOW_PARENT_RUN_ID: self._parent,
                     MLFLOW_RUN_NAME: f"trial-{number:04d}",
                 }
@@ -169,24 +169,24 @@ class Publisher:
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment], f"tags.`{TAG_KIND}` = 'trial'", max_results=1000, page_token=token
+                [self._experiment], f"tags.`{Tag.KIND}` = 'trial'", max_results=1000, page_token=token
             )
-            found |= {int(run.data.tags[TAG_TRIAL]): str(run.info.run_id) for run in page}
+            found |= {int(run.data.tags[Tag.TRIAL]): str(run.info.run_id) for run in page}
             token = page.token
             if not token:
                 return found
 
     def _published_evaluations(self, number: int, run_id: str) -> int:
         if number not in self._published:
-            known_before = self._found is not None and number in self._found or number in self._ledger.run_ids()
+            known_before = (self._found is not None and number in self._found) or number in self._ledger.run_ids()
             tags = self._client.get_run(run_id).data.tags if known_before else {}
-            self._published[number] = int(tags.get(TAG_PUBLISHED, 0))
+            self._published[number] = int(tags.get(Tag.PUBLISHED, 0))
         return self._published[number]
 
     def _log_history(self, run_id: str, content: dict[str, Any]) -> None:
         frame = pd.DataFrame(content["history"]).assign(**(content["provenance"] or {}))
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / HISTORY
+            path = Path(folder) / HISTORY_FILE
             frame.to_parquet(path, index=False)
             self._client.log_artifact(run_id, str(path))
 
@@ -236,11 +236,12 @@ def _flat_params(content: dict[str, Any]) -> dict[str, Any]:
 def _end_tags(end: dict[str, Any]) -> list[RunTag]:
     outcome = end["outcome"] or {}
     tags = [
-        RunTag(TAG_STATE, end["state"]),
-        RunTag("ganstudy.objective", json.dumps(outcome.get("objective"))),
-        RunTag("ganstudy.verdicts", json.dumps(outcome.get("verdicts", {}), sort_keys=True)),
+        RunTag(Tag.STATE, end["state"]),
+        RunTag(Tag.OBJECTIVE, json.dumps(outcome.get("objective"))),
+        RunTag(Tag.FEASIBLE, json.dumps(end["feasible"])),
+        RunTag(Tag.VERDICTS, json.dumps(outcome.get("verdicts", {}), sort_keys=True)),
     ]
-    return [*tags, RunTag(TAG_ERROR, end["error"][:5000])] if end["error"] else tags
+    return [*tags, RunTag(Tag.ERROR, end["error"][:5000])] if end["error"] else tags
 
 
 def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
@@ -287,5 +288,3 @@ def main() -> int:
         return Publisher(ledger, Spool(Path(arguments["spool"])), arguments["uri"], arguments["artifacts"])
 
     return publish_until_closed(publisher, closed)
-
-

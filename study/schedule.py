@@ -14,7 +14,6 @@ PROGRESS, SCORE = "progress", "score"
 """Keys of a Tune result: the amount spent on the budget's axis, and a finite number where larger is better."""
 WORST = -1e300
 """Score of an evaluation without a median. It goes to the scheduler alone, which cannot compare NaN."""
-RUNGS_BELOW_BUDGET = 2
 
 
 def score(objective: float | None, maximize: bool) -> float:
@@ -22,12 +21,6 @@ def score(objective: float | None, maximize: bool) -> float:
     if objective is None:
         return WORST
     return objective if maximize else -objective
-
-
-def grace(spec: StudySpec) -> float:
-    """Budget that every trial gets before it may be stopped; unless stated, the budget over reduction_factor^2."""
-    stated = spec.schedule.grace
-    return stated or spec.train.budget.amount / spec.schedule.reduction_factor**RUNGS_BELOW_BUDGET
 
 
 def scheduler(spec: StudySpec) -> TrialScheduler:
@@ -39,7 +32,7 @@ def scheduler(spec: StudySpec) -> TrialScheduler:
         metric=SCORE,
         mode="max",
         max_t=spec.train.budget.amount,
-        grace_period=grace(spec),
+        grace_period=spec.grace,
         reduction_factor=spec.schedule.reduction_factor,
         # A trial at the end of its budget finishes by itself; stopped by the scheduler it would look pruned.
         stop_last_trials=False,

@@ -68,12 +68,16 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The trial is over: finished, stopped by the scheduler, or failed."""
         number = self._numbers.pop(trial_id)
-        outcome = self._latest.pop(number, None)
+        # Tune brings a trial's last evaluation here alone, without an on_trial_result before it.
+        outcome = (result or {}).get("outcome") or self._latest.get(number)
+        if outcome is not None and outcome is not self._latest.pop(number, None):
+            self._ledger.record_evaluation(number, outcome.objective, outcome.progress)
         message = (result or {}).get("error")
         if error:
             message = "the trial's process died, and died again when it was started anew"
         state = self._ledger.record_end(number, outcome, message)
-        self._spool.put_end(number, state, outcome, message)
+        feasible = outcome is not None and outcome.feasible(self._ledger.spec.objective.require)
+        self._spool.put_end(number, state, outcome, feasible, message)
         self._observe(number, state, outcome, message)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -56,4 +56,6 @@ def check_source(expected: str) -> None:
     """RuntimeError on a worker that imported other code than the driver."""
     if source_digest() != expected:
         places = ", ".join(f"{name} from {folder}" for name, folder in _package_folders().items())
-        raise RuntimeError(f"this worker imported other code than the driver ({source_digest()}, not {expected}): {places}")
+        raise RuntimeError(
+            f"this worker imported other code than the driver ({source_digest()}, not {expected}): {places}"
+        )

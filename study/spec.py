@@ -22,7 +22,6 @@ from trials.config import (
     DataConfig,
     Frozen,
     ModelConfig,
-    TrialConfig,
     distinct_seeds,
     known,
 )
@@ -30,6 +29,8 @@ from trials.records import MEASURES, Verdict
 
 SAMPLERS = ("tpe", "random")
 SCHEDULES = ("asha", "fifo")
+RUNGS_BELOW_BUDGET = 2
+"""Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
 CONSTRAINTS = (Verdict.COLLAPSED.value, Verdict.CYCLING.value, Verdict.DIVERGED.value)
 
 
@@ -90,7 +91,7 @@ class Objective(Frozen):
 
     minimize: str | None = None
     maximize: str | None = None
-    require: dict[str, int] = {name: 0 for name in CONSTRAINTS}
+    require: dict[str, int] = dict.fromkeys(CONSTRAINTS, 0)
 
     @field_validator("minimize", "maximize")
     @classmethod
@@ -105,7 +106,7 @@ class Objective(Frozen):
             known("verdict to limit", name, CONSTRAINTS)
             if limit < 0:
                 raise ValueError(f"the number of {name} seeds allowed must be >= 0, got {limit}")
-        return {name: 0 for name in CONSTRAINTS} | value
+        return dict.fromkeys(CONSTRAINTS, 0) | value
 
     @model_validator(mode="after")
     def _one_direction(self) -> Objective:
@@ -114,7 +115,9 @@ class Objective(Frozen):
         direction = "down" if self.maximize is None else "up"
         if MEASURES[self.measure].direction != direction:
             better = "smaller" if MEASURES[self.measure].direction == "down" else "larger"
-            raise ValueError(f"{self.measure} is better {better}; say {'minimize' if better == 'smaller' else 'maximize'}")
+            raise ValueError(
+                f"{self.measure} is better {better}; say {'minimize' if better == 'smaller' else 'maximize'}"
+            )
         return self
 
     @property
@@ -180,7 +183,9 @@ class StudySpec(Frozen):
     @classmethod
     def _usable_as_folder(cls, value: str) -> str:
         if not NAME_RULE.fullmatch(value):
-            raise ValueError(f"a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, got {value!r}")
+            raise ValueError(
+                f"a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, got {value!r}"
+            )
         return value
 
     @model_validator(mode="after")
@@ -200,6 +205,19 @@ class StudySpec(Frozen):
         """What the file fixes, in the form of a TrialConfig."""
         shared = {key: getattr(self.train, key) for key in (*TRIAL_KEYS, "seeds", "budget", "evaluations")}
         return {"data": self.data, "model": self.model.model_dump(), **shared, "remedy_options": self.remedies}
+
+    @property
+    def grace(self) -> float:
+        """Budget before a trial may be stopped early; unless stated, the budget over reduction_factor squared."""
+        return self.schedule.grace or self.train.budget.amount / self.schedule.reduction_factor**RUNGS_BELOW_BUDGET
+
+    def rungs(self) -> list[float]:
+        """Where on the budget's axis trials are compared and the worse ones stopped, in order."""
+        rungs, rung = [], self.grace
+        while rung < self.train.budget.amount * (1 - 1e-9):
+            rungs.append(rung)
+            rung *= self.schedule.reduction_factor
+        return rungs
 
     def identity(self) -> dict[str, Any]:
         """What must stay the same for results to belong to one study: flat keys and values.

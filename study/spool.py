@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trials.config import TrialConfig
+from trials.files import write_whole
 from trials.records import Evaluation, TrialState
 
 if TYPE_CHECKING:
@@ -65,9 +66,12 @@ class Spool:
         }
         self._put(number, evaluation.index, content)
 
-    def put_end(self, number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> None:
-        """A trial has ended."""
-        content = {"state": state.value, "outcome": asdict(outcome) if outcome else None, "error": error}
+    def put_end(
+        self, number: int, state: TrialState, outcome: Outcome | None, feasible: bool, error: str | None
+    ) -> None:
+        """A trial has ended; feasible: it satisfies the study's constraints."""
+        spent = asdict(outcome) if outcome else None
+        content = {"state": state.value, "outcome": spent, "feasible": feasible, "error": error}
         self._put(number, END, content)
 
     def put_study(self, order: int, content: dict[str, Any]) -> None:
@@ -85,7 +89,4 @@ class Spool:
         return sorted(messages, key=lambda m: (last if (m.number, m.order) == (STUDY, END) else m.number, m.order))
 
     def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
-        name = f"{number}_{order}"
-        partial = self.folder / f"{name}.{os.getpid()}.partial"
-        partial.write_text(json.dumps(content))
-        os.replace(partial, self.folder / f"{name}.json")
+        write_whole(self.folder / f"{number}_{order}.json", json.dumps(content).encode())

@@ -15,7 +15,7 @@ from ray import tune
 
 from study import shipping
 from study.ledger import Outcome
-from study.schedule import PROGRESS, SCORE, score
+from study.schedule import PROGRESS, SCORE, WORST, score
 from study.spool import Spool
 from study.training import Training, TrainingFactory
 from trials.config import TrialConfig
@@ -63,7 +63,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         try:
             outcome = self._advance()
         except Exception as error:
-            return {"error": explain(error), "done": True}
+            return {PROGRESS: 0.0, SCORE: WORST, "error": explain(error), "done": True}
         return {
             PROGRESS: outcome.progress,
             SCORE: score(outcome.objective, MEASURES[self._measure].direction == "up"),

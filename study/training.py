@@ -5,13 +5,13 @@ torch is imported inside the functions that workers call; the driver never loads
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from trials.config import DataConfig, TrialConfig
+from trials.files import write_whole
 from trials.records import Evaluation, Provenance
 
 if TYPE_CHECKING:
@@ -82,10 +82,7 @@ def _cached_classifier(dataset: Dataset, cache: Path) -> bytes:
 
     path = cache / f"{dataset.name}-classifier-r{RECIPE}-{dataset.digest}.safetensors"
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_bytes(train_classifier(dataset).weights)
-        os.replace(partial, path)
+        write_whole(path, train_classifier(dataset).weights)
     return path.read_bytes()
 
 

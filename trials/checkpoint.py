@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load, save
 from torch import Tensor
+
+from trials.files import write_whole
 
 KEEP = 2
 """Newest checkpoints kept: the second is the way back when the first is damaged."""
@@ -23,11 +24,8 @@ def write_checkpoint(folder: Path, evaluation: int, tensors: dict[str, Tensor], 
     """Writes the state after `evaluation` and removes all but the newest; returns the file."""
     data = save({name: value.detach().contiguous() for name, value in tensors.items()}, {"state": json.dumps(state)})
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{evaluation:06d}-{digest}.safetensors"
-    partial = path.with_suffix(f".{os.getpid()}.partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    write_whole(path, data)
     for old in _newest_first(folder)[KEEP:]:
         old.unlink(missing_ok=True)
     return path

@@ -34,9 +34,7 @@ def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
     size = dataset.shape[1]
     scale = max(1, math.ceil(MIN_TILE / size))
     band_height = ROWS_PER_SEED * size * scale
-    picture = Image.new(
-        "RGB", (COLUMNS * size * scale, len(samples) * (band_height + GAP) - GAP), "white"
-    )
+    picture = Image.new("RGB", (COLUMNS * size * scale, len(samples) * (band_height + GAP) - GAP), "white")
     for index, images in enumerate(samples):
         top = index * (band_height + GAP)
         if images is None:

@@ -53,7 +53,9 @@ MEASURES: dict[str, Measure] = {
         Measure("inception_score", "IS", "score >= 1", "up", "Salimans et al. 2016, sec. 4; torch-fidelity, 10 splits"),
         Measure("precision", "Precision", "share of generated", "up", "Kynkäänniemi et al. 2019, k=3; torch-fidelity"),
         Measure("recall", "Recall", "share of real", "up", "Kynkäänniemi et al. 2019, k=3; torch-fidelity"),
-        Measure("modes_covered", "Modes covered", "modes", "up", "Lin et al. 2018: modes with >= 1 high-quality sample"),
+        Measure(
+            "modes_covered", "Modes covered", "modes", "up", "Lin et al. 2018: modes with >= 1 high-quality sample"
+        ),
         Measure("high_quality", "High quality", "share of generated", "up", "Lin et al. 2018 (points: L2 < 3 sigma)"),
         Measure("reverse_kl", "Reverse KL", "nats", "down", "Lin et al. 2018: KL(generated || real) over modes"),
         Measure("effective_modes", "Effective modes", "modes", "up", "exp of the entropy of the mode histogram"),
@@ -67,6 +69,46 @@ MEASURES: dict[str, Measure] = {
 COUNTERS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds", "evaluation_seconds")
 """Cost columns of every row. `images`: real images shown to the discriminator. `seconds`: training time of
 the whole pack, evaluations apart."""
+
+
+class Tag(StrEnum):
+    """Tags of MLflow runs: written by study/publish.py, read by analysis/load.py."""
+
+    KIND = "ganstudy.kind"
+    """"study" on the parent run, "trial" on its children."""
+    STUDY = "ganstudy.study"
+    TRIAL = "ganstudy.trial"
+    """Number of the trial in the ledger."""
+    STATE = "ganstudy.state"
+    """A TrialState."""
+    VERDICTS = "ganstudy.verdicts"
+    """JSON: seeds per verdict at the last evaluation."""
+    OBJECTIVE = "ganstudy.objective"
+    FEASIBLE = "ganstudy.feasible"
+    """Whether the constraints of [objective] hold."""
+    ERROR = "ganstudy.error"
+    CONFIG = "ganstudy.config_digest"
+    PUBLISHED = "ganstudy.published"
+    """Index of the latest evaluation whose metrics are logged."""
+    SCHEMA = "ganstudy.schema"
+    SPEC = "ganstudy.spec"
+    """JSON of the whole study, defaults filled in; on the parent run."""
+    QUESTION = "ganstudy.question"
+    PROVENANCE = "ganstudy.provenance"
+    MODES = "ganstudy.modes"
+    """JSON: names of the modes."""
+    REAL_MODES = "ganstudy.real_effective_modes"
+    SOURCE = "ganstudy.source_digest"
+    PYTHON = "ganstudy.python"
+
+
+SAMPLES_KEY = "samples"
+"""Key of the sample grids among a run's images; their step is the number of generator steps."""
+HISTORY_FILE = "history.parquet"
+"""Artifact of every trial's run: all rows of all its evaluations."""
+FLOOR_PREFIX = "floor/"
+"""Metrics of the parent run: every measure of real training data scored as if generated."""
+
 
 @dataclass
 class Counters:

@@ -62,11 +62,11 @@ class Game:
         return self._step("discriminator", self.loss.discriminator(logits_real, logits_fake))
 
     def generator_step(self, latents: Tensor, real: Tensor | None) -> Tensor:
-        """One generator step; the loss per seed [S]. `real` is needed where `needs_real`."""
+        """One generator step; the loss per seed [S]. `real` is given where `needs_real`."""
         fake = self.generator(latents)
         logits_fake, features_fake = self.discriminator(fake, frozen=True)
         objectives = []
-        if self.needs_real:
+        if real is not None:
             with torch.no_grad():
                 _, features_real = self.discriminator(real)
             step = GeneratorStep(features_real, features_fake)

@@ -17,6 +17,7 @@ a mode that is hardly ever drawn hardly counts.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections.abc import Sequence
@@ -67,6 +68,6 @@ def verdict(rows: Sequence[dict[str, Any]], planned: int, real_modes: float, rea
 def _moves(window: Sequence[dict[str, Any]], typical: float) -> bool:
     histograms = [row["histogram"] for row in window]
     dominant = [max(range(len(h)), key=h.__getitem__) for h in histograms]
-    switches = sum(before != after for before, after in zip(dominant, dominant[1:], strict=False))
+    switches = sum(before != after for before, after in itertools.pairwise(dominant))
     union = effective_modes([sum(counts) for counts in zip(*histograms, strict=True)])
     return switches >= CYCLING_SWITCHES and union >= CYCLING_UNION * typical

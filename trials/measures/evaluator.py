@@ -71,9 +71,7 @@ class Evaluator:
 
     def _measure_points(self, points: Tensor) -> tuple[dict[str, float], list[int]]:
         assert self.dataset.mixture is not None
-        scores, histogram = modes.mode_scores(
-            modes.assign_to_mixture(points, self.dataset.mixture), self._expected
-        )
+        scores, histogram = modes.mode_scores(modes.assign_to_mixture(points, self.dataset.mixture), self._expected)
         return self._fidelity(points) | scores, histogram
 
     def _measure_images(self, features: Tensor, logits: Tensor) -> tuple[dict[str, float], list[int]]:

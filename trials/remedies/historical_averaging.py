@@ -34,7 +34,8 @@ class HistoricalAveraging(Remedy):
         """[S]: lambda times the squared distance to the average, over all parameters of a seed."""
         pairs = zip(parameters.values(), self._average[player], strict=True)
         squares = [(value - average).square().flatten(1).sum(1) for value, average in pairs]
-        return self.options.weight * torch.stack(squares).sum(0)
+        weight: float = self.options.weight
+        return weight * torch.stack(squares).sum(0)
 
     @torch.no_grad()
     def after_step(self, player: Player, parameters: Parameters) -> None:

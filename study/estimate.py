@@ -1,0 +1,73 @@
+"""What a study will cost, as far as it can be said beforehand."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from study.home import Home
+from study.ledger import Ledger
+from study.spec import StudySpec
+from trials.config import as_ratio
+
+
+def cost_lines(spec: StudySpec, home: Home) -> list[str]:
+    """Trials and steps, exactly; time, where an earlier study under `home` has measured it."""
+    budget, train = spec.train.budget, spec.train
+    lines = [
+        f"{spec.search.trials} trials x {len(train.seeds)} seeds, each up to {budget.amount:g} "
+        f"{budget.unit.replace('_', ' ')} with {train.evaluations} evaluations",
+    ]
+    if spec.schedule.name == "asha":
+        stops = ", ".join(f"{rung:g}" for rung in spec.rungs())
+        lines.append(f"asha may stop a trial early, at {stops} {budget.unit.replace('_', ' ')}")
+    if budget.unit == "seconds":
+        lines.append(f"training time: at most {_duration(spec.search.trials * budget.amount)} on one slot")
+        return lines
+    least, most = _updates(spec)
+    span = f"{most:,.0f}" if least == most else f"{least:,.0f} to {most:,.0f}"
+    lines.append(f"{span} updates of either player per trial, for all its seeds together")
+    measured = _seconds_per_update(spec, home)
+    if measured is None:
+        lines.append("time: not known before a study of this data and model has run here")
+    else:
+        low, high = (spec.search.trials * updates * measured for updates in (least, most))
+        lines.append(
+            f"training time without early stops: {_duration(low)} to {_duration(high)} on one slot "
+            f"(measured here: {1000 * measured:.2g} ms per update)"
+        )
+    return lines
+
+
+def _updates(spec: StudySpec) -> tuple[float, float]:
+    """(least, most) updates of one trial at the smallest and largest k of the space."""
+    space = spec.space
+    ratios = [as_ratio(v) for v in (space.extremes("k") if "k" in space.domains else [spec.train.k])]
+    return _updates_at(min(ratios), spec), _updates_at(max(ratios), spec)
+
+
+def _updates_at(k: Fraction, spec: StudySpec) -> float:
+    amount, unit = spec.train.budget.amount, spec.train.budget.unit
+    if unit == "updates":
+        return amount
+    if unit == "generator_steps":
+        return amount * float(1 + k)
+    discriminator_steps = amount / spec.train.batch_size if unit == "images" else amount
+    return discriminator_steps * float(1 + 1 / k)
+
+
+def _seconds_per_update(spec: StudySpec, home: Home) -> float | None:
+    """Mean over the studies under `home` with the same data, model and number of seeds."""
+    measured = []
+    for name in home.names():
+        ledger = Ledger.open(home.study(name).ledger)
+        like = (ledger.spec.data, ledger.spec.model, len(ledger.spec.train.seeds))
+        if like == (spec.data, spec.model, len(spec.train.seeds)):
+            seconds = ledger.seconds_per_update()
+            measured += [] if seconds is None else [seconds]
+    return sum(measured) / len(measured) if measured else None
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,45 @@
+"""Where a study stands, from its ledger alone: plain JSON for scripts and people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from study.home import Home
+from study.ledger import Ledger
+from study.spool import Spool
+
+
+def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
+    """Trials by state, seeds by verdict, the best trial, MLflow's run ids and the paths of one study."""
+    folder = home.study(name)
+    ledger = Ledger.open(folder.ledger)
+    spec, best, runs = ledger.spec, ledger.best(), ledger.run_ids()
+    found: dict[str, Any] = {
+        "name": name,
+        "question": spec.question,
+        "planned": spec.search.trials,
+        "left": ledger.remaining() + len(ledger.interrupted()),
+        "trials": ledger.counts(),
+        "seeds": ledger.verdicts(),
+        "objective": spec.objective.measure,
+        "best": None,
+        "unpublished": len(Spool(folder.spool).pending()),
+        "run_id": ledger.parent_run_id,
+        "tracking_uri": home.tracking_uri(spec.tracking.uri),
+        "paths": {
+            "folder": str(folder.path),
+            "report": str(folder.report) if folder.report.exists() else None,
+            "log": str(folder.log),
+        },
+    }
+    if best is not None:
+        row = next(row for row in ledger.trials() if row["number"] == best.number)
+        found["best"] = {
+            "number": best.number,
+            "value": best.value,
+            "params": row["params"],
+            "run_id": runs.get(best.number),
+        }
+    if with_trials:
+        found["trial_list"] = ledger.trials()
+    return found
