@@ -1,0 +1,92 @@
+"""Fixtures that several test files share: small real parts, made once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+torch.set_num_threads(1)
+
+SMALL_STUDY = """
+name = "small"
+question = "Does the whole chain work?"
+[data]
+name = "digits"
+[model]
+width = 32
+[train]
+batch_size = 32
+seeds = [0, 1, 2]
+budget = {{ generator_steps = {steps} }}
+evaluations = 4
+[search]
+sampler = "{sampler}"
+trials = {trials}
+[search.space]
+k = [0.5, 1, 2]
+lr_d = {{ low = 1e-4, high = 3e-3, log = true }}
+lr_g = {{ low = 1e-4, high = 3e-3, log = true }}
+remedies = [[], ["feature_matching"], ["historical_averaging"]]
+"historical_averaging.weight" = {{ low = 1e-3, high = 1.0, log = true }}
+[schedule]
+name = "{schedule}"
+"""
+
+
+@pytest.fixture(scope="session")
+def small_study():
+    """A study file on real digits as text, a few seconds of training in all."""
+
+    def text(steps: int = 80, trials: int = 6, sampler: str = "tpe", schedule: str = "asha") -> str:
+        return SMALL_STUDY.format(steps=steps, trials=trials, sampler=sampler, schedule=schedule)
+
+    return text
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The real digits."""
+    from trials.data import DATASETS
+
+    return DATASETS["digits"]()
+
+
+@pytest.fixture(scope="session")
+def classifier(digits, tmp_path_factory: pytest.TempPathFactory):
+    """The in-domain classifier of the digits, trained once per test run."""
+    from trials.measures.classifier import train_classifier
+
+    return train_classifier(digits)
+
+
+@pytest.fixture(scope="session")
+def digits_evaluator(digits, classifier):
+    """Scores samples of digits."""
+    from trials.measures.evaluator import Evaluator
+
+    return Evaluator(digits, classifier, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def ring_evaluator():
+    """Scores points of the ring."""
+    from trials.data import DATASETS
+    from trials.measures.evaluator import Evaluator
+
+    return Evaluator(DATASETS["ring"](), None, torch.device("cpu"))
+
+
+@pytest.fixture
+def write_study(tmp_path: Path):
+    """Writes a study file's text and returns its path."""
+
+    def write(text: str, name: str = "study.toml") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
