@@ -11,17 +11,19 @@ import plotly.graph_objects as go
 from trials.records import MEASURES, TrialState
 
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
-BLACK, ORANGE, SKY, GREEN, BLUE, RED = "#333333", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00"
+BLACK, ORANGE, GREEN, BLUE, RED = "#333333", "#E69F00", "#009E73", "#0072B2", "#D55E00"
 GREY = "#B8B8B8"
-NAMES = {"k": "k (discriminator steps per generator step)", "remedies": "remedies"}
 MARKERS = {
     TrialState.COMPLETE.value: "circle",
     TrialState.PRUNED.value: "triangle-down",
     TrialState.FAILED.value: "x",
     TrialState.RUNNING.value: "square",
 }
-RATE_TICKS = [digit * 10.0**power for power in range(-7, 1) for digit in (1, 2, 5)]
-RATE_LABELS = [f"{tick:.0e}".replace("e-0", "e-") for tick in RATE_TICKS]
+DECADES = range(-7, 8)
+TICKS = [digit * 10.0**power for power in DECADES for digit in (1, 2, 5)]
+RATE_LABELS = [f"{tick:.0e}".replace("e-0", "e-").replace("e+0", "e") for tick in TICKS]
+LONG_LABEL = 8
+"""Characters; settings with longer labels stand on the vertical axis."""
 
 
 def _figure(height: int, **layout: Any) -> go.Figure:
@@ -39,109 +41,151 @@ def _figure(height: int, **layout: Any) -> go.Figure:
 
 def by_setting(table: pd.DataFrame, setting: str, measure: str, unit: str, floor: float | None) -> go.Figure:
     """The measure per value of a hyperparameter, with 95% intervals, at each common evaluation."""
-    figure = _figure(380)
-    for colour, (_, group) in zip((BLUE, ORANGE), table.groupby("evaluation"), strict=False):
-        figure.add_scatter(
-            x=[_tick(value) for value in group[setting]],
-            y=group["median"],
-            error_y=_errors(group, "median"),
-            mode="markers",
-            marker={"color": colour, "size": 10, "symbol": "circle" if colour == BLUE else "diamond"},
-            name=f"at {group['progress'].iloc[0]:g} {unit}",
-            customdata=group[["configurations", "num_seeds"]],
-            hovertemplate="%{x}: %{y:.3g}<br>%{customdata[0]} configurations, %{customdata[1]} seeds<extra></extra>",
-        )
-    figure.update_xaxes(type="category", title=NAMES.get(setting, setting), automargin=True)
-    figure.update_yaxes(title=f"{MEASURES[measure].label}: median", rangemode="tozero")
-    _add_floor(figure, floor)
-    return figure
+    return _intervals(table, setting, "median", unit, ".3g", {"title": _scale(measure), "rangemode": "tozero"}, floor)
 
 
 def lost_by_setting(table: pd.DataFrame, setting: str, unit: str) -> go.Figure:
     """Share of seeds that collapsed, cycled or diverged, per value of a hyperparameter."""
-    figure = _figure(380)
-    for colour, (_, group) in zip((BLUE, ORANGE), table.groupby("evaluation"), strict=False):
+    axis = {"title": "seeds lost", "tickformat": ".0%", "range": [-0.03, 1.03]}
+    return _intervals(table, setting, "lost_share", unit, ".0%", axis, None)
+
+
+def _intervals(
+    table: pd.DataFrame, setting: str, column: str, unit: str, style: str, axis: dict[str, Any], floor: float | None
+) -> go.Figure:
+    """`column` with its interval per value of `setting`; one colour per evaluation, side by side."""
+    labels = [_lines(value) for value in table[setting].unique()]
+    lying = any(len(line) > LONG_LABEL for text in labels for line in text.split("<br>"))
+    category, number = ("y", "x") if lying else ("x", "y")
+    figure = _figure(150 + 62 * len(labels) if lying else 380, scattermode="group", scattergap=0.6)
+    evaluations = table.groupby("evaluation")
+    for (colour, symbol), (_, group) in zip(((BLUE, "circle"), (ORANGE, "diamond")), evaluations, strict=False):
+        errors = _errors(group[column], group[f"{column}_low"], group[f"{column}_high"])
         figure.add_scatter(
-            x=[_tick(value) for value in group[setting]],
-            y=group["lost_share"],
-            error_y=_errors(group, "lost_share"),
-            mode="markers",
-            marker={"color": colour, "size": 10, "symbol": "circle" if colour == BLUE else "diamond"},
-            name=f"at {group['progress'].iloc[0]:g} {unit}",
-            customdata=group[["configurations", "num_seeds"]],
-            hovertemplate="%{x}: %{y:.0%}<br>%{customdata[0]} configurations, %{customdata[1]} seeds<extra></extra>",
-        )
-    figure.update_xaxes(type="category", title=NAMES.get(setting, setting), automargin=True)
-    figure.update_yaxes(title="share of seeds lost", tickformat=".0%", range=[-0.03, 1.03])
-    return figure
-
-
-def _errors(group: pd.DataFrame, name: str) -> dict[str, Any]:
-    above, below = group[f"{name}_high"] - group[name], group[name] - group[f"{name}_low"]
-    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.5}
-
-
-def learning_rate_map(table: pd.DataFrame) -> go.Figure:
-    """lr_g against lr_d; colour is FID, shape is the trial's state, a ring says that seeds were lost."""
-    figure = _figure(460)
-    known = table["fid"].dropna()
-    low, high = (known.min(), known.max()) if len(known) else (1.0, 10.0)
-    ticks = [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if low <= t <= high]
-    for state, group in table.groupby("state"):
-        without = group["fid"].isna()
-        figure.add_scatter(
-            x=group["lr_d"],
-            y=group["lr_g"],
-            mode="markers",
-            name=str(state),
-            marker={
-                "symbol": MARKERS[str(state)],
-                "size": 15,
-                "color": [math.log10(v) if v > 0 else None for v in group["fid"].fillna(high)],
-                "cmin": math.log10(max(low, 1e-9)),
-                "cmax": math.log10(max(high, 1e-9)),
-                "colorscale": "Cividis",
-                "reversescale": True,
-                "colorbar": {"title": "FID", "tickvals": [math.log10(t) for t in ticks], "ticktext": ticks},
-                "line": {"width": [3 if lost else 0.5 for lost in group["lost"]], "color": RED},
+            **{
+                category: [_lines(value) for value in group[setting]],
+                number: group[column],
+                f"error_{number}": {**errors, "color": colour},
             },
-            text=[_trial_text(row, bool(gone)) for row, gone in zip(group.to_dict("records"), without, strict=True)],
-            hovertemplate="%{text}<extra></extra>",
+            orientation="h" if lying else "v",
+            mode="markers",
+            marker={"color": colour, "size": 10, "symbol": symbol},
+            name=f"at {group['progress'].iloc[0]:g} {unit}",
+            showlegend=True,
+            customdata=group[["configurations", "num_seeds"]],
+            hovertemplate=f"%{{{category}}}: %{{{number}:{style}}}<br>%{{customdata[0]}} configurations, "
+            "%{customdata[1]} seeds<extra></extra>",
         )
-    figure.update_xaxes(type="log", title="lr_d (discriminator)", tickvals=RATE_TICKS, ticktext=RATE_LABELS)
-    figure.update_yaxes(type="log", title="lr_g (generator)", tickvals=RATE_TICKS, ticktext=RATE_LABELS)
+    names = {
+        "type": "category",
+        "title": None if lying else setting,
+        "categoryorder": "array",
+        "categoryarray": labels,
+        "range": [len(labels) - 0.5, -0.5] if lying else [-0.5, len(labels) - 0.5],
+        "automargin": True,
+    }
+    figure.update_layout({f"{category}axis": names, f"{number}axis": axis})
+    _add_floor(figure, floor, upright=lying)
     return figure
 
 
-def _trial_text(row: dict[Any, Any], without: bool) -> str:
-    fid = "none" if without else f"{row['fid']:.3g}"
+def _errors(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
+    """Arms of an interval: none where there is no interval, and none towards an end that is infinite."""
+    above, below = high - middle, middle - low
+    one_sided = above.map(math.isfinite) != below.map(math.isfinite)
+    arms = [arm.mask(one_sided & ~arm.map(math.isfinite), 0.0) for arm in (above, below)]
+    return {"type": "data", "symmetric": False, "array": arms[0], "arrayminus": arms[1], "thickness": 1.5}
+
+
+def _scale(measure: str) -> str:
+    return f"{MEASURES[measure].label} ({_better(measure)} is better)"
+
+
+def _better(measure: str) -> str:
+    return "higher" if MEASURES[measure].direction == "up" else "lower"
+
+
+def learning_rate_map(table: pd.DataFrame, measure: str) -> go.Figure:
+    """lr_g against lr_d; colour is the measure, shape is the trial's state, a ring says that seeds were lost."""
+    figure = _figure(460)
+    known = table[measure].dropna()
+    logarithmic = _logarithmic(known)
+    figure.update_layout(coloraxis=_colours(known, measure, logarithmic))
+    for state, trials in table.groupby("state"):
+        figure.add_scatter(x=[None], y=[None], mode="markers", name=str(state), marker=_legend_marker(str(state)))
+        for scored, group in trials.groupby(trials[measure].notna()):
+            colours = [math.log10(v) if logarithmic else v for v in group[measure]]
+            figure.add_scatter(
+                x=group["lr_d"],
+                y=group["lr_g"],
+                mode="markers",
+                showlegend=False,
+                marker={
+                    "symbol": MARKERS[str(state)],
+                    "size": 15,
+                    "line": {"width": [3 if lost else 0.5 for lost in group["lost"]], "color": RED},
+                    **({"color": colours, "coloraxis": "coloraxis"} if scored else {"color": "white"}),
+                },
+                text=[_trial_text(row, measure) for row in group.to_dict("records")],
+                hovertemplate="%{text}<extra></extra>",
+            )
+    if table["lost"].any():
+        ring = {"symbol": "circle-open", "size": 13, "color": RED, "line": {"width": 3}}
+        figure.add_scatter(x=[None], y=[None], mode="markers", name="a seed lost", marker=ring)
+    figure.update_xaxes(type="log", title="lr_d (discriminator)", tickvals=TICKS, ticktext=RATE_LABELS)
+    figure.update_yaxes(type="log", title="lr_g (generator)", tickvals=TICKS, ticktext=RATE_LABELS)
+    return figure
+
+
+def _legend_marker(state: str) -> dict[str, Any]:
+    return {"symbol": MARKERS[state], "size": 13, "color": "#777777"}
+
+
+def _logarithmic(values: pd.Series) -> bool:
+    """Whether the values are shown on a log scale: all above 0, over more than a factor of three."""
+    return len(values) > 0 and values.min() > 0 and values.max() > 3 * values.min()
+
+
+def _colours(known: pd.Series, measure: str, logarithmic: bool) -> dict[str, Any]:
+    """The colour axis: dark is worse."""
+    bar: dict[str, Any] = {"title": MEASURES[measure].label}
+    if logarithmic:
+        ticks = [tick for tick in TICKS if known.min() <= tick <= known.max()]
+        bar |= {"tickvals": [math.log10(tick) for tick in ticks], "ticktext": [f"{tick:g}" for tick in ticks]}
+    return {
+        "colorscale": "Cividis",
+        "reversescale": MEASURES[measure].direction == "down",
+        "colorbar": bar,
+        "showscale": len(known) > 0,
+    }
+
+
+def _trial_text(row: dict[Any, Any], measure: str) -> str:
+    score = "none" if math.isnan(row[measure]) else f"{row[measure]:.3g}"
     settings = ", ".join(f"{key} {label(row[key])}" for key in ("k", "remedies") if key in row)
     return (
-        f"trial {row['number']}: FID {fid}<br>{settings}<br>lr_d {row['lr_d']:.2g}, lr_g {row['lr_g']:.2g}"
-        f"<br>{row['lost']} of {row['num_seeds']:g} seeds lost"
+        f"trial {row['number']} ({row['state']}): {MEASURES[measure].label} {score}<br>{settings}"
+        f"<br>lr_d {row['lr_d']:.2g}, lr_g {row['lr_g']:.2g}<br>{row['lost']} of {row['num_seeds']} seeds lost"
     )
 
 
-def remedies_against_none(table: pd.DataFrame) -> go.Figure:
-    """Difference to no remedy with its 95% interval; left of zero the remedy is ahead."""
-    figure = _figure(140 + 50 * len(table))
+def remedies_against_none(table: pd.DataFrame, measure: str) -> go.Figure:
+    """Difference to no remedy with its interval."""
+    figure = _figure(110 + 50 * len(table))
+    colours = {"better": GREEN, "worse": RED, "open": GREY}
     figure.add_scatter(
         x=table["difference"],
-        y=[label(value) for value in table["remedies"]],
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": table["high"] - table["difference"],
-            "arrayminus": table["difference"] - table["low"],
-        },
+        y=[_lines(value) for value in table["remedies"]],
+        error_x=_errors(table["difference"], table["low"], table["high"]),
         mode="markers",
-        marker={"size": 11, "color": [GREEN if told else GREY for told in table["told"]]},
+        marker={"size": 11, "color": [colours[verdict] for verdict in table["verdict"]]},
         customdata=table[["configurations", "control_configurations"]],
         hovertemplate="%{y}: %{x:.3g}<br>%{customdata[0]} configurations against %{customdata[1]}<extra></extra>",
     )
     figure.add_vline(x=0, line={"color": BLACK, "width": 1})
-    figure.update_xaxes(title="difference in FID to no remedy (below 0: better)")
-    figure.update_yaxes(automargin=True)
+    side = "right" if MEASURES[measure].direction == "up" else "left"
+    figure.update_xaxes(title=f"difference in {MEASURES[measure].label} ({side}: better)")
+    figure.update_yaxes(type="category", automargin=True, range=[len(table) - 0.5, -0.5])
     return figure
 
 
@@ -159,9 +203,11 @@ def convergence(table: pd.DataFrame, highlighted: list[int], measure: str, unit:
     )
     for colour, number in zip((BLUE, RED, GREEN), highlighted, strict=False):
         curve = table[table["number"] == number]
+        band = curve.dropna(subset="lowest")
         figure.add_scatter(
-            x=[*curve["progress"], *curve["progress"][::-1]],
-            y=[*curve["highest"], *curve["lowest"][::-1]],
+            x=[*band["progress"], *band["progress"][::-1]],
+            y=[*band["highest"], *band["lowest"][::-1]],
+            mode="lines",
             fill="toself",
             fillcolor=colour,
             opacity=0.2,
@@ -172,47 +218,56 @@ def convergence(table: pd.DataFrame, highlighted: list[int], measure: str, unit:
         figure.add_scatter(
             x=curve["progress"], y=curve["median"], mode="lines+markers", line={"color": colour}, name=f"trial {number}"
         )
-    figure.update_xaxes(title=unit)
-    figure.update_yaxes(type="log", dtick=1, title=f"{MEASURES[measure].label} (log scale)")
+    figure.update_xaxes(title=unit, rangemode="tozero")
+    figure.update_yaxes(title=_scale(measure))
+    if _logarithmic(pd.concat([table["lowest"], table["highest"]]).dropna()):
+        figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
     _add_floor(figure, floor)
     return figure
 
 
-def _add_floor(figure: go.Figure, floor: float | None) -> None:
-    if floor is not None:
-        figure.add_hline(y=floor, line={"color": BLACK, "dash": "dot", "width": 1})
-        figure.add_annotation(
-            xref="paper", x=1, y=math.log10(floor) if figure.layout.yaxis.type == "log" else floor, xanchor="right",
-            yanchor="bottom", showarrow=False, text=f"real against real: {floor:.3g}", font={"size": 11},
-        )  # fmt: skip
+def _add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> None:
+    """A dotted line at what real data score against real data."""
+    logarithmic = figure.layout.yaxis.type == "log"
+    if floor is None or (logarithmic and floor <= 0):
+        return
+    line = {"color": BLACK, "dash": "dot", "width": 1}
+    text = {"text": f"real against real: {floor:.3g}", "font": {"size": 11}, "showarrow": False}
+    if upright:
+        figure.add_vline(x=floor, line=line)
+        figure.add_annotation(x=floor, xanchor="left", yref="paper", y=0, yanchor="bottom", **text)
+    else:
+        figure.add_hline(y=floor, line=line)
+        height = math.log10(floor) if logarithmic else floor
+        figure.add_annotation(xref="paper", x=1, xanchor="right", y=height, yanchor="bottom", **text)
 
 
 def mode_film(film: pd.DataFrame, mode_names: list[str]) -> go.Figure:
     """Share of the samples per mode over the evaluations of one seed."""
-    figure = _figure(90 + 18 * len(mode_names))
+    figure = _figure(90 + 18 * len(film))
     figure.add_heatmap(
         z=film.to_numpy(),
         x=[f"{step:g}" for step in film.columns],
-        y=[mode_names[mode] for mode in film.index],
+        y=[mode_names[mode] if mode < len(mode_names) else str(mode) for mode in film.index],
         zmin=0,
         zmax=1,
-        colorscale="Cividis",
+        colorscale="Blues",
         colorbar={"title": "share", "tickformat": ".0%", "thickness": 12},
         hovertemplate="mode %{y} after %{x} generator steps: %{z:.1%}<extra></extra>",
     )
     figure.update_layout(margin={"l": 70, "r": 10, "t": 10, "b": 45})
     figure.update_xaxes(title="generator steps", type="category")
-    figure.update_yaxes(title="mode", type="category")
+    figure.update_yaxes(title="mode", type="category", autorange="reversed", automargin=True)
     return figure
 
 
-def _tick(value: Any) -> str:
-    """A label of one word per line, for an axis of categories."""
-    return label(value).replace(" + ", "+ ").replace(" ", "<br>")
+def _lines(value: Any) -> str:
+    """A label of one remedy per line, for an axis of categories."""
+    return label(value).replace(" + ", " +<br>")
 
 
 def label(value: Any) -> str:
     """A hyperparameter's value as readers see it."""
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.4g}"
     return str(value).replace("_", " ").replace("+", " + ")

@@ -65,8 +65,9 @@ class Study:
     trials: pd.DataFrame
     """number, run_id, state (complete, pruned, failed or running), feasible (the constraints hold), objective
     (median over seeds at the last evaluation, NaN where there is none), every hyperparameter by its name (numbers
-    as numbers; NaN where a remedy's parameter was not asked), seeds (number trained), every verdict (number of
-    seeds at the last evaluation), every measure (median over seeds at the last evaluation), every counter, error."""
+    as numbers; NaN where a remedy's parameter was not asked), every verdict (number of seeds at the last
+    evaluation), num_seeds and evaluations (how many there are), every measure (median over seeds at the last
+    evaluation, NaN where that falls on a diverged seed), every counter, error ('' where there is none)."""
     evaluations: pd.DataFrame
     """number (of the trial), seed, evaluation (1 is the first), finite, verdict (as of that evaluation), every
     measure, every counter, histogram (counts per mode, or None), and the provenance of the scores."""
@@ -117,7 +118,7 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
     client = mlflow.MlflowClient(tracking_uri or default_tracking_uri())
     experiment = client.get_experiment_by_name(name)
     runs = _runs(client, experiment.experiment_id) if experiment is not None else []
-    parents = [run for run in runs if run.data.tags.get(Tag.KIND) == "study"]
+    parents = [run for run in runs if run.data.tags.get(Tag.KIND) == "study" and Tag.SPEC in run.data.tags]
     if not parents:
         raise KeyError(f"MLflow has no study named {name!r}")
     tags = parents[0].data.tags
@@ -128,7 +129,7 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
     metrics = parents[0].data.metrics
     return Study(
         name=name,
-        spec=json.loads(tags.get(Tag.SPEC, "{}")),
+        spec=json.loads(tags[Tag.SPEC]),
         question=tags.get(Tag.QUESTION, ""),
         floor={key.removeprefix(FLOOR_PREFIX): v for key, v in metrics.items() if key.startswith(FLOOR_PREFIX)},
         provenance=json.loads(tags.get(Tag.PROVENANCE, "{}")),
@@ -160,7 +161,8 @@ def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFra
             history.insert(0, "number", int(run.data.tags[Tag.TRIAL]))
             frames.append(history)
     if not frames:
-        return pd.DataFrame(columns=["number", "seed", "evaluation", "finite", "verdict", *MEASURES, *COUNTERS])
+        numbers = pd.DataFrame(columns=["number", "seed", "evaluation", *MEASURES, *COUNTERS], dtype=float)
+        return numbers.assign(finite=False, verdict="", histogram=None)
     evaluations = pd.concat([frame.dropna(axis=1, how="all") for frame in frames], ignore_index=True)
     for measure in MEASURES:
         evaluations[measure] = pd.to_numeric(evaluations.get(measure, float("nan")))
@@ -193,7 +195,6 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for run in children:
         tags, number = run.data.tags, int(run.data.tags[Tag.TRIAL])
-        verdicts = json.loads(tags.get(Tag.VERDICTS, "{}"))
         row: dict[str, Any] = {
             "number": number,
             "run_id": run.info.run_id,
@@ -202,11 +203,14 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
             "objective": json.loads(tags.get(Tag.OBJECTIVE, "null")),
             **{key: _number(value) for key, value in run.data.params.items()},
             "error": tags.get(Tag.ERROR, ""),
-            **{verdict.value: verdicts.get(verdict.value, 0) for verdict in Verdict},
+            **{verdict.value: 0 for verdict in Verdict},
+            "num_seeds": 0,
+            "evaluations": 0,
         }
         history = last.get(number)
         if history is not None:
             final = history[history["evaluation"] == history["evaluation"].max()]
+            row |= final["verdict"].value_counts().to_dict()
             row["num_seeds"] = len(final)
             row["evaluations"] = int(final["evaluation"].iloc[0])
             for measure in MEASURES.values():
@@ -214,10 +218,10 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
                 row[measure.name] = median_over_seeds(values, measure.direction)
             row |= {counter: final[counter].iloc[0] for counter in COUNTERS}
         rows.append(row)
-    frame = pd.DataFrame(rows)
+    always = ["number", "run_id", "state", "feasible", "objective", "error", *Verdict, "num_seeds", "evaluations"]
+    frame = pd.DataFrame(rows, columns=None if rows else list(map(str, always)))
     for column in ("objective", *MEASURES):
-        if column in frame:
-            frame[column] = pd.to_numeric(frame[column])
+        frame[column] = pd.to_numeric(frame[column]) if column in frame else float("nan")
     return frame
 
 

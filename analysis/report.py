@@ -14,6 +14,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import answer, figures, tables
+from analysis.intervals import MIN_CONFIGURATIONS
 from analysis.load import Study
 from trials.records import MEASURES, Verdict
 
@@ -47,15 +48,16 @@ def write_report(study: Study, path: Path) -> Path:
     html = environment.get_template("report.html.jinja").render(
         study=study,
         sentences=answer.sentences(study),
-        shown={name: _Shown(made[name]) for name in ("best", "outcomes") if len(made[name])},
-        all_trials=_Shown(_readable(study)),
+        shown={n: _Shown(made[n].dropna(axis=1, how="all"), study) for n in ("best", "outcomes") if len(made[n])},
+        all_trials=_Shown(_readable(study), study),
         figures=_figures(study, made),
         films=_films(study),
         downloads={name: _csv_link(table) for name, table in made.items() if name not in ("evaluations", "modes")},
         spec=json.dumps(study.spec, indent=2),
         failures=[row for row in study.trials.to_dict("records") if row["error"]],
         measures=MEASURES,
-        verdicts=list(Verdict),
+        judged=MEASURES[tables.objective(study)[0]],
+        min_configurations=MIN_CONFIGURATIONS,
         floor=study.floor,
         plotlyjs=Markup(get_plotlyjs()),
     )
@@ -66,9 +68,17 @@ def write_report(study: Study, path: Path) -> Path:
 class _Shown:
     """A table as the template shows it: headings and formatted cells."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.columns = [column.replace("_", " ") for column in frame.columns]
+    def __init__(self, frame: pd.DataFrame, study: Study) -> None:
+        self.columns = [_heading(column, study) for column in frame.columns]
         self.rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+
+
+def _heading(column: str, study: Study) -> str:
+    if column in tables.searched(study):
+        return column
+    if column in MEASURES:
+        return MEASURES[column].label
+    return "trial" if column == "number" else column.replace("_", " ")
 
 
 def _cell(value: object) -> str:
@@ -80,32 +90,30 @@ def _cell(value: object) -> str:
 
 
 def _readable(study: Study) -> pd.DataFrame:
-    """All trials, the columns that a reader looks for."""
-    measure, sign = tables.objective(study)
+    """All trials, the columns that a reader looks for; those within the constraints first, the best first."""
+    measure, _ = tables.objective(study)
     verdicts = [verdict.value for verdict in Verdict]
-    chosen = ["number", "state", *tables.searched(study), "fid", measure, "modes_covered", "recall", *verdicts]
-    columns = [column for column in dict.fromkeys(chosen) if column in study.trials]
-    return study.trials.assign(_order=sign * study.trials["objective"]).sort_values(["_order", "number"])[columns]
+    chosen = ["number", "state", *tables.searched(study), measure, "fid", "modes_covered", "recall", *verdicts]
+    return tables.ranked(study)[list(dict.fromkeys(chosen))]
 
 
 def _figures(study: Study, made: dict[str, pd.DataFrame]) -> dict[str, Markup]:
     """The figures that this study's search space and outcome allow, by name."""
-    measure = "fid"
+    measure, _ = tables.objective(study)
     unit = study.spec["train"]["budget"]["unit"].replace("_", " ")
     floor = study.floor.get(measure)
     drawn: dict[str, go.Figure] = {}
-    for setting in ("k", "remedies"):
+    for setting in tables.COMPARED:
         table = made.get(f"by_{setting}")
         if table is not None and len(table):
-            drawn[f"{setting}_fid"] = figures.by_setting(table, setting, measure, unit, floor)
+            drawn[f"{setting}_score"] = figures.by_setting(table, setting, measure, unit, floor)
             drawn[f"{setting}_lost"] = figures.lost_by_setting(table, setting, unit)
-    if {"lr_d", "lr_g"} <= set(tables.searched(study)) and "fid" in made["learning_rates"]:
-        drawn["learning_rates"] = figures.learning_rate_map(made["learning_rates"])
+    if {"lr_d", "lr_g"} <= set(tables.searched(study)) and len(made["learning_rates"]):
+        drawn["learning_rates"] = figures.learning_rate_map(made["learning_rates"], measure)
     if len(made["remedies_against_none"]):
-        drawn["remedies"] = figures.remedies_against_none(made["remedies_against_none"])
+        drawn["remedies"] = figures.remedies_against_none(made["remedies_against_none"], measure)
     if len(made["convergence"]):
-        winners = tables.best(study, HIGHLIGHTED)
-        highlighted = winners["number"].tolist() if len(winners) else []
+        highlighted = tables.best(study, HIGHLIGHTED)["number"].tolist()
         drawn["convergence"] = figures.convergence(made["convergence"], highlighted, measure, unit, floor)
     return {name: _embed(figure) for name, figure in drawn.items()}
 

@@ -2,7 +2,7 @@
 
 Comparisons between settings use the evaluation that every trial reached, since the scheduler lets only
 the promising ones go on: their later scores are a selection. The full budget is shown beside it, with
-how many reached it.
+how many reached it. Scores are those of the study's objective.
 """
 
 from __future__ import annotations
@@ -18,9 +18,16 @@ from analysis.load import Study
 from trials.records import MEASURES, TrialState, Verdict
 
 SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
+COMPARED = ("k", "remedies")
+NONE = "none"
+"""Label of no remedy."""
 NOT_TRAINING = (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)
 LOST = "lost"
 """Column: seeds that collapsed, cycled or diverged."""
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+"""States of the trials that are compared: how far a failed or running one got says nothing about its setting."""
+MAX_GROUPS = 8
+"""A setting with more numbers than this (drawn from a range) is compared by thirds."""
 SEED = 0
 """Of the bootstrap, so that a report made twice says the same."""
 
@@ -28,22 +35,41 @@ SEED = 0
 def searched(study: Study) -> list[str]:
     """Hyperparameters that the study varied, the four of the lecture first."""
     space = study.spec.get("search", {}).get("space", {})
-    columns = [key for key in space if key in study.trials]
+    varied = [key for key, domain in space.items() if isinstance(domain, dict | list) and len(domain) > 1]
+    columns = [key for key in varied if key in study.trials]
     return sorted(columns, key=lambda key: (SEARCHED_FIRST.index(key) if key in SEARCHED_FIRST else 9, key))
+
+
+def objective(study: Study) -> tuple[str, int]:
+    """(measure, sign): sign * measure is smaller where better."""
+    chosen = study.spec.get("objective", {})
+    measure = chosen.get("minimize") or chosen.get("maximize") or "fid"
+    return measure, -1 if MEASURES[measure].direction == "up" else 1
+
+
+def ranked(study: Study) -> pd.DataFrame:
+    """All trials with `lost` and `candidate` (complete, with a score, within the constraints); those first, the
+    best first, then the rest by score."""
+    _, sign = objective(study)
+    trials = study.trials
+    candidate = (trials["state"] == TrialState.COMPLETE) & trials["feasible"].astype(bool) & trials["objective"].notna()
+    lost = trials[[verdict.value for verdict in NOT_TRAINING]].sum(axis=1).astype(int)
+    ordered = trials.assign(candidate=candidate, order=sign * trials["objective"], **{LOST: lost})
+    by = ["candidate", "order", "number"]
+    return ordered.sort_values(by, ascending=[False, True, True]).drop(columns="order").reset_index(drop=True)
 
 
 def best(study: Study, count: int = 5) -> pd.DataFrame:
     """The best complete trials that satisfy the constraints, with their spread over seeds.
 
-    number, the searched hyperparameters, objective, low and high (least and largest seed), recall and
-    modes_covered (least over seeds), num_seeds.
+    number, the searched hyperparameters, the objective's measure (median over seeds), lowest and highest
+    (single seeds, of those with a value), diverged (seeds without one), fewest_modes (least over seeds),
+    median_recall, num_seeds.
     """
-    measure, sign = objective(study)
-    trials = study.trials
-    ranked = trials[(trials["state"] == TrialState.COMPLETE) & trials["feasible"] & trials["objective"].notna()]
-    ranked = ranked.assign(order=sign * ranked["objective"]).sort_values(["order", "number"]).head(count)
+    measure, _ = objective(study)
+    trials = ranked(study)
     rows = []
-    for trial in ranked.to_dict("records"):
+    for trial in trials[trials["candidate"]].head(count).to_dict("records"):
         seeds = study.seeds[study.seeds["number"] == trial["number"]]
         rows.append(
             {
@@ -52,19 +78,21 @@ def best(study: Study, count: int = 5) -> pd.DataFrame:
                 measure: trial["objective"],
                 "lowest": seeds[measure].min(),
                 "highest": seeds[measure].max(),
-                "modes_covered": seeds["modes_covered"].min(),
-                "recall": seeds["recall"].median(),
-                "num_seeds": len(seeds),
+                "diverged": trial[Verdict.DIVERGED],
+                "fewest_modes": seeds["modes_covered"].min(),
+                "median_recall": trial["recall"],
+                "num_seeds": trial["num_seeds"],
             }
         )
-    return pd.DataFrame(rows)
+    ends = ["lowest", "highest", "diverged", "fewest_modes", "median_recall", "num_seeds"]
+    return pd.DataFrame(rows, columns=["number", *searched(study), measure, *ends])
 
 
-def objective(study: Study) -> tuple[str, int]:
-    """(measure, sign): sign * measure is smaller where better."""
-    chosen = study.spec.get("objective", {})
-    measure = chosen.get("minimize") or chosen.get("maximize") or "fid"
-    return measure, -1 if MEASURES[measure].direction == "up" else 1
+def nearest(study: Study) -> pd.DataFrame:
+    """At most one row of `ranked`: the complete trial with the fewest lost seeds, of those the best."""
+    trials = ranked(study)
+    complete = trials[(trials["state"] == TrialState.COMPLETE) & trials["objective"].notna()]
+    return complete.sort_values(LOST, kind="stable").head(1)
 
 
 def outcomes(study: Study) -> pd.DataFrame:
@@ -83,143 +111,187 @@ class Common:
     evaluation: int
     progress: float
     """On the budget's axis."""
-    unit: str
 
 
 def common_evaluations(study: Study) -> list[Common]:
-    """The last evaluation that all evaluated trials reached, and the last one of all; one entry if they agree."""
-    rows = study.evaluations
+    """The last evaluation that all ended trials reached, and the last one of all; one entry if they agree."""
+    rows = _comparable(study)
     if rows.empty:
         return []
     reached = rows.groupby("number")["evaluation"].max()
-    budget = study.spec["train"]["budget"]
-    planned = study.spec["train"]["evaluations"]
-    ends = sorted({int(reached.min()), int(reached.max())})
-    return [Common(end, budget["amount"] * end / planned, budget["unit"].replace("_", " ")) for end in ends]
+    amount, planned = study.spec["train"]["budget"]["amount"], study.spec["train"]["evaluations"]
+    return [Common(end, amount * end / planned) for end in sorted({int(reached.min()), int(reached.max())})]
+
+
+def _comparable(study: Study) -> pd.DataFrame:
+    """Evaluations of the ended trials. A trial ends early once all its seeds have diverged: its last evaluation
+    stands for all later ones, since it would be without a value at any budget."""
+    ended = study.trials.loc[study.trials["state"].isin(ENDED), "number"]
+    rows = study.evaluations[study.evaluations["number"].isin(ended)]
+    if rows.empty:
+        return rows
+    final = study.seeds[study.seeds["number"].isin(ended)]
+    dead = final[~final.groupby("number")["finite"].transform("any").astype(bool)]
+    later = [
+        dead[dead["evaluation"] < evaluation].assign(evaluation=evaluation)
+        for evaluation in range(2, int(rows["evaluation"].max()) + 1)
+    ]
+    return pd.concat([rows, *(frame for frame in later if len(frame))], ignore_index=True)
 
 
 def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
-    """One row per trial that reached `evaluation`: its hyperparameters, `scores` (array over seeds, infinity where
-    a seed has none; negated where larger is better) and `lost`, seeds that collapsed, cycled or diverged."""
-    rows = study.evaluations[study.evaluations["evaluation"] == evaluation]
+    """One row per ended trial that reached `evaluation`: number, `scores` (array over seeds, infinity where a seed
+    has none; negated where larger is better) and `lost`, seeds that collapsed, cycled or diverged."""
+    rows = _comparable(study)
+    rows = rows[rows["evaluation"] == evaluation]
     sign = -1.0 if MEASURES[measure].direction == "up" else 1.0
     numbers, arrays, lost = [], [], []
     for number, seeds in rows.groupby("number"):
         numbers.append(number)
         arrays.append((sign * seeds[measure]).fillna(np.inf).to_numpy(dtype=float))
         lost.append(int(seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING]).sum()))
-    frame = pd.DataFrame({"number": numbers, "scores": arrays, LOST: lost})
-    return frame.merge(study.trials[["number", *searched(study)]], on="number")
+    return pd.DataFrame({"number": numbers, "scores": arrays, LOST: lost})
 
 
-def by_setting(study: Study, setting: str, measure: str = "fid") -> pd.DataFrame:
-    """How the values of one hyperparameter did, at each common evaluation.
+def by_setting(study: Study, setting: str) -> pd.DataFrame:
+    """How the values of one hyperparameter did in the study's objective, at each common evaluation.
 
-    setting, evaluation, progress, configurations (n), median with low and high (95%), lost_share with
-    lost_low and lost_high (95%; NaN where fewer than one configuration), num_seeds.
+    setting, evaluation, progress, configurations (n), num_seeds, median with median_low and median_high (95%;
+    NaN below intervals.MIN_CONFIGURATIONS, infinite where diverged seeds are reached), lost_share with
+    lost_share_low and lost_share_high (95%).
     """
-    columns: list[dict[str, Any]] = []
+    measure, sign = objective(study)
+    rows: list[dict[str, Any]] = []
     for common in common_evaluations(study):
         frame = scores_at(study, common.evaluation, measure)
-        for value in values_of(study, setting):
-            group = frame[frame[setting] == value]
+        for value, numbers in groups(study, setting).items():
+            group = frame[frame["number"].isin(numbers)]
             scores = _stack(group)
-            rng = np.random.default_rng(SEED)
-            median = median_of_configurations(scores, rng)
-            per_configuration = scores.shape[1] if len(scores) else 1
-            gone = share(group[LOST].to_numpy(dtype=np.int64), per_configuration)
-            columns.append(
+            median = median_of_configurations(scores, np.random.default_rng(SEED))
+            gone = share(group[LOST].to_numpy(dtype=np.int64), scores.shape[1])
+            rows.append(
                 {
                     setting: value,
                     "evaluation": common.evaluation,
                     "progress": common.progress,
                     "configurations": len(group),
                     "num_seeds": int(scores.size),
-                    **_columns("median", median, _flip(measure)),
+                    **_columns("median", median, sign),
                     **_columns("lost_share", gone),
                 }
             )
-    return pd.DataFrame(columns)
+    ends = [f"{name}{end}" for name in ("median", "lost_share") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=[setting, "evaluation", "progress", "configurations", "num_seeds", *ends])
 
 
-def values_of(study: Study, setting: str) -> list[Any]:
-    """Values of a hyperparameter that were tried; 'none' first, the rest in order."""
-    values = study.trials[setting].dropna().unique().tolist()
-    return sorted(values, key=lambda value: (value != "none", value if isinstance(value, int | float) else str(value)))
+def groups(study: Study, setting: str) -> dict[Any, set[int]]:
+    """Numbers of the trials by value of a hyperparameter, NONE first, the rest in order; thirds as 'low to high'
+    where more than MAX_GROUPS numbers were tried."""
+    asked = study.trials.dropna(subset=[setting])
+    values, thirds = asked[setting], asked[setting].nunique() > MAX_GROUPS
+    if thirds and pd.api.types.is_numeric_dtype(values):
+        third = pd.qcut(values.rank(method="dense"), 3, labels=False)
+        ends = values.groupby(third).agg(["min", "max"])
+        values = third.map({i: f"{row['min']:.3g} to {row['max']:.3g}" for i, row in ends.iterrows()})
+        order = values.iloc[third.argsort()].unique().tolist()
+    else:
+        order = sorted(values.unique().tolist(), key=lambda v: (v != NONE, *((0, v) if _numeric(v) else (1, str(v)))))
+    return {value: set(asked.loc[values == value, "number"]) for value in order}
 
 
-def remedies_against_none(study: Study, measure: str = "fid") -> pd.DataFrame:
+def _numeric(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def leader(table: pd.DataFrame, setting: str, sign: int) -> tuple[Any, list[Any]] | None:
+    """(value, values it is told apart from) of a table by_setting, at the evaluation that all trials reached.
+
+    The value of best median among those with an interval, if its interval lies clear of some of the other
+    ones; None if it does not.
+    """
+    first = table[(table["evaluation"] == table["evaluation"].min()) & table["median_low"].notna()]
+    if first.empty:
+        return None
+    first = first.assign(order=sign * first["median"]).sort_values("order")
+    lead, rest = first.iloc[0], first.iloc[1:]
+    clear = rest["median_low"] > lead["median_high"] if sign > 0 else rest["median_high"] < lead["median_low"]
+    return (lead[setting], rest.loc[clear, setting].tolist()) if clear.any() else None
+
+
+REMEDY_COLUMNS = [
+    *("remedies", "configurations", "control_configurations", "difference", "low", "high", "verdict", "progress"),
+    "comparisons",
+]
+
+
+def remedies_against_none(study: Study) -> pd.DataFrame:
     """Difference of the median over configurations to that without remedy, at the evaluation all trials reached.
 
-    remedies, configurations, control_configurations, difference with low and high (95%), told: whether
-    the interval excludes 0. Configurations were drawn by the sampler, so other settings differ too.
+    remedies, configurations, control_configurations, difference (of the objective) with low and high (95% for
+    all `comparisons` together), verdict: better or worse where the interval excludes 0, else open. The
+    sampler drew the configurations, so other settings differ too.
     """
+    measure, sign = objective(study)
     common = common_evaluations(study)
-    if not common or "remedies" not in searched(study):
-        return pd.DataFrame()
-    frame = scores_at(study, common[0].evaluation, measure)
-    control = _stack(frame[frame["remedies"] == "none"])
+    by_label = groups(study, "remedies") if common and "remedies" in searched(study) else {}
+    frame = scores_at(study, common[0].evaluation, measure) if common else pd.DataFrame()
+    stacks = {label: _stack(frame[frame["number"].isin(numbers)]) for label, numbers in by_label.items()}
+    control = stacks.pop(NONE, np.empty((0, 1)))
     rows = []
-    for label in values_of(study, "remedies"):
-        if label == "none":
-            continue
-        treated = _stack(frame[frame["remedies"] == label])
-        effect = difference_of_medians(treated, control, np.random.default_rng(SEED))
-        low, high = (effect.low, effect.high) if not _flip(measure) else (-effect.high, -effect.low)
-        rows.append(
-            {
-                "remedies": label,
-                "configurations": len(treated),
-                "control_configurations": len(control),
-                "difference": -effect.value if _flip(measure) else effect.value,
-                "low": low,
-                "high": high,
-                "told": bool(low > 0 or high < 0),
-                "progress": common[0].progress,
-            }
-        )
-    return pd.DataFrame(rows)
+    for label, treated in stacks.items():
+        effect = difference_of_medians(treated, control, np.random.default_rng(SEED), len(stacks))
+        columns = _columns("difference", effect, sign)
+        verdict = "better" if effect.high < 0 else "worse" if effect.low > 0 else "open"
+        n = (len(treated), len(control))
+        rows.append((label, *n, *columns.values(), verdict, common[0].progress, len(stacks)))
+    return pd.DataFrame(rows, columns=REMEDY_COLUMNS)
 
 
 def learning_rates(study: Study) -> pd.DataFrame:
-    """number, lr_d, lr_g, k, remedies, state, fid (median over seeds), lost and num_seeds, at the last evaluation."""
-    trials = study.trials.assign(lost=study.trials[[verdict.value for verdict in NOT_TRAINING]].sum(axis=1))
-    wanted = ["number", "lr_d", "lr_g", "k", "remedies", "state", "fid", "evaluations", LOST, "num_seeds"]
-    return trials[[column for column in wanted if column in trials]]
+    """number, lr_d, lr_g, k, remedies, state, the objective's measure (median over seeds), evaluations, lost and
+    num_seeds, at the last evaluation."""
+    measure, _ = objective(study)
+    trials = ranked(study)
+    wanted = ["number", "lr_d", "lr_g", "k", "remedies", "state", measure, "evaluations", LOST, "num_seeds"]
+    return trials[[column for column in wanted if column in trials]].sort_values("number", ignore_index=True)
 
 
-def convergence(study: Study, measure: str = "fid") -> pd.DataFrame:
-    """number, evaluation, progress, median, lowest and highest over the seeds that have a value, num_seeds."""
+def convergence(study: Study) -> pd.DataFrame:
+    """number, evaluation, progress, median of the objective's measure (NaN where it falls on a diverged seed),
+    lowest and highest over the seeds that have a value, num_seeds (that have one)."""
+    measure, sign = objective(study)
     unit = study.spec["train"]["budget"]["unit"]
-    grouped = study.evaluations.groupby(["number", "evaluation"])
-    frame = grouped.agg(
+    rows = study.evaluations.assign(ranked=(sign * study.evaluations[measure]).fillna(np.inf))
+    frame = rows.groupby(["number", "evaluation"]).agg(
         progress=(unit, "first"),
-        median=(measure, "median"),
+        median=("ranked", "median"),
         lowest=(measure, "min"),
         highest=(measure, "max"),
         num_seeds=(measure, "count"),
     )
-    return frame.reset_index()
+    return frame.assign(median=sign * frame["median"].where(np.isfinite(frame["median"]))).reset_index()
 
 
 def typical_seeds(study: Study) -> pd.DataFrame:
-    """One (number, seed) per verdict that occurs: of the longest trials, the one of median FID; the best first."""
-    last = study.seeds
-    rows = []
+    """One (number, seed) per verdict that occurs: of the longest trials, the one of median score; before them the
+    median seed of the best configuration."""
+    measure, sign = objective(study)
+    last = study.seeds.assign(order=sign * study.seeds[measure]).sort_values("order", kind="stable")
+    chosen = []
     winners = best(study, 1)
     if len(winners):
-        number = winners["number"].iloc[0]
-        seed = last[last["number"] == number].sort_values("fid").iloc[0]
-        rows.append({"number": number, "seed": seed["seed"], "verdict": seed["verdict"], "why": "best configuration"})
+        chosen.append(_middle(last[last["number"] == winners["number"].iloc[0]]).assign(why="best configuration"))
     for verdict in Verdict:
         group = last[last["verdict"] == verdict.value]
         if len(group):
-            longest = group[group["evaluation"] == group["evaluation"].max()].sort_values("fid")
-            chosen = longest.iloc[len(longest) // 2]
-            rows.append(
-                {"number": chosen["number"], "seed": chosen["seed"], "verdict": verdict.value, "why": "typical"}
-            )
-    return pd.DataFrame(rows, columns=["number", "seed", "verdict", "why"])
+            longest = group[group["evaluation"] == group["evaluation"].max()]
+            chosen.append(_middle(longest).assign(why="typical"))
+    frame = pd.concat(chosen) if chosen else last.assign(why="")
+    return frame[["number", "seed", "verdict", "why"]].drop_duplicates(["number", "seed"]).reset_index(drop=True)
+
+
+def _middle(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows.iloc[[(len(rows) - 1) // 2]]
 
 
 def mode_film(study: Study, number: int, seed: int) -> pd.DataFrame:
@@ -233,13 +305,10 @@ def _stack(group: pd.DataFrame) -> Scores:
     return np.stack(group["scores"].to_list()) if len(group) else np.empty((0, 1))
 
 
-def _flip(measure: str) -> bool:
-    return MEASURES[measure].direction == "up"
-
-
-def _columns(name: str, estimate: Estimate, flip: bool = False) -> dict[str, float]:
-    low, high = (-estimate.high, -estimate.low) if flip else (estimate.low, estimate.high)
-    return {name: -estimate.value if flip else estimate.value, f"{name}_low": low, f"{name}_high": high}
+def _columns(name: str, estimate: Estimate, sign: int = 1) -> dict[str, float]:
+    """The estimate in the measure's own direction."""
+    ends = (estimate.low, estimate.high) if sign > 0 else (-estimate.high, -estimate.low)
+    return {name: sign * estimate.value, f"{name}_low": ends[0], f"{name}_high": ends[1]}
 
 
 def tables(study: Study) -> dict[str, pd.DataFrame]:
@@ -251,8 +320,7 @@ def tables(study: Study) -> dict[str, pd.DataFrame]:
         "learning_rates": learning_rates(study),
         "convergence": convergence(study),
     }
-    for setting in ("k", "remedies"):
-        if setting in searched(study):
-            made[f"by_{setting}"] = by_setting(study, setting)
+    compared = [setting for setting in COMPARED if setting in searched(study)]
+    made |= {f"by_{setting}": by_setting(study, setting) for setting in compared}
     frames = {"trials": study.trials, "seeds": study.seeds, "evaluations": study.evaluations, "modes": study.modes}
     return made | frames

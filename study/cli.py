@@ -135,7 +135,7 @@ def run(file: Path, address: str | None, home: str | None) -> None:
             soft_wrap=True,
         )
         sys.exit(INTERRUPTED)
-    sys.exit(1 if result.unpublished else 0)
+    sys.exit(1 if result.unpublished or not answer else 0)
 
 
 def _home_words(home: str | None) -> str:
@@ -237,7 +237,7 @@ def status(name: str, as_json: bool, home: str | None) -> None:
     if study["unpublished"]:
         click.echo(f"MLflow   {study['unpublished']} records still to be published")
     for kind, path in study["paths"].items():
-        click.echo(f"{kind.capitalize():<8} {path}")
+        click.echo(f"{kind.capitalize():<8} {path or 'not written yet'}")
 
 
 def _best_words(study: dict[str, Any]) -> str:

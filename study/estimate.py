@@ -39,19 +39,21 @@ def cost_lines(spec: StudySpec, home: Home) -> list[str]:
 
 
 def _updates(spec: StudySpec) -> tuple[float, float]:
-    """(least, most) updates of one trial at the smallest and largest k of the space."""
+    """(least, most) updates of one trial, over the smallest and largest k and batch size of the space."""
     space = spec.space
     ratios = [as_ratio(v) for v in (space.extremes("k") if "k" in space.domains else [spec.train.k])]
-    return _updates_at(min(ratios), spec), _updates_at(max(ratios), spec)
+    batches = space.extremes("batch_size") if "batch_size" in space.domains else [spec.train.batch_size]
+    updates = [_updates_at(k, batch, spec) for k in ratios for batch in batches]
+    return min(updates), max(updates)
 
 
-def _updates_at(k: Fraction, spec: StudySpec) -> float:
+def _updates_at(k: Fraction, batch_size: int, spec: StudySpec) -> float:
     amount, unit = spec.train.budget.amount, spec.train.budget.unit
     if unit == "updates":
         return amount
     if unit == "generator_steps":
         return amount * float(1 + k)
-    discriminator_steps = amount / spec.train.batch_size if unit == "images" else amount
+    discriminator_steps = amount / batch_size if unit == "images" else amount
     return discriminator_steps * float(1 + 1 / k)
 
 

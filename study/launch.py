@@ -7,48 +7,34 @@ first, from their checkpoints, then the ones still to be proposed.
 from __future__ import annotations
 
 import json
-import logging
-import math
 import os
 import platform
 import subprocess
 import sys
-import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-for _name, _value in {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # The ledger is the truth, so Tune's own snapshots may stay away.
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
-}.items():
-    os.environ.setdefault(_name, _value)
+import ray
+from ray import tune
+from rich.console import Console
 
-import ray  # noqa: E402  (reads the environment while it is imported)
-from ray import tune  # noqa: E402
-from rich.console import Console  # noqa: E402
+from study import cluster, shipping
+from study.home import Home, StudyFolder
+from study.ledger import Ledger
+from study.progress import RunProgress
+from study.schedule import scheduler
+from study.search import LedgerSearcher
+from study.spec import StudySpec
+from study.spool import END, START, Spool
+from study.trainable import TrialTrainable
+from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick
+from trials.records import Tag
 
-from study import shipping  # noqa: E402
-from study.errors import UserError  # noqa: E402
-from study.home import Home, StudyFolder  # noqa: E402
-from study.ledger import Ledger  # noqa: E402
-from study.progress import RunProgress  # noqa: E402
-from study.schedule import scheduler  # noqa: E402
-from study.search import LedgerSearcher  # noqa: E402
-from study.spec import StudySpec  # noqa: E402
-from study.spool import END, START, Spool  # noqa: E402
-from study.trainable import TrialTrainable  # noqa: E402
-from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick  # noqa: E402
-from trials.records import Tag  # noqa: E402
-
-OBJECT_STORE_BYTES = 200 * 2**20
 RESTARTS_PER_TRIAL = 1
 """How often a trial whose process died is started again, from its checkpoint."""
 STALLED_SECONDS = 90
@@ -98,11 +84,13 @@ def run(
     console = console or Console()
     folder = home.study(spec.name)
     if address is None:
-        _check_cpus(spec, float(os.cpu_count() or 1), "this machine")
+        cluster.check_cpus(spec, float(os.cpu_count() or 1), "this machine")
+    else:
+        cluster.check_reachable(address)
     if folder.ledger.exists():
         Ledger.create(folder.ledger, spec, text)  # refuses a different file before Ray starts
-    with _ray(address, folder):
-        _check_cluster(spec)
+    with cluster.connected(address):
+        cluster.check_cluster(spec)
         return _run_on_ray(spec, text, home, console, conclude, factory)
 
 
@@ -133,12 +121,27 @@ def _run_on_ray(
         left = len(ledger.interrupted()) + ledger.remaining()
         _wait_until_published(spool, publisher, console)
         if not spool.pending():
-            ending = conclude() if conclude is not None else Ending()
+            ending = _conclude(conclude, spec, folder, console)
             artifacts = [str(path) for path in ending.artifacts]
             status = "FINISHED" if left == 0 else "KILLED"
             spool.put_study(END, {"status": status, "description": ending.description, "artifacts": artifacts})
             _wait_until_published(spool, publisher, console)
     return RunResult(folder, trained, left, len(spool.pending()))
+
+
+def _conclude(conclude: Callable[[], Ending] | None, spec: StudySpec, folder: StudyFolder, console: Console) -> Ending:
+    """The report; its failure is said and logged, and leaves the study as complete as it is."""
+    try:
+        return conclude() if conclude is not None else Ending()
+    except Exception as error:
+        with folder.log.open("a", encoding="utf-8") as log:
+            log.write(traceback.format_exc())
+        console.print(
+            f"The report could not be written: {type(error).__name__}: {error} (details in {folder.log}). "
+            f"Nothing of the study is lost; to try again: ganstudy report {spec.name}",
+            soft_wrap=True,
+        )
+        return Ending()
 
 
 def _tune(
@@ -149,7 +152,7 @@ def _tune(
     progress: RunProgress,
     factory: TrainingFactory,
 ) -> None:
-    concurrent = _slots(spec)
+    concurrent = cluster.slots(spec)
     searcher = LedgerSearcher(ledger, spool, concurrent, progress.observe)
     if searcher.total == 0:
         return
@@ -182,53 +185,6 @@ def _tune(
         ),
     )
     tuner.fit()
-
-
-def _slots(spec: StudySpec) -> int:
-    """Trials that the cluster can train at once."""
-    total: dict[str, float] = ray.cluster_resources()
-    per_kind = [total.get("CPU", 0) / spec.resources.cpus]
-    if spec.resources.gpus:
-        per_kind.append(total.get("GPU", 0) / spec.resources.gpus)
-    return max(1, math.floor(min(per_kind) + 1e-9))
-
-
-def _check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
-    if spec.resources.cpus > cpus:
-        raise UserError(f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {place} has {cpus:g}")
-
-
-def _check_cluster(spec: StudySpec) -> None:
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    for kind, key, wanted in (("CPUs", "CPU", spec.resources.cpus), ("GPUs", "GPU", spec.resources.gpus)):
-        largest = max((node.get(key, 0) for node in nodes), default=0)
-        if wanted > largest:
-            raise UserError(
-                f"resources.{kind.lower()}: a trial asks for {wanted:g} {kind}, "
-                f"but the largest node of this cluster has {largest:g}"
-            )
-
-
-@contextmanager
-def _ray(address: str | None, folder: StudyFolder) -> Iterator[None]:
-    """A connection to Ray that ships our code, and ends with the study."""
-    for name in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="ganstudy-") as staging:
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-        options["runtime_env"] = {"working_dir": str(shipping.stage(Path(staging)))}
-        if address is None:
-            options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
-        try:
-            ray.init(address=address or "local", **options)
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            if address is None:
-                raise
-            raise UserError(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from None
-        try:
-            yield
-        finally:
-            ray.shutdown()
 
 
 def _yardstick(spec: StudySpec, home: Home) -> Yardstick:

@@ -45,7 +45,7 @@ from trials.records import (  # noqa: E402
     median_over_seeds,
 )
 
-DESCRIPTION = "mlflow.note.content"
+DESCRIPTION, EXPERIMENT_KIND = "mlflow.note.content", "mlflow.experimentKind"
 POLL_SECONDS, MAX_BACKOFF_SECONDS, GIVE_UP_SECONDS = 0.2, 10.0, 60.0
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
 BATCH_LIMIT = 1000
@@ -70,7 +70,8 @@ class Publisher:
         experiment = self._client.get_experiment_by_name(self._name)
         if experiment is not None:
             return str(experiment.experiment_id)
-        return str(self._client.create_experiment(self._name, artifacts))
+        # Without the tag MLflow's UI takes the experiment for one of language models and hides the training view.
+        return str(self._client.create_experiment(self._name, artifacts, {EXPERIMENT_KIND: "custom_model_development"}))
 
     def _start_parent(self) -> str:
         found = self._client.search_runs([self._experiment], f"tags.`{Tag.KIND}` = 'study'")
@@ -191,9 +192,11 @@ class Publisher:
             self._client.log_artifact(run_id, str(path))
 
     def _log_grid(self, run_id: str, content: dict[str, Any]) -> None:
-        if content["grid"] is not None:
-            with Image.open(io.BytesIO(base64.b64decode(content["grid"]))) as picture:
-                self._client.log_image(run_id, picture, key=SAMPLES_KEY, step=_step(content))
+        # The UI's slider starts at step 0, so that is where the untrained generator's samples go.
+        for grid, step in ((content["start_grid"], 0), (content["grid"], _step(content))):
+            if grid is not None:
+                with Image.open(io.BytesIO(base64.b64decode(grid))) as picture:
+                    self._client.log_image(run_id, picture, key=SAMPLES_KEY, step=step)
 
 
 def _metric(key: str, value: float, step: int) -> Metric:

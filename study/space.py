@@ -6,17 +6,23 @@ Optuna stores them as such.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
-from trials.config import REMEDIES, ModelConfig, TrialConfig
+from trials.config import REMEDIES, ModelConfig, TrialConfig, as_ratio, known
 
 MODEL_KEYS = tuple(name for name in ModelConfig.model_fields if name != "name")
 TRIAL_KEYS = ("k", "lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss", "remedies")
 REMEDY_KEYS = tuple(f"{name}.{option}" for name, options in REMEDIES.items() for option in options.model_fields)
 KEYS = (*TRIAL_KEYS, *MODEL_KEYS, *REMEDY_KEYS)
+TYPES = {
+    **{key: TrialConfig.model_fields[key].annotation for key in TRIAL_KEYS},
+    **{key: ModelConfig.model_fields[key].annotation for key in MODEL_KEYS},
+    **{f"{name}.{key}": f.annotation for name, options in REMEDIES.items() for key, f in options.model_fields.items()},
+}
 NONE = "none"
 """Label of the empty set of remedies."""
 
@@ -61,27 +67,31 @@ def parse_domain(key: str, value: Any) -> Domain:
     """What stands for `key` in [search.space]; ValueError names the rule that it breaks."""
     if key == "remedies":
         return _parse_remedy_sets(value)
-    if isinstance(value, list):
-        if not value:
-            raise ValueError("at least one choice is needed, got an empty list")
-        repeated = [v for i, v in enumerate(value) if v in value[:i]]
-        if repeated:
-            raise ValueError(f"choices must be distinct, but {repeated[0]!r} stands more than once")
-        if not all(isinstance(v, bool | int | float | str) for v in value):
-            raise ValueError(f"choices must be numbers or texts, got {value}")
-        return Choices(tuple(value))
     if isinstance(value, dict):
-        return _parse_range(value)
-    return Fixed(value)
+        return _parse_range(key, value)
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise ValueError("at least one choice is needed, got an empty list")
+    for choice in values:
+        if isinstance(choice, bool) or not isinstance(choice, int | float | str):
+            raise ValueError(f"must be a number or text, or a list of them, got {choice!r}")
+        if isinstance(choice, str) and TYPES[key] in (int, float):
+            raise ValueError(f"must be a number, got {choice!r}")
+    distinct = [as_ratio(v) for v in values] if key == "k" else values
+    repeated = [v for i, v in enumerate(values) if distinct[i] in distinct[:i]]
+    if repeated:
+        raise ValueError(f"choices must be distinct, but {repeated[0]!r} stands more than once")
+    return Choices(tuple(values)) if isinstance(value, list) else Fixed(value)
 
 
-def _parse_range(value: dict[str, Any]) -> Range:
+def _parse_range(key: str, value: dict[str, Any]) -> Range:
     unknown = sorted(set(value) - {"low", "high", "log"})
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r} of a range; known: low, high, log")
     for end in ("low", "high"):
         number = value.get(end)
-        if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) == float("inf"):
+        finite = isinstance(number, int | float) and -sys.float_info.max <= number <= sys.float_info.max
+        if isinstance(number, bool) or not finite:
             raise ValueError(f"a range needs a finite number `{end}`, got {number!r}")
     low, high, log = value["low"], value["high"], value.get("log", False)
     if not isinstance(log, bool):
@@ -90,6 +100,8 @@ def _parse_range(value: dict[str, Any]) -> Range:
         raise ValueError(f"low <= high must hold, got low={low}, high={high}")
     if log and low <= 0:
         raise ValueError(f"a log range needs low > 0, got low={low}")
+    if TYPES[key] is int and not (isinstance(low, int) and isinstance(high, int)):
+        raise ValueError(f"a range of whole numbers needs whole ends, got low={low}, high={high}")
     if type(low) is not type(high):
         low, high = float(low), float(high)
     return Range(low, high, log)
@@ -101,6 +113,8 @@ def _parse_remedy_sets(value: Any) -> Choices:
         raise ValueError(f"{rule}, got {value!r}")
     if not value:
         raise ValueError("at least one choice is needed, got an empty list")
+    for name in (name for names in value for name in names):
+        known("remedy", name, REMEDIES)
     labels = tuple(remedy_label(names) for names in value)
     repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
     if repeated:

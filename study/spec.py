@@ -15,7 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from study.errors import UserError
 from study.home import NAME_RULE
-from study.space import KEYS, MODEL_KEYS, REMEDY_KEYS, TRIAL_KEYS, SearchSpace, parse_domain
+from study.space import KEYS, REMEDY_KEYS, TRIAL_KEYS, SearchSpace, parse_domain
 from trials.config import (
     REMEDIES,
     Budget,
@@ -135,7 +135,7 @@ class Schedule(Frozen):
     """[schedule]: whether bad trials are stopped early. grace is in the budget's own unit."""
 
     name: str = "asha"
-    reduction_factor: float = Field(3, gt=1)
+    reduction_factor: float = Field(3, ge=1.1, allow_inf_nan=False)
     grace: float | None = Field(None, gt=0)
 
     @field_validator("name")
@@ -147,8 +147,8 @@ class Schedule(Frozen):
 class Resources(Frozen):
     """[resources]: per trial. Fractions of a GPU pack several trials on it."""
 
-    cpus: float = Field(1, gt=0)
-    gpus: float = Field(0, ge=0)
+    cpus: float = Field(1, gt=0, allow_inf_nan=False)
+    gpus: float = Field(0, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _countable(self) -> Resources:
@@ -259,10 +259,12 @@ def parse_study(text: str, where: str) -> StudySpec:
     """The study in `text`; errors start with `where`."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        # As JSON, pydantic can be strict (neither true nor "1" is a number) and still take a list for a tuple.
+        document = json.dumps(values, default=str)
+    except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers too long, nesting too deep
         raise UserError(f"{where}: not valid TOML: {error}") from None
     try:
-        spec = StudySpec(**values)
+        spec = StudySpec.model_validate_json(document, strict=True)
     except ValidationError as error:
         raise UserError(_explain(error, where)) from None
     problems = _space_problems(spec, values) or _remedy_problems(spec)
@@ -274,50 +276,56 @@ def parse_study(text: str, where: str) -> StudySpec:
 def _space_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
     """Every domain parsed, and its extreme values tried against the rules of TrialConfig."""
     problems = []
-    train, model = values.get("train", {}), values.get("model", {})
+    stated = dict.fromkeys(values["train"], "train") | dict.fromkeys(values.get("model", {}), "model")
+    stated |= {f"{name}.{option}": f"remedies.{name}" for name, o in spec.remedies.items() for option in o}
     for key, value in spec.search.space.items():
         place = f"search.space.{key}"
         try:
             known("hyperparameter", key, KEYS)
-            domain = parse_domain(key, value)
+            parse_domain(key, value)
         except ValueError as error:
             problems.append(f"{place}: {error}")
             continue
-        if key in train or (key in MODEL_KEYS and key in model):
-            table = "train" if key in train else "model"
-            problems.append(f"{place}: stands in [{table}] too; name it in one place")
-            continue
-        if key not in REMEDY_KEYS:
-            problems += _rule_problems(SearchSpace({key: domain}, spec.base()), key, place)
-    if not problems:
-        try:
-            spec.space.trial_config({})
-        except ValidationError as error:
-            problems += [f"train.{_place(e)}: {_message(e)}" for e in error.errors()]
+        if key in stated:
+            problems.append(f"{place}: stands in [{stated[key]}] too; name it in one place")
+    if problems:
+        return problems
+    # Options of remedies are judged by _remedy_problems, which knows their place in the file.
+    base = spec.base() | {"remedy_options": {}}
+    problems = _rule_problems(SearchSpace({}, base), [{}], "train")
+    for key, domain in spec.space.domains.items():
+        if not problems and key not in REMEDY_KEYS:
+            space = SearchSpace({key: domain}, base)
+            problems += _rule_problems(space, [{key: value} for value in space.extremes(key)], "search.space")
     return problems
 
 
-def _rule_problems(space: SearchSpace, key: str, place: str) -> list[str]:
-    for value in space.extremes(key):
+def _rule_problems(space: SearchSpace, candidates: list[dict[str, Any]], table: str) -> list[str]:
+    for params in candidates:
         try:
-            space.trial_config({key: value})
+            space.trial_config(params)
         except ValidationError as error:
-            return [f"{place}: {_message(e)}" for e in error.errors()[:1]]
+            return [f"{table}.{next(iter(params), e['loc'][0])}: {_message(e)}" for e in error.errors()]
     return []
 
 
 def _remedy_problems(spec: StudySpec) -> list[str]:
     """Options of remedies: known, in range, and of a remedy that some configuration switches on."""
-    problems = []
     switched_on = spec.space.remedies_somewhere_on
-    stated = [(f"remedies.{name}", name, option, [v]) for name, o in spec.remedies.items() for option, v in o.items()]
+    unknown = [name for name in spec.remedies if name not in REMEDIES]
+    problems = [f"remedies.{name}: unknown remedy {name!r}; known: {', '.join(REMEDIES)}" for name in unknown]
+    stated = [
+        (f"remedies.{name}.{option}", name, option, [value])
+        for name, options in spec.remedies.items()
+        if name in REMEDIES
+        for option, value in options.items()
+    ]
     for key in spec.search.space:
         if key in REMEDY_KEYS:
             name, option = key.split(".")
             stated.append((f"search.space.{key}", name, option, spec.space.extremes(key)))
     for place, name, option, candidates in stated:
         try:
-            known("remedy", name, REMEDIES)
             known(f"option of {name}", option, REMEDIES[name].model_fields)
         except ValueError as error:
             problems.append(f"{place}: {error}")
@@ -328,7 +336,7 @@ def _remedy_problems(spec: StudySpec) -> list[str]:
             continue
         for value in candidates:
             try:
-                REMEDIES[name](**{option: value})
+                REMEDIES[name].model_validate({option: value}, strict=True)
             except ValidationError as error:
                 problems.append(f"{place}: {_message(error.errors()[0])}")
                 break
@@ -349,6 +357,8 @@ def _message(error: Any) -> str:
     kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
+    if kind in ("model_type", "dict_type"):
+        return f"must be a table, got {value!r}"
     if kind == "missing":
         return "is required and missing"
     if kind == "extra_forbidden":

@@ -61,7 +61,8 @@ class Spool:
             "rows": evaluation.rows,
             "history": history,
             "provenance": evaluation.provenance.as_json() if evaluation.provenance else None,
-            "grid": base64.b64encode(evaluation.grid_png).decode() if evaluation.grid_png else None,
+            "grid": _text(evaluation.grid_png),
+            "start_grid": _text(evaluation.start_png),
             "notes": evaluation.notes,
         }
         self._put(number, evaluation.index, content)
@@ -90,3 +91,7 @@ class Spool:
 
     def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
         write_whole(self.folder / f"{number}_{order}.json", json.dumps(content).encode())
+
+
+def _text(png: bytes | None) -> str | None:
+    return base64.b64encode(png).decode() if png else None

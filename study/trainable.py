@@ -35,8 +35,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         source: str,
     ) -> None:
         """Called once per actor; `config` holds the first trial's number and configuration."""
-        shipping.check_source(source)
-        self._factory, self._measure = factory, measure
+        self._factory, self._measure, self._source = factory, measure, source
         self._spool, self._checkpoints = Spool(Path(spool)), Path(checkpoints)
         self._begin(config)
 
@@ -73,6 +72,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _advance(self) -> Outcome:
         if self._training is None:
+            shipping.check_source(self._source)
             self._training = self._factory(self._trial_config)
             self._training.restore(self._folder)
         training = self._training

@@ -15,7 +15,7 @@ from trials.measures.classifier import to_uint8
 COLUMNS, ROWS_PER_SEED = 10, 2
 MIN_TILE = 32
 """Pixels; smaller images are enlarged without smoothing."""
-PANEL, GAP = 220, 6
+PANEL, GAP, SEAM = 220, 8, 2
 MISSING = (250, 225, 225)
 
 
@@ -31,21 +31,20 @@ def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:
 
 
 def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
-    size = dataset.shape[1]
-    scale = max(1, math.ceil(MIN_TILE / size))
-    band_height = ROWS_PER_SEED * size * scale
-    picture = Image.new("RGB", (COLUMNS * size * scale, len(samples) * (band_height + GAP) - GAP), "white")
+    tile = dataset.shape[1] * max(1, math.ceil(MIN_TILE / dataset.shape[1]))
+    pitch = tile + SEAM
+    band_height = ROWS_PER_SEED * pitch
+    picture = Image.new("RGB", (COLUMNS * pitch, len(samples) * (band_height + GAP) - GAP), "white")
     for index, images in enumerate(samples):
         top = index * (band_height + GAP)
         if images is None:
             picture.paste(MISSING, (0, top, picture.width, top + band_height))
             continue
-        tiles = to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)
-        rows = [np.concatenate(list(tiles[r * COLUMNS : (r + 1) * COLUMNS]), axis=1) for r in range(ROWS_PER_SEED)]
-        band = np.concatenate(rows, axis=0)
-        band = np.repeat(band, 3, axis=2) if band.shape[2] == 1 else band
-        tile = Image.fromarray(band).resize((picture.width, band_height), Image.Resampling.NEAREST)
-        picture.paste(tile, (0, top))
+        for place, image in enumerate(to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)):
+            row, column = divmod(place, COLUMNS)
+            colour = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
+            shown = Image.fromarray(colour).resize((tile, tile), Image.Resampling.NEAREST)
+            picture.paste(shown, (column * pitch, top + row * pitch))
     return picture
 
 

@@ -166,6 +166,8 @@ class Evaluation:
     provenance: Provenance | None
     grid_png: bytes | None = None
     """Samples of every seed from latents that stay the same over the trial, as one picture."""
+    start_png: bytes | None = None
+    """With the first evaluation only: the same picture before any training."""
     notes: list[str] = field(default_factory=list)
 
     def values(self, measure: str) -> list[float | None]:

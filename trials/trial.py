@@ -19,6 +19,9 @@ from trials.step import Game, discriminator_steps_due
 from trials.streams import Batches, Latents, generator
 from trials.verdict import verdict
 
+SHOWN = 1000
+"""Samples per seed that may enter a picture."""
+
 
 class Trial:
     """Call `advance` until `finished`. The state between two calls is that of `tensors` and `state`."""
@@ -56,6 +59,7 @@ class Trial:
         """Trains up to the next evaluation and evaluates."""
         budget = self.config.budget
         target = budget.amount * (self.evaluations_done + 1) / self.config.evaluations
+        start_png = self._grid(self.game.sample(self._fixed_latents)) if self.evaluations_done == 0 else None
         before, start = self.counters.seconds, time.perf_counter()
         while self.counters.on(budget.unit) < target:
             self._update()
@@ -64,7 +68,7 @@ class Trial:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.counters.seconds = before + time.perf_counter() - start
-        return self._evaluate()
+        return self._evaluate(start_png)
 
     def _update(self) -> None:
         """One step of the player whose turn it is."""
@@ -85,7 +89,7 @@ class Trial:
         self._loss_sums[name] = self._loss_sums[name].to(loss.device) + loss
         self._loss_counts[name] += 1
 
-    def _evaluate(self) -> Evaluation:
+    def _evaluate(self, start_png: bytes | None) -> Evaluation:
         start = time.perf_counter()
         self.evaluations_done += 1
         samples = self.game.sample(self._fixed_latents)
@@ -109,15 +113,20 @@ class Trial:
         self.history += rows
         self._loss_sums = {name: torch.zeros_like(total) for name, total in self._loss_sums.items()}
         self._loss_counts = dict.fromkeys(self._loss_counts, 0)
-        shown = [images.cpu() if ok else None for images, ok in zip(samples[:, :1000], finite.tolist(), strict=True)]
         return Evaluation(
             index=self.evaluations_done,
             counters=self.counters,
             rows=rows,
             provenance=self.evaluator.provenance,
-            grid_png=draw_grid(self.dataset, shown),
+            grid_png=self._grid(samples),
+            start_png=start_png,
             notes=self.game.fallbacks(),
         )
+
+    def _grid(self, samples: Tensor) -> bytes:
+        """The picture of samples [S, n, ...]."""
+        shown = samples[:, :SHOWN].cpu()
+        return draw_grid(self.dataset, [images if torch.isfinite(images).all() else None for images in shown])
 
     def _health(self, samples: Tensor) -> dict[str, list[float]]:
         """Losses and the discriminator's outputs, per seed."""

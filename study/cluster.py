@@ -1,0 +1,95 @@
+"""The Ray cluster that a study runs on: connected to with our code, and asked whether it suffices."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from study import shipping
+from study.errors import UserError
+from study.spec import StudySpec
+
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # The ledger is the truth, so Tune's own snapshots may stay away.
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+"""Of Ray, through the environment; what the user has set stays."""
+OBJECT_STORE_BYTES = 200 * 2**20
+CONNECT_SECONDS = 10
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[None]:
+    """A connection to Ray that ships our code, and ends with the study."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="ganstudy-") as staging:
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        options["runtime_env"] = {"working_dir": str(shipping.stage(Path(staging)))}
+        if address is None:
+            options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        try:
+            ray.init(address=address or "local", **options)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            if address is None:
+                raise
+            raise UserError(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def slots(spec: StudySpec) -> int:
+    """Trials that the cluster can train at once."""
+    total: dict[str, float] = ray.cluster_resources()
+    per_kind = [total.get("CPU", 0) / spec.resources.cpus]
+    if spec.resources.gpus:
+        per_kind.append(total.get("GPU", 0) / spec.resources.gpus)
+    return max(1, math.floor(min(per_kind) + 1e-9))
+
+
+def check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
+    """UserError if one trial asks for more CPUs than there are; needs no Ray."""
+    if spec.resources.cpus > cpus:
+        raise UserError(f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {place} has {cpus:g}")
+
+
+def check_reachable(address: str) -> None:
+    """UserError where nothing listens: Ray itself would try for minutes."""
+    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if not separator or not port.isdigit():
+        if address == "auto":
+            return
+        raise UserError(f"--address must be HOST:PORT, ray://HOST:PORT or auto, got {address!r}")
+    try:
+        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(f"no Ray cluster answers at {address}: {error}") from None
+
+
+def check_cluster(spec: StudySpec) -> None:
+    """UserError if no node of the connected cluster can hold a trial."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    for kind, key, wanted in (("CPUs", "CPU", spec.resources.cpus), ("GPUs", "GPU", spec.resources.gpus)):
+        largest = max((node.get(key, 0) for node in nodes), default=0)
+        if wanted > largest:
+            raise UserError(
+                f"resources.{kind.lower()}: a trial asks for {wanted:g} {kind}, "
+                f"but the largest node of this cluster has {largest:g}"
+            )

@@ -1,0 +1,111 @@
+"""The fences of the house: who may import what, what importing costs, and how files are named and sized."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("study", "trials", "analysis")
+FILES = [path.relative_to(ROOT).as_posix() for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+LONGEST = 400
+ALLOWED = {
+    "ray": ("study/",),
+    "mlflow": ("study/publish.py", "analysis/load.py"),
+    "torch_fidelity": ("trials/measures/fidelity.py",),
+    "optuna": ("study/", "analysis/importance.py"),
+    "study": ("study/",),
+    "analysis": ("analysis/", "study/cli.py"),
+}
+"""The places that may import a package; a package that is not named here may be imported anywhere."""
+OF_TRIALS_IN_ANALYSIS = "trials.records."
+
+
+def imported(source: str) -> set[str]:
+    """Dotted names of all modules that `source` imports, inside functions too; relative ones start with a dot."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # `from trials import records` names a module, `from trials.records import MEASURES` does not: both
+            # pass for a module's name, which begins with the right one.
+            module = "." * node.level + (node.module or "")
+            names.update(f"{module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def breaches(file: str, source: str) -> list[str]:
+    """Every import of `source` that a fence forbids in `file`."""
+    return [f"{file}: {name}" for name in sorted(imported(source)) if not allowed(file, name)]
+
+
+def allowed(file: str, name: str) -> bool:
+    """Whether `file` may import the module `name`."""
+    package = name.split(".")[0]
+    if package == "trials" and file.startswith("analysis/"):
+        return f"{name}.".startswith(OF_TRIALS_IN_ANALYSIS)
+    return not name.startswith(".") and file.startswith(ALLOWED.get(package, ""))
+
+
+def test_there_are_files_to_judge() -> None:
+    assert {"study/cli.py", "trials/records.py", "trials/measures/fidelity.py", "analysis/load.py"} <= set(FILES)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_imports_stay_inside_their_fences(file: str) -> None:
+    assert breaches(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "forbidden"),
+    [
+        ("trials/trial.py", "import ray", True),
+        ("trials/trial.py", "def f():\n    from ray import tune", True),
+        ("study/search.py", "from ray.tune.search import Searcher", False),
+        ("study/cli.py", "import mlflow.tracking as t", True),
+        ("study/publish.py", "import mlflow", False),
+        ("trials/measures/modes.py", "from torch_fidelity import x", True),
+        ("trials/pack.py", "import optuna", True),
+        ("analysis/tables.py", "import optuna", True),
+        ("analysis/importance.py", "import optuna", False),
+        ("trials/trial.py", "from study.spec import StudySpec", True),
+        ("trials/trial.py", "import analysis", True),
+        ("trials/trial.py", "from ..study import spec", True),
+        ("analysis/load.py", "from study.home import Home", True),
+        ("analysis/load.py", "from trials.config import REMEDIES", True),
+        ("analysis/load.py", "from trials import config", True),
+        ("analysis/load.py", "from trials.records import MEASURES", False),
+        ("analysis/load.py", "from analysis.tables import x", False),
+        ("study/launch.py", "from analysis.load import load_study", True),
+        ("study/cli.py", "from analysis.load import load_study", False),
+    ],
+)
+def test_the_fences_would_notice(file: str, source: str, forbidden: bool) -> None:
+    assert bool(breaches(file, source)) is forbidden
+
+
+@pytest.mark.parametrize(
+    "module", ["analysis.tables", "analysis.load", "study.spec", "trials.config", "trials.records", "study.cli"]
+)
+def test_importing_loads_neither_torch_nor_ray(module: str) -> None:
+    code = (
+        f"import sys, {module}; print(sorted(name for name in sys.modules if name.split('.')[0] in ('torch', 'ray')))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[]"
+
+
+def test_no_file_is_a_drawer_for_everything() -> None:
+    drawers = {"util", "utils", "helper", "helpers", "common", "misc"}
+    assert [file for file in FILES if Path(file).stem in drawers or drawers & set(Path(file).parts)] == []
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {file: len((ROOT / file).read_text(encoding="utf-8").splitlines()) for file in FILES}
+    assert {file: length for file, length in lengths.items() if length > LONGEST} == {}
