@@ -15,7 +15,8 @@ import click
 
 from study.errors import UserError
 from study.home import ENVIRONMENT, Home, StudyFolder
-from study.spec import StudySpec, parse_study, read_study
+from study.reader import parse_study, read_study
+from study.spec import StudySpec
 
 if TYPE_CHECKING:
     from study.launch import Ending

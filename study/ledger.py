@@ -25,7 +25,8 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 
 from study.errors import UserError
-from study.spec import StudySpec, differences, parse_study
+from study.reader import parse_study
+from study.spec import StudySpec, differences
 from trials.records import TrialState as State
 
 OUTCOME, ERROR = "outcome", "error"

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from study.cli import main
 from study.home import Home
 from study.ledger import Ledger, Outcome
-from study.spec import parse_study
+from study.reader import parse_study
 
 FILE = """
 name = "digits"
@@ -131,16 +131,16 @@ def test_an_empty_home(arguments: tuple[str, ...]) -> None:
     assert written() == [], "looking writes nothing"
 
 
-@pytest.mark.parametrize("command", ["status", "report"])
-@pytest.mark.parametrize("name", ["digit", "", "../digits", "studies/digits", "digits/"])
-def test_an_unknown_name_is_answered_with_the_known_ones(command: str, name: str) -> None:
-    result = ganstudy(command, name)
-    assert result.exit_code == 2 and "known: none yet" in result.stderr and written() == []
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    strange = ("digit", "", "../digits", "studies/digits", "digits/")
+    assert all("known: none yet" in ganstudy("status", name).stderr for name in strange) and written() == []
     new_ledger()
     new_ledger(text=FILE.replace('name = "digits"\nq', 'name = "another"\nq'))
-    result = ganstudy(command, name)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert f"no study named {name!r}" in result.stderr and "known: another, digits" in result.stderr
+    for command in ("status", "report"):
+        for name in strange:
+            result = ganstudy(command, name)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert f"no study named {name!r}" in result.stderr and "known: another, digits" in result.stderr
 
 
 def test_list_and_status_of_a_study_half_way() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger, Outcome
-from study.spec import parse_study
+from study.reader import parse_study
 from study.status import summary
 from trials.records import TrialState as State
 
@@ -66,8 +67,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "studies" / "s" / "ledger.db"
 
 
+@pytest.fixture(scope="module")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a new ledger, to be copied: making the tables takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("blank")
+    create(folder / "ledger.db")
+    return folder
+
+
 @pytest.fixture
-def ledger(path: Path) -> Ledger:
+def ledger(path: Path, blank: Path) -> Ledger:
+    shutil.copytree(blank, path.parent)
     return create(path)
 
 
@@ -180,8 +190,7 @@ def test_evaluations_are_kept_on_the_budgets_axis_and_missing_ones_left_out(ledg
         ([], None),
     ],
 )
-def test_the_best(outcomes: list[Outcome], expected: int | None, path: Path) -> None:
-    ledger = create(path)
+def test_the_best(outcomes: list[Outcome], expected: int | None, ledger: Ledger, path: Path) -> None:
     for ended in outcomes:
         ledger.record_end(ledger.propose()[0], ended, None)
     ledger.propose()

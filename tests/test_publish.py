@@ -17,7 +17,7 @@ from PIL import Image
 from analysis.load import load_study
 from study.ledger import Ledger, Outcome
 from study.publish import Publisher, publish_until_closed
-from study.spec import parse_study
+from study.reader import parse_study
 from study.spool import END, START, Spool
 from trials.records import MEASURES, Counters, Evaluation, Provenance, TrialState
 

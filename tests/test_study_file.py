@@ -18,7 +18,8 @@ from study.errors import UserError
 from study.estimate import cost_lines
 from study.home import Home
 from study.ledger import preview
-from study.spec import StudySpec, differences, parse_study
+from study.reader import parse_study
+from study.spec import StudySpec, differences
 
 EXAMPLES = sorted((Path(__file__).resolve().parent.parent / "examples").glob("*.toml"))
 TRAIN = "budget = { generator_steps = 100 }\nevaluations = 2\n"
@@ -224,7 +225,8 @@ BAD: dict[str, tuple[str, list[str]]] = {
 
 @pytest.fixture
 def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    """Commands run in an empty folder, so that whatever they write is seen."""
+    """Commands run in an empty folder, so that whatever they write is seen, and can never reach Ray."""
+    monkeypatch.setitem(sys.modules, "study.launch", None)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GANSTUDY_HOME", raising=False)
     return CliRunner()

@@ -131,7 +131,8 @@ class Trial:
     def _health(self, samples: Tensor) -> dict[str, list[float]]:
         """Losses and the discriminator's outputs, per seed."""
         batch = self.config.batch_size
-        real = self._train[:batch].expand(len(self.config.seeds), batch, *self.dataset.shape)
+        real = self._train[:batch]
+        real = real.expand(len(self.config.seeds), *real.shape)
         means = {name: total / max(1, self._loss_counts[name]) for name, total in self._loss_sums.items()}
         outputs = {
             **means,

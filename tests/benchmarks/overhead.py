@@ -79,7 +79,7 @@ def ours(trials: int, folder: Path) -> float:
 
     from study.home import Home
     from study.launch import run
-    from study.spec import parse_study
+    from study.reader import parse_study
 
     text = STUDY.format(trials=trials)
     start = time.perf_counter()
