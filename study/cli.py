@@ -158,6 +158,8 @@ def _write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]
     from analysis.load import load_study
     from analysis.report import write_report
 
+    if spec.tracking.uri is None and not home.mlflow_database.exists():
+        raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
     try:
         study = load_study(spec.name, home.tracking_uri(spec.tracking.uri))
     except (KeyError, ValueError) as error:
@@ -201,7 +203,12 @@ def list_studies(as_json: bool, home: str | None) -> None:
     from study.status import summary
 
     place = Home.locate(home)
-    found = [summary(place, name) for name in place.names()]
+    found = []
+    for name in place.names():
+        try:
+            found.append(summary(place, name))
+        except UserError as error:
+            click.echo(f"ganstudy: {error}", err=True)
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return

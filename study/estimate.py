@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
 from study.spec import StudySpec
@@ -61,7 +62,10 @@ def _seconds_per_update(spec: StudySpec, home: Home) -> float | None:
     """Mean over the studies under `home` with the same data, model and number of seeds."""
     measured = []
     for name in home.names():
-        ledger = Ledger.open(home.study(name).ledger)
+        try:
+            ledger = Ledger.open(home.study(name).ledger)
+        except UserError:
+            continue
         like = (ledger.spec.data, ledger.spec.model, len(ledger.spec.train.seeds))
         if like == (spec.data, spec.model, len(spec.train.seeds)):
             seconds = ledger.seconds_per_update()

@@ -29,6 +29,9 @@ from study.reader import parse_study
 from study.spec import StudySpec, differences
 from trials.records import TrialState as State
 
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+LOCK_SECONDS = 60
+"""How long a write waits for another process's."""
 OUTCOME, ERROR = "outcome", "error"
 SPEC = "study_file"
 STATES = {
@@ -59,19 +62,23 @@ class Outcome:
         return self.objective is not None and all(self.verdicts.get(v, 0) <= limit for v, limit in allowed.items())
 
 
-def _storage(url: str) -> RDBStorage:
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    sqlite = url.startswith("sqlite")
-    storage = RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else {})
-    if sqlite:
-        # A write-ahead log survives a killed process whole, and does not wait for the disk at each step.
-        @event.listens_for(storage.engine, "connect")
-        def _pragmas(connection: Any, _record: Any) -> None:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
+def _storage(path: Path) -> RDBStorage:
+    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}})
 
-        storage.engine.dispose()
+    # A write-ahead log survives a killed process whole, and does not wait for the disk at each step.
+    @event.listens_for(storage.engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    storage.engine.dispose()
     return storage
+
+
+def _has_study(path: Path) -> bool:
+    """Whether the ledger was made to the end: it holds a study, and the study its file."""
+    studies = _storage(path).get_all_studies()
+    return any(SPEC in study.user_attrs for study in studies)
 
 
 class Ledger:
@@ -89,7 +96,7 @@ class Ledger:
 
         UserError if it belongs to a study with another file, with every difference.
         """
-        if path.exists():
+        if path.exists() and _has_study(path):
             ledger = cls.open(path)
             differing = differences(ledger.spec.identity(), spec.identity())
             if differing:
@@ -99,18 +106,24 @@ class Ledger:
                     f"Give this one another name, or restore the file ({path.parent / 'study.toml'}) to go on."
                 )
             ledger.spec, ledger._space = spec, spec.space
+            ledger._study.set_user_attr(SPEC, text)
             return ledger
         path.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
-            study_name=spec.name, storage=_storage(f"sqlite:///{path}"), direction=spec.objective.direction
+            study_name=spec.name,
+            storage=_storage(path),
+            direction=spec.objective.direction,
+            load_if_exists=True,  # made, but killed before the study file was kept with it
         )
         study.set_user_attr(SPEC, text)
         return cls(study, spec)
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
-        """The existing ledger at `path`."""
-        storage = _storage(f"sqlite:///{path}")
+        """The existing ledger at `path`; UserError where it holds no study yet."""
+        if not _has_study(path):
+            raise UserError(f"{path} holds no study: its first run was cut short; run its study file again")
+        storage = _storage(path)
         (summary,) = storage.get_all_studies()
         study = optuna.load_study(study_name=summary.study_name, storage=storage)
         return cls(study, parse_study(study.user_attrs[SPEC], str(path.parent / "study.toml")))
@@ -148,7 +161,7 @@ class Ledger:
 
     def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
         """(number, params) of the trials that an earlier run left unfinished, in order."""
-        return [(t.number, self._params(t)) for t in self._trials() if STATES[t.state] is State.RUNNING]
+        return [(t.number, self._drawn(t)) for t in self._trials() if STATES[t.state] is State.RUNNING]
 
     def remaining(self) -> int:
         """Trials still to be proposed to reach the number that the study file asks for."""
@@ -229,6 +242,11 @@ class Ledger:
     def _params(self, trial: FrozenTrial) -> dict[str, Any]:
         """As `propose` returned them: what Optuna drew, and what the space fixes."""
         return self._space.complete(trial.params)
+
+    def _drawn(self, trial: FrozenTrial) -> dict[str, Any]:
+        """As `propose` returned them; what it had not drawn yet when it was killed is drawn now."""
+        self._study.sampler = sampler(self.spec, trial.number)
+        return self._space.suggest(optuna.Trial(self._study, trial._trial_id))
 
     def _id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)

@@ -123,7 +123,9 @@ def _explain(error: ValidationError, where: str) -> str:
 
 
 def _place(error: Any) -> str:
-    location = ".".join(str(part) for part in error["loc"])
+    # The file says budget = { UNIT = AMOUNT }; `unit` and `amount` are our words.
+    location = ".".join(str(part) for part in error["loc"]).replace("train.budget.unit", "train.budget")
+    location = location.replace("train.budget.amount", "train.budget")
     return f"{location}: " if location else ""
 
 

@@ -102,7 +102,7 @@ def _parse_range(key: str, value: dict[str, Any]) -> Range:
         raise ValueError(f"a log range needs low > 0, got low={low}")
     if TYPES[key] is int and not (isinstance(low, int) and isinstance(high, int)):
         raise ValueError(f"a range of whole numbers needs whole ends, got low={low}, high={high}")
-    if type(low) is not type(high):
+    if TYPES[key] is not int:
         low, high = float(low), float(high)
     return Range(low, high, log)
 

@@ -157,7 +157,7 @@ class Resources(Frozen):
 class Tracking(Frozen):
     """[tracking]: the MLflow server; without it, an embedded SQLite store under the home folder."""
 
-    uri: str | None = None
+    uri: str | None = Field(None, min_length=1)
 
 
 class StudySpec(Frozen):

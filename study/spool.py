@@ -49,7 +49,6 @@ class Spool:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
 
     def put_start(self, number: int, params: dict[str, Any], config: TrialConfig) -> None:
         """A trial has been proposed."""
@@ -81,7 +80,9 @@ class Spool:
 
     def pending(self) -> list[Message]:
         """All messages, by trial and order; the study's own start comes first and its end last."""
-        messages = []
+        messages: list[Message] = []
+        if not self.folder.exists():
+            return messages
         for entry in os.scandir(self.folder):
             if entry.name.endswith(".json"):
                 number, order = map(int, entry.name.removesuffix(".json").split("_"))

@@ -117,7 +117,6 @@ def test_check_in_a_process_of_its_own() -> None:
     assert "Traceback" not in result.stderr and written() == []
 
 
-@pytest.mark.xfail(strict=True, reason="ledger.preview lets Optuna log 'A new study created in memory'")
 def test_check_says_nothing_on_stderr() -> None:
     assert in_a_process("check", "digits.toml", "--home", "home").stderr == ""
 

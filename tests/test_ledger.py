@@ -252,9 +252,6 @@ def test_interrupted_trials_come_back_in_order_and_count_as_proposed(ledger: Led
     assert proposed[0][1]["lr_g"] == 1e-3, "a fixed value comes back though Optuna never saw it"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Ledger.interrupted gives a trial that was killed between its first and last suggest as it is"
-)
 def test_a_trial_that_was_never_fully_drawn_does_not_train_with_defaults(path: Path) -> None:
     ledger = create(path)
     ledger._study.ask()  # killed here
@@ -283,7 +280,6 @@ def test_more_trials_may_be_asked_for(ledger: Ledger, path: Path) -> None:
     assert fewer.remaining() == 0
 
 
-@pytest.mark.xfail(strict=True, reason="Ledger.create keeps the old file's text, so status shows the old number")
 def test_more_trials_are_remembered(ledger: Ledger, path: Path) -> None:
     create(path, study_file().replace("trials = 20", "trials = 30"))
     assert Ledger.open(path).remaining() == 30

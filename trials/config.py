@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Annotated, Any, Literal
@@ -18,6 +19,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 BUDGET_UNITS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
 DATA = ("digits", "ring")
 NETWORKS = ("mlp",)
+RATIO = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
+MAX_RATIO = 1000
 LOSSES = ("non_saturating", "minimax")
 
 
@@ -37,15 +40,19 @@ def known(kind: str, value: str, names: Iterable[str]) -> str:
 
 def as_ratio(value: Any) -> Fraction:
     """k as an exact fraction: a number (0.5 is 1/2, read as its decimal digits) or text such as "1/3"."""
-    rule = "k must be a positive number or a fraction such as '1/3' (discriminator steps per generator step)"
+    rule = "k must be a number from 1/1000 to 1000 or a fraction such as '1/3' (discriminator steps per generator step)"
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError(f"{rule}, got {value!r}")
+    if isinstance(value, str) and not RATIO.fullmatch(value):
+        raise ValueError(f"{rule}, got {value!r}")
     try:
-        ratio = value if isinstance(value, Fraction) else Fraction(str(value))
+        ratio = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{rule}, got {value!r}") from None
     if ratio <= 0:
         raise ValueError(f"k must be > 0 (discriminator steps per generator step), got k={value}")
+    if not Fraction(1, MAX_RATIO) <= ratio <= MAX_RATIO:
+        raise ValueError(f"{rule}, got {value!r}")
     return ratio
 
 
