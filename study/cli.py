@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import webbrowser
@@ -122,7 +123,7 @@ def run(file: Path, address: str | None, home: str | None) -> None:
     console.print()
     if answer:
         console.print(f"Report:     {folder.report}", soft_wrap=True)
-    console.print(f"MLflow UI:  ganstudy ui{_home_words(home)}", soft_wrap=True)
+    console.print(f"MLflow UI:  {_command()} ui{_home_words(home)}", soft_wrap=True)
     if result.unpublished:
         console.print(
             f"{result.unpublished} records have not reached MLflow and wait in {folder.spool}; see {folder.log}. "
@@ -132,11 +133,19 @@ def run(file: Path, address: str | None, home: str | None) -> None:
     if result.left:
         console.print(
             f"Stopped with {result.left} of {spec.search.trials} trials to go. "
-            f"To go on: ganstudy run {file}{_home_words(home)}",
+            f"To go on: {_command()} run {file}{_home_words(home)}",
             soft_wrap=True,
         )
         sys.exit(INTERRUPTED)
     sys.exit(1 if result.unpublished or not answer else 0)
+
+
+def _command() -> str:
+    """How this program was called, as a person would type it again."""
+    called = Path(sys.argv[0])
+    if called.name != "ganstudy" or shutil.which("ganstudy"):
+        return "ganstudy"
+    return str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else str(called)
 
 
 def _home_words(home: str | None) -> str:
