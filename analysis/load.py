@@ -20,12 +20,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-for _name, _value in {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false"}.items():
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+}.items():
     os.environ.setdefault(_name, _value)
 
 import mlflow  # noqa: E402  (reads the environment while it is imported)
 import pandas as pd  # noqa: E402
 from mlflow.entities import Run  # noqa: E402
+from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
 
 from trials.records import (  # noqa: E402
     COUNTERS,
@@ -112,21 +118,27 @@ def default_tracking_uri() -> str:
 def load_study(name: str, tracking_uri: str | None = None) -> Study:
     """The study `name` from MLflow.
 
-    Raises KeyError where MLflow has no such study, and UnlikeScoresError where its trials were measured with
-    different extractors, data or numbers of images.
+    Raises KeyError where MLflow has no such study, ConnectionError where it does not answer, and UnlikeScoresError
+    where its trials were measured with different extractors, data or numbers of images.
     """
     client = mlflow.MlflowClient(tracking_uri or default_tracking_uri())
-    experiment = client.get_experiment_by_name(name)
+    try:
+        experiment = client.get_experiment_by_name(name)
+    except MlflowException as error:
+        raise ConnectionError(f"MLflow does not answer: {str(error).splitlines()[0]}") from error
     runs = _runs(client, experiment.experiment_id) if experiment is not None else []
     parents = [run for run in runs if run.data.tags.get(Tag.KIND) == "study" and Tag.SPEC in run.data.tags]
     if not parents:
         raise KeyError(f"MLflow has no study named {name!r}")
-    tags = parents[0].data.tags
+    # A study that was deleted and begun anew leaves its runs in the experiment; the latest one is meant.
+    parent = max(parents, key=lambda run: run.info.start_time)
+    tags = parent.data.tags
     children = sorted(
-        (run for run in runs if run.data.tags.get(Tag.KIND) == "trial"), key=lambda run: int(run.data.tags[Tag.TRIAL])
+        (run for run in runs if run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id),
+        key=lambda run: int(run.data.tags[Tag.TRIAL]),
     )
     evaluations = _evaluations(client, children)
-    metrics = parents[0].data.metrics
+    metrics = parent.data.metrics
     return Study(
         name=name,
         spec=json.loads(tags[Tag.SPEC]),

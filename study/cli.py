@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import click
 
 from study.errors import UserError
 from study.home import ENVIRONMENT, Home, StudyFolder
-from study.reader import parse_study, read_study
+from study.reader import read_study
 from study.spec import StudySpec
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Commands(click.Group):
             click.echo(f"ganstudy: {error}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("\nganstudy: stopped at once", err=True)
+            click.echo("\nganstudy: stopped; nothing that was recorded is lost, the same command goes on", err=True)
             sys.exit(INTERRUPTED)
 
 
@@ -71,9 +72,10 @@ def check(file: Path, home: str | None) -> None:
     Example:  ganstudy check examples/digits.toml
     """
     from study.estimate import cost_lines
-    from study.ledger import preview
+    from study.ledger import Ledger, preview
 
     spec, _ = read_study(file)
+    Ledger.check_same(Home.locate(home).study(spec.name).ledger, spec)
     click.echo(f"{file} is a valid study.\n")
     click.echo(spec.model_dump_json(indent=2, exclude={"search": {"space"}}))
     click.echo("\nSearch space")
@@ -123,20 +125,24 @@ def run(file: Path, address: str | None, home: str | None) -> None:
     console.print()
     if answer:
         console.print(f"Report:     {folder.report}", soft_wrap=True)
-    console.print(f"MLflow UI:  {_command()} ui{_home_words(home)}", soft_wrap=True)
+    console.print(f"MLflow UI:  {spec.tracking.uri or f'{_command()} ui{_home_words(home)}'}", soft_wrap=True)
     if result.unpublished:
         console.print(
-            f"{result.unpublished} records have not reached MLflow and wait in {folder.spool}; see {folder.log}. "
-            "The same command sends them.",
+            f"{result.unpublished} records have not reached MLflow and wait in {folder.spool}; {folder.log} says why. "
+            "The same command tries again.",
             soft_wrap=True,
         )
     if result.left:
         console.print(
             f"Stopped with {result.left} of {spec.search.trials} trials to go. "
-            f"To go on: {_command()} run {file}{_home_words(home)}",
+            f"To go on: {_command()} run {shlex.quote(str(file))}{_home_words(home)}"
+            + (f" --address {address}" if address else ""),
             soft_wrap=True,
         )
         sys.exit(INTERRUPTED)
+    if result.failed == spec.search.trials:
+        console.print("Every trial failed; the report lists the errors.")
+        sys.exit(1)
     sys.exit(1 if result.unpublished or not answer else 0)
 
 
@@ -149,7 +155,7 @@ def _command() -> str:
 
 
 def _home_words(home: str | None) -> str:
-    return f" --home {home}" if home else ""
+    return f" --home {shlex.quote(home)}" if home else ""
 
 
 def _conclude(spec: StudySpec, home: Home, answer: list[str]) -> Ending:
@@ -171,7 +177,7 @@ def _write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]
         raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
     try:
         study = load_study(spec.name, home.tracking_uri(spec.tracking.uri))
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, ConnectionError) as error:
         raise UserError(str(error.args[0])) from None
     write_report(study, folder.report)
     return sentences(study)
@@ -197,7 +203,9 @@ def report(name: str, show: bool, home: str | None) -> None:
 
 
 def _spec_of(folder: StudyFolder) -> StudySpec:
-    return parse_study(folder.study_file.read_text(encoding="utf-8"), str(folder.study_file))
+    from study.ledger import Ledger
+
+    return Ledger.open(folder.ledger).spec
 
 
 @main.command("list")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from study import shipping
 from study.errors import UserError
@@ -45,7 +46,7 @@ def connected(address: str | None) -> Iterator[None]:
             options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         try:
             ray.init(address=address or "local", **options)
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (ConnectionError, ValueError, RuntimeError, RayError) as error:
             if address is None:
                 raise
             raise UserError(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from None
@@ -72,11 +73,15 @@ def check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
 
 def check_reachable(address: str) -> None:
     """UserError where nothing listens: Ray itself would try for minutes."""
-    host, separator, port = address.removeprefix("ray://").rpartition(":")
+    if address.startswith("ray://"):
+        raise UserError(
+            "--address takes HOST:PORT of the cluster's head, not ray://: run ganstudy on a machine of the cluster"
+        )
+    host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit():
         if address == "auto":
             return
-        raise UserError(f"--address must be HOST:PORT, ray://HOST:PORT or auto, got {address!r}")
+        raise UserError(f"--address must be HOST:PORT or auto, got {address!r}")
     try:
         socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 from study.errors import UserError
@@ -19,7 +20,7 @@ def cost_lines(spec: StudySpec, home: Home) -> list[str]:
         f"{budget.unit.replace('_', ' ')} with {train.evaluations} evaluations",
     ]
     if spec.schedule.name == "asha":
-        stops = ", ".join(f"{rung:g}" for rung in spec.rungs())
+        stops = ", ".join(f"{stop:g}" for stop in _stops(spec))
         lines.append(f"asha may stop a trial early, at {stops} {budget.unit.replace('_', ' ')}")
     if budget.unit == "seconds":
         lines.append(f"training time: at most {_duration(spec.search.trials * budget.amount)} on one slot")
@@ -37,6 +38,13 @@ def cost_lines(spec: StudySpec, home: Home) -> list[str]:
             f"(measured here: {1000 * measured:.2g} ms per update)"
         )
     return lines
+
+
+def _stops(spec: StudySpec) -> list[float]:
+    """Where asha can act: at the first evaluation at or after each rung, the end of the budget apart."""
+    distance = spec.train.budget.amount / spec.train.evaluations
+    indices = {math.ceil(rung / distance - 1e-9) for rung in spec.rungs()}
+    return [index * distance for index in sorted(indices) if index < spec.train.evaluations]
 
 
 def _updates(spec: StudySpec) -> tuple[float, float]:

@@ -52,7 +52,7 @@ class StudyFolder:
 
     @property
     def log(self) -> Path:
-        """What Ray, Optuna and MLflow had to say."""
+        """What the publisher had to say, and why a report could not be written."""
         return self.path / "log.txt"
 
 
@@ -66,6 +66,12 @@ class Home:
     def locate(cls, option: str | None) -> Home:
         """`--home`, or GANSTUDY_HOME, or ./ganstudy-data."""
         return cls(Path(option or os.environ.get(ENVIRONMENT) or DEFAULT))
+
+    def check_writable(self) -> None:
+        """UserError where nothing can be kept; makes nothing."""
+        nearest = next(path for path in (self.root, *self.root.parents) if path.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+            raise UserError(f"the home folder {self.root} cannot be used: {nearest} is no folder that can be written")
 
     def study(self, name: str) -> StudyFolder:
         """The folder of the study `name`, which may not exist yet."""

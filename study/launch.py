@@ -16,23 +16,27 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import ray
+from filelock import FileLock, Timeout
 from ray import tune
 from rich.console import Console
 
 from study import cluster, shipping
+from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.ledger import Ledger
 from study.progress import RunProgress
-from study.schedule import scheduler
+from study.schedule import replay, scheduler
 from study.search import LedgerSearcher
 from study.spec import StudySpec
 from study.spool import END, START, Spool
 from study.trainable import TrialTrainable
 from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick
+from trials.files import write_whole
 from trials.records import Tag
 
 RESTARTS_PER_TRIAL = 1
@@ -48,6 +52,8 @@ class RunResult:
     folder: StudyFolder
     trained: int
     """Trials that ended in this run."""
+    failed: int
+    """Of all the study's trials, those that ended by an error."""
     left: int
     """Trials that the study still lacks; 0 when it is complete."""
     unpublished: int
@@ -87,11 +93,32 @@ def run(
         cluster.check_cpus(spec, float(os.cpu_count() or 1), "this machine")
     else:
         cluster.check_reachable(address)
-    if folder.ledger.exists():
-        Ledger.create(folder.ledger, spec, text)  # refuses a different file before Ray starts
+    home.check_writable()
+    Ledger.check_same(folder.ledger, spec)
     with cluster.connected(address):
         cluster.check_cluster(spec)
-        return _run_on_ray(spec, text, home, console, conclude, factory)
+        with _only_driver(folder):
+            return _run_on_ray(spec, text, home, console, conclude, factory)
+
+
+@contextmanager
+def _only_driver(folder: StudyFolder) -> Iterator[None]:
+    """One driver per study; the lock goes with its process, however that ends."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    holder = folder.path / "driver.json"
+    lock = FileLock(folder.path / "driver.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        told = json.loads(holder.read_text()) if holder.exists() else {}
+        who = ", ".join(f"{key} {value}" for key, value in told.items()) or "another process"
+        raise UserError(f"the study in {folder.path} is being run already ({who})") from None
+    try:
+        since = datetime.now().astimezone().isoformat(timespec="seconds")
+        write_whole(holder, json.dumps({"host": platform.node(), "process": os.getpid(), "since": since}).encode())
+        yield
+    finally:
+        lock.release()
 
 
 def _run_on_ray(
@@ -114,11 +141,9 @@ def _run_on_ray(
             console.print(_describe(yardstick), highlight=False, soft_wrap=True)
             factory = PackFactory(yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0)
         spool.put_study(START, _study_message(spec, text, yardstick))
-        searcher_total = len(ledger.interrupted()) + ledger.remaining()
-        with RunProgress(spec, searcher_total, console) as progress:
+        with RunProgress(spec, ledger, console) as progress:
             _tune(spec, ledger, spool, folder, progress, factory)
-        trained = progress.done
-        left = len(ledger.interrupted()) + ledger.remaining()
+        left = ledger.left()
         _wait_until_published(spool, publisher, console)
         if not spool.pending():
             ending = _conclude(conclude, spec, folder, console)
@@ -126,7 +151,7 @@ def _run_on_ray(
             status = "FINISHED" if left == 0 else "KILLED"
             spool.put_study(END, {"status": status, "description": ending.description, "artifacts": artifacts})
             _wait_until_published(spool, publisher, console)
-    return RunResult(folder, trained, left, len(spool.pending()))
+    return RunResult(folder, progress.done, progress.failed, left, len(spool.pending()))
 
 
 def _conclude(conclude: Callable[[], Ending] | None, spec: StudySpec, folder: StudyFolder, console: Console) -> Ending:
@@ -153,7 +178,14 @@ def _tune(
     factory: TrainingFactory,
 ) -> None:
     concurrent = cluster.slots(spec)
-    searcher = LedgerSearcher(ledger, spool, concurrent, progress.observe)
+    schedule, maximize = scheduler(spec), spec.objective.maximize is not None
+    searcher = LedgerSearcher(
+        ledger,
+        spool,
+        concurrent,
+        progress.observe,
+        replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
+    )
     if searcher.total == 0:
         return
     trainable = tune.with_parameters(
@@ -169,7 +201,7 @@ def _tune(
         tune.with_resources(trainable, resources),
         tune_config=tune.TuneConfig(
             search_alg=searcher,
-            scheduler=scheduler(spec),
+            scheduler=schedule,
             num_samples=searcher.total,
             max_concurrent_trials=concurrent,
             reuse_actors=True,
@@ -240,15 +272,15 @@ def _publisher(spec: StudySpec, home: Home) -> Iterator[subprocess.Popen[bytes]]
     }
     if embedded:
         home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-P", "-c", "import sys; from study.publish import main; sys.exit(main())"]
+    code = "import sys; sys.path.insert(0, sys.argv[2]); from study.publish import main; sys.exit(main())"
+    our_code = str(Path(shipping.__file__).parent.parent)
     with folder.log.open("ab") as log:
         process = subprocess.Popen(
-            [*command, json.dumps(arguments)],
+            [sys.executable, "-P", "-c", code, json.dumps(arguments), our_code],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C is for the driver
-            env={**os.environ, "PYTHONPATH": str(Path(shipping.__file__).parent.parent)},
         )
     assert process.stdin is not None
     try:

@@ -13,6 +13,7 @@ and the trial's number, so an interrupted study goes on with the draws that it w
 from __future__ import annotations
 
 import math
+import uuid
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ import optuna
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 
 from study.errors import UserError
 from study.reader import parse_study
@@ -33,6 +35,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 LOCK_SECONDS = 60
 """How long a write waits for another process's."""
 OUTCOME, ERROR = "outcome", "error"
+ID = "ledger_id"
 SPEC = "study_file"
 STATES = {
     TrialState.RUNNING: State.RUNNING,
@@ -77,8 +80,18 @@ def _storage(path: Path) -> RDBStorage:
 
 def _has_study(path: Path) -> bool:
     """Whether the ledger was made to the end: it holds a study, and the study its file."""
-    studies = _storage(path).get_all_studies()
+    try:
+        studies = _storage(path).get_all_studies()
+    except SQLAlchemyError as error:
+        raise UserError(f"{path} is no ledger that can be read: {str(error).splitlines()[0]}") from None
     return any(SPEC in study.user_attrs for study in studies)
+
+
+def state_at_end(outcome: Outcome | None, error: str | None) -> State:
+    """The state in which a trial ends that came to `outcome`, or to an error."""
+    if error is not None or outcome is None:
+        return State.FAILED
+    return State.COMPLETE if outcome.finished else State.PRUNED
 
 
 class Ledger:
@@ -94,17 +107,11 @@ class Ledger:
     def create(cls, path: Path, spec: StudySpec, text: str) -> Ledger:
         """The ledger at `path`, made if absent.
 
-        UserError if it belongs to a study with another file, with every difference.
+        UserError as of `check_same`.
         """
         if path.exists() and _has_study(path):
+            cls.check_same(path, spec)
             ledger = cls.open(path)
-            differing = differences(ledger.spec.identity(), spec.identity())
-            if differing:
-                lines = "\n  ".join(differing)
-                raise UserError(
-                    f"the study {spec.name!r} exists already, with a different file:\n  {lines}\n"
-                    f"Give this one another name, or restore the file ({path.parent / 'study.toml'}) to go on."
-                )
             ledger.spec, ledger._space = spec, spec.space
             ledger._study.set_user_attr(SPEC, text)
             return ledger
@@ -115,8 +122,25 @@ class Ledger:
             direction=spec.objective.direction,
             load_if_exists=True,  # made, but killed before the study file was kept with it
         )
+        study.set_user_attr(ID, uuid.uuid4().hex)
         study.set_user_attr(SPEC, text)
         return cls(study, spec)
+
+    @classmethod
+    def check_same(cls, path: Path, spec: StudySpec) -> None:
+        """UserError, with every difference, if the ledger at `path` belongs to a study with another file."""
+        if not (path.exists() and _has_study(path)):
+            return
+        earlier = cls.open(path).spec
+        differing = differences(earlier.identity(), spec.identity())
+        if spec.search.trials < earlier.search.trials:
+            differing.append(f"search.trials: {earlier.search.trials} -> {spec.search.trials} (it may be raised only)")
+        if differing:
+            lines = "\n  ".join(differing)
+            raise UserError(
+                f"the study {spec.name!r} exists already, with a different file:\n  {lines}\n"
+                f"Give this one another name, or restore the file ({path.parent / 'study.toml'}) to go on."
+            )
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
@@ -128,6 +152,11 @@ class Ledger:
         study = optuna.load_study(study_name=summary.study_name, storage=storage)
         return cls(study, parse_study(study.user_attrs[SPEC], str(path.parent / "study.toml")))
 
+    @property
+    def id(self) -> str:
+        """Unlike that of any other ledger, also of one of the same name that was deleted before."""
+        return str(self._study.user_attrs[ID])
+
     def propose(self) -> tuple[int, dict[str, Any]]:
         """(number, params) of a new trial."""
         number = len(self._storage.get_all_trials(self._study._study_id, deepcopy=False))
@@ -135,29 +164,44 @@ class Ledger:
         trial = self._study.ask()
         return trial.number, self._space.suggest(trial)
 
+    def intermediate_values(self, number: int) -> dict[int, float]:
+        """What `record_evaluation` kept of a trial."""
+        return dict(self._storage.get_trial(self._id(number)).intermediate_values)
+
+    def ended(self) -> Iterator[tuple[int, State, Outcome | None]]:
+        """(number, state, outcome) of the trials that are over, in order."""
+        for trial in self._trials():
+            if STATES[trial.state] is not State.RUNNING:
+                yield trial.number, STATES[trial.state], _outcome(trial)
+
     def record_evaluation(self, number: int, objective: float | None, progress: float) -> None:
         """An intermediate value on the budget's axis; a missing one is not recorded, since NaN has no rank."""
         if objective is not None:
             self._storage.set_trial_intermediate_value(self._id(number), math.ceil(progress), objective)
 
     def record_end(self, number: int, outcome: Outcome | None, error: str | None) -> State:
-        """Tells the sampler how a trial ended, and returns the state it ended in. Never leaves it running."""
+        """Tells the sampler how a trial ended, and returns the state of `state_at_end`. Never leaves it running."""
         trial_id = self._id(number)
         if outcome is not None:
             for verdict, allowed in self.spec.objective.require.items():
                 excess = float(outcome.verdicts.get(verdict, 0) - allowed)
                 self._storage.set_trial_system_attr(trial_id, f"constraints:{verdict}", excess)
             self._storage.set_trial_user_attr(trial_id, OUTCOME, vars(outcome))
-        if error is not None or outcome is None:
+        state = state_at_end(outcome, error)
+        if state is State.FAILED:
             self._storage.set_trial_user_attr(trial_id, ERROR, error or "ended without an evaluation")
             self._study.tell(number, state=TrialState.FAIL)
-            return State.FAILED
-        if not outcome.finished:
+        elif state is State.PRUNED:
             self._study.tell(number, state=TrialState.PRUNED)
-            return State.PRUNED
-        worst = -math.inf if self.spec.objective.maximize else math.inf
-        self._study.tell(number, worst if outcome.objective is None else outcome.objective)
-        return State.COMPLETE
+        else:
+            assert outcome is not None
+            worst = -math.inf if self.spec.objective.maximize else math.inf
+            self._study.tell(number, worst if outcome.objective is None else outcome.objective)
+        return state
+
+    def left(self) -> int:
+        """Trials that are not over yet: in training or interrupted, and still to be proposed."""
+        return self.remaining() + self.counts()[State.RUNNING.value]
 
     def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
         """(number, params) of the trials that an earlier run left unfinished, in order."""
@@ -172,7 +216,7 @@ class Ledger:
         candidates = [
             t
             for t in self._trials()
-            if t.state == TrialState.COMPLETE and t.value is not None and math.isfinite(t.value) and _feasible(t)
+            if t.state == TrialState.COMPLETE and t.value is not None and math.isfinite(t.value) and self._feasible(t)
         ]
         sign = -1 if self.spec.objective.maximize else 1
         return min(candidates, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
@@ -201,7 +245,7 @@ class Ledger:
                 "state": STATES[t.state].value,
                 "params": self._params(t),
                 "objective": t.user_attrs.get(OUTCOME, {}).get("objective"),
-                "feasible": _feasible(t),
+                "feasible": self._feasible(t),
                 "verdicts": t.user_attrs.get(OUTCOME, {}).get("verdicts", {}),
                 "run_id": runs.get(t.number),
                 "error": t.user_attrs.get(ERROR),
@@ -243,6 +287,10 @@ class Ledger:
         """As `propose` returned them: what Optuna drew, and what the space fixes."""
         return self._space.complete(trial.params)
 
+    def _feasible(self, trial: FrozenTrial) -> bool:
+        outcome = _outcome(trial)
+        return outcome is not None and outcome.feasible(self.spec.objective.require)
+
     def _drawn(self, trial: FrozenTrial) -> dict[str, Any]:
         """As `propose` returned them; what it had not drawn yet when it was killed is drawn now."""
         self._study.sampler = sampler(self.spec, trial.number)
@@ -252,8 +300,9 @@ class Ledger:
         return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
 
 
-def _feasible(trial: FrozenTrial) -> bool:
-    return all(value <= 0 for value in trial.constraints.values())
+def _outcome(trial: FrozenTrial) -> Outcome | None:
+    kept = trial.user_attrs.get(OUTCOME)
+    return None if kept is None else Outcome(**kept)
 
 
 def sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from study.ledger import Outcome
+from study.ledger import Ledger, Outcome
 from study.spec import StudySpec
 from trials.records import MEASURES, TrialState, Verdict
 
@@ -18,9 +18,9 @@ from trials.records import MEASURES, TrialState, Verdict
 class RunProgress:
     """Trials done, running, collapsed, diverged, failed; best so far; time left."""
 
-    def __init__(self, spec: StudySpec, total: int, console: Console) -> None:
-        """total: trials that this run will train."""
-        self._spec, self._total, self._console = spec, total, console
+    def __init__(self, spec: StudySpec, ledger: Ledger, console: Console) -> None:
+        """ledger: says what earlier runs of the study came to and how many trials are left to this one."""
+        self._spec, self._total, self._console = spec, ledger.left(), console
         self._label = MEASURES[spec.objective.measure].label
         self._sign = -1 if spec.objective.maximize else 1
         self._running: set[int] = set()
@@ -28,8 +28,12 @@ class RunProgress:
         self._seeds = dict.fromkeys(Verdict, 0)
         self._best: tuple[float, int] | None = None
         self._start = time.monotonic()
+        self.done = 0
+        """Trials that ended in this run, in whatever state."""
+        for number, state, outcome in ledger.ended():
+            self._count(number, state, outcome)
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
-        self._task = self._bar.add_task(spec.name, total=total)
+        self._task = self._bar.add_task(spec.name, total=self._total)
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> RunProgress:
@@ -46,20 +50,24 @@ class RunProgress:
             self._running.add(number)
             return
         self._running.discard(number)
-        self._ended[state] += 1
+        self.done += 1
         self._bar.update(self._task, completed=self.done)
+        self._count(number, state, outcome)
+        self._console.print(self._line(number, state, outcome, error), highlight=False, soft_wrap=True)
+
+    def _count(self, number: int, state: TrialState, outcome: Outcome | None) -> None:
+        self._ended[state] += 1
         for verdict, seeds in (outcome.verdicts if outcome else {}).items():
             self._seeds[Verdict(verdict)] += seeds
         if state is TrialState.COMPLETE and outcome is not None and outcome.feasible(self._spec.objective.require):
             assert outcome.objective is not None
             ranked = (self._sign * outcome.objective, number)
             self._best = min(self._best or ranked, ranked)
-        self._console.print(self._line(number, state, outcome, error), highlight=False, soft_wrap=True)
 
     @property
-    def done(self) -> int:
-        """Trials that ended in this run, in whatever state."""
-        return sum(self._ended.values())
+    def failed(self) -> int:
+        """Trials of the study that ended by an error, those of earlier runs included."""
+        return self._ended[TrialState.FAILED]
 
     def _line(self, number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> Text:
         line = Text(f"[{self.done}/{self._total}] trial {number:<4} {state.value:<9}")

@@ -26,6 +26,7 @@ for _name, _value in {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_M
 
 import mlflow  # noqa: E402  (reads the environment while it is imported)
 import pandas as pd  # noqa: E402
+from filelock import FileLock  # noqa: E402
 from mlflow.entities import Metric, Param, RunTag  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
 from PIL import Image  # noqa: E402
@@ -74,27 +75,42 @@ class Publisher:
         return str(self._client.create_experiment(self._name, artifacts, {EXPERIMENT_KIND: "custom_model_development"}))
 
     def _start_parent(self) -> str:
-        found = self._client.search_runs([self._experiment], f"tags.`{Tag.KIND}` = 'study'")
+        # By the ledger's own id: a study that was deleted here and begun anew leaves its old runs to themselves.
+        ledger_id = self._ledger.id
+        found = self._client.search_runs([self._experiment], f"tags.`{Tag.LEDGER}` = '{ledger_id}'")
         if found:
             run_id = str(found[0].info.run_id)
         else:
-            tags = {Tag.KIND: "study", Tag.STUDY: self._name, MLFLOW_RUN_NAME: self._name}
+            tags = {
+                Tag.KIND: "study",
+                Tag.STUDY: self._name,
+                Tag.LEDGER: ledger_id,
+                MLFLOW_RUN_NAME: self._name,
+            }
             run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
         self._ledger.parent_run_id = run_id
         return run_id
 
     def publish_pending(self) -> int:
-        """Publishes all messages that are there; the number published."""
-        messages = self._spool.pending()
-        for number, group in itertools.groupby(messages, key=lambda message: message.number):
+        """Publishes all messages that are there; the number published. Raises what MLflow said if it took none."""
+        published, failure = 0, None
+        for number, group in itertools.groupby(self._spool.pending(), key=lambda message: message.number):
             of_trial = list(group)
-            if number == STUDY:
-                self._publish_study(of_trial)
-            else:
-                self._publish_trial(number, of_trial)
+            try:
+                if number == STUDY:
+                    self._publish_study(of_trial)
+                else:
+                    self._publish_trial(number, of_trial)
+            except Exception as error:
+                # What MLflow refuses of one trial must not keep the others back.
+                failure = error
+                continue
             for message in of_trial:
                 message.remove()
-        return len(messages)
+            published += len(of_trial)
+        if failure is not None and not published:
+            raise failure
+        return published
 
     def _publish_study(self, messages: list[Message]) -> None:
         for message in messages:
@@ -130,6 +146,8 @@ class Publisher:
         if new:
             latest = max(new)
             tags.append(RunTag(Tag.PUBLISHED, str(latest)))
+            if new[latest]["notes"]:
+                tags.append(RunTag(Tag.NOTES, "; ".join(new[latest]["notes"])))
             self._log_history(run_id, new[latest])
             self._published[number] = latest
         end = contents.get(END)
@@ -170,7 +188,10 @@ class Publisher:
         token = None
         while True:
             page = self._client.search_runs(
-                [self._experiment], f"tags.`{Tag.KIND}` = 'trial'", max_results=1000, page_token=token
+                [self._experiment],
+                f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._parent}'",
+                max_results=1000,
+                page_token=token,
             )
             found |= {int(run.data.tags[Tag.TRIAL]): str(run.info.run_id) for run in page}
             token = page.token
@@ -251,7 +272,7 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
     """Publishes until `closed` is set and nothing is pending; an exit code, 1 if messages are left.
 
     A failure of MLflow is tried again, ever more slowly, without end while the driver lives and for
-    GIVE_UP_SECONDS after it has gone.
+    GIVE_UP_SECONDS of failures once it has gone.
     """
     publisher: Publisher | None = None
     backoff, failing_since = POLL_SECONDS, None
@@ -265,7 +286,8 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
                 return 0
         except Exception:
             logging.exception("MLflow did not take the records; they wait in the spool")
-            failing_since = failing_since or time.monotonic()
+            if not closing or failing_since is None:
+                failing_since = time.monotonic()
             if closing and time.monotonic() - failing_since > GIVE_UP_SECONDS:
                 return 1
             backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
@@ -275,9 +297,12 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
 
 
 def main() -> int:
-    """Entry of the publisher's process: study.home.StudyFolder, tracking URI and artifact root as JSON."""
+    """Entry of the publisher's process: ledger, spool, tracking URI and artifact root as JSON."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s publisher %(levelname)s %(message)s")
     arguments = json.loads(sys.argv[1])
+    # One publisher per study: that of a driver that was killed may still be at work.
+    lock = FileLock(Path(arguments["ledger"]).with_name("publisher.lock"))
+    lock.acquire()
     closed = threading.Event()
 
     def wait_for_end_of_input() -> None:

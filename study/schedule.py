@@ -6,6 +6,8 @@ the budget is stated in, and the last rung lies at the budget itself.
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from study.spec import StudySpec
@@ -21,6 +23,17 @@ def score(objective: float | None, maximize: bool) -> float:
     if objective is None:
         return WORST
     return objective if maximize else -objective
+
+
+def replay(scheduler: TrialScheduler, trial_id: str, values: dict[int, float], maximize: bool) -> None:
+    """Fills the rungs with what a trial reached before an interruption, so that later ones are judged against it.
+
+    Tune itself forgets its schedulers' state. values: objective by progress.
+    """
+    if isinstance(scheduler, AsyncHyperBandScheduler):
+        for progress, objective in sorted(values.items()):
+            for bracket in scheduler._brackets:
+                bracket.on_result(SimpleNamespace(trial_id=trial_id), progress, score(objective, maximize))
 
 
 def scheduler(spec: StudySpec) -> TrialScheduler:

@@ -11,28 +11,33 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from study.ledger import Ledger, Outcome
+from study.ledger import Ledger, Outcome, state_at_end
 from study.spool import Spool
 from trials.records import TrialState
 
 Observer = Callable[[int, TrialState, Outcome | None, str | None], None]
+Replay = Callable[[str, dict[int, float]], None]
 
 
 class LedgerSearcher(Searcher):  # type: ignore[misc]
     """Proposes interrupted trials first, then new ones up to the study's number."""
 
-    def __init__(self, ledger: Ledger, spool: Spool, concurrent: int, observe: Observer) -> None:
+    def __init__(self, ledger: Ledger, spool: Spool, concurrent: int, observe: Observer, replay: Replay) -> None:
         """observe: told of every change of a trial (number, state, latest outcome, error).
+
+        replay: told of the evaluations that a trial made in an earlier run (Tune's id for it, values by progress).
 
         concurrent: how many trials may be open at once; a proposal that nobody can train yet would be
         drawn without what the running ones are about to teach.
         """
         super().__init__()
-        self._ledger, self._spool, self._observe = ledger, spool, observe
+        self._ledger, self._spool, self._observe, self._replay = ledger, spool, observe, replay
         self._concurrent = concurrent
         self._interrupted = ledger.interrupted()
         self._numbers: dict[str, int] = {}
         self._latest: dict[int, Outcome] = {}
+        for number, _, _ in ledger.ended():
+            replay(f"earlier-{number}", ledger.intermediate_values(number))
 
     @property
     def total(self) -> int:
@@ -45,6 +50,7 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
             return None
         if self._interrupted:
             number, params = self._interrupted.pop(0)
+            self._replay(trial_id, self._ledger.intermediate_values(number))
         elif self._ledger.remaining():
             number, params = self._ledger.propose()
         else:
@@ -75,9 +81,11 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         message = (result or {}).get("error")
         if error:
             message = "the trial's process died, and died again when it was started anew"
-        state = self._ledger.record_end(number, outcome, message)
+        state = state_at_end(outcome, message)
         feasible = outcome is not None and outcome.feasible(self._ledger.spec.objective.require)
+        # MLflow's copy first: killed in between, the trial ends once more, and is published once more.
         self._spool.put_end(number, state, outcome, feasible, message)
+        self._ledger.record_end(number, outcome, message)
         self._observe(number, state, outcome, message)
 
     def __getstate__(self) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Train(Frozen):
     remedies: list[str] = []
     seeds: tuple[int, ...] = (0, 1, 2)
     budget: Budget
-    evaluations: int = Field(10, ge=1)
+    evaluations: int = Field(10, ge=1, le=10_000)
 
     @field_validator("seeds")
     @classmethod
@@ -218,9 +218,9 @@ class StudySpec(Frozen):
     def identity(self) -> dict[str, Any]:
         """What must stay the same for results to belong to one study: flat keys and values.
 
-        The number of trials, the machine and the tracking server may change between two runs.
+        The number of trials and the machine may change between two runs.
         """
-        whole = self.model_dump(mode="json", exclude={"question", "resources", "tracking"})
+        whole = self.model_dump(mode="json", exclude={"question", "resources"})
         del whole["search"]["trials"]
         return dict(_flatten(whole))
 

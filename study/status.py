@@ -18,7 +18,7 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
         "name": name,
         "question": spec.question,
         "planned": spec.search.trials,
-        "left": ledger.remaining() + len(ledger.interrupted()),
+        "left": ledger.left(),
         "trials": ledger.counts(),
         "seeds": ledger.verdicts(),
         "objective": spec.objective.measure,

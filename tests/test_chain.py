@@ -108,12 +108,16 @@ def test_what_the_terminal_says(finished) -> None:
     assert str(finished["home"].study("small").report) in output and "ganstudy ui" in output
 
 
+def status(finished) -> dict[str, Any]:
+    return json.loads(ganstudy("status", "small", "--json", "--home", "data", cwd=finished["folder"]).stdout)
+
+
 def test_status_and_list_as_json(finished) -> None:
-    status = json.loads(ganstudy("status", "small", "--json", "--home", "data", cwd=finished["folder"]).stdout)
-    assert status["left"] == 0 and status["unpublished"] == 0
-    assert sum(status["trials"].values()) == 6 == len(status["trial_list"])
-    assert all(trial["run_id"] for trial in status["trial_list"])
-    assert Path(status["paths"]["report"]).exists()
+    found = status(finished)
+    assert found["left"] == 0 and found["unpublished"] == 0
+    assert sum(found["trials"].values()) == 6 == len(found["trial_list"])
+    assert all(trial["run_id"] for trial in found["trial_list"])
+    assert Path(found["paths"]["report"]).exists()
     listed = json.loads(ganstudy("list", "--json", "--home", "data", cwd=finished["folder"]).stdout)
     assert [study["name"] for study in listed] == ["small"]
 
@@ -126,12 +130,13 @@ def test_nothing_is_written_outside_the_home(finished) -> None:
 
 def test_other_file_under_the_same_name_is_refused_with_the_difference(finished, small_study) -> None:
     (finished["folder"] / "other.toml").write_text(small_study(steps=240, trials=6))
-    before = sorted(path for path in (finished["folder"] / "data").rglob("*.db"))
+    folder = finished["home"].study("small").path
+    before = (status(finished), (folder / "study.toml").read_text(), (folder / "report.html").stat())
     result = ganstudy("run", "other.toml", "--home", "data", cwd=finished["folder"])
     (finished["folder"] / "other.toml").unlink()
     assert result.returncode == 2
     assert "train.budget.amount: 120.0 -> 240.0" in result.stderr and "Traceback" not in result.stderr
-    assert before == sorted(path for path in (finished["folder"] / "data").rglob("*.db"))
+    assert before == (status(finished), (folder / "study.toml").read_text(), (folder / "report.html").stat())
 
 
 def test_more_cpus_than_there_are(finished, small_study) -> None:

@@ -10,5 +10,8 @@ def write_whole(path: Path, data: bytes) -> None:
     """Writes beside `path` and renames; parents are made, an older file is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(data)
+    with partial.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
     partial.replace(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -102,8 +103,11 @@ class Trial:
             row |= dict.fromkeys(MEASURES)
             row["histogram"] = None
             if row["finite"]:
-                scores, row["histogram"] = next(scored)
-                row |= scores
+                scores, histogram = next(scored)
+                # Samples can be finite and yet so far away that their distance overflows.
+                row["finite"] = all(math.isfinite(score) for score in scores.values())
+                if row["finite"]:
+                    row |= {**scores, "histogram": histogram}
             row |= {name: _finite_or_none(values[index]) for name, values in health.items()}
             rows.append(row)
         self.counters.evaluation_seconds += time.perf_counter() - start

@@ -11,7 +11,8 @@
     unsettled   anything else
 
 The window is the latest third of the evaluations that the trial will make, at least three; before three
-evaluations exist nothing has converged or cycled. Effective modes are exp(entropy of the histogram), so
+evaluations exist a seed is diverged or unsettled, since a generator that has only begun draws from few
+modes too. Effective modes are exp(entropy of the histogram), so
 a mode that is hardly ever drawn hardly counts.
 """
 
@@ -53,6 +54,8 @@ def verdict(rows: Sequence[dict[str, Any]], planned: int, real_modes: float, rea
     """
     if not rows[-1]["finite"]:
         return Verdict.DIVERGED
+    if len(rows) < MIN_WINDOW:
+        return Verdict.UNSETTLED
     window = [row for row in rows[-window_length(planned) :] if row["finite"]]
     typical = statistics.median(effective_modes(row["histogram"]) for row in window)
     if typical < NARROW_SHARE * real_modes:

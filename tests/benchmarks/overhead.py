@@ -1,6 +1,6 @@
 """What a trial costs beside its training: ganstudy's whole chain against the plain stack.
 
-Both run trivial trials that report five times, on two slots, with TPE, into an SQLite MLflow store. A
+Both run trivial trials that report five times, one slot per CPU, with TPE, into an SQLite MLflow store. A
 trial's cost is the marginal one, (seconds of many trials - seconds of few) / (many - few), so start-up
 does not count, and ganstudy's seconds include the time until MLflow has everything.
 
@@ -103,7 +103,7 @@ def plain(trials: int, folder: Path, reuse_actors: bool) -> float:
             tune.report({"fid": 100 * config["lr_d"] / index})
 
     start = time.perf_counter()
-    ray.init(include_dashboard=False, num_cpus=2, log_to_driver=False, logging_level=logging.CRITICAL)
+    ray.init(include_dashboard=False, num_cpus=os.cpu_count(), log_to_driver=False, logging_level=logging.CRITICAL)
     uri = f"sqlite:///{folder / f'plain-{trials}-{reuse_actors}.db'}"
     mlflow.set_tracking_uri(uri)
     space = {
@@ -119,7 +119,7 @@ def plain(trials: int, folder: Path, reuse_actors: bool) -> float:
             metric="fid",
             mode="min",
             num_samples=trials,
-            max_concurrent_trials=2,
+            max_concurrent_trials=os.cpu_count(),
             reuse_actors=reuse_actors,
         ),
         run_config=tune.RunConfig(
