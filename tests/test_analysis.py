@@ -64,7 +64,9 @@ def trial(final, *, reached=PLANNED, state="complete", feasible=True, error="", 
     middle = ranked[len(ranked) // 2] if ranked else np.inf
     objective = None if np.isinf(middle) else abs(middle)
     tags = {"ganstudy.kind": "trial", "ganstudy.state": state, "ganstudy.objective": json.dumps(objective)}
-    tags |= {"ganstudy.feasible": json.dumps(feasible)} | ({"ganstudy.error": error} if error else {})
+    tags |= {"mlflow.parentRunId": "parent", "ganstudy.feasible": json.dumps(feasible)} | (
+        {"ganstudy.error": error} if error else {}
+    )
     tags |= {"ganstudy.published": str(reached)} if reached else {}
     settings = {"k": 1.0, "lr_d": 1e-3, "lr_g": 1e-3, "remedies": "none", "seeds": "0,1,2"} | params
     return SimpleNamespace(tags=tags, params={key: str(value) for key, value in settings.items()}, rows=rows)
@@ -105,7 +107,7 @@ def study_of(tmp_path, monkeypatch):
 
 
 def run(run_id, tags, params, metrics, folder=None):
-    info = SimpleNamespace(run_id=run_id, artifact_uri=folder.as_uri() if folder else "")
+    info = SimpleNamespace(run_id=run_id, artifact_uri=folder.as_uri() if folder else "", start_time=0)
     return SimpleNamespace(info=info, data=SimpleNamespace(tags=tags, params=params, metrics=metrics))
 
 

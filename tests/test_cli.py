@@ -73,7 +73,7 @@ def test_check_shows_the_space_the_cost_and_the_configurations_to_come() -> None
         "  lr_g                         0.0002",
         "  remedies                     one of none, historical_averaging",
         "  5 trials x 2 seeds, each up to 900 generator steps with 10 evaluations",
-        "  asha may stop a trial early, at 100, 300 generator steps",
+        "  asha may stop a trial early, at 180, 360 generator steps",
         "  1,350 to 2,700 updates of either player per trial, for all its seeds together",
         "  time: not known before a study of this data and model has run here",
     ):

@@ -276,8 +276,8 @@ def test_more_trials_may_be_asked_for(ledger: Ledger, path: Path) -> None:
     first = ledger.propose()
     more = create(path, study_file().replace("trials = 20", "trials = 30"))
     assert (more.remaining(), more.interrupted()) == (29, [first])
-    fewer = create(path, study_file().replace("trials = 20", "trials = 1"))
-    assert fewer.remaining() == 0
+    with pytest.raises(UserError, match=r"search.trials: 30 -> 20 \(it may be raised only\)"):
+        create(path, study_file())
 
 
 def test_more_trials_are_remembered(ledger: Ledger, path: Path) -> None:

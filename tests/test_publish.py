@@ -136,6 +136,7 @@ def test_evaluations_sent_twice_are_published_once(setup: Setup) -> None:
 
 def test_a_run_made_before_a_crash_is_found_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """The publisher dies after MLflow made the run and before the ledger knew of it."""
+    setup.publisher().publish_pending()
     setup.put_trial(evaluations=2)
 
     def die(number: int, run_id: str) -> None:
@@ -149,6 +150,33 @@ def test_a_run_made_before_a_crash_is_found_again(setup: Setup, monkeypatch: pyt
     setup.publisher().publish_pending()
     study = load_study("small", setup.uri)
     assert len(study.trials) == 1 and len(study.evaluations) == 6
+
+
+def test_what_mlflow_refuses_of_one_trial_keeps_no_other_back(setup: Setup) -> None:
+    first, second = setup.put_trial(evaluations=1), setup.put_trial(evaluations=1)
+    damaged = next(message for message in setup.spool.pending() if (message.number, message.order) == (first, 1))
+    damaged.path.write_text("")
+    setup.publisher().publish_pending()
+    assert setup.metric(second, "fid") == [(20, 30.0)]
+    assert {message.number for message in setup.spool.pending()} == {first}
+    with pytest.raises(ValueError):
+        setup.publisher().publish_pending()
+
+
+def test_a_study_begun_anew_leaves_the_runs_of_the_deleted_one_alone(setup: Setup, tmp_path: Path, small_study) -> None:
+    for _ in range(2):
+        setup.put_trial(evaluations=3)
+    setup.publisher().publish_pending()
+    again = Setup.__new__(Setup)
+    again.__dict__.update(vars(setup))
+    again.ledger = Ledger.create(tmp_path / "new" / "ledger.db", setup.spec, small_study())
+    again.put_study()
+    number = again.put_trial(evaluations=1)
+    again.publisher().publish_pending()
+    assert not again.spool.pending()
+    assert again.metric(number, "fid") == [(20, 30.0)]
+    assert again.ledger.parent_run_id != setup.ledger.parent_run_id
+    assert load_study("small", setup.uri).trials["number"].tolist() == [number], "the latest study of that name"
 
 
 def test_messages_wait_until_mlflow_answers(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_minibatch_discrimination(mean: bool) -> None:
     divisor = 4 if mean else 1
     inputs = torch.tensor(features, requires_grad=True)
     out = module(inputs)
-    np.testing.assert_allclose(out.detach().numpy(), similarity(features, tensor) / divisor, rtol=1e-10)
+    np.testing.assert_allclose(out.detach().numpy(), similarity(features, tensor) / divisor, atol=1e-12)
     weights = RNG.normal(size=out.shape)
     grad_features, grad_tensor = torch.autograd.grad((out * torch.tensor(weights)).sum(), [inputs, module.tensor])
 
