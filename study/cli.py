@@ -284,7 +284,8 @@ def ui(port: int, home: str | None) -> None:
     place = Home.locate(home)
     if not place.mlflow_database.exists():
         raise UserError(f"no study under {place.root} has published to the embedded MLflow store yet")
-    click.echo(f"MLflow UI: http://127.0.0.1:{port}  (Ctrl-C ends it)")
+    # The parameter opens the view of trainings; without it MLflow shows that of language models.
+    click.echo(f"MLflow UI: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)")
     command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--backend-store-uri", place.tracking_uri(None), "--workers", "1"]
     command += ["--default-artifact-root", place.mlflow_artifacts.as_uri()]

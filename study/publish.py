@@ -71,7 +71,7 @@ class Publisher:
         experiment = self._client.get_experiment_by_name(self._name)
         if experiment is not None:
             return str(experiment.experiment_id)
-        # Without the tag MLflow's UI takes the experiment for one of language models and hides the training view.
+        # Says that these are trainings of models, where MLflow would guess.
         return str(self._client.create_experiment(self._name, artifacts, {EXPERIMENT_KIND: "custom_model_development"}))
 
     def _start_parent(self) -> str:
