@@ -69,7 +69,8 @@ class Study:
     tags: dict[str, str]
     """All tags of the parent run."""
     trials: pd.DataFrame
-    """number, run_id, state (complete, pruned, failed or running), feasible (the constraints hold), objective
+    """number, run_id, config_digest (equal where two trials were the same in everything), state (complete, pruned,
+    failed or running), feasible (the constraints hold), objective
     (median over seeds at the last evaluation, NaN where there is none), every hyperparameter by its name (numbers
     as numbers; NaN where a remedy's parameter was not asked), every verdict (number of seeds at the last
     evaluation), num_seeds and evaluations (how many there are), every measure (median over seeds at the last
@@ -210,6 +211,7 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
         row: dict[str, Any] = {
             "number": number,
             "run_id": run.info.run_id,
+            "config_digest": tags.get(Tag.CONFIG, run.info.run_id),
             "state": tags.get(Tag.STATE, TrialState.RUNNING.value),
             "feasible": tags.get(Tag.FEASIBLE) == "true",
             "objective": json.loads(tags.get(Tag.OBJECTIVE, "null")),

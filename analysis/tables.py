@@ -141,8 +141,12 @@ def _comparable(study: Study) -> pd.DataFrame:
 
 def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
     """One row per ended trial that reached `evaluation`: number, `scores` (array over seeds, infinity where a seed
-    has none; negated where larger is better) and `lost`, seeds that collapsed, cycled or diverged."""
+    has none; negated where larger is better) and `lost`, seeds that collapsed, cycled or diverged.
+
+    A configuration that was drawn twice counts once: on the same seeds it made the same numbers twice."""
     rows = _comparable(study)
+    present = study.trials[study.trials["number"].isin(rows["number"])]
+    rows = rows[~rows["number"].isin(present.loc[present["config_digest"].duplicated(), "number"])]
     rows = rows[rows["evaluation"] == evaluation]
     sign = -1.0 if MEASURES[measure].direction == "up" else 1.0
     numbers, arrays, lost = [], [], []

@@ -203,6 +203,14 @@ def test_settings_are_compared_at_the_evaluation_that_every_ended_trial_reached(
     assert table.set_index(["evaluation", "k"]).loc[(2, 5.0), "median"] == pytest.approx(median)
 
 
+def test_a_configuration_drawn_twice_counts_once(study_of):
+    made = [trial([10 + i % 2, 11, 12], k=1.0 if i < 6 else 5.0) for i in range(12)]
+    for i, twin in enumerate(made):
+        twin.tags["ganstudy.config_digest"] = f"{'a' if i < 6 else i}{i % 2}"
+    table = tables.by_setting(study_of(*made), "k").set_index("k")
+    assert table.loc[1.0, "configurations"] == 2 and table.loc[5.0, "configurations"] == 6
+
+
 def test_failed_and_running_trials_do_not_shorten_the_comparison(study_of):
     failed = trial([1.0, 2.0, 3.0], reached=1, state="failed", error="RuntimeError: no", feasible=False)
     running = trial([1.0, 2.0, 3.0], reached=3, state="running", feasible=False)
