@@ -179,6 +179,7 @@ class Publisher:
                     MLFLOW_RUN_NAME: f"trial-{number:04d}",
                 }
                 run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+                self._published[number] = 0
             self._runs[number] = run_id
             self._ledger.set_run_id(number, run_id)
         return self._runs[number]
@@ -200,8 +201,7 @@ class Publisher:
 
     def _published_evaluations(self, number: int, run_id: str) -> int:
         if number not in self._published:
-            known_before = (self._found is not None and number in self._found) or number in self._ledger.run_ids()
-            tags = self._client.get_run(run_id).data.tags if known_before else {}
+            tags = self._client.get_run(run_id).data.tags
             self._published[number] = int(tags.get(Tag.PUBLISHED, 0))
         return self._published[number]
 
