@@ -14,7 +14,8 @@ from analysis import tables
 from analysis.figures import label
 from analysis.intervals import MIN_CONFIGURATIONS
 from analysis.load import Study
-from trials.records import MEASURES, TrialState, Verdict
+from trials.catalogue import MEASURES
+from trials.records import TrialState, Verdict
 
 SAMPLERS = {
     "random": "at random, so these groups differ in their other settings by chance only",

@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from trials.records import MEASURES, TrialState
+from trials.catalogue import MEASURES
+from trials.records import TrialState
 
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
 BLACK, ORANGE, GREEN, BLUE, RED = "#333333", "#E69F00", "#009E73", "#0072B2", "#D55E00"

@@ -33,11 +33,11 @@ from mlflow.entities import Run  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
 
+from trials.catalogue import MEASURES  # noqa: E402
 from trials.records import (  # noqa: E402
     COUNTERS,
     FLOOR_PREFIX,
     HISTORY_FILE,
-    MEASURES,
     SAMPLES_KEY,
     Tag,
     TrialState,

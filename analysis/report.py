@@ -16,7 +16,8 @@ from plotly.offline import get_plotlyjs
 from analysis import answer, figures, tables
 from analysis.intervals import MIN_CONFIGURATIONS
 from analysis.load import Study
-from trials.records import MEASURES, Verdict
+from trials.catalogue import MEASURES
+from trials.records import Verdict
 
 FILM_MOMENTS = 3
 """Sample grids shown per film: the first, the last, and between."""

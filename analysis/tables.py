@@ -15,7 +15,8 @@ import pandas as pd
 
 from analysis.intervals import Estimate, Scores, difference_of_medians, median_of_configurations, share
 from analysis.load import Study
-from trials.records import MEASURES, TrialState, Verdict
+from trials.catalogue import MEASURES
+from trials.records import TrialState, Verdict
 
 SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
 COMPARED = ("k", "remedies")
@@ -37,6 +38,8 @@ def searched(study: Study) -> list[str]:
     space = study.spec.get("search", {}).get("space", {})
     varied = [key for key, domain in space.items() if isinstance(domain, dict | list) and len(domain) > 1]
     columns = [key for key in varied if key in study.trials]
+    if "remedies" not in columns and any(set(map(repr, space[key])) == {"True", "False"} for key in varied):
+        columns.append("remedies")  # switched on and off one by one
     return sorted(columns, key=lambda key: (SEARCHED_FIRST.index(key) if key in SEARCHED_FIRST else 9, key))
 
 

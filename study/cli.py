@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from study.cli_score import score
 from study.errors import UserError
 from study.home import ENVIRONMENT, Home, StudyFolder
 from study.reader import read_study
@@ -55,6 +56,9 @@ def main() -> None:
     """
 
 
+main.add_command(score)
+
+
 def home_option(command: Command) -> Command:
     """--home, the same everywhere."""
     return click.option(
@@ -84,9 +88,22 @@ def check(file: Path, home: str | None) -> None:
     click.echo("\nCost")
     for line in cost_lines(spec, Home.locate(home)):
         click.echo(f"  {line}")
+    if spec.has_own_parts:
+        click.echo("\nYour data and networks")
+        for line in _own_parts(spec):
+            click.echo(f"  {line}")
     click.echo(f"\nFirst {min(CONFIGURATIONS_SHOWN, spec.search.trials)} configurations")
     for number, params in enumerate(preview(spec, CONFIGURATIONS_SHOWN)):
         click.echo(f"  trial {number}: {_words(params)}")
+
+
+def _own_parts(spec: StudySpec) -> list[str]:
+    from study.training import describe  # loads torch, which the check of a study on known parts can spare
+
+    try:
+        return describe(spec.structures())
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def _words(params: dict[str, Any]) -> str:

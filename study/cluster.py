@@ -7,7 +7,7 @@ import math
 import os
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,15 @@ CONNECT_SECONDS = 10
 
 
 @contextmanager
-def connected(address: str | None) -> Iterator[None]:
-    """A connection to Ray that ships our code, and ends with the study."""
+def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterator[None]:
+    """A connection to Ray that ships our code and the user's own files of those digests; it ends with the study."""
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="ganstudy-") as staging:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-        options["runtime_env"] = {"working_dir": str(shipping.stage(Path(staging)))}
+        options["runtime_env"] = {"working_dir": str(shipping.stage(Path(staging), plugin_digests))}
         if address is None:
             options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         try:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
 from study.spec import StudySpec
-from trials.config import as_ratio
+from trials.options.ratio import Schedule, as_schedule
 
 
 def cost_lines(spec: StudySpec, home: Home) -> list[str]:
@@ -50,20 +49,20 @@ def _stops(spec: StudySpec) -> list[float]:
 def _updates(spec: StudySpec) -> tuple[float, float]:
     """(least, most) updates of one trial, over the smallest and largest k and batch size of the space."""
     space = spec.space
-    ratios = [as_ratio(v) for v in (space.extremes("k") if "k" in space.domains else [spec.train.k])]
+    schedules = [as_schedule(v) for v in (space.extremes("k") if "k" in space.domains else [spec.train.k])]
     batches = space.extremes("batch_size") if "batch_size" in space.domains else [spec.train.batch_size]
-    updates = [_updates_at(k, batch, spec) for k in ratios for batch in batches]
+    updates = [_updates_at(k, batch, spec) for k in schedules for batch in batches]
     return min(updates), max(updates)
 
 
-def _updates_at(k: Fraction, batch_size: int, spec: StudySpec) -> float:
+def _updates_at(k: Schedule, batch_size: int, spec: StudySpec) -> float:
     amount, unit = spec.train.budget.amount, spec.train.budget.unit
-    if unit == "updates":
-        return amount
+    if spec.train.method != "gan" or unit == "updates":
+        return amount / batch_size if unit == "images" else amount
     if unit == "generator_steps":
-        return amount * float(1 + k)
+        return amount + k.discriminator_steps_due(math.ceil(amount))
     discriminator_steps = amount / batch_size if unit == "images" else amount
-    return discriminator_steps * float(1 + 1 / k)
+    return discriminator_steps + k.generator_steps_beside(discriminator_steps)
 
 
 def _seconds_per_update(spec: StudySpec, home: Home) -> float | None:

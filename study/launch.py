@@ -95,7 +95,7 @@ def run(
         cluster.check_reachable(address)
     home.check_writable()
     Ledger.check_same(folder.ledger, spec)
-    with cluster.connected(address):
+    with cluster.connected(address, spec.plugin_digests):
         cluster.check_cluster(spec)
         with _only_driver(folder):
             return _run_on_ray(spec, text, home, console, conclude, factory)
@@ -130,16 +130,17 @@ def _run_on_ray(
     factory: TrainingFactory | None,
 ) -> RunResult:
     folder = home.study(spec.name)
+    yardstick = None
+    if factory is None:
+        # Before anything is written: data or networks that will not do must not take the study's name.
+        with console.status(f"{spec.data.name}: loading the data, preparing the measures"):
+            yardstick = _yardstick(spec, home)
+        console.print(_describe(yardstick), highlight=False, soft_wrap=True)
+        factory = PackFactory(yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0)
     ledger = Ledger.create(folder.ledger, spec, text)
     folder.study_file.write_text(text, encoding="utf-8")
     spool = Spool(folder.spool)
     with _publisher(spec, home) as publisher:
-        yardstick = None
-        if factory is None:
-            with console.status(f"{spec.data.name}: loading the data, preparing the measures"):
-                yardstick = _yardstick(spec, home)
-            console.print(_describe(yardstick), highlight=False, soft_wrap=True)
-            factory = PackFactory(yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0)
         spool.put_study(START, _study_message(spec, text, yardstick))
         with RunProgress(spec, ledger, console) as progress:
             _tune(spec, ledger, spool, folder, progress, factory)
@@ -221,7 +222,10 @@ def _tune(
 
 def _yardstick(spec: StudySpec, home: Home) -> Yardstick:
     task = ray.remote(num_cpus=min(1, spec.resources.cpus))(make_yardstick)
-    yardstick: Yardstick = ray.get(task.remote(spec.data, str(home.cache)))
+    try:
+        yardstick: Yardstick = ray.get(task.remote(spec.structures(), str(home.cache)))
+    except ValueError as error:  # Ray raises what the task raised, with its own traceback as the text
+        raise UserError(str(getattr(error, "cause", error))) from None
     return yardstick
 
 
@@ -229,10 +233,12 @@ def _describe(yardstick: Yardstick) -> str:
     provenance = yardstick.provenance
     accuracy = provenance.extractor_accuracy
     classifier = "" if accuracy is None else f" (held-out accuracy {accuracy:.1%})"
-    return (
+    lines = [
         f"measured with {provenance.extractor}{classifier}: {provenance.num_generated} generated against "
-        f"{provenance.num_real} held-out; real against real at the same n: FID {yardstick.floor['fid']:.3g}"
-    )
+        f"{provenance.num_real} held-out; real against real at the same n: FID {yardstick.floor['fid']:.3g}",
+        *yardstick.notes,
+    ]
+    return "\n".join(lines)
 
 
 def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None) -> dict[str, Any]:

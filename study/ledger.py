@@ -27,7 +27,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from study.errors import UserError
-from study.reader import parse_study
+from study.reader import parse_document
 from study.spec import StudySpec, differences
 from trials.records import TrialState as State
 
@@ -36,7 +36,8 @@ LOCK_SECONDS = 60
 """How long a write waits for another process's."""
 OUTCOME, ERROR = "outcome", "error"
 ID = "ledger_id"
-SPEC = "study_file"
+SPEC, DOCUMENT = "study_file", "study_document"
+"""Attributes of the Optuna study: the file as written, and as read (StudySpec.document)."""
 STATES = {
     TrialState.RUNNING: State.RUNNING,
     TrialState.WAITING: State.RUNNING,
@@ -114,6 +115,7 @@ class Ledger:
             ledger = cls.open(path)
             ledger.spec, ledger._space = spec, spec.space
             ledger._study.set_user_attr(SPEC, text)
+            ledger._study.set_user_attr(DOCUMENT, spec.document)
             return ledger
         path.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
@@ -123,7 +125,8 @@ class Ledger:
             load_if_exists=True,  # made, but killed before the study file was kept with it
         )
         study.set_user_attr(ID, uuid.uuid4().hex)
-        study.set_user_attr(SPEC, text)
+        study.set_user_attr(DOCUMENT, spec.document)
+        study.set_user_attr(SPEC, text)  # last: its presence says that the ledger was made to the end
         return cls(study, spec)
 
     @classmethod
@@ -150,7 +153,7 @@ class Ledger:
         storage = _storage(path)
         (summary,) = storage.get_all_studies()
         study = optuna.load_study(study_name=summary.study_name, storage=storage)
-        return cls(study, parse_study(study.user_attrs[SPEC], str(path.parent / "study.toml")))
+        return cls(study, parse_document(study.user_attrs[DOCUMENT], str(path.parent / "study.toml")))
 
     @property
     def id(self) -> str:
@@ -188,6 +191,9 @@ class Ledger:
                 self._storage.set_trial_system_attr(trial_id, f"constraints:{verdict}", excess)
             self._storage.set_trial_user_attr(trial_id, OUTCOME, vars(outcome))
         state = state_at_end(outcome, error)
+        if isinstance(self._study.sampler, optuna.samplers.GridSampler):
+            # It would stop an optimisation loop after its last point, and here is none to stop.
+            self._study.sampler = optuna.samplers.RandomSampler()
         if state is State.FAILED:
             self._storage.set_trial_user_attr(trial_id, ERROR, error or "ended without an evaluation")
             self._study.tell(number, state=TrialState.FAIL)
@@ -310,6 +316,9 @@ def sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
     seed = (spec.search.seed * 1_000_003 + number) % 2**32
     if spec.search.sampler == "random":
         return optuna.samplers.RandomSampler(seed=seed)
+    if spec.search.sampler == "grid":
+        # One seed for all numbers: it orders the grid, and trial n takes its n-th point.
+        return optuna.samplers.GridSampler(spec.space.grid(), seed=spec.search.seed)
     with warnings.catch_warnings():
         # `group` is what lets multivariate TPE handle the parameters that only some remedies have.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)

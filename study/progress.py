@@ -12,7 +12,8 @@ from rich.text import Text
 
 from study.ledger import Ledger, Outcome
 from study.spec import StudySpec
-from trials.records import MEASURES, TrialState, Verdict
+from trials.catalogue import MEASURES
+from trials.records import TrialState, Verdict
 
 
 class RunProgress:

@@ -33,12 +33,12 @@ from PIL import Image  # noqa: E402
 
 from study.ledger import Ledger  # noqa: E402
 from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
+from trials.catalogue import MEASURES  # noqa: E402
 from trials.records import (  # noqa: E402
     COUNTERS,
     FLOOR_PREFIX,
     HISTORY_FILE,
     HISTORY_SCHEMA,
-    MEASURES,
     SAMPLES_KEY,
     Tag,
     TrialState,
@@ -242,19 +242,25 @@ def _metrics(content: dict[str, Any]) -> list[Metric]:
 def _flat_params(content: dict[str, Any]) -> dict[str, Any]:
     """The trial's parameters as MLflow shows them: k as a decimal number, remedies as one label."""
     config = content["config"]
-    numerator, _, denominator = config["k"].partition("/")
     params = {
-        "k": int(numerator) / int(denominator or 1),
+        "k": _k_as_shown(config["k"]),
+        "method": config["method"],
         "remedies": "+".join(config["remedies"]) or "none",
-        **{key: config[key] for key in ("lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss")},
+        **{key: config[key] for key in ("lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss", "optimiser")},
         "data": config["data"]["name"],
         "model": config["model"]["name"],
-        **{key: value for key, value in config["model"].items() if key != "name"},
+        **{key: value for key, value in config["model"].items() if key not in ("name", "options")},
         "seeds": ",".join(map(str, config["seeds"])),
         "budget": f"{config['budget']['amount']:g} {config['budget']['unit']}",
     }
-    options = {f"{n}.{o}": value for n, chosen in config["remedy_options"].items() for o, value in chosen.items()}
-    return params | options
+    chosen = {**config["remedy_options"], config["loss"]: config["loss_options"]}
+    return params | {f"{name}.{option}": value for name, held in chosen.items() for option, value in held.items()}
+
+
+def _k_as_shown(text: str) -> float | str:
+    """A constant as a decimal number, a schedule as it is."""
+    numerator, _, denominator = text.partition("/")
+    return text if " " in text else int(numerator) / int(denominator or 1)
 
 
 def _end_tags(end: dict[str, Any]) -> list[RunTag]:

@@ -7,16 +7,28 @@ across tables, and the words in which a finding is told: the place, the rule, th
 from __future__ import annotations
 
 import json
+import math
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from study.errors import UserError
-from study.space import KEYS, REMEDY_KEYS, SearchSpace, parse_domain
+from study.space import CROSSED, KEYS, MODEL_KEYS, OPTION_KEYS, TRIAL_KEYS, SearchSpace, parse_domain
 from study.spec import StudySpec
-from trials.config import REMEDIES, known
+from trials import plugins
+from trials.options.base import PLUGIN, Frozen, is_plugin, known
+from trials.options.compatible import IncompatibleError
+from trials.options.data import DATA, PATH_FIELDS, PluginData
+from trials.options.losses import LOSSES
+from trials.options.models import MODELS, OwnModel
+from trials.options.remedies import REMEDIES
+
+OWNERS_AS_KEYS = ("REMEDY = [false, true]", '"REMEDY.OPTION"', '"LOSS.OPTION"')
+"""How the keys that belong to remedies and losses look; there are too many to list."""
 
 
 def read_study(path: Path) -> tuple[StudySpec, str]:
@@ -27,52 +39,96 @@ def read_study(path: Path) -> tuple[StudySpec, str]:
         raise UserError(f"{path}: no such study file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
-    return parse_study(text, str(path)), text
+    return parse_study(text, str(path), path.parent), text
 
 
-def parse_study(text: str, where: str) -> StudySpec:
-    """The study in `text`; errors start with `where`."""
+def parse_study(text: str, where: str, folder: Path | None = None) -> StudySpec:
+    """The study in `text`; errors start with `where`. folder: what relative paths in it count from."""
     try:
         values = tomllib.loads(text)
+        _resolve(values, folder or Path())
         # As JSON, pydantic can be strict (neither true nor "1" is a number) and still take a list for a tuple.
         document = json.dumps(values, default=str)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
     except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers too long, nesting too deep
         raise UserError(f"{where}: not valid TOML: {error}") from None
+    return parse_document(document, where)
+
+
+def parse_document(document: str, where: str) -> StudySpec:
+    """The study in the JSON text that `parse_study` made of a file; errors start with `where`."""
     try:
         spec = StudySpec.model_validate_json(document, strict=True)
     except ValidationError as error:
         raise UserError(_explain(error, where)) from None
-    problems = _space_problems(spec, values) or _remedy_problems(spec)
+    problems = (
+        _space_problems(spec, json.loads(document))
+        or _option_problems(spec)
+        or _combination_problems(spec)
+        or _grid_problems(spec)
+    )
     if problems:
         raise UserError("\n".join(f"{where}: {problem}" for problem in problems))
-    return spec
+    return spec.model_copy(update={"document": document})
+
+
+def _resolve(values: dict[str, Any], folder: Path) -> None:
+    """Makes paths absolute, and adds to every reference to a user's own file the digest of that file."""
+    for table in ("data", "model", "measures"):
+        held = values.get(table)
+        if not isinstance(held, dict):
+            continue
+        for key in (*PATH_FIELDS, "weights"):
+            if isinstance(held.get(key), str):
+                held[key] = str((folder / Path(held[key]).expanduser()).resolve())
+        name = held.get("name")
+        if isinstance(name, str) and is_plugin(name):
+            try:
+                file, attribute = plugins.split(name)
+                held["digest"] = plugins.register(folder / Path(file).expanduser())
+            except ValueError as error:
+                raise UserError(f"{table}.name: {error}") from None
+            held["name"] = f"{Path(file).name}:{attribute}"
 
 
 def _space_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
     """Every domain parsed, and its extreme values tried against the rules of TrialConfig."""
     problems = []
     stated = dict.fromkeys(values["train"], "train") | dict.fromkeys(values.get("model", {}), "model")
-    stated |= {f"{name}.{option}": f"remedies.{name}" for name, o in spec.remedies.items() for option in o}
+    for table, owners in (("remedies", spec.remedies), ("losses", spec.losses)):
+        stated |= {f"{name}.{option}": f"{table}.{name}" for name, o in owners.items() for option in o}
+    stated |= dict.fromkeys(spec.train.remedies, "train")
     for key, value in spec.search.space.items():
         place = f"search.space.{key}"
         try:
-            known("hyperparameter", key, KEYS)
+            if key not in KEYS:
+                known("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *OWNERS_AS_KEYS))
             parse_domain(key, value)
         except ValueError as error:
             problems.append(f"{place}: {error}")
             continue
         if key in stated:
             problems.append(f"{place}: stands in [{stated[key]}] too; name it in one place")
+    problems += [
+        f"search.space.{key}: {spec.model.name} has no option {key!r}; known: {', '.join(_options(spec.model))}"
+        for key in spec.search.space
+        if key in MODEL_KEYS and key not in _options(spec.model)
+    ]
     if problems:
         return problems
-    # Options of remedies are judged by _remedy_problems, which knows their place in the file.
-    base = spec.base() | {"remedy_options": {}}
+    # Options of remedies and losses are judged by _option_problems, which knows their place in the file.
+    base = spec.base() | {"remedy_options": {}, "loss_options": {}}
     problems = _rule_problems(SearchSpace({}, base), [{}], "train")
     for key, domain in spec.space.domains.items():
-        if not problems and key not in REMEDY_KEYS:
+        if not problems and key not in OPTION_KEYS:
             space = SearchSpace({key: domain}, base)
             problems += _rule_problems(space, [{key: value} for value in space.extremes(key)], "search.space")
     return problems
+
+
+def _options(model: Frozen) -> list[str]:
+    return [name for name in type(model).model_fields if name not in ("name", "digest", "options")]
 
 
 def _rule_problems(space: SearchSpace, candidates: list[dict[str, Any]], table: str) -> list[str]:
@@ -80,42 +136,96 @@ def _rule_problems(space: SearchSpace, candidates: list[dict[str, Any]], table: 
         try:
             space.trial_config(params)
         except ValidationError as error:
-            return [f"{table}.{next(iter(params), e['loc'][0])}: {_message(e)}" for e in error.errors()]
+            if not _incompatible(error):  # which is judged in all combinations by _combination_problems
+                return [f"{table}.{next(iter(params), e['loc'][0])}: {_message(e)}" for e in error.errors()]
     return []
 
 
-def _remedy_problems(spec: StudySpec) -> list[str]:
-    """Options of remedies: known, in range, and of a remedy that some configuration switches on."""
-    switched_on = spec.space.remedies_somewhere_on
-    unknown = [name for name in spec.remedies if name not in REMEDIES]
-    problems = [f"remedies.{name}: unknown remedy {name!r}; known: {', '.join(REMEDIES)}" for name in unknown]
-    stated = [
-        (f"remedies.{name}.{option}", name, option, [value])
-        for name, options in spec.remedies.items()
-        if name in REMEDIES
-        for option, value in options.items()
-    ]
-    for key in spec.search.space:
-        if key in REMEDY_KEYS:
-            name, option = key.split(".")
-            stated.append((f"search.space.{key}", name, option, spec.space.extremes(key)))
-    for place, name, option, candidates in stated:
+def _incompatible(error: ValidationError) -> str | None:
+    """What does not go together, if that is all that is wrong with a configuration."""
+    causes = [e.get("ctx", {}).get("error") for e in error.errors()]
+    return str(causes[0]) if all(isinstance(cause, IncompatibleError) for cause in causes) else None
+
+
+def _combination_problems(spec: StudySpec) -> list[str]:
+    """The first combination of values whose parts do not go together."""
+    space = spec.space
+    for params in space.combinations():
         try:
-            known(f"option of {name}", option, REMEDIES[name].model_fields)
+            space.trial_config(params)
+        except ValidationError as error:
+            chosen = ", ".join(f"{key} = {value}" for key, value in params.items() if key in CROSSED)
+            return [f"{_incompatible(error)}" + (f" (where {chosen})" if chosen else "")]
+    return []
+
+
+def _grid_problems(spec: StudySpec) -> list[str]:
+    """A grid search has lists of choices alone, and no more trials than the grid has points."""
+    if spec.search.sampler != "grid":
+        return []
+    try:
+        points = math.prod(len(values) for values in spec.space.grid().values())
+    except ValueError as error:
+        return [f"search.space: {error}"]
+    if spec.search.trials <= points:
+        return []
+    return [f"search.trials: must be <= {points}, the configurations of this grid, got {spec.search.trials}"]
+
+
+def _option_problems(spec: StudySpec) -> list[str]:
+    """Options of losses and remedies: known, in range, and of one that some configuration uses."""
+    losses = _Owners("loss", "losses", LOSSES, spec.losses, spec.space.losses_somewhere_on)
+    remedies = _Owners("remedy", "remedies", REMEDIES, spec.remedies, spec.space.remedies_somewhere_on)
+    return [problem for owners in (losses, remedies) for problem in owners.problems(spec.space)]
+
+
+@dataclass(frozen=True)
+class _Owners:
+    """What has options of its own: losses or remedies."""
+
+    kind: str
+    table: str
+    models: Mapping[str, type[Frozen]]
+    stated: dict[str, dict[str, Any]]
+    in_use: set[str]
+
+    def problems(self, space: SearchSpace) -> list[str]:
+        """Every stated or searched option that breaks a rule."""
+        problems = []
+        for name in self.stated:
+            if name not in self.models:
+                problems.append(f"{self.table}.{name}: unknown {self.kind} {name!r}; known: {', '.join(self.models)}")
+        for place, name, option, candidates in self._places(space):
+            problem = self._problem(name, option, candidates)
+            if problem:
+                problems.append(f"{place}: {problem}")
+        return problems
+
+    def _places(self, space: SearchSpace) -> list[tuple[str, str, str, list[Any]]]:
+        stated = [
+            (f"{self.table}.{name}.{option}", name, option, [value])
+            for name, options in self.stated.items()
+            if name in self.models
+            for option, value in options.items()
+        ]
+        dotted = [(key, *key.split(".")) for key in space.domains if key in OPTION_KEYS]
+        searched = [(f"search.space.{k}", n, o, space.extremes(k)) for k, n, o in dotted if n in self.models]
+        return [*stated, *searched]
+
+    def _problem(self, name: str, option: str, candidates: list[Any]) -> str | None:
+        try:
+            known(f"option of {name}", option, self.models[name].model_fields)
         except ValueError as error:
-            problems.append(f"{place}: {error}")
-            continue
-        if name not in switched_on:
-            on = ", ".join(sorted(switched_on)) or "none"
-            problems.append(f"{place}: a parameter of {name}, which is nowhere switched on (remedies in use: {on})")
-            continue
+            return str(error)
+        if name not in self.in_use:
+            on = ", ".join(sorted(self.in_use)) or "none"
+            return f"a parameter of {name}, which is nowhere switched on ({self.table} in use: {on})"
         for value in candidates:
             try:
-                REMEDIES[name].model_validate({option: value}, strict=True)
+                self.models[name].model_validate_json(json.dumps({option: value}), strict=True)
             except ValidationError as error:
-                problems.append(f"{place}: {_message(error.errors()[0])}")
-                break
-    return problems
+                return _message(error.errors()[0])
+        return None
 
 
 def _explain(error: ValidationError, where: str) -> str:
@@ -123,10 +233,17 @@ def _explain(error: ValidationError, where: str) -> str:
 
 
 def _place(error: Any) -> str:
-    # The file says budget = { UNIT = AMOUNT }; `unit` and `amount` are our words.
-    location = ".".join(str(part) for part in error["loc"]).replace("train.budget.unit", "train.budget")
+    # The file says budget = { UNIT = AMOUNT }; `unit` and `amount` are our words, as are the tags of the unions.
+    location = ".".join(str(part) for part in _untagged(error["loc"])).replace("train.budget.unit", "train.budget")
     location = location.replace("train.budget.amount", "train.budget")
+    if location in ("data", "model") and str(error.get("ctx", {}).get("error", "")).startswith("unknown"):
+        location += ".name"
     return f"{location}: " if location else ""
+
+
+def _untagged(location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Without the name of the data or model that pydantic puts behind its table."""
+    return (location[0], *location[2:]) if location[:1] in (("data",), ("model",)) else location
 
 
 def _message(error: Any) -> str:
@@ -149,7 +266,13 @@ def _message(error: Any) -> str:
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     """Field names of the table at `location`."""
+    tables: dict[str, Mapping[str, type[Frozen]]] = {
+        "data": {**DATA, PLUGIN: PluginData},
+        "model": {**MODELS, PLUGIN: OwnModel},
+    }
+    if location and location[0] in tables:
+        return list(tables[location[0]][location[1]].model_fields)
     model: Any = StudySpec
     for part in location:
         model = model.model_fields[part].annotation
-    return list(model.model_fields)
+    return [name for name in model.model_fields if name != "document"]

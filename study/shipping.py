@@ -10,11 +10,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import study
 import trials
 from study.errors import UserError
+from trials import plugins
 
 SHIPPED = ("study", "trials")
 
@@ -38,8 +40,11 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
-def stage(target: Path) -> Path:
-    """Copies the packages into `target`, for Ray's working_dir; UserError if they were imported from two places."""
+def stage(target: Path, plugin_digests: Iterable[str] = ()) -> Path:
+    """Copies the packages into `target`, for Ray's working_dir, and the user's own files of those digests.
+
+    UserError if the packages were imported from two places.
+    """
     folders = _package_folders()
     if len({folder.parent for folder in folders.values()}) != 1:
         places = ", ".join(f"{name} from {folder}" for name, folder in folders.items())
@@ -49,6 +54,11 @@ def stage(target: Path) -> Path:
             copy = target / name / path.relative_to(folder)
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+    for digest in plugin_digests:
+        file = plugins.source(digest)
+        copy = target / "plugins" / digest / file.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
     return target
 
 

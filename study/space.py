@@ -6,23 +6,56 @@ Optuna stores them as such.
 
 from __future__ import annotations
 
+import itertools
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import optuna
 
-from trials.config import REMEDIES, ModelConfig, TrialConfig, as_ratio, known
+from trials.config import TrialConfig
+from trials.options.base import Frozen, known
+from trials.options.losses import LOSSES
+from trials.options.models import MODELS
+from trials.options.ratio import as_schedule
+from trials.options.remedies import REMEDIES
 
-MODEL_KEYS = tuple(name for name in ModelConfig.model_fields if name != "name")
-TRIAL_KEYS = ("k", "lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss", "remedies")
-REMEDY_KEYS = tuple(f"{name}.{option}" for name, options in REMEDIES.items() for option in options.model_fields)
-KEYS = (*TRIAL_KEYS, *MODEL_KEYS, *REMEDY_KEYS)
-TYPES = {
+
+def _fields(models: Mapping[str, type[Frozen]], dotted: bool) -> dict[str, Any]:
+    """Annotations of the options of all `models` by key, "NAME.OPTION" where dotted."""
+    return {
+        f"{name}.{key}" if dotted else key: field.annotation
+        for name, model in models.items()
+        for key, field in model.model_fields.items()
+        if key != "name"
+    }
+
+
+TRIAL_KEYS = (
+    *("k", "lr_d", "lr_g", "beta1", "beta2", "batch_size"),
+    *("loss", "remedies", "optimiser", "method"),
+)
+MODEL_KEYS = tuple(_fields(MODELS, dotted=False))
+REMEDY_KEYS = tuple(_fields(REMEDIES, dotted=True))
+LOSS_KEYS = tuple(_fields(LOSSES, dotted=True))
+SWITCHES = tuple(REMEDIES)
+"""A remedy's own name as a key: [false, true] lets the search switch it on and off by itself."""
+OPTION_KEYS = frozenset({*REMEDY_KEYS, *LOSS_KEYS})
+KEYS = (*TRIAL_KEYS, *SWITCHES, *MODEL_KEYS, *REMEDY_KEYS, *LOSS_KEYS)
+BASELINE_KEYS = frozenset({"method", "optimiser", "lr_g", "beta1", "beta2", "batch_size", *MODEL_KEYS})
+"""What matters to a method other than a GAN."""
+TYPES: dict[str, Any] = {
     **{key: TrialConfig.model_fields[key].annotation for key in TRIAL_KEYS},
-    **{key: ModelConfig.model_fields[key].annotation for key in MODEL_KEYS},
-    **{f"{name}.{key}": f.annotation for name, options in REMEDIES.items() for key, f in options.model_fields.items()},
+    **dict.fromkeys(SWITCHES, bool),
+    **_fields(MODELS, dotted=False),
+    **_fields(REMEDIES, dotted=True),
+    **_fields(LOSSES, dotted=True),
 }
+CROSSED = frozenset({"method", "loss", "remedies", *SWITCHES, "batch_size", "batch_norm", "packing.m"})
+"""Keys that the rules of trials/options/compatible.py read: tried in every combination."""
+DEFAULT_LOSS = TrialConfig.model_fields["loss"].default
+MOST_COMBINATIONS = 5000
 NONE = "none"
 """Label of the empty set of remedies."""
 
@@ -68,20 +101,31 @@ def parse_domain(key: str, value: Any) -> Domain:
     if key == "remedies":
         return _parse_remedy_sets(value)
     if isinstance(value, dict):
+        if key in SWITCHES:
+            example = f'"{key}.{next(iter(value), "option")}"'
+            raise ValueError(f"{key!r} switches a remedy on and off; its options are keys in quotes: {example} = ...")
         return _parse_range(key, value)
     values = value if isinstance(value, list) else [value]
     if not values:
         raise ValueError("at least one choice is needed, got an empty list")
     for choice in values:
-        if isinstance(choice, bool) or not isinstance(choice, int | float | str):
-            raise ValueError(f"must be a number or text, or a list of them, got {choice!r}")
-        if isinstance(choice, str) and TYPES[key] in (int, float):
-            raise ValueError(f"must be a number, got {choice!r}")
-    distinct = [as_ratio(v) for v in values] if key == "k" else values
+        _check_type(key, choice)
+    distinct = [as_schedule(v) for v in values] if key == "k" else values
     repeated = [v for i, v in enumerate(values) if distinct[i] in distinct[:i]]
     if repeated:
         raise ValueError(f"choices must be distinct, but {repeated[0]!r} stands more than once")
     return Choices(tuple(values)) if isinstance(value, list) else Fixed(value)
+
+
+def _check_type(key: str, choice: Any) -> None:
+    if TYPES[key] is bool:
+        if not isinstance(choice, bool):
+            raise ValueError(f"must be true or false, or a list of them, got {choice!r}")
+        return
+    if isinstance(choice, bool) or not isinstance(choice, int | float | str):
+        raise ValueError(f"must be a number or text, or a list of them, got {choice!r}")
+    if isinstance(choice, str) and TYPES[key] in (int, float):
+        raise ValueError(f"must be a number, got {choice!r}")
 
 
 def _parse_range(key: str, value: dict[str, Any]) -> Range:
@@ -115,6 +159,9 @@ def _parse_remedy_sets(value: Any) -> Choices:
         raise ValueError("at least one choice is needed, got an empty list")
     for name in (name for names in value for name in names):
         known("remedy", name, REMEDIES)
+    twice = next((names for names in value if len(set(names)) != len(names)), None)
+    if twice is not None:
+        raise ValueError(f"a remedy may be named once, got {twice}")
     labels = tuple(remedy_label(names) for names in value)
     repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
     if repeated:
@@ -145,43 +192,95 @@ class SearchSpace:
         """Remedies that at least one configuration of the space switches on."""
         domain = self.domains.get("remedies")
         labels = domain.values if isinstance(domain, Choices) else (remedy_label(self.base.get("remedies", ())),)
-        return {name for label in labels for name in remedies_of(label)}
+        switched = {name for name in SWITCHES if name in self.domains and True in self.extremes(name)}
+        return {name for label in labels for name in remedies_of(label)} | switched
+
+    @property
+    def losses_somewhere_on(self) -> set[str]:
+        """Losses that at least one configuration of the space uses."""
+        return set(self.extremes("loss")) if "loss" in self.domains else {self.base.get("loss", DEFAULT_LOSS)}
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
-        """Asks for every key that matters to this trial, remedies before their parameters."""
+        """Asks for every key that matters to this trial: the method, then what is on, then its parameters."""
         params: dict[str, Any] = {}
-        for key in sorted(self.domains, key=lambda key: key in REMEDY_KEYS):
-            if key in REMEDY_KEYS and key.split(".")[0] not in self._remedies(params):
-                continue
-            params[key] = _ask(trial, key, self.domains[key])
+        for key in self._in_order():
+            if self._matters(key, params):
+                params[key] = _ask(trial, key, self.domains[key])
         return params
 
     def complete(self, asked: dict[str, Any]) -> dict[str, Any]:
         """What `suggest` returned, from what Optuna kept of it: fixed values are not asked, so not kept."""
-        fixed = {key: domain.value for key, domain in self.domains.items() if isinstance(domain, Fixed)}
-        kept = {key: fixed[key] if key in fixed else asked[key] for key in self.domains if key in {**fixed, **asked}}
-        on = self._remedies(kept)
-        return {key: value for key, value in kept.items() if key not in REMEDY_KEYS or key.split(".")[0] in on}
+        params: dict[str, Any] = {}
+        for key in self._in_order():
+            domain = self.domains[key]
+            if self._matters(key, params) and (isinstance(domain, Fixed) or key in asked):
+                params[key] = domain.value if isinstance(domain, Fixed) else asked[key]
+        return params
+
+    def _in_order(self) -> list[str]:
+        return sorted(self.domains, key=lambda key: 0 if key == "method" else 2 if key in OPTION_KEYS else 1)
+
+    def _matters(self, key: str, params: dict[str, Any]) -> bool:
+        """Whether a trial with `params` so far depends on `key`."""
+        if params.get("method", self.base.get("method", "gan")) != "gan":
+            return key in BASELINE_KEYS
+        owner = key.split(".")[0]
+        if key in REMEDY_KEYS:
+            return owner in self._remedies(params)
+        return key not in LOSS_KEYS or owner == params.get("loss", self.base.get("loss", DEFAULT_LOSS))
 
     def _remedies(self, params: dict[str, Any]) -> list[str]:
-        return remedies_of(params["remedies"]) if "remedies" in params else list(self.base.get("remedies", ()))
+        if params.get("method", self.base.get("method", "gan")) != "gan":
+            return []
+        named = remedies_of(params["remedies"]) if "remedies" in params else list(self.base.get("remedies", ()))
+        return [*named, *(name for name in SWITCHES if params.get(name) and name not in named)]
 
     def trial_config(self, params: dict[str, Any]) -> TrialConfig:
         """The complete configuration for `params`, as `suggest` returned or the ledger kept them."""
         values: dict[str, Any] = {**self.base, "model": dict(self.base["model"])}
         values["remedies"] = self._remedies(params)
+        values["loss"] = loss = params.get("loss", self.base.get("loss", DEFAULT_LOSS))
         options = {name: dict(self.base.get("remedy_options", {}).get(name, {})) for name in values["remedies"]}
+        loss_options = dict(self.base.get("loss_options", {}).get(loss, {}))
         for key, value in params.items():
-            if key in REMEDY_KEYS:
+            if key in OPTION_KEYS:
                 name, option = key.split(".")
-                if name in options:
+                if key in LOSS_KEYS and name == loss:
+                    loss_options[option] = value
+                elif name in options:
                     options[name][option] = value
             elif key in MODEL_KEYS:
                 values["model"][key] = value
-            elif key != "remedies":
+            elif key not in ("remedies", *SWITCHES):
                 values[key] = value
-        values["remedy_options"] = options
-        return TrialConfig(**values)
+        return TrialConfig(**{**values, "remedy_options": options, "loss_options": loss_options})
+
+    def combinations(self) -> Iterator[dict[str, Any]]:
+        """Parameters at which a rule about several keys would break first: the CROSSED keys in every combination,
+        ranges at both ends; the other keys at one value.
+
+        At most MOST_COMBINATIONS of them; keys that do not matter to a combination are left out.
+        """
+        values = {key: self.extremes(key) if key in CROSSED else self.extremes(key)[:1] for key in self._in_order()}
+        crossed = [[(key, value) for value in held] for key, held in values.items()]
+        for chosen in itertools.islice(itertools.product(*crossed), MOST_COMBINATIONS):
+            params: dict[str, Any] = {}
+            for key, value in chosen:
+                if self._matters(key, params):
+                    params[key] = value
+            yield params
+
+    def grid(self) -> dict[str, list[Any]]:
+        """The choices by key whose product a grid search goes through; ValueError where there is a range."""
+        ranges = [key for key, domain in self.domains.items() if isinstance(domain, Range)]
+        if ranges:
+            raise ValueError(
+                f"a grid needs lists of choices, and {ranges[0]} is a range; take sampler 'random' or 'tpe'"
+            )
+        conditional = [key for key in self.domains if key in OPTION_KEYS and isinstance(self.domains[key], Choices)]
+        if conditional:
+            raise ValueError(f"a grid cannot hold {conditional[0]}, which matters to some configurations only")
+        return {key: list(domain.values) for key, domain in self.domains.items() if isinstance(domain, Choices)}
 
     def extremes(self, key: str) -> list[Any]:
         """The values at which a rule about `key` would break first: every choice, or both ends."""

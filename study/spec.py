@@ -13,28 +13,30 @@ from pydantic import Field, field_validator, model_validator
 
 from study.home import NAME_RULE
 from study.space import TRIAL_KEYS, SearchSpace, parse_domain
-from trials.config import (
-    Budget,
-    DataConfig,
-    Frozen,
-    ModelConfig,
-    distinct_seeds,
-    known,
-)
-from trials.records import MEASURES, Verdict
+from trials.catalogue import MEASURES
+from trials.config import Budget, TrialConfig, distinct_seeds
+from trials.options.base import Frozen, known
+from trials.options.data import DataConfig
+from trials.options.measures import MeasuresConfig
+from trials.options.models import MLP, ModelConfig
+from trials.records import Verdict
 
-SAMPLERS = ("tpe", "random")
+SAMPLERS = ("tpe", "random", "grid")
 SCHEDULES = ("asha", "fifo")
 RUNGS_BELOW_BUDGET = 2
 """Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
+MOST_BUILT = 64
+"""Kinds of networks that are built on trial before a study starts."""
 CONSTRAINTS = (Verdict.COLLAPSED.value, Verdict.CYCLING.value, Verdict.DIVERGED.value)
 
 
 class Train(Frozen):
     """[train]: what all trials have in common."""
 
+    method: str = "gan"
     loss: str = "non_saturating"
     k: Any = 1
+    optimiser: str = "adam"
     lr_d: float = 2e-4
     lr_g: float = 2e-4
     beta1: float = 0.5
@@ -166,14 +168,18 @@ class StudySpec(Frozen):
     name: str
     question: str = ""
     data: DataConfig
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = MLP()
     train: Train
+    losses: dict[str, dict[str, Any]] = {}
     remedies: dict[str, dict[str, Any]] = {}
+    measures: MeasuresConfig = MeasuresConfig()
     search: Search = Search()
     objective: Objective = Objective()
     schedule: Schedule = Schedule()
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
+    document: str = Field("", exclude=True, repr=False)
+    """The file as JSON, with absolute paths and the digests of the user's own files; set by study/reader.py."""
 
     @field_validator("name")
     @classmethod
@@ -198,9 +204,32 @@ class StudySpec(Frozen):
         return SearchSpace(domains, self.base())
 
     def base(self) -> dict[str, Any]:
-        """What the file fixes, in the form of a TrialConfig."""
+        """What the file fixes, in the form of a TrialConfig; options of losses still by loss."""
         shared = {key: getattr(self.train, key) for key in (*TRIAL_KEYS, "seeds", "budget", "evaluations")}
-        return {"data": self.data, "model": self.model.model_dump(), **shared, "remedy_options": self.remedies}
+        options = {"loss_options": self.losses, "remedy_options": self.remedies}
+        whole = {"data": self.data, "model": self.model.model_dump(), "measures": self.measures}
+        return {**whole, **shared, **options}
+
+    @property
+    def plugin_digests(self) -> list[str]:
+        """Of the user's own files that the study refers to."""
+        return [digest for part in (self.data, self.model) if (digest := getattr(part, "digest", ""))]
+
+    @property
+    def has_own_parts(self) -> bool:
+        """Whether the data or networks are the user's own: then only loading them shows whether they will do."""
+        return bool(self.plugin_digests) or hasattr(self.data, "path") or self.measures.weights is not None
+
+    def structures(self) -> list[TrialConfig]:
+        """One configuration per kind of networks, loss and remedies that the search may build, at most MOST_BUILT."""
+        kinds: dict[str, TrialConfig] = {}
+        for params in self.space.combinations():
+            config = self.space.trial_config(params)
+            kind = config.model_dump(include={"model", "method", "loss", "remedies"})
+            kinds.setdefault(json.dumps(kind, sort_keys=True), config)
+            if len(kinds) == MOST_BUILT:
+                break
+        return list(kinds.values())
 
     @property
     def grace(self) -> float:

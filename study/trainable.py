@@ -18,8 +18,9 @@ from study.ledger import Outcome
 from study.schedule import PROGRESS, SCORE, WORST, score
 from study.spool import Spool
 from study.training import Training, TrainingFactory
+from trials.catalogue import MEASURES
 from trials.config import TrialConfig
-from trials.records import MEASURES, median_over_seeds
+from trials.records import median_over_seeds
 
 
 class TrialTrainable(tune.Trainable):  # type: ignore[misc]

@@ -5,19 +5,22 @@ torch is imported inside the functions that workers call; the driver never loads
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from trials.config import DataConfig, TrialConfig
+from trials.config import TrialConfig
 from trials.files import write_whole
+from trials.options.data import DataOptions
+from trials.options.measures import MeasuresConfig
 from trials.records import Evaluation, Provenance
 
 if TYPE_CHECKING:
     import torch
 
-    from trials.data import Dataset
+    from trials.data.dataset import Dataset
     from trials.measures.evaluator import Evaluator
 
 
@@ -56,46 +59,91 @@ class Yardstick:
     """What all scores of a study are measured with, made once and sent to every worker."""
 
     classifier: bytes | None
-    """The in-domain classifier, or None where points are compared as they are."""
+    """The in-domain classifier, or None where the features are others."""
     provenance: Provenance
-    floor: dict[str, float]
+    floor: dict[str, float | None]
     """Every measure of real training data scored as if generated, at the same n."""
     real_effective_modes: float
     modes: list[str]
     """Names of the modes, in the order of the histograms."""
+    notes: list[str]
+    """What a reader should know about how the data were read and the networks run."""
 
 
-def make_yardstick(data: DataConfig, cache: str) -> Yardstick:
-    """Loads the data and trains the classifier, or takes it from the cache; runs on a worker."""
-    from trials.data import DATASETS
+def make_yardstick(configs: Sequence[TrialConfig], cache: str) -> Yardstick:
+    """Loads the data and trains the classifier, or takes it from the cache; runs on a worker.
 
-    dataset = DATASETS[data.name]()
-    classifier = None if dataset.mixture is not None else _cached_classifier(dataset, Path(cache))
-    evaluator = _evaluator(data.name, classifier, "cpu")
-    return Yardstick(
-        classifier, evaluator.provenance, evaluator.floor, evaluator.real_effective_modes, dataset.mode_names
-    )
+    configs: one per kind of networks and remedies in the study, all on the same data and measures. Raises
+    ValueError where one of them cannot be trained or measured.
+    """
+    dataset, notes = inspect(configs)
+    classifier = _classifier(dataset, configs[0].measures, Path(cache))
+    evaluator = _evaluator(dataset, configs[0].measures, classifier, "cpu")
+    modes, notes = evaluator.kinds.names, [*notes, *evaluator.notes]
+    return Yardstick(classifier, evaluator.provenance, evaluator.floor, evaluator.real_effective_modes, modes, notes)
 
 
-def _cached_classifier(dataset: Dataset, cache: Path) -> bytes:
+def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
+    """(the data, what a reader should know); ValueError where the data or one of the configurations will not do."""
+    import torch
+
+    from trials.measures.features import extractor_name
+    from trials.players import begin
+
+    dataset = _dataset(configs[0].data)
+    extractor_name(dataset, configs[0].measures)
+    notes = list(dataset.notes)
+    for config in configs:
+        alone = config.model_copy(update={"seeds": config.seeds[:1]})
+        players = begin(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
+        notes += [note for note in players.fallbacks() if note not in notes]
+    return dataset, notes
+
+
+def describe(configs: Sequence[TrialConfig]) -> list[str]:
+    """What `inspect` found, in lines for a reader; ValueError as there."""
+    dataset, notes = inspect(configs)
+    shape = " x ".join(map(str, dataset.shape))
+    kind = "images" if dataset.is_images else "points"
+    labels = f", {len(dataset.mode_names)} modes" if dataset.mode_names else ", no labels"
+    counted = f"{len(dataset.train)} {kind} of {shape} to train on, {len(dataset.held_out)} held out{labels}"
+    return [counted, *(notes or ["all networks run as packs of seeds"])]
+
+
+def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> bytes | None:
     from trials.measures.classifier import RECIPE, train_classifier
+    from trials.measures.features import extractor_name
 
-    path = cache / f"{dataset.name}-classifier-r{RECIPE}-{dataset.digest}.safetensors"
+    if extractor_name(dataset, measures) != "classifier":
+        return None
+    labelled = dataset.part or dataset
+    path = cache / f"{labelled.name.split('/')[-1]}-classifier-r{RECIPE}-{labelled.digest}.safetensors"
     if not path.exists():
-        write_whole(path, train_classifier(dataset).weights)
+        write_whole(path, train_classifier(labelled).weights)
     return path.read_bytes()
 
 
+def _dataset(data: DataOptions) -> Dataset:
+    return _loaded(type(data), data.model_dump_json())
+
+
 @lru_cache(maxsize=2)
-def _evaluator(data: str, classifier: bytes | None, device: str) -> Evaluator:
+def _loaded(kind: type[DataOptions], options: str) -> Dataset:
+    # Keyed by the options' text: options of a user's own data hold tables, which have no hash.
+    from trials.data import load
+
+    return load(kind.model_validate_json(options))
+
+
+@lru_cache(maxsize=2)
+def _evaluator(dataset: Dataset, measures: MeasuresConfig, classifier: bytes | None, device: str) -> Evaluator:
     import torch
 
-    from trials.data import DATASETS
     from trials.measures.classifier import TrainedClassifier
     from trials.measures.evaluator import Evaluator
 
     trained = None if classifier is None else TrainedClassifier(classifier)
-    return Evaluator(DATASETS[data](), trained, torch.device(device))
+    return Evaluator(dataset, trained, torch.device(device), measures)
 
 
 @dataclass(frozen=True)
@@ -114,4 +162,5 @@ class PackFactory:
 
         torch.set_num_threads(self.threads)
         device: torch.device = torch.device("cuda" if self.on_gpu else "cpu")
-        return Trial(config, _evaluator(config.data.name, self.classifier, device.type), device)
+        dataset = _dataset(config.data)
+        return Trial(config, _evaluator(dataset, config.measures, self.classifier, device.type), device)

@@ -10,6 +10,33 @@ import torch
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 torch.set_num_threads(1)
+CONFORMANCE: dict[tuple[str, str], tuple[float, float]] = {}
+"""(entry, compared with) -> (largest deviation, bound) of this run; `--conformance FILE` writes it as a table."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--conformance", metavar="FILE", help="write the table of largest deviations to FILE (Markdown)")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path = session.config.getoption("--conformance")
+    if path:
+        rows = [f"| {entry} | {against} | {d:.1e} | {b:.0e} |" for (entry, against), (d, b) in sorted(CONFORMANCE.items())]
+        head = ["| entry | compared with | largest deviation | bound |", "|---|---|---|---|"]
+        Path(path).write_text("\n".join([*head, *rows]) + "\n")
+
+
+@pytest.fixture(scope="session")
+def conformance():
+    """Asserts that a deviation keeps its bound, and notes it for the table."""
+
+    def note(entry: str, against: str, deviation: float, bound: float) -> None:
+        assert deviation <= bound, f"{entry} against {against}: {deviation:.3g} > {bound:.3g}"
+        before = CONFORMANCE.get((entry, against), (0.0, bound))
+        CONFORMANCE[entry, against] = (max(before[0], float(deviation)), max(before[1], bound))
+
+    return note
+
 
 SMALL_STUDY = """
 name = "small"
@@ -50,9 +77,10 @@ def small_study():
 @pytest.fixture(scope="session")
 def digits():
     """The real digits."""
-    from trials.data import DATASETS
+    from trials.data import load
+    from trials.options.data import Digits
 
-    return DATASETS["digits"]()
+    return load(Digits())
 
 
 @pytest.fixture(scope="session")
@@ -74,10 +102,11 @@ def digits_evaluator(digits, classifier):
 @pytest.fixture(scope="session")
 def ring_evaluator():
     """Scores points of the ring."""
-    from trials.data import DATASETS
+    from trials.data import load
     from trials.measures.evaluator import Evaluator
+    from trials.options.data import Ring
 
-    return Evaluator(DATASETS["ring"](), None, torch.device("cpu"))
+    return Evaluator(load(Ring()), None, torch.device("cpu"))
 
 
 @pytest.fixture

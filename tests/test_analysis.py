@@ -20,7 +20,8 @@ from PIL import Image
 from analysis import answer, figures, intervals, tables
 from analysis.load import UnlikeScoresError, load_study
 from analysis.report import write_report
-from trials.records import MEASURES, Verdict
+from trials.catalogue import MEASURES
+from trials.records import COUNTERS, Verdict
 
 PLANNED, BUDGET, SEEDS = 4, 400, (0, 1, 2)
 MODES = ["0", "1", "2", "3"]
@@ -53,7 +54,7 @@ def trial(final, *, reached=PLANNED, state="complete", feasible=True, error="", 
             if not gone:
                 row |= {"modes_covered": 4.0, "recall": 0.5}
                 row[measure] = base * (2 - evaluation / PLANNED if measure == "fid" else 1)
-            counters = dict.fromkeys(("discriminator_steps", "updates", "images", "seconds", "evaluation_seconds"), 1.0)
+            counters = dict.fromkeys(set(COUNTERS) - {"generator_steps"}, 1.0)
             steps = evaluation * BUDGET // PLANNED
             verdict = "diverged" if gone else (verdicts or {}).get(seed, "unsettled")
             row |= {"seed": seed, "evaluation": evaluation, "finite": not gone, "verdict": verdict, **counters}

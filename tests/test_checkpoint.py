@@ -1,35 +1,100 @@
-"""Checkpoints: found by digest, and exact: 2N steps equal N, a checkpoint, and N."""
+"""Checkpoints: found by digest, and exact: 2N steps equal N, a checkpoint, and N, to the bit."""
 
 from __future__ import annotations
 
-from itertools import chain, combinations
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from trials.checkpoint import KEEP, read_newest, write_checkpoint
-from trials.config import REMEDIES, TrialConfig
+from trials.config import TrialConfig
+from trials.losses import LOSSES
+from trials.options.remedies import REMEDIES
 from trials.trial import Trial
 
-SETS = [list(names) for names in chain.from_iterable(combinations(REMEDIES, size) for size in range(4))]
+ALONE = {name: [name] for name in REMEDIES}
+TOGETHER = {
+    "all_with_optimistic_adam": [name for name in REMEDIES if name != "extragradient"],
+    "all_with_extragradient": [name for name in REMEDIES if name not in ("optimistic_adam", "unrolled_discriminator")],
+}
+SETS = {"none": [], **ALONE, **TOGETHER}
+OPTIONS = {
+    "lecam": {"start": 5},
+    "unrolled_discriminator": {"steps": 2},
+    "virtual_batch_normalisation": {"reference": 8},
+}
 
 
-def config(names: list[str], k: str = "2/3") -> TrialConfig:
-    return TrialConfig(
-        data={"name": "digits"},
-        model={"latent_dim": 8, "width": 16},
-        batch_size=16,
-        k=k,
-        remedies=names,
-        seeds=[0, 4],
-        budget={"unit": "generator_steps", "amount": 62},
-        evaluations=2,
-    )
+def config(names: list[str], **changes: Any) -> TrialConfig:
+    values: dict[str, Any] = {
+        "data": {"name": "digits"},
+        "model": {
+            "name": "mlp",
+            "latent_dim": 8,
+            "width": 16,
+            "batch_norm": "virtual_batch_normalisation" in names or "generator_ema" in names,
+        },
+        "batch_size": 16,
+        "k": "2/3",
+        "remedies": names,
+        "remedy_options": {name: OPTIONS.get(name, {}) for name in names},
+        "seeds": [0, 4],
+        "budget": {"unit": "generator_steps", "amount": 62},
+        "evaluations": 2,
+        "measures": {"game_steps": 0},
+    }
+    return TrialConfig(**(values | changes))
 
 
-@pytest.mark.parametrize("names", SETS, ids=lambda names: "+".join(names) or "none")
-def test_going_on_gives_the_same_numbers(digits_evaluator, tmp_path: Path, names: list[str]) -> None:
+def updated(trial: Trial, updates: int) -> Trial:
+    for _ in range(updates):
+        trial._update()
+    return trial
+
+
+def assert_exact(chosen: TrialConfig, evaluator: Any, folder: Path) -> None:
+    """2N updates against N, a checkpoint, and N: every tensor, optimisers and remedies included."""
+    updates = 12 if len(chosen.remedies) < 2 else 7
+    through = updated(Trial(chosen, evaluator), 2 * updates)
+    updated(Trial(chosen, evaluator), updates).save(folder)
+    resumed = Trial(chosen, evaluator)
+    assert resumed.restore(folder)
+    updated(resumed, updates)
+    expected, found = through.tensors(), resumed.tensors()
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        assert torch.equal(value, found[name]), name
+    latents = torch.randn(2, 5, 8)
+    assert torch.equal(through.game.sample(latents), resumed.game.sample(latents))
+    assert through.counters.as_columns().keys() == resumed.counters.as_columns().keys()
+
+
+@pytest.mark.parametrize("names", SETS.values(), ids=SETS)
+def test_going_on_is_exact_with_every_remedy(digits_evaluator, tmp_path: Path, names: list[str]) -> None:
+    assert_exact(config(names), digits_evaluator, tmp_path)
+
+
+@pytest.mark.parametrize("remedies", [[], ["optimistic_adam"], ["extragradient"], ["unrolled_discriminator"]], ids=str)
+@pytest.mark.parametrize("optimiser", ["rmsprop", "sgd"])
+def test_going_on_is_exact_with_every_optimiser(
+    digits_evaluator, tmp_path: Path, optimiser: str, remedies: list[str]
+) -> None:
+    assert_exact(config(remedies, optimiser=optimiser), digits_evaluator, tmp_path)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_going_on_is_exact_with_every_loss(digits_evaluator, tmp_path: Path, loss: str) -> None:
+    assert_exact(config([], loss=loss), digits_evaluator, tmp_path)
+
+
+def test_going_on_is_exact_across_a_change_of_k(digits_evaluator, tmp_path: Path) -> None:
+    assert_exact(config([], k="2 until 7 then 1/2"), digits_evaluator, tmp_path)
+
+
+@pytest.mark.parametrize("names", [[], ["generator_ema", "instance_noise", "lecam"]], ids="+".join)
+def test_evaluations_are_the_same_after_going_on(digits_evaluator, tmp_path: Path, names: list[str]) -> None:
     through = Trial(config(names), digits_evaluator)
     first = through.advance()
     interrupted = Trial(config(names), digits_evaluator)
@@ -41,17 +106,17 @@ def test_going_on_gives_the_same_numbers(digits_evaluator, tmp_path: Path, names
     expected, found = through.advance(), resumed.advance()
     for name, value in through.tensors().items():
         assert torch.equal(value, resumed.tensors()[name]), name
-    clocks = {"seconds", "evaluation_seconds"}
+    of_the_machine = {"seconds", "evaluation_seconds", "device_seconds", "peak_memory_bytes"}
     for a, b in zip(expected.rows, found.rows, strict=True):
-        assert {k: v for k, v in a.items() if k not in clocks} == {k: v for k, v in b.items() if k not in clocks}
+        assert {k: v for k, v in a.items() if k not in of_the_machine} == {
+            k: v for k, v in b.items() if k not in of_the_machine
+        }
     assert expected.grid_png == found.grid_png
     assert len(resumed.history) == len(through.history)
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(digits_evaluator, tmp_path: Path) -> None:
-    trial = Trial(config([]), digits_evaluator)
-    trial.advance()
-    trial.save(tmp_path)
+    updated(Trial(config([]), digits_evaluator), 3).save(tmp_path)
     with pytest.raises(ValueError, match="configuration"):
         Trial(config([], k="3"), digits_evaluator).restore(tmp_path)
 

@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 import torch
 import torch_fidelity
+from torch.utils.data import TensorDataset
 
 from trials.measures.classifier import to_uint8, train_classifier
 from trials.measures.evaluator import Evaluator
-from trials.measures.fidelity import Images, Reference, inception_score, register_classifier
+from trials.measures.fidelity import Reference, inception_score, register_classifier
+
+
+class Images(TensorDataset):
+    """One tensor per item, as torch-fidelity wants them."""
+
+    def __getitem__(self, index: int) -> torch.Tensor:
+        return self.tensors[0][index]
+
 
 STREAM = torch.Generator().manual_seed(1)
 

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from trials.data import DATASETS
+from trials.data import load
 from trials.measures.modes import (
     Assignment,
     assign_to_classes,
@@ -15,8 +15,9 @@ from trials.measures.modes import (
     confidence_threshold,
     mode_scores,
 )
+from trials.options.data import Ring
 
-RING = DATASETS["ring"]()
+RING = load(Ring())
 UNIFORM = torch.full((8,), 1 / 8)
 
 

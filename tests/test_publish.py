@@ -19,7 +19,8 @@ from study.ledger import Ledger, Outcome
 from study.publish import Publisher, publish_until_closed
 from study.reader import parse_study
 from study.spool import END, START, Spool
-from trials.records import MEASURES, Counters, Evaluation, Provenance, TrialState
+from trials.catalogue import MEASURES
+from trials.records import Counters, Evaluation, Provenance, TrialState
 
 PROVENANCE = Provenance("e", "d1", 0.99, "d2", 100, 80, "held_out")
 

@@ -116,12 +116,12 @@ def test_complete_undoes_what_optuna_keeps(rich_space: SearchSpace, tmp_path: Pa
 def test_configuration_of_a_draw(rich_space: SearchSpace) -> None:
     for params, _ in draws(rich_space, count=20):
         config = rich_space.trial_config(params)
-        assert config.k == {0.5: Fraction(1, 2), 1: Fraction(1), "1/3": Fraction(1, 3)}[params["k"]]
+        assert config.k.last == {0.5: Fraction(1, 2), 1: Fraction(1), "1/3": Fraction(1, 3)}[params["k"]]
         assert (config.lr_d, config.lr_g, config.loss) == (params["lr_d"], 1e-3, "minimax")
         assert (config.model.width, config.model.latent_dim) == (params["width"], 8)
         assert set(config.remedies) == set(config.remedy_options) == set(remedies_of(params["remedies"]))
         if "minibatch_discrimination" in config.remedies:
-            expected = {"kernels": params[KERNELS], "kernel_dim": 5, "reduction": "mean"}
+            expected = {"kernels": params[KERNELS], "kernel_dim": 5, "reduction": "mean", "weight_norm": False}
             assert config.remedy_options["minibatch_discrimination"] == expected
         if "historical_averaging" in config.remedies:
             assert config.remedy_options["historical_averaging"] == {"weight": params[WEIGHT]}

@@ -61,7 +61,10 @@ BAD: dict[str, tuple[str, list[str]]] = {
     # Unknown keys, with the known ones.
     "unknown table": (toml({"serach": "trials = 1"}), ["serach: unknown key 'serach'", "known: name, question, data"]),
     "unknown key": (train("learning_rate = 1"), ["train.learning_rate: unknown key", "lr_d, lr_g, beta1"]),
-    "unknown key of a model": (toml({"model": "hight = 1"}), ["model.hight", "known: name, latent_dim, width, depth"]),
+    "unknown key of a model": (
+        toml({"model": "hight = 1"}),
+        ["model.hight", "known: name, latent_dim, latent, width, depth"],
+    ),
     "unknown key of a budget": (budget("{ unit = 'images' }"), ["unknown budget unit 'unit'", "images"]),
     "unknown hyperparameter": (space("lr = 0.1"), ["search.space.lr: unknown hyperparameter 'lr'", "k, lr_d, lr_g"]),
     "unquoted dotted key": (space(WEIGHT.strip('"') + " = 0.1", ON), ["'historical_averaging'", WEIGHT.strip('"')]),
@@ -69,11 +72,41 @@ BAD: dict[str, tuple[str, list[str]]] = {
     # Unknown names, with the known ones.
     "data": (toml({"data": 'name = "imagenet"'}), ["data.name: unknown data 'imagenet'", "known: digits, ring"]),
     "model": (toml({"model": 'name = "gpt"'}), ["model.name: unknown model 'gpt'", "known: mlp"]),
-    "loss": (train('loss = "hinge"'), ["train.loss: unknown loss 'hinge'", "known: non_saturating, minimax"]),
-    "loss in the space": (space('loss = ["minimax", "hinge"]'), ["search.space.loss: unknown loss 'hinge'", "minimax"]),
-    "sampler": (toml({"search": 'sampler = "grid"'}), ["search.sampler: unknown sampler 'grid'", "known: tpe, random"]),
+    "loss": (train('loss = "focal"'), ["train.loss: unknown loss 'focal'", "known: non_saturating, minimax"]),
+    "loss in the space": (space('loss = ["minimax", "focal"]'), ["search.space.loss: unknown loss 'focal'", "minimax"]),
+    "sampler": (
+        toml({"search": 'sampler = "cmaes"'}),
+        ["search.sampler: unknown sampler 'cmaes'", "known: tpe, random"],
+    ),
+    "grid with a range": (
+        toml({"search": 'sampler = "grid"', "search.space": "lr_d = { low = 0.1, high = 1 }"}),
+        ["search.space: a grid needs lists of choices, and lr_d is a range"],
+    ),
+    "grid with options": (
+        toml({"search": 'sampler = "grid"', "search.space": f"{WEIGHT} = [0.1, 1]"}, train=TRAIN + ON),
+        ["search.space: a grid cannot hold historical_averaging.weight"],
+    ),
+    "grid too small": (
+        toml({"search": 'sampler = "grid"\ntrials = 5', "search.space": "k = [1, 2]\nlr_d = [0.1, 1]"}),
+        ["search.trials: must be <= 4, the configurations of this grid, got 5"],
+    ),
+    "incompatible": (
+        space('loss = ["minimax", "hinge"]', 'remedies = ["one_sided_label_smoothing"]'),
+        [
+            "one_sided_label_smoothing needs a loss with a target",
+            "non_saturating, minimax, least_squares",
+            "loss = hinge",
+        ],
+    ),
+    "switches that exclude each other": (
+        space("optimistic_adam = [false, true]\nextragradient = [false, true]"),
+        ["extragradient and optimistic_adam cannot be on together"],
+    ),
+    "schedule of k": (train('k = "5 until 10"'), ["train.k: a schedule of k reads '5 until 100 then 1'"]),
+    "schedule of k that falls": (train('k = "5 until 9 then 2 until 3 then 1"'), ["rising"]),
+    "option of another model": (space("batch_norm = [1]"), ["search.space.batch_norm: must be true or false"]),
     "schedule": (toml({"schedule": 'name = "pbt"'}), ["schedule.name: unknown schedule 'pbt'", "known: asha, fifo"]),
-    "measure": (toml({"objective": 'minimize = "fidd"'}), ["unknown measure 'fidd'", "known: fid, inception_score"]),
+    "measure": (toml({"objective": 'minimize = "fidd"'}), ["unknown measure 'fidd'", "known: fid, kid"]),
     "verdict": (toml({"objective": "require = { ok = 0 }"}), ["unknown verdict to limit 'ok'", "known: collapsed"]),
     "remedy": (train('remedies = ["dropout"]'), ["train.remedies: unknown remedy 'dropout'", REMEDIES]),
     "remedy beside a space": (space("lr_d = 0.1", 'remedies = ["x"]'), ["train.remedies: unknown remedy 'x'"]),

@@ -1,127 +1,28 @@
-"""The complete configuration of one trial, and the names that a configuration may use.
+"""The complete configuration of one trial; free of torch, so that `ganstudy check` answers at once.
 
-Free of torch, so that `ganstudy check` answers at once. What a name means lies beside its
-implementation (trials/networks.py, trials/losses.py, trials/remedies/, trials/data.py); a test
-holds the two lists together.
+The names that a configuration may use and their options stand in trials/options/; what a name means
+lies beside its implementation (trials/networks/, trials/losses/, trials/remedies/, trials/data/). A
+test holds the lists together.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable
-from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, field_validator
+from pydantic import Field, field_validator
+
+from trials.options.base import Frozen, known
+from trials.options.compatible import IncompatibleError, incompatibilities
+from trials.options.data import DataConfig
+from trials.options.losses import LOSSES
+from trials.options.measures import MeasuresConfig
+from trials.options.models import MLP, ModelConfig
+from trials.options.ratio import Ratio, as_schedule
+from trials.options.remedies import REMEDIES
 
 BUDGET_UNITS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
-DATA = ("digits", "ring")
-NETWORKS = ("mlp",)
-RATIO = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
-MAX_RATIO = 1000
-LOSSES = ("non_saturating", "minimax")
-
-
-class Frozen(BaseModel):
-    """Immutable, and strict about unknown keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-def known(kind: str, value: str, names: Iterable[str]) -> str:
-    """`value`, if it is one of `names`; otherwise a ValueError that lists them."""
-    names = tuple(names)
-    if value not in names:
-        raise ValueError(f"unknown {kind} {value!r}; known: {', '.join(names)}")
-    return value
-
-
-def as_ratio(value: Any) -> Fraction:
-    """k as an exact fraction: a number (0.5 is 1/2, read as its decimal digits) or text such as "1/3"."""
-    rule = "k must be a number from 1/1000 to 1000 or a fraction such as '1/3' (discriminator steps per generator step)"
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
-        raise ValueError(f"{rule}, got {value!r}")
-    if isinstance(value, str) and not RATIO.fullmatch(value):
-        raise ValueError(f"{rule}, got {value!r}")
-    try:
-        ratio = Fraction(str(value))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{rule}, got {value!r}") from None
-    if ratio <= 0:
-        raise ValueError(f"k must be > 0 (discriminator steps per generator step), got k={value}")
-    if not Fraction(1, MAX_RATIO) <= ratio <= MAX_RATIO:
-        raise ValueError(f"{rule}, got {value!r}")
-    return ratio
-
-
-def ratio_as_json(ratio: Fraction) -> str:
-    """'2', '1/2': the exact value, in a form that `as_ratio` reads back."""
-    return str(ratio)
-
-
-Ratio = Annotated[Fraction, BeforeValidator(as_ratio), PlainSerializer(ratio_as_json, return_type=str)]
-
-
-class FeatureMatchingOptions(Frozen):
-    """Options of trials/remedies/feature_matching.py."""
-
-    norm: Literal["l2_squared", "l1"] = "l2_squared"
-    """Distance of the feature means: squared L2 as in the paper's equation, or the released code's mean L1."""
-
-
-class HistoricalAveragingOptions(Frozen):
-    """Options of trials/remedies/historical_averaging.py."""
-
-    weight: float = Field(0.1, ge=0, allow_inf_nan=False)
-    """lambda of the penalty (dimensionless). The paper publishes none."""
-
-
-class MinibatchDiscriminationOptions(Frozen):
-    """Options of trials/remedies/minibatch_discrimination.py."""
-
-    kernels: int = Field(16, ge=1)
-    """B: similarity features appended per image."""
-    kernel_dim: int = Field(8, ge=1)
-    """C: dimensions in which one kernel compares two images."""
-    reduction: Literal["sum", "mean"] = "sum"
-    """Sum over the other images of the batch (the paper's equation) or their mean (its ImageNet code)."""
-
-
-REMEDIES: dict[str, type[Frozen]] = {
-    "feature_matching": FeatureMatchingOptions,
-    "historical_averaging": HistoricalAveragingOptions,
-    "minibatch_discrimination": MinibatchDiscriminationOptions,
-}
-
-
-class DataConfig(Frozen):
-    """Which data are trained on."""
-
-    name: str
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        return known("data", value, DATA)
-
-
-class ModelConfig(Frozen):
-    """The two networks."""
-
-    name: str = "mlp"
-    latent_dim: int = Field(32, ge=1)
-    """Dimensions of z ~ N(0, I)."""
-    width: int = Field(128, ge=1)
-    """Units per hidden layer, in both players."""
-    depth: int = Field(2, ge=1)
-    """Hidden layers, in both players."""
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, value: str) -> str:
-        return known("model", value, NETWORKS)
 
 
 class Budget(Frozen):
@@ -140,18 +41,24 @@ class TrialConfig(Frozen):
     """Everything that decides the numbers of a trial. Equal configurations have equal digests."""
 
     data: DataConfig
-    model: ModelConfig = ModelConfig()
+    model: ModelConfig = MLP()
+    method: Literal["gan", "autoencoder", "vae"] = "gan"
+    """A GAN, or a baseline of the same size: the generator as decoder, the discriminator's trunk as encoder."""
     loss: str = "non_saturating"
-    k: Ratio = Fraction(1)
+    loss_options: dict[str, Any] = {}
+    """Complete options of the loss."""
+    k: Ratio = as_schedule(1)
     """Discriminator steps per generator step; below 1: several generator steps per discriminator step."""
+    optimiser: Literal["adam", "sgd", "rmsprop"] = "adam"
+    """Of both players."""
     lr_d: float = Field(2e-4, gt=0, allow_inf_nan=False)
-    """Adam step size of the discriminator."""
+    """Step size of the discriminator's optimiser."""
     lr_g: float = Field(2e-4, gt=0, allow_inf_nan=False)
-    """Adam step size of the generator."""
+    """Step size of the generator's optimiser."""
     beta1: float = Field(0.5, ge=0, lt=1)
     """Adam's decay of the first moment, both players."""
     beta2: float = Field(0.999, ge=0, lt=1)
-    """Adam's decay of the second moment, both players."""
+    """Adam's and rmsprop's decay of the second moment, both players."""
     batch_size: int = Field(64, ge=2)
     """Images per batch, real and generated alike."""
     remedies: tuple[str, ...] = ()
@@ -161,6 +68,7 @@ class TrialConfig(Frozen):
     budget: Budget
     evaluations: int = Field(10, ge=1)
     """Evaluations per trial, equally spaced on the budget's axis; the last one is at the end."""
+    measures: MeasuresConfig = MeasuresConfig()
 
     @field_validator("loss")
     @classmethod
@@ -182,15 +90,26 @@ class TrialConfig(Frozen):
         return distinct_seeds(value)
 
     def model_post_init(self, _context: Any) -> None:
-        """Fills in the defaults of the remedies that are on, so that the digest sees every number."""
-        options = {name: REMEDIES[name](**self.remedy_options.get(name, {})).model_dump() for name in self.remedies}
-        object.__setattr__(self, "remedy_options", options)
+        """Fills in the defaults of the loss and of the remedies that are on, so that the digest sees every number.
+
+        Raises IncompatibleError where parts of the configuration do not go together.
+        """
+        remedy_options = {name: _filled(REMEDIES[name], self.remedy_options.get(name, {})) for name in self.remedies}
+        object.__setattr__(self, "remedy_options", remedy_options)
+        object.__setattr__(self, "loss_options", _filled(LOSSES[self.loss], self.loss_options))
+        problems = incompatibilities(self)
+        if problems:
+            raise IncompatibleError("; ".join(problems))
 
     @property
     def digest(self) -> str:
         """Hex digest of the complete resolved configuration."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _filled(model: type[Frozen], stated: dict[str, Any]) -> dict[str, Any]:
+    return model(**stated).model_dump(mode="json")
 
 
 def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:

@@ -6,10 +6,11 @@ import io
 import math
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from trials.data import Dataset
+from trials.data.dataset import Dataset
 from trials.measures.classifier import to_uint8
 
 COLUMNS, ROWS_PER_SEED = 10, 2
@@ -31,10 +32,11 @@ def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:
 
 
 def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
-    tile = dataset.shape[1] * max(1, math.ceil(MIN_TILE / dataset.shape[1]))
-    pitch = tile + SEAM
-    band_height = ROWS_PER_SEED * pitch
-    picture = Image.new("RGB", (COLUMNS * pitch, len(samples) * (band_height + GAP) - GAP), "white")
+    enlarged = max(1, math.ceil(MIN_TILE / max(dataset.shape[1:])))
+    height, width = (enlarged * side for side in dataset.shape[1:])
+    pitch_x, pitch_y = width + SEAM, height + SEAM
+    band_height = ROWS_PER_SEED * pitch_y
+    picture = Image.new("RGB", (COLUMNS * pitch_x, len(samples) * (band_height + GAP) - GAP), "white")
     for index, images in enumerate(samples):
         top = index * (band_height + GAP)
         if images is None:
@@ -42,15 +44,15 @@ def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
             continue
         for place, image in enumerate(to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)):
             row, column = divmod(place, COLUMNS)
-            colour = np.repeat(image, 3, axis=2) if image.shape[2] == 1 else image
-            shown = Image.fromarray(colour).resize((tile, tile), Image.Resampling.NEAREST)
-            picture.paste(shown, (column * pitch, top + row * pitch))
+            colour = image if image.shape[2] == 3 else np.repeat(image[:, :, :1], 3, axis=2)
+            shown = Image.fromarray(colour).resize((width, height), Image.Resampling.NEAREST)
+            picture.paste(shown, (column * pitch_x, top + row * pitch_y))
     return picture
 
 
 def _draw_points(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
-    assert dataset.mixture is not None
-    reach = 1.3 * float(dataset.mixture.means.abs().max())
+    # Of points in more dimensions, the first two are drawn.
+    reach = 1.3 * float((dataset.mixture.means if dataset.mixture else dataset.held_out[:, :2]).abs().max())
     picture = Image.new("RGB", (len(samples) * (PANEL + GAP) - GAP, PANEL), "white")
     canvas = ImageDraw.Draw(picture)
     for index, points in enumerate(samples):
@@ -61,10 +63,16 @@ def _draw_points(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
         def place(x: float, y: float, left: int = left) -> tuple[float, float]:
             return left + (x / reach + 1) * PANEL / 2, (1 - y / reach) * PANEL / 2
 
-        for mean_x, mean_y in dataset.mixture.means.tolist():
+        for mean_x, mean_y in dataset.mixture.means.tolist() if dataset.mixture else []:
             x, y = place(mean_x, mean_y)
             canvas.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(200, 90, 60), width=2)
         if points is not None:
-            inside = points[(points.abs() < reach).all(1)][:1000]
+            drawn = _plane(points)
+            inside = drawn[(drawn.abs() < reach).all(1)][:1000]
             canvas.point([place(x, y) for x, y in inside.tolist()], fill=(30, 70, 140))
     return picture
+
+
+def _plane(points: Tensor) -> Tensor:
+    """[n, 2]: the first two coordinates; one coordinate is drawn along a line."""
+    return points[:, :2] if points.shape[1] > 1 else torch.cat([points, torch.zeros_like(points)], dim=1)

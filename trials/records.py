@@ -1,7 +1,6 @@
-"""What a trial reports: the catalogue of measures, the counters, and one record per evaluation.
+"""What a trial reports: the counters, verdicts and states, and one record per evaluation. Free of torch.
 
-The single place where a measure gets its name, unit, direction and source. MLflow's metric names,
-the analysis, the figures and the report all read this catalogue. Free of torch.
+The measures themselves stand in trials/catalogue.py.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ import math
 import statistics
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 HISTORY_SCHEMA = 1
 """Version of the rows below, stored with every history; raised when a column changes its meaning."""
@@ -35,40 +34,11 @@ class TrialState(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True)
-class Measure:
-    """One number per seed and evaluation. `direction` says where better is; `game` measures have none."""
-
-    name: str
-    label: str
-    unit: str
-    direction: Literal["down", "up", "none"]
-    source: str
-
-
-MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for measure in (
-        Measure("fid", "FID", "squared feature distance", "down", "Heusel et al. 2017, eq. 6; torch-fidelity"),
-        Measure("inception_score", "IS", "score >= 1", "up", "Salimans et al. 2016, sec. 4; torch-fidelity, 10 splits"),
-        Measure("precision", "Precision", "share of generated", "up", "Kynkäänniemi et al. 2019, k=3; torch-fidelity"),
-        Measure("recall", "Recall", "share of real", "up", "Kynkäänniemi et al. 2019, k=3; torch-fidelity"),
-        Measure(
-            "modes_covered", "Modes covered", "modes", "up", "Lin et al. 2018: modes with >= 1 high-quality sample"
-        ),
-        Measure("high_quality", "High quality", "share of generated", "up", "Lin et al. 2018 (points: L2 < 3 sigma)"),
-        Measure("reverse_kl", "Reverse KL", "nats", "down", "Lin et al. 2018: KL(generated || real) over modes"),
-        Measure("effective_modes", "Effective modes", "modes", "up", "exp of the entropy of the mode histogram"),
-        Measure("loss_d", "Discriminator loss", "nats", "none", "trials/losses.py, mean since the last evaluation"),
-        Measure("loss_g", "Generator loss", "loss units", "none", "trials/losses.py, mean since the last evaluation"),
-        Measure("d_real", "D(x)", "probability", "none", "Goodfellow et al. 2014: 1/2 at the optimum"),
-        Measure("d_fake", "D(G(z))", "probability", "none", "Goodfellow et al. 2014: 1/2 at the optimum"),
-    )
-}
-
-COUNTERS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds", "evaluation_seconds")
-"""Cost columns of every row. `images`: real images shown to the discriminator. `seconds`: training time of
-the whole pack, evaluations apart."""
+COUNTERS = (
+    *("generator_steps", "discriminator_steps", "updates", "images", "seconds", "evaluation_seconds"),
+    *("device_seconds", "peak_memory_bytes"),
+)
+"""Cost columns of every row, see Counters."""
 
 
 class Tag(StrEnum):
@@ -121,8 +91,14 @@ class Counters:
     generator_steps: int = 0
     discriminator_steps: int = 0
     images: int = 0
+    """Real images shown to the discriminator (of a baseline: to the encoder), per seed."""
     seconds: float = 0.0
+    """Training time of the whole pack, evaluations apart."""
     evaluation_seconds: float = 0.0
+    device_seconds: float = 0.0
+    """Training time in which the pack held a GPU; 0 on the CPU."""
+    peak_memory_bytes: int = 0
+    """Largest memory of the GPU, or of the worker's process on the CPU, so far."""
 
     @property
     def updates(self) -> int:
@@ -151,6 +127,8 @@ class Provenance:
     num_real: int
     split: str
     """The real images compared with: 'held_out' images are never trained on."""
+    modes: str = ""
+    """What a mode is, and how many there are: "classes (10)"."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""

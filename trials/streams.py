@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+LatentKind = Literal["normal", "uniform"]
 LATENT_BLOCK = 32
 """Steps drawn at once; drawing one step at a time costs more than the numbers themselves."""
 
@@ -28,18 +30,31 @@ def generator(seed: int, *names: object) -> torch.Generator:
     return torch.Generator().manual_seed(derive(seed, *names))
 
 
-class Latents:
-    """z ~ N(0, I) for every seed of a pack: `at(t)` has shape [S, batch, dim]."""
+def draw(shape: tuple[int, ...], kind: LatentKind, stream: torch.Generator) -> Tensor:
+    """Latents of any shape: N(0, 1), or uniform on [-1, 1]."""
+    return torch.randn(shape, generator=stream) if kind == "normal" else torch.rand(shape, generator=stream) * 2 - 1
 
-    def __init__(self, seeds: Sequence[int], name: str, batch: int, dim: int, device: torch.device) -> None:
+
+def fixed_latents(seeds: Sequence[int], name: str, num: int, dim: int, kind: LatentKind) -> Tensor:
+    """[S, num, dim]: latents that stay the same over the training."""
+    return torch.stack([draw((num, dim), kind, generator(seed, name)) for seed in seeds])
+
+
+class Latents:
+    """z for every seed of a pack, a new batch at every step: `at(t)` has shape [S, batch, dim]."""
+
+    def __init__(
+        self, seeds: Sequence[int], name: str, batch: int, dim: int, device: torch.device, kind: LatentKind = "normal"
+    ) -> None:
         self._seeds, self._name, self._shape, self._device = seeds, name, (LATENT_BLOCK, batch, dim), device
+        self._kind: LatentKind = kind
         self._block, self._drawn = -1, torch.empty(0)
 
     def at(self, step: int) -> Tensor:
         """The latents of step `step` (0 is the first)."""
         block, offset = divmod(step, LATENT_BLOCK)
         if block != self._block:
-            drawn = [torch.randn(self._shape, generator=generator(s, self._name, block)) for s in self._seeds]
+            drawn = [draw(self._shape, self._kind, generator(s, self._name, block)) for s in self._seeds]
             self._block, self._drawn = block, torch.stack(drawn, dim=1).to(self._device)
         return self._drawn[offset]
 

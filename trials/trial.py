@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trials.catalogue import MEASURES
 from trials.checkpoint import read_newest, write_checkpoint
 from trials.config import TrialConfig
-from trials.data import Dataset
+from trials.data.dataset import Dataset, as_float
 from trials.grid import draw_grid
+from trials.measures.cycling import cycling
 from trials.measures.evaluator import Evaluator
-from trials.records import MEASURES, Counters, Evaluation
-from trials.step import Game, discriminator_steps_due
-from trials.streams import Batches, Latents, generator
-from trials.verdict import verdict
+from trials.measures.game import end_game
+from trials.measures.mismatch import objective_mismatch
+from trials.players import Players, begin
+from trials.records import Counters, Evaluation
+from trials.remedies.contract import Batch, Moment, Player
+from trials.step import Game
+from trials.streams import Batches, Latents, fixed_latents
+from trials.verdict import verdict, window_length
 
 SHOWN = 1000
 """Samples per seed that may enter a picture."""
@@ -28,24 +35,23 @@ class Trial:
     """Call `advance` until `finished`. The state between two calls is that of `tensors` and `state`."""
 
     def __init__(self, config: TrialConfig, evaluator: Evaluator, device: torch.device | None = None) -> None:
-        """Raises ValueError where the data cannot carry the configuration."""
+        """Raises ValueError where the networks cannot carry the data or a remedy cannot work on them."""
         self.config, self.evaluator = config, evaluator
         self.dataset: Dataset = evaluator.dataset
         self.device = device or torch.device("cpu")
-        self.game = Game(config, self.dataset.shape, self.dataset.bounded, self.device)
+        self.game: Players = begin(config, self.dataset.shape, self.dataset.bounded, self.device)
         self.counters = Counters()
         self.history: list[dict[str, Any]] = []
         self.evaluations_done = 0
         batch, dim, seeds = config.batch_size, config.model.latent_dim, config.seeds
         self._train = self.dataset.train.to(self.device)
-        self._latents_d = Latents(seeds, "latents/discriminator", batch, dim, self.device)
-        self._latents_g = Latents(seeds, "latents/generator", batch, dim, self.device)
-        self._batches_d = Batches(seeds, "batches/discriminator", len(self._train), batch, self.device)
-        self._batches_g = Batches(seeds, "batches/generator", len(self._train), batch, self.device)
-        fixed = (self.dataset.num_generated, dim)
-        self._fixed_latents = torch.stack(
-            [torch.randn(fixed, generator=generator(s, "latents/evaluation")) for s in seeds]
-        ).to(self.device)
+        players: tuple[Player, ...] = ("discriminator", "generator")
+        kind = config.model.latent
+        self._latents = {p: Latents(seeds, f"latents/{p}", batch, dim, self.device, kind) for p in players}
+        self._batches = {p: Batches(seeds, f"batches/{p}", len(self._train), batch, self.device) for p in players}
+        self._fixed_latents = fixed_latents(seeds, "latents/evaluation", evaluator.num_generated, dim, kind).to(
+            self.device
+        )
         self._loss_sums = {"loss_d": torch.zeros(len(seeds)), "loss_g": torch.zeros(len(seeds))}
         self._loss_counts = {"loss_d": 0, "loss_g": 0}
 
@@ -69,22 +75,41 @@ class Trial:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         self.counters.seconds = before + time.perf_counter() - start
+        self._note_device()
         return self._evaluate(start_png)
+
+    def _note_device(self) -> None:
+        """Time on the GPU, and the largest memory so far."""
+        if self.device.type == "cuda":
+            self.counters.device_seconds = self.counters.seconds
+            peak = torch.cuda.max_memory_allocated(self.device)
+        else:
+            peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.counters.peak_memory_bytes = max(self.counters.peak_memory_bytes, peak)
 
     def _update(self) -> None:
         """One step of the player whose turn it is."""
         counters = self.counters
-        if counters.discriminator_steps < discriminator_steps_due(self.config.k, counters.generator_steps + 1):
-            step = counters.discriminator_steps
-            real = self._train[self._batches_d.at(step)]
-            self._note_loss("loss_d", self.game.discriminator_step(real, self._latents_d.at(step)))
+        if counters.discriminator_steps < self.game.discriminator_steps_due(counters.generator_steps + 1):
+            batch = self._batch("discriminator", counters.discriminator_steps)
+            self._note_loss("loss_d", self.game.discriminator_step(batch))
             counters.discriminator_steps += 1
             counters.images += self.config.batch_size
         else:
-            step = counters.generator_steps
-            matched = self._train[self._batches_g.at(step)] if self.game.needs_real else None
-            self._note_loss("loss_g", self.game.generator_step(self._latents_g.at(step), matched))
+            batch = self._batch("generator", counters.generator_steps)
+            self._note_loss("loss_g", self.game.generator_step(batch))
             counters.generator_steps += 1
+            counters.images += self.config.batch_size * self.game.generator_step_shows_images
+
+    def _batch(self, player: Player, step: int) -> Batch:
+        """What the player's step `step` (0 is the first) is made on."""
+        real = None
+        if player == "discriminator" or self.game.generator_needs_real:
+            real = as_float(self._train[self._batches[player].at(step)])
+        budget = self.config.budget
+        progress = min(1.0, self.counters.on(budget.unit) / budget.amount)
+        moment = Moment(player, step, progress, self.config.seeds, self.device)
+        return Batch(real, self._latents[player].at(step), moment)
 
     def _note_loss(self, name: str, loss: Tensor) -> None:
         self._loss_sums[name] = self._loss_sums[name].to(loss.device) + loss
@@ -96,7 +121,7 @@ class Trial:
         samples = self.game.sample(self._fixed_latents)
         finite = self.game.finite() & torch.isfinite(samples).flatten(1).all(1)
         scored = iter(self.evaluator.measure(samples[finite]))
-        health = self._health(samples)
+        health = self._health(samples) | self._end_game()
         rows: list[dict[str, Any]] = []
         for index, seed in enumerate(self.config.seeds):
             row: dict[str, Any] = {"seed": seed, "evaluation": self.evaluations_done, "finite": bool(finite[index])}
@@ -105,11 +130,11 @@ class Trial:
             if row["finite"]:
                 scores, histogram = next(scored)
                 # Samples can be finite and yet so far away that their distance overflows.
-                row["finite"] = all(math.isfinite(score) for score in scores.values())
+                row["finite"] = all(score is None or math.isfinite(score) for score in scores.values())
                 if row["finite"]:
                     row |= {**scores, "histogram": histogram}
             row |= {name: _finite_or_none(values[index]) for name, values in health.items()}
-            rows.append(row)
+            rows.append(row | self._course(row))
         self.counters.evaluation_seconds += time.perf_counter() - start
         for row in rows:
             row |= self.counters.as_columns()
@@ -133,22 +158,37 @@ class Trial:
         return draw_grid(self.dataset, [images if torch.isfinite(images).all() else None for images in shown])
 
     def _health(self, samples: Tensor) -> dict[str, list[float]]:
-        """Losses and the discriminator's outputs, per seed."""
+        """Losses and the measures of the game, per seed."""
         batch = self.config.batch_size
-        real = self._train[:batch]
+        real = as_float(self._train[:batch])
         real = real.expand(len(self.config.seeds), *real.shape)
         means = {name: total / max(1, self._loss_counts[name]) for name, total in self._loss_sums.items()}
-        outputs = {
-            **means,
-            "d_real": self.game.probabilities(real),
-            "d_fake": self.game.probabilities(samples[:, :batch]),
-        }
-        return {name: values.tolist() for name, values in outputs.items()}
+        return {name: v.tolist() for name, v in {**means, **self.game.health(real, samples[:, :batch])}.items()}
+
+    def _end_game(self) -> dict[str, list[float]]:
+        """What is measured once, at the end of the budget, since it costs training steps; per seed."""
+        at_end = self.evaluations_done >= self.config.evaluations
+        if not at_end or not isinstance(self.game, Game) or not self.config.measures.game_steps:
+            return {}
+        measured = end_game(self.game, self.dataset, self.config.measures.game_steps)
+        return {name: values.tolist() for name, values in measured.items()}
+
+    def _course(self, row: dict[str, Any]) -> dict[str, float | None]:
+        """What only the course of a seed's evaluations shows, `row` being the latest."""
+        rows = [*self._rows_of(row["seed"]), row]
+        histograms = [r["histogram"] for r in rows if r["histogram"] is not None]
+        window = window_length(self.config.evaluations)
+        course = cycling(histograms if row["histogram"] is not None else [], window)
+        return {**course, "mismatch": objective_mismatch([r["loss_g"] for r in rows], [r["fid"] for r in rows])}
+
+    def _rows_of(self, seed: int) -> list[dict[str, Any]]:
+        return [row for row in self.history if row["seed"] == seed]
 
     def _verdict(self, row: dict[str, Any]) -> Any:
-        rows = [old for old in self.history if old["seed"] == row["seed"]] + [row]
-        floor = self.evaluator.floor
-        return verdict(rows, self.config.evaluations, self.evaluator.real_effective_modes, floor["high_quality"])
+        quality = self.evaluator.floor["high_quality"]
+        assert quality is not None
+        rows = [*self._rows_of(row["seed"]), row]
+        return verdict(rows, self.config.evaluations, self.evaluator.real_effective_modes, quality)
 
     def latest(self) -> Evaluation:
         """The last evaluation once more, without its picture."""
@@ -172,7 +212,7 @@ class Trial:
         for player, pack in self.game.players.items():
             state |= {f"{player}.{name}": value for name, value in pack.state().items()}
             moments = self.game.optimisers[player].state_dict()["state"]
-            state |= {f"{player}.adam.{i}.{name}": v for i, held in moments.items() for name, v in held.items()}
+            state |= {f"{player}.optimiser.{i}.{name}": v for i, held in moments.items() for name, v in held.items()}
         for name, remedy in zip(self.config.remedies, self.game.remedies, strict=True):
             state |= {f"remedy.{name}.{key}": value for key, value in remedy.state().items()}
         return state
@@ -197,7 +237,7 @@ class Trial:
             pack.load_state(_below(tensors, f"{player}."))
             optimiser = self.game.optimisers[player]
             moments: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(tensors, f"{player}.adam.").items():
+            for key, value in _below(tensors, f"{player}.optimiser.").items():
                 index, name = key.split(".")
                 moments.setdefault(int(index), {})[name] = value
             optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})

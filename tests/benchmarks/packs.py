@@ -11,7 +11,8 @@ import time
 import torch
 
 from trials.config import REMEDIES, TrialConfig
-from trials.data import DATASETS
+from trials.data import load
+from trials.options.data import Digits
 from trials.step import Game
 
 ROUNDS = 3
@@ -19,7 +20,7 @@ ROUNDS = 3
 
 def seconds(seeds: list[int], names: list[str], steps: int) -> float:
     """Fastest of a few rounds of `steps` updates of each player."""
-    data = DATASETS["digits"]()
+    data = load(Digits())
     config = TrialConfig(
         data={"name": "digits"}, remedies=names, seeds=seeds, budget={"unit": "updates", "amount": 2}, evaluations=1
     )

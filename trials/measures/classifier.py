@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,11 +16,15 @@ import torch.nn.functional as F
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from trials.data import Dataset
+from trials.data.dataset import Dataset
 from trials.streams import generator
 
 FEATURES = 64
 EPOCHS, BATCH, LR, WEIGHT_DECAY = 30, 50, 2e-3, 1e-2
+MOST_STEPS = 3_000
+"""Of training; beyond some thousands of images fewer epochs do."""
+LARGE = 16
+"""Pixels per side from which the first convolution halves the map."""
 RECIPE = 1
 """Raised whenever a change to this file changes the weights, so that old caches are not read."""
 
@@ -27,10 +32,13 @@ RECIPE = 1
 class Classifier(nn.Module):
     """uint8 images [N, C, H, W] -> (features [N, 64], logits [N, K])."""
 
-    def __init__(self, channels: int, size: int, classes: int) -> None:
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
         super().__init__()
+        channels, *sides = shape
+        stride = 2 if min(sides) >= LARGE else 1
+        cells = math.prod(-(-side // stride) // 4 for side in sides)
         self.convolutions = nn.Sequential(
-            nn.Conv2d(channels, 32, 3, padding=1),
+            nn.Conv2d(channels, 32, 3, padding=1, stride=stride),
             nn.BatchNorm2d(32),
             nn.ReLU(),
             nn.Conv2d(32, 64, 3, padding=1),
@@ -43,7 +51,7 @@ class Classifier(nn.Module):
             nn.MaxPool2d(2),
             nn.Flatten(),
         )
-        self.features = nn.Linear(64 * (size // 4) ** 2, FEATURES)
+        self.features = nn.Linear(64 * cells, FEATURES)
         self.head = nn.Linear(FEATURES, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,7 +61,9 @@ class Classifier(nn.Module):
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """[-1, 1] -> 0..255, rounded; the caller has made sure that the values are finite."""
+    """[-1, 1] -> 0..255, rounded; uint8 stays. The caller has made sure that the values are finite."""
+    if images.dtype == torch.uint8:
+        return images
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
@@ -83,8 +93,7 @@ class TrainedClassifier:
 
 def _network(dataset: Dataset) -> Classifier:
     assert dataset.train_labels is not None
-    channels, size, _ = dataset.shape
-    return Classifier(channels, size, int(dataset.train_labels.max()) + 1)
+    return Classifier(dataset.shape, len(dataset.mode_names or ()))
 
 
 def train_classifier(dataset: Dataset) -> TrainedClassifier:
@@ -97,11 +106,13 @@ def train_classifier(dataset: Dataset) -> TrainedClassifier:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = _network(dataset)
-            steps = EPOCHS * -(-len(labels) // BATCH)
+            per_epoch = -(-len(labels) // BATCH)
+            epochs = max(1, min(EPOCHS, MOST_STEPS // per_epoch))
+            steps = epochs * per_epoch
             optimiser = torch.optim.AdamW(network.parameters(), lr=LR, weight_decay=WEIGHT_DECAY)
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LR, total_steps=steps)
             images = to_uint8(dataset.train)
-            for epoch in range(EPOCHS):
+            for epoch in range(epochs):
                 for indices in torch.randperm(len(labels), generator=generator(0, "classifier", epoch)).split(BATCH):
                     loss = F.cross_entropy(network(images[indices])[1], labels[indices])
                     optimiser.zero_grad()

@@ -1,83 +1,130 @@
-"""All quality and mode measures of a pack's samples, against the held-out data."""
+"""All measures of a pack's samples, against the held-out data."""
 
 from __future__ import annotations
-
-import hashlib
 
 import torch
 from torch import Tensor
 
-from trials.data import Dataset
+from trials.data.dataset import Dataset
 from trials.measures import modes
-from trials.measures.classifier import TrainedClassifier, to_uint8
-from trials.measures.fidelity import Extractor, Reference, inception_score, register_classifier
+from trials.measures.classifier import TrainedClassifier
+from trials.measures.copying import Copying
+from trials.measures.features import PixelFeatures, PointFeatures, make_features
+from trials.measures.histograms import jsd, ndb
+from trials.measures.kinds import kind_of, make_kinds
+from trials.measures.quality import Quality, check_counts, least_samples
+from trials.options.measures import MeasuresConfig
 from trials.records import Provenance
 from trials.streams import generator
+
+MOST_BINNED = 10_000
+"""Training samples whose features bins are fitted on, drawn at random."""
+Scores = dict[str, float | None]
 
 
 class Evaluator:
     """Scores samples of one data set; made once per process and shared by its trials."""
 
-    def __init__(self, dataset: Dataset, classifier: TrainedClassifier | None, device: torch.device) -> None:
-        """classifier: of the data set's labels; None for points, which are compared as they are."""
+    def __init__(
+        self,
+        dataset: Dataset,
+        classifier: TrainedClassifier | None,
+        device: torch.device,
+        measures: MeasuresConfig | None = None,
+    ) -> None:
+        """classifier: where the features are the in-domain classifier's, see trials.measures.features.
+
+        Raises ValueError where the data are too few for a measure, or lack what [measures] asks for.
+        """
+        measures = measures or MeasuresConfig()
         self.dataset = dataset
-        self._extractor: Extractor | None = None
-        if dataset.mixture is not None:
-            self._reference = Reference(dataset.held_out)
-            self._expected = torch.full((len(dataset.mixture.means),), 1 / len(dataset.mixture.means))
-            name, digest, accuracy = "points", hashlib.blake2b(b"points", digest_size=8).hexdigest(), None
-        else:
-            assert classifier is not None and dataset.held_out_labels is not None
-            name, digest = f"{dataset.name}-classifier", classifier.digest
-            accuracy = classifier.accuracy
-            self._extractor = Extractor(register_classifier(dataset, classifier), device)
-            features, logits = self._extractor(to_uint8(dataset.held_out).to(device))
-            self._reference = Reference(features)
-            self._threshold = modes.confidence_threshold(logits)
-            counts = torch.bincount(dataset.held_out_labels, minlength=logits.shape[1])
-            self._expected = counts.double() / counts.sum()
+        self.num_generated = measures.samples or dataset.num_generated
+        kind = kind_of(dataset, measures)
+        self._features = make_features(dataset, measures, classifier, device)
+        self._check_counts()
+        held_out, logits = self._features(dataset.held_out)
+        self._quality = Quality(dataset.held_out, held_out)
+        train = self._training_sample(max(self.num_generated, MOST_BINNED if kind == "bins" else 0))
+        train_features, train_logits = self._features(train)
+        self.kinds = make_kinds(dataset, measures, train_features[:MOST_BINNED], held_out, logits)
+        self._nearby = PixelFeatures(dataset) if dataset.is_images else PointFeatures()
+        cells = self.kinds.assign(dataset.held_out, held_out, logits).modes
+        self._copying = Copying(self._nearby(dataset.train)[0], self._nearby(dataset.held_out)[0], cells)
+        identity = self._features.identity
         self.provenance = Provenance(
-            extractor=name,
-            extractor_digest=digest,
-            extractor_accuracy=accuracy,
+            extractor=identity.name,
+            extractor_digest=identity.digest,
+            extractor_accuracy=identity.accuracy,
             data_digest=dataset.digest,
-            num_generated=dataset.num_generated,
+            num_generated=self.num_generated,
             num_real=len(dataset.held_out),
             split="held_out",
+            modes=f"{self.kinds.kind} ({len(self.kinds.names)})",
         )
-        self.floor, self.floor_histogram = self.measure(self._training_sample().unsqueeze(0).to(device))[0]
+        num = self.num_generated
+        few_logits = None if train_logits is None else train_logits[:num]
+        self.floor, self.floor_histogram = self._measure(train[:num], train_features[:num], few_logits)
         """Real against real: training images scored as if generated, at the same n. Below it, a difference
         means nothing."""
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the scores should know; one sentence each."""
+        num = len(self.dataset.train)
+        if num >= self.num_generated:
+            return self._features.notes
+        return (
+            *self._features.notes,
+            f"real against real is measured on all {num} training images, fewer than the {self.num_generated} "
+            "generated ones: its FID is biased higher than theirs",
+        )
+
+    def _check_counts(self) -> None:
+        """Raised from one image's features, since those of all may take an hour."""
+        features, logits = self._features(self.dataset.held_out[:1])
+        num_train = len(self.dataset.train)
+        check_counts(
+            least_samples(features.shape[1], logits is not None),
+            {
+                "generated": (self.num_generated, "raise samples"),
+                "held-out": (len(self.dataset.held_out), "hold out more"),
+                "training": (min(num_train, self.num_generated), "take more training data"),
+            },
+        )
+
+    @property
     def real_effective_modes(self) -> float:
         """exp(entropy) of the expected mode histogram: 8 for the ring, just under 10 for digits."""
-        return float(torch.tensor(modes.entropy(self._expected)).exp())
+        return float(torch.tensor(modes.entropy(self.kinds.expected)).exp())
 
-    def _training_sample(self) -> Tensor:
+    def _training_sample(self, num: int) -> Tensor:
         order = torch.randperm(len(self.dataset.train), generator=generator(0, self.dataset.name, "floor"))
-        return self.dataset.train[order[: self.dataset.num_generated]]
+        return self.dataset.train[order[:num]]
 
-    def measure(self, samples: Tensor) -> list[tuple[dict[str, float], list[int]]]:
-        """(measures by name, mode histogram) per seed, for finite samples [S, n, ...]."""
-        if self._extractor is None:
-            return [self._measure_points(points.cpu()) for points in samples]
+    def measure(self, samples: Tensor) -> list[tuple[Scores, list[int]]]:
+        """(measures by name, mode histogram) per seed, for finite samples [S, n, ...] as the generator makes them.
+
+        A measure that does not apply is left out.
+        """
         num_seeds, num_samples = samples.shape[:2]
         if num_seeds == 0:
             return []
-        features, logits = self._extractor(to_uint8(samples.flatten(0, 1)))
-        per_seed = zip(features.split(num_samples), logits.split(num_samples), strict=True)
-        return [self._measure_images(f, z) for f, z in per_seed]
+        flat = samples.flatten(0, 1)
+        features, logits = self._features(flat)
+        parts = [samples, features.split(num_samples)]
+        per_seed = logits.split(num_samples) if logits is not None else [None] * num_seeds
+        return [self._measure(*of_seed) for of_seed in zip(*parts, per_seed, strict=True)]
 
-    def _measure_points(self, points: Tensor) -> tuple[dict[str, float], list[int]]:
-        assert self.dataset.mixture is not None
-        scores, histogram = modes.mode_scores(modes.assign_to_mixture(points, self.dataset.mixture), self._expected)
-        return self._fidelity(points) | scores, histogram
-
-    def _measure_images(self, features: Tensor, logits: Tensor) -> tuple[dict[str, float], list[int]]:
-        scores, histogram = modes.mode_scores(modes.assign_to_classes(logits, self._threshold), self._expected)
-        return self._fidelity(features) | {"inception_score": inception_score(logits)} | scores, histogram
-
-    def _fidelity(self, features: Tensor) -> dict[str, float]:
-        precision, recall = self._reference.precision_recall(features)
-        return {"fid": self._reference.frechet_distance(features), "precision": precision, "recall": recall}
+    def _measure(self, samples: Tensor, features: Tensor, logits: Tensor | None) -> tuple[Scores, list[int]]:
+        assignment = self.kinds.assign(samples, features, logits)
+        scores, histogram = modes.mode_scores(assignment, self.kinds.expected)
+        copying, duplicates = self._copying.scores(self._nearby(samples)[0], assignment.modes)
+        measured: Scores = {
+            **self._quality.scores(samples, features, logits),
+            **scores,
+            "ndb": ndb(histogram, self.kinds.counts),
+            "jsd": jsd(histogram, self.kinds.counts),
+            "copying": copying,
+            "duplicates": duplicates,
+        }
+        return measured, histogram

@@ -1,4 +1,4 @@
-"""FID, IS, precision and recall by torch-fidelity: its extractors' contract, its arithmetic.
+"""FID, KID, IS, precision and recall by torch-fidelity: its extractors' contract, its arithmetic.
 
 The features of all seeds pass through the extractor at once and torch-fidelity's own functions turn
 them into scores, which saves its per-call set-up (tests/test_fidelity.py holds the scores to those of
@@ -7,25 +7,36 @@ them into scores, which saves its per-call set-up (tests/test_fidelity.py holds 
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
 from torch_fidelity import FeatureExtractorBase, register_feature_extractor
+from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
+from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
-from torch_fidelity.utils import create_feature_extractor, get_featuresdict_from_dataset
+from torch_fidelity.utils import create_feature_extractor
 
 from trials.data import Dataset
 from trials.measures.classifier import TrainedClassifier
 
 FEATURE_LAYER, LOGIT_LAYER = "features", "logits"
 NEIGHBOURHOOD = 3
+KID_SUBSET_SIZE, MOST_KID_SUBSETS, KID_SEED = 1000, 10, 2020
+"""torch-fidelity's own subset size and seed; it takes 100 subsets, which no small sample can fill."""
 IS_SPLITS = 10
 BATCH = 512
+INCEPTION, INCEPTION_BATCH = "inception-v3-compat", 32
+"""Every image becomes 299 x 299, so that a batch takes about half a gigabyte on its way."""
+INCEPTION_URL: str = URL_INCEPTION_V3
+"""Where torch-fidelity publishes the weights."""
+INCEPTION_CLASSIFIER = ("fc.weight", "fc.bias")
+"""Arrays of the 1008-way classifier, which IS needs and no other score."""
 
 
 def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
@@ -66,39 +77,68 @@ def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
     return name
 
 
-class Images(TorchDataset[Tensor]):
-    """uint8 images [N, C, H, W] as torch-fidelity wants them: one tensor per item."""
+class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
+    """torch-fidelity's Inception (Szegedy et al. 2015, the weights of 2015-12-05), with weights read already."""
 
-    def __init__(self, images: Tensor) -> None:
-        self._images = images
+    def __init__(self, weights: Mapping[str, Tensor], with_classifier: bool) -> None:
+        """Without a classifier only features are made. Raises ValueError where `weights` are others."""
+        # The constructor would unpickle whatever a file holds; this one holds nothing but arrays.
+        file = io.BytesIO()
+        torch.save(dict(weights), file)
+        file.seek(0)
+        layers = ["2048", "logits_unbiased"] if with_classifier else ["2048"]
+        super().__init__(INCEPTION, layers, feature_extractor_weights_path=file)
 
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self._images[index]
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], *_unused: Any, **_options: Any) -> Any:
+        own = self.state_dict()
+        given = {**{name: own[name] for name in INCEPTION_CLASSIFIER}, **state_dict}
+        # Files written before batches were counted lack these, and no score needs them.
+        given = {**{name: own[name] for name in own if name.endswith("num_batches_tracked")}, **given}
+        missing = [name for name in own if name not in given]
+        unexpected = [name for name in given if name not in own]
+        shapes = [name for name in own if name in given and given[name].shape != own[name].shape]
+        problems = [
+            f"{len(names)} {what}, such as {names[0]}"
+            for names, what in (
+                (missing, f"of {len(own)} arrays missing"),
+                (unexpected, "unexpected"),
+                (shapes, "of another shape"),
+            )
+            if names
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return super().load_state_dict(given)
 
 
 class Extractor:
-    """A registered torch-fidelity extractor, created once and used for every evaluation."""
+    """A network behind torch-fidelity's contract, whose first layer asked for is features, the second logits."""
 
-    def __init__(self, name: str, device: torch.device) -> None:
-        self.name = name
-        self._cuda = device.type == "cuda"
-        layers = [FEATURE_LAYER, LOGIT_LAYER]
-        self._extractor = create_feature_extractor(name, layers, cuda=self._cuda, verbose=False)
+    def __init__(self, network: FeatureExtractorBase, device: torch.device, batch: int = BATCH) -> None:
+        """batch: images that pass at once."""
+        self._network, self._device, self._batch = network.to(device).eval(), device, batch
 
-    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(features, logits) on the CPU, for uint8 images [N, C, H, W]."""
-        if images.device.type == "cuda" or not self._cuda:
-            # Already where the extractor is: spare torch-fidelity's loader, which fetches image by image.
-            with torch.no_grad():
-                batches = [self._extractor(batch) for batch in images.split(BATCH)]
-            parts = [self._extractor.convert_features_tuple_to_dict(batch) for batch in batches]
-            joined = {layer: torch.cat([part[layer] for part in parts]).cpu() for layer in parts[0]}
-        else:
-            joined = get_featuresdict_from_dataset(Images(images), self._extractor, BATCH, self._cuda, True, False)
-        return joined[FEATURE_LAYER], joined[LOGIT_LAYER]
+    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(features, logits or None) on the CPU, for uint8 images [N, C, H, W] on any device."""
+        with torch.no_grad():
+            parts = [self._network(batch.to(self._device)) for batch in images.split(self._batch)]
+        features, *logits = (torch.cat(layer).cpu() for layer in zip(*parts, strict=True))
+        return features, logits[0] if logits else None
+
+
+def classifier_extractor(dataset: Dataset, trained: TrainedClassifier, device: torch.device) -> Extractor:
+    """The in-domain classifier: features [N, 64] and logits [N, K]."""
+    name = register_classifier(dataset, trained)
+    layers = [FEATURE_LAYER, LOGIT_LAYER]
+    return Extractor(create_feature_extractor(name, layers, cuda=False, verbose=False), device)
+
+
+def inception_extractor(weights: Mapping[str, Tensor], with_classifier: bool, device: torch.device) -> Extractor:
+    """Inception: features [N, 2048] and, with a classifier, logits [N, 1008] without their bias.
+
+    weights: by name, as torch-fidelity's module has them. Raises ValueError where they are others.
+    """
+    return Extractor(Inception(weights, with_classifier), device, INCEPTION_BATCH)
 
 
 class Reference:
@@ -119,6 +159,31 @@ class Reference:
             features, self.features, prc_neighborhood=NEIGHBOURHOOD, save_cpu_ram=True, verbose=False
         )
         return float(scores[KEY_METRIC_PRECISION]), float(scores[KEY_METRIC_RECALL])
+
+    def kernel_distance(self, features: Tensor) -> float:
+        """KID of generated features [n, F], squared kernel distance: Binkowski et al. 2018, sec. 4.
+
+        The unbiased estimate of MMD^2 for k(x, y) = (x.y / F + 1)^3, so 0 on average for a perfect sampler
+        at any n, and as often below 0 as above. The mean over subsets of at most 1000 samples of each side:
+        one subset where it takes all of both, else as many as draw each sample about twice, at most 10.
+
+        Raises ValueError below 2 samples on either side, the least that an unbiased estimate exists for.
+        """
+        smaller, larger = sorted((len(self.features), len(features)))
+        if smaller < 2:
+            raise ValueError(
+                f"KID needs >= 2 samples on each side, got {len(features)} generated and {len(self.features)} real"
+            )
+        size = min(KID_SUBSET_SIZE, smaller)
+        scores = kid_features_to_metric(
+            features.double(),  # the kernel sums lose what single precision cannot hold
+            self.features.double(),
+            kid_subsets=1 if size == larger else min(MOST_KID_SUBSETS, 2 * larger // size),
+            kid_subset_size=size,
+            rng_seed=KID_SEED,
+            verbose=False,
+        )
+        return float(scores[KEY_METRIC_KID_MEAN])
 
 
 def inception_score(logits: Tensor) -> float:

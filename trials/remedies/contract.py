@@ -1,60 +1,197 @@
-"""What a remedy may change: the discriminator's structure, the generator's objective, either player's loss.
+"""What a remedy may change: the players' structure, what the discriminator sees, either player's loss or update.
 
 A remedy overrides the hooks that it needs; the others leave the plain GAN as it is. All tensors carry
-the seeds' axis S first, and a remedy must treat the seeds apart.
+the seeds' axis S first, and a remedy must treat the seeds apart. Random numbers come from the step's
+Moment, never from a global stream, so that a remedy is the same alone, in a pack and after a resume.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from trials.networks import Discriminator
+from trials.networks.contract import Discriminator
+from trials.pack import Pack
+from trials.streams import generator
+
+if TYPE_CHECKING:
+    from trials.step import Game
 
 Player = Literal["discriminator", "generator"]
+Kind = Literal["real", "fake", "between"]
+"""What images are: of the data, of the generator, or interpolated between the two."""
 Parameters = dict[str, Tensor]
 """Name -> [S, ...]"""
+Judge = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Images [S, B, ...] -> (outputs [S, B], features [S, B, F]), the remedies' view of the images included."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where in the training a step stands, and the random numbers that belong to it."""
+
+    player: Player
+    step: int
+    """The player's own steps made before this one."""
+    progress: float
+    """Share of the budget that is spent, 0 to 1."""
+    seeds: tuple[int, ...]
+    device: torch.device
+
+    def uniform(self, name: str, *shape: int) -> Tensor:
+        """[S, *shape] from U(0, 1), by the stream `name` of this step."""
+        return self._drawn(torch.rand, name, shape)
+
+    def normal(self, name: str, *shape: int) -> Tensor:
+        """[S, *shape] from N(0, 1), by the stream `name` of this step."""
+        return self._drawn(torch.randn, name, shape)
+
+    def _drawn(self, draw: Any, name: str, shape: tuple[int, ...]) -> Tensor:
+        drawn = [draw(shape, generator=generator(seed, "remedy", name, self.player, self.step)) for seed in self.seeds]
+        return torch.stack(drawn).to(self.device)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step of either player is made on."""
+
+    real: Tensor | None
+    """[S, B, ...]; None in generator steps where nothing reads real images."""
+    latents: Tensor
+    """[S, B, Z]"""
+    moment: Moment
+
+
+@dataclass(frozen=True)
+class DiscriminatorStep:
+    """What is known when the discriminator's loss is formed. The images are leaves, or part of the generator's
+    graph where the discriminator is unrolled; they require gradients where a remedy asks for them."""
+
+    real: Tensor
+    """[S, B, ...]"""
+    fake: Tensor
+    """[S, B, ...]"""
+    logits_real: Tensor
+    """[S, B]"""
+    logits_fake: Tensor
+    """[S, B]"""
+    judge: Judge
+    moment: Moment
 
 
 @dataclass(frozen=True)
 class GeneratorStep:
     """What is known when the generator's objective is formed."""
 
-    features_real: Tensor
-    """[S, B, F]; a constant."""
+    features_real: Tensor | None
+    """[S, B, F]; a constant. None where no remedy needs real images."""
     features_fake: Tensor
     """[S, B, F]; carries the generator's gradient."""
+    logits_fake: Tensor
+    """[S, B]; carries the generator's gradient."""
+    moment: Moment
 
 
 class Remedy:
-    """One remedy with its options, an instance of its model in trials.config.REMEDIES."""
+    """One remedy with its options, an instance of its model in trials.options.remedies.REMEDIES."""
 
-    needs_real_features: ClassVar[bool] = False
-    """Whether `generator_objective` reads features of real images, which cost a forward pass."""
+    generator_needs_real: ClassVar[bool] = False
+    """Whether the generator's objective reads real images, which costs a forward pass."""
+    looks_at_both_players: ClassVar[bool] = False
+    """Whether either player's step forms the other's loss too, so that generator steps come with real images."""
+    needs_features: ClassVar[bool] = False
+    """Whether it reads or extends the discriminator's features; not every network has them."""
+    gradients_at: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
+    """Images at which `discriminator_term` differentiates the discriminator."""
 
     def __init__(self, options: Any) -> None:
         self.options = options
+
+    # --- structure, when the networks are built
+
+    def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
+        """The generator of one seed with this remedy built in; new parameters from torch's global stream.
+
+        latents: draws that many latents [N, Z] from the same stream.
+        """
+        return network
+
+    def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of one input that the discriminator is built for; `shape`: of one image."""
+        return shape
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
         """The discriminator of one seed with this remedy built in; new parameters from torch's global stream."""
         return discriminator
 
+    # --- what the discriminator sees and is told
+
+    def view(self, images: Tensor, kind: Kind, moment: Moment) -> Tensor:
+        """What the discriminator sees of images [S, B, ...]; differentiable, in both players' steps."""
+        return images
+
+    @property
+    def real_target(self) -> float | None:
+        """The discriminator's target on real images, or None for the loss's own."""
+        return None
+
+    # --- losses
+
+    def discriminator_term(self, step: DiscriminatorStep) -> Tensor | None:
+        """[S]: a term added to the discriminator's loss, or None."""
+        return None
+
     def generator_objective(self, step: GeneratorStep) -> Tensor | None:
         """[S]: an objective in place of the adversarial one, or None."""
         return None
 
-    def penalty(self, player: Player, parameters: Parameters) -> Tensor | None:
-        """[S]: a term added to the player's own loss, or None."""
+    def generator_term(self, step: GeneratorStep) -> Tensor | None:
+        """[S]: a term added to the generator's objective, or None."""
         return None
 
-    def start(self, player: Player, parameters: Parameters) -> None:
+    def penalty(self, player: Player, parameters: Parameters) -> Tensor | None:
+        """[S]: a term in the player's own parameters, or None."""
+        return None
+
+    # --- the game
+
+    def opponent(self, game: Game, batch: Batch, fake: Tensor) -> Parameters | None:
+        """The discriminator that the generator's step plays against, or None for the present one.
+
+        fake: the generator's images [S, B, ...] of this step, with its gradient.
+        """
+        return None
+
+    @contextmanager
+    def evaluation_point(self, game: Game, batch: Batch) -> Iterator[None]:
+        """While it lasts, the players stand where the step's gradient is taken; afterwards where they stood."""
+        yield
+
+    # --- the course of training
+
+    def start(self, player: Player, pack: Pack) -> None:
         """Called once with the initial parameters."""
 
-    def after_step(self, player: Player, parameters: Parameters) -> None:
-        """Called after each of the player's own steps."""
+    @contextmanager
+    def update(self, player: Player, pack: Pack) -> Iterator[None]:
+        """While it lasts, the optimiser makes its step of the player; afterwards the player stands where this
+        remedy's own rule puts it."""
+        yield
+
+    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+        """Called after each update of the player's own parameters, in whatever way it was made."""
+
+    def observe(self, step: DiscriminatorStep) -> None:
+        """Called once per discriminator step with what its loss was formed on."""
+
+    def sampling_state(self, pack: Pack) -> tuple[Parameters, dict[str, Tensor]] | None:
+        """(parameters, buffers) of the generator that samples are drawn from, or None for the present ones."""
+        return None
 
     def state(self) -> dict[str, Tensor]:
         """All that a checkpoint must hold."""

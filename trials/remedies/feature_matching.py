@@ -2,9 +2,9 @@
 
     L_G = || E_x f(x) - E_z f(G(z)) ||_2^2            (Salimans et al. 2016, sec. 3.1)
 
-f is the discriminator's penultimate layer. The objective replaces the adversarial one; the
-discriminator trains as before. `norm = "l1"` is the variant of the released code: the mean absolute
-difference of the means.
+f is the discriminator's penultimate layer. The objective replaces the adversarial one (unless the option
+`adversarial` keeps it, as some later codes do); the discriminator trains as before. `norm = "l1"` is the
+variant of the released code: the mean absolute difference of the means.
 """
 
 from __future__ import annotations
@@ -17,11 +17,21 @@ from trials.remedies.contract import GeneratorStep, Remedy
 class FeatureMatching(Remedy):
     """See the module."""
 
-    needs_real_features = True
+    generator_needs_real = True
+    needs_features = True
 
-    def generator_objective(self, step: GeneratorStep) -> Tensor:
+    def generator_objective(self, step: GeneratorStep) -> Tensor | None:
         """[S]: distance of the two feature means."""
+        return None if self.options.adversarial else self._distance(step)
+
+    def generator_term(self, step: GeneratorStep) -> Tensor | None:
+        """[S]: the same beside the adversarial objective, where that stays."""
+        return self._distance(step) if self.options.adversarial else None
+
+    def _distance(self, step: GeneratorStep) -> Tensor:
+        assert step.features_real is not None
         difference = step.features_real.mean(1) - step.features_fake.mean(1)
+        weight: float = self.options.weight
         if self.options.norm == "l1":
-            return difference.abs().mean(-1)
-        return difference.square().sum(-1)
+            return weight * difference.abs().mean(-1)
+        return weight * difference.square().sum(-1)

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trials.remedies.contract import Parameters, Player, Remedy
+from trials.pack import Pack
+from trials.remedies.contract import Moment, Parameters, Player, Remedy
 
 
 class HistoricalAveraging(Remedy):
@@ -25,9 +26,9 @@ class HistoricalAveraging(Remedy):
         self._average: dict[Player, list[Tensor]] = {}
         self._count: dict[Player, Tensor] = {}
 
-    def start(self, player: Player, parameters: Parameters) -> None:
+    def start(self, player: Player, pack: Pack) -> None:
         """The history begins with the initial parameters."""
-        self._average[player] = [value.detach().clone() for value in parameters.values()]
+        self._average[player] = [value.detach().clone() for value in pack.parameters.values()]
         self._count[player] = torch.ones((), dtype=torch.float64)
 
     def penalty(self, player: Player, parameters: Parameters) -> Tensor:
@@ -38,10 +39,10 @@ class HistoricalAveraging(Remedy):
         return weight * torch.stack(squares).sum(0)
 
     @torch.no_grad()
-    def after_step(self, player: Player, parameters: Parameters) -> None:
+    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
         """Takes the new parameters into the average."""
         self._count[player] += 1
-        values = [value.detach() for value in parameters.values()]
+        values = [value.detach() for value in pack.parameters.values()]
         torch._foreach_lerp_(self._average[player], values, 1.0 / float(self._count[player]))
 
     def state(self) -> dict[str, Tensor]:

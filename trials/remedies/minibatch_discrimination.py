@@ -7,6 +7,14 @@ o(x_i), B numbers, is concatenated to the features f(x_i) (A numbers) before the
 generated batches pass apart. T starts from N(0, 1). `reduction = "mean"` divides by the number of
 other images, so that the scale does not depend on the batch size.
 
+`weight_norm = True` is the parametrisation of the released code, with learned s and b:
+
+    T_abc = exp(s_bc) V_abc / sqrt(sum_a V_abc^2),    o_b + b_b
+
+V starts from N(0, 0.05^2), s at 0 and b at -1. The released code then sets s and b from one pass over the
+data, so that nearest images of that batch are about 2 apart and o averages 0; this is left out, since a
+discriminator's initial values would depend on more than its seed.
+
 A linear layer on [f, o] is the sum of a linear layer on f and one on o, which is how it is computed:
 the part on f then starts from the same numbers with and without this remedy.
 """
@@ -16,47 +24,70 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trials.networks import Discriminator
+from trials.networks.contract import Discriminator
 from trials.remedies.contract import Remedy
 
 
 class SimilarityFeatures(nn.Module):
     """f [N, A] -> o [N, B]."""
 
-    def __init__(self, features: int, kernels: int, kernel_dim: int, mean: bool) -> None:
+    def __init__(self, features: int, kernels: int, kernel_dim: int, mean: bool, weight_norm: bool = False) -> None:
         super().__init__()
         self.tensor = nn.Parameter(torch.randn(features, kernels, kernel_dim))
-        self.mean = mean
+        self.mean, self.weight_norm = mean, weight_norm
+        if weight_norm:
+            self.tensor = nn.Parameter(0.05 * self.tensor.detach())
+            self.log_scale = nn.Parameter(torch.zeros(kernels, kernel_dim))
+            self.bias = nn.Parameter(torch.full((kernels,), -1.0))
 
     def forward(self, features: Tensor) -> Tensor:
         """o(x_i)_b of the module's equation."""
-        projected = torch.einsum("na,abc->bnc", features, self.tensor)
+        tensor = self.tensor
+        if self.weight_norm:
+            tensor = tensor * (self.log_scale.exp() / torch.linalg.vector_norm(tensor, dim=0))
+        projected = torch.einsum("na,abc->bnc", features, tensor)
         distances = torch.cdist(projected, projected, p=1.0)  # [B, N, N]
         # The image itself is at distance 0 and adds exp(0) = 1, which the sum over j != i leaves out.
         similarity = torch.exp(-distances).sum(2).T - 1
-        return similarity / (features.shape[0] - 1) if self.mean else similarity
+        if self.mean:
+            similarity = similarity / (features.shape[0] - 1)
+        return similarity + self.bias if self.weight_norm else similarity
 
 
 class MinibatchDiscriminator(Discriminator):
-    """A discriminator whose last layer also reads the similarities."""
+    """A discriminator whose logit also reads the similarities of its features.
 
-    def __init__(self, plain: Discriminator, kernels: int, kernel_dim: int, mean: bool) -> None:
-        super().__init__(plain.trunk, plain.head)
-        self.similarity = SimilarityFeatures(plain.head.in_features, kernels, kernel_dim, mean)
-        bound = plain.head.in_features**-0.5
+    Raises ValueError for a discriminator that gives no features.
+    """
+
+    def __init__(
+        self, plain: Discriminator, kernels: int, kernel_dim: int, mean: bool, weight_norm: bool = False
+    ) -> None:
+        super().__init__()
+        if plain.num_features is None:
+            raise ValueError(
+                "minibatch_discrimination needs features of the discriminator, and this one has none: "
+                "it neither returns (logits, features) nor ends in a linear layer"
+            )
+        self.plain, self.num_features = plain, plain.num_features
+        self.similarity = SimilarityFeatures(plain.num_features, kernels, kernel_dim, mean, weight_norm)
+        bound = plain.num_features**-0.5
         self.head_on_similarity = nn.Parameter(torch.empty(kernels).uniform_(-bound, bound))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """(logits [N], features [N, A]); the features stay those of single images."""
-        logits, features = super().forward(images)
+        logits, features = self.plain(images)
         return logits + self.similarity(features) @ self.head_on_similarity, features
 
 
 class MinibatchDiscrimination(Remedy):
     """See the module."""
 
+    needs_features = True
+
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
         """The discriminator with T and the weights on o."""
+        options = self.options
         return MinibatchDiscriminator(
-            discriminator, self.options.kernels, self.options.kernel_dim, self.options.reduction == "mean"
+            discriminator, options.kernels, options.kernel_dim, options.reduction == "mean", options.weight_norm
         )

@@ -1,0 +1,193 @@
+"""Writes the reference pages that follow from the code: measures, losses and remedies, data and networks.
+
+python docs/generate.py            writes them
+python docs/generate.py --check    says which are out of date, and ends with 1 if any is
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import textwrap
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from trials import data, losses, networks, remedies
+from trials.catalogue import MEASURES, Measure
+from trials.options.base import PLUGIN, Frozen
+from trials.options.data import DATA, PluginData
+from trials.options.losses import LOSSES
+from trials.options.measures import MeasuresConfig
+from trials.options.models import MODELS, OwnModel
+from trials.options.remedies import REMEDIES
+from trials.records import Counters
+
+FOLDER = Path(__file__).parent
+MADE = "<!-- Made by docs/generate.py from the code; change it there. -->\n"
+ARROWS = {"down": "lower is better", "up": "higher is better", "none": "neither"}
+
+
+def measures() -> str:
+    """docs/measures.md"""
+    lines = [
+        MADE,
+        "# Measures\n",
+        "Per seed and evaluation, under the same name in MLflow, in the tables and in the report. A measure that does",
+        "not apply to the data, the loss or the method is absent. How samples, modes and floors are made:",
+        "[how-it-works.md](how-it-works.md). What the game's measures say and cost: [game.md](game.md).\n",
+    ]
+    for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
+        lines += [f"## {group}\n", "| name | unit | better | meaning | source |", "|---|---|---|---|---|"]
+        lines += [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
+        lines.append("")
+    lines += ["## Cost\n", "Counted always, whatever the unit of the budget.\n", "| name | meaning |", "|---|---|"]
+    lines += [f"| `{name}` | {text} |" for name, text in _attribute_docs(Counters).items()]
+    return "\n".join(lines) + "\n"
+
+
+def _measure_row(measure: Measure) -> str:
+    meaning = measure.meaning + (" At the end of the budget only." if measure.at_end else "")
+    return f"| `{measure.name}` | {measure.unit} | {ARROWS[measure.direction]} | {meaning} | {measure.source} |"
+
+
+def _attribute_docs(kind: type) -> dict[str, str]:
+    """The docstrings under a class's attributes; the name itself, in words, where there is none."""
+    import ast
+
+    body = ast.parse(inspect.getsource(kind).strip()).body[0].body  # type: ignore[attr-defined]
+    docs: dict[str, str] = {}
+    for node in body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            docs[node.target.id] = node.target.id.replace("_", " ").capitalize() + "."
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and docs:
+            docs[list(docs)[-1]] = " ".join(str(node.value.value).split())
+        elif isinstance(node, ast.FunctionDef) and node.name == "updates":
+            docs["updates"] = " ".join((ast.get_docstring(node) or "").split())
+    return docs
+
+
+def remedies_and_losses() -> str:
+    """docs/remedies.md"""
+    lines = [
+        MADE,
+        "# Losses and remedies\n",
+        "Each stands in one file under `trials/losses/` or `trials/remedies/`, and is tested against the equation given",
+        'here ([conformance.md](conformance.md)). In a study file a loss is `[train] loss = "hinge"`, its options',
+        "`[losses.NAME]`; a remedy is switched on by `[train] remedies = [...]`, its options are `[remedies.NAME]`. All",
+        "of them can be searched: see [study-file.md](study-file.md).\n",
+        "# Losses\n",
+    ]
+    for name, options in LOSSES.items():
+        lines += _entry(name, losses.LOSSES[name], options)
+    lines.append("# Remedies\n")
+    for name, remedy_options in REMEDIES.items():
+        lines += _entry(name, remedies.REMEDIES[name], remedy_options)
+        if remedy_options.excludes:
+            lines.append(f"Not together with {', '.join(f'`{other}`' for other in sorted(remedy_options.excludes))}.\n")
+    return "\n".join(lines)
+
+
+def _entry(name: str, implementation: type, options: type[Frozen]) -> list[str]:
+    text = inspect.getdoc(sys.modules[implementation.__module__]) or ""
+    return [f"## {name}\n", _markdown(text), "", *_options_table(options)]
+
+
+def _markdown(text: str) -> str:
+    """A docstring with its indented equations fenced as code."""
+    lines: list[str] = []
+    for block in re.split(r"\n\s*\n", text):
+        indented = block.startswith("    ")
+        lines += ["```text", textwrap.dedent(block), "```", ""] if indented else [block, ""]
+    # An equation that goes on after an empty line is one block.
+    return "\n".join(lines).replace("```\n\n```text\n", "\n").rstrip()
+
+
+def data_and_networks() -> str:
+    """docs/options.md"""
+    lines = [
+        MADE,
+        "# Data, networks and measures in the study file\n",
+        "# [data]\n",
+    ]
+    for name, options in {**DATA, PLUGIN: PluginData}.items():
+        lines += _named(name, options, sys.modules[data.LOADERS[name].__module__].__doc__ or "")
+    lines.append("# [model]\n")
+    for name, model in {**MODELS, PLUGIN: OwnModel}.items():
+        lines += _named(name, model, sys.modules[networks.NETWORKS[name].__module__].__doc__ or "")
+    lines += ["# [measures]\n", *_options_table(MeasuresConfig)]
+    return "\n".join(lines)
+
+
+def _named(name: str, options: type[Frozen], text: str) -> list[str]:
+    title = "your own file" if name == PLUGIN else f'name = "{name}"'
+    return [
+        f"## {title}\n",
+        inspect.getdoc(options) or "",
+        "",
+        _markdown(inspect.cleandoc(text)),
+        "",
+        *_options_table(options),
+    ]
+
+
+def _options_table(options: type[Frozen]) -> list[str]:
+    docs = _all_attribute_docs(options)
+    shown = {name: field for name, field in options.model_fields.items() if name not in ("name", "digest")}
+    if not shown:
+        return ["No options.\n"]
+    rows = [f"| `{name}` | {_default(f)} | {_allowed(f)} | {docs.get(name, '')} |" for name, f in shown.items()]
+    return ["| option | default | allowed | meaning |", "|---|---|---|---|", *rows, ""]
+
+
+def _all_attribute_docs(options: type[Frozen]) -> Mapping[str, str]:
+    docs: dict[str, str] = {}
+    for kind in reversed(options.__mro__):
+        if issubclass(kind, Frozen) and kind is not Frozen:
+            docs |= _attribute_docs(kind)
+    return docs
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    default = field.get_default()
+    if default is None:
+        return "absent"
+    if isinstance(default, tuple):
+        return f"`{list(default)}`"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+def _allowed(field: FieldInfo) -> str:
+    annotation = field.annotation
+    choices = typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
+    if choices:
+        return " or ".join(f"`{choice}`" for choice in choices)
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    bounds = [f"{signs[k]} {getattr(m, k):g}" for m in field.metadata for k in signs if hasattr(m, k)]
+    kind = {bool: "true or false", int: "whole number", float: "number", str: "text"}.get(annotation, "")  # type: ignore[arg-type]
+    return ", ".join([kind, *bounds]) if kind else ", ".join(bounds)
+
+
+PAGES = {"measures.md": measures, "remedies.md": remedies_and_losses, "options.md": data_and_networks}
+
+
+def main() -> int:
+    """The number of pages that were out of date, at most 1."""
+    stale = []
+    for name, make in PAGES.items():
+        text, path = make(), FOLDER / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            stale.append(name)
+            if "--check" not in sys.argv:
+                path.write_text(text, encoding="utf-8")
+    print(("out of date: " if "--check" in sys.argv else "written: ") + (", ".join(stale) or "none"))
+    return int("--check" in sys.argv and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

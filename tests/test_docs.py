@@ -1,0 +1,16 @@
+"""The reference pages that follow from the code are up to date."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_generated_pages_say_what_the_code_says() -> None:
+    command = [sys.executable, "docs/generate.py", "--check"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": ""}
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{result.stdout}{result.stderr}\nrun: python docs/generate.py"

@@ -1,0 +1,121 @@
+"""Every network gives in a pack what it gives alone: outputs, gradients, gradients of gradients, running statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from trials import networks
+from trials.networks.contract import Networks
+from trials.options.models import MODELS
+from trials.pack import Pack
+
+CPU = torch.device("cpu")
+NARROW: dict[str, dict[str, Any]] = {
+    name: {"width": 4, "latent_dim": 5} for name in ("mlp", "dcgan", "sndcgan", "resnet", "stacked_mnist")
+} | {"pacgan_points": {"latent_dim": 3}}
+
+
+def build(name: str, shape: tuple[int, ...], **options: Any) -> Networks:
+    return networks.build(MODELS[name](**options), shape, len(shape) == 3)
+
+
+PACKS: list[tuple[str, tuple[int, ...], dict[str, Any]]] = [
+    ("mlp", (1, 8, 8), {"batch_norm": True}),
+    ("dcgan", (1, 28, 28), {}),
+    ("dcgan", (3, 64, 64), {}),
+    ("sndcgan", (3, 28, 28), {}),
+    ("sndcgan", (1, 32, 32), {}),
+    ("resnet", (3, 32, 32), {}),
+    ("resnet", (1, 64, 64), {}),
+    ("stacked_mnist", (3, 28, 28), {}),
+    ("pacgan_points", (2,), {}),
+]
+
+
+@pytest.fixture
+def double():
+    """Double precision, in which a pack and a network alone agree to the last digits."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def relative(packed: list[Tensor], alone: list[Tensor]) -> float:
+    """Largest difference of all numbers, in units of the largest number."""
+    largest = max(float(value.detach().abs().max()) for value in alone)
+    return max(float((a - b).detach().abs().max()) for a, b in zip(packed, alone, strict=True)) / largest
+
+
+@pytest.mark.parametrize(("name", "shape", "options"), PACKS, ids=[f"{name}-{shape}" for name, shape, _ in PACKS])
+def test_a_network_in_a_pack_gives_what_it_gives_alone(
+    name: str, shape: tuple[int, ...], options: dict[str, Any], double: None
+) -> None:
+    """Outputs, features, gradients and the gradients of a gradient penalty, for three seeds."""
+    torch.manual_seed(0)
+    seeds, batch = (0, 1, 5), 4
+    built = build(name, shape, **NARROW[name], **options)
+    latents = torch.randn(3, batch, NARROW[name]["latent_dim"])
+    generator = Pack(built.generator, seeds, "generator", CPU, latents[0])
+    discriminator = Pack(lambda: built.discriminator(shape), seeds, "discriminator", CPU, torch.zeros(batch, *shape))
+    assert generator.fallback is None and discriminator.fallback is None
+
+    def losses(images: Tensor, judge: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, features, and the mean squared norm of the logits' gradient in the images."""
+        images = images.detach().requires_grad_()
+        logits, features = judge(images)
+        (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+        return logits, features, slope.square().sum() / batch
+
+    images = generator(latents)
+    logits, _ = discriminator(images)
+    through = torch.autograd.grad(logits.sum(), list(generator.parameters.values()))
+    outputs = losses(images, discriminator)
+    own = torch.autograd.grad(
+        outputs[0].square().sum() + outputs[1].sum(), [*discriminator.parameters.values()], retain_graph=True
+    )
+    # A gradient penalty does not reach the bias behind the last weight.
+    twice = torch.autograd.grad(
+        outputs[2], [*discriminator.parameters.values()], allow_unused=True, materialize_grads=True
+    )
+
+    for s in range(3):
+        held = [
+            {n: v[s].detach().requires_grad_() for n, v in pack.parameters.items()}
+            for pack in (generator, discriminator)
+        ]
+        plain_g, plain_d = built.generator(), built.discriminator(shape)
+        alone = functional_call(plain_g, held[0], (latents[s],))
+        assert relative([images[s]], [alone]) < 1e-12
+        to_z = torch.autograd.grad(functional_call(plain_d, held[1], (alone,))[0].sum(), list(held[0].values()))
+        assert relative([g[s] for g in through], list(to_z)) < 1e-9
+        expected = losses(alone, lambda x, held=held, plain=plain_d: functional_call(plain, held[1], (x,)))
+        assert relative([outputs[0][s], outputs[1][s]], list(expected[:2])) < 1e-11
+        grads = torch.autograd.grad(
+            expected[0].square().sum() + expected[1].sum(), [*held[1].values()], retain_graph=True
+        )
+        assert relative([g[s] for g in own], list(grads)) < 1e-9
+        grads = torch.autograd.grad(expected[2], [*held[1].values()], allow_unused=True, materialize_grads=True)
+        assert relative([g[s] for g in twice], list(grads)) < 1e-9
+
+
+def test_running_statistics_in_a_pack_are_those_alone() -> None:
+    built = build("dcgan", (1, 28, 28), width=4)
+    latents = torch.randn(2, 6, 100)
+    pack = Pack(built.generator, [3, 4], "generator", CPU, latents[0])
+    alone = [built.generator() for _ in range(2)]
+    for s, network in enumerate(alone):
+        network.load_state_dict({name: value[s] for name, value in pack.state().items()})
+    for _ in range(3):
+        pack(latents)
+        for s, network in enumerate(alone):
+            network(latents[s])
+    for s, network in enumerate(alone):
+        for name, value in network.named_buffers():
+            assert torch.allclose(pack.buffers[name][s].float(), value.float(), atol=1e-6), name
+        with torch.no_grad():
+            assert torch.allclose(pack(latents, evaluate=True)[s], network.eval()(latents[s]), atol=1e-6)

@@ -1,0 +1,150 @@
+"""Images or points in an npz file."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trials.data.dataset import Dataset
+from trials.data.split import count_labels, shuffled, split, whole
+from trials.options.data import Arrays
+
+IMAGES_KEYS, LABELS_KEYS = ("x", "images"), ("y", "labels")
+HELD_OUT = 0.2
+Layout = Literal["auto", "channels_first", "channels_last"]
+
+
+def arrays(options: Arrays) -> Dataset:
+    """The arrays of the file, shuffled in a fixed way. Pickled objects are never read.
+
+    ValueError where the file, an array in it or its form is not as said.
+    """
+    path = Path(options.path).expanduser()
+    archive = _opened(path)
+
+    def named(key: str | None) -> NDArray[Any] | None:
+        return None if key is None else _array(archive, path, key)
+
+    images = _array(archive, path, options.images_key or _images_key(archive, path))
+    labels_key = options.labels_key
+    if labels_key is None and options.held_out_images_key is None:
+        labels_key = next((key for key in LABELS_KEYS if key in archive.files), None)
+    labels, held_out = named(labels_key), named(options.held_out_images_key)
+    try:
+        if held_out is None:
+            return _with_share(images, labels, options)
+        return _with_held_out(images, labels, held_out, named(options.held_out_labels_key), options)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _with_share(images: NDArray[Any], labels: NDArray[Any] | None, options: Arrays) -> Dataset:
+    tensor = to_tensor(images, options.range, options.layout)
+    order = shuffled(len(tensor), options.limit)
+    held_out = HELD_OUT if options.held_out is None else options.held_out
+    if labels is None:
+        return split("arrays", tensor[order], None, None, held_out)
+    indices, class_names = _counted(labels, len(tensor))
+    return split("arrays", tensor[order], indices[order], class_names, held_out)
+
+
+def _with_held_out(
+    images: NDArray[Any],
+    labels: NDArray[Any] | None,
+    held_out: NDArray[Any],
+    held_out_labels: NDArray[Any] | None,
+    options: Arrays,
+) -> Dataset:
+    train, test = (to_tensor(array, options.range, options.layout) for array in (images, held_out))
+    order = shuffled(len(train), options.limit)
+    if labels is None or held_out_labels is None:
+        return whole("arrays", train[order], test, None, None, None)
+    train_labels, class_names = _counted(labels, len(train))
+    test_labels, test_names = _counted(held_out_labels, len(test))
+    if test_names != class_names:
+        raise ValueError(f"both splits must have the same classes, got {list(class_names)} and {list(test_names)}")
+    return whole("arrays", train[order], test, train_labels[order], test_labels, class_names)
+
+
+def to_tensor(array: NDArray[Any], value_range: tuple[float, float] | None, layout: Layout) -> Tensor:
+    """Images uint8 [N, C, H, W] or float32 [N, C, H, W] in [-1, 1], or points float32 [N, D].
+
+    array: [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]. value_range: the values that become -1 and 1;
+    None leaves uint8 as it is. ValueError for anything else.
+    """
+    if array.dtype.kind not in "uif":
+        raise ValueError(f"images and points must be numbers, got {array.dtype}")
+    if array.ndim == 2:
+        if value_range is not None:
+            raise ValueError(f"range is for images, and the array holds points {list(array.shape)}")
+        return torch.from_numpy(array.astype(np.float32))
+    array = _channels_first(array, layout)
+    if value_range is None:
+        if array.dtype != np.uint8:
+            raise ValueError(f"images of {array.dtype} need a range, such as range = [0, 1] or [-1, 1]")
+        return torch.from_numpy(np.ascontiguousarray(array))
+    low, high = value_range
+    if array.size and (array.min() < low or array.max() > high):
+        raise ValueError(
+            f"values must lie in range = [{low:g}, {high:g}], but reach from {array.min():g} to {array.max():g}"
+        )
+    images = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    return images if (low, high) == (-1, 1) else (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+
+
+def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
+    if array.ndim == 3:
+        return array[:, None]
+    if array.ndim != 4:
+        raise ValueError(
+            f"an array must be points [N, D] or images [N, H, W], [N, H, W, C] or [N, C, H, W], got {list(array.shape)}"
+        )
+    first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
+    if layout == "auto" and first and last:
+        raise ValueError(f"layout must be stated where an array can be read both ways, as {list(array.shape)} can")
+    if not (last if layout == "channels_last" else first if layout == "channels_first" else first or last):
+        raise ValueError(f"images must have 1 or 3 channels, got {list(array.shape)} with layout = {layout!r}")
+    return array.transpose(0, 3, 1, 2) if last and layout != "channels_first" else array
+
+
+def _counted(labels: NDArray[Any], num_images: int) -> tuple[Tensor, tuple[str, ...]]:
+    if len(labels) != num_images:
+        raise ValueError(f"every image needs one label, got {len(labels)} labels for {num_images} images")
+    return count_labels(labels)
+
+
+def _opened(path: Path) -> Any:
+    if not path.is_file():
+        raise ValueError(f"path must be an npz file, and {path} is {'a folder' if path.exists() else 'not there'}")
+    if not zipfile.is_zipfile(path):
+        raise ValueError(f"path must be an npz file (numpy.savez), and {path} is none")
+    return np.load(path, allow_pickle=False)
+
+
+def _images_key(archive: Any, path: Path) -> str:
+    present = [key for key in IMAGES_KEYS if key in archive.files]
+    if len(present) != 1:
+        raise ValueError(
+            f"{path}: images_key must be stated unless there is one array named {' or '.join(IMAGES_KEYS)}; "
+            f"known: {', '.join(archive.files)}"
+        )
+    return present[0]
+
+
+def _array(archive: Any, path: Path, key: str) -> NDArray[Any]:
+    if key not in archive.files:
+        raise ValueError(f"{path}: unknown array {key!r}; known: {', '.join(archive.files)}")
+    try:
+        array: NDArray[Any] = archive[key]
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise ValueError(
+            f"{path}: array {key!r} must be plain numbers or strings, and cannot be read: {error}"
+        ) from None
+    return array

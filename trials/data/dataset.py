@@ -1,0 +1,151 @@
+"""What a data set is: what the GAN trains on, what it is measured against, and what a mode is.
+
+The held-out images are never trained on, neither by the GAN nor by the classifier that measures it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Known modes in the data space: a mixture of equal isotropic Gaussians."""
+
+    means: Tensor
+    """[K, D]"""
+    sigma: float
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Real data: images [N, C, H, W], uint8 or float32 in [-1, 1], or points, float32 [N, D].
+
+    `as_float` gives the values that networks see. Raises ValueError where nothing could be trained on
+    or measured against: values that are not finite or out of range, fewer than 2 training images, no
+    held-out ones, all training images equal, labels that do not belong to the images.
+    """
+
+    name: str
+    train: Tensor
+    held_out: Tensor
+    num_generated: int
+    """Samples drawn per seed and evaluation."""
+    train_labels: Tensor | None = None
+    """int64 [N], counted from 0"""
+    held_out_labels: Tensor | None = None
+    mixture: Mixture | None = None
+    class_names: tuple[str, ...] | None = None
+    """By label; absent: the labels themselves."""
+    part: Dataset | None = None
+    """Of stacked images: the single-channel data whose classes combine, channel by channel, into these."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the results should know about how the data were read; one sentence each."""
+
+    def __post_init__(self) -> None:
+        self._check_values()
+        self._check_labels()
+
+    @property
+    def mode_names(self) -> list[str] | None:
+        """One name per mode, in the order of the mode histograms; None where no modes are known."""
+        if self.mixture is not None:
+            return [", ".join(f"{x:.2f}" for x in mean) for mean in self.mixture.means.tolist()]
+        if self.class_names is not None:
+            return list(self.class_names)
+        if self.train_labels is not None:
+            return [str(label) for label in range(int(self.train_labels.max()) + 1)]
+        return None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one image or point."""
+        return tuple(self.train.shape[1:])
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the values lie in [-1, 1] by construction."""
+        return self.is_images
+
+    @property
+    def is_images(self) -> bool:
+        """Images, or points."""
+        return len(self.shape) == 3
+
+    @cached_property
+    def digest(self) -> str:
+        """Hex digest of every value, of the split and of the labels."""
+        digest = hashlib.blake2b(digest_size=8)
+        for part in (self.train, self.held_out, self.train_labels, self.held_out_labels):
+            if part is not None:
+                digest.update(np.ascontiguousarray(part.numpy()).data)
+        return digest.hexdigest()
+
+    def _check_values(self) -> None:
+        kind = "images" if self.is_images else "points"
+        if len(self.train) < 2:
+            raise ValueError(f"{self.name}: at least 2 {kind} to train on are needed, got {len(self.train)}")
+        if len(self.held_out) == 0:
+            raise ValueError(f"{self.name}: at least 1 of the {kind} must be held out, got 0")
+        if len(self.shape) not in (1, 3) or self.held_out.shape[1:] != self.train.shape[1:]:
+            raise ValueError(
+                f"{self.name}: training and held-out data must both be images [N, C, H, W] or points [N, D] of one "
+                f"shape, got {list(self.train.shape)} and {list(self.held_out.shape)}"
+            )
+        types = (torch.uint8, torch.float32) if self.is_images else (torch.float32,)
+        if self.train.dtype not in types or self.held_out.dtype != self.train.dtype:
+            raise ValueError(
+                f"{self.name}: {kind} must be {' or '.join(map(str, types))}, the same in both splits, "
+                f"got {self.train.dtype} and {self.held_out.dtype}"
+            )
+        if self.train.is_floating_point():
+            self._check_floats(kind)
+        if all(torch.equal(images, self.train[:1].expand_as(images)) for images in self.train.split(1024)):
+            raise ValueError(f"{self.name}: the {kind} must differ, but all {len(self.train)} to train on are equal")
+
+    def _check_floats(self, kind: str) -> None:
+        for split, values in (("training", self.train), ("held-out", self.held_out)):
+            bad = int((~torch.isfinite(values.flatten(1)).all(1)).sum())
+            if bad:
+                raise ValueError(
+                    f"{self.name}: {kind} must be finite, but {bad} of the {len(values)} {split} {kind} hold NaN "
+                    "or infinity"
+                )
+            low, high = float(values.min()), float(values.max())
+            if self.is_images and not -1 <= low <= high <= 1:
+                raise ValueError(
+                    f"{self.name}: images of floats must lie in [-1, 1], but the {split} ones reach from {low:g} "
+                    f"to {high:g}"
+                )
+
+    def _check_labels(self) -> None:
+        if (self.train_labels is None) != (self.held_out_labels is None):
+            raise ValueError(f"{self.name}: labels are needed for training and held-out images, or for neither")
+        for split, values, labels in (
+            ("training", self.train, self.train_labels),
+            ("held-out", self.held_out, self.held_out_labels),
+        ):
+            if labels is None:
+                continue
+            if labels.shape != values.shape[:1]:
+                raise ValueError(
+                    f"{self.name}: every image needs one label, got {list(labels.shape)} {split} labels "
+                    f"for {len(values)} images"
+                )
+            names = len(self.mode_names or ())
+            if labels.dtype != torch.int64 or int(labels.min()) < 0 or int(labels.max()) >= names:
+                raise ValueError(
+                    f"{self.name}: labels must be int64 from 0 to {names - 1}, got {labels.dtype} from "
+                    f"{int(labels.min())} to {int(labels.max())} in the {split} ones"
+                )
+
+
+def as_float(images: Tensor) -> Tensor:
+    """The values that networks see: uint8 becomes float32 in [-1, 1], floats stay as they are."""
+    return images.float().div_(127.5).sub_(1) if images.dtype == torch.uint8 else images

@@ -1,0 +1,94 @@
+"""A folder of pictures."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from trials.data.dataset import Dataset
+from trials.data.pictures import Pile, Pixels, prepare
+from trials.data.split import count_labels, shuffled, split
+from trials.options.data import Images
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+CHUNK = 256
+"""Files decoded before the next are begun, so that a bad one is told of early."""
+
+
+def images(options: Images) -> Dataset:
+    """Every picture in the folder and its sub-folders, in a fixed order that does not depend on where it lies.
+
+    Other files and hidden ones are passed over; a film's first frame is taken. ValueError where there is
+    no such folder, no picture in it, or one that cannot be read or does not fit.
+    """
+    folder = Path(options.path).expanduser()
+    files = picture_files(folder)
+    files = [files[index] for index in shuffled(len(files), options.limit).tolist()]
+    if options.labels == "folders":
+        _check_sub_folders(folder, files)
+    pixels, files, notes = _read(folder, files, options)
+    labels, class_names = None, None
+    if options.labels == "folders":
+        labels, class_names = count_labels(np.array([file.parts[0] for file in files]))
+    return split("images", pixels, labels, class_names, options.held_out, notes)
+
+
+def picture_files(folder: Path) -> list[Path]:
+    """Paths, relative to `folder`, of the pictures in it, sorted; ValueError where there are none."""
+    if not folder.is_dir():
+        raise ValueError(
+            f"path must be a folder of pictures, and {folder} is {'a file' if folder.exists() else 'not there'}"
+        )
+    found, seen = [], set()
+    for place, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if (real := os.path.realpath(place)) in seen:  # a link to a folder above would repeat everything
+            folders.clear()
+            continue
+        seen.add(real)
+        inner = Path(place).relative_to(folder)
+        found += [inner / name for name in names if not name.startswith(".") and name.lower().endswith(SUFFIXES)]
+    if not found:
+        raise ValueError(f"{folder} holds no picture; known: {', '.join(SUFFIXES)}")
+    return sorted(found, key=Path.as_posix)
+
+
+def _read(folder: Path, files: list[Path], options: Images) -> tuple[Tensor, list[Path], tuple[str, ...]]:
+    """(uint8 [N, C, H, W], the files read, a note per file skipped)"""
+
+    def decode(file: Path) -> Pixels | str:
+        try:
+            with Image.open(folder / file) as picture:
+                return prepare(picture, options)
+        except Exception as error:  # decoders of many formats raise whatever they like
+            return str(error) or type(error).__name__
+
+    pile, read, notes = Pile(len(files)), [], []
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            for file, pixels in zip(chunk, pool.map(decode, chunk), strict=True):
+                if not isinstance(pixels, str):
+                    pile.add(pixels, str(folder / file))
+                    read.append(file)
+                elif options.bad_files == "skip":
+                    notes.append(f"skipped {file}: {pixels}")
+                else:
+                    raise ValueError(
+                        f"{folder / file} cannot be read as a picture ({pixels}); remove it or say bad_files = 'skip'"
+                    )
+    if not read:
+        raise ValueError(f"none of the {len(files)} pictures in {folder} can be read; the first: {notes[0]}")
+    return pile.tensor(), read, tuple(notes)
+
+
+def _check_sub_folders(folder: Path, files: list[Path]) -> None:
+    for file in files:
+        if len(file.parts) == 1:
+            raise ValueError(f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in none")

@@ -1,0 +1,81 @@
+"""Pictures of any size and kind become uint8 arrays of one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+from torch import Tensor
+
+from trials.options.data import PictureOptions
+
+Pixels = NDArray[np.uint8]
+RESAMPLING = Image.Resampling.BICUBIC
+"""Pillow's widens with the factor of reduction, so that small images are not aliased (Parmar et al. 2022)."""
+
+
+def prepare(picture: Image.Image, options: PictureOptions) -> Pixels:
+    """The picture turned upright, in colour or grey, cropped and resized: [C, H, W].
+
+    ValueError for 32-bit pictures, which say nothing of their black and white.
+    """
+    picture = _eight_bit(ImageOps.exif_transpose(picture), "RGB" if options.channels == "colour" else "L")
+    if options.crop == "centre":
+        width, height = picture.size
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        picture = picture.crop((left, top, left + side, top + side))
+    if options.size is not None:
+        picture = picture.resize((options.size, options.size), RESAMPLING)
+    pixels = np.asarray(picture)
+    return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _eight_bit(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
+    if picture.mode in ("I", "F"):
+        raise ValueError("32-bit pictures have no fixed black and white; save it with 8 or 16 bits")
+    if picture.mode.startswith("I;16"):  # Pillow's own conversion clips at 255 instead of scaling
+        picture = Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
+    if picture.has_transparency_data:  # dropping alpha would show colours that nobody sees
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+    return picture.convert(mode)
+
+
+class Pile:
+    """Pixels of many pictures, gathered into one array; the first decides the shape."""
+
+    def __init__(self, num: int) -> None:
+        """num: pictures at most."""
+        self._num, self._filled, self._first = num, 0, ""
+        self._pixels: Pixels = np.empty(0, np.uint8)
+
+    def add(self, pixels: Pixels, name: str) -> None:
+        """Adds [C, H, W]; ValueError where another picture had another size."""
+        if not self._filled:
+            self._first, self._pixels = name, np.empty((self._num, *pixels.shape), np.uint8)
+        if pixels.shape != self._pixels.shape[1:]:
+            sizes = [f"{shape[-1]} x {shape[-2]}" for shape in (self._pixels.shape, pixels.shape)]
+            raise ValueError(
+                "pictures must have one size where no size is stated, but "
+                f"{self._first} gives {sizes[0]} and {name} {sizes[1]}; say size = 64, for example"
+            )
+        self._pixels[self._filled] = pixels
+        self._filled += 1
+
+    def tensor(self) -> Tensor:
+        """uint8 [N, C, H, W] of those added."""
+        return torch.from_numpy(self._pixels[: self._filled])
+
+
+def resized(images: Tensor, size: int) -> Tensor:
+    """uint8 [N, C, H, W] -> uint8 [N, C, size, size]; the same images where they have that size."""
+    if images.shape[2:] == (size, size):
+        return images
+    planes: Iterable[Pixels] = images.flatten(0, 1).numpy()
+    small = [np.asarray(Image.fromarray(plane).resize((size, size), RESAMPLING)) for plane in planes]
+    return torch.from_numpy(np.stack(small)).reshape(*images.shape[:2], size, size)

@@ -1,0 +1,158 @@
+"""A user's own data set: "my_data.py:Dataset".
+
+The callable is called with the options of the study file as keyword arguments. It returns a map-style
+data set (`len` and items, as torch.utils.data.Dataset has), a pair (images, labels) of arrays, or a
+ready trials.data.Dataset, whose own split is kept. An item is an image or (image, label); an image is a
+PIL picture, uint8 with 0..255, or floats in [-1, 1]; a label is a whole number or a string. One-dimensional
+items are points.
+"""
+
+from __future__ import annotations
+
+import inspect
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from trials import plugins
+from trials.data.arrays import to_tensor
+from trials.data.dataset import Dataset
+from trials.data.pictures import Pile, prepare
+from trials.data.split import count_labels, shuffled, split
+from trials.options.data import PluginData
+from trials.streams import derive
+
+EXPECTED = "a data set with a length and items, a pair (images, labels) of arrays, or a trials.data.Dataset"
+
+
+def plugin(options: PluginData) -> Dataset:
+    """The data set that a user's file makes; every item is read once.
+
+    ValueError, naming the file and the line, where the user's code raises or returns something else.
+    """
+    file = plugins.source(options.digest)
+    with _fixed_streams():
+        build = plugins.load(options.name, options.digest)
+    with _fixed_streams():
+        with _located(file, build):
+            made = build(**options.options)
+        if isinstance(made, Dataset):
+            return made
+        with _located(file, getattr(type(made), "__getitem__", None), build):
+            images, labels = _read(made, options)
+            indices, class_names = (None, None) if labels is None else count_labels(labels)
+            return split(file.stem, images, indices, class_names, options.held_out)
+
+
+def _read(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
+    """(images or points, labels or None), both shuffled."""
+    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], np.ndarray | Tensor):
+        images, labels = _array(made[0]), None if made[1] is None else _array(made[1])
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(f"every image needs one label, got {len(labels)} labels for {len(images)} images")
+        order = shuffled(len(images), options.limit).numpy()
+        return _from_arrays(images[order], options), None if labels is None else labels[order]
+    if not (hasattr(made, "__len__") and hasattr(made, "__getitem__")) or isinstance(made, tuple | dict | str):
+        raise ValueError(f"{options.name} must return {EXPECTED}, got {_kind(made)}")
+    if len(made) < 3:
+        raise ValueError(f"at least 3 images are needed, of which 1 is held out, got {len(made)}")
+    return _items(made, options)
+
+
+def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
+    order = shuffled(len(made), options.limit).tolist()
+    pile, arrays, labels = Pile(len(order)), [], []
+    for index in order:
+        item = made[index]
+        image, label = item if isinstance(item, tuple | list) and len(item) == 2 else (item, None)
+        labels.append(label.item() if isinstance(label, np.generic | np.ndarray | Tensor) else label)
+        if isinstance(image, Image.Image):
+            pile.add(prepare(image, options), f"item {index}")
+        elif isinstance(image, np.ndarray | Tensor):
+            arrays.append(_array(image))
+        else:
+            raise ValueError(
+                f"an item must be an image (PIL, array or tensor) or (image, label), and item {index} is {_kind(item)}"
+            )
+        if arrays and (len(arrays) != len(labels) or arrays[-1].shape != arrays[0].shape):
+            raise ValueError(f"items must all be pictures, or all arrays of one shape, and item {index} differs")
+    unlabelled = sum(label is None for label in labels)
+    if 0 < unlabelled < len(labels):
+        raise ValueError(f"every item needs a label, or none does, and {unlabelled} of {len(labels)} have none")
+    images = _from_arrays(np.stack(arrays), options) if arrays else pile.tensor()
+    return images, None if unlabelled else np.array(labels)
+
+
+def _from_arrays(array: NDArray[Any], options: PluginData) -> Tensor:
+    floats = array.ndim > 2 and array.dtype.kind == "f"
+    if array.ndim > 2 and not floats and array.dtype != np.uint8:
+        raise ValueError(f"images must be pictures (PIL), uint8 or floats in [-1, 1], got {array.dtype}")
+    if floats and array.min() >= 0:
+        raise ValueError(
+            f"images of floats must lie in [-1, 1], and these, from {array.min():g} to {array.max():g}, have no value "
+            "below 0: return 2 * x - 1 for values in [0, 1], or uint8"
+        )
+    tensor = to_tensor(array, (-1, 1) if floats else None, "auto")
+    if options.size is not None and tensor.shape[2:] != (options.size, options.size):
+        raise ValueError(
+            f"size resizes pictures (PIL), not arrays: got size = {options.size} and arrays {list(array.shape)}"
+        )
+    return tensor
+
+
+def _array(values: Any) -> NDArray[Any]:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list | dict) else "")
+
+
+@contextmanager
+def _fixed_streams() -> Iterator[None]:
+    """The global random streams at a fixed place, and as before afterwards: every process must read the same data."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        seed = derive(0, "data", "plugin")
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+@contextmanager
+def _located(file: Path, *blamed: Callable[..., Any] | None) -> Iterator[None]:
+    """Whatever is raised inside becomes a ValueError that names a line of the user's file.
+
+    The line that raised; where the file has no part in that, the one where the first of `blamed` is defined.
+    """
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        place = plugins.where(error, file)
+        if place == file.name and isinstance(error, ValueError):
+            raise ValueError(f"{_definition(file, *blamed)}: {error}") from None
+        place = _definition(file, *blamed) if place == file.name else place
+        raise ValueError(f"{place}: {plugins.described(error)}") from error
+
+
+def _definition(file: Path, *blamed: Callable[..., Any] | None) -> str:
+    for function in blamed:
+        try:
+            if function is not None and Path(inspect.getfile(function)).name == file.name:
+                return f"{file.name}:{inspect.getsourcelines(function)[1]}"
+        except (TypeError, OSError):  # not written in Python
+            continue
+    return file.name

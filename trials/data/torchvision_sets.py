@@ -1,0 +1,73 @@
+"""Data sets that torchvision reads and, where they are not there yet, downloads."""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+from torch import Tensor
+
+from trials.data.dataset import Dataset
+from trials.data.pictures import resized
+from trials.data.split import MOST_GENERATED, shuffled
+from trials.options.data import Downloaded, OfficialSplit
+
+CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
+"""By name, the class of torchvision.datasets."""
+
+
+def torchvision_set(options: OfficialSplit) -> Dataset:
+    """Images of the training split to train on, of the test split held out: uint8, 10 labels."""
+    train, held_out, class_names = official(options.name, options)
+    images, labels = _first(*train, options.train_images, f"train_images of {options.name}")
+    test_images, test_labels = _first(*held_out, options.held_out_images, f"held_out_images of {options.name}")
+    num_generated = min(MOST_GENERATED, len(test_images))
+    return Dataset(options.name, images, test_images, num_generated, labels, test_labels, class_names=class_names)
+
+
+def official(name: str, options: Downloaded) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
+    """((images, labels) of the training split, those of the test split, class names); images uint8 [N, C, H, W].
+
+    ValueError where the files are not there and cannot be had.
+    """
+    from torchvision import datasets
+
+    root = Path(options.root).expanduser()
+    with _alone(root, name, options.download):
+        try:
+            splits = [
+                getattr(datasets, CLASSES[name])(root, train=train, download=options.download)
+                for train in (True, False)
+            ]
+        except (RuntimeError, OSError) as error:
+            what = "could not be downloaded" if options.download else "may not be downloaded (download = false)"
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"{name} is not complete in root = {root} and {what}: {reason}") from None
+    class_names = tuple(text.split(" - ")[0] for text in splits[0].classes)  # MNIST says "0 - zero"
+    train, test = (_tensors(split, options.size) for split in splits)
+    return train, test, class_names
+
+
+def _alone(root: Path, name: str, download: bool) -> Any:
+    """A lock while files may be written: half-unpacked ones pass for whole, and many workers start at once."""
+    if not download or (root.exists() and not os.access(root, os.W_OK)):
+        return nullcontext()
+    root.mkdir(parents=True, exist_ok=True)
+    return FileLock(root / f".{name}.lock")
+
+
+def _tensors(split: Any, size: int | None) -> tuple[Tensor, Tensor]:
+    images = torch.as_tensor(split.data)
+    images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
+    return images if size is None else resized(images, size), torch.as_tensor(split.targets).long()
+
+
+def _first(images: Tensor, labels: Tensor, num: int | None, what: str) -> tuple[Tensor, Tensor]:
+    if num is not None and num > len(images):
+        raise ValueError(f"{what} must be <= {len(images)}, got {num}")
+    order = shuffled(len(images), num)
+    return images[order], labels[order]

@@ -1,0 +1,45 @@
+"""The cross-entropy game of Goodfellow et al. 2014: D(x) = sigmoid(output).
+
+    L_D = -E log D(x) - E log(1 - D(G(z)))                       eq. 1, as a minimisation; 2 ln 2 at D = 1/2
+    minimax          L_G = E log(1 - D(G(z)))                    eq. 1; its gradient fades where D wins
+    non_saturating   L_G = -E log D(G(z))                        sec. 3; same fixed point, strong gradient there
+
+With one-sided label smoothing the real part becomes -target E log D(x) - (1 - target) E log(1 - D(x))
+(Salimans et al. 2016, sec. 3.4). All in nats.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from trials.losses.contract import Loss
+
+
+class CrossEntropy(Loss):
+    """The discriminator's side, which both losses share."""
+
+    log_odds = True
+
+    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+        """[S]: the cross entropy of both batches."""
+        on_real = F.softplus(-real)
+        if target != 1.0:
+            on_real = target * on_real + (1 - target) * F.softplus(real)
+        return on_real.mean(-1) + F.softplus(fake).mean(-1)
+
+
+class Minimax(CrossEntropy):
+    """See the module."""
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        """[S]: E log(1 - D(G(z)))."""
+        return -F.softplus(fake).mean(-1)
+
+
+class NonSaturating(CrossEntropy):
+    """See the module."""
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        """[S]: -E log D(G(z))."""
+        return F.softplus(-fake).mean(-1)

@@ -1,0 +1,26 @@
+"""The hinge game (Lim & Ye 2017, "Geometric GAN"; Miyato et al. 2018, sec. 4).
+
+    L_D = E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))
+    L_G = -E D(G(z))
+
+The best discriminator is the sign of p_data - p_G, where L_D = 2 (1 - TV(p_data, p_G)): 2 where the two agree.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from trials.losses.contract import Loss
+
+
+class Hinge(Loss):
+    """See the module."""
+
+    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+        """[S]: both hinges; there is no target to lower."""
+        return F.relu(1 - real).mean(-1) + F.relu(1 + fake).mean(-1)
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        """[S]: -E D(G(z))."""
+        return -fake.mean(-1)

@@ -1,0 +1,32 @@
+"""The least-squares game (Mao et al. 2017, eq. 2).
+
+    L_D = 1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2
+    L_G = 1/2 E (D(G(z)) - c)^2
+
+a, b: the discriminator's targets on generated and on real data; c: the generator's. The best discriminator is
+(b p_data + a p_G) / (p_data + p_G); with b - c = 1 and b - a = 2 the generator then minimises half the Pearson
+chi-squared divergence of p_data + p_G from 2 p_G, up to a constant (their sec. 3.2). The usual choice is 0, 1, 1.
+
+One-sided label smoothing multiplies b.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from trials.losses.contract import Loss
+
+
+class LeastSquares(Loss):
+    """See the module."""
+
+    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+        """[S]: half the mean squared distances from target * b and a."""
+        a: float = self.options.a
+        b: float = self.options.b
+        return 0.5 * ((real - target * b).square().mean(-1) + (fake - a).square().mean(-1))
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        """[S]: half the mean squared distance from c."""
+        c: float = self.options.c
+        return 0.5 * (fake - c).square().mean(-1)

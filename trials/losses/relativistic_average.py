@@ -1,0 +1,40 @@
+"""The relativistic average game, cross-entropy form (Jolicoeur-Martineau 2019, "RaSGAN").
+
+    D(x)    = sigmoid(C(x) - E C(G(z)))              how much more real than the average generated image
+    D(G(z)) = sigmoid(C(G(z)) - E C(x))
+    L_D     = -E log D(x)    - E log(1 - D(G(z)))
+    L_G     = -E log D(G(z)) - E log(1 - D(x))
+
+C are the discriminator's outputs, the averages are those of the batch. Both players read both kinds of images,
+so the generator's step costs a pass over real ones. 2 ln 2 for both players where C is constant. The released
+code halves both losses, which Adam hardly notices. In nats.
+"""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from trials.losses.contract import Loss
+
+
+class RelativisticAverage(Loss):
+    """See the module."""
+
+    generator_needs_real = True
+
+    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+        """[S]: the cross entropy of both relative outputs; there is no target to lower."""
+        return _cross_entropy(above=real, below=fake)
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        """[S]: the same with the two kinds exchanged."""
+        assert real is not None
+        return _cross_entropy(above=fake, below=real)
+
+
+def _cross_entropy(above: Tensor, below: Tensor) -> Tensor:
+    """[S]: of outputs [S, B] that should lie above and below the average of the other kind."""
+    relative_above = above - below.mean(-1, keepdim=True)
+    relative_below = below - above.mean(-1, keepdim=True)
+    return F.softplus(-relative_above).mean(-1) + F.softplus(relative_below).mean(-1)

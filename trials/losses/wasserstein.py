@@ -1,0 +1,49 @@
+"""The Wasserstein game with clipped weights (Arjovsky et al. 2017, alg. 1).
+
+    L_D = E f(G(z)) - E f(x)          over critics f whose parameters lie in [-c, c]
+    L_G = -E f(G(z))
+
+Over all 1-Lipschitz critics, the minimum of L_D is minus the Wasserstein-1 distance (their eq. 2); clipping
+bounds the Lipschitz constant, so -L_D is that distance up to an unknown factor. The clip follows every step of
+the critic. Theirs: c = 0.01, RMSProp with step size 5e-5, five critic steps per generator step.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trials.losses.contract import Loss
+from trials.pack import Pack
+from trials.remedies.contract import Moment, Player, Remedy
+
+
+class Critic(Loss):
+    """The difference of the critic's means, which all Wasserstein losses share."""
+
+    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+        """[S]: E f(G(z)) - E f(x); there is no target to lower."""
+        return fake.mean(-1) - real.mean(-1)
+
+    def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
+        """[S]: -E f(G(z))."""
+        return -fake.mean(-1)
+
+
+class Wasserstein(Critic):
+    """See the module."""
+
+    def terms(self) -> list[Remedy]:
+        """The clipping."""
+        return [WeightClipping(self.options)]
+
+
+class WeightClipping(Remedy):
+    """Every parameter of the critic, biases too, is set to the nearest value in [-clip, clip]."""
+
+    @torch.no_grad()
+    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+        """Clips after each of the critic's steps."""
+        if player == "discriminator":
+            for value in pack.parameters.values():
+                value.clamp_(-self.options.clip, self.options.clip)

@@ -1,0 +1,140 @@
+"""Where samples are compared: the feature spaces behind FID, KID, precision, recall, density and coverage.
+
+classifier            the in-domain classifier's features; of stacked images those of every channel, side by side
+inception-v3-compat   torch-fidelity's Inception, the standard for natural images: trials/measures/inception.py
+pixels                principal components of the real images' pixels: no weights, no labels, and no
+                      more than second-order statistics of pixels behind the distance
+points                the points of the plane themselves
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+from trials.data.dataset import Dataset, as_float
+from trials.measures.classifier import TrainedClassifier, to_uint8
+from trials.measures.fidelity import INCEPTION, classifier_extractor
+from trials.options.measures import MeasuresConfig
+from trials.streams import generator
+
+MOST_COMPONENTS = 64
+MOST_FITTED = 10_000
+"""Training images that the principal components are fitted on, drawn at random."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a feature space is called, and what holds its numbers."""
+
+    name: str
+    digest: str
+    accuracy: float | None = None
+    """Held-out accuracy of a classifier, share of images."""
+
+
+class Features(Protocol):
+    """One feature space."""
+
+    identity: Identity
+    notes: tuple[str, ...]
+    """What a reader of the scores should know; one sentence each."""
+
+    def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
+        """(features [n, F], class logits [n, K] or None) on the CPU, for samples [n, ...] as data sets hold them."""
+
+
+class PointFeatures:
+    """Points are compared as they are."""
+
+    identity = Identity("points", hashlib.blake2b(b"points", digest_size=8).hexdigest())
+    notes: tuple[str, ...] = ()
+
+    def __call__(self, samples: Tensor) -> tuple[Tensor, None]:
+        """The points [n, D] themselves."""
+        return samples.cpu(), None
+
+
+class ClassifierFeatures:
+    """The in-domain classifier, through torch-fidelity's extractor contract."""
+
+    def __init__(self, dataset: Dataset, trained: TrainedClassifier, device: torch.device) -> None:
+        """trained: on the labels of `dataset`, or of the data whose images are stacked in it."""
+        self._stacked = dataset.part is not None
+        labelled = dataset.part or dataset
+        self.identity = Identity(f"{labelled.name}-classifier", trained.digest, trained.accuracy)
+        self._extractor = classifier_extractor(labelled, trained, device)
+        self.notes: tuple[str, ...] = ()
+
+    def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Features [n, 64] and logits of the classes; of stacked images [n, 64 C] and log probabilities of all
+        combinations of the channels' classes, the first channel's the most significant."""
+        images = to_uint8(samples)
+        if not self._stacked:
+            return self._extractor(images)
+        channels = [self._extractor(channel.unsqueeze(1)) for channel in images.unbind(1)]
+        joint = torch.zeros(len(images), 1)
+        for _, logits in channels:
+            assert logits is not None
+            joint = (joint.unsqueeze(2) + logits.log_softmax(1).unsqueeze(1)).flatten(1)
+        return torch.cat([features for features, _ in channels], dim=1), joint
+
+
+class PixelFeatures:
+    """Principal components of the training images' pixels, at most 64."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        order = torch.randperm(len(dataset.train), generator=generator(0, "pixels"))[:MOST_FITTED]
+        images = as_float(dataset.train[order]).flatten(1).numpy()
+        components = min(MOST_COMPONENTS, *images.shape)
+        self._pca = PCA(components, random_state=0).fit(images)
+        digest = hashlib.blake2b(self._pca.components_.tobytes(), digest_size=8).hexdigest()
+        self.identity = Identity(f"pixels-{components}", digest)
+        self.notes: tuple[str, ...] = ("IS is not available: extractor 'pixels' tells no classes",)
+
+    def __call__(self, samples: Tensor) -> tuple[Tensor, None]:
+        """Components [n, F] of images [n, C, H, W]."""
+        blocks = [as_float(block).cpu().flatten(1).numpy() for block in samples.split(MOST_FITTED)]
+        return torch.cat([torch.from_numpy(self._pca.transform(block)) for block in blocks]), None
+
+
+def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
+    """The feature space that "auto" stands for; ValueError where the one asked for cannot be had."""
+    labelled = dataset.train_labels is not None
+    if not dataset.is_images:
+        if measures.extractor != "auto":
+            raise ValueError(
+                f"extractor {measures.extractor!r} is for images, and {dataset.name} has points; leave it out"
+            )
+        return "points"
+    if measures.extractor == "classifier" and not labelled:
+        raise ValueError(
+            f"extractor 'classifier' needs labels, and {dataset.name} has none; take inception-v3-compat or pixels"
+        )
+    automatic = "classifier" if labelled else INCEPTION
+    name = automatic if measures.extractor == "auto" else measures.extractor
+    if name != INCEPTION and (measures.weights or measures.weights_digest):
+        raise ValueError(f"weights are those of extractor {INCEPTION!r}, and the extractor here is {name!r}")
+    return name
+
+
+def make_features(
+    dataset: Dataset, measures: MeasuresConfig, trained: TrainedClassifier | None, device: torch.device
+) -> Features:
+    """The feature space of a study. trained: where `extractor_name` says "classifier"."""
+    name = extractor_name(dataset, measures)
+    if name == "points":
+        return PointFeatures()
+    if name == "pixels":
+        return PixelFeatures(dataset)
+    if name == "classifier":
+        assert trained is not None
+        return ClassifierFeatures(dataset, trained, device)
+    from trials.measures.inception import InceptionFeatures
+
+    return InceptionFeatures(measures.weights, device, measures.weights_digest)

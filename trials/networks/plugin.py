@@ -1,0 +1,191 @@
+"""A user's own networks: "my_gan.py:build", called as build(shape=..., latent_dim=..., **options).
+
+It returns two ordinary torch modules, (generator, discriminator) or a dict with these keys:
+
+    generator      z [B, latent_dim] -> images or points [B, *shape]; images lie in [-1, 1]
+    discriminator  images or points [B, *shape] -> logits [B] or [B, 1], or (logits, features [B, ...])
+
+It is called once per player and seed, under that player's and seed's random stream, and one player of each
+call is used: the generator's initial values do not depend on the discriminator's. Where packing shows the
+discriminator m images at once, the call for the discriminator has a shape of m C channels (or m D
+coordinates). A discriminator that returns logits alone gives as features what its last linear layer reads;
+one without such a layer has none. Both networks are tried on a few inputs as they are built, and what is
+wrong is told with the file and line.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trials.networks.contract import Discriminator, Networks
+from trials.options.models import OwnModel
+from trials.plugins import described, load, source, where
+from trials.streams import generator as stream
+
+TRIED = 4
+"""Inputs on which networks are tried; batch normalisation needs more than one."""
+
+
+def plugin(options: OwnModel, shape: tuple[int, ...], bounded: bool) -> Networks:
+    """The networks of the user's function.
+
+    shape: of one image [C, H, W] or point [D]. bounded: whether the data lie in [-1, 1]; that the generator's
+    output does too is left to the user. Raises ValueError, now and from the two builders, with the user's file
+    and line, where the function or its networks do not keep to the module's rules.
+    """
+    build = OwnBuild(load(options.name, options.digest), source(options.digest), options.latent_dim, options.options)
+    return Networks(partial(build.generator, shape), build.discriminator)
+
+
+class OwnBuild:
+    """A user's function, and all that its calls need.
+
+    file: where the function stands. options: further keyword arguments.
+    """
+
+    def __init__(self, build: Callable[..., Any], file: Path, latent_dim: int, options: dict[str, Any]) -> None:
+        self._build, self._file, self._latent_dim, self._options = build, file, latent_dim, options
+        try:
+            self._place = f"{file.name}:{inspect.getsourcelines(build)[1]}"
+        except (OSError, TypeError):  # a callable object has no source of its own
+            self._place = file.name
+
+    def generator(self, shape: tuple[int, ...]) -> nn.Module:
+        """A fresh generator of images or points of `shape`, tried on a few latents."""
+        network = self._built(shape)[0]
+        latents = torch.randn(TRIED, self._latent_dim, generator=stream(0, "tried", "latents"))
+        images = self._outputs("generator", copy.deepcopy(network), latents)
+        if not isinstance(images, Tensor) or images.shape != (TRIED, *shape):
+            raise ValueError(
+                f"{self._place}: the generator must map latents {list(latents.shape)} to a tensor of shape "
+                f"{[TRIED, *shape]}, got {_told(images)}"
+            )
+        return network
+
+    def discriminator(self, shape: tuple[int, ...]) -> Discriminator:
+        """A fresh discriminator of inputs of `shape`, tried on a few of them, in our contract."""
+        network = self._built(shape)[1]
+        images = 2 * torch.rand(TRIED, *shape, generator=stream(0, "tried", "images")) - 1
+        copied = copy.deepcopy(network)
+        watch = _Watch(copied)
+        outputs = self._outputs("discriminator", copied, images)
+        logits, features = outputs if _is_pair(outputs) else (outputs, None)
+        if not isinstance(logits, Tensor) or logits.shape[:1] != (TRIED,) or logits.numel() != TRIED:
+            raise ValueError(
+                f"{self._place}: the discriminator must give one logit per image, for {TRIED} images a tensor of shape "
+                f"[{TRIED}] or [{TRIED}, 1] or a pair (logits, features), got {_told(outputs)}"
+            )
+        if watch.made_by_sigmoid(logits):
+            raise ValueError(
+                f"{self._place}: the discriminator must return logits, and its last layer is a sigmoid: leave that out"
+            )
+        if features is None:
+            return OwnDiscriminator(network, watch.last_linear, watch.num_features)
+        if not isinstance(features, Tensor) or features.shape[:1] != (TRIED,):
+            raise ValueError(
+                f"{self._place}: the discriminator's features must have shape [{TRIED}, F] for {TRIED} images, "
+                f"got {_told(features)}"
+            )
+        return OwnDiscriminator(network, None, features[0].numel())
+
+    def _built(self, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
+        arguments = {"shape": shape, "latent_dim": self._latent_dim, **self._options}
+        try:
+            players = self._build(**arguments)
+        except Exception as error:
+            call = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+            raise ValueError(f"{self._line(error)}: the call with {call} fails: {described(error)}") from error
+        if isinstance(players, dict) and players.keys() == {"generator", "discriminator"}:
+            players = players["generator"], players["discriminator"]
+        if not _is_pair(players) or not all(isinstance(player, nn.Module) for player in players):
+            raise ValueError(
+                f"{self._place}: the function must return two torch modules, (generator, discriminator), "
+                f"got {_told(players)}"
+            )
+        return players[0], players[1]
+
+    def _outputs(self, player: str, network: nn.Module, inputs: Tensor) -> Any:
+        try:
+            with torch.no_grad():
+                return network(inputs)
+        except Exception as error:
+            raise ValueError(
+                f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: {described(error)}"
+            ) from error
+
+    def _line(self, error: Exception) -> str:
+        """Where in the user's file `error` arose; the function's own line where it arose in torch alone."""
+        line = where(error, self._file)
+        return self._place if line == self._file.name else line
+
+
+class OwnDiscriminator(Discriminator):
+    """A user's discriminator in our contract: logits flattened, features found."""
+
+    def __init__(self, network: nn.Module, last_linear: str | None, num_features: int | None) -> None:
+        """last_linear: the name of the layer in `network` that reads the features; None where `network` returns
+        them itself or has none."""
+        super().__init__()
+        self.network, self.num_features, self._last_linear = network, num_features, last_linear
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """(logits [B], features [B, F])"""
+        if self._last_linear is None:
+            outputs = self.network(images)
+            logits, features = outputs if _is_pair(outputs) else (outputs, outputs.new_zeros(images.shape[0], 0))
+            return logits.flatten(), features.flatten(1)
+        read: list[Tensor] = []
+
+        def remember(_layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            read.append(inputs[0])
+
+        # The hook lasts for this call alone: a lasting one would tie every copy of this module to this one.
+        with self.network.get_submodule(self._last_linear).register_forward_pre_hook(remember):
+            logits = self.network(images)
+        return logits.flatten(), read[-1]
+
+
+class _Watch:
+    """What the layers of a network do in its next call."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.last_linear: str | None = None
+        self.num_features: int | None = None
+        self._sigmoids: list[Tensor] = []
+        for name, layer in network.named_modules():
+            if isinstance(layer, nn.Linear):
+                layer.register_forward_hook(partial(self._linear, name))
+            elif isinstance(layer, nn.Sigmoid):
+                layer.register_forward_hook(lambda _layer, _inputs, output: self._sigmoids.append(output))
+
+    def _linear(self, name: str, _layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        # A layer with more than one output per image is an inner one, of a network that ends in something else.
+        ends = inputs[0].dim() == 2 and output.shape == (TRIED, 1)
+        self.last_linear, self.num_features = (name, inputs[0].shape[1]) if ends else (None, None)
+
+    def made_by_sigmoid(self, logits: Tensor) -> bool:
+        """Whether the logits are the output of a sigmoid layer."""
+        return any(torch.equal(output.flatten(), logits.flatten()) for output in self._sigmoids)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2
+
+
+def _told(value: Any) -> str:
+    """What `value` is, for messages."""
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {list(value.shape)}"
+    if isinstance(value, tuple | list):
+        return f"{type(value).__name__} of ({', '.join(_told(part) for part in value)})"
+    if isinstance(value, dict):
+        return f"a dict with the keys {', '.join(map(str, value)) or 'none'}"
+    return type(value).__name__

@@ -1,0 +1,89 @@
+"""Differentiable augmentation: the discriminator never sees an image as it is (Zhao et al. 2020).
+
+    D(T(x)) and D(T(G(z))) in place of D(x) and D(G(z)), in both players' losses            (their sec. 3)
+
+T is drawn anew for every image from one distribution, for both kinds and in both players' steps, and the
+generator's gradient passes through it. The policies, with the ranges and roundings of the released code:
+
+    color         brightness x + b, b ~ U(-0.5, 0.5); then saturation m + s (x - m), s ~ U(0, 2), m the mean over
+                  the channels (no effect on grey images); then contrast m + c (x - m), c ~ U(0.5, 1.5), m the
+                  mean over the image
+    translation   by whole pixels, uniform up to an eighth of height and width either way, zeros shifted in
+    cutout        a rectangle of half the height and width is set to 0; its centre is uniform over the image
+
+An eighth and a half are rounded to the nearest pixel, halves up. Images stand for [-1, 1], so 0 is grey.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trials.remedies.contract import Kind, Moment, Remedy
+
+SHIFT, CUT = 1 / 8, 1 / 2
+"""Largest translation and side of the cutout, as shares of the image's size."""
+
+
+class DiffAugment(Remedy):
+    """See the module."""
+
+    def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """`shape` as it is. Raises ValueError where it is not that of an image."""
+        if len(shape) != 3:
+            raise ValueError(f"diff_augment is for images [C, H, W], and the data have the shape {list(shape)}")
+        return shape
+
+    def view(self, images: Tensor, kind: Kind, moment: Moment) -> Tensor:
+        """Images [S, B, C, H, W], each augmented in its own way."""
+        batch = images.shape[1]
+        for name in self.options.policy:
+            drawn = moment.uniform(f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, batch)
+            images = AUGMENTATIONS[name](images, drawn)
+        return images
+
+
+def color(images: Tensor, drawn: Tensor) -> Tensor:
+    """Brightness, saturation and contrast of images [S, B, C, H, W] by drawn [S, 3, B] from U(0, 1)."""
+    brightness, saturation, contrast = (drawn[:, i, :, None, None, None] for i in range(3))
+    images = images + (brightness - 0.5)
+    grey = images.mean(2, keepdim=True)
+    images = grey + 2 * saturation * (images - grey)
+    level = images.mean((2, 3, 4), keepdim=True)
+    return level + (0.5 + contrast) * (images - level)
+
+
+def translation(images: Tensor, drawn: Tensor) -> Tensor:
+    """Images [S, B, C, H, W] shifted along H and W by drawn [S, 2, B] from U(0, 1)."""
+    for axis in (0, 1):
+        size = images.shape[3 + axis]
+        most = _rounded(SHIFT * size)
+        shift = (drawn[:, axis] * (2 * most + 1)).floor().long() - most  # [S, B]
+        source = torch.arange(size, device=images.device) + shift[..., None]  # [S, B, size]
+        inside = (source >= 0) & (source < size)
+        shape = (*shift.shape, 1, size, 1) if axis == 0 else (*shift.shape, 1, 1, size)
+        index = source.clamp(0, size - 1).reshape(shape).expand_as(images)
+        images = images.gather(3 + axis, index) * inside.reshape(shape)
+    return images
+
+
+def cutout(images: Tensor, drawn: Tensor) -> Tensor:
+    """Images [S, B, C, H, W] with a rectangle of zeros, centred by drawn [S, 2, B] from U(0, 1)."""
+    inside = []
+    for axis in (0, 1):
+        size = images.shape[3 + axis]
+        side = _rounded(CUT * size)
+        # An even side has its centre between two pixels, and so one place more to lie.
+        centre = (drawn[:, axis] * (size + 1 - side % 2)).floor().long()
+        first = (centre - side // 2)[..., None]
+        place = torch.arange(size, device=images.device)
+        inside.append((place >= first) & (place < first + side))  # [S, B, size]
+    hole = inside[0][:, :, None, :, None] & inside[1][:, :, None, None, :]
+    return images * ~hole
+
+
+def _rounded(length: float) -> int:
+    return int(length + 0.5)
+
+
+AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}

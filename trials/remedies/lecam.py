@@ -1,0 +1,62 @@
+"""LeCam regularisation: outputs on either kind of image are drawn towards past outputs on the other kind.
+
+    L_D += lambda (E max(0, D(x) - a_fake)^2 + E max(0, a_real - D(G(z)))^2)
+    a_kind <- decay a_kind + (1 - decay) E D(kind)                         (Tseng et al. 2021)
+
+The averages are constants of the step, include its own batch and start from the first batch's means. As printed,
+the term squares both differences whatever their sign; the released codes, which this follows, only where the
+discriminator has the two kinds the right way round.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from trials.pack import Pack
+from trials.remedies.contract import DiscriminatorStep, Player, Remedy
+
+
+class LeCam(Remedy):
+    """See the module."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._average: dict[str, Tensor] = {}
+        self._steps = torch.zeros((), dtype=torch.int64)
+
+    def start(self, player: Player, pack: Pack) -> None:
+        """One average per seed and kind of image."""
+        if player == "discriminator":
+            some = next(iter(pack.parameters.values()))
+            self._average = {kind: some.new_zeros(len(pack.seeds)) for kind in ("real", "fake")}
+
+    def discriminator_term(self, step: DiscriminatorStep) -> Tensor | None:
+        """[S]: the penalty, or None before it sets in."""
+        if self._steps < self.options.start:
+            return None
+        averages = self._with(step)
+        too_real = F.relu(step.logits_real - averages["fake"][:, None]).square().mean(-1)
+        too_fake = F.relu(averages["real"][:, None] - step.logits_fake).square().mean(-1)
+        weight: float = self.options.weight
+        return weight * (too_real + too_fake)
+
+    def observe(self, step: DiscriminatorStep) -> None:
+        """Takes the step's outputs into the averages."""
+        for kind, average in self._with(step).items():
+            self._average[kind].copy_(average)
+        self._steps += 1
+
+    @torch.no_grad()
+    def _with(self, step: DiscriminatorStep) -> dict[str, Tensor]:
+        """The averages [S] with the outputs of `step` taken in."""
+        decay = self.options.decay if self._steps else 0.0
+        means = {"real": step.logits_real.mean(-1), "fake": step.logits_fake.mean(-1)}
+        return {kind: decay * self._average[kind] + (1 - decay) * mean for kind, mean in means.items()}
+
+    def state(self) -> dict[str, Tensor]:
+        """The averages and the number of the discriminator's steps."""
+        return {"steps": self._steps, **{f"average_{kind}": average for kind, average in self._average.items()}}

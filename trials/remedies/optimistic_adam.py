@@ -1,0 +1,49 @@
+"""Optimistic updates: each player corrects its step by what the last one got wrong.
+
+    theta_{t+1} = theta_t - 2 eta u_t + eta u_{t-1},   u_0 = 0          (Daskalakis et al. 2018, alg. 1)
+
+u_t is the direction of the optimiser: m / (sqrt(v) + eps), both bias-corrected, of Adam, as published; the
+gradient of sgd, which gives optimistic gradient descent; g / (sqrt(v) + eps) of rmsprop. The
+first step is twice as long as a plain one, as the equation says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trials.pack import Pack
+from trials.remedies.contract import Player, Remedy
+
+
+class OptimisticAdam(Remedy):
+    """See the module. Memory: one more copy of both players' parameters."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._last: dict[Player, list[Tensor]] = {}
+
+    def start(self, player: Player, pack: Pack) -> None:
+        """u_0 = 0."""
+        self._last[player] = [torch.zeros_like(value) for value in pack.parameters.values()]
+
+    @contextmanager
+    def update(self, player: Player, pack: Pack) -> Iterator[None]:
+        """Puts the player where the module's equation says."""
+        values = [value.detach() for value in pack.parameters.values()]
+        before = [value.clone() for value in values]
+        # From 0 the optimiser arrives at -eta u_t itself; the difference of two positions has few of its digits.
+        torch._foreach_zero_(values)
+        yield
+        moves, last = [value.clone() for value in values], self._last[player]
+        torch._foreach_copy_(values, before)
+        torch._foreach_add_(values, torch._foreach_sub(torch._foreach_mul(moves, 2.0), last))
+        torch._foreach_copy_(last, moves)
+
+    def state(self) -> dict[str, Tensor]:
+        """The last moves, -eta u_{t-1}, of both players."""
+        return {f"{player}.{index}": move for player, moves in self._last.items() for index, move in enumerate(moves)}

@@ -1,0 +1,26 @@
+"""R1: the discriminator should be flat at real images.
+
+    L_D += gamma / 2 E_x ||grad D(x)||^2             (Mescheder et al. 2018, sec. 4.1)
+
+D(x) is the discriminator's output before any sigmoid. Their released code leaves out the 1/2: its reg_param 10
+is gamma = 20 here.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from trials.remedies.contract import DiscriminatorStep, Remedy
+from trials.remedies.gradient_norm import gradients
+
+
+class R1(Remedy):
+    """See the module."""
+
+    gradients_at = frozenset({"real"})
+
+    def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
+        """[S]: gamma / 2 times the mean squared norm on the batch's real images."""
+        squares = gradients(step.logits_real, step.real).square().sum(-1)
+        gamma: float = self.options.gamma
+        return gamma / 2 * squares.mean(-1)

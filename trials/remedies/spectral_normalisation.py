@@ -1,0 +1,114 @@
+"""Spectral normalisation: every layer of the discriminator has Lipschitz constant 1, as a matrix.
+
+    W_SN = W / sigma(W),  sigma(W) = u^T W v                     (Miyato et al. 2018, eq. 8, alg. 1)
+    v <- W^T u / |W^T u|,  u <- W v / |W v|                       power iteration
+
+u and v are constants of the gradient, which passes through both W and sigma(W). W is the weight of a
+fully connected or convolutional layer as a matrix out x (in kh kw); that of a transposed convolution,
+stored as in x out x kh x kw, is turned to out x (in kh kw) first.
+
+u and v start as the singular vectors of the initial W and follow it by `power_iterations` after every
+step of the player; the released code iterates once in every pass instead, which makes two iterations per
+discriminator step and one more per generator step. sigma(W) is never above the true value and lags
+behind it by some per cent while W moves fast, in either way of counting. With option `generator`, the
+generator's layers are normalised too (Zhang et al. 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
+
+from trials.networks.contract import Discriminator
+from trials.pack import Pack
+from trials.remedies.contract import Moment, Player, Remedy
+
+TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
+
+
+class SpectralQuotient(nn.Module):
+    """W -> W / sigma(W), as a parametrisation of a layer's weight; u [out] and v [in kh kw] are buffers."""
+
+    u: Tensor
+    v: Tensor
+
+    def __init__(self, weight: Tensor, transposed: bool) -> None:
+        super().__init__()
+        self.transposed = transposed
+        u, v = _leading(self.matrix(weight.detach(), 0))
+        self.register_buffer("u", u)
+        self.register_buffer("v", v)
+
+    def matrix(self, weight: Tensor, leading: int) -> Tensor:
+        """The layer's weight as out x (in kh kw), below so many leading axes."""
+        return (weight.transpose(leading, leading + 1) if self.transposed else weight).flatten(leading + 1)
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The normalised weight."""
+        u, v = self.u, self.v
+        if not self.training:
+            # Samples may come from averages of u and v (generator_ema), which are shorter than 1.
+            u, v = F.normalize(u, dim=0), F.normalize(v, dim=0)
+        return weight / (u @ (self.matrix(weight, 0) @ v))
+
+
+class SpectralNormalisation(Remedy):
+    """See the module."""
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._quotients: dict[Player, list[tuple[str, SpectralQuotient]]] = {}
+
+    def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
+        """The discriminator with normalised layers. Raises ValueError where it has none to normalise."""
+        _normalise(discriminator, "discriminator")
+        return discriminator
+
+    def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
+        """With option `generator`, the generator with normalised layers. Raises ValueError as above."""
+        if self.options.generator:
+            _normalise(network, "generator")
+        return network
+
+    def start(self, player: Player, pack: Pack) -> None:
+        """Notes where the normalised layers of the player are."""
+        modules = pack.network.named_modules()
+        self._quotients[player] = [(name, found) for name, found in modules if isinstance(found, SpectralQuotient)]
+
+    @torch.no_grad()
+    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+        """u and v follow the new weights."""
+        for name, quotient in self._quotients[player]:
+            weight = pack.parameters[f"{name.removesuffix('.0')}.original"]
+            matrix = quotient.matrix(weight, 1)  # [S, out, in kh kw]
+            u, v = pack.buffers[f"{name}.u"], pack.buffers[f"{name}.v"]
+            for _ in range(self.options.power_iterations):
+                v.copy_(F.normalize((matrix.mT @ u.unsqueeze(-1)).squeeze(-1), dim=1))
+                u.copy_(F.normalize((matrix @ v.unsqueeze(-1)).squeeze(-1), dim=1))
+
+
+def _leading(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """The singular vectors of the largest singular value; by way of W W^T, ten times faster than all of them."""
+    wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    short = torch.linalg.eigh(wide @ wide.T).eigenvectors[:, -1].clone()
+    long = F.normalize(wide.T @ short, dim=0)
+    return (short, long) if wide is matrix else (long, short)
+
+
+def _normalise(network: nn.Module, player: Player) -> None:
+    # A user's layer that is normalised already has no parameter of that name any more.
+    layers = [
+        m for m in network.modules() if isinstance(m, LAYERS) and "weight" in dict(m.named_parameters(recurse=False))
+    ]
+    if not layers:
+        raise ValueError(
+            f"spectral_normalisation needs fully connected or convolutional layers in the {player}, and it has none"
+        )
+    for layer in layers:
+        register_parametrization(layer, "weight", SpectralQuotient(layer.weight, isinstance(layer, TRANSPOSED)))
