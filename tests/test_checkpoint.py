@@ -20,8 +20,9 @@ TOGETHER = {
     "all_with_extragradient": [name for name in REMEDIES if name not in ("optimistic_adam", "unrolled_discriminator")],
 }
 SETS = {"none": [], **ALONE, **TOGETHER}
+UPDATES = 7
 OPTIONS = {
-    "lecam": {"start": 5},
+    "lecam": {"start": 2},
     "unrolled_discriminator": {"steps": 2},
     "virtual_batch_normalisation": {"reference": 8},
 }
@@ -56,12 +57,11 @@ def updated(trial: Trial, updates: int) -> Trial:
 
 def assert_exact(chosen: TrialConfig, evaluator: Any, folder: Path) -> None:
     """2N updates against N, a checkpoint, and N: every tensor, optimisers and remedies included."""
-    updates = 12 if len(chosen.remedies) < 2 else 7
-    through = updated(Trial(chosen, evaluator), 2 * updates)
-    updated(Trial(chosen, evaluator), updates).save(folder)
+    through = updated(Trial(chosen, evaluator), 2 * UPDATES)
+    updated(Trial(chosen, evaluator), UPDATES).save(folder)
     resumed = Trial(chosen, evaluator)
     assert resumed.restore(folder)
-    updated(resumed, updates)
+    updated(resumed, UPDATES)
     expected, found = through.tensors(), resumed.tensors()
     assert expected.keys() == found.keys()
     for name, value in expected.items():
@@ -90,11 +90,11 @@ def test_going_on_is_exact_with_every_loss(digits_evaluator, tmp_path: Path, los
 
 
 def test_going_on_is_exact_across_a_change_of_k(digits_evaluator, tmp_path: Path) -> None:
-    assert_exact(config([], k="2 until 7 then 1/2"), digits_evaluator, tmp_path)
+    assert_exact(config([], k="2 until 2 then 1/2"), digits_evaluator, tmp_path)
 
 
-@pytest.mark.parametrize("names", [[], ["generator_ema", "instance_noise", "lecam"]], ids="+".join)
-def test_evaluations_are_the_same_after_going_on(digits_evaluator, tmp_path: Path, names: list[str]) -> None:
+def test_evaluations_are_the_same_after_going_on(digits_evaluator, tmp_path: Path) -> None:
+    names = ["generator_ema", "instance_noise", "lecam"]
     through = Trial(config(names), digits_evaluator)
     first = through.advance()
     interrupted = Trial(config(names), digits_evaluator)

@@ -143,7 +143,7 @@ def test_zero_centred_penalties_contract(name: str, options: dict[str, Any], con
 
 
 def test_r1_has_the_published_eigenvalues_for_short_steps(conformance: Any) -> None:
-    """Mescheder et al. 2018, sec. 4.1, in continuous time: -gamma/2 +- sqrt(gamma^2 / 4 - f'(0)^2)."""
+    """Mescheder et al. 2018, in continuous time: -gamma/2 +- sqrt(gamma^2 / 4 - f'(0)^2)."""
     eta, gamma = 1e-5, 0.6
     found = (np.linalg.eigvals(cycle_matrix({"r1": {"gamma": gamma}}, lr_d=eta, lr_g=eta)) - 1) / eta
     expected = -gamma / 2 + np.sqrt(complex(gamma**2 / 4 - 0.25)) * np.array([1, -1])

@@ -22,7 +22,7 @@ CPU = torch.device("cpu")
 THREE = ["feature_matching", "packing", "spectral_normalisation"]
 SETS = {"none": [], **{name: [name] for name in REMEDIES}, "three": THREE}
 OPTIONS = {
-    "lecam": {"start": 10},
+    "lecam": {"start": 2},
     "unrolled_discriminator": {"steps": 2},
     "virtual_batch_normalisation": {"reference": 8},
     "generator_ema": {"decay": 0.9},
@@ -80,7 +80,7 @@ def alone_and_together(evaluator: Any, names: list[str], steps: int) -> float:
 @pytest.mark.parametrize("names", SETS.values(), ids=SETS)
 def test_a_seed_in_a_pack_trains_as_alone(digits_evaluator, names: list[str], conformance: Any) -> None:
     entry = f"pack, {'+'.join(names) or 'no remedy'}"
-    conformance(entry, "the seed alone, 20 steps", alone_and_together(digits_evaluator, names, 20), 1e-4)
+    conformance(entry, "the seed alone, 8 steps", alone_and_together(digits_evaluator, names, 8), 1e-4)
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_a_diverged_seed_does_not_touch_the_others(digits_evaluator, names: list
     with torch.no_grad():
         for value in poisoned.game.generator.parameters.values():
             value[1].fill_(float("nan"))
-    train(healthy, 5), train(poisoned, 5)
+    train(healthy, 3), train(poisoned, 3)
     assert poisoned.game.finite().tolist() == [True, False, True]
     for index in (0, 2):
         assert largest_difference(healthy, poisoned, index, index) < 1e-6
@@ -192,7 +192,7 @@ def test_the_loop_gives_the_same_numbers_as_the_pack(digits_evaluator, names: li
     packed, looped = Trial(config(names), digits_evaluator), Trial(config(names), digits_evaluator)
     for members in looped.game.players.values():
         members._mapped = False
-    train(packed, 10), train(looped, 10)
+    train(packed, 4), train(looped, 4)
     assert max(largest_difference(packed, looped, index, index) for index in range(3)) < 1e-4
 
 
@@ -232,7 +232,7 @@ def test_batch_norm_statistics_stay_per_seed() -> None:
 # --- common random numbers
 
 
-@pytest.mark.parametrize("names", list(SETS.values())[1:], ids=list(SETS)[1:])
+@pytest.mark.parametrize("names", [*SETS.values()][1::4], ids=[*SETS][1::4])
 def test_every_remedy_meets_the_same_data_and_latents(digits_evaluator, names: list[str]) -> None:
     plain, treated = Trial(config(), digits_evaluator), Trial(config(names, k=3), digits_evaluator)
     for player in ("discriminator", "generator"):

@@ -89,7 +89,7 @@ class GeneratorStep:
     """What is known when the generator's objective is formed."""
 
     features_real: Tensor | None
-    """[S, B, F]; a constant. None where no remedy needs real images."""
+    """[S, B, F]; a constant, unless the discriminator is unrolled. None where no remedy needs real images."""
     features_fake: Tensor
     """[S, B, F]; carries the generator's gradient."""
     logits_fake: Tensor

@@ -37,7 +37,9 @@ class VirtualBatchNorm(nn.Module):
         flat = inputs.flatten(2) if inputs.dim() > 2 else inputs.unsqueeze(-1)
         reference, images = flat[: self.num_reference], flat[self.num_reference :]
         var_r, mean_r = torch.var_mean(reference, (0, 2), correction=0, keepdim=True)  # [1, C, 1]
-        var_x, mean_x = torch.var_mean(images, 2, correction=0, keepdim=True)  # [N, C, 1]
+        var_x, mean_x = torch.zeros_like(images), images  # of points, which have one number per channel
+        if inputs.dim() > 2:
+            var_x, mean_x = torch.var_mean(images, 2, correction=0, keepdim=True)  # [N, C, 1]
         share = 1 / (self.num_reference + 1)
         offset = mean_x - mean_r
         mean = torch.cat([mean_r.expand_as(reference[:, :, :1]), mean_r + share * offset])
