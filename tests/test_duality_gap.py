@@ -44,6 +44,11 @@ def points(values: Tensor) -> Any:
     return SimpleNamespace(train=values, held_out=values, shape=tuple(values.shape[1:]), bounded=False)
 
 
+@pytest.fixture(autouse=True)
+def few_scored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SCORED", 128)
+
+
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch):
     """Puts two networks in the place of the multilayer perceptrons; the game, all in double precision."""
@@ -210,7 +215,8 @@ def test_the_discriminators_gain_is_a_divergence(loss, at_best, at_zero, play, m
     assert torch.equal(gains.generator, torch.zeros(3))
 
 
-def test_the_gap_of_a_perfect_generator_is_sampling_noise(play, conformance) -> None:
+def test_the_gap_of_a_perfect_generator_is_sampling_noise(play, monkeypatch, conformance) -> None:
+    monkeypatch.setattr(module, "SCORED", 20_000)
     gains = players_gains(dice(play), throws(FAKE), steps=100)
     deviation = gains.discriminator.abs().max().item()
     conformance("measure duality_gap", "0 for a perfect generator", deviation, 0.01)

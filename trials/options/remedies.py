@@ -78,8 +78,8 @@ class UnrolledDiscriminator(RemedyOptions):
 class SpectralNormalisation(RemedyOptions):
     """Options of spectral_normalisation."""
 
-    power_iterations: int = Field(1, ge=1, le=100)
-    """Per discriminator step."""
+    power_iterations: int = Field(3, ge=1, le=100)
+    """After every step of the player. 3 is what one iteration in every forward pass makes at k = 1."""
     generator: bool = False
     """Normalise the generator's weights too (Zhang et al. 2019)."""
 
