@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: study test test-slow check benchmark clean
+.PHONY: study test test-slow docs conformance benchmark clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ganstudy needs Python 3.11 or newer; say which with: make PYTHON=python3.12 study") if sys.version_info < (3, 11) else None'
@@ -26,6 +26,12 @@ test-slow: $(READY)
 benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/overhead.py
 	$(BIN)/python tests/benchmarks/packs.py
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+conformance: $(READY)
+	$(BIN)/python -m pytest --conformance docs/conformance.md
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -85,7 +85,9 @@ def score(
         file, _, keys = path.partition(f"{NPZ}:")
         images_key, _, labels_key = keys.partition(":")
         values = {"path": f"{file}{NPZ}" if keys else path, "range": value_range}
-        return _made(Arrays, name, values | shares | {"images_key": images_key or None, "labels_key": labels_key or None})
+        return _made(
+            Arrays, name, values | shares | {"images_key": images_key or None, "labels_key": labels_key or None}
+        )
 
     from trials.score import score as measured
 

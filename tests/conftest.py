@@ -13,6 +13,17 @@ torch.set_num_threads(1)
 CONFORMANCE: dict[tuple[str, str], tuple[float, float]] = {}
 """(entry, compared with) -> (largest deviation, bound) of this run; `--conformance FILE` writes it as a table."""
 
+CONFORMANCE_HEAD = """<!-- Made by `make conformance`. -->
+
+# Conformance
+
+What every loss, remedy and measure was compared with, the largest deviation found, and the bound that the tests hold
+it to. Deviations are relative where the compared numbers are not of order 1.
+
+| entry | compared with | largest deviation | bound |
+|---|---|---|---|
+"""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--conformance", metavar="FILE", help="write the table of largest deviations to FILE (Markdown)")
@@ -21,9 +32,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     path = session.config.getoption("--conformance")
     if path:
-        rows = [f"| {entry} | {against} | {d:.1e} | {b:.0e} |" for (entry, against), (d, b) in sorted(CONFORMANCE.items())]
-        head = ["| entry | compared with | largest deviation | bound |", "|---|---|---|---|"]
-        Path(path).write_text("\n".join([*head, *rows]) + "\n")
+        rows = [
+            f"| {entry} | {against} | {d:.1e} | {b:.0e} |" for (entry, against), (d, b) in sorted(CONFORMANCE.items())
+        ]
+        Path(path).write_text(CONFORMANCE_HEAD + "\n".join(rows) + "\n")
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,9 @@ from torch_fidelity.utils import create_feature_extractor
 
 from trials.measures import fidelity
 from trials.measures.features import make_features
-from trials.measures.fidelity import INCEPTION_URL, Reference
+from trials.measures.fidelity import INCEPTION_URL
 from trials.measures.inception import InceptionFeatures
+from trials.measures.kernel import KernelDistance
 from trials.options.measures import MeasuresConfig
 
 REAL = Path(os.environ.get("GANSTUDY_REAL_DATA", "not set"))
@@ -249,6 +250,6 @@ def test_real_features_tell_real_from_other_images() -> None:
     images = torch.from_numpy(np.load(CIFAR)["test_x"][:120]).permute(0, 3, 1, 2)
     blurred = nn.functional.avg_pool2d(images[:60].float(), 3, 1, 1).round().to(torch.uint8)
     trunk = InceptionFeatures(str(TRUNK), CPU)
-    reference = Reference(trunk(images[60:])[0])
-    same, other = (reference.kernel_distance(trunk(those)[0]) for those in (images[:60], blurred))
+    kernel = KernelDistance(trunk(images[60:])[0])
+    same, other = (kernel.distance(trunk(those)[0]) for those in (images[:60], blurred))
     assert abs(same) < 0.01 and other > 0.05, (same, other)

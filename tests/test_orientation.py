@@ -24,6 +24,7 @@ from trials.measures.copying import Copying
 from trials.measures.cycling import cycling
 from trials.measures.fidelity import Reference
 from trials.measures.histograms import jsd, ndb
+from trials.measures.kernel import KernelDistance
 from trials.measures.modes import assign_to_mixture, mode_scores
 from trials.measures.neighbours import Neighbourhoods
 
@@ -79,7 +80,7 @@ def table() -> dict[str, dict[str, float]]:
         counts = torch.bincount(in_bins.modes, minlength=len(bins.centres)).tolist()
         rows[sampler] = {
             "fid": reference.frechet_distance(points),
-            "kid": reference.kernel_distance(points),
+            "kid": KernelDistance(held_out).distance(points),
             **dict(zip(("precision", "recall"), reference.precision_recall(points), strict=True)),
             **dict(zip(("density", "coverage"), neighbourhoods.density_coverage(points), strict=True)),
             **scores,

@@ -40,7 +40,7 @@ _ALL = (
         *("kid", "KID", QUALITY, "squared kernel distance", "down"),
         "Unbiased squared maximum mean discrepancy of the features under a cubic polynomial kernel; 0 for equal "
         "distributions at any n, so it may be slightly negative.",
-        "Bińkowski et al. 2018, sec. 3.1; torch-fidelity",
+        "Bińkowski et al. 2018, sec. 3.1",
     ),
     Measure(
         *("inception_score", "IS", QUALITY, "score >= 1", "up"),
@@ -185,22 +185,24 @@ _ALL = (
     ),
     Measure(
         *("duality_gap", "Duality gap", GAME, "loss units", "down"),
-        "What the best answer of either player to the other would gain, after a limited number of steps; 0 at an "
-        "equilibrium.",
-        "Grnarova et al. 2019, eq. 1",
+        "What a best answer of either player to the other would still gain, sought for a limited number of steps on "
+        "half of the held-out data and scored on the rest; 0 at an equilibrium. A lower bound, so noise can make it "
+        "slightly negative; compare equal losses and steps.",
+        "Grnarova et al. 2019",
         at_end=True,
     ),
     Measure(
         *("path_attraction", "Path attraction", GAME, "cosine, -1 to 1", "none"),
-        "Half the fall of the path angle's cosine across the last point: 1 where the game is pulled towards it.",
-        "Berard et al. 2020, sec. 4.2",
+        "Half the fall of the path angle's cosine across the last point: 1 where the game is pulled towards it, "
+        "below 0 where it is pushed away, near 0 where it turns or is far from any equilibrium.",
+        "Berard et al. 2020",
         at_end=True,
     ),
     Measure(
         *("path_rotation", "Path rotation", GAME, "cosine, -1 to 1", "none"),
-        "Height of the path angle's bump at the last point over the mean of both sides: high where the game turns "
-        "around it.",
-        "Berard et al. 2020, sec. 4.2",
+        "Half the difference of the path angle's cosine on the two sides of the last point: 1 where the game turns "
+        "around it, at most 0 where it follows a single loss.",
+        "Berard et al. 2020 (the bump), taken on both sides",
         at_end=True,
     ),
 )

@@ -104,8 +104,9 @@ def score(
     if train is not None:
         dataset = _trained_on(_loaded("training", train), dataset, measures)
     _check_shapes(dataset, fake)
-    _check_counts(dataset, len(fake), halves=train is None)
-    classified = extractor_name(dataset, measures) == "classifier"
+    extractor = extractor_name(dataset, measures)
+    _check_counts(dataset, len(fake), with_logits=extractor in ("classifier", INCEPTION), halves=train is None)
+    classified = extractor == "classifier"
     classifier = train_classifier(dataset) if classified else None
     features = make_features(dataset, measures, classifier, device or torch.device("cpu"))
 
@@ -132,15 +133,15 @@ def score(
     )
     num_floor = min(len(fakes), len(first)), len(second)
     notes = [*_notes(dataset, classified, train is None), *features.notes]
-    for what, value, counts in (
-        ("FID", scores["fid"], (provenance.num_generated, provenance.num_real)),
-        ("FID of real against real", floor["fid"], num_floor),
-    ):
-        if value is None:
-            notes.append(
-                f"{what} is not available: {fakes.features.shape[1]} features need more samples than that on both "
-                f"sides, and there are {counts[0]} and {counts[1]}; KID is unbiased at any number"
-            )
+    if scores["fid"] is None or floor["fid"] is None:
+        # Where generated samples are too few for it, the floor's note would say the same once more.
+        alone = scores["fid"] is not None
+        counts = num_floor if alone else (provenance.num_generated, provenance.num_real)
+        notes.append(
+            f"FID {'of real against real ' if alone else ''}is not available: {fakes.features.shape[1]} features need "
+            f"more samples than that on both sides, and there are {counts[0]} and {counts[1]}; KID is unbiased at any "
+            "number"
+        )
     if num_floor != (provenance.num_generated, provenance.num_real):
         notes.append(
             "generated and real are scored on unlike numbers of samples: FID, reverse KL and JSD fall as samples are "
@@ -198,8 +199,8 @@ def _check_shapes(dataset: Dataset, fake: Tensor) -> None:
         )
 
 
-def _check_counts(dataset: Dataset, num_generated: int, halves: bool) -> None:
-    least = least_samples(0, with_logits=True)
+def _check_counts(dataset: Dataset, num_generated: int, with_logits: bool, halves: bool) -> None:
+    least = least_samples(0, with_logits)
     del least["FID"]
     num_train, num_held_out = len(dataset.train), len(dataset.held_out)
     counts = {"generated": num_generated}

@@ -21,7 +21,7 @@ from trials.measures.evaluator import Evaluator
 from trials.measures.game import end_game
 from trials.measures.mismatch import objective_mismatch
 from trials.players import Players, begin
-from trials.records import Counters, Evaluation
+from trials.records import Counters, Evaluation, Verdict
 from trials.remedies.contract import Batch, Moment, Player
 from trials.step import Game
 from trials.streams import Batches, Latents, fixed_latents
@@ -184,11 +184,9 @@ class Trial:
     def _rows_of(self, seed: int) -> list[dict[str, Any]]:
         return [row for row in self.history if row["seed"] == seed]
 
-    def _verdict(self, row: dict[str, Any]) -> Any:
-        quality = self.evaluator.floor["high_quality"]
-        assert quality is not None
+    def _verdict(self, row: dict[str, Any]) -> Verdict:
         rows = [*self._rows_of(row["seed"]), row]
-        return verdict(rows, self.config.evaluations, self.evaluator.real_effective_modes, quality)
+        return verdict(rows, self.config.evaluations, self.evaluator.floor)
 
     def latest(self) -> Evaluation:
         """The last evaluation once more, without its picture."""

@@ -1,43 +1,54 @@
-"""How a seed is doing, from its evaluations so far. First rules; thresholds are named below.
+"""How a seed is doing, from its evaluations so far. docs/verdicts.md says how often each rule is right.
 
-    diverged    the latest evaluation found a non-finite parameter or sample
-    cycling     narrow, and the narrow spot moves: the dominant mode changed at least twice within the
-                window, and the window's union holds at least 1.5 times as many effective modes as its
-                typical evaluation
-    collapsed   narrow: over the window, the typical (median) number of effective modes is less than half
-                that of the real data
-    converged   not narrow, at least half as many high-quality samples as real data, and FID moved by no
-                more than 25% of its median over the window
+All but the first compare with the floor: real training data scored as if generated, at the same number of samples,
+so that what few samples cannot show is not held against the generator.
+
+    diverged    the latest evaluation found a parameter, sample or score that is not finite
+    cycling     narrow, and moving: while it was narrow the dominant mode changed at least twice, the last time
+                within the window
+    collapsed   narrow: the latest evaluation and more than half of the window are narrow
+    converged   every evaluation of the window is whole, and coverage moved by at most 20% of its median
     unsettled   anything else
 
-The window is the latest third of the evaluations that the trial will make, at least three; before three
-evaluations exist a seed is diverged or unsettled, since a generator that has only begun draws from few
-modes too. Effective modes are exp(entropy of the histogram), so
-a mode that is hardly ever drawn hardly counts.
+    narrow      an evaluation with less than 55% of the floor's effective modes (few modes); or with at least half
+                of its density but less than a quarter of its coverage (few samples of every mode: they lie where
+                real ones lie, yet reach hardly any)
+    whole       an evaluation with at least 85% of the floor's effective modes, half of its high-quality share and
+                half of its coverage
+    window      the latest third of the evaluations that the trial will make, at least three; before three finite
+                ones exist a seed is diverged or unsettled, since a generator that has only begun is narrow too
+
+Whether the dominant mode changed is decided as in trials/measures/cycling.py, beyond chance and to at least twice its
+count. No return is asked for: with many modes a whole round can outlast the budget.
+
+Quality plays no part in being narrow, since a generator that hops off the data still hops. FID plays no part at all:
+between draws of a perfect sampler it varies by most of its own size, and on points it sees no more than the mean and
+covariance of all modes together. The shares stand clear of the fractions that losing whole modes of ten or eight
+leaves: 5 of 10 is narrow and 6 of 10 is not, 7 of 8 is whole and 8 of 10 is not.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trials.measures.cycling import cycling
 from trials.records import Verdict
 
 MIN_WINDOW = 3
-NARROW_SHARE = 0.5
-CYCLING_SWITCHES = 2
-CYCLING_UNION = 1.5
-CONVERGED_SPREAD = 0.25
-CONVERGED_QUALITY = 0.5
+NARROW_MODES, WHOLE_MODES = 0.55, 0.85
+"""Shares of the floor's effective modes."""
+NARROW_DENSITY, NARROW_COVERAGE = 0.5, 0.25
+WHOLE_QUALITY, WHOLE_COVERAGE = 0.5, 0.5
+AT_REST = 0.2
+"""Range of coverage over the window, as a share of its median."""
+MOVING_SWITCHES = 2
+MOVING_UNION = 1.5
+"""Effective modes of the window's samples together, in units of its typical evaluation's."""
 
-
-def effective_modes(histogram: Sequence[float]) -> float:
-    """exp of the entropy of a histogram of counts; 1 when all samples fall on one mode."""
-    total = sum(histogram)
-    return math.exp(-sum(c / total * math.log(c / total) for c in histogram if c > 0))
+Row = Mapping[str, Any]
 
 
 def window_length(planned_evaluations: int) -> int:
@@ -45,32 +56,53 @@ def window_length(planned_evaluations: int) -> int:
     return max(MIN_WINDOW, math.ceil(planned_evaluations / 3))
 
 
-def verdict(rows: Sequence[dict[str, Any]], planned: int, real_modes: float, real_quality: float) -> Verdict:
+def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
     """The verdict on one seed.
 
-    rows: its evaluations in order, each with `finite`, `histogram`, `fid` and `high_quality`.
-    planned: evaluations that the whole trial will make. real_modes, real_quality: effective modes and
-    high-quality share of real data.
+    rows: its evaluations in order, each with `finite`, `histogram` (samples per mode) and the measures
+    effective_modes, density, coverage and high_quality, which are not read where `finite` is false.
+    planned: evaluations that the whole trial will make. floor: the same measures of real data.
     """
     if not rows[-1]["finite"]:
         return Verdict.DIVERGED
-    if len(rows) < MIN_WINDOW:
-        return Verdict.UNSETTLED
+    earlier = [row for row in rows[: -window_length(planned)] if row["finite"]]
     window = [row for row in rows[-window_length(planned) :] if row["finite"]]
-    typical = statistics.median(effective_modes(row["histogram"]) for row in window)
-    if typical < NARROW_SHARE * real_modes:
-        return Verdict.CYCLING if len(window) >= MIN_WINDOW and _moves(window, typical) else Verdict.COLLAPSED
-    distances = [row["fid"] for row in window]
-    spread = max(distances) - min(distances)
-    settled = len(window) >= MIN_WINDOW and spread <= CONVERGED_SPREAD * statistics.median(distances)
-    if settled and rows[-1]["high_quality"] >= CONVERGED_QUALITY * real_quality:
+    if len(window) < MIN_WINDOW:
+        return Verdict.UNSETTLED
+    narrow = [_narrow(row, floor) for row in window]
+    if narrow[-1] and sum(narrow) > len(window) / 2:
+        return Verdict.CYCLING if _moves(earlier, window, floor) else Verdict.COLLAPSED
+    if all(_whole(row, floor) for row in window) and _at_rest([row["coverage"] for row in window]):
         return Verdict.CONVERGED
     return Verdict.UNSETTLED
 
 
-def _moves(window: Sequence[dict[str, Any]], typical: float) -> bool:
-    histograms = [row["histogram"] for row in window]
-    dominant = [max(range(len(h)), key=h.__getitem__) for h in histograms]
-    switches = sum(before != after for before, after in itertools.pairwise(dominant))
-    union = effective_modes([sum(counts) for counts in zip(*histograms, strict=True)])
-    return switches >= CYCLING_SWITCHES and union >= CYCLING_UNION * typical
+def _narrow(row: Row, floor: Row) -> bool:
+    few_modes: bool = row["effective_modes"] < NARROW_MODES * floor["effective_modes"]
+    dense: bool = row["density"] >= NARROW_DENSITY * floor["density"]
+    return few_modes or (dense and row["coverage"] < NARROW_COVERAGE * floor["coverage"])
+
+
+def _whole(row: Row, floor: Row) -> bool:
+    shares = {"effective_modes": WHOLE_MODES, "high_quality": WHOLE_QUALITY, "coverage": WHOLE_COVERAGE}
+    return not any(row[measure] < share * floor[measure] for measure, share in shares.items())
+
+
+def _at_rest(values: Sequence[float]) -> bool:
+    return max(values) - min(values) <= AT_REST * statistics.median(values)
+
+
+def _moves(earlier: Sequence[Row], window: Sequence[Row], floor: Row) -> bool:
+    """Whether the dominant mode changed often enough since the seed became narrow, and modes are left behind still."""
+    since = len(earlier)
+    while since and _narrow(earlier[since - 1], floor):
+        since -= 1
+    before = _course([*earlier[since:], window[0]])["dominant_switches"]
+    during = _course([*earlier[since:], *window])["dominant_switches"]
+    together = window[-1]["effective_modes"] + _course(window)["hidden_coverage"]
+    typical = statistics.median(row["effective_modes"] for row in window)
+    return bool(during >= MOVING_SWITCHES and during > before and together >= MOVING_UNION * typical)
+
+
+def _course(rows: Sequence[Row]) -> dict[str, Any]:
+    return cycling([row["histogram"] for row in rows], len(rows))

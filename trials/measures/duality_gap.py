@@ -72,13 +72,13 @@ def players_gains(game: Game, dataset: Dataset, steps: int) -> Gains:
     for index in range(num_batches):
         batch = batches.at(steps + index)
         with torch.no_grad():
-            fake = _fake(against_generator, batch)
-            answered = _fake(against_discriminator, batch)
-        gain_d = gain_d + _limited_value(against_generator, batch, fake, better).detach()
-        gain_d = gain_d - _limited_value(against_discriminator, batch, fake, present).detach()
-        with torch.no_grad():
-            gain_g = gain_g + _value(against_discriminator, batch, fake, present)
-            gain_g = gain_g - _value(against_discriminator, batch, answered, present)
+            fake, answered = _fake(against_generator, batch), _fake(against_discriminator, batch)
+        at_present, step = _judged(against_discriminator, batch, fake, present)
+        at_better, better_step = _judged(against_generator, batch, fake, better)
+        at_answered, _ = _judged(against_discriminator, batch, answered, present)
+        of_terms = _own_terms(game, better_step) - _own_terms(game, step)
+        gain_d = gain_d + (at_better - at_present - of_terms).detach()
+        gain_g = gain_g + (at_present - at_answered).detach()
     return Gains(gain_d / num_batches, gain_g / num_batches)
 
 
@@ -128,48 +128,39 @@ def _answer(game: Game, player: Player, data: Tensor, steps: int) -> Game:
 
 
 def _loss(rival: Game, player: Player, batch: Batch) -> Tensor:
-    """[S]: what the searching player minimises; the other one, its running statistics included, stands still."""
+    """[S]: what the searching player minimises."""
     if player == "generator":
-        fake = _fake(rival, batch, moves=True)
-        return _value(rival, batch, fake, rival.discriminator.frozen())
+        return _judged(rival, batch, _fake(rival, batch), rival.discriminator.frozen())[0]
     with torch.no_grad():
         fake = _fake(rival, batch)
-    return -_limited_value(rival, batch, fake.detach(), rival.discriminator.parameters, moves=True)
+    # A view of a parameter claims to require gradients even here.
+    value, step = _judged(rival, batch, fake.detach(), rival.discriminator.parameters)
+    return _own_terms(rival, step) - value
 
 
-def _fake(game: Game, batch: Batch, moves: bool = False) -> Tensor:
-    """Generated images [S, B, ...], as in training. moves: running statistics follow."""
+def _fake(game: Game, batch: Batch) -> Tensor:
+    """Generated images [S, B, ...], as in training."""
     game.generator.begin(batch.moment.step)
-    images: Tensor = game.generator(batch.latents, keep_buffers=not moves)
+    images: Tensor = game.generator(batch.latents)
     return images
 
 
-def _value(game: Game, batch: Batch, fake: Tensor, critic: Parameters) -> Tensor:
-    """[S]: M without the loss's own terms."""
-    return _judged(game, batch, fake, critic, moves=False)[0]
+def _own_terms(game: Game, step: DiscriminatorStep) -> Tensor:
+    """[S]: the terms that belong to the loss itself."""
+    terms = [term for remedy in game.loss.terms() if (term := remedy.discriminator_term(step)) is not None]
+    return torch.stack(terms).sum(0) if terms else torch.zeros_like(step.logits_real[:, 0])
 
 
-def _limited_value(game: Game, batch: Batch, fake: Tensor, critic: Parameters, moves: bool = False) -> Tensor:
-    """[S]: M less the terms that belong to the loss. moves: the critic's running statistics follow."""
-    value, step = _judged(game, batch, fake, critic, moves)
-    for remedy in game.loss.terms():
-        term = remedy.discriminator_term(step)
-        value = value if term is None else value - term
-    return value
-
-
-def _judged(
-    game: Game, batch: Batch, fake: Tensor, critic: Parameters, moves: bool
-) -> tuple[Tensor, DiscriminatorStep]:
-    """(M without the loss's own terms [S], what they are formed on)."""
+def _judged(game: Game, batch: Batch, fake: Tensor, critic: Parameters) -> tuple[Tensor, DiscriminatorStep]:
+    """(M without the loss's own terms [S], what those are formed on); running statistics follow, on a copy."""
     real, moment = batch.real, batch.moment
     assert real is not None
     game.discriminator.begin(moment.step)
-    logits_real, _ = game.judge(real, "real", moment, critic, keep_buffers=not moves)
-    logits_fake, _ = game.judge(fake, "fake", moment, critic, keep_buffers=not moves)
+    logits_real, _ = game.judge(real, "real", moment, critic)
+    logits_fake, _ = game.judge(fake, "fake", moment, critic)
 
     def judge(images: Tensor) -> tuple[Tensor, Tensor]:
-        return game.judge(images, "between", moment, critic, keep_buffers=not moves)
+        return game.judge(images, "between", moment, critic)
 
     step = DiscriminatorStep(real, fake, logits_real, logits_fake, judge, moment)
     return -game.loss.discriminator(logits_real, logits_fake), step

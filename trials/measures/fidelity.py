@@ -1,4 +1,4 @@
-"""FID, KID, IS, precision and recall by torch-fidelity: its extractors' contract, its arithmetic.
+"""FID, IS, precision and recall by torch-fidelity: its extractors' contract, its arithmetic.
 
 The features of all seeds pass through the extractor at once and torch-fidelity's own functions turn
 them into scores, which saves its per-call set-up (tests/test_fidelity.py holds the scores to those of
@@ -17,7 +17,6 @@ from torch_fidelity import FeatureExtractorBase, register_feature_extractor
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
-from torch_fidelity.metric_kid import KEY_METRIC_KID_MEAN, kid_features_to_metric
 from torch_fidelity.metric_prc import KEY_METRIC_PRECISION, KEY_METRIC_RECALL, prc_features_to_metric
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 from torch_fidelity.utils import create_feature_extractor
@@ -27,8 +26,6 @@ from trials.measures.classifier import TrainedClassifier
 
 FEATURE_LAYER, LOGIT_LAYER = "features", "logits"
 NEIGHBOURHOOD = 3
-KID_SUBSET_SIZE, MOST_KID_SUBSETS, KID_SEED = 1000, 10, 2020
-"""torch-fidelity's own subset size and seed; it takes 100 subsets, which no small sample can fill."""
 IS_SPLITS = 10
 BATCH = 512
 INCEPTION, INCEPTION_BATCH = "inception-v3-compat", 32
@@ -159,31 +156,6 @@ class Reference:
             features, self.features, prc_neighborhood=NEIGHBOURHOOD, save_cpu_ram=True, verbose=False
         )
         return float(scores[KEY_METRIC_PRECISION]), float(scores[KEY_METRIC_RECALL])
-
-    def kernel_distance(self, features: Tensor) -> float:
-        """KID of generated features [n, F], squared kernel distance: Binkowski et al. 2018, sec. 4.
-
-        The unbiased estimate of MMD^2 for k(x, y) = (x.y / F + 1)^3, so 0 on average for a perfect sampler
-        at any n, and as often below 0 as above. The mean over subsets of at most 1000 samples of each side:
-        one subset where it takes all of both, else as many as draw each sample about twice, at most 10.
-
-        Raises ValueError below 2 samples on either side, the least that an unbiased estimate exists for.
-        """
-        smaller, larger = sorted((len(self.features), len(features)))
-        if smaller < 2:
-            raise ValueError(
-                f"KID needs >= 2 samples on each side, got {len(features)} generated and {len(self.features)} real"
-            )
-        size = min(KID_SUBSET_SIZE, smaller)
-        scores = kid_features_to_metric(
-            features.double(),  # the kernel sums lose what single precision cannot hold
-            self.features.double(),
-            kid_subsets=1 if size == larger else min(MOST_KID_SUBSETS, 2 * larger // size),
-            kid_subset_size=size,
-            rng_seed=KID_SEED,
-            verbose=False,
-        )
-        return float(scores[KEY_METRIC_KID_MEAN])
 
 
 def inception_score(logits: Tensor) -> float:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from trials.data.dataset import as_float
 from trials.measures.fidelity import IS_SPLITS, NEIGHBOURHOOD, Reference, inception_score
+from trials.measures.kernel import KernelDistance
 from trials.measures.neighbours import NEAREST, Neighbourhoods
 from trials.measures.sharpness import Sharpness
 
@@ -65,7 +66,7 @@ class Quality:
         """
         if torch.equal(features, features[:1].expand_as(features)):
             raise ValueError(f"real samples must differ, but the features of all {len(features)} are equal")
-        self._reference = Reference(features)
+        self._reference, self._kernel = Reference(features), KernelDistance(features)
         self._neighbourhoods = Neighbourhoods(features)
         self._sharpness = Sharpness(as_float(real)) if real.dim() == 4 else None
 
@@ -79,7 +80,7 @@ class Quality:
         enough = min(len(features), len(self._reference.features)) > features.shape[1]
         scores: dict[str, float | None] = {
             "fid": self._reference.frechet_distance(features) if enough else None,
-            "kid": self._reference.kernel_distance(features),
+            "kid": self._kernel.distance(features),
             "precision": precision,
             "recall": recall,
             "density": density,
