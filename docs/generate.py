@@ -75,9 +75,9 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "Each stands in one file under `trials/losses/` or `trials/remedies/`, and is tested against the equation given",
-        'here ([conformance.md](conformance.md)). In a study file a loss is `[train] loss = "hinge"`, its options',
-        "`[losses.NAME]`; a remedy is switched on by `[train] remedies = [...]`, its options are `[remedies.NAME]`. All",
+        "Each stands in a file under `trials/losses/` or `trials/remedies/`, and is tested against the equation given",
+        'here. In a study file a loss is `[train] loss = "hinge"`, its options',
+        "`[losses.NAME]`; a remedy is switched on by `[train] remedies = [...]`, its options `[remedies.NAME]`. All",
         "of them can be searched: see [study-file.md](study-file.md).\n",
         "# Losses\n",
     ]

@@ -108,7 +108,7 @@ def test_a_perfect_reconstruction_has_no_error() -> None:
 
 @pytest.mark.slow
 def test_what_the_lecture_says_of_autoencoders(digits_evaluator: Any) -> None:
-    """The mean squared error blurs, a plain code cannot be sampled well, and the VAE mends the second, not the first."""
+    """The mean squared error blurs, a plain code cannot be sampled well, and the VAE mends the second."""
     budget = {"unit": "generator_steps", "amount": 2000}
     scores = {}
     for method in ("autoencoder", "vae"):

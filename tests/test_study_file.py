@@ -332,7 +332,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_examples_are_valid(path: Path, runner: CliRunner) -> None:
-    spec = parse_study(path.read_text(encoding="utf-8"), path.name)
+    spec = parse_study(path.read_text(encoding="utf-8"), path.name, path.parent)
     assert_usable(spec)
     assert runner.invoke(main, ["check", str(path), "--home", "home"]).exit_code == 0
     assert not Path("home").exists()

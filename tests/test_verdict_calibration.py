@@ -23,6 +23,8 @@ from trials.options.measures import MeasuresConfig
 from trials.records import Verdict
 from trials.verdict import MIN_WINDOW, verdict
 
+pytestmark = pytest.mark.slow
+
 DRAWS, PLANNED = 100, 10
 SLOW = pytest.mark.slow
 SETTINGS = (
