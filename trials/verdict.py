@@ -1,4 +1,4 @@
-"""How a seed is doing, from its evaluations so far. docs/verdicts.md says how often each rule is right.
+"""How a seed is doing, from its evaluations so far.
 
 All but the first compare with the floor: real training data scored as if generated, at the same number of samples,
 so that what few samples cannot show is not held against the generator.
