@@ -121,7 +121,7 @@ def test_configuration_of_a_draw(rich_space: SearchSpace) -> None:
         assert (config.model.width, config.model.latent_dim) == (params["width"], 8)
         assert set(config.remedies) == set(config.remedy_options) == set(remedies_of(params["remedies"]))
         if "minibatch_discrimination" in config.remedies:
-            expected = {"kernels": params[KERNELS], "kernel_dim": 5, "reduction": "mean", "weight_norm": False}
+            expected = {"kernels": params[KERNELS], "kernel_dim": 5, "reduction": "mean", "weight_norm": True}
             assert config.remedy_options["minibatch_discrimination"] == expected
         if "historical_averaging" in config.remedies:
             assert config.remedy_options["historical_averaging"] == {"weight": params[WEIGHT]}

@@ -174,9 +174,18 @@ def test_unrolling_leaves_the_discriminator_and_its_optimiser_alone() -> None:
 # --- the average of the generator
 
 
-def test_ema_by_hand(conformance: Any) -> None:
-    """Two copies up to step 3, averages of 0.8 of the old from then on; running statistics alike."""
-    options = {"generator_ema": {"decay": 0.8, "start": 3}}
+@pytest.mark.parametrize("rampup", [0.0, 0.7])
+def test_ema_by_hand(rampup: float, conformance: Any) -> None:
+    """The present generator up to step 3, averages of at most 0.8 of the old from then on; running statistics alike.
+
+    With a ramp-up of 0.7 the half-life is 0.7 steps one step after the start, 1.4 two steps after it, and so on.
+    """
+    kept = (
+        [0, 0, 0, 0.8, 0.8, 0.8, 0.8, 0.8]
+        if not rampup
+        else [0, 0, 0, 0, *(0.5 ** (1 / 0.7 / s) for s in (1, 2, 3, 4))]
+    )
+    options = {"generator_ema": {"decay": 0.8, "start": 3, "rampup": rampup}}
     players, plain = game(options, model=NORMED), game({}, model=NORMED)
     names = [name for name, value in plain.generator.state().items() if value.is_floating_point()]
     average: dict[str, np.ndarray] = {}
@@ -184,7 +193,8 @@ def test_ema_by_hand(conformance: Any) -> None:
         train(players, 1, step), train(plain, 1, step)
         for name in names:
             present = plain.generator.state()[name].detach().double().numpy()
-            average[name] = present if step < 3 else 0.8 * average[name] + 0.2 * present
+            old = min(kept[step], 0.8)
+            average[name] = old * average.get(name, present) + (1 - old) * present
         found = {**players.remedies[0].sampling_state(players.generator)[0]}
         found |= players.remedies[0].sampling_state(players.generator)[1]
         deviation = max(np.abs(found[name].double().numpy() - average[name]).max() for name in names)
@@ -196,7 +206,7 @@ def test_ema_by_hand(conformance: Any) -> None:
 
 
 def test_samples_come_from_the_average() -> None:
-    players, latents = game({"generator_ema": {"decay": 0.9}}, model=NORMED), torch.randn(2, 5, 4)
+    players, latents = game({"generator_ema": {"decay": 0.9, "rampup": 0}}, model=NORMED), torch.randn(2, 5, 4)
     train(players, 5)
     parameters, buffers = players.remedies[0].sampling_state(players.generator)
     expected = players.generator(latents, parameters, buffers, evaluate=True)

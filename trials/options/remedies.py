@@ -43,8 +43,9 @@ class MinibatchDiscrimination(RemedyOptions):
     """C: dimensions in which one kernel compares two images."""
     reduction: Literal["sum", "mean"] = "sum"
     """Sum over the other images of the batch (the paper's equation) or their mean (its ImageNet code)."""
-    weight_norm: bool = False
-    """Columns of T normalised and scaled by a learned factor, with a learned bias from -1 (the released code)."""
+    weight_norm: bool = True
+    """Columns of T normalised and scaled by a learned factor, with a learned bias from -1 (the released code); without
+    it T starts from N(0, 1), and on more than some tens of features all similarities are 0 at the start."""
 
 
 class OneSidedLabelSmoothing(RemedyOptions):
@@ -153,6 +154,8 @@ class GeneratorEMA(RemedyOptions):
     """Of the moving average of the generator's parameters, per generator step."""
     start: int = Field(0, ge=0)
     """Generator steps before the averaging begins; until then the average is the present generator."""
+    rampup: float = Field(0.05, ge=0, allow_inf_nan=False)
+    """The average's half-life is at most this share of the steps so far (StyleGAN2-ADA); 0: no such limit."""
 
 
 class OptimisticAdam(RemedyOptions):

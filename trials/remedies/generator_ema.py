@@ -3,6 +3,8 @@
     theta_ema <- decay theta_ema + (1 - decay) theta           after every generator step
                                                                       (Yazici et al. 2019)
 
+A short training would be averaged with its own beginning: the half-life ln 0.5 / ln decay is therefore at most
+`rampup` times the steps since `start` (Karras et al. 2020, "Training GANs with limited data", and its released code).
 Up to generator step `start` the average is the present generator. Buffers of floating point (running
 statistics) are averaged alike; others are the present ones. Training never sees the average: only
 samples, and so all measures of samples, come from it.
@@ -29,9 +31,18 @@ class GeneratorEMA(Remedy):
     def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
         """Takes the new generator into the average."""
         if player == "generator":
-            kept = self.options.decay if moment.step >= self.options.start else 0.0
+            kept = self._kept(moment.step - self.options.start)
             present = [value.detach() for value in _averaged(pack).values()]
             torch._foreach_lerp_(list(self._average.values()), present, 1.0 - kept)
+
+    def _kept(self, steps: int) -> float:
+        """The decay after `steps` averaged generator steps; below 0 the averaging has not begun."""
+        decay, longest = self.options.decay, self.options.rampup * steps
+        if steps < 0 or decay == 0:
+            return 0.0
+        if not self.options.rampup:
+            return float(decay)
+        return float(min(decay, 0.5 ** (1 / longest))) if longest else 0.0
 
     def sampling_state(self, pack: Pack) -> tuple[Parameters, dict[str, Tensor]]:
         """The averages."""

@@ -1,0 +1,43 @@
+"""The trainings of examples/verdicts/ end in the verdict that each is named after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from study.ledger import preview
+from study.reader import read_study
+from trials.measures.evaluator import Evaluator
+from trials.records import Verdict
+from trials.trial import Trial
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "verdicts"
+
+
+@pytest.fixture(scope="module")
+def verdicts_of(ring_evaluator: Evaluator) -> Callable[[str], list[str]]:
+    def train(name: str) -> list[str]:
+        spec, _ = read_study(EXAMPLES / f"{name}.toml")
+        (params,) = preview(spec, 1)
+        trial = Trial(spec.space.trial_config(params), ring_evaluator, torch.device("cpu"))
+        while not trial.finished:
+            evaluation = trial.advance()
+        return [row["verdict"] for row in evaluation.rows]
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["converged", "unsettled", "collapsed", "cycling", "diverged"])
+def test_each_training_ends_in_its_verdict(name: str, verdicts_of: Callable[[str], list[str]]) -> None:
+    verdicts = verdicts_of(name)
+    print(f"\n{name}: {verdicts}")
+    assert verdicts.count(name) >= 2, verdicts
+
+
+def test_there_is_an_example_of_every_verdict() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.toml")} == {verdict.value for verdict in Verdict}
