@@ -93,6 +93,45 @@ def test_going_on_is_exact_across_a_change_of_k(digits_evaluator, tmp_path: Path
     assert_exact(config([], k="2 until 2 then 1/2"), digits_evaluator, tmp_path)
 
 
+class Paused(Exception):
+    """Ends `advance` between two steps."""
+
+
+@pytest.mark.parametrize("updates", [1, 40, 100])
+def test_evaluations_are_the_same_after_a_pause_between_them(
+    digits_evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int
+) -> None:
+    """Paused anywhere within an interval: losses, pictures (the untrained one too) and scores stay the same."""
+    monkeypatch.setattr("trials.trial.TICK_SECONDS", 0.0)
+    through = Trial(config(["lecam"]), digits_evaluator)
+    expected = [through.advance(), through.advance()]
+    paused, found = Trial(config(["lecam"]), digits_evaluator), []
+
+    def tick() -> None:
+        if paused.counters.updates == updates:
+            paused.save(tmp_path)
+            raise Paused
+
+    with pytest.raises(Paused):
+        found.append(paused.advance(tick))
+        found.append(paused.advance(tick))
+    resumed = Trial(config(["lecam"]), digits_evaluator)
+    assert resumed.restore(tmp_path) and resumed.counters.updates == updates
+    while not resumed.finished:
+        found.append(resumed.advance())
+    assert [one.grid_png for one in found] == [one.grid_png for one in expected]
+    assert [one.start_png for one in found] == [one.start_png for one in expected]
+    assert expected[0].start_png and not expected[1].start_png
+    for one, other in zip(expected, found, strict=True):
+        for row, again in zip(one.rows, other.rows, strict=True):
+            assert {k: (v, again[k]) for k, v in without_the_machine(row).items() if v != again[k]} == {}
+
+
+def without_the_machine(row: dict[str, Any]) -> dict[str, Any]:
+    of_the_machine = {"seconds", "evaluation_seconds", "device_seconds", "peak_memory_bytes"}
+    return {name: value for name, value in row.items() if name not in of_the_machine}
+
+
 def test_evaluations_are_the_same_after_going_on(digits_evaluator, tmp_path: Path) -> None:
     names = ["generator_ema", "instance_noise", "lecam"]
     through = Trial(config(names), digits_evaluator)
@@ -106,11 +145,7 @@ def test_evaluations_are_the_same_after_going_on(digits_evaluator, tmp_path: Pat
     expected, found = through.advance(), resumed.advance()
     for name, value in through.tensors().items():
         assert torch.equal(value, resumed.tensors()[name]), name
-    of_the_machine = {"seconds", "evaluation_seconds", "device_seconds", "peak_memory_bytes"}
-    for a, b in zip(expected.rows, found.rows, strict=True):
-        assert {k: v for k, v in a.items() if k not in of_the_machine} == {
-            k: v for k, v in b.items() if k not in of_the_machine
-        }
+    assert [without_the_machine(row) for row in expected.rows] == [without_the_machine(row) for row in found.rows]
     assert expected.grid_png == found.grid_png
     assert len(resumed.history) == len(through.history)
 

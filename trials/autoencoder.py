@@ -75,6 +75,7 @@ class Autoencoder:
             player: optimisers.build(config, config.lr_g, list(pack.parameters.values()))
             for player, pack in self.players.items()
         }
+        self.gradient_norms: dict[Player, list[Tensor]] = {}
 
     def discriminator_steps_due(self, generator_step: int) -> int:
         """None: there is no discriminator."""

@@ -1,7 +1,7 @@
 """Trial checkpoints: one safetensors file each, written atomically, found by digest.
 
-A file is its tensors plus a JSON text; its name holds the evaluation and the digest of its bytes, so a
-torn or altered file is recognised and the one before it is used.
+A file is its tensors plus a JSON text; its name holds its position in the training and the digest of its
+bytes, so a torn or altered file is recognised and the one before it is used. No clock decides which is newest.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ KEEP = 2
 """Newest checkpoints kept: the second is the way back when the first is damaged."""
 
 
-def write_checkpoint(folder: Path, evaluation: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> Path:
-    """Writes the state after `evaluation` and removes all but the newest; returns the file."""
+def write_checkpoint(folder: Path, position: int, tensors: dict[str, Tensor], state: dict[str, Any]) -> Path:
+    """Writes the state after `position` updates and removes all but the newest; returns the file."""
     data = save({name: value.detach().contiguous() for name, value in tensors.items()}, {"state": json.dumps(state)})
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
-    path = folder / f"{evaluation:06d}-{digest}.safetensors"
+    path = folder / f"{position:012d}-{digest}.safetensors"
     write_whole(path, data)
     for old in _newest_first(folder)[KEEP:]:
         old.unlink(missing_ok=True)

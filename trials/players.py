@@ -18,6 +18,8 @@ class Players(Protocol):
     remedies: list[Remedy]
     players: dict[Player, Pack]
     optimisers: dict[Player, torch.optim.Optimizer]
+    gradient_norms: dict[Player, list[Tensor]]
+    """Of some steps since the last `health` [S]; no method needs to gather them."""
 
     @property
     def generator_needs_real(self) -> bool:

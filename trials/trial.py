@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import resource
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,13 @@ from trials.verdict import verdict, window_length
 
 SHOWN = 1000
 """Samples per seed that may enter a picture."""
+TICK_SECONDS = 1.0
+"""Between two calls of what `advance` is given to call."""
+PICTURE = "start_png"
 
 
 class Trial:
-    """Call `advance` until `finished`. The state between two calls is that of `tensors` and `state`."""
+    """Call `advance` until `finished`. The state at any time is that of `tensors` and `state`."""
 
     def __init__(self, config: TrialConfig, evaluator: Evaluator, device: torch.device | None = None) -> None:
         """Raises ValueError where the networks cannot carry the data or a remedy cannot work on them."""
@@ -54,6 +58,7 @@ class Trial:
         )
         self._loss_sums = {"loss_d": torch.zeros(len(seeds)), "loss_g": torch.zeros(len(seeds))}
         self._loss_counts = {"loss_d": 0, "loss_g": 0}
+        self._start_png: bytes | None = None
 
     @property
     def finished(self) -> bool:
@@ -62,21 +67,32 @@ class Trial:
         all_diverged = bool(latest) and not any(row["finite"] for row in latest)
         return self.evaluations_done >= self.config.evaluations or all_diverged
 
-    def advance(self) -> Evaluation:
-        """Trains up to the next evaluation and evaluates."""
+    def advance(self, tick: Callable[[], None] = lambda: None) -> Evaluation:
+        """Trains up to the next evaluation and evaluates.
+
+        tick: called about once a second between two steps, and not while evaluating. It may save, and what it
+        raises ends this call; the next one goes on where this one was.
+        """
         budget = self.config.budget
         target = budget.amount * (self.evaluations_done + 1) / self.config.evaluations
-        start_png = self._grid(self.game.sample(self._fixed_latents)) if self.evaluations_done == 0 else None
-        before, start = self.counters.seconds, time.perf_counter()
+        if self.counters.updates == 0:
+            self._start_png = self._grid(self.game.sample(self._fixed_latents))
+        start = time.perf_counter() - self.counters.seconds
+        due = time.perf_counter() + TICK_SECONDS
         while self.counters.on(budget.unit) < target:
             self._update()
-            if budget.unit == "seconds":
-                self.counters.seconds = before + time.perf_counter() - start
+            now = time.perf_counter()
+            if budget.unit == "seconds" or now >= due:
+                self.counters.seconds = now - start
+            if now >= due:
+                tick()
+                due = time.perf_counter() + TICK_SECONDS
+                start += due - TICK_SECONDS - now  # what a tick takes is no training
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
-        self.counters.seconds = before + time.perf_counter() - start
+        self.counters.seconds = time.perf_counter() - start
         self._note_device()
-        return self._evaluate(start_png)
+        return self._evaluate()
 
     def _note_device(self) -> None:
         """Time on the GPU, and the largest memory so far."""
@@ -115,8 +131,9 @@ class Trial:
         self._loss_sums[name] = self._loss_sums[name].to(loss.device) + loss
         self._loss_counts[name] += 1
 
-    def _evaluate(self, start_png: bytes | None) -> Evaluation:
+    def _evaluate(self) -> Evaluation:
         start = time.perf_counter()
+        start_png, self._start_png = self._start_png, None
         self.evaluations_done += 1
         samples = self.game.sample(self._fixed_latents)
         finite = self.game.finite() & torch.isfinite(samples).flatten(1).all(1)
@@ -195,7 +212,7 @@ class Trial:
 
     def save(self, folder: Path) -> None:
         """Writes a checkpoint."""
-        write_checkpoint(folder, self.evaluations_done, self.tensors(), self.state())
+        write_checkpoint(folder, self.counters.updates, self.tensors(), self.state())
 
     def restore(self, folder: Path) -> bool:
         """Goes on from the newest undamaged checkpoint in `folder`; False where there is none."""
@@ -213,6 +230,10 @@ class Trial:
             state |= {f"{player}.optimiser.{i}.{name}": v for i, held in moments.items() for name, v in held.items()}
         for name, remedy in zip(self.config.remedies, self.game.remedies, strict=True):
             state |= {f"remedy.{name}.{key}": value for key, value in remedy.state().items()}
+        state |= {f"sum.{name}": total for name, total in self._loss_sums.items()}
+        state |= {f"norms.{player}": torch.stack(n) for player, n in self.game.gradient_norms.items() if n}
+        if self._start_png is not None:
+            state[PICTURE] = torch.frombuffer(bytearray(self._start_png), dtype=torch.uint8)
         return state
 
     def state(self) -> dict[str, Any]:
@@ -223,6 +244,7 @@ class Trial:
             "counters": counters,
             "evaluations_done": self.evaluations_done,
             "history": self.history,
+            "loss_counts": self._loss_counts,
         }
 
     def load(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
@@ -234,6 +256,8 @@ class Trial:
         for player, pack in self.game.players.items():
             pack.load_state(_below(tensors, f"{player}."))
             optimiser = self.game.optimisers[player]
+            if f"norms.{player}" in tensors:
+                self.game.gradient_norms[player] = list(tensors[f"norms.{player}"].to(self.device))
             moments: dict[int, dict[str, Tensor]] = {}
             for key, value in _below(tensors, f"{player}.optimiser.").items():
                 index, name = key.split(".")
@@ -241,6 +265,8 @@ class Trial:
             optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
         for name, remedy in zip(self.config.remedies, self.game.remedies, strict=True):
             remedy.load_state(_below(tensors, f"remedy.{name}."))
+        self._loss_sums, self._loss_counts = _below(tensors, "sum."), dict(state["loss_counts"])
+        self._start_png = tensors[PICTURE].numpy().tobytes() if PICTURE in tensors else None
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
