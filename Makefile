@@ -18,10 +18,11 @@ study: $(READY)
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m 'slow or cluster' --timeout 1800
+	@$(BIN)/python -m pytest -m slow --ignore tests/cluster --timeout 1800 & calm=$$!; \
+	$(BIN)/python -m pytest -m 'slow or cluster' tests/cluster --timeout 1800; wild=$$?; wait $$calm && exit $$wild
 
 benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/overhead.py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import math
 from typing import Any
 
@@ -163,7 +164,7 @@ def _colours(known: pd.Series, measure: str, logarithmic: bool) -> dict[str, Any
 
 def _trial_text(row: dict[Any, Any], measure: str) -> str:
     score = "none" if math.isnan(row[measure]) else f"{row[measure]:.3g}"
-    settings = ", ".join(f"{key} {label(row[key])}" for key in ("k", "remedies") if key in row)
+    settings = ", ".join(f"{key} {as_text(label(row[key]))}" for key in ("k", "remedies") if key in row)
     return (
         f"trial {row['number']} ({row['state']}): {MEASURES[measure].label} {score}<br>{settings}"
         f"<br>lr_d {row['lr_d']:.2g}, lr_g {row['lr_g']:.2g}<br>{row['lost']} of {row['num_seeds']} seeds lost"
@@ -249,7 +250,7 @@ def mode_film(film: pd.DataFrame, mode_names: list[str]) -> go.Figure:
     figure.add_heatmap(
         z=film.to_numpy(),
         x=[f"{step:g}" for step in film.columns],
-        y=[mode_names[mode] if mode < len(mode_names) else str(mode) for mode in film.index],
+        y=[as_text(mode_names[mode]) if mode < len(mode_names) else str(mode) for mode in film.index],
         zmin=0,
         zmax=1,
         colorscale="Blues",
@@ -264,7 +265,12 @@ def mode_film(film: pd.DataFrame, mode_names: list[str]) -> go.Figure:
 
 def _lines(value: Any) -> str:
     """A label of one remedy per line, for an axis of categories."""
-    return label(value).replace(" + ", " +<br>")
+    return as_text(label(value)).replace(" + ", " +<br>")
+
+
+def as_text(text: str) -> str:
+    """Text that plotly shows as it is: it takes tags in labels for markup, links included."""
+    return html.escape(text, quote=False)
 
 
 def label(value: Any) -> str:

@@ -126,7 +126,8 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
     try:
         experiment = client.get_experiment_by_name(name)
     except MlflowException as error:
-        raise ConnectionError(f"MLflow does not answer: {str(error).splitlines()[0]}") from error
+        reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])  # a URI may hold a password
+        raise ConnectionError(f"MLflow does not answer: {reason}") from None
     runs = _runs(client, experiment.experiment_id) if experiment is not None else []
     parents = [run for run in runs if run.data.tags.get(Tag.KIND) == "study" and Tag.SPEC in run.data.tags]
     if not parents:

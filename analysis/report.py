@@ -101,7 +101,7 @@ def _readable(study: Study) -> pd.DataFrame:
 def _figures(study: Study, made: dict[str, pd.DataFrame]) -> dict[str, Markup]:
     """The figures that this study's search space and outcome allow, by name."""
     measure, _ = tables.objective(study)
-    unit = study.spec["train"]["budget"]["unit"].replace("_", " ")
+    unit = figures.as_text(study.spec["train"]["budget"]["unit"].replace("_", " "))
     floor = study.floor.get(measure)
     drawn: dict[str, go.Figure] = {}
     for setting in tables.COMPARED:
@@ -151,5 +151,17 @@ def _csv_link(table: pd.DataFrame) -> str:
 def _write_tables(made: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in made.items():
-        table.to_parquet(folder / f"{name}.parquet", index=False)
+        _of_one_kind(table).to_parquet(folder / f"{name}.parquet", index=False)
         table.to_csv(folder / f"{name}.csv", index=False)
+
+
+def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of numbers and words together (k may be a number or a schedule) as words, since Parquet has types."""
+    mixed = [
+        name
+        for name in table.columns
+        if table[name].dtype == object
+        and table[name].map(lambda value: isinstance(value, str)).any()
+        and table[name].map(lambda value: isinstance(value, int | float)).any()
+    ]
+    return table.assign(**{name: table[name].map(lambda v: v if v is None or v != v else str(v)) for name in mixed})

@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import shutil
-import subprocess
 import sys
-import webbrowser
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
+from study.cli_report import report
+from study.cli_run import publish, resume, run, stop
 from study.cli_score import score
+from study.cli_ui import ui
+from study.cli_words import INTERRUPTED, home_option
 from study.errors import UserError
-from study.home import ENVIRONMENT, Home, StudyFolder
+from study.home import Home, private_files
 from study.reader import read_study
 from study.spec import StudySpec
 
-if TYPE_CHECKING:
-    from study.launch import Ending
-
 # Ray, torch, MLflow and plotly are imported by the commands that need them, so that the others answer at once.
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 CONFIGURATIONS_SHOWN = 3
-INTERRUPTED = 130
 
 
 class Commands(click.Group):
@@ -42,7 +35,7 @@ class Commands(click.Group):
             click.echo(f"ganstudy: {error}", err=True)
             sys.exit(2)
         except KeyboardInterrupt:
-            click.echo("\nganstudy: stopped; nothing that was recorded is lost, the same command goes on", err=True)
+            click.echo("\nganstudy: stopped; nothing that was recorded is lost; ganstudy resume goes on", err=True)
             sys.exit(INTERRUPTED)
 
 
@@ -54,16 +47,11 @@ def main() -> None:
     \b
     Example:  ganstudy run examples/digits.toml
     """
+    private_files()
 
 
-main.add_command(score)
-
-
-def home_option(command: Command) -> Command:
-    """--home, the same everywhere."""
-    return click.option(
-        "--home", metavar="DIR", help=f"Where everything is kept; else ${ENVIRONMENT}, else ./ganstudy-data."
-    )(command)
+for command in (run, resume, stop, publish, report, score, ui):
+    main.add_command(command)
 
 
 @main.command()
@@ -104,125 +92,14 @@ def _own_parts(spec: StudySpec) -> list[str]:
         return describe(spec.structures())
     except ValueError as error:
         raise UserError(str(error)) from None
+    except (RuntimeError, MemoryError) as error:  # networks that are too large for this machine
+        raise UserError(f"the networks cannot be made here: {str(error).splitlines()[0]}") from None
 
 
 def _words(params: dict[str, Any]) -> str:
     return ", ".join(
         f"{key} = {value:.3g}" if isinstance(value, float) else f"{key} = {value}" for key, value in params.items()
     )
-
-
-@main.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--address", metavar="HOST:PORT", help="A running Ray cluster; else Ray starts on this machine.")
-@home_option
-def run(file: Path, address: str | None, home: str | None) -> None:
-    """Run the study in FILE, or go on with it, and write its report.
-
-    Ctrl-C stops it cleanly; the same command goes on from there.
-
-    \b
-    Examples:  ganstudy run examples/digits.toml
-               ganstudy run examples/digits.toml --address 10.0.0.1:6379
-    """
-    spec, text = read_study(file)
-    place = Home.locate(home)
-    from rich.console import Console
-
-    from study.launch import run as launch
-
-    console = Console(highlight=False)
-    answer: list[str] = []
-    result = launch(
-        spec, text, place, address=address, console=console, conclude=lambda: _conclude(spec, place, answer)
-    )
-    folder = result.folder
-    for sentence in answer:
-        console.print(f"\n• {sentence}", soft_wrap=True)
-    console.print()
-    if answer:
-        console.print(f"Report:     {folder.report}", soft_wrap=True)
-    console.print(f"MLflow UI:  {spec.tracking.uri or f'{_command()} ui{_home_words(home)}'}", soft_wrap=True)
-    if result.unpublished:
-        console.print(
-            f"{result.unpublished} records have not reached MLflow and wait in {folder.spool}; {folder.log} says why. "
-            "The same command tries again.",
-            soft_wrap=True,
-        )
-    if result.left:
-        console.print(
-            f"Stopped with {result.left} of {spec.search.trials} trials to go. "
-            f"To go on: {_command()} run {shlex.quote(str(file))}{_home_words(home)}"
-            + (f" --address {address}" if address else ""),
-            soft_wrap=True,
-        )
-        sys.exit(INTERRUPTED)
-    if result.failed == spec.search.trials:
-        console.print("Every trial failed; the report lists the errors.")
-        sys.exit(1)
-    sys.exit(1 if result.unpublished or not answer else 0)
-
-
-def _command() -> str:
-    """How this program was called, as a person would type it again."""
-    called = Path(sys.argv[0])
-    if called.name != "ganstudy" or shutil.which("ganstudy"):
-        return "ganstudy"
-    return str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else str(called)
-
-
-def _home_words(home: str | None) -> str:
-    return f" --home {shlex.quote(home)}" if home else ""
-
-
-def _conclude(spec: StudySpec, home: Home, answer: list[str]) -> Ending:
-    from study.launch import Ending
-
-    folder = home.study(spec.name)
-    answer += _write_report(spec, home, folder)
-    description = "\n".join(f"- {sentence}" for sentence in answer)
-    return Ending(description, [folder.report, folder.path / "tables"])
-
-
-def _write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
-    """Writes the report; returns the answer's sentences."""
-    from analysis.answer import sentences
-    from analysis.load import load_study
-    from analysis.report import write_report
-
-    if spec.tracking.uri is None and not home.mlflow_database.exists():
-        raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
-    try:
-        study = load_study(spec.name, home.tracking_uri(spec.tracking.uri))
-    except (KeyError, ValueError, ConnectionError) as error:
-        raise UserError(str(error.args[0])) from None
-    write_report(study, folder.report)
-    return sentences(study)
-
-
-@main.command()
-@click.argument("name")
-@click.option("--open", "show", is_flag=True, help="Open it in a browser.")
-@home_option
-def report(name: str, show: bool, home: str | None) -> None:
-    """Write the report of the study NAME anew, from what MLflow has.
-
-    \b
-    Example:  ganstudy report digits --open
-    """
-    place = Home.locate(home)
-    folder = place.existing(name)
-    for sentence in _write_report(_spec_of(folder), place, folder):
-        click.echo(f"• {sentence}\n")
-    click.echo(f"Report:  {folder.report}")
-    if show:
-        webbrowser.open(folder.report.as_uri())
-
-
-def _spec_of(folder: StudyFolder) -> StudySpec:
-    from study.ledger import Ledger
-
-    return Ledger.open(folder.ledger).spec
 
 
 @main.command("list")
@@ -287,28 +164,3 @@ def _best_words(study: dict[str, Any]) -> str:
     if best is None:
         return "no complete trial satisfies the constraints yet"
     return f"{study['objective']} {best['value']:.3g} (trial {best['number']}: {_words(best['params'])})"
-
-
-@main.command()
-@click.option("--port", default=5000, show_default=True, help="Of the server, on this machine only.")
-@home_option
-def ui(port: int, home: str | None) -> None:
-    """Start the MLflow UI on the studies under the home folder; Ctrl-C ends it.
-
-    \b
-    Example:  ganstudy ui --port 5001
-    """
-    place = Home.locate(home)
-    if not place.mlflow_database.exists():
-        raise UserError(f"no study under {place.root} has published to the embedded MLflow store yet")
-    # The parameter opens the view of trainings; without it MLflow shows that of language models.
-    click.echo(f"MLflow UI: http://127.0.0.1:{port}/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)")
-    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", place.tracking_uri(None), "--workers", "1"]
-    command += ["--default-artifact-root", place.mlflow_artifacts.as_uri()]
-    # The server only shows studies: it needs neither to run jobs nor to report home.
-    settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    try:
-        sys.exit(subprocess.call(command, env={**os.environ, **settings}))
-    except KeyboardInterrupt:
-        sys.exit(0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import os
+import secrets
 import socket
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +25,15 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Signals are for study/stopping.py.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
     # The ledger is the truth, so Tune's own snapshots may stay away.
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
 """Of Ray, through the environment; what the user has set stays."""
+AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""Of Ray, through the environment: whether it asks for a token, and for which."""
 OBJECT_STORE_BYTES = 200 * 2**20
 CONNECT_SECONDS = 10
 
@@ -45,7 +51,8 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
         if address is None:
             options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         try:
-            ray.init(address=address or "local", **options)
+            with nullcontext() if address else _own_token():
+                ray.init(address=address or "local", **options)
         except (ConnectionError, ValueError, RuntimeError, RayError) as error:
             if address is None:
                 raise
@@ -54,6 +61,29 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _own_token() -> Iterator[None]:
+    """A token for the Ray that is started here, unless the user has decided on authentication.
+
+    Ray by itself writes its token to a file in the user's home folder that everyone can read. Its processes keep
+    what they were started with, so nothing stays behind in this one, and none of its other children learns the token.
+    """
+    if any(name in os.environ for name in AUTHENTICATION):
+        yield
+        return
+    os.environ["RAY_AUTH_TOKEN"] = _token()
+    try:
+        yield
+    finally:
+        for name in AUTHENTICATION:
+            os.environ.pop(name, None)
+
+
+@functools.cache
+def _token() -> str:
+    return secrets.token_hex(32)  # one per process, in which Ray reads it only once
 
 
 def slots(spec: StudySpec) -> int:

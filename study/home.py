@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,11 @@ from study.errors import UserError
 ENVIRONMENT = "GANSTUDY_HOME"
 DEFAULT = "ganstudy-data"
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def private_files() -> None:
+    """From here on, nothing that this process makes can be written by the group or by others."""
+    os.umask(os.umask(0) | 0o022)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,11 @@ class StudyFolder:
         return self.path / "tune"
 
     @property
+    def stop(self) -> Path:
+        """There while the study is asked to stop, with the reason."""
+        return self.path / "stop"
+
+    @property
     def report(self) -> Path:
         """The report; its tables stand in `tables` beside it."""
         return self.path / "report.html"
@@ -64,8 +76,14 @@ class Home:
 
     @classmethod
     def locate(cls, option: str | None) -> Home:
-        """`--home`, or GANSTUDY_HOME, or ./ganstudy-data."""
-        return cls(Path(option or os.environ.get(ENVIRONMENT) or DEFAULT))
+        """`--home`, or GANSTUDY_HOME, or ./ganstudy-data; UserError where others can write to it."""
+        home = cls(Path(option or os.environ.get(ENVIRONMENT) or DEFAULT))
+        if home.root.is_dir() and home.root.stat().st_mode & stat.S_IWOTH:
+            raise UserError(
+                f"the home folder must not be one that every user can write to, and {home.root} is; "
+                f"to mend it: chmod o-w {shlex.quote(str(home.root))}"
+            )
+        return home
 
     def check_writable(self) -> None:
         """UserError where nothing can be kept; makes nothing."""

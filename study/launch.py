@@ -9,40 +9,33 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
-import sys
-import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import ray
-from filelock import FileLock, Timeout
 from ray import tune
 from rich.console import Console
 
 from study import cluster, shipping
 from study.errors import UserError
 from study.home import Home, StudyFolder
+from study.lease import Lease, only_driver
 from study.ledger import Ledger
+from study.ledger_file import Copies, database_trouble, unreadable
+from study.origin import check, origin_of_code, origin_of_measures, settle
 from study.progress import RunProgress
+from study.publishing import Conclude, finish, publisher
 from study.schedule import replay, scheduler
 from study.search import LedgerSearcher
 from study.spec import StudySpec
-from study.spool import END, START, Spool
+from study.spool import START, Spool
+from study.stopping import StopRequest, no_room, stop_on_signals
 from study.trainable import TrialTrainable
 from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick
-from trials.files import write_whole
 from trials.records import Tag
 
-RESTARTS_PER_TRIAL = 1
-"""How often a trial whose process died is started again, from its checkpoint."""
-STALLED_SECONDS = 90
-"""How long the driver waits at the end for MLflow without any message being taken."""
+LOSSES_PER_TRIAL = 100
+"""How often a trial's process may be lost. What is the trial's own fault is counted in study/attempts.py."""
 
 
 @dataclass(frozen=True)
@@ -58,14 +51,8 @@ class RunResult:
     """Trials that the study still lacks; 0 when it is complete."""
     unpublished: int
     """Records that MLflow has not taken yet; they wait in the spool."""
-
-
-@dataclass(frozen=True)
-class Ending:
-    """What a finished study leaves in MLflow: files, and the answer as the parent run's description."""
-
-    description: str = ""
-    artifacts: list[Path] = field(default_factory=list)
+    stopped: str | None = None
+    """Why it stopped before its end, where it did."""
 
 
 def run(
@@ -75,17 +62,19 @@ def run(
     *,
     address: str | None = None,
     console: Console | None = None,
-    conclude: Callable[[], Ending] | None = None,
+    conclude: Conclude | None = None,
     factory: TrainingFactory | None = None,
+    accept_changes: bool = False,
 ) -> RunResult:
     """Runs `spec` to its end, or goes on with it.
 
     text: the study file. address: of a running Ray cluster; without it Ray starts on this machine.
     conclude: makes the report once everything is published. factory: what a worker trains instead of
-    packs of GANs, for tests and benchmarks.
+    packs of GANs, for tests and benchmarks. accept_changes: go on though code, packages or data changed since
+    the study began, and record it.
 
-    Raises UserError for what the user can mend: a name taken by a different study, or resources that
-    the cluster does not have. Nothing has been written then.
+    Raises UserError for what the user can mend: a name taken by a different study, one that another driver
+    runs, code or data that changed, or resources that the cluster does not have. Nothing has been written then.
     """
     console = console or Console()
     folder = home.study(spec.name)
@@ -94,31 +83,19 @@ def run(
     else:
         cluster.check_reachable(address)
     home.check_writable()
-    Ledger.check_same(folder.ledger, spec)
+    earlier = Ledger.check_same(folder.ledger, spec)
+    if earlier is not None and not accept_changes:
+        check(earlier, origin_of_code())
     with cluster.connected(address, spec.plugin_digests):
         cluster.check_cluster(spec)
-        with _only_driver(folder):
-            return _run_on_ray(spec, text, home, console, conclude, factory)
-
-
-@contextmanager
-def _only_driver(folder: StudyFolder) -> Iterator[None]:
-    """One driver per study; the lock goes with its process, however that ends."""
-    folder.path.mkdir(parents=True, exist_ok=True)
-    holder = folder.path / "driver.json"
-    lock = FileLock(folder.path / "driver.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        told = json.loads(holder.read_text()) if holder.exists() else {}
-        who = ", ".join(f"{key} {value}" for key, value in told.items()) or "another process"
-        raise UserError(f"the study in {folder.path} is being run already ({who})") from None
-    try:
-        since = datetime.now().astimezone().isoformat(timespec="seconds")
-        write_whole(holder, json.dumps({"host": platform.node(), "process": os.getpid(), "since": since}).encode())
-        yield
-    finally:
-        lock.release()
+        try:
+            with only_driver(folder.path, console.print) as lease:
+                return _run_on_ray(spec, text, home, console, conclude, factory, accept_changes, lease)
+        except Exception as error:
+            trouble = _trouble(folder, error)
+            if trouble is None:
+                raise
+            raise UserError(f"{trouble}\nNothing that was recorded is lost.") from None
 
 
 def _run_on_ray(
@@ -126,54 +103,62 @@ def _run_on_ray(
     text: str,
     home: Home,
     console: Console,
-    conclude: Callable[[], Ending] | None,
+    conclude: Conclude | None,
     factory: TrainingFactory | None,
+    accept_changes: bool,
+    lease: Lease,
 ) -> RunResult:
-    folder = home.study(spec.name)
+    folder, origin = home.study(spec.name), origin_of_code()
     yardstick = None
     if factory is None:
         # Before anything is written: data or networks that will not do must not take the study's name.
         with console.status(f"{spec.data.name}: loading the data, preparing the measures"):
             yardstick = _yardstick(spec, home)
         console.print(_describe(yardstick), highlight=False, soft_wrap=True)
+        origin |= origin_of_measures(yardstick.provenance)
         factory = PackFactory(yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0)
     ledger = Ledger.create(folder.ledger, spec, text)
+    settle(ledger, origin, accept_changes)
     folder.study_file.write_text(text, encoding="utf-8")
-    spool = Spool(folder.spool)
-    with _publisher(spec, home) as publisher:
-        spool.put_study(START, _study_message(spec, text, yardstick))
-        with RunProgress(spec, ledger, console) as progress:
-            _tune(spec, ledger, spool, folder, progress, factory)
-        left = ledger.left()
-        _wait_until_published(spool, publisher, console)
-        if not spool.pending():
-            ending = _conclude(conclude, spec, folder, console)
-            artifacts = [str(path) for path in ending.artifacts]
-            status = "FINISHED" if left == 0 else "KILLED"
-            spool.put_study(END, {"status": status, "description": ending.description, "artifacts": artifacts})
-            _wait_until_published(spool, publisher, console)
-    return RunResult(folder, progress.done, progress.failed, left, len(spool.pending()))
+    spool, stop, copies = Spool(folder.spool), StopRequest(folder.stop), Copies(folder.ledger)
+    copies.keep()
+    stop.clear()
+    with publisher(spec, home) as process:
+        spool.put_study(START, _study_message(spec, text, yardstick, ledger.changes))
+        with (
+            RunProgress(spec, ledger, console) as progress,
+            stop_on_signals(stop, lambda: lease.lost_to is not None, console.print),
+        ):
+            trouble = None
+            try:
+                _tune(spec, ledger, copies, stop, folder, progress, factory)
+            except Exception as error:
+                trouble = _trouble(folder, error)
+                if trouble is None:
+                    raise
+        copies.keep(every=0)
+        reason, left = trouble or stop.reason(), ledger.left()
+        stop.clear()
+        unpublished = finish(spec, home, process, left, conclude, console)
+    return RunResult(folder, progress.done, progress.failed, left, unpublished, reason)
 
 
-def _conclude(conclude: Callable[[], Ending] | None, spec: StudySpec, folder: StudyFolder, console: Console) -> Ending:
-    """The report; its failure is said and logged, and leaves the study as complete as it is."""
-    try:
-        return conclude() if conclude is not None else Ending()
-    except Exception as error:
-        with folder.log.open("a", encoding="utf-8") as log:
-            log.write(traceback.format_exc())
-        console.print(
-            f"The report could not be written: {type(error).__name__}: {error} (details in {folder.log}). "
-            f"Nothing of the study is lost; to try again: ganstudy report {spec.name}",
-            soft_wrap=True,
-        )
-        return Ending()
+def _trouble(folder: StudyFolder, error: Exception) -> str | None:
+    """What a full disk or the ledger's file has to do with `error`, in words."""
+    full = no_room(error)
+    if full is not None:
+        return f"no room left ({full})"
+    database = database_trouble(error)
+    if database is not None:
+        return unreadable(folder.ledger, database)
+    return None
 
 
 def _tune(
     spec: StudySpec,
     ledger: Ledger,
-    spool: Spool,
+    copies: Copies,
+    stop: StopRequest,
     folder: StudyFolder,
     progress: RunProgress,
     factory: TrainingFactory,
@@ -182,7 +167,9 @@ def _tune(
     schedule, maximize = scheduler(spec), spec.objective.maximize is not None
     searcher = LedgerSearcher(
         ledger,
-        spool,
+        Spool(folder.spool),
+        copies,
+        stop,
         concurrent,
         progress.observe,
         replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
@@ -195,7 +182,9 @@ def _tune(
         measure=spec.objective.measure,
         spool=str(folder.spool),
         checkpoints=str(folder.checkpoints),
+        stop=str(folder.stop),
         source=shipping.source_digest(),
+        resources=spec.resources,
     )
     resources = {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}
     tuner = tune.Tuner(
@@ -213,7 +202,7 @@ def _tune(
             name="run",
             storage_path=str(folder.tune),
             verbose=0,
-            failure_config=tune.FailureConfig(max_failures=RESTARTS_PER_TRIAL),
+            failure_config=tune.FailureConfig(max_failures=LOSSES_PER_TRIAL),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
     )
@@ -241,7 +230,7 @@ def _describe(yardstick: Yardstick) -> str:
     return "\n".join(lines)
 
 
-def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None) -> dict[str, Any]:
+def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None, changes: list[str]) -> dict[str, Any]:
     """What the parent run tells about the study as a whole."""
     tags: dict[str, Any] = {
         Tag.SPEC: spec.model_dump_json(),
@@ -249,6 +238,8 @@ def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None) -> d
         Tag.PYTHON: platform.python_version(),
         Tag.QUESTION: spec.question,
     }
+    if changes:
+        tags[Tag.CHANGES] = "\n".join(changes)
     if yardstick is not None:
         tags[Tag.PROVENANCE] = json.dumps(yardstick.provenance.as_json())
         tags[Tag.MODES] = json.dumps(yardstick.modes)
@@ -263,48 +254,3 @@ def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None) -> d
         "seeds": ",".join(map(str, spec.train.seeds)),
     }
     return {"study_file": text, "params": params, "tags": tags, "floor": yardstick.floor if yardstick else {}}
-
-
-@contextmanager
-def _publisher(spec: StudySpec, home: Home) -> Iterator[subprocess.Popen[bytes]]:
-    """The publisher's process; closing its input tells it to finish."""
-    folder = home.study(spec.name)
-    embedded = spec.tracking.uri is None
-    arguments = {
-        "ledger": str(folder.ledger),
-        "spool": str(folder.spool),
-        "uri": home.tracking_uri(spec.tracking.uri),
-        "artifacts": (home.mlflow_artifacts / spec.name).as_uri() if embedded else None,
-    }
-    if embedded:
-        home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-    code = "import sys; sys.path.insert(0, sys.argv[2]); from study.publish import main; sys.exit(main())"
-    our_code = str(Path(shipping.__file__).parent.parent)
-    with folder.log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code, json.dumps(arguments), our_code],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,  # Ctrl-C is for the driver
-        )
-    assert process.stdin is not None
-    try:
-        yield process
-    finally:
-        process.stdin.close()
-        try:
-            process.wait(STALLED_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.terminate()
-
-
-def _wait_until_published(spool: Spool, publisher: subprocess.Popen[bytes], console: Console) -> None:
-    """Until the spool is empty, the publisher is gone, or nothing moves any more."""
-    pending, since = len(spool.pending()), time.monotonic()
-    with console.status("publishing to MLflow"):
-        while pending and publisher.poll() is None and time.monotonic() - since < STALLED_SECONDS:
-            time.sleep(0.1)
-            now = len(spool.pending())
-            if now != pending:
-                pending, since = now, time.monotonic()

@@ -12,32 +12,32 @@ and the trial's number, so an interrupted study goes on with the draws that it w
 
 from __future__ import annotations
 
+import json
 import math
 import uuid
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
 
 from study.errors import UserError
+from study.ledger_file import holds_study, storage
 from study.reader import parse_document
 from study.spec import StudySpec, differences
 from trials.records import TrialState as State
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-LOCK_SECONDS = 60
-"""How long a write waits for another process's."""
 OUTCOME, ERROR = "outcome", "error"
 ID = "ledger_id"
 SPEC, DOCUMENT = "study_file", "study_document"
 """Attributes of the Optuna study: the file as written, and as read (StudySpec.document)."""
+ORIGIN, CHANGES = "origin", "changes"
+"""Attributes: what the numbers come from beside the file, and what of it was changed on the way (study/origin.py)."""
 STATES = {
     TrialState.RUNNING: State.RUNNING,
     TrialState.WAITING: State.RUNNING,
@@ -66,28 +66,6 @@ class Outcome:
         return self.objective is not None and all(self.verdicts.get(v, 0) <= limit for v, limit in allowed.items())
 
 
-def _storage(path: Path) -> RDBStorage:
-    storage = RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}})
-
-    # A write-ahead log survives a killed process whole, and does not wait for the disk at each step.
-    @event.listens_for(storage.engine, "connect")
-    def _pragmas(connection: Any, _record: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    storage.engine.dispose()
-    return storage
-
-
-def _has_study(path: Path) -> bool:
-    """Whether the ledger was made to the end: it holds a study, and the study its file."""
-    try:
-        studies = _storage(path).get_all_studies()
-    except SQLAlchemyError as error:
-        raise UserError(f"{path} is no ledger that can be read: {str(error).splitlines()[0]}") from None
-    return any(SPEC in study.user_attrs for study in studies)
-
-
 def state_at_end(outcome: Outcome | None, error: str | None) -> State:
     """The state in which a trial ends that came to `outcome`, or to an error."""
     if error is not None or outcome is None:
@@ -110,9 +88,8 @@ class Ledger:
 
         UserError as of `check_same`.
         """
-        if path.exists() and _has_study(path):
-            cls.check_same(path, spec)
-            ledger = cls.open(path)
+        ledger = cls.check_same(path, spec)
+        if ledger is not None:
             ledger.spec, ledger._space = spec, spec.space
             ledger._study.set_user_attr(SPEC, text)
             ledger._study.set_user_attr(DOCUMENT, spec.document)
@@ -120,7 +97,7 @@ class Ledger:
         path.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
             study_name=spec.name,
-            storage=_storage(path),
+            storage=storage(path),
             direction=spec.objective.direction,
             load_if_exists=True,  # made, but killed before the study file was kept with it
         )
@@ -130,11 +107,12 @@ class Ledger:
         return cls(study, spec)
 
     @classmethod
-    def check_same(cls, path: Path, spec: StudySpec) -> None:
-        """UserError, with every difference, if the ledger at `path` belongs to a study with another file."""
-        if not (path.exists() and _has_study(path)):
-            return
-        earlier = cls.open(path).spec
+    def check_same(cls, path: Path, spec: StudySpec) -> Ledger | None:
+        """The ledger at `path`, if there is one; UserError, with every difference, if its study has another file."""
+        if not (path.exists() and holds_study(path, SPEC)):
+            return None
+        ledger = cls.open(path)
+        earlier = ledger.spec
         differing = differences(earlier.identity(), spec.identity())
         if spec.search.trials < earlier.search.trials:
             differing.append(f"search.trials: {earlier.search.trials} -> {spec.search.trials} (it may be raised only)")
@@ -144,21 +122,44 @@ class Ledger:
                 f"the study {spec.name!r} exists already, with a different file:\n  {lines}\n"
                 f"Give this one another name, or restore the file ({path.parent / 'study.toml'}) to go on."
             )
+        return ledger
 
     @classmethod
     def open(cls, path: Path) -> Ledger:
         """The existing ledger at `path`; UserError where it holds no study yet."""
-        if not _has_study(path):
+        if not holds_study(path, SPEC):
             raise UserError(f"{path} holds no study: its first run was cut short; run its study file again")
-        storage = _storage(path)
-        (summary,) = storage.get_all_studies()
-        study = optuna.load_study(study_name=summary.study_name, storage=storage)
+        file = storage(path)
+        (summary,) = file.get_all_studies()
+        study = optuna.load_study(study_name=summary.study_name, storage=file)
         return cls(study, parse_document(study.user_attrs[DOCUMENT], str(path.parent / "study.toml")))
 
     @property
     def id(self) -> str:
         """Unlike that of any other ledger, also of one of the same name that was deleted before."""
         return str(self._study.user_attrs[ID])
+
+    @property
+    def text(self) -> str:
+        """The study file as written."""
+        return str(self._study.user_attrs[SPEC])
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """What `keep_origin` was told last."""
+        return json.loads(self._study.user_attrs.get(ORIGIN, "{}"))  # type: ignore[no-any-return]
+
+    @property
+    def changes(self) -> list[str]:
+        """Every change of the origin that the user accepted, with its time, in order."""
+        return list(self._study.user_attrs.get(CHANGES, []))
+
+    def keep_origin(self, origin: dict[str, str], changed: list[str]) -> None:
+        """Remembers what the study's numbers come from, and what of it has changed since it began."""
+        if changed:
+            now = datetime.now().astimezone().isoformat(timespec="seconds")
+            self._study.set_user_attr(CHANGES, [*self.changes, *(f"{now} {line}" for line in changed)])
+        self._study.set_user_attr(ORIGIN, json.dumps(origin))
 
     def propose(self) -> tuple[int, dict[str, Any]]:
         """(number, params) of a new trial."""

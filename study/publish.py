@@ -21,7 +21,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-for _name, _value in {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}.items():
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    # It tries again by itself, for as long as it takes: a server that hangs is to be noticed soon.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+}
+for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
 
 import mlflow  # noqa: E402  (reads the environment while it is imported)
@@ -31,6 +37,7 @@ from mlflow.entities import Metric, Param, RunTag  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from study.home import private_files  # noqa: E402
 from study.ledger import Ledger  # noqa: E402
 from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
 from trials.catalogue import MEASURES  # noqa: E402
@@ -150,6 +157,9 @@ class Publisher:
                 tags.append(RunTag(Tag.NOTES, "; ".join(new[latest]["notes"])))
             self._log_history(run_id, new[latest])
             self._published[number] = latest
+        # Files before the batch that counts them: killed in between, they come twice, where else they would never come.
+        for content in new.values():
+            self._log_grid(run_id, content)
         end = contents.get(END)
         if end is not None:
             tags += _end_tags(end)
@@ -157,8 +167,6 @@ class Publisher:
             last = first + BATCH_LIMIT >= len(metrics)
             batch = metrics[first : first + BATCH_LIMIT]
             self._client.log_batch(run_id, batch, params if first == 0 else [], tags if last else [])
-        for content in new.values():
-            self._log_grid(run_id, content)
         if end is not None:
             self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
 
@@ -304,6 +312,7 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
 
 def main() -> int:
     """Entry of the publisher's process: ledger, spool, tracking URI and artifact root as JSON."""
+    private_files()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s publisher %(levelname)s %(message)s")
     arguments = json.loads(sys.argv[1])
     # One publisher per study: that of a driver that was killed may still be at work.

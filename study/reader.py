@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +18,21 @@ from typing import Any
 from pydantic import ValidationError
 
 from study.errors import UserError
-from study.space import CROSSED, KEYS, MODEL_KEYS, OPTION_KEYS, TRIAL_KEYS, SearchSpace, parse_domain
-from study.spec import StudySpec
+from study.space import (
+    CROSSED,
+    KEYS,
+    MODEL_KEYS,
+    MOST_POINTS,
+    OPTION_KEYS,
+    TRIAL_KEYS,
+    Domain,
+    Range,
+    SearchSpace,
+    parse_domain,
+)
+from study.spec import NOT_TOLD, StudySpec
 from trials import plugins
-from trials.options.base import PLUGIN, Frozen, is_plugin, known
+from trials.options.base import PLUGIN, Frozen, is_plugin, known, shown
 from trials.options.compatible import IncompatibleError
 from trials.options.data import DATA, PATH_FIELDS, PluginData
 from trials.options.losses import LOSSES
@@ -29,30 +41,54 @@ from trials.options.remedies import REMEDIES
 
 OWNERS_AS_KEYS = ("REMEDY = [false, true]", '"REMEDY.OPTION"', '"LOSS.OPTION"')
 """How the keys that belong to remedies and losses look; there are too many to list."""
+MOST_CHARACTERS = 200_000
+"""Of a study file."""
+LONGEST_PATH = 1000
+TOO_DEEP = "tables or lists are nested too deep"
+MOST_PROBLEMS = 20
+"""Told at once."""
+BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+    "multiple_of": ("a multiple of", "multiple_of"),
+}
+DEEP_KEY = re.compile(r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""", re.ASCII)
+"""A key of more than 100 parts."""
+PLAIN_KEY = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 
 def read_study(path: Path) -> tuple[StudySpec, str]:
     """(validated study, text of the file). UserError for anything that is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8-sig") as file:  # some editors mark UTF-8 by its first three bytes
+            text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise UserError(f"{path}: no such study file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that no system takes
         raise UserError(f"{path}: cannot be read: {error}") from None
+    if len(text) > MOST_CHARACTERS:
+        raise UserError(f"{path}: a study file must have at most {MOST_CHARACTERS} characters, and this has more")
     return parse_study(text, str(path), path.parent), text
 
 
 def parse_study(text: str, where: str, folder: Path | None = None) -> StudySpec:
     """The study in `text`; errors start with `where`. folder: what relative paths in it count from."""
     try:
+        # tomllib takes time with the square of the depth of a key.
+        if DEEP_KEY.search(text):
+            raise UserError(f"not valid TOML: {TOO_DEEP}")
         values = tomllib.loads(text)
         _resolve(values, folder or Path())
         # As JSON, pydantic can be strict (neither true nor "1" is a number) and still take a list for a tuple.
         document = json.dumps(values, default=str)
     except UserError as error:
-        raise UserError(f"{where}: {error}") from None
-    except (ValueError, RecursionError) as error:  # beside TOMLDecodeError: numbers too long, nesting too deep
-        raise UserError(f"{where}: not valid TOML: {error}") from None
+        raise _told(where, [str(error)]) from None
+    except ValueError as error:  # beside TOMLDecodeError: numbers too long
+        raise _told(where, [f"not valid TOML: {error}"]) from None
+    except RecursionError:
+        raise _told(where, [f"not valid TOML: {TOO_DEEP}"]) from None
     return parse_document(document, where)
 
 
@@ -61,7 +97,9 @@ def parse_document(document: str, where: str) -> StudySpec:
     try:
         spec = StudySpec.model_validate_json(document, strict=True)
     except ValidationError as error:
-        raise UserError(_explain(error, where)) from None
+        found = error.errors(include_url=False)
+        told = [f"{_place(e)}{_message(e)}" for e in found[:MOST_PROBLEMS]]
+        raise _told(where, told, len(found) - len(told)) from None
     problems = (
         _space_problems(spec, json.loads(document))
         or _option_problems(spec)
@@ -69,8 +107,18 @@ def parse_document(document: str, where: str) -> StudySpec:
         or _grid_problems(spec)
     )
     if problems:
-        raise UserError("\n".join(f"{where}: {problem}" for problem in problems))
+        raise _told(where, problems[:MOST_PROBLEMS], len(problems[MOST_PROBLEMS:]))
     return spec.model_copy(update={"document": document})
+
+
+def _told(where: str, problems: list[str], more: int = 0) -> UserError:
+    """One line per problem, nothing in it that a terminal would act on; more: problems that are not told."""
+    lines = [*problems, f"and {more} mistakes more"] if more else problems
+    return UserError("\n".join(f"{where}: {_printable(line)}" for line in lines))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _resolve(values: dict[str, Any], folder: Path) -> None:
@@ -80,16 +128,31 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
         if not isinstance(held, dict):
             continue
         for key in (*PATH_FIELDS, "weights"):
-            if isinstance(held.get(key), str):
-                held[key] = str((folder / Path(held[key]).expanduser()).resolve())
+            path = held.get(key)
+            if isinstance(path, str) and path:
+                held[key] = str(_joined(f"{table}.{key}", path, folder).resolve())
         name = held.get("name")
-        if isinstance(name, str) and is_plugin(name):
+        if table != "measures" and isinstance(name, str) and is_plugin(name):
             try:
                 file, attribute = plugins.split(name)
-                held["digest"] = plugins.register(folder / Path(file).expanduser())
+                held["digest"] = plugins.register(_joined(f"{table}.name", file, folder))
             except ValueError as error:
                 raise UserError(f"{table}.name: {error}") from None
+            except OSError as error:
+                raise UserError(f"{table}.name: {shown(name)} cannot be read: {error.strerror}") from None
             held["name"] = f"{Path(file).name}:{attribute}"
+
+
+def _joined(place: str, path: str, folder: Path) -> Path:
+    """`path` counted from `folder`; UserError where no file can have it."""
+    if len(path) > LONGEST_PATH or "\0" in path:
+        raise UserError(f"{place}: a path has at most {LONGEST_PATH} characters, none of them null, got {shown(path)}")
+    try:
+        joined = folder / Path(path).expanduser()
+        joined.resolve()
+    except (OSError, RuntimeError) as error:  # a loop of links; ~ of an unknown user
+        raise UserError(f"{place}: {shown(path)} is no usable path: {error}") from None
+    return joined
 
 
 def _space_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
@@ -100,7 +163,7 @@ def _space_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
         stated |= {f"{name}.{option}": f"{table}.{name}" for name, o in owners.items() for option in o}
     stated |= dict.fromkeys(spec.train.remedies, "train")
     for key, value in spec.search.space.items():
-        place = f"search.space.{key}"
+        place = f"search.space.{_part(key)}"
         try:
             if key not in KEYS:
                 known("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *OWNERS_AS_KEYS))
@@ -123,8 +186,17 @@ def _space_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
     for key, domain in spec.space.domains.items():
         if not problems and key not in OPTION_KEYS:
             space = SearchSpace({key: domain}, base)
-            problems += _rule_problems(space, [{key: value} for value in space.extremes(key)], "search.space")
+            for value in space.extremes(key):
+                found = _rule_problems(space, [{key: value}], "search.space")
+                problems += [f"{problem}{_inside(domain, value)}" for problem in found]
+                if found:
+                    break
     return problems
+
+
+def _inside(domain: Domain, value: Any) -> str:
+    inside = isinstance(domain, Range) and value not in (domain.low, domain.high)
+    return ", which is inside the range; list the choices instead" if inside else ""
 
 
 def _options(model: Frozen) -> list[str]:
@@ -167,6 +239,11 @@ def _grid_problems(spec: StudySpec) -> list[str]:
         points = math.prod(len(values) for values in spec.space.grid().values())
     except ValueError as error:
         return [f"search.space: {error}"]
+    if points > MOST_POINTS:
+        return [
+            f"search.space: a grid has at most {MOST_POINTS} configurations, and this has {points}; "
+            "take sampler 'random' or 'tpe'"
+        ]
     if spec.search.trials <= points:
         return []
     return [f"search.trials: must be <= {points}, the configurations of this grid, got {spec.search.trials}"]
@@ -194,7 +271,8 @@ class _Owners:
         problems = []
         for name in self.stated:
             if name not in self.models:
-                problems.append(f"{self.table}.{name}: unknown {self.kind} {name!r}; known: {', '.join(self.models)}")
+                rule = f"unknown {self.kind} {shown(name)}; known: {', '.join(self.models)}"
+                problems.append(f"{self.table}.{_part(name)}: {rule}")
         for place, name, option, candidates in self._places(space):
             problem = self._problem(name, option, candidates)
             if problem:
@@ -203,7 +281,7 @@ class _Owners:
 
     def _places(self, space: SearchSpace) -> list[tuple[str, str, str, list[Any]]]:
         stated = [
-            (f"{self.table}.{name}.{option}", name, option, [value])
+            (f"{self.table}.{name}.{_part(option)}", name, option, [value])
             for name, options in self.stated.items()
             if name in self.models
             for option, value in options.items()
@@ -228,17 +306,17 @@ class _Owners:
         return None
 
 
-def _explain(error: ValidationError, where: str) -> str:
-    return "\n".join(f"{where}: {_place(e)}{_message(e)}" for e in error.errors())
-
-
 def _place(error: Any) -> str:
     # The file says budget = { UNIT = AMOUNT }; `unit` and `amount` are our words, as are the tags of the unions.
-    location = ".".join(str(part) for part in _untagged(error["loc"])).replace("train.budget.unit", "train.budget")
+    location = ".".join(_part(part) for part in _untagged(error["loc"])).replace("train.budget.unit", "train.budget")
     location = location.replace("train.budget.amount", "train.budget")
     if location in ("data", "model") and str(error.get("ctx", {}).get("error", "")).startswith("unknown"):
         location += ".name"
     return f"{location}: " if location else ""
+
+
+def _part(key: int | str) -> str:
+    return str(key) if isinstance(key, int) or PLAIN_KEY.fullmatch(key) else shown(key)
 
 
 def _untagged(location: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -251,17 +329,21 @@ def _message(error: Any) -> str:
     kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
+    # An address with a password in it must not stand on the terminal, wherever in this table it was put.
+    got = f"; {NOT_TOLD}" if error["loc"][:1] == ("tracking",) else f", got {shown(value)}"
     if kind in ("model_type", "dict_type"):
-        return f"must be a table, got {value!r}"
+        return f"must be a table{got}"
+    if kind == "json_invalid":
+        return TOO_DEEP if "recursion" in error["msg"] else f"{error['msg']}"
     if kind == "missing":
         return "is required and missing"
     if kind == "extra_forbidden":
-        return f"unknown key {error['loc'][-1]!r}; known: {', '.join(_known_keys(error['loc'][:-1]))}"
-    bounds = {"greater_than": (">", "gt"), "greater_than_equal": (">=", "ge"), "less_than": ("<", "lt")}
-    if kind in bounds:
-        sign, key = bounds[kind]
-        return f"must be {sign} {context[key]:g}, got {value}"
-    return f"{error['msg'][0].lower()}{error['msg'][1:]}, got {value!r}"
+        return f"unknown key {shown(error['loc'][-1])}; known: {', '.join(_known_keys(error['loc'][:-1]))}"
+    if kind in BOUNDS:
+        sign, key = BOUNDS[kind]
+        bound = context[key]
+        return f"must be {sign} {bound if isinstance(bound, int) else f'{bound:g}'}, got {shown(value)}"
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}{got}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:

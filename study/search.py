@@ -12,26 +12,45 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from study.ledger import Ledger, Outcome, state_at_end
+from study.ledger_file import Copies
 from study.spool import Spool
+from study.stopping import StopRequest
 from trials.records import TrialState
 
 Observer = Callable[[int, TrialState, Outcome | None, str | None], None]
 Replay = Callable[[str, dict[int, float]], None]
+ALIKE = 3
+"""Trials that may fail the same way, with none that did not, before the study stops."""
 
 
 class LedgerSearcher(Searcher):  # type: ignore[misc]
     """Proposes interrupted trials first, then new ones up to the study's number."""
 
-    def __init__(self, ledger: Ledger, spool: Spool, concurrent: int, observe: Observer, replay: Replay) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        spool: Spool,
+        copies: Copies,
+        stop: StopRequest,
+        concurrent: int,
+        observe: Observer,
+        replay: Replay,
+    ) -> None:
         """observe: told of every change of a trial (number, state, latest outcome, error).
 
         replay: told of the evaluations that a trial made in an earlier run (Tune's id for it, values by progress).
 
         concurrent: how many trials may be open at once; a proposal that nobody can train yet would be
         drawn without what the running ones are about to teach.
+
+        stop: asked for by the user, by a full disk, or here when trial after trial fails the same way; then nothing
+        new is proposed.
         """
         super().__init__()
         self._ledger, self._spool, self._observe, self._replay = ledger, spool, observe, replay
+        self._copies, self._stop = copies, stop
+        self._failures: list[str] | None = []
+        """Where trials failed, while none has ended otherwise."""
         self._concurrent = concurrent
         self._interrupted = ledger.interrupted()
         self._numbers: dict[str, int] = {}
@@ -46,6 +65,9 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The configuration of the next trial for Tune; None while as many are open as can run."""
+        if self._stop.reason() is not None:
+            stopped: str = Searcher.FINISHED
+            return stopped
         if len(self._numbers) >= self._concurrent:
             return None
         if self._interrupted:
@@ -74,19 +96,35 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """The trial is over: finished, stopped by the scheduler, or failed."""
         number = self._numbers.pop(trial_id)
+        paused = (result or {}).get("paused")
+        if paused is not None:
+            # Saved, and running still as far as the ledger is concerned: the next driver goes on with it.
+            self._stop.ask(paused)
+            return
         # Tune brings a trial's last evaluation here alone, without an on_trial_result before it.
         outcome = (result or {}).get("outcome") or self._latest.get(number)
         if outcome is not None and outcome is not self._latest.pop(number, None):
             self._ledger.record_evaluation(number, outcome.objective, outcome.progress)
         message = (result or {}).get("error")
         if error:
-            message = "the trial's process died, and died again when it was started anew"
+            message = "the trial's process was lost again and again"
         state = state_at_end(outcome, message)
         feasible = outcome is not None and outcome.feasible(self._ledger.spec.objective.require)
         # MLflow's copy first: killed in between, the trial ends once more, and is published once more.
         self._spool.put_end(number, state, outcome, feasible, message)
         self._ledger.record_end(number, outcome, message)
         self._observe(number, state, outcome, message)
+        self._copies.keep()
+        self._stop_if_all_fail_alike(state, message, (result or {}).get("place"))
+
+    def _stop_if_all_fail_alike(self, state: TrialState, message: str | None, place: str | None) -> None:
+        if state is not TrialState.FAILED:
+            self._failures = None
+        if self._failures is None:
+            return
+        self._failures.append(place or message or "")
+        if len(self._failures) >= ALIKE and len(set(self._failures)) == 1:
+            self._stop.ask(f"the first {len(self._failures)} trials all failed the same way: {message}")
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Tune pickles its searcher, and the ledger is the state."""

@@ -15,7 +15,7 @@ from typing import Any
 import optuna
 
 from trials.config import TrialConfig
-from trials.options.base import Frozen, known
+from trials.options.base import Frozen, known, shown
 from trials.options.losses import LOSSES
 from trials.options.models import MODELS
 from trials.options.ratio import as_schedule
@@ -56,6 +56,16 @@ CROSSED = frozenset({"method", "loss", "remedies", *SWITCHES, "batch_size", "bat
 """Keys that the rules of trials/options/compatible.py read: tried in every combination."""
 DEFAULT_LOSS = TrialConfig.model_fields["loss"].default
 MOST_COMBINATIONS = 5000
+MOST_CHOICES = 1000
+"""In one list. Each is tried against the rules when the file is read."""
+MOST_POINTS = 10_000
+"""Of a grid: Optuna lists them all whenever a trial is drawn."""
+WIDEST, WIDEST_WHOLE = 1e100, 2**31
+"""Ends of a range: far beyond them the sampler's floats overflow, or skip whole numbers."""
+NARROWEST = 1e-9
+"""Difference of the ends of a range, relative to them: far below it the sampler finds no float between them."""
+MOST_PACKED = 64
+"""Of packing's m: the values of a range of it that are tried one by one."""
 NONE = "none"
 """Label of the empty set of remedies."""
 
@@ -102,50 +112,64 @@ def parse_domain(key: str, value: Any) -> Domain:
         return _parse_remedy_sets(value)
     if isinstance(value, dict):
         if key in SWITCHES:
-            example = f'"{key}.{next(iter(value), "option")}"'
+            example = shown(f"{key}.{next(iter(value), 'option')}").replace("'", '"')
             raise ValueError(f"{key!r} switches a remedy on and off; its options are keys in quotes: {example} = ...")
         return _parse_range(key, value)
     values = value if isinstance(value, list) else [value]
     if not values:
         raise ValueError("at least one choice is needed, got an empty list")
+    _check_number_of(values)
     for choice in values:
         _check_type(key, choice)
     distinct = [as_schedule(v) for v in values] if key == "k" else values
-    repeated = [v for i, v in enumerate(values) if distinct[i] in distinct[:i]]
+    first = {choice: i for i, choice in reversed([*enumerate(distinct)])}
+    repeated = [v for i, v in enumerate(values) if first[distinct[i]] != i]
     if repeated:
-        raise ValueError(f"choices must be distinct, but {repeated[0]!r} stands more than once")
+        raise ValueError(f"choices must be distinct, but {shown(repeated[0])} stands more than once")
     return Choices(tuple(values)) if isinstance(value, list) else Fixed(value)
+
+
+def _check_number_of(choices: list[Any]) -> None:
+    if len(choices) > MOST_CHOICES:
+        raise ValueError(f"at most {MOST_CHOICES} choices can be tried, got {len(choices)}")
 
 
 def _check_type(key: str, choice: Any) -> None:
     if TYPES[key] is bool:
         if not isinstance(choice, bool):
-            raise ValueError(f"must be true or false, or a list of them, got {choice!r}")
+            raise ValueError(f"must be true or false, or a list of them, got {shown(choice)}")
         return
     if isinstance(choice, bool) or not isinstance(choice, int | float | str):
-        raise ValueError(f"must be a number or text, or a list of them, got {choice!r}")
+        raise ValueError(f"must be a number or text, or a list of them, got {shown(choice)}")
     if isinstance(choice, str) and TYPES[key] in (int, float):
-        raise ValueError(f"must be a number, got {choice!r}")
+        raise ValueError(f"must be a number, got {shown(choice)}")
 
 
 def _parse_range(key: str, value: dict[str, Any]) -> Range:
     unknown = sorted(set(value) - {"low", "high", "log"})
     if unknown:
-        raise ValueError(f"unknown key {unknown[0]!r} of a range; known: low, high, log")
+        raise ValueError(f"unknown key {shown(unknown[0])} of a range; known: low, high, log")
     for end in ("low", "high"):
         number = value.get(end)
         finite = isinstance(number, int | float) and -sys.float_info.max <= number <= sys.float_info.max
         if isinstance(number, bool) or not finite:
-            raise ValueError(f"a range needs a finite number `{end}`, got {number!r}")
+            raise ValueError(f"a range needs a finite number `{end}`, got {shown(number)}")
     low, high, log = value["low"], value["high"], value.get("log", False)
+    if TYPES[key] not in (int, float) and key != "k":
+        raise ValueError(f"{key} is no number, so it cannot have a range; list its choices, got {shown(value)}")
     if not isinstance(log, bool):
-        raise ValueError(f"log must be true or false, got {log!r}")
+        raise ValueError(f"log must be true or false, got {shown(log)}")
     if low > high:
-        raise ValueError(f"low <= high must hold, got low={low}, high={high}")
+        raise ValueError(f"low <= high must hold, got low={shown(low)}, high={shown(high)}")
+    if 0 < high - low < NARROWEST * max(abs(low), abs(high)):
+        raise ValueError(f"low and high must be equal or clearly apart, got low={shown(low)}, high={shown(high)}")
     if log and low <= 0:
-        raise ValueError(f"a log range needs low > 0, got low={low}")
+        raise ValueError(f"a log range needs low > 0, got low={shown(low)}")
     if TYPES[key] is int and not (isinstance(low, int) and isinstance(high, int)):
-        raise ValueError(f"a range of whole numbers needs whole ends, got low={low}, high={high}")
+        raise ValueError(f"a range of whole numbers needs whole ends, got low={shown(low)}, high={shown(high)}")
+    widest = WIDEST_WHOLE if TYPES[key] is int else WIDEST
+    if low < -widest or high > widest:
+        raise ValueError(f"a range of this kind ends within +-{widest}, got low={shown(low)}, high={shown(high)}")
     if TYPES[key] is not int:
         low, high = float(low), float(high)
     return Range(low, high, log)
@@ -154,18 +178,19 @@ def _parse_range(key: str, value: dict[str, Any]) -> Range:
 def _parse_remedy_sets(value: Any) -> Choices:
     rule = "remedies must be a list of lists of remedy names, such as [[], ['feature_matching']]"
     if not isinstance(value, list) or not all(isinstance(s, list) for s in value):
-        raise ValueError(f"{rule}, got {value!r}")
+        raise ValueError(f"{rule}, got {shown(value)}")
     if not value:
         raise ValueError("at least one choice is needed, got an empty list")
+    _check_number_of(value)
     for name in (name for names in value for name in names):
         known("remedy", name, REMEDIES)
     twice = next((names for names in value if len(set(names)) != len(names)), None)
     if twice is not None:
-        raise ValueError(f"a remedy may be named once, got {twice}")
+        raise ValueError(f"a remedy may be named once, got {shown(twice)}")
     labels = tuple(remedy_label(names) for names in value)
     repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
     if repeated:
-        raise ValueError(f"choices must be distinct, but {repeated[0]!r} stands more than once")
+        raise ValueError(f"choices must be distinct, but {shown(repeated[0])} stands more than once")
     return Choices(labels)
 
 
@@ -257,18 +282,26 @@ class SearchSpace:
 
     def combinations(self) -> Iterator[dict[str, Any]]:
         """Parameters at which a rule about several keys would break first: the CROSSED keys in every combination,
-        ranges at both ends; the other keys at one value.
+        ranges at their extremes; the other keys at one value.
 
-        At most MOST_COMBINATIONS of them; keys that do not matter to a combination are left out.
+        At most MOST_COMBINATIONS of them, first those that differ in few keys from the first, since a rule reads
+        few; keys that do not matter to a combination are left out.
         """
-        values = {key: self.extremes(key) if key in CROSSED else self.extremes(key)[:1] for key in self._in_order()}
-        crossed = [[(key, value) for value in held] for key, held in values.items()]
-        for chosen in itertools.islice(itertools.product(*crossed), MOST_COMBINATIONS):
+        for chosen in itertools.islice(self._crossed(), MOST_COMBINATIONS):
             params: dict[str, Any] = {}
-            for key, value in chosen:
+            for key, value in chosen.items():
                 if self._matters(key, params):
                     params[key] = value
             yield params
+
+    def _crossed(self) -> Iterator[dict[str, Any]]:
+        values = {key: self.extremes(key) for key in self._in_order()}
+        first = {key: held[0] for key, held in values.items()}
+        crossed = [key for key in values if key in CROSSED and len(values[key]) > 1]
+        for number in range(len(crossed) + 1):
+            for keys in itertools.combinations(crossed, number):
+                for others in itertools.product(*(values[key][1:] for key in keys)):
+                    yield first | dict(zip(keys, others, strict=True))
 
     def grid(self) -> dict[str, list[Any]]:
         """The choices by key whose product a grid search goes through; ValueError where there is a range."""
@@ -283,9 +316,15 @@ class SearchSpace:
         return {key: list(domain.values) for key, domain in self.domains.items() if isinstance(domain, Choices)}
 
     def extremes(self, key: str) -> list[Any]:
-        """The values at which a rule about `key` would break first: every choice, or both ends."""
+        """The values at which a rule about `key` would break first: every choice, or both ends of a range.
+
+        Of a range of whole numbers also the second, which a rule about multiples refuses.
+        """
         domain = self.domains[key]
         if isinstance(domain, Range):
+            if isinstance(domain.low, int) and isinstance(domain.high, int):
+                inside = range(domain.low, domain.high + 1)[: MOST_PACKED if key == "packing.m" else 2]
+                return sorted({*inside, domain.high})
             return [domain.low, domain.high]
         return list(domain.values) if isinstance(domain, Choices) else [domain.value]
 

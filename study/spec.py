@@ -7,6 +7,7 @@ describes every key.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -14,8 +15,8 @@ from pydantic import Field, field_validator, model_validator
 from study.home import NAME_RULE
 from study.space import TRIAL_KEYS, SearchSpace, parse_domain
 from trials.catalogue import MEASURES
-from trials.config import Budget, TrialConfig, distinct_seeds
-from trials.options.base import Frozen, known
+from trials.config import LARGEST_SEED, Budget, TrialConfig, distinct_seeds, measurable
+from trials.options.base import Frozen, known, shown
 from trials.options.data import DataConfig
 from trials.options.measures import MeasuresConfig
 from trials.options.models import MLP, ModelConfig
@@ -27,6 +28,9 @@ RUNGS_BELOW_BUDGET = 2
 """Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
 MOST_BUILT = 64
 """Kinds of networks that are built on trial before a study starts."""
+TRACKING_URI = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~%/+-]*)?", re.ASCII)
+CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+NOT_TOLD = "what was given is not repeated, as it may hold a secret"
 CONSTRAINTS = (Verdict.COLLAPSED.value, Verdict.CYCLING.value, Verdict.DIVERGED.value)
 
 
@@ -56,7 +60,7 @@ class Train(Frozen):
     @classmethod
     def _one_unit(cls, value: Any) -> Any:
         if not isinstance(value, dict) or len(value) != 1:
-            raise ValueError(f"budget must name one unit, such as {{ generator_steps = 3000 }}, got {value!r}")
+            raise ValueError(f"budget must name one unit, such as {{ generator_steps = 3000 }}, got {shown(value)}")
         ((unit, amount),) = value.items()
         return {"unit": unit, "amount": amount}
 
@@ -74,8 +78,8 @@ class Search(Frozen):
     """[search]: how configurations are proposed, and how many."""
 
     sampler: str = "tpe"
-    trials: int = Field(24, ge=1)
-    seed: int = Field(0, ge=0)
+    trials: int = Field(24, ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
     space: dict[str, Any] = {}
 
     @field_validator("sampler")
@@ -103,7 +107,7 @@ class Objective(Frozen):
         for name, limit in value.items():
             known("verdict to limit", name, CONSTRAINTS)
             if limit < 0:
-                raise ValueError(f"the number of {name} seeds allowed must be >= 0, got {limit}")
+                raise ValueError(f"the number of {name} seeds allowed must be >= 0, got {shown(limit)}")
         return dict.fromkeys(CONSTRAINTS, 0) | value
 
     @model_validator(mode="after")
@@ -133,7 +137,7 @@ class Schedule(Frozen):
     """[schedule]: whether bad trials are stopped early. grace is in the budget's own unit."""
 
     name: str = "asha"
-    reduction_factor: float = Field(3, ge=1.1, allow_inf_nan=False)
+    reduction_factor: float = Field(3, ge=1.1, le=1000, allow_inf_nan=False)
     grace: float | None = Field(None, gt=0)
 
     @field_validator("name")
@@ -141,12 +145,21 @@ class Schedule(Frozen):
     def _known(cls, value: str) -> str:
         return known("schedule", value, SCHEDULES)
 
+    @field_validator("grace")
+    @classmethod
+    def _measurable(cls, value: float | None) -> float | None:
+        return None if value is None else measurable("grace", value)
+
 
 class Resources(Frozen):
     """[resources]: per trial. Fractions of a GPU pack several trials on it."""
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
     gpus: float = Field(0, ge=0, allow_inf_nan=False)
+    retries: int = Field(1, ge=0, le=100)
+    """How often a trial that failed is tried again from its checkpoint before it counts as failed."""
+    silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)
+    """How long a trial may train, evaluate or load without a sign before it is ended and tried again."""
 
     @model_validator(mode="after")
     def _countable(self) -> Resources:
@@ -159,7 +172,24 @@ class Resources(Frozen):
 class Tracking(Frozen):
     """[tracking]: the MLflow server; without it, an embedded SQLite store under the home folder."""
 
-    uri: str | None = Field(None, min_length=1)
+    uri: str | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _address_alone(cls, value: str | None) -> str | None:
+        # The value goes to command lines, logs, MLflow and reports; it is not told, since it may hold a secret.
+        if value is None:
+            return None
+        if "@" in value:
+            raise ValueError(
+                "must hold no user name or password, which would end up in logs and reports; "
+                "MLflow takes them from the environment: " + CREDENTIALS
+            )
+        if "?" in value or "#" in value:
+            raise ValueError("must have no query (?) and no fragment (#); for credentials, set " + CREDENTIALS)
+        if not TRACKING_URI.fullmatch(value):
+            raise ValueError(f"must be an MLflow server's http://HOST[:PORT][/PATH], or https://; {NOT_TOLD}")
+        return value
 
 
 class StudySpec(Frozen):
@@ -186,7 +216,8 @@ class StudySpec(Frozen):
     def _usable_as_folder(cls, value: str) -> str:
         if not NAME_RULE.fullmatch(value):
             raise ValueError(
-                f"a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, got {value!r}"
+                "a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, "
+                f"got {shown(value)}"
             )
         return value
 

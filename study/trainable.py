@@ -2,25 +2,42 @@
 
 An actor is used for one trial after another, so that torch is imported once per slot. Before an
 evaluation is reported, its record lies in the spool and its checkpoint in the study's folder; a trial
-that starts again goes on from there.
+that starts again goes on from there. Between two steps of training it is saved once a minute, and it looks
+whether the study is to stop.
 """
 
 from __future__ import annotations
 
+import time
 import traceback
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 
 from study import shipping
+from study.attempts import Attempts
+from study.home import private_files
 from study.ledger import Outcome
 from study.schedule import PROGRESS, SCORE, WORST, score
+from study.spec import Resources
 from study.spool import Spool
+from study.stopping import StopRequest, no_room
 from study.training import Training, TrainingFactory
 from trials.catalogue import MEASURES
 from trials.config import TrialConfig
+from trials.plugins import SHIPPED
 from trials.records import median_over_seeds
+
+SAVE_SECONDS = 60.0
+"""Between two checkpoints while a trial trains."""
+MAX_PARTS = 8
+"""Packs that a trial whose process died is divided into, at most."""
+
+
+class Paused(Exception):  # noqa: N818 (no error: the trial goes on later)
+    """The study is to stop, and the trial is saved."""
 
 
 class TrialTrainable(tune.Trainable):  # type: ignore[misc]
@@ -33,11 +50,14 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         measure: str,
         spool: str,
         checkpoints: str,
+        stop: str,
         source: str,
+        resources: Resources,
     ) -> None:
         """Called once per actor; `config` holds the first trial's number and configuration."""
-        self._factory, self._measure, self._source = factory, measure, source
-        self._spool, self._checkpoints = Spool(Path(spool)), Path(checkpoints)
+        private_files()
+        self._factory, self._measure, self._source, self._resources = factory, measure, source, resources
+        self._spool, self._checkpoints, self._stop = Spool(Path(spool)), Path(checkpoints), StopRequest(Path(stop))
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -47,23 +67,26 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._number: int = config["number"]
-        self._trial_config = TrialConfig.model_validate_json(config["trial"])
+        self._text: str = config["trial"]
         self._training: Training | None = None
-
-    @property
-    def _folder(self) -> Path:
-        return self._checkpoints / f"{self._number:06d}"
+        self._attempts: Attempts | None = None
 
     def step(self) -> dict[str, Any]:
         """Trains up to the next evaluation and reports it; an exception ends the trial and is reported in words.
 
-        Only the death of the process is left to Tune, which starts the trial again; an exception would
-        come again.
+        Only the death of the process is left to Tune, which starts the trial again.
         """
         try:
-            outcome = self._advance()
+            outcome = self._tried_again_on_failure()
         except Exception as error:
-            return {PROGRESS: 0.0, SCORE: WORST, "error": explain(error), "done": True}
+            reason = no_room(error) or (str(error) if isinstance(error, Paused) else None)
+            if reason is not None:
+                return {PROGRESS: 0.0, SCORE: WORST, "paused": reason, "full": no_room(error) is not None, "done": True}
+            told = {"error": explain(error), "place": place(error)}
+            return {PROGRESS: 0.0, SCORE: WORST, **told, "done": True}
+        finally:
+            if self._attempts is not None:
+                self._attempts.unwatch()  # until the next step, which the driver may make wait
         return {
             PROGRESS: outcome.progress,
             SCORE: score(outcome.objective, MEASURES[self._measure].direction == "up"),
@@ -71,17 +94,58 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             "done": outcome.finished,
         }
 
+    def _tried_again_on_failure(self) -> Outcome:
+        while True:
+            try:
+                outcome = self._advance()
+            except Exception as error:
+                self._training = None
+                attempts = self._attempts
+                # Out of memory comes from trials/split.py, which has tried every smaller pack already.
+                if attempts is None or isinstance(error, ExhaustedError | MemoryError):
+                    raise
+                harmless = isinstance(error, Paused) or no_room(error) is not None
+                attempts.end(explain(error), harmless)
+                if harmless or len(attempts.failures) > self._resources.retries:
+                    raise
+            else:
+                if outcome.finished and self._attempts is not None:
+                    self._attempts.end("finished", True)
+                return outcome
+
+    def _start(self) -> Training:
+        """The trial from its newest checkpoint; notes the attempt."""
+        self._trial_config = TrialConfig.model_validate_json(self._text)
+        self._folder = self._checkpoints / f"{self._number:06d}-{self._trial_config.digest}"
+        attempts = self._attempts = Attempts(self._folder)
+        context = ray.get_runtime_context()
+        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        attempts.begin(context.get_job_id(), context.get_node_id(), alive)
+        if len(attempts.failures) > self._resources.retries:
+            raise ExhaustedError(
+                f"{attempts.failures[-1]}; attempt {len(attempts.failures)} came no further than before"
+            )
+        self._saved = time.monotonic()
+        attempts.watch(self._resources.silent_seconds)
+        shipping.check_source(self._source)
+        # A process that died without a word may have been killed for its memory: smaller packs need less.
+        training = self._factory(self._trial_config, min(MAX_PARTS, 2**attempts.deaths))
+        training.restore(self._folder)
+        return training
+
     def _advance(self) -> Outcome:
-        if self._training is None:
-            shipping.check_source(self._source)
-            self._training = self._factory(self._trial_config)
-            self._training.restore(self._folder)
-        training = self._training
+        reason = self._stop.reason()
+        if reason is not None:
+            raise Paused(reason)  # saved with its last evaluation
+        training = self._training = self._training or self._start()
+        assert self._attempts is not None
+        self._attempts.watch(self._resources.silent_seconds)
         # Finished already: interrupted between its last checkpoint and its last report.
-        evaluation = training.latest() if training.finished else training.advance()
+        evaluation = training.latest() if training.finished else training.advance(self._tick)
         # The record before the checkpoint: an evaluation made again is recognised, a lost one is not.
         self._spool.put_evaluation(self._number, evaluation, training.history)
         training.save(self._folder)
+        self._saved = time.monotonic()
         return Outcome(
             finished=training.finished,
             objective=median_over_seeds(evaluation.values(self._measure), MEASURES[self._measure].direction),
@@ -90,15 +154,38 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             counters=evaluation.counters.as_columns(),
         )
 
+    def _tick(self) -> None:
+        assert self._training is not None and self._attempts is not None
+        self._attempts.watch(self._resources.silent_seconds)
+        reason = self._stop.reason()
+        if reason is not None or time.monotonic() - self._saved > SAVE_SECONDS:
+            self._training.save(self._folder)
+            self._saved = time.monotonic()
+        if reason is not None:
+            raise Paused(reason)
+
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: checkpoints are written with every evaluation, whatever Tune asks for."""
+        """Nothing: checkpoints are written by time and with every evaluation, whatever Tune asks for."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing: a trial finds its own checkpoint when it begins."""
 
 
+class ExhaustedError(Exception):
+    """The trial failed by itself more often than [resources] retries allows."""
+
+
 def explain(error: Exception) -> str:
     """The exception in one line, with the place in the code where it was raised."""
+    if isinstance(error, ExhaustedError):
+        return str(error)
+    return f"{type(error).__name__}: {error} ({place(error)})"
+
+
+def place(error: BaseException) -> str:
+    """FILE:LINE where the exception was raised; in the user's own file where that is on the way."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {error}{place}"
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(SHIPPED)]
+    if own:
+        return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__

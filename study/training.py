@@ -5,12 +5,13 @@ torch is imported inside the functions that workers call; the driver never loads
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from study.home import private_files
 from trials.config import TrialConfig
 from trials.files import write_whole
 from trials.options.data import DataOptions
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Training(Protocol):
-    """One trial in training; trials.trial.Trial is the real one."""
+    """One trial in training; trials.split.SplitTrial is the real one."""
 
     history: list[dict[str, Any]]
     """Rows of all evaluations so far."""
@@ -34,8 +35,8 @@ class Training(Protocol):
     def finished(self) -> bool:
         """The budget is spent, or nothing is left to train."""
 
-    def advance(self) -> Evaluation:
-        """Trains up to the next evaluation."""
+    def advance(self, tick: Callable[[], None]) -> Evaluation:
+        """Trains up to the next evaluation; `tick`, called about once a second, may save, and ends this by raising."""
 
     def latest(self) -> Evaluation:
         """The last evaluation once more."""
@@ -48,10 +49,10 @@ class Training(Protocol):
 
 
 class TrainingFactory(Protocol):
-    """Makes the training of one configuration; called in the worker, once per trial."""
+    """Makes the training of one configuration; called in the worker, once per attempt at a trial."""
 
-    def __call__(self, config: TrialConfig) -> Training:
-        """A training at its beginning."""
+    def __call__(self, config: TrialConfig, parts: int = 1) -> Training:
+        """A training at its beginning, its seeds divided into so many packs, at most one per seed."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def make_yardstick(configs: Sequence[TrialConfig], cache: str) -> Yardstick:
     configs: one per kind of networks and remedies in the study, all on the same data and measures. Raises
     ValueError where one of them cannot be trained or measured.
     """
+    private_files()
     dataset, notes = inspect(configs)
     classifier = _classifier(dataset, configs[0].measures, Path(cache))
     evaluator = _evaluator(dataset, configs[0].measures, classifier, "cpu")
@@ -154,13 +156,14 @@ class PackFactory:
     threads: int
     on_gpu: bool
 
-    def __call__(self, config: TrialConfig) -> Training:
-        """A trials.trial.Trial at its beginning."""
+    def __call__(self, config: TrialConfig, parts: int = 1) -> Training:
+        """A trials.split.SplitTrial at its beginning."""
         import torch
 
-        from trials.trial import Trial
+        from trials.split import SplitTrial
 
         torch.set_num_threads(self.threads)
         device: torch.device = torch.device("cuda" if self.on_gpu else "cpu")
         dataset = _dataset(config.data)
-        return Trial(config, _evaluator(dataset, config.measures, self.classifier, device.type), device)
+        evaluator = _evaluator(dataset, config.measures, self.classifier, device.type)
+        return SplitTrial(config, evaluator, device, parts)

@@ -40,7 +40,14 @@ SPACE = {
     "lr_g": {"low": 1e-4, "high": 1e-2, "log": True},
     "remedies": [[], ["feature_matching"], ["historical_averaging"]],
 }
-ATTACK = "</script><script>alert(1)</script>"
+ATTACKS = (
+    "</script><script>alert(1)</script>",
+    '"><img src="https://evil.example/x" onerror="alert(1)">',
+    "' onmouseover='alert(1)",
+    "]]><svg onload=alert(1)>",
+    "<!--<script>",
+    '<a href="javascript:alert(1)">x</a>',
+)
 
 
 def trial(final, *, reached=PLANNED, state="complete", feasible=True, error="", verdicts=None, measure="fid", **params):
@@ -376,6 +383,10 @@ EDGES = {
     "neither k nor remedies searched": {"trials": arms(), "space": {"lr_d": SPACE["lr_d"], "lr_g": SPACE["lr_g"]}},
     "nothing searched": {"trials": arms(per_arm=1), "space": {}},
     "only k searched": {"trials": arms(), "space": {"k": [1, 5]}},
+    "a schedule among the k": {
+        "trials": [trial([9.0, 10.0, 11.0], k=k) for k in (1.0, "5 until 100 then 1")],
+        "space": {"k": [1, "5 until 100 then 1"]},
+    },
     "one value of k": {"trials": arms(), "space": {"k": [1]}},
     "ring": {"trials": arms(), "modes": [f"mode {i}" for i in range(4)]},
     "names of modes unknown": {"trials": arms(), "modes": []},
@@ -393,6 +404,7 @@ SAID = {
     "neither k nor remedies searched": "lr_d = ",
     "nothing searched": "). FID ",
     "only k searched": "Which k is best cannot be told",
+    "a schedule among the k": "k = 5 until 100 then 1",
     "one value of k": "). FID ",
     "ring": "covers all 4 modes",
     "names of modes unknown": "real against real scores 1.5 at the same n.",
@@ -467,16 +479,29 @@ def test_report_shows_failures_films_and_provenance(planted, tmp_path):
     assert "extractor digits-classifier" in html and "held-out accuracy\n97.0%" in html and "data d1" in html
 
 
-def test_markup_from_outside_is_text(study_of, tmp_path):
-    made = [*arms(), trial([], reached=0, state="failed", error=ATTACK, feasible=False)]
-    made += [trial([50.0, 51.0, 52.0], remedies=ATTACK) for _ in range(5)]
-    plain = write_report(study_of(*arms(), ODD_ONES["failed"]), tmp_path / "plain.html").read_text()
-    study = study_of(*made, question=ATTACK, name=ATTACK, modes=[ATTACK, "1", "2", "3"])
+def test_no_string_from_outside_becomes_markup(study_of, tmp_path, monkeypatch):
+    attack = "".join(ATTACKS)
+    for key in ("extractor", "extractor_digest", "data_digest", "split"):
+        monkeypatch.setitem(PROVENANCE, key, attack)
+    made = [
+        *arms(remedy_effect=-8, **{attack: "x"}),
+        trial([], reached=0, state="failed", error=attack, feasible=False),
+    ]
+    made += [trial([50.0, 51.0, 52.0], remedies=attack, **{attack: attack}) for _ in range(6)]
+    space = SPACE | {attack: ["x", attack]}
+    study = study_of(*made, question=attack, name=attack, modes=[attack, "1", "2", "3"], space=space)
+    study.tags |= {"ganstudy.source_digest": attack, "ganstudy.python": attack}
     html = write_report(study, tmp_path / "report.html").read_text()
-    assert ATTACK not in html and "<script>alert" not in html
-    assert "&lt;/script&gt;&lt;script&gt;alert(1)&lt;/script&gt;" in html
-    assert "\\u003cscript\\u003ealert(1)" in html  # within the figures
-    assert Markup(html).scripts == Markup(plain).scripts
+    parsed = Markup(html)  # which refuses attributes that run something
+    drawn = sum(name.startswith("figure-") for name in parsed.ids) + len(tables.typical_seeds(study))
+    assert parsed.scripts - 1 == html.count("Plotly.newPlot(") == drawn > 5
+    assert all(re.match(r"data:(image/png|text/csv);base64,", value) for value in parsed.loaded)
+    body = html[html.index("<body>") :]
+    outside_scripts = re.sub(r"<script.*?</script>", "", body, flags=re.DOTALL)
+    assert [part for part in ATTACKS if part in outside_scripts] == []
+    # In the figures too: plotly takes what looks like tags in its labels for markup, links included.
+    assert "&lt;script&gt;alert(1)" in body.split("newPlot(", 1)[1]
+    assert set(re.findall(r"\\u003c(\\u002f|/)?([a-z!]+)", body)) <= {("", "br"), ("", "extra"), ("\\u002f", "extra")}
 
 
 def test_tables_read_back_equal(planted, tmp_path):

@@ -93,7 +93,7 @@ def test_going_on_is_exact_across_a_change_of_k(digits_evaluator, tmp_path: Path
     assert_exact(config([], k="2 until 2 then 1/2"), digits_evaluator, tmp_path)
 
 
-class Paused(Exception):
+class PausedError(Exception):
     """Ends `advance` between two steps."""
 
 
@@ -110,9 +110,9 @@ def test_evaluations_are_the_same_after_a_pause_between_them(
     def tick() -> None:
         if paused.counters.updates == updates:
             paused.save(tmp_path)
-            raise Paused
+            raise PausedError
 
-    with pytest.raises(Paused):
+    with pytest.raises(PausedError):
         found.append(paused.advance(tick))
         found.append(paused.advance(tick))
     resumed = Trial(config(["lecam"]), digits_evaluator)

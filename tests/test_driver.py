@@ -10,12 +10,14 @@ from ray.tune.schedulers import TrialScheduler
 
 from study.errors import UserError
 from study.home import Home
-from study.launch import _only_driver
+from study.lease import only_driver
 from study.ledger import Ledger, Outcome
+from study.ledger_file import Copies
 from study.reader import parse_study
 from study.schedule import replay, scheduler, score
 from study.search import LedgerSearcher
 from study.spool import END, Spool
+from study.stopping import StopRequest
 from trials.records import TrialState
 
 
@@ -34,16 +36,21 @@ class Searched:
         self.observed: list[Any] = []
         self.replayed: dict[str, dict[int, float]] = {}
         self.searcher = LedgerSearcher(
-            self.ledger, self.spool, 2, lambda *change: self.observed.append(change), self.replayed.__setitem__
+            self.ledger,
+            self.spool,
+            Copies(folder / "ledger.db"),
+            StopRequest(folder / "stop"),
+            2,
+            lambda *change: self.observed.append(change),
+            self.replayed.__setitem__,
         )
 
 
 def test_second_driver_is_refused_and_told_who_holds_the_study(tmp_path: Path) -> None:
-    folder = Home(tmp_path).study("small")
     refused = pytest.raises(UserError, match=r"being run already \(host .*, process \d+, since")
-    with _only_driver(folder), refused, _only_driver(folder):
+    with only_driver(tmp_path, print), refused, only_driver(tmp_path, print):
         pass
-    with _only_driver(folder):
+    with only_driver(tmp_path, print):
         pass
 
 

@@ -19,9 +19,13 @@ ALLOWED = {
     "torch_fidelity": ("trials/measures/fidelity.py",),
     "optuna": ("study/", "analysis/importance.py"),
     "study": ("study/",),
-    "analysis": ("analysis/", "study/cli.py"),
+    "analysis": ("analysis/", "study/cli_report.py"),
 }
 """The places that may import a package; a package that is not named here may be imported anywhere."""
+UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
+UNSAFE_CALLS = {"eval", "exec", "__import__", "os.system", "os.popen", "torch.hub.load", "torch.jit.load"}
+OWN_CODE = ("trials/plugins.py: exec",)
+"""Where code from a file is run on purpose: a user's own data and networks."""
 OF_TRIALS_IN_ANALYSIS = ("trials.records.", "trials.catalogue.")
 
 
@@ -83,11 +87,56 @@ def test_imports_stay_inside_their_fences(file: str) -> None:
         ("analysis/load.py", "from trials.catalogue import MEASURES", False),
         ("analysis/load.py", "from analysis.tables import x", False),
         ("study/launch.py", "from analysis.load import load_study", True),
-        ("study/cli.py", "from analysis.load import load_study", False),
+        ("study/cli_report.py", "from analysis.load import load_study", False),
     ],
 )
 def test_the_fences_would_notice(file: str, source: str, forbidden: bool) -> None:
     assert bool(breaches(file, source)) is forbidden
+
+
+def dangers(file: str, source: str) -> list[str]:
+    """Everything in `source` that could run what a file or a string holds."""
+    tree = ast.parse(source)
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    found = [name for name in modules if name.split(".")[0] in UNSAFE_MODULES]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func)
+            options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
+            unsafe = name in UNSAFE_CALLS or (name.startswith("yaml.") and name != "yaml.safe_load")
+            unsafe |= name == "torch.load" and options.get("weights_only") != "True"
+            unsafe |= options.get("allow_pickle", "False") != "False" or options.get("shell", "False") != "False"
+            found += [name] if unsafe else []
+    return [danger for danger in (f"{file}: {name}" for name in found) if danger not in OWN_CODE]
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_nothing_runs_what_a_file_holds(file: str) -> None:
+    assert dangers(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("torch.load(path)", ["torch.load"]),
+        ("torch.load(path, weights_only=False)", ["torch.load"]),
+        ("torch.load(path, weights_only=True)", []),
+        ("np.load(path, allow_pickle=True)", ["np.load"]),
+        ("np.load(path, allow_pickle=anything)", ["np.load"]),
+        ("np.load(path)", []),
+        ("def f():\n    import pickle", ["pickle"]),
+        ("from joblib import load", ["joblib"]),
+        ("yaml.load(text)", ["yaml.load"]),
+        ("yaml.safe_load(text)", []),
+        ("subprocess.run(command, shell=True)", ["subprocess.run"]),
+        ("subprocess.run(command)", []),
+        ("exec(text)", ["exec"]),
+        ("network.eval()", []),
+    ],
+)
+def test_a_danger_would_be_noticed(source: str, found: list[str]) -> None:
+    assert dangers("trials/x.py", source) == [f"trials/x.py: {name}" for name in found]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import pickle
+import shutil
 import urllib.error
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from torch_fidelity.utils import create_feature_extractor
 
 from trials.measures import fidelity
 from trials.measures.features import make_features
-from trials.measures.fidelity import INCEPTION_URL
+from trials.measures.fidelity import INCEPTION_SHA256, INCEPTION_URL
 from trials.measures.inception import InceptionFeatures
 from trials.measures.kernel import KernelDistance
 from trials.options.measures import MeasuresConfig
@@ -207,16 +208,31 @@ def test_published_weights_are_downloaded_once_to_where_torch_fidelity_looks(
 ) -> None:
     fetched = []
 
-    def fetch(url: str, destination: str, **_options) -> None:
+    def fetch(url: str, destination: str, hash_prefix: str, **_options) -> None:
         fetched.append(url)
+        assert hash_prefix == hashlib.sha256(file.read_bytes()).hexdigest()
         Path(destination).write_bytes(file.read_bytes())
 
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    monkeypatch.setattr("trials.measures.inception.INCEPTION_SHA256", digest)
     assert InceptionFeatures(None, CPU).identity == features.identity
     assert fetched == [INCEPTION_URL]
     create_feature_extractor("inception-v3-compat", ["2048"], cuda=False, verbose=False)
     assert len(fetched) == 1
+
+
+def test_another_file_under_the_published_name_is_refused(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    place = tmp_path / "hub" / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
+    place.parent.mkdir(parents=True)
+    shutil.copyfile(file, place)
+    with pytest.raises(ValueError, match="is not the published file; remove it, or name it as weights"):
+        InceptionFeatures(None, CPU)
+    assert place.name.removesuffix(".pth").endswith(f"-{INCEPTION_SHA256[:8]}")
 
 
 needs_trunk = pytest.mark.skipif(

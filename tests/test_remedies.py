@@ -273,4 +273,4 @@ def test_a_remedy_leaves_the_rest_of_the_initialisation_alone() -> None:
         inside = f"plain.{name}"
         assert torch.equal(value, extended.discriminator.parameters[inside]), name
         added.remove(inside)
-    assert added == {"similarity.tensor", "head_on_similarity"}
+    assert added == {"similarity.tensor", "similarity.log_scale", "similarity.bias", "head_on_similarity"}

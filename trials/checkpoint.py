@@ -41,5 +41,11 @@ def read_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None
     return None
 
 
+def newest_position(folder: Path) -> int:
+    """Updates that the newest checkpoint holds, damaged or not; 0 without one."""
+    newest = next(iter(_newest_first(folder)), None)
+    return 0 if newest is None else int(newest.name.split("-")[0])
+
+
 def _newest_first(folder: Path) -> list[Path]:
     return sorted(folder.glob("[0-9]*-*.safetensors"), reverse=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from trials.options.base import Frozen, known
+from trials.options.base import Frozen, known, shown
 from trials.options.compatible import IncompatibleError, incompatibilities
 from trials.options.data import DataConfig
 from trials.options.losses import LOSSES
@@ -24,17 +25,26 @@ from trials.options.remedies import REMEDIES
 
 BUDGET_UNITS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
 
+LEAST_AMOUNT = 1e-3
+"""Of a budget or a part of it, in any unit."""
+LARGEST_SEED = 2**32 - 1
+
 
 class Budget(Frozen):
     """How long a trial trains: an amount on one axis. All counters are recorded whatever the axis."""
 
     unit: str
-    amount: float = Field(gt=0, allow_inf_nan=False)
+    amount: float = Field(gt=0, le=1e15, allow_inf_nan=False)
 
     @field_validator("unit")
     @classmethod
     def _known(cls, value: str) -> str:
         return known("budget unit", value, BUDGET_UNITS)
+
+    @field_validator("amount")
+    @classmethod
+    def _measurable(cls, value: float) -> float:
+        return measurable("a budget", value)
 
 
 class TrialConfig(Frozen):
@@ -59,7 +69,7 @@ class TrialConfig(Frozen):
     """Adam's decay of the first moment, both players."""
     beta2: float = Field(0.999, ge=0, lt=1)
     """Adam's and rmsprop's decay of the second moment, both players."""
-    batch_size: int = Field(64, ge=2)
+    batch_size: int = Field(64, ge=2, le=1_000_000)
     """Images per batch, real and generated alike."""
     remedies: tuple[str, ...] = ()
     remedy_options: dict[str, dict[str, Any]] = {}
@@ -81,7 +91,7 @@ class TrialConfig(Frozen):
         for name in value:
             known("remedy", name, REMEDIES)
         if len(set(value)) != len(value):
-            raise ValueError(f"a remedy may be named once, got {list(value)}")
+            raise ValueError(f"a remedy may be named once, got {shown(list(value))}")
         return tuple(sorted(value))
 
     @field_validator("seeds")
@@ -112,13 +122,22 @@ def _filled(model: type[Frozen], stated: dict[str, Any]) -> dict[str, Any]:
     return model(**stated).model_dump(mode="json")
 
 
+def measurable(what: str, amount: float) -> float:
+    """`amount` on a budget's axis, if it is not too small to count with; otherwise a ValueError."""
+    if amount < LEAST_AMOUNT:
+        raise ValueError(f"{what} must be >= {LEAST_AMOUNT:g}, got {amount:g}")
+    return amount
+
+
 def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    """`seeds`, if there is at least one, none is negative and none is repeated; otherwise a ValueError."""
+    """`seeds`, if there is at least one, all are in 0..2**32 - 1 and none is repeated; otherwise a ValueError."""
     if not seeds:
         raise ValueError("at least one seed is needed, got an empty list")
     if min(seeds) < 0:
-        raise ValueError(f"seeds must be >= 0, got {min(seeds)}")
-    repeated = sorted({seed for seed in seeds if seeds.count(seed) > 1})
+        raise ValueError(f"seeds must be >= 0, got {shown(min(seeds))}")
+    if max(seeds) > LARGEST_SEED:
+        raise ValueError(f"seeds must be <= {LARGEST_SEED}, got {shown(max(seeds))}")
+    repeated = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
     if repeated:
-        raise ValueError(f"seeds must be distinct, but {repeated} stand more than once in {list(seeds)}")
+        raise ValueError(f"seeds must be distinct, but {shown(repeated)} stand more than once in {shown(list(seeds))}")
     return seeds

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -26,8 +27,41 @@ def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:
     samples: per seed [n, ...] on the CPU, or None.
     """
     draw = _draw_images if dataset.is_images else _draw_points
+    return _png(draw(dataset, samples))
+
+
+def join_grids(pictures: Sequence[bytes], is_images: bool) -> bytes:
+    """The picture of all seeds, to the byte, from pictures of some of them each."""
+    opened = [Image.open(io.BytesIO(picture)) for picture in pictures]
+    widths, heights = [picture.width for picture in opened], [picture.height for picture in opened]
+    # Seeds lie below one another (images) or side by side (points), GAP apart.
+    if is_images:
+        joined = Image.new("RGB", (widths[0], sum(heights) + GAP * (len(opened) - 1)), "white")
+    else:
+        joined = Image.new("RGB", (sum(widths) + GAP * (len(opened) - 1), heights[0]), "white")
+    left = top = 0
+    for picture in opened:
+        joined.paste(picture, (left, top))
+        left, top = (left, top + picture.height + GAP) if is_images else (left + picture.width + GAP, top)
+    return _png(joined)
+
+
+def split_grid(picture: bytes, num_seeds: int, is_images: bool) -> list[bytes]:
+    """One picture per seed from that of `num_seeds` seeds."""
+    whole = Image.open(io.BytesIO(picture))
+    width, height = whole.size
+    if is_images:
+        pitch = (height + GAP) // num_seeds
+        boxes = [(0, seed * pitch, width, (seed + 1) * pitch - GAP) for seed in range(num_seeds)]
+    else:
+        pitch = (width + GAP) // num_seeds
+        boxes = [(seed * pitch, 0, (seed + 1) * pitch - GAP, height) for seed in range(num_seeds)]
+    return [_png(whole.crop(box)) for box in boxes]
+
+
+def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
-    draw(dataset, samples).save(buffer, "PNG", optimize=False, compress_level=6)
+    picture.save(buffer, "PNG", optimize=False, compress_level=6)
     return buffer.getvalue()
 
 

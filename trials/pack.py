@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
+from trials.memory import is_out_of_memory
 from trials.streams import derive
 
 State = tuple[dict[str, Tensor], dict[str, Tensor]]
@@ -70,6 +71,8 @@ class Pack:
         try:
             self._try(example.to(device))
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             self.fallback = str(error).splitlines()[0]
         self._mapped = self.fallback is None and not (device.type == "cpu" and _convolves(self.network) and large)
 

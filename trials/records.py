@@ -47,6 +47,8 @@ class Tag(StrEnum):
     KIND = "ganstudy.kind"
     """"study" on the parent run, "trial" on its children."""
     STUDY = "ganstudy.study"
+    CHANGES = "ganstudy.changes"
+    """On the parent run: code, packages or data that changed on the way and were accepted, one line each."""
     LEDGER = "ganstudy.ledger"
     """On the parent run: the id of the ledger that it belongs to."""
     NOTES = "ganstudy.notes"

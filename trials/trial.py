@@ -63,9 +63,7 @@ class Trial:
     @property
     def finished(self) -> bool:
         """The budget is spent and evaluated, or no seed is finite any more."""
-        latest = self.history[-len(self.config.seeds) :]
-        all_diverged = bool(latest) and not any(row["finite"] for row in latest)
-        return self.evaluations_done >= self.config.evaluations or all_diverged
+        return is_finished(self.config, self.history)
 
     def advance(self, tick: Callable[[], None] = lambda: None) -> Evaluation:
         """Trains up to the next evaluation and evaluates.
@@ -222,7 +220,8 @@ class Trial:
         return found is not None
 
     def tensors(self) -> dict[str, Tensor]:
-        """Every tensor that training depends on, by name."""
+        """Every tensor that training depends on, by name: [S, ...], or [] where all seeds share the value, and a
+        picture's bytes."""
         state: dict[str, Tensor] = {}
         for player, pack in self.game.players.items():
             state |= {f"{player}.{name}": value for name, value in pack.state().items()}
@@ -231,7 +230,7 @@ class Trial:
         for name, remedy in zip(self.config.remedies, self.game.remedies, strict=True):
             state |= {f"remedy.{name}.{key}": value for key, value in remedy.state().items()}
         state |= {f"sum.{name}": total for name, total in self._loss_sums.items()}
-        state |= {f"norms.{player}": torch.stack(n) for player, n in self.game.gradient_norms.items() if n}
+        state |= {f"norms.{player}": torch.stack(n, dim=1) for player, n in self.game.gradient_norms.items() if n}
         if self._start_png is not None:
             state[PICTURE] = torch.frombuffer(bytearray(self._start_png), dtype=torch.uint8)
         return state
@@ -257,7 +256,7 @@ class Trial:
             pack.load_state(_below(tensors, f"{player}."))
             optimiser = self.game.optimisers[player]
             if f"norms.{player}" in tensors:
-                self.game.gradient_norms[player] = list(tensors[f"norms.{player}"].to(self.device))
+                self.game.gradient_norms[player] = list(tensors[f"norms.{player}"].to(self.device).unbind(1))
             moments: dict[int, dict[str, Tensor]] = {}
             for key, value in _below(tensors, f"{player}.optimiser.").items():
                 index, name = key.split(".")
@@ -267,6 +266,12 @@ class Trial:
             remedy.load_state(_below(tensors, f"remedy.{name}."))
         self._loss_sums, self._loss_counts = _below(tensors, "sum."), dict(state["loss_counts"])
         self._start_png = tensors[PICTURE].numpy().tobytes() if PICTURE in tensors else None
+
+
+def is_finished(config: TrialConfig, history: list[dict[str, Any]]) -> bool:
+    """Whether the rows of all evaluations so far say that nothing is left to train."""
+    latest = history[-len(config.seeds) :]
+    return bool(latest) and (latest[0]["evaluation"] >= config.evaluations or not any(row["finite"] for row in latest))
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

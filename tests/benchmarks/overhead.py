@@ -47,14 +47,16 @@ class TrivialTraining:
     """Reports five times and trains nothing."""
 
     config: Any
+    parts: int = 1
     history: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def finished(self) -> bool:
         return len(self.history) >= REPORTS
 
-    def advance(self) -> Any:
-        from trials.records import MEASURES, Counters, Evaluation
+    def advance(self, tick: Any) -> Any:
+        from trials.catalogue import MEASURES
+        from trials.records import Counters, Evaluation
 
         index = len(self.history) + 1
         counters = Counters(generator_steps=index, discriminator_steps=index)

@@ -27,7 +27,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def head(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def head(tmp_path: Path, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
     """(address, environment of a client)"""
     token = tmp_path / "token"
     token.write_text("0123456789abcdef" * 4)
@@ -49,7 +49,7 @@ def head(tmp_path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         try:
             yield f"127.0.0.1:{port}", environment
         finally:
-            subprocess.run([RAY, "stop", "--force"], env=environment, capture_output=True, timeout=120, check=False)
+            stop_ray(folder)
 
 
 def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study) -> None:

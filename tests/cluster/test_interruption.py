@@ -1,66 +1,143 @@
-"""Ctrl-C stops a study cleanly, and the same command goes on to the same end."""
+"""Drivers that are stopped, killed and followed by others: the study ends as if nothing had happened."""
 
 from __future__ import annotations
 
-import os
+import random
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
-from analysis.load import load_study
-from study.home import Home
-from study.ledger import Ledger
-
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-GANSTUDY = [sys.executable, "-P", "-c", "from study.cli import main; main()"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+TRIALS, EVALUATIONS = 6, 4
 
 
-def run(folder: Path, interrupt_after: int | None = None) -> tuple[int, str]:
-    """(exit code, output) of `ganstudy run`, with SIGINT once `interrupt_after` trials have ended."""
-    process = subprocess.Popen(
-        [*GANSTUDY, "run", "study.toml", "--home", "data"],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    assert process.stdout is not None
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if interrupt_after is not None and line.startswith(f"[{interrupt_after}/"):
-            time.sleep(0.5)
-            os.killpg(process.pid, signal.SIGINT)
-            interrupt_after = None
-    return process.wait(), "".join(lines)
+@pytest.fixture
+def study(operator, small_study):
+    """Six trials of some seconds each, drawn at random, all to their end."""
+    operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"))
+    return operator
 
 
-def test_ctrl_c_and_going_on(tmp_path: Path, small_study) -> None:
-    (tmp_path / "study.toml").write_text(small_study(steps=1000, trials=6, schedule="fifo"))
-    home = Home(tmp_path / "data")
-    code, output = run(tmp_path, interrupt_after=2)
+def test_killed_at_ten_random_moments(study, tmp_path_factory, without_the_machine) -> None:
+    moments, kills, lost = random.Random(0), 0, []
+    command, name = "run", "study.toml"
+    while kills < 10:
+        running = study.start(command, name)
+        if study.home.study("small").ledger.exists():
+            command, name = "resume", "small"
+        before = study.rows() if command == "resume" else {}
+        done = {number: row for number, row in before.items() if row["state"] == "complete"}
+        running.wait_for("measured with")
+        time.sleep(moments.uniform(0.0, 12.0))
+        if running.process.poll() is not None:
+            break  # it was done before
+        running.kill()
+        kills += 1
+        if study.home.study("small").ledger.exists():
+            command, name = "resume", "small"
+            after = study.rows()
+            assert all(after[number] == row for number, row in done.items()), "what is finished is not run again"
+            lost.append(len(after))
+    start = time.monotonic()
+    code, output = study.run("resume", "small")
+    print(f"\n{kills} kills, the last resume took {time.monotonic() - start:.0f} s")
+    assert code == 0 and kills >= 5, output
+    found = study.assert_whole(TRIALS, EVALUATIONS)
+
+    undisturbed = type(study)(tmp_path_factory.mktemp("undisturbed"))
+    undisturbed.write((study.folder / "study.toml").read_text())
+    assert undisturbed.run()[0] == 0
+    expected = undisturbed.assert_whole(TRIALS, EVALUATIONS)
+    assert {n: r["params"] for n, r in study.rows().items()} == {n: r["params"] for n, r in undisturbed.rows().items()}
+    pd.testing.assert_frame_equal(without_the_machine(found), without_the_machine(expected))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop(study, number: int) -> None:
+    running = study.start()
+    running.wait_for(r"^\[2/")
+    time.sleep(2)
+    asked = time.monotonic()
+    running.signal(number)
+    code, output = running.wait()
+    print(f"\nstopped {time.monotonic() - asked:.1f} s after {signal.Signals(number).name}")
     assert code == 130, output
-    assert "To go on: ganstudy run study.toml" in output and "Traceback" not in output
-    ledger = Ledger.open(home.study("small").ledger)
-    done = {row["number"]: row for row in ledger.trials() if row["state"] == "complete"}
-    assert 2 <= len(done) < 6
-    assert ledger.interrupted(), "the trials in training are neither failed nor pruned"
+    assert "Stopping: the trials in training save where they are" in output and "Traceback" not in output
+    assert f"trials to go: {signal.Signals(number).name}" in output and "resume small" in output
+    done = {n: row for n, row in study.rows().items() if row["state"] == "complete"}
+    interrupted = study.ledger().interrupted()
+    assert 2 <= len(done) < TRIALS and interrupted, "the trials in training are neither failed nor pruned"
+    updates = [int(path.name.split("-")[0]) for path in study.checkpoints()]
+    assert any(amount % 100 for amount in updates), f"saved between two evaluations, not only with them: {updates}"
 
-    code, output = run(tmp_path)
+    code, output = study.run("resume", "small")
     assert code == 0, output
-    ledger = Ledger.open(home.study("small").ledger)
-    rows = {row["number"]: row for row in ledger.trials()}
-    assert ledger.counts()["complete"] == 6 == len(rows)
-    assert all(rows[number] == row for number, row in done.items()), "what was finished stays as it was"
-    study = load_study("small", home.tracking_uri(None))
-    assert study.trials["number"].tolist() == list(range(6))
-    assert not study.evaluations[["number", "seed", "evaluation"]].duplicated().any()
-    assert len(study.evaluations) == 6 * 3 * 4
-
-    code, output = run(tmp_path)
+    assert all(study.rows()[n] == row for n, row in done.items()), "what was finished stays as it was"
+    study.assert_whole(TRIALS, EVALUATIONS)
+    code, output = study.run("resume", "small")
     assert code == 0 and "[1/" not in output, "a finished study is not run again"
+
+
+def test_asked_to_stop_twice(study) -> None:
+    running = study.start()
+    running.wait_for(r"^\[1/")
+    running.signal(signal.SIGTERM)
+    running.wait_for("Stopping")
+    running.signal(signal.SIGTERM)
+    asked = time.monotonic()
+    code, output = running.wait(60)
+    assert code == 130 and "Traceback" not in output, output
+    assert time.monotonic() - asked < 30
+    code, output = study.run("resume", "small")
+    assert code == 0, output
+    study.assert_whole(TRIALS, EVALUATIONS)
+
+
+def test_stopped_by_the_command(study) -> None:
+    running = study.start()
+    running.wait_for(r"^\[1/")
+    code, output = study.run("stop", "small")
+    assert code == 0 and "Asked the driver to stop" in output
+    code, output = running.wait()
+    assert code == 130 and "ganstudy stop" in output, output
+    code, output = study.run("stop", "small")
+    assert code == 2 and "is not being run" in output
+    assert study.run("resume", "small")[0] == 0
+    study.assert_whole(TRIALS, EVALUATIONS)
+
+
+def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory, without_the_machine) -> None:
+    running = study.start()
+    running.wait_for(r"^\[2/")
+    study.wait_until(lambda: len(study.checkpoints()) >= 3, "a third trial begun")
+    time.sleep(3)
+    running.kill()
+    damaged = study.checkpoints()[-2:]
+    for flip, path in zip((True, False), damaged, strict=True):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data) if flip else bytes(data[: len(data) // 3]))
+    code, output = study.run("resume", "small")
+    assert code == 0, output
+    study.assert_whole(TRIALS, EVALUATIONS)
+
+
+def test_a_clock_that_jumps_back_an_hour(study, tmp_path: Path) -> None:
+    """Python's clock, in the driver, its workers and the publisher: an hour ahead first, then the true one."""
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock" / "sitecustomize.py").write_text(
+        "import os, time\n"
+        "shift, true = float(os.environ.get('CLOCK_SHIFT', 0)), time.time\n"
+        "time.time = lambda: true() + shift\n"
+    )
+    study.environment = {"PYTHONPATH": str(tmp_path / "clock"), "CLOCK_SHIFT": "3600"}
+    running = study.start()
+    running.wait_for(r"^\[2/")
+    running.kill()
+    study.environment = {}
+    code, output = study.run("resume", "small")
+    assert code == 0, output
+    study.assert_whole(TRIALS, EVALUATIONS)

@@ -1,11 +1,13 @@
-"""A study whose records go to a real MLflow server over HTTP, artifacts included."""
+"""Studies whose records go to a real MLflow server over HTTP, artifacts included: there, away, failing, hanging."""
 
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -13,48 +15,183 @@ from pathlib import Path
 
 import pytest
 
-from analysis.load import load_study
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+TRIALS, EVALUATIONS = 3, 4
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-GANSTUDY = [sys.executable, "-P", "-c", "from study.cli import main; main()"]
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Server:
+    """An MLflow server that can be killed and started again on its data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self.port = folder, free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--backend-store-uri", f"sqlite:///{self._folder / 'server.db'}", "--workers", "1"]
+        command += ["--artifacts-destination", (self._folder / "served").as_uri()]
+        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(600):
+            try:
+                urllib.request.urlopen(f"{self.address}/health", timeout=1)
+                return
+            except OSError:
+                time.sleep(0.2)
+        raise AssertionError("the server does not answer")
+
+    def kill(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, 9)
+            self._process.wait(30)
+            self._process = None
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--backend-store-uri", f"sqlite:///{tmp_path / 'server.db'}", "--workers", "1"]
-    command += ["--artifacts-destination", (tmp_path / "served").as_uri()]
-    environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    process = subprocess.Popen(
-        command, env=environment, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
+def server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path)
+    yield server
+    server.kill()
+
+
+class Proxy:
+    """Stands before the server and passes on, fails, delays or hangs, as it is told."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        self.mood = "passes"
+        self.misbehaved = 0
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        while True:
             try:
-                urllib.request.urlopen(f"{address}/health", timeout=1)
-                break
+                client, _ = self._socket.accept()
             except OSError:
-                time.sleep(0.2)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        with client:
+            if self.mood == "fails":
+                self.misbehaved += 1
+                client.recv(65536)
+                client.sendall(
+                    b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy"
+                )
+                return
+            if self.mood == "hangs":
+                self.misbehaved += 1
+                while self.mood == "hangs":
+                    time.sleep(0.1)
+                return
+            if self.mood == "slow":
+                self.misbehaved += 1
+                time.sleep(1.0)
+            with socket.create_connection(("127.0.0.1", self._target)) as server:
+                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+                back.start()
+                _pump(client, server)
+                back.join(60)
+
+    def close(self) -> None:
+        self.mood = "passes"
+        self._socket.close()
 
 
-def test_a_study_published_to_a_server(server: str, tmp_path: Path, small_study) -> None:
-    text = small_study(trials=3, schedule="fifo") + f'\n[tracking]\nuri = "{server}"\n'
-    (tmp_path / "study.toml").write_text(text)
-    result = subprocess.run(
-        [*GANSTUDY, "run", "study.toml", "--home", "data"], cwd=tmp_path, capture_output=True, text=True, timeout=400
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
-    study = load_study("small", server)
-    assert study.trials["state"].tolist() == ["complete"] * 3
-    assert len(study.evaluations) == 3 * 3 * 4
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass
+
+
+def write(operator, small_study, uri: str, steps: int = 80) -> None:
+    text = small_study(steps=steps, trials=TRIALS, sampler="random", schedule="fifo")
+    operator.write(text + f'\n[tracking]\nuri = "{uri}"\n')
+
+
+def test_a_study_published_to_a_server(server, operator, small_study) -> None:
+    server.start()
+    write(operator, small_study, server.address)
+    code, output = operator.run()
+    assert code == 0, output
+    study = operator.assert_whole(TRIALS, EVALUATIONS, server.address)
     assert list(study.sample_grids(0)) == [0, 20, 40, 60, 80]
-    assert (tmp_path / "data" / "studies" / "small" / "report.html").exists()
-    assert not (tmp_path / "data" / "mlflow").exists(), "nothing goes to the embedded store"
+    assert operator.home.study("small").report.exists()
+    assert not operator.home.mlflow_database.exists(), "nothing goes to the embedded store"
+
+
+def test_a_server_that_comes_late_goes_away_and_comes_back(server, operator, small_study) -> None:
+    write(operator, small_study, server.address, steps=400)
+    running = operator.start()
+    running.wait_for(r"^\[1/")  # trained while there was no server at all
+    server.start()
+    running.wait_for(r"^\[2/")
+    server.kill()
+    time.sleep(2)
+    running.wait_for(r"^\[3/")
+    server.start()
+    code, output = running.wait()
+    assert code == 0, output
+    operator.assert_whole(TRIALS, EVALUATIONS, server.address)
+
+
+def test_a_server_that_is_away_at_the_end(server, operator, small_study) -> None:
+    server.start()
+    write(operator, small_study, server.address)
+    running = operator.start()
+    running.wait_for(r"^\[1/")
+    server.kill()
+    code, output = running.wait()
+    assert code == 1, output
+    waiting = int(re.search(r"(\d+) records have not reached MLflow", output)[1])
+    assert waiting and "publish small" in output and "Traceback" not in output
+    assert operator.ledger().counts()["complete"] == TRIALS, "training went on"
+    code, output = operator.run("publish", "small")
+    assert code == 1 and f"0 of {waiting} waiting records published" in output, "still away"
+    server.start()
+    start = time.monotonic()
+    code, output = operator.run("publish", "small")
+    assert code == 0 and f"{waiting} of {waiting} waiting records published" in output, output
+    print(f"\n{waiting} records published in {time.monotonic() - start:.0f} s")
+    operator.assert_whole(TRIALS, EVALUATIONS, server.address)
+    assert operator.home.study("small").report.exists()
+
+
+@pytest.mark.parametrize("mood", ["fails", "hangs", "slow"])
+def test_a_server_that_misbehaves_for_a_while(mood: str, server, operator, small_study) -> None:
+    server.start()
+    proxy = Proxy(server.port)
+    try:
+        write(operator, small_study, proxy.address)
+        running = operator.start()
+        running.wait_for("measured with")
+        proxy.mood = mood
+        running.wait_for(r"^\[3/")  # training does not wait
+        time.sleep(10)
+        assert proxy.misbehaved
+        proxy.mood = "passes"
+        code, output = running.wait()
+        assert code == 0, output
+        operator.assert_whole(TRIALS, EVALUATIONS, proxy.address)
+    finally:
+        proxy.close()

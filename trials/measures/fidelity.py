@@ -32,6 +32,8 @@ INCEPTION, INCEPTION_BATCH = "inception-v3-compat", 32
 """Every image becomes 299 x 299, so that a batch takes about half a gigabyte on its way."""
 INCEPTION_URL: str = URL_INCEPTION_V3
 """Where torch-fidelity publishes the weights."""
+INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
+"""Of the file there; its name ends in the first digits."""
 INCEPTION_CLASSIFIER = ("fc.weight", "fc.bias")
 """Arrays of the 1008-way classifier, which IS needs and no other score."""
 

@@ -4,7 +4,8 @@ Szegedy et al. 2015 as trained for TensorFlow on 2015-12-05, the network that FI
 2017); 2,048 features and, for IS, the logits of 1,008 classes. Images are resized to 299 x 299 inside.
 
 torch-fidelity unpickles whatever the file holds and asks no questions. Here nothing but arrays is read, their
-names and shapes must be the network's own, and the digest of the file's bytes travels with every score.
+names and shapes must be the network's own, and the digest of the file's bytes travels with every score. A file that
+nobody named must be the published one, by its SHA-256.
 """
 
 from __future__ import annotations
@@ -19,7 +20,13 @@ from torch import Tensor
 
 from trials.measures.classifier import to_uint8
 from trials.measures.features import Identity
-from trials.measures.fidelity import INCEPTION, INCEPTION_CLASSIFIER, INCEPTION_URL, inception_extractor
+from trials.measures.fidelity import (
+    INCEPTION,
+    INCEPTION_CLASSIFIER,
+    INCEPTION_SHA256,
+    INCEPTION_URL,
+    inception_extractor,
+)
 
 OTHERS = "take extractor 'pixels', or 'classifier' where the images have labels"
 NO_CLASSIFIER = f"IS is not available: the weights of {INCEPTION} hold no classifier (fc)"
@@ -32,11 +39,13 @@ class InceptionFeatures:
         """weights: a file with a state dict of torch-fidelity's network; None: the published one is downloaded.
 
         Without the classifier (fc missing, or not finite) there are no logits, which `notes` says. Raises
-        ValueError where the file cannot be had or read, where its digest is not the one expected, or where it
-        holds other weights.
+        ValueError where the file cannot be had or read, where its digest is not the one expected (of the published
+        file: not the published one), or where it holds other weights.
         """
         path = _downloaded() if weights is None else Path(weights).expanduser()
         data = _bytes(path)
+        if weights is None and hashlib.sha256(data).hexdigest() != INCEPTION_SHA256:
+            raise ValueError(f"{path} is not the published file; remove it, or name it as weights if it is meant")
         digest = hashlib.blake2b(data, digest_size=8).hexdigest()
         if expected_digest not in (None, digest):
             raise ValueError(f"weights_digest is {expected_digest}, but {path} has the digest {digest}")
@@ -68,8 +77,8 @@ def _downloaded() -> Path:
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(INCEPTION_URL, str(path), progress=False)
-        except (OSError, http.client.HTTPException) as error:
+            torch.hub.download_url_to_file(INCEPTION_URL, str(path), hash_prefix=INCEPTION_SHA256, progress=False)
+        except (OSError, http.client.HTTPException, RuntimeError) as error:
             raise ValueError(
                 f"Inception's weights cannot be downloaded ({error}); get {INCEPTION_URL} some other way and name "
                 f"the file as weights, or {OTHERS}"

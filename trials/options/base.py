@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+MOST_SHOWN = 100
+"""Characters of a value in a message."""
 PLUGIN = "plugin"
 """Tag of a model chosen by a reference such as "my_gan.py:build" instead of a name."""
 
@@ -17,11 +19,17 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def shown(value: object) -> str:
+    """`value` as Python writes it, for a message; shortened where it is long."""
+    text = repr(value)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}... ({len(text)} characters)"
+
+
 def known(kind: str, value: str, names: Iterable[str]) -> str:
     """`value`, if it is one of `names`; otherwise a ValueError that lists them."""
     names = tuple(names)
     if value not in names:
-        raise ValueError(f"unknown {kind} {value!r}; known: {', '.join(names)}")
+        raise ValueError(f"unknown {kind} {shown(value)}; known: {', '.join(names)}")
     return value
 
 
@@ -44,12 +52,12 @@ def named_choice(
         if isinstance(value, Frozen):
             value = value.model_dump()
         if not isinstance(value, dict):
-            raise ValueError(f"must be a table, got {value!r}")
+            raise ValueError(f"must be a table, got {shown(value)}")
         name = value.get("name", default)
         if not isinstance(name, str):
             raise ValueError(f"{kind} needs a name; known: {', '.join(models)}, {plugin}")
         if name not in models and not is_plugin(name):
-            raise ValueError(f"unknown {kind} {name!r}; known: {', '.join([*models, plugin])}")
+            raise ValueError(f"unknown {kind} {shown(name)}; known: {', '.join([*models, plugin])}")
         return {**value, "name": name}
 
     return choose

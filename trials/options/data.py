@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from trials.options.base import PLUGIN, Frozen, is_plugin, named_choice, tag_of
+from trials.options.base import PLUGIN, Frozen, is_plugin, named_choice, shown, tag_of
 
 PATH_FIELDS = ("path", "root")
 """Fields that hold a file or folder; a relative one counts from the study file, a leading ~ is the home folder."""
@@ -104,9 +104,9 @@ class StackedDigits(DataOptions):
     """Three of scikit-learn's digits as the channels of one 8 x 8 image: 1,000 classes."""
 
     name: Literal["stacked_digits"] = "stacked_digits"
-    num_stacks: int = Field(50_000, ge=2)
+    num_stacks: int = Field(50_000, ge=2, le=100_000_000)
     """Images to train on; fixed."""
-    held_out_stacks: int = Field(10_000, ge=1)
+    held_out_stacks: int = Field(10_000, ge=1, le=100_000_000)
     """Images held out, stacked from digits that are held out; fixed."""
 
 
@@ -114,9 +114,9 @@ class StackedMNIST(Downloaded):
     """Three digits of MNIST as the channels of one image: 1,000 classes."""
 
     name: Literal["stacked_mnist"] = "stacked_mnist"
-    num_stacks: int = Field(128_000, ge=2)
+    num_stacks: int = Field(128_000, ge=2, le=100_000_000)
     """Images to train on; fixed."""
-    held_out_stacks: int = Field(26_000, ge=1)
+    held_out_stacks: int = Field(26_000, ge=1, le=100_000_000)
     """Images held out, stacked from MNIST's test split; fixed."""
 
 
@@ -178,14 +178,14 @@ class Arrays(DataOptions):
         if self.held_out is not None and self.held_out_images_key is not None:
             raise ValueError(
                 "name one of held_out and held_out_images_key, "
-                f"got held_out={self.held_out} and held_out_images_key={self.held_out_images_key!r}"
+                f"got held_out={self.held_out} and held_out_images_key={shown(self.held_out_images_key)}"
             )
         if self.held_out_labels_key is not None and self.held_out_images_key is None:
-            raise ValueError(f"held_out_labels_key={self.held_out_labels_key!r} needs held_out_images_key")
+            raise ValueError(f"held_out_labels_key={shown(self.held_out_labels_key)} needs held_out_images_key")
         if self.held_out_images_key is not None and (self.labels_key is None) != (self.held_out_labels_key is None):
             raise ValueError(
                 "with held_out_images_key, name both labels_key and held_out_labels_key, or neither, "
-                f"got {self.labels_key!r} and {self.held_out_labels_key!r}"
+                f"got {shown(self.labels_key)} and {shown(self.held_out_labels_key)}"
             )
         return self
 
@@ -203,7 +203,7 @@ class PluginData(PictureOptions):
     @model_validator(mode="after")
     def _reference(self) -> PluginData:
         if not is_plugin(self.name):
-            raise ValueError(f"a reference has the form my_data.py:Dataset, got {self.name!r}")
+            raise ValueError(f"a reference has the form my_data.py:Dataset, got {shown(self.name)}")
         return self
 
 

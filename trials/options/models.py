@@ -14,7 +14,7 @@ class ModelOptions(Frozen):
     """What every pair of networks has."""
 
     name: str
-    latent_dim: int = Field(32, ge=1)
+    latent_dim: int = Field(32, ge=1, le=100_000)
     """Dimensions of z."""
     latent: Literal["normal", "uniform"] = "normal"
     """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
@@ -32,9 +32,9 @@ class MLP(ModelOptions):
     """Fully connected players."""
 
     name: Literal["mlp"] = "mlp"
-    width: int = Field(128, ge=1)
+    width: int = Field(128, ge=1, le=100_000)
     """Units per hidden layer, in both players."""
-    depth: int = Field(2, ge=1)
+    depth: int = Field(2, ge=1, le=1000)
     """Hidden layers, in both players."""
     batch_norm: bool = False
     """Batch normalisation after every hidden layer of the generator."""
@@ -51,11 +51,11 @@ class DCGAN(ModelOptions):
     """The deep convolutional GAN of Radford et al. 2015."""
 
     name: Literal["dcgan"] = "dcgan"
-    latent_dim: int = Field(100, ge=1)
+    latent_dim: int = Field(100, ge=1, le=100_000)
     """Dimensions of z."""
     latent: Literal["normal", "uniform"] = "uniform"
     """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
-    width: int = Field(64, ge=1)
+    width: int = Field(64, ge=1, le=100_000)
     """Channels at half the image's resolution, in both players; they double with every further halving."""
     discriminator_batch_norm: bool = True
     """Batch normalisation in the discriminator, but for its first layer. Penalties on the gradient at single
@@ -66,9 +66,9 @@ class SNDCGAN(ModelOptions):
     """The convolutional GAN of Miyato et al. 2018 and Kurach et al. 2019; without spectral normalisation, a remedy."""
 
     name: Literal["sndcgan"] = "sndcgan"
-    latent_dim: int = Field(128, ge=1)
+    latent_dim: int = Field(128, ge=1, le=100_000)
     """Dimensions of z."""
-    width: int = Field(64, ge=1)
+    width: int = Field(64, ge=1, le=100_000)
     """Channels at the image's own resolution, in both players; they double with every halving."""
 
 
@@ -76,9 +76,9 @@ class ResNet(ModelOptions):
     """The residual GAN of Miyato et al. 2018; without spectral normalisation, which is a remedy."""
 
     name: Literal["resnet"] = "resnet"
-    latent_dim: int = Field(128, ge=1)
+    latent_dim: int = Field(128, ge=1, le=100_000)
     """Dimensions of z."""
-    width: int = Field(128, ge=2, multiple_of=2)
+    width: int = Field(128, ge=2, le=100_000, multiple_of=2)
     """Channels of the discriminator below 64 pixels, where the generator has twice as many; from 64 pixels on
     both players have from width / 2 to 8 width channels. 128 gives the published networks."""
 
@@ -87,7 +87,7 @@ class PacGANPoints(ModelOptions):
     """The networks of PacGAN (Lin et al. 2018) for two-dimensional points."""
 
     name: Literal["pacgan_points"] = "pacgan_points"
-    latent_dim: int = Field(2, ge=1)
+    latent_dim: int = Field(2, ge=1, le=100_000)
     """Dimensions of z."""
 
     images_only: ClassVar[bool] = False
@@ -97,11 +97,11 @@ class StackedMNIST(ModelOptions):
     """The networks of PacGAN (Lin et al. 2018) for stacked MNIST."""
 
     name: Literal["stacked_mnist"] = "stacked_mnist"
-    latent_dim: int = Field(100, ge=1)
+    latent_dim: int = Field(100, ge=1, le=100_000)
     """Dimensions of z."""
     latent: Literal["normal", "uniform"] = "uniform"
     """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
-    width: int = Field(64, ge=1)
+    width: int = Field(64, ge=1, le=100_000)
     """Channels at half the image's resolution, in both players; they double with every further halving."""
 
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchema
 
+from trials.options.base import shown
+
 MAX_RATIO = 1000
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
 _SEGMENT = re.compile(r"(?P<ratio>\S+) until (?P<until>[1-9]\d{0,8})")
@@ -19,17 +21,17 @@ _SCHEDULE_RULE = "a schedule of k reads '5 until 100 then 1' (generator steps, r
 def as_ratio(value: Any) -> Fraction:
     """A constant k as an exact fraction: a number (0.5 is 1/2, read as its decimal digits) or text such as "1/3"."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
-        raise ValueError(f"{_RULE}, got {value!r}")
+        raise ValueError(f"{_RULE}, got {shown(value)}")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        raise ValueError(f"{_RULE}, got {value!r}")
+        raise ValueError(f"{_RULE}, got {shown(value)}")
     try:
         ratio = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{_RULE}, got {value!r}") from None
+        raise ValueError(f"{_RULE}, got {shown(value)}") from None
     if ratio <= 0:
-        raise ValueError(f"k must be > 0 (discriminator steps per generator step), got k={value}")
+        raise ValueError(f"k must be > 0 (discriminator steps per generator step), got k={shown(value).strip(chr(39))}")
     if not Fraction(1, MAX_RATIO) <= ratio <= MAX_RATIO:
-        raise ValueError(f"{_RULE}, got {value!r}")
+        raise ValueError(f"{_RULE}, got {shown(value)}")
     return ratio
 
 
@@ -82,10 +84,10 @@ def as_schedule(value: Any) -> Schedule:
     for part in parts:
         match = _SEGMENT.fullmatch(part)
         if match is None or (segments and int(match["until"]) <= segments[-1][0]):
-            raise ValueError(f"{_SCHEDULE_RULE}, got {value!r}")
+            raise ValueError(f"{_SCHEDULE_RULE}, got {shown(value)}")
         segments.append((int(match["until"]), as_ratio(match["ratio"])))
     if not segments or " " in last:
-        raise ValueError(f"{_SCHEDULE_RULE}, got {value!r}")
+        raise ValueError(f"{_SCHEDULE_RULE}, got {shown(value)}")
     return _shortest(segments, as_ratio(last))
 
 

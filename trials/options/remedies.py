@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from trials.options.base import Frozen, known
+from trials.options.base import Frozen, known, shown
 
 
 class RemedyOptions(Frozen):
@@ -37,9 +37,9 @@ class HistoricalAveraging(RemedyOptions):
 class MinibatchDiscrimination(RemedyOptions):
     """Options of minibatch_discrimination."""
 
-    kernels: int = Field(16, ge=1)
+    kernels: int = Field(16, ge=1, le=10_000)
     """B: similarity features appended per image."""
-    kernel_dim: int = Field(8, ge=1)
+    kernel_dim: int = Field(8, ge=1, le=10_000)
     """C: dimensions in which one kernel compares two images."""
     reduction: Literal["sum", "mean"] = "sum"
     """Sum over the other images of the batch (the paper's equation) or their mean (its ImageNet code)."""
@@ -58,7 +58,7 @@ class OneSidedLabelSmoothing(RemedyOptions):
 class VirtualBatchNormalisation(RemedyOptions):
     """Options of virtual_batch_normalisation."""
 
-    reference: int = Field(64, ge=2)
+    reference: int = Field(64, ge=2, le=100_000)
     """Latents in the fixed reference batch."""
 
 
@@ -132,7 +132,7 @@ class DiffAugment(RemedyOptions):
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) != len(value):
-            raise ValueError(f"policy must name at least one augmentation and none twice, got {','.join(value)!r}")
+            raise ValueError(f"policy must name at least one augmentation and none twice, got {shown(','.join(value))}")
         return tuple(known("augmentation", name, ("color", "translation", "cutout")) for name in value)
 
 
@@ -143,7 +143,7 @@ class LeCam(RemedyOptions):
     """lambda of the penalty."""
     decay: float = Field(0.99, ge=0, lt=1)
     """Of the moving averages of the discriminator's outputs, per discriminator step."""
-    start: int = Field(1000, ge=0)
+    start: int = Field(1000, ge=0, le=10**12)
     """Discriminator steps before the penalty sets in; the averages run from the beginning."""
 
 
@@ -152,7 +152,7 @@ class GeneratorEMA(RemedyOptions):
 
     decay: float = Field(0.999, ge=0, lt=1)
     """Of the moving average of the generator's parameters, per generator step."""
-    start: int = Field(0, ge=0)
+    start: int = Field(0, ge=0, le=10**12)
     """Generator steps before the averaging begins; until then the average is the present generator."""
     rampup: float = Field(0.05, ge=0, allow_inf_nan=False)
     """The average's half-life is at most this share of the steps so far (StyleGAN2-ADA); 0: no such limit."""

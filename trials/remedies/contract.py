@@ -194,7 +194,8 @@ class Remedy:
         return None
 
     def state(self) -> dict[str, Tensor]:
-        """All that a checkpoint must hold."""
+        """All that a checkpoint must hold: tensors with the seeds on axis 0, or without axes where all seeds share the
+        value. By this rule a pack is divided when its memory runs out (trials/parts.py)."""
         return {}
 
     @torch.no_grad()
