@@ -32,7 +32,7 @@ docs: $(READY)
 	$(BIN)/python docs/generate.py
 
 conformance: $(READY)
-	$(BIN)/python -m pytest --conformance docs/conformance.md
+	$(BIN)/python -m pytest -n 2 --dist loadfile --conformance docs/conformance.md
 
 clean:
 	rm -rf .venv build *.egg-info

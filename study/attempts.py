@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from trials.checkpoint import newest_position
 from trials.files import write_whole
 
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
@@ -52,13 +51,13 @@ class Attempts:
             last.harmless = last.job != job or last.node not in living_nodes
             last.end = self._silent_place() or ("its driver or node was lost" if last.harmless else "its process died")
         self._silence.unlink(missing_ok=True)
-        self._all.append(Attempt(job, node, newest_position(self._folder)))
+        self._all.append(Attempt(job, node, self._position()))
         self._write()
 
     @property
     def failures(self) -> list[str]:
         """How the attempts ended that failed by themselves and came no further than where the trial is now."""
-        position = newest_position(self._folder)
+        position = self._position()
         return [a.end for a in self._all if a.end is not None and not a.harmless and a.position == position]
 
     @property
@@ -90,6 +89,11 @@ class Attempts:
             self._watch.close()
             self._watch = None
             self._silence.unlink(missing_ok=True)
+
+    def _position(self) -> int:
+        from trials.checkpoint import newest_position  # loads torch, which the driver does without
+
+        return newest_position(self._folder)
 
     def _silent_place(self) -> str | None:
         """Where the last attempt fell silent, if it did: the innermost line of its training."""

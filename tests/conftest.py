@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,9 +30,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--conformance", metavar="FILE", help="write the table of largest deviations to FILE (Markdown)")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(OtherProcesses())
+
+
+class OtherProcesses:
+    """Gathers what was noted in pytest-xdist's processes."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        for entry, against, deviation, bound in getattr(node, "workeroutput", {}).get("conformance", []):
+            _note(entry, against, deviation, bound)
+
+
+def _note(entry: str, against: str, deviation: float, bound: float) -> None:
+    before = CONFORMANCE.get((entry, against), (0.0, bound))
+    CONFORMANCE[entry, against] = (max(before[0], float(deviation)), max(before[1], bound))
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     path = session.config.getoption("--conformance")
-    if path:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["conformance"] = [(*names, *numbers) for names, numbers in CONFORMANCE.items()]
+    elif path:
         rows = [
             f"| {entry} | {against} | {d:.1e} | {b:.0e} |" for (entry, against), (d, b) in sorted(CONFORMANCE.items())
         ]
@@ -44,8 +65,7 @@ def conformance():
 
     def note(entry: str, against: str, deviation: float, bound: float) -> None:
         assert deviation <= bound, f"{entry} against {against}: {deviation:.3g} > {bound:.3g}"
-        before = CONFORMANCE.get((entry, against), (0.0, bound))
-        CONFORMANCE[entry, against] = (max(before[0], float(deviation)), max(before[1], bound))
+        _note(entry, against, deviation, bound)
 
     return note
 

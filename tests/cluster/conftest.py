@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -86,7 +87,7 @@ class Running:
     def workers(self) -> list[psutil.Process]:
         """The processes in which its trials are trained."""
         children = psutil.Process(self.process.pid).children(recursive=True)
-        return [child for child in children if "TrialTrainable" in _name(child)]
+        return [child for child in children if "Trainable" in _name(child)]
 
 
 def _name(process: psutil.Process) -> str:
@@ -104,11 +105,13 @@ class Operator:
         self.environment: dict[str, str] = {}
         self._started: list[Running] = []
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, both_cores: bool = False) -> None:
         """The study file; where it is the small study of digits, on points, which are measured at once."""
         if "[measures]" not in text:
             text = text.replace('name = "digits"', 'name = "ring"')
             text += "\n[measures]\nsamples = 200\ngame_steps = 0\n"
+        if "[resources]" not in text and not both_cores:
+            text += f"\n[resources]\ncpus = {min(2, os.cpu_count() or 1)}\n"  # one worker: most of a run is its start
         (self.folder / "study.toml").write_text(text)
 
     def start(self, command: str = "run", name: str = "study.toml", *options: str) -> Running:
@@ -139,7 +142,7 @@ class Operator:
         return [path for paths in newest for path in paths]
 
     def assert_whole(self, trials: int, evaluations: int, uri: str | None = None, name: str = "small") -> Any:
-        """Every trial once and complete, with every evaluation of every seed once, in ledger and MLflow alike."""
+        """Every trial once and complete, every evaluation of every seed once: in ledger, MLflow and report alike."""
         rows = self.rows(name)
         assert sorted(rows) == list(range(trials))
         assert {row["state"] for row in rows.values()} == {"complete"}, rows
@@ -150,6 +153,8 @@ class Operator:
         assert not study.evaluations[["number", "seed", "evaluation"]].duplicated().any()
         assert len(study.evaluations) == trials * seeds * evaluations
         assert not list(self.home.study(name).spool.glob("*.json")), "nothing waits"
+        table = pd.read_csv(self.home.study(name).path / "tables" / "trials.csv")
+        assert table["number"].tolist() == list(range(trials)) and set(table["state"]) == {"complete"}, "in the report"
         return study
 
     def end(self) -> None:

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
-TRIALS, EVALUATIONS = 6, 4
+TRIALS, EVALUATIONS = 5, 4
 
 
 @pytest.fixture
 def study(operator, small_study):
-    """Six trials of some seconds each, drawn at random, all to their end."""
-    operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"))
+    """Five trials of some seconds each, drawn at random, all to their end."""
+    operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"), both_cores=True)
     return operator
 
 

@@ -74,7 +74,7 @@ def attempts(operator: Any, name: str) -> list[dict[str, Any]]:
 
 
 def test_a_killed_worker(operator, small_study) -> None:
-    operator.write(small_study(steps=1200, trials=TRIALS, sampler="random", schedule="fifo"))
+    operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"))
     running = operator.start()
     killed = 0
     for done in (0, 1, 2):
@@ -125,7 +125,7 @@ def test_a_killed_node(operator, small_study, stop_ray, tmp_path: Path) -> None:
             )
             head = raylets()
             start("--address=127.0.0.1:6399", "--node-ip-address=127.0.0.1")
-            operator.write(small_study(steps=1200, trials=TRIALS, sampler="random", schedule="fifo"))
+            operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"), both_cores=True)
             running = operator.start("run", "study.toml", "--address", "127.0.0.1:6399")
             running.wait_for(r"^\[1/")
             time.sleep(3)
@@ -149,7 +149,7 @@ def _cmdline(process: psutil.Process) -> list[str]:
         return []
 
 
-def own_study(operator, trouble: str, trials: int = 2, steps: int = 400, silent: int = 40) -> None:
+def own_study(operator, trouble: str, trials: int = 2, steps: int = 400, silent: int = 45) -> None:
     """A study of a user's own GAN whose generator's forward pass begins with `trouble`."""
     body = "\n".join(f"        {line}" for line in trouble.splitlines())
     operator.write(OWN.format(trials=trials, steps=steps, silent=silent))
@@ -176,7 +176,7 @@ def test_a_trial_that_hangs_once(operator) -> None:
 
 
 def test_a_trial_that_always_hangs(operator) -> None:
-    own_study(operator, "if FLAG.exists():\n    time.sleep(10_000)", trials=1, silent=20)
+    own_study(operator, "if FLAG.exists():\n    time.sleep(10_000)", trials=1, silent=45)
     running = operator.start()
     running.wait_for("measured with")
     (operator.folder / "flag").touch()
