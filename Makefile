@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: study test test-slow docs conformance benchmark clean
+.PHONY: study test test-slow test-exhaustive docs conformance benchmark clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ganstudy needs Python 3.11 or newer; say which with: make PYTHON=python3.12 study") if sys.version_info < (3, 11) else None'
@@ -21,8 +21,11 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(READY)
-	@$(BIN)/python -m pytest -m slow --ignore tests/cluster --timeout 1800 & calm=$$!; \
-	$(BIN)/python -m pytest -m 'slow or cluster' tests/cluster --timeout 1800; wild=$$?; wait $$calm && exit $$wild
+	$(BIN)/python -m pytest -m slow --ignore tests/cluster -n 2 --dist loadfile --timeout 1800
+	$(BIN)/python -m pytest -m '(slow or cluster) and not exhaustive' tests/cluster --timeout 1800
+
+test-exhaustive: $(READY)
+	$(BIN)/python -m pytest -m exhaustive --timeout 1800
 
 benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/overhead.py

@@ -94,6 +94,12 @@ def test_the_fences_would_notice(file: str, source: str, forbidden: bool) -> Non
     assert bool(breaches(file, source)) is forbidden
 
 
+def test_the_driver_loads_no_torch() -> None:
+    """It schedules; three seconds of every start, and gigabytes, are the workers' own."""
+    code = "import sys, study.launch, study.trainable; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 def dangers(file: str, source: str) -> list[str]:
     """Everything in `source` that could run what a file or a string holds."""
     tree = ast.parse(source)

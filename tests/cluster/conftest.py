@@ -50,7 +50,7 @@ class Running:
             self._lines.put(line)
         self._lines.put(None)
 
-    def wait_for(self, pattern: str, seconds: float = 180) -> re.Match[str]:
+    def wait_for(self, pattern: str, seconds: float = 400) -> re.Match[str]:
         """Until a line matches."""
         until = time.monotonic() + seconds
         while True:
@@ -59,7 +59,7 @@ class Running:
             if match := re.search(pattern, line):
                 return match
 
-    def wait(self, seconds: float = 300) -> tuple[int, str]:
+    def wait(self, seconds: float = 600) -> tuple[int, str]:
         """(exit code, output) once it has ended."""
         until = time.monotonic() + seconds
         while self._next(until, f"it did not end within {seconds} s") is not None:
@@ -129,7 +129,7 @@ class Operator:
         """The ledger's trials by number, without MLflow's ids."""
         return {row["number"]: {k: v for k, v in row.items() if k != "run_id"} for row in self.ledger(name).trials()}
 
-    def wait_until(self, reached: Callable[[], bool], what: str, seconds: float = 180) -> None:
+    def wait_until(self, reached: Callable[[], bool], what: str, seconds: float = 400) -> None:
         until = time.monotonic() + seconds
         while not reached():
             assert time.monotonic() < until, f"not {what} within {seconds} s"

@@ -55,7 +55,7 @@ def test_killed_at_ten_random_moments(study, tmp_path_factory, without_the_machi
     pd.testing.assert_frame_equal(without_the_machine(found), without_the_machine(expected))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive), signal.SIGTERM])
 def test_asked_to_stop(study, number: int) -> None:
     running = study.start()
     running.wait_for(r"^\[2/")
@@ -81,6 +81,7 @@ def test_asked_to_stop(study, number: int) -> None:
     assert code == 0 and "[1/" not in output, "a finished study is not run again"
 
 
+@pytest.mark.exhaustive
 def test_asked_to_stop_twice(study) -> None:
     running = study.start()
     running.wait_for(r"^\[1/")
@@ -125,6 +126,7 @@ def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory
     study.assert_whole(TRIALS, EVALUATIONS)
 
 
+@pytest.mark.exhaustive
 def test_a_clock_that_jumps_back_an_hour(study, tmp_path: Path) -> None:
     """Python's clock, in the driver, its workers and the publisher: an hour ahead first, then the true one."""
     (tmp_path / "clock").mkdir()

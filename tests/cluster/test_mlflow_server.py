@@ -177,7 +177,12 @@ def test_a_server_that_is_away_at_the_end(server, operator, small_study) -> None
     assert operator.home.study("small").report.exists()
 
 
-@pytest.mark.parametrize("mood", ["fails", "hangs", "slow"])
+EXHAUSTIVE = pytest.mark.exhaustive
+
+
+@pytest.mark.parametrize(
+    "mood", [pytest.param("fails", marks=EXHAUSTIVE), "hangs", pytest.param("slow", marks=EXHAUSTIVE)]
+)
 def test_a_server_that_misbehaves_for_a_while(mood: str, server, operator, small_study) -> None:
     server.start()
     proxy = Proxy(server.port)

@@ -62,7 +62,7 @@ class Generator(nn.Module):
 {trouble}
         return self.layers(latents).unflatten(1, (1, 8, 8))
 
-def build(image_shape, latent_dim):
+def build(shape, latent_dim):
     return Generator(), nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.LeakyReLU(0.2), nn.Linear(32, 1))
 """
 
@@ -80,8 +80,8 @@ def test_a_killed_worker(operator, small_study) -> None:
     for done in (0, 1, 2):
         if done:
             running.wait_for(rf"^\[{done}/")
-        operator.wait_until(lambda: bool(running.workers()), "a worker")
-        time.sleep(3)
+        operator.wait_until(lambda: any(a["end"] is None for a in attempts(operator, "small")), "a trial in training")
+        time.sleep(2)
         for worker in running.workers()[:1]:
             worker.send_signal(signal.SIGKILL)
             killed += 1
@@ -103,10 +103,14 @@ def test_a_killed_node(operator, small_study, stop_ray, tmp_path: Path) -> None:
     environment |= {"RAY_health_check_failure_threshold": "3", "RAY_health_check_period_ms": "1000"}
     common = ["--num-cpus=1", "--object-store-memory=100000000"]
 
-    def raylets() -> set[int]:
-        return {p.pid for p in psutil.process_iter() if "raylet/raylet" in " ".join(_cmdline(p)[:1])}
-
     with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
+
+        def raylets() -> set[int]:
+            """Of this cluster alone: other tests have theirs."""
+            lines = {process.pid: _cmdline(process) for process in psutil.process_iter()}
+            return {
+                pid for pid, line in lines.items() if "raylet/raylet" in "".join(line[:1]) and folder in " ".join(line)
+            }
 
         def start(*arguments: str) -> None:
             command = [RAY, "start", *common, *arguments]
@@ -175,6 +179,7 @@ def test_a_trial_that_hangs_once(operator) -> None:
     assert silent["end"].startswith("it was silent for too long, at my_gan.py:"), silent
 
 
+@pytest.mark.exhaustive
 def test_a_trial_that_always_hangs(operator) -> None:
     own_study(operator, "if FLAG.exists():\n    time.sleep(10_000)", trials=1, silent=45)
     running = operator.start()
@@ -212,6 +217,7 @@ RAISES_ONCE = """if FLAG.exists() and not torch.is_grad_enabled():
     raise OSError("a file system that hiccups")"""
 
 
+@pytest.mark.exhaustive
 def test_a_plugin_that_raises_once(operator) -> None:
     own_study(operator, RAISES_ONCE, trials=3)
     running = operator.start()
@@ -223,6 +229,7 @@ def test_a_plugin_that_raises_once(operator) -> None:
     assert sum("hiccups" in (a["end"] or "") for a in attempts(operator, "own")) == 1, "told, and tried again"
 
 
+@pytest.mark.exhaustive
 def test_an_open_ledger_names_the_errors(operator) -> None:
     """What failed stays a visible row after the cause is gone, under the study's name."""
     own_study(operator, RAISES, trials=1)
