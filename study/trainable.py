@@ -179,13 +179,17 @@ def explain(error: Exception) -> str:
     """The exception in one line, with the place in the code where it was raised."""
     if isinstance(error, ExhaustedError):
         return str(error)
-    return f"{type(error).__name__}: {error} ({place(error)})"
+    text, at = f"{type(error).__name__}: {error}", place(error)
+    return text if at in text else f"{text} ({at})"
 
 
 def place(error: BaseException) -> str:
     """FILE:LINE where the exception was raised; in the user's own file where that is on the way."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(SHIPPED)]
-    if own:
-        return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+    cause: BaseException | None = error
+    while cause is not None:
+        own = [f for f in traceback.extract_tb(cause.__traceback__) if Path(f.filename).is_relative_to(SHIPPED)]
+        if own:
+            return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+        cause = cause.__cause__
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -203,13 +204,15 @@ def test_a_plugin_that_always_raises_stops_the_study_early(operator) -> None:
     (operator.folder / "flag").touch()
     code, output = running.wait()
     assert code == 130, output
-    assert "trials all failed the same way: RuntimeError: the spirit of the machine (my_gan.py:" in output
+    assert "trials all failed the same way" in output and "Traceback" not in output
     rows = operator.rows("own").values()
-    assert {row["state"] for row in rows} == {"failed"} and 3 <= len(rows) <= 5
-    line = int(next(iter(rows))["error"].rsplit(":", 1)[1].rstrip(")"))
+    failed = [row["error"] for row in rows if row["state"] == "failed"]
+    assert 3 <= len(failed) <= 5 and {row["state"] for row in rows} <= {"failed", "running"}, rows
+    line = int(re.search(r"my_gan\.py:(\d+)", failed[0])[1])
     assert "raise RuntimeError" in (operator.folder / "my_gan.py").read_text().splitlines()[line - 1]
-    ends = [attempt["end"] for attempt in attempts(operator, "own")]
-    assert len(ends) == 2 * len(rows), "each was tried again once"
+    assert all("the spirit of the machine" in error and "/" not in error for error in failed), "the user's file alone"
+    ends = [attempt["end"] for attempt in attempts(operator, "own") if not attempt["harmless"]]
+    assert len(ends) == 2 * len(failed), "each was tried again once"
 
 
 RAISES_ONCE = """if FLAG.exists() and not torch.is_grad_enabled():
