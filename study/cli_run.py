@@ -60,8 +60,12 @@ def resume(name: str, address: str | None, accept_changes: bool, home: str | Non
     Example:  ganstudy resume digits
     """
     from study.ledger import Ledger
+    from trials import plugins
 
-    ledger = Ledger.open(_existing(name, Home.locate(home)).ledger)
+    folder = _existing(name, Home.locate(home))
+    for file in folder.plugins.glob("*/*.py"):
+        plugins.register(file)
+    ledger = Ledger.open(folder.ledger)
     _run(ledger.spec, ledger.text, address, accept_changes, home)
 
 

@@ -53,6 +53,11 @@ class StudyFolder:
         return self.path / "tune"
 
     @property
+    def plugins(self) -> Path:
+        """Copies of the user's own files that the study began with, as DIGEST/FILENAME."""
+        return self.path / "plugins"
+
+    @property
     def stop(self) -> Path:
         """There while the study is asked to stop, with the reason."""
         return self.path / "stop"

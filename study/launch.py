@@ -32,6 +32,8 @@ from study.spool import START, Spool
 from study.stopping import StopRequest, no_room, stop_on_signals
 from study.trainable import TrialTrainable
 from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick
+from trials import plugins
+from trials.files import write_whole
 from trials.records import Tag
 
 LOSSES_PER_TRIAL = 100
@@ -120,6 +122,9 @@ def _run_on_ray(
     ledger = Ledger.create(folder.ledger, spec, text)
     settle(ledger, origin, accept_changes)
     folder.study_file.write_text(text, encoding="utf-8")
+    for digest in spec.plugin_digests:
+        own = plugins.source(digest)
+        write_whole(folder.plugins / digest / own.name, own.read_bytes())
     spool, stop, copies = Spool(folder.spool), StopRequest(folder.stop), Copies(folder.ledger)
     copies.keep()
     stop.clear()
