@@ -21,6 +21,7 @@ def study(operator, small_study):
     return operator
 
 
+@pytest.mark.exhaustive
 def test_killed_at_ten_random_moments(study, tmp_path_factory, without_the_machine) -> None:
     moments, kills, lost = random.Random(0), 0, []
     command, name = "run", "study.toml"
@@ -55,7 +56,7 @@ def test_killed_at_ten_random_moments(study, tmp_path_factory, without_the_machi
     pd.testing.assert_frame_equal(without_the_machine(found), without_the_machine(expected))
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.exhaustive), signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
 def test_asked_to_stop(study, number: int) -> None:
     running = study.start()
     running.wait_for(r"^\[2/")
