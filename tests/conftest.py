@@ -45,7 +45,7 @@ class OtherProcesses:
 
 def _note(entry: str, against: str, deviation: float, bound: float) -> None:
     before = CONFORMANCE.get((entry, against), (0.0, bound))
-    CONFORMANCE[entry, against] = (max(before[0], float(deviation)), max(before[1], bound))
+    CONFORMANCE[entry, against] = (max(before[0], float(deviation)), max(before[1], float(bound)))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
