@@ -10,11 +10,16 @@ from torch import Tensor
 from torch.func import functional_call
 
 from trials import networks
+from trials.config import TrialConfig
 from trials.networks.contract import Networks
 from trials.options.models import MODELS
 from trials.pack import Pack
+from trials.remedies.contract import Batch, Moment
+from trials.step import Game
+from trials.streams import Latents, draw, generator
 
 CPU = torch.device("cpu")
+STEPS = 200
 NARROW: dict[str, dict[str, Any]] = {
     name: {"width": 4, "latent_dim": 5} for name in ("mlp", "dcgan", "sndcgan", "resnet", "stacked_mnist")
 } | {"pacgan_points": {"latent_dim": 3}}
@@ -119,3 +124,40 @@ def test_running_statistics_in_a_pack_are_those_alone() -> None:
             assert torch.allclose(pack.buffers[name][s].float(), value.float(), atol=1e-6), name
         with torch.no_grad():
             assert torch.allclose(pack(latents, evaluate=True)[s], network.eval()(latents[s]), atol=1e-6)
+
+
+def trained(name: str, shape: tuple[int, ...], options: dict[str, Any], remedies: list[str], seeds: list[int]) -> Game:
+    """The players after STEPS steps of either, on noise in place of images."""
+    chosen = TrialConfig(
+        data={"name": "ring"} if len(shape) == 1 else {"name": "digits"},
+        model={"name": name, **NARROW[name], **options},
+        batch_size=8,
+        seeds=seeds,
+        remedies=remedies,
+        budget={"unit": "generator_steps", "amount": STEPS},
+    )
+    game = Game(chosen, shape, True, CPU)
+    for pack in game.players.values():
+        pack._mapped = pack.fallback is None  # large convolutions too, which the CPU would run one after another
+    latents = {p: Latents(seeds, p, 8, NARROW[name]["latent_dim"], CPU) for p in game.players}
+    for step in range(STEPS):
+        real = torch.stack([draw((8, *shape), "uniform", generator(seed, "real", step)) for seed in seeds])
+        for player, take in (("discriminator", game.discriminator_step), ("generator", game.generator_step)):
+            take(Batch(real, latents[player].at(step), Moment(player, step, 0.0, tuple(seeds), CPU)))
+    return game
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("remedies", [[], ["minibatch_discrimination"], ["spectral_normalisation"]], ids=str)
+@pytest.mark.parametrize(("name", "shape", "options"), PACKS, ids=[f"{name}-{shape}" for name, shape, _ in PACKS])
+def test_a_seed_of_every_network_trains_in_a_pack_as_alone_for_long(
+    name: str, shape: tuple[int, ...], options: dict[str, Any], remedies: list[str], double: None, conformance: Any
+) -> None:
+    pack, alone = (trained(name, shape, options, remedies, seeds) for seeds in ([0, 1, 7], [7]))
+    assert not pack.fallbacks()
+    states = [(p.state(), alone.players[player].state()) for player, p in pack.players.items()]
+    packed = [value[2].double() for together, _ in states for value in together.values()]
+    single = [value[0].double() for _, other in states for value in other.values()]
+    entry = f"pack of {name}, {' x '.join(map(str, shape))}, {'+'.join(remedies) or 'no remedy'}"
+    conformance(entry, f"the seed alone, {STEPS} steps, float64", relative(packed, single), 1e-6)
