@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from analysis.load import load_study
-from study.ledger import Ledger, Outcome
+from study.ledger import Ledger
+from study.outcome import Outcome
 from study.publish import Publisher, publish_until_closed
 from study.reader import parse_study
 from study.spool import END, START, Spool
