@@ -88,6 +88,8 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     """
     measure, sign = objective(study)
     over, scores = _over(study), _scores(study)
+    if over.empty:
+        return pd.DataFrame(columns=list(COMPARED))
     of_role = over["role"].map(lambda role: BASELINE in str(role).split("; "))
     baselines = over.loc[of_role, "number"].tolist()
     if not baselines:
