@@ -149,7 +149,8 @@ class Publisher:
         if START in contents:
             params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
             tags += [RunTag(Tag.CONFIG, contents[START]["digest"]), *_place_tags(contents[START])]
-            self._client.update_run(run_id, name=_run_name(number, contents[START]))
+            if number >= FIRST_CONFIRM:  # the name holds the role, which may change when the search goes on
+                self._client.update_run(run_id, name=_run_name(number, contents[START]))
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
         metrics = [metric for _, content in sorted(new.items()) for metric in _metrics(content)]
@@ -282,8 +283,9 @@ def _run_name(number: int, start: dict[str, Any]) -> str:
 
 def _place_tags(start: dict[str, Any]) -> list[RunTag]:
     """The trial's place in the study; messages from before there were stages tell none."""
-    tags = [RunTag(Tag.STAGE, start.get("stage", Stage.SEARCH.value)), RunTag(Tag.ROLE, start.get("role", ""))]
-    return tags if start.get("confirms") is None else [*tags, RunTag(Tag.CONFIRMS, str(start["confirms"]))]
+    told = {Tag.ROLE: start.get("role"), Tag.CONFIRMS: start.get("confirms")}
+    tags = [RunTag(Tag.STAGE, start.get("stage", Stage.SEARCH.value))]
+    return tags + [RunTag(key, str(value)) for key, value in told.items() if value is not None]
 
 
 def _end_tags(end: dict[str, Any]) -> list[RunTag]:
