@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from trials.records import (  # noqa: E402
     FLOOR_PREFIX,
     HISTORY_FILE,
     SAMPLES_KEY,
+    Stage,
     Tag,
     TrialState,
     Verdict,
@@ -69,8 +70,10 @@ class Study:
     tags: dict[str, str]
     """All tags of the parent run."""
     trials: pd.DataFrame
-    """number, run_id, config_digest (equal where two trials were the same in everything), state (complete, pruned,
-    failed or running), feasible (the constraints hold), objective
+    """number, stage ("search", or "confirm": trained again on fresh seeds), role and confirms (of a confirm trial: why
+    it was chosen, and the number of the search trial whose configuration it repeats; '' and <NA> for the others, <NA>
+    also for a baseline that the search never drew), run_id, config_digest (equal where two trials were the same in
+    everything), state (complete, pruned, failed or running), feasible (the constraints hold), objective
     (median over seeds at the last evaluation, NaN where there is none), every hyperparameter by its name (numbers
     as numbers; NaN where a remedy's parameter was not asked), every verdict (number of seeds at the last
     evaluation), num_seeds and evaluations (how many there are), every measure (median over seeds at the last
@@ -79,6 +82,18 @@ class Study:
     """number (of the trial), seed, evaluation (1 is the first), finite, verdict (as of that evaluation), every
     measure, every counter, histogram (counts per mode, or None), and the provenance of the scores."""
     _client: mlflow.MlflowClient
+
+    def of_stage(self, stage: Stage) -> Study:
+        """The same study with the trials of one stage alone."""
+        if "stage" not in self.trials:  # made before there were stages, or elsewhere
+            return (
+                self
+                if stage is Stage.SEARCH
+                else replace(self, trials=self.trials[:0], evaluations=self.evaluations[:0])
+            )
+        trials = self.trials[self.trials["stage"] == stage].reset_index(drop=True)
+        rows = self.evaluations[self.evaluations["number"].isin(trials["number"])].reset_index(drop=True)
+        return replace(self, trials=trials, evaluations=rows)
 
     @cached_property
     def seeds(self) -> pd.DataFrame:
@@ -211,6 +226,9 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
         tags, number = run.data.tags, int(run.data.tags[Tag.TRIAL])
         row: dict[str, Any] = {
             "number": number,
+            "stage": tags.get(Tag.STAGE, Stage.SEARCH.value),
+            "role": tags.get(Tag.ROLE, ""),
+            "confirms": int(tags[Tag.CONFIRMS]) if Tag.CONFIRMS in tags else None,
             "run_id": run.info.run_id,
             "config_digest": tags.get(Tag.CONFIG, run.info.run_id),
             "state": tags.get(Tag.STATE, TrialState.RUNNING.value),
@@ -233,8 +251,9 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
                 row[measure.name] = median_over_seeds(values, measure.direction)
             row |= {counter: final[counter].iloc[0] for counter in COUNTERS}
         rows.append(row)
-    always = ["number", "run_id", "state", "feasible", "objective", "error", *Verdict, "num_seeds", "evaluations"]
-    frame = pd.DataFrame(rows, columns=None if rows else list(map(str, always)))
+    always = ["number", "stage", "role", "confirms", "run_id", "state", "feasible", "objective", "error"]
+    always += [*map(str, Verdict), "num_seeds", "evaluations"]
+    frame = pd.DataFrame(rows, columns=None if rows else always).astype({"confirms": "Int64"})
     for column in ("objective", *MEASURES):
         frame[column] = pd.to_numeric(frame[column]) if column in frame else float("nan")
     return frame

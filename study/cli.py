@@ -126,8 +126,9 @@ def list_studies(as_json: bool, home: str | None) -> None:
     if not found:
         click.echo(f"No studies under {place.root}.")
     for study in found:
-        done = study["planned"] - study["left"]
-        click.echo(f"{study['name']:<24} {done}/{study['planned']} trials, {_best_words(study)}")
+        done = study["planned"] - study["left"] + (study["confirm"] or {}).get("left", 0)
+        confirmed = f"{_confirmed_words(study['confirm'])}, " if study["confirm"] else ""
+        click.echo(f"{study['name']:<24} {done}/{study['planned']} trials, {confirmed}{_best_words(study)}")
 
 
 @main.command()
@@ -149,14 +150,26 @@ def status(name: str, as_json: bool, home: str | None) -> None:
         click.echo(json.dumps(study, indent=2))
         return
     click.echo(f"{name}: {study['question']}".rstrip(": "))
-    states = ", ".join(f"{count} {state}" for state, count in study["trials"].items() if count)
-    click.echo(f"Trials   {states or 'none yet'}; {study['left']} of {study['planned']} to go")
+    confirm = study["confirm"]
+    left = study["left"] - (confirm["left"] if confirm else 0)
+    click.echo(f"Trials   {_states(study['trials'])}; {left} of {study['planned']} to go")
     click.echo(f"Seeds    {', '.join(f'{n} {verdict}' for verdict, n in study['seeds'].items()) or 'none yet'}")
     click.echo(f"Best     {_best_words(study)}")
+    if confirm:
+        click.echo(f"Confirm  {_states(confirm['trials'])}; {_confirmed_words(confirm)}")
     if study["unpublished"]:
         click.echo(f"MLflow   {study['unpublished']} records still to be published")
     for kind, path in study["paths"].items():
         click.echo(f"{kind.capitalize():<8} {path or 'not written yet'}")
+
+
+def _states(trials: dict[str, int]) -> str:
+    return ", ".join(f"{count} {state}" for state, count in trials.items() if count) or "none yet"
+
+
+def _confirmed_words(confirm: dict[str, Any]) -> str:
+    ended = sum(count for state, count in confirm["trials"].items() if state != "running")
+    return f"{ended} of {'' if confirm['known'] else 'at most '}{confirm['planned']} confirmed"
 
 
 def _best_words(study: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from study.cli_words import home_option
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.spec import StudySpec
+from trials.records import Stage
 
 
 def write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
@@ -24,8 +25,9 @@ def write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
         study = load_study(spec.name, home.tracking_uri(spec.tracking.uri))
     except (KeyError, ValueError, ConnectionError) as error:
         raise UserError(str(error.args[0])) from None
-    write(study, folder.report)
-    return sentences(study)
+    search = study.of_stage(Stage.SEARCH)
+    write(search, folder.report)
+    return sentences(search)
 
 
 @click.command()

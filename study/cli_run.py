@@ -117,7 +117,12 @@ def publish(name: str, home: str | None) -> None:
         waiting = len(Spool(folder.spool).pending())
         with publisher(ledger.spec, place) as process:
             left = finish(
-                ledger.spec, place, process, ledger.left(), lambda: _conclude(ledger.spec, place, answer), console
+                ledger.spec,
+                place,
+                process,
+                ledger.left_in_all(),
+                lambda: _conclude(ledger.spec, place, answer),
+                console,
             )
     console.print(f"{max(0, waiting - left)} of {waiting} waiting records published", soft_wrap=True)
     _tell(ledger.spec, folder, answer, left, home, console)
@@ -148,14 +153,16 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
     )
     _tell(spec, result.folder, answer, result.unpublished, home, console)
     if result.left:
+        then = ", and then the confirm stage" if spec.confirm and result.ended < spec.search.trials else ""
         console.print(
-            f"Stopped with {result.left} of {spec.search.trials} trials to go: {result.stopped or 'interrupted'}.\n"
+            f"Stopped with {result.left} of {result.ended + result.left} trials to go{then}: "
+            f"{result.stopped or 'interrupted'}.\n"
             f"To go on: {command()} resume {spec.name}{home_words(home)}"
             + (f" --address {address}" if address else ""),
             soft_wrap=True,
         )
         sys.exit(INTERRUPTED)
-    if result.failed == spec.search.trials:
+    if result.failed == result.ended:
         console.print("Every trial failed; the report lists the errors.")
         sys.exit(1)
     sys.exit(1 if result.unpublished or not answer else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from study.choice import most
 from study.errors import UserError
 from study.home import Home
 from study.ledger import Ledger
@@ -13,6 +14,29 @@ from trials.options.ratio import Schedule, as_schedule
 
 def cost_lines(spec: StudySpec, home: Home) -> list[str]:
     """Trials and steps, exactly; time, where an earlier study under `home` has measured it."""
+    return [*_search_lines(spec, home), *_confirm_lines(spec, home)]
+
+
+def _confirm_lines(spec: StudySpec, home: Home) -> list[str]:
+    if spec.confirm is None:
+        return ["no confirm stage: the report quotes the search's own figures, which flatter what it chose ([confirm])"]
+    trials, seeds, budget = most(spec), len(spec.confirm.seeds), spec.train.budget
+    search, confirm = spec.search.trials * len(spec.train.seeds), trials * seeds
+    unit = budget.unit.replace("_", " ")
+    lines = [
+        f"confirm: then up to {trials} trials x {seeds} fresh seeds, each to the end of {budget.amount:g} {unit}: "
+        f"{confirm} trainings, where the search has {'up to ' if spec.schedule.name == 'asha' else ''}{search}"
+    ]
+    if budget.unit == "seconds":
+        return [*lines, f"confirm: at most {_duration(trials * budget.amount)} of training time on one slot"]
+    measured = _seconds_per_update(spec, home, seeds)
+    if measured is not None:
+        low, high = (trials * updates * measured for updates in _updates(spec))
+        lines.append(f"confirm: {_duration(low)} to {_duration(high)} of training time on one slot")
+    return lines
+
+
+def _search_lines(spec: StudySpec, home: Home) -> list[str]:
     budget, train = spec.train.budget, spec.train
     lines = [
         f"{spec.search.trials} trials x {len(train.seeds)} seeds, each up to {budget.amount:g} "
@@ -27,7 +51,7 @@ def cost_lines(spec: StudySpec, home: Home) -> list[str]:
     least, most = _updates(spec)
     span = f"{most:,.0f}" if least == most else f"{least:,.0f} to {most:,.0f}"
     lines.append(f"{span} updates of either player per trial, for all its seeds together")
-    measured = _seconds_per_update(spec, home)
+    measured = _seconds_per_update(spec, home, len(train.seeds))
     if measured is None:
         lines.append("time: not known before a study of this data and model has run here")
     else:
@@ -65,18 +89,21 @@ def _updates_at(k: Schedule, batch_size: int, spec: StudySpec) -> float:
     return discriminator_steps + k.generator_steps_beside(discriminator_steps)
 
 
-def _seconds_per_update(spec: StudySpec, home: Home) -> float | None:
-    """Mean over the studies under `home` with the same data, model and number of seeds."""
+def _seconds_per_update(spec: StudySpec, home: Home, seeds: int) -> float | None:
+    """Mean over the studies under `home` with the same data and model, of the stages with so many seeds."""
     measured = []
     for name in home.names():
         try:
             ledger = Ledger.open(home.study(name).ledger)
         except UserError:
             continue
-        like = (ledger.spec.data, ledger.spec.model, len(ledger.spec.train.seeds))
-        if like == (spec.data, spec.model, len(spec.train.seeds)):
-            seconds = ledger.seconds_per_update()
-            measured += [] if seconds is None else [seconds]
+        if (ledger.spec.data, ledger.spec.model) != (spec.data, spec.model):
+            continue
+        of_seeds = [ledger.seconds_per_update()] if len(ledger.spec.train.seeds) == seeds else []
+        confirmation = ledger.confirmation()
+        if ledger.spec.confirm is not None and confirmation and len(ledger.spec.confirm.seeds) == seeds:
+            of_seeds.append(confirmation.seconds_per_update())
+        measured += [seconds for seconds in of_seeds if seconds is not None]
     return sum(measured) / len(measured) if measured else None
 
 

@@ -1,7 +1,8 @@
 """Runs a study: connects to Ray, makes the yardstick, lets Tune schedule, and waits for MLflow.
 
-A study that was interrupted goes on from its ledger with a new Tuner: trials that were being trained
-first, from their checkpoints, then the ones still to be proposed.
+Each stage, the search and then the confirm stage, is a Tuner of its own. A study that was interrupted goes on from
+its ledger with new ones: trials that were being trained first, from their checkpoints, then the ones still to be
+proposed.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,8 @@ from ray import tune
 from rich.console import Console
 
 from study import cluster, shipping
+from study.choice import NEAREST
+from study.confirm import ConfirmStage
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.lease import Lease, only_driver
@@ -29,6 +33,7 @@ from study.schedule import replay, scheduler
 from study.search import LedgerSearcher
 from study.spec import StudySpec
 from study.spool import START, Spool
+from study.stage import StageTrials
 from study.stopping import StopRequest, no_room, stop_on_signals
 from study.trainable import TrialTrainable
 from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick
@@ -49,8 +54,10 @@ class RunResult:
     """Trials that ended in this run."""
     failed: int
     """Of all the study's trials, those that ended by an error."""
+    ended: int
+    """Of all the study's trials, those that are over."""
     left: int
-    """Trials that the study still lacks; 0 when it is complete."""
+    """Trials that the study still lacks, as far as they are known; 0 when it is complete."""
     unpublished: int
     """Records that MLflow has not taken yet; they wait in the spool."""
     stopped: str | None = None
@@ -130,22 +137,47 @@ def _run_on_ray(
     stop.clear()
     with publisher(spec, home) as process:
         spool.put_study(START, _study_message(spec, text, yardstick, ledger.changes))
-        with (
-            RunProgress(spec, ledger, console) as progress,
-            stop_on_signals(stop, lambda: lease.lost_to is not None, console.print),
-        ):
-            trouble = None
+        stages, trouble = [], None
+        with stop_on_signals(stop, lambda: lease.lost_to is not None, console.print):
             try:
-                _tune(spec, ledger, copies, stop, folder, progress, factory)
+                for stage in _stages(ledger, spool, stop, console):
+                    with RunProgress(spec, stage, console) as progress:
+                        stages.append(progress)
+                        _tune(stage, copies, stop, folder, progress, factory)
             except Exception as error:
                 trouble = _trouble(folder, error)
                 if trouble is None:
                     raise
         copies.keep(every=0)
-        reason, left = trouble or stop.reason(), ledger.left()
+        reason, left = trouble or stop.reason(), ledger.left_in_all()
         stop.clear()
         unpublished = finish(spec, home, process, left, conclude, console)
-    return RunResult(folder, progress.done, progress.failed, left, unpublished, reason)
+    trained, failed, ended = (sum(getattr(stage, what) for stage in stages) for what in ("done", "failed", "ended"))
+    return RunResult(folder, trained, failed, ended, left, unpublished, reason)
+
+
+def _stages(ledger: Ledger, spool: Spool, stop: StopRequest, console: Console) -> Iterator[StageTrials]:
+    """The search, then, once that is over and unless the study is to stop, the confirm stage."""
+    yield ledger
+    confirmation = ledger.confirmation()
+    if confirmation is None or ledger.left() or stop.reason() is not None:
+        return
+    # The search may have gone on since they were confirmed: then their roles are others.
+    for row in confirmation.rows({}):
+        number, params = row["number"], row["params"]
+        spool.put_start(number, params, confirmation.config(params), confirmation.labels(number))
+    console.print(_announced(confirmation), highlight=False, soft_wrap=True)
+    yield confirmation
+
+
+def _announced(confirmation: ConfirmStage) -> str:
+    assert confirmation.spec.confirm is not None
+    if not confirmation.planned():
+        return "nothing to confirm: no trial of the search came to an evaluation"
+    seeds = len(confirmation.spec.confirm.seeds)
+    text = f"confirming {confirmation.planned()} configurations on {seeds} fresh seeds each"
+    nearest = any(NEAREST in choice.roles for choice in confirmation.choices)
+    return text + (" (none satisfied the constraints: the one nearest to that instead of the best)" if nearest else "")
 
 
 def _trouble(folder: StudyFolder, error: Exception) -> str | None:
@@ -160,18 +192,18 @@ def _trouble(folder: StudyFolder, error: Exception) -> str | None:
 
 
 def _tune(
-    spec: StudySpec,
-    ledger: Ledger,
+    stage: StageTrials,
     copies: Copies,
     stop: StopRequest,
     folder: StudyFolder,
     progress: RunProgress,
     factory: TrainingFactory,
 ) -> None:
+    spec = stage.spec
     concurrent = cluster.slots(spec)
-    schedule, maximize = scheduler(spec), spec.objective.maximize is not None
+    schedule, maximize = scheduler(spec, stage.stage), spec.objective.maximize is not None
     searcher = LedgerSearcher(
-        ledger,
+        stage,
         Spool(folder.spool),
         copies,
         stop,

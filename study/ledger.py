@@ -17,7 +17,6 @@ import math
 import uuid
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,61 +24,34 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from study.choice import Candidate
+from study.confirm import ConfirmStage, candidate_of, name_of
 from study.errors import UserError
 from study.ledger_file import holds_study, storage
 from study.reader import parse_document
 from study.spec import StudySpec, differences
+from study.stage import STATES, StageTrials
+from trials.config import TrialConfig
+from trials.records import Stage
 from trials.records import TrialState as State
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
-OUTCOME, ERROR = "outcome", "error"
 ID = "ledger_id"
 SPEC, DOCUMENT = "study_file", "study_document"
 """Attributes of the Optuna study: the file as written, and as read (StudySpec.document)."""
 ORIGIN, CHANGES = "origin", "changes"
 """Attributes: what the numbers come from beside the file, and what of it was changed on the way (study/origin.py)."""
-STATES = {
-    TrialState.RUNNING: State.RUNNING,
-    TrialState.WAITING: State.RUNNING,
-    TrialState.COMPLETE: State.COMPLETE,
-    TrialState.PRUNED: State.PRUNED,
-    TrialState.FAIL: State.FAILED,
-}
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a trial came to at its latest evaluation."""
+class Ledger(StageTrials):
+    """One study's trials: itself those of the search. A single driver proposes and tells; the publisher adds MLflow's
+    run ids."""
 
-    finished: bool
-    """The budget is spent, or no seed is finite any more."""
-    objective: float | None
-    """Median over seeds; None where it falls on a seed without a value."""
-    progress: float
-    """On the budget's axis."""
-    verdicts: dict[str, int]
-    """Seeds per verdict."""
-    counters: dict[str, float]
-
-    def feasible(self, allowed: dict[str, int]) -> bool:
-        """No verdict has more seeds than allowed, and the objective has a value."""
-        return self.objective is not None and all(self.verdicts.get(v, 0) <= limit for v, limit in allowed.items())
-
-
-def state_at_end(outcome: Outcome | None, error: str | None) -> State:
-    """The state in which a trial ends that came to `outcome`, or to an error."""
-    if error is not None or outcome is None:
-        return State.FAILED
-    return State.COMPLETE if outcome.finished else State.PRUNED
-
-
-class Ledger:
-    """One study's trials. A single driver proposes and tells; the publisher adds MLflow's run ids."""
+    stage = Stage.SEARCH
+    first = 0
 
     def __init__(self, study: optuna.Study, spec: StudySpec) -> None:
-        self.spec = spec
-        self._study = study
-        self._storage = study._storage
+        super().__init__(study, spec)
         self._space = spec.space
 
     @classmethod
@@ -116,6 +88,7 @@ class Ledger:
         differing = differences(earlier.identity(), spec.identity())
         if spec.search.trials < earlier.search.trials:
             differing.append(f"search.trials: {earlier.search.trials} -> {spec.search.trials} (it may be raised only)")
+        differing += ledger._confirm_differences(spec)
         if differing:
             lines = "\n  ".join(differing)
             raise UserError(
@@ -130,8 +103,8 @@ class Ledger:
         if not holds_study(path, SPEC):
             raise UserError(f"{path} holds no study: its first run was cut short; run its study file again")
         file = storage(path)
-        (summary,) = file.get_all_studies()
-        study = optuna.load_study(study_name=summary.study_name, storage=file)
+        (search,) = (summary for summary in file.get_all_studies() if SPEC in summary.user_attrs)
+        study = optuna.load_study(study_name=search.study_name, storage=file)
         return cls(study, parse_document(study.user_attrs[DOCUMENT], str(path.parent / "study.toml")))
 
     @property
@@ -161,54 +134,19 @@ class Ledger:
             self._study.set_user_attr(CHANGES, [*self.changes, *(f"{now} {line}" for line in changed)])
         self._study.set_user_attr(ORIGIN, json.dumps(origin))
 
+    def _confirm_differences(self, spec: StudySpec) -> list[str]:
+        """Once a configuration is confirmed, all are on the same seeds. What else stands in [confirm] may change."""
+        if not any(study.study_name == name_of(self.spec.name) for study in self._storage.get_all_studies()):
+            return []
+        before, after = ([] if s.confirm is None else list(s.confirm.seeds) for s in (self.spec, spec))
+        return [f"confirm.seeds: {before} -> {after} (the confirm stage has begun)"] if before != after else []
+
     def propose(self) -> tuple[int, dict[str, Any]]:
         """(number, params) of a new trial."""
         number = len(self._storage.get_all_trials(self._study._study_id, deepcopy=False))
         self._study.sampler = sampler(self.spec, number)
         trial = self._study.ask()
         return trial.number, self._space.suggest(trial)
-
-    def intermediate_values(self, number: int) -> dict[int, float]:
-        """What `record_evaluation` kept of a trial."""
-        return dict(self._storage.get_trial(self._id(number)).intermediate_values)
-
-    def ended(self) -> Iterator[tuple[int, State, Outcome | None]]:
-        """(number, state, outcome) of the trials that are over, in order."""
-        for trial in self._trials():
-            if STATES[trial.state] is not State.RUNNING:
-                yield trial.number, STATES[trial.state], _outcome(trial)
-
-    def record_evaluation(self, number: int, objective: float | None, progress: float) -> None:
-        """An intermediate value on the budget's axis; a missing one is not recorded, since NaN has no rank."""
-        if objective is not None:
-            self._storage.set_trial_intermediate_value(self._id(number), math.ceil(progress), objective)
-
-    def record_end(self, number: int, outcome: Outcome | None, error: str | None) -> State:
-        """Tells the sampler how a trial ended, and returns the state of `state_at_end`. Never leaves it running."""
-        trial_id = self._id(number)
-        if outcome is not None:
-            for verdict, allowed in self.spec.objective.require.items():
-                excess = float(outcome.verdicts.get(verdict, 0) - allowed)
-                self._storage.set_trial_system_attr(trial_id, f"constraints:{verdict}", excess)
-            self._storage.set_trial_user_attr(trial_id, OUTCOME, vars(outcome))
-        state = state_at_end(outcome, error)
-        if isinstance(self._study.sampler, optuna.samplers.GridSampler):
-            # It would stop an optimisation loop after its last point, and here is none to stop.
-            self._study.sampler = optuna.samplers.RandomSampler()
-        if state is State.FAILED:
-            self._storage.set_trial_user_attr(trial_id, ERROR, error or "ended without an evaluation")
-            self._study.tell(number, state=TrialState.FAIL)
-        elif state is State.PRUNED:
-            self._study.tell(number, state=TrialState.PRUNED)
-        else:
-            assert outcome is not None
-            worst = -math.inf if self.spec.objective.maximize else math.inf
-            self._study.tell(number, worst if outcome.objective is None else outcome.objective)
-        return state
-
-    def left(self) -> int:
-        """Trials that are not over yet: in training or interrupted, and still to be proposed."""
-        return self.remaining() + self.counts()[State.RUNNING.value]
 
     def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
         """(number, params) of the trials that an earlier run left unfinished, in order."""
@@ -228,43 +166,33 @@ class Ledger:
         sign = -1 if self.spec.objective.maximize else 1
         return min(candidates, key=lambda t: (sign * (t.value or 0.0), t.number), default=None)
 
-    def counts(self) -> dict[str, int]:
-        """Trials per state, every state named."""
-        counts = dict.fromkeys((state.value for state in State), 0)
-        for trial in self._trials():
-            counts[STATES[trial.state].value] += 1
-        return counts
-
-    def verdicts(self) -> dict[str, int]:
-        """Seeds per verdict over all trials that ended with an evaluation."""
-        counts: dict[str, int] = {}
-        for trial in self._trials():
-            for verdict, seeds in trial.user_attrs.get(OUTCOME, {}).get("verdicts", {}).items():
-                counts[verdict] = counts.get(verdict, 0) + seeds
-        return counts
-
     def trials(self) -> list[dict[str, Any]]:
-        """One plain-JSON row per trial: number, state, params, objective, verdicts, run id, error."""
-        runs = self.run_ids()
-        return [
-            {
-                "number": t.number,
-                "state": STATES[t.state].value,
-                "params": self._params(t),
-                "objective": t.user_attrs.get(OUTCOME, {}).get("objective"),
-                "feasible": self._feasible(t),
-                "verdicts": t.user_attrs.get(OUTCOME, {}).get("verdicts", {}),
-                "run_id": runs.get(t.number),
-                "error": t.user_attrs.get(ERROR),
-            }
-            for t in self._trials()
-        ]
+        """One plain-JSON row per trial of the search: number, state, params, objective, verdicts, run id, error."""
+        return self.rows(self.run_ids())
 
-    def seconds_per_update(self) -> float | None:
-        """Measured training time of one step of either player for the whole pack, over all trials; None before."""
-        counters = [t.user_attrs[OUTCOME]["counters"] for t in self._trials() if OUTCOME in t.user_attrs]
-        updates = sum(c["updates"] for c in counters)
-        return sum(c["seconds"] for c in counters) / updates if updates else None
+    def candidates(self) -> Iterator[Candidate]:
+        """The trials of the search that are over and were evaluated."""
+        for trial in self._trials():
+            candidate = candidate_of(trial, self._params(trial))
+            if candidate is not None:
+                yield candidate
+
+    def confirmation(self) -> ConfirmStage | None:
+        """The stage that follows the search; None where the study file asks for none."""
+        return None if self.spec.confirm is None else ConfirmStage(self)
+
+    def left_in_all(self) -> int:
+        """Trials that the study lacks, those of its confirm stage included as far as they are known."""
+        confirmation = self.confirmation()
+        return self.left() + (0 if confirmation is None else confirmation.left())
+
+    def config(self, params: dict[str, Any]) -> TrialConfig:
+        """On the study's own seeds."""
+        return self._space.trial_config(params)
+
+    def labels(self, number: int) -> dict[str, Any]:
+        """The stage alone."""
+        return {"stage": self.stage.value}
 
     # MLflow's run ids live with the study, since Optuna closes a finished trial's attributes while its
     # results may still be on their way.
@@ -287,29 +215,14 @@ class Ledger:
     def parent_run_id(self, run_id: str) -> None:
         self._study.set_user_attr("parent_run", run_id)
 
-    def _trials(self) -> list[FrozenTrial]:
-        return self._study.get_trials(deepcopy=False)
-
     def _params(self, trial: FrozenTrial) -> dict[str, Any]:
         """As `propose` returned them: what Optuna drew, and what the space fixes."""
         return self._space.complete(trial.params)
-
-    def _feasible(self, trial: FrozenTrial) -> bool:
-        outcome = _outcome(trial)
-        return outcome is not None and outcome.feasible(self.spec.objective.require)
 
     def _drawn(self, trial: FrozenTrial) -> dict[str, Any]:
         """As `propose` returned them; what it had not drawn yet when it was killed is drawn now."""
         self._study.sampler = sampler(self.spec, trial.number)
         return self._space.suggest(optuna.Trial(self._study, trial._trial_id))
-
-    def _id(self, number: int) -> int:
-        return self._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
-
-
-def _outcome(trial: FrozenTrial) -> Outcome | None:
-    kept = trial.user_attrs.get(OUTCOME)
-    return None if kept is None else Outcome(**kept)
 
 
 def sampler(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:

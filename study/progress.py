@@ -10,18 +10,19 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
-from study.ledger import Ledger, Outcome
+from study.outcome import Outcome
 from study.spec import StudySpec
+from study.stage import StageTrials
 from trials.catalogue import MEASURES
-from trials.records import TrialState, Verdict
+from trials.records import Stage, TrialState, Verdict, trial_name
 
 
 class RunProgress:
-    """Trials done, running, collapsed, diverged, failed; best so far; time left."""
+    """Of one stage: trials done, running, collapsed, diverged, failed; best so far; time left."""
 
-    def __init__(self, spec: StudySpec, ledger: Ledger, console: Console) -> None:
-        """ledger: says what earlier runs of the study came to and how many trials are left to this one."""
-        self._spec, self._total, self._console = spec, ledger.left(), console
+    def __init__(self, spec: StudySpec, stage: StageTrials, console: Console) -> None:
+        """stage: says what earlier runs of the study came to and how many trials are left to this one."""
+        self._spec, self._stage, self._total, self._console = spec, stage, stage.left(), console
         self._label = MEASURES[spec.objective.measure].label
         self._sign = -1 if spec.objective.maximize else 1
         self._running: set[int] = set()
@@ -31,10 +32,11 @@ class RunProgress:
         self._start = time.monotonic()
         self.done = 0
         """Trials that ended in this run, in whatever state."""
-        for number, state, outcome in ledger.ended():
+        for number, state, outcome in stage.ended():
             self._count(number, state, outcome)
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console)
-        self._task = self._bar.add_task(spec.name, total=self._total)
+        confirming = ", confirming" if stage.stage is Stage.CONFIRM else ""
+        self._task = self._bar.add_task(f"{spec.name}{confirming}", total=self._total)
         self._live = Live(console=console, get_renderable=self._render, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> RunProgress:
@@ -67,16 +69,24 @@ class RunProgress:
 
     @property
     def failed(self) -> int:
-        """Trials of the study that ended by an error, those of earlier runs included."""
+        """Trials of the stage that ended by an error, those of earlier runs included."""
         return self._ended[TrialState.FAILED]
 
+    @property
+    def ended(self) -> int:
+        """Trials of the stage that are over, those of earlier runs included."""
+        return sum(self._ended.values())
+
     def _line(self, number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> Text:
-        line = Text(f"[{self.done}/{self._total}] trial {number:<4} {state.value:<9}")
+        line = Text(f"[{self.done}/{self._total}] {trial_name(number):<10} {state.value:<9}")
         if outcome is not None:
             value = "no median" if outcome.objective is None else f"{outcome.objective:.3g}"
             unit = self._spec.train.budget.unit.replace("_", " ")
             verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in outcome.verdicts.items())
             line.append(f" {self._label} {value:<9} after {outcome.progress:g} {unit}; seeds: {verdicts}")
+        role = self._stage.labels(number).get("role")
+        if role:
+            line.append(f" ({role})")
         if error:
             line.append(f" {error}")
         return line
@@ -94,7 +104,7 @@ class RunProgress:
             f" {self._seeds[Verdict.DIVERGED]} diverged",
         ]
         if self._best is not None:
-            parts.append(f"best {self._label} {self._sign * self._best[0]:.3g} (trial {self._best[1]})")
+            parts.append(f"best {self._label} {self._sign * self._best[0]:.3g} ({trial_name(self._best[1])})")
         if 0 < self.done < self._total:
             left = (time.monotonic() - self._start) / self.done * (self._total - self.done)
             parts.append(f"about {_duration(left)} left")

@@ -43,10 +43,12 @@ from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
 from trials.catalogue import MEASURES  # noqa: E402
 from trials.records import (  # noqa: E402
     COUNTERS,
+    FIRST_CONFIRM,
     FLOOR_PREFIX,
     HISTORY_FILE,
     HISTORY_SCHEMA,
     SAMPLES_KEY,
+    Stage,
     Tag,
     TrialState,
     Verdict,
@@ -146,7 +148,9 @@ class Publisher:
         run_id, tags, params = self._run(number), [], []
         if START in contents:
             params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
-            tags.append(RunTag(Tag.CONFIG, contents[START]["digest"]))
+            tags += [RunTag(Tag.CONFIG, contents[START]["digest"]), *_place_tags(contents[START])]
+            if number >= FIRST_CONFIRM:  # the name holds the role, which may change when the search goes on
+                self._client.update_run(run_id, name=_run_name(number, contents[START]))
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
         metrics = [metric for _, content in sorted(new.items()) for metric in _metrics(content)]
@@ -184,7 +188,7 @@ class Publisher:
                     Tag.SCHEMA: str(HISTORY_SCHEMA),
                     Tag.STATE: TrialState.RUNNING.value,
                     MLFLOW_PARENT_RUN_ID: self._parent,
-                    MLFLOW_RUN_NAME: f"trial-{number:04d}",
+                    MLFLOW_RUN_NAME: _run_name(number, {}),
                 }
                 run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
                 self._published[number] = 0
@@ -269,6 +273,19 @@ def _k_as_shown(text: str) -> float | str:
     """A constant as a decimal number, a schedule as it is."""
     numerator, _, denominator = text.partition("/")
     return text if " " in text else int(numerator) / int(denominator or 1)
+
+
+def _run_name(number: int, start: dict[str, Any]) -> str:
+    if number < FIRST_CONFIRM:
+        return f"trial-{number:04d}"
+    return f"confirm-{number - FIRST_CONFIRM:04d}" + (f" ({start['role']})" if start.get("role") else "")
+
+
+def _place_tags(start: dict[str, Any]) -> list[RunTag]:
+    """The trial's place in the study; messages from before there were stages tell none."""
+    told = {Tag.ROLE: start.get("role"), Tag.CONFIRMS: start.get("confirms")}
+    tags = [RunTag(Tag.STAGE, start.get("stage", Stage.SEARCH.value))]
+    return tags + [RunTag(key, str(value)) for key, value in told.items() if value is not None]
 
 
 def _end_tags(end: dict[str, Any]) -> list[RunTag]:

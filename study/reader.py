@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -356,5 +356,6 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         return list(tables[location[0]][location[1]].model_fields)
     model: Any = StudySpec
     for part in location:
-        model = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation
+        model = next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
     return [name for name in model.model_fields if name != "document"]

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
 
 from study.spec import StudySpec
+from trials.records import Stage
 
 PROGRESS, SCORE = "progress", "score"
 """Keys of a Tune result: the amount spent on the budget's axis, and a finite number where larger is better."""
@@ -36,9 +37,9 @@ def replay(scheduler: TrialScheduler, trial_id: str, values: dict[int, float], m
                 bracket.on_result(SimpleNamespace(trial_id=trial_id), progress, score(objective, maximize))
 
 
-def scheduler(spec: StudySpec) -> TrialScheduler:
-    """As [schedule] asks."""
-    if spec.schedule.name == "fifo":
+def scheduler(spec: StudySpec, stage: Stage = Stage.SEARCH) -> TrialScheduler:
+    """As [schedule] asks in the search; what is to be confirmed is always trained to the end."""
+    if spec.schedule.name == "fifo" or stage is Stage.CONFIRM:
         return FIFOScheduler()
     return AsyncHyperBandScheduler(
         time_attr=PROGRESS,

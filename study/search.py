@@ -1,4 +1,4 @@
-"""Optuna proposes, Ray Tune asks: a Tune searcher over the ledger's ask and tell.
+"""The ledger proposes, Ray Tune asks: a Tune searcher over the ask and tell of one stage of a study.
 
 Tune's own OptunaSearch tells a trial that ASHA stopped as complete, leaves a trial with a NaN running
 for ever and cannot be restored after a crash of the driver; here the ledger knows better.
@@ -11,9 +11,10 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
-from study.ledger import Ledger, Outcome, state_at_end
 from study.ledger_file import Copies
+from study.outcome import Outcome, state_at_end
 from study.spool import Spool
+from study.stage import StageTrials
 from study.stopping import StopRequest
 from trials.records import TrialState
 
@@ -24,11 +25,11 @@ ALIKE = 3
 
 
 class LedgerSearcher(Searcher):  # type: ignore[misc]
-    """Proposes interrupted trials first, then new ones up to the study's number."""
+    """Proposes interrupted trials first, then what the stage still lacks."""
 
     def __init__(
         self,
-        ledger: Ledger,
+        stage: StageTrials,
         spool: Spool,
         copies: Copies,
         stop: StopRequest,
@@ -47,21 +48,21 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         new is proposed.
         """
         super().__init__()
-        self._ledger, self._spool, self._observe, self._replay = ledger, spool, observe, replay
+        self._stage, self._spool, self._observe, self._replay = stage, spool, observe, replay
         self._copies, self._stop = copies, stop
         self._failures: list[str] | None = []
         """Where trials failed, while none has ended otherwise."""
         self._concurrent = concurrent
-        self._interrupted = ledger.interrupted()
+        self._interrupted = stage.interrupted()
         self._numbers: dict[str, int] = {}
         self._latest: dict[int, Outcome] = {}
-        for number, _, _ in ledger.ended():
-            replay(f"earlier-{number}", ledger.intermediate_values(number))
+        for number, _, _ in stage.ended():
+            replay(f"earlier-{number}", stage.intermediate_values(number))
 
     @property
     def total(self) -> int:
         """Trials that this run will train."""
-        return len(self._interrupted) + self._ledger.remaining()
+        return len(self._interrupted) + self._stage.remaining()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The configuration of the next trial for Tune; None while as many are open as can run."""
@@ -72,15 +73,15 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
             return None
         if self._interrupted:
             number, params = self._interrupted.pop(0)
-            self._replay(trial_id, self._ledger.intermediate_values(number))
-        elif self._ledger.remaining():
-            number, params = self._ledger.propose()
+            self._replay(trial_id, self._stage.intermediate_values(number))
+        elif self._stage.remaining():
+            number, params = self._stage.propose()
         else:
             finished: str = Searcher.FINISHED
             return finished
-        config = self._ledger.spec.space.trial_config(params)
+        config = self._stage.config(params)
         self._numbers[trial_id] = number
-        self._spool.put_start(number, params, config)
+        self._spool.put_start(number, params, config, self._stage.labels(number))
         self._observe(number, TrialState.RUNNING, None, None)
         return {"number": number, "trial": config.model_dump_json()}
 
@@ -90,7 +91,7 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         if outcome is None:
             return
         self._latest[number] = outcome
-        self._ledger.record_evaluation(number, outcome.objective, outcome.progress)
+        self._stage.record_evaluation(number, outcome.objective, outcome.progress)
         self._observe(number, TrialState.RUNNING, outcome, None)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -104,15 +105,15 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         # Tune brings a trial's last evaluation here alone, without an on_trial_result before it.
         outcome = (result or {}).get("outcome") or self._latest.get(number)
         if outcome is not None and outcome is not self._latest.pop(number, None):
-            self._ledger.record_evaluation(number, outcome.objective, outcome.progress)
+            self._stage.record_evaluation(number, outcome.objective, outcome.progress)
         message = (result or {}).get("error")
         if error:
             message = "the trial's process was lost again and again"
         state = state_at_end(outcome, message)
-        feasible = outcome is not None and outcome.feasible(self._ledger.spec.objective.require)
+        feasible = outcome is not None and outcome.feasible(self._stage.spec.objective.require)
         # MLflow's copy first: killed in between, the trial ends once more, and is published once more.
         self._spool.put_end(number, state, outcome, feasible, message)
-        self._ledger.record_end(number, outcome, message)
+        self._stage.record_end(number, outcome, message)
         self._observe(number, state, outcome, message)
         self._copies.keep()
         self._stop_if_all_fail_alike(state, message, (result or {}).get("place"))

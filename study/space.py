@@ -215,10 +215,8 @@ class SearchSpace:
     @property
     def remedies_somewhere_on(self) -> set[str]:
         """Remedies that at least one configuration of the space switches on."""
-        domain = self.domains.get("remedies")
-        labels = domain.values if isinstance(domain, Choices) else (remedy_label(self.base.get("remedies", ())),)
         switched = {name for name in SWITCHES if name in self.domains and True in self.extremes(name)}
-        return {name for label in labels for name in remedies_of(label)} | switched
+        return {name for label in self._remedy_labels() for name in remedies_of(label)} | switched
 
     @property
     def losses_somewhere_on(self) -> set[str]:
@@ -259,6 +257,39 @@ class SearchSpace:
             return []
         named = remedies_of(params["remedies"]) if "remedies" in params else list(self.base.get("remedies", ()))
         return [*named, *(name for name in SWITCHES if params.get(name) and name not in named)]
+
+    def label(self, params: dict[str, Any]) -> str:
+        """The remedies of a configuration as one label, NONE without; the method where that is no GAN."""
+        method = str(params.get("method", self.base.get("method", "gan")))
+        return remedy_label(tuple({*self._remedies(params)})) if method == "gan" else method
+
+    def labels(self) -> int:
+        """How many labels the configurations of this space can have, at most."""
+        methods = self._methods()
+        sets = len(self._remedy_labels())
+        for name in SWITCHES:
+            sets *= len(self.extremes(name)) if name in self.domains else 1
+        return len(methods - {"gan"}) + (sets if "gan" in methods else 0)
+
+    @property
+    def may_be_plain(self) -> bool:
+        """Whether some configuration of the space is a GAN without remedies."""
+        off = all(False in self.extremes(name) for name in SWITCHES if name in self.domains)
+        return "gan" in self._methods() and NONE in self._remedy_labels() and off
+
+    def without_remedies(self, params: dict[str, Any]) -> dict[str, Any] | None:
+        """The same configuration with its remedies switched off; None where it is no GAN."""
+        if params.get("method", self.base.get("method", "gan")) != "gan":
+            return None
+        off = {key: value for key, value in params.items() if key not in REMEDY_KEYS and key not in SWITCHES}
+        return {**off, "remedies": NONE, **{name: False for name in SWITCHES if name in params}}
+
+    def _methods(self) -> set[str]:
+        return set(self.extremes("method")) if "method" in self.domains else {str(self.base.get("method", "gan"))}
+
+    def _remedy_labels(self) -> list[str]:
+        domain = self.domains.get("remedies")
+        return list(domain.values) if isinstance(domain, Choices) else [remedy_label(self.base.get("remedies", ()))]
 
     def trial_config(self, params: dict[str, Any]) -> TrialConfig:
         """The complete configuration for `params`, as `suggest` returned or the ledger kept them."""

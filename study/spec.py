@@ -26,6 +26,8 @@ SAMPLERS = ("tpe", "random", "grid")
 SCHEDULES = ("asha", "fifo")
 RUNGS_BELOW_BUDGET = 2
 """Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
+FRESH_SEEDS = tuple(range(100, 106))
+"""Six: the fewest whose smallest and largest score enclose the median of all seeds with more than 95%."""
 MOST_BUILT = 64
 """Kinds of networks that are built on trial before a study starts."""
 TRACKING_URI = re.compile(r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~%/+-]*)?", re.ASCII)
@@ -133,6 +135,23 @@ class Objective(Frozen):
         return "maximize" if self.maximize else "minimize"
 
 
+class Confirm(Frozen):
+    """[confirm]: what is trained again after the search, at full budget, on seeds that the search never saw."""
+
+    top: int = Field(3, ge=1, le=1000)
+    """Configurations with the best objective."""
+    remedy_sets: int = Field(8, ge=0, le=1000)
+    """Sets of remedies confirmed by their best configuration, at most."""
+    baseline: bool = True
+    """Whether the best configuration without remedies is confirmed, or the best one with its remedies off."""
+    seeds: tuple[int, ...] = FRESH_SEEDS
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return distinct_seeds(value)
+
+
 class Schedule(Frozen):
     """[schedule]: whether bad trials are stopped early. grace is in the budget's own unit."""
 
@@ -206,6 +225,8 @@ class StudySpec(Frozen):
     search: Search = Search()
     objective: Objective = Objective()
     schedule: Schedule = Schedule()
+    confirm: Confirm | None = None
+    """None: no confirm stage, which costs as much as the search or more, and so is asked for."""
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     document: str = Field("", exclude=True, repr=False)
@@ -226,6 +247,16 @@ class StudySpec(Frozen):
         grace, budget = self.schedule.grace, self.train.budget
         if grace is not None and grace > budget.amount:
             raise ValueError(f"schedule.grace <= budget must hold, got {grace:g} > {budget.amount:g} {budget.unit}")
+        return self
+
+    @model_validator(mode="after")
+    def _fresh_seeds(self) -> StudySpec:
+        known = sorted({*self.train.seeds} & {*(self.confirm.seeds if self.confirm else ())})
+        if known:
+            raise ValueError(
+                f"confirm.seeds must be other seeds than train.seeds, and {shown(known)} stand in both: "
+                "what the search chose for its scores on a seed is not confirmed by that seed"
+            )
         return self
 
     @property
@@ -278,9 +309,9 @@ class StudySpec(Frozen):
     def identity(self) -> dict[str, Any]:
         """What must stay the same for results to belong to one study: flat keys and values.
 
-        The number of trials and the machine may change between two runs.
+        The number of trials and the machine may change between two runs; of [confirm], what study/ledger.py says.
         """
-        whole = self.model_dump(mode="json", exclude={"question", "resources"})
+        whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm"})
         del whole["search"]["trials"]
         return dict(_flatten(whole))
 

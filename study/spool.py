@@ -18,7 +18,7 @@ from trials.files import write_whole
 from trials.records import Evaluation, TrialState
 
 if TYPE_CHECKING:
-    from study.ledger import Outcome
+    from study.outcome import Outcome
 
 START, END = 0, 999_999
 STUDY = -1
@@ -50,9 +50,12 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def put_start(self, number: int, params: dict[str, Any], config: TrialConfig) -> None:
-        """A trial has been proposed."""
-        self._put(number, START, {"params": params, "config": config.model_dump(mode="json"), "digest": config.digest})
+    def put_start(
+        self, number: int, params: dict[str, Any], config: TrialConfig, labels: dict[str, Any] | None = None
+    ) -> None:
+        """A trial has been proposed, or its labels have changed; labels: its place in the study."""
+        content = {"params": params, "config": config.model_dump(mode="json"), "digest": config.digest}
+        self._put(number, START, {**content, **(labels or {})})
 
     def put_evaluation(self, number: int, evaluation: Evaluation, history: list[dict[str, Any]]) -> None:
         """A trial has been evaluated; `history` holds all its rows so far."""

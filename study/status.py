@@ -4,25 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
+from study.choice import most
 from study.home import Home
 from study.ledger import Ledger
 from study.spool import Spool
 
 
 def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
-    """Trials by state, seeds by verdict, the best trial, MLflow's run ids and the paths of one study."""
+    """Trials by state, seeds by verdict, the best trial, MLflow's run ids and the paths of one study.
+
+    planned, trials, seeds, best and trial_list are the search's; `confirm` has the same of the confirm stage, or is
+    None where the study file asks for none; left counts both, as far as they are known.
+    """
     folder = home.study(name)
     ledger = Ledger.open(folder.ledger)
     spec, best, runs = ledger.spec, ledger.best(), ledger.run_ids()
+    confirmation, left = ledger.confirmation(), ledger.left()
     found: dict[str, Any] = {
         "name": name,
         "question": spec.question,
         "planned": spec.search.trials,
-        "left": ledger.left(),
+        "left": left + (0 if confirmation is None else confirmation.left()),
         "trials": ledger.counts(),
         "seeds": ledger.verdicts(),
         "objective": spec.objective.measure,
         "best": None,
+        "confirm": None,
         "unpublished": len(Spool(folder.spool).pending()),
         "run_id": ledger.parent_run_id,
         "tracking_uri": home.tracking_uri(spec.tracking.uri),
@@ -40,6 +47,16 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
             "params": row["params"],
             "run_id": runs.get(best.number),
         }
+    if confirmation is not None:
+        found["confirm"] = {
+            "known": not left,  # what is to be confirmed; while the search goes on, planned is the most it can be
+            "planned": most(spec) if left else confirmation.planned(),
+            "left": confirmation.left(),
+            "trials": confirmation.counts(),
+            "seeds": confirmation.verdicts(),
+        }
+        if with_trials:
+            found["confirm"]["trial_list"] = confirmation.rows(runs)
     if with_trials:
         found["trial_list"] = ledger.trials()
     return found

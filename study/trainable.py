@@ -19,7 +19,7 @@ from ray import tune
 from study import shipping
 from study.attempts import Attempts
 from study.home import private_files
-from study.ledger import Outcome
+from study.outcome import Outcome
 from study.schedule import PROGRESS, SCORE, WORST, score
 from study.spec import Resources
 from study.spool import Spool

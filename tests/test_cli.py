@@ -13,7 +13,8 @@ from click.testing import CliRunner, Result
 
 from study.cli import main
 from study.home import Home
-from study.ledger import Ledger, Outcome
+from study.ledger import Ledger
+from study.outcome import Outcome
 from study.reader import parse_study
 
 FILE = """

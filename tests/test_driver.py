@@ -11,8 +11,9 @@ from ray.tune.schedulers import TrialScheduler
 from study.errors import UserError
 from study.home import Home
 from study.lease import only_driver
-from study.ledger import Ledger, Outcome
+from study.ledger import Ledger
 from study.ledger_file import Copies
+from study.outcome import Outcome
 from study.reader import parse_study
 from study.schedule import replay, scheduler, score
 from study.search import LedgerSearcher

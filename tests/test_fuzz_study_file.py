@@ -31,7 +31,7 @@ from study.home import Home
 from study.ledger import preview
 from study.reader import parse_document, parse_study, read_study
 from study.space import KEYS
-from study.spec import CONSTRAINTS, SAMPLERS, SCHEDULES
+from study.spec import CONSTRAINTS, SAMPLERS, SCHEDULES, Confirm
 from trials.catalogue import MEASURES
 from trials.config import BUDGET_UNITS, TrialConfig
 from trials.options.base import Frozen
@@ -209,6 +209,9 @@ def valid_studies(draw: st.DrawFn) -> Study:
     limits = draw(st.dictionaries(st.sampled_from(CONSTRAINTS), st.integers(0, 3), max_size=2))
     study["objective"] = {"minimize" if measure.direction == "down" else "maximize": measure.name, "require": limits}
     study["schedule"] = {"name": draw(st.sampled_from(SCHEDULES)), "reduction_factor": draw(st.sampled_from((2, 3.5)))}
+    if draw(st.booleans()):
+        seeds = draw(st.lists(st.integers(90, 200), min_size=1, max_size=4, unique=True))  # some stand in [train] too
+        study["confirm"] = {**tables(draw, Confirm, without=("seeds",)), "seeds": seeds}
     study["resources"] = {"cpus": draw(st.sampled_from((0.5, 1, 4))), "gpus": draw(st.sampled_from((0, 0.25, 2)))}
     if draw(st.booleans()):
         study["tracking"] = {"uri": "http://127.0.0.1:5000"}

@@ -14,7 +14,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from study.errors import UserError
 from study.home import Home
-from study.ledger import Ledger, Outcome
+from study.ledger import Ledger
+from study.outcome import Outcome
 from study.reader import parse_study
 from study.status import summary
 from trials.records import TrialState as State

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from analysis.load import load_study
-from study.ledger import Ledger, Outcome
+from study.ledger import Ledger
+from study.outcome import Outcome
 from study.publish import Publisher, publish_until_closed
 from study.reader import parse_study
 from study.spool import END, START, Spool
@@ -217,3 +218,19 @@ def test_diverged_trial_has_rows_and_no_invented_numbers(setup: Setup) -> None:
     assert setup.metric(number, "fid") == [] and setup.metric(number, "seeds/diverged") == [(20, 3.0)]
     assert study.evaluations["fid"].isna().all() and len(study.evaluations) == 3
     assert pd.isna(study.trials["fid"].iloc[0]) and study.modes.empty
+
+
+def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(setup: Setup) -> None:
+    params = setup.ledger.propose()[1]
+    config = setup.spec.space.trial_config(params)
+    for role in ("best; baseline", "chosen earlier"):
+        setup.spool.put_start(1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0})
+        setup.publisher().publish_pending()
+        run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[1_000_003])
+        assert run.info.run_name == f"confirm-0003 ({role})" and run.info.status == "RUNNING"
+        (trial,) = load_study("small", setup.uri).trials.to_dict("records")
+        assert (trial["stage"], trial["role"], trial["confirms"]) == ("confirm", role, 0)
+    setup.spool.put_start(7, params, config)
+    setup.publisher().publish_pending()
+    other = load_study("small", setup.uri).trials.iloc[0]
+    assert (other["number"], other["stage"], other["role"]) == (7, "search", "") and pd.isna(other["confirms"])

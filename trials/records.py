@@ -34,6 +34,22 @@ class TrialState(StrEnum):
     FAILED = "failed"
 
 
+class Stage(StrEnum):
+    """What a trial is for: finding good configurations, or training the best of them again on fresh seeds."""
+
+    SEARCH = "search"
+    CONFIRM = "confirm"
+
+
+FIRST_CONFIRM = 1_000_000
+"""Number of the first confirm trial: beyond those of the search, whose number may be raised at any time."""
+
+
+def trial_name(number: int) -> str:
+    """As people are told of a trial: 'trial 7', or 'confirm 3'."""
+    return f"trial {number}" if number < FIRST_CONFIRM else f"confirm {number - FIRST_CONFIRM}"
+
+
 COUNTERS = (
     *("generator_steps", "discriminator_steps", "updates", "images", "seconds", "evaluation_seconds"),
     *("device_seconds", "peak_memory_bytes"),
@@ -63,6 +79,12 @@ class Tag(StrEnum):
     FEASIBLE = "ganstudy.feasible"
     """Whether the constraints of [objective] hold."""
     ERROR = "ganstudy.error"
+    STAGE = "ganstudy.stage"
+    """A Stage; absent in studies from before there were stages."""
+    ROLE = "ganstudy.role"
+    """Of a confirm trial: why its configuration was chosen; several reasons joined by "; "."""
+    CONFIRMS = "ganstudy.confirms"
+    """Of a confirm trial: number of the search trial whose configuration it repeats; absent where none had it."""
     CONFIG = "ganstudy.config_digest"
     PUBLISHED = "ganstudy.published"
     """Index of the latest evaluation whose metrics are logged."""
