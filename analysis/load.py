@@ -43,6 +43,7 @@ from trials.records import (  # noqa: E402
     FLOOR_PREFIX,
     HISTORY_FILE,
     SAMPLES_KEY,
+    STUDY_FILE,
     Tag,
     TrialState,
     Verdict,
@@ -85,6 +86,8 @@ class Study:
     """number (of the trial), seed, evaluation (1 is the first), finite, verdict (as of that evaluation), every
     measure, every counter, histogram (counts per mode, or None), and the provenance of the scores."""
     _client: mlflow.MlflowClient
+    run_id: str = ""
+    """Of the parent run."""
 
     @cached_property
     def seeds(self) -> pd.DataFrame:
@@ -104,6 +107,13 @@ class Study:
         begun = np.repeat(np.cumsum(lengths) - lengths, lengths)
         counts = np.concatenate([*rows["histogram"], []]).astype("int64")
         return long.assign(mode=np.arange(len(long)) - begun, count=counts)
+
+    def study_file(self) -> str:
+        """The study file as it was written, comments included; '' where MLflow has none."""
+        try:
+            return Path(self._client.download_artifacts(self.run_id, STUDY_FILE)).read_text(encoding="utf-8")
+        except (OSError, MlflowException):
+            return ""
 
     def sample_grids(self, number: int) -> dict[int, bytes]:
         """PNG by generator steps, for one trial."""
@@ -159,6 +169,7 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
         trials=_trials(children, evaluations),
         evaluations=evaluations,
         _client=client,
+        run_id=parent.info.run_id,
     )
 
 
@@ -180,7 +191,7 @@ def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFra
     if not histories:
         numbers = pd.DataFrame(columns=["number", "seed", "evaluation", *MEASURES, *COUNTERS], dtype=float)
         return numbers.assign(finite=False, verdict="", histogram=None)
-    evaluations = pa.concat_tables(histories, promote_options="permissive").to_pandas()
+    evaluations: pd.DataFrame = pa.concat_tables(histories, promote_options="permissive").to_pandas()
     nowhere = [name for name in evaluations if name not in KEPT_EMPTY and evaluations[name].isna().all()]
     evaluations = evaluations.drop(columns=nowhere)
     for measure in MEASURES:

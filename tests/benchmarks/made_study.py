@@ -58,7 +58,9 @@ def configurations(trials: int, rng: np.random.Generator) -> pd.DataFrame:
         }
     )
     distance = np.log10(frame["lr_d"] / 4e-4) ** 2 + np.log10(frame["lr_g"] / 8e-4) ** 2
-    level = 40 * frame["k"].map(SLOWER) * frame["remedies"].map(BETTER) * np.exp(distance + 0.15 * rng.normal(size=trials))
+    level = (
+        40 * frame["k"].map(SLOWER) * frame["remedies"].map(BETTER) * np.exp(distance + 0.15 * rng.normal(size=trials))
+    )
     return frame.assign(level=level, risk=np.clip(0.9 * np.log10(frame["lr_g"] / 4e-4), 0.02, 0.8))
 
 
@@ -129,7 +131,9 @@ def spec(name: str, trials: int, seeds: int, evaluations: int) -> dict[str, Any]
     }
 
 
-def fill_store(folder: Path, trials: int, seeds: int = 3, evaluations: int = 10, name: str = "made-up", seed: int = 0) -> str:
+def fill_store(
+    folder: Path, trials: int, seeds: int = 3, evaluations: int = 10, name: str = "made-up", seed: int = 0
+) -> str:
     """Writes a study to a new MLflow store under `folder`, past MLflow's own slow door; returns its tracking URI."""
     rng = np.random.default_rng(seed)
     drawn = configurations(trials, rng)
