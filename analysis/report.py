@@ -75,7 +75,6 @@ def build(study: Study) -> Report:
     """The report of a study."""
     evidence = Evidence(study)
     conclusions, made = answer.conclusions(evidence), sections(PARTS, evidence)
-    shown = [table for section in made for table in tables_of(_flat(section.blocks))]
     frames = {"evaluations": study.evaluations, "modes": study.modes}
     return Report(
         title=study.name,
@@ -83,7 +82,7 @@ def build(study: Study) -> Report:
         subtitle=_subtitle(study),
         answer=conclusions,
         sections=made,
-        tables={**{table.name: table.frame for table in shown}, "trials": study.trials, "seeds": study.seeds, **frames},
+        tables={**tables_of_sections(made), "trials": study.trials, "seeds": study.seeds, **frames},
     )
 
 
@@ -102,6 +101,12 @@ def _subtitle(study: Study) -> str:
     if study.spec.get("data", {}).get("name"):
         parts.append(f"data {study.spec['data']['name']}")
     return " · ".join(parts)
+
+
+def tables_of_sections(made: list[Section]) -> dict[str, pd.DataFrame]:
+    """The tables that they show, by name."""
+    shown = [table for section in made for table in tables_of(_flat(section.blocks))]
+    return {table.name: table.frame for table in shown}
 
 
 def _flat(blocks: list[Block]) -> list[Block]:

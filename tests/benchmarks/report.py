@@ -87,7 +87,7 @@ look();
 
 
 def opened(path: Path) -> list[str]:
-    """Milliseconds until the content stands and until the first figure is drawn (scrolled to at once), and those between frames."""
+    """Milliseconds until the content stands, until the first figure is drawn, and between frames of scrolling."""
     from chromium import chromium, missing
 
     if missing():
