@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import html
 import math
+import textwrap
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from analysis.wording import label
 from trials.catalogue import MEASURES
 from trials.records import TrialState
 
@@ -21,9 +24,12 @@ MARKERS = {
     TrialState.FAILED.value: "x",
     TrialState.RUNNING.value: "square",
 }
+LINES = ((BLUE, "solid", "circle"), (RED, "dash", "square"), (GREEN, "dashdot", "diamond"))
+"""Colour, dash and symbol of the highlighted curves: each tells them apart without the others."""
 DECADES = range(-7, 8)
 TICKS = [digit * 10.0**power for power in DECADES for digit in (1, 2, 5)]
 RATE_LABELS = [f"{tick:.0e}".replace("e-0", "e-").replace("e+0", "e") for tick in TICKS]
+LONGEST_LINE = 26
 LONG_LABEL = 8
 """Characters; settings with longer labels stand on the vertical axis."""
 
@@ -174,13 +180,18 @@ def _trial_text(row: dict[Any, Any], measure: str) -> str:
 def remedies_against_none(table: pd.DataFrame, measure: str) -> go.Figure:
     """Difference to no remedy with its interval."""
     figure = _figure(110 + 50 * len(table))
-    colours = {"better": GREEN, "worse": RED, "open": GREY}
+    colours = {"better": GREEN, "worse": RED, "open": "#777777"}
+    symbols = {"better": "triangle-up", "worse": "x", "open": "circle-open"}
     figure.add_scatter(
         x=table["difference"],
         y=[_lines(value) for value in table["remedies"]],
         error_x=_errors(table["difference"], table["low"], table["high"]),
         mode="markers",
-        marker={"size": 11, "color": [colours[verdict] for verdict in table["verdict"]]},
+        marker={
+            "size": 12,
+            "color": [colours[verdict] for verdict in table["verdict"]],
+            "symbol": [symbols[verdict] for verdict in table["verdict"]],
+        },
         customdata=table[["configurations", "control_configurations"]],
         hovertemplate="%{y}: %{x:.3g}<br>%{customdata[0]} configurations against %{customdata[1]}<extra></extra>",
     )
@@ -191,34 +202,59 @@ def remedies_against_none(table: pd.DataFrame, measure: str) -> go.Figure:
     return figure
 
 
-def convergence(table: pd.DataFrame, highlighted: list[int], measure: str, unit: str, floor: float | None) -> go.Figure:
-    """One curve per trial; the highlighted ones with the band from their lowest to their highest seed."""
-    figure = _figure(440)
-    pale = table[~table["number"].isin(highlighted)]
+def thinned(table: pd.DataFrame, kept: pd.Series, most: int) -> pd.DataFrame:
+    """At most `most` rows: those `kept`, and an even choice of the others."""
+    others = np.flatnonzero(~kept.to_numpy())
+    room = max(0, most - int(kept.sum()))
+    if len(others) > room:
+        others = others[np.linspace(0, len(others) - 1, room).astype(int)] if room else others[:0]
+    return table.iloc[np.sort(np.concatenate([np.flatnonzero(kept.to_numpy()), others]))]
+
+
+def chosen_curves(table: pd.DataFrame, highlighted: list[int], most: int) -> list[int]:
+    """Numbers of at most `most` trials beside the highlighted ones, evenly chosen by their last score."""
+    others = table[~table["number"].isin(highlighted)].sort_values("evaluation").groupby("number")["median"].last()
+    numbers = others.sort_values(kind="stable").index.to_numpy()
+    chosen = numbers[np.linspace(0, len(numbers) - 1, most).astype(int)] if len(numbers) > most else numbers
+    return [int(number) for number in chosen]
+
+
+def convergence(
+    table: pd.DataFrame,
+    highlighted: list[int],
+    pale: list[int],
+    bands: pd.DataFrame | None,
+    measure: str,
+    unit: str,
+    floor: float | None,
+) -> go.Figure:
+    """Curves of the `pale` trials; the highlighted ones with the band from their lowest to their highest seed.
+
+    bands: quantiles over all trials, where not all are drawn.
+    """
+    figure = _figure(460)
+    if bands is not None:
+        for low, high, name in (("low_80", "high_80", "middle 80% of trials"), ("low_50", "high_50", "middle half")):
+            _add_band(figure, bands, low, high, "#888888", name)
     xs: list[float | None] = []
     ys: list[float | None] = []
-    for _, curve in pale.groupby("number"):
+    for _, curve in table[table["number"].isin(pale)].groupby("number"):
         xs += [*curve["progress"], None]
         ys += [*curve["median"], None]
-    figure.add_scatter(
-        x=xs, y=ys, mode="lines", line={"color": GREY, "width": 1}, name="other trials", hoverinfo="skip"
-    )
-    for colour, number in zip((BLUE, RED, GREEN), highlighted, strict=False):
-        curve = table[table["number"] == number]
-        band = curve.dropna(subset="lowest")
+    if xs:
         figure.add_scatter(
-            x=[*band["progress"], *band["progress"][::-1]],
-            y=[*band["highest"], *band["lowest"][::-1]],
-            mode="lines",
-            fill="toself",
-            fillcolor=colour,
-            opacity=0.2,
-            line={"width": 0},
-            hoverinfo="skip",
-            showlegend=False,
+            x=xs, y=ys, mode="lines", line={"color": GREY, "width": 1}, name="other trials", hoverinfo="skip"
         )
+    for (colour, dash, symbol), number in zip(LINES, highlighted, strict=False):
+        curve = table[table["number"] == number]
+        _add_band(figure, curve, "lowest", "highest", colour, None)
         figure.add_scatter(
-            x=curve["progress"], y=curve["median"], mode="lines+markers", line={"color": colour}, name=f"trial {number}"
+            x=curve["progress"],
+            y=curve["median"],
+            mode="lines+markers",
+            line={"color": colour, "dash": dash},
+            marker={"symbol": symbol, "size": 8},
+            name=f"trial {number}",
         )
     figure.update_xaxes(title=unit, rangemode="tozero")
     figure.update_yaxes(title=_scale(measure))
@@ -226,6 +262,22 @@ def convergence(table: pd.DataFrame, highlighted: list[int], measure: str, unit:
         figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
     _add_floor(figure, floor)
     return figure
+
+
+def _add_band(figure: go.Figure, table: pd.DataFrame, low: str, high: str, colour: str, name: str | None) -> None:
+    band = table.dropna(subset=[low, high])
+    figure.add_scatter(
+        x=[*band["progress"], *band["progress"][::-1]],
+        y=[*band[high], *band[low][::-1]],
+        mode="lines",
+        fill="toself",
+        fillcolor=colour,
+        opacity=0.2,
+        line={"width": 0},
+        hoverinfo="skip",
+        name=name,
+        showlegend=name is not None,
+    )
 
 
 def _add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> None:
@@ -264,17 +316,11 @@ def mode_film(film: pd.DataFrame, mode_names: list[str]) -> go.Figure:
 
 
 def _lines(value: Any) -> str:
-    """A label of one remedy per line, for an axis of categories."""
-    return as_text(label(value)).replace(" + ", " +<br>")
+    """A label of one remedy per line, for an axis of categories; long words are broken."""
+    lines = [textwrap.wrap(part, LONGEST_LINE) or [""] for part in label(value).split(" + ")]
+    return " +<br>".join("<br>".join(map(as_text, part)) for part in lines)
 
 
 def as_text(text: str) -> str:
     """Text that plotly shows as it is: it takes tags in labels for markup, links included."""
     return html.escape(text, quote=False)
-
-
-def label(value: Any) -> str:
-    """A hyperparameter's value as readers see it."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value).replace("_", " ").replace("+", " + ")

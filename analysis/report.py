@@ -1,158 +1,188 @@
-"""The report: one self-contained HTML file, and the tables beside it as Parquet and CSV."""
+"""The report: one self-contained HTML file, and the tables beside it as Parquet and CSV.
+
+The page holds its data compressed: plotly's code once, one JSON text per figure, one CSV text per table. A
+small script (templates/report.js) unpacks what comes near the screen, so that it opens and scrolls fast.
+"""
 
 from __future__ import annotations
 
 import base64
+import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
-import plotly.graph_objects as go
+import pyarrow as pa
+import pyarrow.csv
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from analysis import answer, figures, tables
-from analysis.intervals import MIN_CONFIGURATIONS
+from analysis import answer, tables
 from analysis.load import Study
+from analysis.page import Block, Evidence, Figure, Pair, Picture, Section, Table, sections, tables_of
+from analysis.sections.order import PARTS
+from analysis.wording import Said, label, unit
 from trials.catalogue import MEASURES
-from trials.records import Verdict
 
-FILM_MOMENTS = 3
-"""Sample grids shown per film: the first, the last, and between."""
-HIGHLIGHTED = 3
 SHOWN_DECIMALS = 4
+LARGEST_DOWNLOAD = 1_000_000
+"""Cells of a table that the page carries; a larger one lies beside it only."""
+DOWNLOADED = "%.6g"
+"""Digits in downloads; the files beside the page have all."""
 
 
-@dataclass(frozen=True)
-class Film:
-    """A seed's modes over time, with what it drew."""
+@dataclass
+class Report:
+    """A page, and every table by its name."""
 
     title: str
-    figure: Markup
-    grids: list[tuple[int, str]]
-    """(generator steps, PNG as a data URI)"""
+    question: str
+    subtitle: str
+    answer: list[Said]
+    sections: list[Section]
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+    def write(self, path: Path) -> Path:
+        """Writes the page to `path` and the tables to `tables/` beside it; returns `path`."""
+        _write_tables(self.tables, path.parent / "tables")
+        environment = jinja2.Environment(
+            loader=jinja2.PackageLoader("analysis"),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            undefined=jinja2.StrictUndefined,
+        )
+        html = environment.get_template("report.html.jinja").render(
+            report=self,
+            tiles=[said.tile for said in self.answer if said.tile is not None],
+            shown=Shown,
+            data_uri=_data_uri,
+            packed=_packed,
+            figure_json=_figure_json,
+            csv=_csv,
+            style=_own_file(environment, "report.css"),
+            script=_own_file(environment, "report.js"),
+            plotlyjs=_packed(get_plotlyjs()),
+        )
+        path.write_text(html, encoding="utf-8")
+        return path
+
+
+def build(study: Study) -> Report:
+    """The report of a study."""
+    evidence = Evidence(study)
+    conclusions, made = answer.conclusions(evidence), sections(PARTS, evidence)
+    frames = {"evaluations": study.evaluations, "modes": study.modes}
+    return Report(
+        title=study.name,
+        question=study.question,
+        subtitle=_subtitle(study),
+        answer=conclusions,
+        sections=made,
+        tables={**tables_of_sections(made), "trials": study.trials, "seeds": study.seeds, **frames},
+    )
 
 
 def write_report(study: Study, path: Path) -> Path:
     """Writes the report to `path` and every table to `tables/` beside it; returns `path`."""
-    made = tables.tables(study)
-    _write_tables(made, path.parent / "tables")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("analysis"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    html = environment.get_template("report.html.jinja").render(
-        study=study,
-        sentences=answer.sentences(study),
-        shown={n: _Shown(made[n].dropna(axis=1, how="all"), study) for n in ("best", "outcomes") if len(made[n])},
-        all_trials=_Shown(_readable(study), study),
-        figures=_figures(study, made),
-        films=_films(study),
-        downloads={name: _csv_link(table) for name, table in made.items() if name not in ("evaluations", "modes")},
-        spec=json.dumps(study.spec, indent=2),
-        failures=[row for row in study.trials.to_dict("records") if row["error"]],
-        measures=MEASURES,
-        judged=MEASURES[tables.objective(study)[0]],
-        min_configurations=MIN_CONFIGURATIONS,
-        floor=study.floor,
-        plotlyjs=Markup(get_plotlyjs()),
-    )
-    path.write_text(html, encoding="utf-8")
-    return path
+    return build(study).write(path)
 
 
-class _Shown:
-    """A table as the template shows it: headings and formatted cells."""
+def _subtitle(study: Study) -> str:
+    train = study.spec.get("train", {})
+    parts = [f"{len(study.trials)} trials"]
+    if train.get("seeds"):
+        parts.append(f"{len(train['seeds'])} seeds each")
+    if train.get("budget"):
+        parts.append(f"{train['budget']['amount']:g} {unit(study)}")
+    if study.spec.get("data", {}).get("name"):
+        parts.append(f"data {study.spec['data']['name']}")
+    return " · ".join(parts)
 
-    def __init__(self, frame: pd.DataFrame, study: Study) -> None:
-        self.columns = [_heading(column, study) for column in frame.columns]
-        self.rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+
+def tables_of_sections(made: list[Section]) -> dict[str, pd.DataFrame]:
+    """The tables that they show, by name."""
+    shown = [table for section in made for table in tables_of(_flat(section.blocks))]
+    return {table.name: table.frame for table in shown}
 
 
-def _heading(column: str, study: Study) -> str:
-    if column in tables.searched(study):
-        return column
+def _flat(blocks: list[Block]) -> list[Block]:
+    return [inner for block in blocks for inner in (block.blocks if isinstance(block, Pair) else [block])]
+
+
+class Shown:
+    """A table as the template shows it: headings and formatted cells of the rows that the page holds."""
+
+    def __init__(self, table: Table) -> None:
+        frame = table.frame[table.columns] if table.columns else table.frame.dropna(axis=1, how="all")
+        self.total, self.downloadable = len(frame), table.frame.size <= LARGEST_DOWNLOAD
+        self.columns = [_heading(str(column)) for column in frame.columns]
+        self.rows = [[_cell(value) for value in row] for row in frame.head(table.rows).itertuples(index=False)]
+
+
+def _heading(column: str) -> str:
     if column in MEASURES:
         return MEASURES[column].label
+    if column in tables.SEARCHED_FIRST or "." in column:
+        return column
     return "trial" if column == "number" else column.replace("_", " ")
 
 
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and value != value):
-        return "–"
+@dataclass(frozen=True)
+class Cell:
+    """What a cell shows; numbers stand to the right."""
+
+    text: str
+    number: bool
+
+
+def _cell(value: object) -> Cell:
+    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
+        return Cell("–", True)
+    if isinstance(value, bool):
+        return Cell("yes" if value else "no", False)
     if isinstance(value, float):
-        return f"{value:.{SHOWN_DECIMALS}g}"
-    return figures.label(value)
+        return Cell(f"{value:.{SHOWN_DECIMALS}g}" if abs(value) != float("inf") else "diverged", True)
+    return Cell(label(value), not isinstance(value, str))
 
 
-def _readable(study: Study) -> pd.DataFrame:
-    """All trials, the columns that a reader looks for; those within the constraints first, the best first."""
-    measure, _ = tables.objective(study)
-    verdicts = [verdict.value for verdict in Verdict]
-    chosen = ["number", "state", *tables.searched(study), measure, "fid", "modes_covered", "recall", *verdicts]
-    return tables.ranked(study)[list(dict.fromkeys(chosen))]
+def _figure_json(block: Figure) -> Markup:
+    return _packed(block.figure.to_json())
 
 
-def _figures(study: Study, made: dict[str, pd.DataFrame]) -> dict[str, Markup]:
-    """The figures that this study's search space and outcome allow, by name."""
-    measure, _ = tables.objective(study)
-    unit = figures.as_text(study.spec["train"]["budget"]["unit"].replace("_", " "))
-    floor = study.floor.get(measure)
-    drawn: dict[str, go.Figure] = {}
-    for setting in tables.COMPARED:
-        table = made.get(f"by_{setting}")
-        if table is not None and len(table):
-            drawn[f"{setting}_score"] = figures.by_setting(table, setting, measure, unit, floor)
-            drawn[f"{setting}_lost"] = figures.lost_by_setting(table, setting, unit)
-    if {"lr_d", "lr_g"} <= set(tables.searched(study)) and len(made["learning_rates"]):
-        drawn["learning_rates"] = figures.learning_rate_map(made["learning_rates"], measure)
-    if len(made["remedies_against_none"]):
-        drawn["remedies"] = figures.remedies_against_none(made["remedies_against_none"], measure)
-    if len(made["convergence"]):
-        highlighted = tables.best(study, HIGHLIGHTED)["number"].tolist()
-        drawn["convergence"] = figures.convergence(made["convergence"], highlighted, measure, unit, floor)
-    return {name: _embed(figure) for name, figure in drawn.items()}
+def _packed(text: str) -> Markup:
+    """Compressed and in letters that mean nothing to HTML."""
+    return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 
-def _embed(figure: go.Figure) -> Markup:
-    config = {"responsive": True, "displayModeBar": False}
-    return Markup(figure.to_html(full_html=False, include_plotlyjs=False, config=config))
+def _csv(table: Table) -> Markup:
+    return _packed(table.frame.to_csv(index=False, float_format=DOWNLOADED))
 
 
-def _films(study: Study) -> list[Film]:
-    films = []
-    for row in tables.typical_seeds(study).to_dict("records"):
-        number, seed = int(row["number"]), int(row["seed"])
-        modes = tables.mode_film(study, number, seed)
-        grids = study.sample_grids(number)
-        steps = sorted(grids)
-        moments = sorted(
-            {steps[round(i * (len(steps) - 1) / (FILM_MOMENTS - 1))] for i in range(FILM_MOMENTS)} if steps else []
-        )
-        title = f"{row['verdict']}: trial {number}, seed {seed} ({row['why']})"
-        figure = _embed(figures.mode_film(modes, study.mode_names)) if modes.size else Markup("")
-        films.append(Film(title, figure, [(step, _data_uri(grids[step], "image/png")) for step in moments]))
-    return films
+def _data_uri(picture: Picture) -> str:
+    return f"data:{picture.media};base64,{base64.b64encode(picture.data).decode()}"
 
 
-def _data_uri(data: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _csv_link(table: pd.DataFrame) -> str:
-    return _data_uri(table.to_csv(index=False).encode(), "text/csv")
+def _own_file(environment: jinja2.Environment, name: str) -> Markup:
+    assert environment.loader is not None
+    return Markup(environment.loader.get_source(environment, name)[0])
 
 
 def _write_tables(made: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in made.items():
-        _of_one_kind(table).to_parquet(folder / f"{name}.parquet", index=False)
-        table.to_csv(folder / f"{name}.csv", index=False)
+        typed = _of_one_kind(table)
+        typed.to_parquet(folder / f"{name}.parquet", index=False)
+        # Arrow writes the long ones ten times as fast as pandas does.
+        flat = typed.assign(**{column: _as_json(typed[column]) for column in ("histogram",) if column in typed})
+        pyarrow.csv.write_csv(pa.Table.from_pandas(flat, preserve_index=False), folder / f"{name}.csv")
+
+
+def _as_json(lists: pd.Series) -> pd.Series:
+    return lists.map(lambda held: json.dumps(list(map(int, held))), na_action="ignore").astype("str")
 
 
 def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
@@ -164,4 +194,8 @@ def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
         and table[name].map(lambda value: isinstance(value, str)).any()
         and table[name].map(lambda value: isinstance(value, int | float)).any()
     ]
-    return table.assign(**{name: table[name].map(lambda v: v if v is None or v != v else str(v)) for name in mixed})
+
+    def word(value: Any) -> Any:
+        return value if value is None or value != value else str(value)
+
+    return table.assign(**{name: table[name].map(word) for name in mixed})

@@ -279,6 +279,49 @@ def convergence(study: Study) -> pd.DataFrame:
     return frame.assign(median=sign * frame["median"].where(np.isfinite(frame["median"]))).reset_index()
 
 
+BANDS = {"low_80": 0.1, "low_50": 0.25, "median": 0.5, "high_50": 0.75, "high_80": 0.9}
+
+
+def convergence_bands(study: Study) -> pd.DataFrame:
+    """evaluation, progress, trials (that reached it), and quantiles over them of `median` of the table convergence:
+    low_80 and high_80 (the middle 80%), low_50 and high_50 (the middle half), median.
+
+    A trial whose median falls on a diverged seed ranks worst; NaN where a quantile does.
+    """
+    _, sign = objective(study)
+    curves = convergence(study)
+    ranks = (sign * curves["median"]).fillna(np.inf).groupby(curves["evaluation"])
+    bands = pd.DataFrame({name: ranks.quantile(at, interpolation="lower") for name, at in BANDS.items()})
+    bands = sign * bands.where(np.isfinite(bands))
+    if sign < 0:
+        bands = bands.rename(columns=dict(zip(BANDS, reversed(BANDS), strict=True)))[list(BANDS)]
+    by_evaluation = curves.groupby("evaluation")
+    bands.insert(0, "progress", by_evaluation["progress"].median())
+    bands.insert(1, "trials", by_evaluation.size())
+    return bands.reset_index()
+
+
+COSTS = {
+    **dict.fromkeys(("generator_steps", "discriminator_steps", "images"), 1.0),
+    **{"seconds": 3600.0, "evaluation_seconds": 3600.0, "device_seconds": 3600.0},
+}
+
+
+def cost(study: Study) -> pd.DataFrame:
+    """state, trials, generator_steps, discriminator_steps, images (of one seed, summed over trials), hours (of
+    training), evaluation_hours, device_hours; one row per state and one for `all`. NaN where nothing was counted."""
+    known = [name for name in COSTS if name in study.trials]
+    spent = (study.trials[known] / pd.Series({name: COSTS[name] for name in known})).groupby(study.trials["state"])
+    rows = spent.sum(min_count=1)
+    rows.insert(0, "trials", study.trials.groupby("state").size())
+    rows = rows.loc[[state.value for state in TrialState if state.value in rows.index]]
+    if len(rows) != 1:
+        rows.loc["all"] = rows.sum(min_count=1)
+    hours = {"seconds": "hours", "evaluation_seconds": "evaluation_hours", "device_seconds": "device_hours"}
+    whole = {name: "Int64" for name in ("trials", "generator_steps", "discriminator_steps", "images") if name in rows}
+    return rows.rename(columns=hours).round(dict.fromkeys(hours.values(), 6)).astype(whole).reset_index(names="state")
+
+
 def typical_seeds(study: Study) -> pd.DataFrame:
     """One (number, seed) per verdict that occurs: of the longest trials, the one of median score; before them the
     median seed of the best configuration."""
@@ -316,18 +359,3 @@ def _columns(name: str, estimate: Estimate, sign: int = 1) -> dict[str, float]:
     """The estimate in the measure's own direction."""
     ends = (estimate.low, estimate.high) if sign > 0 else (-estimate.high, -estimate.low)
     return {name: sign * estimate.value, f"{name}_low": ends[0], f"{name}_high": ends[1]}
-
-
-def tables(study: Study) -> dict[str, pd.DataFrame]:
-    """All tables of the report by name, and the frames that they come from."""
-    made = {
-        "best": best(study),
-        "outcomes": outcomes(study),
-        "remedies_against_none": remedies_against_none(study),
-        "learning_rates": learning_rates(study),
-        "convergence": convergence(study),
-    }
-    compared = [setting for setting in COMPARED if setting in searched(study)]
-    made |= {f"by_{setting}": by_setting(study, setting) for setting in compared}
-    frames = {"trials": study.trials, "seeds": study.seeds, "evaluations": study.evaluations, "modes": study.modes}
-    return made | frames

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from study.cli_report import report
+from study.cli_report import compare, report
 from study.cli_run import publish, resume, run, stop
 from study.cli_score import score
 from study.cli_ui import ui
@@ -50,7 +50,7 @@ def main() -> None:
     private_files()
 
 
-for command in (run, resume, stop, publish, report, score, ui):
+for command in (run, resume, stop, publish, report, compare, score, ui):
     main.add_command(command)
 
 

@@ -1,8 +1,10 @@
-"""`ganstudy report`: from MLflow to the HTML file."""
+"""`ganstudy report` and `ganstudy compare`: from MLflow to HTML files."""
 
 from __future__ import annotations
 
 import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,24 +12,29 @@ from study.cli_words import home_option
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.spec import StudySpec
-from trials.records import Stage
+
+if TYPE_CHECKING:
+    from analysis.load import Study
 
 
 def write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
     """Writes the report; returns the answer's sentences."""
-    from analysis.answer import sentences
+    from analysis.report import build
+
+    made = build(_loaded(spec, home))
+    made.write(folder.report)
+    return [str(said) for said in made.answer]
+
+
+def _loaded(spec: StudySpec, home: Home) -> Study:
     from analysis.load import load_study
-    from analysis.report import write_report as write
 
     if spec.tracking.uri is None and not home.mlflow_database.exists():
         raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
     try:
-        study = load_study(spec.name, home.tracking_uri(spec.tracking.uri))
+        return load_study(spec.name, home.tracking_uri(spec.tracking.uri))
     except (KeyError, ValueError, ConnectionError) as error:
         raise UserError(str(error.args[0])) from None
-    search = study.of_stage(Stage.SEARCH)
-    write(search, folder.report)
-    return sentences(search)
 
 
 @click.command()
@@ -47,6 +54,40 @@ def report(name: str, show: bool, home: str | None) -> None:
     click.echo(f"Report:  {folder.report}")
     if show:
         webbrowser.open(folder.report.as_uri())
+
+
+@click.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--out", type=click.Path(path_type=Path), help="Write the comparison to this HTML file.")
+@click.option("--open", "show", is_flag=True, help="Open it in a browser.")
+@home_option
+def compare(first: str, second: str, out: Path | None, show: bool, home: str | None) -> None:
+    """Compare the studies FIRST and SECOND: their best, what they lost, scores at equal budget.
+
+    Refuses scores that were measured unlike each other.
+
+    \b
+    Example:  ganstudy compare digits digits-wgan --open
+    """
+    from analysis.compare import write
+
+    place = Home.locate(home)
+    if first == second:
+        raise UserError(f"a study is compared with another one, and both are named {first!r}")
+    studies = [_loaded(_spec_of(place.existing(name)), place) for name in (first, second)]
+    path = (out or place.root / "comparisons" / f"{first} and {second}" / "report.html").absolute()
+    try:
+        sentences = write(studies[0], studies[1], path)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    except OSError as error:
+        raise UserError(f"the comparison cannot be written to {path}: {error.strerror}") from None
+    for sentence in sentences:
+        click.echo(f"• {sentence}\n")
+    click.echo(f"Report:  {path}")
+    if show:
+        webbrowser.open(path.as_uri())
 
 
 def _spec_of(folder: StudyFolder) -> StudySpec:

@@ -26,7 +26,7 @@ from study.home import Home, StudyFolder
 from study.lease import Lease, only_driver
 from study.ledger import Ledger
 from study.ledger_file import Copies, database_trouble, unreadable
-from study.origin import check, origin_of_code, origin_of_measures, settle
+from study.origin import PACKAGES, check, origin_of_code, origin_of_measures, settle
 from study.progress import RunProgress
 from study.publishing import Conclude, finish, publisher
 from study.schedule import replay, scheduler
@@ -273,6 +273,7 @@ def _study_message(spec: StudySpec, text: str, yardstick: Yardstick | None, chan
         Tag.SPEC: spec.model_dump_json(),
         Tag.SOURCE: shipping.source_digest(),
         Tag.PYTHON: platform.python_version(),
+        Tag.PACKAGES: json.dumps({name: found for name, found in origin_of_code().items() if name in PACKAGES}),
         Tag.QUESTION: spec.question,
     }
     if changes:

@@ -48,6 +48,7 @@ from trials.records import (  # noqa: E402
     HISTORY_FILE,
     HISTORY_SCHEMA,
     SAMPLES_KEY,
+    STUDY_FILE,
     Stage,
     Tag,
     TrialState,
@@ -125,7 +126,7 @@ class Publisher:
         for message in messages:
             content = message.read()
             if message.order == START:
-                self._client.log_text(self._parent, content["study_file"], "study.toml")
+                self._client.log_text(self._parent, content["study_file"], STUDY_FILE)
                 params = [Param(key, str(value)) for key, value in content["params"].items()]
                 metrics = [_metric(FLOOR_PREFIX + name, value, 0) for name, value in content["floor"].items()]
                 tags = [RunTag(key, str(value)) for key, value in content["tags"].items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,20 @@ def ring_evaluator():
     from trials.options.data import Ring
 
     return Evaluator(load(Ring()), None, torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def benchmark_module():
+    """A module of tests/benchmarks by its name."""
+
+    def module(name: str) -> Any:
+        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "benchmarks" / f"{name}.py")
+        assert spec is not None and spec.loader is not None
+        made = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(made)
+        return made
+
+    return module
 
 
 @pytest.fixture

@@ -98,12 +98,16 @@ class Tag(StrEnum):
     REAL_MODES = "ganstudy.real_effective_modes"
     SOURCE = "ganstudy.source_digest"
     PYTHON = "ganstudy.python"
+    PACKAGES = "ganstudy.packages"
+    """JSON: versions of the packages that numbers depend on; on the parent run."""
 
 
 SAMPLES_KEY = "samples"
 """Key of the sample grids among a run's images; their step is the number of generator steps."""
 HISTORY_FILE = "history.parquet"
 """Artifact of every trial's run: all rows of all its evaluations."""
+STUDY_FILE = "study.toml"
+"""Artifact of the parent run: the study file as it was written."""
 FLOOR_PREFIX = "floor/"
 """Metrics of the parent run: every measure of real training data scored as if generated."""
 

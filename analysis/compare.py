@@ -1,0 +1,266 @@
+"""Two studies side by side: their best configurations, what they lost, and their scores at equal budget.
+
+Scores that were measured unlike each other are refused, and so are studies that pursue different goals.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import figures, tables
+from analysis.intervals import MIN_CONFIGURATIONS, Estimate, difference_of_medians, median_of_configurations, share
+from analysis.load import PROVENANCE_COLUMNS, Study, UnlikeScoresError
+from analysis.page import Block, Facts, Figure, Listing, Section, Table
+from analysis.report import Report, tables_of_sections
+from analysis.wording import Said, Tile, count, interval, label, number, rows, settings, signed
+from trials.catalogue import MEASURES
+from trials.records import Tag
+
+COMPARED = (*PROVENANCE_COLUMNS, "modes")
+
+
+class UnlikeStudiesError(ValueError):
+    """Studies that cannot be compared, with what differs."""
+
+
+def refuse_unlike(first: Study, second: Study) -> None:
+    """Raises UnlikeScoresError or UnlikeStudiesError with everything in which scores, goal or budget differ."""
+    pairs = [(column, first.provenance.get(column), second.provenance.get(column)) for column in COMPARED]
+    unlike = [
+        f"{column} is {one} in {first.name} and {other} in {second.name}"
+        for column, one, other in pairs
+        if one != other
+    ]
+    if unlike:
+        raise UnlikeScoresError(f"scores of unlike provenance cannot be compared: {'; '.join(unlike)}")
+    goals = tables.objective(first)[0], tables.objective(second)[0]
+    units = tuple(study.spec["train"]["budget"]["unit"] for study in (first, second))
+    for what, (one, other) in (("objective", goals), ("unit of the budget", units)):
+        if one != other:
+            raise UnlikeStudiesError(
+                f"studies of unlike {what} cannot be compared: {one} in {first.name}, {other} in {second.name}"
+            )
+
+
+def sides(first: Study, second: Study) -> pd.DataFrame:
+    """One row per study: study, trials, configurations, best_trial, settings, the objective's measure of the best
+    (median over seeds), lowest, highest, num_seeds, candidates (complete within the constraints, of which it is the
+    best), lost_share with lost_share_low and lost_share_high (seeds lost at the last evaluation, Wilson's 95%
+    interval at n = configurations)."""
+    made = []
+    for study in (first, second):
+        measure, _ = tables.objective(study)
+        best, ranked = tables.best(study, 1), tables.ranked(study)
+        evaluated = ranked[ranked["num_seeds"] > 0].drop_duplicates("config_digest")
+        winner = rows(best)[0] if len(best) else {}
+        seeds = int(evaluated["num_seeds"].max()) if len(evaluated) else 1
+        lost = share(evaluated[tables.LOST].to_numpy(), seeds)
+        made.append(
+            {
+                "study": study.name,
+                "trials": len(study.trials),
+                "configurations": len(evaluated),
+                "best_trial": winner.get("number"),
+                "settings": settings(study, winner) if winner else "",
+                measure: winner.get(measure, math.nan),
+                "lowest": winner.get("lowest", math.nan),
+                "highest": winner.get("highest", math.nan),
+                "num_seeds": winner.get("num_seeds"),
+                "candidates": int(ranked["candidate"].sum()),
+                **_ends("lost_share", lost),
+            }
+        )
+    return pd.DataFrame(made).astype({"best_trial": "Int64", "num_seeds": "Int64"})
+
+
+def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
+    """One row per study and one for the difference (second minus first), at each budget at which every ended trial
+    of both was evaluated: progress, study, configurations, median over configurations of the median over seeds with
+    median_low and median_high (95%; bootstrap over configurations and seeds; infinite where diverged).
+
+    Empty where the studies have no such budget in common."""
+    measure, sign = tables.objective(first)
+    made = []
+    for progress, evaluations in _shared_budgets(first, second):
+        stacks = [
+            _stack(tables.scores_at(study, evaluation, measure))
+            for study, evaluation in zip((first, second), evaluations, strict=True)
+        ]
+        for study, stack in zip((first, second), stacks, strict=True):
+            estimate = median_of_configurations(stack, np.random.default_rng(tables.SEED))
+            made.append(_at(progress, study.name, estimate, sign))
+        difference = difference_of_medians(stacks[1], stacks[0], np.random.default_rng(tables.SEED))
+        made.append(_at(progress, DIFFERENCE, difference, sign))
+    columns = ["progress", "study", "configurations", "median", "median_low", "median_high"]
+    return pd.DataFrame(made, columns=columns)
+
+
+DIFFERENCE = "second minus first"
+
+
+def _at(progress: float, name: str, estimate: Estimate, sign: int) -> dict[str, Any]:
+    ends = _ends("median", estimate)
+    if sign < 0:
+        ends = {"median": -estimate.value, "median_low": -estimate.high, "median_high": -estimate.low}
+    return {"progress": progress, "study": name, "configurations": estimate.configurations, **ends}
+
+
+def _ends(name: str, estimate: Estimate) -> dict[str, float]:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _stack(scores: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.stack(scores["scores"].to_list()) if len(scores) else np.empty((0, 1))
+
+
+def _shared_budgets(first: Study, second: Study) -> list[tuple[float, tuple[int, int]]]:
+    """The last budget that every ended trial of both studies reached, with its evaluation in each; one or none."""
+    axes = []
+    for study in (first, second):
+        common, train = tables.common_evaluations(study), study.spec["train"]
+        reached = common[0].evaluation if common else 0
+        axes.append({round(train["budget"]["amount"] * e / train["evaluations"], 6): e for e in range(1, reached + 1)})
+    shared = sorted(axes[0].keys() & axes[1].keys())
+    return [(shared[-1], (axes[0][shared[-1]], axes[1][shared[-1]]))] if shared else []
+
+
+def conclusions(first: Study, second: Study) -> list[Said]:
+    """What can be said of the two, most important first."""
+    both, budget = sides(first, second), at_equal_budget(first, second)
+    return [_compared(first, second, budget), *_bests(first, both), _lost(both), _caveat(first, second)]
+
+
+def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Said:
+    measure, sign = tables.objective(first)
+    name = MEASURES[measure].label
+    if budget.empty:
+        return Said(
+            "Scores at equal budget cannot be told:",
+            "the studies have no budget in common that every ended trial of both reached.",
+            first=True,
+            tile=Tile(f"{name} at equal budget", "cannot be told", "no budget in common"),
+        )
+    one, other, difference = rows(budget)
+    where = f"at {one['progress']:g} {label(first.spec['train']['budget']['unit'])}"
+    parts = [
+        f"{interval(row, 'median')} in {row['study']} ({count(row['configurations'], 'configuration')})"
+        for row in (one, other)
+    ]
+    basis = f"{where}, the last budget that every trial of both reached, the median {name} is {' and '.join(parts)}"
+    low, high = difference["median_low"], difference["median_high"]
+    if math.isnan(low):
+        claim, value = "Which study's configurations score better cannot be told:", "cannot be told"
+        few = min(one["configurations"], other["configurations"]) < MIN_CONFIGURATIONS
+        basis += f"; below {MIN_CONFIGURATIONS} configurations there is no interval" if few else "; too many diverged"
+    else:
+        basis += f"; the difference is {signed(difference['median'])} with 95% interval [{signed(low)}, {signed(high)}]"
+        if low <= 0 <= high:
+            claim, value = "No difference between the studies' configurations can be told:", "no difference told"
+        else:
+            # The difference is in the measure's own direction: below 0 the second is better where small is.
+            better = second.name if (high < 0) == (sign > 0) else first.name
+            claim, value = f"The configurations of {better} score better:", f"{better} better"
+    return Said(claim, f"{basis}.", first=True, tile=Tile(f"{name} at equal budget", value, where))
+
+
+def _bests(first: Study, both: pd.DataFrame) -> list[Said]:
+    measure, _ = tables.objective(first)
+    name, parts = MEASURES[measure].label, []
+    for row in rows(both):
+        if pd.isna(row["best_trial"]):
+            parts.append(f"{row['study']} has none within its constraints")
+            continue
+        seeds = f"median of {count(int(row['num_seeds']), 'seed')}, {number(row['lowest'])} to {number(row['highest'])}"
+        which = f"trial {row['best_trial']}, the best of {row['candidates']}"
+        parts.append(f"{row['study']} {number(row[measure])} ({seeds}; {which})")
+    basis = "Each was chosen as the best of its study, which flatters it, the more the more trials there were."
+    value = " · ".join(number(v) if not math.isnan(v) else "none" for v in both[measure])
+    tile = Tile(f"Best {name}", value, " · ".join(both["study"]))
+    return [Said(f"Best {name}: {'; '.join(parts)}.", basis, first=True, tile=tile)]
+
+
+def _lost(both: pd.DataFrame) -> Said:
+    parts = [
+        f"{row['lost_share']:.0%} [{row['lost_share_low']:.0%}, {row['lost_share_high']:.0%}] in {row['study']} "
+        f"({count(row['configurations'], 'configuration')})"
+        for row in rows(both)
+        if row["configurations"]
+    ]
+    if len(parts) < 2:
+        return Said("Seeds lost cannot be compared: a study has no evaluated configuration.", first=True)
+    value = " · ".join(f"{share_:.0%}" for share_ in both["lost_share"])
+    return Said(
+        f"Seeds that collapsed, cycled or diverged: {' and '.join(parts)}.",
+        "Wilson's 95% intervals at n = configurations, each at its trial's last evaluation.",
+        first=True,
+        tile=Tile("Seeds lost", value, " · ".join(both["study"])),
+    )
+
+
+def _caveat(first: Study, second: Study) -> Said:
+    drawn = [f"{study.name} by {study.spec.get('search', {}).get('sampler', 'tpe')}" for study in (first, second)]
+    spaces = [study.spec.get("search", {}).get("space") for study in (first, second)]
+    same = "from the same space" if spaces[0] == spaces[1] else "from different spaces, which is part of any difference"
+    return Said(f"The configurations were drawn {same}: {', '.join(drawn)}.", first=True)
+
+
+def build(first: Study, second: Study) -> Report:
+    """The report of both; raises as refuse_unlike does."""
+    refuse_unlike(first, second)
+    both, budget = sides(first, second), at_equal_budget(first, second)
+    said = conclusions(first, second)
+    made = [
+        Section("sides", "The studies", said[1:3], [Table("sides", both, "Both studies")]),
+        Section("budget", "Scores at equal budget", said[:1], _budget_blocks(first, budget)),
+        Section("leaders", "Best configurations", [], _leaders(first, second)),
+        Section("making", "How they were made", said[3:], _making(first, second)),
+    ]
+    subtitle = f"{len(first.trials)} and {len(second.trials)} trials"
+    title = f"{first.name} and {second.name}"
+    return Report(title, "Two studies side by side", subtitle, said, made, tables_of_sections(made))
+
+
+def _budget_blocks(first: Study, budget: pd.DataFrame) -> list[Block]:
+    if budget.empty:
+        return []
+    measure, _ = tables.objective(first)
+    alone = budget[budget["study"] != DIFFERENCE]
+    unit = label(first.spec["train"]["budget"]["unit"])
+    drawn = alone.assign(evaluation=1, num_seeds=len(first.spec["train"].get("seeds", [])))
+    figure = figures.by_setting(drawn, "study", measure, figures.as_text(unit), first.floor.get(measure))
+    caption = "Median over configurations of the median over seeds, with its 95% bootstrap interval over both."
+    alt = f"Median {MEASURES[measure].label} of both studies at equal budget."
+    return [Figure("equal_budget", figure, caption, alt), Table("at_equal_budget", budget, "Scores at equal budget")]
+
+
+def _leaders(first: Study, second: Study) -> list[Block]:
+    made: list[Block] = []
+    for index, study in enumerate((first, second), 1):
+        best = tables.best(study).dropna(axis=1, how="all")
+        if len(best):
+            made.append(Table(f"best_{index}", best, f"The best configurations of {study.name}"))
+    return made
+
+
+def _making(first: Study, second: Study) -> list[Block]:
+    sources = [f"{study.name}: {study.tags.get(Tag.SOURCE, 'unknown')}" for study in (first, second)]
+    scores = [(column, str(first.provenance[column])) for column in COMPARED if column in first.provenance]
+    files = [
+        Listing(f"{study.name}, defaults filled in (JSON)", json.dumps(study.spec, indent=2))
+        for study in (first, second)
+    ]
+    return [Facts([*scores, ("ganstudy source", "\n".join(sources))]), *files]
+
+
+def write(first: Study, second: Study, path: Path) -> list[str]:
+    """Writes the comparison to `path`, its tables beside it; the answer's sentences."""
+    report = build(first, second)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    report.write(path)
+    return [str(said) for said in report.answer]

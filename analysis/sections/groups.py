@@ -1,0 +1,46 @@
+"""A hyperparameter's values side by side: what the sections on k and on remedies share."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import figures, tables
+from analysis.intervals import MIN_CONFIGURATIONS
+from analysis.page import Block, Evidence, Figure, Pair, Table
+from analysis.wording import unit
+from trials.catalogue import MEASURES
+
+INTERVAL = (
+    "Median over configurations of the median over seeds, with its 95% bootstrap interval over both. No bar below "
+    f"{MIN_CONFIGURATIONS} configurations, no arm where the interval reaches diverged seeds, and no point where the "
+    "median does. Where two evaluations are shown, only the promising trials reached the later one: compare settings "
+    "at the earlier one."
+)
+LOST = "Share of seeds that collapsed, cycled or diverged, with Wilson's 95% interval at n = number of configurations."
+
+
+def table(evidence: Evidence, setting: str) -> pd.DataFrame:
+    """tables.by_setting, empty where the study did not vary the setting."""
+    if setting not in tables.searched(evidence.study):
+        return pd.DataFrame()
+    return evidence.of(tables.by_setting, evidence.study, setting)
+
+
+def blocks(evidence: Evidence, setting: str, title: str) -> list[Block]:
+    """Score and lost seeds by value, and the numbers behind them."""
+    made = table(evidence, setting)
+    if made.empty:
+        return []
+    study = evidence.study
+    measure, _ = tables.objective(study)
+    name, axis = MEASURES[measure].label, figures.as_text(unit(study))
+    score = figures.by_setting(made, setting, measure, axis, study.floor.get(measure))
+    lost = figures.lost_by_setting(made, setting, axis)
+    values = made[setting].nunique()
+    pair = Pair(
+        [
+            Figure(f"{setting}_score", score, INTERVAL, f"Median {name} for each of {values} values of {title}."),
+            Figure(f"{setting}_lost", lost, LOST, f"Share of seeds lost for each of {values} values of {title}."),
+        ]
+    )
+    return [pair, Table(f"by_{setting}", made, f"{name} and lost seeds by {title}", folded=True)]

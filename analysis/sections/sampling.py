@@ -1,0 +1,27 @@
+"""What the way in which configurations were drawn means for the comparisons above it."""
+
+from __future__ import annotations
+
+from analysis.page import Block, Evidence
+from analysis.sections import ratio, remedies
+from analysis.wording import Said
+
+NAME, TITLE = "sampling", "How the configurations were drawn"
+SAMPLERS = {
+    "random": "at random, so these groups differ in their other settings by chance only",
+    "tpe": "by TPE, which goes where scores are good, so these groups differ in their other settings too",
+}
+
+
+def blocks(evidence: Evidence) -> list[Block]:
+    """Words alone."""
+    return []
+
+
+def said(evidence: Evidence) -> list[Said]:
+    """The caveat, where settings were compared."""
+    if not (ratio.said(evidence) or remedies.said(evidence)):
+        return []
+    sampler = str(evidence.study.spec.get("search", {}).get("sampler", "tpe"))
+    drawn = SAMPLERS.get(sampler, f"by {sampler}, so these groups may differ in their other settings too")
+    return [Said(f"The configurations were drawn {drawn}.", first=True)]
