@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from study.cli_import import import_
 from study.cli_report import report
 from study.cli_run import publish, resume, run, stop
 from study.cli_score import score
@@ -50,7 +51,7 @@ def main() -> None:
     private_files()
 
 
-for command in (run, resume, stop, publish, report, score, ui):
+for command in (run, resume, stop, publish, report, score, ui, import_):
     main.add_command(command)
 
 

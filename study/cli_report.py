@@ -9,10 +9,10 @@ import click
 from study.cli_words import home_option
 from study.errors import UserError
 from study.home import Home, StudyFolder
-from study.spec import StudySpec
+from study.spec import Published
 
 
-def write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
+def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
     """Writes the report; returns the answer's sentences."""
     from analysis.answer import sentences
     from analysis.load import load_study
@@ -47,7 +47,11 @@ def report(name: str, show: bool, home: str | None) -> None:
         webbrowser.open(folder.report.as_uri())
 
 
-def _spec_of(folder: StudyFolder) -> StudySpec:
+def _spec_of(folder: StudyFolder) -> Published:
+    from study.imported import ImportRecord
+
+    if folder.imported.exists():
+        return ImportRecord.open(folder.imported).spec
     from study.ledger import Ledger
 
     return Ledger.open(folder.ledger).spec
