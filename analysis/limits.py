@@ -37,8 +37,8 @@ def _provenance(study: Study) -> str:
     if study.provenance.get("extractor") != NOT_STATED:
         return ""
     return (
-        "What the scores were measured with was not stated: they can be compared with each other, and not with those of "
-        "any other study."
+        "What the scores were measured with was not stated: they can be compared with each other, and not with those "
+        "of any other study."
     )
 
 
@@ -47,8 +47,8 @@ def _verdicts(study: Study) -> str:
     if not unknown:
         return ""
     return (
-        f"Whether {unknown} of {seeds} seeds collapsed, cycled or converged is not known, since what the verdicts are told "
-        "by was not measured or does not suffice: counts of lost seeds are lower bounds."
+        f"Whether {unknown} of {seeds} seeds collapsed, cycled or converged is not known, since what the verdicts are "
+        "told by was not measured or does not suffice: counts of lost seeds are lower bounds."
     )
 
 
@@ -84,8 +84,8 @@ def _uneven(study: Study) -> str:
     if not lacking:
         return ""
     return (
-        f"Trials were measured at {len(there.columns)} different moments, and {lacking} of {len(there)} lack some that lie "
-        "before their end: a comparison at one moment leaves out those that were not measured there."
+        f"Trials were measured at {len(there.columns)} different moments, and {lacking} of {len(there)} lack some that "
+        "lie before their end: a comparison at one moment leaves out those that were not measured there."
     )
 
 

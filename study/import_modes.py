@@ -46,7 +46,8 @@ def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None]
             f"{table.place(row, theirs)}: the samples of a mode must be a whole number >= 0, and a row must have all "
             f"modes or none, got {shown(table.columns[theirs][row])}"
         )
+    there: list[bool] = np.asarray(sampled).tolist()
     return [
-        counts[row].astype(int).tolist() if sampled[row] and counts[row].sum() > 0 else None
+        counts[row].astype(int).tolist() if there[row] and counts[row].sum() > 0 else None
         for row in range(len(table.lines))
     ]
