@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from study.cli_best import best, sample
 from study.cli_import import import_
 from study.cli_report import report
 from study.cli_run import publish, resume, run, stop
@@ -51,7 +52,7 @@ def main() -> None:
     private_files()
 
 
-for command in (run, resume, stop, publish, report, score, ui, import_):
+for command in (run, resume, stop, publish, report, score, ui, import_, best, sample):
     main.add_command(command)
 
 

