@@ -18,9 +18,10 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
     """Facts about the best trial, or about trial `number`, as plain JSON; None where no trial qualifies.
 
     Trials that were trained again on fresh seeds ([confirm]) go before those of the search: their scores were not
-    chosen for being good. Keys: number, config_digest, role (in words), params, objective, direction, seeds (value by seed,
-    None where there is none), default_seed (that of median value), num_seeds, diverged (in words), scores (by measure:
-    median, lowest, highest, n, floor), verdicts, budget, question, provenance, notes, source, python.
+    chosen for being good. Keys: number, run_id, config_digest, role (in words), params, objective, direction, value,
+    seeds (value by seed, None where there is none), default_seed (that of median value), num_seeds, diverged (in
+    words), scores (by measure: median, lowest, highest, n, floor), verdicts, budget, question, provenance, notes,
+    source, python.
 
     Raises KeyError for a trial that the study does not have, ValueError for one without any evaluation.
     """

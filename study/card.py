@@ -10,10 +10,16 @@ import json
 import re
 from typing import Any
 
-from trials.catalogue import MEASURES
+from trials.catalogue import COPYING, MEASURES, MODES, QUALITY
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$^])|^(\s*)([-=>]|\d+[.)])", re.MULTILINE)
-SHOWN = ("fid", "kid", "inception_score", "precision", "recall", "density", "coverage", "modes_covered", "duplicates")
+GROUPS = (QUALITY, MODES, COPYING)
+"""Of measures: those of the samples. The others tell of the training."""
+TRAINED_AS = {
+    "gan": "A GAN's generator",
+    "autoencoder": "An autoencoder's decoder",
+    "vae": "A variational autoencoder's decoder",
+}
 
 
 def text(value: object) -> str:
@@ -32,8 +38,8 @@ def card(settings: dict[str, Any]) -> str:
         f"# Generator of {text(settings['study'])}, trial {settings['trial']}",
         "",
         *([f"> {text(facts['question'])}", ""] if facts["question"] else []),
-        f"A GAN's generator of {kind} ({shape}), network `{_code(configuration['model']['name'])}`, trained on "
-        f"`{_code(configuration['data']['name'])}` by ganstudy. {text(facts['role'])}",
+        f"{TRAINED_AS[configuration['method']]} of {kind} ({shape}), network `{_code(configuration['model']['name'])}`, trained "
+        f"on `{_code(configuration['data']['name'])}` by ganstudy. {text(facts['role'])}",
         "",
         "![Samples](samples.png)",
         "",
@@ -44,7 +50,7 @@ def card(settings: dict[str, Any]) -> str:
         "",
         f"samples = sample(64, seed=0)  # [64, {', '.join(map(str, settings['shape']))}], {settings['values']}",
         'picture(samples).save("grid.png")',
-        f"generator = load({settings['default_seed']})  # torch.nn.Module: latents [N, {settings['latent_dim']}] -> samples",
+        f"generator = load({settings['default_seed']})  # latents [N, {settings['latent_dim']}] -> samples",
         "```",
         "",
         f"Latents: {settings['latent']}, {settings['latent_dim']} dimensions. Trained on the random seeds "
@@ -61,16 +67,16 @@ def _scores(facts: dict[str, Any]) -> list[str]:
     lines = [
         "## Scores",
         "",
-        f"Over {facts['num_seeds']} seeds at the end of the training ({text(facts['budget'])}), {text(facts['diverged'])}. "
-        "The range is that of single seeds, no interval of confidence. Floor: real training data scored as if generated.",
+        f"Over {facts['num_seeds']} seeds at the end of the training ({text(facts['budget'])}), "
+        f"{text(facts['diverged'])}. The range is that of single seeds, no interval of confidence. Floor: real "
+        "training data scored as if generated.",
         "",
         "| measure | median | lowest to highest seed | floor | better |",
         "|---|---:|---:|---:|---|",
     ]
-    for name in (*SHOWN, *(name for name in facts["scores"] if name not in SHOWN)):
-        score = facts["scores"].get(name)
-        if score is not None:
-            measure = MEASURES[name]
+    for name, score in facts["scores"].items():
+        measure = MEASURES[name]
+        if measure.group in GROUPS:
             better = {"down": "lower", "up": "higher", "none": ""}[measure.direction]
             ends = f"{score['lowest']:.4g} to {score['highest']:.4g}"
             floor = "" if score["floor"] is None else f"{score['floor']:.4g}"
@@ -90,11 +96,12 @@ def _origin(settings: dict[str, Any]) -> list[str]:
         "",
         f"- Study `{_code(settings['study'])}`, trial {settings['trial']}: {searched or 'nothing was searched'}.",
         f"- Configuration digest `{_code(facts['config_digest'])}`; complete in config.json.",
-        f"- Scored with `{_code(used.get('extractor', 'unknown'))}` (digest `{_code(used.get('extractor_digest', '?'))}`), "
+        f"- Scored with `{_code(used.get('extractor', 'unknown'))}` "
+        f"(digest `{_code(used.get('extractor_digest', '?'))}`), "
         f"{used.get('num_generated', '?')} generated against {used.get('num_real', '?')} real samples "
         f"({text(used.get('split', '?'))}). Scores by another extractor are not comparable.",
         f"- Data digest `{_code(used.get('data_digest', '?'))}`.",
-        f"- ganstudy source `{_code(facts['source'])}`, Python {text(facts['python'])}.",
+        f"- ganstudy source `{_code(facts['source'])}`, Python `{_code(facts['python'])}`.",
         "",
     ]
 
@@ -103,8 +110,8 @@ def _licence(configuration: dict[str, Any]) -> list[str]:
     return [
         "## Licence",
         "",
-        "model.py is part of ganstudy (Apache-2.0). The weights belong to who trained them; whether they may be passed on "
-        f"also depends on the licence of the training data (`{_code(configuration['data']['name'])}`), which is not "
+        "model.py is part of ganstudy (Apache-2.0). The weights belong to who trained them; whether they may be passed "
+        f"on also depends on the licence of the training data (`{_code(configuration['data']['name'])}`), which is not "
         "ganstudy's. State yours here before you publish them.",
         "",
     ]

@@ -122,7 +122,8 @@ def sample(
     own = config["generator"].get("own")
     if own is not None and not trust_code:
         raise UserError(
-            f"the generator in {folder} is built by {own.get('file')}, somebody's own code; read it, then say --trust-code"
+            f"the generator in {folder} is built by {own.get('file')}, somebody's own code; read it, then say "
+            "--trust-code"
         )
     import numpy as np
     from safetensors import SafetensorError
@@ -153,7 +154,6 @@ def _settings(folder: Path) -> dict[str, Any]:
     needed = ("generator", "seeds", "default_seed", "latent", "latent_dim", "shape")
     missing = [key for key in needed if not isinstance(config, dict) or key not in config]
     if missing or not isinstance(config["generator"], dict):
-        raise UserError(
-            f"{path} is not what ganstudy best --export wrote: it lacks {', '.join(missing) or 'generator'}"
-        )
+        lacking = ", ".join(missing) or "generator"
+        raise UserError(f"{path} is not what ganstudy best --export wrote: it lacks {lacking}")
     return dict(config)

@@ -19,6 +19,7 @@ from trials import plugins, standalone
 from trials.config import TrialConfig
 from trials.export import TrainedGenerators, trained_generators
 from trials.files import write_whole
+from trials.options.data import PATH_FIELDS
 
 SHOWN = 64
 """Samples in the picture of the folder."""
@@ -60,7 +61,7 @@ def export(folder: StudyFolder, chosen: Chosen, seed: int | None, out: Path) -> 
     except ValueError as error:
         raise UserError(f"trial {chosen.number} cannot be exported: {error}") from None
     seeds = _seeds(made, chosen, seed)
-    settings = {
+    settings: dict[str, Any] = {
         "format": FORMAT,
         "study": ledger.spec.name,
         "trial": chosen.number,
@@ -72,7 +73,7 @@ def export(folder: StudyFolder, chosen: Chosen, seed: int | None, out: Path) -> 
         "values": "images in [-1, 1]" if data.is_images else "points",
         "reach": None if data.is_images else 1.1 * float(data.held_out[:, :2].abs().max()),
         "generator": made.described,
-        "configuration": config.model_dump(mode="json"),
+        "configuration": _without_places(config),
         "facts": chosen.facts,
     }
     files = {
@@ -104,6 +105,14 @@ def _config(ledger: Ledger, chosen: Chosen) -> TrialConfig:
         if candidate.digest == chosen.config_digest:
             return candidate
     raise ValueError(f"its configuration in the ledger is {config.digest}, and that in MLflow {chosen.config_digest}")
+
+
+def _without_places(config: TrialConfig) -> dict[str, Any]:
+    """The configuration as plain JSON, with the names of files in the place of where they lie on this machine."""
+    whole = config.model_dump(mode="json")
+    for table, keys in (("data", PATH_FIELDS), ("measures", ("weights",))):
+        whole[table] |= {key: Path(whole[table][key]).name for key in keys if whole[table].get(key)}
+    return whole
 
 
 def _seeds(made: TrainedGenerators, chosen: Chosen, seed: int | None) -> list[int]:
