@@ -38,8 +38,8 @@ def card(settings: dict[str, Any]) -> str:
         f"# Generator of {text(settings['study'])}, trial {settings['trial']}",
         "",
         *([f"> {text(facts['question'])}", ""] if facts["question"] else []),
-        f"{TRAINED_AS[configuration['method']]} of {kind} ({shape}), network `{_code(configuration['model']['name'])}`, trained "
-        f"on `{_code(configuration['data']['name'])}` by ganstudy. {text(facts['role'])}",
+        f"{TRAINED_AS[configuration['method']]} of {kind} ({shape}), network "
+        f"`{_code(configuration['model']['name'])}`, trained on `{_code(configuration['data']['name'])}` by ganstudy. {text(facts['role'])}",
         "",
         "![Samples](samples.png)",
         "",
