@@ -39,7 +39,8 @@ def card(settings: dict[str, Any]) -> str:
         "",
         *([f"> {text(facts['question'])}", ""] if facts["question"] else []),
         f"{TRAINED_AS[configuration['method']]} of {kind} ({shape}), network "
-        f"`{_code(configuration['model']['name'])}`, trained on `{_code(configuration['data']['name'])}` by ganstudy. {text(facts['role'])}",
+        f"`{_code(configuration['model']['name'])}`, trained on `{_code(configuration['data']['name'])}` by ganstudy. "
+        + text(facts["role"]),
         "",
         "![Samples](samples.png)",
         "",
