@@ -378,7 +378,7 @@ def test_what_varies_is_the_space_and_fid_decides(tmp_path: Path) -> None:
     assert spec_of(other)["objective"]["maximize"] == "recall"
     with pytest.raises(UserError, match="no measure that could decide"):
         made(tmp_path, "trial,images,loss_g", "0,1,0.5")
-    with pytest.raises(UserError, match="h.csv has no kid; it has: recall"):
+    with pytest.raises(UserError, match=r"h\.csv has no kid; it has: recall"):
         made(tmp_path, "trial,images,recall", "0,1,0.5", objective="kid")
 
 

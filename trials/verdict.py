@@ -88,7 +88,8 @@ def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str,
     """
     if not rows[-1]["finite"]:
         return Verdict.DIVERGED
-    measured = [row for row in rows if not row["finite"] or any(row.get(name) is not None for name in READ)]
+    compared = [name for name in READ if name in floor]
+    measured = [row for row in rows if not row["finite"] or any(row.get(name) is not None for name in compared)]
     if not measured or measured[-1] is not rows[-1]:
         return Verdict.UNKNOWN
     whole = {name: floor.get(name, 1.0) for name in READ}
