@@ -211,6 +211,8 @@ def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFra
     evaluations = evaluations.drop(columns=nowhere)
     for measure in MEASURES:
         evaluations[measure] = pd.to_numeric(evaluations.get(measure, float("nan")))
+    for counter in COUNTERS:  # an imported history may lack any of them
+        evaluations[counter] = evaluations.get(counter, float("nan"))
     if "histogram" not in evaluations:
         evaluations["histogram"] = None
     refuse_unlike(evaluations)

@@ -11,7 +11,6 @@ import gzip
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import jinja2
 import pandas as pd
@@ -21,6 +20,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import answer, tables
+from analysis.frames import of_one_kind
 from analysis.load import Study
 from analysis.page import Block, Evidence, Figure, Pair, Picture, Section, Table, sections, tables_of
 from analysis.sections.order import PARTS
@@ -174,7 +174,7 @@ def _own_file(environment: jinja2.Environment, name: str) -> Markup:
 def _write_tables(made: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in made.items():
-        typed = _of_one_kind(table)
+        typed = of_one_kind(table)
         typed.to_parquet(folder / f"{name}.parquet", index=False)
         # Arrow writes the long ones ten times as fast as pandas does.
         flat = typed.assign(**{column: _as_json(typed[column]) for column in ("histogram",) if column in typed})
@@ -183,19 +183,3 @@ def _write_tables(made: dict[str, pd.DataFrame], folder: Path) -> None:
 
 def _as_json(lists: pd.Series) -> pd.Series:
     return lists.map(lambda held: json.dumps(list(map(int, held))), na_action="ignore").astype("str")
-
-
-def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns of numbers and words together (k may be a number or a schedule) as words, since Parquet has types."""
-    mixed = [
-        name
-        for name in table.columns
-        if table[name].dtype == object
-        and table[name].map(lambda value: isinstance(value, str)).any()
-        and table[name].map(lambda value: isinstance(value, int | float)).any()
-    ]
-
-    def word(value: Any) -> Any:
-        return value if value is None or value != value else str(value)
-
-    return table.assign(**{name: table[name].map(word) for name in mixed})

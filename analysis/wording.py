@@ -78,7 +78,7 @@ def unit(study: Study) -> str:
 
 def settings(study: Study, trial: dict[str, Any]) -> str:
     """The searched hyperparameters of a trial, those that it was not asked left out."""
-    asked = [key for key in tables.searched(study) if not _absent(trial[key])]
+    asked = [key for key in tables.searched(study) if not absent(trial[key])]
     return ", ".join(_setting(key, trial[key]) for key in asked)
 
 
@@ -89,7 +89,8 @@ def _setting(key: str, value: Any) -> str:
     return f"{key} = {value:.2g}" if isinstance(value, float) and not whole else f"{key} = {label(value)}"
 
 
-def _absent(value: Any) -> bool:
+def absent(value: Any) -> bool:
+    """Whether a cell holds nothing."""
     return isinstance(value, float) and math.isnan(value)
 
 

@@ -11,13 +11,13 @@ import click
 from study.cli_words import home_option
 from study.errors import UserError
 from study.home import Home, StudyFolder
-from study.spec import StudySpec
+from study.spec import Published
 
 if TYPE_CHECKING:
     from analysis.load import Study
 
 
-def write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
+def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
     """Writes the report; returns the answer's sentences."""
     from analysis.report import build
 
@@ -26,7 +26,12 @@ def write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
     return [str(said) for said in made.answer]
 
 
-def _loaded(spec: StudySpec, home: Home) -> Study:
+def load(folder: StudyFolder, home: Home) -> Study:
+    """The study of the folder, from MLflow; UserError where it is not there."""
+    return _loaded(_spec_of(folder), home)
+
+
+def _loaded(spec: Published, home: Home) -> Study:
     from analysis.load import load_study
 
     if spec.tracking.uri is None and not home.mlflow_database.exists():
@@ -90,7 +95,11 @@ def compare(first: str, second: str, out: Path | None, show: bool, home: str | N
         webbrowser.open(path.as_uri())
 
 
-def _spec_of(folder: StudyFolder) -> StudySpec:
+def _spec_of(folder: StudyFolder) -> Published:
+    from study.imported import ImportRecord
+
+    if folder.imported.exists():
+        return ImportRecord.open(folder.imported).spec
     from study.ledger import Ledger
 
     return Ledger.open(folder.ledger).spec

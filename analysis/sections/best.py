@@ -7,7 +7,7 @@ from typing import Any
 from analysis import tables
 from analysis.load import Study
 from analysis.page import Block, Evidence, Table
-from analysis.wording import Said, Tile, count, number, rows, settings
+from analysis.wording import Said, Tile, absent, count, number, rows, settings
 from trials.catalogue import MEASURES
 from trials.records import TrialState
 
@@ -49,7 +49,8 @@ def _best(evidence: Evidence, winner: dict[str, Any]) -> Said:
     claim += f"{name} {number(winner[measure])}, {median}"
     floor = f"real against real scores {number(study.floor[measure])}" if measure in study.floor else ""
     claim += f"; {floor} at the same n." if floor else "."
-    basis = [f"{_modes(winner, len(study.mode_names))}."] if study.mode_names else []
+    counted = study.mode_names and not absent(winner["fewest_modes"])
+    basis = [f"{_modes(winner, len(study.mode_names))}."] if counted else []
     if candidates > 1:
         basis.append(
             f"It is the best of {candidates} complete trials within the constraints, and being chosen flatters a "

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from analysis.page import Part
-from analysis.sections import best, convergence, every_trial, films, making, outcomes, rates, ratio, remedies, sampling
+from analysis.sections import (
+    best,
+    convergence,
+    every_trial,
+    films,
+    limits,
+    making,
+    outcomes,
+    rates,
+    ratio,
+    remedies,
+    sampling,
+)
 
 PARTS: tuple[Part, ...] = (
     best,
@@ -14,6 +26,7 @@ PARTS: tuple[Part, ...] = (
     sampling,
     convergence,
     films,
+    limits,
     every_trial,
     making,
 )
