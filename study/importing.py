@@ -19,7 +19,7 @@ from study.import_rows import History, ImportedTrial, read_history
 from study.import_table import read_table
 from study.imported import ImportedSpec, ImportRecord
 from study.lease import only_driver
-from study.ledger import Outcome
+from study.outcome import Outcome
 from study.publishing import Conclude, finish, publisher
 from study.spec import CONSTRAINTS, Tracking
 from study.spool import START, Spool
