@@ -12,6 +12,7 @@ import click
 from study.cli_report import report
 from study.cli_run import publish, resume, run, stop
 from study.cli_score import score
+from study.cli_serve import serve
 from study.cli_ui import ui
 from study.cli_words import INTERRUPTED, home_option
 from study.errors import UserError
@@ -50,7 +51,7 @@ def main() -> None:
     private_files()
 
 
-for command in (run, resume, stop, publish, report, score, ui):
+for command in (run, resume, stop, publish, report, score, ui, serve):
     main.add_command(command)
 
 
