@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from study.cli_cluster import report_here, resume_there, submit, ui_here, with_cluster
+from study.cli_logs import logs
 from study.cli_report import report
 from study.cli_run import publish, resume, run, stop
 from study.cli_score import score
@@ -51,7 +53,7 @@ def main() -> None:
     private_files()
 
 
-for command in (run, resume, stop, publish, report, score, ui, serve):
+for command in (run, resume, stop, publish, report, score, ui, logs, serve, submit):
     main.add_command(command)
 
 
@@ -165,3 +167,10 @@ def _best_words(study: dict[str, Any]) -> str:
     if best is None:
         return "no complete trial satisfies the constraints yet"
     return f"{study['objective']} {best['value']:.3g} (trial {best['number']}: {_words(best['params'])})"
+
+
+for command in (status, stop, publish, logs, list_studies):
+    with_cluster(command)
+with_cluster(resume, resume_there)
+with_cluster(report, report_here)
+with_cluster(ui, ui_here)

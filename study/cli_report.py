@@ -18,7 +18,7 @@ def write_report(spec: StudySpec, home: Home, folder: StudyFolder) -> list[str]:
     from analysis.load import load_study
     from analysis.report import write_report as write
 
-    if spec.tracking.uri is None and not home.mlflow_database.exists():
+    if home.embedded(spec.tracking.uri) and not home.mlflow_database.exists():
         raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
     try:
         study = load_study(spec.name, home.tracking_uri(spec.tracking.uri))

@@ -19,7 +19,9 @@ default_permission = READ
 database_uri = {database}
 admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = 60
 """
+"""A password is checked slowly on purpose; remembered for a minute, a report takes seconds and not minutes."""
 
 
 @click.command()

@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import secrets
-import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -35,7 +34,6 @@ SETTINGS = {
 AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 """Of Ray, through the environment: whether it asks for a token, and for which."""
 OBJECT_STORE_BYTES = 200 * 2**20
-CONNECT_SECONDS = 10
 
 
 @contextmanager
@@ -99,23 +97,6 @@ def check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
     """UserError if one trial asks for more CPUs than there are; needs no Ray."""
     if spec.resources.cpus > cpus:
         raise UserError(f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {place} has {cpus:g}")
-
-
-def check_reachable(address: str) -> None:
-    """UserError where nothing listens: Ray itself would try for minutes."""
-    if address.startswith("ray://"):
-        raise UserError(
-            "--address takes HOST:PORT of the cluster's head, not ray://: run ganstudy on a machine of the cluster"
-        )
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit():
-        if address == "auto":
-            return
-        raise UserError(f"--address must be HOST:PORT or auto, got {address!r}")
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(f"no Ray cluster answers at {address}: {error}") from None
 
 
 def check_cluster(spec: StudySpec) -> None:

@@ -17,6 +17,7 @@ from ray import tune
 from rich.console import Console
 
 from study import cluster, shipping
+from study.address import check_reachable
 from study.errors import UserError
 from study.home import Home, StudyFolder
 from study.lease import Lease, only_driver
@@ -83,7 +84,7 @@ def run(
     if address is None:
         cluster.check_cpus(spec, float(os.cpu_count() or 1), "this machine")
     else:
-        cluster.check_reachable(address)
+        check_reachable(address)
     home.check_writable()
     earlier = Ledger.check_same(folder.ledger, spec)
     if earlier is not None and not accept_changes:
@@ -188,6 +189,7 @@ def _tune(
         spool=str(folder.spool),
         checkpoints=str(folder.checkpoints),
         stop=str(folder.stop),
+        logs=str(folder.logs),
         source=shipping.source_digest(),
         resources=spec.resources,
     )

@@ -8,6 +8,7 @@ whether the study is to stop.
 
 from __future__ import annotations
 
+import socket
 import time
 import traceback
 from pathlib import Path
@@ -25,6 +26,7 @@ from study.spec import Resources
 from study.spool import Spool
 from study.stopping import StopRequest, no_room
 from study.training import Training, TrainingFactory
+from study.trial_log import TrialLog
 from trials.catalogue import MEASURES
 from trials.config import TrialConfig
 from trials.plugins import SHIPPED
@@ -51,6 +53,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         spool: str,
         checkpoints: str,
         stop: str,
+        logs: str,
         source: str,
         resources: Resources,
     ) -> None:
@@ -58,6 +61,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         private_files()
         self._factory, self._measure, self._source, self._resources = factory, measure, source, resources
         self._spool, self._checkpoints, self._stop = Spool(Path(spool)), Path(checkpoints), StopRequest(Path(stop))
+        self._log = TrialLog(Path(logs))
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -70,6 +74,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         self._text: str = config["trial"]
         self._training: Training | None = None
         self._attempts: Attempts | None = None
+        self._log.begin(self._number)
 
     def step(self) -> dict[str, Any]:
         """Trains up to the next evaluation and reports it; an exception ends the trial and is reported in words.
@@ -106,6 +111,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
                     raise
                 harmless = isinstance(error, Paused) or no_room(error) is not None
                 attempts.end(explain(error), harmless)
+                self._log.error(error)
                 if harmless or len(attempts.failures) > self._resources.retries:
                     raise
             else:
@@ -131,6 +137,8 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         # A process that died without a word may have been killed for its memory: smaller packs need less.
         training = self._factory(self._trial_config, min(MAX_PARTS, 2**attempts.deaths))
         training.restore(self._folder)
+        node, position = socket.gethostname(), attempts.position
+        self._log.say(f"trial {self._number} begins at step {position} on {node} ({context.get_node_id()})")
         return training
 
     def _advance(self) -> Outcome:
@@ -146,10 +154,14 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         self._spool.put_evaluation(self._number, evaluation, training.history)
         training.save(self._folder)
         self._saved = time.monotonic()
+        objective = median_over_seeds(evaluation.values(self._measure), MEASURES[self._measure].direction)
+        progress = evaluation.counters.on(self._trial_config.budget.unit)
+        verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in evaluation.verdicts().items())
+        self._log.say(f"{progress:g} {self._trial_config.budget.unit}: {self._measure} {objective}; seeds: {verdicts}")
         return Outcome(
             finished=training.finished,
-            objective=median_over_seeds(evaluation.values(self._measure), MEASURES[self._measure].direction),
-            progress=evaluation.counters.on(self._trial_config.budget.unit),
+            objective=objective,
+            progress=progress,
             verdicts=evaluation.verdicts(),
             counters=evaluation.counters.as_columns(),
         )

@@ -67,8 +67,8 @@ def start_postgresql(host: Host) -> None:
     run = "setpriv --reuid postgres --regid postgres --clear-groups"
     host.run(
         "mkdir -p /tmp/pg && chown postgres /tmp/pg /run/postgresql && cd /tmp && "
-        f"PATH=$(ls -d /usr/lib/postgresql/*/bin | tail -1):$PATH && {run} initdb -D /tmp/pg/data -A peer -N > /dev/null "
-        f"&& {run} pg_ctl -D /tmp/pg/data -w -l /tmp/pg/log "
+        f"PATH=$(ls -d /usr/lib/postgresql/*/bin | tail -1):$PATH && {run} initdb -D /tmp/pg/data -A peer -N "
+        f"> /dev/null && {run} pg_ctl -D /tmp/pg/data -w -l /tmp/pg/log "
         "-o '-c listen_addresses=localhost -c fsync=off -c unix_socket_directories=/run/postgresql' start"
     )
 
