@@ -16,7 +16,7 @@ import ray
 from ray import tune
 from rich.console import Console
 
-from study import cluster, shipping
+from study import cluster, placement, shipping
 from study.address import check_reachable
 from study.errors import UserError
 from study.home import Home, StudyFolder
@@ -90,7 +90,9 @@ def run(
     if earlier is not None and not accept_changes:
         check(earlier, origin_of_code())
     with cluster.connected(address, spec.plugin_digests):
-        cluster.check_cluster(spec)
+        placement.check_cluster(spec.resources, console.print)
+        if address is not None:
+            placement.check_nodes(spec.resources)
         try:
             with only_driver(folder.path, console.print) as lease:
                 return _run_on_ray(spec, text, home, console, conclude, factory, accept_changes, lease)
@@ -134,10 +136,11 @@ def _run_on_ray(
         with (
             RunProgress(spec, ledger, console) as progress,
             stop_on_signals(stop, lambda: lease.lost_to is not None, console.print),
+            placement.Watch(spec.resources, console.print) as watch,
         ):
             trouble = None
             try:
-                _tune(spec, ledger, copies, stop, folder, progress, factory)
+                _tune(spec, ledger, copies, stop, folder, progress, factory, watch)
             except Exception as error:
                 trouble = _trouble(folder, error)
                 if trouble is None:
@@ -168,15 +171,15 @@ def _tune(
     folder: StudyFolder,
     progress: RunProgress,
     factory: TrainingFactory,
+    watch: placement.Watch,
 ) -> None:
-    concurrent = cluster.slots(spec)
     schedule, maximize = scheduler(spec), spec.objective.maximize is not None
     searcher = LedgerSearcher(
         ledger,
         Spool(folder.spool),
         copies,
         stop,
-        concurrent,
+        placement.Slots(spec.resources),
         progress.observe,
         replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
     )
@@ -190,7 +193,7 @@ def _tune(
         checkpoints=str(folder.checkpoints),
         stop=str(folder.stop),
         logs=str(folder.logs),
-        source=shipping.source_digest(),
+        origin=origin_of_code(),
         resources=spec.resources,
     )
     resources = {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}
@@ -200,7 +203,7 @@ def _tune(
             search_alg=searcher,
             scheduler=schedule,
             num_samples=searcher.total,
-            max_concurrent_trials=concurrent,
+            max_concurrent_trials=searcher.total,  # the searcher proposes as many as the cluster has room for
             reuse_actors=True,
             trial_name_creator=lambda trial: f"trial-{trial.config['number']:06d}",
             trial_dirname_creator=lambda trial: f"trial-{trial.config['number']:06d}-{trial.trial_id}",
@@ -209,6 +212,7 @@ def _tune(
             name="run",
             storage_path=str(folder.tune),
             verbose=0,
+            callbacks=[watch],
             failure_config=tune.FailureConfig(max_failures=LOSSES_PER_TRIAL),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),

@@ -21,6 +21,7 @@ from study import shipping
 from study.attempts import Attempts
 from study.home import private_files
 from study.ledger import Outcome
+from study.origin import origin_of_code
 from study.schedule import PROGRESS, SCORE, WORST, score
 from study.spec import Resources
 from study.spool import Spool
@@ -54,12 +55,12 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         checkpoints: str,
         stop: str,
         logs: str,
-        source: str,
+        origin: dict[str, str],
         resources: Resources,
     ) -> None:
         """Called once per actor; `config` holds the first trial's number and configuration."""
         private_files()
-        self._factory, self._measure, self._source, self._resources = factory, measure, source, resources
+        self._factory, self._measure, self._origin, self._resources = factory, measure, origin, resources
         self._spool, self._checkpoints, self._stop = Spool(Path(spool)), Path(checkpoints), StopRequest(Path(stop))
         self._log = TrialLog(Path(logs))
         self._begin(config)
@@ -84,7 +85,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         try:
             outcome = self._tried_again_on_failure()
         except Exception as error:
-            reason = no_room(error) or (str(error) if isinstance(error, Paused) else None)
+            reason = no_room(error) or (str(error) if isinstance(error, Paused | shipping.OtherCodeError) else None)
             if reason is not None:
                 return {PROGRESS: 0.0, SCORE: WORST, "paused": reason, "full": no_room(error) is not None, "done": True}
             told = {"error": explain(error), "place": place(error)}
@@ -121,6 +122,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _start(self) -> Training:
         """The trial from its newest checkpoint; notes the attempt."""
+        shipping.check_same(self._origin, origin_of_code())
         self._trial_config = TrialConfig.model_validate_json(self._text)
         self._folder = self._checkpoints / f"{self._number:06d}-{self._trial_config.digest}"
         attempts = self._attempts = Attempts(self._folder)
@@ -133,7 +135,6 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             )
         self._saved = time.monotonic()
         attempts.watch(self._resources.silent_seconds)
-        shipping.check_source(self._source)
         # A process that died without a word may have been killed for its memory: smaller packs need less.
         training = self._factory(self._trial_config, min(MAX_PARTS, 2**attempts.deaths))
         training.restore(self._folder)
