@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from pathlib import Path
 
@@ -15,6 +16,14 @@ if [ "$1" = -u ]; then shift 2; exec setpriv --reuid postgres --regid postgres -
 exec "$@"
 """
 SCRIPTS = ("ray", "mlflow", "ganstudy")
+
+
+def why_not() -> str | None:
+    """Why there can be no such cluster here."""
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
+        return "PostgreSQL is not installed"
+    missing = [name for name in ("psycopg", "aiohttp_cors", "flask_wtf") if importlib.util.find_spec(name) is None]
+    return f"not installed: {', '.join(missing)} (pip install '.[cluster]')" if missing else None
 
 
 def filled_in(lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head_cpus: int = 0) -> Path:
