@@ -5,6 +5,7 @@ Used on the head itself; from elsewhere, study/remote.py comes here through Ray'
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import sys
@@ -37,7 +38,7 @@ def pack(file: Path, folder: Path) -> StudySpec:
     spec, text = read_study(file)
     folder.mkdir(parents=True, exist_ok=True)
     for digest in spec.plugin_digests:
-        own, base = plugins.source(digest), file.absolute().parent
+        own, base = (Path(os.path.normpath(path)) for path in (plugins.source(digest), file.absolute().parent))
         if not own.is_relative_to(base):
             raise UserError(f"{own.name} must lie beside the study file, or below, to be sent with it; it is {own}")
         copy = folder / own.relative_to(base)
