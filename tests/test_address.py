@@ -56,7 +56,7 @@ def test_where_nothing_listens(listener) -> None:
 
 
 def test_a_name_that_is_none() -> None:
-    with pytest.raises(UserError, match="no Ray cluster answers at nowhere.invalid:6379"):
+    with pytest.raises(UserError, match=r"no Ray cluster answers at nowhere\.invalid:6379"):
         address.check_reachable("nowhere.invalid:6379")
 
 
