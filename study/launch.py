@@ -90,8 +90,10 @@ def run(
     if earlier is not None and not accept_changes:
         check(earlier, origin_of_code())
     with cluster.connected(address, spec.plugin_digests):
-        placement.check_cluster(spec.resources, console.print)
-        if address is not None:
+        if address is None:
+            placement.check_cluster(spec.resources, console.print, seconds=0)
+        else:
+            placement.check_cluster(spec.resources, console.print)
             placement.check_nodes(spec.resources)
         try:
             with only_driver(folder.path, console.print) as lease:
@@ -118,7 +120,7 @@ def _run_on_ray(
     if factory is None:
         # Before anything is written: data or networks that will not do must not take the study's name.
         with console.status(f"{spec.data.name}: loading the data, preparing the measures"):
-            yardstick = _yardstick(spec, home)
+            yardstick = _yardstick(spec, home, console)
         console.print(_describe(yardstick), highlight=False, soft_wrap=True)
         origin |= origin_of_measures(yardstick.provenance)
         factory = PackFactory(yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0)
@@ -220,10 +222,13 @@ def _tune(
     tuner.fit()
 
 
-def _yardstick(spec: StudySpec, home: Home) -> Yardstick:
+def _yardstick(spec: StudySpec, home: Home, console: Console) -> Yardstick:
     task = ray.remote(num_cpus=min(1, spec.resources.cpus))(make_yardstick)
+    making = task.remote(spec.structures(), str(home.cache))
+    if not ray.wait([making], timeout=placement.PLACE_SECONDS)[0]:
+        console.print(placement.still_waiting(spec.resources))
     try:
-        yardstick: Yardstick = ray.get(task.remote(spec.structures(), str(home.cache)))
+        yardstick: Yardstick = ray.get(making)
     except ValueError as error:  # Ray raises what the task raised, with its own traceback as the text
         raise UserError(str(getattr(error, "cause", error))) from None
     return yardstick

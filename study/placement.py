@@ -70,17 +70,17 @@ class Slots:
         return min(self._count, self._resources.max_concurrent or sys.maxsize)
 
 
-def check_cluster(resources: Resources, say: Callable[[str], None]) -> None:
-    """UserError if no node of the connected cluster, there or to come, can hold a trial; waits a little for one."""
-    until, told = time.monotonic() + ARRIVE_SECONDS, False
+def check_cluster(resources: Resources, say: Callable[[str], None], seconds: float = ARRIVE_SECONDS) -> None:
+    """UserError if no node of the connected cluster, there or to come within `seconds`, can hold a trial."""
+    until, told = time.monotonic() + seconds, False
     while True:
         there = [node["Resources"] for node in nodes()]
         if any(holds(node, resources) for node in (*there, *(node for node, count in could_join() if count))):
             return
-        if time.monotonic() > until:
+        if time.monotonic() >= until:
             raise UserError(_no_place(resources, there))
         if not told:
-            say(f"no node can hold a trial yet: waiting {ARRIVE_SECONDS:g} s for one to join")
+            say(f"no node can hold a trial yet: waiting {seconds:g} s for one to join")
             told = True
         time.sleep(POLL_SECONDS)
 
@@ -106,6 +106,17 @@ def kinds(there: list[Node]) -> str:
     counted = Counter((node.get("CPU", 0), node.get("GPU", 0)) for node in there)
     words = [f"{count} node{'s' if count > 1 else ''} with {amounts(kind)}" for kind, count in counted.items()]
     return ", ".join(words) or "no node"
+
+
+def still_waiting(resources: Resources) -> str:
+    """What a trial asks for, what there is and what of it is free, for who wonders why nothing moves."""
+    there, free = [node["Resources"] for node in nodes()], ray.available_resources()
+    return (
+        f"each trial asks for {amounts((resources.cpus, resources.gpus))} on one node; there "
+        f"{'is' if len(there) == 1 else 'are'} {kinds(there)}, of which "
+        f"{amounts((free.get('CPU', 0), free.get('GPU', 0)))} are free now. "
+        "If others hold the rest: it goes on once they give room, a node joins, or [resources] asks for less"
+    )
 
 
 def _versions() -> dict[str, str]:
@@ -187,7 +198,7 @@ class Watch(Callback):  # type: ignore[misc]
                 if self._running:
                     since, told = time.monotonic(), False
                 elif time.monotonic() - since > PLACE_SECONDS and not told:
-                    self._say(self._why_waiting(list(there.values())))
+                    self._say(f"Trials wait for a place: {still_waiting(self._resources)}")
                     told = True
             except Exception:  # the head is away for a moment: Tune's own loop finds out
                 continue
@@ -197,15 +208,6 @@ class Watch(Callback):  # type: ignore[misc]
 
     def _room(self, there: dict[str, Node]) -> str:
         return f"{sum(holds(node, self._resources) for node in there.values())} trials at a time"
-
-    def _why_waiting(self, there: list[Node]) -> str:
-        free = ray.available_resources()
-        return (
-            f"Trials wait for a place: each asks for {amounts((self._resources.cpus, self._resources.gpus))} on one "
-            f"node; there {'is' if len(there) == 1 else 'are'} {kinds(there)}, of which "
-            f"{amounts((free.get('CPU', 0), free.get('GPU', 0)))} are free. "
-            "They go on once others give room, a node joins, or [resources] asks for less"
-        )
 
 
 def _changed(before: dict[str, Node], there: dict[str, Node]) -> str:

@@ -96,7 +96,8 @@ def submit(
         for line in lines.splitlines():
             say(line)
         if ended:
-            return int(client.get_job_info(job).driver_exit_code or 0)
+            code = client.get_job_info(job).driver_exit_code
+            return int(code) if code is not None else 1
         if not to_the_end and BEGUN in text:
             return 0
         time.sleep(POLL_SECONDS)

@@ -23,7 +23,7 @@ name = "{name}"
 [data]
 name = "ring"
 [model]
-width = 32
+{model}
 [train]
 batch_size = 64
 seeds = [0, 1]
@@ -56,9 +56,11 @@ class Cluster:
     def __getitem__(self, name: str) -> hosts.Host:
         return self.lab[name]
 
-    def write(self, host: str, name: str, trials: int = 6, steps: int = 1000, gpus: float = 0) -> None:
+    def write(
+        self, host: str, name: str, trials: int = 6, steps: int = 1000, gpus: float = 0, model: str = "width = 32"
+    ) -> None:
         """A study file NAME.toml in that host's home."""
-        text = STUDY.format(name=name, trials=trials, steps=steps, gpus=gpus)
+        text = STUDY.format(name=name, trials=trials, steps=steps, gpus=gpus, model=model)
         (self[host].folder / "home" / f"{name}.toml").write_text(text)
 
     def laptop(self, command: str, seconds: float = 300) -> tuple[int, str]:
