@@ -90,6 +90,11 @@ class Attempts:
             self._watch = None
             self._silence.unlink(missing_ok=True)
 
+    @property
+    def position(self) -> int:
+        """Updates that its checkpoint held when the present attempt began."""
+        return self._all[-1].position
+
     def _position(self) -> int:
         from trials.checkpoint import newest_position  # loads torch, which the driver does without
 

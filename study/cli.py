@@ -10,11 +10,14 @@ from typing import Any
 import click
 
 from study.cli_best import best, sample
+from study.cli_cluster import report_here, resume_there, submit, ui_here, with_cluster
 from study.cli_frames import export_frames
 from study.cli_import import import_
+from study.cli_logs import logs
 from study.cli_report import compare, report
 from study.cli_run import publish, resume, run, stop
 from study.cli_score import score
+from study.cli_serve import serve
 from study.cli_ui import ui
 from study.cli_words import INTERRUPTED, home_option
 from study.errors import UserError
@@ -53,7 +56,8 @@ def main() -> None:
     private_files()
 
 
-for command in (run, resume, stop, publish, report, compare, best, sample, export_frames, import_, score, ui):
+OF_STUDIES = (run, resume, stop, publish, logs, report, compare, best, sample, export_frames, import_, score, ui)
+for command in (*OF_STUDIES, serve, submit):
     main.add_command(command)
 
 
@@ -180,3 +184,10 @@ def _best_words(study: dict[str, Any]) -> str:
     if best is None:
         return "no complete trial satisfies the constraints yet"
     return f"{study['objective']} {best['value']:.3g} (trial {best['number']}: {_words(best['params'])})"
+
+
+for command in (status, stop, publish, logs, list_studies):
+    with_cluster(command)
+with_cluster(resume, resume_there)
+with_cluster(report, report_here)
+with_cluster(ui, ui_here)

@@ -34,7 +34,7 @@ def load(folder: StudyFolder, home: Home) -> Study:
 def _loaded(spec: Published, home: Home) -> Study:
     from analysis.load import load_study
 
-    if spec.tracking.uri is None and not home.mlflow_database.exists():
+    if home.embedded(spec.tracking.uri) and not home.mlflow_database.exists():
         raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
     try:
         return load_study(spec.name, home.tracking_uri(spec.tracking.uri))

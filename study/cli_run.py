@@ -177,7 +177,9 @@ def _tell(
     console.print()
     if answer:
         console.print(f"Report:     {folder.report}", soft_wrap=True)
-    console.print(f"MLflow UI:  {spec.tracking.uri or f'{command()} ui{home_words(home)}'}", soft_wrap=True)
+    place = Home.locate(home)
+    shown = f"{command()} ui{home_words(home)}" if place.embedded(spec.tracking.uri) else place.tracking_uri(None)
+    console.print(f"MLflow UI:  {spec.tracking.uri or shown}", soft_wrap=True)
     if unpublished:
         console.print(
             f"{unpublished} records have not reached MLflow and wait in {folder.spool}; {folder.log} says why.\n"

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import logging
-import math
 import os
 import secrets
-import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -34,8 +32,9 @@ SETTINGS = {
 """Of Ray, through the environment; what the user has set stays."""
 AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 """Of Ray, through the environment: whether it asks for a token, and for which."""
+CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+"""Of MLflow, for the driver's publisher alone: trials, which run users' own code, talk to no MLflow."""
 OBJECT_STORE_BYTES = 200 * 2**20
-CONNECT_SECONDS = 10
 
 
 @contextmanager
@@ -51,7 +50,7 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
         if address is None:
             options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         try:
-            with nullcontext() if address else _own_token():
+            with nullcontext() if address else _own_environment():
                 ray.init(address=address or "local", **options)
         except (ConnectionError, ValueError, RuntimeError, RayError) as error:
             if address is None:
@@ -61,6 +60,17 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
             yield
         finally:
             ray.shutdown()
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """What Ray is started with here: a token, and nothing that only the driver needs."""
+    kept = {name: os.environ.pop(name) for name in CREDENTIALS if name in os.environ}
+    try:
+        with _own_token():
+            yield
+    finally:
+        os.environ.update(kept)
 
 
 @contextmanager
@@ -86,45 +96,7 @@ def _token() -> str:
     return secrets.token_hex(32)  # one per process, in which Ray reads it only once
 
 
-def slots(spec: StudySpec) -> int:
-    """Trials that the cluster can train at once."""
-    total: dict[str, float] = ray.cluster_resources()
-    per_kind = [total.get("CPU", 0) / spec.resources.cpus]
-    if spec.resources.gpus:
-        per_kind.append(total.get("GPU", 0) / spec.resources.gpus)
-    return max(1, math.floor(min(per_kind) + 1e-9))
-
-
 def check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
     """UserError if one trial asks for more CPUs than there are; needs no Ray."""
     if spec.resources.cpus > cpus:
         raise UserError(f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {place} has {cpus:g}")
-
-
-def check_reachable(address: str) -> None:
-    """UserError where nothing listens: Ray itself would try for minutes."""
-    if address.startswith("ray://"):
-        raise UserError(
-            "--address takes HOST:PORT of the cluster's head, not ray://: run ganstudy on a machine of the cluster"
-        )
-    host, separator, port = address.rpartition(":")
-    if not separator or not port.isdigit():
-        if address == "auto":
-            return
-        raise UserError(f"--address must be HOST:PORT or auto, got {address!r}")
-    try:
-        socket.create_connection((host, int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
-        raise UserError(f"no Ray cluster answers at {address}: {error}") from None
-
-
-def check_cluster(spec: StudySpec) -> None:
-    """UserError if no node of the connected cluster can hold a trial."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    for kind, key, wanted in (("CPUs", "CPU", spec.resources.cpus), ("GPUs", "GPU", spec.resources.gpus)):
-        largest = max((node.get(key, 0) for node in nodes), default=0)
-        if wanted > largest:
-            raise UserError(
-                f"resources.{kind.lower()}: a trial asks for {wanted:g} {kind}, "
-                f"but the largest node of this cluster has {largest:g}"
-            )

@@ -12,6 +12,7 @@ from pathlib import Path
 from study.errors import UserError
 
 ENVIRONMENT = "GANSTUDY_HOME"
+TRACKING = "GANSTUDY_TRACKING_URI"
 DEFAULT = "ganstudy-data"
 LEDGER_FILE, IMPORT_FILE = "ledger.db", "import.json"
 """One of the two lies in the folder of every study: what was trained here, or elsewhere."""
@@ -75,6 +76,11 @@ class StudyFolder:
         return self.path / "report.html"
 
     @property
+    def logs(self) -> Path:
+        """What each trial said, one file per trial."""
+        return self.path / "logs"
+
+    @property
     def log(self) -> Path:
         """What the publisher had to say, and why a report could not be written."""
         return self.path / "log.txt"
@@ -106,6 +112,10 @@ class Home:
     def study(self, name: str) -> StudyFolder:
         """The folder of the study `name`, which may not exist yet."""
         return StudyFolder(self.root / "studies" / name)
+
+    def submitted(self, name: str) -> Path:
+        """One folder for every time that the study was sent as a job: its files, and what its driver said."""
+        return self.root / "submitted" / name
 
     def existing(self, name: str) -> StudyFolder:
         """The folder of the study `name`; UserError with the known names where there is none."""
@@ -143,5 +153,12 @@ class Home:
         return self.root / "mlflow" / "artifacts"
 
     def tracking_uri(self, configured: str | None) -> str:
-        """The study file's [tracking] uri, or the embedded SQLite store."""
-        return configured or f"sqlite:///{self.mlflow_database}"
+        """The study file's [tracking] uri, or GANSTUDY_TRACKING_URI, or the embedded SQLite store."""
+        of_the_machine = os.environ.get(TRACKING)
+        if of_the_machine and "@" in of_the_machine:
+            raise UserError(f"{TRACKING} must hold no user name or password, which would end up in logs and reports")
+        return configured or of_the_machine or f"sqlite:///{self.mlflow_database}"
+
+    def embedded(self, configured: str | None) -> bool:
+        """Whether records go to the embedded store."""
+        return self.tracking_uri(configured).startswith("sqlite:")

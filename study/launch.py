@@ -18,7 +18,8 @@ import ray
 from ray import tune
 from rich.console import Console
 
-from study import cluster, shipping
+from study import cluster, placement, shipping
+from study.address import check_reachable
 from study.choice import NEAREST
 from study.confirm import ConfirmStage
 from study.errors import UserError
@@ -90,13 +91,17 @@ def run(
     if address is None:
         cluster.check_cpus(spec, float(os.cpu_count() or 1), "this machine")
     else:
-        cluster.check_reachable(address)
+        check_reachable(address)
     home.check_writable()
     earlier = Ledger.check_same(folder.ledger, spec)
     if earlier is not None and not accept_changes:
         check(earlier, origin_of_code())
     with cluster.connected(address, spec.plugin_digests):
-        cluster.check_cluster(spec)
+        if address is None:
+            placement.check_cluster(spec.resources, console.print, seconds=0)
+        else:
+            placement.check_cluster(spec.resources, console.print)
+            placement.check_nodes(spec.resources)
         try:
             with only_driver(folder.path, console.print) as lease:
                 return _run_on_ray(spec, text, home, console, conclude, factory, accept_changes, lease)
@@ -122,7 +127,7 @@ def _run_on_ray(
     if factory is None:
         # Before anything is written: data or networks that will not do must not take the study's name.
         with console.status(f"{spec.data.name}: loading the data, preparing the measures"):
-            yardstick = _yardstick(spec, home)
+            yardstick = _yardstick(spec, home, console)
         console.print(_describe(yardstick), highlight=False, soft_wrap=True)
         origin |= origin_of_measures(yardstick.provenance)
         factory = PackFactory(yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0)
@@ -138,12 +143,15 @@ def _run_on_ray(
     with publisher(spec, home) as process:
         spool.put_study(START, _study_message(spec, text, yardstick, ledger.changes))
         stages, trouble = [], None
-        with stop_on_signals(stop, lambda: lease.lost_to is not None, console.print):
+        with (
+            stop_on_signals(stop, lambda: lease.lost_to is not None, console.print),
+            placement.Watch(spec.resources, console.print) as watch,
+        ):
             try:
                 for stage in _stages(ledger, spool, stop, console):
                     with RunProgress(spec, stage, console) as progress:
                         stages.append(progress)
-                        _tune(stage, copies, stop, folder, progress, factory)
+                        _tune(stage, copies, stop, folder, progress, factory, watch)
             except Exception as error:
                 trouble = _trouble(folder, error)
                 if trouble is None:
@@ -198,16 +206,16 @@ def _tune(
     folder: StudyFolder,
     progress: RunProgress,
     factory: TrainingFactory,
+    watch: placement.Watch,
 ) -> None:
     spec = stage.spec
-    concurrent = cluster.slots(spec)
     schedule, maximize = scheduler(spec, stage.stage), spec.objective.maximize is not None
     searcher = LedgerSearcher(
         stage,
         Spool(folder.spool),
         copies,
         stop,
-        concurrent,
+        placement.Slots(spec.resources),
         progress.observe,
         replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
     )
@@ -220,7 +228,8 @@ def _tune(
         spool=str(folder.spool),
         checkpoints=str(folder.checkpoints),
         stop=str(folder.stop),
-        source=shipping.source_digest(),
+        logs=str(folder.logs),
+        origin=origin_of_code(),
         resources=spec.resources,
     )
     resources = {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}
@@ -230,7 +239,7 @@ def _tune(
             search_alg=searcher,
             scheduler=schedule,
             num_samples=searcher.total,
-            max_concurrent_trials=concurrent,
+            max_concurrent_trials=searcher.total,  # the searcher proposes as many as the cluster has room for
             reuse_actors=True,
             trial_name_creator=lambda trial: f"trial-{trial.config['number']:06d}",
             trial_dirname_creator=lambda trial: f"trial-{trial.config['number']:06d}-{trial.trial_id}",
@@ -239,6 +248,7 @@ def _tune(
             name="run",
             storage_path=str(folder.tune),
             verbose=0,
+            callbacks=[watch],
             failure_config=tune.FailureConfig(max_failures=LOSSES_PER_TRIAL),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
@@ -246,10 +256,13 @@ def _tune(
     tuner.fit()
 
 
-def _yardstick(spec: StudySpec, home: Home) -> Yardstick:
+def _yardstick(spec: StudySpec, home: Home, console: Console) -> Yardstick:
     task = ray.remote(num_cpus=min(1, spec.resources.cpus))(make_yardstick)
+    making = task.remote(spec.structures(), str(home.cache))
+    if not ray.wait([making], timeout=placement.PLACE_SECONDS)[0]:
+        console.print(placement.still_waiting(spec.resources))
     try:
-        yardstick: Yardstick = ray.get(task.remote(spec.structures(), str(home.cache)))
+        yardstick: Yardstick = ray.get(making)
     except ValueError as error:  # Ray raises what the task raised, with its own traceback as the text
         raise UserError(str(getattr(error, "cause", error))) from None
     return yardstick

@@ -38,7 +38,7 @@ Conclude = Callable[[], Ending]
 def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
     """The publisher's process; closing its input tells it to finish what is in the spool."""
     folder = home.study(spec.name)
-    embedded = spec.tracking.uri is None
+    embedded = home.embedded(spec.tracking.uri)
     arguments = {
         "ledger": str(folder.imported if folder.imported.exists() else folder.ledger),
         "spool": str(folder.spool),

@@ -33,7 +33,7 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         spool: Spool,
         copies: Copies,
         stop: StopRequest,
-        concurrent: int,
+        concurrent: Callable[[], int],
         observe: Observer,
         replay: Replay,
     ) -> None:
@@ -69,7 +69,7 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         if self._stop.reason() is not None:
             stopped: str = Searcher.FINISHED
             return stopped
-        if len(self._numbers) >= self._concurrent:
+        if len(self._numbers) >= self._concurrent():
             return None
         if self._interrupted:
             number, params = self._interrupted.pop(0)

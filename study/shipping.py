@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import shutil
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -62,10 +63,19 @@ def stage(target: Path, plugin_digests: Iterable[str] = ()) -> Path:
     return target
 
 
-def check_source(expected: str) -> None:
-    """RuntimeError on a worker that imported other code than the driver."""
-    if source_digest() != expected:
+class OtherCodeError(RuntimeError):
+    """A worker would train with other code or packages than the driver."""
+
+
+def differing(drivers: dict[str, str], workers: dict[str, str]) -> str:
+    """Both versions of all that differs, in words; empty where nothing does."""
+    keys = [key for key, value in drivers.items() if workers.get(key) != value]
+    return ", ".join(f"{key} {workers.get(key, 'absent')}, where the driver has {drivers[key]}" for key in keys)
+
+
+def check_same(drivers: dict[str, str], workers: dict[str, str]) -> None:
+    """OtherCodeError on a worker that has other code or packages than the driver, named with both versions."""
+    unlike = differing(drivers, workers)
+    if unlike:
         places = ", ".join(f"{name} from {folder}" for name, folder in _package_folders().items())
-        raise RuntimeError(
-            f"this worker imported other code than the driver ({source_digest()}, not {expected}): {places}"
-        )
+        raise OtherCodeError(f"the node {socket.gethostname()} has {unlike} ({places})")

@@ -175,6 +175,8 @@ class Resources(Frozen):
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
     gpus: float = Field(0, ge=0, allow_inf_nan=False)
+    max_concurrent: int | None = Field(None, ge=1)
+    """Trials in training at a time, at most; unless stated, as many as the cluster holds."""
     retries: int = Field(1, ge=0, le=100)
     """How often a trial that failed is tried again from its checkpoint before it counts as failed."""
     silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)

@@ -8,6 +8,7 @@ whether the study is to stop.
 
 from __future__ import annotations
 
+import socket
 import time
 import traceback
 from pathlib import Path
@@ -19,12 +20,14 @@ from ray import tune
 from study import shipping
 from study.attempts import Attempts
 from study.home import private_files
+from study.origin import origin_of_code
 from study.outcome import Outcome
 from study.schedule import PROGRESS, SCORE, WORST, score
 from study.spec import Resources
 from study.spool import Spool
 from study.stopping import StopRequest, no_room
 from study.training import Training, TrainingFactory
+from study.trial_log import TrialLog
 from trials.catalogue import MEASURES
 from trials.config import TrialConfig
 from trials.plugins import SHIPPED
@@ -51,13 +54,15 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         spool: str,
         checkpoints: str,
         stop: str,
-        source: str,
+        logs: str,
+        origin: dict[str, str],
         resources: Resources,
     ) -> None:
         """Called once per actor; `config` holds the first trial's number and configuration."""
         private_files()
-        self._factory, self._measure, self._source, self._resources = factory, measure, source, resources
+        self._factory, self._measure, self._origin, self._resources = factory, measure, origin, resources
         self._spool, self._checkpoints, self._stop = Spool(Path(spool)), Path(checkpoints), StopRequest(Path(stop))
+        self._log = TrialLog(Path(logs))
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -70,6 +75,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         self._text: str = config["trial"]
         self._training: Training | None = None
         self._attempts: Attempts | None = None
+        self._log.begin(self._number)
 
     def step(self) -> dict[str, Any]:
         """Trains up to the next evaluation and reports it; an exception ends the trial and is reported in words.
@@ -79,7 +85,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         try:
             outcome = self._tried_again_on_failure()
         except Exception as error:
-            reason = no_room(error) or (str(error) if isinstance(error, Paused) else None)
+            reason = no_room(error) or (str(error) if isinstance(error, Paused | shipping.OtherCodeError) else None)
             if reason is not None:
                 return {PROGRESS: 0.0, SCORE: WORST, "paused": reason, "full": no_room(error) is not None, "done": True}
             told = {"error": explain(error), "place": place(error)}
@@ -106,6 +112,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
                     raise
                 harmless = isinstance(error, Paused) or no_room(error) is not None
                 attempts.end(explain(error), harmless)
+                self._log.error(error)
                 if harmless or len(attempts.failures) > self._resources.retries:
                     raise
             else:
@@ -115,6 +122,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
 
     def _start(self) -> Training:
         """The trial from its newest checkpoint; notes the attempt."""
+        shipping.check_same(self._origin, origin_of_code())
         self._trial_config = TrialConfig.model_validate_json(self._text)
         self._folder = self._checkpoints / f"{self._number:06d}-{self._trial_config.digest}"
         attempts = self._attempts = Attempts(self._folder)
@@ -127,10 +135,11 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             )
         self._saved = time.monotonic()
         attempts.watch(self._resources.silent_seconds)
-        shipping.check_source(self._source)
         # A process that died without a word may have been killed for its memory: smaller packs need less.
         training = self._factory(self._trial_config, min(MAX_PARTS, 2**attempts.deaths))
         training.restore(self._folder)
+        node, position = socket.gethostname(), attempts.position
+        self._log.say(f"trial {self._number} begins at step {position} on {node} ({context.get_node_id()})")
         return training
 
     def _advance(self) -> Outcome:
@@ -146,10 +155,14 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         self._spool.put_evaluation(self._number, evaluation, training.history)
         training.save(self._folder)
         self._saved = time.monotonic()
+        objective = median_over_seeds(evaluation.values(self._measure), MEASURES[self._measure].direction)
+        progress = evaluation.counters.on(self._trial_config.budget.unit)
+        verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in evaluation.verdicts().items())
+        self._log.say(f"{progress:g} {self._trial_config.budget.unit}: {self._measure} {objective}; seeds: {verdicts}")
         return Outcome(
             finished=training.finished,
-            objective=median_over_seeds(evaluation.values(self._measure), MEASURES[self._measure].direction),
-            progress=evaluation.counters.on(self._trial_config.budget.unit),
+            objective=objective,
+            progress=progress,
             verdicts=evaluation.verdicts(),
             counters=evaluation.counters.as_columns(),
         )

@@ -41,7 +41,7 @@ class Searched:
             self.spool,
             Copies(folder / "ledger.db"),
             StopRequest(folder / "stop"),
-            2,
+            lambda: 2,
             lambda *change: self.observed.append(change),
             self.replayed.__setitem__,
         )

@@ -25,6 +25,7 @@ import pytest
 from click.testing import CliRunner
 
 from study import cli_ui, cluster
+from study.address import check_reachable
 from study.cli import main
 from study.errors import UserError
 from study.home import Home
@@ -363,4 +364,4 @@ def test_nobody_without_the_token_reaches_a_ray_of_our_own(tmp_path: Path) -> No
 @pytest.mark.parametrize("address", ["ray://10.0.0.1:10001", "nonsense"])
 def test_addresses_that_ray_would_take_otherwise(address: str) -> None:
     with pytest.raises(UserError, match="--address"):
-        cluster.check_reachable(address)
+        check_reachable(address)

@@ -1,0 +1,71 @@
+"""Whether an address is a Ray cluster's is told within a minute, whatever listens there."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from study import address
+from study.errors import UserError
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def answer(server: socket.socket, reply: bytes | None) -> str:
+    """Its address; whoever connects gets `reply`, or silence."""
+    held = []
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        held.append(connection)
+        if reply is not None:
+            connection.recv(100)
+            connection.sendall(reply)
+            connection.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [None, b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b""],
+    ids=["silent", "ssh", "web", "mute"],
+)
+def test_what_is_not_ray(reply: bytes | None, listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(address, "CONNECT_SECONDS", 0.5)
+    start = time.monotonic()
+    with pytest.raises(UserError, match="is not the head of a Ray cluster") as told:
+        address.check_reachable(answer(listener, reply))
+    assert "\n" not in str(told.value) and time.monotonic() - start < 10
+
+
+def test_where_nothing_listens(listener) -> None:
+    port = listener.getsockname()[1]
+    listener.close()
+    with pytest.raises(UserError, match=f"no Ray cluster answers at 127.0.0.1:{port}: .*refused"):
+        address.check_reachable(f"127.0.0.1:{port}")
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(UserError, match=r"no Ray cluster answers at nowhere\.invalid:6379"):
+        address.check_reachable("nowhere.invalid:6379")
+
+
+def test_what_speaks_grpc_is_asked_by_ray(listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(address, "_ask_head", asked.append)
+    settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    where = answer(listener, settings)
+    address.check_reachable(where)
+    assert asked == [where]
+    address.check_reachable("auto")
+    assert asked == [where], "Ray finds that one itself"
