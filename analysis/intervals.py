@@ -131,25 +131,44 @@ def share(counts: NDArray[np.int64], per_configuration: int | NDArray[np.int64],
 
     per_configuration: how many seeds each has, or a number [C] where they differ; configurations count alike.
 
-    Wilson's interval with n = number of configurations: seeds of one configuration tend to share their
-    fate, and counting them as independent would promise too much. Where the share is next to 0 or 1, its inner end
-    is Poisson's, since Wilson's covers too seldom there (Brown, Cai & DasGupta 2001, section 4.1.1).
+    Seeds of one configuration tend to share their fate, and counting them as independent would promise too much: see
+    share_of_units, which this is with configurations as units.
     """
-    n = len(counts)
-    if not n:
+    shares = np.asarray(counts) / np.asarray(per_configuration)
+    seeds = float(np.broadcast_to(per_configuration, shares.shape).sum())
+    return share_of_units(shares, seeds, level)
+
+
+def share_of_units(shares: Scores, most: float, level: float = LEVEL) -> Estimate:
+    """Mean of shares [C] between 0 and 1, one per unit; n is C.
+
+    Wilson's interval, with the number of independent seeds that the spread between units speaks for (Korn &
+    Graubard 1998): C where every share is 0 or 1, at most `most`. One unit of each kind is added to the spread, so
+    that units which happen to agree do not claim to know. Where the share is next to 0 or 1, the interval's inner
+    end is Poisson's, since Wilson's covers too seldom there (Brown, Cai & DasGupta 2001, section 4.1.1).
+    """
+    units = len(shares)
+    if not units:
         return Estimate(NAN, NAN, NAN, 0)
-    p = float(np.mean(counts / np.asarray(per_configuration)))
+    p, n = float(shares.mean()), _independent(shares, most)
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    low, high = middle - half, middle + half
-    low, high = min(low, _beside_zero(p, n, level)), max(high, 1 - _beside_zero(1 - p, n, level))
+    low = min(middle - half, _beside_zero(p, n, level))
+    high = max(middle + half, 1 - _beside_zero(1 - p, n, level))
     # At 0 and 1 the ends are exactly 0 and 1; rounding may miss them by the last digit.
-    return Estimate(p, min(p, max(0.0, low)), max(p, min(1.0, high)), n)
+    return Estimate(p, min(p, max(0.0, low)), max(p, min(1.0, high)), units)
 
 
-def _beside_zero(p: float, n: int, level: float) -> float:
-    near = 0 < p * n <= (2 if n <= 50 else 3)
+def _independent(shares: Scores, most: float) -> float:
+    units = len(shares)
+    cautious = np.append(shares, (0.0, 1.0))
+    binary = float(cautious.mean() * (1 - cautious.mean())) * (units + 2) / (units + 1)
+    return max(float(units), min(most, units * binary / float(cautious.var(ddof=1))))
+
+
+def _beside_zero(p: float, n: float, level: float) -> float:
+    near = 1e-9 < p * n <= (2 if n <= 50 else 3)
     return float(chi2.ppf(1 - level, 2 * p * n)) / (2 * n) if near else 1.0
 
 

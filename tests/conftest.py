@@ -166,7 +166,9 @@ def made_study():
 
     from analysis.load import Study
 
-    def build(scores, settings, space=None, lost=None, reached=None, states=None, measure="fid", seeds=None, **objective):
+    def build(
+        scores, settings, space=None, lost=None, reached=None, states=None, measure="fid", seeds=None, **objective
+    ):
         scores = np.asarray(scores, dtype=float)
         scores = scores[:, :, None] if scores.ndim == 2 else scores
         configurations, num_seeds, evaluations = scores.shape
@@ -177,7 +179,11 @@ def made_study():
         rows = pd.DataFrame({"number": c, "seed": np.asarray(seeds or range(num_seeds))[s], "evaluation": e + 1})
         rows[measure] = scores.ravel()
         rows["finite"] = rows[measure].notna()
-        gone = np.zeros(scores.shape, dtype=bool) if lost is None else np.broadcast_to(np.asarray(lost)[:, :, None], scores.shape)
+        gone = (
+            np.zeros(scores.shape, dtype=bool)
+            if lost is None
+            else np.broadcast_to(np.asarray(lost)[:, :, None], scores.shape)
+        )
         rows["verdict"] = np.where(~rows["finite"], "diverged", np.where(gone.ravel(), "collapsed", "unsettled"))
         k = pd.to_numeric(table["k"], errors="coerce").to_numpy()[c] if "k" in table else 1.0
         rows["generator_steps"] = 100.0 * (e + 1)
