@@ -95,9 +95,9 @@ def setting_effects(study: Study, setting: str, baseline: Any = None, axis: str 
     baseline = next(iter(by_value)) if baseline is None else baseline
     others = [value for value in by_value if value != baseline]
     level = 1 - (1 - LEVEL) / max(1, len(others))
-    rows = []
+    matcher, rows = Matcher(study, frame, setting), []
     for value in others:
-        arms = arms_of(study, frame, setting, by_value[value], by_value[baseline])
+        arms = matcher.arms(by_value[value], by_value[baseline])
         rows.append({setting: value, **_row(study, frame, arms, level, len(others))})
     return pd.DataFrame(rows, columns=[setting, *COLUMNS])
 
@@ -145,33 +145,41 @@ def _effect(effect: Paired, ratio: bool, control: float, sign: int) -> dict[str,
     }
 
 
-def arms_of(study: Study, frame: Compared, setting: str, treated: set[int], control: set[int]) -> Arms:
-    """The two sets of trials of `frame` matched on every searched setting but `setting` and what depends on it."""
-    rng = np.random.default_rng(SEED)
-    chosen = frame.only(treated | control)
-    first, second = (np.flatnonzero(np.isin(chosen.numbers, list(arm))) for arm in (treated, control))
-    every = study.trials.set_index("number").loc[chosen.numbers, searched(study)]
-    asked = [name for name in searched(study) if matchable(every[name], setting)]
-    points = coordinates(every[asked])
-    pairs = match(points[first], points[second], len(asked), rng)
-    scores = np.log(chosen.scores) if is_ratio(study) else chosen.scores
-    rest = explained(points, over_seeds(scores)) if not pairs.exact and len(scores) else np.zeros(len(scores))
-    adjusted = scores - rest[:, None]
-    one, other = first[pairs.treated], second[pairs.control]
-    control_median = float(np.median(over_seeds(chosen.scores[other]))) if len(other) else NAN
-    matching = "" if not len(one) else ("exact" if pairs.exact else "nearest") + (" + regression" if rest.any() else "")
-    return Arms(
-        pairs,
-        (treated, control),
-        adjusted[one],
-        adjusted[other],
-        chosen.lost[one],
-        chosen.lost[other],
-        control_median,
-        every.iloc[one].reset_index(drop=True),
-        matching,
-        asked,
-    )
+class Matcher:
+    """Matches trials of `frame` on every searched setting but `setting` and what depends on it."""
+
+    def __init__(self, study: Study, frame: Compared, setting: str) -> None:
+        table = study.trials.set_index("number").loc[frame.numbers]
+        self._frame = frame
+        self._settings = table[searched(study)]
+        self._asked = [name for name in searched(study) if matchable(table[name], setting)]
+        self._points = coordinates(table[self._asked])
+        self._scores = np.log(frame.scores) if is_ratio(study) else frame.scores
+        self._rest = explained(self._points, over_seeds(self._scores)) if len(table) else np.empty(0)
+
+    def arms(self, treated: set[int], control: set[int]) -> Arms:
+        """The trials `treated` against the trials `control`."""
+        first, second = (np.flatnonzero(np.isin(self._frame.numbers, list(arm))) for arm in (treated, control))
+        rng = np.random.default_rng(SEED)
+        pairs = match(self._points[first], self._points[second], len(self._asked), rng)
+        one, other = first[pairs.treated], second[pairs.control]
+        # Twins need no regression: it would tell them apart, since each is predicted without itself.
+        rest = np.zeros(len(self._rest)) if pairs.exact else self._rest
+        scores = self._scores - rest[:, None]
+        control_median = float(np.median(over_seeds(self._frame.scores[other]))) if len(other) else NAN
+        matching = ("exact" if pairs.exact else "nearest") + (" + regression" if rest.any() else "") if len(one) else ""
+        return Arms(
+            pairs,
+            (treated, control),
+            scores[one],
+            scores[other],
+            self._frame.lost[one],
+            self._frame.lost[other],
+            control_median,
+            self._settings.iloc[one].reset_index(drop=True),
+            matching,
+            self._asked,
+        )
 
 
 def matchable(values: pd.Series, setting: str) -> bool:

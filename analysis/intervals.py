@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from statistics import NormalDist
 
 import numpy as np
@@ -109,9 +110,15 @@ def median_of_seeds(scores: Scores) -> Estimate:
     if not seeds:
         return Estimate(NAN, NAN, NAN, 0)
     ordered = np.sort(scores)
-    inside = int(binom.ppf((1 - LEVEL) / 2, seeds, 0.5))  # the least k with P(X <= k) >= tail, so P(X < k) < tail
+    inside = _inside(seeds)
     ends = (float(ordered[inside - 1]), float(ordered[seeds - inside])) if inside else (NAN, NAN)
     return Estimate(float(np.median(ordered)), *ends, seeds)
+
+
+@cache
+def _inside(n: int) -> int:
+    """The least k with P(X <= k) >= the tail, X binomial of n coins; so P(X < k) is below it."""
+    return int(binom.ppf((1 - LEVEL) / 2, n, 0.5))
 
 
 def interquartile_mean_of_seeds(scores: Scores, rng: np.random.Generator) -> Estimate:
@@ -172,6 +179,7 @@ def _beside_zero(p: float, n: float, level: float) -> float:
     return float(chi2.ppf(1 - level, 2 * p * n)) / (2 * n) if near else 1.0
 
 
+@cache
 def share_of_seeds(count: int, seeds: int) -> Estimate:
     """Share of one configuration's seeds, which are independent of each other; n is their number.
 

@@ -148,8 +148,8 @@ def difference_of_shares(treated: Scores, control: Scores, level: float = LEVEL)
         return Estimate(value, NAN, NAN, n)
     spread = float(first.std() * second.std())
     together = max(0.0, float(((first - one.value) * (second - other.value)).mean()) / spread) if spread > 0 else 0.0
-    # Of few pairs the correlation is itself uncertain; Newcombe's continuity correction in the same spirit.
-    together *= 1 - 3 / n if n > 3 else 0.0
+    # Less one standard error: a correlation seen by chance would make the interval too narrow.
+    together = max(0.0, together - 1 / math.sqrt(n))
 
     def reach(up: float, down: float) -> float:
         return math.sqrt(max(0.0, up**2 - 2 * together * up * down + down**2))
