@@ -191,5 +191,5 @@ def _between(before: pd.DataFrame, after: pd.DataFrame, amount: float, log: bool
     first, second = before["amount"].to_numpy(dtype=float), after["amount"].to_numpy(dtype=float)
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = np.clip((amount - first) / (second - first), 0, 1)
-        mixed = np.exp((1 - weight) * np.log(start) + weight * np.log(end)) if log else start + weight * (end - start)
+        mixed = start * (end / start) ** weight if log else start + weight * (end - start)
     return np.where(np.isfinite(mixed) & (weight > TOLERANCE), mixed, start)
