@@ -40,18 +40,8 @@ PAIR_COLUMNS = [
     "comparisons",
 ]
 ANSWER_COLUMNS = [
-    *(
-        "axis",
-        "amount",
-        "leader",
-        "median",
-        "median_low",
-        "median_high",
-        "ahead_of",
-        "not_told_apart",
-        "configurations",
-    ),
-    *("seeds", "verdict", "changes"),
+    *("axis", "amount", "leader", "median", "median_low", "median_high", "ahead_of", "not_told_apart", "not_compared"),
+    *("configurations", "seeds", "verdict", "changes"),
 ]
 
 

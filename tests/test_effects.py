@@ -92,7 +92,7 @@ def test_a_remedy_that_was_drawn_with_better_rates_is_not_taken_for_one_that_hel
     study = made_study(scored(rng, centres), settings, DRAWN)
     unmatched = np.median(centres[remedies != "none"]) - np.median(centres[remedies == "none"])
     row = remedy_effects(study).iloc[0]
-    assert unmatched < -0.2 and row["verdict"] == "open" and 0.9 < row["ratio"] < 1.1
+    assert unmatched < -0.1 and row["verdict"] == "open" and 0.9 < row["ratio"] < 1.1
 
 
 def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
