@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binom, chi2, f, rankdata, t
 
 RESAMPLES = 4000
+FEWEST_RESAMPLES, MOST_DRAWN = 200, 6_000_000
+"""Of thousands of configurations fewer resamples are drawn, so that no more than this many scores are."""
 LEVEL = 0.95
 MIN_CONFIGURATIONS = 6
 """Below this no interval is given. A bootstrap interval of a median reaches no further than the data, and
@@ -81,7 +83,7 @@ def interquartile_mean_of_configurations(scores: Scores, rng: np.random.Generato
     value = float(interquartile_mean(scores.ravel()))
     if configurations < MIN_CONFIGURATIONS:
         return Estimate(value, NAN, NAN, configurations)
-    resampled = interquartile_mean(_resampled(scores, rng).reshape(RESAMPLES, -1))
+    resampled = interquartile_mean(_resampled(scores, rng).reshape(-1, scores.size))
     return Estimate(value, *_percentiles(resampled, configurations, _expanded(configurations)), configurations)
 
 
@@ -266,8 +268,9 @@ def _resampled_medians(scores: Scores, rng: np.random.Generator) -> Scores:
 
 def _resampled(scores: Scores, rng: np.random.Generator) -> Scores:
     configurations, seeds = scores.shape
-    chosen = rng.integers(configurations, size=(RESAMPLES, configurations))
-    replicates = rng.integers(seeds, size=(RESAMPLES, configurations, seeds))
+    resamples = max(FEWEST_RESAMPLES, min(RESAMPLES, MOST_DRAWN // scores.size))
+    chosen = rng.integers(configurations, size=(resamples, configurations))
+    replicates = rng.integers(seeds, size=(resamples, configurations, seeds))
     return scores[chosen[:, :, None], replicates]
 
 

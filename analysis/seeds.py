@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
@@ -46,47 +44,36 @@ def per_configuration(study: Study) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     last = study.seeds
     gone = ~last["finite"].eq(True) | (last["verdict"] == Verdict.DIVERGED)
-    last = last.assign(score=np.where(gone, np.inf, sign * last[measure]))
-    known = study.trials.set_index("number")[[*searched(study), "state"]]
-    settings = dict(zip(known.index, known.to_dict("records"), strict=True))
-    rows: list[dict[str, Any]] = []
-    for number, group in last.groupby("number"):
-        scores = group["score"].dropna().to_numpy(dtype=float)
-        verdicts = group["verdict"].value_counts()
-        lost = int(sum(verdicts.get(kind.value, 0) for kind in NOT_TRAINING))
-        row = {
-            "number": number,
-            **settings[number],
-            "evaluation": int(group["evaluation"].iloc[0]),
-            "seeds": len(group),
-        }
-        rows.append(
-            row
-            | _over_seeds(scores, sign, lost, len(group))
-            | {v.value: int(verdicts.get(v.value, 0)) for v in Verdict}
-        )
-    return pd.DataFrame(rows, columns=columns)
+    last = last.assign(score=np.where(gone, np.inf, sign * last[measure]), place=last.groupby("number").cumcount())
+    scores = last.pivot(index="number", columns="place", values="score")
+    verdicts = pd.crosstab(last["number"], last["verdict"]).reindex(columns=[v.value for v in Verdict], fill_value=0)
+    lost = verdicts[[kind.value for kind in NOT_TRAINING]].sum(axis=1)
+    known = study.trials.set_index("number").loc[scores.index, [*searched(study), "state"]]
+    table = known.assign(
+        evaluation=last.groupby("number")["evaluation"].first(),
+        seeds=last.groupby("number").size(),
+        **{LOST: lost},
+    ).join([_over_seeds(scores, sign), verdicts])
+    shares = [share_of_seeds(int(count), int(n)) for count, n in zip(table[LOST], table["seeds"], strict=True)]
+    for end, values in zip(
+        ENDS, ([s.value for s in shares], [s.low for s in shares], [s.high for s in shares]), strict=True
+    ):
+        table[f"lost_share{end}"] = values
+    return table.reset_index()[columns]
 
 
-def _over_seeds(scores: Any, sign: int, lost: int, seeds: int) -> dict[str, Any]:
-    median = median_of_seeds(scores)
-    mean = interquartile_mean_of_seeds(scores, np.random.default_rng(SEED))
-    share = share_of_seeds(lost, seeds)
-    finite = scores[np.isfinite(scores)]
-    estimates: dict[str, float] = {}
-    for name, estimate in (("median", median), ("iqm", mean)):
-        ends = (estimate.low, estimate.high) if sign > 0 else (-estimate.high, -estimate.low)
-        estimates |= dict(zip((f"{name}{end}" for end in ENDS), (sign * estimate.value, *ends), strict=True))
-    return {
-        **estimates,
-        "best": sign * float(scores.min()) if len(scores) else NAN,
-        "worst": sign * float(scores.max()) if len(scores) else NAN,
-        "spread": float(finite.std(ddof=1)) if len(finite) > 1 else NAN,
-        LOST: lost,
-        "lost_share": share.value,
-        "lost_share_low": share.low,
-        "lost_share_high": share.high,
-    }
+def _over_seeds(scores: pd.DataFrame, sign: int) -> pd.DataFrame:
+    """Of a row of scores per configuration, NaN where a seed has none: the columns median to spread."""
+    rows = []
+    for row in scores.to_numpy(dtype=float):
+        known = row[~np.isnan(row)]
+        estimates = median_of_seeds(known), interquartile_mean_of_seeds(known, np.random.default_rng(SEED))
+        ends = [(e.value, e.low, e.high) if sign > 0 else (-e.value, -e.high, -e.low) for e in estimates]
+        finite = known[np.isfinite(known)]
+        extremes = (sign * float(known.min()), sign * float(known.max())) if len(known) else (NAN, NAN)
+        rows.append((*ends[0], *ends[1], *extremes, float(finite.std(ddof=1)) if len(finite) > 1 else NAN))
+    names = [*(f"{name}{end}" for name in ("median", "iqm") for end in ENDS), "best", "worst", "spread"]
+    return pd.DataFrame(rows, columns=names, index=scores.index)
 
 
 def overall(study: Study) -> pd.DataFrame:

@@ -27,10 +27,11 @@ from analysis.intervals import (
 from analysis.paired import difference_of_shares, pair_differences, probability_of_improvement, signed_rank
 from analysis.rates import fit
 
+pytestmark = pytest.mark.timeout(3600)
 REMEDIES = ["none", "feature_matching", "historical_averaging", "minibatch_discrimination", "packing"]
 RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
 SPACE = {"k": [1, 2, 5], "lr_d": RANGE, "lr_g": RANGE, "remedies": [[], *([name] for name in REMEDIES[1:])]}
-MANY, FEW = 2000, 250
+MANY, FEW = 1000, 250
 SIMULATED = [pytest.param(MANY, marks=pytest.mark.slow, id="many"), pytest.param(FEW, id="few")]
 
 
@@ -261,7 +262,7 @@ def drawn(rng, configurations):
 
 
 @pytest.mark.parametrize(
-    "repetitions", [pytest.param(600, marks=pytest.mark.slow, id="many"), pytest.param(40, id="few")]
+    "repetitions", [pytest.param(200, marks=pytest.mark.slow, id="many"), pytest.param(20, id="few")]
 )
 def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, made_study):
     """From frames to tables: four remedies, settings drawn at random, matched by the nearest and regression, 20% of
@@ -284,7 +285,7 @@ def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, ma
 
 
 @pytest.mark.parametrize(
-    "repetitions", [pytest.param(400, marks=pytest.mark.slow, id="many"), pytest.param(60, id="few")]
+    "repetitions", [pytest.param(300, marks=pytest.mark.slow, id="many"), pytest.param(60, id="few")]
 )
 def test_rates_that_do_not_matter_are_told_to_predict_at_most_at_the_stated_rate(repetitions, rng):
     """One-sided: 2.5%."""
