@@ -80,7 +80,8 @@ def setting_effects(study: Study, setting: str, baseline: Any = None, axis: str 
     that a seed collapses, cycles or diverges, each with low and high; lost_verdict: fewer, more or open;
 
     axis, progress: what was equal, and how much of it; comparisons: in the table; the intervals hold for all of them.
-    An interval is NaN where so few pairs cannot keep that promise: fewer than six, eight for two to six comparisons;
+    An interval is NaN where so few pairs cannot keep that promise: fewer than six, seven
+    for two or three comparisons, eight for four to six;
 
     matching: "exact" (pairs agree in all of matched_on, separated by "; ") or "nearest", with " + regression" where
     the rest was predicted and taken out; distance: median of the pairs', standard deviations per setting.

@@ -298,3 +298,14 @@ def test_share_covers_where_seeds_of_a_configuration_share_their_fate(rng):
         estimate = share(3 * (rng.random(12) < truth).astype(np.int64), 3)
         covered += estimate.low <= truth <= estimate.high
     assert 0.93 <= covered / 2000 <= 0.98
+
+
+@pytest.mark.parametrize("configurations", [6, 12, 24, 60])
+def test_share_covers_at_every_truth_where_seeds_of_a_configuration_share_their_fate(configurations):
+    """By counting, not by simulation. Least found: 90.8%, at 6 and a share of 0.44; on average 95.3% to 96.4%."""
+    numbers = np.arange(configurations + 1)
+    estimates = [share(np.repeat([1, 0], [n, configurations - n]), 1) for n in numbers]
+    low, high = np.array([[e.low, e.high] for e in estimates]).T
+    truths = np.linspace(0.001, 0.5, 300)
+    covered = [stats.binom.pmf(numbers, configurations, p)[(low <= p) & (p <= high)].sum() for p in truths]
+    assert min(covered) >= 0.90 and np.mean(covered) >= 0.95
