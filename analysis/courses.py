@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.intervals import Estimate, share
 from analysis.load import Study
 from analysis.tables import ENDED, groups, objective
 
@@ -169,3 +170,11 @@ def common_moments(study: Study, rows: pd.DataFrame) -> list[float]:
 
 def _ends(reached: pd.Series) -> tuple[float, float]:
     return float(reached.min()), float(reached.max())
+
+
+def share_by_trial(has: pd.Series, number: pd.Series) -> Estimate:
+    """Share of seeds with a property, configurations counting alike; `has` and `number` hold one entry per seed."""
+    counts = has.astype(int).groupby(number).agg(["sum", "size"])
+    sizes = counts["size"].to_numpy(dtype=np.int64)
+    common = int(np.lcm.reduce(sizes)) if len(sizes) else 1
+    return share(counts["sum"].to_numpy(dtype=np.int64) * (common // sizes), common)
