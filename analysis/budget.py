@@ -78,10 +78,11 @@ def expected_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     _, sign = objective(study)
     worst = _worst(study, trials, sign)
     sampler = sampler_of(study)
-    frames = [
-        _curve(trials[trials["number"].isin(numbers)], worst, sign, sampler).assign(**{setting or "group": value})
-        for value, numbers in grouped(study, setting).items()
-    ]
+    frames = []
+    for value, numbers in grouped(study, setting).items():
+        frame = _curve(trials[trials["number"].isin(numbers)], worst, sign, sampler)
+        frame[setting or "group"] = value
+        frames.append(frame)
     frames = [frame for frame in frames if len(frame)]
     columns = [setting or "group", *BUDGET_COLUMNS]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
@@ -224,5 +225,3 @@ def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     columns = [setting or "group", *TRACE_COLUMNS]
     frames = [frame for frame in frames if len(frame)]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
-
-

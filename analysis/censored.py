@@ -213,7 +213,7 @@ def log_rank(
     of_unit = np.asarray(group)[first]
     scores = np.bincount(unit, weights=residuals(times, happened), minlength=len(units))
     sizes = np.bincount(of_unit)
-    excess = np.bincount(of_unit, weights=scores, minlength=len(sizes))
+    excess: Floats = np.bincount(of_unit, weights=scores, minlength=len(sizes)).astype(float)
     spread = float((scores**2).sum())
     tested = int((sizes > 0).sum())
     if len(units) < MIN_CONFIGURATIONS or tested < 2 or spread < 1e-12:

@@ -23,7 +23,7 @@ from analysis.courses import (
 )
 from analysis.load import Study
 from analysis.order_intervals import Quantile, median
-from analysis.survival import Watched, columns, common_horizon, curves, tests
+from analysis.survival import Watched, columns, common_horizon, curves, log_rank_tests
 from analysis.tables import objective
 from trials.records import TrialState
 
@@ -155,8 +155,9 @@ def watch_for(study: Study, threshold: float, axis: str | None = None, stays: bo
     number = seeds["number"].first().to_numpy(dtype=np.int64)
     pruned = study.trials.loc[study.trials["state"] == TrialState.PRUNED.value, "number"]
     lost_again = seeds["there"].any().to_numpy() & ~rows["there"].to_numpy()[last]
-    pruned_first = np.isin(number, pruned) & ~happened & ~never
-    return Watched(np.where(never, np.inf, times), happened, number, pruned_first, lost_again, grid(rows))
+    return Watched(
+        *(np.where(never, np.inf, times), happened, number, np.isin(number, pruned) & ~never, lost_again), grid(rows)
+    )
 
 
 TIME_COLUMNS = [
@@ -200,7 +201,7 @@ def time_to_score(
                 "num_seeds": curve.seeds,
                 "reached": int(seeds.happened.sum()),
                 "left_again": int(seeds.recovered.sum()),
-                "pruned": int(seeds.pruned.sum()),
+                "pruned": int((seeds.pruned & ~seeds.happened).sum()),
                 "horizon": horizon,
                 **{"share": 1 - without.value, "share_low": 1 - without.high, "share_high": 1 - without.low},
                 "share_if_pruned_never": float(seeds.happened.mean()),
@@ -238,7 +239,7 @@ def reach_tests(
     """Log-rank tests of the time to a score, with the columns of survival.survival_tests: one row per setting."""
     study = distinct(study)
     threshold = default_threshold(study) if threshold is None else threshold
-    return tests(watch_for(study, threshold, axis, stays), study)
+    return log_rank_tests(watch_for(study, threshold, axis, stays), study)
 
 
 def stability(study: Study) -> pd.DataFrame:
@@ -292,6 +293,8 @@ def stability_by(study: Study, setting: str | None = None) -> pd.DataFrame:
     for value, numbers in grouped(study, setting).items():
         inside = table[table["number"].isin(numbers)]
         if len(inside):
-            ends = {k: v for name in ("spread", "change") for k, v in quantile_columns(name, median(inside[name])).items()}
+            ends = {
+                k: v for name in ("spread", "change") for k, v in quantile_columns(name, median(inside[name])).items()
+            }
             made.append({setting or "group": value, **ends, "configurations": len(inside)})
     return pd.DataFrame(made, columns=[setting or "group", *STABILITY_COLUMNS])

@@ -6,7 +6,7 @@ drawn twice once, and a row that could not be measured never taken for one that 
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,7 @@ def ended(study: Study) -> set[int]:
     return set(study.trials.loc[study.trials["state"].isin([str(state) for state in ENDED]), "number"])
 
 
-def grouped(study: Study, setting: str | None) -> dict[Hashable, set[int]]:
+def grouped(study: Study, setting: str | None) -> dict[Any, set[int]]:
     """tables.groups, or one group of everything for None; empty where no trial knows the setting."""
     if setting is None:
         return {EVERYTHING: set(study.trials["number"])}
@@ -102,10 +102,11 @@ def _progress(study: Study, rows: pd.DataFrame, axis: str) -> pd.Series:
     return pd.to_numeric(rows[axis]).astype(float)
 
 
-def _scores(rows: pd.DataFrame, measure: str, sign: int) -> pd.Series:
+def _scores(rows: pd.DataFrame, measure: str, sign: int) -> Floats:
     values = pd.to_numeric(rows[measure]) if measure in rows else pd.Series(np.nan, index=rows.index)
     lost = rows["finite"].eq(False) if "finite" in rows else pd.Series(False, index=rows.index)
-    return (sign * values.astype(float)).mask(lost, np.inf)
+    scores: Floats = np.where(lost, np.inf, sign * values.to_numpy(dtype=float))
+    return scores
 
 
 def grid(rows: pd.DataFrame) -> Floats:
@@ -144,7 +145,7 @@ def at_moments(rows: pd.DataFrame, values: Sequence[Any] | pd.Series, moments_: 
     index = np.where(np.isnan(table), 0, np.arange(1, len(moments_) + 1))
     index = np.maximum.accumulate(index, axis=1)
     filled = np.where(index > 0, np.take_along_axis(table, np.maximum(index - 1, 0), axis=1), np.nan)
-    last = rows.groupby("course")["progress"].max().to_numpy(dtype=float)
+    last = rows.groupby("course")["progress"].max().to_numpy(dtype=float, copy=True)
     last[owner(rows).isin(dead(rows)).to_numpy()] = np.inf
     # The last moment that an evaluation serves is the first one at or after it.
     final = np.minimum(np.searchsorted(moments_, last, side="left"), len(moments_) - 1)
@@ -165,11 +166,8 @@ def common_moments(study: Study, rows: pd.DataFrame) -> list[float]:
         return []
     reached = compared.groupby("number")["progress"].max()
     points = grid(compared)
-    return sorted({float(points[min(np.searchsorted(points, end), len(points) - 1)]) for end in _ends(reached)})
-
-
-def _ends(reached: pd.Series) -> tuple[float, float]:
-    return float(reached.min()), float(reached.max())
+    ends = (float(reached.min()), float(reached.max()))
+    return sorted({float(points[min(int(np.searchsorted(points, end)), len(points) - 1)]) for end in ends})
 
 
 def share_by_trial(has: pd.Series, number: pd.Series) -> Estimate:

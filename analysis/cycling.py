@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analysis.convergence import quantile_columns
@@ -41,14 +42,15 @@ def films(study: Study) -> pd.DataFrame:
         film = mode_film(study, int(seed["number"]), int(seed["seed"]))
         if film.empty:
             continue
-        long = film.rename_axis(index="mode", columns="generator_steps").stack().rename("share").reset_index()
-        long = long.sort_values(["generator_steps", "mode"], ignore_index=True)
+        long = film.rename_axis(index="mode").reset_index().melt("mode", var_name="generator_steps", value_name="share")
+        long = long.astype({"generator_steps": float}).sort_values(["generator_steps", "mode"], ignore_index=True)
         frames.append(long.assign(**{str(key): seed[key] for key in ("number", "seed", "verdict", "why")}))
     if not frames:
         return pd.DataFrame(columns=FILM_COLUMNS)
     made = pd.concat(frames, ignore_index=True)
     names = study.mode_names
-    return made.assign(mode_name=[names[m] if m < len(names) else str(m) for m in made["mode"]])[FILM_COLUMNS]
+    made["mode_name"] = [names[mode] if mode < len(names) else str(mode) for mode in made["mode"]]
+    return made[FILM_COLUMNS]
 
 
 def _typical(study: Study) -> pd.DataFrame:
@@ -98,15 +100,15 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     rows = moments(study, axis)
     rows = rows[rows["number"].isin(ended(study))]
     rows = rows.assign(course=rows.groupby("course").ngroup())
-    points = common_moments(study, rows)
+    points = np.array(common_moments(study, rows))
     made: list[dict[str, Any]] = []
-    if not points or "verdict" not in rows:
+    if not len(points) or "verdict" not in rows:
         return pd.DataFrame(columns=[setting or "group", *BY_COLUMNS])
     known = rows["verdict"].isin([str(verdict) for verdict in Verdict])
     cycles = (rows["verdict"] == Verdict.CYCLING.value).astype(float).where(known)
     counts = {name: rows[name] if name in rows else cycles * float("nan") for name in ("returns", "dominant_switches")}
-    tables = {name: at_moments(rows, values, pd.Series(points).to_numpy()) for name, values in counts.items()}
-    verdicts = at_moments(rows, cycles, pd.Series(points).to_numpy())
+    tables = {name: at_moments(rows, values, points) for name, values in counts.items()}
+    verdicts = at_moments(rows, cycles, points)
     number = owner(rows)
     for value, numbers in grouped(study, setting).items():
         for column, progress in enumerate(points):

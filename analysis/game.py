@@ -93,8 +93,8 @@ def mismatch_by(study: Study, setting: str | None = None) -> pd.DataFrame:
     """Whether the generator's loss tells its quality: the rank correlation of loss and FID within a seed.
 
     setting (or `group`), mismatch (median over configurations of the median over seeds) with _low and _high (95%),
-    misleads (share of seeds in which it is below 0: the loss falls while FID rises) with _low and _high, configurations,
-    num_seeds. Complete trials with at least five evaluations.
+    misleads (share of seeds in which it is below 0: the loss falls while FID rises) with _low and _high,
+    configurations, num_seeds. Complete trials with at least five evaluations.
     """
     study = distinct(study)
     complete = study.trials.loc[study.trials["state"] == TrialState.COMPLETE.value, "number"]

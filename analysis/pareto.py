@@ -16,7 +16,6 @@ from trials.records import TrialState
 
 COSTS = ("seconds", "images", "updates", "generator_steps")
 RESAMPLES = 500
-CHUNK = 4_000_000
 Floats = NDArray[np.float64]
 
 
@@ -72,7 +71,7 @@ def pareto_front(study: Study, cost: str | None = None) -> pd.DataFrame:
     values[:, 0] = sign * made[measure].to_numpy(dtype=float)
     values[:, 1] = -made[second].to_numpy(dtype=float) if second else 0.0
     values[:, 2] = price
-    made = made.assign(on_front=front(values), on_front_share=_stability(seeds, sign, price))
+    made = made.assign(on_front=front(values), on_front_share=_stability(seeds, price))
     made = made.sort_values(["on_front", measure], ascending=[False, sign > 0], kind="stable")
     return made[columns].reset_index(drop=True)
 
@@ -87,7 +86,7 @@ def _by_seed(study: Study, numbers: pd.Series, name: str) -> Floats:
     return np.where(there.reindex(index=numbers, columns=wide.columns).notna(), values, np.nan)
 
 
-def _stability(seeds: list[Floats], sign: int, price: Floats) -> Floats:
+def _stability(seeds: list[Floats], price: Floats) -> Floats:
     """[C]: share of resamples of the seeds with each configuration on the front.
 
     Configurations share their seeds, so a resample draws the same seeds of all of them.

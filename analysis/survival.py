@@ -7,13 +7,13 @@ lost verdict for the event instead.
 
 What the curves cannot say. A loss is seen at an evaluation and happened between it and the one before, or earlier, as
 verdicts look back over a window: the curve holds at evaluations and says nothing between them. A trial that the
-scheduler pruned is censored there, and it was pruned for being poor: where pruned trials would have been lost more often
-than those that went on, the curve flatters. The summary gives both ends of what the pruned ones could have done.
+scheduler pruned is censored there, and it was pruned for being poor: where pruned trials would have been lost more
+often than those that went on, the curve flatters. The summary gives both ends of what the pruned ones could have done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.censored import Floats, Ints, Interval, Survival, kaplan_meier, log_rank
+from analysis.censored import Floats, Interval, Ints, Survival, kaplan_meier, log_rank
 from analysis.courses import default_axis, distinct, grid, grouped, moments
 from analysis.load import Study
 from analysis.tables import NOT_TRAINING, SEED, searched
@@ -49,7 +49,7 @@ class Watched:
     number: Ints
     """Of the trial."""
     pruned: NDArray[np.bool_]
-    """Its trial was pruned before the event."""
+    """Its trial was pruned, before the event or after."""
     recovered: NDArray[np.bool_]
     moments: Floats
     """At which seeds were looked at."""
@@ -57,9 +57,10 @@ class Watched:
     def of(self, numbers: Iterable[int]) -> Watched:
         """Only the seeds of these trials."""
         kept = np.isin(self.number, list(numbers))
-        columns = (self.times, self.happened, self.number, self.pruned, self.recovered)
-        times, happened, number, pruned, recovered = (column[kept] for column in columns)
-        return Watched(times, happened, number, pruned, recovered, self.moments)
+        return Watched(
+            *(self.times[kept], self.happened[kept], self.number[kept], self.pruned[kept], self.recovered[kept]),
+            self.moments,
+        )
 
     def curve(self) -> Survival:
         """Share of the seeds without the event."""
@@ -102,9 +103,7 @@ def watch_losses(
     when = np.where(happened, event.fillna(last), last).astype(int)
     number = seeds["number"].first().to_numpy(dtype=np.int64)
     pruned = study.trials.loc[study.trials["state"] == TrialState.PRUNED.value, "number"]
-    return Watched(
-        progress[when], happened, number, np.isin(number, pruned) & ~happened, ever & ~lost_at_end, grid(rows)
-    )
+    return Watched(progress[when], happened, number, np.isin(number, pruned), ever & ~lost_at_end, grid(rows))
 
 
 CURVE_COLUMNS = [
@@ -113,7 +112,7 @@ CURVE_COLUMNS = [
 ]
 
 
-def curves(watched: Watched, groups: dict[Hashable, set[int]], name: str) -> pd.DataFrame:
+def curves(watched: Watched, groups: dict[Any, set[int]], name: str) -> pd.DataFrame:
     """One row per group and moment, from 0 on: `name` (the group) and CURVE_COLUMNS."""
     frames = []
     for value, numbers in groups.items():
@@ -136,7 +135,8 @@ def curves(watched: Watched, groups: dict[Hashable, set[int]], name: str) -> pd.
         start |= {"at_risk": curve.seeds, "configurations_at_risk": curve.configurations}
         frame = pd.concat([pd.DataFrame([start]), frame], ignore_index=True)
         n = {"configurations": curve.configurations, "num_seeds": curve.seeds}
-        frames.append(frame.assign(**{name: [value] * len(frame)}, **n))
+        frame[name] = value
+        frames.append(frame.assign(**n))
     if not frames:
         return pd.DataFrame(columns=[name, *CURVE_COLUMNS])
     return pd.concat(frames, ignore_index=True)[[name, *CURVE_COLUMNS]]
@@ -160,8 +160,16 @@ def survival_curves(
 
 
 SUMMARY_COLUMNS = [
-    *("configurations", "num_seeds", "lost", "recovered", "pruned", "horizon", "survival", "survival_low"),
-    *("survival_high", "if_pruned_lost", "if_pruned_held", "median_time", "median_time_low", "median_time_high"),
+    *("configurations", "num_seeds", "lost", "recovered", "pruned", "lost_when_pruned", "horizon", "survival"),
+    *(
+        "survival_low",
+        "survival_high",
+        "if_pruned_lost",
+        "if_pruned_held",
+        "median_time",
+        "median_time_low",
+        "median_time_high",
+    ),
     *("mean_time", "mean_time_low", "mean_time_high", "unit"),
 ]
 
@@ -176,9 +184,10 @@ def survival_summary(
     """One row per value of the setting: how many seeds held, and for how long.
 
     setting (or `group`), configurations, num_seeds, lost, recovered (seeds with a lost verdict that went away again),
-    pruned (seeds censored because their trial was pruned), horizon (the last moment at which seeds of every value were
-    watched), survival (share of seeds not lost by then) with _low and _high, if_pruned_lost and if_pruned_held (the
-    share of all seeds not lost if every pruned seed, or none, had been lost later), median_time until loss with _low
+    pruned (seeds censored because their trial was pruned), lost_when_pruned (seeds that were lost when it was, and could
+    have come back), horizon (the last moment at which seeds of every value were watched), survival (share of seeds not
+    lost by then) with _low and _high, if_pruned_lost and if_pruned_held (share of all seeds that would not have been
+    lost in the end if every seed of a pruned trial had been, or none), median_time until loss with _low
     and _high (infinite where half were not lost), mean_time without loss up to the horizon with _low and _high (none
     below 12 configurations), unit (of the times).
     """
@@ -192,6 +201,7 @@ def survival_summary(
         if not n:
             continue
         curve = seeds.curve()
+        censored, gone = int((seeds.pruned & ~seeds.happened).sum()), int((seeds.pruned & seeds.happened).sum())
         lost = int(seeds.happened.sum())
         rows.append(
             {
@@ -200,11 +210,12 @@ def survival_summary(
                 "num_seeds": n,
                 "lost": lost,
                 "recovered": int(seeds.recovered.sum()),
-                "pruned": int(seeds.pruned.sum()),
+                "pruned": censored,
+                "lost_when_pruned": gone,
                 "horizon": horizon,
                 **columns("survival", curve.at(horizon)),
-                "if_pruned_lost": 1 - (lost + int(seeds.pruned.sum())) / n,
-                "if_pruned_held": 1 - lost / n,
+                "if_pruned_lost": 1 - (lost + censored) / n,
+                "if_pruned_held": 1 - (lost - gone) / n if loss is Loss.FOR_GOOD else 1 - lost / n,
                 **columns("median_time", curve.median_time()),
                 **columns("mean_time", curve.restricted_mean(horizon)),
                 "unit": axis or default_axis(study),
@@ -213,7 +224,7 @@ def survival_summary(
     return pd.DataFrame(rows, columns=[setting or "group", *SUMMARY_COLUMNS])
 
 
-def common_horizon(watched: Watched, groups: dict[Hashable, set[int]]) -> float:
+def common_horizon(watched: Watched, groups: dict[Any, set[int]]) -> float:
     """The last moment at which seeds of every group were still watched."""
     ends = []
     for numbers in groups.values():
@@ -249,12 +260,12 @@ def survival_tests(
     test holds other settings for noise: under a sampler that follows the score, values may differ through them.
     """
     study = distinct(study)
-    return tests(watch_losses(study, kinds, loss, axis), study, settings)
+    return log_rank_tests(watch_losses(study, kinds, loss, axis), study, settings)
 
 
-def tests(watched: Watched, study: Study, settings: Iterable[str] | None = None) -> pd.DataFrame:
+def log_rank_tests(watched: Watched, study: Study, settings: Iterable[str] | None = None) -> pd.DataFrame:
     """TEST_COLUMNS for any event that was watched for."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for setting in searched(study) if settings is None else settings:
         split = grouped(study, setting)
         group = np.full(len(watched.times), -1)
