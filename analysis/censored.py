@@ -120,7 +120,7 @@ def kaplan_meier(
     survival = np.cumprod(1 - hazard)
     rest = np.maximum(watched - died, 1.0)  # where nobody is left the residuals are 0
     influence = -survival * np.cumsum((deaths - at_risk * hazard) / rest, axis=1)
-    low, high = _ends(survival, influence, watched, len(units), len(times))
+    low, high = _ends(survival, influence, watched, died, len(units), len(times))
     return Survival(
         *(grid, survival, low, high, watched.astype(np.int64), (at_risk > 0).sum(axis=0), died.astype(np.int64)),
         *(len(units), len(times), influence),
@@ -140,23 +140,27 @@ def _rounded(times: Floats) -> tuple[Floats, Floats]:
     return times, grid
 
 
-def _ends(survival: Floats, influence: Floats, watched: Floats, units: int, seeds: int) -> tuple[Floats, Floats]:
+def _ends(
+    survival: Floats, influence: Floats, watched: Floats, died: Floats, units: int, seeds: int
+) -> tuple[Floats, Floats]:
     """Wilson's interval at the effective number of seeds (Korn & Graubard 1998 for clustered shares).
 
-    That number is where the share's own variance meets the configurations' one. It is kept between the number of
-    configurations (seeds that all share their fate) and the number of seeds (seeds that share nothing), both less
-    those no longer watched: the variance of few configurations may be far too small by chance.
+    That number is where the share's own variance meets the configurations' one. It is kept between what it would be if
+    seeds shared nothing (Greenwood's variance) and if all seeds of a configuration shared their fate, since the
+    variance of few configurations may be far too small by chance. Where all seeds are left, or none, it is the number
+    of configurations less those no longer watched (Peto et al. 1977).
     """
     nan = np.full(len(survival), math.nan)
     if units < MIN_CONFIGURATIONS:
         return nan, nan.copy()
     before = np.concatenate([[1.0], survival[:-1]])
     with np.errstate(divide="ignore", invalid="ignore"):
-        most = np.where(before > 0, np.minimum(watched / before, seeds), 1.0)
-        # Nobody left to watch: the curve stays, and so does what is known about it.
-        most = np.where(watched > 0, most, np.nan)
+        greenwood = survival**2 * np.cumsum(died / (watched * (watched - died)))
+        most = survival * (1 - survival) / greenwood
         effective = survival * (1 - survival) / _variance(influence)
-    most = _carried(most)
+        peto = np.where(watched > 0, np.minimum(watched / before, seeds), np.nan)
+    # Where nobody is left to watch the curve stays, and so does what is known about it.
+    most = _carried(np.where((survival <= 0) | (survival >= 1), peto, np.where(watched > 0, most, np.nan)))
     fewest = most * (units / seeds)
     effective = np.where(np.isfinite(effective), np.clip(effective, fewest, most), fewest)
     effective = np.where((survival <= 0) | (survival >= 1), fewest, effective)

@@ -118,13 +118,13 @@ def what_would_settle(study: Study) -> pd.DataFrame:
 
     question ('k', 'remedies', or 'best'), unit ('configurations' per value, or 'seeds' per configuration), first and
     second (the values compared, as text: of k the best median and the next, among those with 6 configurations or more
-    if two have; each remedy and none; the best trial and the second), scale ('ratio' of first to second where the objective is positive and smaller is better, else
-    'difference'), effect with low and high (95% for all `comparisons` of the question together), n_first, n_second,
-    comparisons, detectable (the smallest effect that these n tell apart with 80% power: a ratio above 1, or a
-    difference), needed (units per value for 80% power if the truth is the observed effect), needed_least (if it is the
-    interval's far end), seeds_instead (seeds per configuration that would do as well as `needed` configurations;
-    infinite where no number would, NaN for seeds), progress (where they are compared), verdict ('told' where the
-    interval excludes no effect, 'open', or 'too few'), advice.
+    if two have; each remedy and none; the best trial and the second), scale ('ratio' of first to second where the
+    objective is positive and smaller is better, else 'difference'), effect with low and high (95% for all
+    `comparisons` of the question together), n_first, n_second, comparisons, detectable (the smallest effect that these
+    n tell apart with 80% power: a ratio above 1, or a difference), needed (units per value for 80% power if the truth
+    is the observed effect), needed_least (if it is the interval's far end), seeds_instead (seeds per configuration
+    that would do as well as `needed` configurations; infinite where no number would, NaN for seeds), progress (where
+    they are compared), verdict ('told' where the interval excludes no effect, 'open', or 'too few'), advice.
     """
     study = distinct(study)
     rows = [*_settings(study), *_best(study)]

@@ -184,11 +184,11 @@ def survival_summary(
     """One row per value of the setting: how many seeds held, and for how long.
 
     setting (or `group`), configurations, num_seeds, lost, recovered (seeds with a lost verdict that went away again),
-    pruned (seeds censored because their trial was pruned), lost_when_pruned (seeds that were lost when it was, and could
-    have come back), horizon (the last moment at which seeds of every value were watched), survival (share of seeds not
-    lost by then) with _low and _high, if_pruned_lost and if_pruned_held (share of all seeds that would not have been
-    lost in the end if every seed of a pruned trial had been, or none), median_time until loss with _low
-    and _high (infinite where half were not lost), mean_time without loss up to the horizon with _low and _high (none
+    pruned (seeds censored because their trial was pruned), lost_when_pruned (seeds that were lost when it was, and
+    could have come back), horizon (the last moment at which seeds of every value were watched), survival (share of
+    seeds not lost by then) with _low and _high, if_pruned_lost and if_pruned_held (share of all seeds that would not
+    have been lost in the end if every seed of a pruned trial had been, or none), median_time until loss with _low and
+    _high (infinite where half were not lost), mean_time without loss up to the horizon with _low and _high (none
     below 12 configurations), unit (of the times).
     """
     study = distinct(study)

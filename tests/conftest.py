@@ -146,7 +146,8 @@ def study_over_time():
     """Builds a Study from courses, without MLflow.
 
     build(scores [C, S, E], verdicts [C, S, E] of text, settings: column -> C values): the objective's measure by
-    configuration, seed and evaluation (NaN: not finite). reached: [C] evaluations made of E. more: measure -> [C, S, E].
+    configuration, seed and evaluation (NaN: not finite). reached: [C] evaluations made of E. more: measure ->
+    [C, S, E].
     """
     import numpy as np
     import pandas as pd
