@@ -245,7 +245,7 @@ def _advice(row: dict[str, Any], n: float) -> str:
 def _best(study: Study) -> list[dict[str, Any]]:
     """The two best candidates on the seeds that they share."""
     measure, sign = objective(study)
-    if "objective" not in study.trials or measure not in study.evaluations or study.trials.empty:
+    if "objective" not in study.trials or measure not in study.evaluations or study.evaluations.empty:
         return []
     trials = ranked(study)
     top = trials[trials["candidate"]].head(2)

@@ -153,6 +153,7 @@ def study_over_time():
     import pandas as pd
 
     from analysis.load import Study
+    from trials.catalogue import MEASURES
 
     def build(
         scores, verdicts=None, *, reached=None, states=None, more=None, objective=None, sampler="random", **settings
@@ -171,6 +172,7 @@ def study_over_time():
         told = np.full(scores.shape, "unsettled") if verdicts is None else np.broadcast_to(verdicts, scores.shape)
         rows["verdict"] = np.where(rows["finite"], told.ravel(), "diverged")
         rows = rows.assign(generator_steps=steps, seconds=steps / 10 + c, device_seconds=0.0, histogram=None)
+        rows = rows.assign(**{name: np.nan for name in MEASURES if name not in rows})
         for name, values in (more or {}).items():
             rows[name] = np.broadcast_to(values, scores.shape).ravel()
         rows = rows[rows["evaluation"] <= reached[c]].reset_index(drop=True)
@@ -185,7 +187,7 @@ def study_over_time():
         worst = np.inf if "minimize" in chosen else -np.inf
         final = last[measure].fillna(worst).groupby(last["number"]).median()
         table["objective"] = table["number"].map(final).replace([np.inf, -np.inf], np.nan)
-        for name in (measure, *(more or {})):
+        for name in MEASURES:
             table[name] = table["number"].map(last.groupby("number")[name].median())
         for name in ("generator_steps", "seconds", "device_seconds"):
             table[name] = table["number"].map(last.groupby("number")[name].first())
