@@ -98,7 +98,8 @@ def _progress(study: Study, rows: pd.DataFrame, axis: str) -> pd.Series:
     train = study.spec.get("train", {})
     budget, planned = train.get("budget", {}), train.get("evaluations")
     if axis == budget.get("unit") and budget.get("amount") and planned:
-        return rows[EVALUATION] * (float(budget["amount"]) / planned)
+        position: pd.Series = rows[EVALUATION] * (float(budget["amount"]) / planned)
+        return position
     return pd.to_numeric(rows[axis]).astype(float)
 
 
