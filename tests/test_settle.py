@@ -172,14 +172,14 @@ def test_what_plans_promise(rng, monkeypatch, capsys):
             "\n| true ratio | predicted per value | power there | at the detectable effect of 12 |\n|---|---|---|---|"
         )
         small = np.mean([planned(rng, 12, 0.0).error for _ in range(1000)])
-        at_small = power(rng, 12, z * small, 1000)
+        at_small = power(rng, 12, z * small, 600)
         for effect in (0.4, 0.6, 0.9):
             error = np.mean([planned(rng, 100, effect).error for _ in range(200)])
             needed = math.ceil(plan(effect, error, 100).needed)
-            there = power(rng, needed, effect, 1000)
+            there = power(rng, needed, effect, 600)
             print(f"| {math.exp(effect):.2f} | {needed} | {there:.1%} | {at_small:.1%} |")
-            assert 0.74 <= there <= 0.9
-        assert 0.74 <= at_small <= 0.9
+            assert 0.72 <= there <= 0.92
+        assert 0.72 <= at_small <= 0.92
         print("\n| pilot per value | predicted: 10%, median, 90% | truth |\n|---|---|---|")
         for pilot in (12, 24, 100):
             predictions = [planned(rng, pilot, 0.6).needed for _ in range(1000)]
