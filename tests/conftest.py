@@ -156,6 +156,68 @@ def benchmark_module():
     return module
 
 
+@pytest.fixture(scope="session")
+def study_over_time():
+    """Builds a Study from courses, without MLflow.
+
+    build(scores [C, S, E], verdicts [C, S, E] of text, settings: column -> C values): the objective's measure by
+    configuration, seed and evaluation (NaN: not finite). reached: [C] evaluations made of E. more: measure ->
+    [C, S, E].
+    """
+    import numpy as np
+    import pandas as pd
+
+    from analysis.load import Study
+    from trials.catalogue import MEASURES
+
+    def build(
+        scores, verdicts=None, *, reached=None, states=None, more=None, objective=None, sampler="random", **settings
+    ):
+        scores = np.asarray(scores, dtype=float)
+        configurations, num_seeds, evaluations = scores.shape
+        reached = np.full(configurations, evaluations) if reached is None else np.asarray(reached)
+        default = np.where(reached < evaluations, "pruned", "complete")
+        states = default if states is None else np.asarray(states, dtype=object)
+        chosen = objective or {"minimize": "fid"}
+        measure = next(iter(chosen.values()))
+        c, s, e = (axis.ravel() for axis in np.indices(scores.shape))
+        steps = 100.0 * (e + 1)
+        rows = pd.DataFrame({"number": c, "seed": s, "evaluation": e + 1, measure: scores.ravel()})
+        rows["finite"] = rows[measure].notna()
+        told = np.full(scores.shape, "unsettled") if verdicts is None else np.broadcast_to(verdicts, scores.shape)
+        rows["verdict"] = np.where(rows["finite"], told.ravel(), "diverged")
+        rows = rows.assign(generator_steps=steps, seconds=steps / 10 + c, device_seconds=0.0, histogram=None)
+        rows = rows.assign(**{name: np.nan for name in MEASURES if name not in rows})
+        for name, values in (more or {}).items():
+            rows[name] = np.broadcast_to(values, scores.shape).ravel()
+        rows = rows[rows["evaluation"] <= reached[c]].reset_index(drop=True)
+        last = rows[rows["evaluation"] == reached[rows["number"]]]
+        table = pd.DataFrame(
+            {"number": np.arange(configurations), "config_digest": [f"c{i}" for i in range(configurations)]}
+        )
+        table = table.assign(state=states, feasible=True, evaluations=reached, num_seeds=num_seeds, error="", run_id="")
+        for verdict in ("converged", "unsettled", "cycling", "collapsed", "diverged"):
+            counted = (last["verdict"] == verdict).groupby(last["number"]).sum()
+            table[verdict] = table["number"].map(counted).fillna(0).astype(int)
+        worst = np.inf if "minimize" in chosen else -np.inf
+        final = last[measure].fillna(worst).groupby(last["number"]).median()
+        table["objective"] = table["number"].map(final).replace([np.inf, -np.inf], np.nan)
+        for name in MEASURES:
+            table[name] = table["number"].map(last.groupby("number")[name].median())
+        for name in ("generator_steps", "seconds", "device_seconds"):
+            table[name] = table["number"].map(last.groupby("number")[name].first())
+        table = table.assign(**settings)
+        spec = {
+            "name": "made",
+            "train": {"budget": {"unit": "generator_steps", "amount": 100.0 * evaluations}, "evaluations": evaluations},
+            "search": {"sampler": sampler, "space": {name: [0, 1] for name in settings}},
+            "objective": chosen,
+        }
+        return Study("made", spec, "", {}, {}, [], float("nan"), {}, table, rows, None)
+
+    return build
+
+
 @pytest.fixture
 def write_study(tmp_path: Path):
     """Writes a study file's text and returns its path."""

@@ -1,0 +1,289 @@
+"""What would settle what is open: how many configurations or seeds more, and what this study could have seen at all.
+
+From the observed effect and its own spread, by the normal approximation: an interval shrinks with the root of n, and an
+effect of z_level + z_power standard errors is told apart with that power. An effect that was observed is no effect that
+is known: the plan therefore also says how many it would take if the truth were the interval's far end (`needed_least`).
+Where the interval holds 0 there is no greatest number, since the truth may be no difference at all.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom, nct, norm, rankdata
+from scipy.stats import t as student
+
+from analysis.courses import at_moments, common_moments, distinct, ended, grouped, moments, owner
+from analysis.load import Study
+from analysis.tables import COMPARED, NONE, objective, ranked, searched
+
+POWER = 0.8
+LEVEL = 0.05
+MANY = 1000
+"""Configurations per group, or seeds: beyond it the two are better treated as equal."""
+MIN_CONFIGURATIONS = 6
+MIN_SEEDS = 3
+
+
+class Plan(NamedTuple):
+    """How many units it takes to tell an effect apart."""
+
+    error: float
+    """Standard error of the effect with the units there are."""
+    detectable: float
+    """The smallest true effect that these units tell apart with POWER."""
+    needed: float
+    """Units (per group) if the truth is the observed effect."""
+    needed_least: float
+    """Units if the truth is the end of the interval that is farther from 0."""
+
+
+def plan(effect: float, error: float, n: int, comparisons: int = 1) -> Plan:
+    """The plan for an effect with standard error `error` from n units (per group), one of so many `comparisons`."""
+    z_level = float(norm.ppf(1 - LEVEL / (2 * comparisons)))
+    together = z_level + float(norm.ppf(POWER))
+    farther = abs(effect) + z_level * error
+
+    def units(true: float) -> float:
+        return n * (together * error / true) ** 2 if true > 0 else math.inf
+
+    if not (math.isfinite(effect) and math.isfinite(error)) or error <= 0:
+        return Plan(math.nan, math.nan, math.nan, math.nan)
+    return Plan(error, together * error, units(abs(effect)), units(farther))
+
+
+def median_error(values: ArrayLike) -> float:
+    """Standard error of a median from the distance of two of the ordered values (McKean & Schrader 1984, with the
+    exact level of Price & Bonett 2002); NaN below 6 values, infinite where they reach diverged ones."""
+    ordered = np.sort(np.asarray(values, dtype=float))
+    n = len(ordered)
+    if n < MIN_CONFIGURATIONS:
+        return math.nan
+    rank = max(1, round((n + 1) / 2 - math.sqrt(n)))
+    low, high = ordered[rank - 1], ordered[n - rank]
+    if not math.isfinite(high):
+        return math.inf
+    z = float(norm.isf(binom.cdf(rank - 1, n, 0.5)))
+    return float(high - low) / (2 * z)
+
+
+def seeds_needed(differences: ArrayLike) -> tuple[float, float]:
+    """(seeds, least): how many paired seeds tell a mean difference from 0 with POWER, by the t-test's own power.
+
+    seeds: if the truth is the mean over its standard deviation as observed. least: if it is the far end of the 95%
+    interval of the mean. NaN below 3 seeds.
+    """
+    d = np.asarray(differences, dtype=float)
+    n = len(d)
+    if n < MIN_SEEDS or not np.isfinite(d).all() or d.std(ddof=1) == 0:
+        return math.nan, math.nan
+    spread, mean = float(d.std(ddof=1)), abs(float(d.mean()))
+    far = mean + float(student.ppf(1 - LEVEL / 2, n - 1)) * spread / math.sqrt(n)
+    return _paired_seeds(mean / spread), _paired_seeds(far / spread)
+
+
+def _paired_seeds(standardised: float) -> float:
+    """The fewest seeds at which a two-sided paired t-test has POWER; infinite beyond 100 times MANY."""
+    low, high = 2, 2
+    while not _t_power(standardised, high) >= POWER:
+        low, high = high, 2 * high
+        if high > 100 * MANY:
+            return math.inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if _t_power(standardised, middle) >= POWER else (middle, high)
+    return float(high)
+
+
+def _t_power(standardised: float, n: int) -> float:
+    critical = student.ppf(1 - LEVEL / 2, n - 1)
+    shift = standardised * math.sqrt(n)
+    if shift > 37:  # beyond what the noncentral t computes; certain
+        return 1.0
+    return float(nct.sf(critical, n - 1, shift) + nct.cdf(-critical, n - 1, shift))
+
+
+COLUMNS = [
+    *("question", "unit", "first", "second", "scale", "effect", "low", "high", "n_first", "n_second", "comparisons"),
+    *("detectable", "needed", "needed_least", "seeds_instead", "progress", "verdict", "advice"),
+]
+
+
+def what_would_settle(study: Study) -> pd.DataFrame:
+    """One row per question that the study asks, open or not.
+
+    question ('k', 'remedies', or 'best'), unit ('configurations' per value, or 'seeds' per configuration), first and
+    second (the values compared, as text: of k the best median and the next, among those with 6 configurations or more
+    if two have; each remedy and none; the best trial and the second), scale ('ratio' of first to second where the
+    objective is positive and smaller is better, else 'difference'), effect with low and high (95% for all
+    `comparisons` of the question together), n_first, n_second, comparisons, detectable (the smallest effect that these
+    n tell apart with 80% power: a ratio above 1, or a difference), needed (units per value for 80% power if the truth
+    is the observed effect), needed_least (if it is the interval's far end), seeds_instead (seeds per configuration
+    that would do as well as `needed` configurations; infinite where no number would, NaN for seeds), progress (where
+    they are compared), verdict ('told' where the interval excludes no effect, 'open', or 'too few'), advice.
+    """
+    study = distinct(study)
+    rows = [*_settings(study), *_best(study)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _settings(study: Study) -> list[dict[str, Any]]:
+    _, sign = objective(study)
+    rows = moments(study)
+    rows = rows[rows["number"].isin(ended(study))]
+    rows = rows.assign(course=rows.groupby("course").ngroup())
+    points = common_moments(study, rows)
+    if not points:
+        return []
+    scores = at_moments(rows, rows["score"], np.array(points[:1]))[:, 0]
+    known = pd.DataFrame({"number": owner(rows).to_numpy(), "score": scores}).dropna()
+    ratio = _is_ratio(known["score"], sign)
+    if ratio:
+        known["score"] = np.log(known["score"])
+    made = []
+    for setting in COMPARED:
+        if setting not in searched(study):
+            continue
+        split = {value: known[known["number"].isin(numbers)] for value, numbers in grouped(study, setting).items()}
+        medians = {value: seeds.groupby("number")["score"].median() for value, seeds in split.items() if len(seeds)}
+        for first, second, comparisons in _pairs(setting, medians):
+            seeds = pd.concat([split[first], split[second]])
+            row = _compare(medians[first], medians[second], seeds, comparisons, ratio, sign)
+            made.append(
+                {"question": setting, "first": _text(first), "second": _text(second), "progress": points[0], **row}
+            )
+    return made
+
+
+def _is_ratio(scores: pd.Series, sign: int) -> bool:
+    return sign > 0 and bool((scores > 0).all())
+
+
+def _pairs(setting: str, medians: dict[Any, pd.Series]) -> list[tuple[Any, Any, int]]:
+    if setting == "remedies":
+        treated = [value for value in medians if value != NONE]
+        return [(value, NONE, len(treated)) for value in treated] if NONE in medians else []
+    enough = {value: scores for value, scores in medians.items() if len(scores) >= MIN_CONFIGURATIONS}
+    medians = enough if len(enough) > 1 else medians
+    order = sorted(medians, key=lambda value: float(medians[value].median()))
+    return [(order[0], order[1], len(order) - 1)] if len(order) > 1 else []
+
+
+def _compare(
+    first: pd.Series, second: pd.Series, seeds: pd.DataFrame, comparisons: int, ratio: bool, sign: int
+) -> dict[str, Any]:
+    """Medians over configurations of two values, on the log scale for a ratio."""
+    n = 2 / (1 / len(first) + 1 / len(second))  # the size at which two equal groups would know as much
+    with np.errstate(invalid="ignore"):
+        effect = float(np.float64(first.median()) - second.median())
+        error = math.hypot(median_error(first), median_error(second))
+    made = plan(effect, error, 1, comparisons)
+    z = float(norm.ppf(1 - LEVEL / (2 * comparisons)))
+    low, high = (effect - z * error, effect + z * error) if math.isfinite(made.error) else (math.nan, math.nan)
+    needed, least = n * made.needed, n * made.needed_least
+    row: dict[str, Any] = {"unit": "configurations", "n_first": len(first), "n_second": len(second)}
+    row |= {"comparisons": comparisons, "needed": _whole(needed), "needed_least": _whole(least)}
+    row |= _on_scale(effect, low, high, made.detectable, ratio, sign)
+    row["seeds_instead"] = _seeds_instead(seeds, n / needed) if needed > n else math.nan
+    row["verdict"] = "too few" if math.isnan(low) else "told" if low > 0 or high < 0 else "open"
+    return row | {"advice": _advice(row, n)}
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str) else f"{value:g}"
+
+
+def _whole(number: float) -> float:
+    return float(math.ceil(number)) if math.isfinite(number) else number
+
+
+def _on_scale(effect: float, low: float, high: float, detectable: float, ratio: bool, sign: int) -> dict[str, Any]:
+    if ratio:
+        with np.errstate(over="ignore"):
+            ends = [float(np.exp(np.float64(v))) for v in (effect, low, high, detectable)]
+        return dict(zip(("effect", "low", "high", "detectable"), ends, strict=True)) | {"scale": "ratio"}
+    low, high = (low, high) if sign > 0 else (-high, -low)
+    return {"effect": sign * effect, "low": low, "high": high, "detectable": detectable, "scale": "difference"}
+
+
+def _seeds_instead(seeds: pd.DataFrame, shrink: float) -> float:
+    """Seeds per configuration at which the variance of the configurations' scores is `shrink` times as large.
+
+    Only the seeds' own part of the variance falls with their number; the part between configurations stays. The parts
+    are those of the normal scores of the ranks (one-way analysis of variance), so that divergence counts as worst.
+    """
+    sizes = seeds.groupby("number")["score"].transform("size")
+    seeds = seeds[sizes >= 2]
+    configurations = seeds["number"].nunique()
+    if configurations < 2:
+        return math.nan
+    normal = pd.Series(norm.ppf((rankdata(seeds["score"]) - 0.375) / (len(seeds) + 0.25)), index=seeds.index)
+    by = normal.groupby(seeds["number"].to_numpy())
+    per = len(seeds) / configurations
+    within = float(by.var().mean())
+    between = max(0.0, float(by.mean().var()) - within / per)
+    left = shrink * (between + within / per) - between
+    return float(math.ceil(within / left)) if left > 0 else math.inf
+
+
+def _advice(row: dict[str, Any], n: float) -> str:
+    unit = "configurations per value" if row["unit"] == "configurations" else "fresh seeds of both"
+    if row["verdict"] == "told":
+        by = "these data" if row["unit"] == "configurations" else "the search's own seeds, which flatter the winner"
+        return f"told apart by {by}"
+    if math.isnan(row["needed"]):
+        return "too few, or too many diverged, to plan from"
+    if row["needed"] > MANY:
+        return f"more than {MANY} {unit}: treat as equal"
+    return f"about {max(1, math.ceil(row['needed'] - n))} more {unit}, if the effect is as observed"
+
+
+def _best(study: Study) -> list[dict[str, Any]]:
+    """The two best candidates on the seeds that they share."""
+    measure, sign = objective(study)
+    if "objective" not in study.trials or measure not in study.evaluations or study.evaluations.empty:
+        return []
+    trials = ranked(study)
+    top = trials[trials["candidate"]].head(2)
+    if len(top) < 2:
+        return []
+    first, second = top["number"].tolist()
+    seeds = study.seeds.set_index(["number", "seed"])[measure]
+    paired = pd.concat([seeds.xs(number, level="number") for number in (first, second)], axis=1, join="inner").dropna()
+    scores = sign * paired.to_numpy(dtype=float)
+    ratio = sign > 0 and bool((scores > 0).all())
+    differences: NDArray[np.float64] = -np.diff(np.log(scores) if ratio else scores, axis=1)[:, 0]
+    n = len(differences)
+    needed, least = seeds_needed(differences)
+    effect = float(differences.mean()) if n else math.nan
+    error = float(differences.std(ddof=1)) / math.sqrt(n) if n >= MIN_SEEDS else math.nan
+    half = float(student.ppf(1 - LEVEL / 2, n - 1)) * error if n >= MIN_SEEDS else math.nan
+    detectable = _detectable(n) * error * math.sqrt(n) if n >= MIN_SEEDS else math.nan
+    row: dict[str, Any] = {
+        "question": "best",
+        "unit": "seeds",
+        "first": _text(first),
+        "second": _text(second),
+        "comparisons": 1,
+    }
+    row |= {"n_first": n, "n_second": n, "needed": needed, "needed_least": least, "seeds_instead": math.nan}
+    row |= _on_scale(effect, effect - half, effect + half, detectable, ratio, sign)
+    row |= {"progress": math.nan}
+    told = abs(effect) > half
+    row["verdict"] = "too few" if math.isnan(half) else "told" if told else "open"
+    return [row | {"advice": _advice(row, n)}]
+
+
+def _detectable(n: int) -> float:
+    """The smallest mean, in standard deviations, that n paired seeds tell from 0 with POWER."""
+    low, high = 0.0, 1.0
+    while _t_power(high, n) < POWER:
+        high *= 2
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _t_power(middle, n) < POWER else (low, middle)
+    return high
