@@ -262,14 +262,15 @@ def test_the_search_is_the_same_with_it_and_without(sampler: str, tmp_path: Path
 
 
 def test_a_search_that_goes_on_confirms_what_is_new_alone(path: Path) -> None:
-    ledger = create(path, study_file())
+    text = study_file(CONFIRM + "remedy_sets = 0\nbaseline = false\n")
+    ledger = create(path, text)
     search(ledger)
     stage = ledger.confirmation()
     while stage.left() > 1:
         stage.record_end(stage.propose()[0], outcome(2.0), None)
     open_one = stage.propose()
     before = {row["number"]: row for row in stage.rows({})}
-    more = create(path, study_file().replace("trials = 8", "trials = 9"))
+    more = create(path, text.replace("trials = 8", "trials = 9"))
     assert more.confirmation().remaining() == 0, "not before the search is over"
     assert more.left_in_all() == 2 and more.confirmation().interrupted() == [open_one], "what is open goes on"
     search(more)
@@ -278,9 +279,10 @@ def test_a_search_that_goes_on_confirms_what_is_new_alone(path: Path) -> None:
     stage.propose()
     after = {row["number"]: row for row in stage.rows({})}
     assert all(after[number]["params"] == row["params"] for number, row in before.items())
-    assert after[max(after)]["confirms"] == 8 and "best" in after[max(after)]["role"]
-    left_out = [number for number, row in before.items() if row["role"] == "best" and row["confirms"] == 6]
-    assert all(after[number]["role"] == "chosen earlier" for number in left_out)
+    assert [(row["confirms"], row["role"]) for row in before.values()] == [(7, "best"), (6, "best")]
+    assert [(row["confirms"], row["role"]) for row in after.values()] == [
+        *((7, "best"), (6, "chosen earlier"), (8, "best")),
+    ]
 
 
 def test_looking_at_a_stage_that_has_not_begun_writes_nothing(path: Path) -> None:
