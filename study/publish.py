@@ -55,6 +55,16 @@ from trials.records import (  # noqa: E402
 )
 
 DESCRIPTION, EXPERIMENT_KIND = "mlflow.note.content", "mlflow.experimentKind"
+RUN_COLOUR = "mlflow.runColor"
+COLOURS = {
+    Verdict.DIVERGED: "#000000",
+    Verdict.COLLAPSED: "#D55E00",
+    Verdict.CYCLING: "#E69F00",
+    Verdict.UNSETTLED: "#999999",
+    Verdict.CONVERGED: "#0072B2",
+}
+"""Of a run in MLflow's charts, by the worst verdict among its seeds: the worst first (Okabe and Ito's palette)."""
+LONGEST_NAME = 80
 POLL_SECONDS, MAX_BACKOFF_SECONDS, GIVE_UP_SECONDS = 0.2, 10.0, 60.0
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
 BATCH_LIMIT = 1000
@@ -148,6 +158,7 @@ class Publisher:
         if START in contents:
             params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
             tags.append(RunTag(Tag.CONFIG, contents[START]["digest"]))
+            tags.append(RunTag(MLFLOW_RUN_NAME, _run_name(number, contents[START])))
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
         metrics = [metric for _, content in sorted(new.items()) for metric in _metrics(content)]
@@ -164,6 +175,7 @@ class Publisher:
         end = contents.get(END)
         if end is not None:
             tags += _end_tags(end)
+            metrics += _final_metrics(end, self._ledger.spec.objective.measure)
         for first in range(0, max(1, len(metrics)), BATCH_LIMIT):
             last = first + BATCH_LIMIT >= len(metrics)
             batch = metrics[first : first + BATCH_LIMIT]
@@ -272,6 +284,22 @@ def _k_as_shown(text: str) -> float | str:
     return text if " " in text else int(numerator) / int(denominator or 1)
 
 
+def _run_name(number: int, content: dict[str, Any]) -> str:
+    """What tells trials apart in MLflow's tables and legends: 0007 k=1 feature_matching."""
+    config = content["config"]
+    k = str(_k_as_shown(config["k"])).removesuffix(".0")
+    return f"{number:04d} k={k} {'+'.join(config['remedies'])}".rstrip()[:LONGEST_NAME]
+
+
+def _final_metrics(end: dict[str, Any], measure: str) -> list[Metric]:
+    """The score that counts, of trials that spent their budget. MLflow sorts by a metric's last value, and the last
+    value of `fid` is an early one where a trial was stopped or its seeds diverged."""
+    score = (end["outcome"] or {}).get("objective")
+    if score is None or end["state"] != TrialState.COMPLETE:
+        return []
+    return [Metric(f"final/{measure}", float(score), 0, 0)]  # with one time for ever: sent twice, it is there once
+
+
 def _end_tags(end: dict[str, Any]) -> list[RunTag]:
     outcome = end["outcome"] or {}
     tags = [
@@ -280,6 +308,9 @@ def _end_tags(end: dict[str, Any]) -> list[RunTag]:
         RunTag(Tag.FEASIBLE, json.dumps(end["feasible"])),
         RunTag(Tag.VERDICTS, json.dumps(outcome.get("verdicts", {}), sort_keys=True)),
     ]
+    worst = next((verdict for verdict in COLOURS if outcome.get("verdicts", {}).get(verdict)), None)
+    if worst is not None:
+        tags += [RunTag(Tag.VERDICT, worst), RunTag(RUN_COLOUR, COLOURS[worst])]
     return [*tags, RunTag(Tag.ERROR, end["error"][:5000])] if end["error"] else tags
 
 
