@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,14 @@ def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
     made = build(_loaded(spec, home))
     made.write(folder.report)
     return [str(said) for said in made.answer]
+
+
+def as_markdown(question: str, sentences: list[str]) -> str:
+    """The answer as MLflow shows it on the study's run; what stands in it is text, whatever it looks like."""
+    escaped = [re.sub(r"([\\\\`*_{}\[\]<>#|!&])", r"\\\1", text) for text in (question, *sentences)]
+    points = "\n".join(f"- {sentence}" for sentence in escaped[1:])
+    head = f"**{escaped[0]}**\n\n" if question else ""
+    return f"{head}{points}\n\nThe whole report: Artifacts, report.html."
 
 
 def load(folder: StudyFolder, home: Home) -> Study:

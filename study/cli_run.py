@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from study.cli_report import write_report
+from study.cli_report import as_markdown, write_report
 from study.cli_words import INTERRUPTED, command, home_option, home_words
 from study.errors import UserError
 from study.home import Home, StudyFolder
@@ -193,5 +193,4 @@ def _conclude(spec: StudySpec, home: Home, answer: list[str]) -> Ending:
 
     folder = home.study(spec.name)
     answer += write_report(spec, home, folder)
-    description = "\n".join(f"- {sentence}" for sentence in answer)
-    return Ending(description, [folder.report, folder.path / "tables"])
+    return Ending(as_markdown(spec.question, answer), [folder.report, folder.path / "tables"])

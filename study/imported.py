@@ -21,6 +21,7 @@ class ImportedSpec:
 
     name: str
     tracking: Tracking
+    measure: str
 
 
 class ImportRecord:
@@ -65,7 +66,9 @@ class ImportRecord:
     @property
     def spec(self) -> ImportedSpec:
         """Name and tracking server."""
-        return ImportedSpec(self._kept["name"], Tracking(uri=self._kept["tracking"]))
+        return ImportedSpec(
+            self._kept["name"], Tracking(uri=self._kept["tracking"]), self._kept["summary"]["objective"]
+        )
 
     @property
     def id(self) -> str:

@@ -82,7 +82,7 @@ def read_import(file: Path, name: str, mapping: Mapping, tracking: Tracking) -> 
         "reader": shipping.source_digest(),
     }
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    return Import(ImportedSpec(name, tracking), mapping, history, objective, source, digest)
+    return Import(ImportedSpec(name, tracking, objective), mapping, history, objective, source, digest)
 
 
 def publish_import(made: Import, home: Home, conclude: Conclude | None, console: Console) -> ImportResult:

@@ -40,6 +40,7 @@ from PIL import Image  # noqa: E402
 from study.home import IMPORT_FILE, private_files  # noqa: E402
 from study.imported import ImportRecord  # noqa: E402
 from study.ledger import Ledger  # noqa: E402
+from study.space import NONE  # noqa: E402
 from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
 from trials.catalogue import MEASURES  # noqa: E402
 from trials.records import (  # noqa: E402
@@ -58,6 +59,16 @@ from trials.records import (  # noqa: E402
 )
 
 DESCRIPTION, EXPERIMENT_KIND = "mlflow.note.content", "mlflow.experimentKind"
+RUN_COLOUR = "mlflow.runColor"
+COLOURS = {
+    Verdict.DIVERGED: "#000000",
+    Verdict.COLLAPSED: "#D55E00",
+    Verdict.CYCLING: "#E69F00",
+    Verdict.UNSETTLED: "#999999",
+    Verdict.CONVERGED: "#0072B2",
+}
+"""Of a run in MLflow's charts, by the worst verdict among its seeds: the worst first (Okabe and Ito's palette)."""
+LONGEST_NAME = 80
 POLL_SECONDS, MAX_BACKOFF_SECONDS, GIVE_UP_SECONDS = 0.2, 10.0, 60.0
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
 BATCH_LIMIT = 1000
@@ -151,8 +162,7 @@ class Publisher:
         if START in contents:
             params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
             tags += [RunTag(Tag.CONFIG, contents[START]["digest"]), *_place_tags(contents[START])]
-            if number >= FIRST_CONFIRM:  # the name holds the role, which may change when the search goes on
-                self._client.update_run(run_id, name=_run_name(number, contents[START]))
+            tags.append(RunTag(MLFLOW_RUN_NAME, _run_name(number, contents[START])))
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
         metrics = [
@@ -174,6 +184,7 @@ class Publisher:
         end = contents.get(END)
         if end is not None:
             tags += _end_tags(end)
+            metrics += _final_metrics(end, self._ledger.spec.measure)
         for first in range(0, max(1, len(metrics)), BATCH_LIMIT):
             last = first + BATCH_LIMIT >= len(metrics)
             batch = metrics[first : first + BATCH_LIMIT]
@@ -195,7 +206,7 @@ class Publisher:
                     Tag.SCHEMA: str(HISTORY_SCHEMA),
                     Tag.STATE: TrialState.RUNNING.value,
                     MLFLOW_PARENT_RUN_ID: self._parent,
-                    MLFLOW_RUN_NAME: _run_name(number, {}),
+                    MLFLOW_RUN_NAME: f"trial-{number:04d}",
                 }
                 run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
                 self._published[number] = 0
@@ -293,9 +304,16 @@ def _k_as_shown(text: str) -> float | str:
 
 
 def _run_name(number: int, start: dict[str, Any]) -> str:
-    if number < FIRST_CONFIRM:
-        return f"trial-{number:04d}"
-    return f"confirm-{number - FIRST_CONFIRM:04d}" + (f" ({start['role']})" if start.get("role") else "")
+    """What tells trials apart in MLflow's tables and legends: 0007 k=1 feature_matching, confirm-0003 (best).
+
+    The role of a confirm trial may change when the search goes on.
+    """
+    if number >= FIRST_CONFIRM:
+        return f"confirm-{number - FIRST_CONFIRM:04d}" + (f" ({start['role']})" if start.get("role") else "")
+    params = _flat_params(start)
+    parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []
+    parts += [params["remedies"]] if params.get("remedies", NONE) != NONE else []
+    return " ".join([f"{number:04d}", *parts])[:LONGEST_NAME]
 
 
 def _place_tags(start: dict[str, Any]) -> list[RunTag]:
@@ -303,6 +321,15 @@ def _place_tags(start: dict[str, Any]) -> list[RunTag]:
     told = {Tag.ROLE: start.get("role"), Tag.CONFIRMS: start.get("confirms")}
     tags = [RunTag(Tag.STAGE, start.get("stage", Stage.SEARCH.value))]
     return tags + [RunTag(key, str(value)) for key, value in told.items() if value is not None]
+
+
+def _final_metrics(end: dict[str, Any], measure: str) -> list[Metric]:
+    """The score that counts, of trials that spent their budget. MLflow sorts by a metric's last value, and the last
+    value of `fid` is an early one where a trial was stopped or its seeds diverged."""
+    score = (end["outcome"] or {}).get("objective")
+    if score is None or end["state"] != TrialState.COMPLETE:
+        return []
+    return [Metric(f"final/{measure}", float(score), 0, 0)]  # with one time for ever: sent twice, it is there once
 
 
 def _end_tags(end: dict[str, Any]) -> list[RunTag]:
@@ -313,6 +340,9 @@ def _end_tags(end: dict[str, Any]) -> list[RunTag]:
         RunTag(Tag.FEASIBLE, json.dumps(end["feasible"])),
         RunTag(Tag.VERDICTS, json.dumps(outcome.get("verdicts", {}), sort_keys=True)),
     ]
+    worst = next((verdict for verdict in COLOURS if outcome.get("verdicts", {}).get(verdict)), None)
+    if worst is not None:
+        tags += [RunTag(Tag.VERDICT, worst), RunTag(RUN_COLOUR, COLOURS[worst])]
     return [*tags, RunTag(Tag.ERROR, end["error"][:5000])] if end["error"] else tags
 
 

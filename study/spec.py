@@ -224,6 +224,10 @@ class Published(Protocol):
     def tracking(self) -> Tracking:
         """[tracking]"""
 
+    @property
+    def measure(self) -> str:
+        """What decides."""
+
 
 class StudySpec(Frozen):
     """A whole study file, defaults filled in."""
@@ -272,6 +276,11 @@ class StudySpec(Frozen):
                 "what the search chose for its scores on a seed is not confirmed by that seed"
             )
         return self
+
+    @property
+    def measure(self) -> str:
+        """Of the objective."""
+        return self.objective.measure
 
     @property
     def space(self) -> SearchSpace:

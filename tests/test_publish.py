@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from analysis.load import load_study
+from study.cli_report import as_markdown
 from study.ledger import Ledger
 from study.outcome import Outcome
 from study.publish import Publisher, publish_until_closed
@@ -234,3 +235,37 @@ def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(
     setup.publisher().publish_pending()
     other = load_study("small", setup.uri).trials.iloc[0]
     assert (other["number"], other["stage"], other["role"]) == (7, "search", "") and pd.isna(other["confirms"])
+
+
+def test_mlflows_own_tables_can_sort_group_and_tell_trials_apart(setup: Setup) -> None:
+    """Sort by final/fid, group by verdict or remedies, names that say what was tried."""
+    client = mlflow.MlflowClient(setup.uri)
+    complete, pruned = setup.put_trial(evaluations=2), setup.put_trial(evaluations=1)
+    for _ in range(2):  # sent twice, there once
+        setup.put_end(complete)
+        setup.put_end(pruned, TrialState.PRUNED)
+        setup.publisher().publish_pending()
+    runs = {number: client.get_run(run_id) for number, run_id in setup.ledger.run_ids().items()}
+    assert setup.metric(complete, "final/fid") == [(0, 7.0)]
+    assert "final/fid" not in runs[pruned].data.metrics
+    tags, params = runs[complete].data.tags, runs[complete].data.params
+    assert tags["verdict"] == "converged" and tags["mlflow.runColor"] == "#0072B2"
+    remedies = "" if params["remedies"] == "none" else f" {params['remedies']}"
+    assert tags["mlflow.runName"] == f"0000 k={params['k'].removesuffix('.0')}{remedies}"
+
+
+def test_the_worst_verdict_names_the_run(setup: Setup) -> None:
+    number = setup.put_trial(evaluations=1)
+    outcome = Outcome(True, 7.0, 80.0, {"converged": 1, "collapsed": 1, "cycling": 1}, {})
+    setup.spool.put_end(number, TrialState.COMPLETE, outcome, False, None)
+    setup.publisher().publish_pending()
+    run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number])
+    assert run.data.tags["verdict"] == "collapsed"
+
+
+def test_the_answer_in_markdown_is_text_whatever_it_looks_like() -> None:
+    text = as_markdown("Is **this** bold?", ["lr_d = 2 [1, 3] <script>", "[x](javascript:alert(1))"])
+    assert text.startswith(
+        "**Is \\*\\*this\\*\\* bold?**\n\n- lr\\_d = 2 \\[1, 3\\] \\<script\\>\n- \\[x\\](javascript"
+    )
+    assert as_markdown("", ["a"]).startswith("- a\n")

@@ -77,6 +77,8 @@ class Tag(StrEnum):
     """Number of the trial in the ledger."""
     STATE = "ganstudy.state"
     """A TrialState."""
+    VERDICT = "verdict"
+    """The worst verdict among the seeds, for MLflow's "Group by"."""
     VERDICTS = "ganstudy.verdicts"
     """JSON: seeds per verdict at the last evaluation."""
     OBJECTIVE = "ganstudy.objective"

@@ -36,7 +36,7 @@ def blocks(evidence: Evidence) -> list[Block]:
     )
     caption = (
         f"{some} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how the trial ended. "
-        "A red ring: at least one seed collapsed, cycled or diverged."
+        "A thick red ring: at least one seed collapsed, cycled or diverged."
     )
     alt = f"Map of {len(shown)} trials: learning rate of the generator against that of the discriminator, by {name}."
     return [
