@@ -13,6 +13,7 @@ import pandas as pd
 from analysis import tables
 from analysis.figures import label
 from analysis.intervals import MIN_CONFIGURATIONS
+from analysis.limits import limits
 from analysis.load import Study
 from trials.catalogue import MEASURES
 from trials.records import TrialState, Verdict
@@ -28,7 +29,7 @@ def sentences(study: Study) -> list[str]:
     if study.trials.empty:
         return ["No trial has been published yet."]
     compared = [*_by_k(study), *_remedies(study)]
-    return [_best(study), _outcomes(study), *compared, *([_caveat(study)] if compared else [])]
+    return [_best(study), _outcomes(study), *compared, *([_caveat(study)] if compared else []), *limits(study)]
 
 
 def _best(study: Study) -> str:
@@ -46,7 +47,11 @@ def _best(study: Study) -> str:
     text += f"{MEASURES[measure].label} {_number(winner[measure])}, {median}"
     if measure in study.floor:
         text += f"; real against real scores {_number(study.floor[measure])} at the same n"
-    text += "." if not study.mode_names else f". {_modes(winner, len(study.mode_names))}."
+    text += (
+        "."
+        if not study.mode_names or _absent(winner["fewest_modes"])
+        else f". {_modes(winner, len(study.mode_names))}."
+    )
     if candidates > 1:
         text += (
             f" It is the best of {candidates} complete trials within the constraints, and being chosen flatters a "

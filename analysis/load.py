@@ -180,6 +180,8 @@ def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFra
     evaluations = pd.concat([frame.dropna(axis=1, how="all") for frame in frames], ignore_index=True)
     for measure in MEASURES:
         evaluations[measure] = pd.to_numeric(evaluations.get(measure, float("nan")))
+    for counter in COUNTERS:  # an imported history may lack any of them
+        evaluations[counter] = evaluations.get(counter, float("nan"))
     if "histogram" not in evaluations:
         evaluations["histogram"] = None
     refuse_unlike(evaluations)

@@ -122,8 +122,12 @@ def common_evaluations(study: Study) -> list[Common]:
     if rows.empty:
         return []
     reached = rows.groupby("number")["evaluation"].max()
-    amount, planned = study.spec["train"]["budget"]["amount"], study.spec["train"]["evaluations"]
-    return [Common(end, amount * end / planned) for end in sorted({int(reached.min()), int(reached.max())})]
+    train = study.spec["train"]
+    # Imported histories may have been measured at uneven moments.
+    moments = train.get("moments") or [
+        train["budget"]["amount"] * end / train["evaluations"] for end in range(1, train["evaluations"] + 1)
+    ]
+    return [Common(end, moments[end - 1]) for end in sorted({int(reached.min()), int(reached.max())})]
 
 
 def _comparable(study: Study) -> pd.DataFrame:

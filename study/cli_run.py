@@ -127,7 +127,7 @@ def publish(name: str, home: str | None) -> None:
 def _existing(name: str, place: Home) -> StudyFolder:
     if name.endswith(".toml"):
         name = read_study(Path(name))[0].name
-    return place.existing(name)
+    return place.trained_here(name)
 
 
 def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: str | None) -> None:

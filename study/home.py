@@ -13,6 +13,8 @@ from study.errors import UserError
 
 ENVIRONMENT = "GANSTUDY_HOME"
 DEFAULT = "ganstudy-data"
+LEDGER_FILE, IMPORT_FILE = "ledger.db", "import.json"
+"""One of the two lies in the folder of every study: what was trained here, or elsewhere."""
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -30,7 +32,12 @@ class StudyFolder:
     @property
     def ledger(self) -> Path:
         """Optuna's storage: which trials exist and what became of them."""
-        return self.path / "ledger.db"
+        return self.path / LEDGER_FILE
+
+    @property
+    def imported(self) -> Path:
+        """In the ledger's place, of a study that was trained elsewhere: what was imported (study/imported.py)."""
+        return self.path / IMPORT_FILE
 
     @property
     def study_file(self) -> Path:
@@ -103,14 +110,22 @@ class Home:
     def existing(self, name: str) -> StudyFolder:
         """The folder of the study `name`; UserError with the known names where there is none."""
         folder = self.study(name)
-        if not NAME_RULE.fullmatch(name) or not folder.ledger.exists():
+        if not NAME_RULE.fullmatch(name) or not (folder.ledger.exists() or folder.imported.exists()):
             known = ", ".join(self.names()) or "none yet"
             raise UserError(f"no study named {name!r} under {self.root}; known: {known}")
         return folder
 
+    def trained_here(self, name: str) -> StudyFolder:
+        """As `existing`; UserError also for a study that was imported, of which there is nothing to train."""
+        folder = self.existing(name)
+        if folder.imported.exists():
+            raise UserError(f"the study {name!r} was imported: it was trained elsewhere, and here is nothing to train")
+        return folder
+
     def names(self) -> list[str]:
         """All studies, in alphabetical order."""
-        return sorted(path.parent.name for path in (self.root / "studies").glob("*/ledger.db"))
+        folders = self.root / "studies"
+        return sorted({path.parent.name for file in (LEDGER_FILE, IMPORT_FILE) for path in folders.glob(f"*/{file}")})
 
     @property
     def cache(self) -> Path:

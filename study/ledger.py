@@ -26,6 +26,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from study.errors import UserError
+from study.home import IMPORT_FILE
 from study.ledger_file import holds_study, storage
 from study.reader import parse_document
 from study.spec import StudySpec, differences
@@ -109,6 +110,8 @@ class Ledger:
     @classmethod
     def check_same(cls, path: Path, spec: StudySpec) -> Ledger | None:
         """The ledger at `path`, if there is one; UserError, with every difference, if its study has another file."""
+        if path.with_name(IMPORT_FILE).exists():
+            raise UserError(f"the name {spec.name!r} belongs to an imported study; give this one another name")
         if not (path.exists() and holds_study(path, SPEC)):
             return None
         ledger = cls.open(path)

@@ -37,7 +37,8 @@ from mlflow.entities import Metric, Param, RunTag  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from study.home import private_files  # noqa: E402
+from study.home import IMPORT_FILE, private_files  # noqa: E402
+from study.imported import ImportRecord  # noqa: E402
 from study.ledger import Ledger  # noqa: E402
 from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
 from trials.catalogue import MEASURES  # noqa: E402
@@ -63,7 +64,7 @@ BATCH_LIMIT = 1000
 class Publisher:
     """Turns messages into MLflow runs, metrics, images and artifacts."""
 
-    def __init__(self, ledger: Ledger, spool: Spool, tracking_uri: str, artifacts: str | None) -> None:
+    def __init__(self, ledger: Ledger | ImportRecord, spool: Spool, tracking_uri: str, artifacts: str | None) -> None:
         """artifacts: where a new experiment keeps its files; None leaves that to the tracking server."""
         self._ledger, self._spool = ledger, spool
         self._client = mlflow.MlflowClient(tracking_uri)
@@ -123,7 +124,7 @@ class Publisher:
         for message in messages:
             content = message.read()
             if message.order == START:
-                self._client.log_text(self._parent, content["study_file"], "study.toml")
+                self._client.log_text(self._parent, content["study_file"], content.get("file_name", "study.toml"))
                 params = [Param(key, str(value)) for key, value in content["params"].items()]
                 metrics = [_metric(FLOOR_PREFIX + name, value, 0) for name, value in content["floor"].items()]
                 tags = [RunTag(key, str(value)) for key, value in content["tags"].items()]
@@ -149,7 +150,12 @@ class Publisher:
             tags.append(RunTag(Tag.CONFIG, contents[START]["digest"]))
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
-        metrics = [metric for _, content in sorted(new.items()) for metric in _metrics(content)]
+        metrics = [
+            metric
+            for _, content in sorted(new.items())
+            for rows in _new_rows(content, published)
+            for metric in _metrics(rows)
+        ]
         if new:
             latest = max(new)
             tags.append(RunTag(Tag.PUBLISHED, str(latest)))
@@ -222,7 +228,7 @@ class Publisher:
 
     def _log_grid(self, run_id: str, content: dict[str, Any]) -> None:
         # The UI's slider starts at step 0, so that is where the untrained generator's samples go.
-        for grid, step in ((content["start_grid"], 0), (content["grid"], _step(content))):
+        for grid, step in ((content["start_grid"], 0), (content["grid"], _step(content["rows"]))):
             if grid is not None:
                 with Image.open(io.BytesIO(base64.b64decode(grid))) as picture:
                     self._client.log_image(run_id, picture, key=SAMPLES_KEY, step=step)
@@ -232,14 +238,22 @@ def _metric(key: str, value: float, step: int) -> Metric:
     return Metric(key, value, int(time.time() * 1000), step)
 
 
-def _step(content: dict[str, Any]) -> int:
-    """MLflow's step is the number of generator steps, whatever the budget's unit."""
-    return int(content["rows"][0]["generator_steps"])
+def _new_rows(content: dict[str, Any], published: int) -> list[list[dict[str, Any]]]:
+    """The rows of each evaluation that a message tells of: one, or all of them where it brings a whole history."""
+    if not content.get("whole"):
+        return [content["rows"]]
+    unseen = (row for row in content["history"] if row["evaluation"] > published)
+    return [list(rows) for _, rows in itertools.groupby(unseen, key=lambda row: int(row["evaluation"]))]
 
 
-def _metrics(content: dict[str, Any]) -> list[Metric]:
+def _step(rows: list[dict[str, Any]]) -> int:
+    """MLflow's step is the number of generator steps, whatever the budget's unit; else the counter that there is."""
+    return int(next(rows[0][name] for name in COUNTERS if rows[0][name] is not None))
+
+
+def _metrics(rows: list[dict[str, Any]]) -> list[Metric]:
     """Medians over seeds, seeds per verdict, and the counters."""
-    rows, step = content["rows"], _step(content)
+    step = _step(rows)
     medians = {m.name: median_over_seeds([row.get(m.name) for row in rows], m.direction) for m in MEASURES.values()}
     verdicts = {f"seeds/{verdict}": sum(row["verdict"] == verdict for row in rows) for verdict in Verdict}
     cost = {f"cost/{name}": rows[0][name] for name in COUNTERS}
@@ -249,6 +263,8 @@ def _metrics(content: dict[str, Any]) -> list[Metric]:
 
 def _flat_params(content: dict[str, Any]) -> dict[str, Any]:
     """The trial's parameters as MLflow shows them: k as a decimal number, remedies as one label."""
+    if "shown" in content:  # of a trial without a configuration of ours
+        return dict(content["shown"])
     config = content["config"]
     params = {
         "k": _k_as_shown(config["k"]),
@@ -327,7 +343,8 @@ def main() -> int:
     threading.Thread(target=wait_for_end_of_input, daemon=True).start()
 
     def publisher() -> Publisher:
-        ledger = Ledger.open(Path(arguments["ledger"]))
+        path = Path(arguments["ledger"])
+        ledger = ImportRecord.open(path) if path.name == IMPORT_FILE else Ledger.open(path)
         return Publisher(ledger, Spool(Path(arguments["spool"])), arguments["uri"], arguments["artifacts"])
 
     return publish_until_closed(publisher, closed)

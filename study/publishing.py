@@ -16,7 +16,7 @@ from rich.console import Console
 
 from study import shipping
 from study.home import Home, StudyFolder
-from study.spec import StudySpec
+from study.spec import Published
 from study.spool import END, Spool
 
 STALLED_SECONDS = 60
@@ -35,12 +35,12 @@ Conclude = Callable[[], Ending]
 
 
 @contextmanager
-def publisher(spec: StudySpec, home: Home) -> Iterator[subprocess.Popen[bytes]]:
+def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
     """The publisher's process; closing its input tells it to finish what is in the spool."""
     folder = home.study(spec.name)
     embedded = spec.tracking.uri is None
     arguments = {
-        "ledger": str(folder.ledger),
+        "ledger": str(folder.imported if folder.imported.exists() else folder.ledger),
         "spool": str(folder.spool),
         "uri": home.tracking_uri(spec.tracking.uri),
         "artifacts": (home.mlflow_artifacts / spec.name).as_uri() if embedded else None,
@@ -73,7 +73,7 @@ def publisher(spec: StudySpec, home: Home) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def finish(
-    spec: StudySpec,
+    spec: Published,
     home: Home,
     process: subprocess.Popen[bytes],
     left: int,
@@ -96,7 +96,7 @@ def finish(
     return len(spool.pending())
 
 
-def _concluded(conclude: Conclude | None, spec: StudySpec, folder: StudyFolder, console: Console) -> Ending:
+def _concluded(conclude: Conclude | None, spec: Published, folder: StudyFolder, console: Console) -> Ending:
     """The report; its failure is said and logged, and leaves the study as complete as it is."""
     try:
         return conclude() if conclude is not None else Ending()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
@@ -190,6 +190,18 @@ class Tracking(Frozen):
         if not TRACKING_URI.fullmatch(value):
             raise ValueError(f"must be an MLflow server's http://HOST[:PORT][/PATH], or https://; {NOT_TOLD}")
         return value
+
+
+class Published(Protocol):
+    """What publishing and reporting need to know of a study, whether it was trained here or imported."""
+
+    @property
+    def name(self) -> str:
+        """Of the study."""
+
+    @property
+    def tracking(self) -> Tracking:
+        """[tracking]"""
 
 
 class StudySpec(Frozen):

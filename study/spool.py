@@ -74,6 +74,15 @@ class Spool:
         content = {"state": state.value, "outcome": spent, "feasible": feasible, "error": error}
         self._put(number, END, content)
 
+    def put_history(self, number: int, params: dict[str, Any], digest: str, content: dict[str, Any]) -> None:
+        """A trial that was trained elsewhere, from its beginning to its last evaluation, as one message each.
+
+        content: rows, history, provenance and notes as in `put_evaluation`; all evaluations are new.
+        """
+        self._put(number, START, {"params": params, "shown": params, "digest": digest})
+        grids = {"grid": None, "start_grid": None}
+        self._put(number, content["rows"][0]["evaluation"], {**content, **grids, "whole": True})
+
     def put_study(self, order: int, content: dict[str, Any]) -> None:
         """The study begins (order START) or ends (END)."""
         self._put(STUDY, order, content)

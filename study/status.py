@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from study.home import Home
+from study.home import Home, StudyFolder
+from study.imported import ImportRecord
 from study.ledger import Ledger
 from study.spool import Spool
 
@@ -12,6 +13,8 @@ from study.spool import Spool
 def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
     """Trials by state, seeds by verdict, the best trial, MLflow's run ids and the paths of one study."""
     folder = home.study(name)
+    if folder.imported.exists():
+        return _of_imported(folder, home, with_trials)
     ledger = Ledger.open(folder.ledger)
     spec, best, runs = ledger.spec, ledger.best(), ledger.run_ids()
     found: dict[str, Any] = {
@@ -26,11 +29,7 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
         "unpublished": len(Spool(folder.spool).pending()),
         "run_id": ledger.parent_run_id,
         "tracking_uri": home.tracking_uri(spec.tracking.uri),
-        "paths": {
-            "folder": str(folder.path),
-            "report": str(folder.report) if folder.report.exists() else None,
-            "log": str(folder.log),
-        },
+        "paths": _paths(folder),
     }
     if best is not None:
         row = next(row for row in ledger.trials() if row["number"] == best.number)
@@ -43,3 +42,28 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
     if with_trials:
         found["trial_list"] = ledger.trials()
     return found
+
+
+def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> dict[str, Any]:
+    """The same of a study that was trained elsewhere, from what was kept when it was imported."""
+    record = ImportRecord.open(folder.imported)
+    found = dict(record.summary)
+    trials = found.pop("trial_list")
+    return {
+        "name": record.spec.name,
+        **found,
+        "imported": record.source,
+        "unpublished": len(Spool(folder.spool).pending()),
+        "run_id": record.parent_run_id,
+        "tracking_uri": home.tracking_uri(record.spec.tracking.uri),
+        "paths": _paths(folder),
+        **({"trial_list": trials} if with_trials else {}),
+    }
+
+
+def _paths(folder: StudyFolder) -> dict[str, str | None]:
+    return {
+        "folder": str(folder.path),
+        "report": str(folder.report) if folder.report.exists() else None,
+        "log": str(folder.log),
+    }

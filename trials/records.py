@@ -23,6 +23,8 @@ class Verdict(StrEnum):
     CYCLING = "cycling"
     COLLAPSED = "collapsed"
     DIVERGED = "diverged"
+    UNKNOWN = "unknown"
+    """Of imported histories alone: what the rules read was not measured. Never a verdict of a trial trained here."""
 
 
 class TrialState(StrEnum):
@@ -50,7 +52,9 @@ class Tag(StrEnum):
     CHANGES = "ganstudy.changes"
     """On the parent run: code, packages or data that changed on the way and were accepted, one line each."""
     LEDGER = "ganstudy.ledger"
-    """On the parent run: the id of the ledger that it belongs to."""
+    """On the parent run: the id of the ledger that it belongs to; of an imported study, the digest of what was read."""
+    IMPORTED = "ganstudy.imported"
+    """On the parent run of a study that was trained elsewhere. JSON: where it comes from, and what was made of it."""
     NOTES = "ganstudy.notes"
     """What a reader should know about how the trial ran."""
     TRIAL = "ganstudy.trial"

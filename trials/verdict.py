@@ -48,6 +48,9 @@ MOVING_SWITCHES = 2
 MOVING_UNION = 1.5
 """Effective modes of the window's samples together, in units of its typical evaluation's."""
 
+READ = ("effective_modes", "density", "coverage", "high_quality")
+"""Measures that the rules compare with the floor."""
+
 Row = Mapping[str, Any]
 
 
@@ -75,6 +78,37 @@ def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
     if all(_whole(row, floor) for row in window) and _at_rest([row["coverage"] for row in window]):
         return Verdict.CONVERGED
     return Verdict.UNSETTLED
+
+
+def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str, float]) -> Verdict:
+    """The verdict on a seed of which some of what the rules read may not have been measured: that of the rules if it
+    is the same whatever the missing numbers are, and Verdict.UNKNOWN otherwise.
+
+    As in `verdict`; measures and histograms may be None or absent, and the floor may lack any of them.
+    """
+    if not rows[-1]["finite"]:
+        return Verdict.DIVERGED
+    compared = [name for name in READ if name in floor]
+    measured = [row for row in rows if not row["finite"] or any(row.get(name) is not None for name in compared)]
+    if not measured or measured[-1] is not rows[-1]:
+        return Verdict.UNKNOWN
+    whole = {name: floor.get(name, 1.0) for name in READ}
+    found = {verdict([_filled(row, floor, share) for row in measured], planned, whole) for share in (1.0, 0.0)}
+    if len(found) > 1:
+        return Verdict.UNKNOWN
+    (only,) = found
+    seen = all(row.get("histogram") is not None for row in measured if row["finite"])
+    # What is narrow moves or rests, and only histograms tell which.
+    return only if seen or only not in (Verdict.COLLAPSED, Verdict.CYCLING) else Verdict.UNKNOWN
+
+
+def _filled(row: Row, floor: Mapping[str, float], share: float) -> dict[str, Any]:
+    """The row with `share` of the floor's coverage and high quality in the place of what is not known of it, and the
+    density that makes most of a low coverage; unknown modes are all there (share 1) or one alone (0)."""
+    known = {name: row[name] for name in READ if row.get(name) is not None and name in floor}
+    unknown = {"density": 1.0, "coverage": share, "high_quality": share, "effective_modes": share}
+    histogram = row.get("histogram") or [1, 1]
+    return {**row, **{n: share * floor.get(n, 1.0) for n, share in unknown.items()}, **known, "histogram": histogram}
 
 
 def _narrow(row: Row, floor: Row) -> bool:
