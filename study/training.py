@@ -92,7 +92,7 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
     from trials.measures.features import extractor_name
     from trials.players import begin
 
-    dataset = _dataset(configs[0].data)
+    dataset = load_dataset(configs[0].data)
     extractor_name(dataset, configs[0].measures)
     notes = list(dataset.notes)
     for config in configs:
@@ -125,7 +125,8 @@ def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> byte
     return path.read_bytes()
 
 
-def _dataset(data: DataOptions) -> Dataset:
+def load_dataset(data: DataOptions) -> Dataset:
+    """The data, loaded once per process. ValueError where they will not do."""
     return _loaded(type(data), data.model_dump_json())
 
 
@@ -164,6 +165,6 @@ class PackFactory:
 
         torch.set_num_threads(self.threads)
         device: torch.device = torch.device("cuda" if self.on_gpu else "cpu")
-        dataset = _dataset(config.data)
+        dataset = load_dataset(config.data)
         evaluator = _evaluator(dataset, config.measures, self.classifier, device.type)
         return SplitTrial(config, evaluator, device, parts)

@@ -132,6 +132,18 @@ class Pack:
         """The parameters as constants: gradients reach a call's inputs, but not this player."""
         return {name: value.detach() for name, value in self.parameters.items()}
 
+    def alone(self, state: dict[str, Tensor]) -> nn.Module:
+        """One copy as an ordinary module in evaluation mode, holding `state`: parameters and buffers of one seed."""
+        network = copy.deepcopy(self._evaluating)
+        for name, value in state.items():
+            owner, _, last = name.rpartition(".")
+            module = network.get_submodule(owner)
+            if last in module._parameters:
+                module._parameters[last] = nn.Parameter(value.clone())
+            else:
+                module._buffers[last] = value.clone()
+        return network
+
     def finite(self) -> Tensor:
         """[S] bool: whether all parameters of a seed are finite."""
         per_tensor = [torch.isfinite(value).flatten(1).all(1) for value in self.parameters.values()]

@@ -1,0 +1,137 @@
+"""The configuration that a study recommends, or any other of its trials, with the scores of its seeds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis import tables
+from analysis.load import Study
+from trials.catalogue import MEASURES
+from trials.records import TrialState, Verdict
+
+CONFIRM, BASELINE = "confirm", "baseline"
+
+
+def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
+    """Facts about the best trial, or about trial `number`, as plain JSON; None where no trial qualifies.
+
+    Trials that were trained again on fresh seeds ([confirm]) go before those of the search: their scores were not
+    chosen for being good. Keys: number, run_id, config_digest, repeats (the trial of the search that a
+    confirm trial trained again, or None), role (in words), params, objective, direction, value,
+    seeds (value by seed, None where there is none), default_seed (that of median value), num_seeds, diverged (in
+    words), scores (by measure: median, lowest, highest, n, floor), verdicts, budget, question, provenance, notes,
+    source, python.
+
+    Raises KeyError for a trial that the study does not have, ValueError for one without any evaluation.
+    """
+    trial = _chosen(study, number)
+    if trial is None:
+        return None
+    measure, sign = tables.objective(study)
+    seeds = study.seeds[study.seeds["number"] == trial["number"]]
+    if seeds.empty:
+        raise ValueError(f"trial {trial['number']} has no evaluation")
+    values = {int(seed): _plain(value) for seed, value in zip(seeds["seed"], seeds[measure], strict=True)}
+    alive = sorted((sign * value, seed) for seed, value in values.items() if value is not None)
+    lost = [seed for seed, value in values.items() if value is None]
+    return {
+        "number": int(trial["number"]),
+        "run_id": trial["run_id"],
+        "config_digest": trial["config_digest"],
+        "repeats": int(trial["confirms"]) if _is_there(trial.get("confirms")) else None,
+        "role": _role(study, trial),
+        "params": {key: _plain(trial[key]) for key in tables.searched(study) if not pd.isna(trial[key])},
+        "objective": measure,
+        "direction": MEASURES[measure].direction,
+        "value": _plain(trial["objective"]),
+        "seeds": values,
+        "default_seed": alive[(len(alive) - 1) // 2][1] if alive else next(iter(values)),
+        "num_seeds": len(values),
+        "diverged": f"of which {', '.join(map(str, lost))} diverged" if lost else "none of which diverged",
+        "scores": _scores(study, trial, seeds),
+        "verdicts": {v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
+        "budget": _budget(study),
+        "question": study.question,
+        "provenance": study.provenance,
+        "notes": _notes(study, trial),
+        "source": study.tags.get("ganstudy.source_digest", "unknown"),
+        "python": study.tags.get("ganstudy.python", "unknown"),
+    }
+
+
+def _chosen(study: Study, number: int | None) -> dict[str, Any] | None:
+    trials = tables.ranked(study)
+    if number is not None:
+        found = trials[trials["number"] == number]
+        if found.empty:
+            known = ", ".join(map(str, sorted(trials["number"])[:20])) or "none"
+            raise KeyError(f"the study {study.name!r} has no trial {number}; it has: {known}")
+        return _row(found)
+    if _confirms(trials).any():
+        again = trials[_confirms(trials) & trials["candidate"]]
+        best = again[again["role"].astype(str) != BASELINE]
+        if len(best):
+            return _row(best)
+    candidates = trials[trials["candidate"] & ~_confirms(trials)]
+    return None if candidates.empty else _row(candidates)
+
+
+def _row(frame: pd.DataFrame) -> dict[str, Any]:
+    return {str(key): value for key, value in frame.iloc[0].to_dict().items()}
+
+
+def _confirms(trials: pd.DataFrame) -> pd.Series:
+    if "stage" in trials:
+        return trials["stage"] == CONFIRM
+    return pd.Series(False, index=trials.index)
+
+
+def _role(study: Study, trial: dict[str, Any]) -> str:
+    if trial.get("stage") == CONFIRM:
+        return f"Trained again on fresh seeds after the search ({trial.get('role') or CONFIRM})."
+    if trial["state"] != TrialState.COMPLETE:
+        return f"A trial of the search that is {trial['state']}: it did not spend its whole budget."
+    return "A trial of the search."
+
+
+def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
+    if trial.get("stage") == CONFIRM or not trial["candidate"]:
+        return []
+    among = int((study.trials["state"] == TrialState.COMPLETE).sum())
+    return [
+        f"Chosen from {among} complete trials by these very scores, which flatters them: train it again on fresh seeds "
+        "before quoting it."
+    ]
+
+
+def _budget(study: Study) -> str:
+    budget = study.spec["train"]["budget"]
+    return f"{budget['amount']:g} {str(budget['unit']).replace('_', ' ')}"
+
+
+def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    found = {}
+    for name in MEASURES:
+        known = seeds[name].dropna()
+        if len(known):
+            found[name] = {
+                "median": _plain(trial[name]),
+                "lowest": float(known.min()),
+                "highest": float(known.max()),
+                "n": len(known),
+                "floor": study.floor.get(name),
+            }
+    return found
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and not pd.isna(value)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it; None for a missing number."""
+    if isinstance(value, str):
+        return value
+    return None if pd.isna(value) else value.item() if hasattr(value, "item") else value
