@@ -14,6 +14,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import answer, figures, tables
+from analysis.frames import of_one_kind
 from analysis.intervals import MIN_CONFIGURATIONS
 from analysis.load import Study
 from trials.catalogue import MEASURES
@@ -151,17 +152,5 @@ def _csv_link(table: pd.DataFrame) -> str:
 def _write_tables(made: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, table in made.items():
-        _of_one_kind(table).to_parquet(folder / f"{name}.parquet", index=False)
+        of_one_kind(table).to_parquet(folder / f"{name}.parquet", index=False)
         table.to_csv(folder / f"{name}.csv", index=False)
-
-
-def _of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns of numbers and words together (k may be a number or a schedule) as words, since Parquet has types."""
-    mixed = [
-        name
-        for name in table.columns
-        if table[name].dtype == object
-        and table[name].map(lambda value: isinstance(value, str)).any()
-        and table[name].map(lambda value: isinstance(value, int | float)).any()
-    ]
-    return table.assign(**{name: table[name].map(lambda v: v if v is None or v != v else str(v)) for name in mixed})

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
+from analysis.frames import COLUMNS
 from trials import data, losses, networks, remedies
 from trials.catalogue import MEASURES, Measure
 from trials.options.base import PLUGIN, Frozen
@@ -173,7 +174,47 @@ def _allowed(field: FieldInfo) -> str:
     return ", ".join([kind, *bounds]) if kind else ", ".join(bounds)
 
 
-PAGES = {"measures.md": measures, "remedies.md": remedies_and_losses, "options.md": data_and_networks}
+def frames() -> str:
+    """docs/frames.md"""
+    lines = [
+        MADE,
+        "# A study in pandas\n",
+        "```python",
+        "from analysis.load import load_study",
+        "",
+        'study = load_study("digits")  # from $GANSTUDY_HOME, ./ganstudy-data or MLFLOW_TRACKING_URI',
+        "study.trials, study.seeds, study.evaluations, study.modes",
+        "```\n",
+        "Beside the frames: `study.floor` (every measure of real training data scored as if generated), `study.spec`",
+        "(the study file with its defaults), `study.mode_names`, `study.provenance`, `study.question`, and",
+        "`study.sample_grids(number)` (pictures by generator steps).",
+        "Missing numbers are NaN: a score that is missing because its seed diverged is the worst there is, so fill it",
+        "before you average, or count it.\n",
+        "`ganstudy export NAME --out DIR --format parquet` (or `csv`) writes the four frames as files.",
+        "[examples/analysis.ipynb](../examples/analysis.ipynb) shows them at work. Studies that were trained elsewhere",
+        "([import.md](import.md)) have the same frames; what their file did not hold is missing.\n",
+    ]
+    heads = {
+        "trials": "One row per trial, and one more column per hyperparameter, under its name in the study file.",
+        "seeds": "One row per trial and seed: its row of `evaluations` at the trial's last evaluation. Same columns.",
+        "evaluations": "One row per trial, seed and evaluation.",
+        "modes": "One row per trial, seed, evaluation and mode.",
+    }
+    for name in ("trials", "evaluations", "seeds", "modes"):
+        lines += [f"## {name}\n", f"{heads[name]}\n"]
+        if name != "seeds":
+            lines += ["| column | meaning |", "|---|---|"]
+            lines += [f"| `{column}` | {meaning} |" for column, meaning in COLUMNS[name].items()]
+            lines.append("")
+    return "\n".join(lines)
+
+
+PAGES = {
+    "measures.md": measures,
+    "remedies.md": remedies_and_losses,
+    "options.md": data_and_networks,
+    "frames.md": frames,
+}
 
 
 def main() -> int:

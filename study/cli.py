@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+from study.cli_best import best, sample
+from study.cli_frames import export_frames
+from study.cli_import import import_
 from study.cli_report import report
 from study.cli_run import publish, resume, run, stop
 from study.cli_score import score
@@ -50,7 +53,7 @@ def main() -> None:
     private_files()
 
 
-for command in (run, resume, stop, publish, report, score, ui):
+for command in (run, resume, stop, publish, report, score, ui, import_, best, sample, export_frames):
     main.add_command(command)
 
 

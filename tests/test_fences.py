@@ -19,7 +19,7 @@ ALLOWED = {
     "torch_fidelity": ("trials/measures/fidelity.py",),
     "optuna": ("study/", "analysis/importance.py"),
     "study": ("study/",),
-    "analysis": ("analysis/", "study/cli_report.py"),
+    "analysis": ("analysis/", "study/cli_report.py", "study/cli_best.py", "study/cli_frames.py"),
 }
 """The places that may import a package; a package that is not named here may be imported anywhere."""
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}

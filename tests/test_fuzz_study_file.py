@@ -67,9 +67,7 @@ ANY_TEXT = st.lists(st.integers(0, 0x10F7FF), max_size=40).map(
     lambda codes: "".join(chr(code if code < 0xD800 else code + 0x800) for code in codes)  # all but surrogates
 )
 # Copies: what is drawn goes into a study that is damaged further, and the next case must find it as it stands here.
-NASTY = st.one_of(
-    st.sampled_from(NUMBERS), st.sampled_from(TEXTS), st.sampled_from(OTHER).map(copy.deepcopy), ANY_TEXT
-)
+NASTY = st.one_of(st.sampled_from(NUMBERS), st.sampled_from(TEXTS), st.sampled_from(OTHER).map(copy.deepcopy), ANY_TEXT)
 STRANGE_KEYS = ("", " ", "a.b", "low", "name", "__class__", "self", "document", "unit", "a\nb", "x" * 300, *KEYS)
 Study = dict[str, Any]
 
