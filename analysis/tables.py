@@ -7,6 +7,7 @@ how many reached it. Scores are those of the study's objective.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """States of the trials that are compared: how far a failed or running one got says nothing about its setting."""
 MAX_GROUPS = 8
 """A setting with more numbers than this (drawn from a range) is compared by thirds."""
+MOST_COUNTED = 60
+"""Length of the arrays of trials with unlike numbers of seeds, at most; 1 to 6 seeds are counted exactly."""
 SEED = 0
 """Of the bootstrap, so that a report made twice says the same."""
 
@@ -148,7 +151,10 @@ def _comparable(study: Study) -> pd.DataFrame:
 
 def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
     """One row per ended trial that reached `evaluation`: number, `scores` (array over seeds, infinity where a seed
-    has none; negated where larger is better) and `lost`, seeds that collapsed, cycled or diverged.
+    has none; negated where larger is better), `lost`, seeds that collapsed, cycled or diverged, and `seeds`, their number.
+
+    Imported trials may have unlike numbers of seeds: each is then counted so often that all arrays are of one length
+    (and `lost` with it), which leaves a trial's median as it is and the trial the unit.
 
     A configuration that was drawn twice counts once: on the same seeds it made the same numbers twice."""
     rows = _comparable(study)
@@ -161,7 +167,19 @@ def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
         numbers.append(number)
         arrays.append((sign * seeds[measure]).fillna(np.inf).to_numpy(dtype=float))
         lost.append(int(seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING]).sum()))
-    return pd.DataFrame({"number": numbers, "scores": arrays, LOST: lost})
+    seeds = [len(scores) for scores in arrays]
+    length = min(math.lcm(*seeds), MOST_COUNTED) if seeds else 0
+    lost = [round(gone * length / n) for gone, n in zip(lost, seeds, strict=True)]
+    return pd.DataFrame(
+        {"number": numbers, "scores": [_counted(a, length) for a in arrays], LOST: lost, "seeds": seeds}
+    )
+
+
+def _counted(scores: Scores, length: int) -> Scores:
+    """`scores` as `length` numbers of the same quantiles."""
+    if len(scores) == length:
+        return scores
+    return np.sort(scores)[np.arange(length) * len(scores) // length]
 
 
 def by_setting(study: Study, setting: str) -> pd.DataFrame:
@@ -186,7 +204,7 @@ def by_setting(study: Study, setting: str) -> pd.DataFrame:
                     "evaluation": common.evaluation,
                     "progress": common.progress,
                     "configurations": len(group),
-                    "num_seeds": int(scores.size),
+                    "num_seeds": int(group["seeds"].sum()),
                     **_columns("median", median, sign),
                     **_columns("lost_share", gone),
                 }
