@@ -151,7 +151,8 @@ def _comparable(study: Study) -> pd.DataFrame:
 
 def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
     """One row per ended trial that reached `evaluation`: number, `scores` (array over seeds, infinity where a seed
-    has none; negated where larger is better), `lost`, seeds that collapsed, cycled or diverged, and `seeds`, their number.
+    has none; negated where larger is better), `lost`, seeds that collapsed, cycled or diverged, and `seeds`, their
+    number.
 
     Imported trials may have unlike numbers of seeds: each is then counted so often that all arrays are of one length
     (and `lost` with it), which leaves a trial's median as it is and the trial the unit.
