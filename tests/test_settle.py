@@ -10,7 +10,7 @@ from scipy.stats import norm, ttest_1samp
 
 from analysis import intervals
 from analysis.intervals import difference_of_medians
-from analysis.settle import median_error, plan, seeds_needed, what_would_settle
+from analysis.settle import _paired_seeds, median_error, plan, seeds_needed, what_would_settle
 
 
 @pytest.fixture
@@ -52,6 +52,11 @@ def test_seeds_needed_are_those_of_the_paired_t_test(rng):
     found = [ttest_1samp(rng.normal(1, 1, int(seeds)), 0).pvalue <= 0.05 for _ in range(800)]
     assert np.mean(found) == pytest.approx(0.8, abs=0.045)
     assert all(math.isnan(value) for value in seeds_needed([1.0, 2.0]))
+
+
+def test_a_large_effect_never_takes_more_seeds_than_a_small_one():
+    counts = [_paired_seeds(d) for d in (0.2, 0.5, 1.0, 2.0, 3.9, 10.0, 50.0)]
+    assert counts == sorted(counts, reverse=True) and counts[0] == 199 and counts[-2] <= 4
 
 
 # Tables
