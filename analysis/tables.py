@@ -163,13 +163,15 @@ def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
     rows = rows[~rows["number"].isin(present.loc[present["config_digest"].duplicated(), "number"])]
     rows = rows[rows["evaluation"] == evaluation]
     sign = -1.0 if MEASURES[measure].direction == "up" else 1.0
-    numbers, arrays, lost = [], [], []
+    numbers: list[Any] = []
+    arrays: list[Scores] = []
+    lost: list[int] = []
     for number, seeds in rows.groupby("number"):
         numbers.append(number)
         arrays.append((sign * seeds[measure]).fillna(np.inf).to_numpy(dtype=float))
         lost.append(int(seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING]).sum()))
-    seeds = [len(scores) for scores in arrays]
-    length = min(math.lcm(*seeds), MOST_COUNTED) if seeds else 0
+    seeds: list[int] = [len(scores) for scores in arrays]
+    length: int = min(math.lcm(*seeds), MOST_COUNTED) if seeds else 0
     lost = [round(gone * length / n) for gone, n in zip(lost, seeds, strict=True)]
     return pd.DataFrame(
         {"number": numbers, "scores": [_counted(a, length) for a in arrays], LOST: lost, "seeds": seeds}
