@@ -170,11 +170,11 @@ def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
         numbers.append(number)
         arrays.append((sign * seeds[measure]).fillna(np.inf).to_numpy(dtype=float))
         lost.append(int(seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING]).sum()))
-    seeds: list[int] = [len(scores) for scores in arrays]
-    length: int = min(math.lcm(*seeds), MOST_COUNTED) if seeds else 0
-    lost = [round(gone * length / n) for gone, n in zip(lost, seeds, strict=True)]
+    counts = [len(scores) for scores in arrays]
+    length = min(math.lcm(*counts), MOST_COUNTED) if counts else 0
+    lost = [round(gone * length / n) for gone, n in zip(lost, counts, strict=True)]
     return pd.DataFrame(
-        {"number": numbers, "scores": [_counted(a, length) for a in arrays], LOST: lost, "seeds": seeds}
+        {"number": numbers, "scores": [_counted(a, length) for a in arrays], LOST: lost, "seeds": counts}
     )
 
 

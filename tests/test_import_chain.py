@@ -31,9 +31,8 @@ def table(last: float = 5.0) -> str:
                 continue
             fid = "nan" if (run, seed) == (1, 1) and step > 10 else f"{last + run + 100 / step}"
             modes = "300,0,0" if run == 1 else "100,110,90"
-            lines.append(
-                f"{run},{seed},{step},{fid},{1 / step},{1 + run % 2},{1e-3 * (run + 1)},{ATTACK if run else 'x'},{modes}"
-            )
+            note = ATTACK if run else "x"
+            lines.append(f"{run},{seed},{step},{fid},{1 / step},{1 + run % 2},{1e-3 * (run + 1)},{note},{modes}")
     return "\n".join(lines) + "\n"
 
 
