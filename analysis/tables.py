@@ -151,7 +151,8 @@ def _comparable(study: Study) -> pd.DataFrame:
 
 def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
     """One row per ended trial that reached `evaluation`: number, `scores` (array over seeds, infinity where a seed
-    has none; negated where larger is better), `lost`, seeds that collapsed, cycled or diverged, and `seeds`, their number.
+    has none; negated where larger is better), `lost`, seeds that collapsed, cycled or diverged, and `seeds`, how many
+    there are.
 
     Imported trials may have unlike numbers of seeds: each is then counted so often that all arrays are of one length
     (and `lost` with it), which leaves a trial's median as it is and the trial the unit.
@@ -162,16 +163,18 @@ def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
     rows = rows[~rows["number"].isin(present.loc[present["config_digest"].duplicated(), "number"])]
     rows = rows[rows["evaluation"] == evaluation]
     sign = -1.0 if MEASURES[measure].direction == "up" else 1.0
-    numbers, arrays, lost = [], [], []
+    numbers: list[Any] = []
+    arrays: list[Scores] = []
+    lost: list[int] = []
     for number, seeds in rows.groupby("number"):
         numbers.append(number)
         arrays.append((sign * seeds[measure]).fillna(np.inf).to_numpy(dtype=float))
         lost.append(int(seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING]).sum()))
-    seeds = [len(scores) for scores in arrays]
-    length = min(math.lcm(*seeds), MOST_COUNTED) if seeds else 0
-    lost = [round(gone * length / n) for gone, n in zip(lost, seeds, strict=True)]
+    sizes = [len(scores) for scores in arrays]
+    length = min(math.lcm(*sizes), MOST_COUNTED) if sizes else 0
+    lost = [round(gone * length / n) for gone, n in zip(lost, sizes, strict=True)]
     return pd.DataFrame(
-        {"number": numbers, "scores": [_counted(a, length) for a in arrays], LOST: lost, "seeds": seeds}
+        {"number": numbers, "scores": [_counted(a, length) for a in arrays], LOST: lost, "seeds": sizes}
     )
 
 

@@ -22,6 +22,8 @@ from trials.options.base import Frozen, known, shown
 from trials.records import COUNTERS, Verdict
 
 TRIAL, SEED = "trial", "seed"
+TRIAL_NAME = "trial_name"
+"""Parameter that keeps the name of a trial that had no number."""
 PER_TRIAL, PER_ROW = ("state", "error"), ("verdict", "finite")
 IDENTIFIERS = (TRIAL, SEED, *PER_TRIAL, *PER_ROW)
 MODE = re.compile(r"mode_(.+)", re.DOTALL)

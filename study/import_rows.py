@@ -22,6 +22,7 @@ from study.import_mapping import (
     SEED,
     TAKEN,
     TRIAL,
+    TRIAL_NAME,
     Mapping,
     Roles,
     known_names,
@@ -231,7 +232,7 @@ class _Reader:
     def _params(self, rows: list[int]) -> dict[str, Any]:
         params: dict[str, Any] = {}
         if self.labels:
-            params["trial_name"] = self.labels[rows[0]]
+            params[TRIAL_NAME] = self.labels[rows[0]]
         for ours, theirs in {**self.roles.parameters, **self.roles.others}.items():
             text = self._one_text(ours, rows)
             if ours in TAKEN or not PARAMETER_NAME.fullmatch(ours):

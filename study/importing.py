@@ -14,7 +14,7 @@ from rich.console import Console
 from study import shipping
 from study.errors import UserError
 from study.home import NAME_RULE, Home, StudyFolder
-from study.import_mapping import Mapping, judged, objective_of
+from study.import_mapping import TRIAL_NAME, Mapping, judged, objective_of
 from study.import_rows import History, ImportedTrial, read_history
 from study.import_table import read_table
 from study.imported import ImportedSpec, ImportRecord
@@ -162,6 +162,8 @@ def spec_of(made: Import) -> dict[str, Any]:
     params: dict[str, list[Any]] = {}
     for trial in history.trials:
         for key, value in trial.params.items():
+            if key == TRIAL_NAME:
+                continue
             params.setdefault(key, []).append(value)
     seeds = sorted({row["seed"] for trial in history.trials for row in trial.rows})
     searched = {key: domain for key, values in params.items() if (domain := _domain(values)) is not None}

@@ -24,14 +24,15 @@ ATTACK = "<img src=x onerror=alert(1)>"
 
 def table(last: float = 5.0) -> str:
     """Three configurations: one whole, one whose second seed diverges, one of a single seed that ends early."""
-    lines = ["run,seed,iteration,FID,loss_g,lr_d,note,mode_0,mode_1,mode_2"]
+    lines = ["run,seed,iteration,FID,loss_g,k,lr_d,note,mode_0,mode_1,mode_2"]
     for run, seed in ((0, 0), (0, 1), (1, 0), (1, 1), (2, 0)):
         for step in (10, 20, 50, 100):
             if run == 2 and step > 20:
                 continue
             fid = "nan" if (run, seed) == (1, 1) and step > 10 else f"{last + run + 100 / step}"
             modes = "300,0,0" if run == 1 else "100,110,90"
-            lines.append(f"{run},{seed},{step},{fid},{1 / step},{1e-3 * (run + 1)},{ATTACK if run else 'x'},{modes}")
+            settings = f"{1 + run % 2},{1e-3 * (run + 1)},{ATTACK if run else 'x'}"
+            lines.append(f"{run},{seed},{step},{fid},{1 / step},{settings},{modes}")
     return "\n".join(lines) + "\n"
 
 
@@ -73,7 +74,7 @@ def test_the_frames_hold_what_the_file_held(study: Study) -> None:
 
 
 def test_every_column_of_every_frame_is_documented(study: Study) -> None:
-    settings = {"trial_name", "lr_d", "note", "seeds"}
+    settings = {"k", "lr_d", "note", "seeds"}
     for name, frame in frames(study):
         told, there = set(COLUMNS[name]), set(frame.columns) - settings
         assert there - told == set(), f"{name}: not documented"
@@ -91,6 +92,16 @@ def test_what_cannot_be_said_is_said(study: Study, imported) -> None:
     ):
         assert part in told, told
         assert part in imported["output"].replace("\n", " ")
+
+
+def test_trials_with_unlike_numbers_of_seeds_are_compared(study: Study) -> None:
+    from analysis.tables import by_setting
+
+    table = by_setting(study, "k")
+    assert table["configurations"].tolist()[:2] == [2, 1]
+    first = table.iloc[0]
+    # Trial 0 on two seeds and trial 2 on one, at 20 steps: 5 + 0 + 5 and 5 + 2 + 5.
+    assert first["num_seeds"] == 3 and first["median"] == 11.0
 
 
 def test_the_report_is_written_and_escapes(imported) -> None:
