@@ -34,6 +34,8 @@ class Chosen:
 
     number: int
     config_digest: str
+    repeats: int | None
+    """The trial whose configuration it trained again, on the seeds below."""
     seeds: dict[int, float | None]
     """The objective's value by seed; None for a seed that has diverged."""
     default_seed: int
@@ -96,11 +98,11 @@ def export(folder: StudyFolder, chosen: Chosen, seed: int | None, out: Path) -> 
 
 def _config(ledger: Ledger, chosen: Chosen) -> TrialConfig:
     """The trial's whole configuration, from the ledger; ValueError unless it is that of the digest."""
-    row = next((row for row in ledger.trials() if row["number"] == chosen.number), None)
+    number = chosen.number if chosen.repeats is None else chosen.repeats
+    row = next((row for row in ledger.trials() if row["number"] == number), None)
     if row is None:
-        raise ValueError("the ledger does not know it")
+        raise ValueError("the ledger does not know its configuration")
     config = ledger.spec.space.trial_config(row["params"])
-    # A confirm trial repeats a configuration on other seeds.
     for candidate in (config, config.model_copy(update={"seeds": tuple(chosen.seeds)})):
         if candidate.digest == chosen.config_digest:
             return candidate

@@ -1,7 +1,7 @@
 """Trains a few small GANs on eight Gaussians in plain PyTorch, without ganstudy, and writes ring.csv beside this file.
 
 It stands for somebody else's training script: with its own names for everything, one GAN per run, mode counts and FID
-at uneven moments. Two minutes on one core:  python examples/imported/train_ring.py
+at uneven moments. About ten minutes on one core:  python examples/imported/train_ring.py
 """
 
 import csv
