@@ -18,8 +18,7 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
     """Facts about the best trial, or about trial `number`, as plain JSON; None where no trial qualifies.
 
     Trials that were trained again on fresh seeds ([confirm]) go before those of the search: their scores were not
-    chosen for being good. Keys: number, run_id, config_digest, repeats (the trial of the search that a
-    confirm trial trained again, or None), role (in words), params, objective, direction, value,
+    chosen for being good. Keys: number, run_id, config_digest, role (in words), params, objective, direction, value,
     seeds (value by seed, None where there is none), default_seed (that of median value), num_seeds, diverged (in
     words), scores (by measure: median, lowest, highest, n, floor), verdicts, budget, question, provenance, notes,
     source, python.
@@ -40,7 +39,6 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
         "number": int(trial["number"]),
         "run_id": trial["run_id"],
         "config_digest": trial["config_digest"],
-        "repeats": int(trial["confirms"]) if _is_there(trial.get("confirms")) else None,
         "role": _role(study, trial),
         "params": {key: _plain(trial[key]) for key in tables.searched(study) if not pd.isna(trial[key])},
         "objective": measure,
@@ -124,10 +122,6 @@ def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[st
                 "floor": study.floor.get(name),
             }
     return found
-
-
-def _is_there(value: Any) -> bool:
-    return value is not None and not pd.isna(value)
 
 
 def _plain(value: Any) -> Any:

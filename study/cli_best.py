@@ -70,9 +70,7 @@ def _export(folder: Any, facts: dict[str, Any], seed: int | None, out: Path) -> 
     from study.exporting import Chosen, export
 
     told = {key: value for key, value in facts.items() if key not in ("seeds", "default_seed")}
-    chosen = Chosen(
-        facts["number"], facts["config_digest"], facts["repeats"], facts["seeds"], facts["default_seed"], told
-    )
+    chosen = Chosen(facts["number"], facts["config_digest"], facts["seeds"], facts["default_seed"], told)
     return export(folder, chosen, seed, out)
 
 

@@ -20,6 +20,7 @@ from trials.config import TrialConfig
 from trials.export import TrainedGenerators, trained_generators
 from trials.files import write_whole
 from trials.options.data import PATH_FIELDS
+from trials.records import FIRST_CONFIRM
 
 SHOWN = 64
 """Samples in the picture of the folder."""
@@ -34,8 +35,6 @@ class Chosen:
 
     number: int
     config_digest: str
-    repeats: int | None
-    """The trial whose configuration it trained again, on the seeds below."""
     seeds: dict[int, float | None]
     """The objective's value by seed; None for a seed that has diverged."""
     default_seed: int
@@ -97,16 +96,17 @@ def export(folder: StudyFolder, chosen: Chosen, seed: int | None, out: Path) -> 
 
 
 def _config(ledger: Ledger, chosen: Chosen) -> TrialConfig:
-    """The trial's whole configuration, from the ledger; ValueError unless it is that of the digest."""
-    number = chosen.number if chosen.repeats is None else chosen.repeats
-    row = next((row for row in ledger.trials() if row["number"] == number), None)
-    if row is None:
-        raise ValueError("the ledger does not know its configuration")
-    config = ledger.spec.space.trial_config(row["params"])
-    for candidate in (config, config.model_copy(update={"seeds": tuple(chosen.seeds)})):
-        if candidate.digest == chosen.config_digest:
-            return candidate
-    raise ValueError(f"its configuration in the ledger is {config.digest}, and that in MLflow {chosen.config_digest}")
+    """The trial's whole configuration, from its stage's ledger; ValueError unless it is that of the digest."""
+    stage = ledger if chosen.number < FIRST_CONFIRM else ledger.confirmation()
+    row = next((row for row in (stage.rows({}) if stage else []) if row["number"] == chosen.number), None)
+    if stage is None or row is None:
+        raise ValueError("the ledger does not know it")
+    config = stage.config(row["params"])
+    if config.digest != chosen.config_digest:
+        raise ValueError(
+            f"its configuration in the ledger is {config.digest}, and that in MLflow {chosen.config_digest}"
+        )
+    return config
 
 
 def _without_places(config: TrialConfig) -> dict[str, Any]:

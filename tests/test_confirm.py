@@ -14,6 +14,7 @@ from rich.console import Console
 from study.choice import Candidate, choose, most
 from study.errors import UserError
 from study.estimate import cost_lines
+from study.exporting import Chosen, _config
 from study.home import Home
 from study.launch import _stages
 from study.ledger import Ledger
@@ -347,3 +348,21 @@ def test_nothing_is_stopped_early_in_it() -> None:
     spec = parse_study(study_file(), "s.toml")
     kinds = [type(scheduler(spec, stage)) for stage in (Stage.SEARCH, Stage.CONFIRM)]
     assert kinds == [AsyncHyperBandScheduler, FIFOScheduler]
+
+
+def test_a_confirmed_generator_is_exported_with_its_own_configuration(tmp_path: Path) -> None:
+    """Also that of a baseline which the search never drew; what MLflow has under another digest is refused."""
+    text = study_file(**{"remedies = [[], ": "remedies = ["})
+    ledger = create(tmp_path / "ledger.db", text)
+    for _ in range(8):
+        ledger.record_end(ledger.propose()[0], outcome(2.0), None)
+    stage = ledger.confirmation()
+    assert stage is not None
+    numbers = [stage.propose() for _ in range(stage.remaining())]
+    exported = [_config(ledger, Chosen(number, stage.config(params).digest, {}, 10, {})) for number, params in numbers]
+    assert {config.seeds for config in exported} == {(10, 11, 12, 13, 14)}
+    assert any(not config.remedies for config in exported), "the baseline"
+    with pytest.raises(ValueError, match="its configuration in the ledger is"):
+        _config(ledger, Chosen(FIRST_CONFIRM, "other", {}, 10, {}))
+    with pytest.raises(ValueError, match="does not know it"):
+        _config(ledger, Chosen(FIRST_CONFIRM + 99, "other", {}, 10, {}))
