@@ -30,6 +30,8 @@ test-exhaustive: $(READY)
 benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/overhead.py
 	$(BIN)/python tests/benchmarks/packs.py
+	$(BIN)/python tests/benchmarks/report.py --trials 24 1000
+	$(BIN)/python tests/benchmarks/cluster.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
