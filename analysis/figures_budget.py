@@ -13,6 +13,7 @@ from trials.catalogue import MEASURES
 
 AXES = {"trials": "trials", "seconds": "seconds of training and evaluation", "device_hours": "device hours"}
 """Columns of a budget, and their names."""
+MENU = {"trials": "trials", "seconds": "seconds", "device_hours": "device hours"}
 TRACE_POINTS = 300
 """Of a running best, at most: where it changed, and an even choice between."""
 
@@ -27,7 +28,7 @@ def expected_best(table: pd.DataFrame, trace: pd.DataFrame, measure: str, floor:
 
     A menu changes the axis, where more than trials were counted.
     """
-    figure = _figure(430)
+    figure = _figure(480)
     names = axes(table)
     xs: list[list[list[float | None]]] = []
     band = table[np.isfinite(table["median_low"]) & np.isfinite(table["median_high"])]
@@ -51,8 +52,10 @@ def expected_best(table: pd.DataFrame, trace: pd.DataFrame, measure: str, floor:
         figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
     if floor is not None and (floor > 0 or not _logarithmic(shown)):
         figure.add_hline(y=floor, line={"color": BLACK, "dash": "dot", "width": 1})
+    # The menu stands above, so that the legend goes below: on a phone it takes three lines.
+    figure.update_layout(legend={"y": -0.22, "yanchor": "top"}, margin={"t": 56, "b": 140})
     if len(names) > 1:
-        figure.update_layout(updatemenus=[_menu(names, xs)], margin={"t": 104}, legend={"y": 1.0})
+        figure.update_layout(updatemenus=[_menu(names, xs)])
     return figure
 
 
@@ -82,13 +85,13 @@ def _add(
 def _menu(names: list[str], xs: list[list[list[float | None]]]) -> dict[str, Any]:
     buttons = [
         {
-            "label": f"against {AXES[name]}",
+            "label": f"by {MENU[name]}",
             "method": "update",
             "args": [{"x": [trace[i] for trace in xs]}, {"xaxis.title.text": AXES[name]}],
         }
         for i, name in enumerate(names)
     ]
-    place = {"x": 0, "xanchor": "left", "y": 1.28, "yanchor": "top", "pad": {"t": 0, "b": 0}}
+    place = {"x": 0, "xanchor": "left", "y": 1.03, "yanchor": "bottom", "pad": {"t": 0, "b": 0, "r": 0}}
     return {"buttons": buttons, "type": "dropdown", "showactive": True, **place}
 
 
@@ -110,24 +113,19 @@ def pareto(table: pd.DataFrame, measure: str, cost: str | None) -> go.Figure:
         group = table[table["on_front"] == on_front]
         if group.empty:
             continue
-        colour = (
-            {"color": group["recall"], "coloraxis": "coloraxis"} if coloured else {"color": BLUE if on_front else GREY}
-        )
+        plain = {"color": BLUE if on_front else GREY}
+        colour = {"color": group["recall"], "coloraxis": "coloraxis"} if coloured else plain
+        edge = {"width": 2 if on_front else 0.5, "color": BLACK}
         figure.add_scatter(
             x=group[across],
             y=group[measure],
             mode="markers",
             showlegend=False,
-            marker={
-                "symbol": symbol,
-                "size": size,
-                "line": {"width": 2 if on_front else 0.5, "color": BLACK},
-                **colour,
-            },
+            marker={"symbol": symbol, "size": size, "line": edge, **colour},
             text=[_pareto_text(row, measure, cost) for row in group.to_dict("records")],
             hovertemplate="%{text}<extra></extra>",
         )
-        legend = {"symbol": symbol, "size": size, "color": "#777777", "line": {"width": 2 if on_front else 0.5}}
+        legend = {"symbol": symbol, "size": size, "color": "#777777", "line": edge}
         figure.add_scatter(x=[None], y=[None], mode="markers", name=name, marker=legend)
     if coloured:
         bar = {"title": "Recall", "thickness": 12, "tickformat": ".2f", "nticks": 6}

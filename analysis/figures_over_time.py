@@ -11,12 +11,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.figures import BLUE, GREY, RED, TICKS, _figure, _lines, _logarithmic, as_text
+from analysis.figures import BLACK, BLUE, GREY, RED, TICKS, _figure, _lines, _logarithmic, as_text
 from trials.records import Verdict
 
 MOST_PANELS = 8
 """Of more groups those with the most configurations are drawn; all are in the table."""
-PANEL, HEAD, FOOT = 150, 66, 60
+PANEL, HEAD, FOOT = 165, 66, 60
 """Pixels: a panel, what stands above it, and below the lowest one."""
 TITLE_SIZE = 11
 INK = "#555555"
@@ -94,14 +94,11 @@ def panels(
             figure.add_scatter(x=ends, y=[floor, floor], mode="lines", line=dotted, hoverinfo="skip", **place)
     figure.update_yaxes(scale)
     figure.update_xaxes(rangemode="tozero", nticks=4, tickformat="~s")
-    figure.update_yaxes(
-        title={"text": as_text(titles[1]), "font": {"size": 12}}, row=rows // 2 + 1 if rows > 1 else 1, col=1
-    )
+    across, up = ({"text": as_text(text), "font": {"size": 12}} for text in titles)
+    figure.update_yaxes(title=up, row=rows // 2 + 1 if rows > 1 else 1, col=1)
     for column in range(1, columns + 1):
         last = rows if (rows - 1) * columns + column <= len(values) else rows - 1
-        figure.update_xaxes(
-            title={"text": as_text(titles[0]), "font": {"size": 12}}, showticklabels=True, row=last, col=column
-        )
+        figure.update_xaxes(title=across, showticklabels=True, row=last, col=column)
     return figure
 
 
@@ -168,22 +165,23 @@ def _add_band(
 
 
 MOVES = (
+    (("movement", "movement", "solid", "circle"),),
     (
-        ("movement", "movement of the shares", "solid", "circle"),
-        ("hidden_coverage", "hidden coverage", "dash", "square"),
+        ("dominant_switches", "switches so far", "solid", "circle"),
+        ("returns", "returns so far", "dash", "square"),
+        ("hidden_coverage", "hidden coverage", "dot", "diamond"),
     ),
-    (("dominant_switches", "switches so far", "solid", "circle"), ("returns", "returns so far", "dash", "square")),
 )
 """Columns of cycling.cycling_courses in the upper and in the lower panel, their names, dashes and symbols."""
 
 
 def moves(course: pd.DataFrame, unit: str) -> go.Figure:
-    """How the modes of one seed moved: shares above, counts below; a cross where the verdict was a lost one."""
+    """How the modes of one seed moved: a share above, numbers below; a cross where the verdict was a lost one."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12)
     figure.update_layout(_figure(330).layout)
     figure.update_layout(margin={"l": 56, "r": 12, "t": 56, "b": 50})
     lost = course["verdict_then"].isin([str(v) for v in (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)])
-    for row, (colour, pair) in enumerate(zip((BLUE, "#333333"), MOVES, strict=True), start=1):
+    for row, (colour, pair) in enumerate(zip((BLUE, BLACK), MOVES, strict=True), start=1):
         for column, name, dash, symbol in pair:
             if not course[column].notna().any():
                 continue
@@ -211,7 +209,7 @@ def moves(course: pd.DataFrame, unit: str) -> go.Figure:
             row=1,
             col=1,
         )
-    figure.update_yaxes(title="share", range=[-0.06, 1.06], row=1, col=1)
-    figure.update_yaxes(title="count", rangemode="tozero", row=2, col=1)
+    figure.update_yaxes(title="share", range=[-0.06, 1.06], nticks=3, row=1, col=1)
+    figure.update_yaxes(title="number", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title=as_text(unit), rangemode="tozero", row=2, col=1)
     return figure

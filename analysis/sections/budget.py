@@ -31,7 +31,8 @@ def said(evidence: Evidence) -> list[Said]:
     found = f"The search had its best, {name} {number(best)}, after {first['trials']} of {n}"
     yields = f"{last['with_score']} of them yielded a score within the constraints."
     if not last["exchangeable"]:
-        sampler = f"{last['sampler']} learns from the trials before" if last["sampler"] else "the sampler is not known"
+        learns = f"the sampler ({last['sampler']}) learns from the trials before"
+        sampler = learns if last["sampler"] else "the sampler is not known"
         why = f"{sampler}, so their order matters, and one search is one draw. {yields}"
         return [Said(f"{found}; what more trials would bring cannot be told from these data:", why)]
     half = rows(table[table["trials"] <= max(1, last["configurations"] // 2)].tail(1))[0]

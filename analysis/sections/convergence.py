@@ -23,11 +23,8 @@ def said(evidence: Evidence) -> list[Said]:
     name = MEASURES[tables.objective(study)[0]].label
     for row in rows(evidence.of(convergence.time_to_score, study)):
         reached = f"{row['reached']} of {count(row['num_seeds'], 'seed')} reached it"
-        claim, basis = over_time.tested(
-            evidence.of(convergence.reach_tests, study),
-            f"how soon they reach {name} {number(row['threshold'])}",
-            reached,
-        )
+        what = f"how soon they reach {name} {number(row['threshold'])}"
+        claim, basis = over_time.tested(evidence.of(convergence.reach_tests, study), what, reached)
         made += [Said(claim, basis)] if claim else []
     for row in rows(evidence.of(convergence.stability_by, study)):
         made.append(_still(row, name))
@@ -104,15 +101,15 @@ def _groups(evidence: Evidence, setting: str) -> list[Block]:
 
 
 GROUPS = (
-    "Median over the configurations that got so far; dark: its 95% interval, from 6 configurations on; pale: the middle "
-    "half of the configurations; grey: the other values; dotted: real against real. n counts the configurations that "
-    "started: the scheduler took some out for their score, and those that are left flatter. A line breaks where the "
+    "Median over the configurations that got so far; dark: its 95% interval, from 6 configurations on; pale: the "
+    "middle half of the configurations; grey: the other values; dotted: real against real. n counts the configurations "
+    "that started: the scheduler took some out for their score, and those that are left flatter. A line breaks where the "
     "median has diverged."
 )
 REACHED = (
     "Share of seeds that have reached {score} {threshold}, the median final score of the complete configurations: a "
-    "yardstick, not a goal. By Kaplan and Meier with a pointwise 95% interval, from 6 configurations on; grey: the other "
-    "values. Seeds of pruned trials are watched no longer, and as they were poor, the curves flatter."
+    "yardstick, not a goal. By Kaplan and Meier with a pointwise 95% interval, from 6 configurations on; grey: the "
+    "other values. Seeds of pruned trials are watched no longer, and as they were poor, the curves flatter."
 )
 TIMES = (
     "share_if_pruned_never counts all seeds of pruned trials as never getting there: a lower bound. A median time is "

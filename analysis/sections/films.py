@@ -80,12 +80,8 @@ def blocks(evidence: Evidence) -> list[Block]:
         "panel each, in the order of the seeds) from latents that never change. First the median seed of the best "
         f"configuration, then one example per verdict, of median {name} among the longest trials."
     )
-    return [
-        Note(note),
-        *made,
-        *by,
-        Table("cycling_courses", courses, "How the modes of these seeds moved", folded=True),
-    ]
+    moved = Table("cycling_courses", courses, "How the modes of these seeds moved", folded=True)
+    return [Note(note), *made, *by, moved]
 
 
 def _moves(evidence: Evidence, course: pd.DataFrame, title: str) -> Figure:
@@ -96,9 +92,9 @@ def _moves(evidence: Evidence, course: pd.DataFrame, title: str) -> Figure:
 
 
 MOVES = (
-    "Above: how much of the samples moved to other modes since the evaluation before, and how many modes were covered "
-    "over the last evaluations together but not at this one. Below: how often the dominant mode changed, and how often "
-    "one came back."
+    "Above: the share of the samples that moved to other modes since the evaluation before. Below: how often the "
+    "dominant mode has changed, how often one came back, and how many effective modes the last evaluations together "
+    "cover beyond this one (hidden coverage: made, then forgotten)."
 )
 BY = (
     "At the last moment that every ended trial reached, and at the end, where only the trials that the scheduler kept "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from analysis import game, tables
 from analysis.figures_game import correlations
 from analysis.page import Block, Evidence, Figure, Table
 from analysis.sections import over_time
-from analysis.wording import Said, count, label, rows
+from analysis.wording import Said, count, label, rows, signed
 from trials.catalogue import MEASURES
 
 NAME, TITLE = "game", "The game beside the score"
@@ -23,7 +25,7 @@ def said(evidence: Evidence) -> list[Said]:
     for row in rows(evidence.of(game.mismatch_by, study)):
         low, high = row["mismatch_low"], row["mismatch_high"]
         n = f"{count(row['configurations'], 'configuration')} of at least {game.FEWEST_EVALUATIONS} evaluations"
-        middle = f"{row['mismatch']:.2f}" + ("" if low != low else f" [{low:.2f}, {high:.2f}]")
+        middle = signed(row["mismatch"]) + ("" if low != low else f" [{signed(low)}, {signed(high)}]")
         basis = (
             f"the rank correlation of its loss with FID within a seed has a median of {middle} ({n}), and in "
             f"{over_time.percent(row, 'misleads')} of {count(row['num_seeds'], 'seed')} it is below 0."
@@ -35,8 +37,8 @@ def said(evidence: Evidence) -> list[Said]:
     return made
 
 
-def _beside(found: list[dict[str, object]], name: str) -> Said:
-    n = max(int(str(row["configurations"])) for row in found)
+def _beside(found: list[dict[str, Any]], name: str) -> Said:
+    n = max(row["configurations"] for row in found)
     told = [row for row in found if row["verdict"] != "open"]
     if not told:
         least = f" Below {game.MIN_PAIRS} there is no interval." if n < game.MIN_PAIRS else ""
@@ -46,8 +48,8 @@ def _beside(found: list[dict[str, object]], name: str) -> Said:
             f"clear of 0.{least}",
         )
     parts = [
-        f"{row['label']} ({row['verdict']}: {row['correlation']:.2f} [{row['low']:.2f}, {row['high']:.2f}], n = "
-        f"{row['configurations']})"
+        f"{row['label']} ({row['verdict']}: {signed(row['correlation'])} [{signed(row['low'])}, {signed(row['high'])}], "
+        f"n = {row['configurations']})"
         for row in told
     ]
     basis = f"{'; '.join(parts)}. Intervals of the rank correlation hold for all {len(found)} measures together."

@@ -59,7 +59,7 @@ def tested(tests: pd.DataFrame, what: str, n: str) -> tuple[str, str]:
     known = tests[tests["p_adjusted"].notna()]
     if tests.empty:
         return "", ""
-    names = _listed([label(name) for name in tests["setting"]])
+    names = _listed(tests["setting"].tolist())
     if known.empty:
         why = f"below {MIN_CONFIGURATIONS} configurations, or without any such seed, there is no test ({n})."
         return f"Whether values of {names} differ in {what} cannot be told from these data:", why
@@ -69,10 +69,10 @@ def tested(tests: pd.DataFrame, what: str, n: str) -> tuple[str, str]:
     corrected = f"corrected for {count(int(least['comparisons']), 'setting')}" if least["comparisons"] > 1 else ""
     basis = f"log-rank tests with the configuration as the unit{f', {corrected}' if corrected else ''}; {held}"
     if differ.empty:
-        smallest = f"the smallest p is {least['p_adjusted']:.2g}, of {label(least['setting'])}"
+        smallest = f"the smallest p is {least['p_adjusted']:.2g}, of {least['setting']}"
         return f"Whether values of {names} differ in {what} cannot be told from these data:", f"{smallest} ({basis})."
-    found = _listed([f"{label(row['setting'])} (p = {_p(row['p_adjusted'])})" for row in rows(differ)])
-    untold = [label(name) for name in tests["setting"] if name not in set(differ["setting"])]
+    found = _listed([f"{row['setting']} (p = {_p(row['p_adjusted'])})" for row in rows(differ)])
+    untold = [name for name in tests["setting"] if name not in set(differ["setting"])]
     rest = f" Of {_listed(untold)} it cannot be told." if untold else ""
     return f"Values of {found} differ in {what}.", f"{basis[0].upper()}{basis[1:]}.{rest}"
 

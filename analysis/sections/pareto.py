@@ -34,10 +34,8 @@ def said(evidence: Evidence) -> list[Said]:
     if shares.isna().any():
         sure = "How sure these places are cannot be told from a single seed, or where trials have unlike seeds."
     else:
-        sure = (
-            f"{int((shares >= SURE).sum())} of them are on the front in at least {SURE:.0%} of resamples of the seeds"
-        )
-        sure += f" ({count(int(table['num_seeds'].max()), 'seed')}: a hint, not an interval)."
+        sure = f"{int((shares >= SURE).sum())} of them are on the front in at least {SURE:.0%} of resamples of "
+        sure += f"the seeds ({count(int(table['num_seeds'].max()), 'seed')}: a hint, not an interval)."
     return [Said(claim, f"{named}{more}. {sure}")]
 
 
@@ -71,15 +69,13 @@ def blocks(evidence: Evidence) -> list[Block]:
     lacking += "" if recall or measure == "recall" else " Recall was not measured."
     caption = (
         f"Complete configurations within the constraints. Diamonds are on the front: no other is at least as good in "
-        f"everything and better in something.{third} Cost is that of the trial as it ran, and comparable where machines "
-        f"are alike.{lacking}{some}"
+        f"everything and better in something.{third} Cost is that of the trial as it ran, and comparable where "
+        f"machines are alike.{lacking}{some}"
     )
     alt = f"{MEASURES[measure].label} against {label(cost or 'recall')} of {count(len(shown), 'configuration')}."
     drawn = figures_budget.pareto(shown, measure, cost)
-    return [
-        Figure("pareto", drawn, caption, alt),
-        Table("pareto", table, "Front first, then the others", SHARE, rows=20),
-    ]
+    made = Table("pareto", table, "Complete configurations, those on the front first", SHARE, rows=20)
+    return [Figure("pareto", drawn, caption, alt), made]
 
 
 SHARE = "on_front_share: how often a configuration is on the front when the seeds are resampled, the same for all."

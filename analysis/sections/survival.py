@@ -85,9 +85,9 @@ PRUNED = (
     "pruned trial had been lost in the end, or none: no assumption puts the truth outside them."
 )
 TESTS = (
-    "Configurations are permuted with all their seeds (chi-squared from 200 on); p_adjusted is corrected for the number "
-    "of settings. Other settings are held for noise: under a sampler that follows the score, values may differ through "
-    "them."
+    "Configurations are permuted with all their seeds (chi-squared from 200 on); p_adjusted is corrected for the "
+    "number of settings. Other settings are held for noise: under a sampler that follows the score, values may differ "
+    "through them."
 )
 
 
