@@ -27,7 +27,7 @@ def correlations(table: pd.DataFrame, measure: str) -> go.Figure:
         hovertemplate="%{y}: %{x:.2f} (%{customdata} configurations)<extra></extra>",
     )
     figure.add_vline(x=0, line={"color": BLACK, "width": 1})
-    title = f"rank correlation (right: high with worse {MEASURES[measure].label})"
+    title = f"rank correlation (right: worse {MEASURES[measure].label})"
     figure.update_xaxes(title=title, range=[-1.05, 1.05], nticks=5)
     figure.update_yaxes(type="category", automargin=True, range=[len(table) - 0.5, -0.5])
     return figure

@@ -75,7 +75,8 @@ def panels(
     shape = "hv" if share else "linear"
     for index, value in enumerate(values):
         place = {"row": index // columns + 1, "col": index % columns + 1}
-        figure.add_scatter(**_others(shown[shown[setting] != value], setting, line), line_shape=shape, **place)
+        if len(values) > 1:
+            figure.add_scatter(**_others(shown[shown[setting] != value], setting, line), line_shape=shape, **place)
         own = shown[shown[setting] == value]
         for band in bands:
             _add_band(figure, own, band, shape, top, place)
@@ -149,6 +150,8 @@ def _add_band(
     figure: go.Figure, table: pd.DataFrame, band: Band, shape: str, top: float, place: dict[str, int]
 ) -> None:
     known = table.dropna(subset=[band.low, band.high])
+    if known.empty:
+        return
     ends = [np.clip(known[column].astype(float), -top, top) for column in (band.high, band.low)]
     colour = f"rgba(0, 114, 178, {band.opacity})"
     for values, fill in zip(ends, (None, "tonexty"), strict=True):

@@ -8,7 +8,7 @@ from analysis import convergence, figures, tables
 from analysis.figures_over_time import Band
 from analysis.page import Block, Evidence, Figure, Heading, Table
 from analysis.sections import over_time
-from analysis.wording import Said, count, label, number, rows, unit
+from analysis.wording import Said, count, number, rows, unit
 from trials.catalogue import MEASURES
 
 NAME, TITLE = "convergence", "Convergence"
@@ -72,7 +72,7 @@ def _groups(evidence: Evidence, setting: str) -> list[Block]:
     curves = evidence.of(convergence.group_curves, study, setting)
     if len(curves) == 0 or curves[setting].nunique() < 2:
         return []
-    measure, name, axis = tables.objective(study)[0], label(setting), over_time.axis(evidence)
+    measure, axis = tables.objective(study)[0], over_time.axis(evidence)
     score, floor = MEASURES[measure].label, study.floor.get(measure)
     bands = [Band("lower_quartile", "upper_quartile", 0.12), Band("median_low", "median_high", 0.22)]
     counted = curves.assign(configurations=curves["started"])
@@ -80,9 +80,9 @@ def _groups(evidence: Evidence, setting: str) -> list[Block]:
         f"group_curves_{setting}", counted, setting, "median", bands, (axis, score), GROUPS, floor=floor
     )
     made: list[Block] = [
-        Heading(f"By {name}"),
+        Heading(f"By {setting}"),
         *drawn,
-        Table(f"group_curves_{setting}", curves, f"{score} over time by {name}", folded=True),
+        Table(f"group_curves_{setting}", curves, f"{score} over time by {setting}", folded=True),
     ]
     times = evidence.of(convergence.time_to_score, study, setting)
     reach = evidence.of(convergence.reach_curves, study, setting)
@@ -95,16 +95,16 @@ def _groups(evidence: Evidence, setting: str) -> list[Block]:
     return [
         *made,
         *over_time.figure(f"reach_{setting}", reach, setting, "share", shares, titles, caption, share=True),
-        Table(f"time_to_score_{setting}", times, f"Time to {score} {threshold} by {name}", TIMES, folded=True),
-        Table(f"reach_{setting}", reach, f"Share of seeds that reached {score} {threshold} by {name}", folded=True),
+        Table(f"time_to_score_{setting}", times, f"Time to {score} {threshold} by {setting}", TIMES, folded=True),
+        Table(f"reach_{setting}", reach, f"Share of seeds that reached {score} {threshold} by {setting}", folded=True),
     ]
 
 
 GROUPS = (
     "Median over the configurations that got so far; dark: its 95% interval, from 6 configurations on; pale: the "
     "middle half of the configurations; grey: the other values; dotted: real against real. n counts the configurations "
-    "that started: the scheduler took some out for their score, and those that are left flatter. A line breaks where the "
-    "median has diverged."
+    "that started: the scheduler took some out for their score, and those that are left flatter. A line breaks where "
+    "the median has diverged."
 )
 REACHED = (
     "Share of seeds that have reached {score} {threshold}, the median final score of the complete configurations: a "
@@ -144,7 +144,7 @@ def _trials(evidence: Evidence) -> list[Block]:
         )
     alt = f"{MEASURES[measure].label} against {axis}: the best {len(best)} trials and {len(pale)} others."
     return [
-        Figure("convergence", figure, caption, alt),
+        *([Figure("convergence", figure, caption, alt)] if table["lowest"].notna().any() else []),
         Table("convergence", table, "Scores at every evaluation", folded=True),
         *([Table("convergence_bands", bands, "Quantiles over trials", folded=True)] if bands is not None else []),
     ]

@@ -11,7 +11,7 @@ from analysis import cycling, figures, figures_over_time, survival, tables
 from analysis.load import Study
 from analysis.page import Block, Evidence, Figure, Heading, Note, Picture, Pictures, Table
 from analysis.sections import over_time
-from analysis.wording import Said, count, label, rows
+from analysis.wording import Said, count, rows
 from trials.catalogue import MEASURES
 from trials.records import Verdict
 
@@ -25,6 +25,8 @@ LARGEST_PNG = 100_000
 def said(evidence: Evidence) -> list[Said]:
     """How many seeds cycle, and whether settings differ in it; the films themselves prove nothing."""
     study = evidence.study
+    if why := over_time.unknown(evidence):
+        return [Said("How many seeds cycled cannot be told from these data:", why)]
     table = rows(evidence.of(cycling.cycling_by, study))
     if not table:
         return []
@@ -68,9 +70,9 @@ def blocks(evidence: Evidence) -> list[Block]:
             shown.append(Pictures(pictures))
         made += [Heading(title), *shown] if shown else []
     by = [
-        Table(f"cycling_{setting}", table, f"Cycling by {label(setting)}", BY, folded=True)
+        Table(f"cycling_{setting}", table, f"Cycling by {setting}", BY, folded=True)
         for setting in over_time.split_by(evidence)
-        if len(table := evidence.of(cycling.cycling_by, study, setting))
+        if not over_time.unknown(evidence) and len(table := evidence.of(cycling.cycling_by, study, setting))
     ]
     if not made:
         return [*by]

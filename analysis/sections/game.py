@@ -8,7 +8,7 @@ from analysis import game, tables
 from analysis.figures_game import correlations
 from analysis.page import Block, Evidence, Figure, Table
 from analysis.sections import over_time
-from analysis.wording import Said, count, label, rows, signed
+from analysis.wording import Said, count, rows, signed
 from trials.catalogue import MEASURES
 
 NAME, TITLE = "game", "The game beside the score"
@@ -48,8 +48,8 @@ def _beside(found: list[dict[str, Any]], name: str) -> Said:
             f"clear of 0.{least}",
         )
     parts = [
-        f"{row['label']} ({row['verdict']}: {signed(row['correlation'])} [{signed(row['low'])}, {signed(row['high'])}], "
-        f"n = {row['configurations']})"
+        f"{row['label']} ({row['verdict']}: {signed(row['correlation'])} "
+        f"[{signed(row['low'])}, {signed(row['high'])}], n = {row['configurations']})"
         for row in told
     ]
     basis = f"{'; '.join(parts)}. Intervals of the rank correlation hold for all {len(found)} measures together."
@@ -69,7 +69,7 @@ def blocks(evidence: Evidence) -> list[Block]:
         made.append(Table("game_against_score", table, "The game's measures against the score", folded=True))
     for setting in over_time.split_by(evidence):
         mismatch = evidence.of(game.mismatch_by, study, setting)
-        made.append(Table(f"mismatch_{setting}", mismatch, f"Loss against FID by {label(setting)}", MISMATCH))
+        made.append(Table(f"mismatch_{setting}", mismatch, f"Loss against FID by {setting}", MISMATCH, folded=True))
     return made if any(not isinstance(block, Table) or len(block.frame) for block in made) else []
 
 

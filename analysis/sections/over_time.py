@@ -8,10 +8,11 @@ import pandas as pd
 
 from analysis import tables
 from analysis.censored import MIN_CONFIGURATIONS
-from analysis.courses import default_axis
+from analysis.courses import EVALUATION, default_axis
 from analysis.figures_over_time import MOST_PANELS, Band, panels
 from analysis.page import Evidence, Figure
 from analysis.wording import count, label, rows
+from trials.records import Verdict
 
 RATES = ("lr_d", "lr_g")
 
@@ -24,7 +25,18 @@ def split_by(evidence: Evidence, *settings: str) -> list[str]:
 
 def axis(evidence: Evidence) -> str:
     """The unit of progress, as readers see it."""
-    return label(default_axis(evidence.study))
+    unit = default_axis(evidence.study)
+    return "evaluations" if unit == EVALUATION else label(unit)
+
+
+def unknown(evidence: Evidence) -> str:
+    """Why nothing can be said of lost seeds, where verdicts are unknown; '' where they are all known.
+
+    Shares of the seeds whose verdicts are known would count almost only those that diverged.
+    """
+    seeds = evidence.study.seeds
+    lacking = int((seeds["verdict"] == Verdict.UNKNOWN.value).sum()) if len(seeds) else 0
+    return f"of {lacking} of {count(len(seeds), 'seed')} no verdict is known." if lacking else ""
 
 
 def figure(

@@ -29,7 +29,8 @@ def said(evidence: Evidence) -> list[Said]:
         return []
     named = ", ".join(f"trial {row['number']} ({_values(row, measure, cost)})" for row in front[:NAMED])
     more = f" and {len(front) - NAMED} more" if len(front) > NAMED else ""
-    claim = f"{len(front)} of {count(len(table), 'complete configuration')} are beaten by no other in {_all(goals)}:"
+    n = f"{count(len(table), 'complete configuration')} within the constraints"
+    claim = f"{len(front)} of {n} are beaten by no other in {_all(goals)}:"
     shares = table.loc[table["on_front"], "on_front_share"]
     if shares.isna().any():
         sure = "How sure these places are cannot be told from a single seed, or where trials have unlike seeds."

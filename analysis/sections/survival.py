@@ -20,6 +20,8 @@ LOST = "collapsed, cycling or diverged"
 def said(evidence: Evidence) -> list[Said]:
     """The share that held, with what pruning may have hidden, and whether settings differ."""
     study = evidence.study
+    if why := over_time.unknown(evidence):
+        return [Said("How many seeds were lost, and when, cannot be told from these data:", why)]
     summary = rows(evidence.of(survival.survival_summary, study))
     if not summary:
         return []
@@ -46,6 +48,8 @@ def said(evidence: Evidence) -> list[Said]:
 def blocks(evidence: Evidence) -> list[Block]:
     """Curves, numbers at risk and a summary per setting; the tests."""
     study, made = evidence.study, list[Block]()
+    if over_time.unknown(evidence):
+        return []
     for setting in over_time.split_by(evidence, "k", "remedies", *over_time.RATES):
         curves = evidence.of(survival.survival_curves, study, setting)
         if curves[setting].nunique() < 2:
