@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import io
 
+import pandas as pd
 from PIL import Image
 
-from analysis import figures, tables
+from analysis import cycling, figures, figures_over_time, survival, tables
 from analysis.load import Study
-from analysis.page import Block, Evidence, Figure, Heading, Note, Picture, Pictures
-from analysis.wording import Said
+from analysis.page import Block, Evidence, Figure, Heading, Note, Picture, Pictures, Table
+from analysis.sections import over_time
+from analysis.wording import Said, count, rows
 from trials.catalogue import MEASURES
+from trials.records import Verdict
 
 NAME, TITLE = "films", "Modes over time"
 MOMENTS = 3
@@ -20,14 +23,37 @@ LARGEST_PNG = 100_000
 
 
 def said(evidence: Evidence) -> list[Said]:
-    """Examples prove nothing."""
-    return []
+    """How many seeds cycle, and whether settings differ in it; the films themselves prove nothing."""
+    study = evidence.study
+    if why := over_time.unknown(evidence):
+        return [Said("How many seeds cycled cannot be told from these data:", why)]
+    table = rows(evidence.of(cycling.cycling_by, study))
+    if not table:
+        return []
+    row, unit = table[0], over_time.axis(evidence)
+    n = f"{count(row['num_seeds'], 'seed')} of {count(row['configurations'], 'configuration')}"
+    returned = (
+        f" The dominant mode had come back at least once in {over_time.percent(row, 'returned')}."
+        if row["configurations_with_modes"]
+        else " Modes were not counted, so nothing is known of their return."
+    )
+    made = [
+        Said(
+            f"{over_time.percent(row, 'cycling')} of the seeds were cycling at {row['progress']:g} {unit}, the last "
+            "moment that every ended trial reached.",
+            f"Of {n}, Wilson's interval at n = number of configurations.{returned}",
+        )
+    ]
+    tests = evidence.of(survival.survival_tests, study, kinds=(Verdict.CYCLING,))
+    events = int(tests["events"].max()) if len(tests) else 0
+    claim, basis = over_time.tested(tests, "how soon they cycle", f"{count(events, 'seed')} cycling at the end")
+    return [*made, Said(claim, basis)] if claim else made
 
 
 def blocks(evidence: Evidence) -> list[Block]:
-    """A film of the modes, and samples at a few moments, for each typical seed."""
-    study = evidence.study
-    made: list[Block] = []
+    """A film of the modes, how they moved, and samples at a few moments, for each typical seed; cycling by setting."""
+    study, made = evidence.study, list[Block]()
+    courses = evidence.of(cycling.cycling_courses, study)
     for row in tables.typical_seeds(study).to_dict("records"):
         number, seed = int(row["number"]), int(row["seed"])
         title = f"{row['verdict']}: trial {number}, seed {seed} ({row['why']})"
@@ -37,18 +63,46 @@ def blocks(evidence: Evidence) -> list[Block]:
             alt = f"Share of the samples in each of {len(film)} modes at {film.shape[1]} moments; {title}."
             figure = figures.mode_film(film, study.mode_names)
             shown.append(Figure(f"film_{number}_{seed}", figure, "", alt))
+        course = courses[(courses["number"] == number) & (courses["seed"] == seed)]
+        if course[list(cycling.MOVES)].notna().any(axis=None):
+            shown.append(_moves(evidence, course, title))
         if pictures := _pictures(study, number):
             shown.append(Pictures(pictures))
         made += [Heading(title), *shown] if shown else []
+    by = [
+        Table(f"cycling_{setting}", table, f"Cycling by {setting}", BY, folded=True)
+        for setting in over_time.split_by(evidence)
+        if not over_time.unknown(evidence) and len(table := evidence.of(cycling.cycling_by, study, setting))
+    ]
     if not made:
-        return []
+        return [*by]
     name = MEASURES[tables.objective(study)[0]].label
     note = (
         "Which modes a seed draws from, evaluation by evaluation, and samples of all its trial's seeds (one band or "
         "panel each, in the order of the seeds) from latents that never change. First the median seed of the best "
         f"configuration, then one example per verdict, of median {name} among the longest trials."
     )
-    return [Note(note), *made]
+    moved = Table("cycling_courses", courses, "How the modes of these seeds moved", folded=True)
+    return [Note(note), *made, *by, moved]
+
+
+def _moves(evidence: Evidence, course: pd.DataFrame, title: str) -> Figure:
+    number, seed = int(course["number"].iloc[0]), int(course["seed"].iloc[0])
+    drawn = figures_over_time.moves(course, over_time.axis(evidence))
+    alt = f"Movement, hidden coverage, switches and returns of the modes at {len(course)} moments; {title}."
+    return Figure(f"moves_{number}_{seed}", drawn, MOVES, alt)
+
+
+MOVES = (
+    "Above: the share of the samples that moved to other modes since the evaluation before. Below: how often the "
+    "dominant mode has changed, how often one came back, and how many effective modes the last evaluations together "
+    "cover beyond this one (hidden coverage: made, then forgotten)."
+)
+BY = (
+    "At the last moment that every ended trial reached, and at the end, where only the trials that the scheduler kept "
+    "arrive. cycling: share of seeds whose verdict was cycling then; returns and switches: so far; returned: share of "
+    "seeds with at least one return."
+)
 
 
 def _pictures(study: Study, number: int) -> list[Picture]:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from analysis.page import Part
 from analysis.sections import (
     best,
+    budget,
     convergence,
     every_trial,
     films,
+    game,
     limits,
     making,
     outcomes,
+    pareto,
     rates,
     ratio,
     remedies,
     sampling,
+    survival,
 )
 
 PARTS: tuple[Part, ...] = (
@@ -25,7 +29,11 @@ PARTS: tuple[Part, ...] = (
     remedies,
     sampling,
     convergence,
+    survival,
+    game,
     films,
+    budget,
+    pareto,
     limits,
     every_trial,
     making,
