@@ -45,8 +45,10 @@ class OtherProcesses:
 
 
 def _note(entry: str, against: str, deviation: float, bound: float) -> None:
+    # Plain floats: numpy's do not travel between pytest-xdist's processes.
+    deviation, bound = float(deviation), float(bound)
     before = CONFORMANCE.get((entry, against), (0.0, bound))
-    CONFORMANCE[entry, against] = (max(before[0], float(deviation)), max(before[1], float(bound)))
+    CONFORMANCE[entry, against] = (max(before[0], deviation), max(before[1], bound))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
