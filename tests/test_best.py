@@ -16,7 +16,8 @@ from PIL import Image
 from study.card import text
 from study.cli import main
 from study.home import Home
-from study.ledger import Ledger, Outcome
+from study.ledger import Ledger
+from study.outcome import Outcome
 from study.publish import Publisher
 from study.reader import parse_study
 from study.spool import START, Spool
