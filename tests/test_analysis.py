@@ -551,7 +551,7 @@ def test_report_shows_every_figure_that_the_study_allows(planted, study_of, tmp_
     assert films < drawn
     names = ("k_score", "k_lost", "learning_rates", "remedies_score", "remedies_lost", "remedies", "convergence")
     by = {f"{kind}_{setting}" for kind in ("group_curves", "reach", "survival") for setting in ("k", "remedies")}
-    over_time = {*by, "survival_lr_d", "survival_lr_g", "game", "budget", "budget_remedies", "pareto"}
+    over_time = {*by, "survival_lr_d", "survival_lr_g", "budget", "budget_remedies", "pareto"}
     assert drawn - films == {f"figure-{name}" for name in {*names, *over_time}}
     html = write_report(study_of(*arms(), space={"k": [1, 5]}), tmp_path / "b.html").read_text()
     drawn = {i for i in Markup(html).ids if i.startswith("figure-")}
