@@ -546,14 +546,18 @@ def test_medians_of_all_trials_at_once_are_those_of_each(planted):
 
 def test_report_shows_every_figure_that_the_study_allows(planted, study_of, tmp_path):
     drawn = {i for i in Markup(write_report(planted, tmp_path / "a.html").read_text()).ids if i.startswith("figure-")}
-    films = {f"figure-film_{row.number}_{row.seed}" for row in tables.typical_seeds(planted).itertuples()}
+    seeds = [f"{row.number}_{row.seed}" for row in tables.typical_seeds(planted).itertuples()]
+    films = {f"figure-{kind}_{seed}" for kind in ("film", "moves") for seed in seeds}
     assert films < drawn
     names = ("k_score", "k_lost", "learning_rates", "remedies_score", "remedies_lost", "remedies", "convergence")
-    assert drawn - films == {f"figure-{name}" for name in names}
+    by = {f"{kind}_{setting}" for kind in ("group_curves", "reach", "survival") for setting in ("k", "remedies")}
+    over_time = {*by, "survival_lr_d", "survival_lr_g", "budget", "budget_remedies", "pareto"}
+    assert drawn - films == {f"figure-{name}" for name in {*names, *over_time}}
     html = write_report(study_of(*arms(), space={"k": [1, 5]}), tmp_path / "b.html").read_text()
     drawn = {i for i in Markup(html).ids if i.startswith("figure-")}
-    drawn = {name for name in drawn if not name.startswith("figure-film_")}
-    assert drawn == {"figure-k_score", "figure-k_lost", "figure-convergence"}
+    drawn = {name for name in drawn if not name.startswith(("figure-film_", "figure-moves_"))}
+    by_k = {f"figure-{kind}_k" for kind in ("group_curves", "reach", "survival")}
+    assert drawn == {"figure-k_score", "figure-k_lost", "figure-convergence", "figure-budget", "figure-pareto", *by_k}
 
 
 def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():

@@ -96,7 +96,8 @@ def _moves(evidence: Evidence, course: pd.DataFrame, title: str) -> Figure:
 MOVES = (
     "Above: the share of the samples that moved to other modes since the evaluation before. Below: how often the "
     "dominant mode has changed, how often one came back, and how many effective modes the last evaluations together "
-    "cover beyond this one (hidden coverage: made, then forgotten)."
+    "cover beyond this one (hidden coverage: made, then forgotten). "
+    "Red crosses: the verdict was a lost one."
 )
 BY = (
     "At the last moment that every ended trial reached, and at the end, where only the trials that the scheduler kept "
