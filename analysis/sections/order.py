@@ -5,9 +5,12 @@ from __future__ import annotations
 from analysis.page import Part
 from analysis.sections import (
     best,
+    confirmed,
     convergence,
     every_trial,
     films,
+    importance,
+    interactions,
     limits,
     making,
     outcomes,
@@ -15,14 +18,21 @@ from analysis.sections import (
     ratio,
     remedies,
     sampling,
+    settle,
+    spread,
 )
 
 PARTS: tuple[Part, ...] = (
+    confirmed,
     best,
     outcomes,
     ratio,
     rates,
     remedies,
+    interactions,
+    importance,
+    spread,
+    settle,
     sampling,
     convergence,
     films,
