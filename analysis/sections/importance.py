@@ -47,9 +47,9 @@ def blocks(evidence: Evidence) -> list[Block]:
     used = table.groupby("evaluator")["used"].first()
     some = [f"{name} {trials}" for name, trials in used.items() if trials < n]
     caption = (
-        "Shares of the importance for the rank of the objective, at the last amount that every trial reached. Bars: the "
-        "middle 95% over resamples of the trials, which tell how stable it is and are no confidence interval. Strokes: "
-        "what 95% of the same evaluations stay below where the scores are dealt out at random "
+        "Shares of the importance for the rank of the objective, at the last amount that every trial reached. Bars: "
+        "the middle 95% over resamples of the trials, which tell how stable it is and are no confidence interval. "
+        "Strokes: what 95% of the same evaluations stay below where the scores are dealt out at random "
         f"({', '.join(f'{name} {times} times' for name, times in DEALT.items())}). "
         f"Not shown below {MIN_TRIALS} trials."
     )

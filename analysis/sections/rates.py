@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from analysis import figures, figures_effects, rates, tables
@@ -57,7 +59,7 @@ def _region(evidence: Evidence) -> list[Said]:
     return [Said(claim, basis)]
 
 
-def _share(row: dict[str, object], where: str) -> str:
+def _share(row: dict[str, Any], where: str) -> str:
     value, low, high = (row[f"{where}_{end}"] for end in ("trained", "low", "high"))
     if pd.isna(value):
         return "none"

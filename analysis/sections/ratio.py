@@ -29,6 +29,10 @@ def _pairs(evidence: Evidence) -> pd.DataFrame:
 
 
 def _answer(evidence: Evidence) -> pd.DataFrame:
+    return evidence.of(_answered, evidence)
+
+
+def _answered(evidence: Evidence) -> pd.DataFrame:
     return response.answer_by_axis(evidence.study, "k", _response(evidence), _pairs(evidence))
 
 

@@ -18,13 +18,25 @@ def said(evidence: Evidence) -> list[Said]:
     if not table:
         return []
     planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MANY]
-    sentences = [Said(f"{_question(row)}: {row['advice']}{_seeds(row)}.", _basis(row)) for row in table]
     if not planned:
-        return sentences
+        return _each(table)
     nearest = min(planned, key=lambda row: float(row["needed"]) / max(1.0, float(min(row["n_first"], row["n_second"]))))
     claim = f"What would settle more: {_question(nearest)} takes {nearest['advice']}{_seeds(nearest)}"
     power = f" ({POWER:.0%} power; {len(table)} questions open, below)."
-    return [Said(claim + power, first=True), *sentences]
+    return [Said(claim + power, _basis(nearest), first=True), *_each([row for row in table if row is not nearest])]
+
+
+def _each(table: list[dict[str, Any]]) -> list[Said]:
+    """One sentence per question that can be planned for, and one for those that cannot."""
+    made = [
+        Said(f"{_question(row)}: {row['advice']}{_seeds(row)}.", _basis(row))
+        for row in table
+        if not absent(row["needed"])
+    ]
+    few = [f"{_question(row)} (n = {row['n_first']} and {row['n_second']})" for row in table if absent(row["needed"])]
+    if few:
+        made.append(Said(f"Too few, or too many diverged, to plan from: {', '.join(few)}."))
+    return made
 
 
 def _open(evidence: Evidence) -> list[dict[str, Any]]:
