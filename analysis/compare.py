@@ -14,13 +14,16 @@ import numpy as np
 import pandas as pd
 
 from analysis import figures, tables
+from analysis.budget import expected_best_of_studies
+from analysis.confirmed import confirmed
 from analysis.intervals import MIN_CONFIGURATIONS, Estimate, difference_of_medians, median_of_configurations, share
 from analysis.load import PROVENANCE_COLUMNS, Study, UnlikeScoresError
 from analysis.page import Block, Facts, Figure, Listing, Section, Table
 from analysis.report import Report, tables_of_sections
+from analysis.sections.confirmed import first_choice
 from analysis.wording import Said, Tile, count, interval, label, number, rows, settings, signed
 from trials.catalogue import MEASURES
-from trials.records import Tag
+from trials.records import Stage, Tag
 
 COMPARED = (*PROVENANCE_COLUMNS, "modes")
 
@@ -132,8 +135,35 @@ def _shared_budgets(first: Study, second: Study) -> list[tuple[float, tuple[int,
 
 def conclusions(first: Study, second: Study) -> list[Said]:
     """What can be said of the two, most important first."""
-    both, budget = sides(first, second), at_equal_budget(first, second)
-    return [_compared(first, second, budget), *_bests(first, both), _lost(both), _caveat(first, second)]
+    searches = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
+    both, budget = sides(*searches), at_equal_budget(*searches)
+    fresh = _fresh(first, second)
+    bests = [_confirmed(first, fresh, (first.name, second.name))] if len(fresh) == 2 else _bests(first, both)
+    return [_compared(first, second, budget), *bests, _lost(both), _caveat(first, second)]
+
+
+def _fresh(first: Study, second: Study) -> list[dict[str, Any]]:
+    """Of the studies that have one: the search's first choice on fresh seeds, a row of confirmed.confirmed."""
+    chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
+    return [row for row in chosen if row]
+
+
+def _confirmed(first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]) -> Said:
+    measure, _ = tables.objective(first)
+    name = MEASURES[measure].label
+    parts = [
+        f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial {row['confirms']})"
+        for study, row in zip(names, fresh, strict=True)
+    ]
+    ends = [(row["score_low"], row["score_high"]) for row in fresh]
+    apart = ends[0][1] < ends[1][0] or ends[1][1] < ends[0][0]
+    basis = "Each is its search's first choice, trained again on seeds that the search never saw; "
+    basis += (
+        "the intervals do not overlap." if apart else "no difference between them can be told from these intervals."
+    )
+    value = " · ".join(number(row["score"]) for row in fresh)
+    tile = Tile(f"Confirmed {name}", value, " · ".join(names))
+    return Said(f"{name} on fresh seeds: {'; '.join(parts)}.", basis, first=True, tile=tile)
 
 
 def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Said:
@@ -213,12 +243,15 @@ def _caveat(first: Study, second: Study) -> Said:
 def build(first: Study, second: Study) -> Report:
     """The report of both; raises as refuse_unlike does."""
     refuse_unlike(first, second)
-    both, budget = sides(first, second), at_equal_budget(first, second)
     said = conclusions(first, second)
+    whole = first, second
+    first, second = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
+    both, budget = sides(first, second), at_equal_budget(first, second)
     made = [
         Section("sides", "The studies", said[1:3], [Table("sides", both, "Both studies")]),
         Section("budget", "Scores at equal budget", said[:1], _budget_blocks(first, budget)),
-        Section("leaders", "Best configurations", [], _leaders(first, second)),
+        Section("leaders", "Best configurations", [], [*_on_fresh_seeds(whole), *_leaders(first, second)]),
+        Section("expected", "Expected best against budget", [], _expected(first, second)),
         Section("making", "How they were made", said[3:], _making(first, second)),
     ]
     subtitle = f"{len(first.trials)} and {len(second.trials)} trials"
@@ -246,6 +279,23 @@ def _leaders(first: Study, second: Study) -> list[Block]:
         if len(best):
             made.append(Table(f"best_{index}", best, f"The best configurations of {study.name}"))
     return made
+
+
+def _on_fresh_seeds(studies: tuple[Study, Study]) -> list[Block]:
+    made: list[Block] = []
+    for index, study in enumerate(studies, 1):
+        if len(table := confirmed(study)):
+            made.append(Table(f"confirmed_{index}", table, f"Confirmed on fresh seeds: {study.name}"))
+    return made
+
+
+def _expected(first: Study, second: Study) -> list[Block]:
+    note = (
+        "The best score to expect of so many trials of each study, and what they cost; where the studies sampled "
+        "differently, this is how their samplers compare."
+    )
+    table = expected_best_of_studies([first, second])
+    return [Table("expected_best", table, "Expected best", note, folded=True)] if len(table) else []
 
 
 def _making(first: Study, second: Study) -> list[Block]:

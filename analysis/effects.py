@@ -52,8 +52,7 @@ class Arms:
 
 
 def remedy_effects(study: Study) -> pd.DataFrame:
-    """Every set of remedies against none, at the amount that all trials reached; replaces
-    tables.remedies_against_none, which compares configurations that differ in their other settings too.
+    """Every set of remedies against none, at the amount that all trials reached.
 
     remedies, then the columns of setting_effects.
     """

@@ -177,31 +177,6 @@ def _trial_text(row: dict[Any, Any], measure: str) -> str:
     )
 
 
-def remedies_against_none(table: pd.DataFrame, measure: str) -> go.Figure:
-    """Difference to no remedy with its interval."""
-    figure = _figure(110 + 50 * len(table))
-    colours = {"better": GREEN, "worse": RED, "open": "#777777"}
-    symbols = {"better": "triangle-up", "worse": "x", "open": "circle-open"}
-    figure.add_scatter(
-        x=table["difference"],
-        y=[_lines(value) for value in table["remedies"]],
-        error_x=_errors(table["difference"], table["low"], table["high"]),
-        mode="markers",
-        marker={
-            "size": 12,
-            "color": [colours[verdict] for verdict in table["verdict"]],
-            "symbol": [symbols[verdict] for verdict in table["verdict"]],
-        },
-        customdata=table[["configurations", "control_configurations"]],
-        hovertemplate="%{y}: %{x:.3g}<br>%{customdata[0]} configurations against %{customdata[1]}<extra></extra>",
-    )
-    figure.add_vline(x=0, line={"color": BLACK, "width": 1})
-    side = "right" if MEASURES[measure].direction == "up" else "left"
-    figure.update_xaxes(title=f"difference in {MEASURES[measure].label} ({side}: better)")
-    figure.update_yaxes(type="category", automargin=True, range=[len(table) - 0.5, -0.5])
-    return figure
-
-
 def thinned(table: pd.DataFrame, kept: pd.Series, most: int) -> pd.DataFrame:
     """At most `most` rows: those `kept`, and an even choice of the others."""
     others = np.flatnonzero(~kept.to_numpy())

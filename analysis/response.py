@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.comparable import Compared, axes, compared, is_ratio, rectangular, search_stage
+from analysis.comparable import Compared, axes, compared, is_ratio, own_axis, rectangular, search_stage
 from analysis.effects import Matcher
 from analysis.intervals import LEVEL, NAN, Estimate, median_of_configurations, share_of_units
 from analysis.load import Study
@@ -60,7 +60,7 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     if setting not in study.trials:
         return pd.DataFrame(columns=[setting, *COLUMNS])
     by_value, rows = groups(study, setting), []
-    for axis in axes(study):
+    for axis in axes(study) or [own_axis(study)]:
         frames = {ENDED: compared(study, axis), COMPLETE: compared(study, axis, complete=True)}
         if len(frames[COMPLETE].numbers) == len(frames[ENDED].numbers):
             del frames[COMPLETE]
@@ -108,7 +108,7 @@ def pairwise(study: Study, setting: str = "k") -> pd.DataFrame:
     by_value, rows, ratio = groups(study, setting), [], is_ratio(study)
     values = list(by_value)
     couples = [(one, other) for i, one in enumerate(values) for other in values[i + 1 :]]
-    for axis in axes(study):
+    for axis in axes(study) or [own_axis(study)]:
         frame = compared(study, axis)
         matcher = Matcher(study, frame, setting)
         for one, other in couples:
@@ -128,7 +128,9 @@ def pairwise(study: Study, setting: str = "k") -> pd.DataFrame:
     )
 
 
-def answer_by_axis(study: Study, setting: str = "k", table: pd.DataFrame | None = None) -> pd.DataFrame:
+def answer_by_axis(
+    study: Study, setting: str = "k", table: pd.DataFrame | None = None, against: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Which value of `setting` leads on each axis, and whether what is held equal decides it.
 
     axis, amount; leader: the value of best median with its median, median_low, median_high, configurations, seeds;
@@ -137,10 +139,11 @@ def answer_by_axis(study: Study, setting: str = "k", table: pd.DataFrame | None 
     "open"; changes: on another axis, some value is told to be ahead of one that is told to be
     ahead of it here. Where nothing is told apart on two axes, nothing changes: the data cannot tell.
 
-    table: that of `response`, if it has been made already.
+    table, against: those of `response` and `pairwise`, if they have been made already.
     """
     study = search_stage(study)
-    table, against = response(study, setting) if table is None else table, pairwise(study, setting)
+    table = response(study, setting) if table is None else table
+    against = pairwise(study, setting) if against is None else against
     _, sign = objective(study)
     told = {axis: _told(against[against["axis"] == axis]) for axis in against["axis"].unique()}
     rows = []

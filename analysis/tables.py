@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.intervals import Estimate, Scores, difference_of_medians, median_of_configurations, share
+from analysis.intervals import Estimate, Scores, median_of_configurations, share
 from analysis.load import Study
 from trials.catalogue import MEASURES
 from trials.records import TrialState, Verdict
@@ -248,35 +248,6 @@ def leader(table: pd.DataFrame, setting: str, sign: int) -> tuple[Any, list[Any]
     lead, rest = first.iloc[0], first.iloc[1:]
     clear = rest["median_low"] > lead["median_high"] if sign > 0 else rest["median_high"] < lead["median_low"]
     return (lead[setting], rest.loc[clear, setting].tolist()) if clear.any() else None
-
-
-REMEDY_COLUMNS = [
-    *("remedies", "configurations", "control_configurations", "difference", "low", "high", "verdict", "progress"),
-    "comparisons",
-]
-
-
-def remedies_against_none(study: Study) -> pd.DataFrame:
-    """Difference of the median over configurations to that without remedy, at the evaluation all trials reached.
-
-    remedies, configurations, control_configurations, difference (of the objective) with low and high (95% for
-    all `comparisons` together), verdict: better or worse where the interval excludes 0, else open. The
-    sampler drew the configurations, so other settings differ too.
-    """
-    measure, sign = objective(study)
-    common = common_evaluations(study)
-    by_label = groups(study, "remedies") if common and "remedies" in searched(study) else {}
-    frame = scores_at(study, common[0].evaluation, measure) if common else pd.DataFrame()
-    stacks = {label: _stack(frame[frame["number"].isin(numbers)]) for label, numbers in by_label.items()}
-    control = stacks.pop(NONE, np.empty((0, 1)))
-    rows = []
-    for label, treated in stacks.items():
-        effect = difference_of_medians(treated, control, np.random.default_rng(SEED), len(stacks))
-        columns = _columns("difference", effect, sign)
-        verdict = "better" if effect.high < 0 else "worse" if effect.low > 0 else "open"
-        n = (len(treated), len(control))
-        rows.append((label, *n, *columns.values(), verdict, common[0].progress, len(stacks)))
-    return pd.DataFrame(rows, columns=REMEDY_COLUMNS)
 
 
 def learning_rates(study: Study) -> pd.DataFrame:

@@ -64,6 +64,12 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+def between(numbers: list[int]) -> str:
+    """3 to 5, or 3 where all are alike."""
+    low, high = min(numbers), max(numbers)
+    return str(low) if low == high else f"{low} to {high}"
+
+
 def label(value: Any) -> str:
     """A hyperparameter's value as readers see it."""
     if isinstance(value, float):

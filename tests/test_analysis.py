@@ -20,7 +20,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from analysis import answer, figures, intervals, report, tables
+from analysis import answer, figures_effects, intervals, report, tables
+from analysis.effects import remedy_effects
 from analysis.load import UnlikeScoresError, load_study
 from analysis.report import write_report
 from analysis.sections import convergence, every_trial
@@ -249,18 +250,18 @@ def test_lost_share_counts_collapsed_cycling_and_diverged_seeds(study_of):
 
 
 def test_remedy_that_helps_is_told_with_sign_and_interval_and_the_other_is_not(study_of):
-    table = tables.remedies_against_none(study_of(*arms(remedy_effect=-60.0))).set_index("remedies")
+    table = remedy_effects(study_of(*arms(remedy_effect=-60.0, per_arm=8))).set_index("remedies")
     helped, other = table.loc["feature_matching"], table.loc["historical_averaging"]
-    assert helped["verdict"] == "better" and helped["low"] < -60 < helped["high"] < 0
-    assert other["verdict"] == "open" and other["low"] < 0 < other["high"]
-    assert (table["configurations"] == 8).all() and (table["comparisons"] == 2).all()
+    assert helped["verdict"] == "better" and helped["ratio_low"] < 0.4 < helped["ratio_high"] < 1
+    assert other["verdict"] == "open" and other["ratio_low"] < 1 < other["ratio_high"]
+    assert (table["configurations"] == 16).all() and (table["comparisons"] == 2).all()
 
 
 def test_larger_is_better_where_the_objective_is_maximised(study_of):
     recall = arms(measure="recall", k_effect=-80.0, remedy_effect=60.0)
     study = study_of(*recall, objective={"maximize": "recall"})
-    helped = tables.remedies_against_none(
-        study_of(*arms(measure="recall", remedy_effect=60.0), objective={"maximize": "recall"})
+    helped = remedy_effects(
+        study_of(*arms(measure="recall", remedy_effect=60.0, per_arm=8), objective={"maximize": "recall"})
     )
     assert helped["verdict"].tolist() == ["better", "open"] and helped["low"].iloc[0] > 0
     best = tables.best(study)
@@ -309,7 +310,7 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
     assert f"FID {winner['fid']:.3g}, the median of 3 seeds ({winner['lowest']:.3g} to " in first
     assert "real against real scores 1.5" in first and "Every seed covers all 4 modes" in first
     assert "best of 24 complete trials" in first
-    assert by_k.startswith("k = 1 is ahead of k = 5: at 200 generator steps, the last evaluation that every trial")
+    assert by_k.startswith("k = 1 is ahead of k = 5: at 200 generator steps, the most that every trial reached")
     assert re.search(r"\d+ \[\d+, \d+\] for k = 1 \(15 configurations\)", by_k)
 
 
@@ -321,33 +322,35 @@ def test_lost_seeds_and_failures_are_told(planted):
 
 
 def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
-    text = text_of(study_of(*arms(remedy_effect=-60.0)))
+    study = study_of(*arms(remedy_effect=-60.0, per_arm=8))
+    text = text_of(study)
     found = re.search(
-        r"feature matching is better than no remedy, FID −([\d.]+) with 95% interval "
-        r"\[−([\d.]+), −([\d.]+)\] \(8 against 8 configurations\)",
-        text,
+        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] \((\d+) pairs, P\(impr", text
     )
-    assert found and float(found[2]) > float(found[1]) > float(found[3]) > 0
-    assert "no difference to no remedy (8 configurations) can be told for historical averaging (8)" in text
-    assert "drawn by TPE" in text
+    assert found and float(found[2]) < float(found[1]) < float(found[3]) < 1
+    assert int(found[4]) == remedy_effects(study).set_index("remedies").loc["feature_matching", "pairs"] > 6
+    assert re.search(r"no difference to no remedy can be told for historical averaging \(× 1\.?\d* \[", text)
+    assert "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together." in text
+    assert "drawn by TPE" in " ".join(str(said) for part in report.build(study).sections for said in part.said)
 
 
 def test_a_remedy_that_harms_is_told_as_worse(study_of):
-    assert "feature matching is worse than no remedy, FID +" in text_of(study_of(*arms(remedy_effect=60.0)))
+    assert "feature matching is worse than no remedy: FID × 1." in text_of(
+        study_of(*arms(remedy_effect=60.0, per_arm=8))
+    )
 
 
 def test_identical_arms_cannot_be_told_apart(study_of):
     text = text_of(study_of(*arms(), sampler="random"))
     assert "Which k is best cannot be told from these data" in text
-    assert "can be told for feature matching (8), historical averaging (8)" in text
+    assert "no difference to no remedy can be told for feature matching (" in text
     assert "ahead" not in text and "better" not in text and "worse" not in text
-    assert "at random" in text
 
 
 def test_too_few_configurations_are_told_as_such(study_of):
     text = text_of(study_of(*arms(k_effect=500.0, remedy_effect=-60.0, per_arm=1)))
     assert f"Below {intervals.MIN_CONFIGURATIONS} configurations there is no interval" in text
-    assert "cannot be told" in text and "nothing can be told" in text
+    assert "cannot be told" in text and "the pairs are too few for one" in text
 
 
 def test_remedies_without_a_control_are_not_compared(study_of):
@@ -549,7 +552,8 @@ def test_report_shows_every_figure_that_the_study_allows(planted, study_of, tmp_
     seeds = [f"{row.number}_{row.seed}" for row in tables.typical_seeds(planted).itertuples()]
     films = {f"figure-{kind}_{seed}" for kind in ("film", "moves") for seed in seeds}
     assert films < drawn
-    names = ("k_score", "k_lost", "learning_rates", "remedies_score", "remedies_lost", "remedies", "convergence")
+    names = ("k", "learning_rates", "rates_score", "rates_lost", "remedies_score", "remedies_lost", "remedies")
+    names += ("remedies_improvement", "remedies_lost_difference", "importance", "convergence")
     by = {f"{kind}_{setting}" for kind in ("group_curves", "reach", "survival") for setting in ("k", "remedies")}
     over_time = {*by, "survival_lr_d", "survival_lr_g", "budget", "budget_remedies", "pareto"}
     assert drawn - films == {f"figure-{name}" for name in {*names, *over_time}}
@@ -557,13 +561,15 @@ def test_report_shows_every_figure_that_the_study_allows(planted, study_of, tmp_
     drawn = {i for i in Markup(html).ids if i.startswith("figure-")}
     drawn = {name for name in drawn if not name.startswith(("figure-film_", "figure-moves_"))}
     by_k = {f"figure-{kind}_k" for kind in ("group_curves", "reach", "survival")}
-    assert drawn == {"figure-k_score", "figure-k_lost", "figure-convergence", "figure-budget", "figure-pareto", *by_k}
+    over_time = {"figure-convergence", "figure-budget", "figure-pareto", *by_k}
+    assert drawn == {"figure-k", "figure-importance", *over_time}
 
 
 def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
-    table = pd.DataFrame({"remedies": ["a", "b"], "difference": [5.0, 5.0], "configurations": 6})
-    table = table.assign(control_configurations=6, low=[1.0, np.nan], high=[np.inf, np.nan], verdict="open")
-    arms_drawn = figures.remedies_against_none(table, "fid").data[0].error_x
+    table = pd.DataFrame({"remedies": ["a", "b"], "difference": [5.0, 5.0], "pairs": 6, "seeds": 18})
+    table = table.assign(low=[1.0, np.nan], high=[np.inf, np.nan], verdict="open")
+    columns = ("difference", "low", "high")
+    arms_drawn = figures_effects.forest(table, "remedies", columns, "verdict", "FID", 0).data[0].error_x
     np.testing.assert_array_equal(np.array(arms_drawn.arrayminus, dtype=float), [4.0, np.nan])
     np.testing.assert_array_equal(np.array(arms_drawn.array, dtype=float), [0.0, np.nan])
 

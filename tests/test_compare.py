@@ -100,7 +100,7 @@ def test_the_report_holds_both_and_every_sentence(loaded: Study, tmp_path) -> No
     best = tables.best(loaded, 1).iloc[0]
     assert f"first {best['fid']:.3g} (median of 3 seeds" in sentences[1]
     assert {p.name for p in (tmp_path / "new" / "tables").glob("*.csv")} == {
-        *("sides.csv", "at_equal_budget.csv", "best_1.csv", "best_2.csv")
+        *("sides.csv", "at_equal_budget.csv", "best_1.csv", "best_2.csv", "expected_best.csv")
     }
 
 

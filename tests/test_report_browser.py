@@ -135,10 +135,10 @@ def test_on_paper_everything_is_open_and_drawn(browser, page) -> None:
 def test_a_figure_that_cannot_be_drawn_says_so(browser, page, tmp_path) -> None:
     broken = tmp_path / "broken.html"
     text = page.read_text()
-    start = text.index(">", text.index('id="plot-k_score"')) + 1
+    start = text.index(">", text.index('id="plot-k"')) + 1
     broken.write_text(text[:start] + "no such letters" + text[text.index("</script>", start) :])
     with browser.chromium(*LAPTOP) as driver:
         driver.get(broken.as_uri())
-        driver.execute_script("document.querySelector('[data-figure=plot-k_score]').scrollIntoView()")
-        said = "return document.querySelector('[data-figure=plot-k_score]').textContent.includes('could not be drawn')"
+        driver.execute_script("document.querySelector('[data-figure=plot-k]').scrollIntoView()")
+        said = "return document.querySelector('[data-figure=plot-k]').textContent.includes('could not be drawn')"
         until(driver, said)

@@ -7,11 +7,12 @@ from typing import Any
 from analysis import tables
 from analysis.load import Study
 from analysis.page import Block, Evidence, Table
+from analysis.sections import confirmed
 from analysis.wording import Said, Tile, absent, count, number, rows, settings
 from trials.catalogue import MEASURES
 from trials.records import TrialState
 
-NAME, TITLE = "best", "Best configurations"
+NAME, TITLE = "best", "Best configurations of the search"
 
 
 def blocks(evidence: Evidence) -> list[Block]:
@@ -51,14 +52,20 @@ def _best(evidence: Evidence, winner: dict[str, Any]) -> Said:
     claim += f"; {floor} at the same n." if floor else "."
     counted = study.mode_names and not absent(winner["fewest_modes"])
     basis = [f"{_modes(winner, len(study.mode_names))}."] if counted else []
+    fresh = confirmed.quoted(evidence) is not None
     if candidates > 1:
+        advice = (
+            "quote what fresh seeds say of it, above."
+            if fresh
+            else "train it again on fresh seeds before quoting it, as [confirm] in the study file does."
+        )
         basis.append(
             f"It is the best of {candidates} complete trials within the constraints, and being chosen flatters a "
-            "score: train it again on fresh seeds before quoting it."
+            f"score: {advice}"
         )
     note = "a single seed" if alone else f"median of {winner['num_seeds']} seeds, {spread}"
     tile = Tile(f"Best {name}", number(winner[measure]), f"{note}; {floor}" if floor else note)
-    return Said(claim, " ".join(basis), first=True, tile=tile)
+    return Said(claim, " ".join(basis), first=not fresh, tile=tile)
 
 
 def _modes(winner: dict[str, Any], known: int) -> str:

@@ -1,10 +1,14 @@
-"""The learning rates of both players."""
+"""The learning rates of both players: where they train, and what their ratio does."""
 
 from __future__ import annotations
 
-from analysis import figures, tables
-from analysis.page import Block, Evidence, Figure, Table
-from analysis.wording import Said
+from typing import Any
+
+import pandas as pd
+
+from analysis import figures, figures_effects, rates, tables
+from analysis.page import Block, Evidence, Figure, Pair, Table
+from analysis.wording import Said, count, interval, number, rows
 from trials.catalogue import MEASURES
 
 NAME, TITLE = "learning_rates", "Learning rates"
@@ -13,15 +17,71 @@ POINTS = 500
 BEST_SHOWN = 50
 
 
+def _searched(evidence: Evidence) -> bool:
+    return {"lr_d", "lr_g"} <= set(tables.searched(evidence.study))
+
+
 def said(evidence: Evidence) -> list[Said]:
-    """Nothing yet that a table would hold."""
-    return []
+    """The region that trains, and the ratio of the rates."""
+    if not _searched(evidence):
+        return []
+    return [*_region(evidence), *_ratio(evidence)]
+
+
+def _region(evidence: Evidence) -> list[Said]:
+    table = rows(evidence.of(rates.region_that_trains, evidence.study))
+    if not table:
+        n = len(evidence.of(rates.rate_ratio, evidence.study))
+        few = f"that takes {rates.MIN_FOR_FIT} configurations or more, some of which lose seeds and some not."
+        return (
+            [Said("Where on the plane of learning rates seeds train cannot be told from these data:", few)] if n else []
+        )
+    first = table[0]
+    skill = f"skill {number(first['skill'])} [{number(first['skill_low'])}, {number(first['skill_high'])}]"
+    of = f"{count(first['configurations'], 'configuration')}, {count(first['seeds'], 'seed')}"
+    if first["verdict"] != "told":
+        claim = "Where on the plane of learning rates seeds train cannot be told from these data:"
+        basis = f"a fit does not predict unseen configurations better than their mean ({skill}; {of})."
+        return [Said(claim, basis)]
+    if pd.isna(first["low"]):
+        claim = f"Nowhere on the searched plane does a seed train with a probability of {rates.LIKELY:.0%} or more:"
+        return [Said(claim, f"a fit to {of} says so ({skill} on configurations left out).")]
+    ends = {row["setting"]: f"{row['low']:.2g} to {row['high']:.2g}" for row in table}
+    claim = (
+        f"Seeds train (with a probability of {rates.LIKELY:.0%} or more) on {first['area']:.0%} of the searched plane, "
+        f"within lr_g {ends['lr_g']}, lr_d {ends['lr_d']} and lr_d / lr_g {ends['ratio']}."
+    )
+    basis = (
+        f"Of the {first['inside']} configurations that a fit to the others places there, "
+        f"{_share(first, 'inside')} of seeds trained, of the {first['outside']} elsewhere {_share(first, 'outside')} "
+        f"({of}; {skill} on configurations left out)."
+    )
+    return [Said(claim, basis)]
+
+
+def _share(row: dict[str, Any], where: str) -> str:
+    value, low, high = (row[f"{where}_{end}"] for end in ("trained", "low", "high"))
+    if pd.isna(value):
+        return "none"
+    return f"{value:.0%}" if pd.isna(low) else f"{value:.0%} [{low:.0%}, {high:.0%}]"
+
+
+def _ratio(evidence: Evidence) -> list[Said]:
+    table = evidence.of(rates.rate_ratio, evidence.study)
+    known = [row for row in rows(table) if row["configurations"]]
+    if len(known) < 2:
+        return []
+    name = MEASURES[tables.objective(evidence.study)[0]].label
+    parts = [
+        f"{interval(row, 'median')} {row['ratio']} ({count(row['configurations'], 'configuration')})" for row in known
+    ]
+    return [Said(f"Median {name} by lr_d / lr_g: {'; '.join(parts)}.", "These groups are not matched in the rest.")]
 
 
 def blocks(evidence: Evidence) -> list[Block]:
-    """Every trial on the plane of both learning rates."""
+    """Every trial on the plane of both learning rates, maps of score and lost seeds, the ratio, the region."""
     study = evidence.study
-    if not {"lr_d", "lr_g"} <= set(tables.searched(study)):
+    if not _searched(evidence):
         return []
     table, (measure, _) = evidence.of(tables.learning_rates, study), tables.objective(study)
     if table.empty:
@@ -41,5 +101,41 @@ def blocks(evidence: Evidence) -> list[Block]:
     alt = f"Map of {len(shown)} trials: learning rate of the generator against that of the discriminator, by {name}."
     return [
         Figure("learning_rates", figures.learning_rate_map(shown, measure), caption, alt),
+        *_maps(evidence, measure),
+        *_ratios(evidence),
         Table("learning_rates", table, "Trials by learning rates", folded=True),
+    ]
+
+
+def _maps(evidence: Evidence, measure: str) -> list[Block]:
+    table = evidence.of(rates.rate_map, evidence.study)
+    if table.empty:
+        return []
+    name = MEASURES[measure].label
+    score = figures_effects.rate_cells(table, "median", name, False, MEASURES[measure].direction == "down")
+    lost = figures_effects.rate_cells(table, "lost_share", "seeds lost", True, True)
+    caption = (
+        f"Median {name} in each cell, over configurations of the median over seeds, at the last amount that every "
+        "trial reached; n configurations. White: none, or the median diverged."
+    )
+    return [
+        Pair(
+            [
+                Figure("rates_score", score, caption, f"Map of the median {name} in {len(table)} cells."),
+                Figure(
+                    "rates_lost", lost, "Share of seeds that had collapsed, cycled or diverged.", "Map of lost seeds."
+                ),
+            ]
+        ),
+        Table("rate_map", table, "The cells with their intervals", folded=True),
+    ]
+
+
+def _ratios(evidence: Evidence) -> list[Block]:
+    ratio = evidence.of(rates.rate_ratio, evidence.study)
+    region = evidence.of(rates.region_that_trains, evidence.study)
+    note = "Where a seed trains with a fitted probability of 80% or more; skill is that on configurations left out."
+    return [
+        Table("rate_ratio", ratio.drop(columns=["ratio_low", "ratio_high"]), "By the ratio lr_d / lr_g"),
+        Table("region_that_trains", region, "The region that trains", note, folded=True),
     ]

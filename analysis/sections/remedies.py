@@ -1,75 +1,144 @@
-"""The remedies against no remedy."""
+"""The remedies against no remedy, in matched pairs."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from analysis import figures, tables
-from analysis.intervals import MIN_CONFIGURATIONS
-from analysis.page import Block, Evidence, Figure, Table
+import pandas as pd
+
+from analysis import figures_effects, tables
+from analysis.effects import remedy_effects
+from analysis.page import Block, Evidence, Figure, Pair, Table
 from analysis.sections import groups
-from analysis.wording import Said, Tile, count, label, rows, signed, unit
+from analysis.wording import Said, Tile, absent, between, count, label, number, rows, signed, unit
 from trials.catalogue import MEASURES
 
 NAME, TITLE = "remedies", "Remedies"
+MATCHING = {
+    "exact": "pairs agree in all other settings",
+    "nearest": "each pair is the nearest in the other settings",
+    "nearest + regression": "each pair is the nearest in the other settings, and what these predict is taken out",
+    "exact + regression": "pairs agree in all other settings",
+}
 
 
 def blocks(evidence: Evidence) -> list[Block]:
-    """Score and lost seeds by remedy, and the difference to none."""
+    """Score and lost seeds by remedy, and the effects against none."""
     made = groups.blocks(evidence, "remedies", "remedies")
-    table, (measure, _) = evidence.of(tables.remedies_against_none, evidence.study), tables.objective(evidence.study)
-    if table.empty:
+    table, (measure, _) = evidence.of(remedy_effects, evidence.study), tables.objective(evidence.study)
+    if table.empty or not table["pairs"].any():
         return made
-    caption = (
-        "Median over configurations minus that without remedy, at the last evaluation that every trial reached; "
-        "bootstrap intervals that hold for all remedies together with 95% (Bonferroni). Green triangles: better; red "
-        "crosses: worse; grey circles: no difference can be told, because the interval holds 0 or there are fewer than "
-        f"{MIN_CONFIGURATIONS} configurations on either side. The other settings are not matched."
-    )
-    alt = (
-        f"Difference in {MEASURES[measure].label} to no remedy, with interval, for {count(len(table), 'remedy label')}."
+    note = (
+        "Configurations with the remedy against the most alike ones without, paired by seed, at the last amount that "
+        f"every trial reached; {_matching(table)}. The intervals hold for all comparisons together with 95% "
+        "(Bonferroni); where so few pairs cannot keep that promise there is none. Green triangles: better; red "
+        "crosses: worse; grey circles: cannot be told."
     )
     return [
         *made,
-        Figure("remedies", figures.remedies_against_none(table, measure), caption, alt),
-        Table("remedies_against_none", table, "Differences to no remedy", folded=True),
+        Pair(_forests(table, MEASURES[measure].label, measure, note)),
+        Table("remedy_effects", table, "Effects of the remedies against none", note, folded=True),
     ]
+
+
+def _forests(table: pd.DataFrame, name: str, measure: str, note: str) -> list[Figure]:
+    ratio = bool(table["ratio"].notna().any())
+    columns = ("ratio", "ratio_low", "ratio_high") if ratio else ("difference", "low", "high")
+    better = "right" if MEASURES[measure].direction == "up" else "left"
+    what = "as a factor of that without" if ratio else "minus that without"
+    count_of = count(len(table), "remedy label")
+    score = figures_effects.forest(
+        *(table, "remedies", columns, "verdict", f"{name} {what} ({better}: better)"),
+        none=1 if ratio else 0,
+        factor=ratio,
+    )
+    improved = figures_effects.forest(
+        *(table, "remedies", ("improvement", "improvement_low", "improvement_high"), "verdict"),
+        title="P(a seed does better with it) (right: better)",
+        none=0.5,
+        style=".0%",
+    )
+    lost = figures_effects.forest(
+        *(table, "remedies", ("lost_difference", "lost_low", "lost_high"), "lost_verdict"),
+        title="difference in P(seed lost) (left: fewer)",
+        none=0,
+        style="+.0%",
+    )
+    said = "Effect on {}, with interval, for " + count_of + "."
+    return [
+        Figure("remedies", score, note, said.format(name)),
+        Figure("remedies_improvement", improved, "", said.format("the probability of improvement")),
+        Figure("remedies_lost_difference", lost, "", said.format("the share of lost seeds")),
+    ]
+
+
+def _matching(table: pd.DataFrame) -> str:
+    used = [kind for kind in table["matching"].unique() if kind]
+    return "; ".join(dict.fromkeys(MATCHING.get(kind, kind) for kind in used)) or "no pair was found"
 
 
 def said(evidence: Evidence) -> list[Said]:
     """Which remedies are better or worse than none, and of which it cannot be told."""
     study = evidence.study
-    table = evidence.of(tables.remedies_against_none, study)
+    table = evidence.of(remedy_effects, study)
     if table.empty:
-        return []
+        control = "remedies" in tables.searched(study) and tables.NONE in set(study.trials["remedies"])
+        asked = "remedies" in tables.searched(study) and study.trials["remedies"].nunique() > 1
+        missing = Said("Remedies: no trial without remedy can be compared with, so nothing can be told.", first=True)
+        return [missing] if asked and not control else []
     each = rows(table)
-    where = f"at {each[0]['progress']:g} {unit(study)}"
-    control = each[0]["control_configurations"]
-    if not control:
-        return [Said(f"Remedies {where}: no trial without remedy can be compared with.", first=True)]
     name = MEASURES[tables.objective(study)[0]].label
+    where = f"at {each[0]['progress']:g} {unit(study)}" if not absent(each[0]["progress"]) else ""
+    if not any(row["pairs"] for row in each):
+        few = "no configuration with a remedy can be paired with one without"
+        return [Said(f"Remedies: {few}, so nothing can be told.", first=True)]
     told = [row for row in each if row["verdict"] != "open"]
     untold = [row for row in each if row["verdict"] == "open"]
     parts = [_effect(row, name) for row in told]
     if untold:
-        names = ", ".join(f"{label(row['remedies'])} ({row['configurations']})" for row in untold)
-        parts.append(f"no difference to no remedy ({count(control, 'configuration')}) can be told for {names}")
+        names = ", ".join(f"{label(row['remedies'])} ({_open(row)})" for row in untold)
+        parts.append(f"no difference to no remedy can be told for {names}")
+    lost = [row for row in each if row["lost_verdict"] != "open"]
+    parts += [_lost(row) for row in lost]
     claim, *rest = [f"Remedies {where}: {parts[0]}", *parts[1:]]
     claim, basis = f"{claim}{';' if rest else '.'}", f"{'; '.join(rest)}." if rest else ""
-    if len(each) > 1 and told:
-        basis += f" The intervals hold for the {len(each)} comparisons together."
+    together = f"; the intervals hold for the {len(each)} comparisons together" if len(each) > 1 else ""
+    basis += f" Matched on {_listed(each[0]['matched_on'])}, paired by seed{together}."
     if table["low"].isna().any():
-        basis += f" Below {MIN_CONFIGURATIONS} configurations on either side nothing can be told."
+        basis += " Where there is no interval, the pairs are too few for one."
     value = ", ".join(f"{label(row['remedies'])} {row['verdict']}" for row in told) or "cannot be told"
-    tile = Tile(
-        "Remedies against none", value, f"{count(len(each), 'comparison')}, {count(control, 'configuration')} without"
-    )
+    pairs = between([row["pairs"] for row in each])
+    tile = Tile("Remedies against none", value, f"{count(len(each), 'comparison')}, pairs: {pairs}")
     return [Said(claim, basis.strip(), first=True, tile=tile)]
 
 
+def _listed(names: str) -> str:
+    return names.replace("; ", ", ") or "nothing else (nothing else was searched)"
+
+
+def _score(row: dict[str, Any], name: str) -> str:
+    """The effect with its interval, if there is one."""
+    if absent(row["ratio"]):
+        ends = "" if absent(row["low"]) else f" [{signed(row['low'])}, {signed(row['high'])}]"
+        return f"{name} {signed(row['difference'])}{ends}"
+    ends = "" if absent(row["ratio_low"]) else f" [{number(row['ratio_low'])}, {number(row['ratio_high'])}]"
+    return f"{name} × {number(row['ratio'])}{ends}"
+
+
 def _effect(row: dict[str, Any], name: str) -> str:
+    improved = f"P(improvement) {row['improvement']:.0%}" if not absent(row["improvement"]) else ""
     return (
-        f"{label(row['remedies'])} is {row['verdict']} than no remedy, {name} {signed(row['difference'])} with 95% "
-        f"interval [{signed(row['low'])}, {signed(row['high'])}] ({row['configurations']} against "
-        f"{count(row['control_configurations'], 'configuration')})"
+        f"{label(row['remedies'])} is {row['verdict']} than no remedy: {_score(row, name)} "
+        f"({count(row['pairs'], 'pair')}{f', {improved}' if improved else ''})"
     )
+
+
+def _open(row: dict[str, Any]) -> str:
+    effect = "" if absent(row["ratio"]) or absent(row["ratio_low"]) else f"{_score(row, '').strip()}, "
+    return f"{effect}{count(row['pairs'], 'pair')}"
+
+
+def _lost(row: dict[str, Any]) -> str:
+    points = [f"{100 * row[f'lost_{end}']:+.0f}".replace("-", "−") for end in ("difference", "low", "high")]
+    effect = f"{points[0]} points [{points[1]}, {points[2]}]"
+    return f"{label(row['remedies'])} loses {row['lost_verdict']} seeds than no remedy, {effect}"

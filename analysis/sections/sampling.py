@@ -8,8 +8,8 @@ from analysis.wording import Said
 
 NAME, TITLE = "sampling", "How the configurations were drawn"
 SAMPLERS = {
-    "random": "at random, so these groups differ in their other settings by chance only",
-    "tpe": "by TPE, which goes where scores are good, so these groups differ in their other settings too",
+    "random": "at random, so groups of a setting differ in their other settings by chance only",
+    "tpe": "by TPE, which goes where scores are good, so groups of a setting differ in their other settings too",
 }
 
 
@@ -23,5 +23,6 @@ def said(evidence: Evidence) -> list[Said]:
     if not (ratio.said(evidence) or remedies.said(evidence)):
         return []
     sampler = str(evidence.study.spec.get("search", {}).get("sampler", "tpe"))
-    drawn = SAMPLERS.get(sampler, f"by {sampler}, so these groups may differ in their other settings too")
-    return [Said(f"The configurations were drawn {drawn}.", first=True)]
+    drawn = SAMPLERS.get(sampler, f"by {sampler}, so groups of a setting may differ in their other settings too")
+    matched = "Effects and pairs are matched on those that were searched; medians of whole groups are not."
+    return [Said(f"The configurations were drawn {drawn}.", matched)]
