@@ -90,7 +90,8 @@ def test_mlflow_shows_what_people_look_for(finished) -> None:
     parent = client.get_run(Ledger.open(home.study("small").ledger).parent_run_id)
     artifacts = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
     assert {"study.toml", "report.html", "tables"} <= artifacts
-    assert parent.info.status == "FINISHED" and parent.data.tags["mlflow.note.content"].startswith("- ")
+    described = parent.data.tags["mlflow.note.content"]
+    assert parent.info.status == "FINISHED" and described.startswith("**Does the whole chain work?**\n\n- ")
     assert parent.data.metrics["floor/fid"] > 0
 
 
