@@ -42,6 +42,11 @@ def filled_in(lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head
             command.replace("ray start", f"ray start --num-cpus={count} --object-store-memory={MEMORY}")
             for command in config[f"{role}_start_ray_commands"]
         ]
+    # One after the other: they share this machine's cores, and Ray gives its own agents 15 seconds to start.
+    for number, command in enumerate(config["worker_start_ray_commands"]):
+        if "ray start" in command:
+            after = f"sleep $(( ${{RAY_CLOUD_INSTANCE_ID##*.}} % {max(1, len(workers))} * 20 )); "
+            config["worker_start_ray_commands"][number] = after + command
     path = lab["laptop"].folder / "home" / "ray_cluster.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     return path
