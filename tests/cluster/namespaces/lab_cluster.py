@@ -45,7 +45,7 @@ def filled_in(lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head
     # One after the other: they share this machine's cores, and Ray gives its own agents 15 seconds to start.
     for number, command in enumerate(config["worker_start_ray_commands"]):
         if "ray start" in command:
-            after = f"sleep $(( ${{RAY_CLOUD_INSTANCE_ID##*.}} % {max(1, len(workers))} * 20 )); "
+            after = f"own=$(hostname -I); sleep $(( ${{own##*.}} % {max(1, len(workers))} * 15 )); "
             config["worker_start_ray_commands"][number] = after + command
     path = lab["laptop"].folder / "home" / "ray_cluster.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
