@@ -151,7 +151,7 @@ def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
     assert ledger(cluster, "faults").counts()["complete"] == 6
     moved = {n: begun for n, begun in places(cluster, "faults").items() if len(begun) > 1}
     assert moved and {begun[0][0] for begun in moved.values()} == {"one", "two"}, places(cluster, "faults")
-    # What was cut off still reaches the folder that all share, and may go on there until Ray's node ends itself: both lives
+    # What was cut off still reaches the shared folder, and may go on there until its Ray ends itself: both lives
     # of its trials write. Of the host that was killed, every line is told.
     killed = [number for number, begun in moved.items() if begun[0][0] == "two"]
     made = [(logs / f"trial-{number:06d}.txt").read_text().count("seconds: fid") for number in killed]
