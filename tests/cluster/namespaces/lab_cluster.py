@@ -36,7 +36,8 @@ def filled_in(lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head
     config["max_workers"] = len(workers)
     config["file_mounts"] = {"~/ganstudy-source": str(ROOT)}
     # The installed Python is there already; what remains is what the file says.
-    config["setup_commands"] = config["setup_commands"][2:]
+    for part in ("setup_commands", "head_setup_commands"):
+        config[part] = [command for command in config[part] if "venv" not in command.split(">")[0].split("printf")[0]]
     for role, count in (("head", head_cpus), ("worker", cpus)):
         config[f"{role}_start_ray_commands"] = [
             command.replace("ray start", f"ray start --num-cpus={count} --object-store-memory={MEMORY}")
@@ -52,8 +53,11 @@ def filled_in(lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head
     return path
 
 
-def install(host: Host) -> None:
-    """A Python of the host's own that sees the installed packages, and ganstudy where `ray up` brings it."""
+def install(host: Host, for_head: bool) -> None:
+    """A Python of the host's own that sees the installed packages, and ganstudy where `ray up` brings it.
+
+    for_head: with what ray_cluster.yaml installs on the head alone; Ray looks for one of those packages to tell.
+    """
     home = host.folder / "home"
     (home / "bin").mkdir(exist_ok=True)
     (home / "bin" / "sudo").write_text(SUDO)
@@ -63,6 +67,8 @@ def install(host: Host) -> None:
     (site,) = (home / "ganstudy-venv" / "lib").glob("python3*/site-packages")
     packages = [path for path in sys.path if path.endswith("site-packages")]
     (site / "here.pth").write_text("\n".join(["/root/ganstudy-source", *packages]) + "\n")
+    if not for_head:
+        (site / "aiohttp_cors.py").write_text('raise ImportError("not installed on workers")\n')
     for name in SCRIPTS:
         script = home / "ganstudy-venv" / "bin" / name
         script.write_text("#!/root/ganstudy-venv/bin/python\n" + SCRIPT[name])
@@ -91,7 +97,7 @@ def prepare(lab: Lab, head: str) -> None:
     """All hosts on, with Python, the laptop with its key, the head with PostgreSQL."""
     for host in lab.hosts.values():
         host.start()
-        install(host)
+        install(host, host.name in ("laptop", head))
     laptop = lab["laptop"]
     key = laptop.folder / "home" / ".ssh" / "key"
     key.write_bytes(lab.key.read_bytes())
