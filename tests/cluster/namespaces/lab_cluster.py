@@ -15,6 +15,7 @@ SUDO = """#!/bin/bash
 if [ "$1" = -u ]; then shift 2; exec setpriv --reuid postgres --regid postgres --clear-groups env -C /tmp "$@"; fi
 exec "$@"
 """
+ABSENT = 'raise ModuleNotFoundError("not installed on workers", name="aiohttp_cors")\n'
 SCRIPTS = ("ray", "mlflow", "ganstudy")
 
 
@@ -68,7 +69,7 @@ def install(host: Host, for_head: bool) -> None:
     packages = [path for path in sys.path if path.endswith("site-packages")]
     (site / "here.pth").write_text("\n".join(["/root/ganstudy-source", *packages]) + "\n")
     if not for_head:
-        (site / "aiohttp_cors.py").write_text('raise ImportError("not installed on workers")\n')
+        (site / "aiohttp_cors.py").write_text(ABSENT)
     for name in SCRIPTS:
         script = home / "ganstudy-venv" / "bin" / name
         script.write_text("#!/root/ganstudy-venv/bin/python\n" + SCRIPT[name])
