@@ -16,8 +16,8 @@ from pathlib import Path
 
 from study.errors import UserError
 
-ENVIRONMENT = ". ~/ganstudy.env"
-"""Made by ray_cluster.yaml on every node."""
+ENVIRONMENT = ". ~/ganstudy.env; if [ -r ~/ganstudy-mlflow.env ]; then . ~/ganstudy-mlflow.env; fi"
+"""Made by ray_cluster.yaml: the first on every node, the second, with MLflow's password, on the head alone."""
 RAY = (sys.executable, "-P", "-m", "ray.scripts.scripts")
 LAST_LINES = 12
 """Of what Ray or SSH said, where they fail."""

@@ -67,7 +67,7 @@ def test_every_node_asks_for_a_token_and_the_dashboard_stays_inside(path: Path) 
     assert "RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=/shared/ray_token" in environment
     for role in ("head", "worker"):
         starts = [command for command in config[f"{role}_start_ray_commands"] if "ray start" in command]
-        assert len(starts) == 1 and starts[0].startswith(". ~/ganstudy.env; ray start "), starts
+        assert len(starts) == 1 and starts[0].startswith(". ~/ganstudy.env; "), starts
     assert "--dashboard-host=127.0.0.1" in " ".join(config["head_start_ray_commands"])
     assert "0.0.0.0" not in path.read_text()
 

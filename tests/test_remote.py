@@ -101,6 +101,14 @@ def test_words_arrive_as_they_were_given(arguments: tuple[str, ...], there: str,
     assert play.called() == [there]
 
 
+def test_a_command_there_knows_the_password_of_mlflow(play: Play) -> None:
+    """A report is made from what MLflow has."""
+    (play.home / "ganstudy-mlflow.env").write_text("export MLFLOW_TRACKING_PASSWORD=secret\n")
+    play.head_says('[ "$MLFLOW_TRACKING_PASSWORD" = secret ] || exit 3')
+    assert play.run("publish", "digits")[0] == 0
+    assert "secret" not in play.log.read_text()
+
+
 def test_a_head_that_is_away(play: Play) -> None:
     play.head_says("true", mood="away")
     code, output = play.run("status", "digits")

@@ -27,7 +27,7 @@ name = "ring"
 [train]
 batch_size = 64
 seeds = [0, 1]
-budget = {{ generator_steps = {steps} }}
+budget = {{ seconds = {seconds} }}
 evaluations = 5
 [search]
 sampler = "random"
@@ -57,10 +57,10 @@ class Cluster:
         return self.lab[name]
 
     def write(
-        self, host: str, name: str, trials: int = 6, steps: int = 1000, gpus: float = 0, model: str = "width = 32"
+        self, host: str, name: str, trials: int = 6, seconds: int = 5, gpus: float = 0, model: str = "width = 32"
     ) -> None:
-        """A study file NAME.toml in that host's home."""
-        text = STUDY.format(name=name, trials=trials, steps=steps, gpus=gpus, model=model)
+        """A study file NAME.toml in that host's home; its trials train so many seconds, however busy the machine is."""
+        text = STUDY.format(name=name, trials=trials, seconds=seconds, gpus=gpus, model=model)
         (self[host].folder / "home" / f"{name}.toml").write_text(text)
 
     def laptop(self, command: str, seconds: float = 300) -> tuple[int, str]:
@@ -75,9 +75,10 @@ class Cluster:
 
     def nodes(self) -> set[str]:
         """Names of the hosts that Ray counts as alive."""
-        code = "import ray; ray.init('auto', logging_level='critical', log_to_driver=False); " + (
-            "print('alive', *(n['NodeManagerAddress'] for n in ray.nodes() if n['Alive']))"
+        code = (
+            f"from ray._raylet import GcsClient; found = GcsClient('{self['head'].address}:6379').get_all_node_info()"
         )
+        code += "; print('alive', *(node.node_manager_address for node in found.values() if node.state == 0))"
         _, output = self.head(f'~/ganstudy-venv/bin/python -W ignore -c "{code}"', 120)
         alive = {a for line in output.splitlines() if line.startswith("alive ") for a in line.split()[1:]}
         return {host.name for host in self.lab.hosts.values() if host.address in alive}
@@ -111,7 +112,7 @@ def cluster() -> Iterator[Cluster]:
             cluster = Cluster(lab)
             code, output = cluster.laptop("ray up --yes --no-config-cache ray_cluster.yaml", 400)
             assert code == 0, output
-            cluster.wait_until(lambda: {"head", *AT_FIRST} <= cluster.nodes(), "all hosts in the cluster", 300, 3)
+            cluster.wait_until(lambda: {"head", *AT_FIRST} <= cluster.nodes(), "all hosts in the cluster", 400, 10)
             print(f"\nray up: three hosts work after {time.monotonic() - start:.0f} s")
             yield cluster
         finally:

@@ -15,6 +15,7 @@ SUDO = """#!/bin/bash
 if [ "$1" = -u ]; then shift 2; exec setpriv --reuid postgres --regid postgres --clear-groups env -C /tmp "$@"; fi
 exec "$@"
 """
+ABSENT = 'raise ModuleNotFoundError("not installed on workers", name="aiohttp_cors")\n'
 SCRIPTS = ("ray", "mlflow", "ganstudy")
 
 
@@ -36,19 +37,28 @@ def filled_in(lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head
     config["max_workers"] = len(workers)
     config["file_mounts"] = {"~/ganstudy-source": str(ROOT)}
     # The installed Python is there already; what remains is what the file says.
-    config["setup_commands"] = config["setup_commands"][2:]
+    for part in ("setup_commands", "head_setup_commands"):
+        config[part] = [command for command in config[part] if "venv" not in command.split(">")[0].split("printf")[0]]
     for role, count in (("head", head_cpus), ("worker", cpus)):
         config[f"{role}_start_ray_commands"] = [
             command.replace("ray start", f"ray start --num-cpus={count} --object-store-memory={MEMORY}")
             for command in config[f"{role}_start_ray_commands"]
         ]
+    # One after the other: they share this machine's cores, and Ray gives its own agents 15 seconds to start.
+    for number, command in enumerate(config["worker_start_ray_commands"]):
+        if "ray start" in command:
+            after = f"own=$(hostname -I); sleep $(( ${{own##*.}} % {max(1, len(workers))} * 15 )); "
+            config["worker_start_ray_commands"][number] = after + command
     path = lab["laptop"].folder / "home" / "ray_cluster.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))
     return path
 
 
-def install(host: Host) -> None:
-    """A Python of the host's own that sees the installed packages, and ganstudy where `ray up` brings it."""
+def install(host: Host, for_head: bool) -> None:
+    """A Python of the host's own that sees the installed packages, and ganstudy where `ray up` brings it.
+
+    for_head: with what ray_cluster.yaml installs on the head alone; Ray looks for one of those packages to tell.
+    """
     home = host.folder / "home"
     (home / "bin").mkdir(exist_ok=True)
     (home / "bin" / "sudo").write_text(SUDO)
@@ -58,6 +68,8 @@ def install(host: Host) -> None:
     (site,) = (home / "ganstudy-venv" / "lib").glob("python3*/site-packages")
     packages = [path for path in sys.path if path.endswith("site-packages")]
     (site / "here.pth").write_text("\n".join(["/root/ganstudy-source", *packages]) + "\n")
+    if not for_head:
+        (site / "aiohttp_cors.py").write_text(ABSENT)
     for name in SCRIPTS:
         script = home / "ganstudy-venv" / "bin" / name
         script.write_text("#!/root/ganstudy-venv/bin/python\n" + SCRIPT[name])
@@ -86,7 +98,7 @@ def prepare(lab: Lab, head: str) -> None:
     """All hosts on, with Python, the laptop with its key, the head with PostgreSQL."""
     for host in lab.hosts.values():
         host.start()
-        install(host)
+        install(host, host.name in ("laptop", head))
     laptop = lab["laptop"]
     key = laptop.folder / "home" / ".ssh" / "key"
     key.write_bytes(lab.key.read_bytes())

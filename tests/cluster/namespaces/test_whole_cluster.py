@@ -16,6 +16,7 @@ import pytest
 from study.ledger import Ledger
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
+EVALUATIONS = 5
 INSIDE = ("127.", "[::1]", "[::ffff:127.")
 OPEN = {22, *range(6379, 6386), 10001, 44217, 44227}
 """Ports of docs/cluster.md that a head keeps open; others are in its ranges."""
@@ -53,15 +54,26 @@ def build(shape, latent_dim):
 """Networks of a user's own, which tell what a trial's process knows."""
 
 
+WHOLE = """
+import sys
+from analysis.load import load_study
+study = load_study(sys.argv[1], "http://127.0.0.1:5000")
+rows = study.evaluations
+twice = int(rows[["number", "seed", "evaluation"]].duplicated().sum())
+print(f"{len(study.trials)} trials, {len(rows)} rows, {twice} twice")
+"""
+"""What MLflow has in the end."""
+
+
 def test_a_study_over_three_hosts_that_goes_on_without_the_laptop(cluster) -> None:
-    cluster.write("laptop", "first", trials=9, steps=2000, model='name = "my_gan.py:build"')
+    cluster.write("laptop", "first", trials=6, seconds=10, model='name = "my_gan.py:build"')
     (cluster["laptop"].folder / "home" / "my_gan.py").write_text(OWN)
     code, output = cluster.laptop("ganstudy submit first.toml --cluster ray_cluster.yaml", 400)
     assert code == 0 and "measured with" in output, output
     cluster["laptop"].kill()
     cluster.wait_until(lambda: "Report:" in cluster.said("first"), "done", 500)
     counts = ledger(cluster, "first").counts()
-    assert counts["complete"] == 9, counts
+    assert counts["complete"] == 6, counts
     hosts = {host for begun in places(cluster, "first").values() for host, _ in begun}
     assert hosts == {"head", "one", "two"}, hosts
     logs = [file.read_text() for file in (cluster.home / "studies" / "first" / "logs").glob("trial-*.txt")]
@@ -85,16 +97,16 @@ def test_the_laptop_comes_back(cluster) -> None:
     code, output = cluster.laptop("ray up --yes --no-config-cache --no-restart ray_cluster.yaml")
     assert code == 0, output
     code, output = cluster.laptop("ganstudy status first --cluster ray_cluster.yaml")
-    assert code == 0 and "9 complete; 0 of 9 to go" in output, output
+    assert code == 0 and "6 complete; 0 of 6 to go" in output, output
     code, output = cluster.laptop("ganstudy report first --cluster ray_cluster.yaml")
     assert code == 0, output
     report = cluster["laptop"].folder / "home" / "ganstudy-data" / "studies" / "first" / "report.html"
     assert report.stat().st_size > 100_000 and (report.parent / "tables" / "trials.csv").exists()
     code, output = cluster.laptop("ganstudy logs first 4 --cluster ray_cluster.yaml")
     assert code == 0 and re.search(r"trial 4 begins at step 0 on (head|one|two)", output), output
-    assert output.count("generator_steps: fid") == 5 and "built on " in output, output
+    assert output.count("seconds: fid") == 5 and "built on " in output, output
     code, output = cluster.laptop("ganstudy logs first 44 --cluster ray_cluster.yaml")
-    assert code == 2 and "no log of trial 44" in output and "trials 0 to 8" in output, output
+    assert code == 2 and "no log of trial 44" in output and "trials 0 to 5" in output, output
 
 
 def test_pages_of_mlflow_on_the_laptop(cluster) -> None:
@@ -110,10 +122,9 @@ def test_pages_of_mlflow_on_the_laptop(cluster) -> None:
 
 
 def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
-    cluster.write("head", "faults", trials=8, steps=12_000)
+    cluster.write("head", "faults", trials=6, seconds=30)
     code, output = cluster.head("ganstudy submit faults.toml", 400)
     assert code == 0, output
-    interval = 12_000 // 5
     logs = cluster.home / "studies" / "faults" / "logs"
 
     def evaluated_on(host: str) -> bool:
@@ -137,21 +148,20 @@ def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
     )
     print(f"\nloss noticed after {noticed:.0f} s, a trial on the late host after {time.monotonic() - lost:.0f} s")
     cluster.wait_until(lambda: "Report:" in cluster.said("faults"), "done", 600)
-    assert ledger(cluster, "faults").counts()["complete"] == 8
+    assert ledger(cluster, "faults").counts()["complete"] == 6
     moved = {n: begun for n, begun in places(cluster, "faults").items() if len(begun) > 1}
     assert moved and {begun[0][0] for begun in moved.values()} == {"one", "two"}, places(cluster, "faults")
-    harmless = [a for a in attempts(cluster, "faults") if a["end"] == "its driver or node was lost"]
-    assert len(harmless) >= 2 and all(a["harmless"] for a in harmless)
-    again = 0
-    for number in moved:
-        text = (logs / f"trial-{number:06d}.txt").read_text()
-        before, _, after = text.partition("begins")[2].partition("begins")
-        reached = max((int(float(step)) for step in re.findall(r"(\d+) generator_steps: fid", before)), default=0)
-        # A checkpoint counts updates of both players; how far it was is told by the first evaluation made again.
-        first_again = int(re.findall(r"(\d+) generator_steps: fid", after)[0])
-        again += reached - (first_again - interval)
-        assert first_again - interval >= reached - interval, text
-    print(f"{len(moved)} trials moved; generator steps trained again beyond the last evaluation: {max(0, again)}")
+    # What was cut off still reaches the shared folder, and may go on there until its Ray ends itself: both lives
+    # of its trials write. Of the host that was killed, every line is told.
+    killed = [number for number, begun in moved.items() if begun[0][0] == "two"]
+    made = [(logs / f"trial-{number:06d}.txt").read_text().count("seconds: fid") for number in killed]
+    assert killed and all(count <= EVALUATIONS + 1 for count in made), "at most one evaluation is made again"
+    ends = [attempt for attempt in attempts(cluster, "faults") if attempt["end"] == "its driver or node was lost"]
+    assert ends and all(attempt["harmless"] for attempt in ends)
+    (cluster["head"].folder / "home" / "whole.py").write_text(WHOLE)
+    code, output = cluster.head("~/ganstudy-venv/bin/python -W ignore whole.py faults")
+    assert code == 0 and f"6 trials, {6 * EVALUATIONS * 2} rows, 0 twice" in output, output
+    print(f"{len(moved)} trials moved; evaluations made again after the kill: {sum(made) - EVALUATIONS * len(killed)}")
 
 
 def test_a_study_that_cannot_be_placed(cluster) -> None:
@@ -176,15 +186,10 @@ def test_a_worker_without_the_token(token: str, cluster) -> None:
     assert "stranger" not in cluster.nodes()
 
 
-def test_a_worker_with_other_code_and_packages(cluster) -> None:
+def test_a_worker_with_other_packages(cluster) -> None:
     stranger, head = cluster["stranger"], cluster["head"]
     home = stranger.folder / "home"
-    other = home / "other"
-    for package in ("study", "trials"):
-        shutil.copytree(cluster["head"].folder / "home" / "ganstudy-source" / package, other / package)
-    (other / "trials" / "records.py").open("a").write("# a line of its own\n")
     (site,) = (home / "ganstudy-venv" / "lib").glob("python3*/site-packages")
-    (site / "a_first.pth").write_text("/root/other\nimport study, trials\n")
     (site / "torch-2.0.1.dist-info").mkdir()
     (site / "torch-2.0.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.0.1\n")
     shutil.copyfile(head.folder / "home" / "ganstudy.env", home / "ganstudy.env")
@@ -194,8 +199,7 @@ def test_a_worker_with_other_code_and_packages(cluster) -> None:
     code, output = cluster.head("ganstudy run unlike.toml --address auto")
     stranger.run(". ~/ganstudy.env; ray stop --force", check=False)
     assert code == 2 and "Traceback" not in output, output
-    assert f"{stranger.address}: ganstudy source " in output and "where the driver has" in output, output
-    assert "torch 2.0.1, where the driver has " in output, output
+    assert f"{stranger.address}: torch 2.0.1, where the driver has " in output, output
     assert not (cluster.home / "studies" / "unlike").exists()
 
 
