@@ -12,6 +12,7 @@ import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ray
@@ -145,7 +146,7 @@ def _run_on_ray(
         stages, trouble = [], None
         with (
             stop_on_signals(stop, lambda: lease.lost_to is not None, console.print),
-            placement.Watch(spec.resources, console.print) as watch,
+            placement.Watch(spec.resources, partial(console.print, soft_wrap=True)) as watch,
         ):
             try:
                 for stage in _stages(ledger, spool, stop, console):
@@ -260,7 +261,7 @@ def _yardstick(spec: StudySpec, home: Home, console: Console) -> Yardstick:
     task = ray.remote(num_cpus=min(1, spec.resources.cpus))(make_yardstick)
     making = task.remote(spec.structures(), str(home.cache))
     if not ray.wait([making], timeout=placement.PLACE_SECONDS)[0]:
-        console.print(placement.still_waiting(spec.resources))
+        console.print(placement.still_waiting(spec.resources), soft_wrap=True)
     try:
         yardstick: Yardstick = ray.get(making)
     except ValueError as error:  # Ray raises what the task raised, with its own traceback as the text

@@ -24,7 +24,7 @@ Node = Mapping[str, float]
 
 ARRIVE_SECONDS = 30.0
 """How long a study waits for a first node that can hold a trial: after `ray up`, nodes come one by one."""
-PLACE_SECONDS = 30.0
+PLACE_SECONDS = 45.0
 """How long trials may wait for a place before it is said why."""
 PROBE_SECONDS = 60.0
 POLL_SECONDS = 2.0
@@ -109,13 +109,14 @@ def kinds(there: list[Node]) -> str:
 
 
 def still_waiting(resources: Resources) -> str:
-    """What a trial asks for, what there is and what of it is free, for who wonders why nothing moves."""
+    """For who wonders why nothing moves: what a trial asks for, what there is and what of it is free."""
     there, free = [node["Resources"] for node in nodes()], ray.available_resources()
     return (
-        f"each trial asks for {amounts((resources.cpus, resources.gpus))} on one node; there "
-        f"{'is' if len(there) == 1 else 'are'} {kinds(there)}, of which "
-        f"{amounts((free.get('CPU', 0), free.get('GPU', 0)))} are free now. "
-        "If others hold the rest: it goes on once they give room, a node joins, or [resources] asks for less"
+        f"Nothing has started for {PLACE_SECONDS:g} s. A trial asks for {amounts((resources.cpus, resources.gpus))} on "
+        f"one node; there {'is' if len(there) == 1 else 'are'} {kinds(there)}, of which "
+        f"{amounts((free.get('CPU', 0), free.get('GPU', 0)))} are free now. Processes may be slow to start on a busy "
+        "machine; where others hold the rest, the study goes on once they give room, a node joins, or [resources] asks "
+        "for less."
     )
 
 
@@ -198,7 +199,7 @@ class Watch(Callback):  # type: ignore[misc]
                 if self._running:
                     since, told = time.monotonic(), False
                 elif time.monotonic() - since > PLACE_SECONDS and not told:
-                    self._say(f"Trials wait for a place: {still_waiting(self._resources)}")
+                    self._say(still_waiting(self._resources))
                     told = True
             except Exception:  # the head is away for a moment: Tune's own loop finds out
                 continue
