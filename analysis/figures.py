@@ -29,15 +29,22 @@ LINES = ((BLUE, "solid", "circle"), (RED, "dash", "square"), (GREEN, "dashdot", 
 DECADES = range(-7, 8)
 TICKS = [digit * 10.0**power for power in DECADES for digit in (1, 2, 5)]
 RATE_LABELS = [f"{tick:.0e}".replace("e-0", "e-").replace("e+0", "e") for tick in TICKS]
+TEMPLATE = "plotly_white"
 LONGEST_LINE = 26
 LONG_LABEL = 8
 """Characters; settings with longer labels stand on the vertical axis."""
 
 
-def _figure(height: int, **layout: Any) -> go.Figure:
-    figure = go.Figure()
+def new_figure(height: int, **layout: Any) -> go.Figure:
+    """An empty figure of the report's looks."""
+    return styled(go.Figure(), height, **layout)
+
+
+def styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
+    """`figure` as all figures of a report look."""
+    # Assigned: update_layout would merge two templates property by property, which takes most of a report's time.
+    figure.layout.template = TEMPLATE
     figure.update_layout(
-        template="plotly_white",
         height=height,
         margin={"l": 60, "r": 20, "t": 30, "b": 60},
         font={"family": "system-ui, sans-serif", "size": 13},
@@ -49,7 +56,7 @@ def _figure(height: int, **layout: Any) -> go.Figure:
 
 def by_setting(table: pd.DataFrame, setting: str, measure: str, unit: str, floor: float | None) -> go.Figure:
     """The measure per value of a hyperparameter, with 95% intervals, at each common evaluation."""
-    return _intervals(table, setting, "median", unit, ".3g", {"title": _scale(measure), "rangemode": "tozero"}, floor)
+    return _intervals(table, setting, "median", unit, ".3g", {"title": scale_of(measure), "rangemode": "tozero"}, floor)
 
 
 def lost_by_setting(table: pd.DataFrame, setting: str, unit: str) -> go.Figure:
@@ -62,16 +69,16 @@ def _intervals(
     table: pd.DataFrame, setting: str, column: str, unit: str, style: str, axis: dict[str, Any], floor: float | None
 ) -> go.Figure:
     """`column` with its interval per value of `setting`; one colour per evaluation, side by side."""
-    labels = [_lines(value) for value in table[setting].unique()]
+    labels = [in_lines(value) for value in table[setting].unique()]
     lying = any(len(line) > LONG_LABEL for text in labels for line in text.split("<br>"))
     category, number = ("y", "x") if lying else ("x", "y")
-    figure = _figure(150 + 62 * len(labels) if lying else 380, scattermode="group", scattergap=0.6)
+    figure = new_figure(150 + 62 * len(labels) if lying else 380, scattermode="group", scattergap=0.6)
     evaluations = table.groupby("evaluation")
     for (colour, symbol), (_, group) in zip(((BLUE, "circle"), (ORANGE, "diamond")), evaluations, strict=False):
-        errors = _errors(group[column], group[f"{column}_low"], group[f"{column}_high"])
+        errors = error_bars(group[column], group[f"{column}_low"], group[f"{column}_high"])
         figure.add_scatter(
             **{
-                category: [_lines(value) for value in group[setting]],
+                category: [in_lines(value) for value in group[setting]],
                 number: group[column],
                 f"error_{number}": {**errors, "color": colour},
             },
@@ -93,11 +100,11 @@ def _intervals(
         "automargin": True,
     }
     figure.update_layout({f"{category}axis": names, f"{number}axis": axis})
-    _add_floor(figure, floor, upright=lying)
+    add_floor(figure, floor, upright=lying)
     return figure
 
 
-def _errors(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
+def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
     """Arms of an interval: none where there is no interval, and none towards an end that is infinite."""
     above, below = high - middle, middle - low
     one_sided = above.map(math.isfinite) != below.map(math.isfinite)
@@ -105,7 +112,8 @@ def _errors(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any
     return {"type": "data", "symmetric": False, "array": arms[0], "arrayminus": arms[1], "thickness": 1.5}
 
 
-def _scale(measure: str) -> str:
+def scale_of(measure: str) -> str:
+    """The measure with its direction, for an axis."""
     return f"{MEASURES[measure].label} ({_better(measure)} is better)"
 
 
@@ -115,9 +123,9 @@ def _better(measure: str) -> str:
 
 def learning_rate_map(table: pd.DataFrame, measure: str) -> go.Figure:
     """lr_g against lr_d; colour is the measure, shape is the trial's state, a ring says that seeds were lost."""
-    figure = _figure(460)
+    figure = new_figure(460)
     known = table[measure].dropna()
-    logarithmic = _logarithmic(known)
+    logarithmic = is_logarithmic(known)
     figure.update_layout(coloraxis=_colours(known, measure, logarithmic))
     for state, trials in table.groupby("state"):
         figure.add_scatter(x=[None], y=[None], mode="markers", name=str(state), marker=_legend_marker(str(state)))
@@ -149,7 +157,7 @@ def _legend_marker(state: str) -> dict[str, Any]:
     return {"symbol": MARKERS[state], "size": 13, "color": "#777777"}
 
 
-def _logarithmic(values: pd.Series) -> bool:
+def is_logarithmic(values: pd.Series) -> bool:
     """Whether the values are shown on a log scale: all above 0, over more than a factor of three."""
     return len(values) > 0 and values.min() > 0 and values.max() > 3 * values.min()
 
@@ -207,7 +215,7 @@ def convergence(
 
     bands: quantiles over all trials, where not all are drawn.
     """
-    figure = _figure(460)
+    figure = new_figure(460)
     if bands is not None:
         for low, high, name in (("low_80", "high_80", "middle 80% of trials"), ("low_50", "high_50", "middle half")):
             _add_band(figure, bands, low, high, "#888888", name)
@@ -232,10 +240,10 @@ def convergence(
             name=f"trial {number}",
         )
     figure.update_xaxes(title=unit, rangemode="tozero")
-    figure.update_yaxes(title=_scale(measure))
-    if _logarithmic(pd.concat([table["lowest"], table["highest"]]).dropna()):
+    figure.update_yaxes(title=scale_of(measure))
+    if is_logarithmic(pd.concat([table["lowest"], table["highest"]]).dropna()):
         figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
-    _add_floor(figure, floor)
+    add_floor(figure, floor)
     return figure
 
 
@@ -255,7 +263,7 @@ def _add_band(figure: go.Figure, table: pd.DataFrame, low: str, high: str, colou
     )
 
 
-def _add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> None:
+def add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> None:
     """A dotted line at what real data score against real data."""
     logarithmic = figure.layout.yaxis.type == "log"
     if floor is None or (logarithmic and floor <= 0):
@@ -273,7 +281,7 @@ def _add_floor(figure: go.Figure, floor: float | None, upright: bool = False) ->
 
 def mode_film(film: pd.DataFrame, mode_names: list[str]) -> go.Figure:
     """Share of the samples per mode over the evaluations of one seed."""
-    figure = _figure(90 + 18 * len(film))
+    figure = new_figure(90 + 18 * len(film))
     figure.add_heatmap(
         z=film.to_numpy(),
         x=[f"{step:g}" for step in film.columns],
@@ -290,7 +298,7 @@ def mode_film(film: pd.DataFrame, mode_names: list[str]) -> go.Figure:
     return figure
 
 
-def _lines(value: Any) -> str:
+def in_lines(value: Any) -> str:
     """A label of one remedy per line, for an axis of categories; long words are broken."""
     lines = [textwrap.wrap(part, LONGEST_LINE) or [""] for part in label(value).split(" + ")]
     return " +<br>".join("<br>".join(map(as_text, part)) for part in lines)

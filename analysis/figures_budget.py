@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.figures import BLACK, BLUE, GREY, ORANGE, TICKS, _figure, _logarithmic, _scale, as_text
+from analysis.figures import BLACK, BLUE, GREY, ORANGE, TICKS, as_text, is_logarithmic, new_figure, scale_of
 from trials.catalogue import MEASURES
 
 AXES = {"trials": "trials", "seconds": "seconds of training and evaluation", "device_hours": "device hours"}
@@ -28,7 +28,7 @@ def expected_best(table: pd.DataFrame, trace: pd.DataFrame, measure: str, floor:
 
     A menu changes the axis, where more than trials were counted.
     """
-    figure = _figure(480)
+    figure = new_figure(480)
     names = axes(table)
     xs: list[list[list[float | None]]] = []
     band = table[np.isfinite(table["median_low"]) & np.isfinite(table["median_high"])]
@@ -47,10 +47,10 @@ def expected_best(table: pd.DataFrame, trace: pd.DataFrame, measure: str, floor:
         _add(figure, xs, thin, names, thin["best"], name="the search's own order", line=stepped, marker=None)
     shown = pd.concat([finite, thin["best"], band["median_low"], band["median_high"]]).dropna()
     figure.update_xaxes(title=AXES[names[0]], rangemode="tozero")
-    figure.update_yaxes(title=_scale(measure), automargin=True)
-    if _logarithmic(shown):
+    figure.update_yaxes(title=scale_of(measure), automargin=True)
+    if is_logarithmic(shown):
         figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
-    if floor is not None and (floor > 0 or not _logarithmic(shown)):
+    if floor is not None and (floor > 0 or not is_logarithmic(shown)):
         figure.add_hline(y=floor, line={"color": BLACK, "dash": "dot", "width": 1})
     # The menu stands above, so that the legend goes below: on a phone it takes three lines.
     figure.update_layout(legend={"y": -0.22, "yanchor": "top"}, margin={"t": 56, "b": 140})
@@ -106,7 +106,7 @@ def _thinned(trace: pd.DataFrame) -> pd.DataFrame:
 
 def pareto(table: pd.DataFrame, measure: str, cost: str | None) -> go.Figure:
     """Score against cost, or against recall where nothing was counted; colour is recall, a diamond is on the front."""
-    figure = _figure(440)
+    figure = new_figure(440)
     coloured = "recall" in table and measure != "recall" and cost is not None
     across = cost or "recall"
     for on_front, symbol, size, name in ((False, "circle", 9, "not on it"), (True, "diamond", 13, "on the front")):
@@ -131,10 +131,10 @@ def pareto(table: pd.DataFrame, measure: str, cost: str | None) -> go.Figure:
         bar = {"title": "Recall", "thickness": 12, "tickformat": ".2f", "nticks": 6}
         figure.update_layout(coloraxis={"colorscale": "Cividis", "colorbar": bar})
     figure.update_xaxes(title=f"{as_text(across.replace('_', ' '))} ({'higher' if not cost else 'lower'} is better)")
-    figure.update_yaxes(title=_scale(measure), automargin=True)
-    if cost and _logarithmic(table[cost]):
+    figure.update_yaxes(title=scale_of(measure), automargin=True)
+    if cost and is_logarithmic(table[cost]):
         figure.update_xaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
-    if _logarithmic(table[measure]):
+    if is_logarithmic(table[measure]):
         figure.update_yaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
     return figure
 

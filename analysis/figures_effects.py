@@ -19,13 +19,14 @@ from analysis.figures import (
     ORANGE,
     RED,
     TICKS,
-    _add_floor,
-    _errors,
-    _figure,
-    _lines,
-    _logarithmic,
-    _scale,
+    add_floor,
     as_text,
+    error_bars,
+    in_lines,
+    is_logarithmic,
+    new_figure,
+    scale_of,
+    styled,
 )
 from analysis.wording import label
 
@@ -40,11 +41,11 @@ def confirmed(table: pd.DataFrame, seeds: pd.DataFrame, measure: str, floor: flo
     table: confirmed.confirmed with a column `name`; seeds: name and score of every fresh seed. The baseline's median is
     a dashed line.
     """
-    figure = _figure(150 + 60 * len(table))
-    names = [_lines(name) for name in table["name"]]
+    figure = new_figure(150 + 60 * len(table))
+    names = [in_lines(name) for name in table["name"]]
     figure.add_scatter(
         x=seeds["score"],
-        y=[_lines(name) for name in seeds["name"]],
+        y=[in_lines(name) for name in seeds["name"]],
         mode="markers",
         marker={"color": GREY, "size": 7, "symbol": "line-ns-open", "line": {"width": 2}},
         name="single fresh seeds",
@@ -61,25 +62,25 @@ def confirmed(table: pd.DataFrame, seeds: pd.DataFrame, measure: str, floor: flo
     figure.add_scatter(
         x=table["score"],
         y=names,
-        error_x=_errors(table["score"], table["score_low"], table["score_high"]),
+        error_x=error_bars(table["score"], table["score_low"], table["score_high"]),
         mode="markers",
         marker={"color": BLUE, "size": 11},
         name="fresh seeds, median and interval",
         customdata=table[["num_seeds", "lost"]],
         hovertemplate="%{y}: %{x:.3g}<br>%{customdata[0]} fresh seeds, %{customdata[1]} lost<extra></extra>",
     )
-    figure.update_xaxes(title=_scale(measure))
+    figure.update_xaxes(title=scale_of(measure))
     known = pd.concat([table["score"], table["search_score"], seeds["score"]]).astype(float)
     known = known[known.map(math.isfinite)]
-    if _logarithmic(known):
+    if is_logarithmic(known):
         figure.update_xaxes(type="log", tickvals=TICKS, ticktext=[f"{tick:g}" for tick in TICKS])
     else:
         figure.update_xaxes(rangemode="tozero")
     plain = table.loc[table["role"].str.split("; ").map(lambda roles: "baseline" in roles), "score"]
     if len(plain) and math.isfinite(plain.iloc[0]):
         figure.add_vline(x=float(plain.iloc[0]), line={"color": BLACK, "dash": "dash", "width": 1})
-    if not _logarithmic(known):
-        _add_floor(figure, floor, upright=True)
+    if not is_logarithmic(known):
+        add_floor(figure, floor, upright=True)
     figure.update_yaxes(
         type="category",
         categoryorder="array",
@@ -106,11 +107,11 @@ def forest(
     column `verdict`.
     """
     middle, low, high = (table[column].astype(float) for column in columns)
-    figure = _figure(120 + 50 * len(table))
+    figure = new_figure(120 + 50 * len(table))
     figure.add_scatter(
         x=middle,
-        y=[_lines(value) for value in table[names]],
-        error_x=_errors(middle, low, high),
+        y=[in_lines(value) for value in table[names]],
+        error_x=error_bars(middle, low, high),
         mode="markers",
         marker={
             "size": 12,
@@ -138,9 +139,9 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
     """
     axes = table["axis"].unique().tolist()
     first = own if own in axes else axes[0]
-    labels = [_lines(value) for value in table[setting].unique()]
+    labels = [in_lines(value) for value in table[setting].unique()]
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    figure.update_layout(_figure(600, scattermode="group", scattergap=0.6).layout)
+    styled(figure, 600, scattermode="group", scattergap=0.6)
     shown_on: list[str] = []
     for (axis, trials), group in table.groupby(["axis", "trials"], sort=False):
         chosen = str(trials).startswith("every")
@@ -148,9 +149,9 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
         for row, column in ((1, "median"), (2, "lost_share")):
             style = ".3g" if row == 1 else ".0%"
             figure.add_scatter(
-                x=[_lines(value) for value in group[setting]],
+                x=[in_lines(value) for value in group[setting]],
                 y=group[column],
-                error_y={**_errors(group[column], group[f"{column}_low"], group[f"{column}_high"]), "color": colour},
+                error_y={**error_bars(group[column], group[f"{column}_low"], group[f"{column}_high"]), "color": colour},
                 mode="markers",
                 marker={"color": colour, "size": 10, "symbol": symbol},
                 name=f"{trials}, at {_amount(group['amount'].iloc[0])} {label(axis)}",
@@ -168,7 +169,7 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
         type="category", categoryorder="array", categoryarray=labels, range=[-0.5, len(labels) - 0.5], automargin=True
     )
     figure.update_xaxes(title=setting, row=2, col=1)
-    figure.update_yaxes(title=_scale(measure), rangemode="tozero", row=1, col=1)
+    figure.update_yaxes(title=scale_of(measure), rangemode="tozero", row=1, col=1)
     figure.update_yaxes(title="seeds lost", tickformat=".0%", range=[-0.03, 1.03], row=2, col=1)
     if len(axes) > 1:
         buttons = [
@@ -200,7 +201,7 @@ def rate_cells(table: pd.DataFrame, column: str, title: str, share: bool, worse_
     counts = counts.reindex(index=values.index, columns=values.columns)
     texts = counts.map(lambda n: "" if math.isnan(n) else f"n = {n:.0f}")
     finite = values.where(values.map(math.isfinite))
-    figure = _figure(420)
+    figure = new_figure(420)
     figure.add_heatmap(
         z=finite.to_numpy(),
         x=[f"{low:.2g} to {high:.2g}" for low, high in zip(ends[0], ends[0][1:] or ends[0], strict=False)],
@@ -224,15 +225,15 @@ def importances(table: pd.DataFrame) -> go.Figure:
     """importance.importance: share of each setting per evaluator, its range over resamples, and what chance gives."""
     evaluators = table["evaluator"].unique().tolist()
     settings = table["setting"].unique().tolist()
-    figure = _figure(130 + 40 * len(settings) * max(1, len(evaluators)) // 2, scattermode="group", scattergap=0.3)
+    figure = new_figure(130 + 40 * len(settings) * max(1, len(evaluators)) // 2, scattermode="group", scattergap=0.3)
     for (colour, symbol), name in zip(((BLUE, "circle"), (ORANGE, "diamond")), evaluators, strict=False):
         rows = table[table["evaluator"] == name]
-        y = [_lines(setting) for setting in rows["setting"]]
+        y = [in_lines(setting) for setting in rows["setting"]]
         figure.add_scatter(
             x=rows["importance"],
             y=y,
             orientation="h",
-            error_x={**_errors(rows["importance"], rows["low"], rows["high"]), "color": colour},
+            error_x={**error_bars(rows["importance"], rows["low"], rows["high"]), "color": colour},
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 11},
             name=name,
@@ -248,7 +249,7 @@ def importances(table: pd.DataFrame) -> go.Figure:
             hovertemplate="%{y}: chance gives up to %{x:.0%}<extra></extra>",
         )
     figure.update_xaxes(title="share of the importance", tickformat=".0%", range=[-0.02, 1.02])
-    order = [_lines(setting) for setting in settings]
+    order = [in_lines(setting) for setting in settings]
     figure.update_yaxes(
         type="category",
         categoryorder="array",

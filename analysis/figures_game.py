@@ -5,18 +5,18 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from analysis.figures import BLACK, GREEN, RED, _errors, _figure, as_text
+from analysis.figures import BLACK, GREEN, RED, as_text, error_bars, new_figure
 from trials.catalogue import MEASURES
 
 
 def correlations(table: pd.DataFrame, measure: str) -> go.Figure:
     """Rank correlation of each measure of the game with the score, with its interval."""
-    figure = _figure(110 + 36 * len(table))
+    figure = new_figure(110 + 36 * len(table))
     looks = {"high is better": (GREEN, "triangle-up"), "high is worse": (RED, "x"), "open": ("#777777", "circle-open")}
     figure.add_scatter(
         x=table["correlation"],
         y=[as_text(text) for text in table["label"]],
-        error_x=_errors(table["correlation"], table["low"], table["high"]),
+        error_x=error_bars(table["correlation"], table["low"], table["high"]),
         mode="markers",
         marker={
             "size": 11,

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from analysis.figures import BLACK, BLUE, GREY, RED, TICKS, _figure, _lines, _logarithmic, as_text
+from analysis.figures import BLACK, BLUE, GREY, RED, TICKS, as_text, in_lines, is_logarithmic, styled
 from trials.records import Verdict
 
 MOST_PANELS = 8
@@ -66,7 +66,7 @@ def panels(
         vertical_spacing=HEAD / inner if rows > 1 else 0.0,
         subplot_titles=[_title(table, setting, value) for value in values],
     )
-    figure.update_layout(_figure(inner + HEAD + FOOT).layout)
+    styled(figure, inner + HEAD + FOOT)
     figure.update_layout(showlegend=False, margin={"l": 56, "r": 12, "t": HEAD, "b": FOOT})
     figure.update_annotations(font_size=TITLE_SIZE)
     shown = table[table[setting].isin(values)]
@@ -105,7 +105,7 @@ def panels(
 
 def _title(table: pd.DataFrame, setting: str, value: Any) -> str:
     n = int(table.loc[table[setting] == value, "configurations"].max())
-    name = _lines(value) if isinstance(value, str) else f"{as_text(setting)} = {_lines(value)}"
+    name = in_lines(value) if isinstance(value, str) else f"{as_text(setting)} = {in_lines(value)}"
     return f"{name}<br>n = {n}"
 
 
@@ -121,7 +121,7 @@ def _finite(table: pd.DataFrame, columns: list[str]) -> pd.Series:
 def _score_axis(table: pd.DataFrame, line: str, bands: list[Band], floor: float | None) -> dict[str, Any]:
     """Spans the lines, the bands where they are finite, and the floor; on a log scale where that helps."""
     known = _finite(table, [line, *(end for band in bands for end in (band.low, band.high))])
-    logarithmic = _logarithmic(known)
+    logarithmic = is_logarithmic(known)
     if floor is not None and (floor > 0 or not logarithmic):
         known = pd.concat([known, pd.Series([floor])])
     low, high = float(known.min()), float(known.max())
@@ -181,7 +181,7 @@ MOVES = (
 def moves(course: pd.DataFrame, unit: str) -> go.Figure:
     """How the modes of one seed moved: a share above, numbers below; a cross where the verdict was a lost one."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12)
-    figure.update_layout(_figure(330).layout)
+    styled(figure, 330)
     figure.update_layout(margin={"l": 56, "r": 12, "t": 56, "b": 50})
     lost = course["verdict_then"].isin([str(v) for v in (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)])
     for row, (colour, pair) in enumerate(zip((BLUE, BLACK), MOVES, strict=True), start=1):

@@ -329,7 +329,7 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     )
     assert found and float(found[2]) < float(found[1]) < float(found[3]) < 1
     assert int(found[4]) == remedy_effects(study).set_index("remedies").loc["feature_matching", "pairs"] > 6
-    assert re.search(r"no difference to no remedy can be told for historical averaging \(× 1\.?\d* \[", text)
+    assert re.search(r"told for historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs\)", text)
     assert "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together." in text
     assert "drawn by TPE" in " ".join(str(said) for part in report.build(study).sections for said in part.said)
 
@@ -562,7 +562,7 @@ def test_report_shows_every_figure_that_the_study_allows(planted, study_of, tmp_
     drawn = {name for name in drawn if not name.startswith(("figure-film_", "figure-moves_"))}
     by_k = {f"figure-{kind}_k" for kind in ("group_curves", "reach", "survival")}
     over_time = {"figure-convergence", "figure-budget", "figure-pareto", *by_k}
-    assert drawn == {"figure-k", "figure-importance", *over_time}
+    assert drawn == {"figure-k", *over_time}
 
 
 def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
@@ -613,7 +613,8 @@ def test_tables_read_back_equal(planted, tmp_path):
     made.write(tmp_path / "report.html")
     for name, table in made.tables.items():
         parquet = pd.read_parquet(tmp_path / "tables" / f"{name}.parquet")
-        csv = pd.read_csv(tmp_path / "tables" / f"{name}.csv", keep_default_na=False, na_values=[""])
+        words = {column: str for column in table if pd.api.types.is_string_dtype(table[column])}
+        csv = pd.read_csv(tmp_path / "tables" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype=words)
         comparable = [column for column in table if column != "histogram"]
         pd.testing.assert_frame_equal(parquet[comparable], table[comparable], check_dtype=False)
         empty_as_missing = table[comparable].replace("", np.nan)
