@@ -20,7 +20,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from analysis.courses import grouped, search_stage
+from analysis.comparable import search_stage
+from analysis.courses import grouped
 from analysis.load import Study
 from analysis.order_intervals import LEVEL, quantile_interval
 from analysis.tables import SEED, objective

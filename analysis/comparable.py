@@ -18,7 +18,7 @@ from analysis.intervals import Scores
 from analysis.load import Study
 from analysis.tables import ENDED, NOT_TRAINING, objective
 from trials.catalogue import MEASURES
-from trials.records import Verdict
+from trials.records import Stage, Verdict
 
 AXES = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
 """Axes on which training can be equal; columns of Study.evaluations."""
@@ -78,11 +78,7 @@ def rectangular(scores: Scores) -> Scores:
 
 def search_stage(study: Study) -> Study:
     """The study without the trainings on fresh seeds of its confirm stage."""
-    if "stage" not in study.trials or (study.trials["stage"] == "search").all():
-        return study
-    trials = study.trials[study.trials["stage"] == "search"]
-    rows = study.evaluations[study.evaluations["number"].isin(trials["number"])]
-    return replace(study, trials=trials.reset_index(drop=True), evaluations=rows.reset_index(drop=True))
+    return study.of_stage(Stage.SEARCH)
 
 
 def own_axis(study: Study) -> str:

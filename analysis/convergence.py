@@ -10,17 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.courses import (
-    at_moments,
-    default_axis,
-    distinct,
-    ended,
-    grid,
-    grouped,
-    moments,
-    owner,
-    search_stage,
-)
+from analysis.comparable import own_axis, search_stage
+from analysis.courses import at_moments, distinct, ended, grid, grouped, moments, owner
 from analysis.load import Study
 from analysis.order_intervals import Quantile, median
 from analysis.survival import Watched, columns, common_horizon, curves, log_rank_tests
@@ -46,7 +37,7 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
     num_seeds (at that moment), started (configurations of this value at all: where fewer are left, the scheduler chose
     which), unit.
     """
-    study, unit = distinct(study), axis or default_axis(study)
+    study, unit = distinct(study), axis or own_axis(study)
     _, sign = objective(study)
     rows = moments(study, axis)
     rows = rows[rows["number"].isin(ended(study))]
@@ -99,7 +90,7 @@ def trial_curves(study: Study, axis: str | None = None) -> pd.DataFrame:
     number, progress (on `axis`), median (NaN where it falls on a diverged seed), lowest and highest over the seeds
     that have a value, num_seeds (that have one), unit.
     """
-    study, unit = search_stage(study), axis or default_axis(study)
+    study, unit = search_stage(study), axis or own_axis(study)
     _, sign = objective(study)
     rows = moments(study, axis)
     rows = rows[rows["score"].notna()]
@@ -182,7 +173,7 @@ def time_to_score(
     (infinite where half never reach it), mean_time (counted up to the horizon) with _low and _high (none below 12
     configurations), unit. Pruned trials were poor, so that `share` flatters and share_if_pruned_never does not.
     """
-    study, unit = distinct(study), axis or default_axis(study)
+    study, unit = distinct(study), axis or own_axis(study)
     threshold = default_threshold(study) if threshold is None else threshold
     watched, groups = watch_for(study, threshold, axis, stays), grouped(study, setting)
     horizon = common_horizon(watched, groups)

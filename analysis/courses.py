@@ -14,25 +14,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.comparable import EVALUATION, own_axis, search_stage
 from analysis.intervals import Estimate, share
 from analysis.load import Study
 from analysis.tables import ENDED, groups, objective
 
-EVALUATION = "evaluation"
-"""The axis of a study whose counters are unknown."""
 EVERYTHING = "all"
 """Label of the one group where no setting splits the trials."""
 MOST_MOMENTS = 40
 """More distinct moments than this (seconds differ from trial to trial) become EVEN_MOMENTS evenly spaced ones."""
 EVEN_MOMENTS = 20
 Floats = NDArray[np.float64]
-
-
-def search_stage(study: Study) -> Study:
-    """The study without the trials of its confirm stage; a study without stages is all search."""
-    if "stage" not in study.trials:
-        return study
-    return _only(study, study.trials["stage"].fillna("search") == "search")
 
 
 def distinct(study: Study) -> Study:
@@ -67,23 +59,14 @@ def grouped(study: Study, setting: str | None) -> dict[Any, set[int]]:
     return groups(study, setting)
 
 
-def default_axis(study: Study) -> str:
-    """The unit of the study's budget; what else was counted, or the evaluation, where that is unknown."""
-    unit = study.spec.get("train", {}).get("budget", {}).get("unit")
-    for name in (unit, "generator_steps", "updates", "images", "seconds"):
-        if name in study.evaluations and study.evaluations[name].notna().any():
-            return str(name)
-    return EVALUATION
-
-
 def moments(study: Study, axis: str | None = None) -> pd.DataFrame:
     """The rows of `study.evaluations` in order of number, seed and time, with `progress`, `course` and `score`.
 
-    progress: position on `axis` (a counter, or 'evaluation'; default_axis where None). On the budget's own axis that
+    progress: position on `axis` (a counter, or 'evaluation'; own_axis where None). On the budget's own axis that
     is the planned position of the evaluation, since k and batches round the counters. course: 0, 1, ... per trial and
     seed. score: the objective, smaller is better; infinite where the seed is not finite; NaN where it was not measured.
     """
-    axis = axis or default_axis(study)
+    axis = axis or own_axis(study)
     measure, sign = objective(study)
     rows = study.evaluations
     if rows.empty or axis not in rows:

@@ -7,19 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.comparable import own_axis, search_stage
 from analysis.convergence import quantile_columns
-from analysis.courses import (
-    at_moments,
-    common_moments,
-    default_axis,
-    distinct,
-    ended,
-    grouped,
-    moments,
-    owner,
-    search_stage,
-    share_by_trial,
-)
+from analysis.courses import at_moments, common_moments, distinct, ended, grouped, moments, owner, share_by_trial
 from analysis.load import Study
 from analysis.order_intervals import median
 from analysis.tables import mode_film, objective, typical_seeds
@@ -78,7 +68,7 @@ def cycling_courses(study: Study, axis: str | None = None) -> pd.DataFrame:
     rows = rows.rename(columns={"verdict": "verdict_then"})
     made = chosen.merge(rows, on=["number", "seed"], how="inner")
     missing = {name: float("nan") for name in wanted if name not in made}
-    return made.assign(unit=axis or default_axis(study), **missing)[[*head, *wanted, "unit"]]
+    return made.assign(unit=axis or own_axis(study), **missing)[[*head, *wanted, "unit"]]
 
 
 BY_COLUMNS = [
@@ -96,7 +86,7 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     of the median over seeds) with _low and _high, returned (share of seeds with at least one return) with _low and
     _high, configurations_with_modes (that the last three come from: those with histograms), unit.
     """
-    study, unit = distinct(study), axis or default_axis(study)
+    study, unit = distinct(study), axis or own_axis(study)
     rows = moments(study, axis)
     rows = rows[rows["number"].isin(ended(study))]
     rows = rows.assign(course=rows.groupby("course").ngroup())

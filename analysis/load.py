@@ -93,14 +93,12 @@ class Study:
     """Of the parent run."""
 
     def of_stage(self, stage: Stage) -> Study:
-        """The same study with the trials of one stage alone."""
-        if "stage" not in self.trials:  # made before there were stages, or elsewhere
-            return (
-                self
-                if stage is Stage.SEARCH
-                else replace(self, trials=self.trials[:0], evaluations=self.evaluations[:0])
-            )
-        trials = self.trials[self.trials["stage"] == stage].reset_index(drop=True)
+        """The same study with the trials of one stage alone; a study without stages is all search."""
+        of = self.trials["stage"].fillna(Stage.SEARCH) if "stage" in self.trials else Stage.SEARCH
+        chosen = pd.Series(of == stage, index=self.trials.index)
+        if chosen.all():
+            return self
+        trials = self.trials[chosen].reset_index(drop=True)
         rows = self.evaluations[self.evaluations["number"].isin(trials["number"])].reset_index(drop=True)
         return replace(self, trials=trials, evaluations=rows)
 

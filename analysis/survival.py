@@ -23,7 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.censored import Floats, Interval, Ints, Survival, kaplan_meier, log_rank
-from analysis.courses import default_axis, distinct, grid, grouped, moments
+from analysis.comparable import own_axis
+from analysis.courses import distinct, grid, grouped, moments
 from analysis.load import Study
 from analysis.tables import NOT_TRAINING, SEED, searched
 from trials.records import TrialState, Verdict
@@ -218,7 +219,7 @@ def survival_summary(
                 "if_pruned_held": 1 - (lost - gone) / n if loss is Loss.FOR_GOOD else 1 - lost / n,
                 **columns("median_time", curve.median_time()),
                 **columns("mean_time", curve.restricted_mean(horizon)),
-                "unit": axis or default_axis(study),
+                "unit": axis or own_axis(study),
             }
         )
     return pd.DataFrame(rows, columns=[setting or "group", *SUMMARY_COLUMNS])

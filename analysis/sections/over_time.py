@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import tables
 from analysis.censored import MIN_CONFIGURATIONS
-from analysis.courses import EVALUATION, default_axis
+from analysis.comparable import EVALUATION, own_axis
 from analysis.figures_over_time import MOST_PANELS, Band, panels
 from analysis.page import Evidence, Figure
 from analysis.wording import count, label, rows
@@ -25,7 +25,7 @@ def split_by(evidence: Evidence, *settings: str) -> list[str]:
 
 def axis(evidence: Evidence) -> str:
     """The unit of progress, as readers see it."""
-    unit = default_axis(evidence.study)
+    unit = own_axis(evidence.study)
     return "evaluations" if unit == EVALUATION else label(unit)
 
 
