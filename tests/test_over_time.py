@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis import convergence, courses, cycling, game, survival
+from analysis.comparable import own_axis
 from analysis.survival import Loss
 from trials.records import Verdict
 
@@ -408,7 +409,7 @@ def test_every_table_is_honest_about_a_study_that_lacks_things(table, lack, stud
 
 def test_imported_courses_are_counted_in_evaluations(study_over_time):
     study = imported(study_over_time)
-    assert courses.default_axis(study) == "evaluation"
+    assert own_axis(study) == "evaluation"
     curves = convergence.group_curves(study, "k")
     assert curves["unit"].unique().tolist() == ["evaluation"] and curves["progress"].max() == 10
     assert survival.survival_curves(study).empty  # no verdicts, nothing to say
