@@ -21,7 +21,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow --ignore tests/cluster -n 2 --dist loadfile --timeout 1800
+	$(BIN)/python -m pytest -m 'slow and not exhaustive' --ignore tests/cluster -n 2 --dist loadfile --timeout 1800
 	$(BIN)/python -m pytest -m '(slow or cluster) and not exhaustive' tests/cluster --timeout 1800
 
 test-exhaustive: $(READY)

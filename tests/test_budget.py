@@ -137,6 +137,7 @@ def test_intervals_of_the_best_cover(study_over_time, monkeypatch):
     assert all(share[0] >= 0.825 and share[1] >= 0.75 for share in shares.values())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_what_the_intervals_of_the_best_promise(study_over_time, monkeypatch, capsys):

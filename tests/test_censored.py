@@ -237,6 +237,7 @@ def test_what_the_curves_promise(rng, capsys):
                 assert configurations < MIN_FOR_MEAN or shares[5] >= 0.915
 
 
+@pytest.mark.exhaustive
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_what_the_log_rank_test_promises(rng, capsys, monkeypatch):

@@ -9,7 +9,6 @@ import pytest
 
 from analysis.effects import remedy_effects, setting_effects
 from analysis.interactions import interactions
-from analysis.tables import REMEDY_COLUMNS
 
 REMEDIES = ["none", "feature_matching", "historical_averaging"]
 SETS = [[], ["feature_matching"], ["historical_averaging"]]
@@ -65,10 +64,6 @@ def test_difference_is_what_the_ratio_comes_to_at_the_median_without_remedy(made
     assert (
         row["low"] == pytest.approx(control * (row["ratio_low"] - 1)) and row["low"] < row["difference"] < row["high"]
     )
-
-
-def test_columns_of_the_table_that_it_replaces_are_there(made_study, rng):
-    assert set(REMEDY_COLUMNS) <= set(remedy_effects(made_study(*gridded(rng))).columns)
 
 
 def test_of_settings_drawn_from_ranges_the_nearest_are_compared_and_the_rest_is_predicted(made_study, rng):

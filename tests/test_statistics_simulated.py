@@ -32,7 +32,8 @@ REMEDIES = ["none", "feature_matching", "historical_averaging", "minibatch_discr
 RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
 SPACE = {"k": [1, 2, 5], "lr_d": RANGE, "lr_g": RANGE, "remedies": [[], *([name] for name in REMEDIES[1:])]}
 MANY, FEW = 1000, 250
-SIMULATED = [pytest.param(MANY, marks=pytest.mark.slow, id="many"), pytest.param(FEW, id="few")]
+LONG = (pytest.mark.slow, pytest.mark.exhaustive)
+SIMULATED = [pytest.param(MANY, marks=LONG, id="many"), pytest.param(FEW, id="few")]
 
 
 @pytest.fixture
@@ -261,9 +262,7 @@ def drawn(rng, configurations):
     return settings, scores
 
 
-@pytest.mark.parametrize(
-    "repetitions", [pytest.param(200, marks=pytest.mark.slow, id="many"), pytest.param(20, id="few")]
-)
+@pytest.mark.parametrize("repetitions", [pytest.param(200, marks=LONG, id="many"), pytest.param(20, id="few")])
 def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, made_study):
     """From frames to tables: four remedies, settings drawn at random, matched by the nearest and regression, 20% of
     seeds diverged, seeds with luck of their own; and no interaction with remedies."""
@@ -284,9 +283,7 @@ def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, ma
     assert max(found) <= at_most(0.05, repetitions)
 
 
-@pytest.mark.parametrize(
-    "repetitions", [pytest.param(300, marks=pytest.mark.slow, id="many"), pytest.param(60, id="few")]
-)
+@pytest.mark.parametrize("repetitions", [pytest.param(300, marks=LONG, id="many"), pytest.param(60, id="few")])
 def test_rates_that_do_not_matter_are_told_to_predict_at_most_at_the_stated_rate(repetitions, rng):
     """One-sided: 2.5%."""
     skilled = {}
