@@ -21,7 +21,7 @@ GANSTUDY = [sys.executable, "-P", "-c", "from study.cli import main; main()"]
 
 
 def ganstudy(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=280)
+    return subprocess.run([*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=800)
 
 
 @pytest.fixture(scope="module")

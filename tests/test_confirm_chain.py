@@ -50,7 +50,7 @@ seeds = [100, 101, 102, 103, 104]
 
 
 def ganstudy(*arguments: str, cwd: Path) -> str:
-    result = subprocess.run([*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=580)
+    result = subprocess.run([*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=800)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
