@@ -150,7 +150,14 @@ def trained(name: str, shape: tuple[int, ...], options: dict[str, Any], remedies
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("remedies", [[], ["minibatch_discrimination"], ["spectral_normalisation"]], ids=str)
-@pytest.mark.parametrize(("name", "shape", "options"), PACKS, ids=[f"{name}-{shape}" for name, shape, _ in PACKS])
+@pytest.mark.parametrize(
+    ("name", "shape", "options"),
+    [
+        pytest.param(*case, marks=pytest.mark.exhaustive if len(case[1]) == 3 and case[0] != "mlp" else ())
+        for case in PACKS
+    ],
+    ids=[f"{name}-{shape}" for name, shape, _ in PACKS],
+)
 def test_a_seed_of_every_network_trains_in_a_pack_as_alone_for_long(
     name: str, shape: tuple[int, ...], options: dict[str, Any], remedies: list[str], double: None, conformance: Any
 ) -> None:
