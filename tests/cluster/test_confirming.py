@@ -9,7 +9,7 @@ import pytest
 from analysis.load import load_study
 from trials.records import FIRST_CONFIRM
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.timeout(1500)]
 CONFIRM = "\n[confirm]\ntop = 3\nremedy_sets = 0\nseeds = [10, 11, 12, 13, 14]\n"
 TRIALS, EVALUATIONS, SEEDS = 4, 4, 5
 
@@ -56,7 +56,6 @@ def test_killed_and_resumed(study) -> None:
     assert_whole(study)
 
 
-@pytest.mark.exhaustive
 def test_killed_between_the_stages_and_stopped_within(study) -> None:
     running = study.start()
     running.wait_for("confirming")
