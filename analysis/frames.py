@@ -105,16 +105,17 @@ def write_frames(study: Study, folder: Path, kind: Format) -> list[Path]:
         if kind == "parquet":
             of_one_kind(frame).to_parquet(path, index=False)
         else:
-            _flat(frame).to_csv(path, index=False)
+            flat(frame).to_csv(path, index=False)
         written.append(path)
     return written
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` as CSV can hold it: a histogram as a JSON list."""
     if "histogram" not in frame:
         return frame
     texts = frame["histogram"].map(lambda held: json.dumps(list(map(int, held))), na_action="ignore")
-    return frame.assign(histogram=texts)
+    return frame.assign(histogram=texts.astype("str"))
 
 
 def of_one_kind(table: pd.DataFrame) -> pd.DataFrame:

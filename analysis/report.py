@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from analysis import answer, tables
-from analysis.frames import of_one_kind
+from analysis.frames import flat, of_one_kind
 from analysis.load import Study
 from analysis.page import Block, Evidence, Figure, Pair, Picture, Section, Table, sections, tables_of
 from analysis.sections.order import PARTS
@@ -177,9 +176,4 @@ def _write_tables(made: dict[str, pd.DataFrame], folder: Path) -> None:
         typed = of_one_kind(table)
         typed.to_parquet(folder / f"{name}.parquet", index=False)
         # Arrow writes the long ones ten times as fast as pandas does.
-        flat = typed.assign(**{column: _as_json(typed[column]) for column in ("histogram",) if column in typed})
-        pyarrow.csv.write_csv(pa.Table.from_pandas(flat, preserve_index=False), folder / f"{name}.csv")
-
-
-def _as_json(lists: pd.Series) -> pd.Series:
-    return lists.map(lambda held: json.dumps(list(map(int, held))), na_action="ignore").astype("str")
+        pyarrow.csv.write_csv(pa.Table.from_pandas(flat(typed), preserve_index=False), folder / f"{name}.csv")
