@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.fresh_seeds import NAN, Interval, Seeds, holm, median_interval, optimism, paired
-from analysis.intervals import share
+from analysis.intervals import share, share_of_seeds
 from analysis.load import Study
 from analysis.tables import ENDED, NOT_TRAINING, objective, searched
 from trials.records import Stage, TrialState
@@ -44,8 +44,9 @@ def confirmed(study: Study) -> pd.DataFrame:
 
     number, confirms, role, the searched hyperparameters, score (of the objective: the median over fresh seeds) with
     score_low and score_high (exact for the median of all seeds, at the level score_level; NaN below 5 seeds),
-    num_seeds, valued_seeds (that have a value), lost (that collapsed, cycled or diverged), lost_share with Wilson's 95%
-    interval, search_score (what the search said of the same configuration) with search_seeds, state.
+    num_seeds, valued_seeds (that have a value), lost (that collapsed, cycled or diverged), lost_share with
+    Clopper and Pearson's 95% interval, search_score (what the search said of the same configuration) with
+    search_seeds, state.
     """
     _, sign = objective(study)
     found = _found(study)
@@ -53,8 +54,8 @@ def confirmed(study: Study) -> pd.DataFrame:
     for trial in _over(study, failed=True).to_dict("records"):
         values = scores.get(trial["number"], pd.Series(dtype=float)).to_numpy()
         seeds = study.seeds[study.seeds["number"] == trial["number"]] if len(values) else study.seeds[:0]
-        lost = seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING]).to_numpy().astype(np.int64)
-        gone = share(lost, 1)  # the seeds are the unit: they are fresh
+        lost = seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING])
+        gone = share_of_seeds(int(lost.sum()), len(lost))
         search = found.get(_whole(trial["confirms"]), {})
         rows.append(
             {

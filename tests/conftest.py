@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import torch
 
+from analysis import importance
+
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 torch.set_num_threads(1)
 CONFORMANCE: dict[tuple[str, str], tuple[float, float]] = {}
@@ -282,3 +284,12 @@ def made_study():
         return Study("made", spec, "", {}, {}, [], float("nan"), {}, table, rows, None)
 
     return build
+
+
+@pytest.fixture(autouse=True)
+def few_resamples_of_importance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half of a small report's time is importance's resamples; what they are good for is tests/test_importance.py's."""
+    if request.path.stem not in ("test_importance", "test_statistics_simulated"):
+        for name in importance.DEALT:
+            monkeypatch.setitem(importance.DEALT, name, 5)
+            monkeypatch.setitem(importance.RESAMPLES, name, 5)

@@ -69,8 +69,8 @@ def test_confirmed_has_the_fresh_score_its_interval_and_what_the_search_said() -
     assert (first["score"], first["score_low"], first["score_high"], first["score_level"]) == (8.0, 7.0, 9.0, 0.9375)
     assert (first["search_score"], first["search_seeds"], first["num_seeds"], first["k"]) == (4.0, 3, 5, 5)
     assert (second["score"], second["score_high"], second["valued_seeds"], second["lost"]) == (7.0, math.inf, 4, 2)
-    assert second["lost_share"] == 0.4 and second["lost_share_low"] == pytest.approx(0.1176, abs=1e-4)
-    assert second["lost_share_high"] == pytest.approx(0.7693, abs=1e-4), "Wilson's interval of 2 in 5"
+    assert second["lost_share"] == 0.4 and second["lost_share_low"] == pytest.approx(0.0527, abs=1e-4)
+    assert second["lost_share_high"] == pytest.approx(0.8534, abs=1e-4), "Clopper and Pearson of 2 in 5"
 
 
 def test_how_much_too_good_the_search_was() -> None:

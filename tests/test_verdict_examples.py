@@ -40,4 +40,5 @@ def test_each_training_ends_in_its_verdict(name: str, verdicts_of: Callable[[str
 
 
 def test_there_is_an_example_of_every_verdict() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.toml")} == {verdict.value for verdict in Verdict}
+    of_trainings = set(Verdict) - {Verdict.UNKNOWN}  # which only histories made elsewhere can have
+    assert {path.stem for path in EXAMPLES.glob("*.toml")} == {verdict.value for verdict in of_trainings}
