@@ -1,7 +1,7 @@
-"""A pack of seeds against the same seeds one after the other, per remedy, on one thread: the ratio of their throughput,
-and what the remedy costs beside the plain game.
+"""A pack of seeds against the same seeds one after the other, per remedy, on one thread or a GPU: the ratio of their
+throughput, and what the remedy costs beside the plain game.
 
-    python tests/benchmarks/packs.py [--seeds 3] [--steps 300] [--model dcgan]
+    python tests/benchmarks/packs.py [--seeds 3] [--steps 300] [--model dcgan] [--device cuda] [--remedies r1 ...]
 """
 
 from __future__ import annotations
@@ -13,33 +13,37 @@ from typing import Any
 import torch
 
 from trials.config import TrialConfig
-from trials.data import load
-from trials.options.data import Digits
 from trials.options.remedies import REMEDIES
 from trials.remedies.contract import Batch, Moment, Player
 from trials.step import Game
 
 ROUNDS = 3
-MODELS: dict[str, dict[str, Any]] = {"mlp": {"batch_norm": True}, "dcgan": {"width": 16}}
+MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "mlp": ((1, 8, 8), {"batch_norm": True}),
+    "dcgan": ((1, 8, 8), {"width": 16}),
+    "sndcgan": ((3, 32, 32), {}),
+    "resnet": ((3, 32, 32), {}),
+}
+"""The shape of the images, which are noise, and the networks' options: those of sndcgan and resnet as published."""
 
 
-def seconds(seeds: list[int], names: list[str], steps: int, model: str) -> float:
+def seconds(seeds: list[int], names: list[str], steps: int, model: str, device: torch.device) -> float:
     """Fastest of a few rounds of `steps` updates of each player."""
-    data = load(Digits())
+    shape, networks = MODELS[model]
     config = TrialConfig(
         data={"name": "digits"},
-        model={"name": model, **MODELS[model]},
+        model={"name": model, **networks},
         remedies=names,
         seeds=seeds,
         budget={"unit": "updates", "amount": 2},
         evaluations=1,
     )
-    game = Game(config, data.shape, data.bounded, torch.device("cpu"))
-    real = data.train[: len(seeds) * 64].reshape(len(seeds), 64, *data.shape)
-    latents = torch.randn(len(seeds), 64, config.model.latent_dim)
+    game = Game(config, shape, True, device)
+    real = 2 * torch.rand(len(seeds), 64, *shape, device=device) - 1
+    latents = torch.randn(len(seeds), 64, config.model.latent_dim, device=device)
 
     def batch(player: Player, step: int) -> Batch:
-        return Batch(real, latents, Moment(player, step, 0.0, config.seeds, torch.device("cpu")))
+        return Batch(real, latents, Moment(player, step, 0.0, config.seeds, device))
 
     taken = []
     for _ in range(ROUNDS):
@@ -47,6 +51,8 @@ def seconds(seeds: list[int], names: list[str], steps: int, model: str) -> float
         for step in range(steps):
             game.discriminator_step(batch("discriminator", step))
             game.generator_step(batch("generator", step))
+        if device.type == "cuda":
+            torch.cuda.synchronize()
         taken.append(time.perf_counter() - start)
     return min(taken)
 
@@ -56,12 +62,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=300, help="of each player")
     parser.add_argument("--model", choices=MODELS, default="mlp")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--remedies", nargs="*", choices=REMEDIES, default=list(REMEDIES), metavar="REMEDY")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    plain = 0.0
-    for names in ([], *([name] for name in REMEDIES)):
-        pack = seconds(list(range(options.seeds)), names, options.steps, options.model)
-        alone = options.seeds * seconds([0], names, options.steps, options.model)
+    plain, device = 0.0, torch.device(options.device)
+    for names in ([], *([name] for name in options.remedies)):
+        pack = seconds(list(range(options.seeds)), names, options.steps, options.model, device)
+        alone = options.seeds * seconds([0], names, options.steps, options.model, device)
         plain = plain or pack
         label = "+".join(names) or "no remedy"
         print(
