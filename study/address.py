@@ -46,7 +46,7 @@ def _first_frame(connection: socket.socket) -> bytes:
         connection.sendall(PREFACE)
         while len(answer) < 9 and (more := connection.recv(9 - len(answer))):
             answer += more
-    except TimeoutError:
+    except (TimeoutError, ConnectionError):  # silent, or it hung up
         pass
     return answer
 

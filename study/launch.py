@@ -258,15 +258,23 @@ def _tune(
 
 
 def _yardstick(spec: StudySpec, home: Home, console: Console) -> Yardstick:
-    task = ray.remote(num_cpus=min(1, spec.resources.cpus))(make_yardstick)
-    making = task.remote(spec.structures(), str(home.cache))
-    if not ray.wait([making], timeout=placement.PLACE_SECONDS)[0]:
+    cpus, gpus = min(1, spec.resources.cpus), min(1, spec.resources.gpus)
+    # Whether there is a place is asked by a task that takes no time: this one may take minutes where it has one.
+    place = ray.remote(num_cpus=cpus, num_gpus=gpus)(_placed).remote()
+    making = ray.remote(num_cpus=cpus, num_gpus=gpus)(make_yardstick).remote(
+        spec.structures(), str(home.cache), gpus > 0
+    )
+    if not ray.wait([place], timeout=placement.PLACE_SECONDS)[0]:
         console.print(placement.still_waiting(spec.resources), soft_wrap=True)
     try:
         yardstick: Yardstick = ray.get(making)
     except ValueError as error:  # Ray raises what the task raised, with its own traceback as the text
         raise UserError(str(getattr(error, "cause", error))) from None
     return yardstick
+
+
+def _placed() -> None:
+    """Done as soon as there is a place for it."""
 
 
 def _describe(yardstick: Yardstick) -> str:

@@ -71,16 +71,17 @@ class Yardstick:
     """What a reader should know about how the data were read and the networks run."""
 
 
-def make_yardstick(configs: Sequence[TrialConfig], cache: str) -> Yardstick:
+def make_yardstick(configs: Sequence[TrialConfig], cache: str, on_gpu: bool = False) -> Yardstick:
     """Loads the data and trains the classifier, or takes it from the cache; runs on a worker.
 
-    configs: one per kind of networks and remedies in the study, all on the same data and measures. Raises
-    ValueError where one of them cannot be trained or measured.
+    configs: one per kind of networks and remedies in the study, all on the same data and measures. on_gpu: whether
+    the worker has a GPU for it, on which Inception's features of the real images take seconds instead of many
+    minutes. Raises ValueError where one of them cannot be trained or measured.
     """
     private_files()
     dataset, notes = inspect(configs)
     classifier = _classifier(dataset, configs[0].measures, Path(cache))
-    evaluator = _evaluator(dataset, configs[0].measures, classifier, "cpu")
+    evaluator = _evaluator(dataset, configs[0].measures, classifier, "cuda" if on_gpu else "cpu")
     modes, notes = evaluator.kinds.names, [*notes, *evaluator.notes]
     return Yardstick(classifier, evaluator.provenance, evaluator.floor, evaluator.real_effective_modes, modes, notes)
 

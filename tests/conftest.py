@@ -13,6 +13,8 @@ import torch
 from analysis import importance
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Ray's own 15 lets the tests in the process beside take nearly all of two cores.
+os.environ.setdefault("RAY_worker_niceness", "0")
 torch.set_num_threads(1)
 CONFORMANCE: dict[tuple[str, str], tuple[float, float]] = {}
 """(entry, compared with) -> (largest deviation, bound) of this run; `--conformance FILE` writes it as a table."""

@@ -19,13 +19,16 @@ def listener() -> Iterator[socket.socket]:
         yield server
 
 
+HELD: list[socket.socket] = []
+"""A connection that nobody holds is reset."""
+
+
 def answer(server: socket.socket, reply: bytes | None) -> str:
     """Its address; whoever connects gets `reply`, or silence."""
-    held = []
 
     def serve() -> None:
         connection, _ = server.accept()
-        held.append(connection)
+        HELD.append(connection)
         if reply is not None:
             connection.recv(100)
             connection.sendall(reply)
