@@ -12,6 +12,7 @@ from torch import Tensor
 from trials.config import TrialConfig
 from trials.losses import LOSSES
 from trials.measures.evaluator import Evaluator
+from trials.measures.quality import Quality
 from trials.options.remedies import REMEDIES
 from trials.remedies.contract import Batch, Moment
 from trials.step import Game
@@ -159,6 +160,16 @@ def test_scores_on_a_gpu_are_those_on_the_cpu(digits: Any, classifier: Any) -> N
         for name in ("fid", "loss_d", "loss_g"):
             assert other[name] == pytest.approx(row[name], rel=0.02), name
         assert other["device_seconds"] > 0 and not row["device_seconds"] and other["peak_memory_bytes"] > 0
+
+
+def test_features_are_compared_on_a_gpu_as_on_the_cpu() -> None:
+    """Doubled real samples have balls of radius 0 on both."""
+    torch.manual_seed(0)
+    real, images = torch.randn(600, 40), torch.rand(600, 1, 8, 8)
+    real[300:450], fake = real[:150], 1.1 * torch.randn(700, 40)
+    on_cpu, on_gpu = (Quality(images, real, device).scores(images, fake, None) for device in (CPU, CUDA))
+    assert on_cpu == {name: pytest.approx(value, rel=1e-6) for name, value in on_gpu.items()}
+    assert 0 < on_cpu["recall"] < 1 and 0 < on_cpu["coverage"] < 1
 
 
 def test_nothing_of_a_trial_stays_on_the_cpu(digits_evaluator: Any) -> None:

@@ -43,7 +43,7 @@ class Evaluator:
         self._features = make_features(dataset, measures, classifier, device)
         self._check_counts()
         held_out, logits = self._features(dataset.held_out)
-        self._quality = Quality(dataset.held_out, held_out)
+        self._quality = Quality(dataset.held_out, held_out, device)
         train = self._training_sample(max(self.num_generated, MOST_BINNED if kind == "bins" else 0))
         train_features, train_logits = self._features(train)
         self.kinds = make_kinds(dataset, measures, train_features[:MOST_BINNED], held_out, logits)

@@ -15,6 +15,7 @@ k times has an empty ball.
 from __future__ import annotations
 
 import numpy as np
+import torch
 from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
@@ -28,25 +29,55 @@ class Neighbourhoods:
     """The balls around the real samples, computed once."""
 
     def __init__(self, real: Tensor, k: int = NEAREST) -> None:
-        """real: features [N, F]. Raises ValueError unless N > k."""
+        """real: features [N, F]; on a GPU, others must be there too. Raises ValueError unless N > k."""
         _check(len(real), k, "real")
-        self._real, self._k = real.double().cpu().numpy(), k
+        self._k, self._on_gpu = k, real.is_cuda
+        if self._on_gpu:
+            self._there = real.double()
+            self._radii_there = torch.cat([self._others(rows, start) for start, rows in _blocks(self._there)])
+            return
+        self._real = real.double().numpy()
         distances, _ = NearestNeighbors(n_neighbors=k).fit(self._real).kneighbors()
         self._radii = distances[:, -1]
+
+    def _others(self, rows: Tensor, start: int) -> Tensor:
+        """Distance of each of the rows, the first of which is number `start`, to its k-th nearest other."""
+        distances = _exact(rows, self._there)
+        distances.diagonal(start).fill_(torch.inf)
+        return distances.kthvalue(self._k).values
 
     def density_coverage(self, fake: Tensor) -> tuple[float, float]:
         """(density, coverage) of generated features [n, F]. Raises ValueError unless n > k."""
         _check(len(fake), self._k, "generated")
+        if self._on_gpu:
+            there = fake.double()
+            counts = [
+                (_exact(rows, there) < self._radii_there[start : start + len(rows), None]).sum(1)
+                for start, rows in _blocks(self._there)
+            ]
+            inside_there = torch.cat(counts).double()
+            return float(inside_there.sum() / (self._k * len(fake))), float((inside_there > 0).double().mean())
 
         def fake_per_ball(distances: np.ndarray, start: int) -> np.ndarray:
             radii = self._radii[start : start + len(distances)]
             return np.asarray((distances < radii[:, None]).sum(axis=1))
 
         blocks = pairwise_distances_chunked(
-            self._real, fake.double().cpu().numpy(), reduce_func=fake_per_ball, working_memory=BLOCK_MEBIBYTES
+            self._real, fake.double().numpy(), reduce_func=fake_per_ball, working_memory=BLOCK_MEBIBYTES
         )
         inside = np.concatenate(list(blocks))
         return float(inside.sum() / (self._k * len(fake))), float((inside > 0).mean())
+
+
+def _blocks(values: Tensor) -> list[tuple[int, Tensor]]:
+    """(number of the first row, rows), so few that their distances to all stay small."""
+    size = max(1, (BLOCK_MEBIBYTES << 17) // len(values))
+    return [(start, values[start : start + size]) for start in range(0, len(values), size)]
+
+
+def _exact(rows: Tensor, others: Tensor) -> Tensor:
+    """Distances that are 0 between equal points, which the expanded square does not promise."""
+    return torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def _check(num: int, k: int, side: str) -> None:

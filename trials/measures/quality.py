@@ -22,6 +22,7 @@ from trials.measures.kernel import KernelDistance
 from trials.measures.neighbours import NEAREST, Neighbourhoods
 from trials.measures.sharpness import Sharpness
 
+CPU = torch.device("cpu")
 LARGE_FEATURES = 64
 """The other extractors have no more features than this."""
 
@@ -59,13 +60,15 @@ def check_counts(least: Mapping[str, int], counts: Mapping[str, tuple[int, str]]
 class Quality:
     """The real side of the scores, computed once."""
 
-    def __init__(self, real: Tensor, features: Tensor) -> None:
-        """real: samples [N, ...] as data sets hold them; features: of them [N, F]; N as `check_counts` demands.
+    def __init__(self, real: Tensor, features: Tensor, device: torch.device = CPU) -> None:
+        """real: samples [N, ...] as data sets hold them; features: of them [N, F]; N as `check_counts` demands;
+        device: where features are compared, which takes a processor a minute per seed at Inception's size.
 
         Raises ValueError where all features are equal, so that nothing can be told apart by them.
         """
         if torch.equal(features, features[:1].expand_as(features)):
             raise ValueError(f"real samples must differ, but the features of all {len(features)} are equal")
+        self._device, features = device, features.to(device)
         self._reference, self._kernel = Reference(features), KernelDistance(features)
         self._neighbourhoods = Neighbourhoods(features)
         self._sharpness = Sharpness(as_float(real)) if real.dim() == 4 else None
@@ -75,6 +78,7 @@ class Quality:
 
         FID is None unless both sides have more samples than features.
         """
+        features = features.to(self._device)
         precision, recall = self._reference.precision_recall(features)
         density, coverage = self._neighbourhoods.density_coverage(features)
         enough = min(len(features), len(self._reference.features)) > features.shape[1]
