@@ -293,5 +293,5 @@ def few_resamples_of_importance(request: pytest.FixtureRequest, monkeypatch: pyt
     """Half of a small report's time is importance's resamples; what they are good for is tests/test_importance.py's."""
     if request.path.stem not in ("test_importance", "test_statistics_simulated"):
         for name in importance.DEALT:
-            monkeypatch.setitem(importance.DEALT, name, 5)
-            monkeypatch.setitem(importance.RESAMPLES, name, 5)
+            monkeypatch.setitem(importance.DEALT, name, 3)
+            monkeypatch.setitem(importance.RESAMPLES, name, 3)

@@ -17,7 +17,7 @@ from study.home import Home
 from study.ledger import Ledger
 from trials.records import FIRST_CONFIRM
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 GANSTUDY = [sys.executable, "-P", "-c", "from study.cli import main; main()"]
 STUDY = """
 name = "ring"

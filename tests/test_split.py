@@ -586,6 +586,16 @@ def test_host_memory_that_is_short(megabytes: int, note: str) -> None:
     assert result.stdout.startswith(note) and bool(result.stdout) == bool(note)
 
 
+def test_sampling_takes_no_more_at_a_time_than_training(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand images of three seeds at once took 39 GB where training takes 2."""
+    trial, taken = Trial(config(), ring), []
+    sample = trial.game.sample
+    monkeypatch.setattr(trial.game, "sample", lambda latents: (taken.append(latents.shape[1]), sample(latents))[1])
+    found = trial.advance()
+    assert max(taken) == trial.config.batch_size and sum(taken) == 2 * ring.num_generated
+    assert all(row["finite"] for row in found.rows)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_device_memory_that_is_short(ring) -> None:
     """The device lends a fraction of its memory: eight seeds do not fit, fewer do."""

@@ -74,7 +74,7 @@ class Trial:
         budget = self.config.budget
         target = budget.amount * (self.evaluations_done + 1) / self.config.evaluations
         if self.counters.updates == 0:
-            self._start_png = self._grid(self.game.sample(self._fixed_latents))
+            self._start_png = self._grid(self._sample())
         start = time.perf_counter() - self.counters.seconds
         due = time.perf_counter() + TICK_SECONDS
         while self.counters.on(budget.unit) < target:
@@ -133,7 +133,7 @@ class Trial:
         start = time.perf_counter()
         start_png, self._start_png = self._start_png, None
         self.evaluations_done += 1
-        samples = self.game.sample(self._fixed_latents)
+        samples = self._sample()
         finite = self.game.finite() & torch.isfinite(samples).flatten(1).all(1)
         scored = iter(self.evaluator.measure(samples[finite]))
         health = self._health(samples) | self._end_game()
@@ -166,6 +166,11 @@ class Trial:
             start_png=start_png,
             notes=self.game.fallbacks(),
         )
+
+    def _sample(self) -> Tensor:
+        """Images [S, n, ...] of the fixed latents, a training batch at a time: what training has room for has too."""
+        parts = self._fixed_latents.split(self.config.batch_size, dim=1)
+        return torch.cat([self.game.sample(part) for part in parts], dim=1)
 
     def _grid(self, samples: Tensor) -> bytes:
         """The picture of samples [S, n, ...]."""
