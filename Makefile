@@ -18,7 +18,7 @@ study: $(READY)
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m 'slow and not exhaustive' --ignore tests/cluster -n 2 --dist loadfile --timeout 1800

@@ -12,6 +12,7 @@ import pytest
 from analysis.load import load_study
 from analysis.report import write_report
 
+pytestmark = pytest.mark.slow
 LAPTOP, PHONE = (1366, 768), (390, 844)
 LONG = "a_remedy_with_a_name_that_goes_on_and_on_" * 4
 
