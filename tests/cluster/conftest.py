@@ -111,7 +111,7 @@ class Operator:
             text = text.replace('name = "digits"', 'name = "ring"')
             text += "\n[measures]\nsamples = 200\ngame_steps = 0\n"
         if "[resources]" not in text and not both_cores:
-            text += f"\n[resources]\ncpus = {min(2, os.cpu_count() or 1)}\n"  # one worker: most of a run is its start
+            text += "\n[resources]\nmax_concurrent = 1\n"  # one worker: most of a run is its start
         (self.folder / "study.toml").write_text(text)
 
     def start(self, command: str = "run", name: str = "study.toml", *options: str) -> Running:
