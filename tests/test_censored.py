@@ -222,6 +222,7 @@ def test_a_planted_difference_is_found(rng, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_what_the_curves_promise(rng, capsys):
     """Coverage by number of configurations and how much seeds share; for docs/statistics-over-time.md."""

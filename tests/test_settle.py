@@ -167,6 +167,7 @@ def test_the_predicted_number_of_configurations_has_the_promised_power(rng, monk
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(1800)
 def test_what_plans_promise(rng, monkeypatch, capsys):
     """Power at the predicted number, and how far predictions from small pilots scatter; for the documentation."""
