@@ -22,12 +22,11 @@ from torch_fidelity.utils import create_feature_extractor
 
 from trials.data import Dataset
 from trials.measures.classifier import TrainedClassifier
+from trials.measures.neighbours import blocks
 
 FEATURE_LAYER, LOGIT_LAYER = "features", "logits"
 NEIGHBOURHOOD = 3
 IS_SPLITS = 10
-MOST_DISTANCES = 2**24
-"""In memory at a time: 64 MiB."""
 BATCH = 512
 INCEPTION, INCEPTION_BATCH = "inception-v3-compat", 32
 """Every image becomes 299 x 299, so that a batch takes about half a gigabyte on its way."""
@@ -166,7 +165,7 @@ class Reference:
         fake_radii = _radii(features)
         precise = torch.zeros(len(features), dtype=torch.bool, device=features.device)
         recalled = []
-        for real, radii in zip(_rows(self.features, len(features)), _rows(self._radii, len(features)), strict=True):
+        for real, radii in zip(blocks(self.features, len(features)), blocks(self._radii, len(features)), strict=True):
             distances = torch.cdist(real, features)
             recalled.append((distances <= fake_radii).any(1))
             precise |= (distances <= radii[:, None]).any(0)
@@ -175,14 +174,8 @@ class Reference:
 
 def _radii(features: Tensor) -> Tensor:
     """Distance [N] of each to its third nearest, itself not counted."""
-    blocks = [torch.cdist(rows, features).kthvalue(NEIGHBOURHOOD + 1).values for rows in _rows(features, len(features))]
-    return torch.cat(blocks)
-
-
-def _rows(values: Tensor, others: int) -> tuple[Tensor, ...]:
-    """Blocks of `values`, each of whose tables of distances to `others` samples stays small."""
-    blocks: tuple[Tensor, ...] = values.split(max(1, MOST_DISTANCES // others))
-    return blocks
+    found = [torch.cdist(rows, features).kthvalue(NEIGHBOURHOOD + 1).values for rows in blocks(features, len(features))]
+    return torch.cat(found)
 
 
 def inception_score(logits: Tensor) -> float:

@@ -34,27 +34,29 @@ class Neighbourhoods:
         self._k, self._on_gpu = k, real.is_cuda
         if self._on_gpu:
             self._there = real.double()
-            self._radii_there = torch.cat([self._others(rows, start) for start, rows in _blocks(self._there)])
+            self._radii_there = self._distances_of_others()
             return
         self._real = real.double().numpy()
         distances, _ = NearestNeighbors(n_neighbors=k).fit(self._real).kneighbors()
         self._radii = distances[:, -1]
 
-    def _others(self, rows: Tensor, start: int) -> Tensor:
-        """Distance of each of the rows, the first of which is number `start`, to its k-th nearest other."""
-        distances = _exact(rows, self._there)
-        distances.diagonal(start).fill_(torch.inf)
-        return distances.kthvalue(self._k).values
+    def _distances_of_others(self) -> Tensor:
+        """Distance [N] of each real sample to its k-th nearest other."""
+        found, start = [], 0
+        for rows in blocks(self._there, len(self._there)):
+            distances = _exact(rows, self._there)
+            distances.diagonal(start).fill_(torch.inf)
+            found.append(distances.kthvalue(self._k).values)
+            start += len(rows)
+        return torch.cat(found)
 
     def density_coverage(self, fake: Tensor) -> tuple[float, float]:
         """(density, coverage) of generated features [n, F]. Raises ValueError unless n > k."""
         _check(len(fake), self._k, "generated")
         if self._on_gpu:
             there = fake.double()
-            counts = [
-                (_exact(rows, there) < self._radii_there[start : start + len(rows), None]).sum(1)
-                for start, rows in _blocks(self._there)
-            ]
+            balls = zip(blocks(self._there, len(there)), blocks(self._radii_there, len(there)), strict=True)
+            counts = [(_exact(rows, there) < radii[:, None]).sum(1) for rows, radii in balls]
             inside_there = torch.cat(counts).double()
             return float(inside_there.sum() / (self._k * len(fake))), float((inside_there > 0).double().mean())
 
@@ -62,17 +64,17 @@ class Neighbourhoods:
             radii = self._radii[start : start + len(distances)]
             return np.asarray((distances < radii[:, None]).sum(axis=1))
 
-        blocks = pairwise_distances_chunked(
+        chunks = pairwise_distances_chunked(
             self._real, fake.double().numpy(), reduce_func=fake_per_ball, working_memory=BLOCK_MEBIBYTES
         )
-        inside = np.concatenate(list(blocks))
+        inside = np.concatenate(list(chunks))
         return float(inside.sum() / (self._k * len(fake))), float((inside > 0).mean())
 
 
-def _blocks(values: Tensor) -> list[tuple[int, Tensor]]:
-    """(number of the first row, rows), so few that their distances to all stay small."""
-    size = max(1, (BLOCK_MEBIBYTES << 17) // len(values))
-    return [(start, values[start : start + size]) for start in range(0, len(values), size)]
+def blocks(values: Tensor, others: int) -> tuple[Tensor, ...]:
+    """Rows of `values`, so few at a time that their distances to `others` samples stay small."""
+    parts: tuple[Tensor, ...] = values.split(max(1, int(BLOCK_MEBIBYTES * 2**17) // others))
+    return parts
 
 
 def _exact(rows: Tensor, others: Tensor) -> Tensor:
