@@ -10,6 +10,7 @@ from analysis import figures_effects, tables
 from analysis.effects import remedy_effects
 from analysis.page import Block, Evidence, Figure, Pair, Table
 from analysis.sections import groups
+from analysis.twins import remedy_twins
 from analysis.wording import Said, Tile, absent, between, count, label, number, rows, signed, unit
 from trials.catalogue import MEASURES
 
@@ -36,9 +37,45 @@ def blocks(evidence: Evidence) -> list[Block]:
     )
     return [
         *made,
+        *_twins(evidence, MEASURES[measure].label, measure),
         Pair(_forests(table, MEASURES[measure].label, measure, note)),
         Table("remedy_effects", table, "Effects of the remedies against none", note, folded=True),
     ]
+
+
+def _twins(evidence: Evidence, name: str, measure: str) -> list[Block]:
+    """Single configurations by seed, where there are too few of them for more."""
+    table = _told_by_seed(evidence)
+    if table.empty:
+        return []
+    repeated = table["remedies"].duplicated(keep=False)
+    named = table.assign(
+        name=table["remedies"] + (" (trial " + table["number"].astype(str) + ")").where(repeated, ""), pairs=1
+    )
+    ratio = table["scale"].iloc[0] == "ratio"
+    what = "as a factor of that without" if ratio else "minus that without"
+    better = "right" if MEASURES[measure].direction == "up" else "left"
+    note = (
+        "Single configurations with a remedy against the same ones without, paired by seed, at the last amount that "
+        f"every trial reached. Each interval holds alone with 95%; the verdicts (green triangles: better; red crosses: "
+        f"worse; grey circles: cannot be told) hold for all {count(len(table), 'comparison')} together (Holm). They "
+        "are about these configurations alone: that a remedy does the same at other settings, others must tell."
+    )
+    title = f"{name} {what}, same settings ({better}: better)"
+    ends = ("effect", "low", "high")
+    figure = figures_effects.forest(named, "name", ends, "verdict", title, none=1 if ratio else 0, factor=ratio)
+    alt = f"Effect on {name} by seed, with interval, for {count(len(table), 'configuration')}."
+    return [
+        Figure("remedy_twins", figure, note, alt),
+        Table("remedy_twins", table, "Single configurations with and without remedies, by seed", note, folded=True),
+    ]
+
+
+def _told_by_seed(evidence: Evidence) -> pd.DataFrame:
+    """remedy_twins, where it can tell something and the pairs of configurations cannot; else empty."""
+    effects, twins = (evidence.of(table, evidence.study) for table in (remedy_effects, remedy_twins))
+    enough = effects["low"].notna().any() or twins["p_holm"].isna().all()
+    return twins.iloc[:0] if enough else twins
 
 
 def _forests(table: pd.DataFrame, name: str, measure: str, note: str) -> list[Figure]:
@@ -92,6 +129,9 @@ def said(evidence: Evidence) -> list[Said]:
     if not any(row["pairs"] for row in each):
         few = "no configuration with a remedy can be paired with one without"
         return [Said(f"Remedies: {few}, so nothing can be told.", first=True)]
+    twins = _told_by_seed(evidence)
+    if len(twins):
+        return [_by_seed(twins, name, where)]
     told = [row for row in each if row["verdict"] != "open"]
     untold = [row for row in each if row["verdict"] == "open"]
     parts = [_effect(row, name) for row in told]
@@ -110,6 +150,48 @@ def said(evidence: Evidence) -> list[Said]:
     pairs = between([row["pairs"] for row in each])
     tile = Tile("Remedies against none", value, f"{count(len(each), 'comparison')}, pairs: {pairs}")
     return [Said(claim, basis.strip(), first=True, tile=tile)]
+
+
+def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Said:
+    """What the seeds say of single configurations."""
+    each, parts, value = rows(twins), [], []
+    several = bool(twins["remedies"].duplicated().any())
+    for verdict in ("better", "worse"):
+        found = [row for row in each if row["verdict"] == verdict]
+        if found:
+            effects = ", ".join(f"{_named(row, several)} ({_twin_effect(row, name)})" for row in found)
+            parts.append(f"{verdict} than without: {effects}")
+            value.append(f"{len(found)} {verdict}")
+    untold = [_named(row, several) for row in each if row["verdict"] == "open"]
+    if untold:
+        parts.append(f"not told apart: {', '.join(untold)}")
+    seeds = between([row["seeds"] for row in each])
+    compared = count(len(each), "comparison")
+    rest = "; ".join(parts[1:])
+    rest = f"{rest[0].upper()}{rest[1:]}. " if rest else ""
+    return Said(
+        f"Remedies {where}, each at {'single configurations' if several else 'one configuration'}: {parts[0]}.",
+        f"{rest}The same settings with and without, seed by seed ({seeds} each); Holm over {compared}, each interval "
+        "alone. Whether a remedy does the same at other settings cannot be told from so few configurations.",
+        first=True,
+        tile=Tile(
+            "Remedies against none",
+            ", ".join(value) or "cannot be told",
+            f"{compared} by {seeds} seeds, each at the same settings",
+        ),
+    )
+
+
+def _named(row: dict[str, Any], several: bool) -> str:
+    return label(row["remedies"]) + (f" in trial {row['number']}" if several else "")
+
+
+def _twin_effect(row: dict[str, Any], name: str) -> str:
+    ends = "" if absent(row["low"]) else f" [{number(row['low'])}, {number(row['high'])}]"
+    if row["scale"] == "ratio":
+        return f"{name} × {number(row['effect'])}{ends}"
+    ends = "" if absent(row["low"]) else f" [{signed(row['low'])}, {signed(row['high'])}]"
+    return f"{name} {signed(row['effect'])}{ends}"
 
 
 def _listed(names: str) -> str:
