@@ -56,7 +56,6 @@ def test_other_code_is_refused_unless_it_is_accepted(study, tmp_path: Path) -> N
     assert "ganstudy source:" in change and change in found.tags["ganstudy.changes"]
 
 
-@pytest.mark.exhaustive
 def test_other_data_are_refused(operator, small_study) -> None:
     images = (load_digits().images / 8 - 1).astype(np.float32)[:, None]
     np.savez(operator.folder / "mine.npz", images=images, labels=load_digits().target)

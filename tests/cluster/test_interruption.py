@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -21,14 +23,34 @@ def study(operator, small_study):
     return operator
 
 
-@pytest.mark.exhaustive
-def test_killed_at_ten_random_moments(study, tmp_path_factory, without_the_machine) -> None:
-    moments, kills, lost = random.Random(0), 0, []
+CLOCK = """
+import os, time
+shift, true = float(os.environ.get("CLOCK_SHIFT", 0)), time.time
+time.time = lambda: true() + shift
+"""
+"""Python's clock, in the driver, its workers and the publisher."""
+
+
+@pytest.fixture
+def clock(study, tmp_path: Path) -> Callable[[int], None]:
+    """Sets the clock of what is started from now on, so many seconds ahead of the true one."""
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock" / "sitecustomize.py").write_text(CLOCK)
+    path = os.pathsep.join([str(tmp_path / "clock"), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+    def ahead(seconds: int) -> None:
+        study.environment = {"PYTHONPATH": path, "CLOCK_SHIFT": str(seconds)}
+
+    return ahead
+
+
+def test_killed_at_ten_random_moments(study, clock, tmp_path_factory, without_the_machine) -> None:
+    """In every second of its lives the clock goes an hour ahead, and back again in the next."""
+    moments, kills = random.Random(0), 0
     command, name = "run", "study.toml"
     while kills < 10:
+        clock(3600 if kills % 2 == 0 else 0)
         running = study.start(command, name)
-        if study.home.study("small").ledger.exists():
-            command, name = "resume", "small"
         before = study.rows() if command == "resume" else {}
         done = {number: row for number, row in before.items() if row["state"] == "complete"}
         running.wait_for("measured with")
@@ -41,7 +63,7 @@ def test_killed_at_ten_random_moments(study, tmp_path_factory, without_the_machi
             command, name = "resume", "small"
             after = study.rows()
             assert all(after[number] == row for number, row in done.items()), "what is finished is not run again"
-            lost.append(len(after))
+    clock(0)
     start = time.monotonic()
     code, output = study.run("resume", "small")
     print(f"\n{kills} kills, the last resume took {time.monotonic() - start:.0f} s")
@@ -56,36 +78,29 @@ def test_killed_at_ten_random_moments(study, tmp_path_factory, without_the_machi
     pd.testing.assert_frame_equal(without_the_machine(found), without_the_machine(expected))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
-def test_asked_to_stop(study, number: int) -> None:
-    running = study.start()
-    running.wait_for(r"^\[2/")
-    time.sleep(2)
-    asked = time.monotonic()
-    running.signal(number)
-    code, output = running.wait()
-    print(f"\nstopped {time.monotonic() - asked:.1f} s after {signal.Signals(number).name}")
-    assert code == 130, output
-    assert "Stopping: the trials in training save where they are" in output and "Traceback" not in output
-    assert f"trials to go: {signal.Signals(number).name}" in output and "resume small" in output
-    done = {n: row for n, row in study.rows().items() if row["state"] == "complete"}
-    interrupted = study.ledger().interrupted()
-    assert 2 <= len(done) < TRIALS and interrupted, "the trials in training are neither failed nor pruned"
+def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
+    """SIGINT, as Ctrl-C sends it; SIGTERM, as `ray job stop` and schedulers send it; and SIGTERM twice."""
+    running, done = study.start(), {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        running.wait_for(r"^\[[2-5]/")
+        time.sleep(2)
+        asked = time.monotonic()
+        running.signal(number)
+        code, output = running.wait()
+        print(f"\nstopped {time.monotonic() - asked:.1f} s after {number.name}")
+        assert code == 130, output
+        assert "Stopping: the trials in training save where they are" in output and "Traceback" not in output
+        assert f"trials to go: {number.name}" in output and "resume small" in output
+        rows = study.rows()
+        assert all(rows[n] == row for n, row in done.items()), "what was finished stays as it was"
+        done = {n: row for n, row in rows.items() if row["state"] == "complete"}
+        assert 2 <= len(done) < TRIALS
+        assert study.ledger().interrupted(), "the trials in training are neither failed nor pruned"
+        running = study.start("resume", "small")
     updates = [int(path.name.split("-")[0]) for path in study.checkpoints()]
     assert any(amount % 100 for amount in updates), f"saved between two evaluations, not only with them: {updates}"
 
-    code, output = study.run("resume", "small")
-    assert code == 0, output
-    assert all(study.rows()[n] == row for n, row in done.items()), "what was finished stays as it was"
-    study.assert_whole(TRIALS, EVALUATIONS)
-    code, output = study.run("resume", "small")
-    assert code == 0 and "[1/" not in output, "a finished study is not run again"
-
-
-@pytest.mark.exhaustive
-def test_asked_to_stop_twice(study) -> None:
-    running = study.start()
-    running.wait_for(r"^\[1/")
+    running.wait_for("measured with")
     running.signal(signal.SIGTERM)
     running.wait_for("Stopping")
     running.signal(signal.SIGTERM)
@@ -93,9 +108,13 @@ def test_asked_to_stop_twice(study) -> None:
     code, output = running.wait(60)
     assert code == 130 and "Traceback" not in output, output
     assert time.monotonic() - asked < 30
+
     code, output = study.run("resume", "small")
     assert code == 0, output
+    assert all(study.rows()[n] == row for n, row in done.items()), "what was finished stays as it was"
     study.assert_whole(TRIALS, EVALUATIONS)
+    code, output = study.run("resume", "small")
+    assert code == 0 and "[1/" not in output, "a finished study is not run again"
 
 
 def test_stopped_by_the_command(study) -> None:
@@ -122,25 +141,6 @@ def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data) if flip else bytes(data[: len(data) // 3]))
-    code, output = study.run("resume", "small")
-    assert code == 0, output
-    study.assert_whole(TRIALS, EVALUATIONS)
-
-
-@pytest.mark.exhaustive
-def test_a_clock_that_jumps_back_an_hour(study, tmp_path: Path) -> None:
-    """Python's clock, in the driver, its workers and the publisher: an hour ahead first, then the true one."""
-    (tmp_path / "clock").mkdir()
-    (tmp_path / "clock" / "sitecustomize.py").write_text(
-        "import os, time\n"
-        "shift, true = float(os.environ.get('CLOCK_SHIFT', 0)), time.time\n"
-        "time.time = lambda: true() + shift\n"
-    )
-    study.environment = {"PYTHONPATH": str(tmp_path / "clock"), "CLOCK_SHIFT": "3600"}
-    running = study.start()
-    running.wait_for(r"^\[2/")
-    running.kill()
-    study.environment = {}
     code, output = study.run("resume", "small")
     assert code == 0, output
     study.assert_whole(TRIALS, EVALUATIONS)

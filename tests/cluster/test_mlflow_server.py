@@ -76,7 +76,7 @@ class Proxy:
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.mood = "passes"
-        self.misbehaved = 0
+        self.misbehaved = dict.fromkeys(("fails", "hangs", "slow"), 0)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
@@ -90,19 +90,19 @@ class Proxy:
     def _serve(self, client: socket.socket) -> None:
         with client:
             if self.mood == "fails":
-                self.misbehaved += 1
+                self.misbehaved["fails"] += 1
                 client.recv(65536)
                 client.sendall(
                     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy"
                 )
                 return
             if self.mood == "hangs":
-                self.misbehaved += 1
+                self.misbehaved["hangs"] += 1
                 while self.mood == "hangs":
                     time.sleep(0.1)
                 return
             if self.mood == "slow":
-                self.misbehaved += 1
+                self.misbehaved["slow"] += 1
                 time.sleep(1.0)
             with socket.create_connection(("127.0.0.1", self._target)) as server:
                 back = threading.Thread(target=_pump, args=(server, client), daemon=True)
@@ -177,23 +177,17 @@ def test_a_server_that_is_away_at_the_end(server, operator, small_study) -> None
     assert operator.home.study("small").report.exists()
 
 
-EXHAUSTIVE = pytest.mark.exhaustive
-
-
-@pytest.mark.parametrize(
-    "mood", ["fails", pytest.param("hangs", marks=EXHAUSTIVE), pytest.param("slow", marks=EXHAUSTIVE)]
-)
-def test_a_server_that_misbehaves_for_a_while(mood: str, server, operator, small_study) -> None:
+def test_a_server_that_fails_then_hangs_then_is_slow(server, operator, small_study) -> None:
     server.start()
     proxy = Proxy(server.port)
     try:
-        write(operator, small_study, proxy.address)
+        write(operator, small_study, proxy.address, steps=400)
         running = operator.start()
         running.wait_for("measured with")
-        proxy.mood = mood
-        running.wait_for(r"^\[3/")  # training does not wait
-        time.sleep(10)
-        assert proxy.misbehaved
+        for number, mood in enumerate(("fails", "hangs", "slow"), 1):
+            proxy.mood = mood
+            running.wait_for(rf"^\[{number}/")  # training does not wait
+            operator.wait_until(lambda mood=mood: proxy.misbehaved[mood], f"a request in the mood {mood!r}", 120)
         proxy.mood = "passes"
         code, output = running.wait()
         assert code == 0, output

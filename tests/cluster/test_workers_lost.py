@@ -220,7 +220,6 @@ RAISES_ONCE = """if FLAG.exists() and not torch.is_grad_enabled():
     raise OSError("a file system that hiccups")"""
 
 
-@pytest.mark.exhaustive
 def test_a_plugin_that_raises_once(operator) -> None:
     own_study(operator, RAISES_ONCE, trials=3)
     running = operator.start()
