@@ -80,7 +80,7 @@ def make_yardstick(configs: Sequence[TrialConfig], cache: str, on_gpu: bool = Fa
     """
     private_files()
     dataset, notes = inspect(configs)
-    classifier = _classifier(dataset, configs[0].measures, Path(cache))
+    classifier = cached_classifier(dataset, configs[0].measures, Path(cache))
     evaluator = _evaluator(dataset, configs[0].measures, classifier, "cuda" if on_gpu else "cpu")
     modes, notes = evaluator.kinds.names, [*notes, *evaluator.notes]
     return Yardstick(classifier, evaluator.provenance, evaluator.floor, evaluator.real_effective_modes, modes, notes)
@@ -113,7 +113,8 @@ def describe(configs: Sequence[TrialConfig]) -> list[str]:
     return [counted, *(notes or ["all networks run as packs of seeds"])]
 
 
-def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> bytes | None:
+def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> bytes | None:
+    """Weights of the data's own classifier, trained unless they lie in the folder `cache`; None where none is used."""
     from trials.measures.classifier import RECIPE, train_classifier
     from trials.measures.features import extractor_name
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from filelock import FileLock
 
 from analysis import importance
 
@@ -123,11 +124,27 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def classifier(digits, tmp_path_factory: pytest.TempPathFactory):
-    """The in-domain classifier of the digits, trained once per test run."""
-    from trials.measures.classifier import train_classifier
+def classifier_cache(digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder, as a home has one, with the classifier of the digits: trained once for all test processes."""
+    from study.training import cached_classifier
+    from trials.options.measures import MeasuresConfig
 
-    return train_classifier(digits)
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        cached_classifier(digits, MeasuresConfig(), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def classifier(digits, classifier_cache: Path):
+    """The in-domain classifier of the digits."""
+    from study.training import cached_classifier
+    from trials.measures.classifier import TrainedClassifier
+    from trials.options.measures import MeasuresConfig
+
+    return TrainedClassifier(cached_classifier(digits, MeasuresConfig(), classifier_cache))
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,9 +26,10 @@ def ganstudy(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, small_study) -> dict[str, Any]:
+def finished(tmp_path_factory: pytest.TempPathFactory, small_study, classifier_cache: Path) -> dict[str, Any]:
     """One study run by the command line, from a folder with files that shadow our packages."""
     folder = tmp_path_factory.mktemp("chain")
+    shutil.copytree(classifier_cache, folder / "data" / "cache")
     (folder / "small.toml").write_text(small_study(steps=120, trials=6))
     (folder / "trials.py").write_text("raise RuntimeError('the user's own trials.py was imported')")
     (folder / "study.py").write_text("raise RuntimeError('the user's own study.py was imported')")

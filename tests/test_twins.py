@@ -85,8 +85,8 @@ def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_alike_remedies_are_rarely_told_apart(noise):
-    """17 remedies that do nothing, five seeds with a luck of their own: 1,000 studies."""
-    rng, found, rounds = np.random.default_rng(5), 0, 1000
+    """17 remedies that do nothing, five seeds with a luck of their own: 400 studies; 1,000 gave 4.8%, 2.5% and 1.7%."""
+    rng, found, rounds = np.random.default_rng(5), 0, 400
     for _ in range(rounds):
         logs = 0.5 * NOISES[noise](rng, (1, 5)) + NOISES[noise](rng, (18, 5))
         found += bool((holm(np.array([paired(arm, logs[0]).p for arm in logs[1:]])) < 0.05).any())

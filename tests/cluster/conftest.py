@@ -6,6 +6,7 @@ import contextlib
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -100,8 +101,9 @@ def _name(process: psutil.Process) -> str:
 class Operator:
     """Runs the study of study.toml in `folder`, and looks at what is left of it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, classifier_cache: Path) -> None:
         self.folder, self.home = folder, Home(folder / "data")
+        self._classifier_cache = classifier_cache
         self.environment: dict[str, str] = {}
         self._started: list[Running] = []
 
@@ -113,6 +115,14 @@ class Operator:
         if "[resources]" not in text and not both_cores:
             text += "\n[resources]\nmax_concurrent = 1\n"  # one worker: most of a run is its start
         (self.folder / "study.toml").write_text(text)
+
+    def give_classifier(self) -> None:
+        """The one of digits, which a first study would train."""
+        shutil.copytree(self._classifier_cache, self.home.cache)
+
+    def another(self, folder: Path) -> Operator:
+        """One who knows nothing of this one's studies."""
+        return Operator(folder, self._classifier_cache)
 
     def start(self, command: str = "run", name: str = "study.toml", *options: str) -> Running:
         running = Running(self.folder, (command, name, "--home", "data", *options), self.environment)
@@ -164,8 +174,8 @@ class Operator:
 
 
 @pytest.fixture
-def operator(tmp_path: Path) -> Iterator[Operator]:
-    operator = Operator(tmp_path)
+def operator(tmp_path: Path, classifier_cache: Path) -> Iterator[Operator]:
+    operator = Operator(tmp_path, classifier_cache)
     yield operator
     operator.end()
 

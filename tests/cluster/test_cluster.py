@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -52,8 +53,9 @@ def head(tmp_path: Path, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
             stop_ray(folder)
 
 
-def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study) -> None:
+def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study, classifier_cache: Path) -> None:
     address, environment = head
+    shutil.copytree(classifier_cache, tmp_path / "data" / "cache")
     (tmp_path / "study.toml").write_text(small_study(trials=4))
     # A module that would be imported instead of ours, in the folder where the user stands.
     (tmp_path / "trials.py").write_text("raise RuntimeError('imported from the working directory')")

@@ -70,7 +70,7 @@ def test_killed_at_ten_random_moments(study, clock, tmp_path_factory, without_th
     assert code == 0 and kills >= 5, output
     found = study.assert_whole(TRIALS, EVALUATIONS)
 
-    undisturbed = type(study)(tmp_path_factory.mktemp("undisturbed"))
+    undisturbed = study.another(tmp_path_factory.mktemp("undisturbed"))
     undisturbed.write((study.folder / "study.toml").read_text())
     assert undisturbed.run()[0] == 0
     expected = undisturbed.assert_whole(TRIALS, EVALUATIONS)

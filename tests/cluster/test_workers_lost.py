@@ -158,6 +158,7 @@ def own_study(operator, trouble: str, trials: int = 2, steps: int = 400, silent:
     """A study of a user's own GAN whose generator's forward pass begins with `trouble`."""
     body = "\n".join(f"        {line}" for line in trouble.splitlines())
     operator.write(OWN.format(trials=trials, steps=steps, silent=silent))
+    operator.give_classifier()
     (operator.folder / "my_gan.py").write_text(GAN.format(flag=str(operator.folder / "flag"), trouble=body))
 
 
