@@ -83,8 +83,18 @@ def test_a_seed_in_a_pack_trains_as_alone(digits_evaluator, names: list[str], co
     conformance(entry, "the seed alone, 8 steps", alone_and_together(digits_evaluator, names, 8), 1e-4)
 
 
+UNLIKE_OTHERS = ("none", "minibatch_discrimination", "virtual_batch_normalisation", "spectral_normalisation", "three")
+"""Those that see other samples of the batch, or keep a state of their own; the rest is for `make test-exhaustive`."""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("names", SETS.values(), ids=SETS)
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(names, id=key, marks=() if key in UNLIKE_OTHERS else pytest.mark.exhaustive)
+        for key, names in SETS.items()
+    ],
+)
 def test_a_seed_in_a_pack_trains_as_alone_for_long(digits_evaluator, names: list[str], conformance: Any) -> None:
     entry = f"pack, {'+'.join(names) or 'no remedy'}"
     conformance(entry, "the seed alone, 200 steps", alone_and_together(digits_evaluator, names, 200), 1e-3)

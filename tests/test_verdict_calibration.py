@@ -26,15 +26,15 @@ from trials.verdict import MIN_WINDOW, verdict
 pytestmark = pytest.mark.slow
 
 DRAWS, PLANNED = 100, 10
-SLOW = pytest.mark.slow
+EXHAUSTIVE = pytest.mark.exhaustive
 SETTINGS = (
     "ring of 500",
     "digits of 200",
     "digits in bins of 500",
-    pytest.param("ring of 2500", marks=SLOW),
-    pytest.param("digits of 1000", marks=SLOW),
-    pytest.param("digits in bins of 1000", marks=SLOW),
-    pytest.param("stacked digits of 500", marks=SLOW),
+    pytest.param("ring of 2500", marks=EXHAUSTIVE),
+    pytest.param("digits of 1000", marks=EXHAUSTIVE),
+    pytest.param("digits in bins of 1000", marks=EXHAUSTIVE),
+    "stacked digits of 500",
 )
 """Data, and samples per evaluation."""
 STAGES = (1.0, 0.7, 0.4, 0.15)
