@@ -80,7 +80,7 @@ def test_killed_at_ten_random_moments(study, clock, tmp_path_factory, without_th
 
 def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
     """SIGINT, as Ctrl-C sends it; SIGTERM, as `ray job stop` and schedulers send it; and SIGTERM twice."""
-    running, done = study.start(), {}
+    running, done, updates = study.start(), {}, []
     for number in (signal.SIGINT, signal.SIGTERM):
         running.wait_for(r"^\[[2-5]/")
         time.sleep(2)
@@ -96,8 +96,8 @@ def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
         done = {n: row for n, row in rows.items() if row["state"] == "complete"}
         assert 2 <= len(done) < TRIALS
         assert study.ledger().interrupted(), "the trials in training are neither failed nor pruned"
+        updates += [int(path.name.split("-")[0]) for path in study.checkpoints()]
         running = study.start("resume", "small")
-    updates = [int(path.name.split("-")[0]) for path in study.checkpoints()]
     assert any(amount % 100 for amount in updates), f"saved between two evaluations, not only with them: {updates}"
 
     running.wait_for("measured with")
