@@ -36,7 +36,7 @@ from study.search import LedgerSearcher
 from study.spec import StudySpec
 from study.spool import START, Spool
 from study.stage import StageTrials
-from study.stopping import StopRequest, no_room, stop_on_signals
+from study.stopping import StopRequest, no_room, stop_on_signals, terminated_as_interrupted
 from study.trainable import TrialTrainable
 from study.training import PackFactory, TrainingFactory, Yardstick, make_yardstick
 from trials import plugins
@@ -97,7 +97,7 @@ def run(
     earlier = Ledger.check_same(folder.ledger, spec)
     if earlier is not None and not accept_changes:
         check(earlier, origin_of_code())
-    with cluster.connected(address, spec.plugin_digests):
+    with cluster.connected(address, spec.plugin_digests), terminated_as_interrupted():
         if address is None:
             placement.check_cluster(spec.resources, console.print, seconds=0)
         else:

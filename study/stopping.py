@@ -45,6 +45,19 @@ class StopRequest:
 
 
 @contextmanager
+def terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends what is inside as Ctrl-C does, by KeyboardInterrupt; Ray's own handler would print its stack."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
 def stop_on_signals(stop: StopRequest, at_once: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
     """The first SIGINT or SIGTERM asks the study to stop, the second raises KeyboardInterrupt.
 

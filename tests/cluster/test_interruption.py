@@ -79,7 +79,7 @@ def test_killed_at_ten_random_moments(study, clock, tmp_path_factory, without_th
 
 
 def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
-    """SIGINT, as Ctrl-C sends it; SIGTERM, as `ray job stop` and schedulers send it; and SIGTERM twice."""
+    """By Ctrl-C's signal; by that of `ray job stop` and schedulers; by that twice; and before there is any training."""
     running, done, updates = study.start(), {}, []
     for number in (signal.SIGINT, signal.SIGTERM):
         running.wait_for(r"^\[[2-5]/")
@@ -100,7 +100,7 @@ def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
         running = study.start("resume", "small")
     assert any(amount % 100 for amount in updates), f"saved between two evaluations, not only with them: {updates}"
 
-    running.wait_for("measured with")
+    study.wait_until(running.workers, "a worker there")
     running.signal(signal.SIGTERM)
     running.wait_for("Stopping")
     running.signal(signal.SIGTERM)
@@ -108,6 +108,12 @@ def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
     code, output = running.wait(60)
     assert code == 130 and "Traceback" not in output, output
     assert time.monotonic() - asked < 30
+
+    running = study.start("resume", "small")
+    running.wait_for("measured with")
+    running.signal(signal.SIGTERM)
+    code, output = running.wait(60)
+    assert code == 130 and "SIGTERM received" not in output and "Traceback" not in output, output
 
     code, output = study.run("resume", "small")
     assert code == 0, output
