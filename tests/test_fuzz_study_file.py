@@ -477,9 +477,9 @@ def test_a_large_file_is_answered_soon(text: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_of_sixteen_thousand_texts_each_is_usable_or_is_refused(folder: Path) -> None:
-    tally = explore(texts(), reads(folder), 16_000)
-    assert tally.valid + tally.refused >= 16_000
+def test_of_twenty_thousand_texts_each_is_usable_or_is_refused(folder: Path) -> None:
+    tally = explore(texts(), reads(folder), 20_000)
+    assert tally.valid + tally.refused >= 20_000
     assert tally.valid > 1500 and tally.refused > 1500, tally
 
 
