@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.fresh_seeds import NAN, Interval, Seeds, holm, median_interval, optimism, paired
+from analysis.fresh_seeds import NAN, Interval, Seeds, holm, median_interval, optimism, paired, verdicts
 from analysis.intervals import share, share_of_seeds
 from analysis.load import Study
 from analysis.tables import ENDED, NOT_TRAINING, objective, searched
@@ -22,7 +22,6 @@ LOG_SCALE = frozenset({"fid"})
 """Measures that are compared as ratios: positive, and seeds spread in proportion to the level. The others by
 difference: they may be 0, or below."""
 BASELINE, BEST = "baseline", "best"
-SIGNIFICANT = 0.05
 ESTIMATE = ("", "_low", "_high", "_level")
 CONFIRMED = (
     *("score", "score_low", "score_high", "score_level", "num_seeds", "valued_seeds", "lost"),
@@ -124,8 +123,7 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=[*COMPARED, "order"])
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     table["comparisons"] = len(table)
-    told = np.where(table["order"].astype(float) < 0, "better", "worse")
-    table["verdict"] = np.where(table["p_holm"].astype(float) < SIGNIFICANT, told, "open")
+    table["verdict"] = verdicts(table["p_holm"].to_numpy(dtype=float), table["order"].to_numpy(dtype=float))
     return table.drop(columns="order")
 
 

@@ -16,6 +16,7 @@ from scipy import special, stats
 LEVEL = 0.95
 LEAST_LEVEL = 0.9
 """Where the smallest and the largest score enclose the median with less than this, no interval is given: below 5."""
+SIGNIFICANT = 0.05
 NAN = float("nan")
 
 Seeds = NDArray[np.float64]
@@ -102,6 +103,13 @@ def holm(p_values: Seeds) -> Seeds:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p_values[order]))
     return adjusted
+
+
+def verdicts(adjusted: Seeds, effects: Seeds) -> NDArray[np.str_]:
+    """better or worse, by the sign of the effect (smaller is better), where the adjusted p-value is below SIGNIFICANT;
+    else open, as where it is NaN."""
+    told: NDArray[np.str_] = np.where(adjusted < SIGNIFICANT, np.where(effects < 0, "better", "worse"), "open")
+    return told
 
 
 def optimism(found: Seeds, fresh: NDArray[np.float64]) -> Interval:

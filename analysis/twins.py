@@ -14,13 +14,12 @@ import pandas as pd
 
 from analysis.comparable import compared, is_ratio, search_stage
 from analysis.effects import matchable
-from analysis.fresh_seeds import NAN, holm, paired
+from analysis.fresh_seeds import NAN, holm, paired, verdicts
 from analysis.load import Study
 from analysis.tables import NONE, objective, searched
 
 MIN_SEEDS = 5
 """Of three seeds that collapse half of the time, one study in thirty-two has all three differ alike by chance."""
-SIGNIFICANT = 0.05
 COLUMNS = [
     *("scale", "effect", "low", "high", "level", "method", "p", "p_holm", "comparisons", "verdict", "lost"),
     *("control_lost", "seeds", "axis", "progress"),
@@ -47,28 +46,25 @@ def remedy_twins(study: Study) -> pd.DataFrame:
     frame, (_, sign), ratio = compared(study), objective(study), is_ratio(study)
     table = table.set_index("number").loc[frame.numbers]
     asked = [name for name in searched(study) if matchable(table[name], "remedies")]
-    place = {int(number): index for index, number in enumerate(frame.numbers)}
-    keys = dict(zip(table.index, table[asked].itertuples(index=False, name=None), strict=True))
-    plain = table.index[table["remedies"] == NONE]
-    controls = {keys[number]: number for number in reversed(plain.tolist())}
+    labels, keys = table["remedies"].tolist(), list(map(tuple, table[asked].to_numpy(dtype=object).tolist()))
+    controls = {keys[i]: i for i in reversed(range(len(keys))) if labels[i] == NONE}
     with np.errstate(divide="ignore"):
         scores = np.log(frame.scores) if ratio else frame.scores
     rows: list[dict[str, Any]] = []
-    for number in table.index[table["remedies"] != NONE]:
-        control = controls.get(keys[number])
-        if control is None:
+    for first, (label, key) in enumerate(zip(labels, keys, strict=True)):
+        second = controls.get(key)
+        if label == NONE or second is None:
             continue
-        first, second = place[number], place[control]
         both = ~np.isnan(frame.scores[first]) & ~np.isnan(frame.scores[second])
         found = paired(scores[first, both], scores[second, both])
         ends = (found.low, found.high) if sign > 0 else (-found.high, -found.low)
         values = (sign * found.value, *ends)
         rows.append(
             {
-                "remedies": table.at[number, "remedies"],
-                "number": number,
-                "control": control,
-                **dict(zip(asked, keys[number], strict=True)),
+                "remedies": label,
+                "number": int(frame.numbers[first]),
+                "control": int(frame.numbers[second]),
+                **dict(zip(asked, key, strict=True)),
                 "scale": "ratio" if ratio else "difference",
                 **dict(zip(("effect", "low", "high"), np.exp(values) if ratio else values, strict=True)),
                 "level": found.level,
@@ -79,13 +75,12 @@ def remedy_twins(study: Study) -> pd.DataFrame:
                 "seeds": found.n,
                 "axis": frame.axis,
                 "progress": frame.amount,
-                "better": found.value < 0,
+                "order": found.value,
             }
         )
-    told = pd.DataFrame(rows, columns=["remedies", "number", "control", *asked, *COLUMNS, "better"])
+    told = pd.DataFrame(rows, columns=["remedies", "number", "control", *asked, *COLUMNS, "order"])
     known = told["p"].notna()
     told.loc[known, "p_holm"] = holm(told.loc[known, "p"].to_numpy(dtype=float))
     told["comparisons"] = int(known.sum())
-    direction = np.where(told["better"].astype(bool), "better", "worse")
-    told["verdict"] = np.where(told["p_holm"].astype(float) < SIGNIFICANT, direction, "open")
-    return told.drop(columns="better")
+    told["verdict"] = verdicts(told["p_holm"].to_numpy(dtype=float), told["order"].to_numpy(dtype=float))
+    return told.drop(columns="order")

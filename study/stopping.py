@@ -11,7 +11,7 @@ import errno
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -45,29 +45,31 @@ class StopRequest:
 
 
 @contextmanager
-def terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends what is inside as Ctrl-C does, by KeyboardInterrupt; Ray's own handler would print its stack."""
+def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+    """Those signals go to `handler`. Outside the main thread, where Python takes no signals, nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {number: signal.signal(number, handler) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
 
 
-@contextmanager
-def stop_on_signals(stop: StopRequest, at_once: Callable[[], bool], say: Callable[[str], None]) -> Iterator[None]:
+def terminated_as_interrupted() -> AbstractContextManager[None]:
+    """SIGTERM ends what is inside as Ctrl-C does, by KeyboardInterrupt; Ray's own handler would print its stack."""
+    return _handling(signal.default_int_handler, signal.SIGTERM)
+
+
+def stop_on_signals(
+    stop: StopRequest, at_once: Callable[[], bool], say: Callable[[str], None]
+) -> AbstractContextManager[None]:
     """The first SIGINT or SIGTERM asks the study to stop, the second raises KeyboardInterrupt.
 
     So does the first where `at_once` says that there is nothing to ask for.
-
-    Outside the main thread, where Python takes no signals, it does nothing.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def asked(number: int, _frame: FrameType | None) -> None:
         if at_once() or stop.reason() is not None:
@@ -75,12 +77,7 @@ def stop_on_signals(stop: StopRequest, at_once: Callable[[], bool], say: Callabl
         stop.ask(signal.Signals(number).name)
         say("Stopping: the trials in training save where they are (once more: stop at once)")
 
-    before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return _handling(asked, signal.SIGINT, signal.SIGTERM)
 
 
 def no_room(error: BaseException | None) -> str | None:

@@ -53,15 +53,13 @@ def _twins(evidence: Evidence, name: str, measure: str) -> list[Block]:
         name=table["remedies"] + (" (trial " + table["number"].astype(str) + ")").where(repeated, ""), pairs=1
     )
     ratio = table["scale"].iloc[0] == "ratio"
-    what = "as a factor of that without" if ratio else "minus that without"
-    better = "right" if MEASURES[measure].direction == "up" else "left"
     note = (
         "Single configurations with a remedy against the same ones without, paired by seed, at the last amount that "
         f"every trial reached. Each interval holds alone with 95%; the verdicts (green triangles: better; red crosses: "
         f"worse; grey circles: cannot be told) hold for all {count(len(table), 'comparison')} together (Holm). They "
         "are about these configurations alone: that a remedy does the same at other settings, others must tell."
     )
-    title = f"{name} {what}, same settings ({better}: better)"
+    title = _axis(name, measure, ratio, ", same settings")
     ends = ("effect", "low", "high")
     figure = figures_effects.forest(named, "name", ends, "verdict", title, none=1 if ratio else 0, factor=ratio)
     alt = f"Effect on {name} by seed, with interval, for {count(len(table), 'configuration')}."
@@ -73,19 +71,25 @@ def _twins(evidence: Evidence, name: str, measure: str) -> list[Block]:
 
 def _told_by_seed(evidence: Evidence) -> pd.DataFrame:
     """remedy_twins, where it can tell something and the pairs of configurations cannot; else empty."""
-    effects, twins = (evidence.of(table, evidence.study) for table in (remedy_effects, remedy_twins))
-    enough = effects["low"].notna().any() or twins["p_holm"].isna().all()
-    return twins.iloc[:0] if enough else twins
+    if evidence.of(remedy_effects, evidence.study)["low"].notna().any():
+        return pd.DataFrame()
+    twins = evidence.of(remedy_twins, evidence.study)
+    return twins.iloc[:0] if twins["p_holm"].isna().all() else twins
+
+
+def _axis(name: str, measure: str, ratio: bool, where: str = "") -> str:
+    """Title of the axis of a score against that without the remedy."""
+    what = "as a factor of that without" if ratio else "minus that without"
+    better = "right" if MEASURES[measure].direction == "up" else "left"
+    return f"{name} {what}{where} ({better}: better)"
 
 
 def _forests(table: pd.DataFrame, name: str, measure: str, note: str) -> list[Figure]:
     ratio = bool(table["ratio"].notna().any())
     columns = ("ratio", "ratio_low", "ratio_high") if ratio else ("difference", "low", "high")
-    better = "right" if MEASURES[measure].direction == "up" else "left"
-    what = "as a factor of that without" if ratio else "minus that without"
     count_of = count(len(table), "remedy label")
     score = figures_effects.forest(
-        *(table, "remedies", columns, "verdict", f"{name} {what} ({better}: better)"),
+        *(table, "remedies", columns, "verdict", _axis(name, measure, ratio)),
         none=1 if ratio else 0,
         factor=ratio,
     )
@@ -187,11 +191,7 @@ def _named(row: dict[str, Any], several: bool) -> str:
 
 
 def _twin_effect(row: dict[str, Any], name: str) -> str:
-    ends = "" if absent(row["low"]) else f" [{number(row['low'])}, {number(row['high'])}]"
-    if row["scale"] == "ratio":
-        return f"{name} × {number(row['effect'])}{ends}"
-    ends = "" if absent(row["low"]) else f" [{signed(row['low'])}, {signed(row['high'])}]"
-    return f"{name} {signed(row['effect'])}{ends}"
+    return _size(name, row["scale"] == "ratio", row["effect"], row["low"], row["high"])
 
 
 def _listed(names: str) -> str:
@@ -201,10 +201,14 @@ def _listed(names: str) -> str:
 def _score(row: dict[str, Any], name: str) -> str:
     """The effect with its interval, if there is one."""
     if absent(row["ratio"]):
-        ends = "" if absent(row["low"]) else f" [{signed(row['low'])}, {signed(row['high'])}]"
-        return f"{name} {signed(row['difference'])}{ends}"
-    ends = "" if absent(row["ratio_low"]) else f" [{number(row['ratio_low'])}, {number(row['ratio_high'])}]"
-    return f"{name} × {number(row['ratio'])}{ends}"
+        return _size(name, False, row["difference"], row["low"], row["high"])
+    return _size(name, True, row["ratio"], row["ratio_low"], row["ratio_high"])
+
+
+def _size(name: str, factor: bool, value: float, low: float, high: float) -> str:
+    told = number if factor else signed
+    ends = "" if absent(low) else f" [{told(low)}, {told(high)}]"
+    return f"{name} {'× ' if factor else ''}{told(value)}{ends}"
 
 
 def _effect(row: dict[str, Any], name: str) -> str:

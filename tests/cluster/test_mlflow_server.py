@@ -88,21 +88,21 @@ class Proxy:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
+        mood = self.mood
+        if mood in self.misbehaved:
+            self.misbehaved[mood] += 1
         with client:
-            if self.mood == "fails":
-                self.misbehaved["fails"] += 1
+            if mood == "fails":
                 client.recv(65536)
                 client.sendall(
                     b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\nConnection: close\r\n\r\nbusy"
                 )
                 return
-            if self.mood == "hangs":
-                self.misbehaved["hangs"] += 1
+            if mood == "hangs":
                 while self.mood == "hangs":
                     time.sleep(0.1)
                 return
-            if self.mood == "slow":
-                self.misbehaved["slow"] += 1
+            if mood == "slow":
                 time.sleep(1.0)
             with socket.create_connection(("127.0.0.1", self._target)) as server:
                 back = threading.Thread(target=_pump, args=(server, client), daemon=True)
