@@ -53,10 +53,11 @@ def _twins(evidence: Evidence, name: str, measure: str) -> list[Block]:
         name=table["remedies"] + (" (trial " + table["number"].astype(str) + ")").where(repeated, ""), pairs=1
     )
     ratio = table["scale"].iloc[0] == "ratio"
+    compared = count(int(table["comparisons"].iloc[0]), "comparison")
     note = (
         "Single configurations with a remedy against the same ones without, paired by seed, at the last amount that "
         f"every trial reached. Each interval holds alone with 95%; the verdicts (green triangles: better; red crosses: "
-        f"worse; grey circles: cannot be told) hold for all {count(len(table), 'comparison')} together (Holm). They "
+        f"worse; grey circles: cannot be told) hold for all {compared} together (Holm). They "
         "are about these configurations alone: that a remedy does the same at other settings, others must tell."
     )
     title = _axis(name, measure, ratio, ", same settings")
@@ -170,7 +171,7 @@ def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Said:
     if untold:
         parts.append(f"not told apart: {', '.join(untold)}")
     seeds = between([row["seeds"] for row in each])
-    compared = count(len(each), "comparison")
+    compared = count(each[0]["comparisons"], "comparison")
     rest = "; ".join(parts[1:])
     rest = f"{rest[0].upper()}{rest[1:]}. " if rest else ""
     return Said(
