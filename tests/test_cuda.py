@@ -14,6 +14,8 @@ from trials.losses import LOSSES
 from trials.measures.evaluator import Evaluator
 from trials.measures.quality import Quality
 from trials.options.remedies import REMEDIES
+from trials.recorded import Recorded
+from trials.remedies import REMEDIES as REMEDY_CLASSES
 from trials.remedies.contract import Batch, Moment
 from trials.step import Game
 from trials.streams import Latents, draw, generator
@@ -65,17 +67,20 @@ def remedied(names: list[str], **changes: Any) -> TrialConfig:
     return config(remedies=names, remedy_options={name: OPTIONS.get(name, {}) for name in names}, **changes)
 
 
-def trained(chosen: TrialConfig, shape: tuple[int, ...], device: torch.device) -> Game:
-    """The players after STEPS steps of either, on noise in place of images."""
+def trained(chosen: TrialConfig, shape: tuple[int, ...], device: torch.device, recorded: bool = False) -> Game:
+    """The players after STEPS steps of either, on noise in place of images; recorded: replayed where they can be."""
     game = Game(chosen, shape, True, device)
+    steps = Recorded(game) if recorded else game
     size, seeds = chosen.batch_size, chosen.seeds
     latents = {p: Latents(seeds, p, size, chosen.model.latent_dim, device) for p in game.players}
     for step in range(STEPS):
         real = torch.stack([draw((size, *shape), "uniform", generator(seed, "real", step)) for seed in seeds]).to(
             device
         )
-        for player, take in (("discriminator", game.discriminator_step), ("generator", game.generator_step)):
-            take(Batch(real, latents[player].at(step), Moment(player, step, 0.0, seeds, device)))
+        for player, take in (("discriminator", steps.discriminator_step), ("generator", steps.generator_step)):
+            take(Batch(real, latents[player].at(step), Moment(player, step, step / STEPS, seeds, device)))
+    if isinstance(steps, Recorded):
+        assert steps.refused is None and len(steps._replays) == 2
     return game
 
 
@@ -85,7 +90,7 @@ def assert_alike(found: Game, expected: Game, bound: float = 1e-6) -> None:
         state, other = pack.state(), found.players[player].state()
         largest = max(float(value.detach().abs().max()) for value in state.values() if value.is_floating_point())
         for name, value in state.items():
-            assert float((value - other[name].cpu()).abs().max()) <= bound * largest, (player, name)
+            assert float((value.cpu() - other[name].cpu()).abs().max()) <= bound * largest, (player, name)
 
 
 @pytest.mark.parametrize("names", REMEDY_SETS.values(), ids=REMEDY_SETS)
@@ -106,6 +111,33 @@ def test_every_network_trains_on_a_gpu_as_on_the_cpu(name: str, double: None) ->
     assert_alike(trained(chosen, shape, CUDA), trained(chosen, shape, CPU))
 
 
+RECORDABLE = {name: [name] for name, remedy in REMEDY_CLASSES.items() if remedy.recordable} | {"none": []}
+
+
+@pytest.mark.parametrize("names", RECORDABLE.values(), ids=RECORDABLE)
+def test_replayed_steps_are_those_that_were_issued(names: list[str], double: None) -> None:
+    """Beside the CPU's, the largest gradients: what each remedy adds to them is in the recording."""
+    issued, replayed = (trained(remedied(names), (1, 8, 8), CUDA, recorded) for recorded in (False, True))
+    assert replayed.recordable
+    assert_alike(replayed, issued, 1e-9)
+    for player, norms in issued.gradient_norms.items():
+        assert len(norms) == 2
+        assert torch.allclose(torch.stack(norms), torch.stack(replayed.gradient_norms[player]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_replayed_steps_of_every_loss_are_those_that_were_issued(loss: str, double: None) -> None:
+    assert_alike(trained(config(loss=loss), (1, 8, 8), CUDA, True), trained(config(loss=loss), (1, 8, 8), CUDA), 1e-9)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_replayed_steps_of_every_network_are_those_that_were_issued(name: str, double: None) -> None:
+    shape, options = NETWORKS[name]
+    data = "ring" if len(shape) == 1 else "digits"
+    chosen = config(data={"name": data}, model={"name": name, **options}, batch_size=8)
+    assert_alike(trained(chosen, shape, CUDA, True), trained(chosen, shape, CUDA), 1e-8)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_seed_trains_in_a_pack_on_a_gpu_as_alone(name: str, double: None) -> None:
     shape, options = NETWORKS[name]
@@ -119,7 +151,8 @@ def test_a_seed_trains_in_a_pack_on_a_gpu_as_alone(name: str, double: None) -> N
 
 @pytest.mark.parametrize("names", REMEDY_SETS.values(), ids=REMEDY_SETS)
 def test_going_on_is_exact_on_a_gpu(digits_evaluator: Any, tmp_path: Path, names: list[str]) -> None:
-    """2N updates against N, a checkpoint, and N. To the bit where the GPU's own sums are the same twice."""
+    """2N updates against N, a checkpoint, and N, some of each replayed. To the bit where the GPU's own sums are the
+    same twice."""
 
     def updated(trial: Trial, updates: int) -> Trial:
         for _ in range(updates):
@@ -127,11 +160,11 @@ def test_going_on_is_exact_on_a_gpu(digits_evaluator: Any, tmp_path: Path, names
         return trial
 
     chosen = remedied(names)
-    through, again = (updated(Trial(chosen, digits_evaluator, CUDA), 14).tensors() for _ in range(2))
-    updated(Trial(chosen, digits_evaluator, CUDA), 7).save(tmp_path)
+    through, again = (updated(Trial(chosen, digits_evaluator, CUDA), 24).tensors() for _ in range(2))
+    updated(Trial(chosen, digits_evaluator, CUDA), 12).save(tmp_path)
     resumed = Trial(chosen, digits_evaluator, CUDA)
     assert resumed.restore(tmp_path)
-    found = updated(resumed, 7).tensors()
+    found = updated(resumed, 12).tensors()
     assert found.keys() == through.keys()
     for name, value in through.items():
         if torch.equal(value, again[name]):

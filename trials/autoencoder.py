@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from trials import networks, optimisers
 from trials.config import TrialConfig
-from trials.pack import Pack, is_large
+from trials.pack import Pack, faster_apart
 from trials.remedies.contract import Batch, Player, Remedy
 
 MIN_VARIANCE = 1e-6
@@ -67,9 +67,9 @@ class Autoencoder:
             return Encoder(trunk, trunk.num_features, 2 * dim if self._variational else dim)
 
         codes, images = torch.zeros(config.batch_size, dim), torch.zeros(config.batch_size, *shape)
-        large = is_large(shape)
-        self.decoder = Pack(built.generator, config.seeds, "generator", device, codes, large=large)
-        self.encoder = Pack(encoder, config.seeds, "discriminator", device, images, large=large)
+        apart = faster_apart(shape, device)
+        self.decoder = Pack(built.generator, config.seeds, "generator", device, codes, apart=apart)
+        self.encoder = Pack(encoder, config.seeds, "discriminator", device, images, apart=apart)
         self.players: dict[Player, Pack] = {"generator": self.decoder, "discriminator": self.encoder}
         self.optimisers: dict[Player, torch.optim.Optimizer] = {
             player: optimisers.build(config, config.lr_g, list(pack.parameters.values()))

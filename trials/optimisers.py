@@ -25,7 +25,10 @@ TINY = 1e-24
 def build(config: TrialConfig, lr: float, values: Sequence[Tensor]) -> torch.optim.Optimizer:
     """The optimiser of one player over the stack of all seeds; elementwise, so seeds stay apart."""
     if config.optimiser == "adam":
-        return torch.optim.Adam(values, lr=lr, betas=(config.beta1, config.beta2), eps=EPS, fused=True)
+        # capturable: a step may be recorded; the fused update is the same.
+        capturable = values[0].is_cuda
+        betas = (config.beta1, config.beta2)
+        return torch.optim.Adam(values, lr=lr, betas=betas, eps=EPS, fused=True, capturable=capturable)
     if config.optimiser == "rmsprop":
         return torch.optim.RMSprop(values, lr=lr, alpha=config.beta2, eps=EPS, foreach=True)
     return torch.optim.SGD(values, lr=lr, foreach=True)

@@ -2,14 +2,15 @@
 
 Parameters and buffers are stacked along a leading axis S, and every call runs all seeds at once
 through torch.func.vmap. A network that vmap cannot take (or that draws random numbers in its forward
-pass, such as dropout) is run in a loop over seeds, and so are large convolutions on the CPU, where a
-loop is faster; the numbers are those of each seed alone.
+pass, such as dropout) is run in a loop over seeds, and so are convolutions where a loop is faster; the
+numbers are those of each seed alone.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -45,13 +46,13 @@ class Pack:
         device: torch.device,
         example: Tensor,
         extend: Sequence[tuple[str, Callable[[Any], nn.Module]]] = (),
-        large: bool = False,
+        apart: bool = False,
     ) -> None:
         """Builds one network per seed, under random streams that depend on that seed alone.
 
         example: an input of one seed, on which vmap is tried, forwards and backwards. extend: (stream,
         wrapper) pairs applied in order; each wrapper draws from its own stream, so the network below starts
-        from the same values with and without it. large: the images have LARGE pixels per side or more.
+        from the same values with and without it. apart: whether convolutions run in a loop over seeds.
 
         Raises ValueError where a network that draws its weights draws the same ones for every seed.
         """
@@ -74,7 +75,7 @@ class Pack:
             if is_out_of_memory(error):
                 raise
             self.fallback = str(error).splitlines()[0]
-        self._mapped = self.fallback is None and not (device.type == "cpu" and _convolves(self.network) and large)
+        self._mapped = self.fallback is None and not (apart and _convolves(self.network))
 
     def _check_seeds_differ(self) -> None:
         drawn = [value for value in self.parameters.values() if not bool((value == value.flatten()[0]).all())]
@@ -120,13 +121,20 @@ class Pack:
         # unbind: one backward step for the whole stack, and views, so that running statistics are written through.
         split = [{name: value.unbind() for name, value in held.items()} for held in (parameters, buffers)]
         outputs = []
-        with torch.random.fork_rng(devices=[inputs.device] if inputs.device.type == "cuda" else []):
+        with self._own_numbers(inputs.device):
             for s, seed in enumerate(self.seeds):
-                torch.manual_seed(derive(seed, "forward", self._stream, *self._position))
+                if self.fallback is not None:
+                    torch.manual_seed(derive(seed, "forward", self._stream, *self._position))
                 own, kept = ({name: values[s] for name, values in part.items()} for part in split)
                 outputs.append(one(own, kept, inputs[s]))
         self._position = (self._position[0], self._position[1] + 1)
         return tree_map(lambda *per_seed: torch.stack(per_seed), *outputs)
+
+    def _own_numbers(self, device: torch.device) -> AbstractContextManager[None]:
+        """While it lasts, torch's global streams may be set. A network that vmap could take draws nothing."""
+        if self.fallback is None:
+            return nullcontext()
+        return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
     def frozen(self) -> dict[str, Tensor]:
         """The parameters as constants: gradients reach a call's inputs, but not this player."""
@@ -160,8 +168,14 @@ class Pack:
             value.copy_(state[name])
 
 
-def is_large(shape: tuple[int, ...]) -> bool:
-    """Whether images of `shape` [C, H, W] have LARGE pixels per side or more; points never do."""
+def faster_apart(shape: tuple[int, ...], device: torch.device, recorded: bool = False) -> bool:
+    """Whether convolutions over images of `shape` [C, H, W] are faster in a loop over seeds; points have none.
+
+    recorded: steps are recorded, see trials/recorded.py, so that a loop costs a GPU no time of Python's. The grouped
+    convolutions of a pack run backwards on slower kernels there.
+    """
+    if device.type == "cuda":
+        return recorded
     return len(shape) == 3 and max(shape[1:]) >= LARGE
 
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from trials import losses, networks, optimisers, remedies
 from trials.config import TrialConfig
 from trials.measures.balance import discriminator_auc
-from trials.pack import Pack, is_large
+from trials.options.models import OwnModel
+from trials.pack import Pack, faster_apart
 from trials.remedies.contract import (
     Batch,
     DiscriminatorStep,
@@ -51,6 +52,7 @@ class Game:
             seen = remedy.input_shape(seen)
         named = list(zip(config.remedies, self.remedies, strict=True))
         dim, kind = config.model.latent_dim, config.model.latent
+        apart = faster_apart(shape, device, self.recordable)
 
         def latents(num: int) -> Tensor:
             return draw((num, dim), kind, torch.default_generator)
@@ -62,7 +64,7 @@ class Game:
             device,
             torch.zeros(config.batch_size, dim),
             [(name, partial(r.extend_generator, latents=latents)) for name, r in named],
-            large=is_large(shape),
+            apart=apart,
         )
         self.discriminator = Pack(
             lambda: built.discriminator(seen),
@@ -71,7 +73,7 @@ class Game:
             device,
             torch.zeros(config.batch_size, *shape),
             [(name, r.extend_discriminator) for name, r in named],
-            large=is_large(shape),
+            apart=apart,
         )
         self._check_features(self.discriminator.network)
         self.players: dict[Player, Pack] = {"generator": self.generator, "discriminator": self.discriminator}
@@ -94,6 +96,19 @@ class Game:
                         f"{name} needs features of the discriminator, and {self.config.model.name} has none: "
                         "it neither returns (outputs, features) nor ends in a linear layer"
                     )
+
+    @property
+    def recordable(self) -> bool:
+        """Whether a GPU may replay a step that it has recorded, see trials/recorded.py.
+
+        A user's own networks may keep count of their calls, and a recording would repeat what they did in one.
+        """
+        return (
+            self.device.type == "cuda"
+            and self.config.optimiser == "adam"
+            and not isinstance(self.config.model, OwnModel)
+            and all(remedy.recordable for remedy in self._terms)
+        )
 
     @property
     def generator_needs_real(self) -> bool:
@@ -126,14 +141,26 @@ class Game:
     def _step(self, player: Player, batch: Batch) -> Tensor:
         for each in self.players.values():
             each.begin(2 * batch.moment.step + (player == "generator"))
+        loss, norm = self.make_step(player, batch, norm=batch.moment.step % NORM_EVERY == 0)
+        if norm is not None:
+            self.note_norm(player, batch.moment.step, norm)
+        return loss
+
+    def note_norm(self, player: Player, step: int, norm: Tensor) -> None:
+        """Keeps the gradient's norm [S] of the player's step `step` where it is one of those that are kept."""
+        if step % NORM_EVERY == 0:
+            self.gradient_norms[player].append(norm)
+
+    def make_step(self, player: Player, batch: Batch, norm: bool) -> tuple[Tensor, Tensor | None]:
+        """(the loss, the gradient's norm where `norm` asks for it), [S] each, of a step that is made here.
+
+        Where the game is `recordable`, a function of tensors that updates tensors in place.
+        """
         pack = self.players[player]
         with ExitStack() as points:
             for remedy in self.remedies:
                 points.enter_context(remedy.evaluation_point(self, batch))
             loss, gradients, step = self._gradients(player, batch)
-        if batch.moment.step % NORM_EVERY == 0:
-            squares = [gradient.square().flatten(1).sum(1) for gradient in gradients]
-            self.gradient_norms[player].append(torch.stack(squares).sum(0).sqrt())
         for value, gradient in zip(pack.parameters.values(), gradients, strict=True):
             # vmap returns weight gradients transposed in memory, and the fused Adam on the CPU reads
             # memory, not strides: without this copy it pairs numbers with the wrong parameters.
@@ -147,7 +174,8 @@ class Game:
         if step is not None:
             for remedy in self._terms:
                 remedy.observe(step)
-        return loss.detach()
+        squares = [gradient.square().flatten(1).sum(1) for gradient in gradients] if norm else []
+        return loss.detach(), torch.stack(squares).sum(0).sqrt() if norm else None
 
     # --- losses and gradients
 

@@ -22,6 +22,7 @@ from trials.measures.evaluator import Evaluator
 from trials.measures.game import end_game
 from trials.measures.mismatch import objective_mismatch
 from trials.players import Players, begin
+from trials.recorded import Recorded
 from trials.records import Counters, Evaluation, Verdict
 from trials.remedies.contract import Batch, Moment, Player
 from trials.step import Game
@@ -44,6 +45,7 @@ class Trial:
         self.dataset: Dataset = evaluator.dataset
         self.device = device or torch.device("cpu")
         self.game: Players = begin(config, self.dataset.shape, self.dataset.bounded, self.device)
+        self._steps = Recorded(self.game) if isinstance(self.game, Game) and self.game.recordable else self.game
         self.counters = Counters()
         self.history: list[dict[str, Any]] = []
         self.evaluations_done = 0
@@ -106,12 +108,12 @@ class Trial:
         counters = self.counters
         if counters.discriminator_steps < self.game.discriminator_steps_due(counters.generator_steps + 1):
             batch = self._batch("discriminator", counters.discriminator_steps)
-            self._note_loss("loss_d", self.game.discriminator_step(batch))
+            self._note_loss("loss_d", self._steps.discriminator_step(batch))
             counters.discriminator_steps += 1
             counters.images += self.config.batch_size
         else:
             batch = self._batch("generator", counters.generator_steps)
-            self._note_loss("loss_g", self.game.generator_step(batch))
+            self._note_loss("loss_g", self._steps.generator_step(batch))
             counters.generator_steps += 1
             counters.images += self.config.batch_size * self.game.generator_step_shows_images
 
@@ -164,7 +166,7 @@ class Trial:
             provenance=self.evaluator.provenance,
             grid_png=self._grid(samples),
             start_png=start_png,
-            notes=self.game.fallbacks(),
+            notes=[*self.game.fallbacks(), *(self._steps.notes() if isinstance(self._steps, Recorded) else [])],
         )
 
     def _sample(self) -> Tensor:

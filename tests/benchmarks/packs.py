@@ -1,5 +1,5 @@
 """A pack of seeds against the same seeds one after the other, per remedy, on one thread or a GPU: the ratio of their
-throughput, and what the remedy costs beside the plain game.
+throughput, and what the remedy costs beside the plain game. On a GPU also replayed steps against issued ones.
 
     python tests/benchmarks/packs.py [--seeds 3] [--steps 300] [--model dcgan] [--device cuda] [--remedies r1 ...]
 """
@@ -14,6 +14,7 @@ import torch
 
 from trials.config import TrialConfig
 from trials.options.remedies import REMEDIES
+from trials.recorded import Recorded
 from trials.remedies.contract import Batch, Moment, Player
 from trials.step import Game
 
@@ -27,8 +28,10 @@ MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
 """The shape of the images, which are noise, and the networks' options: those of sndcgan and resnet as published."""
 
 
-def seconds(seeds: list[int], names: list[str], steps: int, model: str, device: torch.device) -> float:
-    """Fastest of a few rounds of `steps` updates of each player."""
+def seconds(
+    seeds: list[int], names: list[str], steps: int, model: str, device: torch.device, issued: bool = False
+) -> float:
+    """Fastest of a few rounds of `steps` updates of each player; issued: none is replayed."""
     shape, networks = MODELS[model]
     config = TrialConfig(
         data={"name": "digits"},
@@ -39,6 +42,7 @@ def seconds(seeds: list[int], names: list[str], steps: int, model: str, device: 
         evaluations=1,
     )
     game = Game(config, shape, True, device)
+    taken_by = game if issued or not game.recordable else Recorded(game)
     real = 2 * torch.rand(len(seeds), 64, *shape, device=device) - 1
     latents = torch.randn(len(seeds), 64, config.model.latent_dim, device=device)
 
@@ -49,8 +53,8 @@ def seconds(seeds: list[int], names: list[str], steps: int, model: str, device: 
     for _ in range(ROUNDS):
         start = time.perf_counter()
         for step in range(steps):
-            game.discriminator_step(batch("discriminator", step))
-            game.generator_step(batch("generator", step))
+            taken_by.discriminator_step(batch("discriminator", step))
+            taken_by.generator_step(batch("generator", step))
         if device.type == "cuda":
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - start)
@@ -72,9 +76,14 @@ def main() -> None:
         alone = options.seeds * seconds([0], names, options.steps, options.model, device)
         plain = plain or pack
         label = "+".join(names) or "no remedy"
+        replayed = ""
+        if device.type == "cuda":
+            issued = seconds(list(range(options.seeds)), names, options.steps, options.model, device, issued=True)
+            replayed = f"; replayed where it can be, {issued / pack:.2f} times as fast as issued"
         print(
             f"{label:<28} pack {1000 * pack / options.steps:6.2f} ms per pair of steps, {pack / plain:4.1f} times the "
             f"plain game; {alone / pack:.2f} times the throughput of one seed after another"
+            f"{replayed}"
         )
 
 

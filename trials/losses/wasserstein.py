@@ -41,6 +41,8 @@ class Wasserstein(Critic):
 class WeightClipping(Remedy):
     """Every parameter of the critic, biases too, is set to the nearest value in [-clip, clip]."""
 
+    recordable = True
+
     @torch.no_grad()
     def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
         """Clips after each of the critic's steps."""

@@ -106,6 +106,10 @@ class Remedy:
     """Whether either player's step forms the other's loss too, so that generator steps come with real images."""
     needs_features: ClassVar[bool] = False
     """Whether it reads or extends the discriminator's features; not every network has them."""
+    recordable: ClassVar[bool] = False
+    """Whether all its hooks within a step are functions of tensors and of the moment's random numbers, and change
+    tensors in place: no count kept in Python, no look at the moment's step or progress. A GPU may then replay the
+    step instead of issuing it, see trials/recorded.py."""
     gradients_at: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
     """Images at which `discriminator_term` differentiates the discriminator."""
 

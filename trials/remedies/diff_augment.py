@@ -28,6 +28,8 @@ SHIFT, CUT = 1 / 8, 1 / 2
 class DiffAugment(Remedy):
     """See the module."""
 
+    recordable = True
+
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """`shape` as it is. Raises ValueError where it is not that of an image."""
         if len(shape) != 3:

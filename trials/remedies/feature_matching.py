@@ -17,6 +17,7 @@ from trials.remedies.contract import GeneratorStep, Remedy
 class FeatureMatching(Remedy):
     """See the module."""
 
+    recordable = True
     generator_needs_real = True
     needs_features = True
 

@@ -19,6 +19,8 @@ from trials.remedies.gradient_norm import gradients
 class GradientPenalty(Remedy):
     """See the module."""
 
+    recordable = True
+
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
         """[S]: lambda times the mean squared distance of the slope from the centre."""
         inputs = step.logits_real.shape[1]

@@ -83,6 +83,7 @@ class MinibatchDiscriminator(Discriminator):
 class MinibatchDiscrimination(Remedy):
     """See the module."""
 
+    recordable = True
     needs_features = True
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:

@@ -15,6 +15,8 @@ from trials.remedies.contract import Remedy
 class OneSidedLabelSmoothing(Remedy):
     """See the module."""
 
+    recordable = True
+
     @property
     def real_target(self) -> float:
         """alpha."""

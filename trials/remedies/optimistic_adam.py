@@ -23,6 +23,8 @@ from trials.remedies.contract import Player, Remedy
 class OptimisticAdam(Remedy):
     """See the module. Memory: one more copy of both players' parameters."""
 
+    recordable = True
+
     def __init__(self, options: Any) -> None:
         super().__init__(options)
         self._last: dict[Player, list[Tensor]] = {}

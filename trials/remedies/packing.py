@@ -39,6 +39,8 @@ class PackedDiscriminator(Discriminator):
 class Packing(Remedy):
     """See the module."""
 
+    recordable = True
+
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """m times the channels, or coordinates."""
         return (self.options.m * shape[0], *shape[1:])

@@ -17,6 +17,7 @@ from trials.remedies.gradient_norm import gradients
 class R1(Remedy):
     """See the module."""
 
+    recordable = True
     gradients_at = frozenset({"real"})
 
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:

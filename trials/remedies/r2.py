@@ -16,6 +16,7 @@ from trials.remedies.gradient_norm import gradients
 class R2(Remedy):
     """See the module."""
 
+    recordable = True
     gradients_at = frozenset({"fake"})
 
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:

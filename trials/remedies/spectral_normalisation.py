@@ -61,6 +61,8 @@ class SpectralQuotient(nn.Module):
 class SpectralNormalisation(Remedy):
     """See the module."""
 
+    recordable = True
+
     def __init__(self, options: Any) -> None:
         super().__init__(options)
         self._quotients: dict[Player, list[tuple[str, SpectralQuotient]]] = {}

@@ -71,6 +71,8 @@ class ReferencedGenerator(nn.Module):
 class VirtualBatchNormalisation(Remedy):
     """See the module."""
 
+    recordable = True
+
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
         """The generator with its reference. Raises ValueError where it has no batch normalisation."""
         if not _replace(network, self.options.reference):
