@@ -23,8 +23,9 @@ from analysis.frames import flat, of_one_kind
 from analysis.load import Study
 from analysis.page import Block, Evidence, Figure, Pair, Picture, Section, Table, sections, tables_of
 from analysis.sections.order import PARTS
-from analysis.wording import Said, label, unit
+from analysis.wording import Said, count, label, unit
 from trials.catalogue import MEASURES
+from trials.records import Stage
 
 SHOWN_DECIMALS = 4
 LARGEST_DOWNLOAD = 1_000_000
@@ -92,9 +93,11 @@ def write_report(study: Study, path: Path) -> Path:
 
 def _subtitle(study: Study) -> str:
     train = study.spec.get("train", {})
-    parts = [f"{len(study.trials)} trials"]
+    parts = [count(len(study.of_stage(Stage.SEARCH).trials), "trial")]
     if train.get("seeds"):
-        parts.append(f"{len(train['seeds'])} seeds each")
+        parts[0] += f" of {count(len(train['seeds']), 'seed')} each"
+    if confirmed := len(study.of_stage(Stage.CONFIRM).trials):
+        parts.append(f"{confirmed} confirmed on fresh seeds")
     if train.get("budget"):
         parts.append(f"{train['budget']['amount']:g} {unit(study)}")
     if study.spec.get("data", {}).get("name"):

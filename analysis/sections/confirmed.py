@@ -153,12 +153,20 @@ def blocks(evidence: Evidence) -> list[Block]:
         "Score on fresh seeds over the search's own figure (or minus it, on the scale difference); the last row is "
         "over all that were chosen as best."
     )
+    optimism = evidence.of(stage.search_optimism, study)
     return [
         *made,
         Table("confirmed", table, "Confirmed configurations", NOTE, columns=columns),
-        Table("confirmed_against_baseline", baseline, "Against the plain baseline", against),
-        Table("search_optimism", evidence.of(stage.search_optimism, study), "How much the search flattered", flattered),
+        Table(
+            "confirmed_against_baseline", baseline, "Against the plain baseline", against, columns=_readable(baseline)
+        ),
+        Table("search_optimism", optimism, "How much the search flattered", flattered, columns=_readable(optimism)),
     ]
+
+
+def _readable(frame: pd.DataFrame) -> list[str]:
+    """All but a confirm trial's own number, which counts from a million: readers know the trial that it confirms."""
+    return [column for column in frame.columns if column != "number"]
 
 
 def _name(row: dict[str, Any]) -> str:
