@@ -97,7 +97,7 @@ def _subtitle(study: Study) -> str:
     if train.get("seeds"):
         parts[0] += f" of {count(len(train['seeds']), 'seed')} each"
     if confirmed := len(study.of_stage(Stage.CONFIRM).trials):
-        parts.append(f"{confirmed} confirmed on fresh seeds")
+        parts.append(f"{confirmed} trained again on fresh seeds")
     if train.get("budget"):
         parts.append(f"{train['budget']['amount']:g} {unit(study)}")
     if study.spec.get("data", {}).get("name"):

@@ -16,7 +16,7 @@ import torch
 from trials.config import TrialConfig
 from trials.losses import LOSSES
 from trials.options.remedies import REMEDIES as OPTIONS
-from trials.recorded import ISSUED_FIRST, Made, Recorded
+from trials.recorded import ISSUED_FIRST, Make, Recorded
 from trials.remedies import REMEDIES
 from trials.remedies.contract import Batch, Moment
 from trials.step import NORM_EVERY, Game
@@ -41,8 +41,8 @@ def config(**changes: Any) -> TrialConfig:
     return TrialConfig(**(values | changes))
 
 
-def as_itself(make: Callable[[], Made]) -> Callable[[], Made]:
-    return make
+def as_itself() -> Callable[[Make], Make]:
+    return lambda make: make
 
 
 def trained(chosen: TrialConfig, recorded: bool) -> tuple[Game, list[torch.Tensor]]:
@@ -105,15 +105,34 @@ def test_steps_on_the_cpu_are_not_recorded(digits_evaluator: Any) -> None:
 
 
 def test_a_step_that_cannot_be_recorded_is_issued() -> None:
-    def refuse(make: Callable[[], Made]) -> Callable[[], Made]:
-        raise RuntimeError("operation not permitted when stream is capturing\nand much more")
+    def refuse(make: Make) -> Make:
+        try:
+            raise RuntimeError("operation not permitted when stream is capturing\nand much more")
+        finally:
+            raise RuntimeError("nor could the recording be ended")
 
     game, expected = Game(config(), SHAPE, True, CPU), Game(config(), SHAPE, True, CPU)
-    steps = Recorded(game, refuse)
+    steps = Recorded(game, lambda: refuse)
     for step in range(ISSUED_FIRST + 2):
         batch = Batch(torch.zeros(2, 12, *SHAPE), torch.ones(2, 12, 6), Moment("discriminator", step, 0.0, (0, 4), CPU))
         assert torch.equal(steps.discriminator_step(batch), expected.discriminator_step(batch))
     assert steps.refused == "operation not permitted when stream is capturing" and not steps._replays
+    assert steps.notes() == [f"the GPU's steps are issued one by one: {steps.refused}"]
+
+
+def test_recordings_are_given_up_where_memory_is_scarce(digits_evaluator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What they held is free for the evaluation; afterwards steps are recorded anew, to the same numbers."""
+    rows, kept = [], []
+    for scarce in (False, True):
+        monkeypatch.setattr("trials.trial.is_scarce", lambda device, scarce=scarce: scarce)
+        trial = Trial(config(measures={"game_steps": 2}), digits_evaluator)
+        trial._steps = Recorded(trial.game, as_itself)  # type: ignore[arg-type]
+        trial.advance()
+        kept.append(len(trial._steps._replays))
+        rows.append(
+            [row | {"seconds": 0, "evaluation_seconds": 0, "peak_memory_bytes": 0} for row in trial.advance().rows]
+        )
+    assert kept == [2, 0] and str(rows[0]) == str(rows[1])
 
 
 def test_a_checkpoint_that_is_read_ends_the_recording(digits_evaluator: Any, tmp_path: Path) -> None:

@@ -25,6 +25,12 @@ def is_out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
+def is_scarce(device: torch.device) -> bool:
+    """Whether less of a GPU's memory is free, of all processes, than this one has had at most."""
+    free, _ = torch.cuda.mem_get_info(device)
+    return free < torch.cuda.max_memory_allocated(device)
+
+
 def release() -> None:
     """Frees what nothing refers to any more, on the GPU for other processes too."""
     gc.collect()

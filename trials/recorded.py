@@ -5,6 +5,9 @@ running them. A CUDA graph issues them at once. What is recorded must be a funct
 batches and random numbers are copied to where the recording reads them, parameters and moments are updated where
 they stand. So a replayed step gives the numbers of a step that was issued, and a checkpoint may be made or read
 between any two.
+
+Recordings keep the memory of a step for themselves, which an evaluation could do with; `Trial` gives it up first where
+there is little.
 """
 
 from __future__ import annotations
@@ -16,12 +19,13 @@ from weakref import WeakMethod
 import torch
 from torch import Tensor
 
-from trials.memory import release
+from trials.memory import is_out_of_memory, release
 from trials.remedies.contract import Batch, Moment, Player
-from trials.step import Game
+from trials.step import NORM_EVERY, Game
 
 Made = tuple[Tensor, Tensor | None]
 """The loss [S] and the gradient's norm [S] of a step, where the recording leaves them."""
+Make = Callable[[], Made]
 ISSUED_FIRST = 3
 """Steps of a player that are issued before one is recorded: libraries set themselves up in them."""
 
@@ -52,14 +56,16 @@ class Recorded:
     `refused` says why the steps are issued one by one after all, or is None.
     """
 
-    def __init__(self, game: Game, record: Callable[[Callable[[], Made]], Callable[[], Made]] | None = None) -> None:
-        """record: makes a replay of a step; a CUDA graph, unless a test says otherwise."""
-        self._game, self._record = game, record or _as_graph
+    def __init__(self, game: Game, record: Callable[[], Callable[[Make], Make]] | None = None) -> None:
+        """record: gives what makes replays of steps that share their memory; of CUDA graphs, unless a test says
+        otherwise."""
+        self._game, self._recorder = game, record or Graphs
+        self._record = self._recorder()
         self.refused: str | None = None
         self._batches: dict[Player, Batch] = {}
         self._issued: dict[Player, int] = {}
-        self._replays: dict[Player, Callable[[], Made]] = {}
-        forget = WeakMethod(self._forget)  # no cycle: what a trial holds of a GPU goes when the trial does
+        self._replays: dict[Player, Make] = {}
+        forget = WeakMethod(self.forget)  # no cycle: what a trial holds of a GPU goes when the trial does
 
         def moments_replaced(_: torch.optim.Optimizer) -> None:
             if (found := forget()) is not None:
@@ -88,10 +94,17 @@ class Recorded:
         replay = self._replays.get(player)
         if replay is None:
             self._issued[player] = self._issued.get(player, 0) + 1
-        loss, norm = self._make(player) if replay is None else replay()
+        due = batch.moment.step % NORM_EVERY == 0
+        loss, norm = self._make(player, norm=due) if replay is None else replay()
         if norm is not None:
             self._game.note_norm(player, batch.moment.step, norm.clone())
         return loss.clone()
+
+    def forget(self) -> None:
+        """The next steps are issued, and then recorded anew; until then the recordings take no memory."""
+        self._replays.clear()
+        self._issued.clear()
+        self._record = self._recorder()
 
     def _hold(self, player: Player, batch: Batch) -> None:
         """Puts the step's batch and random numbers where the recording reads them."""
@@ -101,36 +114,54 @@ class Recorded:
             self._batches[player] = Batch(real, batch.latents.clone(), HeldMoment(batch.moment))
             return
         held.latents.copy_(batch.latents)
+        assert (held.real is None) == (batch.real is None), "a player's steps read real images always or never"
         if held.real is not None and batch.real is not None:
             held.real.copy_(batch.real)
         assert isinstance(held.moment, HeldMoment)
         held.moment.refill(batch.moment)
 
-    def _make(self, player: Player) -> Made:
-        return self._game.make_step(player, self._batches[player], norm=True)
+    def _make(self, player: Player, norm: bool) -> Made:
+        return self._game.make_step(player, self._batches[player], norm)
 
     def _try_to_record(self, player: Player) -> None:
         try:
-            self._replays[player] = self._record(lambda: self._make(player))
+            self._replays[player] = self._record(lambda: self._make(player, norm=True))
+            return
         except RuntimeError as error:
             # Nothing of a recording has been carried out, so the step can still be issued. What is short of memory
             # then says so, and what cannot be recorded goes on as it began.
-            self.refused = str(error).splitlines()[0]
-            self._forget()
-            release()
-
-    def _forget(self) -> None:
-        self._replays.clear()
-        self._issued.clear()
+            self.refused = _first_cause(error)
+        # Not in the handler, where the traceback holds on to all that the recording had.
+        self.forget()
+        release()
 
 
-def _as_graph(make: Callable[[], Made]) -> Callable[[], Made]:
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        made = make()
+class Graphs:
+    """Makes CUDA graphs that share their memory, which is safe since one runs at a time and what they return is
+    copied before the next one runs."""
 
-    def replay() -> Made:
-        graph.replay()
-        return made
+    def __init__(self) -> None:
+        self._first: torch.cuda.CUDAGraph | None = None
 
-    return replay
+    def __call__(self, make: Make) -> Make:
+        """A replay of what `make` does, which is recorded and not carried out."""
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
+        try:
+            with torch.cuda.graph(graph, pool=None if self._first is None else self._first.pool()):
+                made = make()
+        finally:
+            torch.cuda.set_stream(stream)  # where the end of a recording fails, torch leaves its own stream in place
+        self._first = self._first or graph
+
+        def replay() -> Made:
+            graph.replay()
+            return made
+
+        return replay
+
+
+def _first_cause(error: BaseException) -> str:
+    """In a line: what went wrong in a recording; that it could then not be ended either is of no interest."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return "memory is short" if is_out_of_memory(error) else (str(error) or type(error).__name__).splitlines()[0]

@@ -21,6 +21,7 @@ from trials.measures.cycling import cycling
 from trials.measures.evaluator import Evaluator
 from trials.measures.game import end_game
 from trials.measures.mismatch import objective_mismatch
+from trials.memory import is_scarce, release
 from trials.players import Players, begin
 from trials.recorded import Recorded
 from trials.records import Counters, Evaluation, Verdict
@@ -133,6 +134,7 @@ class Trial:
 
     def _evaluate(self) -> Evaluation:
         start = time.perf_counter()
+        self._make_room()
         start_png, self._start_png = self._start_png, None
         self.evaluations_done += 1
         samples = self._sample()
@@ -168,6 +170,12 @@ class Trial:
             start_png=start_png,
             notes=[*self.game.fallbacks(), *(self._steps.notes() if isinstance(self._steps, Recorded) else [])],
         )
+
+    def _make_room(self) -> None:
+        """Gives up recorded steps where an evaluation may need their memory."""
+        if isinstance(self._steps, Recorded) and is_scarce(self.device):
+            self._steps.forget()
+            release()
 
     def _sample(self) -> Tensor:
         """Images [S, n, ...] of the fixed latents, a training batch at a time: what training has room for has too."""

@@ -165,8 +165,8 @@ def blocks(evidence: Evidence) -> list[Block]:
 
 
 def _readable(frame: pd.DataFrame) -> list[str]:
-    """All but a confirm trial's own number, which counts from a million: readers know the trial that it confirms."""
-    return [column for column in frame.columns if column != "number"]
+    """All but confirm trials' own numbers, which count from a million: readers know the trials that they confirm."""
+    return [column for column in frame.columns if column not in ("number", "baseline")]
 
 
 def _name(row: dict[str, Any]) -> str:
