@@ -11,7 +11,7 @@ import pytest
 
 from analysis import answer, compare, confirmed, report, tables
 from analysis.load import Study, load_study
-from analysis.page import Evidence
+from analysis.page import Evidence, Table
 from analysis.sections import confirmed as section
 from analysis.sections import importance, interactions, ratio, remedies, settle, spread
 from trials.records import FIRST_CONFIRM, Stage
@@ -47,6 +47,16 @@ def with_fresh_seeds(study: Study, factors: tuple[float, ...] = (2.0, 1.0, 4.0),
     return dataclasses.replace(
         study, name=name, trials=made, evaluations=pd.concat([study.evaluations, *rows], ignore_index=True)
     )
+
+
+def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded: Study) -> None:
+    """Their own numbers count from a million, and mean nothing to a reader."""
+    study = with_fresh_seeds(loaded)
+    assert report._subtitle(study).startswith("60 trials of 3 seeds each · 3 trained again on fresh seeds · ")
+    assert report._subtitle(loaded) == report._subtitle(study).replace("3 trained again on fresh seeds · ", "")
+    shown = [report.Shown(block) for block in section.blocks(Evidence(study)) if isinstance(block, Table)]
+    assert len(shown) == 3
+    assert not any(str(FIRST_CONFIRM)[:-1] in cell.text for table in shown for row in table.rows for cell in row)
 
 
 def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(loaded: Study) -> None:
