@@ -285,7 +285,9 @@ def _on_fresh_seeds(studies: tuple[Study, Study]) -> list[Block]:
     made: list[Block] = []
     for index, study in enumerate(studies, 1):
         if len(table := confirmed(study)):
-            made.append(Table(f"confirmed_{index}", table, f"Confirmed on fresh seeds: {study.name}"))
+            # Confirm trials' own numbers count from a million; readers know the trials that they confirm.
+            columns = [column for column in table.dropna(axis=1, how="all").columns if column != "number"]
+            made.append(Table(f"confirmed_{index}", table, f"Confirmed on fresh seeds: {study.name}", columns=columns))
     return made
 
 

@@ -180,8 +180,10 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
             }
             for axis in axes
         ]
-        menu = {"buttons": buttons, "active": axes.index(first), "x": 0, "xanchor": "left", "y": 1.2, "yanchor": "top"}
-        figure.update_layout(updatemenus=[menu], margin={"l": 60, "r": 20, "t": 110, "b": 60})
+        menu = {"buttons": buttons, "active": axes.index(first), "x": 0, "xanchor": "left", "y": 1.12, "yanchor": "top"}
+        # The menu stands above, so that the legend goes below: on a phone it takes two lines.
+        legend = {"y": -0.16, "yanchor": "top"}
+        figure.update_layout(updatemenus=[menu], legend=legend, margin={"l": 60, "r": 20, "t": 60, "b": 120})
     return figure
 
 

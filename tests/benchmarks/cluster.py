@@ -23,7 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parent.parent.parent
+"""Of the repository; on the head, where this file lies alone, of no meaning."""
 SLOTS = 2
 """Per host."""
 TRIALS, REPORTS, SECONDS = 36, 5, 1.0
