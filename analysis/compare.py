@@ -15,7 +15,7 @@ import pandas as pd
 
 from analysis import figures, tables
 from analysis.budget import expected_best_of_studies
-from analysis.confirmed import confirmed
+from analysis.confirmed import confirmed, readable
 from analysis.intervals import MIN_CONFIGURATIONS, Estimate, difference_of_medians, median_of_configurations, share
 from analysis.load import PROVENANCE_COLUMNS, Study, UnlikeScoresError
 from analysis.page import Block, Facts, Figure, Listing, Section, Table
@@ -285,9 +285,8 @@ def _on_fresh_seeds(studies: tuple[Study, Study]) -> list[Block]:
     made: list[Block] = []
     for index, study in enumerate(studies, 1):
         if len(table := confirmed(study)):
-            # Confirm trials' own numbers count from a million; readers know the trials that they confirm.
-            columns = [column for column in table.dropna(axis=1, how="all").columns if column != "number"]
-            made.append(Table(f"confirmed_{index}", table, f"Confirmed on fresh seeds: {study.name}", columns=columns))
+            title = f"Confirmed on fresh seeds: {study.name}"
+            made.append(Table(f"confirmed_{index}", table, title, columns=readable(table)))
     return made
 
 

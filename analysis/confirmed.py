@@ -127,6 +127,13 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     return table.drop(columns="order")
 
 
+def readable(table: pd.DataFrame) -> list[str]:
+    """The columns of a table of this module that say something to a reader: without empty ones, and without confirm
+    trials' own numbers, which count from a million; readers know the trials that they confirm."""
+    filled = table.dropna(axis=1, how="all").columns
+    return [column for column in filled if column not in ("number", "baseline")]
+
+
 def search_optimism(study: Study) -> pd.DataFrame:
     """How much the search's own figures flattered what it chose as best.
 

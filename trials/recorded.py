@@ -33,20 +33,24 @@ ISSUED_FIRST = 3
 class HeldMoment(Moment):
     """The random numbers of a recorded step, each kept in one place and drawn anew by `refill`."""
 
+    now: Moment
+    """The step's own."""
+    held: dict[str, tuple[Tensor, Any, tuple[int, ...]]]
+    """By name: the numbers, and what draws them."""
+
     def __init__(self, moment: Moment) -> None:
         super().__init__(moment.player, moment.step, moment.progress, moment.seeds, moment.device)
-        self.__dict__.update(now=moment, held={})
+        self.__dict__.update(now=moment, held={})  # a Moment is frozen
 
     def _drawn(self, draw: Any, name: str, shape: tuple[int, ...]) -> Tensor:
-        held: dict[str, tuple[Tensor, Any, tuple[int, ...]]] = self.__dict__["held"]
-        if name not in held:
-            held[name] = (self.__dict__["now"]._drawn(draw, name, shape), draw, shape)
-        return held[name][0]
+        if name not in self.held:
+            self.held[name] = (self.now._drawn(draw, name, shape), draw, shape)
+        return self.held[name][0]
 
     def refill(self, moment: Moment) -> None:
         """The same draws by the streams of `moment`."""
-        self.__dict__["now"] = moment
-        for name, (place, draw, shape) in self.__dict__["held"].items():
+        self.__dict__.update(now=moment)
+        for name, (place, draw, shape) in self.held.items():
             place.copy_(moment._drawn(draw, name, shape))
 
 
@@ -96,8 +100,8 @@ class Recorded:
             self._issued[player] = self._issued.get(player, 0) + 1
         due = batch.moment.step % NORM_EVERY == 0
         loss, norm = self._make(player, norm=due) if replay is None else replay()
-        if norm is not None:
-            self._game.note_norm(player, batch.moment.step, norm.clone())
+        if due and norm is not None:
+            self._game.gradient_norms[player].append(norm.clone())
         return loss.clone()
 
     def forget(self) -> None:

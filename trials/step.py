@@ -143,13 +143,8 @@ class Game:
             each.begin(2 * batch.moment.step + (player == "generator"))
         loss, norm = self.make_step(player, batch, norm=batch.moment.step % NORM_EVERY == 0)
         if norm is not None:
-            self.note_norm(player, batch.moment.step, norm)
-        return loss
-
-    def note_norm(self, player: Player, step: int, norm: Tensor) -> None:
-        """Keeps the gradient's norm [S] of the player's step `step` where it is one of those that are kept."""
-        if step % NORM_EVERY == 0:
             self.gradient_norms[player].append(norm)
+        return loss
 
     def make_step(self, player: Player, batch: Batch, norm: bool) -> tuple[Tensor, Tensor | None]:
         """(the loss, the gradient's norm where `norm` asks for it), [S] each, of a step that is made here.

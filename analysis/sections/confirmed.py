@@ -158,15 +158,16 @@ def blocks(evidence: Evidence) -> list[Block]:
         *made,
         Table("confirmed", table, "Confirmed configurations", NOTE, columns=columns),
         Table(
-            "confirmed_against_baseline", baseline, "Against the plain baseline", against, columns=_readable(baseline)
+            "confirmed_against_baseline",
+            baseline,
+            "Against the plain baseline",
+            against,
+            columns=stage.readable(baseline),
         ),
-        Table("search_optimism", optimism, "How much the search flattered", flattered, columns=_readable(optimism)),
+        Table(
+            "search_optimism", optimism, "How much the search flattered", flattered, columns=stage.readable(optimism)
+        ),
     ]
-
-
-def _readable(frame: pd.DataFrame) -> list[str]:
-    """All but confirm trials' own numbers, which count from a million: readers know the trials that they confirm."""
-    return [column for column in frame.columns if column not in ("number", "baseline")]
 
 
 def _name(row: dict[str, Any]) -> str:
