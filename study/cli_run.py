@@ -114,7 +114,7 @@ def publish(name: str, home: str | None) -> None:
     console, ledger = Console(highlight=False, markup=False, emoji=False), Ledger.open(folder.ledger)
     answer: list[str] = []
     with only_driver(folder.path, console.print):
-        waiting = len(Spool(folder.spool).pending())
+        waiting = Spool(folder.spool).waiting()
         with publisher(ledger.spec, place) as process:
             left = finish(
                 ledger.spec,

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import entropy
+from scipy.special import entr
 
 from study.import_mapping import SEED
 from trials.catalogue import MEASURES
@@ -99,5 +99,6 @@ def complete(rows: Rows, derived: list[str], planned: int, floor: dict[str, floa
 
 
 def _of_histograms(histograms: list[list[int]], window: int, derived: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {"effective_modes": float(np.exp(entropy(histograms[-1])))} | cycling(histograms, window)
+    share = np.array(histograms[-1]) / sum(histograms[-1])
+    found: dict[str, Any] = {"effective_modes": float(np.exp(entr(share).sum()))} | cycling(histograms, window)
     return {name: value for name, value in found.items() if name in derived}

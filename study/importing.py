@@ -44,6 +44,8 @@ class Import:
     objective: str
     source: dict[str, Any]
     digest: str
+    require: dict[str, int]
+    """No seed lost, as far as that can be told: a constraint on what nobody knows would hold by ignorance."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,8 @@ def read_import(file: Path, name: str, mapping: Mapping, tracking: Tracking) -> 
         "reader": shipping.source_digest(),
     }
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    return Import(ImportedSpec(name, tracking, objective), mapping, history, objective, source, digest)
+    spec = ImportedSpec(name, tracking, objective)
+    return Import(spec, mapping, history, objective, source, digest, _require(history))
 
 
 def publish_import(made: Import, home: Home, conclude: Conclude | None, console: Console) -> ImportResult:
@@ -116,7 +119,7 @@ def _put(made: Import, trial: ImportedTrial, outcome: Outcome, spool: Spool) -> 
         "notes": trial.notes,
     }
     spool.put_history(trial.number, params, digest, content)
-    feasible = trial.state is not TrialState.FAILED and outcome.feasible(_require(made))
+    feasible = trial.state is not TrialState.FAILED and outcome.feasible(made.require)
     spool.put_end(trial.number, trial.state, outcome, feasible, trial.error or None)
 
 
@@ -139,9 +142,8 @@ def _outcome(made: Import, trial: ImportedTrial) -> Outcome:
     )
 
 
-def _require(made: Import) -> dict[str, int]:
-    """No seed lost, as far as that can be told: a constraint on what nobody knows would hold by ignorance."""
-    verdicts = {row["verdict"] for trial in made.history.trials for row in _last(trial)}
+def _require(history: History) -> dict[str, int]:
+    verdicts = {row["verdict"] for trial in history.trials for row in _last(trial)}
     told = CONSTRAINTS if verdicts - {Verdict.UNKNOWN, Verdict.DIVERGED} else (Verdict.DIVERGED.value,)
     return dict.fromkeys(told, 0)
 
@@ -180,7 +182,7 @@ def spec_of(made: Import) -> dict[str, Any]:
             "moments": history.moments,
         },
         "search": {"sampler": made.mapping.sampler, "trials": len(history.trials), "space": searched},
-        "objective": objective_of(made.objective, {}).model_dump() | {"require": _require(made)},
+        "objective": objective_of(made.objective, {}).model_dump() | {"require": made.require},
     }
 
 
@@ -237,7 +239,7 @@ def _summary(made: Import, outcomes: dict[int, Outcome]) -> dict[str, Any]:
         states[trial.state.value] += 1
         for verdict, count in outcome.verdicts.items():
             seeds[verdict] = seeds.get(verdict, 0) + count
-        feasible = trial.state is not TrialState.FAILED and outcome.feasible(_require(made))
+        feasible = trial.state is not TrialState.FAILED and outcome.feasible(made.require)
         params = {key: _number(value) for key, value in trial.params.items()}
         row: dict[str, Any] = {"number": trial.number, "state": trial.state.value, "params": params}
         row |= {"objective": outcome.objective, "feasible": feasible, "verdicts": outcome.verdicts}

@@ -158,11 +158,14 @@ class Publisher:
 
     def _publish_trial(self, number: int, messages: list[Message]) -> None:
         contents = {message.order: message.read() for message in messages}
-        run_id, tags, params = self._run(number), [], []
+        name = _run_name(number, contents[START]) if START in contents else f"trial-{number:04d}"
+        run_id, is_new = self._run(number, name)
+        tags, params = [], []
         if START in contents:
             params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
             tags += [RunTag(Tag.CONFIG, contents[START]["digest"]), *_place_tags(contents[START])]
-            tags.append(RunTag(MLFLOW_RUN_NAME, _run_name(number, contents[START])))
+            if not is_new:  # to MLflow a name is a third of the cost of a run's tags
+                tags.append(RunTag(MLFLOW_RUN_NAME, name))
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
         metrics = [
@@ -192,8 +195,9 @@ class Publisher:
         if end is not None:
             self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
 
-    def _run(self, number: int) -> str:
-        """The run of a trial: remembered, found by its tag after a crash in between, or new."""
+    def _run(self, number: int, name: str) -> tuple[str, bool]:
+        """(the run of a trial: remembered, found by its tag after a crash in between, or new; whether it is new)."""
+        is_new = False
         if number not in self._runs:
             if self._found is None:
                 self._found = self._search_runs()
@@ -206,13 +210,13 @@ class Publisher:
                     Tag.SCHEMA: str(HISTORY_SCHEMA),
                     Tag.STATE: TrialState.RUNNING.value,
                     MLFLOW_PARENT_RUN_ID: self._parent,
-                    MLFLOW_RUN_NAME: f"trial-{number:04d}",
+                    MLFLOW_RUN_NAME: name,
                 }
                 run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
-                self._published[number] = 0
+                self._published[number], is_new = 0, True
             self._runs[number] = run_id
             self._ledger.set_run_id(number, run_id)
-        return self._runs[number]
+        return self._runs[number], is_new
 
     def _search_runs(self) -> dict[int, str]:
         found: dict[int, str] = {}

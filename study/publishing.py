@@ -64,7 +64,7 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
         process.stdin.close()  # it finishes by itself, and who stops at once shall not wait for it
         raise
     process.stdin.close()
-    if Spool(folder.spool).pending():
+    if Spool(folder.spool).waiting():
         process.terminate()  # it had its time, and what waits is safe where it is
     try:
         process.wait(STALLED_SECONDS)
@@ -87,13 +87,13 @@ def finish(
     folder = home.study(spec.name)
     spool = Spool(folder.spool)
     _wait_until_published(spool, process, console)
-    if not spool.pending():
+    if not spool.waiting():
         ending = _concluded(conclude, spec, folder, console)
         artifacts = [str(path) for path in ending.artifacts]
         status = "FINISHED" if left == 0 else "KILLED"
         spool.put_study(END, {"status": status, "description": ending.description, "artifacts": artifacts})
         _wait_until_published(spool, process, console)
-    return len(spool.pending())
+    return spool.waiting()
 
 
 def _concluded(conclude: Conclude | None, spec: Published, folder: StudyFolder, console: Console) -> Ending:
@@ -113,10 +113,10 @@ def _concluded(conclude: Conclude | None, spec: Published, folder: StudyFolder, 
 
 def _wait_until_published(spool: Spool, process: subprocess.Popen[bytes], console: Console) -> None:
     """Until the spool is empty, the publisher is gone, or nothing moves any more."""
-    pending, since = len(spool.pending()), time.monotonic()
+    pending, since = spool.waiting(), time.monotonic()
     with console.status("publishing to MLflow"):
         while pending and process.poll() is None and time.monotonic() - since < STALLED_SECONDS:
             time.sleep(0.1)
-            now = len(spool.pending())
+            now = spool.waiting()
             if now != pending:
                 pending, since = now, time.monotonic()

@@ -102,6 +102,12 @@ class Spool:
         last = float("inf")
         return sorted(messages, key=lambda m: (last if (m.number, m.order) == (STUDY, END) else m.number, m.order))
 
+    def waiting(self) -> int:
+        """How many messages there are: what is asked while they go by the thousand."""
+        if not self.folder.exists():
+            return 0
+        return sum(entry.name.endswith(".json") for entry in os.scandir(self.folder))
+
     def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
         write_whole(self.folder / f"{number}_{order}.json", json.dumps(content).encode())
 

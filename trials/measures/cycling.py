@@ -27,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binom, entropy
+from scipy.special import bdtrc, entr
 
 FALSE_SWITCHES = 1e-3
 """Per evaluation of a perfect sampler, at most."""
@@ -58,7 +58,7 @@ def cycling(histograms: Sequence[Sequence[int]], window: int) -> dict[str, float
 def _effective_modes(counts: np.ndarray) -> float:
     """exp(H + (modes seen - 1) / 2n) for counts [K], at most K."""
     bias = (np.count_nonzero(counts) - 1) / (2 * counts.sum())
-    return min(float(len(counts)), float(np.exp(entropy(counts) + bias)))
+    return min(float(len(counts)), float(np.exp(entr(counts / counts.sum()).sum() + bias)))
 
 
 def _switches(counts: np.ndarray) -> tuple[float, float]:
@@ -72,7 +72,7 @@ def _switches(counts: np.ndarray) -> tuple[float, float]:
         c, d = int(histogram[largest]), int(histogram[dominant])
         if largest == dominant or c < TAKEOVER * d:
             continue
-        if binom.sf(c - 1, c + d, 0.5) * (num_modes - 1) < FALSE_SWITCHES:
+        if bdtrc(c - 1, c + d, 0.5) * (num_modes - 1) < FALSE_SWITCHES:  # P(Binomial > c - 1)
             switches += 1
             returns += largest in left
             left.add(dominant)
