@@ -51,12 +51,8 @@ def best_of(scores: ArrayLike, budgets: ArrayLike) -> Floats:
     return weights
 
 
-def expected_minimum(scores: ArrayLike, budgets: ArrayLike) -> Floats:
-    """[B]: mean of the least of b of the finite scores [N], drawn without replacement."""
-    expected: Floats = best_of(scores, budgets) @ np.sort(np.asarray(scores, dtype=float))
-    return expected
-
-
+NOT_STATED = "others"
+"""What an imported study calls the sampler of which nobody said anything."""
 BUDGET_COLUMNS = [
     *("trials", "seconds", "device_hours", "median", "median_low", "median_high", "expected", "expected_low"),
     *("expected_high", "found", "configurations", "with_score", "num_seeds", "sampler", "exchangeable"),
@@ -121,7 +117,8 @@ def _worst(study: Study, trials: pd.DataFrame, sign: int) -> float:
 
 def sampler_of(study: Study) -> str:
     """The sampler that drew the trials; '' where unknown, as for imported ones."""
-    return str(study.spec.get("search", {}).get("sampler", ""))
+    sampler = str(study.spec.get("search", {}).get("sampler", ""))
+    return "" if sampler == NOT_STATED else sampler
 
 
 def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.DataFrame:

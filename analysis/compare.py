@@ -15,17 +15,17 @@ import pandas as pd
 
 from analysis import figures, tables
 from analysis.budget import expected_best_of_studies
-from analysis.confirmed import confirmed, readable
+from analysis.confirmed import confirmed, first_choice, readable
 from analysis.intervals import MIN_CONFIGURATIONS, Estimate, difference_of_medians, median_of_configurations, share
 from analysis.load import PROVENANCE_COLUMNS, Study, UnlikeScoresError
 from analysis.page import Block, Facts, Figure, Listing, Section, Table
 from analysis.report import Report, tables_of_sections
-from analysis.sections.confirmed import first_choice
 from analysis.wording import Said, Tile, count, interval, label, number, rows, settings, signed
 from trials.catalogue import MEASURES
-from trials.records import Stage, Tag
+from trials.records import Stage, Tag, Verdict
 
 COMPARED = (*PROVENANCE_COLUMNS, "modes")
+LOST_ENDS = ("lost_share", "lost_share_low", "lost_share_high")
 
 
 class UnlikeStudiesError(ValueError):
@@ -54,16 +54,16 @@ def refuse_unlike(first: Study, second: Study) -> None:
 def sides(first: Study, second: Study) -> pd.DataFrame:
     """One row per study: study, trials, configurations, best_trial, settings, the objective's measure of the best
     (median over seeds), lowest, highest, num_seeds, candidates (complete within the constraints, of which it is the
-    best), lost_share with lost_share_low and lost_share_high (seeds lost at the last evaluation, Wilson's 95%
-    interval at n = configurations)."""
+    best), lost_share with lost_share_low and lost_share_high (seeds lost at the last evaluation, intervals.share with
+    configurations as the unit; NaN where a verdict is unknown), unknown_seeds (whose verdict is)."""
     made = []
     for study in (first, second):
         measure, _ = tables.objective(study)
         best, ranked = tables.best(study, 1), tables.ranked(study)
         evaluated = ranked[ranked["num_seeds"] > 0].drop_duplicates("config_digest")
         winner = rows(best)[0] if len(best) else {}
-        seeds = int(evaluated["num_seeds"].max()) if len(evaluated) else 1
-        lost = share(evaluated[tables.LOST].to_numpy(), seeds)
+        lost = share(evaluated[tables.LOST].to_numpy(), evaluated["num_seeds"].to_numpy())
+        unknown = int(evaluated[Verdict.UNKNOWN.value].sum())
         made.append(
             {
                 "study": study.name,
@@ -76,7 +76,8 @@ def sides(first: Study, second: Study) -> pd.DataFrame:
                 "highest": winner.get("highest", math.nan),
                 "num_seeds": winner.get("num_seeds"),
                 "candidates": int(ranked["candidate"].sum()),
-                **_ends("lost_share", lost),
+                **(_ends("lost_share", lost) if not unknown else dict.fromkeys(LOST_ENDS, math.nan)),
+                "unknown_seeds": unknown,
             }
         )
     return pd.DataFrame(made).astype({"best_trial": "Int64", "num_seeds": "Int64"})
@@ -126,9 +127,9 @@ def _shared_budgets(first: Study, second: Study) -> list[tuple[float, tuple[int,
     """The last budget that every ended trial of both studies reached, with its evaluation in each; one or none."""
     axes = []
     for study in (first, second):
-        common, train = tables.common_evaluations(study), study.spec["train"]
+        common = tables.common_evaluations(study)
         reached = common[0].evaluation if common else 0
-        axes.append({round(train["budget"]["amount"] * e / train["evaluations"], 6): e for e in range(1, reached + 1)})
+        axes.append({round(at, 6): e for e, at in enumerate(tables.planned_moments(study)[:reached], 1)})
     shared = sorted(axes[0].keys() & axes[1].keys())
     return [(shared[-1], (axes[0][shared[-1]], axes[1][shared[-1]]))] if shared else []
 
@@ -144,7 +145,7 @@ def conclusions(first: Study, second: Study) -> list[Said]:
 
 def _fresh(first: Study, second: Study) -> list[dict[str, Any]]:
     """Of the studies that have one: the search's first choice on fresh seeds, a row of confirmed.confirmed."""
-    chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
+    chosen = [first_choice(confirmed(study)) for study in (first, second)]
     return [row for row in chosen if row]
 
 
@@ -216,18 +217,22 @@ def _bests(first: Study, both: pd.DataFrame) -> list[Said]:
 
 
 def _lost(both: pd.DataFrame) -> Said:
+    if not both["configurations"].all():
+        return Said("Seeds lost cannot be compared: a study has no evaluated configuration.", first=True)
+    if both["unknown_seeds"].any():
+        without = [f"{count(row['unknown_seeds'], 'seed')} of {row['study']}" for row in rows(both)]
+        basis = f"no verdict is known of {' and of '.join(without)}."
+        tile = Tile("Seeds lost", "cannot be told", "verdicts are unknown")
+        return Said("Which study lost more seeds cannot be told from these data:", basis, first=True, tile=tile)
     parts = [
         f"{row['lost_share']:.0%} [{row['lost_share_low']:.0%}, {row['lost_share_high']:.0%}] in {row['study']} "
         f"({count(row['configurations'], 'configuration')})"
         for row in rows(both)
-        if row["configurations"]
     ]
-    if len(parts) < 2:
-        return Said("Seeds lost cannot be compared: a study has no evaluated configuration.", first=True)
     value = " · ".join(f"{share_:.0%}" for share_ in both["lost_share"])
     return Said(
         f"Seeds that collapsed, cycled or diverged: {' and '.join(parts)}.",
-        "Wilson's 95% intervals at n = configurations, each at its trial's last evaluation.",
+        "95% intervals with configurations as the unit, each at its trial's last evaluation.",
         first=True,
         tile=Tile("Seeds lost", value, " · ".join(both["study"])),
     )

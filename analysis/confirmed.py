@@ -21,7 +21,7 @@ from trials.records import Stage, TrialState
 LOG_SCALE = frozenset({"fid"})
 """Measures that are compared as ratios: positive, and seeds spread in proportion to the level. The others by
 difference: they may be 0, or below."""
-BASELINE, BEST = "baseline", "best"
+BASELINE, BEST, NEAREST = "baseline", "best", "nearest"
 ESTIMATE = ("", "_low", "_high", "_level")
 CONFIRMED = (
     *("score", "score_low", "score_high", "score_level", "num_seeds", "valued_seeds", "lost"),
@@ -125,6 +125,17 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     table["comparisons"] = len(table)
     table["verdict"] = verdicts(table["p_holm"].to_numpy(dtype=float), table["order"].to_numpy(dtype=float))
     return table.drop(columns="order")
+
+
+def first_choice(table: pd.DataFrame) -> dict[str, Any] | None:
+    """The row of `confirmed` to quote: what the search's own scores put first (or what came nearest to the
+    constraints), whatever the fresh seeds said of the others. None where it has no score."""
+    for role in (BEST, NEAREST):
+        named = table[table["role"].map(lambda roles, role=role: role in str(roles).split("; "))]
+        if len(named):
+            row = {str(key): value for key, value in named.iloc[0].to_dict().items()}
+            return row if row["num_seeds"] and not pd.isna(row["score"]) else None
+    return None
 
 
 def readable(table: pd.DataFrame) -> list[str]:

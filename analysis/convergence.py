@@ -81,31 +81,6 @@ def _quartiles(scores: pd.Series, sign: int) -> dict[str, float]:
     return {"lower_quartile": ends[0], "upper_quartile": ends[1]}
 
 
-TRIAL_COLUMNS = ["number", "progress", "median", "lowest", "highest", "num_seeds", "unit"]
-
-
-def trial_curves(study: Study, axis: str | None = None) -> pd.DataFrame:
-    """The score of every trial at its own evaluations, over its seeds.
-
-    number, progress (on `axis`), median (NaN where it falls on a diverged seed), lowest and highest over the seeds
-    that have a value, num_seeds (that have one), unit.
-    """
-    study, unit = search_stage(study), axis or own_axis(study)
-    _, sign = objective(study)
-    rows = moments(study, axis)
-    rows = rows[rows["score"].notna()]
-    rows = rows.assign(value=sign * rows["score"].where(np.isfinite(rows["score"].astype(float))))
-    made = rows.groupby(["number", "evaluation"], as_index=False).agg(
-        progress=("progress", "first"),
-        median=("score", "median"),
-        lowest=("value", "min"),
-        highest=("value", "max"),
-        num_seeds=("value", "count"),
-    )
-    made["median"] = sign * made["median"].where(np.isfinite(made["median"].astype(float)))
-    return made.assign(unit=unit)[TRIAL_COLUMNS]
-
-
 def default_threshold(study: Study) -> float:
     """The median over complete configurations of their final score: half of what ran to the end gets there, so that
     times to it can be compared. NaN without any."""

@@ -239,6 +239,8 @@ def _advice(row: dict[str, Any], n: float) -> str:
         return "too few, or too many diverged, to plan from"
     if row["needed"] > MANY:
         return f"more than {MANY} {unit}: treat as equal"
+    if row["unit"] == "seeds":  # those of the search are not fresh
+        return f"about {math.ceil(row['needed'])} {unit}, if the effect is as observed"
     return f"about {max(1, math.ceil(row['needed'] - n))} more {unit}, if the effect is as observed"
 
 

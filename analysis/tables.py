@@ -125,12 +125,17 @@ def common_evaluations(study: Study) -> list[Common]:
     if rows.empty:
         return []
     reached = rows.groupby("number")["evaluation"].max()
+    moments = planned_moments(study)
+    return [Common(end, moments[end - 1]) for end in sorted({int(reached.min()), int(reached.max())})]
+
+
+def planned_moments(study: Study) -> list[float]:
+    """Where on the budget's axis each evaluation lies, the first at index 0."""
     train = study.spec["train"]
     # Imported histories may have been measured at uneven moments.
-    moments = train.get("moments") or [
+    return train.get("moments") or [
         train["budget"]["amount"] * end / train["evaluations"] for end in range(1, train["evaluations"] + 1)
     ]
-    return [Common(end, moments[end - 1]) for end in sorted({int(reached.min()), int(reached.max())})]
 
 
 def _comparable(study: Study) -> pd.DataFrame:
@@ -233,21 +238,6 @@ def groups(study: Study, setting: str) -> dict[Any, set[int]]:
 
 def _numeric(value: Any) -> bool:
     return isinstance(value, int | float)
-
-
-def leader(table: pd.DataFrame, setting: str, sign: int) -> tuple[Any, list[Any]] | None:
-    """(value, values it is told apart from) of a table by_setting, at the evaluation that all trials reached.
-
-    The value of best median among those with an interval, if its interval lies clear of some of the other
-    ones; None if it does not.
-    """
-    first = table[(table["evaluation"] == table["evaluation"].min()) & table["median_low"].notna()]
-    if first.empty:
-        return None
-    first = first.assign(order=sign * first["median"]).sort_values("order")
-    lead, rest = first.iloc[0], first.iloc[1:]
-    clear = rest["median_low"] > lead["median_high"] if sign > 0 else rest["median_high"] < lead["median_low"]
-    return (lead[setting], rest.loc[clear, setting].tolist()) if clear.any() else None
 
 
 def learning_rates(study: Study) -> pd.DataFrame:

@@ -7,21 +7,20 @@ from typing import Any
 import pandas as pd
 
 from analysis import tables
+from analysis.confirmed import BEST, confirmed, first_choice
 from analysis.load import Study
 from trials.catalogue import MEASURES
-from trials.records import TrialState, Verdict
-
-CONFIRM, BASELINE = "confirm", "baseline"
+from trials.records import Stage, TrialState, Verdict
 
 
 def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
     """Facts about the best trial, or about trial `number`, as plain JSON; None where no trial qualifies.
 
-    Trials that were trained again on fresh seeds ([confirm]) go before those of the search: their scores were not
-    chosen for being good. Keys: number, run_id, config_digest, role (in words), params, objective, direction, value,
-    seeds (value by seed, None where there is none), default_seed (that of median value), num_seeds, diverged (in
-    words), scores (by measure: median, lowest, highest, n, floor), verdicts, budget, question, provenance, notes,
-    source, python.
+    The best is the search's first choice, as it was trained again on fresh seeds ([confirm]) where it was, whatever
+    they said of it: the best of the confirmed would have been chosen for being good once more. Keys: number, run_id,
+    config_digest, role (in words), params, objective, direction, value, seeds (value by seed, None where there is
+    none), default_seed (that of median value), num_seeds, diverged (in words), scores (by measure: median, lowest,
+    highest, n, floor), verdicts, budget, question, provenance, notes, source, python.
 
     Raises KeyError for a trial that the study does not have, ValueError for one without any evaluation.
     """
@@ -61,46 +60,58 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
 
 def _chosen(study: Study, number: int | None) -> dict[str, Any] | None:
     trials = tables.ranked(study)
+    fresh = first_choice(confirmed(study)) if number is None else None
+    if fresh is not None and (BEST in fresh["role"].split("; ") or _candidate(trials, fresh["number"])):
+        number = fresh["number"]
     if number is not None:
         found = trials[trials["number"] == number]
         if found.empty:
             known = ", ".join(map(str, sorted(trials["number"])[:20])) or "none"
             raise KeyError(f"the study {study.name!r} has no trial {number}; it has: {known}")
         return _row(found)
-    if _confirms(trials).any():
-        again = trials[_confirms(trials) & trials["candidate"]]
-        best = again[again["role"].astype(str) != BASELINE]
-        if len(best):
-            return _row(best)
-    candidates = trials[trials["candidate"] & ~_confirms(trials)]
+    candidates = _search(trials[trials["candidate"]])
     return None if candidates.empty else _row(candidates)
+
+
+def _candidate(trials: pd.DataFrame, number: int) -> bool:
+    return bool(trials.loc[trials["number"] == number, "candidate"].iloc[0])
 
 
 def _row(frame: pd.DataFrame) -> dict[str, Any]:
     return {str(key): value for key, value in frame.iloc[0].to_dict().items()}
 
 
-def _confirms(trials: pd.DataFrame) -> pd.Series:
-    if "stage" in trials:
-        return trials["stage"] == CONFIRM
-    return pd.Series(False, index=trials.index)
+def _search(trials: pd.DataFrame) -> pd.DataFrame:
+    return trials[trials["stage"] != Stage.CONFIRM.value] if "stage" in trials else trials
 
 
 def _role(study: Study, trial: dict[str, Any]) -> str:
-    if trial.get("stage") == CONFIRM:
-        return f"Trained again on fresh seeds after the search ({trial.get('role') or CONFIRM})."
+    if trial.get("stage") == Stage.CONFIRM.value:
+        of = "" if pd.isna(trial["confirms"]) else f", trial {trial['confirms']} of the search"
+        return f"Trained again on fresh seeds after the search ({trial.get('role') or Stage.CONFIRM.value}{of})."
     if trial["state"] != TrialState.COMPLETE:
         return f"A trial of the search that is {trial['state']}: it did not spend its whole budget."
     return "A trial of the search."
 
 
 def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
-    if trial.get("stage") == CONFIRM or not trial["candidate"]:
+    """What keeps the scores from being what they seem."""
+    if trial.get("stage") == Stage.CONFIRM.value:
+        lost = int(trial[tables.LOST])
+        return [f"{lost} of {trial['num_seeds']} fresh seeds collapsed, cycled or diverged."] if lost else []
+    if not trial["candidate"]:
         return []
-    among = int((study.trials["state"] == TrialState.COMPLETE).sum())
+    again = confirmed(study)
+    for fresh in again[(again["confirms"] == trial["number"]) & again["score"].notna()].to_dict("records"):
+        name = MEASURES[tables.objective(study)[0]].label
+        return [
+            f"It was chosen by these very scores, which flatters them. On {fresh['num_seeds']} fresh seeds: {name} "
+            f"{fresh['score']:.4g}, {fresh['lost']} lost (trial {fresh['number']}); quote that."
+        ]
+    among = int(_search(tables.ranked(study))["candidate"].sum())
     return [
-        f"Chosen from {among} complete trials by these very scores, which flatters them: train it again on fresh seeds "
-        "before quoting it."
+        f"Chosen from {among} complete trials within the constraints by these very scores, which flatters them: train "
+        "it again on fresh seeds before quoting it."
     ]
 
 

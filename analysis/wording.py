@@ -70,6 +70,11 @@ def between(numbers: list[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
+def listed(names: list[str]) -> str:
+    """a, b and c"""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
+
+
 def label(value: Any) -> str:
     """A hyperparameter's value as readers see it."""
     if isinstance(value, float):

@@ -34,7 +34,7 @@ from trials.catalogue import COPYING, CYCLING, GAME, MEASURES, MODES, QUALITY
 from trials.config import BUDGET_UNITS, LARGEST_SEED
 from trials.options.base import known, shown
 from trials.options.ratio import as_schedule
-from trials.records import COUNTERS, TrialState, Verdict
+from trials.records import COUNTERS, FIRST_CONFIRM, TrialState, Verdict
 
 NONE = "none"
 """Label of no remedy."""
@@ -171,7 +171,8 @@ class _Reader:
         return axis
 
     def _trials(self) -> NDArray[np.int64]:
-        """The number of each row's trial: its own, where all are whole numbers, else by first appearance."""
+        """The number of each row's trial: its own, where all are whole and below those of confirm trials, else by
+        first appearance."""
         theirs = self.roles.identifiers.get(TRIAL)
         if theirs is None:
             if not self.roles.parameters:
@@ -188,7 +189,9 @@ class _Reader:
         if empty is not None:
             raise UserError(f"{self.table.place(empty, theirs)}: the trial is missing")
         if all(label.isascii() and label.isdecimal() and len(label) < 10 for label in labels):
-            return np.array([int(label) for label in labels], dtype=np.int64)
+            numbers = np.array([int(label) for label in labels], dtype=np.int64)
+            if numbers.max() < FIRST_CONFIRM:
+                return numbers
         self.labels = labels
         return np.asarray(pd.factorize(pd.Series(labels))[0], dtype=np.int64)
 

@@ -108,14 +108,6 @@ def test_larger_is_better_keeps_its_direction(study_over_time):
     assert row["reached"] == (study.trials["objective"] >= threshold).sum()
 
 
-def test_trial_curves_do_not_reward_divergence(study_over_time):
-    scores = falling(np.array([[10.0, 20.0, 30.0]]))
-    scores[0, 1:, 5:] = np.nan
-    curve = convergence.trial_curves(study_over_time(scores))
-    assert curve["median"].notna().tolist() == [True] * 5 + [False] * 5
-    assert curve["num_seeds"].tolist() == [3] * 5 + [1] * 5 and curve["lowest"].iloc[-1] == 10.0
-
-
 def test_time_to_a_score_knows_seeds_that_never_get_there(study_over_time):
     """Of 8 configurations 4 fall to 10 and pass 55 at half time; 2 stay above, 2 diverge early."""
     scores = falling(np.array([[10.0]] * 4 + [[90.0]] * 4))
@@ -350,7 +342,6 @@ def test_mismatch_by_setting_counts_the_seeds_it_misleads(study_over_time):
 
 TABLES = {
     "group_curves": lambda study: convergence.group_curves(study, "k"),
-    "trial_curves": convergence.trial_curves,
     "time_to_score": lambda study: convergence.time_to_score(study, "k"),
     "reach_curves": lambda study: convergence.reach_curves(study, "k"),
     "reach_tests": convergence.reach_tests,

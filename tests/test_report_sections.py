@@ -62,7 +62,7 @@ def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded:
 def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(loaded: Study) -> None:
     study = with_fresh_seeds(loaded)
     table = confirmed.confirmed(study)
-    row = section.first_choice(study, table)
+    row = section.stage.first_choice(table)
     assert row is not None and row["role"] == "best" and row["score"] > table["score"].min()
     first, *others = answer.conclusions(Evidence(study))
     assert first.claim.startswith(f"Confirmed on fresh seeds: FID {row['score']:.3g} [")

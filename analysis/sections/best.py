@@ -10,7 +10,7 @@ from analysis.page import Block, Evidence, Table
 from analysis.sections import confirmed
 from analysis.wording import Said, Tile, absent, count, number, rows, settings
 from trials.catalogue import MEASURES
-from trials.records import TrialState
+from trials.records import Tag, TrialState
 
 NAME, TITLE = "best", "Best configurations of the search"
 
@@ -53,11 +53,12 @@ def _best(evidence: Evidence, winner: dict[str, Any]) -> Said:
     counted = study.mode_names and not absent(winner["fewest_modes"])
     basis = [f"{_modes(winner, len(study.mode_names))}."] if counted else []
     fresh = confirmed.quoted(evidence) is not None
+    how = "" if Tag.IMPORTED in study.tags else ", as [confirm] in the study file does"
     if candidates > 1:
         advice = (
             "quote what fresh seeds say of it, above."
             if fresh
-            else "train it again on fresh seeds before quoting it, as [confirm] in the study file does."
+            else f"train it again on fresh seeds before quoting it{how}."
         )
         basis.append(
             f"It is the best of {candidates} complete trials within the constraints, and being chosen flatters a "

@@ -9,31 +9,16 @@ import pandas as pd
 
 from analysis import confirmed as stage
 from analysis import figures_effects, tables
-from analysis.load import Study
 from analysis.page import Block, Evidence, Figure, Table
-from analysis.wording import Said, Tile, absent, count, label, number, rows, settings
+from analysis.wording import Said, Tile, absent, count, label, listed, number, rows, settings
 from trials.catalogue import MEASURES
 
 NAME, TITLE = "confirmed", "Confirmed on fresh seeds"
-ROLES = (stage.BEST, "nearest")
-"""Which configuration is quoted: the search's first choice, or what came nearest to the constraints."""
-
-
-def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
-    """The row of confirmed.confirmed to quote: what the search's own scores put first, whatever the fresh seeds said
-    of the others. None where it has no score."""
-    for role in ROLES:
-        named = table[table["role"].map(lambda roles, role=role: role in str(roles).split("; "))]
-        if len(named):
-            row = rows(named)[0]
-            return row if row["num_seeds"] and not absent(row["score"]) else None
-    return None
 
 
 def quoted(evidence: Evidence) -> dict[str, Any] | None:
-    """`first_choice` of the study, where it has a confirm stage that got so far."""
-    table = evidence.of(stage.confirmed, evidence.whole)
-    return first_choice(evidence.whole, table) if len(table) else None
+    """What to quote of the study, where it has a confirm stage that got so far."""
+    return stage.first_choice(evidence.of(stage.confirmed, evidence.whole))
 
 
 def said(evidence: Evidence) -> list[Said]:
@@ -80,8 +65,23 @@ def _against(evidence: Evidence, row: dict[str, Any], name: str) -> list[str]:
         return ["It is the plain baseline itself: it has no remedy."]
     for found in rows(evidence.of(stage.confirmed_against_baseline, evidence.whole)):
         if found["number"] == row["number"]:
-            return [_compared(found, name)]
+            return [_compared(found, name), *_baseline(evidence, row, found)]
     return ["There is no plain baseline to compare it with."]
+
+
+def _baseline(evidence: Evidence, row: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """Which configuration the plain baseline is, and in what else it differs: an effect of all that together."""
+    study, table = evidence.whole, evidence.of(stage.confirmed, evidence.whole)
+    plain = next((other for other in rows(table) if other["number"] == found["baseline"]), None)
+    if plain is None:
+        return []
+    unlike = [key for key in tables.searched(study) if not absent(row[key]) and row[key] != plain[key]]
+    drawn = not absent(plain["search_score"])
+    which = "the search's best without remedies" if drawn else "the search's best with its remedies switched off"
+    of_trial = f"trial {plain['confirms']}, " if not pd.isna(plain["confirms"]) else ""
+    lost = f"{plain['lost']} of its {count(plain['num_seeds'], 'fresh seed')} lost"
+    differs = f"; the two differ in {listed(unlike)}" if unlike else ""
+    return [f"The baseline is {of_trial}{which} ({settings(study, plain)}; {lost}){differs}."]
 
 
 def _compared(found: dict[str, Any], name: str) -> str:
@@ -108,9 +108,15 @@ def _too_good(evidence: Evidence, row: dict[str, Any], name: str) -> list[str]:
             search = f"The search's own {name} of {number(found['search_score'])}"
             if math.isinf(found["optimism"]):
                 return [f"{search} was too good: its median fresh seed diverged."]
-            if found["scale"] == "ratio":
-                return [f"{search} was too good by a factor of {number(found['optimism'])}{ends}."]
-            return [f"{search} was off by {number(found['optimism'])}{ends}."]
+            ratio, (low, high) = found["scale"] == "ratio", (found["low"], found["high"])
+            value = f"{number(found['optimism'])}{ends}"
+            fresh = f"the fresh median is × {value} of it" if ratio else f"the fresh median differs by {value}"
+            none, (_, sign) = 1 if ratio else 0, tables.objective(evidence.whole)
+            if absent(low) or low <= none <= high:
+                return [f"Whether {search[0].lower()}{search[1:]} was too good cannot be told: {fresh}."]
+            if (found["optimism"] > none) != (sign > 0):
+                return [f"{search} was not too good: {fresh}."]
+            return [f"{search} was too good by {f'a factor of {value}' if ratio else value}."]
     return []
 
 

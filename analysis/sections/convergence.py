@@ -103,8 +103,8 @@ def _groups(evidence: Evidence, setting: str) -> list[Block]:
 GROUPS = (
     "Median over the configurations that got so far; dark: its 95% interval, from 6 configurations on; pale: the "
     "middle half of the configurations; grey: the other values; dotted: real against real. n counts the configurations "
-    "that started: the scheduler took some out for their score, and those that are left flatter. A line breaks where "
-    "the median has diverged."
+    "that started: those that were stopped on the way were mostly poor, so those that are left flatter. A line breaks "
+    "where the median has diverged."
 )
 REACHED = (
     "Share of seeds that have reached {score} {threshold}, the median final score of the complete configurations: a "

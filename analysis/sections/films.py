@@ -41,7 +41,7 @@ def said(evidence: Evidence) -> list[Said]:
         Said(
             f"{over_time.percent(row, 'cycling')} of the seeds were cycling at {row['progress']:g} {unit}, the last "
             "moment that every ended trial reached.",
-            f"Of {n}, Wilson's interval at n = number of configurations.{returned}",
+            f"Of {n}, with configurations as the unit of the interval.{returned}",
         )
     ]
     tests = evidence.of(survival.survival_tests, study, kinds=(Verdict.CYCLING,))
@@ -100,8 +100,8 @@ MOVES = (
     "Red crosses: the verdict was a lost one."
 )
 BY = (
-    "At the last moment that every ended trial reached, and at the end, where only the trials that the scheduler kept "
-    "arrive. cycling: share of seeds whose verdict was cycling then; returns and switches: so far; returned: share of "
+    "At the last moment that every ended trial reached, and at the end, where only those arrive that were not stopped "
+    "before. cycling: share of seeds whose verdict was cycling then; returns and switches: so far; returned: share of "
     "seeds with at least one return."
 )
 

@@ -16,7 +16,7 @@ INTERVAL = (
     "median does. Where two evaluations are shown, only the promising trials reached the later one: compare settings "
     "at the earlier one."
 )
-LOST = "Share of seeds that collapsed, cycled or diverged, with Wilson's 95% interval at n = number of configurations."
+LOST = "Share of seeds that collapsed, cycled or diverged, with its 95% interval, configurations as the unit."
 
 
 def table(evidence: Evidence, setting: str) -> pd.DataFrame:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from analysis import tables
 from analysis.page import Block, Evidence, Table
+from analysis.sections import over_time
 from analysis.wording import Said, Tile, count, rows
-from trials.records import Verdict
+from trials.records import Tag, Verdict
 
 NAME, TITLE = "outcomes", "What became of the trials"
 
 
 def blocks(evidence: Evidence) -> list[Block]:
     """Trials by state, seeds by verdict."""
+    stopped = "ended before the others" if Tag.IMPORTED in evidence.study.tags else "was stopped by the scheduler"
     note = (
-        "Trials by state; the verdicts count seeds at each trial's last evaluation. A pruned trial was stopped by the "
-        "scheduler, and its verdict is that of the moment."
+        "Trials by state; the verdicts count seeds at each trial's last evaluation. A pruned trial "
+        f"{stopped}, and its verdict is that of the moment."
     )
     return [Table("outcomes", evidence.of(tables.outcomes, evidence.study), "Trials by state and verdict", note)]
 
@@ -30,9 +32,11 @@ def said(evidence: Evidence) -> list[Said]:
     total, lost = sum(seeds.values()), int((evidence.of(tables.ranked, study)[tables.LOST] > 0).sum())
     configurations = f"{count(len(study.trials), 'configuration')} ({states})"
     kinds = {Verdict.COLLAPSED: "had collapsed", Verdict.CYCLING: "were cycling", Verdict.DIVERGED: "had diverged"}
-    basis = ""
+    basis, unknown = "", over_time.unknown(evidence)
     if not total:
         claim = f"{configurations}, none of them evaluated"
+    elif not lost and unknown:
+        claim, basis = f"Whether any of {configurations} lost a seed cannot be told:", unknown.rstrip(".")
     elif not lost:
         claim = f"None of {configurations} lost a seed:"
         basis = f"of {count(total, 'seed')} none had collapsed, cycled or diverged"
@@ -43,6 +47,9 @@ def said(evidence: Evidence) -> list[Said]:
             f"Of all {count(total, 'seed')}, at the last evaluation of their trial {collapsed}, {cycling} and "
             f"{diverged}"
         )
+        if unknown:
+            claim = f"At least {claim}"
+            basis += f"; {unknown.rstrip('.')}"
     if (study.trials["error"] != "").any():
         also = "the report lists the errors of those that failed"
         claim, basis = (claim, f"{basis}; {also}") if basis else (f"{claim}; {also}", "")
@@ -50,7 +57,9 @@ def said(evidence: Evidence) -> list[Said]:
     gone = sum(seeds[verdict] for verdict in kinds)
     tile = Tile(
         "Configurations that lost a seed",
-        f"{lost} of {len(study.trials)}",
-        f"{gone} of {count(total, 'seed')}: {', '.join(f'{seeds[verdict]} {verdict}' for verdict in kinds)}",
+        f"{'at least ' * bool(unknown)}{lost} of {len(study.trials)}" if lost or not unknown else "cannot be told",
+        "verdicts are unknown"
+        if unknown
+        else f"{gone} of {count(total, 'seed')}: {', '.join(f'{seeds[verdict]} {verdict}' for verdict in kinds)}",
     )
     return [Said(claim, basis, first=True, tile=tile)]

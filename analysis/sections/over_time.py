@@ -11,7 +11,7 @@ from analysis.censored import MIN_CONFIGURATIONS
 from analysis.comparable import EVALUATION, own_axis
 from analysis.figures_over_time import MOST_PANELS, Band, panels
 from analysis.page import Evidence, Figure
-from analysis.wording import count, label, rows
+from analysis.wording import count, label, listed, rows
 from trials.records import Verdict
 
 RATES = ("lr_d", "lr_g")
@@ -71,7 +71,7 @@ def tested(tests: pd.DataFrame, what: str, n: str) -> tuple[str, str]:
     known = tests[tests["p_adjusted"].notna()]
     if tests.empty:
         return "", ""
-    names = _listed(tests["setting"].tolist())
+    names = listed(tests["setting"].tolist())
     if known.empty:
         why = f"below {MIN_CONFIGURATIONS} configurations, or without any such seed, there is no test ({n})."
         return f"Whether values of {names} differ in {what} cannot be told from these data:", why
@@ -83,18 +83,14 @@ def tested(tests: pd.DataFrame, what: str, n: str) -> tuple[str, str]:
     if differ.empty:
         smallest = f"the smallest p is {least['p_adjusted']:.2g}, of {least['setting']}"
         return f"Whether values of {names} differ in {what} cannot be told from these data:", f"{smallest} ({basis})."
-    found = _listed([f"{row['setting']} (p = {_p(row['p_adjusted'])})" for row in rows(differ)])
+    found = listed([f"{row['setting']} (p = {_p(row['p_adjusted'])})" for row in rows(differ)])
     untold = [name for name in tests["setting"] if name not in set(differ["setting"])]
-    rest = f" Of {_listed(untold)} it cannot be told." if untold else ""
+    rest = f" Of {listed(untold)} it cannot be told." if untold else ""
     return f"Values of {found} differ in {what}.", f"{basis[0].upper()}{basis[1:]}.{rest}"
 
 
 def _p(value: float) -> str:
     return "below 0.001" if value < 0.001 else f"{value:.2g}"
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def percent(row: dict[str, Any], column: str) -> str:

@@ -11,6 +11,7 @@ from analysis import figures_effects, response, tables
 from analysis.comparable import own_axis
 from analysis.intervals import MIN_CONFIGURATIONS
 from analysis.page import Block, Evidence, Figure, Table
+from analysis.sections import over_time
 from analysis.wording import Said, Tile, absent, between, count, interval, label, number, rows
 from trials.catalogue import MEASURES
 
@@ -110,8 +111,10 @@ def said(evidence: Evidence) -> list[Said]:
         basis += f" Values are told apart in matched pairs ({between(n.tolist())}), paired by seed."
     counted = count(int(known["configurations"].sum()), "configuration")
     tile = Tile("Best k", value, f"{len(known)} values, {counted} at {number(answer['amount'])} {label(axis)}")
-    lost = _lost(known)
-    return [Said(claim, basis, first=True, tile=tile), *_by_axis(answers, axis), *lost]
+    ended = table[table["trials"] == response.ENDED].groupby("axis")["configurations"].sum()
+    of_axis = {str(name): count(int(n), "configuration") for name, n in ended.items()}
+    lost = [] if over_time.unknown(evidence) else _lost(known)
+    return [Said(claim, basis, first=True, tile=tile), *_by_axis(answers, axis, of_axis), *lost]
 
 
 def _claim(answer: dict[str, Any]) -> tuple[str, str]:
@@ -123,7 +126,7 @@ def _claim(answer: dict[str, Any]) -> tuple[str, str]:
     return f"k = {label(answer['leader'])} is ahead of k = {beaten}{behind}:", f"{label(answer['leader'])} leads"
 
 
-def _by_axis(answers: dict[str, dict[str, Any]], own: str) -> list[Said]:
+def _by_axis(answers: dict[str, dict[str, Any]], own: str, counted: dict[str, str]) -> list[Said]:
     """Where the answer changes with what is held equal."""
     others = {axis: answer for axis, answer in answers.items() if axis != own}
     if not others:
@@ -132,7 +135,7 @@ def _by_axis(answers: dict[str, dict[str, Any]], own: str) -> list[Said]:
     for axis, answer in answers.items():
         claim = _claim(answer)[0].rstrip(":")
         short = "cannot be told" if answer["verdict"] == "open" else claim
-        parts.append(f"at equal {label(axis)} {short} ({number(answer['amount'])}, n = {answer['configurations']})")
+        parts.append(f"at equal {label(axis)} {short} ({number(answer['amount'])}; {counted[axis]})")
     if any(answer["changes"] for answer in answers.values()):
         return [Said("The best k depends on what is held equal:", f"{'; '.join(parts)}.", first=True)]
     told = any(answer["verdict"] != "open" for answer in answers.values())
@@ -147,10 +150,11 @@ def _by_axis(answers: dict[str, dict[str, Any]], own: str) -> list[Said]:
 def _lost(known: pd.DataFrame) -> list[Said]:
     """Probability that a seed is lost, by k."""
     parts = [
-        f"{row['lost_share']:.0%} [{row['lost_share_low']:.0%}, {row['lost_share_high']:.0%}] for k = {label(row['k'])}"
+        f"{over_time.percent(row, 'lost_share')} for k = {label(row['k'])} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in rows(known)
         if not absent(row["lost_share"]) and not math.isnan(row["lost_share_low"])
     ]
     if not parts:
         return []
-    return [Said("Seeds lost by k:", f"{'; '.join(parts)} (95% intervals, configurations as the unit).")]
+    return [Said("Seeds lost by k:", f"{'; '.join(parts)}; 95% intervals, configurations as the unit.")]

@@ -69,9 +69,9 @@ def _basis(row: dict[str, Any]) -> str:
     n = f"n = {row['n_first']}" if row["n_first"] == row["n_second"] else f"n = {row['n_first']} and {row['n_second']}"
     if absent(row["effect"]):
         return f"{n} {row['unit']}."
-    least = ""
+    least, in_all = "", " in all" if row["unit"] == "configurations" else ""
     if not absent(row["needed_least"]) and math.isfinite(row["needed_least"]):
-        least = f"; if the truth were the interval's far end, {row['needed_least']:.0f} in all would do"
+        least = f"; if the truth were the interval's far end, {row['needed_least']:.0f}{in_all} would do"
     return f"Observed: {sign}{number(row['effect'])}{ends}, {n} {row['unit']}{least}."
 
 

@@ -84,7 +84,7 @@ CAPTION = (
 )
 RISK = "Seeds that were still watched and not lost just before each moment: a curve over few of them says little."
 PRUNED = (
-    "A trial that the scheduler pruned is watched no longer, and it was pruned for being poor, so the curve may "
+    "A trial that was pruned is watched no longer, and it was mostly pruned for being poor, so the curve may "
     "flatter. if_pruned_lost and if_pruned_held are the shares of all seeds that would have held if every seed of a "
     "pruned trial had been lost in the end, or none: no assumption puts the truth outside them."
 )
