@@ -87,7 +87,7 @@ def _search(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _role(study: Study, trial: dict[str, Any]) -> str:
     if trial.get("stage") == Stage.CONFIRM.value:
-        of = "" if pd.isna(trial["confirms"]) else f", trial {trial['confirms']} of the search"
+        of = "" if pd.isna(trial["confirms"]) else f", trial {int(trial['confirms'])} of the search"
         return f"Trained again on fresh seeds after the search ({trial.get('role') or Stage.CONFIRM.value}{of})."
     if trial["state"] != TrialState.COMPLETE:
         return f"A trial of the search that is {trial['state']}: it did not spend its whole budget."

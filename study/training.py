@@ -15,6 +15,7 @@ from study.home import private_files
 from trials.config import TrialConfig
 from trials.files import write_whole
 from trials.options.data import DataOptions
+from trials.options.dormant import dormant
 from trials.options.measures import MeasuresConfig
 from trials.records import Evaluation, Provenance
 
@@ -90,16 +91,16 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
     """(the data, what a reader should know); ValueError where the data or one of the configurations will not do."""
     import torch
 
-    from trials.measures.features import extractor_name
+    from trials.measures.evaluator import check_data
     from trials.players import begin
 
     dataset = load_dataset(configs[0].data)
-    extractor_name(dataset, configs[0].measures)
+    check_data(dataset, configs[0].measures)
     notes = list(dataset.notes)
     for config in configs:
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
         players = begin(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
-        notes += [note for note in players.fallbacks() if note not in notes]
+        notes += [note for note in (*players.fallbacks(), *dormant(config)) if note not in notes]
     return dataset, notes
 
 

@@ -203,7 +203,7 @@ def test_text_in_a_card_stays_text(evil: str) -> None:
 
 
 def test_what_was_trained_again_on_fresh_seeds_goes_first(trained) -> None:
-    """A baseline is no answer."""
+    """Of those the search's first choice, whatever fresh seeds said of it and of others; a baseline is no answer."""
     from dataclasses import replace
 
     from analysis.load import load_study
@@ -217,6 +217,20 @@ def test_what_was_trained_again_on_fresh_seeds_goes_first(trained) -> None:
     seeds = study.evaluations
     fresh = seeds.assign(number=seeds["number"] + 8, seed=seeds["seed"] + 100)
     both = [pd.concat(pair, ignore_index=True) for pair in ((search, again), (seeds, fresh))]
-    found = winner(replace(study, trials=both[0], evaluations=both[1]))
+    confirmed = replace(study, trials=both[0], evaluations=both[1])
+    found = winner(confirmed)
     assert found is not None and found["number"] == 9
-    assert "fresh seeds" in found["role"] and set(found["seeds"]) == {104, 107} and found["notes"] == []
+    assert found["role"] == "Trained again on fresh seeds after the search (best, trial 0 of the search)."
+    assert set(found["seeds"]) == {104, 107} and found["notes"] == []
+
+    known = winner(confirmed, 0)
+    assert known is not None and "On 2 fresh seeds: FID " in known["notes"][0] and "(trial 9)" in known["notes"][0]
+
+    is_nine = both[0]["number"] == 9
+    lost = replace(confirmed, trials=both[0].assign(feasible=~is_nine, collapsed=is_nine.astype(int)))
+    found = winner(lost)
+    assert found is not None and found["number"] == 9, "outside the constraints now, and still what the search chose"
+    assert found["notes"] == ["1 of 2 fresh seeds collapsed, cycled or diverged."]
+
+    untouched = winner(replace(study, trials=search))
+    assert untouched is not None and untouched["notes"][0].startswith("Chosen from 2 complete trials within the con")

@@ -42,21 +42,23 @@ def test_assignment_is_the_nearest_centre(bins: Bins) -> None:
     assert assignment.high_quality.tolist() == (distances.min(1) <= bins.radii.numpy()[distances.argmin(1)]).tolist()
 
 
-def test_ndb_and_jsd_are_their_formulas(bins: Bins) -> None:
+def test_ndb_and_jsd_are_their_formulas(bins: Bins, conformance) -> None:
     counts = np.array(histogram(bins, gaussian(1500, 3, scale=1.2)))
     n, m, p, q = 1500, 2000, counts / 1500, bins.counts / 2000
     pooled = (counts + bins.counts) / (n + m)
     z = (p - q) / np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    assert ndb(counts.tolist(), bins.counts.tolist()) == np.mean(2 * norm.sf(np.abs(z)) < 0.05)
+    deviation = abs(ndb(counts.tolist(), bins.counts.tolist()) - np.mean(2 * norm.sf(np.abs(z)) < 0.05))
+    conformance("measure ndb", "float64 numpy", deviation, 1e-12)
     middle = (p + q) / 2
 
     def kl(a: np.ndarray) -> float:
         return float(np.sum(a[a > 0] * np.log(a[a > 0] / middle[a > 0])))
 
-    assert jsd(counts.tolist(), bins.counts.tolist()) == pytest.approx(kl(p) / 2 + kl(q) / 2, abs=1e-12)
+    deviation = abs(jsd(counts.tolist(), bins.counts.tolist()) - kl(p) / 2 - kl(q) / 2)
+    conformance("measure jsd", "float64 numpy", deviation, 1e-12)
 
 
-def test_perfect_sampler_reaches_the_calibrated_values() -> None:
+def test_perfect_sampler_reaches_the_calibrated_values(conformance) -> None:
     """NDB 0.05, JSD (K - 1) / 8 (1/n + 1/N), 95% high quality, over draws of everything."""
     scores = []
     for seed in range(30):
@@ -66,9 +68,11 @@ def test_perfect_sampler_reaches_the_calibrated_values() -> None:
         high_quality = float(drawn.assign(fake).high_quality.double().mean())
         scores.append((ndb(counts, drawn.counts), jsd(counts, drawn.counts), high_quality))
     differing, divergence, high_quality = np.mean(scores, axis=0)
-    assert differing == pytest.approx(0.05, abs=0.012)
-    assert divergence == pytest.approx(99 / 8 * (1 / 1000 + 1 / 800), rel=0.06)
-    assert high_quality == pytest.approx(0.95, abs=0.006)
+    draws = "perfect sampler, mean of 30 draws"
+    conformance("measure ndb", f"0.05, {draws}", abs(differing - 0.05), 0.012)
+    deviation = abs(divergence / (99 / 8 * (1 / 1000 + 1 / 800)) - 1)
+    conformance("measure jsd", f"(K - 1) / 8 (1/n + 1/N), {draws}", deviation, 0.06)
+    conformance("measure high_quality", f"95% by bins, {draws}", abs(high_quality - 0.95), 0.006)
 
 
 def test_real_digits_are_calibrated_too(digits) -> None:

@@ -67,6 +67,31 @@ def test_budgets_are_matched_by_what_was_spent_not_by_the_number_of_the_evaluati
     assert "no budget in common" in str(compare.conclusions(loaded, other)[0])
 
 
+def test_uneven_moments_are_matched_where_they_lie(loaded: Study) -> None:
+    """Imported histories: their evaluations are no equal shares of the budget."""
+    uneven = {**loaded.spec["train"], "moments": [100, 200, 2400, 2500, 2600, 2700, 2800, 2850, 2900, 3000]}
+    other = dataclasses.replace(another(loaded), spec={**loaded.spec, "train": uneven})
+    assert compare.at_equal_budget(loaded, other).empty, "900 in the one, 2400 in the other"
+    uneven["moments"][1] = 600
+    (progress,) = compare.at_equal_budget(loaded, other)["progress"].unique()
+    assert progress == 600.0
+
+
+def test_lost_seeds_are_not_compared_where_verdicts_are_unknown(loaded: Study) -> None:
+    other = another(loaded)
+    hidden = dataclasses.replace(other, trials=other.trials.assign(unknown=other.trials["num_seeds"]))
+    (said,) = (s for s in compare.conclusions(loaded, hidden) if "lost" in str(s))
+    assert said.claim == "Which study lost more seeds cannot be told from these data:"
+    assert said.basis == "no verdict is known of 0 seeds of first and of 120 seeds of second."
+    assert compare.sides(loaded, hidden)["lost_share"].isna().tolist() == [False, True]
+
+
+def test_configurations_count_alike_in_the_share_of_lost_seeds_whatever_their_seeds(loaded: Study) -> None:
+    trials = loaded.trials.head(2).assign(num_seeds=[1, 3], collapsed=[1, 0], cycling=0, diverged=0)
+    few = dataclasses.replace(loaded, trials=trials)
+    assert compare.sides(few, few)["lost_share"].tolist() == [0.5, 0.5]
+
+
 def test_too_few_configurations_tell_nothing(loaded: Study) -> None:
     few = dataclasses.replace(another(loaded, factor=0.05), trials=loaded.trials.head(5))
     said = compare.conclusions(loaded, few)[0]

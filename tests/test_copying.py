@@ -40,14 +40,14 @@ def by_definition(train, held_out, cells_held_out, fake, cells_fake) -> float:
 
 @pytest.mark.parametrize("cells", [one_cell, quadrants])
 @pytest.mark.parametrize("scale", [0.5, 1.0, 1.3])
-def test_c_t_is_the_definition(cells, scale: float) -> None:
+def test_c_t_is_the_definition(cells, scale: float, conformance) -> None:
     train, held_out, fake = gaussian(200, 0, 3), gaussian(150, 1, 3), scale * gaussian(170, 2, 3)
     score, _ = Copying(train, held_out, cells(held_out)).scores(fake, cells(fake))
     arrays = (x.double().numpy() for x in (train, held_out, cells(held_out), fake, cells(fake)))
-    assert score == pytest.approx(by_definition(*arrays), abs=1e-9)
+    conformance("measure copying", "the definition, pair by pair", abs(score - by_definition(*arrays)), 1e-9)
 
 
-def test_duplicate_share_is_the_definition() -> None:
+def test_duplicate_share_is_the_definition(conformance) -> None:
     train, held_out, fake = gaussian(200, 0), gaussian(150, 1), gaussian(170, 2)
     fake[:30] = train[:30] + 0.05 * gaussian(30, 3)
     ratios = []
@@ -55,7 +55,8 @@ def test_duplicate_share_is_the_definition() -> None:
         nearest = np.sort(cdist(samples.double(), train.double()), axis=1)
         ratios.append(nearest[:, 0] / nearest[:, 1])
     expected = np.mean(ratios[1] < np.quantile(ratios[0], 0.01))
-    assert Copying(train, held_out, one_cell(held_out)).scores(fake, one_cell(fake))[1] == expected
+    found = Copying(train, held_out, one_cell(held_out)).scores(fake, one_cell(fake))[1]
+    conformance("measure duplicates", "the definition, distances by scipy", abs(found - expected), 1e-12)
 
 
 @pytest.mark.parametrize("cells", [one_cell, quadrants])

@@ -111,6 +111,10 @@ def test_uint8_becomes_floats_and_comes_back_unchanged() -> None:
             r"got \[4, 1, 4, 4\] and \[2, 1, 4, 5\]",
         ),
         ({"held_out": torch.zeros(2, 1, 4, 4)}, r"the same in both splits, got torch.uint8 and torch.float32"),
+        (
+            {name: torch.zeros(2, 1, 3, 5, dtype=torch.uint8) for name in ("train", "held_out")},
+            "images must have at least 4 pixels a side, got 3 x 5",
+        ),
         ({"train": torch.full((5, 1, 4, 4), 7, dtype=torch.uint8)}, "must differ, but all 5 to train on are equal"),
         ({"train_labels": torch.arange(4)}, "labels are needed for training and held-out images, or for neither"),
         (
@@ -139,7 +143,7 @@ def test_values_that_are_not_finite_are_counted_and_refused(value: float) -> Non
     with pytest.raises(ValueError, match="points must be finite, but 1 of the 6 held-out points hold NaN or infinity"):
         Dataset("small", points[:4], points[4:], 2)
     with pytest.raises(ValueError, match="images must be finite, but 1 of the 10 training images hold NaN or infinity"):
-        Dataset("small", points.reshape(10, 1, 1, 2), torch.zeros(1, 1, 1, 2), 2)
+        Dataset("small", points.reshape(10, 1, 1, 2).repeat(1, 1, 4, 2), torch.zeros(1, 1, 4, 4), 2)
 
 
 def test_float_images_outside_their_range_are_refused_and_points_may_lie_anywhere() -> None:

@@ -113,6 +113,7 @@ def test_a_file_with_its_own_split_keeps_it(saved) -> None:
         ({}, {"pixels": BYTES}, "images_key must be stated unless .* x or images; known: pixels"),
         ({"images_key": "z"}, {"x": BYTES}, "unknown array 'z'; known: x"),
         ({}, {"x": BYTES, "y": np.arange(19)}, "every image needs one label, got 19 labels for 20 images"),
+        ({}, {"x": BYTES, "y": np.float32(3)}, "every image needs one label, got a single value for 20 images"),
         ({}, {"x": BYTES, "y": np.ones(20, int)}, r"at least 2 classes, got \['1'\]"),
         ({"held_out": 19}, {"x": BYTES}, "must leave at least 2 images to train on"),
         ({}, {"x": np.full((9, 4, 4), 7, np.uint8)}, "must differ, but all 7 to train on are equal"),

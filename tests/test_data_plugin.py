@@ -115,6 +115,19 @@ def test_a_pair_of_arrays_and_a_ready_data_set(plugin) -> None:
     assert (ready.name, ready.num_generated, len(ready.held_out)) == ("mine", 500, 2)
 
 
+def test_options_that_a_ready_data_set_does_not_read_are_refused(plugin) -> None:
+    code = """
+    from trials.data import Dataset
+    def make():
+        points = torch.arange(12.0).reshape(6, 2)
+        return Dataset("mine", points[:4], points[4:], num_generated=500)
+    """
+    with pytest.raises(
+        ValueError, match=r"my_data.py:\d+: a ready .* is taken as it is, so leave out channels, limit,"
+    ):
+        plugin(code, limit=5, channels="grey")
+
+
 def test_random_data_are_the_same_in_every_process_and_leave_the_streams_alone(plugin) -> None:
     code = """
     class make:

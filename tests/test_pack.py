@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -15,7 +17,7 @@ from trials.networks.contract import Networks
 from trials.options.remedies import REMEDIES
 from trials.pack import Pack
 from trials.remedies.contract import Moment
-from trials.streams import Batches, Latents, derive
+from trials.streams import Batches, Latents, derive, fixed_latents
 from trials.trial import Trial
 
 CPU = torch.device("cpu")
@@ -100,34 +102,67 @@ def test_a_seed_in_a_pack_trains_as_alone_for_long(digits_evaluator, names: list
     conformance(entry, "the seed alone, 200 steps", alone_and_together(digits_evaluator, names, 200), 1e-3)
 
 
-def test_a_pack_trains_as_a_plain_torch_loop(digits, digits_evaluator, conformance: Any) -> None:
+class PlainLoop:
     """The same GAN as everyone writes it: no stacking, no vmap, no fused optimiser."""
+
+    def __init__(self, chosen: TrialConfig, digits: Any, steps: int) -> None:
+        with torch.random.fork_rng():
+            built = networks.build(chosen.model, digits.shape, True)
+            torch.manual_seed(derive(5, "initialisation", "generator"))
+            self.generator = built.generator()
+            torch.manual_seed(derive(5, "initialisation", "discriminator"))
+            self.discriminator = built.discriminator(digits.shape)
+        self.losses: dict[str, list[float]] = {"d": [], "g": []}
+        self.norms: dict[str, list[float]] = {"d": [], "g": []}
+        opt_g = torch.optim.Adam(self.generator.parameters(), 1e-3, (0.5, 0.999), foreach=False, fused=False)
+        opt_d = torch.optim.Adam(self.discriminator.parameters(), 1e-3, (0.5, 0.999), foreach=False, fused=False)
+        z_d, z_g = (Latents([5], f"latents/{player}", 16, 8, CPU) for player in ("discriminator", "generator"))
+        batches = Batches([5], "batches/discriminator", len(digits.train), 16, CPU)
+        for t in range(steps):
+            real, fake = digits.train[batches.at(t)[0]], self.generator(z_d.at(t)[0]).detach()
+            loss = F.softplus(-self.discriminator(real)[0]).mean() + F.softplus(self.discriminator(fake)[0]).mean()
+            self._step("d", opt_d, loss)
+            loss = F.softplus(-self.discriminator(self.generator(z_g.at(t)[0]))[0]).mean()
+            self._step("g", opt_g, loss)
+
+    def _step(self, player: str, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+        optimiser.zero_grad()
+        loss.backward()
+        own = [p for group in optimiser.param_groups for p in group["params"]]
+        self.losses[player].append(loss.item())
+        self.norms[player].append(math.sqrt(sum(p.grad.double().square().sum().item() for p in own)))
+        optimiser.step()
+
+
+def test_a_pack_trains_as_a_plain_torch_loop(digits, digits_evaluator, conformance: Any) -> None:
     chosen = config(seeds=[5])
-    trial = train(Trial(chosen, digits_evaluator), 200)
-    with torch.random.fork_rng():
-        built = networks.build(chosen.model, digits.shape, True)
-        torch.manual_seed(derive(5, "initialisation", "generator"))
-        generator = built.generator()
-        torch.manual_seed(derive(5, "initialisation", "discriminator"))
-        discriminator = built.discriminator(digits.shape)
-    opt_g = torch.optim.Adam(generator.parameters(), 1e-3, (0.5, 0.999), foreach=False, fused=False)
-    opt_d = torch.optim.Adam(discriminator.parameters(), 1e-3, (0.5, 0.999), foreach=False, fused=False)
-    z_d, z_g = (Latents([5], f"latents/{player}", 16, 8, CPU) for player in ("discriminator", "generator"))
-    batches = Batches([5], "batches/discriminator", len(digits.train), 16, CPU)
-    for t in range(200):
-        real, fake = digits.train[batches.at(t)[0]], generator(z_d.at(t)[0]).detach()
-        loss = F.softplus(-discriminator(real)[0]).mean() + F.softplus(discriminator(fake)[0]).mean()
-        opt_d.zero_grad()
-        loss.backward()
-        opt_d.step()
-        loss = F.softplus(-discriminator(generator(z_g.at(t)[0]))[0]).mean()
-        opt_g.zero_grad()
-        loss.backward()
-        opt_g.step()
-    for module, pack in ((generator, trial.game.generator), (discriminator, trial.game.discriminator)):
+    trial, plain = train(Trial(chosen, digits_evaluator), 200), PlainLoop(chosen, digits, 200)
+    for module, pack in ((plain.generator, trial.game.generator), (plain.discriminator, trial.game.discriminator)):
         for name, value in module.named_parameters():
             deviation = (value - pack.parameters[name][0]).abs().max().item()
             conformance("pack, no remedy", "a plain torch loop, 200 steps", deviation, 1e-3)
+
+
+def test_what_is_told_of_the_game_is_what_a_plain_loop_sees(digits, digits_evaluator, conformance: Any) -> None:
+    """Losses: the mean of all steps since the last evaluation; norms: of every tenth; D: after the last."""
+    chosen = config(seeds=[5], budget={"unit": "generator_steps", "amount": 30}, evaluations=2)
+    trial, plain = Trial(chosen, digits_evaluator), PlainLoop(chosen, digits, 30)
+    rows = [trial.advance().rows[0], trial.advance().rows[0]]
+    for row, since in zip(rows, (slice(0, 15), slice(15, 30)), strict=True):
+        due = [step for step in range(30)[since] if step % 10 == 0]
+        for player in ("d", "g"):
+            expected = {
+                f"loss_{player}": np.mean(plain.losses[player][since]),
+                f"gradient_norm_{player}": np.mean([plain.norms[player][step] for step in due]),
+            }
+            for name, value in expected.items():
+                conformance(f"measure {name}", "a plain torch loop, 30 steps", abs(row[name] / value - 1), 1e-4)
+    latents = fixed_latents([5], "latents/evaluation", digits_evaluator.num_generated, 8, "normal")[0, :16]
+    with torch.no_grad():
+        real, fake = (plain.discriminator(x)[0] for x in (digits.train[:16], plain.generator(latents)))
+    for name, logits in (("d_real", real), ("d_fake", fake)):
+        deviation = abs(rows[-1][name] - logits.sigmoid().mean().item())
+        conformance(f"measure {name}", "a plain torch loop, 30 steps", deviation, 1e-4)
 
 
 # --- a seed that diverges

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
+from study.cli import main
 from study.training import make_yardstick
 from trials.config import TrialConfig
-from trials.data import Dataset
+from trials.data import Dataset, load
 from trials.measures import evaluator as evaluator_module
 from trials.measures.evaluator import Evaluator
 from trials.measures.features import PointFeatures
 from trials.measures.quality import Quality, check_counts, least_samples
+from trials.options.data import Ring
 from trials.options.measures import MeasuresConfig
 
 CPU = torch.device("cpu")
@@ -93,6 +99,8 @@ def test_is_asks_nothing_of_the_held_out_images() -> None:
             "weights are those of extractor 'inception-v3-compat'",
         ),
         (points(), {"extractor": "pixels"}, "extractor 'pixels' is for images, and points has points"),
+        (load(Ring()), {"modes": "classes"}, "modes 'classes' is for data without modes of their own, and ring has a"),
+        (load(Ring()), {"modes": "bins"}, "modes 'bins' is for data without modes of their own, and ring has a mix"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(dataset: Dataset, measures: dict[str, object], message: str) -> None:
@@ -104,7 +112,7 @@ def test_equal_held_out_samples_are_refused() -> None:
     assert refusal(dataset) == "real samples must differ, but the features of all 40 are equal"
 
 
-def test_too_few_samples_are_told_of_before_many_pass_the_extractor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_samples_are_told_of_before_any_pass_the_extractor(monkeypatch: pytest.MonkeyPatch) -> None:
     passed = []
 
     class Counting(PointFeatures):
@@ -116,7 +124,24 @@ def test_too_few_samples_are_told_of_before_many_pass_the_extractor(monkeypatch:
 
     monkeypatch.setattr(evaluator_module, "make_features", lambda *_: Counting())
     refusal(points(), samples=5)
-    assert passed == [1]
+    assert passed == []
+
+
+def test_a_check_refuses_what_a_run_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the same rules, before Ray is there."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("few.npz", x=np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8))
+    text = (
+        'name = "few"\n[data]\nname = "arrays"\npath = "few.npz"\n[train]\nbudget = { updates = 10 }\n'
+        "[search]\ntrials = 2\n[search.space]\nk = [1, 2]\n[measures]\nsamples = 100\n"
+    )
+    for measures, message in (
+        ('extractor = "pixels"', "needs >= 33 held-out samples, got 8"),
+        ('extractor = "pixels"\nmodes = "classes"', "modes 'classes' needs labels on arrays"),
+    ):
+        Path("study.toml").write_text(text + measures)
+        result = CliRunner().invoke(main, ["check", "study.toml"])
+        assert result.exit_code == 2 and message in result.stderr, result.output
 
 
 def test_a_floor_of_fewer_samples_is_said() -> None:

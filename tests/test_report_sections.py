@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,8 @@ from analysis import answer, compare, confirmed, report, tables
 from analysis.load import Study, load_study
 from analysis.page import Evidence, Table
 from analysis.sections import confirmed as section
-from analysis.sections import importance, interactions, ratio, remedies, settle, spread
-from trials.records import FIRST_CONFIRM, Stage
+from analysis.sections import importance, interactions, outcomes, ratio, remedies, settle, spread
+from trials.records import FIRST_CONFIRM, Stage, Verdict
 
 FRESH = range(100, 106)
 
@@ -75,6 +76,41 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     assert f"FID × {found['effect']:.3g} [" in first.basis and "Holm over 2 comparisons" in first.basis
     assert first.tile is not None and first.tile.title == "Confirmed FID"
     assert not any("before quoting it" in str(said) or said.claim.startswith("Best conf") for said in others)
+
+
+def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> None:
+    study = with_fresh_seeds(loaded)
+    table = confirmed.confirmed(study)
+    plain = table[table["role"] == "baseline"].iloc[0]
+    (sentence,) = re.findall(
+        r"The baseline is [^)]*\)[^.]*(?:\.\d[^.]*)*\.", answer.conclusions(Evidence(study))[0].basis
+    )
+    assert sentence.startswith(f"The baseline is trial {plain['confirms']}, the search's best without remedies (k = ")
+    assert "no remedy" in sentence and "; the two differ in " in sentence and "lr_d" in sentence.rpartition(";")[2]
+
+
+def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Study) -> None:
+    for factor, words in (
+        (2.0, "was too good by a factor of 1.99 [1."),
+        (0.5, "was not too good: the fresh median is × 0.498 [0.4"),
+    ):
+        said = answer.conclusions(Evidence(with_fresh_seeds(loaded, (factor,) * 3)))[0]
+        assert words in said.basis, said.basis
+    said = answer.conclusions(Evidence(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
+    assert "Whether the search's own FID of " in said.basis and "was too good cannot be told: the fresh" in said.basis
+
+
+def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
+    kept = dict.fromkeys((verdict.value for verdict in Verdict), 0)
+    trials = loaded.trials.assign(**{**kept, "unknown": loaded.trials["num_seeds"]})
+    study = dataclasses.replace(loaded, trials=trials, evaluations=loaded.evaluations.assign(verdict="unknown"))
+    (said,) = outcomes.said(Evidence(study))
+    assert said.claim.startswith("Whether any of 60 configurations (") and said.claim.endswith("cannot be told:")
+    assert said.basis == "of 180 of 180 seeds no verdict is known."
+    assert said.tile is not None and (said.tile.value, said.tile.note) == ("cannot be told", "verdicts are unknown")
+    assert not any("lost by k" in str(other) for other in answer.conclusions(Evidence(study)))
+    (said,) = outcomes.said(Evidence(dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))))
+    assert said.claim.startswith("At least 1 of 60 configurations") and "no verdict is known" in said.basis
 
 
 def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:

@@ -98,6 +98,14 @@ BAD: dict[str, tuple[str, list[str]]] = {
             "loss = hinge",
         ],
     ),
+    "weight clipping beside spectral normalisation": (
+        space('loss = ["wasserstein", "hinge"]', 'remedies = ["spectral_normalisation"]'),
+        ["wasserstein clips the weights that spectral_normalisation divides", "loss = wasserstein"],
+    ),
+    "a vae with uniform latents": (
+        toml({"model": 'name = "dcgan"'}, train=TRAIN + 'method = "vae"\n'),
+        ["a vae's latents are normal, and dcgan as configured draws uniform ones: set latent"],
+    ),
     "switches that exclude each other": (
         space("optimistic_adam = [false, true]\nextragradient = [false, true]"),
         ["extragradient and optimistic_adam cannot be on together"],

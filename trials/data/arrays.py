@@ -115,8 +115,9 @@ def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
 
 
 def _counted(labels: NDArray[Any], num_images: int) -> tuple[Tensor, tuple[str, ...]]:
-    if len(labels) != num_images:
-        raise ValueError(f"every image needs one label, got {len(labels)} labels for {num_images} images")
+    if labels.shape[:1] != (num_images,):
+        found = f"{len(labels)} labels" if labels.ndim else "a single value"
+        raise ValueError(f"every image needs one label, got {found} for {num_images} images")
     return count_labels(labels)
 
 

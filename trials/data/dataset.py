@@ -13,6 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+LEAST_SIDE = 4
+"""Pixels of an image, as of the options that resize: with fewer the classifier and the sharpness see nothing."""
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -28,8 +31,8 @@ class Dataset:
     """Real data: images [N, C, H, W], uint8 or float32 in [-1, 1], or points, float32 [N, D].
 
     `as_float` gives the values that networks see. Raises ValueError where nothing could be trained on
-    or measured against: values that are not finite or out of range, fewer than 2 training images, no
-    held-out ones, all training images equal, labels that do not belong to the images.
+    or measured against: values that are not finite or out of range, images below 4 x 4 pixels, fewer than 2 training
+    images, no held-out ones, all training images equal, labels that do not belong to the images.
     """
 
     name: str
@@ -98,6 +101,9 @@ class Dataset:
                 f"{self.name}: training and held-out data must both be images [N, C, H, W] or points [N, D] of one "
                 f"shape, got {list(self.train.shape)} and {list(self.held_out.shape)}"
             )
+        if self.is_images and min(self.shape[1:]) < LEAST_SIDE:
+            sides = " x ".join(map(str, self.shape[1:]))
+            raise ValueError(f"{self.name}: images must have at least {LEAST_SIDE} pixels a side, got {sides}")
         types = (torch.uint8, torch.float32) if self.is_images else (torch.float32,)
         if self.train.dtype not in types or self.held_out.dtype != self.train.dtype:
             raise ValueError(

@@ -27,7 +27,7 @@ from trials.data.arrays import to_tensor
 from trials.data.dataset import Dataset
 from trials.data.pictures import Pile, prepare
 from trials.data.split import count_labels, shuffled, split
-from trials.options.data import PluginData
+from trials.options.data import DataOptions, PictureOptions, PluginData
 from trials.streams import derive
 
 EXPECTED = "a data set with a length and items, a pair (images, labels) of arrays, or a trials.data.Dataset"
@@ -45,11 +45,24 @@ def plugin(options: PluginData) -> Dataset:
         with _located(file, build):
             made = build(**options.options)
         if isinstance(made, Dataset):
+            with _located(file, build):
+                _refuse_what_is_not_read(options)
             return made
         with _located(file, getattr(type(made), "__getitem__", None), build):
             images, labels = _read(made, options)
             indices, class_names = (None, None) if labels is None else count_labels(labels)
             return split(file.stem, images, indices, class_names, options.held_out)
+
+
+def _refuse_what_is_not_read(options: PluginData) -> None:
+    fields = type(options).model_fields
+    pictures = PictureOptions.model_fields.keys() - DataOptions.model_fields.keys()
+    said = sorted(name for name in pictures if getattr(options, name) != fields[name].default)
+    if said:
+        raise ValueError(
+            f"a ready trials.data.Dataset is taken as it is, so leave out {', '.join(said)}, or return its images and "
+            "labels as a pair of arrays"
+        )
 
 
 def _read(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:

@@ -9,7 +9,8 @@ from trials.data.dataset import Dataset
 from trials.measures import modes
 from trials.measures.classifier import TrainedClassifier
 from trials.measures.copying import Copying
-from trials.measures.features import PixelFeatures, PointFeatures, make_features
+from trials.measures.features import PixelFeatures, PointFeatures, extractor_name, make_features, num_features
+from trials.measures.fidelity import INCEPTION
 from trials.measures.histograms import jsd, ndb
 from trials.measures.kinds import kind_of, make_kinds
 from trials.measures.quality import Quality, check_counts, least_samples
@@ -20,6 +21,22 @@ from trials.streams import generator
 MOST_BINNED = 10_000
 """Training samples whose features bins are fitted on, drawn at random."""
 Scores = dict[str, float | None]
+
+
+def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
+    """What a mode of the data is, as `kind_of` has it; ValueError where the data are too few for a measure, or lack
+    what [measures] asks for. Known without any feature, since those of all images may take an hour."""
+    kind, num_generated = kind_of(dataset, measures), measures.samples or dataset.num_generated
+    with_classes = extractor_name(dataset, measures) in ("classifier", INCEPTION)
+    check_counts(
+        least_samples(num_features(dataset, measures), with_classes),
+        {
+            "generated": (num_generated, "raise samples"),
+            "held-out": (len(dataset.held_out), "hold out more"),
+            "training": (min(len(dataset.train), num_generated), "take more training data"),
+        },
+    )
+    return kind
 
 
 class Evaluator:
@@ -39,9 +56,8 @@ class Evaluator:
         measures = measures or MeasuresConfig()
         self.dataset = dataset
         self.num_generated = measures.samples or dataset.num_generated
-        kind = kind_of(dataset, measures)
+        kind = check_data(dataset, measures)
         self._features = make_features(dataset, measures, classifier, device)
-        self._check_counts()
         held_out, logits = self._features(dataset.held_out)
         self._quality = Quality(dataset.held_out, held_out, device)
         train = self._training_sample(max(self.num_generated, MOST_BINNED if kind == "bins" else 0))
@@ -77,19 +93,6 @@ class Evaluator:
             *self._features.notes,
             f"real against real is measured on all {num} training images, fewer than the {self.num_generated} "
             "generated ones: its FID is biased higher than theirs",
-        )
-
-    def _check_counts(self) -> None:
-        """Raised from one image's features, since those of all may take an hour."""
-        features, logits = self._features(self.dataset.held_out[:1])
-        num_train = len(self.dataset.train)
-        check_counts(
-            least_samples(features.shape[1], logits is not None),
-            {
-                "generated": (self.num_generated, "raise samples"),
-                "held-out": (len(self.dataset.held_out), "hold out more"),
-                "training": (min(num_train, self.num_generated), "take more training data"),
-            },
         )
 
     @property

@@ -10,6 +10,7 @@ points                the points of the plane themselves
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,12 +19,13 @@ from sklearn.decomposition import PCA
 from torch import Tensor
 
 from trials.data.dataset import Dataset, as_float
-from trials.measures.classifier import TrainedClassifier, to_uint8
+from trials.measures.classifier import FEATURES, TrainedClassifier, to_uint8
 from trials.measures.fidelity import INCEPTION, classifier_extractor
 from trials.options.measures import MeasuresConfig
 from trials.streams import generator
 
 MOST_COMPONENTS = 64
+INCEPTION_FEATURES = 2048
 MOST_FITTED = 10_000
 """Training images that the principal components are fitted on, drawn at random."""
 
@@ -121,6 +123,16 @@ def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
     if name != INCEPTION and (measures.weights or measures.weights_digest):
         raise ValueError(f"weights are those of extractor {INCEPTION!r}, and the extractor here is {name!r}")
     return name
+
+
+def num_features(dataset: Dataset, measures: MeasuresConfig) -> int:
+    """How many features a sample has in the space of `extractor_name`."""
+    return {
+        "points": dataset.shape[0],
+        "pixels": min(MOST_COMPONENTS, MOST_FITTED, len(dataset.train), math.prod(dataset.shape)),
+        "classifier": FEATURES * (dataset.shape[0] if dataset.part is not None else 1),
+        INCEPTION: INCEPTION_FEATURES,
+    }[extractor_name(dataset, measures)]
 
 
 def make_features(

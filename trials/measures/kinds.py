@@ -31,8 +31,13 @@ class Kinds:
 
 
 def kind_of(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """ "mixture", "classes" or "bins"; ValueError where classes are asked for and cannot be told."""
+    """ "mixture", "classes" or "bins"; ValueError where those that are asked for cannot be told."""
     if dataset.mixture is not None:
+        if measures.modes != "auto":
+            raise ValueError(
+                f"modes {measures.modes!r} is for data without modes of their own, and {dataset.name} has a mixture's "
+                "components; leave it out"
+            )
         return "mixture"
     labelled = dataset.held_out_labels is not None
     can_tell = labelled and extractor_name(dataset, measures) == "classifier"
@@ -88,6 +93,13 @@ def _classes(dataset: Dataset, logits_held_out: Tensor) -> Kinds:
     return Kinds("classes", names, _class_shares(dataset, counts), counts.tolist(), assign)
 
 
+def _shares(counts: Tensor) -> Tensor:
+    """counts [K] as shares; where a class has none, with half an image more in each (Jeffreys), as bins have: a rare
+    class that chance held out none of is not impossible, and a generator that makes it not infinitely bad."""
+    held = counts.double() if bool((counts > 0).all()) else counts.double() + 0.5
+    return held / held.sum()
+
+
 def _class_shares(dataset: Dataset, counts: Tensor) -> Tensor:
     """Class frequencies of the held-out data; of stacked data the product of the channels' own.
 
@@ -95,10 +107,10 @@ def _class_shares(dataset: Dataset, counts: Tensor) -> Tensor:
     are drawn independently.
     """
     if dataset.part is None:
-        return counts.double() / counts.sum()
-    assert dataset.part.held_out_labels is not None
-    single = torch.bincount(dataset.part.held_out_labels).double()
-    single /= single.sum()
+        return _shares(counts)
+    labels, names = dataset.part.held_out_labels, dataset.part.mode_names
+    assert labels is not None and names is not None
+    single = _shares(torch.bincount(labels, minlength=len(names)))
     joint = torch.ones(1, dtype=torch.float64)
     for _ in range(dataset.shape[0]):
         joint = (joint.unsqueeze(1) * single).flatten()

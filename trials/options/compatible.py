@@ -36,6 +36,11 @@ def incompatibilities(config: TrialConfig) -> list[str]:
         )
     if config.loss == "wasserstein_gp" and "gradient_penalty" in on:
         problems.append("wasserstein_gp has a gradient penalty of its own: leave out the remedy gradient_penalty")
+    if config.loss == "wasserstein" and "spectral_normalisation" in on:
+        problems.append(
+            "wasserstein clips the weights that spectral_normalisation divides by their norm, so neither holds: take "
+            "the loss wasserstein_gp or hinge, or leave out the remedy"
+        )
     if "virtual_batch_normalisation" in on and not config.model.generator_batch_norm:
         problems.append(
             "virtual_batch_normalisation replaces the generator's batch normalisation, "
@@ -56,4 +61,9 @@ def _of_baselines(config: TrialConfig) -> list[str]:
     problems = []
     if config.remedies:
         problems.append(f"remedies act on a GAN, and method is {config.method}: leave out {', '.join(config.remedies)}")
+    if config.method == "vae" and config.model.latent != "normal":
+        problems.append(
+            f"a vae's latents are normal, and {config.model.name} as configured draws {config.model.latent} ones: set "
+            'latent = "normal" in [model]'
+        )
     return problems

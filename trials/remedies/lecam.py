@@ -5,7 +5,8 @@
 
 The averages are constants of the step, include its own batch and start from the first batch's means. As printed,
 the term squares both differences whatever their sign; the released codes, which this follows, only where the
-discriminator has the two kinds the right way round.
+discriminator has the two kinds the right way round. Unlike theirs, whose averages forget everything (decay 0) until the
+penalty sets in, the averages here run with their decay from the beginning.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Spectral normalisation: every layer of the discriminator has Lipschitz constant 1, as a matrix.
+"""Spectral normalisation: every linear and convolutional layer of the discriminator has Lipschitz constant 1, as a
+matrix; bare parameters, such as the tensor of minibatch discrimination, are free.
 
     W_SN = W / sigma(W),  sigma(W) = u^T W v                     (Miyato et al. 2018, eq. 8, alg. 1)
     v <- W^T u / |W^T u|,  u <- W v / |W v|                       power iteration
