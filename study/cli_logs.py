@@ -7,7 +7,7 @@ import click
 from study import trial_log
 from study.cli_words import home_option
 from study.errors import UserError
-from study.home import Home
+from study.home import NAME_RULE, Home
 
 
 @click.command()
@@ -24,11 +24,10 @@ def logs(name: str, trial: int | None, home: str | None) -> None:
                ganstudy logs digits
     """
     place = Home.locate(home)
-    folder = place.existing(name)
-    if trial is None:
-        files = [*sorted(place.submitted(name).glob("*/run.txt"))[-1:], folder.log]
-    else:
-        files = [trial_log.path(folder.logs, trial)]
+    said = sorted(place.submitted(name).glob("*/run.txt")) if NAME_RULE.fullmatch(name) else []
+    # Before its first trial, or where it was refused, a study that was sent has nothing but what its driver said.
+    folder = place.study(name) if said and trial is None else place.existing(name)
+    files = [*said[-1:], folder.log] if trial is None else [trial_log.path(folder.logs, trial)]
     found = [file for file in files if file.exists()]
     if not found:
         known = sorted(int(file.stem.rpartition("-")[2]) for file in folder.logs.glob("trial-*.txt"))

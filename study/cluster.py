@@ -55,11 +55,19 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
         except (ConnectionError, ValueError, RuntimeError, RayError) as error:
             if address is None:
                 raise
-            raise UserError(f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}") from None
+            raise UserError(_not_connected(address, str(error))) from None
         try:
             yield
         finally:
             ray.shutdown()
+
+
+def _not_connected(address: str, error: str) -> str:
+    """In one line: that nobody answers, or that who answers is another Ray or Python, with both versions."""
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    if lines[:1] and lines[0].startswith("Version mismatch"):
+        return f"the Ray cluster at {address} has other versions than this machine: {' '.join(lines[:7])}"
+    return f"no Ray cluster answers at {address}: {lines[0] if lines else 'without a word'}"
 
 
 @contextmanager

@@ -124,6 +124,7 @@ def _run_on_ray(
     lease: Lease,
 ) -> RunResult:
     folder, origin = home.study(spec.name), origin_of_code()
+    StopRequest(folder.stop).clear()  # of an earlier run; what is asked from here on is meant for this one
     yardstick = None
     if factory is None:
         # Before anything is written: data or networks that will not do must not take the study's name.
@@ -140,7 +141,6 @@ def _run_on_ray(
         write_whole(folder.plugins / digest / own.name, own.read_bytes())
     spool, stop, copies = Spool(folder.spool), StopRequest(folder.stop), Copies(folder.ledger)
     copies.keep()
-    stop.clear()
     with publisher(spec, home) as process:
         spool.put_study(START, _study_message(spec, text, yardstick, ledger.changes))
         stages, trouble = [], None
@@ -150,6 +150,8 @@ def _run_on_ray(
         ):
             try:
                 for stage in _stages(ledger, spool, stop, console):
+                    if stop.reason() is not None:
+                        break
                     with RunProgress(spec, stage, console) as progress:
                         stages.append(progress)
                         _tune(stage, copies, stop, folder, progress, factory, watch)

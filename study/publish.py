@@ -37,38 +37,22 @@ from mlflow.entities import Metric, Param, RunTag  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
 from PIL import Image  # noqa: E402
 
+from study import run_fields as fields  # noqa: E402
 from study.home import IMPORT_FILE, private_files  # noqa: E402
 from study.imported import ImportRecord  # noqa: E402
 from study.ledger import Ledger  # noqa: E402
-from study.space import NONE  # noqa: E402
 from study.spool import END, START, STUDY, Message, Spool  # noqa: E402
-from trials.catalogue import MEASURES  # noqa: E402
 from trials.records import (  # noqa: E402
-    COUNTERS,
-    FIRST_CONFIRM,
     FLOOR_PREFIX,
     HISTORY_FILE,
     HISTORY_SCHEMA,
     SAMPLES_KEY,
     STUDY_FILE,
-    Stage,
     Tag,
     TrialState,
-    Verdict,
-    median_over_seeds,
 )
 
 DESCRIPTION, EXPERIMENT_KIND = "mlflow.note.content", "mlflow.experimentKind"
-RUN_COLOUR = "mlflow.runColor"
-COLOURS = {
-    Verdict.DIVERGED: "#000000",
-    Verdict.COLLAPSED: "#D55E00",
-    Verdict.CYCLING: "#E69F00",
-    Verdict.UNSETTLED: "#999999",
-    Verdict.CONVERGED: "#0072B2",
-}
-"""Of a run in MLflow's charts, by the worst verdict among its seeds: the worst first (Okabe and Ito's palette)."""
-LONGEST_NAME = 80
 POLL_SECONDS, MAX_BACKOFF_SECONDS, GIVE_UP_SECONDS = 0.2, 10.0, 60.0
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
 BATCH_LIMIT = 1000
@@ -82,7 +66,7 @@ class Publisher:
         """artifacts: where a new experiment keeps its files; None leaves that to the tracking server."""
         self._ledger, self._spool = ledger, spool
         self._client = mlflow.MlflowClient(tracking_uri)
-        self._name = ledger.spec.name
+        self._name, self._measure = ledger.spec.name, ledger.spec.measure
         self._experiment = self._experiment_id(artifacts)
         self._runs = ledger.run_ids()
         self._published: dict[int, int] = {}
@@ -140,9 +124,9 @@ class Publisher:
             if message.order == START:
                 self._client.log_text(self._parent, content["study_file"], content.get("file_name", STUDY_FILE))
                 params = [Param(key, str(value)) for key, value in content["params"].items()]
-                metrics = [_metric(FLOOR_PREFIX + name, value, 0) for name, value in content["floor"].items()]
+                floor = {FLOOR_PREFIX + name: value for name, value in content["floor"].items()}
                 tags = [RunTag(key, str(value)) for key, value in content["tags"].items()]
-                self._client.log_batch(self._parent, metrics, params, tags)
+                self._client.log_batch(self._parent, _metrics(floor, 0), params, tags)
                 self._client.update_run(self._parent, status="RUNNING")
             else:
                 for path in content["artifacts"]:
@@ -158,27 +142,27 @@ class Publisher:
 
     def _publish_trial(self, number: int, messages: list[Message]) -> None:
         contents = {message.order: message.read() for message in messages}
-        name = _run_name(number, contents[START]) if START in contents else f"trial-{number:04d}"
+        name = fields.run_name(number, contents[START]) if START in contents else f"trial-{number:04d}"
         run_id, is_new = self._run(number, name)
-        tags, params = [], []
+        tags, params = dict[str, str](), []
         if START in contents:
-            params = [Param(key, str(value)[:6000]) for key, value in _flat_params(contents[START]).items()]
-            tags += [RunTag(Tag.CONFIG, contents[START]["digest"]), *_place_tags(contents[START])]
+            params = [Param(key, str(value)[:6000]) for key, value in fields.flat_params(contents[START]).items()]
+            tags |= {Tag.CONFIG: contents[START]["digest"], **fields.place_tags(contents[START])}
             if not is_new:  # to MLflow a name is a third of the cost of a run's tags
-                tags.append(RunTag(MLFLOW_RUN_NAME, name))
+                tags[MLFLOW_RUN_NAME] = name
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}
         metrics = [
             metric
             for _, content in sorted(new.items())
-            for rows in _new_rows(content, published)
-            for metric in _metrics(rows)
+            for rows in fields.new_rows(content, published)
+            for metric in _metrics(fields.metrics(rows), fields.step_of(rows))
         ]
         if new:
             latest = max(new)
-            tags.append(RunTag(Tag.PUBLISHED, str(latest)))
+            tags[Tag.PUBLISHED] = str(latest)
             if new[latest]["notes"]:
-                tags.append(RunTag(Tag.NOTES, "; ".join(new[latest]["notes"])))
+                tags[Tag.NOTES] = "; ".join(new[latest]["notes"])
             self._log_history(run_id, new[latest])
             self._published[number] = latest
         # Files before the batch that counts them: killed in between, they come twice, where else they would never come.
@@ -186,12 +170,14 @@ class Publisher:
             self._log_grid(run_id, content)
         end = contents.get(END)
         if end is not None:
-            tags += _end_tags(end)
-            metrics += _final_metrics(end, self._ledger.spec.measure)
+            tags |= fields.end_tags(end)
+            # With one time for ever: sent twice, it is there once.
+            metrics += [Metric(key, score, 0, 0) for key, score in fields.final_metrics(end, self._measure).items()]
+        run_tags = [RunTag(key, value) for key, value in tags.items()]
         for first in range(0, max(1, len(metrics)), BATCH_LIMIT):
             last = first + BATCH_LIMIT >= len(metrics)
             batch = metrics[first : first + BATCH_LIMIT]
-            self._client.log_batch(run_id, batch, params if first == 0 else [], tags if last else [])
+            self._client.log_batch(run_id, batch, params if first == 0 else [], run_tags if last else [])
         if end is not None:
             self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
 
@@ -248,106 +234,14 @@ class Publisher:
 
     def _log_grid(self, run_id: str, content: dict[str, Any]) -> None:
         # The UI's slider starts at step 0, so that is where the untrained generator's samples go.
-        for grid, step in ((content["start_grid"], 0), (content["grid"], _step(content["rows"]))):
+        for grid, step in ((content["start_grid"], 0), (content["grid"], fields.step_of(content["rows"]))):
             if grid is not None:
                 with Image.open(io.BytesIO(base64.b64decode(grid))) as picture:
                     self._client.log_image(run_id, picture, key=SAMPLES_KEY, step=step)
 
 
-def _metric(key: str, value: float, step: int) -> Metric:
-    return Metric(key, value, int(time.time() * 1000), step)
-
-
-def _new_rows(content: dict[str, Any], published: int) -> list[list[dict[str, Any]]]:
-    """The rows of each evaluation that a message tells of: one, or all of them where it brings a whole history."""
-    if not content.get("whole"):
-        return [content["rows"]]
-    unseen = (row for row in content["history"] if row["evaluation"] > published)
-    return [list(rows) for _, rows in itertools.groupby(unseen, key=lambda row: int(row["evaluation"]))]
-
-
-def _step(rows: list[dict[str, Any]]) -> int:
-    """MLflow's step is the number of generator steps, whatever the budget's unit; else the counter that there is."""
-    return int(next(rows[0][name] for name in COUNTERS if rows[0][name] is not None))
-
-
-def _metrics(rows: list[dict[str, Any]]) -> list[Metric]:
-    """Medians over seeds, seeds per verdict, and the counters."""
-    step = _step(rows)
-    medians = {m.name: median_over_seeds([row.get(m.name) for row in rows], m.direction) for m in MEASURES.values()}
-    verdicts = {f"seeds/{verdict}": sum(row["verdict"] == verdict for row in rows) for verdict in Verdict}
-    cost = {f"cost/{name}": rows[0][name] for name in COUNTERS}
-    numbers = {**medians, **verdicts, **cost}
-    return [_metric(key, float(value), step) for key, value in numbers.items() if value is not None]
-
-
-def _flat_params(content: dict[str, Any]) -> dict[str, Any]:
-    """The trial's parameters as MLflow shows them: k as a decimal number, remedies as one label."""
-    if "shown" in content:  # of a trial without a configuration of ours
-        return dict(content["shown"])
-    config = content["config"]
-    params = {
-        "k": _k_as_shown(config["k"]),
-        "method": config["method"],
-        "remedies": "+".join(config["remedies"]) or "none",
-        **{key: config[key] for key in ("lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss", "optimiser")},
-        "data": config["data"]["name"],
-        "model": config["model"]["name"],
-        **{key: value for key, value in config["model"].items() if key not in ("name", "options")},
-        "seeds": ",".join(map(str, config["seeds"])),
-        "budget": f"{config['budget']['amount']:g} {config['budget']['unit']}",
-    }
-    chosen = {**config["remedy_options"], config["loss"]: config["loss_options"]}
-    return params | {f"{name}.{option}": value for name, held in chosen.items() for option, value in held.items()}
-
-
-def _k_as_shown(text: str) -> float | str:
-    """A constant as a decimal number, a schedule as it is."""
-    numerator, _, denominator = text.partition("/")
-    return text if " " in text else int(numerator) / int(denominator or 1)
-
-
-def _run_name(number: int, start: dict[str, Any]) -> str:
-    """What tells trials apart in MLflow's tables and legends: 0007 k=1 feature_matching, confirm-0003 (best).
-
-    The role of a confirm trial may change when the search goes on.
-    """
-    if number >= FIRST_CONFIRM:
-        return f"confirm-{number - FIRST_CONFIRM:04d}" + (f" ({start['role']})" if start.get("role") else "")
-    params = _flat_params(start)
-    parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []
-    parts += [params["remedies"]] if params.get("remedies", NONE) != NONE else []
-    return " ".join([f"{number:04d}", *parts])[:LONGEST_NAME]
-
-
-def _place_tags(start: dict[str, Any]) -> list[RunTag]:
-    """The trial's place in the study; messages from before there were stages tell none."""
-    told = {Tag.ROLE: start.get("role"), Tag.CONFIRMS: start.get("confirms")}
-    tags = [RunTag(Tag.STAGE, start.get("stage", Stage.SEARCH.value))]
-    return tags + [RunTag(key, str(value)) for key, value in told.items() if value is not None]
-
-
-def _final_metrics(end: dict[str, Any], measure: str) -> list[Metric]:
-    """The score that counts, of trials that spent their budget. MLflow sorts by a metric's last value, and the last
-    value of `fid` is an early one where a trial was stopped or its seeds diverged."""
-    score = (end["outcome"] or {}).get("objective")
-    if score is None or end["state"] != TrialState.COMPLETE:
-        return []
-    return [Metric(f"final/{measure}", float(score), 0, 0)]  # with one time for ever: sent twice, it is there once
-
-
-def _end_tags(end: dict[str, Any]) -> list[RunTag]:
-    outcome = end["outcome"] or {}
-    tags = [
-        RunTag(Tag.STATE, end["state"]),
-        RunTag(Tag.OBJECTIVE, json.dumps(outcome.get("objective"))),
-        RunTag(Tag.FEASIBLE, json.dumps(end["feasible"])),
-        RunTag(Tag.VERDICTS, json.dumps(outcome.get("verdicts", {}), sort_keys=True)),
-    ]
-    worst = next((verdict for verdict in COLOURS if outcome.get("verdicts", {}).get(verdict)), None)
-    if worst is not None:
-        tags += [RunTag(Tag.VERDICT, worst), RunTag(RUN_COLOUR, COLOURS[worst])]
-    return [*tags, RunTag(Tag.ERROR, end["error"][:5000])] if end["error"] else tags
+def _metrics(numbers: dict[str, float], step: int) -> list[Metric]:
+    return [Metric(key, value, int(time.time() * 1000), step) for key, value in numbers.items()]
 
 
 def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:

@@ -5,13 +5,16 @@ Used on the head itself; from elsewhere, study/remote.py comes here through Ray'
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import shutil
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from study import shipping
 from study.errors import UserError
@@ -19,6 +22,7 @@ from study.home import Home
 from study.reader import read_study
 from study.spec import StudySpec
 from trials import plugins
+from trials.options.data import PATH_FIELDS
 
 JOBS = "http://127.0.0.1:8265"
 """Ray's job server, which ray_cluster.yaml keeps on the head itself."""
@@ -33,9 +37,11 @@ STUDY_FILE = "study.toml"
 def pack(file: Path, folder: Path) -> StudySpec:
     """Copies the study file and the user's own files that it names into `folder`, so that they can travel.
 
-    UserError where the study is not valid, or names a file of the user's by a path that leads out of its folder.
+    UserError where the study is not valid, names a file of the user's by a path that leads out of its folder, or data
+    by a path that is none on the cluster.
     """
     spec, text = read_study(file)
+    _refuse_relative(tomllib.loads(text))
     folder.mkdir(parents=True, exist_ok=True)
     for digest in spec.plugin_digests:
         own, base = (Path(os.path.normpath(path)) for path in (plugins.source(digest), file.absolute().parent))
@@ -48,13 +54,25 @@ def pack(file: Path, folder: Path) -> StudySpec:
     return spec
 
 
+def _refuse_relative(document: dict[str, Any]) -> None:
+    """Data are not sent, so their path must mean the same on every node; found out here, before a node is taken."""
+    for table, key in itertools.product(("data", "measures"), (*PATH_FIELDS, "weights")):
+        path = document.get(table, {}).get(key)
+        if path is not None and not path.startswith(("/", "~")):
+            raise UserError(
+                f"{table}.{key}: {path!r} is not sent with the study; put it where all nodes find it, and name it by "
+                "its whole path, such as /shared/..."
+            )
+
+
 def check_same_code(expected: str, ours: str) -> None:
     """UserError where the sender's ganstudy is not the one of this head."""
     here = version_words()
     if expected != shipping.source_digest():
         raise UserError(
             f"this cluster's head has {here}, but the study was sent by {ours}; "
-            "bring the cluster up to date: ray up --no-restart ray_cluster.yaml"
+            "bring the cluster up to date: ray up --no-restart ray_cluster.yaml (where a module has gone since, first "
+            "ray exec ray_cluster.yaml 'cd ganstudy-source && rm -rf study trials analysis')"
         )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 import socket
 import threading
 import time
 from collections.abc import Iterator
 
 import pytest
+import ray
 
 from study import address
 from study.errors import UserError
@@ -72,3 +74,18 @@ def test_what_speaks_grpc_is_asked_by_ray(listener, monkeypatch: pytest.MonkeyPa
     assert asked == [where]
     address.check_reachable("auto")
     assert asked == [where], "Ray finds that one itself"
+
+
+def test_another_ray_or_python_is_told_with_both_versions() -> None:
+    """In the words of Ray's own check, which `ray.init` makes."""
+    from ray._private.utils import check_version_info
+
+    from study.cluster import _not_connected
+
+    with pytest.raises(RuntimeError) as told:
+        check_version_info({"ray_version": "2.9.3", "python_version": "3.10.1"}, "this machine")
+    message = _not_connected("10.0.0.1:6379", str(told.value))
+    assert "\n" not in message and "other versions than this machine" in message
+    for version in ("2.9.3", "3.10.1", ray.__version__, platform.python_version()):
+        assert version in message, message
+    assert _not_connected("10.0.0.1:6379", "no\nsuch host") == "no Ray cluster answers at 10.0.0.1:6379: no"

@@ -155,6 +155,25 @@ def test_a_file_of_ones_own_elsewhere(small_study, tmp_path: Path) -> None:
         pack(path, tmp_path / "packed")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "digits"', 'name = "images"\npath = "pics"', "data.path: 'pics' is not sent with the study"),
+        ('name = "digits"', 'name = "mnist"\nroot = "data"', "data.root: 'data' is not sent with the study"),
+        ("[schedule]", '[measures]\nweights = "w.pth"\n[schedule]', "measures.weights: 'w.pth' is not sent"),
+    ],
+)
+def test_data_by_a_path_that_means_nothing_there(old: str, new: str, message: str, small_study, tmp_path: Path) -> None:
+    path = tmp_path / "study.toml"
+    path.write_text(small_study().replace(old, new, 1).replace("[model]\nwidth = 32", ""))
+    with pytest.raises(UserError, match=message):
+        pack(path, tmp_path / "packed")
+    path.write_text(
+        path.read_text().replace('"pics"', '"/shared/pics"').replace('"data"', '"~/d"').replace('"w', '"~/w')
+    )
+    assert pack(path, tmp_path / "packed").name == "small"
+
+
 def test_resume_goes_as_a_job(play: Play) -> None:
     assert play.run("resume", "digits", "--accept-changes")[0] == 0
     assert play.called()[0].startswith("submit digits --accept-changes --sent-by ")

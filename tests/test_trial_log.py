@@ -95,3 +95,14 @@ def test_the_command(tmp_path: Path, small_study) -> None:
         run.write_text(f"driver of {stamp}\n")
     folder.log.write_text("publisher\n")
     assert CliRunner().invoke(main, arguments).output == "driver of 20260102-000000\npublisher\n"
+
+
+def test_a_study_that_was_refused_still_tells_what_its_driver_said(tmp_path: Path) -> None:
+    """On a cluster, where it has no ledger: nothing else says why."""
+    run = Home(tmp_path).submitted("small") / "20260101-000000" / "run.txt"
+    run.parent.mkdir(parents=True)
+    run.write_text("ganstudy: a trial asks for 9 GPUs\n")
+    arguments = ["logs", "small", "--home", str(tmp_path)]
+    assert CliRunner().invoke(main, arguments).output == "ganstudy: a trial asks for 9 GPUs\n"
+    result = CliRunner().invoke(main, [*arguments, "0"])
+    assert result.exit_code == 2 and "no study named 'small'" in result.output

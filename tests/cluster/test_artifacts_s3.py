@@ -11,12 +11,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from study import cli_serve
-
-pytest.importorskip("moto.server", reason="the S3-compatible server is moto's: pip install 'moto[server]'")
-boto3 = pytest.importorskip("boto3", reason="pip install boto3")
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SECRETS = {"MLFLOW_AUTH_ADMIN_PASSWORD": "a long enough password", "MLFLOW_FLASK_SERVER_SECRET_KEY": "0" * 32}
