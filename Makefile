@@ -32,6 +32,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/overhead.py
 	$(BIN)/python tests/benchmarks/packs.py
 	$(BIN)/python tests/benchmarks/report.py --trials 24 1000
+	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
 
 docs: $(READY)

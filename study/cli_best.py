@@ -29,7 +29,7 @@ MOST_SAMPLES = 100_000
 def best(name: str, trial: int | None, out: Path | None, seed: int | None, as_json: bool, home: str | None) -> None:
     """Show the best configuration of the study NAME, and export its generators.
 
-    The best is one that was trained again on fresh seeds, where there are such; else the best of the search.
+    The best is the search's first choice, with the scores of fresh seeds where it was trained again on such.
     DIR will hold weights, code that loads them without ganstudy, the configuration, samples and a card.
 
     \b
