@@ -71,8 +71,8 @@ def check_same_code(expected: str, ours: str) -> None:
     if expected != shipping.source_digest():
         raise UserError(
             f"this cluster's head has {here}, but the study was sent by {ours}; "
-            "bring the cluster up to date: ray up --no-restart ray_cluster.yaml (where that does not help, a module has "
-            "gone since: ray exec ray_cluster.yaml 'rm -rf ganstudy-source', then ray down and ray up)"
+            "bring the cluster up to date: ray up --no-restart ray_cluster.yaml (where that does not help, a module "
+            "has gone since: ray exec ray_cluster.yaml 'rm -rf ganstudy-source', then ray down and ray up)"
         )
 
 
