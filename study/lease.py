@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from study.errors import UserError
+from study.stopping import handling
 from trials.files import write_whole
 
 BEAT_SECONDS = 5.0
@@ -85,8 +86,8 @@ class Lease:
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                     return
                 write_whole(self._beat, str(count).encode())
-            except OSError:
-                continue  # a full disk or a server that is away: others wait longer than one sign
+            except (OSError, ValueError):
+                continue  # a full disk, a server that is away, a card half written: others wait longer than one sign
 
     def release(self) -> None:
         """Says goodbye."""
@@ -141,6 +142,13 @@ def driver_of(folder: Path) -> str | None:
     return None if told.get("machine") == machine() else _words(told)
 
 
+def _not_deaf() -> AbstractContextManager[None]:
+    """SIGINT interrupts what is inside, though a shell's background commands ignore it: a driver that was replaced
+    must learn of it there, too."""
+    deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    return handling(signal.default_int_handler, signal.SIGINT) if deaf else nullcontext()
+
+
 @contextmanager
 def only_driver(folder: Path, watching: Callable[[str], None]) -> Iterator[Lease]:
     """Holds the lease of the study in `folder`; UserError as of `Lease.take`, and when it was lost."""
@@ -149,7 +157,8 @@ def only_driver(folder: Path, watching: Callable[[str], None]) -> Iterator[Lease
     lease.take(watching)
     lease.keep()
     try:
-        yield lease
+        with _not_deaf():
+            yield lease
     except KeyboardInterrupt:
         if lease.lost_to is not None:
             raise UserError(f"another driver has taken the study over ({lease.lost_to}); this one ends") from None

@@ -45,7 +45,7 @@ class StopRequest:
 
 
 @contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
+def handling(handler: Callable[[int, FrameType | None], None], *numbers: signal.Signals) -> Iterator[None]:
     """Those signals go to `handler`. Outside the main thread, where Python takes no signals, nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -60,7 +60,7 @@ def _handling(handler: Callable[[int, FrameType | None], None], *numbers: signal
 
 def terminated_as_interrupted() -> AbstractContextManager[None]:
     """SIGTERM ends what is inside as Ctrl-C does, by KeyboardInterrupt; Ray's own handler would print its stack."""
-    return _handling(signal.default_int_handler, signal.SIGTERM)
+    return handling(signal.default_int_handler, signal.SIGTERM)
 
 
 def stop_on_signals(
@@ -77,7 +77,7 @@ def stop_on_signals(
         stop.ask(signal.Signals(number).name)
         say("Stopping: the trials in training save where they are (once more: stop at once)")
 
-    return _handling(asked, signal.SIGINT, signal.SIGTERM)
+    return handling(asked, signal.SIGINT, signal.SIGTERM)
 
 
 def no_room(error: BaseException | None) -> str | None:

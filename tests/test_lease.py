@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,13 +83,24 @@ def test_a_crash_on_this_machine_is_not_waited_for(tmp_path: Path) -> None:
         assert not said
 
 
-def test_a_driver_that_was_replaced_stops(tmp_path: Path) -> None:
-    """Frozen for a while, it finds another one in its place."""
+@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+def test_a_driver_that_was_replaced_stops(handler: Any, tmp_path: Path) -> None:
+    """Frozen for a while, it finds another one in its place. Shells let background commands ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, handler)
     with pytest.raises(UserError, match=r"another driver has taken the study over \(host far, process 7"):  # noqa: SIM117
         with only_driver(tmp_path, print):
             elsewhere(tmp_path)
             time.sleep(60)
     assert json.loads((tmp_path / "driver.json").read_text())["host"] == "far", "the new one's card stays"
+    assert signal.signal(signal.SIGINT, before) is handler, "as it was"
+
+
+def test_a_card_half_written_is_read_again(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="another driver has taken"), only_driver(tmp_path, print):
+        (tmp_path / "driver.json").write_text("{")
+        time.sleep(0.5)
+        elsewhere(tmp_path)
+        time.sleep(60)
 
 
 def test_an_interrupt_of_the_user_stays_one(tmp_path: Path) -> None:
