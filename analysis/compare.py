@@ -145,7 +145,7 @@ def conclusions(first: Study, second: Study) -> list[Said]:
 
 def _fresh(first: Study, second: Study) -> list[dict[str, Any]]:
     """Of the studies that have one: the search's first choice on fresh seeds, a row of confirmed.confirmed."""
-    chosen = [first_choice(confirmed(study)) for study in (first, second)]
+    chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
     return [row for row in chosen if row]
 
 
@@ -220,7 +220,9 @@ def _lost(both: pd.DataFrame) -> Said:
     if not both["configurations"].all():
         return Said("Seeds lost cannot be compared: a study has no evaluated configuration.", first=True)
     if both["unknown_seeds"].any():
-        without = [f"{count(row['unknown_seeds'], 'seed')} of {row['study']}" for row in rows(both)]
+        without = [
+            f"{count(row['unknown_seeds'], 'seed')} of {row['study']}" for row in rows(both) if row["unknown_seeds"]
+        ]
         basis = f"no verdict is known of {' and of '.join(without)}."
         tile = Tile("Seeds lost", "cannot be told", "verdicts are unknown")
         return Said("Which study lost more seeds cannot be told from these data:", basis, first=True, tile=tile)

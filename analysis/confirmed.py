@@ -15,7 +15,7 @@ import pandas as pd
 from analysis.fresh_seeds import NAN, Interval, Seeds, holm, median_interval, optimism, paired, verdicts
 from analysis.intervals import share, share_of_seeds
 from analysis.load import Study
-from analysis.tables import ENDED, NOT_TRAINING, objective, searched
+from analysis.tables import ENDED, NOT_TRAINING, objective, ranked, searched
 from trials.records import Stage, TrialState
 
 LOG_SCALE = frozenset({"fid"})
@@ -127,15 +127,30 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     return table.drop(columns="order")
 
 
-def first_choice(table: pd.DataFrame) -> dict[str, Any] | None:
+def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
     """The row of `confirmed` to quote: what the search's own scores put first (or what came nearest to the
-    constraints), whatever the fresh seeds said of the others. None where it has no score."""
+    constraints), whatever the fresh seeds said of the others. None where that has no score, or not yet."""
     for role in (BEST, NEAREST):
         named = table[table["role"].map(lambda roles, role=role: role in str(roles).split("; "))]
+        if role == BEST and len(named):
+            named = named[_is_first(study, named)]
         if len(named):
             row = {str(key): value for key, value in named.iloc[0].to_dict().items()}
             return row if row["num_seeds"] and not pd.isna(row["score"]) else None
     return None
+
+
+def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
+    """Which of the confirmed are the search's first choice: others may be done with before it is."""
+    search = study.of_stage(Stage.SEARCH)
+    candidates = ranked(search)
+    candidates = candidates[candidates["candidate"]]
+    if candidates.empty:
+        return pd.Series(False, index=table.index)
+    first = candidates.iloc[0]
+    keys = searched(search)
+    alike = (table[keys].astype(str) == first[keys].astype(str)).all(axis=1)  # it may have been drawn twice
+    return alike | table["confirms"].eq(first["number"]).fillna(False).astype(bool)
 
 
 def readable(table: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis import tables
 from analysis.confirmed import BEST, confirmed, first_choice
 from analysis.load import Study
+from analysis.wording import number
 from trials.catalogue import MEASURES
 from trials.records import Stage, TrialState, Verdict
 
@@ -60,7 +61,7 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
 
 def _chosen(study: Study, number: int | None) -> dict[str, Any] | None:
     trials = tables.ranked(study)
-    fresh = first_choice(confirmed(study)) if number is None else None
+    fresh = first_choice(study, confirmed(study)) if number is None else None
     if fresh is not None and (BEST in fresh["role"].split("; ") or _candidate(trials, fresh["number"])):
         number = fresh["number"]
     if number is not None:
@@ -105,8 +106,8 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
     for fresh in again[(again["confirms"] == trial["number"]) & again["score"].notna()].to_dict("records"):
         name = MEASURES[tables.objective(study)[0]].label
         return [
-            f"It was chosen by these very scores, which flatters them. On {fresh['num_seeds']} fresh seeds: {name} "
-            f"{fresh['score']:.4g}, {fresh['lost']} lost (trial {fresh['number']}); quote that."
+            f"By such scores the search chose, which flatters them. On {fresh['num_seeds']} fresh seeds: {name} "
+            f"{number(fresh['score'])}, {fresh['lost']} lost (trial {fresh['number']}); quote that."
         ]
     among = int(_search(tables.ranked(study))["candidate"].sum())
     return [

@@ -11,7 +11,7 @@ import click
 from study.cli_report import as_markdown, write_report
 from study.cli_words import INTERRUPTED, command, home_option, home_words
 from study.errors import UserError
-from study.home import Home, StudyFolder
+from study.home import NAME_RULE, Home, StudyFolder
 from study.reader import read_study
 from study.spec import StudySpec
 
@@ -83,7 +83,10 @@ def stop(name: str, home: str | None) -> None:
     from study.lease import driver_of
     from study.stopping import StopRequest
 
-    folder = _existing(name, Home.locate(home))
+    place = Home.locate(home)
+    # Before its first trial a study has a driver and no ledger.
+    begun = NAME_RULE.fullmatch(name) and driver_of(place.study(name).path)
+    folder = place.study(name) if begun else _existing(name, place)
     driver = driver_of(folder.path)
     if driver is None:
         raise UserError(f"the study {folder.path.name!r} is not being run")

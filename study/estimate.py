@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from bisect import bisect_left
 
 from study.choice import most
 from study.errors import UserError
@@ -14,7 +16,25 @@ from trials.options.ratio import Schedule, as_schedule
 
 def cost_lines(spec: StudySpec, home: Home) -> list[str]:
     """Trials and steps, exactly; time, where an earlier study under `home` has measured it."""
-    return [*_search_lines(spec, home), *_confirm_lines(spec, home)]
+    return [*_search_lines(spec, home), *_dormant_lines(spec), *_confirm_lines(spec, home)]
+
+
+def _dormant_lines(spec: StudySpec) -> list[str]:
+    """Whether lecam would set in after the budget is spent, and so never act."""
+    using = [config for config in spec.structures() if "lecam" in config.remedies]
+    if not using or spec.train.budget.unit == "seconds":
+        return []
+    key = "lecam.start"
+    fixed = using[0].remedy_options["lecam"]["start"]
+    starts = spec.space.extremes(key) if key in spec.space.domains else [fixed]
+    steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
+    late, few = f"it sets in after {min(starts):,.0f} discriminator steps", f"{max(steps):,.0f} ({key})"
+    if min(starts) >= max(steps):
+        return [f"lecam never acts: {late}, and a trial has at most {few}"]
+    if max(starts) >= min(steps):
+        late, few = f"it sets in after up to {max(starts):,.0f} discriminator steps", f"{min(steps):,.0f} ({key})"
+        return [f"lecam never acts in some trials: {late}, and a trial may have as few as {few}"]
+    return []
 
 
 def _confirm_lines(spec: StudySpec, home: Home) -> list[str]:
@@ -72,11 +92,25 @@ def _stops(spec: StudySpec) -> list[float]:
 
 def _updates(spec: StudySpec) -> tuple[float, float]:
     """(least, most) updates of one trial, over the smallest and largest k and batch size of the space."""
+    updates = [_updates_at(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
+    return min(updates), max(updates)
+
+
+def _ratios_and_batches(spec: StudySpec) -> list[tuple[Schedule, int]]:
+    """The ends of k and of the batch size, in every combination."""
     space = spec.space
     schedules = [as_schedule(v) for v in (space.extremes("k") if "k" in space.domains else [spec.train.k])]
     batches = space.extremes("batch_size") if "batch_size" in space.domains else [spec.train.batch_size]
-    updates = [_updates_at(k, batch, spec) for k in schedules for batch in batches]
-    return min(updates), max(updates)
+    return list(itertools.product(schedules, batches))
+
+
+def _discriminator_steps(k: Schedule, batch_size: int, spec: StudySpec) -> float:
+    amount, unit = spec.train.budget.amount, spec.train.budget.unit
+    if unit == "generator_steps":
+        return k.discriminator_steps_due(math.ceil(amount))
+    if unit == "updates":
+        return bisect_left(range(math.ceil(amount)), amount, key=lambda d: d + k.generator_steps_beside(d))
+    return amount / batch_size if unit == "images" else amount
 
 
 def _updates_at(k: Schedule, batch_size: int, spec: StudySpec) -> float:

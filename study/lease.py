@@ -59,8 +59,8 @@ class Lease:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise UserError(self._refusal(self._told())) from None
-        told = self._told()
+            raise UserError(self._refusal(self._told_if_whole())) from None
+        told = self._told_if_whole()
         if told and not told.get("ended") and told.get("machine") != machine():
             watching(f"the last driver ({_words(told)}) has not said goodbye: waiting {WATCH_SECONDS:g} s for a sign")
             if self._gives_signs():
@@ -92,11 +92,13 @@ class Lease:
     def release(self) -> None:
         """Says goodbye."""
         self._ended.set()
-        told = self._told()
-        if told.get("token") == self._token:
-            with suppress(OSError):  # the lock alone then says that this driver is gone
-                self._write({**told, "ended": True})
-        self._lock.release()
+        try:
+            told = self._told_if_whole()
+            if told.get("token") == self._token:
+                with suppress(OSError):  # the lock alone then says that this driver is gone
+                    self._write({**told, "ended": True})
+        finally:
+            self._lock.release()
 
     def _gives_signs(self) -> bool:
         before, until = self._count(), time.monotonic() + WATCH_SECONDS
@@ -112,6 +114,13 @@ class Lease:
     def _told(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self._holder.read_text()) if self._holder.exists() else {}
         return told
+
+    def _told_if_whole(self) -> dict[str, Any]:
+        """The card; nothing where it cannot be read."""
+        try:
+            return self._told()
+        except (OSError, ValueError):
+            return {}
 
     def _write(self, told: dict[str, Any]) -> None:
         write_whole(self._holder, json.dumps(told).encode())
@@ -131,7 +140,7 @@ def _words(told: dict[str, Any]) -> str:
 def driver_of(folder: Path) -> str | None:
     """Who runs the study in `folder`, in words; None where nobody does, as far as this machine can tell."""
     lease = Lease(folder)
-    told = lease._told()
+    told = lease._told_if_whole()
     if not told or told.get("ended"):
         return None
     try:

@@ -52,7 +52,7 @@ TYPES: dict[str, Any] = {
     **_fields(REMEDIES, dotted=True),
     **_fields(LOSSES, dotted=True),
 }
-CROSSED = frozenset({"method", "loss", "remedies", *SWITCHES, "batch_size", "batch_norm", "packing.m"})
+CROSSED = frozenset({"method", "loss", "remedies", *SWITCHES, "batch_size", "batch_norm", "latent", "packing.m"})
 """Keys that the rules of trials/options/compatible.py read: tried in every combination."""
 DEFAULT_LOSS = TrialConfig.model_fields["loss"].default
 MOST_COMBINATIONS = 5000

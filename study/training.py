@@ -15,7 +15,6 @@ from study.home import private_files
 from trials.config import TrialConfig
 from trials.files import write_whole
 from trials.options.data import DataOptions
-from trials.options.dormant import dormant
 from trials.options.measures import MeasuresConfig
 from trials.records import Evaluation, Provenance
 
@@ -100,7 +99,7 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
     for config in configs:
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
         players = begin(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
-        notes += [note for note in (*players.fallbacks(), *dormant(config)) if note not in notes]
+        notes += [note for note in players.fallbacks() if note not in notes]
     return dataset, notes
 
 

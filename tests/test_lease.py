@@ -95,6 +95,15 @@ def test_a_driver_that_was_replaced_stops(handler: Any, tmp_path: Path) -> None:
     assert signal.signal(signal.SIGINT, before) is handler, "as it was"
 
 
+def test_a_card_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
+    (tmp_path / "driver.json").write_text("{")
+    assert driver_of(tmp_path) is None
+    with only_driver(tmp_path, print):
+        (tmp_path / "driver.json").write_text("{")
+    with only_driver(tmp_path, print):
+        assert "process" in (driver_of(tmp_path) or "")
+
+
 def test_a_card_half_written_is_read_again(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="another driver has taken"), only_driver(tmp_path, print):
         (tmp_path / "driver.json").write_text("{")

@@ -63,7 +63,7 @@ def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded:
 def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(loaded: Study) -> None:
     study = with_fresh_seeds(loaded)
     table = confirmed.confirmed(study)
-    row = section.stage.first_choice(table)
+    row = section.stage.first_choice(study, table)
     assert row is not None and row["role"] == "best" and row["score"] > table["score"].min()
     first, *others = answer.conclusions(Evidence(study))
     assert first.claim.startswith(f"Confirmed on fresh seeds: FID {row['score']:.3g} [")
@@ -71,7 +71,8 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     assert f"Trial {row['confirms']}, the search's first choice: k = " in first.claim
     assert "0 of 6 fresh seeds collapsed, cycled or diverged" in first.basis
     factor = confirmed.search_optimism(study).iloc[0]["optimism"]
-    assert f"too good by a factor of {factor:.3g} [" in first.basis and factor == pytest.approx(2.0, rel=0.1)
+    assert f"was too good: the fresh median is × {factor:.3g} [" in first.basis
+    assert factor == pytest.approx(2.0, rel=0.1)
     found = confirmed.confirmed_against_baseline(study).set_index("number").loc[row["number"]]
     assert f"FID × {found['effect']:.3g} [" in first.basis and "Holm over 2 comparisons" in first.basis
     assert first.tile is not None and first.tile.title == "Confirmed FID"
@@ -91,7 +92,7 @@ def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> No
 
 def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Study) -> None:
     for factor, words in (
-        (2.0, "was too good by a factor of 1.99 [1."),
+        (2.0, "was too good: the fresh median is × 1.99 [1."),
         (0.5, "was not too good: the fresh median is × 0.498 [0.4"),
     ):
         said = answer.conclusions(Evidence(with_fresh_seeds(loaded, (factor,) * 3)))[0]
@@ -106,11 +107,23 @@ def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
     study = dataclasses.replace(loaded, trials=trials, evaluations=loaded.evaluations.assign(verdict="unknown"))
     (said,) = outcomes.said(Evidence(study))
     assert said.claim.startswith("Whether any of 60 configurations (") and said.claim.endswith("cannot be told:")
-    assert said.basis == "of 180 of 180 seeds no verdict is known."
+    assert said.basis == "the verdict is unknown for 180 of 180 seeds."
     assert said.tile is not None and (said.tile.value, said.tile.note) == ("cannot be told", "verdicts are unknown")
     assert not any("lost by k" in str(other) for other in answer.conclusions(Evidence(study)))
     (said,) = outcomes.said(Evidence(dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))))
-    assert said.claim.startswith("At least 1 of 60 configurations") and "no verdict is known" in said.basis
+    assert said.claim.startswith("At least 1 of 60 configurations") and "the verdict is unknown" in said.basis
+
+
+def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: Study) -> None:
+    study = with_fresh_seeds(loaded)
+    roles = {"best with remedies": "best"}
+    trials = study.trials.assign(role=study.trials["role"].replace(roles))
+    both = dataclasses.replace(study, trials=trials)
+    first = section.stage.first_choice(both, confirmed.confirmed(both))
+    assert first is not None and first["number"] == FIRST_CONFIRM
+    state = trials["state"].where(trials["number"] != FIRST_CONFIRM, "running")
+    unfinished = dataclasses.replace(both, trials=trials.assign(state=state))
+    assert section.stage.first_choice(unfinished, confirmed.confirmed(unfinished)) is None
 
 
 def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:

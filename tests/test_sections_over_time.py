@@ -273,7 +273,7 @@ def test_what_is_lacking_is_said(study_over_time):
     assert "the sampler is not known" in words(budget, Evidence(bare(study_over_time)))
     for part in (survival_section, films):
         evidence = Evidence(bare(study_over_time))
-        assert "cannot be told from these data: of 8 of 8 seeds no verdict is known." in words(part, evidence)
+        assert "cannot be told from these data: the verdict is unknown for 8 of 8 seeds." in words(part, evidence)
         drawn(part, evidence)
         assert not [block for block in part.blocks(evidence) if isinstance(block, Table) and block.name.endswith("_k")]
     assert "so nothing is known" in words(budget, Evidence(failed(study_over_time)))

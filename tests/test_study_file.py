@@ -102,6 +102,18 @@ BAD: dict[str, tuple[str, list[str]]] = {
         space('loss = ["wasserstein", "hinge"]', 'remedies = ["spectral_normalisation"]'),
         ["wasserstein clips the weights that spectral_normalisation divides", "loss = wasserstein"],
     ),
+    "modes of data that have their own": (
+        toml({"data": 'name = "ring"', "measures": 'modes = "bins"'}),
+        ["modes 'bins' is for data without modes of their own, and ring has a mixture's components"],
+    ),
+    "fewer samples than FID needs": (
+        toml({"measures": "samples = 64"}),
+        ["FID on 64 features needs >= 65 generated samples, got samples=64"],
+    ),
+    "a vae whose latents are searched": (
+        space('latent = ["normal", "uniform"]', 'method = "vae"'),
+        ["a vae's latents are normal, and mlp as configured draws uniform ones", "latent = uniform"],
+    ),
     "a vae with uniform latents": (
         toml({"model": 'name = "dcgan"'}, train=TRAIN + 'method = "vae"\n'),
         ["a vae's latents are normal, and dcgan as configured draws uniform ones: set latent"],
@@ -455,6 +467,37 @@ def test_cost_of_a_study(amount: str, batch: int | list[int], expected: str, tmp
     )
     lines = cost_lines(parse_study(text, "my.toml"), Home(tmp_path))
     assert any(expected in line.replace("4 min", "240 s") for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("amount", "k", "said"),
+    [
+        (
+            "{ generator_steps = 1000 }",
+            "[1]",
+            "lecam never acts: it sets in after 1,000 discriminator steps, and a trial",
+        ),
+        ("{ generator_steps = 1001 }", "[1]", None),
+        (
+            "{ generator_steps = 500 }",
+            "[1, 5]",
+            "never acts in some trials: it sets in after up to 1,000 discriminator",
+        ),
+        ("{ generator_steps = 500 }", "[3, 5]", None),
+        ("{ updates = 2000 }", "[1]", "lecam never acts"),
+        ("{ updates = 2010 }", "[1]", None),
+        ("{ images = 64000 }", "[1]", "lecam never acts"),
+        ("{ discriminator_steps = 1001 }", "[1]", None),
+        ("{ seconds = 1 }", "[1]", None),
+    ],
+)
+def test_a_check_tells_of_a_penalty_that_never_sets_in(amount: str, k: str, said: str | None, tmp_path: Path) -> None:
+    text = toml(
+        {"search.space": f"k = {k}\nbatch_size = [64]\nlecam = [true, false]"},
+        train=TRAIN.replace("{ generator_steps = 100 }", amount),
+    )
+    told = " ".join(line for line in cost_lines(parse_study(text, "my.toml"), Home(tmp_path)) if "lecam" in line)
+    assert said in told if said else told == "", told
 
 
 def assert_usable(spec: StudySpec) -> None:

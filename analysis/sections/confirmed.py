@@ -18,7 +18,7 @@ NAME, TITLE = "confirmed", "Confirmed on fresh seeds"
 
 def quoted(evidence: Evidence) -> dict[str, Any] | None:
     """What to quote of the study, where it has a confirm stage that got so far."""
-    return stage.first_choice(evidence.of(stage.confirmed, evidence.whole))
+    return stage.first_choice(evidence.whole, evidence.of(stage.confirmed, evidence.whole))
 
 
 def said(evidence: Evidence) -> list[Said]:
@@ -76,7 +76,7 @@ def _baseline(evidence: Evidence, row: dict[str, Any], found: dict[str, Any]) ->
     if plain is None:
         return []
     unlike = [key for key in tables.searched(study) if not absent(row[key]) and row[key] != plain[key]]
-    drawn = not absent(plain["search_score"])
+    drawn = not pd.isna(plain["confirms"])
     which = "the search's best without remedies" if drawn else "the search's best with its remedies switched off"
     of_trial = f"trial {plain['confirms']}, " if not pd.isna(plain["confirms"]) else ""
     lost = f"{plain['lost']} of its {count(plain['num_seeds'], 'fresh seed')} lost"
@@ -116,7 +116,7 @@ def _too_good(evidence: Evidence, row: dict[str, Any], name: str) -> list[str]:
                 return [f"Whether {search[0].lower()}{search[1:]} was too good cannot be told: {fresh}."]
             if (found["optimism"] > none) != (sign > 0):
                 return [f"{search} was not too good: {fresh}."]
-            return [f"{search} was too good by {f'a factor of {value}' if ratio else value}."]
+            return [f"{search} was too good: {fresh}."]
     return []
 
 

@@ -36,7 +36,7 @@ def unknown(evidence: Evidence) -> str:
     """
     seeds = evidence.study.seeds
     lacking = int((seeds["verdict"] == Verdict.UNKNOWN.value).sum()) if len(seeds) else 0
-    return f"of {lacking} of {count(len(seeds), 'seed')} no verdict is known." if lacking else ""
+    return f"the verdict is unknown for {lacking} of {count(len(seeds), 'seed')}." if lacking else ""
 
 
 def figure(

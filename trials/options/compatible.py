@@ -22,8 +22,8 @@ class IncompatibleError(ValueError):
 def incompatibilities(config: TrialConfig) -> list[str]:
     """One sentence per pair that cannot work together; empty where all is well."""
     if config.method != "gan":
-        return _of_baselines(config)
-    problems = []
+        return [*_of_measures(config), *_of_baselines(config)]
+    problems = _of_measures(config)
     on = set(config.remedies)
     for name in config.remedies:
         for other in sorted(REMEDIES[name].excludes & on):
@@ -49,11 +49,28 @@ def incompatibilities(config: TrialConfig) -> list[str]:
     if "packing" in on and config.batch_size % config.remedy_options["packing"]["m"]:
         m = config.remedy_options["packing"]["m"]
         problems.append(f"batch_size must be a multiple of packing's m, got batch_size={config.batch_size}, m={m}")
-    points = getattr(config.data, "points", False)
+    points = config.data.points
     if points and config.model.images_only:
         problems.append(f"{config.model.name} makes images, and {config.data.name} has points")
     if points and "diff_augment" in on:
         problems.append(f"diff_augment is for images, and {config.data.name} has points")
+    return problems
+
+
+def _of_measures(config: TrialConfig) -> list[str]:
+    """What is known without the data; the rest is told once they are loaded (trials/measures/evaluator.py)."""
+    measures, problems = config.measures, list[str]()
+    points = config.data.points
+    if points and measures.modes != "auto":
+        problems.append(
+            f"modes {measures.modes!r} is for data without modes of their own, and {config.data.name} has a mixture's "
+            "components: leave it out"
+        )
+    least = 3 if points else 65 if config.data.labelled and measures.extractor in ("auto", "classifier") else 1
+    if measures.samples is not None and measures.samples < least:
+        problems.append(
+            f"FID on {least - 1} features needs >= {least} generated samples, got samples={measures.samples}"
+        )
     return problems
 
 

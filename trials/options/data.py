@@ -38,12 +38,15 @@ class DataOptions(Frozen):
 
     points: ClassVar[bool] = False
     """Whether the data are known, before they are loaded, to be points rather than images."""
+    labelled: ClassVar[bool] = False
+    """Whether they are known to be images with labels, which the in-domain classifier learns."""
 
 
 class Digits(DataOptions):
     """Scikit-learn's handwritten digits: 8 x 8, grey, 10 classes."""
 
     name: Literal["digits"] = "digits"
+    labelled: ClassVar[bool] = True
 
 
 class Ring(DataOptions):
@@ -75,6 +78,8 @@ class Downloaded(DataOptions):
 
 class OfficialSplit(Downloaded):
     """Data with a training and a test split of their own; what is held out comes from the test split."""
+
+    labelled: ClassVar[bool] = True
 
     train_images: int | None = Field(None, ge=2)
     """Images to train on, the first of a fixed shuffle of the training split; absent: all."""
