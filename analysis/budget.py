@@ -25,7 +25,7 @@ from analysis.courses import grouped
 from analysis.load import Study
 from analysis.order_intervals import LEVEL, quantile_interval
 from analysis.tables import SEED, objective
-from trials.records import TrialState
+from trials.records import SAMPLER_NOT_STATED, TrialState
 
 EXCHANGEABLE = ("random", "qmc", "grid")
 """Samplers whose next trial does not depend on the scores so far."""
@@ -51,8 +51,6 @@ def best_of(scores: ArrayLike, budgets: ArrayLike) -> Floats:
     return weights
 
 
-NOT_STATED = "others"
-"""What an imported study calls the sampler of which nobody said anything."""
 BUDGET_COLUMNS = [
     *("trials", "seconds", "device_hours", "median", "median_low", "median_high", "expected", "expected_low"),
     *("expected_high", "found", "configurations", "with_score", "num_seeds", "sampler", "exchangeable"),
@@ -118,7 +116,7 @@ def _worst(study: Study, trials: pd.DataFrame, sign: int) -> float:
 def sampler_of(study: Study) -> str:
     """The sampler that drew the trials; '' where unknown, as for imported ones."""
     sampler = str(study.spec.get("search", {}).get("sampler", ""))
-    return "" if sampler == NOT_STATED else sampler
+    return "" if sampler == SAMPLER_NOT_STATED else sampler
 
 
 def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.DataFrame:

@@ -20,12 +20,12 @@ from analysis.intervals import MIN_CONFIGURATIONS, Estimate, difference_of_media
 from analysis.load import PROVENANCE_COLUMNS, Study, UnlikeScoresError
 from analysis.page import Block, Facts, Figure, Listing, Section, Table
 from analysis.report import Report, tables_of_sections
+from analysis.sections.over_time import percent
 from analysis.wording import Said, Tile, count, interval, label, number, rows, settings, signed
 from trials.catalogue import MEASURES
 from trials.records import Stage, Tag, Verdict
 
 COMPARED = (*PROVENANCE_COLUMNS, "modes")
-LOST_ENDS = ("lost_share", "lost_share_low", "lost_share_high")
 
 
 class UnlikeStudiesError(ValueError):
@@ -76,7 +76,9 @@ def sides(first: Study, second: Study) -> pd.DataFrame:
                 "highest": winner.get("highest", math.nan),
                 "num_seeds": winner.get("num_seeds"),
                 "candidates": int(ranked["candidate"].sum()),
-                **(_ends("lost_share", lost) if not unknown else dict.fromkeys(LOST_ENDS, math.nan)),
+                **_ends(
+                    "lost_share", lost if not unknown else Estimate(math.nan, math.nan, math.nan, lost.configurations)
+                ),
                 "unknown_seeds": unknown,
             }
         )
@@ -227,8 +229,7 @@ def _lost(both: pd.DataFrame) -> Said:
         tile = Tile("Seeds lost", "cannot be told", "verdicts are unknown")
         return Said("Which study lost more seeds cannot be told from these data:", basis, first=True, tile=tile)
     parts = [
-        f"{row['lost_share']:.0%} [{row['lost_share_low']:.0%}, {row['lost_share_high']:.0%}] in {row['study']} "
-        f"({count(row['configurations'], 'configuration')})"
+        f"{percent(row, 'lost_share')} in {row['study']} ({count(row['configurations'], 'configuration')})"
         for row in rows(both)
     ]
     value = " · ".join(f"{share_:.0%}" for share_ in both["lost_share"])

@@ -7,6 +7,7 @@ docs/confirm.md says what the intervals hold, by simulation.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     over, scores = _over(study), _scores(study)
     if over.empty:
         return pd.DataFrame(columns=list(COMPARED))
-    of_role = over["role"].map(lambda role: BASELINE in str(role).split("; "))
+    of_role = over["role"].map(partial(has_role, role=BASELINE))
     baselines = over.loc[of_role, "number"].tolist()
     if not baselines:
         return pd.DataFrame(columns=list(COMPARED))
@@ -127,11 +128,16 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     return table.drop(columns="order")
 
 
+def has_role(roles: Any, role: str) -> bool:
+    """Whether a trial's roles, as the column `role` joins them, hold this one."""
+    return role in str(roles).split("; ")
+
+
 def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
     """The row of `confirmed` to quote: what the search's own scores put first (or what came nearest to the
     constraints), whatever the fresh seeds said of the others. None where that has no score, or not yet."""
     for role in (BEST, NEAREST):
-        named = table[table["role"].map(lambda roles, role=role: role in str(roles).split("; "))]
+        named = table[table["role"].map(partial(has_role, role=role))]
         if role == BEST and len(named):
             named = named[_is_first(study, named)]
         if len(named):
@@ -171,7 +177,7 @@ def search_optimism(study: Study) -> pd.DataFrame:
     """
     measure, sign = objective(study)
     table, scores = confirmed(study), _scores(study)
-    chosen = table[table["role"].map(lambda role: BEST in str(role).split("; ")) & table["search_score"].notna()]
+    chosen = table[table["role"].map(partial(has_role, role=BEST)) & table["search_score"].notna()]
     rows: list[dict[str, Any]] = []
     for row in chosen.to_dict("records"):
         fresh = median_interval(_scaled(scores[row["number"]].to_numpy(), measure, sign))

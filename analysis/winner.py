@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import tables
-from analysis.confirmed import BEST, confirmed, first_choice
+from analysis.confirmed import BEST, confirmed, first_choice, has_role
 from analysis.load import Study
 from analysis.wording import number
 from trials.catalogue import MEASURES
@@ -62,7 +62,9 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
 def _chosen(study: Study, number: int | None) -> dict[str, Any] | None:
     trials = tables.ranked(study)
     fresh = first_choice(study, confirmed(study)) if number is None else None
-    if fresh is not None and (BEST in fresh["role"].split("; ") or _candidate(trials, fresh["number"])):
+    if fresh is not None and (
+        has_role(fresh["role"], BEST) or fresh["number"] in set(trials.loc[trials["candidate"], "number"])
+    ):
         number = fresh["number"]
     if number is not None:
         found = trials[trials["number"] == number]
@@ -70,20 +72,18 @@ def _chosen(study: Study, number: int | None) -> dict[str, Any] | None:
             known = ", ".join(map(str, sorted(trials["number"])[:20])) or "none"
             raise KeyError(f"the study {study.name!r} has no trial {number}; it has: {known}")
         return _row(found)
-    candidates = _search(trials[trials["candidate"]])
+    candidates = _candidates(study)
     return None if candidates.empty else _row(candidates)
-
-
-def _candidate(trials: pd.DataFrame, number: int) -> bool:
-    return bool(trials.loc[trials["number"] == number, "candidate"].iloc[0])
 
 
 def _row(frame: pd.DataFrame) -> dict[str, Any]:
     return {str(key): value for key, value in frame.iloc[0].to_dict().items()}
 
 
-def _search(trials: pd.DataFrame) -> pd.DataFrame:
-    return trials[trials["stage"] != Stage.CONFIRM.value] if "stage" in trials else trials
+def _candidates(study: Study) -> pd.DataFrame:
+    """Of the search, the best first."""
+    searched = tables.ranked(study.of_stage(Stage.SEARCH))
+    return searched[searched["candidate"]]
 
 
 def _role(study: Study, trial: dict[str, Any]) -> str:
@@ -109,10 +109,9 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
             f"By such scores the search chose, which flatters them. On {fresh['num_seeds']} fresh seeds: {name} "
             f"{number(fresh['score'])}, {fresh['lost']} lost (trial {fresh['number']}); quote that."
         ]
-    among = int(_search(tables.ranked(study))["candidate"].sum())
     return [
-        f"Chosen from {among} complete trials within the constraints by these very scores, which flatters them: train "
-        "it again on fresh seeds before quoting it."
+        f"Chosen from {len(_candidates(study))} complete trials within the constraints by these very scores, which "
+        "flatters them: train it again on fresh seeds before quoting it."
     ]
 
 

@@ -85,12 +85,10 @@ def stop(name: str, home: str | None) -> None:
 
     place = Home.locate(home)
     # Before its first trial a study has a driver and no ledger.
-    begun = NAME_RULE.fullmatch(name) and driver_of(place.study(name).path)
-    folder = place.study(name) if begun else _existing(name, place)
-    driver = driver_of(folder.path)
+    driver = driver_of(place.study(name).path) if NAME_RULE.fullmatch(name) else None
     if driver is None:
-        raise UserError(f"the study {folder.path.name!r} is not being run")
-    StopRequest(folder.stop).ask("asked to stop by ganstudy stop")
+        raise UserError(f"the study {_existing(name, place).path.name!r} is not being run")
+    StopRequest(place.study(name).stop).ask("asked to stop by ganstudy stop")
     click.echo(f"Asked the driver to stop ({driver}); its trials save where they are.")
 
 

@@ -28,12 +28,11 @@ def _dormant_lines(spec: StudySpec) -> list[str]:
     fixed = using[0].remedy_options["lecam"]["start"]
     starts = spec.space.extremes(key) if key in spec.space.domains else [fixed]
     steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
-    late, few = f"it sets in after {min(starts):,.0f} discriminator steps", f"{max(steps):,.0f} ({key})"
+    said = "lecam never acts{}: it sets in after {}{:,.0f} discriminator steps, and a trial {} {:,.0f} ({})"
     if min(starts) >= max(steps):
-        return [f"lecam never acts: {late}, and a trial has at most {few}"]
+        return [said.format("", "", min(starts), "has at most", max(steps), key)]
     if max(starts) >= min(steps):
-        late, few = f"it sets in after up to {max(starts):,.0f} discriminator steps", f"{min(steps):,.0f} ({key})"
-        return [f"lecam never acts in some trials: {late}, and a trial may have as few as {few}"]
+        return [said.format(" in some trials", "up to ", max(starts), "may have as few as", min(steps), key)]
     return []
 
 

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import entr
 
 from study.import_mapping import SEED
 from trials.catalogue import MEASURES
-from trials.measures.cycling import cycling
+from trials.measures.cycling import cycling, entropy
 from trials.measures.mismatch import objective_mismatch
 from trials.records import COUNTERS, Verdict
 from trials.verdict import verdict_where_certain, window_length
@@ -99,6 +98,6 @@ def complete(rows: Rows, derived: list[str], planned: int, floor: dict[str, floa
 
 
 def _of_histograms(histograms: list[list[int]], window: int, derived: list[str]) -> dict[str, Any]:
-    share = np.array(histograms[-1]) / sum(histograms[-1])
-    found: dict[str, Any] = {"effective_modes": float(np.exp(entr(share).sum()))} | cycling(histograms, window)
+    effective = float(np.exp(entropy(np.array(histograms[-1]))))
+    found: dict[str, Any] = {"effective_modes": effective} | cycling(histograms, window)
     return {name: value for name, value in found.items() if name in derived}

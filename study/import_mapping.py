@@ -19,7 +19,7 @@ from study.spec import Objective
 from trials.catalogue import MEASURES
 from trials.config import BUDGET_UNITS
 from trials.options.base import Frozen, known, shown
-from trials.records import COUNTERS, Verdict
+from trials.records import COUNTERS, SAMPLER_NOT_STATED, Verdict
 
 TRIAL, SEED = "trial", "seed"
 TRIAL_NAME = "trial_name"
@@ -70,7 +70,7 @@ class Mapping(Frozen):
     objective: str | None = None
     """The measure that decides."""
     question: str = ""
-    sampler: str = "others"
+    sampler: str = SAMPLER_NOT_STATED
     """How the configurations were drawn."""
 
     @field_validator("axis")

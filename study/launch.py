@@ -124,7 +124,8 @@ def _run_on_ray(
     lease: Lease,
 ) -> RunResult:
     folder, origin = home.study(spec.name), origin_of_code()
-    StopRequest(folder.stop).clear()  # of an earlier run; what is asked from here on is meant for this one
+    stop = StopRequest(folder.stop)
+    stop.clear()  # of an earlier run: what is asked from here on is meant for this one
     yardstick = None
     if factory is None:
         # Before anything is written: data or networks that will not do must not take the study's name.
@@ -139,7 +140,7 @@ def _run_on_ray(
     for digest in spec.plugin_digests:
         own = plugins.source(digest)
         write_whole(folder.plugins / digest / own.name, own.read_bytes())
-    spool, stop, copies = Spool(folder.spool), StopRequest(folder.stop), Copies(folder.ledger)
+    spool, copies = Spool(folder.spool), Copies(folder.ledger)
     copies.keep()
     with publisher(spec, home) as process:
         spool.put_study(START, _study_message(spec, text, yardstick, ledger.changes))

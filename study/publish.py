@@ -148,7 +148,7 @@ class Publisher:
         if START in contents:
             params = [Param(key, str(value)[:6000]) for key, value in fields.flat_params(contents[START]).items()]
             tags |= {Tag.CONFIG: contents[START]["digest"], **fields.place_tags(contents[START])}
-            if not is_new:  # to MLflow a name is a third of the cost of a run's tags
+            if not is_new:  # to MLflow a name costs more than the other tags together
                 tags[MLFLOW_RUN_NAME] = name
         published = self._published_evaluations(number, run_id)
         new = {order: c for order, c in contents.items() if START < order < END and order > published}

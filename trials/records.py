@@ -59,6 +59,10 @@ COUNTERS = (
 """Cost columns of every row, see Counters."""
 
 
+SAMPLER_NOT_STATED = "others"
+"""Sampler of an imported study of which nobody said how its configurations were drawn."""
+
+
 class Tag(StrEnum):
     """Tags of MLflow runs: written by study/publish.py, read by analysis/load.py."""
 

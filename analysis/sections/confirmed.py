@@ -33,7 +33,7 @@ def _conclusion(evidence: Evidence, row: dict[str, Any]) -> Said:
     name = MEASURES[measure].label
     seeds = count(row["num_seeds"], "fresh seed")
     score = f"{name} {_interval(row, 'score')}, {'on' if row['num_seeds'] == 1 else 'the median of'} {seeds}"
-    nearest = stage.BEST not in str(row["role"]).split("; ")
+    nearest = not stage.has_role(row["role"], stage.BEST)
     what = "the nearest to the constraints, which none satisfied" if nearest else "the search's first choice"
     described = f": {text}" if (text := settings(study, row)) else ""
     floor = f"; real against real scores {number(study.floor[measure])} at the same n" if measure in study.floor else ""
@@ -61,7 +61,7 @@ def _interval(row: dict[str, Any], column: str) -> str:
 
 def _against(evidence: Evidence, row: dict[str, Any], name: str) -> list[str]:
     """Against the plain baseline."""
-    if stage.BASELINE in str(row["role"]).split("; "):
+    if stage.has_role(row["role"], stage.BASELINE):
         return ["It is the plain baseline itself: it has no remedy."]
     for found in rows(evidence.of(stage.confirmed_against_baseline, evidence.whole)):
         if found["number"] == row["number"]:

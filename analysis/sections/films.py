@@ -26,7 +26,7 @@ def said(evidence: Evidence) -> list[Said]:
     """How many seeds cycle, and whether settings differ in it; the films themselves prove nothing."""
     study = evidence.study
     if why := over_time.unknown(evidence):
-        return [Said("How many seeds cycled cannot be told from these data:", why)]
+        return [Said("How many seeds cycled cannot be told from these data:", f"{why}.")]
     table = rows(evidence.of(cycling.cycling_by, study))
     if not table:
         return []

@@ -36,7 +36,7 @@ def said(evidence: Evidence) -> list[Said]:
     if not total:
         claim = f"{configurations}, none of them evaluated"
     elif not lost and unknown:
-        claim, basis = f"Whether any of {configurations} lost a seed cannot be told:", unknown.rstrip(".")
+        claim, basis = f"Whether any of {configurations} lost a seed cannot be told:", unknown
     elif not lost:
         claim = f"None of {configurations} lost a seed:"
         basis = f"of {count(total, 'seed')} none had collapsed, cycled or diverged"
@@ -49,7 +49,7 @@ def said(evidence: Evidence) -> list[Said]:
         )
         if unknown:
             claim = f"At least {claim}"
-            basis += f"; {unknown.rstrip('.')}"
+            basis += f"; {unknown}"
     if (study.trials["error"] != "").any():
         also = "the report lists the errors of those that failed"
         claim, basis = (claim, f"{basis}; {also}") if basis else (f"{claim}; {also}", "")

@@ -30,13 +30,13 @@ def axis(evidence: Evidence) -> str:
 
 
 def unknown(evidence: Evidence) -> str:
-    """Why nothing can be said of lost seeds, where verdicts are unknown; '' where they are all known.
+    """Why nothing can be said of lost seeds, where verdicts are unknown, to go on with; '' where all are known.
 
     Shares of the seeds whose verdicts are known would count almost only those that diverged.
     """
     seeds = evidence.study.seeds
     lacking = int((seeds["verdict"] == Verdict.UNKNOWN.value).sum()) if len(seeds) else 0
-    return f"the verdict is unknown for {lacking} of {count(len(seeds), 'seed')}." if lacking else ""
+    return f"the verdict is unknown for {lacking} of {count(len(seeds), 'seed')}" if lacking else ""
 
 
 def figure(

@@ -21,7 +21,7 @@ def said(evidence: Evidence) -> list[Said]:
     """The share that held, with what pruning may have hidden, and whether settings differ."""
     study = evidence.study
     if why := over_time.unknown(evidence):
-        return [Said("How many seeds were lost, and when, cannot be told from these data:", why)]
+        return [Said("How many seeds were lost, and when, cannot be told from these data:", f"{why}.")]
     summary = rows(evidence.of(survival.survival_summary, study))
     if not summary:
         return []
