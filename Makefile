@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: study test test-slow test-exhaustive docs conformance benchmark clean
+.PHONY: study types test test-slow test-exhaustive docs conformance benchmark clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ganstudy needs Python 3.11 or newer; say which with: make PYTHON=python3.12 study") if sys.version_info < (3, 11) else None'
@@ -12,12 +12,19 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
+# mypy sees the folders as the sub-packages that they are once installed.
+types: $(READY)
+	@mkdir -p build/typed/ganstudy
+	@cd build/typed/ganstudy && ln -sfn ../../../src/ganstudy/__init__.py __init__.py && \
+		for folder in study trials analysis; do ln -sfn ../../../$$folder $$folder; done
+	$(BIN)/mypy
+
 study: $(READY)
 	@$(BIN)/ganstudy run examples/digits.toml
 
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(MAKE) --no-print-directory types
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-slow: $(READY)

@@ -1,4 +1,5 @@
-"""Writes the reference pages that follow from the code: measures, losses and remedies, data and networks.
+"""Writes the reference pages that follow from the code: measures, losses and remedies, data and
+networks.
 
 python docs/generate.py            writes them
 python docs/generate.py --check    says which are out of date, and ends with 1 if any is
@@ -16,16 +17,16 @@ from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
-from analysis.frames import COLUMNS
-from trials import data, losses, networks, remedies
-from trials.catalogue import MEASURES, Measure
-from trials.options.base import PLUGIN, Frozen
-from trials.options.data import DATA, PluginData
-from trials.options.losses import LOSSES
-from trials.options.measures import MeasuresConfig
-from trials.options.models import MODELS, OwnModel
-from trials.options.remedies import REMEDIES
-from trials.records import Counters
+from ganstudy.analysis.frames.export import COLUMNS
+from ganstudy.trials import data, losses, networks, remedies
+from ganstudy.trials.config.base import PLUGIN, Frozen
+from ganstudy.trials.config.data import DATA, PluginData
+from ganstudy.trials.config.losses import LOSSES
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.config.networks import MODELS, OwnModel
+from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.results.catalogue import MEASURES, Measure
+from ganstudy.trials.results.records import Counters
 
 FOLDER = Path(__file__).parent
 MADE = "<!-- Made by docs/generate.py from the code; change it there. -->\n"
@@ -42,10 +43,19 @@ def measures() -> str:
         "[how-it-works.md](how-it-works.md). What the game's measures say and cost: [game.md](game.md).\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
-        lines += [f"## {group}\n", "| name | unit | better | meaning | source |", "|---|---|---|---|---|"]
+        lines += [
+            f"## {group}\n",
+            "| name | unit | better | meaning | source |",
+            "|---|---|---|---|---|",
+        ]
         lines += [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
         lines.append("")
-    lines += ["## Cost\n", "Counted always, whatever the unit of the budget.\n", "| name | meaning |", "|---|---|"]
+    lines += [
+        "## Cost\n",
+        "Counted always, whatever the unit of the budget.\n",
+        "| name | meaning |",
+        "|---|---|",
+    ]
     lines += [f"| `{name}` | {text} |" for name, text in _attribute_docs(Counters).items()]
     return "\n".join(lines) + "\n"
 
@@ -88,7 +98,9 @@ def remedies_and_losses() -> str:
     for name, remedy_options in REMEDIES.items():
         lines += _entry(name, remedies.REMEDIES[name], remedy_options)
         if remedy_options.excludes:
-            lines.append(f"Not together with {', '.join(f'`{other}`' for other in sorted(remedy_options.excludes))}.\n")
+            lines.append(
+                f"Not together with {', '.join(f'`{other}`' for other in sorted(remedy_options.excludes))}.\n"
+            )
     return "\n".join(lines)
 
 
@@ -137,10 +149,17 @@ def _named(name: str, options: type[Frozen], text: str) -> list[str]:
 
 def _options_table(options: type[Frozen]) -> list[str]:
     docs = _all_attribute_docs(options)
-    shown = {name: field for name, field in options.model_fields.items() if name not in ("name", "digest")}
+    shown = {
+        name: field
+        for name, field in options.model_fields.items()
+        if name not in ("name", "digest")
+    }
     if not shown:
         return ["No options.\n"]
-    rows = [f"| `{name}` | {_default(f)} | {_allowed(f)} | {docs.get(name, '')} |" for name, f in shown.items()]
+    rows = [
+        f"| `{name}` | {_default(f)} | {_allowed(f)} | {docs.get(name, '')} |"
+        for name, f in shown.items()
+    ]
     return ["| option | default | allowed | meaning |", "|---|---|---|---|", *rows, ""]
 
 
@@ -169,8 +188,12 @@ def _allowed(field: FieldInfo) -> str:
     if choices:
         return " or ".join(f"`{choice}`" for choice in choices)
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    bounds = [f"{signs[k]} {getattr(m, k):g}" for m in field.metadata for k in signs if hasattr(m, k)]
-    kind = {bool: "true or false", int: "whole number", float: "number", str: "text"}.get(annotation, "")  # type: ignore[arg-type]
+    bounds = [
+        f"{signs[k]} {getattr(m, k):g}" for m in field.metadata for k in signs if hasattr(m, k)
+    ]
+    kind = {bool: "true or false", int: "whole number", float: "number", str: "text"}.get(
+        annotation, ""
+    )  # type: ignore[arg-type]
     return ", ".join([kind, *bounds]) if kind else ", ".join(bounds)
 
 
@@ -180,7 +203,7 @@ def frames() -> str:
         MADE,
         "# A study in pandas\n",
         "```python",
-        "from analysis.load import load_study",
+        "from ganstudy.analysis.frames.load import load_study",
         "",
         'study = load_study("digits")  # from $GANSTUDY_HOME, ./ganstudy-data or MLFLOW_TRACKING_URI',
         "study.trials, study.seeds, study.evaluations, study.modes",
@@ -226,7 +249,9 @@ def main() -> int:
             stale.append(name)
             if "--check" not in sys.argv:
                 path.write_text(text, encoding="utf-8")
-    print(("out of date: " if "--check" in sys.argv else "written: ") + (", ".join(stale) or "none"))
+    print(
+        ("out of date: " if "--check" in sys.argv else "written: ") + (", ".join(stale) or "none")
+    )
     return int("--check" in sys.argv and bool(stale))
 
 

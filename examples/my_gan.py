@@ -5,7 +5,7 @@
     latent_dim = 64
     options = { width = 32 }
 
-Check it before a study with the tests in trials/contract_tests.py.
+Check it before a study with the tests in trials/testing.py.
 """
 
 import torch

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from study.errors import UserError
+from ganstudy.study.errors import UserError
 
 ENVIRONMENT = "GANSTUDY_HOME"
 TRACKING = "GANSTUDY_TRACKING_URI"
@@ -37,7 +37,9 @@ class StudyFolder:
 
     @property
     def imported(self) -> Path:
-        """In the ledger's place, of a study that was trained elsewhere: what was imported (study/imported.py)."""
+        """In the ledger's place, of a study that was trained elsewhere: what was imported
+        (study/ledger/import_record.py).
+        """
         return self.path / IMPORT_FILE
 
     @property
@@ -107,35 +109,51 @@ class Home:
         """UserError where nothing can be kept; makes nothing."""
         nearest = next(path for path in (self.root, *self.root.parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            raise UserError(f"the home folder {self.root} cannot be used: {nearest} is no folder that can be written")
+            raise UserError(
+                f"the home folder {self.root} cannot be used: {nearest} is no folder that can be written"
+            )
 
     def study(self, name: str) -> StudyFolder:
         """The folder of the study `name`, which may not exist yet."""
         return StudyFolder(self.root / "studies" / name)
 
     def submitted(self, name: str) -> Path:
-        """One folder for every time that the study was sent as a job: its files, and what its driver said."""
+        """One folder for every time that the study was sent as a job: its files, and what its
+        driver said.
+        """
         return self.root / "submitted" / name
 
     def existing(self, name: str) -> StudyFolder:
         """The folder of the study `name`; UserError with the known names where there is none."""
         folder = self.study(name)
-        if not NAME_RULE.fullmatch(name) or not (folder.ledger.exists() or folder.imported.exists()):
+        if not NAME_RULE.fullmatch(name) or not (
+            folder.ledger.exists() or folder.imported.exists()
+        ):
             known = ", ".join(self.names()) or "none yet"
             raise UserError(f"no study named {name!r} under {self.root}; known: {known}")
         return folder
 
     def trained_here(self, name: str) -> StudyFolder:
-        """As `existing`; UserError also for a study that was imported, of which there is nothing to train."""
+        """As `existing`; UserError also for a study that was imported, of which there is nothing to
+        train.
+        """
         folder = self.existing(name)
         if folder.imported.exists():
-            raise UserError(f"the study {name!r} was imported: it was trained elsewhere, and here is nothing to train")
+            raise UserError(
+                f"the study {name!r} was imported: it was trained elsewhere, and here is nothing to train"
+            )
         return folder
 
     def names(self) -> list[str]:
         """All studies, in alphabetical order."""
         folders = self.root / "studies"
-        return sorted({path.parent.name for file in (LEDGER_FILE, IMPORT_FILE) for path in folders.glob(f"*/{file}")})
+        return sorted(
+            {
+                path.parent.name
+                for file in (LEDGER_FILE, IMPORT_FILE)
+                for path in folders.glob(f"*/{file}")
+            }
+        )
 
     @property
     def cache(self) -> Path:
@@ -156,7 +174,9 @@ class Home:
         """The study file's [tracking] uri, or GANSTUDY_TRACKING_URI, or the embedded SQLite store."""
         of_the_machine = os.environ.get(TRACKING)
         if of_the_machine and "@" in of_the_machine:
-            raise UserError(f"{TRACKING} must hold no user name or password, which would end up in logs and reports")
+            raise UserError(
+                f"{TRACKING} must hold no user name or password, which would end up in logs and reports"
+            )
         return configured or of_the_machine or f"sqlite:///{self.mlflow_database}"
 
     def embedded(self, configured: str | None) -> bool:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from analysis import importance
+from ganstudy.analysis.tables import importance
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Ray's own 15 lets the tests in the process beside take nearly all of two cores.
@@ -117,8 +117,8 @@ def small_study():
 @pytest.fixture(scope="session")
 def digits():
     """The real digits."""
-    from trials.data import load
-    from trials.options.data import Digits
+    from ganstudy.trials.config.data import Digits
+    from ganstudy.trials.data import load
 
     return load(Digits())
 
@@ -126,8 +126,8 @@ def digits():
 @pytest.fixture(scope="session")
 def classifier_cache(digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder, as a home has one, with the classifier of the digits: trained once for all test processes."""
-    from study.training import cached_classifier
-    from trials.options.measures import MeasuresConfig
+    from ganstudy.study.tune.evaluator_setup import cached_classifier
+    from ganstudy.trials.config.measures import MeasuresConfig
 
     folder = tmp_path_factory.getbasetemp()
     folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
@@ -140,9 +140,9 @@ def classifier_cache(digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def classifier(digits, classifier_cache: Path):
     """The in-domain classifier of the digits."""
-    from study.training import cached_classifier
-    from trials.measures.classifier import TrainedClassifier
-    from trials.options.measures import MeasuresConfig
+    from ganstudy.study.tune.evaluator_setup import cached_classifier
+    from ganstudy.trials.config.measures import MeasuresConfig
+    from ganstudy.trials.measures.classifier import TrainedClassifier
 
     return TrainedClassifier(cached_classifier(digits, MeasuresConfig(), classifier_cache))
 
@@ -150,7 +150,7 @@ def classifier(digits, classifier_cache: Path):
 @pytest.fixture(scope="session")
 def digits_evaluator(digits, classifier):
     """Scores samples of digits."""
-    from trials.measures.evaluator import Evaluator
+    from ganstudy.trials.measures.evaluator import Evaluator
 
     return Evaluator(digits, classifier, torch.device("cpu"))
 
@@ -158,9 +158,9 @@ def digits_evaluator(digits, classifier):
 @pytest.fixture(scope="session")
 def ring_evaluator():
     """Scores points of the ring."""
-    from trials.data import load
-    from trials.measures.evaluator import Evaluator
-    from trials.options.data import Ring
+    from ganstudy.trials.config.data import Ring
+    from ganstudy.trials.data import load
+    from ganstudy.trials.measures.evaluator import Evaluator
 
     return Evaluator(load(Ring()), None, torch.device("cpu"))
 
@@ -190,8 +190,8 @@ def study_over_time():
     import numpy as np
     import pandas as pd
 
-    from analysis.load import Study
-    from trials.catalogue import MEASURES
+    from ganstudy.analysis.frames.study import Study
+    from ganstudy.trials.results.catalogue import MEASURES
 
     def build(
         scores, verdicts=None, *, reached=None, states=None, more=None, objective=None, sampler="random", **settings
@@ -264,7 +264,7 @@ def made_study():
     import numpy as np
     import pandas as pd
 
-    from analysis.load import Study
+    from ganstudy.analysis.frames.study import Study
 
     def build(
         scores, settings, space=None, lost=None, reached=None, states=None, measure="fid", seeds=None, **objective
@@ -307,8 +307,8 @@ def made_study():
 
 @pytest.fixture(autouse=True)
 def few_resamples_of_importance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half of a small report's time is importance's resamples; what they are good for is tests/test_importance.py's."""
-    if request.path.stem not in ("test_importance", "test_statistics_simulated"):
+    """Half of a small report's time is importance's resamples; what they are good for is test_importance.py's."""
+    if request.path.stem not in ("test_importance", "test_simulated"):
         for name in importance.DEALT:
             monkeypatch.setitem(importance.DEALT, name, 3)
             monkeypatch.setitem(importance.RESAMPLES, name, 3)

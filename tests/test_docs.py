@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_generated_pages_say_what_the_code_says() -> None:
@@ -17,7 +17,7 @@ def test_generated_pages_say_what_the_code_says() -> None:
 
 
 def test_every_measure_is_compared_with_something() -> None:
-    from trials.catalogue import MEASURES
+    from ganstudy.trials.results.catalogue import MEASURES
 
     compared = {line.split("|")[1].strip() for line in (ROOT / "docs" / "conformance.md").read_text().splitlines()[7:]}
     assert not MEASURES.keys() - {entry.removeprefix("measure ").partition(",")[0] for entry in compared}

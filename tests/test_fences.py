@@ -9,24 +9,24 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("study", "trials", "analysis")
 FILES = [path.relative_to(ROOT).as_posix() for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 LONGEST = 400
 ALLOWED = {
     "ray": ("study/",),
-    "mlflow": ("study/publish.py", "analysis/load.py"),
+    "mlflow": ("study/tracking/publisher.py", "analysis/frames/load.py"),
     "torch_fidelity": ("trials/measures/fidelity.py",),
-    "optuna": ("study/", "analysis/importance.py"),
+    "optuna": ("study/", "analysis/tables/importance.py"),
     "study": ("study/",),
-    "analysis": ("analysis/", "study/cli_report.py", "study/cli_best.py", "study/cli_frames.py"),
+    "analysis": ("analysis/", "study/cli/report.py", "study/cli/best.py", "study/cli/export.py"),
 }
 """The places that may import a package; a package that is not named here may be imported anywhere."""
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
 UNSAFE_CALLS = {"eval", "exec", "__import__", "os.system", "os.popen", "torch.hub.load", "torch.jit.load"}
 OWN_CODE = ("trials/plugins.py: exec",)
 """Where code from a file is run on purpose: a user's own data and networks."""
-OF_TRIALS_IN_ANALYSIS = ("trials.records.", "trials.catalogue.")
+OF_TRIALS_IN_ANALYSIS = ("ganstudy.trials.results.records.", "ganstudy.trials.results.catalogue.")
 
 
 def imported(source: str) -> set[str]:
@@ -36,7 +36,7 @@ def imported(source: str) -> set[str]:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            # `from trials import records` names a module, `from trials.records import MEASURES` does not: both
+            # `from ganstudy.trials import plugins` names a module, `... import MEASURES` does not: both
             # pass for a module's name, which begins with the right one.
             module = "." * node.level + (node.module or "")
             names.update(f"{module}.{alias.name}" for alias in node.names)
@@ -57,7 +57,12 @@ def allowed(file: str, name: str) -> bool:
 
 
 def test_there_are_files_to_judge() -> None:
-    assert {"study/cli.py", "trials/records.py", "trials/measures/fidelity.py", "analysis/load.py"} <= set(FILES)
+    assert {
+        "study/cli/main.py",
+        "trials/results/records.py",
+        "trials/measures/fidelity.py",
+        "analysis/frames/load.py",
+    } <= set(FILES)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -68,26 +73,26 @@ def test_imports_stay_inside_their_fences(file: str) -> None:
 @pytest.mark.parametrize(
     ("file", "source", "forbidden"),
     [
-        ("trials/trial.py", "import ray", True),
-        ("trials/trial.py", "def f():\n    from ray import tune", True),
-        ("study/search.py", "from ray.tune.search import Searcher", False),
-        ("study/cli.py", "import mlflow.tracking as t", True),
-        ("study/publish.py", "import mlflow", False),
+        ("trials/training/trial.py", "import ray", True),
+        ("trials/training/trial.py", "def f():\n    from ray import tune", True),
+        ("study/tune/searcher.py", "from ray.tune.search import Searcher", False),
+        ("study/cli/main.py", "import mlflow.tracking as t", True),
+        ("study/tracking/publisher.py", "import mlflow", False),
         ("trials/measures/modes.py", "from torch_fidelity import x", True),
-        ("trials/pack.py", "import optuna", True),
-        ("analysis/tables.py", "import optuna", True),
-        ("analysis/importance.py", "import optuna", False),
-        ("trials/trial.py", "from study.spec import StudySpec", True),
-        ("trials/trial.py", "import analysis", True),
-        ("trials/trial.py", "from ..study import spec", True),
-        ("analysis/load.py", "from study.home import Home", True),
-        ("analysis/load.py", "from trials.config import REMEDIES", True),
-        ("analysis/load.py", "from trials import config", True),
-        ("analysis/load.py", "from trials.records import Verdict", False),
-        ("analysis/load.py", "from trials.catalogue import MEASURES", False),
-        ("analysis/load.py", "from analysis.tables import x", False),
-        ("study/launch.py", "from analysis.load import load_study", True),
-        ("study/cli_report.py", "from analysis.load import load_study", False),
+        ("trials/ensemble/ensemble.py", "import optuna", True),
+        ("analysis/tables/search.py", "import optuna", True),
+        ("analysis/tables/importance.py", "import optuna", False),
+        ("trials/training/trial.py", "from ganstudy.study.spec.study_spec import StudySpec", True),
+        ("trials/training/trial.py", "import analysis", True),
+        ("trials/training/trial.py", "from ..study import spec", True),
+        ("analysis/frames/load.py", "from ganstudy.study.home import Home", True),
+        ("analysis/frames/load.py", "from ganstudy.trials.config.trial import REMEDIES", True),
+        ("analysis/frames/load.py", "from trials import config", True),
+        ("analysis/frames/load.py", "from ganstudy.trials.results.records import Verdict", False),
+        ("analysis/frames/load.py", "from ganstudy.trials.results.catalogue import MEASURES", False),
+        ("analysis/frames/load.py", "from ganstudy.analysis.tables.search import x", False),
+        ("study/driver/run.py", "from ganstudy.analysis.frames.load import load_study", True),
+        ("study/cli/report.py", "from ganstudy.analysis.frames.load import load_study", False),
     ],
 )
 def test_the_fences_would_notice(file: str, source: str, forbidden: bool) -> None:
@@ -146,7 +151,15 @@ def test_a_danger_would_be_noticed(source: str, found: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["analysis.tables", "analysis.load", "study.spec", "trials.config", "trials.records", "study.cli"]
+    "module",
+    [
+        "ganstudy.analysis.tables.search",
+        "ganstudy.analysis.frames.load",
+        "ganstudy.study.spec.tables",
+        "ganstudy.trials.config.trial",
+        "ganstudy.trials.results.records",
+        "ganstudy.study.cli.main",
+    ],
 )
 def test_importing_loads_neither_torch_nor_ray(module: str) -> None:
     code = (

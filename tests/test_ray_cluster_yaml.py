@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 CLOUDS = [ROOT / "examples" / "clusters" / name for name in ("aws.yaml", "gcp.yaml")]
 FILES = [ROOT / "ray_cluster.yaml", *CLOUDS]
 RAYJOB = ROOT / "examples" / "clusters" / "kuberay-rayjob.yaml"

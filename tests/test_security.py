@@ -24,19 +24,20 @@ import mlflow
 import pytest
 from click.testing import CliRunner
 
-from study import cli_ui, cluster
-from study.address import check_reachable
-from study.cli import main
-from study.errors import UserError
-from study.home import Home
-from study.ledger import Ledger
-from study.publish import Publisher
-from study.publishing import publisher
-from study.reader import parse_study
-from study.spool import START, Spool
+from ganstudy.study.cli import ui
+from ganstudy.study.cli.main import main
+from ganstudy.study.cluster import connection
+from ganstudy.study.cluster.address import check_reachable
+from ganstudy.study.errors import UserError
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tracking.publisher import Publisher
+from ganstudy.study.tracking.publisher_process import publisher
 
 SECRET = "hunter2-the-password"
-GANSTUDY = [sys.executable, "-P", "-c", "from study.cli import main; main()"]
+GANSTUDY = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import main; main()"]
 
 
 def wait_for(condition: Any, seconds: float = 60.0) -> None:
@@ -160,15 +161,15 @@ def test_nothing_under_the_home_can_be_written_by_others(tmp_path: Path, small_s
 import os, sys
 from pathlib import Path
 os.umask(0)
-from study.cli import main
+from ganstudy.study.cli.main import main
 home = sys.argv[1]
 main(["list", "--home", home], standalone_mode=False)
-from study.home import Home
-from study.lease import only_driver
-from study.ledger import Ledger
-from study.reader import parse_study
-from study.spool import START, Spool
-from trials.files import write_whole
+from ganstudy.study.home import Home
+from ganstudy.study.driver.driver_lock import only_driver
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.trials.atomic_file import write_whole
 place, text = Home(Path(home)), sys.stdin.read()
 folder = place.study("small")
 with only_driver(folder.path, print):
@@ -203,7 +204,7 @@ def test_the_server_is_for_this_machine_and_inherits_no_looser_setting(monkeypat
     monkeypatch.setenv("_MLFLOW_IN_JOB_EXECUTOR", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
-    command, environment = cli_ui.command(Home(Path("/x")), 5001), cli_ui.environment()
+    command, environment = ui.command(Home(Path("/x")), 5001), ui.environment()
     options = dict(itertools.pairwise(command))
     assert options["--host"] == "127.0.0.1" and options["--allowed-hosts"] == "127.0.0.1:5001,localhost:5001"
     assert options["--cors-allowed-origins"] == "http://127.0.0.1:5001,http://localhost:5001"
@@ -303,53 +304,53 @@ def test_ctrl_c_before_the_pages_are_there(served, seconds: float) -> None:
 
 
 def test_a_ray_of_our_own_has_a_token_that_stays_in_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in cluster.AUTHENTICATION:
+    for name in connection.AUTHENTICATION:
         monkeypatch.delenv(name, raising=False)
     tokens = []
     for _ in range(2):
-        with cluster._own_token():
+        with connection._own_token():
             tokens.append(os.environ["RAY_AUTH_TOKEN"])
             os.environ["RAY_AUTH_MODE"] = "token"  # as ray.init does
-        assert not set(cluster.AUTHENTICATION) & set(os.environ)
+        assert not set(connection.AUTHENTICATION) & set(os.environ)
     assert tokens[0] == tokens[1], "Ray reads it once per process"
     assert len(tokens[0]) == 64
 
 
 @pytest.mark.parametrize(("name", "value"), [("RAY_AUTH_MODE", "disabled"), ("RAY_AUTH_TOKEN_PATH", "/x")])
 def test_what_the_user_decided_about_tokens_stays(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for other in cluster.AUTHENTICATION:
+    for other in connection.AUTHENTICATION:
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, value)
-    with cluster._own_token():
-        assert {n: os.environ.get(n) for n in cluster.AUTHENTICATION if n in os.environ} == {name: value}
+    with connection._own_token():
+        assert {n: os.environ.get(n) for n in connection.AUTHENTICATION if n in os.environ} == {name: value}
     assert os.environ[name] == value
 
 
 DRIVER = """
 import json, os, ray, subprocess, sys
 from study import cluster
-with cluster.connected(None):
+with connection.connected(None):
     address = ray.get_runtime_context().gcs_address
     second = "import ray; ray.init(address=%r, log_to_driver=False); print('CONNECTED')" % address
     strangers = [
         subprocess.run([sys.executable, "-c", second], env=env, capture_output=True, text=True).stdout
         for env in (dict(os.environ), {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0" * 64})
     ]
-    friend = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": cluster._token()}
+    friend = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": connection._token()}
     friend = subprocess.run([sys.executable, "-c", second], env=friend, capture_output=True, text=True).stdout
     worker = ray.get(ray.remote(lambda: os.environ.get("RAY_AUTH_MODE")).remote())
     processes = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     session = ray._private.worker._global_node.get_session_dir_path()
-    logged = subprocess.run(["grep", "-rl", cluster._token(), session], capture_output=True, text=True).stdout
+    logged = subprocess.run(["grep", "-rl", connection._token(), session], capture_output=True, text=True).stdout
     print(json.dumps({"strangers": strangers, "friend": friend, "worker": worker, "logged": logged,
-                      "listed": cluster._token() in processes,
-                      "kept": [n for n in cluster.AUTHENTICATION if n in os.environ]}))
+                      "listed": connection._token() in processes,
+                      "kept": [n for n in connection.AUTHENTICATION if n in os.environ]}))
 """
 
 
 @pytest.mark.slow
 def test_nobody_without_the_token_reaches_a_ray_of_our_own(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in cluster.AUTHENTICATION}
+    environment = {name: value for name, value in os.environ.items() if name not in connection.AUTHENTICATION}
     result = subprocess.run(
         [sys.executable, "-c", DRIVER], env={**environment, "HOME": str(tmp_path)}, capture_output=True, text=True
     )

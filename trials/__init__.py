@@ -1,1 +1,3 @@
-"""One trial: a GAN configuration trained on a pack of seeds. Knows neither Ray nor MLflow nor Optuna."""
+"""One trial: a GAN configuration trained on a pack of seeds. Knows neither Ray nor MLflow nor
+Optuna.
+"""

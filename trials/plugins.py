@@ -1,9 +1,10 @@
-"""Users' own Python files: found by content, imported under a name of their own, errors told by file and line.
+"""Users' own Python files: found by content, imported under a name of their own, errors told by
+file and line.
 
-A study refers to "my_gan.py:build". The file is addressed by the digest of its bytes, so that a trial
-cannot run other code than the study was given: the digest stands in the trial's configuration, and the
-file travels to workers as `plugins/DIGEST/FILENAME` beside the packages. One file travels; it may import
-installed packages, not its neighbours.
+A study refers to "my_gan.py:build". The file is addressed by the digest of its bytes, so that a
+trial cannot run other code than the study was given: the digest stands in the trial's
+configuration, and the file travels to workers as `plugins/DIGEST/FILENAME` beside the packages. One
+file travels; it may import installed packages, not its neighbours.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import trials
-
-SHIPPED = Path(trials.__file__).parent.parent / "plugins"
+SHIPPED = Path(__file__).parent.parent / "plugins"
 """Where a user's files lie on a worker."""
 
 _registered: dict[str, Path] = {}
 
 
 def split(reference: str) -> tuple[str, str]:
-    """("my_gan.py", "build") of "my_gan.py:build". Raises ValueError where `reference` has another form."""
+    """("my_gan.py", "build") of "my_gan.py:build". Raises ValueError where `reference` has another
+    form.
+    """
     file, separator, attribute = reference.rpartition(":")
     if not separator or not file.endswith(".py") or not attribute.isidentifier():
-        raise ValueError(f"a reference to your own file must look like my_file.py:name, got {reference!r}")
+        raise ValueError(
+            f"a reference to your own file must look like my_file.py:name, got {reference!r}"
+        )
     return file, attribute
 
 
@@ -38,7 +41,9 @@ def register(path: Path) -> str:
     Raises ValueError where there is no such file.
     """
     if not path.is_file():
-        raise ValueError(f"{path.name} must be a Python file of yours, and there is no file {path.absolute()}")
+        raise ValueError(
+            f"{path.name} must be a Python file of yours, and there is no file {path.absolute()}"
+        )
     digest = _digest(path)
     _registered[digest] = path.absolute()
     return digest
@@ -51,31 +56,44 @@ def source(digest: str) -> Path:
     """
     shipped = sorted((SHIPPED / digest).glob("*.py")) if digest else []
     if not shipped and digest not in _registered:
-        raise ValueError(f"a file of yours must be registered before it is used, and none has the digest {digest!r}")
+        raise ValueError(
+            f"a file of yours must be registered before it is used, and none has the digest {digest!r}"
+        )
     path = shipped[0] if shipped else _registered[digest]
     now = _digest(path) if path.is_file() else "none: the file is gone"
     if now != digest:
-        raise ValueError(f"{path.name} must not change while a study runs: its digest was {digest} and is {now}")
+        raise ValueError(
+            f"{path.name} must not change while a study runs: its digest was {digest} and is {now}"
+        )
     return path
 
 
 def load(reference: str, digest: str) -> Any:
-    """The callable that `reference` names in the file of that digest; a file is imported once per process.
+    """The callable that `reference` names in the file of that digest; a file is imported once per
+    process.
 
-    Raises ValueError where the file is unknown or has changed, where it fails on import (with the line in
-    the user's file), and where it holds no such callable (with those that it holds).
+    Raises ValueError where the file is unknown or has changed, where it fails on import (with the
+    line in the user's file), and where it holds no such callable (with those that it holds).
     """
     file, attribute = split(reference)
     module = _module(source(digest), digest)
     found = getattr(module, attribute, None)
     if not callable(found):
-        raise ValueError(f"{Path(file).name} has no callable {attribute!r}; it has: {', '.join(_callables(module))}")
+        raise ValueError(
+            f"{Path(file).name} has no callable {attribute!r}; it has: {', '.join(_callables(module))}"
+        )
     return found
 
 
 def where(error: BaseException, file: Path) -> str:
-    """FILE:LINE of the innermost frame of `error` inside `file`; the file's name alone where there is none."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename) == file]
+    """FILE:LINE of the innermost frame of `error` inside `file`; the file's name alone where there
+    is none.
+    """
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename) == file
+    ]
     if isinstance(error, SyntaxError) and error.filename == str(file):
         lines.append(error.lineno)
     return f"{file.name}:{lines[-1]}" if lines else file.name
@@ -98,9 +116,12 @@ def _module(path: Path, digest: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # a .py file always has one
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and pickle look a class's module up while it is being imported
+    sys.modules[name] = (
+        module  # dataclasses and pickle look a class's module up while it is being imported
+    )
     try:
-        # Not by the loader: its bytecode cache knows a file by size and second, and could hold other bytes.
+        # Not by the loader: its bytecode cache knows a file by size and second, and could hold
+        # other bytes.
         exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
@@ -113,5 +134,7 @@ def _callables(module: ModuleType) -> list[str]:
     return [
         name
         for name, value in vars(module).items()
-        if not name.startswith("_") and callable(value) and getattr(value, "__module__", None) == module.__name__
+        if not name.startswith("_")
+        and callable(value)
+        and getattr(value, "__module__", None) == module.__name__
     ] or ["none"]

@@ -22,12 +22,16 @@ CENTRES = RADIUS * torch.stack([ANGLES.cos(), ANGLES.sin()], 1)
 
 def real(number, stream):
     """[number, 2]"""
-    return CENTRES[torch.randint(MODES, (number,), generator=stream)] + SIGMA * torch.randn(number, 2, generator=stream)
+    return CENTRES[torch.randint(MODES, (number,), generator=stream)] + SIGMA * torch.randn(
+        number, 2, generator=stream
+    )
 
 
 def network(inputs, outputs):
     """Two hidden layers."""
-    return nn.Sequential(nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs))
+    return nn.Sequential(
+        nn.Linear(inputs, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, outputs)
+    )
 
 
 def frechet(points, others):
@@ -48,22 +52,33 @@ def train(seed, n_critic, lr_disc, lr_gen, clip):
     for iteration in range(1, MOMENTS[-1] + 1):
         for _ in range(n_critic):
             fake = make(torch.randn(BATCH, LATENT, generator=stream)).detach()
-            error = loss(judge(real(BATCH, stream)), torch.ones(BATCH, 1)) + loss(judge(fake), torch.zeros(BATCH, 1))
+            error = loss(judge(real(BATCH, stream)), torch.ones(BATCH, 1)) + loss(
+                judge(fake), torch.zeros(BATCH, 1)
+            )
             d.zero_grad()
             error.backward()
             if clip:
                 nn.utils.clip_grad_norm_(judge.parameters(), 0.1)
             d.step()
-        error = loss(judge(make(torch.randn(BATCH, LATENT, generator=stream))), torch.ones(BATCH, 1))
+        error = loss(
+            judge(make(torch.randn(BATCH, LATENT, generator=stream))), torch.ones(BATCH, 1)
+        )
         g.zero_grad()
         error.backward()
         g.step()
         if iteration in MOMENTS:
             with torch.no_grad():
-                points = make(torch.randn(SAMPLES, LATENT, generator=torch.Generator().manual_seed(seed)))
+                points = make(
+                    torch.randn(SAMPLES, LATENT, generator=torch.Generator().manual_seed(seed))
+                )
             near, mode = torch.cdist(points, CENTRES).min(1)
             counts = torch.bincount(mode, minlength=MODES).tolist()
-            yield iteration, frechet(points, held_out), counts, float((near < 3 * SIGMA).float().mean())
+            yield (
+                iteration,
+                frechet(points, held_out),
+                counts,
+                float((near < 3 * SIGMA).float().mean()),
+            )
 
 
 def main():
@@ -72,13 +87,33 @@ def main():
     with (Path(__file__).parent / "ring.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         names = [f"mode_{mode}" for mode in range(MODES)]
-        writer.writerow(["run", "rng", "n_critic", "lr_disc", "lr_gen", "clip", "iteration", "FID", "good", *names])
+        writer.writerow(
+            [
+                "run",
+                "rng",
+                "n_critic",
+                "lr_disc",
+                "lr_gen",
+                "clip",
+                "iteration",
+                "FID",
+                "good",
+                *names,
+            ]
+        )
         settings = list(itertools.product((1, 2, 5), (2e-4, 1e-3), (2e-4, 1e-3), (False,)))
         settings[-1] = (*settings[-1][:3], True)
         for run, setting in enumerate(settings):
             for seed in (0, 1) if run < len(settings) - 1 else (0,):
                 for iteration, fid, counts, good in train(seed, *setting):
-                    row = [f"ring-{run:02d}", seed, *setting, iteration, f"{fid:.5g}", f"{good:.4g}"]
+                    row = [
+                        f"ring-{run:02d}",
+                        seed,
+                        *setting,
+                        iteration,
+                        f"{fid:.5g}",
+                        f"{good:.4g}",
+                    ]
                     writer.writerow([*row, *counts])
 
 

@@ -67,8 +67,8 @@ class Sleep:
         return self.done >= self.config.budget.amount
 
     def advance(self, tick: Any) -> Any:
-        from trials.catalogue import MEASURES
-        from trials.records import Counters, Evaluation
+        from ganstudy.trials.results.catalogue import MEASURES
+        from ganstudy.trials.results.records import Counters, Evaluation
 
         time.sleep(self.seconds)
         self.done += 1
@@ -101,9 +101,9 @@ def drive(name: str, trials: int, reports: int, seconds: float, cpus: float, add
     """One study, as its driver; prints what it took."""
     from rich.console import Console
 
-    from study.home import Home
-    from study.launch import run
-    from study.reader import parse_study
+    from ganstudy.study.driver.run import run
+    from ganstudy.study.home import Home
+    from ganstudy.study.spec.reader import parse_study
 
     text = STUDY.format(name=name, trials=trials, reports=reports, cpus=cpus)
     start, before = time.monotonic(), os.times()

@@ -38,12 +38,12 @@ def main() -> None:
 
 def measured(folder: Path, trials: int) -> tuple[float, float, float]:
     """Seconds to read a file of so many trials, to bring it to MLflow, and to load it from there and report."""
-    from study.cli_report import write_report
-    from study.home import Home
-    from study.import_mapping import Mapping
-    from study.importing import publish_import, read_import
-    from study.publishing import Ending
-    from study.spec import Tracking
+    from ganstudy.study.cli.report import write_report
+    from ganstudy.study.home import Home
+    from ganstudy.study.importing.columns import Mapping
+    from ganstudy.study.importing.publish import publish_import, read_import
+    from ganstudy.study.spec.tables import Tracking
+    from ganstudy.study.tracking.publisher_process import Ending
 
     file, home = folder / "histories.csv", Home(folder / "home")
     write_histories(file, trials)

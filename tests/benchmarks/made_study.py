@@ -21,8 +21,9 @@ import sqlalchemy
 from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlParam, SqlRun, SqlTag
 from PIL import Image
 
-from trials.catalogue import MEASURES
-from trials.records import HISTORY_FILE, Tag
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.records import HISTORY_FILE
 
 BUDGET, MODES = 3000, 10
 REMEDIES = ["none", "feature_matching", "historical_averaging", "minibatch_discrimination"]

@@ -55,8 +55,8 @@ class TrivialTraining:
         return len(self.history) >= REPORTS
 
     def advance(self, tick: Any) -> Any:
-        from trials.catalogue import MEASURES
-        from trials.records import Counters, Evaluation
+        from ganstudy.trials.results.catalogue import MEASURES
+        from ganstudy.trials.results.records import Counters, Evaluation
 
         index = len(self.history) + 1
         counters = Counters(generator_steps=index, discriminator_steps=index)
@@ -79,9 +79,9 @@ def ours(trials: int, folder: Path) -> float:
     """Seconds of a whole study, Ray's start included."""
     from rich.console import Console
 
-    from study.home import Home
-    from study.launch import run
-    from study.reader import parse_study
+    from ganstudy.study.driver.run import run
+    from ganstudy.study.home import Home
+    from ganstudy.study.spec.reader import parse_study
 
     text = STUDY.format(trials=trials)
     start = time.perf_counter()

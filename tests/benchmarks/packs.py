@@ -12,11 +12,11 @@ from typing import Any
 
 import torch
 
-from trials.config import TrialConfig
-from trials.options.remedies import REMEDIES
-from trials.recorded import Recorded
-from trials.remedies.contract import Batch, Moment, Player
-from trials.step import Game
+from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.ensemble.step_context import Batch, Moment, Player
+from ganstudy.trials.gan.cuda_graphs import Recorded
+from ganstudy.trials.gan.trainer import Game
 
 ROUNDS = 3
 MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {

@@ -42,8 +42,8 @@ def measured(folder: Path, trials: int) -> list[str]:
     """Makes the study where there is none yet; loads, builds and opens it."""
     from made_study import fill_store
 
-    from analysis.load import load_study
-    from analysis.report import write_report
+    from ganstudy.analysis.frames.load import load_study
+    from ganstudy.analysis.report.html import write_report
 
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     if not (folder / "mlflow.db").exists():

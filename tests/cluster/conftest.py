@@ -20,11 +20,11 @@ import pandas as pd
 import psutil
 import pytest
 
-from analysis.load import load_study
-from study.home import Home
-from study.ledger import Ledger
+from ganstudy.analysis.frames.load import load_study
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.ledger import Ledger
 
-GANSTUDY = [sys.executable, "-u", "-P", "-c", "from study.cli import main; main()"]
+GANSTUDY = [sys.executable, "-u", "-P", "-c", "from ganstudy.study.cli.main import main; main()"]
 OF_THE_MACHINE = {"seconds", "evaluation_seconds", "device_seconds", "peak_memory_bytes"}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from study import cli_serve
+from ganstudy.study.cli import serve
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SECRETS = {"MLFLOW_AUTH_ADMIN_PASSWORD": "a long enough password", "MLFLOW_FLASK_SERVER_SECRET_KEY": "0" * 32}
@@ -61,13 +61,13 @@ def test_a_study_whose_artifacts_lie_in_a_bucket(start, operator, small_study, t
         region_name="us-east-1",
     ).create_bucket(Bucket="studies")  # fmt: skip
     configuration = tmp_path / "auth.ini"
-    configuration.write_text(cli_serve.AUTHENTICATION.format(database=f"sqlite:///{tmp_path / 'auth.db'}"))
+    configuration.write_text(serve.AUTHENTICATION.format(database=f"sqlite:///{tmp_path / 'auth.db'}"))
     environment = {"MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{s3}", **AWS, **SECRETS}
-    command = cli_serve.command(f"sqlite:///{tmp_path / 'mlflow.db'}", "s3://studies/here", "127.0.0.1", port, ())
+    command = serve.command(f"sqlite:///{tmp_path / 'mlflow.db'}", "s3://studies/here", "127.0.0.1", port, ())
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        start(command, cli_serve.environment(configuration), f"http://127.0.0.1:{port}/health")
+        start(command, serve.environment(configuration), f"http://127.0.0.1:{port}/health")
     operator.environment = USER | {"GANSTUDY_TRACKING_URI": f"http://127.0.0.1:{port}"}
     operator.write(small_study(trials=2, sampler="random", schedule="fifo"))
     code, output = operator.run()

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from study.home import Home
-from study.ledger import Ledger
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.ledger import Ledger
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 RAY = str(Path(sys.executable).parent / "ray")
-GANSTUDY = [sys.executable, "-P", "-c", "from study.cli import main; main()"]
+GANSTUDY = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import main; main()"]
 
 
 def free_port() -> int:

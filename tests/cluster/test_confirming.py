@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from analysis.load import load_study
-from trials.records import FIRST_CONFIRM
+from ganstudy.analysis.frames.load import load_study
+from ganstudy.trials.results.records import FIRST_CONFIRM
 
 pytestmark = [pytest.mark.slow, pytest.mark.exhaustive, pytest.mark.timeout(1500)]
 CONFIRM = "\n[confirm]\ntop = 3\nremedy_sets = 0\nseeds = [10, 11, 12, 13, 14]\n"

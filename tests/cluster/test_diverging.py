@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.load import load_study
+from ganstudy.analysis.frames.load import load_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 STUDY = """

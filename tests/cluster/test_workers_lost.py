@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
-from study.ledger import Ledger
+from ganstudy.study.ledger.ledger import Ledger
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 TRIALS, EVALUATIONS = 4, 4

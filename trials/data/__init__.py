@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from trials.data.arrays import arrays
-from trials.data.dataset import Dataset, Mixture, as_float
-from trials.data.digits import digits
-from trials.data.images import images
-from trials.data.plugin import plugin
-from trials.data.points import grid, ring
-from trials.data.stacked import stacked_digits, stacked_mnist
-from trials.data.torchvision_sets import torchvision_set
-from trials.options.base import PLUGIN, tag_of
-from trials.options.data import DataOptions
+from ganstudy.trials.config.base import PLUGIN, tag_of
+from ganstudy.trials.config.data import DataOptions
+from ganstudy.trials.data.arrays import arrays
+from ganstudy.trials.data.dataset import Dataset, Mixture, as_float
+from ganstudy.trials.data.digits import digits
+from ganstudy.trials.data.images import images
+from ganstudy.trials.data.plugin import plugin
+from ganstudy.trials.data.points import grid, ring
+from ganstudy.trials.data.stacked import stacked_digits, stacked_mnist
+from ganstudy.trials.data.torchvision_sets import torchvision_set
 
 __all__ = ["LOADERS", "Dataset", "Mixture", "as_float", "load"]
 

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trials.data.dataset import Dataset
-from trials.data.split import count_labels, shuffled, split, whole
-from trials.options.data import Arrays
+from ganstudy.trials.config.data import Arrays
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.split import count_labels, shuffled, split, whole
 
 IMAGES_KEYS, LABELS_KEYS = ("x", "images"), ("y", "labels")
 HELD_OUT = 0.2
@@ -69,15 +69,19 @@ def _with_held_out(
     train_labels, class_names = _counted(labels, len(train))
     test_labels, test_names = _counted(held_out_labels, len(test))
     if test_names != class_names:
-        raise ValueError(f"both splits must have the same classes, got {list(class_names)} and {list(test_names)}")
+        raise ValueError(
+            f"both splits must have the same classes, got {list(class_names)} and {list(test_names)}"
+        )
     return whole("arrays", train[order], test, train_labels[order], test_labels, class_names)
 
 
-def to_tensor(array: NDArray[Any], value_range: tuple[float, float] | None, layout: Layout) -> Tensor:
+def to_tensor(
+    array: NDArray[Any], value_range: tuple[float, float] | None, layout: Layout
+) -> Tensor:
     """Images uint8 [N, C, H, W] or float32 [N, C, H, W] in [-1, 1], or points float32 [N, D].
 
-    array: [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]. value_range: the values that become -1 and 1;
-    None leaves uint8 as it is. ValueError for anything else.
+    array: [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]. value_range: the values that become -1
+    and 1; None leaves uint8 as it is. ValueError for anything else.
     """
     if array.dtype.kind not in "uif":
         raise ValueError(f"images and points must be numbers, got {array.dtype}")
@@ -88,7 +92,9 @@ def to_tensor(array: NDArray[Any], value_range: tuple[float, float] | None, layo
     array = _channels_first(array, layout)
     if value_range is None:
         if array.dtype != np.uint8:
-            raise ValueError(f"images of {array.dtype} need a range, such as range = [0, 1] or [-1, 1]")
+            raise ValueError(
+                f"images of {array.dtype} need a range, such as range = [0, 1] or [-1, 1]"
+            )
         return torch.from_numpy(np.ascontiguousarray(array))
     low, high = value_range
     if array.size and (array.min() < low or array.max() > high):
@@ -96,7 +102,11 @@ def to_tensor(array: NDArray[Any], value_range: tuple[float, float] | None, layo
             f"values must lie in range = [{low:g}, {high:g}], but reach from {array.min():g} to {array.max():g}"
         )
     images = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-    return images if (low, high) == (-1, 1) else (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+    return (
+        images
+        if (low, high) == (-1, 1)
+        else (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+    )
 
 
 def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
@@ -108,9 +118,19 @@ def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
         )
     first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
     if layout == "auto" and first and last:
-        raise ValueError(f"layout must be stated where an array can be read both ways, as {list(array.shape)} can")
-    if not (last if layout == "channels_last" else first if layout == "channels_first" else first or last):
-        raise ValueError(f"images must have 1 or 3 channels, got {list(array.shape)} with layout = {layout!r}")
+        raise ValueError(
+            f"layout must be stated where an array can be read both ways, as {list(array.shape)} can"
+        )
+    if not (
+        last
+        if layout == "channels_last"
+        else first
+        if layout == "channels_first"
+        else first or last
+    ):
+        raise ValueError(
+            f"images must have 1 or 3 channels, got {list(array.shape)} with layout = {layout!r}"
+        )
     return array.transpose(0, 3, 1, 2) if last and layout != "channels_first" else array
 
 
@@ -123,7 +143,9 @@ def _counted(labels: NDArray[Any], num_images: int) -> tuple[Tensor, tuple[str, 
 
 def _opened(path: Path) -> Any:
     if not path.is_file():
-        raise ValueError(f"path must be an npz file, and {path} is {'a folder' if path.exists() else 'not there'}")
+        raise ValueError(
+            f"path must be an npz file, and {path} is {'a folder' if path.exists() else 'not there'}"
+        )
     if not zipfile.is_zipfile(path):
         raise ValueError(f"path must be an npz file (numpy.savez), and {path} is none")
     return np.load(path, allow_pickle=False)

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 LEAST_SIDE = 4
-"""Pixels of an image, as of the options that resize: with fewer the classifier and the sharpness see nothing."""
+"""Pixels of an image, as of the options that resize: with fewer the classifier and the sharpness
+see nothing.
+"""
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,10 @@ class Mixture:
 class Dataset:
     """Real data: images [N, C, H, W], uint8 or float32 in [-1, 1], or points, float32 [N, D].
 
-    `as_float` gives the values that networks see. Raises ValueError where nothing could be trained on
-    or measured against: values that are not finite or out of range, images below 4 x 4 pixels, fewer than 2 training
-    images, no held-out ones, all training images equal, labels that do not belong to the images.
+    `as_float` gives the values that networks see. Raises ValueError where nothing could be trained
+    on or measured against: values that are not finite or out of range, images below 4 x 4 pixels,
+    fewer than 2 training images, no held-out ones, all training images equal, labels that do not
+    belong to the images.
     """
 
     name: str
@@ -47,7 +50,9 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     """By label; absent: the labels themselves."""
     part: Dataset | None = None
-    """Of stacked images: the single-channel data whose classes combine, channel by channel, into these."""
+    """Of stacked images: the single-channel data whose classes combine, channel by channel, into
+    these.
+    """
     notes: tuple[str, ...] = ()
     """What a reader of the results should know about how the data were read; one sentence each."""
 
@@ -93,7 +98,9 @@ class Dataset:
     def _check_values(self) -> None:
         kind = "images" if self.is_images else "points"
         if len(self.train) < 2:
-            raise ValueError(f"{self.name}: at least 2 {kind} to train on are needed, got {len(self.train)}")
+            raise ValueError(
+                f"{self.name}: at least 2 {kind} to train on are needed, got {len(self.train)}"
+            )
         if len(self.held_out) == 0:
             raise ValueError(f"{self.name}: at least 1 of the {kind} must be held out, got 0")
         if len(self.shape) not in (1, 3) or self.held_out.shape[1:] != self.train.shape[1:]:
@@ -103,7 +110,9 @@ class Dataset:
             )
         if self.is_images and min(self.shape[1:]) < LEAST_SIDE:
             sides = " x ".join(map(str, self.shape[1:]))
-            raise ValueError(f"{self.name}: images must have at least {LEAST_SIDE} pixels a side, got {sides}")
+            raise ValueError(
+                f"{self.name}: images must have at least {LEAST_SIDE} pixels a side, got {sides}"
+            )
         types = (torch.uint8, torch.float32) if self.is_images else (torch.float32,)
         if self.train.dtype not in types or self.held_out.dtype != self.train.dtype:
             raise ValueError(
@@ -112,8 +121,13 @@ class Dataset:
             )
         if self.train.is_floating_point():
             self._check_floats(kind)
-        if all(torch.equal(images, self.train[:1].expand_as(images)) for images in self.train.split(1024)):
-            raise ValueError(f"{self.name}: the {kind} must differ, but all {len(self.train)} to train on are equal")
+        if all(
+            torch.equal(images, self.train[:1].expand_as(images))
+            for images in self.train.split(1024)
+        ):
+            raise ValueError(
+                f"{self.name}: the {kind} must differ, but all {len(self.train)} to train on are equal"
+            )
 
     def _check_floats(self, kind: str) -> None:
         for split, values in (("training", self.train), ("held-out", self.held_out)):
@@ -132,7 +146,9 @@ class Dataset:
 
     def _check_labels(self) -> None:
         if (self.train_labels is None) != (self.held_out_labels is None):
-            raise ValueError(f"{self.name}: labels are needed for training and held-out images, or for neither")
+            raise ValueError(
+                f"{self.name}: labels are needed for training and held-out images, or for neither"
+            )
         for split, values, labels in (
             ("training", self.train, self.train_labels),
             ("held-out", self.held_out, self.held_out_labels),

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from trials.data.dataset import Dataset
-from trials.options.data import Digits
-from trials.streams import generator
+from ganstudy.trials.config.data import Digits
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.ensemble.streams import generator
 
 HELD_OUT = 797
 CLASSES = tuple("0123456789")
@@ -22,5 +22,11 @@ def digits(_options: Digits | None = None) -> Dataset:
     order = torch.randperm(len(images), generator=generator(0, "digits", "split"))
     held_out, train = order[:HELD_OUT], order[HELD_OUT:]
     return Dataset(
-        "digits", images[train], images[held_out], 1000, labels[train], labels[held_out], class_names=CLASSES
+        "digits",
+        images[train],
+        images[held_out],
+        1000,
+        labels[train],
+        labels[held_out],
+        class_names=CLASSES,
     )

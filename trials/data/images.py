@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from trials.data.dataset import Dataset
-from trials.data.pictures import Pile, Pixels, prepare
-from trials.data.split import count_labels, shuffled, split
-from trials.options.data import Images
+from ganstudy.trials.config.data import Images
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.pictures import Pile, Pixels, prepare
+from ganstudy.trials.data.split import count_labels, shuffled, split
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 CHUNK = 256
@@ -22,10 +22,11 @@ CHUNK = 256
 
 
 def images(options: Images) -> Dataset:
-    """Every picture in the folder and its sub-folders, in a fixed order that does not depend on where it lies.
+    """Every picture in the folder and its sub-folders, in a fixed order that does not depend on
+    where it lies.
 
-    Other files and hidden ones are passed over; a film's first frame is taken. ValueError where there is
-    no such folder, no picture in it, or one that cannot be read or does not fit.
+    Other files and hidden ones are passed over; a film's first frame is taken. ValueError where
+    there is no such folder, no picture in it, or one that cannot be read or does not fit.
     """
     folder = Path(options.path).expanduser()
     files = picture_files(folder)
@@ -48,18 +49,26 @@ def picture_files(folder: Path) -> list[Path]:
     found, seen = [], set()
     for place, folders, names in os.walk(folder, followlinks=True):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        if (real := os.path.realpath(place)) in seen:  # a link to a folder above would repeat everything
+        if (
+            real := os.path.realpath(place)
+        ) in seen:  # a link to a folder above would repeat everything
             folders.clear()
             continue
         seen.add(real)
         inner = Path(place).relative_to(folder)
-        found += [inner / name for name in names if not name.startswith(".") and name.lower().endswith(SUFFIXES)]
+        found += [
+            inner / name
+            for name in names
+            if not name.startswith(".") and name.lower().endswith(SUFFIXES)
+        ]
     if not found:
         raise ValueError(f"{folder} holds no picture; known: {', '.join(SUFFIXES)}")
     return sorted(found, key=Path.as_posix)
 
 
-def _read(folder: Path, files: list[Path], options: Images) -> tuple[Tensor, list[Path], tuple[str, ...]]:
+def _read(
+    folder: Path, files: list[Path], options: Images
+) -> tuple[Tensor, list[Path], tuple[str, ...]]:
     """(uint8 [N, C, H, W], the files read, a note per file skipped)"""
 
     def decode(file: Path) -> Pixels | str:
@@ -84,11 +93,15 @@ def _read(folder: Path, files: list[Path], options: Images) -> tuple[Tensor, lis
                         f"{folder / file} cannot be read as a picture ({pixels}); remove it or say bad_files = 'skip'"
                     )
     if not read:
-        raise ValueError(f"none of the {len(files)} pictures in {folder} can be read; the first: {notes[0]}")
+        raise ValueError(
+            f"none of the {len(files)} pictures in {folder} can be read; the first: {notes[0]}"
+        )
     return pile.tensor(), read, tuple(notes)
 
 
 def _check_sub_folders(folder: Path, files: list[Path]) -> None:
     for file in files:
         if len(file.parts) == 1:
-            raise ValueError(f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in none")
+            raise ValueError(
+                f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in none"
+            )

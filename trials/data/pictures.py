@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from trials.options.data import PictureOptions
+from ganstudy.trials.config.data import PictureOptions
 
 Pixels = NDArray[np.uint8]
 RESAMPLING = Image.Resampling.BICUBIC
-"""Pillow's widens with the factor of reduction, so that small images are not aliased (Parmar et al. 2022)."""
+"""Pillow's widens with the factor of reduction, so that small images are not aliased (Parmar et al.
+2022).
+"""
 
 
 def prepare(picture: Image.Image, options: PictureOptions) -> Pixels:
@@ -23,7 +25,9 @@ def prepare(picture: Image.Image, options: PictureOptions) -> Pixels:
 
     ValueError for 32-bit pictures, which say nothing of their black and white.
     """
-    picture = _eight_bit(ImageOps.exif_transpose(picture), "RGB" if options.channels == "colour" else "L")
+    picture = _eight_bit(
+        ImageOps.exif_transpose(picture), "RGB" if options.channels == "colour" else "L"
+    )
     if options.crop == "centre":
         width, height = picture.size
         side = min(width, height)
@@ -77,5 +81,7 @@ def resized(images: Tensor, size: int) -> Tensor:
     if images.shape[2:] == (size, size):
         return images
     planes: Iterable[Pixels] = images.flatten(0, 1).numpy()
-    small = [np.asarray(Image.fromarray(plane).resize((size, size), RESAMPLING)) for plane in planes]
+    small = [
+        np.asarray(Image.fromarray(plane).resize((size, size), RESAMPLING)) for plane in planes
+    ]
     return torch.from_numpy(np.stack(small)).reshape(*images.shape[:2], size, size)

@@ -1,10 +1,10 @@
 """A user's own data set: "my_data.py:Dataset".
 
-The callable is called with the options of the study file as keyword arguments. It returns a map-style
-data set (`len` and items, as torch.utils.data.Dataset has), a pair (images, labels) of arrays, or a
-ready trials.data.Dataset, whose own split is kept. An item is an image or (image, label); an image is a
-PIL picture, uint8 with 0..255, or floats in [-1, 1]; a label is a whole number or a string. One-dimensional
-items are points.
+The callable is called with the options of the study file as keyword arguments. It returns a
+map-style data set (`len` and items, as torch.utils.data.Dataset has), a pair (images, labels) of
+arrays, or a ready trials.data.Dataset, whose own split is kept. An item is an image or (image,
+label); an image is a PIL picture, uint8 with 0..255, or floats in [-1, 1]; a label is a whole
+number or a string. One-dimensional items are points.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from trials import plugins
-from trials.data.arrays import to_tensor
-from trials.data.dataset import Dataset
-from trials.data.pictures import Pile, prepare
-from trials.data.split import count_labels, shuffled, split
-from trials.options.data import DataOptions, PictureOptions, PluginData
-from trials.streams import derive
+from ganstudy.trials import plugins
+from ganstudy.trials.config.data import DataOptions, PictureOptions, PluginData
+from ganstudy.trials.data.arrays import to_tensor
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.pictures import Pile, prepare
+from ganstudy.trials.data.split import count_labels, shuffled, split
+from ganstudy.trials.ensemble.streams import derive
 
 EXPECTED = "a data set with a length and items, a pair (images, labels) of arrays, or a trials.data.Dataset"
 
@@ -36,7 +36,8 @@ EXPECTED = "a data set with a length and items, a pair (images, labels) of array
 def plugin(options: PluginData) -> Dataset:
     """The data set that a user's file makes; every item is read once.
 
-    ValueError, naming the file and the line, where the user's code raises or returns something else.
+    ValueError, naming the file and the line, where the user's code raises or returns something
+    else.
     """
     file = plugins.source(options.digest)
     with _fixed_streams():
@@ -70,10 +71,14 @@ def _read(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], np.ndarray | Tensor):
         images, labels = _array(made[0]), None if made[1] is None else _array(made[1])
         if labels is not None and len(labels) != len(images):
-            raise ValueError(f"every image needs one label, got {len(labels)} labels for {len(images)} images")
+            raise ValueError(
+                f"every image needs one label, got {len(labels)} labels for {len(images)} images"
+            )
         order = shuffled(len(images), options.limit).numpy()
         return _from_arrays(images[order], options), None if labels is None else labels[order]
-    if not (hasattr(made, "__len__") and hasattr(made, "__getitem__")) or isinstance(made, tuple | dict | str):
+    if not (hasattr(made, "__len__") and hasattr(made, "__getitem__")) or isinstance(
+        made, tuple | dict | str
+    ):
         raise ValueError(f"{options.name} must return {EXPECTED}, got {_kind(made)}")
     if len(made) < 3:
         raise ValueError(f"at least 3 images are needed, of which 1 is held out, got {len(made)}")
@@ -86,7 +91,9 @@ def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]
     for index in order:
         item = made[index]
         image, label = item if isinstance(item, tuple | list) and len(item) == 2 else (item, None)
-        labels.append(label.item() if isinstance(label, np.generic | np.ndarray | Tensor) else label)
+        labels.append(
+            label.item() if isinstance(label, np.generic | np.ndarray | Tensor) else label
+        )
         if isinstance(image, Image.Image):
             pile.add(prepare(image, options), f"item {index}")
         elif isinstance(image, np.ndarray | Tensor):
@@ -96,10 +103,14 @@ def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]
                 f"an item must be an image (PIL, array or tensor) or (image, label), and item {index} is {_kind(item)}"
             )
         if arrays and (len(arrays) != len(labels) or arrays[-1].shape != arrays[0].shape):
-            raise ValueError(f"items must all be pictures, or all arrays of one shape, and item {index} differs")
+            raise ValueError(
+                f"items must all be pictures, or all arrays of one shape, and item {index} differs"
+            )
     unlabelled = sum(label is None for label in labels)
     if 0 < unlabelled < len(labels):
-        raise ValueError(f"every item needs a label, or none does, and {unlabelled} of {len(labels)} have none")
+        raise ValueError(
+            f"every item needs a label, or none does, and {unlabelled} of {len(labels)} have none"
+        )
     images = _from_arrays(np.stack(arrays), options) if arrays else pile.tensor()
     return images, None if unlabelled else np.array(labels)
 
@@ -107,7 +118,9 @@ def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]
 def _from_arrays(array: NDArray[Any], options: PluginData) -> Tensor:
     floats = array.ndim > 2 and array.dtype.kind == "f"
     if array.ndim > 2 and not floats and array.dtype != np.uint8:
-        raise ValueError(f"images must be pictures (PIL), uint8 or floats in [-1, 1], got {array.dtype}")
+        raise ValueError(
+            f"images must be pictures (PIL), uint8 or floats in [-1, 1], got {array.dtype}"
+        )
     if floats and array.min() >= 0:
         raise ValueError(
             f"images of floats must lie in [-1, 1], and these, from {array.min():g} to {array.max():g}, have no value "
@@ -126,12 +139,16 @@ def _array(values: Any) -> NDArray[Any]:
 
 
 def _kind(value: Any) -> str:
-    return f"a {type(value).__name__}" + (f" of {len(value)}" if isinstance(value, tuple | list | dict) else "")
+    return f"a {type(value).__name__}" + (
+        f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
+    )
 
 
 @contextmanager
 def _fixed_streams() -> Iterator[None]:
-    """The global random streams at a fixed place, and as before afterwards: every process must read the same data."""
+    """The global random streams at a fixed place, and as before afterwards: every process must read
+    the same data.
+    """
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         seed = derive(0, "data", "plugin")
@@ -149,7 +166,8 @@ def _fixed_streams() -> Iterator[None]:
 def _located(file: Path, *blamed: Callable[..., Any] | None) -> Iterator[None]:
     """Whatever is raised inside becomes a ValueError that names a line of the user's file.
 
-    The line that raised; where the file has no part in that, the one where the first of `blamed` is defined.
+    The line that raised; where the file has no part in that, the one where the first of `blamed` is
+    defined.
     """
     try:
         yield

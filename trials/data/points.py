@@ -1,4 +1,5 @@
-"""Mixtures of Gaussians in the plane, with the protocol of Lin et al. 2018 (PacGAN, section 4.1, and its code).
+"""Mixtures of Gaussians in the plane, with the protocol of Lin et al. 2018 (PacGAN, section 4.1,
+and its code).
 
 100,000 fixed points to train on, 2,500 samples per evaluation.
 """
@@ -8,9 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trials.data.dataset import Dataset, Mixture
-from trials.options.data import Grid, Ring
-from trials.streams import generator
+from ganstudy.trials.config.data import Grid, Ring
+from ganstudy.trials.data.dataset import Dataset, Mixture
+from ganstudy.trials.ensemble.streams import generator
 
 NUM_TRAIN, NUM_HELD_OUT, NUM_GENERATED = 100_000, 2_500, 2_500
 
@@ -33,4 +34,10 @@ def _drawn(name: str, mixture: Mixture) -> Dataset:
         which = torch.randint(len(mixture.means), (num,), generator=stream)
         return mixture.means[which] + mixture.sigma * torch.randn(num, 2, generator=stream)
 
-    return Dataset(name, draw(NUM_TRAIN, "train"), draw(NUM_HELD_OUT, "held_out"), NUM_GENERATED, mixture=mixture)
+    return Dataset(
+        name,
+        draw(NUM_TRAIN, "train"),
+        draw(NUM_HELD_OUT, "held_out"),
+        NUM_GENERATED,
+        mixture=mixture,
+    )

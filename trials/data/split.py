@@ -1,4 +1,6 @@
-"""How a user's own images become a data set: a fixed shuffle, what is held out, and labels counted from 0."""
+"""How a user's own images become a data set: a fixed shuffle, what is held out, and labels counted
+from 0.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trials.data.dataset import Dataset
-from trials.streams import generator
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.ensemble.streams import generator
 
 MOST_GENERATED = 10_000
 
 
 def shuffled(num: int, limit: int | None) -> Tensor:
-    """The first `limit` of 0 .. num - 1 in an order that depends on `num` alone; all where limit is None."""
+    """The first `limit` of 0 .. num - 1 in an order that depends on `num` alone; all where limit is
+    None.
+    """
     return torch.randperm(num, generator=generator(0, "data", "split"))[:limit]
 
 
@@ -28,10 +32,11 @@ def split(
     held_out: float,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set of images that are shuffled already: the first are held out, the others trained on.
+    """A data set of images that are shuffled already: the first are held out, the others trained
+    on.
 
-    held_out: below 1 a share of the images (rounded, at least one), from 1 on their number. ValueError
-    where it leaves fewer than 2 to train on.
+    held_out: below 1 a share of the images (rounded, at least one), from 1 on their number.
+    ValueError where it leaves fewer than 2 to train on.
     """
     num = int(held_out) if held_out >= 1 else max(1, round(held_out * len(images)))
     if num > len(images) - 2:
@@ -39,7 +44,9 @@ def split(
             f"{name}: held_out must leave at least 2 images to train on, got held_out = {held_out:g} of {len(images)}"
         )
     train_labels, held_out_labels = (None, None) if labels is None else (labels[num:], labels[:num])
-    return whole(name, images[num:], images[:num], train_labels, held_out_labels, class_names, notes)
+    return whole(
+        name, images[num:], images[:num], train_labels, held_out_labels, class_names, notes
+    )
 
 
 def whole(
@@ -51,14 +58,19 @@ def whole(
     class_names: tuple[str, ...] | None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set that is split already; as many samples are drawn per evaluation as are held out, up to 10,000.
+    """A data set that is split already; as many samples are drawn per evaluation as are held out,
+    up to 10,000.
 
-    Held-out images that are trained on too make copying look like quality, so their number is noted.
+    Held-out images that are trained on too make copying look like quality, so their number is
+    noted.
     """
     seen = {hash(image.tobytes()) for image in train.numpy()}
     repeated = sum(hash(image.tobytes()) in seen for image in held_out.numpy())
     if repeated:
-        notes = (*notes, f"{repeated} of the {len(held_out)} held-out images are among the training images too")
+        notes = (
+            *notes,
+            f"{repeated} of the {len(held_out)} held-out images are among the training images too",
+        )
     num_generated = min(MOST_GENERATED, len(held_out))
     return Dataset(
         name,
@@ -73,9 +85,11 @@ def whole(
 
 
 def count_labels(labels: NDArray[Any]) -> tuple[Tensor, tuple[str, ...]]:
-    """(labels as int64 counted from 0, the name of each), for labels [N] or [N, 1] of whole numbers or strings.
+    """(labels as int64 counted from 0, the name of each), for labels [N] or [N, 1] of whole numbers
+    or strings.
 
-    Classes are numbered in the order of their values. ValueError for other arrays, or a single class.
+    Classes are numbered in the order of their values. ValueError for other arrays, or a single
+    class.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -85,5 +99,7 @@ def count_labels(labels: NDArray[Any]) -> tuple[Tensor, tuple[str, ...]]:
         )
     values, indices = np.unique(labels, return_inverse=True)
     if len(values) < 2:
-        raise ValueError(f"labels must name at least 2 classes, got {[str(value) for value in values]}")
+        raise ValueError(
+            f"labels must name at least 2 classes, got {[str(value) for value in values]}"
+        )
     return torch.from_numpy(indices.astype(np.int64)), tuple(str(value) for value in values)

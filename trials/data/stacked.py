@@ -1,8 +1,8 @@
 """Three grey digits stacked into the channels of one image: 1,000 modes that can be counted.
 
-The protocol is that of VEEGAN (Srivastava et al. 2017) as PacGAN's code has it (Lin et al. 2018): 128,000
-fixed stacks, 26,000 samples per evaluation. Unlike theirs, the stacks to train on contain no digit of the
-test split, and values lie in [-1, 1], where the generator's do.
+The protocol is that of VEEGAN (Srivastava et al. 2017) as PacGAN's code has it (Lin et al. 2018):
+128,000 fixed stacks, 26,000 samples per evaluation. Unlike theirs, the stacks to train on contain
+no digit of the test split, and values lie in [-1, 1], where the generator's do.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import itertools
 import torch
 from torch import Tensor
 
-from trials.data.dataset import Dataset
-from trials.data.digits import digits
-from trials.data.split import MOST_GENERATED
-from trials.data.torchvision_sets import official
-from trials.options.data import StackedDigits, StackedMNIST
-from trials.streams import generator
+from ganstudy.trials.config.data import StackedDigits, StackedMNIST
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.digits import digits
+from ganstudy.trials.data.split import MOST_GENERATED
+from ganstudy.trials.data.torchvision_sets import official
+from ganstudy.trials.ensemble.streams import generator
 
 GENERATED = {"stacked_digits": 10_000, "stacked_mnist": 26_000}
 
@@ -31,7 +31,9 @@ def stacked_mnist(options: StackedMNIST) -> Dataset:
     """Of MNIST, 3 x 28 x 28 unless resized."""
     (images, labels), (test_images, test_labels), class_names = official("mnist", options)
     num_generated = min(MOST_GENERATED, len(test_images))
-    part = Dataset("mnist", images, test_images, num_generated, labels, test_labels, class_names=class_names)
+    part = Dataset(
+        "mnist", images, test_images, num_generated, labels, test_labels, class_names=class_names
+    )
     return _stacked(part, options)
 
 
@@ -42,7 +44,9 @@ def _stacked(part: Dataset, options: StackedDigits | StackedMNIST) -> Dataset:
         return images[which].squeeze(2), labels[which] @ torch.tensor([100, 10, 1])
 
     train, train_labels = stack(part.train, part.train_labels, options.num_stacks, "train")
-    held_out, held_out_labels = stack(part.held_out, part.held_out_labels, options.held_out_stacks, "held_out")
+    held_out, held_out_labels = stack(
+        part.held_out, part.held_out_labels, options.held_out_stacks, "held_out"
+    )
     return Dataset(
         options.name,
         train,

@@ -11,10 +11,10 @@ import torch
 from filelock import FileLock
 from torch import Tensor
 
-from trials.data.dataset import Dataset
-from trials.data.pictures import resized
-from trials.data.split import MOST_GENERATED, shuffled
-from trials.options.data import Downloaded, OfficialSplit
+from ganstudy.trials.config.data import Downloaded, OfficialSplit
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.pictures import resized
+from ganstudy.trials.data.split import MOST_GENERATED, shuffled
 
 CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 """By name, the class of torchvision.datasets."""
@@ -24,13 +24,26 @@ def torchvision_set(options: OfficialSplit) -> Dataset:
     """Images of the training split to train on, of the test split held out: uint8, 10 labels."""
     train, held_out, class_names = official(options.name, options)
     images, labels = _first(*train, options.train_images, f"train_images of {options.name}")
-    test_images, test_labels = _first(*held_out, options.held_out_images, f"held_out_images of {options.name}")
+    test_images, test_labels = _first(
+        *held_out, options.held_out_images, f"held_out_images of {options.name}"
+    )
     num_generated = min(MOST_GENERATED, len(test_images))
-    return Dataset(options.name, images, test_images, num_generated, labels, test_labels, class_names=class_names)
+    return Dataset(
+        options.name,
+        images,
+        test_images,
+        num_generated,
+        labels,
+        test_labels,
+        class_names=class_names,
+    )
 
 
-def official(name: str, options: Downloaded) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
-    """((images, labels) of the training split, those of the test split, class names); images uint8 [N, C, H, W].
+def official(
+    name: str, options: Downloaded
+) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
+    """((images, labels) of the training split, those of the test split, class names); images uint8
+    [N, C, H, W].
 
     ValueError where the files are not there and cannot be had.
     """
@@ -44,16 +57,24 @@ def official(name: str, options: Downloaded) -> tuple[tuple[Tensor, Tensor], tup
                 for train in (True, False)
             ]
         except (RuntimeError, OSError) as error:
-            what = "could not be downloaded" if options.download else "may not be downloaded (download = false)"
+            what = (
+                "could not be downloaded"
+                if options.download
+                else "may not be downloaded (download = false)"
+            )
             reason = str(error).partition("\n")[0]
-            raise ValueError(f"{name} is not complete in root = {root} and {what}: {reason}") from None
+            raise ValueError(
+                f"{name} is not complete in root = {root} and {what}: {reason}"
+            ) from None
     class_names = tuple(text.split(" - ")[0] for text in splits[0].classes)  # MNIST says "0 - zero"
     train, test = (_tensors(split, options.size) for split in splits)
     return train, test, class_names
 
 
 def _alone(root: Path, name: str, download: bool) -> Any:
-    """A lock while files may be written: half-unpacked ones pass for whole, and many workers start at once."""
+    """A lock while files may be written: half-unpacked ones pass for whole, and many workers start
+    at once.
+    """
     if not download or (root.exists() and not os.access(root, os.W_OK)):
         return nullcontext()
     root.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,16 @@
-"""The losses by name, all on the contract of trials/losses/contract.py."""
+"""The losses by name, all on the contract of trials/losses/base.py."""
 
 from __future__ import annotations
 
-from trials.config import TrialConfig
-from trials.losses.contract import Loss
-from trials.losses.cross_entropy import Minimax, NonSaturating
-from trials.losses.hinge import Hinge
-from trials.losses.least_squares import LeastSquares
-from trials.losses.relativistic_average import RelativisticAverage
-from trials.losses.wasserstein import Wasserstein
-from trials.losses.wasserstein_gp import WassersteinGP
-from trials.options.losses import LOSSES as OPTIONS
+from ganstudy.trials.config.losses import LOSSES as OPTIONS
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.losses.base import Loss
+from ganstudy.trials.losses.cross_entropy import Minimax, NonSaturating
+from ganstudy.trials.losses.hinge import Hinge
+from ganstudy.trials.losses.least_squares import LeastSquares
+from ganstudy.trials.losses.relativistic_average import RelativisticAverage
+from ganstudy.trials.losses.wasserstein import Wasserstein
+from ganstudy.trials.losses.wasserstein_gp import WassersteinGP
 
 LOSSES: dict[str, type[Loss]] = {
     "non_saturating": NonSaturating,

@@ -4,8 +4,8 @@
     minimax          L_G = E log(1 - D(G(z)))                    eq. 1; its gradient fades where D wins
     non_saturating   L_G = -E log D(G(z))                        sec. 3; same fixed point, strong gradient there
 
-With one-sided label smoothing the real part becomes -target E log D(x) - (1 - target) E log(1 - D(x))
-(Salimans et al. 2016, sec. 3.4). All in nats.
+With one-sided label smoothing the real part becomes -target E log D(x) - (1 - target) E log(1 -
+D(x)) (Salimans et al. 2016, sec. 3.4). All in nats.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from trials.losses.contract import Loss
+from ganstudy.trials.losses.base import Loss
 
 
 class CrossEntropy(Loss):

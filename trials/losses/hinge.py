@@ -3,7 +3,8 @@
     L_D = E max(0, 1 - D(x)) + E max(0, 1 + D(G(z)))
     L_G = -E D(G(z))
 
-The best discriminator is the sign of p_data - p_G, where L_D = 2 (1 - TV(p_data, p_G)): 2 where the two agree.
+The best discriminator is the sign of p_data - p_G, where L_D = 2 (1 - TV(p_data, p_G)): 2 where the
+two agree.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from trials.losses.contract import Loss
+from ganstudy.trials.losses.base import Loss
 
 
 class Hinge(Loss):

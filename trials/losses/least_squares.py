@@ -3,9 +3,10 @@
     L_D = 1/2 E (D(x) - b)^2 + 1/2 E (D(G(z)) - a)^2
     L_G = 1/2 E (D(G(z)) - c)^2
 
-a, b: the discriminator's targets on generated and on real data; c: the generator's. The best discriminator is
-(b p_data + a p_G) / (p_data + p_G); with b - c = 1 and b - a = 2 the generator then minimises half the Pearson
-chi-squared divergence of p_data + p_G from 2 p_G, up to a constant (their sec. 3.2). The usual choice is 0, 1, 1.
+a, b: the discriminator's targets on generated and on real data; c: the generator's. The best
+discriminator is (b p_data + a p_G) / (p_data + p_G); with b - c = 1 and b - a = 2 the generator
+then minimises half the Pearson chi-squared divergence of p_data + p_G from 2 p_G, up to a constant
+(their sec. 3.2). The usual choice is 0, 1, 1.
 
 One-sided label smoothing multiplies b.
 """
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from trials.losses.contract import Loss
+from ganstudy.trials.losses.base import Loss
 
 
 class LeastSquares(Loss):

@@ -5,9 +5,9 @@
     L_D     = -E log D(x)    - E log(1 - D(G(z)))
     L_G     = -E log D(G(z)) - E log(1 - D(x))
 
-C are the discriminator's outputs, the averages are those of the batch. Both players read both kinds of images,
-so the generator's step costs a pass over real ones. 2 ln 2 for both players where C is constant. The released
-code halves both losses, which Adam hardly notices. In nats.
+C are the discriminator's outputs, the averages are those of the batch. Both players read both kinds
+of images, so the generator's step costs a pass over real ones. 2 ln 2 for both players where C is
+constant. The released code halves both losses, which Adam hardly notices. In nats.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from trials.losses.contract import Loss
+from ganstudy.trials.losses.base import Loss
 
 
 class RelativisticAverage(Loss):

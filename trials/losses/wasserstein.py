@@ -3,9 +3,10 @@
     L_D = E f(G(z)) - E f(x)          over critics f whose parameters lie in [-c, c]
     L_G = -E f(G(z))
 
-Over all 1-Lipschitz critics, the minimum of L_D is minus the Wasserstein-1 distance (their eq. 2); clipping
-bounds the Lipschitz constant, so -L_D is that distance up to an unknown factor. The clip follows every step of
-the critic. Theirs: c = 0.01, RMSProp with step size 5e-5, five critic steps per generator step.
+Over all 1-Lipschitz critics, the minimum of L_D is minus the Wasserstein-1 distance (their eq. 2);
+clipping bounds the Lipschitz constant, so -L_D is that distance up to an unknown factor. The clip
+follows every step of the critic. Theirs: c = 0.01, RMSProp with step size 5e-5, five critic steps
+per generator step.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trials.losses.contract import Loss
-from trials.pack import Pack
-from trials.remedies.contract import Moment, Player, Remedy
+from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.step_context import Moment, Player
+from ganstudy.trials.losses.base import Loss
+from ganstudy.trials.remedies.base import Remedy
 
 
 class Critic(Loss):

@@ -1,19 +1,20 @@
-"""The Wasserstein game with a gradient penalty in place of the clipping (Gulrajani et al. 2017, eq. 3).
+"""The Wasserstein game with a gradient penalty in place of the clipping (Gulrajani et al. 2017, eq.
+3).
 
     L_D = E f(G(z)) - E f(x) + lambda E (||grad f(x^)|| - 1)^2
     L_G = -E f(G(z))
 
-x^ lies between a real and a generated image; see trials/remedies/gradient_penalty.py. Theirs: lambda = 10, Adam
-with step size 1e-4, beta1 = 0, beta2 = 0.9, five critic steps per generator step, and a critic without batch
-normalisation, which would tie the images of a batch together.
+x^ lies between a real and a generated image; see trials/remedies/gradient_penalty.py. Theirs:
+lambda = 10, Adam with step size 1e-4, beta1 = 0, beta2 = 0.9, five critic steps per generator step,
+and a critic without batch normalisation, which would tie the images of a batch together.
 """
 
 from __future__ import annotations
 
-from trials.losses.wasserstein import Critic
-from trials.options.remedies import GradientPenalty as GradientPenaltyOptions
-from trials.remedies.contract import Remedy
-from trials.remedies.gradient_penalty import GradientPenalty
+from ganstudy.trials.config.remedies import GradientPenalty as GradientPenaltyOptions
+from ganstudy.trials.losses.wasserstein import Critic
+from ganstudy.trials.remedies.base import Remedy
+from ganstudy.trials.remedies.gradient_penalty import GradientPenalty
 
 
 class WassersteinGP(Critic):

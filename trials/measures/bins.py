@@ -1,11 +1,12 @@
 """Modes of data without labels: the k-means bins of Richardson and Weiss 2018.
 
-The training samples are clustered and a mode is a cell of the clustering. Whatever is estimated in the cells
-comes from the held-out samples, which had no say in where the cells lie, so that a perfect sampler is calibrated
-(they compare with the training samples); trials/measures/histograms.py compares the proportions.
+The training samples are clustered and a mode is a cell of the clustering. Whatever is estimated in
+the cells comes from the held-out samples, which had no say in where the cells lie, so that a
+perfect sampler is calibrated (they compare with the training samples); trials/measures/ndb_jsd.py
+compares the proportions.
 
-A sample is of high quality if it lies no further from its bin's centre than 95% of the held-out samples do,
-distances taken in units of the bin's own spread; 95% for a perfect sampler.
+A sample is of high quality if it lies no further from its bin's centre than 95% of the held-out
+samples do, distances taken in units of the bin's own spread; 95% for a perfect sampler.
 
 Distances are Euclidean in what is passed in: features, or points as they are.
 """
@@ -17,13 +18,15 @@ import torch
 from sklearn.cluster import KMeans
 from torch import Tensor
 
-from trials.measures.modes import Assignment
-from trials.streams import generator
+from ganstudy.trials.ensemble.streams import generator
+from ganstudy.trials.measures.modes import Assignment
 
 MOST_BINS, LEAST_PER_BIN = 100, 10
 """Bins, unless fewer are needed to have 10 training samples in each on average."""
 MOST_CLUSTERED = 10_000
-"""Training samples that the clustering sees, drawn at random; 100 per bin settle where a centre lies."""
+"""Training samples that the clustering sees, drawn at random; 100 per bin settle where a centre
+lies.
+"""
 HIGH_QUALITY_SHARE = 0.95
 
 
@@ -35,15 +38,17 @@ class Bins:
     counts: np.ndarray
     """[K], held-out samples per bin."""
     expected: Tensor
-    """[K], share of real samples per bin, float64. Half a sample is added to every held-out count (Jeffreys' prior)
-    so that none is 0 and a KL divergence to it stays finite."""
+    """[K], share of real samples per bin, float64. Half a sample is added to every held-out count
+    (Jeffreys' prior) so that none is 0 and a KL divergence to it stays finite."""
     radii: Tensor
     """[K], distance from the centre within which a sample is of high quality, float64."""
 
     def __init__(self, train: Tensor, held_out: Tensor, num_bins: int = MOST_BINS) -> None:
-        """train [N, F] and held_out [M, F] features; num_bins is lowered to N / 10, but not below 2.
+        """train [N, F] and held_out [M, F] features; num_bins is lowered to N / 10, but not below
+        2.
 
-        Raises ValueError unless the training samples clustered hold more distinct ones than there are bins.
+        Raises ValueError unless the training samples clustered hold more distinct ones than there
+        are bins.
         """
         order = torch.randperm(len(train), generator=generator(0, "bins"))[:MOST_CLUSTERED]
         sample = train.cpu()[order].double().numpy()
@@ -71,11 +76,14 @@ class Bins:
         return distances, bins
 
     def _spread(self, sample: Tensor) -> Tensor:
-        """Root mean squared distance from each centre; one more sample of average distance counts in every bin.
+        """Root mean squared distance from each centre; one more sample of average distance counts
+        in every bin.
 
         Without it a bin of a single training sample would have no spread at all.
         """
         distances, bins = self._nearest(sample)
         num_bins = len(self.centres)
         sums = torch.bincount(bins, weights=distances**2, minlength=num_bins)
-        return ((sums + (distances**2).mean()) / (torch.bincount(bins, minlength=num_bins) + 1)).sqrt()
+        return (
+            (sums + (distances**2).mean()) / (torch.bincount(bins, minlength=num_bins) + 1)
+        ).sqrt()

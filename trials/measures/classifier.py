@@ -1,7 +1,9 @@
-"""The in-domain classifier: a small CNN that gives FID, IS, precision and recall a meaning on small images.
+"""The in-domain classifier: a small CNN that gives FID, IS, precision and recall a meaning on small
+images.
 
 Trained once per data set on the training split's own labels, on one thread from fixed seeds, and
-identified by the digest of its weights; the digest and the held-out accuracy travel with every score.
+identified by the digest of its weights; the digest and the held-out accuracy travel with every
+score.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import torch.nn.functional as F
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from trials.data.dataset import Dataset
-from trials.streams import generator
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.ensemble.streams import generator
 
 FEATURES = 64
 EPOCHS, BATCH, LR, WEIGHT_DECAY = 30, 50, 2e-3, 1e-2
@@ -97,7 +99,9 @@ def _network(dataset: Dataset) -> Classifier:
 
 
 def train_classifier(dataset: Dataset) -> TrainedClassifier:
-    """Trains on the training split; deterministic on one machine. About 5 seconds for digits on one core."""
+    """Trains on the training split; deterministic on one machine. About 5 seconds for digits on one
+    core.
+    """
     labels, held_out_labels = dataset.train_labels, dataset.held_out_labels
     assert labels is not None and held_out_labels is not None
     threads = torch.get_num_threads()
@@ -113,7 +117,9 @@ def train_classifier(dataset: Dataset) -> TrainedClassifier:
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LR, total_steps=steps)
             images = to_uint8(dataset.train)
             for epoch in range(epochs):
-                for indices in torch.randperm(len(labels), generator=generator(0, "classifier", epoch)).split(BATCH):
+                for indices in torch.randperm(
+                    len(labels), generator=generator(0, "classifier", epoch)
+                ).split(BATCH):
                     loss = F.cross_entropy(network(images[indices])[1], labels[indices])
                     optimiser.zero_grad()
                     loss.backward()

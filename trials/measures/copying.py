@@ -1,23 +1,25 @@
 """Copying: are generated samples nearer to the training data than new real samples are?
 
-C_T of Meehan, Chaudhuri and Dasgupta 2020. d(x) is the distance from x to the nearest training sample. In every
-cell of a partition of the data space, with n generated and m held-out samples in it,
+C_T of Meehan, Chaudhuri and Dasgupta 2020. d(x) is the distance from x to the nearest training
+sample. In every cell of a partition of the data space, with n generated and m held-out samples in
+it,
 
     U = #{(g, h) : d(g) > d(h)} + #{ties} / 2,    Z = (U - nm/2) / sqrt(nm (n + m + 1) / 12)
     C_T = sum_cells w Z / sum_cells w,            w the share of the held-out samples in the cell
 
-Far below 0: copying. About 0: as near as new real samples. Far above 0: underfit, further away than those.
-Comparing within cells keeps a generator that prefers a dense kind (ones among digits) from passing for a copier.
-C_T is a mean of z-scores, so for a perfect sampler its standard deviation is sqrt(sum w^2) / sum w: 1 for one
-cell, 0.32 for ten even ones. For a given share of copies it grows with the root of the sample sizes.
+Far below 0: copying. About 0: as near as new real samples. Far above 0: underfit, further away than
+those. Comparing within cells keeps a generator that prefers a dense kind (ones among digits) from
+passing for a copier. C_T is a mean of z-scores, so for a perfect sampler its standard deviation is
+sqrt(sum w^2) / sum w: 1 for one cell, 0.32 for ten even ones. For a given share of copies it grows
+with the root of the sample sizes.
 
-Variant: the nearest sample is looked for in all training data (their code: in the same cell's), cells with fewer
-than 10 held-out samples are made one, those with fewer than 10 generated samples then left out (theirs: with
-less than a share tau of them), and there is no continuity correction.
+Variant: the nearest sample is looked for in all training data (their code: in the same cell's),
+cells with fewer than 10 held-out samples are made one, those with fewer than 10 generated samples
+then left out (theirs: with less than a share tau of them), and there is no continuity correction.
 
-Copies of some samples can hide behind underfit others, so a second number looks at samples one by one. The
-ratio of d(x) to the distance to the second nearest training sample is near 1 for new samples whatever the
-density around them, and near 0 for copies:
+Copies of some samples can hide behind underfit others, so a second number looks at samples one by
+one. The ratio of d(x) to the distance to the second nearest training sample is near 1 for new
+samples whatever the density around them, and near 0 for copies:
 
     duplicate share = share of generated samples whose ratio is below that of 99% of the held-out samples
 
@@ -32,12 +34,12 @@ from scipy.stats import mannwhitneyu
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
-from trials.streams import generator
+from ganstudy.trials.ensemble.streams import generator
 
 LEAST_PER_CELL = 10
 MOST_COMPARED = 2_000
-"""Samples of each kind that are compared: the first of the generated ones, held-out ones drawn at random. The
-training data stay whole, since copies of what is left out would go unseen."""
+"""Samples of each kind that are compared: the first of the generated ones, held-out ones drawn at
+random. The training data stay whole, since copies of what is left out would go unseen."""
 DUPLICATE_QUANTILE = 0.01
 
 
@@ -45,7 +47,8 @@ class Copying:
     """The training data and how near to it the held-out samples lie, computed once."""
 
     def __init__(self, train: Tensor, held_out: Tensor, cells_held_out: Tensor) -> None:
-        """Images or features, train [N, ...] with N >= 2 and held_out [M, ...]; cells_held_out: the cell of each [M].
+        """Images or features, train [N, ...] with N >= 2 and held_out [M, ...]; cells_held_out: the
+        cell of each [M].
 
         Cells are numbered from 0; all 0 is the partition of a single cell.
         """
@@ -81,7 +84,9 @@ class Copying:
         return float(np.average(z_scores, weights=weights)) if weights else None
 
     def _nearest(self, samples: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Distance to the nearest training sample, and its ratio to that of the second nearest, each [n]."""
+        """Distance to the nearest training sample, and its ratio to that of the second nearest,
+        each [n].
+        """
         nearest, second = self._neighbours.kneighbors(_rows(samples))[0].T
         # Where a training image exists twice its copy has both distances 0.
         return nearest, np.divide(nearest, second, out=np.zeros_like(nearest), where=second > 0)

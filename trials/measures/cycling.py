@@ -1,6 +1,7 @@
 """Cycling: does the generator move from mode to mode instead of holding them all?
 
-From the mode histograms of a seed's evaluations so far, p_t the share of samples per mode (K modes):
+From the mode histograms of a seed's evaluations so far, p_t the share of samples per mode (K
+modes):
 
     movement           TV(p_t, p_t-1) = 1/2 sum_k |p_t[k] - p_t-1[k]| of the last two; 0 to 1, share of samples
                        that changed their mode. Independent draws of n samples from an even, unmoving
@@ -10,16 +11,18 @@ From the mode histograms of a seed's evaluations so far, p_t the share of sample
     hidden coverage    effective modes of the window's samples taken together minus those of the latest
                        evaluation, but not below 0: what the generator can make and does not make now
 
-The dominant mode is sticky. Among even modes the largest count changes hands by chance at nearly every
-evaluation, so another mode takes over only when its count c exceeds the dominant one's count d
+The dominant mode is sticky. Among even modes the largest count changes hands by chance at nearly
+every evaluation, so another mode takes over only when its count c exceeds the dominant one's count
+d
 
     by more than chance explains: P(Binomial(c + d, 1/2) >= c) < 0.001 / (K - 1), which bounds false switches
     of a perfect sampler at one per 1000 evaluations for any K and n (the plain bound, z > 3, would be crossed
     by one of 1000 modes at every evaluation);
     and to at least twice d: at large n the first test sees every wobble of an imperfect but steady generator.
 
-Effective modes are exp of the entropy, corrected for its bias (Miller 1955: + (modes seen - 1) / 2n), since the
-window holds more samples than one evaluation and would seem richer for that alone. Free of torch.
+Effective modes are exp of the entropy, corrected for its bias (Miller 1955: + (modes seen - 1) /
+2n), since the window holds more samples than one evaluation and would seem richer for that alone.
+Free of torch.
 """
 
 from __future__ import annotations
@@ -36,11 +39,13 @@ TAKEOVER = 2
 
 
 def cycling(histograms: Sequence[Sequence[int]], window: int) -> dict[str, float | None]:
-    """Measures by name: movement (share), dominant_switches, returns (counts), hidden_coverage (effective modes).
+    """Measures by name: movement (share), dominant_switches, returns (counts), hidden_coverage
+    (effective modes).
 
-    histograms: samples per mode of one seed's evaluations in order, oldest first, [T][K]; evaluations without
-    one (a diverged seed) are left out by the caller. window: evaluations that hidden coverage looks back on,
-    the latest included. What needs two evaluations is None before there are two; all are None without any.
+    histograms: samples per mode of one seed's evaluations in order, oldest first, [T][K];
+    evaluations without one (a diverged seed) are left out by the caller. window: evaluations that
+    hidden coverage looks back on, the latest included. What needs two evaluations is None before
+    there are two; all are None without any.
     """
     names = ("movement", "dominant_switches", "returns", "hidden_coverage")
     if len(histograms) == 0:
@@ -62,7 +67,9 @@ def _effective_modes(counts: np.ndarray) -> float:
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Plug-in entropy of counts [K], nats; of few, scipy.stats.entropy spends nearly all its time on its arguments."""
+    """Plug-in entropy of counts [K], nats; of few, scipy.stats.entropy spends nearly all its time
+    on its arguments.
+    """
     return float(entr(counts / counts.sum()).sum())
 
 

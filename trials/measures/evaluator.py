@@ -5,18 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trials.data.dataset import Dataset
-from trials.measures import modes
-from trials.measures.classifier import TrainedClassifier
-from trials.measures.copying import Copying
-from trials.measures.features import PixelFeatures, PointFeatures, extractor_name, make_features, num_features
-from trials.measures.fidelity import INCEPTION
-from trials.measures.histograms import jsd, ndb
-from trials.measures.kinds import kind_of, make_kinds
-from trials.measures.quality import Quality, check_counts, least_samples
-from trials.options.measures import MeasuresConfig
-from trials.records import Provenance
-from trials.streams import generator
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.ensemble.streams import generator
+from ganstudy.trials.measures import modes
+from ganstudy.trials.measures.classifier import TrainedClassifier
+from ganstudy.trials.measures.copying import Copying
+from ganstudy.trials.measures.features import (
+    PixelFeatures,
+    PointFeatures,
+    extractor_name,
+    make_features,
+    num_features,
+)
+from ganstudy.trials.measures.fidelity import INCEPTION
+from ganstudy.trials.measures.mode_definition import kind_of, make_kinds
+from ganstudy.trials.measures.ndb_jsd import jsd, ndb
+from ganstudy.trials.measures.quality import Quality, check_counts, least_samples
+from ganstudy.trials.results.records import Provenance
 
 MOST_BINNED = 10_000
 """Training samples whose features bins are fitted on, drawn at random."""
@@ -24,8 +30,9 @@ Scores = dict[str, float | None]
 
 
 def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """What a mode of the data is, as `kind_of` has it; ValueError where the data are too few for a measure, or lack
-    what [measures] asks for. Known without any feature, since those of all images may take an hour."""
+    """What a mode of the data is, as `kind_of` has it; ValueError where the data are too few for a
+    measure, or lack what [measures] asks for. Known without any feature, since those of all images
+    may take an hour."""
     kind, num_generated = kind_of(dataset, measures), measures.samples or dataset.num_generated
     with_classes = extractor_name(dataset, measures) in ("classifier", INCEPTION)
     check_counts(
@@ -49,9 +56,11 @@ class Evaluator:
         device: torch.device,
         measures: MeasuresConfig | None = None,
     ) -> None:
-        """classifier: where the features are the in-domain classifier's, see trials.measures.features.
+        """classifier: where the features are the in-domain classifier's, see
+        trials.measures.features.
 
-        Raises ValueError where the data are too few for a measure, or lack what [measures] asks for.
+        Raises ValueError where the data are too few for a measure, or lack what [measures] asks
+        for.
         """
         measures = measures or MeasuresConfig()
         self.dataset = dataset
@@ -65,7 +74,9 @@ class Evaluator:
         self.kinds = make_kinds(dataset, measures, train_features[:MOST_BINNED], held_out, logits)
         self._nearby = PixelFeatures(dataset) if dataset.is_images else PointFeatures()
         cells = self.kinds.assign(dataset.held_out, held_out, logits).modes
-        self._copying = Copying(self._nearby(dataset.train)[0], self._nearby(dataset.held_out)[0], cells)
+        self._copying = Copying(
+            self._nearby(dataset.train)[0], self._nearby(dataset.held_out)[0], cells
+        )
         identity = self._features.identity
         self.provenance = Provenance(
             extractor=identity.name,
@@ -79,9 +90,11 @@ class Evaluator:
         )
         num = self.num_generated
         few_logits = None if train_logits is None else train_logits[:num]
-        self.floor, self.floor_histogram = self._measure(train[:num], train_features[:num], few_logits)
-        """Real against real: training images scored as if generated, at the same n. Below it, a difference
-        means nothing."""
+        self.floor, self.floor_histogram = self._measure(
+            train[:num], train_features[:num], few_logits
+        )
+        """Real against real: training images scored as if generated, at the same n. Below it, a
+        difference means nothing."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -101,11 +114,14 @@ class Evaluator:
         return float(torch.tensor(modes.entropy(self.kinds.expected)).exp())
 
     def _training_sample(self, num: int) -> Tensor:
-        order = torch.randperm(len(self.dataset.train), generator=generator(0, self.dataset.name, "floor"))
+        order = torch.randperm(
+            len(self.dataset.train), generator=generator(0, self.dataset.name, "floor")
+        )
         return self.dataset.train[order[:num]]
 
     def measure(self, samples: Tensor) -> list[tuple[Scores, list[int]]]:
-        """(measures by name, mode histogram) per seed, for finite samples [S, n, ...] as the generator makes them.
+        """(measures by name, mode histogram) per seed, for finite samples [S, n, ...] as the
+        generator makes them.
 
         A measure that does not apply is left out.
         """
@@ -118,7 +134,9 @@ class Evaluator:
         per_seed = logits.split(num_samples) if logits is not None else [None] * num_seeds
         return [self._measure(*of_seed) for of_seed in zip(*parts, per_seed, strict=True)]
 
-    def _measure(self, samples: Tensor, features: Tensor, logits: Tensor | None) -> tuple[Scores, list[int]]:
+    def _measure(
+        self, samples: Tensor, features: Tensor, logits: Tensor | None
+    ) -> tuple[Scores, list[int]]:
         assignment = self.kinds.assign(samples, features, logits)
         scores, histogram = modes.mode_scores(assignment, self.kinds.expected)
         copying, duplicates = self._copying.scores(self._nearby(samples)[0], assignment.modes)

@@ -1,4 +1,5 @@
-"""Where samples are compared: the feature spaces behind FID, KID, precision, recall, density and coverage.
+"""Where samples are compared: the feature spaces behind FID, KID, precision, recall, density and
+coverage.
 
 classifier            the in-domain classifier's features; of stacked images those of every channel, side by side
 inception-v3-compat   torch-fidelity's Inception, the standard for natural images: trials/measures/inception.py
@@ -11,44 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
-from trials.data.dataset import Dataset, as_float
-from trials.measures.classifier import FEATURES, TrainedClassifier, to_uint8
-from trials.measures.fidelity import INCEPTION, classifier_extractor
-from trials.options.measures import MeasuresConfig
-from trials.streams import generator
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.data.dataset import Dataset, as_float
+from ganstudy.trials.ensemble.streams import generator
+from ganstudy.trials.measures.classifier import FEATURES, TrainedClassifier, to_uint8
+from ganstudy.trials.measures.feature_space import Features, Identity
+from ganstudy.trials.measures.fidelity import INCEPTION, classifier_extractor
 
 MOST_COMPONENTS = 64
 INCEPTION_FEATURES = 2048
 MOST_FITTED = 10_000
 """Training images that the principal components are fitted on, drawn at random."""
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a feature space is called, and what holds its numbers."""
-
-    name: str
-    digest: str
-    accuracy: float | None = None
-    """Held-out accuracy of a classifier, share of images."""
-
-
-class Features(Protocol):
-    """One feature space."""
-
-    identity: Identity
-    notes: tuple[str, ...]
-    """What a reader of the scores should know; one sentence each."""
-
-    def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(features [n, F], class logits [n, K] or None) on the CPU, for samples [n, ...] as data sets hold them."""
 
 
 class PointFeatures:
@@ -74,8 +53,9 @@ class ClassifierFeatures:
         self.notes: tuple[str, ...] = ()
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features [n, 64] and logits of the classes; of stacked images [n, 64 C] and log probabilities of all
-        combinations of the channels' classes, the first channel's the most significant."""
+        """Features [n, 64] and logits of the classes; of stacked images [n, 64 C] and log
+        probabilities of all combinations of the channels' classes, the first channel's the most
+        significant."""
         images = to_uint8(samples)
         if not self._stacked:
             return self._extractor(images)
@@ -121,7 +101,9 @@ def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
     automatic = "classifier" if labelled else INCEPTION
     name = automatic if measures.extractor == "auto" else measures.extractor
     if name != INCEPTION and (measures.weights or measures.weights_digest):
-        raise ValueError(f"weights are those of extractor {INCEPTION!r}, and the extractor here is {name!r}")
+        raise ValueError(
+            f"weights are those of extractor {INCEPTION!r}, and the extractor here is {name!r}"
+        )
     return name
 
 
@@ -136,7 +118,10 @@ def num_features(dataset: Dataset, measures: MeasuresConfig) -> int:
 
 
 def make_features(
-    dataset: Dataset, measures: MeasuresConfig, trained: TrainedClassifier | None, device: torch.device
+    dataset: Dataset,
+    measures: MeasuresConfig,
+    trained: TrainedClassifier | None,
+    device: torch.device,
 ) -> Features:
     """The feature space of a study. trained: where `extractor_name` says "classifier"."""
     name = extractor_name(dataset, measures)
@@ -147,6 +132,6 @@ def make_features(
     if name == "classifier":
         assert trained is not None
         return ClassifierFeatures(dataset, trained, device)
-    from trials.measures.inception import InceptionFeatures
+    from ganstudy.trials.measures.inception import InceptionFeatures
 
     return InceptionFeatures(measures.weights, device, measures.weights_digest)

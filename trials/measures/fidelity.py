@@ -1,8 +1,9 @@
 """FID, IS, precision and recall by torch-fidelity: its extractors' contract, its arithmetic.
 
 The features of all seeds pass through the extractor at once and torch-fidelity's own functions turn
-them into scores, which saves its per-call set-up (tests/test_fidelity.py holds the scores to those of
-`torch_fidelity.calculate_metrics`). Nothing is cached by torch-fidelity: its key omits the content.
+them into scores, which saves its per-call set-up (tests/trials/measures/test_fidelity.py holds the
+scores to those of `torch_fidelity.calculate_metrics`). Nothing is cached by torch-fidelity: its key
+omits the content.
 """
 
 from __future__ import annotations
@@ -14,15 +15,22 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch_fidelity import FeatureExtractorBase, register_feature_extractor
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
-from torch_fidelity.metric_fid import KEY_METRIC_FID, fid_features_to_statistics, fid_statistics_to_metric
+from torch_fidelity.feature_extractor_inceptionv3 import (
+    URL_INCEPTION_V3,
+    FeatureExtractorInceptionV3,
+)
+from torch_fidelity.metric_fid import (
+    KEY_METRIC_FID,
+    fid_features_to_statistics,
+    fid_statistics_to_metric,
+)
 from torch_fidelity.metric_isc import KEY_METRIC_ISC_MEAN, isc_features_to_metric
 from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 from torch_fidelity.utils import create_feature_extractor
 
-from trials.data import Dataset
-from trials.measures.classifier import TrainedClassifier
-from trials.measures.neighbours import blocks
+from ganstudy.trials.data import Dataset
+from ganstudy.trials.measures.classifier import TrainedClassifier
+from ganstudy.trials.measures.density_coverage import blocks
 
 FEATURE_LAYER, LOGIT_LAYER = "features", "logits"
 NEIGHBOURHOOD = 3
@@ -39,7 +47,9 @@ INCEPTION_CLASSIFIER = ("fc.weight", "fc.bias")
 
 
 def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
-    """Makes the classifier known to torch-fidelity; its name there holds the data set and the weights' digest."""
+    """Makes the classifier known to torch-fidelity; its name there holds the data set and the
+    weights' digest.
+    """
     name = f"{dataset.name}-classifier-{trained.digest}"
     if name in FEATURE_EXTRACTORS_REGISTRY:
         return name
@@ -77,10 +87,14 @@ def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
 
 
 class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
-    """torch-fidelity's Inception (Szegedy et al. 2015, the weights of 2015-12-05), with weights read already."""
+    """torch-fidelity's Inception (Szegedy et al. 2015, the weights of 2015-12-05), with weights
+    read already.
+    """
 
     def __init__(self, weights: Mapping[str, Tensor], with_classifier: bool) -> None:
-        """Without a classifier only features are made. Raises ValueError where `weights` are others."""
+        """Without a classifier only features are made. Raises ValueError where `weights` are
+        others.
+        """
         # The constructor would unpickle whatever a file holds; this one holds nothing but arrays.
         file = io.BytesIO()
         torch.save(dict(weights), file)
@@ -88,11 +102,16 @@ class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
         layers = ["2048", "logits_unbiased"] if with_classifier else ["2048"]
         super().__init__(INCEPTION, layers, feature_extractor_weights_path=file)
 
-    def load_state_dict(self, state_dict: Mapping[str, Tensor], *_unused: Any, **_options: Any) -> Any:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Tensor], *_unused: Any, **_options: Any
+    ) -> Any:
         own = self.state_dict()
         given = {**{name: own[name] for name in INCEPTION_CLASSIFIER}, **state_dict}
         # Files written before batches were counted lack these, and no score needs them.
-        given = {**{name: own[name] for name in own if name.endswith("num_batches_tracked")}, **given}
+        given = {
+            **{name: own[name] for name in own if name.endswith("num_batches_tracked")},
+            **given,
+        }
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
         shapes = [name for name in own if name in given and given[name].shape != own[name].shape]
@@ -111,9 +130,13 @@ class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
 
 
 class Extractor:
-    """A network behind torch-fidelity's contract, whose first layer asked for is features, the second logits."""
+    """A network behind torch-fidelity's contract, whose first layer asked for is features, the
+    second logits.
+    """
 
-    def __init__(self, network: FeatureExtractorBase, device: torch.device, batch: int = BATCH) -> None:
+    def __init__(
+        self, network: FeatureExtractorBase, device: torch.device, batch: int = BATCH
+    ) -> None:
         """batch: images that pass at once."""
         self._network, self._device, self._batch = network.to(device).eval(), device, batch
 
@@ -125,14 +148,18 @@ class Extractor:
         return features, logits[0] if logits else None
 
 
-def classifier_extractor(dataset: Dataset, trained: TrainedClassifier, device: torch.device) -> Extractor:
+def classifier_extractor(
+    dataset: Dataset, trained: TrainedClassifier, device: torch.device
+) -> Extractor:
     """The in-domain classifier: features [N, 64] and logits [N, K]."""
     name = register_classifier(dataset, trained)
     layers = [FEATURE_LAYER, LOGIT_LAYER]
     return Extractor(create_feature_extractor(name, layers, cuda=False, verbose=False), device)
 
 
-def inception_extractor(weights: Mapping[str, Tensor], with_classifier: bool, device: torch.device) -> Extractor:
+def inception_extractor(
+    weights: Mapping[str, Tensor], with_classifier: bool, device: torch.device
+) -> Extractor:
     """Inception: features [N, 2048] and, with a classifier, logits [N, 1008] without their bias.
 
     weights: by name, as torch-fidelity's module has them. Raises ValueError where they are others.
@@ -152,20 +179,26 @@ class Reference:
     def frechet_distance(self, features: Tensor) -> float:
         """FID of generated features [n, F] to the reference."""
         statistics = fid_features_to_statistics(features.cpu())
-        return float(fid_statistics_to_metric(statistics, self._statistics, verbose=False)[KEY_METRIC_FID])
+        return float(
+            fid_statistics_to_metric(statistics, self._statistics, verbose=False)[KEY_METRIC_FID]
+        )
 
     def precision_recall(self, features: Tensor) -> tuple[float, float]:
-        """(precision, recall) of generated features [n, F], on the reference's device, neighbourhood 3.
+        """(precision, recall) of generated features [n, F], on the reference's device,
+        neighbourhood 3.
 
-        torch-fidelity's arithmetic (Kynkäänniemi et al. 2019), but the distances among real samples, and each
-        between a real and a generated one, are computed once instead of at every call and twice.
+        torch-fidelity's arithmetic (Kynkäänniemi et al. 2019), but the distances among real
+        samples, and each between a real and a generated one, are computed once instead of at every
+        call and twice.
         """
         if self._radii is None:
             self._radii = _radii(self.features)
         fake_radii = _radii(features)
         precise = torch.zeros(len(features), dtype=torch.bool, device=features.device)
         recalled = []
-        for real, radii in zip(blocks(self.features, len(features)), blocks(self._radii, len(features)), strict=True):
+        for real, radii in zip(
+            blocks(self.features, len(features)), blocks(self._radii, len(features)), strict=True
+        ):
             distances = torch.cdist(real, features)
             recalled.append((distances <= fake_radii).any(1))
             precise |= (distances <= radii[:, None]).any(0)
@@ -174,7 +207,10 @@ class Reference:
 
 def _radii(features: Tensor) -> Tensor:
     """Distance [N] of each to its third nearest, itself not counted."""
-    found = [torch.cdist(rows, features).kthvalue(NEIGHBOURHOOD + 1).values for rows in blocks(features, len(features))]
+    found = [
+        torch.cdist(rows, features).kthvalue(NEIGHBOURHOOD + 1).values
+        for rows in blocks(features, len(features))
+    ]
     return torch.cat(found)
 
 

@@ -1,11 +1,13 @@
-"""Inception's features: the standard for natural images, by torch-fidelity's network and a file of weights.
+"""Inception's features: the standard for natural images, by torch-fidelity's network and a file of
+weights.
 
-Szegedy et al. 2015 as trained for TensorFlow on 2015-12-05, the network that FID was defined on (Heusel et al.
-2017); 2,048 features and, for IS, the logits of 1,008 classes. Images are resized to 299 x 299 inside.
+Szegedy et al. 2015 as trained for TensorFlow on 2015-12-05, the network that FID was defined on
+(Heusel et al. 2017); 2,048 features and, for IS, the logits of 1,008 classes. Images are resized to
+299 x 299 inside.
 
-torch-fidelity unpickles whatever the file holds and asks no questions. Here nothing but arrays is read, their
-names and shapes must be the network's own, and the digest of the file's bytes travels with every score. A file that
-nobody named must be the published one, by its SHA-256.
+torch-fidelity unpickles whatever the file holds and asks no questions. Here nothing but arrays is
+read, their names and shapes must be the network's own, and the digest of the file's bytes travels
+with every score. A file that nobody named must be the published one, by its SHA-256.
 """
 
 from __future__ import annotations
@@ -18,9 +20,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from trials.measures.classifier import to_uint8
-from trials.measures.features import Identity
-from trials.measures.fidelity import (
+from ganstudy.trials.measures.classifier import to_uint8
+from ganstudy.trials.measures.feature_space import Identity
+from ganstudy.trials.measures.fidelity import (
     INCEPTION,
     INCEPTION_CLASSIFIER,
     INCEPTION_SHA256,
@@ -35,20 +37,27 @@ NO_CLASSIFIER = f"IS is not available: the weights of {INCEPTION} hold no classi
 class InceptionFeatures:
     """Inception as a feature space."""
 
-    def __init__(self, weights: str | None, device: torch.device, expected_digest: str | None = None) -> None:
-        """weights: a file with a state dict of torch-fidelity's network; None: the published one is downloaded.
+    def __init__(
+        self, weights: str | None, device: torch.device, expected_digest: str | None = None
+    ) -> None:
+        """weights: a file with a state dict of torch-fidelity's network; None: the published one is
+        downloaded.
 
-        Without the classifier (fc missing, or not finite) there are no logits, which `notes` says. Raises
-        ValueError where the file cannot be had or read, where its digest is not the one expected (of the published
-        file: not the published one), or where it holds other weights.
+        Without the classifier (fc missing, or not finite) there are no logits, which `notes` says.
+        Raises ValueError where the file cannot be had or read, where its digest is not the one
+        expected (of the published file: not the published one), or where it holds other weights.
         """
         path = _downloaded() if weights is None else Path(weights).expanduser()
         data = _bytes(path)
         if weights is None and hashlib.sha256(data).hexdigest() != INCEPTION_SHA256:
-            raise ValueError(f"{path} is not the published file; remove it, or name it as weights if it is meant")
+            raise ValueError(
+                f"{path} is not the published file; remove it, or name it as weights if it is meant"
+            )
         digest = hashlib.blake2b(data, digest_size=8).hexdigest()
         if expected_digest not in (None, digest):
-            raise ValueError(f"weights_digest is {expected_digest}, but {path} has the digest {digest}")
+            raise ValueError(
+                f"weights_digest is {expected_digest}, but {path} has the digest {digest}"
+            )
         arrays = _arrays(data, path)
         broken = {name for name, array in arrays.items() if not torch.isfinite(array).all()}
         if broken - set(INCEPTION_CLASSIFIER):
@@ -65,9 +74,13 @@ class InceptionFeatures:
         self.notes: tuple[str, ...] = () if with_classifier else (NO_CLASSIFIER,)
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features [n, 2048] and logits [n, 1008], or None, of images [n, C, H, W] with 3 channels, or 1 thrice."""
+        """Features [n, 2048] and logits [n, 1008], or None, of images [n, C, H, W] with 3 channels,
+        or 1 thrice.
+        """
         if samples.shape[1] not in (1, 3):
-            raise ValueError(f"{INCEPTION} needs images of 1 or 3 channels, got {samples.shape[1]}; {OTHERS}")
+            raise ValueError(
+                f"{INCEPTION} needs images of 1 or 3 channels, got {samples.shape[1]}; {OTHERS}"
+            )
         return self._extractor(to_uint8(samples).expand(-1, 3, -1, -1))
 
 
@@ -77,7 +90,9 @@ def _downloaded() -> Path:
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            torch.hub.download_url_to_file(INCEPTION_URL, str(path), hash_prefix=INCEPTION_SHA256, progress=False)
+            torch.hub.download_url_to_file(
+                INCEPTION_URL, str(path), hash_prefix=INCEPTION_SHA256, progress=False
+            )
         except (OSError, http.client.HTTPException, RuntimeError) as error:
             raise ValueError(
                 f"Inception's weights cannot be downloaded ({error}); get {INCEPTION_URL} some other way and name "
@@ -90,7 +105,9 @@ def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"weights must be a file that can be read, and {path} is not: {error.strerror}") from None
+        raise ValueError(
+            f"weights must be a file that can be read, and {path} is not: {error.strerror}"
+        ) from None
 
 
 def _arrays(data: bytes, path: Path) -> dict[str, Tensor]:
@@ -102,6 +119,10 @@ def _arrays(data: bytes, path: Path) -> dict[str, Tensor]:
         raise ValueError(
             f"{path} cannot be read as weights (a dictionary of arrays written by torch.save): {reason}"
         ) from None
-    if not isinstance(arrays, dict) or not all(isinstance(array, Tensor) for array in arrays.values()):
-        raise ValueError(f"{path} must hold a dictionary of arrays (a state dict), got a {type(arrays).__name__}")
+    if not isinstance(arrays, dict) or not all(
+        isinstance(array, Tensor) for array in arrays.values()
+    ):
+        raise ValueError(
+            f"{path} must hold a dictionary of arrays (a state dict), got a {type(arrays).__name__}"
+        )
     return arrays

@@ -1,8 +1,8 @@
 """Objective mismatch: does the generator's loss say anything about the quality of its samples?
 
-The rank correlation (Spearman 1904) of the generator's loss with FID over the evaluations so far. +1: the
-loss falls whenever FID does, so it can be read like a loss elsewhere. 0: it says nothing. Below 0: it falls
-while the samples get worse. Free of torch.
+The rank correlation (Spearman 1904) of the generator's loss with FID over the evaluations so far.
++1: the loss falls whenever FID does, so it can be read like a loss elsewhere. 0: it says nothing.
+Below 0: it falls while the samples get worse. Free of torch.
 """
 
 from __future__ import annotations
@@ -13,19 +13,26 @@ from collections.abc import Sequence
 from scipy.stats import spearmanr
 
 FEWEST = 4
-"""Pairs that a correlation is computed from; three are in perfect order by chance one time in three."""
+"""Pairs that a correlation is computed from; three are in perfect order by chance one time in
+three.
+"""
 
 
-def objective_mismatch(losses: Sequence[float | None], distances: Sequence[float | None]) -> float | None:
+def objective_mismatch(
+    losses: Sequence[float | None], distances: Sequence[float | None]
+) -> float | None:
     """Spearman's rho of the generator's loss and FID, one of each per evaluation of a seed.
 
-    Evaluations where either is missing or not finite are left out. None below 4 of them, and where the loss or
-    FID never changes.
+    Evaluations where either is missing or not finite are left out. None below 4 of them, and where
+    the loss or FID never changes.
     """
     pairs = [
         (loss, distance)
         for loss, distance in zip(losses, distances, strict=True)
-        if loss is not None and distance is not None and math.isfinite(loss) and math.isfinite(distance)
+        if loss is not None
+        and distance is not None
+        and math.isfinite(loss)
+        and math.isfinite(distance)
     ]
     if len(pairs) < FEWEST or any(len(set(column)) == 1 for column in zip(*pairs, strict=True)):
         return None

@@ -1,7 +1,8 @@
 """Modes: which of the data's kinds the generator makes, and how evenly.
 
-A mode is a mixture component (points: the nearest mean) or a class (labelled images: the classifier's
-choice). Definitions after Lin et al. 2018 (PacGAN), made explicit where their code and paper differ:
+A mode is a mixture component (points: the nearest mean) or a class (labelled images: the
+classifier's choice). Definitions after Lin et al. 2018 (PacGAN), made explicit where their code and
+paper differ:
 
     high quality    a point within 3 sigma (L2) of its nearest mean; an image that the classifier is at
                     least as sure of as of all but the least sure 5% of the held-out real images
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trials.data import Mixture
+from ganstudy.trials.data import Mixture
 
 HIGH_QUALITY_SIGMAS = 3.0
 LEAST_SURE_SHARE = 0.05

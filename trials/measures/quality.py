@@ -1,6 +1,8 @@
-"""How good samples are, against one set of real samples: FID, KID, IS, precision, recall, density, coverage, sharpness.
+"""How good samples are, against one set of real samples: FID, KID, IS, precision, recall, density,
+coverage, sharpness.
 
-Every score has a least number of samples; with fewer it says nothing, though an arithmetic result may exist:
+Every score has a least number of samples; with fewer it says nothing, though an arithmetic result
+may exist:
 
     FID                   features + 1, or the covariances are singular
     IS                    10, one per split
@@ -16,11 +18,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from trials.data.dataset import as_float
-from trials.measures.fidelity import IS_SPLITS, NEIGHBOURHOOD, Reference, inception_score
-from trials.measures.kernel import KernelDistance
-from trials.measures.neighbours import NEAREST, Neighbourhoods
-from trials.measures.sharpness import Sharpness
+from ganstudy.trials.data.dataset import as_float
+from ganstudy.trials.measures.density_coverage import NEAREST, Neighbourhoods
+from ganstudy.trials.measures.fidelity import IS_SPLITS, NEIGHBOURHOOD, Reference, inception_score
+from ganstudy.trials.measures.kid import KernelDistance
+from ganstudy.trials.measures.sharpness import Sharpness
 
 CPU = torch.device("cpu")
 LARGE_FEATURES = 64
@@ -61,19 +63,24 @@ class Quality:
     """The real side of the scores, computed once."""
 
     def __init__(self, real: Tensor, features: Tensor, device: torch.device = CPU) -> None:
-        """real: samples [N, ...] as data sets hold them; features: of them [N, F]; N as `check_counts` demands;
-        device: where features are compared, which takes a processor a minute per seed at Inception's size.
+        """real: samples [N, ...] as data sets hold them; features: of them [N, F]; N as
+        `check_counts` demands; device: where features are compared, which takes a processor a
+        minute per seed at Inception's size.
 
         Raises ValueError where all features are equal, so that nothing can be told apart by them.
         """
         if torch.equal(features, features[:1].expand_as(features)):
-            raise ValueError(f"real samples must differ, but the features of all {len(features)} are equal")
+            raise ValueError(
+                f"real samples must differ, but the features of all {len(features)} are equal"
+            )
         self._device, features = device, features.to(device)
         self._reference, self._kernel = Reference(features), KernelDistance(features)
         self._neighbourhoods = Neighbourhoods(features)
         self._sharpness = Sharpness(as_float(real)) if real.dim() == 4 else None
 
-    def scores(self, samples: Tensor, features: Tensor, logits: Tensor | None) -> dict[str, float | None]:
+    def scores(
+        self, samples: Tensor, features: Tensor, logits: Tensor | None
+    ) -> dict[str, float | None]:
         """By measure, for samples [n, ...], their features [n, F] and logits [n, K] or None.
 
         FID is None unless both sides have more samples than features.

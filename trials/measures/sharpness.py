@@ -1,9 +1,10 @@
 """Sharpness: the variance of the Laplacian of generated images against that of real ones.
 
-Pech-Pacheco et al. 2000: LAP_VAR = Var over pixels of (L * I), L the kernel [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
-here over the pixels that have four neighbours and averaged over the channels. Averaged over the images and
-divided by the same of the held-out images: 1 is as sharp as real, below 1 blurred, above 1 noisy or
-over-sharp. Noise counts as sharpness, so the ratio is a symptom and not a quality.
+Pech-Pacheco et al. 2000: LAP_VAR = Var over pixels of (L * I), L the kernel [[0, 1, 0], [1, -4, 1],
+[0, 1, 0]], here over the pixels that have four neighbours and averaged over the channels. Averaged
+over the images and divided by the same of the held-out images: 1 is as sharp as real, below 1
+blurred, above 1 noisy or over-sharp. Noise counts as sharpness, so the ratio is a symptom and not a
+quality.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ BATCH = 512
 
 
 def laplacian_variance(images: Tensor) -> Tensor:
-    """[N], squared grey levels, for images [N, C, H, W] in [-1, 1] of at least 3 x 3 pixels; float64."""
+    """[N], squared grey levels, for images [N, C, H, W] in [-1, 1] of at least 3 x 3 pixels;
+    float64.
+    """
     kernel = torch.tensor(LAPLACIAN, dtype=torch.float64, device=images.device)[None, None]
     parts = []
     for batch in images.split(BATCH):
@@ -36,7 +39,9 @@ class Sharpness:
         """real: images [N, C, H, W]. Raises ValueError where they have no edges to compare with."""
         self._real = float(laplacian_variance(real).mean())
         if self._real == 0:
-            raise ValueError("sharpness needs real images that are not flat, got a Laplacian of variance 0 in all")
+            raise ValueError(
+                "sharpness needs real images that are not flat, got a Laplacian of variance 0 in all"
+            )
 
     def ratio(self, fake: Tensor) -> float:
         """Mean Laplacian variance of generated images [n, C, H, W] over that of the real ones."""

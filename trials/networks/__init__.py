@@ -1,20 +1,20 @@
-"""Pairs of networks by name; one file each, all on the contract of trials/networks/contract.py."""
+"""Pairs of networks by name; one file each, all on the contract of trials/networks/base.py."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from trials.networks.contract import Discriminator, Networks
-from trials.networks.dcgan import dcgan
-from trials.networks.mlp import mlp
-from trials.networks.pacgan_points import pacgan_points
-from trials.networks.plugin import plugin
-from trials.networks.resnet import resnet
-from trials.networks.sndcgan import sndcgan
-from trials.networks.stacked_mnist import stacked_mnist
-from trials.options.base import PLUGIN, tag_of
-from trials.options.models import ModelOptions
+from ganstudy.trials.config.base import PLUGIN, tag_of
+from ganstudy.trials.config.networks import ModelOptions
+from ganstudy.trials.networks.base import Discriminator, Networks
+from ganstudy.trials.networks.dcgan import dcgan
+from ganstudy.trials.networks.mlp import mlp
+from ganstudy.trials.networks.pacgan_points import pacgan_points
+from ganstudy.trials.networks.plugin import plugin
+from ganstudy.trials.networks.resnet import resnet
+from ganstudy.trials.networks.sndcgan import sndcgan
+from ganstudy.trials.networks.stacked_mnist import stacked_mnist
 
 __all__ = ["NETWORKS", "Discriminator", "Networks", "build"]
 

@@ -1,20 +1,21 @@
 """DCGAN: strided convolutions and batch normalisation (Radford et al. 2015, sec. 3).
 
-Generator: z -> linear to the smallest map, then 4 x 4 transposed convolutions of stride 2, each with batch
-normalisation and ReLU, the last one with tanh instead. Discriminator: the mirror image, with leaky ReLU 0.2
-and no batch normalisation in its first layer. No biases; weights from N(0, 0.02^2), the scales of batch
-normalisation from N(1, 0.02^2). With width 64 at 64 pixels the maps have 512, 256, 128 and 64 channels, as in
-the PyTorch project's example (the paper has twice as many and 5 x 5 kernels); 28 pixels grow as 7, 14, 28.
+Generator: z -> linear to the smallest map, then 4 x 4 transposed convolutions of stride 2, each
+with batch normalisation and ReLU, the last one with tanh instead. Discriminator: the mirror image,
+with leaky ReLU 0.2 and no batch normalisation in its first layer. No biases; weights from N(0,
+0.02^2), the scales of batch normalisation from N(1, 0.02^2). With width 64 at 64 pixels the maps
+have 512, 256, 128 and 64 channels, as in the PyTorch project's example (the paper has twice as many
+and 5 x 5 kernels); 28 pixels grow as 7, 14, 28.
 """
 
 from __future__ import annotations
 
 from torch import nn
 
-from trials.networks.contract import Discriminator, Networks, PlainDiscriminator
-from trials.networks.initialisation import normal_weights
-from trials.networks.sizes import exact_halvings, image_sides
-from trials.options.models import DCGAN
+from ganstudy.trials.config.networks import DCGAN
+from ganstudy.trials.networks.base import Discriminator, Networks, PlainDiscriminator
+from ganstudy.trials.networks.initialisation import normal_weights
+from ganstudy.trials.networks.sizes import exact_halvings, image_sides
 
 
 def dcgan(options: DCGAN, shape: tuple[int, ...], bounded: bool) -> Networks:
@@ -51,9 +52,19 @@ def dcgan(options: DCGAN, shape: tuple[int, ...], bounded: bool) -> Networks:
         normalised = options.discriminator_batch_norm
         layers: list[nn.Module] = []
         for inputs, outputs in zip([input_shape[0], *maps], maps, strict=False):
-            norm = [nn.BatchNorm2d(outputs, track_running_stats=False)] if normalised and layers else []
-            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False), *norm, nn.LeakyReLU(0.2)]
-        network = PlainDiscriminator(nn.Sequential(*layers, nn.Flatten()), nn.Linear(size, 1, bias=False))
+            norm = (
+                [nn.BatchNorm2d(outputs, track_running_stats=False)]
+                if normalised and layers
+                else []
+            )
+            layers += [
+                nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
+                *norm,
+                nn.LeakyReLU(0.2),
+            ]
+        network = PlainDiscriminator(
+            nn.Sequential(*layers, nn.Flatten()), nn.Linear(size, 1, bias=False)
+        )
         _initialise(network)
         return network
 

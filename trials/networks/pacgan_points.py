@@ -1,9 +1,10 @@
 """The networks of PacGAN's experiments on two-dimensional mixtures (Lin et al. 2018, sec. 4.1).
 
-Generator: z -> 4 layers of 400 units with batch normalisation and ReLU -> point; only the last layer has a
-bias. Discriminator: 3 maxout layers of 200 units, each the largest of 5 linear pieces -> logit. Weights from
-N(0, 0.02^2), biases 0. Batch normalisation as in the released code: epsilon 1e-4, which counts beside
-variances of 1e-3 in the first layer, and running statistics that move by 0.05.
+Generator: z -> 4 layers of 400 units with batch normalisation and ReLU -> point; only the last
+layer has a bias. Discriminator: 3 maxout layers of 200 units, each the largest of 5 linear pieces
+-> logit. Weights from N(0, 0.02^2), biases 0. Batch normalisation as in the released code: epsilon
+1e-4, which counts beside variances of 1e-3 in the first layer, and running statistics that move by
+0.05.
 """
 
 from __future__ import annotations
@@ -12,16 +13,18 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from trials.networks.contract import Discriminator, Networks, PlainDiscriminator
-from trials.networks.initialisation import normal_weights
-from trials.options.models import PacGANPoints
+from ganstudy.trials.config.networks import PacGANPoints
+from ganstudy.trials.networks.base import Discriminator, Networks, PlainDiscriminator
+from ganstudy.trials.networks.initialisation import normal_weights
 
 GENERATOR_WIDTH, GENERATOR_DEPTH = 400, 4
 DISCRIMINATOR_WIDTH, DISCRIMINATOR_DEPTH, PIECES = 200, 3, 5
 
 
 class Maxout(nn.Module):
-    """[B, inputs] -> [B, outputs], each output the largest of `pieces` linear maps (Goodfellow et al. 2013, sec. 2)."""
+    """[B, inputs] -> [B, outputs], each output the largest of `pieces` linear maps (Goodfellow et
+    al. 2013, sec. 2).
+    """
 
     def __init__(self, inputs: int, outputs: int, pieces: int) -> None:
         super().__init__()
@@ -41,7 +44,9 @@ def pacgan_points(options: PacGANPoints, shape: tuple[int, ...], bounded: bool) 
     Raises ValueError for images.
     """
     if len(shape) != 1:
-        raise ValueError(f"pacgan_points makes points, got images of shape {list(shape)}; mlp makes either")
+        raise ValueError(
+            f"pacgan_points makes points, got images of shape {list(shape)}; mlp makes either"
+        )
 
     def generator() -> nn.Module:
         layers: list[nn.Module] = []
@@ -60,7 +65,9 @@ def pacgan_points(options: PacGANPoints, shape: tuple[int, ...], bounded: bool) 
 
     def discriminator(input_shape: tuple[int, ...]) -> Discriminator:
         widths = [input_shape[0]] + [DISCRIMINATOR_WIDTH] * DISCRIMINATOR_DEPTH
-        trunk = nn.Sequential(*(Maxout(inputs, outputs, PIECES) for inputs, outputs in pairwise(widths)))
+        trunk = nn.Sequential(
+            *(Maxout(inputs, outputs, PIECES) for inputs, outputs in pairwise(widths))
+        )
         network = PlainDiscriminator(trunk, nn.Linear(DISCRIMINATOR_WIDTH, 1))
         normal_weights(network)
         return network

@@ -5,12 +5,12 @@ It returns two ordinary torch modules, (generator, discriminator) or a dict with
     generator      z [B, latent_dim] -> images or points [B, *shape]; images lie in [-1, 1]
     discriminator  images or points [B, *shape] -> logits [B] or [B, 1], or (logits, features [B, ...])
 
-It is called once per player and seed, under that player's and seed's random stream, and one player of each
-call is used: the generator's initial values do not depend on the discriminator's. Where packing shows the
-discriminator m images at once, the call for the discriminator has a shape of m C channels (or m D
-coordinates). A discriminator that returns logits alone gives as features what its last linear layer reads;
-one without such a layer has none. Both networks are tried on a few inputs as they are built, and what is
-wrong is told with the file and line.
+It is called once per player and seed, under that player's and seed's random stream, and one player
+of each call is used: the generator's initial values do not depend on the discriminator's. Where
+packing shows the discriminator m images at once, the call for the discriminator has a shape of m C
+channels (or m D coordinates). A discriminator that returns logits alone gives as features what its
+last linear layer reads; one without such a layer has none. Both networks are tried on a few inputs
+as they are built, and what is wrong is told with the file and line.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trials.networks.contract import Discriminator, Networks
-from trials.options.models import OwnModel
-from trials.plugins import described, load, source, where
-from trials.streams import generator as stream
+from ganstudy.trials.config.networks import OwnModel
+from ganstudy.trials.ensemble.streams import generator as stream
+from ganstudy.trials.networks.base import Discriminator, Networks
+from ganstudy.trials.plugins import described, load, source, where
 
 TRIED = 4
 """Inputs on which networks are tried; batch normalisation needs more than one."""
@@ -37,11 +37,17 @@ TRIED = 4
 def plugin(options: OwnModel, shape: tuple[int, ...], bounded: bool) -> Networks:
     """The networks of the user's function.
 
-    shape: of one image [C, H, W] or point [D]. bounded: whether the data lie in [-1, 1]; that the generator's
-    output does too is left to the user. Raises ValueError, now and from the two builders, with the user's file
-    and line, where the function or its networks do not keep to the module's rules.
+    shape: of one image [C, H, W] or point [D]. bounded: whether the data lie in [-1, 1]; that the
+    generator's output does too is left to the user. Raises ValueError, now and from the two
+    builders, with the user's file and line, where the function or its networks do not keep to the
+    module's rules.
     """
-    build = OwnBuild(load(options.name, options.digest), source(options.digest), options.latent_dim, options.options)
+    build = OwnBuild(
+        load(options.name, options.digest),
+        source(options.digest),
+        options.latent_dim,
+        options.options,
+    )
     return Networks(partial(build.generator, shape), build.discriminator)
 
 
@@ -51,7 +57,9 @@ class OwnBuild:
     file: where the function stands. options: further keyword arguments.
     """
 
-    def __init__(self, build: Callable[..., Any], file: Path, latent_dim: int, options: dict[str, Any]) -> None:
+    def __init__(
+        self, build: Callable[..., Any], file: Path, latent_dim: int, options: dict[str, Any]
+    ) -> None:
         self._build, self._file, self._latent_dim, self._options = build, file, latent_dim, options
         try:
             self._place = f"{file.name}:{inspect.getsourcelines(build)[1]}"
@@ -78,7 +86,11 @@ class OwnBuild:
         watch = _Watch(copied)
         outputs = self._outputs("discriminator", copied, images)
         logits, features = outputs if _is_pair(outputs) else (outputs, None)
-        if not isinstance(logits, Tensor) or logits.shape[:1] != (TRIED,) or logits.numel() != TRIED:
+        if (
+            not isinstance(logits, Tensor)
+            or logits.shape[:1] != (TRIED,)
+            or logits.numel() != TRIED
+        ):
             raise ValueError(
                 f"{self._place}: the discriminator must give one logit per image, for {TRIED} images a tensor of shape "
                 f"[{TRIED}] or [{TRIED}, 1] or a pair (logits, features), got {_told(outputs)}"
@@ -102,7 +114,9 @@ class OwnBuild:
             players = self._build(**arguments)
         except Exception as error:
             call = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-            raise ValueError(f"{self._line(error)}: the call with {call} fails: {described(error)}") from error
+            raise ValueError(
+                f"{self._line(error)}: the call with {call} fails: {described(error)}"
+            ) from error
         if isinstance(players, dict) and players.keys() == {"generator", "discriminator"}:
             players = players["generator"], players["discriminator"]
         if not _is_pair(players) or not all(isinstance(player, nn.Module) for player in players):
@@ -122,7 +136,9 @@ class OwnBuild:
             ) from error
 
     def _line(self, error: Exception) -> str:
-        """Where in the user's file `error` arose; the function's own line where it arose in torch alone."""
+        """Where in the user's file `error` arose; the function's own line where it arose in torch
+        alone.
+        """
         line = where(error, self._file)
         return self._place if line == self._file.name else line
 
@@ -130,9 +146,11 @@ class OwnBuild:
 class OwnDiscriminator(Discriminator):
     """A user's discriminator in our contract: logits flattened, features found."""
 
-    def __init__(self, network: nn.Module, last_linear: str | None, num_features: int | None) -> None:
-        """last_linear: the name of the layer in `network` that reads the features; None where `network` returns
-        them itself or has none."""
+    def __init__(
+        self, network: nn.Module, last_linear: str | None, num_features: int | None
+    ) -> None:
+        """last_linear: the name of the layer in `network` that reads the features; None where
+        `network` returns them itself or has none."""
         super().__init__()
         self.network, self.num_features, self._last_linear = network, num_features, last_linear
 
@@ -140,14 +158,17 @@ class OwnDiscriminator(Discriminator):
         """(logits [B], features [B, F])"""
         if self._last_linear is None:
             outputs = self.network(images)
-            logits, features = outputs if _is_pair(outputs) else (outputs, outputs.new_zeros(images.shape[0], 0))
+            logits, features = (
+                outputs if _is_pair(outputs) else (outputs, outputs.new_zeros(images.shape[0], 0))
+            )
             return logits.flatten(), features.flatten(1)
         read: list[Tensor] = []
 
         def remember(_layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             read.append(inputs[0])
 
-        # The hook lasts for this call alone: a lasting one would tie every copy of this module to this one.
+        # The hook lasts for this call alone: a lasting one would tie every copy of this module to
+        # this one.
         with self.network.get_submodule(self._last_linear).register_forward_pre_hook(remember):
             logits = self.network(images)
         return logits.flatten(), read[-1]
@@ -164,10 +185,15 @@ class _Watch:
             if isinstance(layer, nn.Linear):
                 layer.register_forward_hook(partial(self._linear, name))
             elif isinstance(layer, nn.Sigmoid):
-                layer.register_forward_hook(lambda _layer, _inputs, output: self._sigmoids.append(output))
+                layer.register_forward_hook(
+                    lambda _layer, _inputs, output: self._sigmoids.append(output)
+                )
 
-    def _linear(self, name: str, _layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        # A layer with more than one output per image is an inner one, of a network that ends in something else.
+    def _linear(
+        self, name: str, _layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
+    ) -> None:
+        # A layer with more than one output per image is an inner one, of a network that ends in
+        # something else.
         ends = inputs[0].dim() == 2 and output.shape == (TRIED, 1)
         self.last_linear, self.num_features = (name, inputs[0].shape[1]) if ends else (None, None)
 

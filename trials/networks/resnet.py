@@ -1,13 +1,14 @@
 """The residual networks of Miyato et al. 2018 (appendix B.4, tables 4 and 5).
 
-Generator: z -> linear to the smallest map, one block per doubling (batch normalisation, ReLU, nearest
-upsampling, 3 x 3 convolution, batch normalisation, ReLU, 3 x 3 convolution, beside an upsampled 1 x 1
-convolution), batch normalisation, ReLU, 3 x 3 convolution, tanh. Discriminator: blocks of ReLU, 3 x 3
-convolution, ReLU, 3 x 3 convolution and average pooling, beside a pooled 1 x 1 convolution; ReLU, the sum
-over the map, a linear layer; no batch normalisation. Below 64 pixels all maps are equally wide (the paper's
-networks for CIFAR-10: 256 in the generator, 128 in the discriminator, whose first two blocks halve); from 64
-pixels on the generator's narrow from 1024 to 64 channels and the discriminator's widen from 64 to 1024.
-Xavier-uniform weights, with gain sqrt(2) in the residual branches. Spectral normalisation is a remedy.
+Generator: z -> linear to the smallest map, one block per doubling (batch normalisation, ReLU,
+nearest upsampling, 3 x 3 convolution, batch normalisation, ReLU, 3 x 3 convolution, beside an
+upsampled 1 x 1 convolution), batch normalisation, ReLU, 3 x 3 convolution, tanh. Discriminator:
+blocks of ReLU, 3 x 3 convolution, ReLU, 3 x 3 convolution and average pooling, beside a pooled 1 x
+1 convolution; ReLU, the sum over the map, a linear layer; no batch normalisation. Below 64 pixels
+all maps are equally wide (the paper's networks for CIFAR-10: 256 in the generator, 128 in the
+discriminator, whose first two blocks halve); from 64 pixels on the generator's narrow from 1024 to
+64 channels and the discriminator's widen from 64 to 1024. Xavier-uniform weights, with gain sqrt(2)
+in the residual branches. Spectral normalisation is a remedy.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from trials.networks.contract import Discriminator, Networks, PlainDiscriminator
-from trials.networks.sizes import exact_halvings, image_sides
-from trials.options.models import ResNet
+from ganstudy.trials.config.networks import ResNet
+from ganstudy.trials.networks.base import Discriminator, Networks, PlainDiscriminator
+from ganstudy.trials.networks.sizes import exact_halvings, image_sides
 
 LARGE = 4
 """Halvings from which the channels double with every one: 64 pixels."""
@@ -39,7 +40,8 @@ class GeneratorBlock(nn.Module):
             nn.ReLU(),
             nn.Conv2d(outputs, outputs, 3, padding=1),
         )
-        # A 1 x 1 convolution and nearest upsampling commute; this order takes a quarter of the work.
+        # A 1 x 1 convolution and nearest upsampling commute; this order takes a quarter of the
+        # work.
         self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1), nn.Upsample(scale_factor=2))
         _initialise(self.residual, self.shortcut)
 
@@ -50,7 +52,9 @@ class GeneratorBlock(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """[B, inputs, H, W] -> [B, outputs, H, W], or half of H and W. The first block has no ReLU before its maps."""
+    """[B, inputs, H, W] -> [B, outputs, H, W], or half of H and W. The first block has no ReLU
+    before its maps.
+    """
 
     def __init__(self, inputs: int, outputs: int, halves: bool, first: bool = False) -> None:
         super().__init__()
@@ -63,7 +67,11 @@ class DiscriminatorBlock(nn.Module):
             *([nn.AvgPool2d(2)] if halves else []),
         )
         # As in the generator, pooling first comes to the same as pooling last.
-        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1)) if halves else nn.Identity()
+        self.shortcut = (
+            nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1))
+            if halves
+            else nn.Identity()
+        )
         _initialise(self.residual, self.shortcut)
 
     def forward(self, maps: Tensor) -> Tensor:
@@ -112,13 +120,20 @@ def resnet(options: ResNet, shape: tuple[int, ...], bounded: bool) -> Networks:
         if large:
             blocks = [
                 DiscriminatorBlock(i, o, halves=True, first=level == 0)
-                for level, (i, o) in enumerate(zip([input_shape[0], *growing], growing, strict=False))
+                for level, (i, o) in enumerate(
+                    zip([input_shape[0], *growing], growing, strict=False)
+                )
             ]
         else:
             blocks = [DiscriminatorBlock(input_shape[0], options.width, halves=True, first=True)]
-            blocks += [DiscriminatorBlock(options.width, options.width, halves) for halves in (True, False, False)]
+            blocks += [
+                DiscriminatorBlock(options.width, options.width, halves)
+                for halves in (True, False, False)
+            ]
         features = growing[-1] if large else options.width
-        network = PlainDiscriminator(nn.Sequential(*blocks, nn.ReLU(), SumPool()), nn.Linear(features, 1))
+        network = PlainDiscriminator(
+            nn.Sequential(*blocks, nn.ReLU(), SumPool()), nn.Linear(features, 1)
+        )
         _xavier(network.head)
         return network
 

@@ -1,8 +1,9 @@
-"""Stride-2 convolutions with the geometry that TensorFlow calls "same", for networks that were published in it.
+"""Stride-2 convolutions with the geometry that TensorFlow calls "same", for networks that were
+published in it.
 
-The output has ceil(H / 2) rows, and the padding that this needs is spread over both edges, the odd row
-going to the far one: before = (2 (ceil(H / 2) - 1) + kernel - H) // 2. The transposed convolution is the
-adjoint of that map. Where the padding is even, this is PyTorch's own.
+The output has ceil(H / 2) rows, and the padding that this needs is spread over both edges, the odd
+row going to the far one: before = (2 (ceil(H / 2) - 1) + kernel - H) // 2. The transposed
+convolution is the adjoint of that map. Where the padding is even, this is PyTorch's own.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ def same_conv(inputs: int, outputs: int, kernel: int, sides: tuple[int, int]) ->
 def same_deconv(inputs: int, outputs: int, kernel: int, sides: tuple[int, int]) -> list[nn.Module]:
     """Layers that map [B, inputs, ceil(H / 2), ceil(W / 2)] to [B, outputs, H, W]; sides: (H, W)."""
     (top, bottom), (left, right) = (_padding(side, kernel) for side in sides)
-    layers: list[nn.Module] = [nn.ConvTranspose2d(inputs, outputs, kernel, stride=2, padding=(top, left))]
+    layers: list[nn.Module] = [
+        nn.ConvTranspose2d(inputs, outputs, kernel, stride=2, padding=(top, left))
+    ]
     if bottom > top or right > left:
         layers.append(Crop(sides))
     return layers

@@ -1,21 +1,30 @@
-"""From an image's sides to the sides of a network's feature maps, and what to say where they do not fit."""
+"""From an image's sides to the sides of a network's feature maps, and what to say where they do not
+fit.
+"""
 
 from __future__ import annotations
 
 MOST = 7
-"""Pixels: the shorter side of the smallest feature map of a network that halves exactly is at most this."""
+"""Pixels: the shorter side of the smallest feature map of a network that halves exactly is at most
+this.
+"""
 
 
 def image_sides(network: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """(C, H, W) of an image. Raises ValueError for the shape of a point; network: its name, for the message."""
+    """(C, H, W) of an image. Raises ValueError for the shape of a point; network: its name, for the
+    message.
+    """
     if len(shape) != 3:
-        raise ValueError(f"{network} makes images, [C, H, W], got points of {shape[0]} dimensions; mlp makes either")
+        raise ValueError(
+            f"{network} makes images, [C, H, W], got points of {shape[0]} dimensions; mlp makes either"
+        )
     channels, height, width = shape
     return channels, height, width
 
 
 def exact_halvings(network: str, height: int, width: int) -> int:
-    """How often both sides are halved until the shorter is 4 to 7: 28 -> 7 (2), 32 -> 4 (3), 64 -> 4 (4).
+    """How often both sides are halved until the shorter is 4 to 7: 28 -> 7 (2), 32 -> 4 (3), 64 ->
+    4 (4).
 
     Raises ValueError where that leaves a remainder or needs no halving at all.
     """
@@ -32,7 +41,8 @@ def exact_halvings(network: str, height: int, width: int) -> int:
 
 
 def rounded_halvings(network: str, height: int, width: int, halvings: int) -> list[tuple[int, int]]:
-    """(H, W) of the feature maps from the image down, each side half of the last, rounded up: 28, 14, 7, 4, 2.
+    """(H, W) of the feature maps from the image down, each side half of the last, rounded up: 28,
+    14, 7, 4, 2.
 
     Raises ValueError where the image is too small for that many halvings.
     """

@@ -1,21 +1,23 @@
-"""The networks of PacGAN's stacked MNIST experiment (Lin et al. 2018, sec. 4.2, in VEEGAN's setting).
+"""The networks of PacGAN's stacked MNIST experiment (Lin et al. 2018, sec. 4.2, in VEEGAN's
+setting).
 
-Generator: z -> linear to 8 w maps of 2 x 2 (28 pixels), then 5 x 5 transposed convolutions of stride 2 to 4 w,
-2 w, w maps and the image, with batch normalisation and ReLU everywhere but at the end, which is tanh.
-Discriminator: 5 x 5 convolutions of stride 2 to w, 2 w, 4 w, 8 w maps with leaky ReLU 0.2, batch normalisation
-in all but the first, then a linear layer. Sides are halved rounding up: 28, 14, 7, 4, 2. Weights from
-N(0, 0.02^2), those of the discriminator's convolutions cut off at two standard deviations, biases 0.
+Generator: z -> linear to 8 w maps of 2 x 2 (28 pixels), then 5 x 5 transposed convolutions of
+stride 2 to 4 w, 2 w, w maps and the image, with batch normalisation and ReLU everywhere but at the
+end, which is tanh. Discriminator: 5 x 5 convolutions of stride 2 to w, 2 w, 4 w, 8 w maps with
+leaky ReLU 0.2, batch normalisation in all but the first, then a linear layer. Sides are halved
+rounding up: 28, 14, 7, 4, 2. Weights from N(0, 0.02^2), those of the discriminator's convolutions
+cut off at two standard deviations, biases 0.
 """
 
 from __future__ import annotations
 
 from torch import nn
 
-from trials.networks.contract import Discriminator, Networks, PlainDiscriminator
-from trials.networks.initialisation import normal_weights
-from trials.networks.same_padding import same_conv, same_deconv
-from trials.networks.sizes import image_sides, rounded_halvings
-from trials.options.models import StackedMNIST
+from ganstudy.trials.config.networks import StackedMNIST
+from ganstudy.trials.networks.base import Discriminator, Networks, PlainDiscriminator
+from ganstudy.trials.networks.initialisation import normal_weights
+from ganstudy.trials.networks.same_padding import same_conv, same_deconv
+from ganstudy.trials.networks.sizes import image_sides, rounded_halvings
 
 
 def stacked_mnist(options: StackedMNIST, shape: tuple[int, ...], bounded: bool) -> Networks:

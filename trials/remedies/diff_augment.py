@@ -2,8 +2,9 @@
 
     D(T(x)) and D(T(G(z))) in place of D(x) and D(G(z)), in both players' losses            (their sec. 3)
 
-T is drawn anew for every image from one distribution, for both kinds and in both players' steps, and the
-generator's gradient passes through it. The policies, with the ranges and roundings of the released code:
+T is drawn anew for every image from one distribution, for both kinds and in both players' steps,
+and the generator's gradient passes through it. The policies, with the ranges and roundings of the
+released code:
 
     color         brightness x + b, b ~ U(-0.5, 0.5); then saturation m + s (x - m), s ~ U(0, 2), m the mean over
                   the channels (no effect on grey images); then contrast m + c (x - m), c ~ U(0.5, 1.5), m the
@@ -11,7 +12,8 @@ generator's gradient passes through it. The policies, with the ranges and roundi
     translation   by whole pixels, uniform up to an eighth of height and width either way, zeros shifted in
     cutout        a rectangle of half the height and width is set to 0; its centre is uniform over the image
 
-An eighth and a half are rounded to the nearest pixel, halves up. Images stand for [-1, 1], so 0 is grey.
+An eighth and a half are rounded to the nearest pixel, halves up. Images stand for [-1, 1], so 0 is
+grey.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trials.remedies.contract import Kind, Moment, Remedy
+from ganstudy.trials.ensemble.step_context import Kind, Moment
+from ganstudy.trials.remedies.base import Remedy
 
 SHIFT, CUT = 1 / 8, 1 / 2
 """Largest translation and side of the cutout, as shares of the image's size."""
@@ -33,20 +36,26 @@ class DiffAugment(Remedy):
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """`shape` as it is. Raises ValueError where it is not that of an image."""
         if len(shape) != 3:
-            raise ValueError(f"diff_augment is for images [C, H, W], and the data have the shape {list(shape)}")
+            raise ValueError(
+                f"diff_augment is for images [C, H, W], and the data have the shape {list(shape)}"
+            )
         return shape
 
     def view(self, images: Tensor, kind: Kind, moment: Moment) -> Tensor:
         """Images [S, B, C, H, W], each augmented in its own way."""
         batch = images.shape[1]
         for name in self.options.policy:
-            drawn = moment.uniform(f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, batch)
+            drawn = moment.uniform(
+                f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, batch
+            )
             images = AUGMENTATIONS[name](images, drawn)
         return images
 
 
 def color(images: Tensor, drawn: Tensor) -> Tensor:
-    """Brightness, saturation and contrast of images [S, B, C, H, W] by drawn [S, 3, B] from U(0, 1)."""
+    """Brightness, saturation and contrast of images [S, B, C, H, W] by drawn [S, 3, B] from U(0,
+    1).
+    """
     brightness, saturation, contrast = (drawn[:, i, :, None, None, None] for i in range(3))
     images = images + (brightness - 0.5)
     grey = images.mean(2, keepdim=True)

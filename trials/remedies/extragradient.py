@@ -3,13 +3,13 @@
     omega' = omega_t - eta F(omega_t)                 both players look ahead
     omega_{t+1} = omega_t - eta F(omega')             (Korpelevich 1976; Gidel et al. 2019, sec. 3.2)
 
-omega is both players' parameters and F their gradients. Here the players take turns: in either's step
-both look ahead by one step of their own optimisers from the present point, on the step's own batch, and
-the player whose turn it is takes its gradient there and steps from the saved point.
+omega is both players' parameters and F their gradients. Here the players take turns: in either's
+step both look ahead by one step of their own optimisers from the present point, on the step's own
+batch, and the player whose turn it is takes its gradient there and steps from the saved point.
 
-With Adam or rmsprop, the moments take in the gradients of the actual steps alone; Gidel et al.'s ExtraAdam
-lets those of the look-ahead in as well. Running statistics take in what is seen at the look-ahead
-point. Cost: a step takes the gradients of three.
+With Adam or rmsprop, the moments take in the gradients of the actual steps alone; Gidel et al.'s
+ExtraAdam lets those of the look-ahead in as well. Running statistics take in what is seen at the
+look-ahead point. Cost: a step takes the gradients of three.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trials.optimisers import VirtualSteps
-from trials.remedies.contract import Batch, Remedy
+from ganstudy.trials.ensemble.optimisers import VirtualSteps
+from ganstudy.trials.ensemble.step_context import Batch
+from ganstudy.trials.remedies.base import Remedy
 
 if TYPE_CHECKING:
-    from trials.step import Game
+    from ganstudy.trials.gan.trainer import Game
 
 
 class Extragradient(Remedy):
@@ -36,7 +37,9 @@ class Extragradient(Remedy):
     @contextmanager
     def evaluation_point(self, game: Game, batch: Batch) -> Iterator[None]:
         """While it lasts, both players stand at omega'; afterwards, to the bit, where they stood."""
-        values = [value.detach() for pack in game.players.values() for value in pack.parameters.values()]
+        values = [
+            value.detach() for pack in game.players.values() for value in pack.parameters.values()
+        ]
         statistics = [value for pack in game.players.values() for value in pack.buffers.values()]
         saved, saved_statistics = [v.clone() for v in values], [v.clone() for v in statistics]
         ahead: list[Tensor] = []

@@ -2,16 +2,17 @@
 
     L_G = || E_x f(x) - E_z f(G(z)) ||_2^2            (Salimans et al. 2016, sec. 3.1)
 
-f is the discriminator's penultimate layer. The objective replaces the adversarial one (unless the option
-`adversarial` keeps it, as some later codes do); the discriminator trains as before. `norm = "l1"` is the
-variant of the released code: the mean absolute difference of the means.
+f is the discriminator's penultimate layer. The objective replaces the adversarial one (unless the
+option `adversarial` keeps it, as some later codes do); the discriminator trains as before. `norm =
+"l1"` is the variant of the released code: the mean absolute difference of the means.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from trials.remedies.contract import GeneratorStep, Remedy
+from ganstudy.trials.ensemble.step_context import GeneratorStep
+from ganstudy.trials.remedies.base import Remedy
 
 
 class FeatureMatching(Remedy):

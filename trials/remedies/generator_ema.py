@@ -3,11 +3,11 @@
     theta_ema <- decay theta_ema + (1 - decay) theta           after every generator step
                                                                       (Yazici et al. 2019)
 
-A short training would be averaged with its own beginning: the half-life ln 0.5 / ln decay is therefore at most
-`rampup` times the steps since `start` (Karras et al. 2020, "Training GANs with limited data", and its released code).
-Up to generator step `start` the average is the present generator. Buffers of floating point (running
-statistics) are averaged alike; others are the present ones. Training never sees the average: only
-samples, and so all measures of samples, come from it.
+A short training would be averaged with its own beginning: the half-life ln 0.5 / ln decay is
+therefore at most `rampup` times the steps since `start` (Karras et al. 2020, "Training GANs with
+limited data", and its released code). Up to generator step `start` the average is the present
+generator. Buffers of floating point (running statistics) are averaged alike; others are the present
+ones. Training never sees the average: only samples, and so all measures of samples, come from it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trials.pack import Pack
-from trials.remedies.contract import Moment, Parameters, Player, Remedy
+from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.step_context import Moment, Parameters, Player
+from ganstudy.trials.remedies.base import Remedy
 
 
 class GeneratorEMA(Remedy):
@@ -25,7 +26,9 @@ class GeneratorEMA(Remedy):
     def start(self, player: Player, pack: Pack) -> None:
         """The average begins at the initial generator."""
         if player == "generator":
-            self._average = {name: value.detach().clone() for name, value in _averaged(pack).items()}
+            self._average = {
+                name: value.detach().clone() for name, value in _averaged(pack).items()
+            }
 
     @torch.no_grad()
     def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:

@@ -1,10 +1,11 @@
-"""Gradient penalty: between real and generated images, the discriminator's slope is held at a value.
+"""Gradient penalty: between real and generated images, the discriminator's slope is held at a
+value.
 
     L_D += lambda E (||grad D(x^)|| - centre)^2,    x^ = eps x + (1 - eps) G(z),    eps ~ U(0, 1)
 
-centre = 1 is WGAN-GP (Gulrajani et al. 2017, eq. 3), here for any loss; centre = 0 is the zero-centred penalty
-(Thanh-Tung et al. 2019). eps is drawn per input of the discriminator, one for all images of a packed input. The
-images x^ pass through the remedies' view like any others.
+centre = 1 is WGAN-GP (Gulrajani et al. 2017, eq. 3), here for any loss; centre = 0 is the
+zero-centred penalty (Thanh-Tung et al. 2019). eps is drawn per input of the discriminator, one for
+all images of a packed input. The images x^ pass through the remedies' view like any others.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trials.remedies.contract import DiscriminatorStep, Remedy
-from trials.remedies.gradient_norm import gradients
+from ganstudy.trials.ensemble.step_context import DiscriminatorStep
+from ganstudy.trials.remedies.base import Remedy
+from ganstudy.trials.remedies.input_gradient import gradients
 
 
 class GradientPenalty(Remedy):
@@ -24,7 +26,9 @@ class GradientPenalty(Remedy):
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
         """[S]: lambda times the mean squared distance of the slope from the centre."""
         inputs = step.logits_real.shape[1]
-        per_image = step.moment.uniform("gradient_penalty", inputs).repeat_interleave(step.real.shape[1] // inputs, 1)
+        per_image = step.moment.uniform("gradient_penalty", inputs).repeat_interleave(
+            step.real.shape[1] // inputs, 1
+        )
         eps = per_image.reshape(*per_image.shape, *[1] * (step.real.dim() - 2))
         between = eps * step.real + (1 - eps) * step.fake
         if not between.requires_grad:

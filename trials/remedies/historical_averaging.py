@@ -3,8 +3,8 @@
     L += lambda * || theta - (1/t) sum_{i=1..t} theta[i] ||^2            (Salimans et al. 2016, sec. 3.3)
 
 theta[1] are the initial parameters and theta[t] those before the player's step t; the average is a
-constant of the step. Being a term of the loss, it passes through Adam together with the rest, as the
-equation says (an optimiser step of its own would make Adam rescale lambda away).
+constant of the step. Being a term of the loss, it passes through Adam together with the rest, as
+the equation says (an optimiser step of its own would make Adam rescale lambda away).
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trials.pack import Pack
-from trials.remedies.contract import Moment, Parameters, Player, Remedy
+from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.step_context import Moment, Parameters, Player
+from ganstudy.trials.remedies.base import Remedy
 
 
 class HistoricalAveraging(Remedy):

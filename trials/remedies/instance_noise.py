@@ -3,15 +3,17 @@
     D sees x + sigma_t e,    e ~ N(0, I),    sigma_t = sigma max(0, 1 - t / anneal)
 
 (Sønderby et al. 2017; Arjovsky & Bottou 2017, sec. 3.) t is the share of the budget that is spent.
-The noise makes the supports of both kinds overlap, so that a best discriminator exists; its gradient reaches
-the generator as if through a clean image. Every image has noise of its own, in both players' steps.
+The noise makes the supports of both kinds overlap, so that a best discriminator exists; its
+gradient reaches the generator as if through a clean image. Every image has noise of its own, in
+both players' steps.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from trials.remedies.contract import Kind, Moment, Remedy
+from ganstudy.trials.ensemble.step_context import Kind, Moment
+from ganstudy.trials.remedies.base import Remedy
 
 
 class InstanceNoise(Remedy):
@@ -25,7 +27,9 @@ class InstanceNoise(Remedy):
         return images + sigma * moment.normal(f"instance_noise/{kind}", *images.shape[1:])
 
     def sigma(self, progress: float) -> float:
-        """Standard deviation of the noise, in units of the data, after a share `progress` of the budget."""
+        """Standard deviation of the noise, in units of the data, after a share `progress` of the
+        budget.
+        """
         start: float = self.options.sigma
         anneal: float = self.options.anneal
         return start * max(0.0, 1 - progress / anneal) if anneal else start

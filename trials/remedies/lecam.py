@@ -1,12 +1,14 @@
-"""LeCam regularisation: outputs on either kind of image are drawn towards past outputs on the other kind.
+"""LeCam regularisation: outputs on either kind of image are drawn towards past outputs on the other
+kind.
 
     L_D += lambda (E max(0, D(x) - a_fake)^2 + E max(0, a_real - D(G(z)))^2)
     a_kind <- decay a_kind + (1 - decay) E D(kind)                         (Tseng et al. 2021)
 
-The averages are constants of the step, include its own batch and start from the first batch's means. As printed,
-the term squares both differences whatever their sign; the released codes, which this follows, only where the
-discriminator has the two kinds the right way round. Unlike theirs, whose averages forget everything (decay 0) until the
-penalty sets in, the averages here run with their decay from the beginning.
+The averages are constants of the step, include its own batch and start from the first batch's
+means. As printed, the term squares both differences whatever their sign; the released codes, which
+this follows, only where the discriminator has the two kinds the right way round. Unlike theirs,
+whose averages forget everything (decay 0) until the penalty sets in, the averages here run with
+their decay from the beginning.
 """
 
 from __future__ import annotations
@@ -17,8 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trials.pack import Pack
-from trials.remedies.contract import DiscriminatorStep, Player, Remedy
+from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.step_context import DiscriminatorStep, Player
+from ganstudy.trials.remedies.base import Remedy
 
 
 class LeCam(Remedy):
@@ -56,8 +59,13 @@ class LeCam(Remedy):
         """The averages [S] with the outputs of `step` taken in."""
         decay = self.options.decay if self._steps else 0.0
         means = {"real": step.logits_real.mean(-1), "fake": step.logits_fake.mean(-1)}
-        return {kind: decay * self._average[kind] + (1 - decay) * mean for kind, mean in means.items()}
+        return {
+            kind: decay * self._average[kind] + (1 - decay) * mean for kind, mean in means.items()
+        }
 
     def state(self) -> dict[str, Tensor]:
         """The averages and the number of the discriminator's steps."""
-        return {"steps": self._steps, **{f"average_{kind}": average for kind, average in self._average.items()}}
+        return {
+            "steps": self._steps,
+            **{f"average_{kind}": average for kind, average in self._average.items()},
+        }

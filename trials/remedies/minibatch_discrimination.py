@@ -3,20 +3,20 @@
     M_i = f(x_i) T                       T: A x (B C),  M_i: B x C
     o(x_i)_b = sum_{j != i} exp(-|| M_ib - M_jb ||_1)            (Salimans et al. 2016, sec. 3.2)
 
-o(x_i), B numbers, is concatenated to the features f(x_i) (A numbers) before the last layer. Real and
-generated batches pass apart. T starts from N(0, 1). `reduction = "mean"` divides by the number of
-other images, so that the scale does not depend on the batch size.
+o(x_i), B numbers, is concatenated to the features f(x_i) (A numbers) before the last layer. Real
+and generated batches pass apart. T starts from N(0, 1). `reduction = "mean"` divides by the number
+of other images, so that the scale does not depend on the batch size.
 
 `weight_norm = True` is the parametrisation of the released code, with learned s and b:
 
     T_abc = exp(s_bc) V_abc / sqrt(sum_a V_abc^2),    o_b + b_b
 
-V starts from N(0, 0.05^2), s at 0 and b at -1. The released code then sets s and b from one pass over the
-data, so that nearest images of that batch are about 2 apart and o averages 0; this is left out, since a
-discriminator's initial values would depend on more than its seed.
+V starts from N(0, 0.05^2), s at 0 and b at -1. The released code then sets s and b from one pass
+over the data, so that nearest images of that batch are about 2 apart and o averages 0; this is left
+out, since a discriminator's initial values would depend on more than its seed.
 
-A linear layer on [f, o] is the sum of a linear layer on f and one on o, which is how it is computed:
-the part on f then starts from the same numbers with and without this remedy.
+A linear layer on [f, o] is the sum of a linear layer on f and one on o, which is how it is
+computed: the part on f then starts from the same numbers with and without this remedy.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trials.networks.contract import Discriminator
-from trials.remedies.contract import Remedy
+from ganstudy.trials.networks.base import Discriminator
+from ganstudy.trials.remedies.base import Remedy
 
 
 class SimilarityFeatures(nn.Module):
     """f [N, A] -> o [N, B]."""
 
-    def __init__(self, features: int, kernels: int, kernel_dim: int, mean: bool, weight_norm: bool = False) -> None:
+    def __init__(
+        self, features: int, kernels: int, kernel_dim: int, mean: bool, weight_norm: bool = False
+    ) -> None:
         super().__init__()
         self.tensor = nn.Parameter(torch.randn(features, kernels, kernel_dim))
         self.mean, self.weight_norm = mean, weight_norm
@@ -47,7 +49,8 @@ class SimilarityFeatures(nn.Module):
             tensor = tensor * (self.log_scale.exp() / torch.linalg.vector_norm(tensor, dim=0))
         projected = torch.einsum("na,abc->bnc", features, tensor)
         distances = torch.cdist(projected, projected, p=1.0)  # [B, N, N]
-        # The image itself is at distance 0 and adds exp(0) = 1, which the sum over j != i leaves out.
+        # The image itself is at distance 0 and adds exp(0) = 1, which the sum over j != i leaves
+        # out.
         similarity = torch.exp(-distances).sum(2).T - 1
         if self.mean:
             similarity = similarity / (features.shape[0] - 1)
@@ -61,7 +64,12 @@ class MinibatchDiscriminator(Discriminator):
     """
 
     def __init__(
-        self, plain: Discriminator, kernels: int, kernel_dim: int, mean: bool, weight_norm: bool = False
+        self,
+        plain: Discriminator,
+        kernels: int,
+        kernel_dim: int,
+        mean: bool,
+        weight_norm: bool = False,
     ) -> None:
         super().__init__()
         if plain.num_features is None:
@@ -70,7 +78,9 @@ class MinibatchDiscriminator(Discriminator):
                 "it neither returns (logits, features) nor ends in a linear layer"
             )
         self.plain, self.num_features = plain, plain.num_features
-        self.similarity = SimilarityFeatures(plain.num_features, kernels, kernel_dim, mean, weight_norm)
+        self.similarity = SimilarityFeatures(
+            plain.num_features, kernels, kernel_dim, mean, weight_norm
+        )
         bound = plain.num_features**-0.5
         self.head_on_similarity = nn.Parameter(torch.empty(kernels).uniform_(-bound, bound))
 
@@ -90,5 +100,9 @@ class MinibatchDiscrimination(Remedy):
         """The discriminator with T and the weights on o."""
         options = self.options
         return MinibatchDiscriminator(
-            discriminator, options.kernels, options.kernel_dim, options.reduction == "mean", options.weight_norm
+            discriminator,
+            options.kernels,
+            options.kernel_dim,
+            options.reduction == "mean",
+            options.weight_norm,
         )

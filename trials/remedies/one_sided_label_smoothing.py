@@ -2,14 +2,15 @@
 
     D* = alpha p_data / (p_data + p_G)            (Salimans et al. 2016, sec. 3.4, with beta = 0)
 
-alpha is the discriminator's target on real images; generated ones keep 0, so that the best discriminator does
-not reward a generator for staying where it is. The generator's loss stays as it is. Only losses with a target
-on real data can be smoothed; theirs is the cross entropy, and for least squares alpha multiplies b.
+alpha is the discriminator's target on real images; generated ones keep 0, so that the best
+discriminator does not reward a generator for staying where it is. The generator's loss stays as it
+is. Only losses with a target on real data can be smoothed; theirs is the cross entropy, and for
+least squares alpha multiplies b.
 """
 
 from __future__ import annotations
 
-from trials.remedies.contract import Remedy
+from ganstudy.trials.remedies.base import Remedy
 
 
 class OneSidedLabelSmoothing(Remedy):

@@ -2,9 +2,9 @@
 
     theta_{t+1} = theta_t - 2 eta u_t + eta u_{t-1},   u_0 = 0          (Daskalakis et al. 2018, alg. 1)
 
-u_t is the direction of the optimiser: m / (sqrt(v) + eps), both bias-corrected, of Adam, as published; the
-gradient of sgd, which gives optimistic gradient descent; g / (sqrt(v) + eps) of rmsprop. The
-first step is twice as long as a plain one, as the equation says.
+u_t is the direction of the optimiser: m / (sqrt(v) + eps), both bias-corrected, of Adam, as
+published; the gradient of sgd, which gives optimistic gradient descent; g / (sqrt(v) + eps) of
+rmsprop. The first step is twice as long as a plain one, as the equation says.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trials.pack import Pack
-from trials.remedies.contract import Player, Remedy
+from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.step_context import Player
+from ganstudy.trials.remedies.base import Remedy
 
 
 class OptimisticAdam(Remedy):
@@ -38,7 +39,8 @@ class OptimisticAdam(Remedy):
         """Puts the player where the module's equation says."""
         values = [value.detach() for value in pack.parameters.values()]
         before = [value.clone() for value in values]
-        # From 0 the optimiser arrives at -eta u_t itself; the difference of two positions has few of its digits.
+        # From 0 the optimiser arrives at -eta u_t itself; the difference of two positions has few
+        # of its digits.
         torch._foreach_zero_(values)
         yield
         moves, last = [value.clone() for value in values], self._last[player]
@@ -48,4 +50,8 @@ class OptimisticAdam(Remedy):
 
     def state(self) -> dict[str, Tensor]:
         """The last moves, -eta u_{t-1}, of both players."""
-        return {f"{player}.{index}": move for player, moves in self._last.items() for index, move in enumerate(moves)}
+        return {
+            f"{player}.{index}": move
+            for player, moves in self._last.items()
+            for index, move in enumerate(moves)
+        }

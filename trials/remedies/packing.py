@@ -3,20 +3,20 @@
     D(x_1, ..., x_m), the x_i all real or all generated        (Lin et al. 2018, sec. 2)
 
 The m images are concatenated along the first axis: m C channels, or m D coordinates of points. The
-discriminator's first layer is built for that size; nothing else about it changes. As the images of a
-batch are independent draws, consecutive ones form a group.
+discriminator's first layer is built for that size; nothing else about it changes. As the images of
+a batch are independent draws, consecutive ones form a group.
 
-batch_size counts images, so a batch of B gives B / m outputs (the released code counts groups: its batch
-of 100 is batch_size = 100 m here). The same holds wherever else the discriminator is asked, evaluation
-included; there, up to m - 1 last images that fill no group are left out.
+batch_size counts images, so a batch of B gives B / m outputs (the released code counts groups: its
+batch of 100 is batch_size = 100 m here). The same holds wherever else the discriminator is asked,
+evaluation included; there, up to m - 1 last images that fill no group are left out.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from trials.networks.contract import Discriminator
-from trials.remedies.contract import Remedy
+from ganstudy.trials.networks.base import Discriminator
+from ganstudy.trials.remedies.base import Remedy
 
 
 class PackedDiscriminator(Discriminator):

@@ -2,16 +2,17 @@
 
     L_D += gamma / 2 E_x ||grad D(x)||^2             (Mescheder et al. 2018, sec. 4.1)
 
-D(x) is the discriminator's output before any sigmoid. Their released code leaves out the 1/2: its reg_param 10
-is gamma = 20 here.
+D(x) is the discriminator's output before any sigmoid. Their released code leaves out the 1/2: its
+reg_param 10 is gamma = 20 here.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from trials.remedies.contract import DiscriminatorStep, Remedy
-from trials.remedies.gradient_norm import gradients
+from ganstudy.trials.ensemble.step_context import DiscriminatorStep
+from ganstudy.trials.remedies.base import Remedy
+from ganstudy.trials.remedies.input_gradient import gradients
 
 
 class R1(Remedy):

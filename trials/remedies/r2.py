@@ -2,15 +2,17 @@
 
     L_D += gamma / 2 E_z ||grad D(G(z))||^2          (Mescheder et al. 2018, sec. 4.1)
 
-The gradient is taken in the image G(z), not in z. As for R1, their released code leaves out the 1/2.
+The gradient is taken in the image G(z), not in z. As for R1, their released code leaves out the
+1/2.
 """
 
 from __future__ import annotations
 
 from torch import Tensor
 
-from trials.remedies.contract import DiscriminatorStep, Remedy
-from trials.remedies.gradient_norm import gradients
+from ganstudy.trials.ensemble.step_context import DiscriminatorStep
+from ganstudy.trials.remedies.base import Remedy
+from ganstudy.trials.remedies.input_gradient import gradients
 
 
 class R2(Remedy):

@@ -1,18 +1,18 @@
-"""Spectral normalisation: every linear and convolutional layer of the discriminator has Lipschitz constant 1, as a
-matrix; bare parameters, such as the tensor of minibatch discrimination, are free.
+"""Spectral normalisation: every linear and convolutional layer of the discriminator has Lipschitz
+constant 1, as a matrix; bare parameters, such as the tensor of minibatch discrimination, are free.
 
     W_SN = W / sigma(W),  sigma(W) = u^T W v                     (Miyato et al. 2018, eq. 8, alg. 1)
     v <- W^T u / |W^T u|,  u <- W v / |W v|                       power iteration
 
-u and v are constants of the gradient, which passes through both W and sigma(W). W is the weight of a
-fully connected or convolutional layer as a matrix out x (in kh kw); that of a transposed convolution,
-stored as in x out x kh x kw, is turned to out x (in kh kw) first.
+u and v are constants of the gradient, which passes through both W and sigma(W). W is the weight of
+a fully connected or convolutional layer as a matrix out x (in kh kw); that of a transposed
+convolution, stored as in x out x kh x kw, is turned to out x (in kh kw) first.
 
-u and v start as the singular vectors of the initial W and follow it by `power_iterations` after every
-step of the player; the released code iterates once in every pass instead, which makes two iterations per
-discriminator step and one more per generator step. sigma(W) is never above the true value and lags
-behind it by some per cent while W moves fast, in either way of counting. With option `generator`, the
-generator's layers are normalised too (Zhang et al. 2019).
+u and v start as the singular vectors of the initial W and follow it by `power_iterations` after
+every step of the player; the released code iterates once in every pass instead, which makes two
+iterations per discriminator step and one more per generator step. sigma(W) is never above the true
+value and lags behind it by some per cent while W moves fast, in either way of counting. With option
+`generator`, the generator's layers are normalised too (Zhang et al. 2019).
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from trials.networks.contract import Discriminator
-from trials.pack import Pack
-from trials.remedies.contract import Moment, Player, Remedy
+from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.step_context import Moment, Player
+from ganstudy.trials.networks.base import Discriminator
+from ganstudy.trials.remedies.base import Remedy
 
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 
 
 class SpectralQuotient(nn.Module):
-    """W -> W / sigma(W), as a parametrisation of a layer's weight; u [out] and v [in kh kw] are buffers."""
+    """W -> W / sigma(W), as a parametrisation of a layer's weight; u [out] and v [in kh kw] are
+    buffers.
+    """
 
     u: Tensor
     v: Tensor
@@ -48,7 +51,9 @@ class SpectralQuotient(nn.Module):
 
     def matrix(self, weight: Tensor, leading: int) -> Tensor:
         """The layer's weight as out x (in kh kw), below so many leading axes."""
-        return (weight.transpose(leading, leading + 1) if self.transposed else weight).flatten(leading + 1)
+        return (weight.transpose(leading, leading + 1) if self.transposed else weight).flatten(
+            leading + 1
+        )
 
     def forward(self, weight: Tensor) -> Tensor:
         """The normalised weight."""
@@ -69,12 +74,16 @@ class SpectralNormalisation(Remedy):
         self._quotients: dict[Player, list[tuple[str, SpectralQuotient]]] = {}
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """The discriminator with normalised layers. Raises ValueError where it has none to normalise."""
+        """The discriminator with normalised layers. Raises ValueError where it has none to
+        normalise.
+        """
         _normalise(discriminator, "discriminator")
         return discriminator
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """With option `generator`, the generator with normalised layers. Raises ValueError as above."""
+        """With option `generator`, the generator with normalised layers. Raises ValueError as
+        above.
+        """
         if self.options.generator:
             _normalise(network, "generator")
         return network
@@ -82,7 +91,9 @@ class SpectralNormalisation(Remedy):
     def start(self, player: Player, pack: Pack) -> None:
         """Notes where the normalised layers of the player are."""
         modules = pack.network.named_modules()
-        self._quotients[player] = [(name, found) for name, found in modules if isinstance(found, SpectralQuotient)]
+        self._quotients[player] = [
+            (name, found) for name, found in modules if isinstance(found, SpectralQuotient)
+        ]
 
     @torch.no_grad()
     def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
@@ -97,7 +108,9 @@ class SpectralNormalisation(Remedy):
 
 
 def _leading(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The singular vectors of the largest singular value; by way of W W^T, ten times faster than all of them."""
+    """The singular vectors of the largest singular value; by way of W W^T, ten times faster than
+    all of them.
+    """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     short = torch.linalg.eigh(wide @ wide.T).eigenvectors[:, -1].clone()
     long = F.normalize(wide.T @ short, dim=0)
@@ -107,11 +120,15 @@ def _leading(matrix: Tensor) -> tuple[Tensor, Tensor]:
 def _normalise(network: nn.Module, player: Player) -> None:
     # A user's layer that is normalised already has no parameter of that name any more.
     layers = [
-        m for m in network.modules() if isinstance(m, LAYERS) and "weight" in dict(m.named_parameters(recurse=False))
+        m
+        for m in network.modules()
+        if isinstance(m, LAYERS) and "weight" in dict(m.named_parameters(recurse=False))
     ]
     if not layers:
         raise ValueError(
             f"spectral_normalisation needs fully connected or convolutional layers in the {player}, and it has none"
         )
     for layer in layers:
-        register_parametrization(layer, "weight", SpectralQuotient(layer.weight, isinstance(layer, TRANSPOSED)))
+        register_parametrization(
+            layer, "weight", SpectralQuotient(layer.weight, isinstance(layer, TRANSPOSED))
+        )

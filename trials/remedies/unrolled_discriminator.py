@@ -3,14 +3,14 @@
     psi_0 = psi;   psi_{j+1} = psi_j - step of D's optimiser on L_D(theta, psi_j)
     theta <- step of G's optimiser on  d/dtheta L_G(theta, psi_K(theta, psi))        (Metz et al. 2017, secs. 2.2-2.3)
 
-The gradient runs through all K steps, the optimiser's moments included. The discriminator itself makes
-its ordinary steps from psi. All K steps see the same real images and the same generated ones, as in the
-released code.
+The gradient runs through all K steps, the optimiser's moments included. The discriminator itself
+makes its ordinary steps from psi. All K steps see the same real images and the same generated ones,
+as in the released code.
 
-The K steps are those of the optimiser alone: what else follows a discriminator's step (clipping of the
-weights, the power iteration of spectral_normalisation, the correction of optimistic_adam, running
-statistics) does not happen in them. Cost: a generator step becomes about 2 K + 1 discriminator steps long
-and keeps K graphs in memory.
+The K steps are those of the optimiser alone: what else follows a discriminator's step (clipping of
+the weights, the power iteration of spectral_normalisation, the correction of optimistic_adam,
+running statistics) does not happen in them. Cost: a generator step becomes about 2 K + 1
+discriminator steps long and keeps K graphs in memory.
 """
 
 from __future__ import annotations
@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trials.optimisers import VirtualSteps
-from trials.remedies.contract import Batch, Parameters, Remedy
+from ganstudy.trials.ensemble.optimisers import VirtualSteps
+from ganstudy.trials.ensemble.step_context import Batch, Parameters
+from ganstudy.trials.remedies.base import Remedy
 
 if TYPE_CHECKING:
-    from trials.step import Game
+    from ganstudy.trials.gan.trainer import Game
 
 
 class UnrolledDiscriminator(Remedy):
@@ -35,7 +36,10 @@ class UnrolledDiscriminator(Remedy):
     def opponent(self, game: Game, batch: Batch, fake: Tensor) -> Parameters | None:
         """psi_K as a function of the generator."""
         steps = VirtualSteps(game.optimisers["discriminator"])
-        names, values = list(game.discriminator.parameters), list(game.discriminator.parameters.values())
+        names, values = (
+            list(game.discriminator.parameters),
+            list(game.discriminator.parameters.values()),
+        )
         for _ in range(self.options.steps):
             loss, _ = game.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
             gradients = torch.autograd.grad(

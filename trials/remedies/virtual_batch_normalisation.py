@@ -1,17 +1,18 @@
-"""Virtual batch normalisation: the generator's images do not depend on which others are drawn with them.
+"""Virtual batch normalisation: the generator's images do not depend on which others are drawn with
+them.
 
     mean_i = (R mean_r + mean(x_i)) / (R + 1)
     var_i  = (R var_r + var(x_i)) / (R + 1)  +  R (mean(x_i) - mean_r)^2 / (R + 1)^2
     y_i    = scale (x_i - mean_i) / sqrt(var_i + eps) + shift          (Salimans et al. 2016, sec. 3.5)
 
-mean_r and var_r are those of R reference images, over all their pixels, and mean(x_i), var(x_i) those of
-one image: together the mean and the variance (population, per channel) of the reference batch and the
-image itself. The reference images are normalised by mean_r and var_r. They come from R latents that are
-drawn once per seed and passed along with every batch, in training and in evaluation alike, so they
-follow the generator as it changes and no running statistics are kept.
+mean_r and var_r are those of R reference images, over all their pixels, and mean(x_i), var(x_i)
+those of one image: together the mean and the variance (population, per channel) of the reference
+batch and the image itself. The reference images are normalised by mean_r and var_r. They come from
+R latents that are drawn once per seed and passed along with every batch, in training and in
+evaluation alike, so they follow the generator as it changes and no running statistics are kept.
 
-Takes the place of every batch normalisation of the generator, with its scale, shift and eps. Cost: a
-batch of B becomes one of R + B.
+Takes the place of every batch normalisation of the generator, with its scale, shift and eps. Cost:
+a batch of B becomes one of R + B.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from trials.remedies.contract import Remedy
+from ganstudy.trials.remedies.base import Remedy
 
 
 class VirtualBatchNorm(nn.Module):
-    """[R + N, C, ...] -> the same shape; the first R are the reference. `weight` and `bias` may be None."""
+    """[R + N, C, ...] -> the same shape; the first R are the reference. `weight` and `bias` may be
+    None.
+    """
 
     def __init__(self, plain: nn.BatchNorm1d | nn.BatchNorm2d, num_reference: int) -> None:
         super().__init__()
@@ -37,7 +40,10 @@ class VirtualBatchNorm(nn.Module):
         flat = inputs.flatten(2) if inputs.dim() > 2 else inputs.unsqueeze(-1)
         reference, images = flat[: self.num_reference], flat[self.num_reference :]
         var_r, mean_r = torch.var_mean(reference, (0, 2), correction=0, keepdim=True)  # [1, C, 1]
-        var_x, mean_x = torch.zeros_like(images), images  # of points, which have one number per channel
+        var_x, mean_x = (
+            torch.zeros_like(images),
+            images,
+        )  # of points, which have one number per channel
         if inputs.dim() > 2:
             var_x, mean_x = torch.var_mean(images, 2, correction=0, keepdim=True)  # [N, C, 1]
         share = 1 / (self.num_reference + 1)

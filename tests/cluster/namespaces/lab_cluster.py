@@ -79,7 +79,7 @@ def install(host: Host, for_head: bool) -> None:
 SCRIPT = {
     "ray": "import sys\nfrom ray.scripts.scripts import main\nsys.exit(main())\n",
     "mlflow": "import sys\nfrom mlflow.cli import cli\nsys.exit(cli())\n",
-    "ganstudy": "import sys\nfrom study.cli import main\nsys.exit(main())\n",
+    "ganstudy": "import sys\nfrom ganstudy.study.cli.main import main\nsys.exit(main())\n",
 }
 
 

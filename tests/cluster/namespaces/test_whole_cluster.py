@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from study.ledger import Ledger
+from ganstudy.study.ledger.ledger import Ledger
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]
 EVALUATIONS = 5
@@ -56,7 +56,7 @@ def build(shape, latent_dim):
 
 WHOLE = """
 import sys
-from analysis.load import load_study
+from ganstudy.analysis.frames.load import load_study
 study = load_study(sys.argv[1], "http://127.0.0.1:5000")
 rows = study.evaluations
 twice = int(rows[["number", "seed", "evaluation"]].duplicated().sum())

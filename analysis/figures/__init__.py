@@ -1,0 +1,1 @@
+"""Figures, one topic a file: a table in, a plotly figure out."""

@@ -1,0 +1,1 @@
+"""The only door in: MLflow's runs and histories as pandas frames."""

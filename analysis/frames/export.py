@@ -1,0 +1,147 @@
+"""The frames of a study, column by column, and as files for other programs.
+
+docs/frames.md is made from the descriptions here, and a test holds them against the frames of a
+real study.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from ganstudy.analysis.frames.study import PROVENANCE_COLUMNS, Study
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import COUNTERS, Verdict
+
+Format = Literal["parquet", "csv"]
+FORMATS: tuple[Format, ...] = ("parquet", "csv")
+NAMES = ("trials", "seeds", "evaluations", "modes")
+
+_COUNTED = {
+    "generator_steps": "Steps of the generator, per seed.",
+    "discriminator_steps": "Steps of the discriminator, per seed.",
+    "updates": "Steps of both players together, per seed.",
+    "images": "Real images shown, per seed.",
+    "seconds": "Training time of all seeds of the trial together, evaluations apart.",
+    "evaluation_seconds": "Time of the evaluations so far, of all seeds together.",
+    "device_seconds": "Training time in which a GPU was held; 0 on the CPU.",
+    "peak_memory_bytes": "Largest memory so far, of the GPU or of the process.",
+}
+_PROVENANCE = {
+    "extractor": "What features come from; imported, where nobody said.",
+    "extractor_digest": "Of its weights.",
+    "data_digest": "Of the data.",
+    "num_generated": "Samples scored per seed.",
+    "num_real": "Real samples that they were compared with.",
+    "split": "Which real samples: held_out ones are never trained on.",
+    "extractor_accuracy": "Held-out accuracy of an in-domain classifier, share of images.",
+    "modes": "What a mode is, and how many there are.",
+}
+
+
+def _measures(of: str) -> dict[str, str]:
+    return {name: f"{measure.label}, {measure.unit}; {of}." for name, measure in MEASURES.items()}
+
+
+_ROW = {
+    "number": "Of the trial.",
+    "seed": "Random seed.",
+    "evaluation": "1 is the first. Equal numbers have spent equal budgets.",
+    "finite": "Whether all parameters and scores are finite; a seed that is not has diverged.",
+    "verdict": f"As of this evaluation: {', '.join(Verdict)} (docs/verdicts.md).",
+    "histogram": "Samples per mode, in the order of mode_names; empty where there are none.",
+}
+COLUMNS: dict[str, dict[str, str]] = {
+    "trials": {
+        "number": "Of the trial, from 0.",
+        "stage": "search, or confirm: trained again on fresh seeds.",
+        "role": "Of a confirm trial: why it was chosen; empty for the others.",
+        "confirms": "Of a confirm trial: the search trial whose configuration it repeats; missing for the others.",
+        "run_id": "Its run in MLflow.",
+        "config_digest": "Equal where two trials were the same in everything.",
+        "state": "complete (spent its budget), pruned (ended before), failed or running.",
+        "feasible": "Whether the constraints of [objective] hold.",
+        "objective": "The measure that decides: median over seeds at the last evaluation; missing where it diverged.",
+        "error": "Why it failed; empty otherwise.",
+        **{
+            verdict.value: f"Seeds that are {verdict.value} at the last evaluation."
+            for verdict in Verdict
+        },
+        "num_seeds": "Seeds at the last evaluation.",
+        "evaluations": "Number of the last evaluation.",
+        **_measures(
+            "median over seeds at the last evaluation, missing where that falls on a diverged seed"
+        ),
+        **_COUNTED,
+    },
+    "evaluations": {
+        **_ROW,
+        **_measures("missing where it was not measured"),
+        **_COUNTED,
+        **_PROVENANCE,
+    },
+    "modes": {
+        "number": "Of the trial.",
+        "seed": "Random seed.",
+        "evaluation": "1 is the first.",
+        "generator_steps": "When that was.",
+        "count": "Generated samples of this mode.",
+        "mode": "Index into mode_names, from 0.",
+    },
+}
+"""What each column means. The frame `seeds` has the columns of `evaluations`; `trials` also has one
+column per hyperparameter of the study, under its name in the study file."""
+COLUMNS["seeds"] = COLUMNS["evaluations"]
+OPTIONAL = frozenset({*_PROVENANCE})
+"""Columns that are there only where the study knows them."""
+assert set(_COUNTED) == set(COUNTERS) and set(PROVENANCE_COLUMNS) <= set(_PROVENANCE)
+
+
+def frames(study: Study) -> Iterator[tuple[str, pd.DataFrame]]:
+    """(name, frame) for NAMES."""
+    for name in NAMES:
+        yield name, getattr(study, name)
+
+
+def write_frames(study: Study, folder: Path, kind: Format) -> list[Path]:
+    """Writes every frame to FOLDER/NAME.KIND; the files. In CSV a histogram is a JSON list."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, frame in frames(study):
+        path = folder / f"{name}.{kind}"
+        if kind == "parquet":
+            of_one_kind(frame).to_parquet(path, index=False)
+        else:
+            flat(frame).to_csv(path, index=False)
+        written.append(path)
+    return written
+
+
+def flat(frame: pd.DataFrame) -> pd.DataFrame:
+    """`frame` as CSV can hold it: a histogram as a JSON list."""
+    if "histogram" not in frame:
+        return frame
+    texts = frame["histogram"].map(
+        lambda held: json.dumps(list(map(int, held))), na_action="ignore"
+    )
+    return frame.assign(histogram=texts.astype("str"))
+
+
+def of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
+    """Columns of numbers and words together (k may be a number or a schedule) as words, since
+    Parquet has types.
+    """
+    mixed = [
+        name
+        for name in table.columns
+        if table[name].dtype == object
+        and table[name].map(lambda value: isinstance(value, str)).any()
+        and table[name].map(lambda value: isinstance(value, int | float)).any()
+    ]
+    return table.assign(
+        **{name: table[name].map(lambda v: v if v is None or v != v else str(v)) for name in mixed}
+    )

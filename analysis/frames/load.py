@@ -1,0 +1,247 @@
+"""The only door in: MLflow's runs and histories as pandas frames.
+
+    study = load_study("digits")
+    study.trials        one row per trial
+    study.seeds         one row per trial and seed, at its last evaluation
+    study.evaluations   one row per trial, seed and evaluation
+    study.modes         one row per trial, seed, evaluation and mode
+
+The columns are described in the docstring of each property of Study.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+from ganstudy.analysis.frames.study import Study, last_evaluations, refuse_unlike
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.records import (
+    COUNTERS,
+    FLOOR_PREFIX,
+    HISTORY_FILE,
+    Stage,
+    TrialState,
+    Verdict,
+)
+
+for _name, _value in {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+}.items():
+    os.environ.setdefault(_name, _value)
+
+PAGE = 1000
+READERS = 8
+"""Histories that are read, or asked of a server, at the same time."""
+KEPT_EMPTY = ("number", "seed", "evaluation", "finite", "verdict", *COUNTERS)
+
+
+def default_tracking_uri() -> str:
+    """MLFLOW_TRACKING_URI, or the embedded store under GANSTUDY_HOME, or under ./ganstudy-data."""
+    home = Path(os.environ.get("GANSTUDY_HOME") or "ganstudy-data").expanduser().absolute()
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
+
+
+def load_study(name: str, tracking_uri: str | None = None) -> Study:
+    """The study `name` from MLflow.
+
+    Raises KeyError where MLflow has no such study, ConnectionError where it does not answer, and
+    UnlikeScoresError where its trials were measured with different extractors, data or numbers of
+    images.
+    """
+    client = mlflow.MlflowClient(tracking_uri or default_tracking_uri())
+    try:
+        experiment = client.get_experiment_by_name(name)
+    except MlflowException as error:
+        reason = re.sub(
+            r"//[^/\s]*@", "//", str(error).splitlines()[0]
+        )  # a URI may hold a password
+        raise ConnectionError(f"MLflow does not answer: {reason}") from None
+    runs = _runs(client, experiment.experiment_id) if experiment is not None else []
+    parents = [
+        run for run in runs if run.data.tags.get(Tag.KIND) == "study" and Tag.SPEC in run.data.tags
+    ]
+    if not parents:
+        raise KeyError(f"MLflow has no study named {name!r}")
+    # A study that was deleted and begun anew leaves its runs in the experiment; the latest one is
+    # meant.
+    parent = max(parents, key=lambda run: run.info.start_time)
+    tags = parent.data.tags
+    children = sorted(
+        (run for run in runs if run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id),
+        key=lambda run: int(run.data.tags[Tag.TRIAL]),
+    )
+    evaluations = _evaluations(client, children)
+    metrics = parent.data.metrics
+    return Study(
+        name=name,
+        spec=json.loads(tags[Tag.SPEC]),
+        question=tags.get(Tag.QUESTION, ""),
+        floor={
+            key.removeprefix(FLOOR_PREFIX): v
+            for key, v in metrics.items()
+            if key.startswith(FLOOR_PREFIX)
+        },
+        provenance=json.loads(tags.get(Tag.PROVENANCE, "{}")),
+        mode_names=json.loads(tags.get(Tag.MODES, "[]")),
+        real_effective_modes=float(tags.get(Tag.REAL_MODES, "nan")),
+        tags=dict(tags),
+        trials=_trials(children, evaluations),
+        evaluations=evaluations,
+        _client=client,
+        run_id=parent.info.run_id,
+    )
+
+
+def _runs(client: mlflow.MlflowClient, experiment_id: str) -> list[Run]:
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs([experiment_id], max_results=PAGE, page_token=token)
+        runs += page
+        token = page.token
+        if not token:
+            return runs
+
+
+def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFrame:
+    published = [run for run in children if Tag.PUBLISHED in run.data.tags]
+    with ThreadPoolExecutor(READERS) as pool:
+        histories = list(pool.map(lambda run: _history(client, run), published))
+    if not histories:
+        numbers = pd.DataFrame(
+            columns=["number", "seed", "evaluation", *MEASURES, *COUNTERS], dtype=float
+        )
+        return numbers.assign(finite=False, verdict="", histogram=None)
+    evaluations: pd.DataFrame = pa.concat_tables(
+        histories, promote_options="permissive"
+    ).to_pandas()
+    nowhere = [
+        name for name in evaluations if name not in KEPT_EMPTY and evaluations[name].isna().all()
+    ]
+    evaluations = evaluations.drop(columns=nowhere)
+    for measure in MEASURES:
+        evaluations[measure] = pd.to_numeric(evaluations.get(measure, float("nan")))
+    for counter in COUNTERS:  # an imported history may lack any of them
+        evaluations[counter] = evaluations.get(counter, float("nan"))
+    if "histogram" not in evaluations:
+        evaluations["histogram"] = None
+    refuse_unlike(evaluations)
+    return evaluations
+
+
+def _history(client: mlflow.MlflowClient, run: Run) -> pa.Table:
+    """All rows of one trial, with its number in front."""
+    # One thread per file: ten thousand small files are read faster side by side than column by
+    # column.
+    history = (
+        pq.ParquetFile(_history_path(client, run))
+        .read(use_threads=False)
+        .replace_schema_metadata(None)
+    )
+    number = pa.array(np.full(len(history), int(run.data.tags[Tag.TRIAL])))
+    return history.add_column(0, "number", number)
+
+
+def _history_path(client: mlflow.MlflowClient, run: Run) -> str:
+    """The file itself where artifacts lie on this machine, else a download."""
+    folder = _local_folder(run.info.artifact_uri)
+    if folder is not None:
+        return str(folder / HISTORY_FILE)
+    return str(client.download_artifacts(run.info.run_id, HISTORY_FILE))
+
+
+def _local_folder(artifact_uri: str) -> Path | None:
+    """Where a run's artifacts lie, if that is on this machine."""
+    location = urlparse(artifact_uri)
+    return Path(unquote(location.path)) if location.scheme in ("", "file") else None
+
+
+def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
+    rows = [_head(run) for run in children]
+    always = [
+        "number",
+        "stage",
+        "role",
+        "confirms",
+        "run_id",
+        "config_digest",
+        "state",
+        "feasible",
+        "objective",
+    ]
+    frame = pd.DataFrame(rows, columns=None if rows else [*always, "error"]).astype(
+        {"confirms": "Int64"}
+    )
+    outcomes = _outcomes(evaluations).reindex(frame["number"])
+    counts = [*map(str, Verdict), "num_seeds", "evaluations"]
+    outcomes[counts] = outcomes[counts].fillna(0).astype("int64")
+    frame = frame.join(outcomes.reset_index(drop=True))
+    for column in ("objective", *MEASURES):
+        frame[column] = pd.to_numeric(frame[column])
+    return frame
+
+
+def _head(run: Run) -> dict[str, Any]:
+    """What the run's tags and parameters say of a trial."""
+    tags = run.data.tags
+    return {
+        "number": int(tags[Tag.TRIAL]),
+        "stage": tags.get(Tag.STAGE, Stage.SEARCH.value),
+        "role": tags.get(Tag.ROLE, ""),
+        "confirms": int(tags[Tag.CONFIRMS]) if Tag.CONFIRMS in tags else None,
+        "run_id": run.info.run_id,
+        "config_digest": tags.get(Tag.CONFIG, run.info.run_id),
+        "state": tags.get(Tag.STATE, TrialState.RUNNING.value),
+        "feasible": tags.get(Tag.FEASIBLE) == "true",
+        "objective": json.loads(tags.get(Tag.OBJECTIVE, "null")),
+        **{key: _number(value) for key, value in run.data.params.items()},
+        "error": tags.get(Tag.ERROR, ""),
+    }
+
+
+def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """By trial, at its last evaluation: seeds per verdict, num_seeds, evaluations, medians over
+    seeds where a seed without a value ranks worst (trials.records.median_over_seeds, for all trials
+    at once), and the counters."""
+    final = last_evaluations(evaluations)
+    by_trial = final.groupby("number")
+    counts = [
+        (final["verdict"] == verdict.value).groupby(final["number"]).sum() for verdict in Verdict
+    ]
+    outcomes = pd.concat(counts, axis=1, keys=list(map(str, Verdict))).assign(
+        num_seeds=by_trial.size(), evaluations=by_trial["evaluation"].first()
+    )
+    signs = pd.Series(
+        {measure.name: -1.0 if measure.direction == "up" else 1.0 for measure in MEASURES.values()}
+    )
+    worst_last = (final[list(MEASURES)].astype(float) * signs).fillna(np.inf)
+    medians = worst_last.groupby(final["number"]).median()
+    counters = [name for name in COUNTERS if name in final]
+    return outcomes.join(medians.where(np.isfinite(medians)) * signs).join(
+        by_trial[counters].first()
+    )
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text) if not re.fullmatch(r"-?\d+", text) else int(text)
+    except ValueError:
+        return text

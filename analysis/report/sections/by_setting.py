@@ -1,0 +1,59 @@
+"""A hyperparameter's values side by side: what the sections on k and on remedies share."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ganstudy.analysis.figures import search as search_figures
+from ganstudy.analysis.figures import style
+from ganstudy.analysis.frames import selection
+from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Pair, Table
+from ganstudy.analysis.report.phrases import unit
+from ganstudy.analysis.stats.intervals import MIN_CONFIGURATIONS
+from ganstudy.analysis.tables import search
+from ganstudy.trials.results.catalogue import MEASURES
+
+INTERVAL = (
+    "Median over configurations of the median over seeds, with its 95% bootstrap interval over both. No bar below "
+    f"{MIN_CONFIGURATIONS} configurations, no arm where the interval reaches diverged seeds, and no point where the "
+    "median does. Where two evaluations are shown, only the promising trials reached the later one: compare settings "
+    "at the earlier one."
+)
+LOST = "Share of seeds that collapsed, cycled or diverged, with its 95% interval, configurations as the unit."
+
+
+def table(evidence: Evidence, setting: str) -> pd.DataFrame:
+    """Return search.by_setting, empty where the study did not vary the setting."""
+    if setting not in selection.searched(evidence.study):
+        return pd.DataFrame()
+    return evidence.of(search.by_setting, evidence.study, setting)
+
+
+def blocks(evidence: Evidence, setting: str, title: str) -> list[Block]:
+    """Score and lost seeds by value, and the numbers behind them."""
+    made = table(evidence, setting)
+    if made.empty:
+        return []
+    study = evidence.study
+    measure, _ = selection.objective(study)
+    name, axis = MEASURES[measure].label, style.as_text(unit(study))
+    score = search_figures.by_setting(made, setting, measure, axis, study.floor.get(measure))
+    lost = search_figures.lost_by_setting(made, setting, axis)
+    values = made[setting].nunique()
+    pair = Pair(
+        [
+            Figure(
+                f"{setting}_score",
+                score,
+                INTERVAL,
+                f"Median {name} for each of {values} values of {title}.",
+            ),
+            Figure(
+                f"{setting}_lost",
+                lost,
+                LOST,
+                f"Share of seeds lost for each of {values} values of {title}.",
+            ),
+        ]
+    )
+    return [pair, Table(f"by_{setting}", made, f"{name} and lost seeds by {title}", folded=True)]

@@ -1,1 +1,0 @@
-"""The sections of the report, one file each; analysis/page.py says what a section is."""

@@ -1,0 +1,291 @@
+"""Times of events that some seeds never had: Kaplan-Meier curves and log-rank tests with the
+configuration as the unit.
+
+Seeds of one configuration share their fate. Kaplan-Meier's curve is right all the same; Greenwood's
+variance and the log-rank test's are not, since both count seeds as independent. Here the variance
+is the sum over configurations of their squared influence (Williams 1995; Ying & Wei 1994), and the
+test permutes configurations with all their seeds. Arrays in, numbers out;
+tests/analysis/stats/test_kaplan_meier.py simulates what each promises.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2, norm
+from scipy.stats import t as student
+
+from ganstudy.analysis.stats.order_statistics import LEVEL
+
+MIN_CONFIGURATIONS = 6
+"""Below this no interval and no test is given."""
+MIN_FOR_MEAN = 12
+"""Below this the restricted mean has no interval: with 6 configurations it would cover 92%."""
+MOST_TIMES = 100
+"""More distinct times than this are rounded up to so many even ones."""
+PERMUTATIONS = 4999
+MANY = 200
+"""From this many configurations on chi-squared stands for the permutations."""
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class Interval(NamedTuple):
+    """A number with its ends; NaN where none can be given, infinite where an event is not reached."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Survival:
+    """Share of seeds without the event after each time, [T]; all ends are pointwise at 95%."""
+
+    times: Floats
+    survival: Floats
+    low: Floats
+    high: Floats
+    at_risk: Ints
+    """Seeds without the event and still watched just before each time."""
+    configurations_at_risk: Ints
+    events: Ints
+    """At each time."""
+    configurations: int
+    seeds: int
+    influence: Floats
+    """[C, T]: what each configuration adds to the error of `survival`."""
+
+    def at(self, time: float) -> Interval:
+        """The share after `time`, which lies within what was watched."""
+        i = int(np.searchsorted(self.times, time, side="right")) - 1
+        if i < 0:
+            return (
+                Interval(1.0, math.nan, math.nan)
+                if self.seeds
+                else Interval(math.nan, math.nan, math.nan)
+            )
+        return Interval(float(self.survival[i]), float(self.low[i]), float(self.high[i]))
+
+    def median_time(self) -> Interval:
+        """First time by which half of the seeds had the event; its ends where the curve's ends
+        cross one half (Brookmeyer & Crowley 1982). Infinite where half is not reached."""
+        if not self.seeds:
+            return Interval(math.nan, math.nan, math.nan)
+        middle = self._first_below(self.survival)
+        if self.configurations < MIN_CONFIGURATIONS:
+            return Interval(middle, math.nan, math.nan)
+        return Interval(middle, self._first_below(self.low), self._first_below(self.high))
+
+    def _first_below(self, curve: Floats) -> float:
+        below = np.flatnonzero(curve <= 0.5)
+        return float(self.times[below[0]]) if len(below) else math.inf
+
+    def restricted_mean(self, horizon: float) -> Interval:
+        """Mean time without the event up to `horizon`, the area under the curve (Royston & Parmar
+        2013).
+        """
+        if not self.seeds:
+            return Interval(math.nan, math.nan, math.nan)
+        inside = self.times < horizon
+        edges = np.concatenate([[0.0], self.times[inside], [horizon]])
+        widths = np.diff(edges)
+        value = float(widths[0] + (widths[1:] * self.survival[inside]).sum())
+        if self.configurations < MIN_FOR_MEAN:
+            return Interval(value, math.nan, math.nan)
+        error = self.influence[:, inside] @ widths[1:]
+        half = _t(self.configurations) * math.sqrt(_variance(error))
+        return Interval(value, max(0.0, value - half), min(horizon, value + half))
+
+
+def kaplan_meier(
+    times: Floats,
+    happened: NDArray[np.bool_],
+    configuration: Ints,
+    moments: Sequence[float] | Floats = (),
+) -> Survival:
+    """Kaplan & Meier 1958, by seed; the intervals treat configurations as independent and seeds as
+    they turn out.
+
+    times: when the event was seen, or when the seed was last watched; infinite for a seed that is
+    known never to have the event. happened: whether it was seen. configuration: any number per
+    seed, equal within a configuration. moments: further times that the curve is wanted at, such as
+    evaluations at which nothing happened.
+    """
+    times, grid = _rounded(times)
+    grid = np.union1d(grid, moments)
+    units, unit = np.unique(configuration, return_inverse=True)
+    deaths = np.zeros((len(units), len(grid)))
+    np.add.at(deaths, (unit[happened], np.searchsorted(grid, times[happened])), 1.0)
+    # A seed is at risk at all times up to its own; one that is last watched at a time can have the
+    # event at it.
+    last = np.searchsorted(grid, times, side="right") - 1
+    ends = np.zeros((len(units), len(grid) + 1))
+    np.add.at(ends, (unit, last + 1), 1.0)
+    seeds_of = ends.sum(axis=1, keepdims=True)
+    at_risk = seeds_of - np.cumsum(ends, axis=1)[:, :-1]
+    died, watched = deaths.sum(axis=0), at_risk.sum(axis=0)
+    hazard = died / np.maximum(watched, 1.0)
+    survival = np.cumprod(1 - hazard)
+    rest = np.maximum(watched - died, 1.0)  # where nobody is left the residuals are 0
+    influence = -survival * np.cumsum((deaths - at_risk * hazard) / rest, axis=1)
+    low, high = _ends(survival, influence, watched, died, len(units), len(times))
+    return Survival(
+        *(
+            grid,
+            survival,
+            low,
+            high,
+            watched.astype(np.int64),
+            (at_risk > 0).sum(axis=0),
+            died.astype(np.int64),
+        ),
+        *(len(units), len(times), influence),
+    )
+
+
+def _rounded(times: Floats) -> tuple[Floats, Floats]:
+    """Times and their distinct finite values, rounded up where there are too many."""
+    times = np.asarray(times, dtype=float)
+    grid = np.unique(times[np.isfinite(times)])
+    if len(grid) > MOST_TIMES:
+        even = np.linspace(0.0, grid[-1], MOST_TIMES + 1)[1:]
+        finite = np.isfinite(times)
+        times = times.copy()
+        times[finite] = even[np.minimum(np.searchsorted(even, times[finite]), MOST_TIMES - 1)]
+        grid = np.unique(times[finite])
+    return times, grid
+
+
+def _ends(
+    survival: Floats, influence: Floats, watched: Floats, died: Floats, units: int, seeds: int
+) -> tuple[Floats, Floats]:
+    """Wilson's interval at the effective number of seeds (Korn & Graubard 1998 for clustered
+    shares).
+
+    That number is where the share's own variance meets the configurations' one. It is kept between
+    what it would be if seeds shared nothing (Greenwood's variance) and if all seeds of a
+    configuration shared their fate, since the variance of few configurations may be far too small
+    by chance. Where all seeds are left, or none, it is the number of configurations less those no
+    longer watched (Peto et al. 1977).
+    """
+    nan = np.full(len(survival), math.nan)
+    if units < MIN_CONFIGURATIONS:
+        return nan, nan.copy()
+    before = np.concatenate([[1.0], survival[:-1]])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        greenwood = survival**2 * np.cumsum(died / (watched * (watched - died)))
+        most = survival * (1 - survival) / greenwood
+        effective = survival * (1 - survival) / _variance(influence)
+        peto = np.where(watched > 0, np.minimum(watched / before, seeds), np.nan)
+    # Where nobody is left to watch the curve stays, and so does what is known about it.
+    most = _carried(
+        np.where((survival <= 0) | (survival >= 1), peto, np.where(watched > 0, most, np.nan))
+    )
+    fewest = most * (units / seeds)
+    effective = np.where(np.isfinite(effective), np.clip(effective, fewest, most), fewest)
+    effective = np.where((survival <= 0) | (survival >= 1), fewest, effective)
+    z = _t(units) if units < MANY else float(norm.ppf((1 + LEVEL) / 2))
+    middle = (survival + z**2 / (2 * effective)) / (1 + z**2 / effective)
+    half = (
+        z
+        / (1 + z**2 / effective)
+        * np.sqrt(survival * (1 - survival) / effective + z**2 / (4 * effective**2))
+    )
+    low = np.minimum(survival, np.maximum(0.0, middle - half))
+    high = np.maximum(survival, np.minimum(1.0, middle + half))
+    return low, high
+
+
+def _carried(values: Floats) -> Floats:
+    known = np.where(np.isnan(values), 0, np.arange(len(values)))
+    carried: Floats = values[np.maximum.accumulate(known)]
+    return carried
+
+
+def _variance(influence: Floats) -> Floats:
+    """Of a sum of independent contributions, along the first axis."""
+    n = len(influence)
+    variance: Floats = n / (n - 1) * (influence**2).sum(axis=0)
+    return variance
+
+
+def _t(units: int) -> float:
+    return float(student.ppf((1 + LEVEL) / 2, units - 1))
+
+
+@dataclass(frozen=True)
+class LogRank:
+    """Whether groups of configurations differ in when the event comes."""
+
+    statistic: float
+    """About chi-squared with groups - 1 degrees of freedom where they do not."""
+    p: float
+    """NaN where there are too few configurations, or no event."""
+    configurations: int
+    excess: Floats
+    """Events beyond those expected, per group in the order of its number."""
+    method: str
+    """'permutation' or 'chi-squared'."""
+
+
+def log_rank(
+    times: Floats,
+    happened: NDArray[np.bool_],
+    configuration: Ints,
+    group: Ints,
+    rng: np.random.Generator,
+) -> LogRank:
+    """The log-rank test (Mantel 1966; Peto & Peto 1972) with the configuration as the unit.
+
+    A group's events beyond those expected are the sum over its seeds of event minus pooled
+    cumulative hazard at the seed's time. Summed per configuration instead, these scores are
+    compared by which group has them: exactly, by permutation of the configurations, where they are
+    few. group: 0, 1, ... per seed, equal within a configuration.
+    """
+    units, first, unit = np.unique(configuration, return_index=True, return_inverse=True)
+    of_unit = np.asarray(group)[first]
+    scores = np.bincount(unit, weights=residuals(times, happened), minlength=len(units))
+    sizes = np.bincount(of_unit)
+    excess: Floats = np.bincount(of_unit, weights=scores, minlength=len(sizes)).astype(float)
+    spread = float((scores**2).sum())
+    tested = int((sizes > 0).sum())
+    if len(units) < MIN_CONFIGURATIONS or tested < 2 or spread < 1e-12:
+        return LogRank(math.nan, math.nan, len(units), excess, "none")
+    kept = sizes > 0
+
+    def statistic(sums: Floats) -> Floats:
+        value: Floats = (
+            (len(units) - 1) * (sums[..., kept] ** 2 / sizes[kept]).sum(axis=-1) / spread
+        )
+        return value
+
+    observed = float(statistic(excess))
+    if len(units) >= MANY:
+        return LogRank(
+            observed, float(chi2.sf(observed, tested - 1)), len(units), excess, "chi-squared"
+        )
+    shuffled = rng.permuted(np.tile(scores, (PERMUTATIONS, 1)), axis=1)
+    sums = np.stack([shuffled[:, of_unit == g].sum(axis=1) for g in range(len(sizes))], axis=1)
+    as_large = int((statistic(sums) >= observed * (1 - 1e-9)).sum())
+    return LogRank(observed, (1 + as_large) / (1 + PERMUTATIONS), len(units), excess, "permutation")
+
+
+def residuals(times: Floats, happened: NDArray[np.bool_]) -> Floats:
+    """Per seed: its event (1 or 0) minus the pooled cumulative hazard at its time; they sum to 0."""
+    times, grid = _rounded(times)
+    slot = (
+        np.searchsorted(grid, times, side="right") - 1
+    )  # an infinite time has met all of the hazard
+    died = np.bincount(slot[happened], minlength=len(grid))[: len(grid)]
+    watched = len(times) - np.searchsorted(np.sort(times), grid, side="left")
+    hazard = np.cumsum(died / np.maximum(watched, 1))
+    met: Floats = (
+        np.where(slot >= 0, hazard[np.maximum(slot, 0)], 0.0) if len(grid) else np.zeros(len(times))
+    )
+    return happened.astype(float) - met

@@ -1,0 +1,1 @@
+"""Tables of a study, one topic a file: frames in, a DataFrame out."""

@@ -1,0 +1,180 @@
+"""Cycling over time: the film of the modes for typical seeds of each verdict, and how often each
+setting cycles.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ganstudy.analysis.frames.comparable import own_axis, search_stage
+from ganstudy.analysis.frames.selection import objective
+from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.frames.trajectories import (
+    at_moments,
+    common_moments,
+    distinct,
+    ended,
+    grouped,
+    moments,
+    owner,
+    share_by_trial,
+)
+from ganstudy.analysis.stats.order_statistics import median
+from ganstudy.analysis.tables.convergence import quantile_columns
+from ganstudy.analysis.tables.search import mode_film, typical_seeds
+from ganstudy.trials.results.catalogue import CYCLING, MEASURES
+from ganstudy.trials.results.records import Verdict
+
+MOVES = tuple(measure.name for measure in MEASURES.values() if measure.group == CYCLING)
+FILM_COLUMNS = ["number", "seed", "verdict", "why", "generator_steps", "mode", "mode_name", "share"]
+
+
+def films(study: Study) -> pd.DataFrame:
+    """The film of the modes of tables.typical_seeds: one row per seed, evaluation and mode.
+
+    number, seed, verdict (at its end), why ('best configuration' or 'typical'), generator_steps,
+    mode (index), mode_name (the index as text where names are unknown), share (of the samples).
+    Seeds without histograms have none.
+    """
+    study = search_stage(study)
+    frames = []
+    for seed in _typical(study).to_dict("records"):
+        film = mode_film(study, int(seed["number"]), int(seed["seed"]))
+        if film.empty:
+            continue
+        long = (
+            film.rename_axis(index="mode")
+            .reset_index()
+            .melt("mode", var_name="generator_steps", value_name="share")
+        )
+        long = long.astype({"generator_steps": float}).sort_values(
+            ["generator_steps", "mode"], ignore_index=True
+        )
+        frames.append(
+            long.assign(**{str(key): seed[key] for key in ("number", "seed", "verdict", "why")})
+        )
+    if not frames:
+        return pd.DataFrame(columns=FILM_COLUMNS)
+    made = pd.concat(frames, ignore_index=True)
+    names = study.mode_names
+    made["mode_name"] = [names[mode] if mode < len(names) else str(mode) for mode in made["mode"]]
+    return made[FILM_COLUMNS]
+
+
+def _typical(study: Study) -> pd.DataFrame:
+    """tables.typical_seeds, of a study that can be asked."""
+    needed = {"verdict", objective(study)[0], "evaluation"}
+    if study.evaluations.empty or not needed <= set(study.evaluations):
+        return pd.DataFrame(columns=["number", "seed", "verdict", "why"])
+    return typical_seeds(study)
+
+
+def cycling_courses(study: Study, axis: str | None = None) -> pd.DataFrame:
+    """How the modes of tables.typical_seeds moved: one row per seed and evaluation.
+
+    number, seed, verdict (at its end), why, evaluation, progress (on `axis`), verdict_then,
+    movement, dominant_switches, returns, hidden_coverage, effective_modes, the objective's measure,
+    unit. NaN where a study has no such measure.
+    """
+    study, measure = search_stage(study), objective(study)[0]
+    wanted = [*MOVES, "effective_modes", *([measure] if measure != "effective_modes" else [])]
+    head = ["number", "seed", "verdict", "why", "evaluation", "progress", "verdict_then"]
+    chosen = _typical(study)
+    rows = moments(study, axis)
+    if rows.empty or chosen.empty:
+        return pd.DataFrame(columns=[*head, *wanted, "unit"])
+    rows = rows.rename(columns={"verdict": "verdict_then"})
+    made = chosen.merge(rows, on=["number", "seed"], how="inner")
+    missing = {name: float("nan") for name in wanted if name not in made}
+    return made.assign(unit=axis or own_axis(study), **missing)[[*head, *wanted, "unit"]]
+
+
+BY_COLUMNS = [
+    *(
+        "progress",
+        "configurations",
+        "num_seeds",
+        "cycling",
+        "cycling_low",
+        "cycling_high",
+        "returns",
+        "returns_low",
+    ),
+    *(
+        "returns_high",
+        "switches",
+        "switches_low",
+        "switches_high",
+        "returned",
+        "returned_low",
+        "returned_high",
+    ),
+    *("configurations_with_modes", "unit"),
+]
+
+
+def cycling_by(study: Study, setting: str | None = None, axis: str | None = None) -> pd.DataFrame:
+    """How often seeds cycle per value of a setting, at the last moment that all ended trials
+    reached, and at the end.
+
+    setting (or `group`), progress (on `axis`), configurations and num_seeds (that got there),
+    cycling (share of seeds whose verdict was cycling then) with _low and _high (95%), returns and
+    switches so far (median over configurations of the median over seeds) with _low and _high,
+    returned (share of seeds with at least one return) with _low and _high,
+    configurations_with_modes (that the last three come from: those with histograms), unit.
+    """
+    study, unit = distinct(study), axis or own_axis(study)
+    rows = moments(study, axis)
+    rows = rows[rows["number"].isin(ended(study))]
+    rows = rows.assign(course=rows.groupby("course").ngroup())
+    points = np.array(common_moments(study, rows))
+    made: list[dict[str, Any]] = []
+    if not len(points) or "verdict" not in rows:
+        return pd.DataFrame(columns=[setting or "group", *BY_COLUMNS])
+    known = rows["verdict"].isin([str(verdict) for verdict in Verdict])
+    cycles = (rows["verdict"] == Verdict.CYCLING.value).astype(float).where(known)
+    counts = {
+        name: rows[name] if name in rows else cycles * float("nan")
+        for name in ("returns", "dominant_switches")
+    }
+    tables = {name: at_moments(rows, values, points) for name, values in counts.items()}
+    verdicts = at_moments(rows, cycles, points)
+    number = owner(rows)
+    for value, numbers in grouped(study, setting).items():
+        for column, progress in enumerate(points):
+            seeds = pd.DataFrame(
+                {
+                    "number": number,
+                    "cycling": verdicts[:, column],
+                    "returns": tables["returns"][:, column],
+                    "switches": tables["dominant_switches"][:, column],
+                }
+            )
+            seeds = seeds[seeds["number"].isin(numbers) & seeds["cycling"].notna()]
+            if len(seeds):
+                row = {setting or "group": value, "progress": progress, **_row(seeds), "unit": unit}
+                made.append(row)
+    return pd.DataFrame(made, columns=[setting or "group", *BY_COLUMNS])
+
+
+def _row(seeds: pd.DataFrame) -> dict[str, Any]:
+    cycling = share_by_trial(seeds["cycling"] == 1, seeds["number"])
+    with_modes = seeds[seeds["returns"].notna() & seeds["switches"].notna()]
+    by_trial = with_modes.groupby("number")[["returns", "switches"]].median()
+    returned = share_by_trial(with_modes["returns"] > 0, with_modes["number"])
+    return {
+        "configurations": seeds["number"].nunique(),
+        "num_seeds": len(seeds),
+        **{"cycling": cycling.value, "cycling_low": cycling.low, "cycling_high": cycling.high},
+        **quantile_columns("returns", median(by_trial["returns"])),
+        **quantile_columns("switches", median(by_trial["switches"])),
+        **{
+            "returned": returned.value,
+            "returned_low": returned.low,
+            "returned_high": returned.high,
+        },
+        "configurations_with_modes": len(by_trial),
+    }

@@ -1,0 +1,262 @@
+"""Which settings matter: Optuna's importance evaluators, with how much of their answer is chance.
+
+An importance alone says little: it has no zero (a setting that does nothing gets some), and of few
+trials its order may be a coin's. So each stands beside its range over resamples of the trials, and
+beside what the same evaluator gives it where the scores are dealt out at random.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.importance import (
+    BaseImportanceEvaluator,
+    FanovaImportanceEvaluator,
+    PedAnovaImportanceEvaluator,
+)
+from optuna.trial import FrozenTrial, create_trial
+from scipy.stats import rankdata
+
+from ganstudy.analysis.frames.comparable import Compared, compared, search_stage
+from ganstudy.analysis.frames.selection import MAX_GROUPS, SEED, searched
+from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.stats.intervals import Scores
+from ganstudy.analysis.stats.matching import LOG_FROM
+
+EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {
+    "PED-ANOVA": lambda: PedAnovaImportanceEvaluator(target_quantile=TARGET),
+    "fANOVA": lambda: FanovaImportanceEvaluator(n_trees=8, max_depth=4, seed=SEED),
+}
+TARGET = 0.25
+"""PED-ANOVA asks what sets the best quarter of the trials apart; its own tenth is two trials of
+twenty.
+"""
+RESAMPLES = {"PED-ANOVA": 30, "fANOVA": 20}
+DEALT = {"PED-ANOVA": 99, "fANOVA": 39}
+"""How often the scores are dealt out at random."""
+MOST_TRIALS = {"PED-ANOVA": 300, "fANOVA": 150}
+"""More than this are drawn from at random for each evaluation: fANOVA's time grows faster than
+their number.
+"""
+MIN_TRIALS = 20
+ALPHA = 0.05
+COLUMNS = [
+    *(
+        "evaluator",
+        "setting",
+        "importance",
+        "low",
+        "high",
+        "chance",
+        "p",
+        "verdict",
+        "rank",
+        "rank_low",
+        "rank_high",
+    ),
+    *("first_share", "configurations", "seeds", "used", "resamples", "axis", "progress"),
+]
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where a setting was drawn from, for an evaluator: choices as text, ranges as floats."""
+
+    distribution: CategoricalDistribution | FloatDistribution
+    log: bool
+    """Logarithms stand for the values: fANOVA weighs a range evenly as it finds it."""
+
+    def place(self, value: Any) -> str | float:
+        """The value as the distribution has it."""
+        if isinstance(self.distribution, CategoricalDistribution):
+            return str(value)
+        number = math.log(value) if self.log else float(value)
+        return min(self.distribution.high, max(self.distribution.low, number))
+
+
+def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA")) -> pd.DataFrame:
+    """Importance of every searched setting for the rank of the objective, at the amount that all
+    trials reached.
+
+    evaluator, setting; importance (shares that sum to 1 over the settings of an evaluator); low,
+    high: the middle 95% over `resamples` bootstrap resamples of the trials, a range of stability
+    rather than a confidence interval, since resampling moves small importances up; chance: 95%
+    quantile of the importance where the scores are dealt out at random; p: of as much by chance,
+    times the settings of the evaluator; verdict: "matters" where p <= 5%, else "open"; rank (1 is
+    first) with rank_low and rank_high over the resamples, first_share: share of them that put it
+    first; configurations (n), seeds; used: trials per evaluation, MOST_TRIALS of them at most;
+    axis, progress.
+
+    Diverged seeds rank worst. PED-ANOVA (Watanabe et al. 2023; conditional settings as Optuna has
+    them) asks what the best quarter share, fANOVA (Hutter et al. 2014) where the variance of all
+    ranks lies; fANOVA leaves out settings that only some trials have. Empty below MIN_TRIALS
+    trials.
+    """
+    study = search_stage(study)
+    frame = compared(study)
+    if len(frame.numbers) < MIN_TRIALS:
+        return pd.DataFrame(columns=COLUMNS)
+    trials = _trials(study, frame, _space(study, frame))
+    seeds = int((~np.isnan(frame.scores)).sum())
+    rows: list[dict[str, Any]] = []
+    for name in evaluators:
+        for row in _stability(name, trials, frame.medians):
+            told = {
+                "configurations": len(trials),
+                "seeds": seeds,
+                "axis": frame.axis,
+                "progress": frame.amount,
+            }
+            rows.append({"evaluator": name, **row, **told})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _stability(name: str, trials: list[FrozenTrial], scores: Scores) -> list[dict[str, Any]]:
+    rng = np.random.default_rng(SEED)
+    n, used = len(trials), min(len(trials), MOST_TRIALS[name])
+    chosen = rng.permutation(n)[:used]
+    sample = _optuna_study([trials[i] for i in chosen])
+    raw = _evaluate(name, sample, scores[chosen])
+    settings = sorted(raw, key=lambda setting: -raw[setting])
+    if len(settings) < 2:
+        return []
+
+    def of(found: dict[str, float]) -> list[float]:
+        return [float(found.get(setting, 0.0)) for setting in settings]
+
+    resampled = []
+    for _ in range(RESAMPLES[name]):
+        again = rng.integers(n, size=used)
+        resampled.append(
+            of(_evaluate(name, _optuna_study([trials[i] for i in again]), scores[again]))
+        )
+    dealt = np.array(
+        [of(_evaluate(name, sample, rng.permutation(scores[chosen]))) for _ in range(DEALT[name])]
+    )
+    beyond = _beyond_chance(np.array(of(raw)), dealt)
+    importances, shares = _shares(np.array([of(raw)]))[0], _shares(np.array(resampled))
+    chance = np.quantile(_shares(dealt), 1 - ALPHA, axis=0)
+    ranks = rankdata(-shares, axis=1, method="min")
+    rows = []
+    for i, setting in enumerate(settings):
+        low, high = np.quantile(shares[:, i], [0.025, 0.975])
+        first, last = np.quantile(ranks[:, i], [0.025, 0.975], method="inverted_cdf")
+        rows.append(
+            {
+                "setting": setting,
+                "importance": float(importances[i]),
+                "low": float(low),
+                "high": float(high),
+                "chance": float(chance[i]),
+                "p": float(beyond[i]),
+                "verdict": "matters" if beyond[i] <= ALPHA else "open",
+                "rank": i + 1,
+                "rank_low": int(first),
+                "rank_high": int(last),
+                "first_share": float((ranks[:, i] == 1).mean()),
+                "used": used,
+                "resamples": RESAMPLES[name],
+            }
+        )
+    return rows
+
+
+def _shares(raw: Scores) -> Scores:
+    total = raw.sum(axis=1, keepdims=True)
+    shares: Scores = np.where(total > 0, raw / np.where(total > 0, total, 1), 1 / raw.shape[1])
+    return shares
+
+
+def _beyond_chance(raw: Scores, dealt: Scores) -> Scores:
+    """p per setting [D] against [B, D] where the scores were dealt out at random: how often the
+    most surprising of all settings surprises as much (Westfall & Young 1993, single step)."""
+    everything = np.vstack([raw, dealt])
+    spread = everything.std(axis=0)
+    surprise = (everything - everything.mean(axis=0)) / np.where(spread > 0, spread, 1)
+    most = surprise[1:].max(axis=1)
+    p: Scores = (1 + (most[:, None] >= surprise[0]).sum(axis=0)) / (1 + len(dealt))
+    return p
+
+
+def _optuna_study(trials: list[FrozenTrial]) -> optuna.Study:
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="minimize")
+    study.add_trials(trials)
+    optuna.logging.set_verbosity(verbosity)
+    return study
+
+
+def _evaluate(name: str, study: optuna.Study, scores: Scores) -> dict[str, float]:
+    """The evaluator's own numbers; scores [C] by the trial's place in the study, infinite ones
+    ranked last.
+    """
+    ranks = rankdata(scores)
+    with warnings.catch_warnings():
+        # It says that low values of a `target` count as good, which is what ranks are, and that few
+        # trials have a remedy's own setting, which chance and p know.
+        warnings.simplefilter("ignore")
+        return EVALUATORS[name]().evaluate(study, target=lambda trial: float(ranks[trial.number]))
+
+
+def _trials(study: Study, frame: Compared, space: dict[str, Domain]) -> list[FrozenTrial]:
+    """The compared trials as Optuna's own, each with the settings it was asked for."""
+    table = study.trials.set_index("number").loc[frame.numbers, list(space)]
+    made = []
+    for row in table.to_dict("records"):
+        params = {
+            str(name): space[str(name)].place(value)
+            for name, value in row.items()
+            if not pd.isna(value)
+        }
+        distributions: dict[str, BaseDistribution] = {
+            name: space[name].distribution for name in params
+        }
+        made.append(create_trial(value=0.0, params=params, distributions=distributions))
+    return made
+
+
+def _space(study: Study, frame: Compared) -> dict[str, Domain]:
+    """Where each searched setting was drawn from; settings with one value among the compared trials
+    are left out.
+    """
+    asked = study.spec.get("search", {}).get("space", {})
+    table = study.trials.set_index("number").loc[frame.numbers]
+    space = {}
+    for name in searched(study):
+        values, domain = table[name].dropna(), asked.get(name)
+        if values.nunique() < 2:
+            continue
+        if (
+            isinstance(domain, dict)
+            and {"low", "high"} <= set(domain)
+            and pd.api.types.is_numeric_dtype(values)
+        ):
+            space[name] = _range(
+                float(domain["low"]), float(domain["high"]), bool(domain.get("log"))
+            )
+        elif (
+            not isinstance(domain, list)
+            and pd.api.types.is_numeric_dtype(values)
+            and values.nunique() > MAX_GROUPS
+        ):
+            low, high = float(values.min()), float(values.max())
+            space[name] = _range(low, high, low > 0 and high >= LOG_FROM * low)
+        else:
+            space[name] = Domain(
+                CategoricalDistribution(sorted(values.map(str).unique())), log=False
+            )
+    return space
+
+
+def _range(low: float, high: float, log: bool) -> Domain:
+    ends = (math.log(low), math.log(high)) if log else (low, high)
+    return Domain(FloatDistribution(*ends), log)

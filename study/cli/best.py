@@ -1,0 +1,215 @@
+"""The commands `best` and `sample`: what a study found, and the generators that did it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ganstudy.study.cli.options import home_option
+from ganstudy.study.cli.report import load
+from ganstudy.study.errors import UserError
+from ganstudy.study.home import Home
+from ganstudy.trials.results.catalogue import MEASURES
+
+# torch and pandas are imported by the commands that need them, so that the others answer at once.
+
+MOST_SAMPLES = 100_000
+
+
+@click.command()
+@click.argument("name")
+@click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial; else the best.")
+@click.option(
+    "--export",
+    "out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write its generators there.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    metavar="S",
+    help="Export this seed alone; else all that have a score.",
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@home_option
+def best(
+    name: str,
+    trial: int | None,
+    out: Path | None,
+    seed: int | None,
+    as_json: bool,
+    home: str | None,
+) -> None:
+    """Show the best configuration of the study NAME, and export its generators.
+
+    The best is the search's first choice, with the scores of fresh seeds where it was trained again on such.
+    DIR will hold weights, code that loads them without ganstudy, the configuration, samples and a card.
+
+    \b
+    Examples:  ganstudy best digits
+               ganstudy best digits --export digits-generator
+    """
+    from ganstudy.analysis.tables.best_configuration import winner
+
+    if seed is not None and out is None:
+        raise UserError("--seed says what is exported, and needs --export DIR")
+    place = Home.locate(home)
+    folder = place.existing(name)
+    study = load(folder, place)
+    try:
+        facts = winner(study, trial)
+    except (KeyError, ValueError) as error:
+        raise UserError(str(error.args[0])) from None
+    if facts is None:
+        raise UserError(
+            f"the study {name!r} has no complete trial with a score within its constraints; --trial N names any other"
+        )
+    written: list[Path] = []
+    if out is not None:
+        if folder.imported.exists():
+            raise UserError(
+                f"the study {name!r} was imported: its generators were trained elsewhere, and are not here"
+            )
+        written = _export(folder, facts, seed, out)
+    if as_json:
+        click.echo(json.dumps({**facts, "files": [str(path) for path in written]}, indent=2))
+        return
+    for line in _lines(facts):
+        click.echo(line)
+    if written:
+        click.echo(f"\nWritten to {out}: {', '.join(path.name for path in written)}")
+        click.echo(f"To sample it: ganstudy sample {out} -n 64 --out grid.png")
+
+
+def _export(folder: Any, facts: dict[str, Any], seed: int | None, out: Path) -> list[Path]:
+    from ganstudy.study.export.export import Chosen, export
+
+    told = {key: value for key, value in facts.items() if key not in ("seeds", "default_seed")}
+    chosen = Chosen(
+        facts["number"], facts["config_digest"], facts["seeds"], facts["default_seed"], told
+    )
+    return export(folder, chosen, seed, out)
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    settings = ", ".join(f"{key} = {_words(value)}" for key, value in facts["params"].items())
+    lines = [f"Trial {facts['number']}: {settings or 'nothing was searched'}", facts["role"], ""]
+    for name, score in facts["scores"].items():
+        if MEASURES[name].direction != "none" or name == facts["objective"]:
+            ends = f"{score['lowest']:.4g} to {score['highest']:.4g} over {score['n']} seeds"
+            floor = "" if score["floor"] is None else f"; real data {score['floor']:.4g}"
+            lines.append(
+                f"{MEASURES[name].label:<18}{_words(score['median']):>10}   ({ends}{floor})"
+            )
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in facts["verdicts"].items())
+    return [
+        *lines,
+        "",
+        f"Seeds: {verdicts or 'none'}; {facts['diverged']}. At {facts['budget']}.",
+        *facts["notes"],
+    ]
+
+
+def _words(value: Any) -> str:
+    if value is None:
+        return "diverged"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "-n",
+    "number",
+    type=click.IntRange(1, MOST_SAMPLES),
+    default=64,
+    show_default=True,
+    help="Samples.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE.png", help="A picture of them."
+)
+@click.option(
+    "--npz", type=click.Path(path_type=Path), metavar="FILE.npz", help="The samples themselves."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of the latents.",
+)
+@click.option(
+    "--trained-on", type=click.IntRange(0), metavar="S", help="The generator of this training seed."
+)
+@click.option(
+    "--trust-code",
+    is_flag=True,
+    help="Run the Python file of DIR that builds a generator of one's own.",
+)
+def sample(
+    folder: Path,
+    number: int,
+    out: Path | None,
+    npz: Path | None,
+    seed: int,
+    trained_on: int | None,
+    trust_code: bool,
+) -> None:
+    """Draw samples from the generator in DIR, which ganstudy best --export wrote.
+
+    Nothing of DIR is run as code unless --trust-code says that it may.
+
+    \b
+    Example:  ganstudy sample digits-generator -n 64 --out grid.png
+    """
+    if out is None and npz is None:
+        raise UserError("say where the samples go: --out FILE.png, --npz FILE.npz, or both")
+    config = _settings(folder)
+    own = config["generator"].get("own")
+    if own is not None and not trust_code:
+        raise UserError(
+            f"the generator in {folder} is built by {own.get('file')}, somebody's own code; read it, then say "
+            "--trust-code"
+        )
+    import numpy as np
+    from safetensors import SafetensorError
+
+    from ganstudy.trials.export import standalone
+
+    try:
+        samples = standalone.sample(number, seed, trained_on, folder)
+        if out is not None:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            standalone.picture(samples, config.get("reach")).save(out, "PNG")
+        if npz is not None:
+            npz.parent.mkdir(parents=True, exist_ok=True)
+            with npz.open("wb") as file:  # by itself numpy would add an ending
+                np.savez(file, x=samples.numpy())
+    except (ValueError, KeyError, TypeError, OSError, SafetensorError, RuntimeError) as error:
+        raise UserError(f"{folder} cannot be sampled: {error}") from None
+    shape = " x ".join(map(str, samples.shape[1:]))
+    click.echo(
+        f"{number} samples of {shape}: {', '.join(str(path) for path in (out, npz) if path is not None)}"
+    )
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        raise UserError(
+            f"{folder} is no folder that ganstudy best --export wrote: {path} cannot be read"
+        ) from None
+    needed = ("generator", "seeds", "default_seed", "latent", "latent_dim", "shape")
+    missing = [key for key in needed if not isinstance(config, dict) or key not in config]
+    if missing or not isinstance(config["generator"], dict):
+        lacking = ", ".join(missing) or "generator"
+        raise UserError(f"{path} is not what ganstudy best --export wrote: it lacks {lacking}")
+    return dict(config)

@@ -1,0 +1,111 @@
+"""The command `serve`: MLflow's own server for a cluster, on PostgreSQL, with users and passwords."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from ganstudy.study.cli.ui import LOOPBACK, SETTINGS
+from ganstudy.study.errors import UserError
+
+SECRETS = ("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
+"""Of MLflow, through the environment: a command line can be read by everyone on the machine."""
+KEPT = (*SECRETS, "MLFLOW_S3_ENDPOINT_URL", "MLFLOW_S3_IGNORE_TLS")
+AUTHENTICATION = """[mlflow]
+default_permission = READ
+database_uri = {database}
+admin_username = admin
+authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+auth_cache_ttl_seconds = 60
+"""
+"""A password is checked slowly on purpose; remembered for a minute, a report takes seconds and not
+minutes.
+"""
+
+
+@click.command()
+@click.option(
+    "--database", required=True, metavar="URL", help="PostgreSQL, such as postgresql:///mlflow."
+)
+@click.option(
+    "--artifacts", required=True, metavar="PLACE", help="A folder, or s3://BUCKET/PREFIX."
+)
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen at.")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="HOST:PORT",
+    help="Under which it is called besides localhost.",
+)
+def serve(database: str, artifacts: str, host: str, port: int, names: tuple[str, ...]) -> None:
+    """Serve MLflow for a cluster: on PostgreSQL, with users and passwords; Ctrl-C ends it.
+
+    MLFLOW_AUTH_ADMIN_PASSWORD is the password that the user admin begins with, and MLFLOW_FLASK_SERVER_SECRET_KEY
+    any long secret. Artifacts pass through the server: nobody else needs to reach their store.
+
+    \b
+    Example:  ganstudy serve --database postgresql:///mlflow --artifacts /shared/mlflow-artifacts
+    """
+    scheme, _, rest = database.partition("://")
+    if not scheme.startswith("postgresql"):
+        raise UserError(
+            "--database takes a PostgreSQL URL, such as postgresql:///mlflow; for one user: ganstudy ui"
+        )
+    missing = [name for name in SECRETS if not os.environ.get(name)]
+    if missing:
+        raise UserError(
+            f"set {' and '.join(missing)} in the environment first; MLflow has no default password"
+        )
+    if scheme == "postgresql":
+        database = f"postgresql+psycopg://{rest}"  # the driver that we ask for; SQLAlchemy's own choice has changed
+    settings = Path.home() / ".ganstudy"
+    settings.mkdir(mode=0o700, exist_ok=True)
+    configuration = settings / f"mlflow-auth-{port}.ini"
+    configuration.touch(mode=0o600)  # the URL may hold a password
+    configuration.write_text(
+        AUTHENTICATION.format(database=database.replace("%", "%%")), encoding="utf-8"
+    )
+    # The process becomes the server, so that whoever watches it watches the server.
+    os.chdir(settings)  # uvicorn puts its working folder on the path whatever Python is told
+    arguments = command(database, artifacts, host, port, names)
+    os.execve(sys.executable, arguments, environment(configuration))
+
+
+def command(
+    database: str, artifacts: str, host: str, port: int, names: tuple[str, ...]
+) -> list[str]:
+    """MLflow's server with basic-auth; it answers only to the names that it is called by."""
+    callers = (f"{LOOPBACK}:{port}", f"localhost:{port}", *names)
+    place = artifacts if "://" in artifacts else Path(artifacts).absolute().as_uri()
+    return [
+        *(
+            sys.executable,
+            "-P",
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            host,
+            "--port",
+            str(port),
+            "--workers",
+            "2",
+        ),
+        *("--app-name", "basic-auth", "--backend-store-uri", database),
+        *("--artifacts-destination", place, "--serve-artifacts"),
+        *("--allowed-hosts", ",".join(callers)),
+        *("--cors-allowed-origins", ",".join(f"http://{name}" for name in callers)),
+    ]
+
+
+def environment(configuration: Path) -> dict[str, str]:
+    """This process's, without what loosens MLflow and with what tightens it."""
+    kept = {
+        name: value for name, value in os.environ.items() if "MLFLOW_" not in name or name in KEPT
+    }
+    return kept | SETTINGS | {"MLFLOW_AUTH_CONFIG_PATH": str(configuration)}

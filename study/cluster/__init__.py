@@ -1,0 +1,1 @@
+"""Ray clusters: connection, capacity, code on workers, jobs."""

@@ -1,0 +1,121 @@
+"""The Ray cluster that a study runs on: connected to with our code, and asked whether it suffices."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import secrets
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from ganstudy.study.cluster import code_version
+from ganstudy.study.errors import UserError
+from ganstudy.study.spec.study_spec import StudySpec
+
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # Signals are for study/tune/stopping.py.
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    # The ledger is the truth, so Tune's own snapshots may stay away.
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+}
+"""Of Ray, through the environment; what the user has set stays."""
+AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""Of Ray, through the environment: whether it asks for a token, and for which."""
+CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
+"""Of MLflow, for the driver's publisher alone: trials, which run users' own code, talk to no
+MLflow.
+"""
+OBJECT_STORE_BYTES = 200 * 2**20
+
+
+@contextmanager
+def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterator[None]:
+    """A connection to Ray that ships our code and the user's own files of those digests; it ends
+    with the study.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    for name in ("ray", "ray.tune", "ray.train"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with tempfile.TemporaryDirectory(prefix="ganstudy-") as staging:
+        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+        options["runtime_env"] = {
+            "working_dir": str(code_version.stage(Path(staging), plugin_digests))
+        }
+        if address is None:
+            options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+        try:
+            with nullcontext() if address else _own_environment():
+                ray.init(address=address or "local", **options)
+        except (ConnectionError, ValueError, RuntimeError, RayError) as error:
+            if address is None:
+                raise
+            raise UserError(_not_connected(address, str(error))) from None
+        try:
+            yield
+        finally:
+            ray.shutdown()
+
+
+def _not_connected(address: str, error: str) -> str:
+    """In one line: that nobody answers, or that who answers is another Ray or Python, with both
+    versions.
+    """
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    if lines[:1] and lines[0].startswith("Version mismatch"):
+        return f"the Ray cluster at {address} has other versions than this machine: {' '.join(lines[:7])}"
+    return f"no Ray cluster answers at {address}: {lines[0] if lines else 'without a word'}"
+
+
+@contextmanager
+def _own_environment() -> Iterator[None]:
+    """What Ray is started with here: a token, and nothing that only the driver needs."""
+    kept = {name: os.environ.pop(name) for name in CREDENTIALS if name in os.environ}
+    try:
+        with _own_token():
+            yield
+    finally:
+        os.environ.update(kept)
+
+
+@contextmanager
+def _own_token() -> Iterator[None]:
+    """A token for the Ray that is started here, unless the user has decided on authentication.
+
+    Ray by itself writes its token to a file in the user's home folder that everyone can read. Its
+    processes keep what they were started with, so nothing stays behind in this one, and none of its
+    other children learns the token.
+    """
+    if any(name in os.environ for name in AUTHENTICATION):
+        yield
+        return
+    os.environ["RAY_AUTH_TOKEN"] = _token()
+    try:
+        yield
+    finally:
+        for name in AUTHENTICATION:
+            os.environ.pop(name, None)
+
+
+@functools.cache
+def _token() -> str:
+    return secrets.token_hex(32)  # one per process, in which Ray reads it only once
+
+
+def check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
+    """UserError if one trial asks for more CPUs than there are; needs no Ray."""
+    if spec.resources.cpus > cpus:
+        raise UserError(
+            f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {place} has {cpus:g}"
+        )

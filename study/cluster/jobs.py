@@ -1,0 +1,161 @@
+"""Sends a study to a Ray cluster as one of Ray's jobs: its driver runs on the head, whoever sent it
+may go.
+
+Used on the head itself; from elsewhere, study/cluster/head_node.py comes here through Ray's SSH.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shlex
+import shutil
+import sys
+import time
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ganstudy.study.cluster import code_version
+from ganstudy.study.errors import UserError
+from ganstudy.study.home import Home
+from ganstudy.study.spec.reader import read_study
+from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.trials import plugins
+from ganstudy.trials.config.data import PATH_FIELDS
+
+JOBS = "http://127.0.0.1:8265"
+"""Ray's job server, which ray_cluster.yaml keeps on the head itself."""
+SECRETS = Path("~/ganstudy-mlflow.env")
+"""Made by ray_cluster.yaml: MLflow's user and password, for the driver alone."""
+BEGUN = "measured with"
+"""What the driver says once the study is under way."""
+POLL_SECONDS = 1.0
+STUDY_FILE = "study.toml"
+
+
+def pack(file: Path, folder: Path) -> StudySpec:
+    """Copies the study file and the user's own files that it names into `folder`, so that they can
+    travel.
+
+    UserError where the study is not valid, names a file of the user's by a path that leads out of
+    its folder, or data by a path that is none on the cluster.
+    """
+    spec, text = read_study(file)
+    _refuse_relative(tomllib.loads(text))
+    folder.mkdir(parents=True, exist_ok=True)
+    for digest in spec.plugin_digests:
+        own, base = (
+            Path(os.path.normpath(path))
+            for path in (plugins.source(digest), file.absolute().parent)
+        )
+        if not own.is_relative_to(base):
+            raise UserError(
+                f"{own.name} must lie beside the study file, or below, to be sent with it; it is {own}"
+            )
+        copy = folder / own.relative_to(base)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(own, copy)
+    (folder / STUDY_FILE).write_text(text, encoding="utf-8")
+    return spec
+
+
+def _refuse_relative(document: dict[str, Any]) -> None:
+    """Data are not sent, so their path must mean the same on every node; found out here, before a
+    node is taken.
+    """
+    for table, key in itertools.product(("data", "measures"), (*PATH_FIELDS, "weights")):
+        path = document.get(table, {}).get(key)
+        if path is not None and not path.startswith(("/", "~")):
+            raise UserError(
+                f"{table}.{key}: {path!r} is not sent with the study; put it where all nodes find it, and name it by "
+                "its whole path, such as /shared/..."
+            )
+
+
+def check_same_code(expected: str, ours: str) -> None:
+    """UserError where the sender's ganstudy is not the one of this head."""
+    here = version_words()
+    if expected != code_version.source_digest():
+        raise UserError(
+            f"this cluster's head has {here}, but the study was sent by {ours}; "
+            "bring the cluster up to date: ray up --no-restart ray_cluster.yaml (where that does not help, a module "
+            "has gone since: ray exec ray_cluster.yaml 'rm -rf ganstudy-source', then ray down and ray up)"
+        )
+
+
+def version_words() -> str:
+    """Which ganstudy this is, and on which Python, Ray and torch."""
+    from ganstudy.study.cluster.code_version import origin_of_code
+
+    found = origin_of_code()
+    shown = ", ".join(f"{name} {found[name]}" for name in ("Python", "ray", "torch"))
+    return f"ganstudy {found['ganstudy source']} ({shown})"
+
+
+def submit(
+    arguments: list[str],
+    name: str,
+    home: Home,
+    say: Callable[[str], None],
+    jobs: str = JOBS,
+    to_the_end: bool = False,
+) -> int:
+    """Starts `ganstudy ARGUMENTS` as a job, and follows it until the study `name` is under way, or
+    to its end.
+
+    The exit code of the job where it has ended, else 0. UserError where Ray's job server does not
+    answer.
+    """
+    folder = home.submitted(name) / time.strftime("%Y%m%d-%H%M%S")
+    folder.mkdir(parents=True, exist_ok=True)
+    program = [
+        sys.executable,
+        "-u",
+        "-P",
+        "-c",
+        "from ganstudy.study.cli.main import main; main()",
+        *arguments,
+    ]
+    run = f"{shlex.join(program)} --home {shlex.quote(str(home.root))} --address auto"
+    secrets = f"if [ -r {SECRETS} ]; then . {SECRETS}; fi"
+    script = (
+        f"set -o pipefail; {secrets}; {run} 2>&1 | tee -a {shlex.quote(str(folder / 'run.txt'))}"
+    )
+    client = _client(jobs)
+    job = client.submit_job(
+        entrypoint=f"bash -c {shlex.quote(script)}",
+        submission_id=f"ganstudy-{name}-{folder.name}",
+        metadata={"study": name},
+    )
+    say(f"Job {job}; it goes on whoever follows it.")
+    told = 0
+    while True:
+        ended = client.get_job_status(job).is_terminal()
+        text = client.get_job_logs(job)
+        lines = text[told : len(text) if ended else text.rfind("\n") + 1]
+        told += len(lines)
+        for line in lines.splitlines():
+            say(line)
+        if ended:
+            code = client.get_job_info(job).driver_exit_code
+            return int(code) if code is not None else 1
+        if not to_the_end and BEGUN in text:
+            return 0
+        time.sleep(POLL_SECONDS)
+
+
+def _client(jobs: str):  # type: ignore[no-untyped-def]
+    try:
+        from ray.job_submission import JobSubmissionClient
+
+        return JobSubmissionClient(jobs)
+    except ImportError:
+        raise UserError(
+            "sending a study as a job needs Ray's job server: pip install 'ganstudy[cluster]'"
+        ) from None
+    except (ConnectionError, RuntimeError) as error:
+        raise UserError(
+            f"Ray's job server does not answer at {jobs}: {str(error).splitlines()[0]}"
+        ) from None

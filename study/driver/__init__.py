@@ -1,0 +1,1 @@
+"""One run of a study from its start to its end."""

@@ -1,0 +1,146 @@
+"""What a run shows while it works: a line per finished trial, and the state of the whole below."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.ledger.stage import StageTrials
+from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import Stage, TrialState, Verdict, trial_name
+
+
+class RunProgress:
+    """Of one stage: trials done, running, collapsed, diverged, failed; best so far; time left."""
+
+    def __init__(self, spec: StudySpec, stage: StageTrials, console: Console) -> None:
+        """stage: says what earlier runs of the study came to and how many trials are left to this
+        one.
+        """
+        self._spec, self._stage, self._total, self._console = spec, stage, stage.left(), console
+        self._label = MEASURES[spec.objective.measure].label
+        self._sign = -1 if spec.objective.maximize else 1
+        self._running: set[int] = set()
+        self._ended = dict.fromkeys(TrialState, 0)
+        self._seeds = dict.fromkeys(Verdict, 0)
+        self._best: tuple[float, int] | None = None
+        self._start = time.monotonic()
+        self.done = 0
+        """Trials that ended in this run, in whatever state."""
+        for number, state, outcome in stage.ended():
+            self._count(number, state, outcome)
+        self._bar = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
+        )
+        confirming = ", confirming" if stage.stage is Stage.CONFIRM else ""
+        self._task = self._bar.add_task(f"{spec.name}{confirming}", total=self._total)
+        self._live = Live(
+            console=console, get_renderable=self._render, refresh_per_second=2, transient=True
+        )
+
+    def __enter__(self) -> RunProgress:
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        _t: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def observe(
+        self, number: int, state: TrialState, outcome: Outcome | None, error: str | None
+    ) -> None:
+        """Takes in a change of a trial; study/tune/searcher.py calls it."""
+        if state is TrialState.RUNNING:
+            self._running.add(number)
+            return
+        self._running.discard(number)
+        self.done += 1
+        self._bar.update(self._task, completed=self.done)
+        self._count(number, state, outcome)
+        self._console.print(
+            self._line(number, state, outcome, error), highlight=False, soft_wrap=True
+        )
+
+    def _count(self, number: int, state: TrialState, outcome: Outcome | None) -> None:
+        self._ended[state] += 1
+        for verdict, seeds in (outcome.verdicts if outcome else {}).items():
+            self._seeds[Verdict(verdict)] += seeds
+        if (
+            state is TrialState.COMPLETE
+            and outcome is not None
+            and outcome.feasible(self._spec.objective.require)
+        ):
+            assert outcome.objective is not None
+            ranked = (self._sign * outcome.objective, number)
+            self._best = min(self._best or ranked, ranked)
+
+    @property
+    def failed(self) -> int:
+        """Trials of the stage that ended by an error, those of earlier runs included."""
+        return self._ended[TrialState.FAILED]
+
+    @property
+    def ended(self) -> int:
+        """Trials of the stage that are over, those of earlier runs included."""
+        return sum(self._ended.values())
+
+    def _line(
+        self, number: int, state: TrialState, outcome: Outcome | None, error: str | None
+    ) -> Text:
+        line = Text(f"[{self.done}/{self._total}] {trial_name(number):<10} {state.value:<9}")
+        if outcome is not None:
+            value = "no median" if outcome.objective is None else f"{outcome.objective:.3g}"
+            unit = self._spec.train.budget.unit.replace("_", " ")
+            verdicts = ", ".join(
+                f"{seeds} {verdict}" for verdict, seeds in outcome.verdicts.items()
+            )
+            line.append(
+                f" {self._label} {value:<9} after {outcome.progress:g} {unit}; seeds: {verdicts}"
+            )
+        role = self._stage.labels(number).get("role")
+        if role:
+            line.append(f" ({role})")
+        if error:
+            line.append(f" {error}")
+        return line
+
+    def _render(self) -> Group:
+        return Group(self._bar, Text(self.summary()))
+
+    def summary(self) -> str:
+        """The state of the whole in one line; collapse and divergence are counted in seeds."""
+        parts = [
+            f"{self.done} done ({self._ended[TrialState.PRUNED]} pruned)",
+            f"{len(self._running)} running",
+            f"{self._ended[TrialState.FAILED]} failed",
+            f"seeds: {self._seeds[Verdict.COLLAPSED]} collapsed, {self._seeds[Verdict.CYCLING]} cycling,"
+            f" {self._seeds[Verdict.DIVERGED]} diverged",
+        ]
+        if self._best is not None:
+            parts.append(
+                f"best {self._label} {self._sign * self._best[0]:.3g} ({trial_name(self._best[1])})"
+            )
+        if 0 < self.done < self._total:
+            left = (time.monotonic() - self._start) / self.done * (self._total - self.done)
+            parts.append(f"about {_duration(left)} left")
+        return " | ".join(parts)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,89 @@
+"""Where a study stands, from its ledger alone: plain JSON for scripts and people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ganstudy.study.home import Home, StudyFolder
+from ganstudy.study.ledger.confirm_selection import most
+from ganstudy.study.ledger.import_record import ImportRecord
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.tracking.outbox import Spool
+
+
+def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
+    """Trials by state, seeds by verdict, the best trial, MLflow's run ids and the paths of one
+    study.
+
+    planned, trials, seeds, best and trial_list are the search's; `confirm` has the same of the
+    confirm stage, or is None where the study file asks for none; left counts both, as far as they
+    are known.
+    """
+    folder = home.study(name)
+    if folder.imported.exists():
+        return _of_imported(folder, home, with_trials)
+    ledger = Ledger.open(folder.ledger)
+    spec, best, runs = ledger.spec, ledger.best(), ledger.run_ids()
+    confirmation, left = ledger.confirmation(), ledger.left()
+    found: dict[str, Any] = {
+        "name": name,
+        "question": spec.question,
+        "planned": spec.search.trials,
+        "left": left + (0 if confirmation is None else confirmation.left()),
+        "trials": ledger.counts(),
+        "seeds": ledger.verdicts(),
+        "objective": spec.objective.measure,
+        "best": None,
+        "confirm": None,
+        "unpublished": Spool(folder.spool).waiting(),
+        "run_id": ledger.parent_run_id,
+        "tracking_uri": home.tracking_uri(spec.tracking.uri),
+        "paths": _paths(folder),
+    }
+    if best is not None:
+        row = next(row for row in ledger.trials() if row["number"] == best.number)
+        found["best"] = {
+            "number": best.number,
+            "value": best.value,
+            "params": row["params"],
+            "run_id": runs.get(best.number),
+        }
+    if confirmation is not None:
+        found["confirm"] = {
+            "known": not left,  # what is to be confirmed; while the search goes on, planned is the most it can be
+            "planned": most(spec) if left else confirmation.planned(),
+            "left": confirmation.left(),
+            "trials": confirmation.counts(),
+            "seeds": confirmation.verdicts(),
+        }
+        if with_trials:
+            found["confirm"]["trial_list"] = confirmation.rows(runs)
+    if with_trials:
+        found["trial_list"] = ledger.trials()
+    return found
+
+
+def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> dict[str, Any]:
+    """The same of a study that was trained elsewhere, from what was kept when it was imported."""
+    record = ImportRecord.open(folder.imported)
+    found = dict(record.summary)
+    trials = found.pop("trial_list")
+    return {
+        "name": record.spec.name,
+        **found,
+        "confirm": None,
+        "imported": record.source,
+        "unpublished": Spool(folder.spool).waiting(),
+        "run_id": record.parent_run_id,
+        "tracking_uri": home.tracking_uri(record.spec.tracking.uri),
+        "paths": _paths(folder),
+        **({"trial_list": trials} if with_trials else {}),
+    }
+
+
+def _paths(folder: StudyFolder) -> dict[str, str | None]:
+    return {
+        "folder": str(folder.path),
+        "report": str(folder.report) if folder.report.exists() else None,
+        "log": str(folder.log),
+    }

@@ -1,0 +1,48 @@
+"""What the parent run in MLflow says of a study as a whole."""
+
+from __future__ import annotations
+
+import json
+import platform
+from typing import Any
+
+from ganstudy.study.cluster.code_version import PACKAGES, origin_of_code, source_digest
+from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.study.tune.evaluator_setup import Yardstick
+from ganstudy.trials.results.mlflow_tags import Tag
+
+
+def study_message(
+    spec: StudySpec, text: str, yardstick: Yardstick | None, changes: list[str]
+) -> dict[str, Any]:
+    """What the parent run tells about the study as a whole."""
+    tags: dict[str, Any] = {
+        Tag.SPEC: spec.model_dump_json(),
+        Tag.SOURCE: source_digest(),
+        Tag.PYTHON: platform.python_version(),
+        Tag.PACKAGES: json.dumps(
+            {name: found for name, found in origin_of_code().items() if name in PACKAGES}
+        ),
+        Tag.QUESTION: spec.question,
+    }
+    if changes:
+        tags[Tag.CHANGES] = "\n".join(changes)
+    if yardstick is not None:
+        tags[Tag.PROVENANCE] = json.dumps(yardstick.provenance.as_json())
+        tags[Tag.MODES] = json.dumps(yardstick.modes)
+        tags[Tag.REAL_MODES] = yardstick.real_effective_modes
+    params = {
+        "data": spec.data.name,
+        "model": spec.model.name,
+        "sampler": spec.search.sampler,
+        "schedule": spec.schedule.name,
+        "objective": f"{spec.objective.direction} {spec.objective.measure}",
+        "budget": f"{spec.train.budget.amount:g} {spec.train.budget.unit}",
+        "seeds": ",".join(map(str, spec.train.seeds)),
+    }
+    return {
+        "study_file": text,
+        "params": params,
+        "tags": tags,
+        "floor": yardstick.floor if yardstick else {},
+    }

@@ -1,0 +1,1 @@
+"""Trained generators as files that load without ganstudy."""

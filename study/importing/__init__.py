@@ -1,0 +1,1 @@
+"""Histories that were trained elsewhere, imported as studies."""

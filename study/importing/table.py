@@ -1,0 +1,188 @@
+"""A file of others as columns of cells: CSV or Parquet, every cell with its place, so that errors
+can name it.
+
+A cell is empty (not measured), a number that may be NaN or infinite (measured, and not finite), or
+text.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganstudy.study.errors import UserError
+from ganstudy.trials.config.base import shown
+
+DELIMITERS = (",", ";", "\t")
+ABSENT = frozenset({"", "na", "n/a", "null", "none", "-"})
+"""Texts that stand for no number, in small letters. nan and inf are numbers: a score that is not
+finite.
+"""
+MOST_COLUMNS = 1000
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of one file, all of one length."""
+
+    file: Path
+    digest: str
+    """Hex, of the file's bytes."""
+    columns: dict[str, list[Any]]
+    """Cells by name; None or '' where a cell is empty."""
+    lines: list[int]
+    """Where each row stands in the file."""
+    unit: str
+    """What `lines` counts: "line", the header being line 1, or "row", from 1."""
+
+    def place(self, row: int, column: str | None = None) -> str:
+        """FILE, line 7, column 'fid'"""
+        where = f"{self.file.name}, {self.unit} {self.lines[row]}"
+        return where if column is None else f"{where}, column {shown(column)}"
+
+    def numbers(self, column: str) -> tuple[Numbers, NDArray[np.bool_]]:
+        """(values, whether a cell holds a number); UserError where one holds text."""
+        cells = self.columns[column]
+        values, given = np.full(len(cells), np.nan), np.zeros(len(cells), dtype=bool)
+        for row, cell in enumerate(cells):
+            if cell is None or (isinstance(cell, str) and cell.lower() in ABSENT):
+                continue
+            try:
+                values[row], given[row] = float(cell), True
+            except (TypeError, ValueError, OverflowError):
+                raise UserError(
+                    f"{self.place(row, column)}: must be a number, got {shown(cell)}"
+                ) from None
+        return values, given
+
+    def texts(self, column: str) -> list[str]:
+        """The cells as text; '' where one is empty. 3.0 is written as 3."""
+        return [_text(cell) for cell in self.columns[column]]
+
+
+def _text(cell: Any) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return (
+            ""
+            if math.isnan(cell)
+            else f"{cell:.0f}"
+            if cell.is_integer() and abs(cell) < 1e15
+            else repr(cell)
+        )
+    return " ".join(str(cell).split())
+
+
+def read_table(path: Path) -> Table:
+    """The table in a file named .csv (also .tsv, .txt) or .parquet. UserError where it is no such
+    file, or empty.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
+        ) from None
+    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    if data[:4] == b"PAR1" or path.suffix == ".parquet":
+        columns, lines, unit = _parquet(path)
+    else:
+        columns, lines = _csv(path, data)
+        unit = "line"
+    if not lines:
+        raise UserError(
+            f"{path.name} has no rows: a row per trial, seed and step is expected below the header"
+        )
+    return Table(path, digest, _without_row_numbers(path, columns), lines, unit)
+
+
+def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise UserError(
+            f"{path.name}, line {line}: not UTF-8 (byte 0x{data[error.start]:02X}); save the file as UTF-8"
+        ) from None
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count), strict=True
+    )
+    names: list[str] = []
+    columns: list[list[Any]] = []
+    lines: list[int] = []
+    begins = 1
+    try:
+        for cells in reader:
+            line, begins = begins, reader.line_num + 1
+            if not any(cell.strip() for cell in cells):
+                continue
+            if not names:
+                names = _names(path, [cell.strip() for cell in cells])
+                columns = [[] for _ in names]
+                continue
+            if len(cells) != len(names):
+                raise UserError(
+                    f"{path.name}, line {line}: {len(cells)} cells, and the header has {len(names)} columns"
+                )
+            for column, cell in zip(columns, cells, strict=True):
+                column.append(cell.strip())
+            lines.append(line)
+    except csv.Error as error:
+        raise UserError(f"{path.name}, line {begins}: not valid CSV: {error}") from None
+    if not names:
+        raise UserError(f"{path.name} is empty")
+    return dict(zip(names, columns, strict=True)), lines
+
+
+def _parquet(path: Path) -> tuple[dict[str, list[Any]], list[int], str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise UserError(f"{path.name}: not valid Parquet: {str(error).splitlines()[0]}") from None
+    names = _names(path, [str(name).strip() for name in table.column_names])
+    return (
+        {name: column.to_pylist() for name, column in zip(names, table.columns, strict=True)},
+        list(range(1, table.num_rows + 1)),
+        "row",
+    )
+
+
+def _names(path: Path, names: list[str]) -> list[str]:
+    if len(names) > MOST_COLUMNS:
+        raise UserError(
+            f"{path.name}: at most {MOST_COLUMNS} columns can be read, got {len(names)}"
+        )
+    twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise UserError(
+            f"{path.name}: column names must differ, but {shown(twice)} stands more than once"
+        )
+    return names
+
+
+def _without_row_numbers(path: Path, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Without the nameless column of row numbers that pandas writes unless told otherwise."""
+    for name in [name for name in columns if name in ("", "__index_level_0__", "Unnamed: 0")]:
+        if [str(cell) for cell in columns[name]] == [
+            str(number) for number in range(len(columns[name]))
+        ]:
+            columns = {other: cells for other, cells in columns.items() if other != name}
+        elif not name:
+            raise UserError(f"{path.name}: column {list(columns).index(name) + 1} has no name")
+    return columns

@@ -1,0 +1,1 @@
+"""The ledger: which trials exist, in an Optuna storage."""

@@ -1,0 +1,1 @@
+"""What a study file says: tables, search space, rules, messages."""

@@ -1,0 +1,101 @@
+"""Validation findings as plain messages: where, the rule, the value, and the known alternatives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from ganstudy.study.errors import UserError
+from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.study.spec.tables import NOT_TOLD
+from ganstudy.trials.config.base import PLUGIN, Frozen, shown
+from ganstudy.trials.config.data import DATA, PluginData
+from ganstudy.trials.config.networks import MODELS, OwnModel
+
+TOO_DEEP = "tables or lists are nested too deep"
+MOST_PROBLEMS = 20
+"""Told at once."""
+BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+    "multiple_of": ("a multiple of", "multiple_of"),
+}
+PLAIN_KEY = re.compile(r"[\w.-]{1,80}", re.ASCII)
+
+
+def as_user_error(where: str, problems: list[str], more: int = 0) -> UserError:
+    """One line per problem, nothing in it that a terminal would act on; more: problems that are not
+    told.
+    """
+    lines = [*problems, f"and {more} mistakes more"] if more else problems
+    return UserError("\n".join(f"{where}: {_printable(line)}" for line in lines))
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def place_of(error: Any) -> str:
+    """Return "table.key: " where the finding stands in the file, as the user wrote it."""
+    # The file says budget = { UNIT = AMOUNT }; `unit` and `amount` are our words, as are the tags
+    # of the unions.
+    location = ".".join(key_part(part) for part in _untagged(error["loc"])).replace(
+        "train.budget.unit", "train.budget"
+    )
+    location = location.replace("train.budget.amount", "train.budget")
+    if location in ("data", "model") and str(error.get("ctx", {}).get("error", "")).startswith(
+        "unknown"
+    ):
+        location += ".name"
+    return f"{location}: " if location else ""
+
+
+def key_part(key: int | str) -> str:
+    """Quote a key that could not stand bare in a message."""
+    return str(key) if isinstance(key, int) or PLAIN_KEY.fullmatch(key) else shown(key)
+
+
+def _untagged(location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Without the name of the data or model that pydantic puts behind its table."""
+    return (location[0], *location[2:]) if location[:1] in (("data",), ("model",)) else location
+
+
+def message_of(error: Any) -> str:
+    """pydantic's finding in our words: the rule, then the value, then what is known."""
+    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
+    if kind == "value_error":
+        return str(context["error"])
+    # An address with a password in it must not stand on the terminal, wherever in this table it was
+    # put.
+    got = f"; {NOT_TOLD}" if error["loc"][:1] == ("tracking",) else f", got {shown(value)}"
+    if kind in ("model_type", "dict_type"):
+        return f"must be a table{got}"
+    if kind == "json_invalid":
+        return TOO_DEEP if "recursion" in error["msg"] else f"{error['msg']}"
+    if kind == "missing":
+        return "is required and missing"
+    if kind == "extra_forbidden":
+        return f"unknown key {shown(error['loc'][-1])}; known: {', '.join(_known_keys(error['loc'][:-1]))}"
+    if kind in BOUNDS:
+        sign, key = BOUNDS[kind]
+        bound = context[key]
+        return f"must be {sign} {bound if isinstance(bound, int) else f'{bound:g}'}, got {shown(value)}"
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}{got}"
+
+
+def _known_keys(location: tuple[Any, ...]) -> list[str]:
+    """Field names of the table at `location`."""
+    tables: dict[str, Mapping[str, type[Frozen]]] = {
+        "data": {**DATA, PLUGIN: PluginData},
+        "model": {**MODELS, PLUGIN: OwnModel},
+    }
+    if location and location[0] in tables:
+        return list(tables[location[0]][location[1]].model_fields)
+    model: Any = StudySpec
+    for part in location:
+        annotation = model.model_fields[part].annotation
+        model = next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
+    return [name for name in model.model_fields if name != "document"]

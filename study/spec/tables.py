@@ -1,0 +1,230 @@
+"""What a study file may say: its tables and keys, their defaults, and the rules of each.
+
+study/spec/reader.py reads a file into a StudySpec; behind that door a spec is trusted.
+docs/study-file.md describes every key.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from ganstudy.trials.config.base import Frozen, known, shown
+from ganstudy.trials.config.trial import LARGEST_SEED, Budget, distinct_seeds, measurable
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import Verdict
+
+SAMPLERS = ("tpe", "random", "grid")
+SCHEDULES = ("asha", "fifo")
+RUNGS_BELOW_BUDGET = 2
+"""Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
+FRESH_SEEDS = tuple(range(100, 106))
+"""Six: the fewest whose smallest and largest score enclose the median of all seeds with more than
+95%.
+"""
+MOST_BUILT = 64
+"""Kinds of networks that are built on trial before a study starts."""
+TRACKING_URI = re.compile(
+    r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~%/+-]*)?", re.ASCII
+)
+CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+NOT_TOLD = "what was given is not repeated, as it may hold a secret"
+CONSTRAINTS = (Verdict.COLLAPSED.value, Verdict.CYCLING.value, Verdict.DIVERGED.value)
+
+
+class Train(Frozen):
+    """[train]: what all trials have in common."""
+
+    method: str = "gan"
+    loss: str = "non_saturating"
+    k: Any = 1
+    optimiser: str = "adam"
+    lr_d: float = 2e-4
+    lr_g: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    batch_size: int = 64
+    remedies: list[str] = []
+    seeds: tuple[int, ...] = (0, 1, 2)
+    budget: Budget
+    evaluations: int = Field(10, ge=1, le=10_000)
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return distinct_seeds(value)
+
+    @field_validator("budget", mode="before")
+    @classmethod
+    def _one_unit(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or len(value) != 1:
+            raise ValueError(
+                f"budget must name one unit, such as {{ generator_steps = 3000 }}, got {shown(value)}"
+            )
+        ((unit, amount),) = value.items()
+        return {"unit": unit, "amount": amount}
+
+    @model_validator(mode="after")
+    def _evaluations_fit(self) -> Train:
+        if self.budget.unit != "seconds" and self.evaluations > self.budget.amount:
+            raise ValueError(
+                f"evaluations <= budget must hold, got evaluations={self.evaluations}, "
+                f"budget={self.budget.amount:g} {self.budget.unit}"
+            )
+        return self
+
+
+class Search(Frozen):
+    """[search]: how configurations are proposed, and how many."""
+
+    sampler: str = "tpe"
+    trials: int = Field(24, ge=1, le=1_000_000)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
+    space: dict[str, Any] = {}
+
+    @field_validator("sampler")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return known("sampler", value, SAMPLERS)
+
+
+class Objective(Frozen):
+    """[objective]: what wins. The median over seeds at the last evaluation; require limits seeds
+    per verdict.
+    """
+
+    minimize: str | None = None
+    maximize: str | None = None
+    require: dict[str, int] = dict.fromkeys(CONSTRAINTS, 0)
+
+    @field_validator("minimize", "maximize")
+    @classmethod
+    def _known(cls, value: str | None) -> str | None:
+        judged = [name for name, measure in MEASURES.items() if measure.direction != "none"]
+        return None if value is None else known("measure", value, judged)
+
+    @field_validator("require")
+    @classmethod
+    def _known_verdicts(cls, value: dict[str, int]) -> dict[str, int]:
+        for name, limit in value.items():
+            known("verdict to limit", name, CONSTRAINTS)
+            if limit < 0:
+                raise ValueError(
+                    f"the number of {name} seeds allowed must be >= 0, got {shown(limit)}"
+                )
+        return dict.fromkeys(CONSTRAINTS, 0) | value
+
+    @model_validator(mode="after")
+    def _one_direction(self) -> Objective:
+        if self.minimize and self.maximize:
+            raise ValueError(
+                f"name one of minimize and maximize, got {self.minimize!r} and {self.maximize!r}"
+            )
+        direction = "down" if self.maximize is None else "up"
+        if MEASURES[self.measure].direction != direction:
+            better = "smaller" if MEASURES[self.measure].direction == "down" else "larger"
+            raise ValueError(
+                f"{self.measure} is better {better}; say {'minimize' if better == 'smaller' else 'maximize'}"
+            )
+        return self
+
+    @property
+    def measure(self) -> str:
+        """Name of the measure, FID unless stated."""
+        return self.minimize or self.maximize or "fid"
+
+    @property
+    def direction(self) -> Literal["minimize", "maximize"]:
+        """In Optuna's words."""
+        return "maximize" if self.maximize else "minimize"
+
+
+class Confirm(Frozen):
+    """[confirm]: what is trained again after the search, at full budget, on seeds that the search
+    never saw.
+    """
+
+    top: int = Field(3, ge=1, le=1000)
+    """Configurations with the best objective."""
+    remedy_sets: int = Field(8, ge=0, le=1000)
+    """Sets of remedies confirmed by their best configuration, at most."""
+    baseline: bool = True
+    """Whether the best configuration without remedies is confirmed, or the best one with its
+    remedies off.
+    """
+    seeds: tuple[int, ...] = FRESH_SEEDS
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return distinct_seeds(value)
+
+
+class Schedule(Frozen):
+    """[schedule]: whether bad trials are stopped early. grace is in the budget's own unit."""
+
+    name: str = "asha"
+    reduction_factor: float = Field(3, ge=1.1, le=1000, allow_inf_nan=False)
+    grace: float | None = Field(None, gt=0)
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return known("schedule", value, SCHEDULES)
+
+    @field_validator("grace")
+    @classmethod
+    def _measurable(cls, value: float | None) -> float | None:
+        return None if value is None else measurable("grace", value)
+
+
+class Resources(Frozen):
+    """[resources]: per trial. Fractions of a GPU pack several trials on it."""
+
+    cpus: float = Field(1, gt=0, allow_inf_nan=False)
+    gpus: float = Field(0, ge=0, allow_inf_nan=False)
+    max_concurrent: int | None = Field(None, ge=1)
+    """Trials in training at a time, at most; unless stated, as many as the cluster holds."""
+    retries: int = Field(1, ge=0, le=100)
+    """How often a trial that failed is tried again from its checkpoint before it counts as failed."""
+    silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)
+    """How long a trial may train, evaluate or load without a sign before it is ended and tried
+    again.
+    """
+
+    @model_validator(mode="after")
+    def _countable(self) -> Resources:
+        for kind, number in (("cpus", self.cpus), ("gpus", self.gpus)):
+            if number > 1 and number != int(number):
+                raise ValueError(f"{kind} above 1 must be whole, got {number}")
+        return self
+
+
+class Tracking(Frozen):
+    """[tracking]: the MLflow server; without it, an embedded SQLite store under the home folder."""
+
+    uri: str | None = None
+
+    @field_validator("uri")
+    @classmethod
+    def _address_alone(cls, value: str | None) -> str | None:
+        # The value goes to command lines, logs, MLflow and reports; it is not told, since it may
+        # hold a secret.
+        if value is None:
+            return None
+        if "@" in value:
+            raise ValueError(
+                "must hold no user name or password, which would end up in logs and reports; "
+                "MLflow takes them from the environment: " + CREDENTIALS
+            )
+        if "?" in value or "#" in value:
+            raise ValueError(
+                "must have no query (?) and no fragment (#); for credentials, set " + CREDENTIALS
+            )
+        if not TRACKING_URI.fullmatch(value):
+            raise ValueError(
+                f"must be an MLflow server's http://HOST[:PORT][/PATH], or https://; {NOT_TOLD}"
+            )
+        return value

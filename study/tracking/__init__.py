@@ -1,0 +1,1 @@
+"""The only door out: results on their way to MLflow."""

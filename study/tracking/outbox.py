@@ -1,0 +1,138 @@
+"""The way to MLflow: one small file per message, written whole, removed once it is published.
+
+Trials write their evaluations and the driver the beginnings and ends, neither waiting for MLflow;
+the publisher reads them in order. What is not yet published survives a crash of any of the three.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.records import Evaluation, TrialState
+
+if TYPE_CHECKING:
+    from ganstudy.study.ledger.outcome import Outcome
+
+START, END = 0, 999_999
+STUDY = -1
+"""In the place of a trial's number: a message about the study itself."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One file of the spool."""
+
+    path: Path
+    number: int
+    order: int
+    """START, the index of an evaluation, or END."""
+
+    def read(self) -> dict[str, Any]:
+        """Its content."""
+        content: dict[str, Any] = json.loads(self.path.read_text())
+        return content
+
+    def remove(self) -> None:
+        """It is published."""
+        self.path.unlink(missing_ok=True)
+
+
+class Spool:
+    """The folder of messages of one study."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put_start(
+        self,
+        number: int,
+        params: dict[str, Any],
+        config: TrialConfig,
+        labels: dict[str, Any] | None = None,
+    ) -> None:
+        """A trial has been proposed, or its labels have changed; labels: its place in the study."""
+        content = {
+            "params": params,
+            "config": config.model_dump(mode="json"),
+            "digest": config.digest,
+        }
+        self._put(number, START, {**content, **(labels or {})})
+
+    def put_evaluation(
+        self, number: int, evaluation: Evaluation, history: list[dict[str, Any]]
+    ) -> None:
+        """A trial has been evaluated; `history` holds all its rows so far."""
+        content = {
+            "rows": evaluation.rows,
+            "history": history,
+            "provenance": evaluation.provenance.as_json() if evaluation.provenance else None,
+            "grid": _text(evaluation.grid_png),
+            "start_grid": _text(evaluation.start_png),
+            "notes": evaluation.notes,
+        }
+        self._put(number, evaluation.index, content)
+
+    def put_end(
+        self,
+        number: int,
+        state: TrialState,
+        outcome: Outcome | None,
+        feasible: bool,
+        error: str | None,
+    ) -> None:
+        """A trial has ended; feasible: it satisfies the study's constraints."""
+        spent = asdict(outcome) if outcome else None
+        content = {"state": state.value, "outcome": spent, "feasible": feasible, "error": error}
+        self._put(number, END, content)
+
+    def put_history(
+        self, number: int, params: dict[str, Any], digest: str, content: dict[str, Any]
+    ) -> None:
+        """A trial that was trained elsewhere, from its beginning to its last evaluation, as one
+        message each.
+
+        content: rows, history, provenance and notes as in `put_evaluation`; all evaluations are
+        new.
+        """
+        self._put(number, START, {"params": params, "shown": params, "digest": digest})
+        grids = {"grid": None, "start_grid": None}
+        self._put(number, content["rows"][0]["evaluation"], {**content, **grids, "whole": True})
+
+    def put_study(self, order: int, content: dict[str, Any]) -> None:
+        """The study begins (order START) or ends (END)."""
+        self._put(STUDY, order, content)
+
+    def pending(self) -> list[Message]:
+        """All messages, by trial and order; the study's own start comes first and its end last."""
+        messages: list[Message] = []
+        if not self.folder.exists():
+            return messages
+        for entry in os.scandir(self.folder):
+            if entry.name.endswith(".json"):
+                number, order = map(int, entry.name.removesuffix(".json").split("_"))
+                messages.append(Message(Path(entry.path), number, order))
+        last = float("inf")
+        return sorted(
+            messages,
+            key=lambda m: (last if (m.number, m.order) == (STUDY, END) else m.number, m.order),
+        )
+
+    def waiting(self) -> int:
+        """How many messages there are: what is asked while they go by the thousand."""
+        if not self.folder.exists():
+            return 0
+        return sum(entry.name.endswith(".json") for entry in os.scandir(self.folder))
+
+    def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
+        write_whole(self.folder / f"{number}_{order}.json", json.dumps(content).encode())
+
+
+def _text(png: bytes | None) -> str | None:
+    return base64.b64encode(png).decode() if png else None

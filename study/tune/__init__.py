@@ -1,0 +1,1 @@
+"""One Ray Tune trial: searcher, scheduler, trainable, and what surrounds them."""

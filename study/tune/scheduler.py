@@ -1,0 +1,63 @@
+"""Which trials are stopped early: Ray Tune's schedulers, on the budget's own axis.
+
+`training_iteration` would judge trials of different k at different cost, so the axis is the unit
+that the budget is stated in, and the last rung lies at the budget itself.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler, TrialScheduler
+
+from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.trials.results.records import Stage
+
+PROGRESS, SCORE = "progress", "score"
+"""Keys of a Tune result: the amount spent on the budget's axis, and a finite number where larger is
+better.
+"""
+WORST = -1e300
+"""Score of an evaluation without a median. It goes to the scheduler alone, which cannot compare
+NaN.
+"""
+
+
+def score(objective: float | None, maximize: bool) -> float:
+    """The objective as the scheduler compares it."""
+    if objective is None:
+        return WORST
+    return objective if maximize else -objective
+
+
+def replay(
+    scheduler: TrialScheduler, trial_id: str, values: dict[int, float], maximize: bool
+) -> None:
+    """Fills the rungs with what a trial reached before an interruption, so that later ones are
+    judged against it.
+
+    Tune itself forgets its schedulers' state. values: objective by progress.
+    """
+    if isinstance(scheduler, AsyncHyperBandScheduler):
+        for progress, objective in sorted(values.items()):
+            for bracket in scheduler._brackets:
+                bracket.on_result(
+                    SimpleNamespace(trial_id=trial_id), progress, score(objective, maximize)
+                )
+
+
+def scheduler(spec: StudySpec, stage: Stage = Stage.SEARCH) -> TrialScheduler:
+    """As [schedule] asks in the search; what is to be confirmed is always trained to the end."""
+    if spec.schedule.name == "fifo" or stage is Stage.CONFIRM:
+        return FIFOScheduler()
+    return AsyncHyperBandScheduler(
+        time_attr=PROGRESS,
+        metric=SCORE,
+        mode="max",
+        max_t=spec.train.budget.amount,
+        grace_period=spec.grace,
+        reduction_factor=spec.schedule.reduction_factor,
+        # A trial at the end of its budget finishes by itself; stopped by the scheduler it would
+        # look pruned.
+        stop_last_trials=False,
+    )

@@ -1,0 +1,151 @@
+"""The ledger proposes, Ray Tune asks: a Tune searcher over the ask and tell of one stage of a
+study.
+
+Tune's own OptunaSearch tells a trial that ASHA stopped as complete, leaves a trial with a NaN
+running for ever and cannot be restored after a crash of the driver; here the ledger knows better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ray.tune.search import Searcher
+
+from ganstudy.study.ledger.outcome import Outcome, state_at_end
+from ganstudy.study.ledger.stage import StageTrials
+from ganstudy.study.ledger.storage import Copies
+from ganstudy.study.tracking.outbox import Spool
+from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.trials.results.records import TrialState
+
+Observer = Callable[[int, TrialState, Outcome | None, str | None], None]
+Replay = Callable[[str, dict[int, float]], None]
+ALIKE = 3
+"""Trials that may fail the same way, with none that did not, before the study stops."""
+
+
+class LedgerSearcher(Searcher):  # type: ignore[misc]
+    """Proposes interrupted trials first, then what the stage still lacks."""
+
+    def __init__(
+        self,
+        stage: StageTrials,
+        spool: Spool,
+        copies: Copies,
+        stop: StopRequest,
+        concurrent: Callable[[], int],
+        observe: Observer,
+        replay: Replay,
+    ) -> None:
+        """observe: told of every change of a trial (number, state, latest outcome, error).
+
+        replay: told of the evaluations that a trial made in an earlier run (Tune's id for it,
+        values by progress).
+
+        concurrent: how many trials may be open at once; a proposal that nobody can train yet would
+        be drawn without what the running ones are about to teach.
+
+        stop: asked for by the user, by a full disk, or here when trial after trial fails the same
+        way; then nothing new is proposed.
+        """
+        super().__init__()
+        self._stage, self._spool, self._observe, self._replay = stage, spool, observe, replay
+        self._copies, self._stop = copies, stop
+        self._failures: list[str] | None = []
+        """Where trials failed, while none has ended otherwise."""
+        self._concurrent = concurrent
+        self._interrupted = stage.interrupted()
+        self._numbers: dict[str, int] = {}
+        self._latest: dict[int, Outcome] = {}
+        for number, _, _ in stage.ended():
+            replay(f"earlier-{number}", stage.intermediate_values(number))
+
+    @property
+    def total(self) -> int:
+        """Trials that this run will train."""
+        return len(self._interrupted) + self._stage.remaining()
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The configuration of the next trial for Tune; None while as many are open as can run."""
+        if self._stop.reason() is not None:
+            stopped: str = Searcher.FINISHED
+            return stopped
+        if len(self._numbers) >= self._concurrent():
+            return None
+        if self._interrupted:
+            number, params = self._interrupted.pop(0)
+            self._replay(trial_id, self._stage.intermediate_values(number))
+        elif self._stage.remaining():
+            number, params = self._stage.propose()
+        else:
+            finished: str = Searcher.FINISHED
+            return finished
+        config = self._stage.config(params)
+        self._numbers[trial_id] = number
+        self._spool.put_start(number, params, config, self._stage.labels(number))
+        self._observe(number, TrialState.RUNNING, None, None)
+        return {"number": number, "trial": config.model_dump_json()}
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """An evaluation has come in."""
+        number, outcome = self._numbers[trial_id], result.get("outcome")
+        if outcome is None:
+            return
+        self._latest[number] = outcome
+        self._stage.record_evaluation(number, outcome.objective, outcome.progress)
+        self._observe(number, TrialState.RUNNING, outcome, None)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """The trial is over: finished, stopped by the scheduler, or failed."""
+        number = self._numbers.pop(trial_id)
+        paused = (result or {}).get("paused")
+        if paused is not None:
+            # Saved, and running still as far as the ledger is concerned: the next driver goes on
+            # with it.
+            self._stop.ask(paused)
+            return
+        # Tune brings a trial's last evaluation here alone, without an on_trial_result before it.
+        outcome = (result or {}).get("outcome") or self._latest.get(number)
+        if outcome is not None and outcome is not self._latest.pop(number, None):
+            self._stage.record_evaluation(number, outcome.objective, outcome.progress)
+        message = (result or {}).get("error")
+        if error:
+            message = "the trial's process was lost again and again"
+        state = state_at_end(outcome, message)
+        feasible = outcome is not None and outcome.feasible(self._stage.spec.objective.require)
+        # MLflow's copy first: killed in between, the trial ends once more, and is published once
+        # more.
+        self._spool.put_end(number, state, outcome, feasible, message)
+        self._stage.record_end(number, outcome, message)
+        self._observe(number, state, outcome, message)
+        self._copies.keep()
+        self._stop_if_all_fail_alike(state, message, (result or {}).get("place"))
+
+    def _stop_if_all_fail_alike(
+        self, state: TrialState, message: str | None, place: str | None
+    ) -> None:
+        if state is not TrialState.FAILED:
+            self._failures = None
+        if self._failures is None:
+            return
+        self._failures.append(place or message or "")
+        if len(self._failures) >= ALIKE and len(set(self._failures)) == 1:
+            self._stop.ask(
+                f"the first {len(self._failures)} trials all failed the same way: {message}"
+            )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Tune pickles its searcher, and the ledger is the state."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing: the ledger is the state."""

@@ -1,0 +1,106 @@
+"""What a worker trains: the contract that study/tune/trainable.py drives, and the real thing behind
+it.
+
+torch is imported inside the functions that workers call; the driver never loads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ganstudy.trials.config.data import DataOptions
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.records import Evaluation
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganstudy.trials.data.dataset import Dataset
+    from ganstudy.trials.measures.evaluator import Evaluator
+
+
+class Training(Protocol):
+    """One trial in training; trials.split.SplitTrial is the real one."""
+
+    history: list[dict[str, Any]]
+    """Rows of all evaluations so far."""
+
+    @property
+    def finished(self) -> bool:
+        """The budget is spent, or nothing is left to train."""
+
+    def advance(self, tick: Callable[[], None]) -> Evaluation:
+        """Trains up to the next evaluation; `tick`, called about once a second, may save, and ends
+        this by raising.
+        """
+
+    def latest(self) -> Evaluation:
+        """The last evaluation once more."""
+
+    def save(self, folder: Path) -> None:
+        """Writes a checkpoint."""
+
+    def restore(self, folder: Path) -> bool:
+        """Goes on from the newest checkpoint, if there is one."""
+
+
+class TrainingFactory(Protocol):
+    """Makes the training of one configuration; called in the worker, once per attempt at a trial."""
+
+    def __call__(self, config: TrialConfig, parts: int = 1) -> Training:
+        """A training at its beginning, its seeds divided into so many packs, at most one per seed."""
+
+
+def load_dataset(data: DataOptions) -> Dataset:
+    """The data, loaded once per process. ValueError where they will not do."""
+    return _loaded(type(data), data.model_dump_json())
+
+
+@lru_cache(maxsize=2)
+def _loaded(kind: type[DataOptions], options: str) -> Dataset:
+    # Keyed by the options' text: options of a user's own data hold tables, which have no hash.
+    from ganstudy.trials.data import load
+
+    return load(kind.model_validate_json(options))
+
+
+@lru_cache(maxsize=2)
+def make_evaluator(
+    dataset: Dataset, measures: MeasuresConfig, classifier: bytes | None, device: str
+) -> Evaluator:
+    """Return what scores samples, kept between trials of one process."""
+    import torch
+
+    from ganstudy.trials.measures.classifier import TrainedClassifier
+    from ganstudy.trials.measures.evaluator import Evaluator
+
+    trained = None if classifier is None else TrainedClassifier(classifier)
+    return Evaluator(dataset, trained, torch.device(device), measures)
+
+
+@dataclass(frozen=True)
+class PackFactory:
+    """Trains packs of seeds on the worker's GPU where the trial was given one, else on `threads`
+    CPU threads.
+    """
+
+    classifier: bytes | None
+    threads: int
+    on_gpu: bool
+
+    def __call__(self, config: TrialConfig, parts: int = 1) -> Training:
+        """A trials.split.SplitTrial at its beginning."""
+        import torch
+
+        from ganstudy.trials.training.sharded_trial import SplitTrial
+
+        torch.set_num_threads(self.threads)
+        device: torch.device = torch.device("cuda" if self.on_gpu else "cpu")
+        dataset = load_dataset(config.data)
+        evaluator = make_evaluator(dataset, config.measures, self.classifier, device.type)
+        return SplitTrial(config, evaluator, device, parts)

@@ -1,0 +1,231 @@
+"""What the report's sections say of a study with fresh seeds, and of one that lacks things."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.load import load_study
+from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.report import compare, conclusions, html
+from ganstudy.analysis.report.blocks import Evidence, Table
+from ganstudy.analysis.report.sections import confirm as section
+from ganstudy.analysis.report.sections import (
+    importance,
+    interactions,
+    k_ratio,
+    outcomes,
+    remedies,
+    sample_size,
+    seeds,
+)
+from ganstudy.analysis.tables import confirm
+from ganstudy.trials.results.records import FIRST_CONFIRM, Stage, Verdict
+
+FRESH = range(100, 106)
+
+
+@pytest.fixture(scope="module")
+def loaded(benchmark_module, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A made-up study of 60 trials."""
+    made_study, folder = benchmark_module("made_study"), tmp_path_factory.mktemp("store")
+    return load_study("first", made_study.fill_store(folder, 60, name="first"))
+
+
+def with_fresh_seeds(study: Study, factors: tuple[float, ...] = (2.0, 1.0, 4.0), name: str = "first") -> Study:
+    """The study with its two best and its best plain configuration confirmed: their search's FID times a factor."""
+    rng = np.random.default_rng(5)
+    order = selection.ranked(study)
+    order = order[order["candidate"]]
+    plain = order[order["remedies"] == "none"].iloc[0]["number"]
+    chosen = [*order[order["number"] != plain].head(2)["number"], plain]
+    trials, rows = [], []
+    roles = ("best", "best with remedies", "baseline")
+    for i, (number, role, factor) in enumerate(zip(chosen, roles, factors, strict=True)):
+        row = study.trials[study.trials["number"] == number].iloc[0]
+        new = FIRST_CONFIRM + i
+        fids = row["objective"] * factor * np.exp(0.05 * rng.normal(size=len(FRESH)))
+        last = study.seeds[study.seeds["number"] == number].iloc[[0] * len(FRESH)]
+        rows.append(last.assign(number=new, seed=list(FRESH), fid=fids, finite=True, verdict="converged"))
+        settled = {"number": new, "stage": "confirm", "role": role, "confirms": number, "num_seeds": len(FRESH)}
+        trials.append(row.to_dict() | settled | {"fid": float(np.median(fids)), "objective": float(np.median(fids))})
+    made = pd.concat([study.trials, pd.DataFrame(trials)], ignore_index=True).astype({"confirms": "Int64"})
+    return dataclasses.replace(
+        study, name=name, trials=made, evaluations=pd.concat([study.evaluations, *rows], ignore_index=True)
+    )
+
+
+def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded: Study) -> None:
+    """Their own numbers count from a million, and mean nothing to a reader."""
+    study = with_fresh_seeds(loaded)
+    assert html._subtitle(study).startswith("60 trials of 3 seeds each · 3 trained again on fresh seeds · ")
+    assert html._subtitle(loaded) == html._subtitle(study).replace("3 trained again on fresh seeds · ", "")
+    shown = [html.Shown(block) for block in section.blocks(Evidence(study)) if isinstance(block, Table)]
+    assert len(shown) == 3
+    assert not any(str(FIRST_CONFIRM)[:-1] in cell.text for table in shown for row in table.rows for cell in row)
+
+
+def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(loaded: Study) -> None:
+    study = with_fresh_seeds(loaded)
+    table = confirm.confirmed(study)
+    row = section.stage.first_choice(study, table)
+    assert row is not None and row["role"] == "best" and row["score"] > table["score"].min()
+    first, *others = conclusions.conclusions(Evidence(study))
+    assert first.claim.startswith(f"Confirmed on fresh seeds: FID {row['score']:.3g} [")
+    assert "; 96.9% interval], the median of 6 fresh seeds" in first.claim
+    assert f"Trial {row['confirms']}, the search's first choice: k = " in first.claim
+    assert "0 of 6 fresh seeds collapsed, cycled or diverged" in first.basis
+    factor = confirm.search_optimism(study).iloc[0]["optimism"]
+    assert f"was too good: the fresh median is × {factor:.3g} [" in first.basis
+    assert factor == pytest.approx(2.0, rel=0.1)
+    found = confirm.confirmed_against_baseline(study).set_index("number").loc[row["number"]]
+    assert f"FID × {found['effect']:.3g} [" in first.basis and "Holm over 2 comparisons" in first.basis
+    assert first.tile is not None and first.tile.title == "Confirmed FID"
+    assert not any("before quoting it" in str(said) or said.claim.startswith("Best conf") for said in others)
+
+
+def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> None:
+    study = with_fresh_seeds(loaded)
+    table = confirm.confirmed(study)
+    plain = table[table["role"] == "baseline"].iloc[0]
+    (sentence,) = re.findall(
+        r"The baseline is [^)]*\)[^.]*(?:\.\d[^.]*)*\.", conclusions.conclusions(Evidence(study))[0].basis
+    )
+    assert sentence.startswith(f"The baseline is trial {plain['confirms']}, the search's best without remedies (k = ")
+    assert "no remedy" in sentence and "; the two differ in " in sentence and "lr_d" in sentence.rpartition(";")[2]
+
+
+def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Study) -> None:
+    for factor, words in (
+        (2.0, "was too good: the fresh median is × 1.99 [1."),
+        (0.5, "was not too good: the fresh median is × 0.498 [0.4"),
+    ):
+        said = conclusions.conclusions(Evidence(with_fresh_seeds(loaded, (factor,) * 3)))[0]
+        assert words in said.basis, said.basis
+    said = conclusions.conclusions(Evidence(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
+    assert "Whether the search's own FID of " in said.basis and "was too good cannot be told: the fresh" in said.basis
+
+
+def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
+    kept = dict.fromkeys((verdict.value for verdict in Verdict), 0)
+    trials = loaded.trials.assign(**{**kept, "unknown": loaded.trials["num_seeds"]})
+    study = dataclasses.replace(loaded, trials=trials, evaluations=loaded.evaluations.assign(verdict="unknown"))
+    (said,) = outcomes.said(Evidence(study))
+    assert said.claim.startswith("Whether any of 60 configurations (") and said.claim.endswith("cannot be told:")
+    assert said.basis == "the verdict is unknown for 180 of 180 seeds."
+    assert said.tile is not None and (said.tile.value, said.tile.note) == ("cannot be told", "verdicts are unknown")
+    assert not any("lost by k" in str(other) for other in conclusions.conclusions(Evidence(study)))
+    (said,) = outcomes.said(Evidence(dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))))
+    assert said.claim.startswith("At least 1 of 60 configurations") and "the verdict is unknown" in said.basis
+
+
+def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: Study) -> None:
+    study = with_fresh_seeds(loaded)
+    roles = {"best with remedies": "best"}
+    trials = study.trials.assign(role=study.trials["role"].replace(roles))
+    both = dataclasses.replace(study, trials=trials)
+    first = section.stage.first_choice(both, confirm.confirmed(both))
+    assert first is not None and first["number"] == FIRST_CONFIRM
+    state = trials["state"].where(trials["number"] != FIRST_CONFIRM, "running")
+    unfinished = dataclasses.replace(both, trials=trials.assign(state=state))
+    assert section.stage.first_choice(unfinished, confirm.confirmed(unfinished)) is None
+
+
+def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:
+    first = conclusions.sentences(loaded)[0]
+    assert first.startswith("Best configuration") and "before quoting it, as [confirm] in the study file does" in first
+
+
+def test_a_baseline_that_cannot_be_told_apart_is_said_to_be_so(loaded: Study) -> None:
+    study = with_fresh_seeds(loaded, (1.0, 1.0, 1.0))
+    level = study.trials["number"].isin(range(FIRST_CONFIRM, FIRST_CONFIRM + 3))
+    numbers = study.trials.loc[level, "number"]
+    rng = np.random.default_rng(0)
+    noise = pd.Series(50 * np.exp(0.3 * rng.normal(size=len(study.evaluations))), index=study.evaluations.index)
+    rows = study.evaluations
+    flat = rows.assign(fid=rows["fid"].where(~rows["number"].isin(numbers), noise))
+    said = conclusions.conclusions(Evidence(dataclasses.replace(study, evaluations=flat)))[0]
+    assert "That it differs from the plain baseline cannot be told" in said.basis
+
+
+def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Study) -> None:
+    made = html.build(with_fresh_seeds(loaded))
+    assert 3 <= len(made.answer) <= 6
+    names = [part.name for part in made.sections]
+    assert names[0] == "confirmed"
+    assert {"interactions", "importance", "spread", "settle", "k", "remedies", "learning_rates"} <= set(names)
+    assert made.tables.keys() >= {
+        *("confirmed", "confirmed_against_baseline", "search_optimism", "remedy_effects", "k_answer_by_axis"),
+        *("k_response", "k_pairwise", "rate_map", "rate_ratio", "interactions", "importance", "per_configuration"),
+        *("spread", "overall", "what_would_settle"),
+    }
+
+
+def test_the_menu_shows_one_axis_at_a_time_and_begins_with_the_budget(loaded: Study) -> None:
+    (figure, *_) = k_ratio.blocks(Evidence(loaded))
+    (menu,) = figure.figure.layout.updatemenus
+    assert [button.label for button in menu.buttons] == [
+        f"at equal {axis}" for axis in ("generator steps", "discriminator steps", "updates", "images", "seconds")
+    ]
+    assert menu.active == 0
+    shown = [trace.visible for trace in figure.figure.data]
+    assert list(menu.buttons[0].args[0]["visible"]) == shown and any(shown) and not all(shown)
+    sums = np.sum([button.args[0]["visible"] for button in menu.buttons], axis=0)
+    assert (sums == 1).all(), "every trace belongs to one axis"
+
+
+def lacking(study: Study) -> dict[str, Study]:
+    """Studies that lack things."""
+    one_seed = study.evaluations[study.evaluations["seed"] == 0]
+    counters = ["discriminator_steps", "updates", "images", "seconds", "generator_steps"]
+    train = {key: value for key, value in study.spec["train"].items() if key != "seeds"}
+    failed = study.trials.head(3).assign(state="failed", objective=math.nan, feasible=False, evaluations=0, num_seeds=0)
+    return {
+        "one seed": dataclasses.replace(study, evaluations=one_seed, trials=study.trials.assign(num_seeds=1)),
+        "no counters": dataclasses.replace(
+            study, spec=study.spec | {"train": train}, evaluations=study.evaluations.assign(**dict.fromkeys(counters))
+        ),
+        "all failed": dataclasses.replace(study, trials=failed, evaluations=study.evaluations[:0]),
+        "nothing": dataclasses.replace(study, trials=study.trials[:0], evaluations=study.evaluations[:0]),
+        "one trial": dataclasses.replace(
+            study, trials=study.trials.head(1), evaluations=study.evaluations[study.evaluations["number"] == 0]
+        ),
+    }
+
+
+@pytest.mark.parametrize("case", ["one seed", "no counters", "all failed", "nothing", "one trial"])
+def test_sections_of_a_study_that_lacks_things_say_so_or_nothing(loaded: Study, case: str) -> None:
+    evidence = Evidence(lacking(loaded)[case])
+    for part in (section, interactions, importance, seeds, sample_size, k_ratio, remedies):
+        for said in part.said(evidence):
+            assert not any(word in f" {said} " for word in (" nan", "[nan", " inf ", "None")), str(said)
+        part.blocks(evidence)
+
+
+def test_a_confirm_trial_that_failed_is_not_quoted(loaded: Study) -> None:
+    study = with_fresh_seeds(loaded)
+    best = study.trials["role"] == "best"
+    number = study.trials.loc[best, "number"].iloc[0]
+    trials = study.trials.copy()
+    trials.loc[best, ["state", "evaluations", "objective"]] = ["failed", 0, math.nan]
+    broken = dataclasses.replace(
+        study, trials=trials, evaluations=study.evaluations[study.evaluations["number"] != number]
+    )
+    assert section.said(Evidence(broken)) == []
+    assert conclusions.sentences(broken)[0].startswith("Best configuration (trial")
+
+
+def test_two_confirmed_studies_are_compared_on_fresh_seeds(loaded: Study) -> None:
+    first, second = with_fresh_seeds(loaded), with_fresh_seeds(loaded, (8.0, 1.0, 4.0), name="second")
+    said = compare.conclusions(first, second)[1]
+    assert said.claim.startswith("FID on fresh seeds: first ") and "the intervals do not overlap" in said.basis
+    assert compare.conclusions(first, loaded)[1].claim.startswith("Best FID:")
+    made = compare.build(first, second)
+    assert {"confirmed_1", "confirmed_2", "expected_best"} <= made.tables.keys()
+    assert made.tables["sides"]["trials"].tolist() == [len(first.of_stage(Stage.SEARCH).trials)] * 2

@@ -1,0 +1,302 @@
+"""What the statistics promise, by simulation: coverage, false findings, power.
+
+    pytest tests/analysis/stats/test_simulated.py -m slow -s
+
+prints the tables of docs/statistics.md. Without -m slow the same checks run on fewer repetitions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from ganstudy.analysis.stats import intervals
+from ganstudy.analysis.stats.intervals import (
+    interquartile_mean_of_configurations,
+    interquartile_mean_of_seeds,
+    median_of_configurations,
+    median_of_seeds,
+    share,
+    share_between_configurations,
+    share_of_seeds,
+)
+from ganstudy.analysis.stats.paired import (
+    difference_of_shares,
+    pair_differences,
+    probability_of_improvement,
+    signed_rank,
+)
+from ganstudy.analysis.tables.interactions import interactions
+from ganstudy.analysis.tables.learning_rates import fit
+
+pytestmark = pytest.mark.timeout(3600)
+REMEDIES = ["none", "feature_matching", "historical_averaging", "minibatch_discrimination", "packing"]
+RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
+SPACE = {"k": [1, 2, 5], "lr_d": RANGE, "lr_g": RANGE, "remedies": [[], *([name] for name in REMEDIES[1:])]}
+MANY, FEW = 1000, 250
+LONG = (pytest.mark.slow, pytest.mark.exhaustive)
+SIMULATED = [pytest.param(MANY, marks=LONG, id="many"), pytest.param(FEW, id="few")]
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(20261126)
+
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(intervals, "RESAMPLES", 500)
+
+
+def at_least(promised, repetitions):
+    """Least share in 99.9% of simulations whose true share is `promised`."""
+    return promised - 3.1 * math.sqrt(promised * (1 - promised) / repetitions)
+
+
+def at_most(promised, repetitions):
+    return promised + 3.1 * math.sqrt(promised * (1 - promised) / repetitions)
+
+
+def told(title, rows):
+    print(f"\n{title}")
+    for row in rows:
+        print("| " + " | ".join(f"{cell:.1%}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+
+
+def two_level(rng, configurations, between=1.0, within=0.5, seeds=3):
+    return between * rng.normal(size=(configurations, 1)) + within * rng.normal(size=(configurations, seeds))
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_medians_and_interquartile_means_over_configurations_are_covered(repetitions, rng):
+    """Normal scores, whose median and interquartile mean are 0; seeds that agree are the hard case."""
+    rows = []
+    for configurations in (6, 12, 30):
+        for within in (1e-6, 0.5):
+            found = [0, 0]
+            for _ in range(repetitions // 2):
+                scores = two_level(rng, configurations, within=within)
+                for i, of in enumerate((median_of_configurations, interquartile_mean_of_configurations)):
+                    estimate = of(scores, rng)
+                    found[i] += estimate.low <= 0 <= estimate.high
+            rows.append((configurations, within, *(count / (repetitions // 2) for count in found)))
+            assert min(rows[-1][2:]) >= at_least(0.94, repetitions // 2), rows[-1]
+    told("coverage over configurations: n, seeds' spread, median, interquartile mean", rows)
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_medians_interquartile_means_and_shares_over_one_configurations_seeds_are_covered(repetitions, rng):
+    """Log-normal scores, as FID is; shares of one in ten and three in ten."""
+    middle = float(intervals.interquartile_mean(np.exp(np.random.default_rng(0).normal(size=400_000))))
+    rows = []
+    for seeds in (6, 10, 20):
+        found = np.zeros(4)
+        for _ in range(repetitions):
+            scores = np.exp(rng.normal(size=seeds))
+            median, mean = median_of_seeds(scores), interquartile_mean_of_seeds(scores, rng)
+            few, some = (share_of_seeds(int(rng.binomial(seeds, p)), seeds) for p in (0.1, 0.3))
+            covered = (median.low <= 1 <= median.high, mean.low <= middle <= mean.high)
+            found += (*covered, few.low <= 0.1 <= few.high, some.low <= 0.3 <= some.high)
+        rows.append((seeds, *(float(share) for share in found / repetitions)))
+        assert min(rows[-1][1:]) >= at_least(0.94, repetitions), rows[-1]
+    told("coverage over seeds: n, median, interquartile mean, share 0.1, share 0.3", rows)
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_shares_over_configurations_are_covered_however_much_seeds_share_their_fate(repetitions, rng):
+    """Beta-binomial, three seeds: 0 is independent seeds, 1 is all or none."""
+    rows = []
+    for configurations in (6, 12, 30, 80):
+        for truth in (0.05, 0.2, 0.5):
+            found = []
+            for fate in (0.0, 0.5, 1.0):
+                covered = 0
+                for _ in range(repetitions):
+                    if fate in (0.0, 1.0):
+                        p = (rng.random(configurations) < truth).astype(float) if fate else truth
+                    else:
+                        p = rng.beta(truth, 1 - truth, size=configurations)
+                    estimate = share(rng.binomial(3, p, size=configurations), 3)
+                    covered += estimate.low - 1e-12 <= truth <= estimate.high + 1e-12
+                found.append(covered / repetitions)
+            rows.append((configurations, str(truth), *found))
+            assert min(found) >= at_least(0.92, repetitions), rows[-1]
+            assert np.mean(found) >= at_least(0.945, 3 * repetitions), rows[-1]
+    told("coverage of shares: n, truth, shared fate 0, 0.5, 1", rows)
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_share_of_variance_is_covered(repetitions, rng):
+    rows = []
+    for configurations in (12, 40):
+        for seeds in (2, 3, 5):
+            found = []
+            for truth in (0.0, 0.3, 0.7, 0.95):
+                covered = 0
+                for _ in range(repetitions // 4):
+                    scores = two_level(rng, configurations, math.sqrt(truth), math.sqrt(1 - truth), seeds)
+                    estimate = share_between_configurations(scores + rng.normal(size=(1, seeds)))
+                    covered += estimate.low <= truth <= estimate.high
+                found.append(covered / (repetitions // 4))
+            rows.append((configurations, str(seeds), *found))
+            assert min(found) >= at_least(0.93, repetitions // 4), rows[-1]
+    told("coverage of the share of variance: n, seeds, truth 0, 0.3, 0.7, 0.95", rows)
+
+
+def arms(rng, pairs, effect=0.0, between=0.5, within=0.3, alike=0.5, diverged=0.0, luck=0.0, comparisons=1):
+    """Log scores [P, 3] of `comparisons` treated arms and their control, seeds of heavy tails; `alike`: share of the
+    spread between configurations that matching takes out; luck: of a seed, the same for all configurations."""
+    common = math.sqrt(alike) * between * rng.normal(size=(pairs, 1))
+    seed = luck * rng.normal(size=(1, 3))
+    made = []
+    for shift in (*([effect] * comparisons), 0.0):
+        rest = math.sqrt(1 - alike) * between * rng.normal(size=(pairs, 1))
+        scores = common + rest + seed + shift + within * rng.standard_t(4, size=(pairs, 3))
+        scores[rng.random(scores.shape) < diverged] = np.inf
+        made.append(scores)
+    return made[:-1], made[-1]
+
+
+SAME = {
+    "plain": {},
+    "a seed's luck shared by all": {"luck": 1.0},
+    "20% of seeds diverged": {"diverged": 0.2},
+    "twins": {"alike": 1.0},
+}
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_arms_that_are_the_same_are_told_apart_at_most_at_the_stated_rate(repetitions, rng):
+    """A/A: one and four remedies that do nothing; how often any of them is told to differ, by either statistic."""
+    rows = []
+    for comparisons in (1, 4):
+        level = 1 - 0.05 / comparisons
+        for pairs in (8, 20, 60):
+            for name, model in SAME.items():
+                score = better = 0
+                for _ in range(repetitions // comparisons):
+                    treated, control = arms(rng, pairs, comparisons=comparisons, **model)
+                    effects = [signed_rank(pair_differences(arm, control), level) for arm in treated]
+                    chances = [probability_of_improvement(arm, control, level) for arm in treated]
+                    score += any(effect.low > 0 or effect.high < 0 for effect in effects)
+                    better += any(chance.low > 0.5 or chance.high < 0.5 for chance in chances)
+                n = repetitions // comparisons
+                rows.append((comparisons, pairs, name, score / n, better / n))
+                assert max(rows[-1][3:]) <= at_most(0.055, n), rows[-1]
+    told("A/A: remedies, pairs, model, effect told, improvement told", rows)
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_planted_effects_are_covered_and_found(repetitions, rng):
+    """Factors exp(-0.25) and exp(-0.5), configurations 0.5 apart on the log scale, of which matching takes out half;
+    alone and as one of four, with every fifth seed diverged in either arm."""
+    rows = []
+    for pairs in (8, 12, 20, 40, 80):
+        for effect in (-0.25, -0.5):
+            found = []
+            for model in ({}, {"diverged": 0.2}):
+                covered, power, power_of_four = 0, 0, 0
+                for _ in range(repetitions // 2):
+                    (treated,), control = arms(rng, pairs, effect, **model)
+                    differences = pair_differences(treated, control)
+                    one, four = signed_rank(differences), signed_rank(differences, 1 - 0.05 / 4)
+                    covered += one.low <= effect <= one.high
+                    power += one.high < 0
+                    power_of_four += four.high < 0
+                n = repetitions // 2
+                found += [power / n, power_of_four / n, covered / n]
+            rows.append((pairs, str(effect), *found))
+            assert found[2] >= at_least(0.945, n), rows[-1]
+            assert found[5] >= at_least(0.92, n), rows[-1]
+    told("power alone, of four, coverage; the same with 20% diverged", rows)
+    assert rows[5][2] > 0.85, "20 pairs find a factor of exp(-0.5)"
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_probability_of_improvement_is_covered(repetitions, rng):
+    rows = []
+    for pairs in (6, 12, 30, 80):
+        found = []
+        for heterogeneity, effect in ((0.0, 0.0), (0.3, 0.5), (1.0, 0.8), (3.0, 3.0)):
+            truth = float(stats.norm.cdf(effect / math.sqrt(2 + heterogeneity**2)))
+            covered = 0
+            for _ in range(repetitions):
+                shift = effect + heterogeneity * rng.normal(size=(pairs, 1))
+                estimate = probability_of_improvement(rng.normal(size=(pairs, 3)), rng.normal(size=(pairs, 3)) + shift)
+                covered += estimate.low <= truth <= estimate.high
+            found.append(covered / repetitions)
+        rows.append((pairs, *found))
+        assert min(found) >= at_least(0.935, repetitions), rows[-1]
+    told("coverage of P(improvement): pairs, by effect and its spread over pairs 0/0, 0.5/0.3, 0.8/1, 3/3", rows)
+
+
+@pytest.mark.parametrize("repetitions", SIMULATED)
+def test_difference_of_lost_shares_is_covered(repetitions, rng):
+    """All seeds of a configuration share their fate (the hard case), with its pair in `together` of the cases."""
+    rows = []
+    for pairs in (6, 12, 30, 80):
+        found = []
+        for first, second, together in ((0.2, 0.2, 0.0), (0.2, 0.2, 0.9), (0.4, 0.1, 0.0), (0.4, 0.1, 0.9)):
+            covered = 0
+            for _ in range(repetitions):
+                fate = rng.random((pairs, 1))
+                other = np.where(rng.random((pairs, 1)) < together, fate, rng.random((pairs, 1)))
+                treated, control = (np.repeat(f < p, 3, axis=1) * 1.0 for f, p in ((fate, first), (other, second)))
+                estimate = difference_of_shares(treated, control)
+                covered += estimate.low - 1e-12 <= first - second <= estimate.high + 1e-12
+            found.append(covered / repetitions)
+        rows.append((pairs, *found))
+        assert min(found) >= at_least(0.93, repetitions), rows[-1]
+    told("coverage of the difference of lost shares: pairs, 0.2/0.2 apart, together, 0.4/0.1 apart, together", rows)
+
+
+def drawn(rng, configurations):
+    settings = {
+        "k": rng.choice([1.0, 2.0, 5.0], configurations),
+        "lr_d": 10 ** rng.uniform(-4, -2, configurations),
+        "lr_g": 10 ** rng.uniform(-4, -2, configurations),
+        "remedies": rng.choice(REMEDIES, configurations),
+    }
+    centres = 3 + np.log10(settings["lr_d"] / 1e-3) ** 2 + np.log(settings["k"]) / 4
+    scores = np.exp(centres[:, None] + 0.3 * rng.normal(size=(configurations, 1)) + 0.3 * rng.normal(size=(1, 3)))
+    scores = scores * np.exp(0.2 * rng.normal(size=(configurations, 3)))
+    scores[rng.random(scores.shape) < 0.2] = np.nan
+    return settings, scores
+
+
+@pytest.mark.parametrize("repetitions", [pytest.param(200, marks=LONG, id="many"), pytest.param(20, id="few")])
+def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, made_study):
+    """From frames to tables: four remedies, settings drawn at random, matched by the nearest and regression, 20% of
+    seeds diverged, seeds with luck of their own; and no interaction with remedies."""
+    from ganstudy.analysis.tables.remedies import remedy_effects
+
+    effects = losses = dependences = products = 0
+    for _ in range(repetitions):
+        settings, scores = drawn(rng, 75)
+        study = made_study(scores, settings, SPACE)
+        table, crossed = remedy_effects(study), interactions(study)
+        effects += (table["verdict"] != "open").any()
+        losses += (table["lost_verdict"] != "open").any()
+        remedies = crossed["kind"] == "remedy"
+        dependences += (crossed.loc[remedies, "verdict"] != "open").any()
+        products += (crossed.loc[~remedies, "verdict"] != "open").any()
+    found = [count / repetitions for count in (effects, losses, dependences, products)]
+    told("A/A of whole studies: effect, lost seeds, remedy with setting, setting with setting", [tuple(found)])
+    assert max(found) <= at_most(0.05, repetitions)
+
+
+@pytest.mark.parametrize("repetitions", [pytest.param(300, marks=LONG, id="many"), pytest.param(60, id="few")])
+def test_rates_that_do_not_matter_are_told_to_predict_at_most_at_the_stated_rate(repetitions, rng):
+    """One-sided: 2.5%."""
+    skilled = {}
+    for configurations in (24, 60):
+        count = 0
+        for _ in range(repetitions):
+            rates, trained = rng.normal(size=(configurations, 2)), rng.binomial(3, rng.beta(2, 2, configurations)) / 3
+            count += fit(rates, trained, rates).skill.low > 0
+        skilled[configurations] = count / repetitions
+        assert skilled[configurations] <= at_most(0.03, repetitions)
+    told("A/A of learning rates: n, skill told", list(skilled.items()))

@@ -1,0 +1,149 @@
+"""Tables of the confirm stage on a made-up study whose numbers are known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.tables.confirm import (
+    COMPARED,
+    CONFIRMED,
+    OPTIMISM,
+    confirmed,
+    confirmed_against_baseline,
+    search_optimism,
+)
+from ganstudy.trials.results.records import FIRST_CONFIRM, Stage
+
+NAN = float("nan")
+C = FIRST_CONFIRM
+SPACE = {"k": [1, 5], "remedies": [[], ["r1"]]}
+
+
+def made(*trials: dict[str, Any], objective: dict[str, str] | None = None) -> Study:
+    """A study of trials with `scores` by seed; verdicts may name what became of some seeds."""
+    measure = next(iter((objective or {"minimize": "fid"}).values()))
+    rows, table = [], []
+    for trial in trials:
+        scores = trial.pop("scores")
+        gone = trial.pop("verdicts", {})
+        at_end = sorted(scores.values(), key=lambda v: math.inf if math.isnan(v) else v)
+        defaults = {"role": "", "confirms": None, "state": "complete", "k": 1, "remedies": "none", "feasible": True}
+        middle = at_end[len(at_end) // 2] if at_end else NAN
+        table.append(
+            {**defaults, "objective": middle, "num_seeds": len(scores), "evaluations": int(bool(scores)), **trial}
+        )
+        for seed, score in scores.items():
+            verdict = "diverged" if math.isnan(score) else gone.get(seed, "converged")
+            rows.append({"number": trial["number"], "seed": seed, "evaluation": 1, measure: score, "verdict": verdict})
+    evaluations = pd.DataFrame(rows, columns=["number", "seed", "evaluation", measure, "verdict"])
+    frame = pd.DataFrame(table).astype({"confirms": "Int64"})
+    frame.insert(1, "stage", ["confirm" if n >= C else "search" for n in frame["number"]])
+    spec = {"search": {"space": SPACE}, "objective": objective or {"minimize": "fid"}}
+    return Study("s", spec, "", {}, {}, [], NAN, {}, frame, evaluations, None)
+
+
+def seeds(*scores: float, first: int = 100) -> dict[int, float]:
+    return dict(enumerate(scores, first))
+
+
+def usual() -> Study:
+    """The search said 4 for its best, and fresh seeds say 8; the baseline is at 16, the other one lost a seed."""
+    return made(
+        {"number": 0, "scores": seeds(3.0, 4.0, 9.0, first=0), "remedies": "r1", "k": 5},
+        {"number": 1, "scores": seeds(9.0, 10.0, 11.0, first=0)},
+        {"number": 2, "scores": seeds(5.0, 6.0, 7.0, first=0), "remedies": "r1"},
+        {"number": C, "role": "best; best with r1", "confirms": 0, "scores": seeds(7.0, 8.0, 9.0, 7.5, 8.5), "k": 5},
+        {"number": C + 1, "role": "baseline", "confirms": 1, "scores": seeds(15.0, 16.0, 18.5, 14.8, 16.9)},
+        {
+            "number": C + 2,
+            "role": "best",
+            "confirms": 2,
+            "scores": seeds(5.0, NAN, 7.0, 9.0, 6.0),
+            "verdicts": {100: "collapsed"},
+        },
+    )
+
+
+def test_confirmed_has_the_fresh_score_its_interval_and_what_the_search_said() -> None:
+    table = confirmed(usual())
+    assert table["number"].tolist() == [C, C + 2, C + 1], "in the order of the search's scores"
+    first, second = table.iloc[0], table.iloc[1]
+    assert (first["score"], first["score_low"], first["score_high"], first["score_level"]) == (8.0, 7.0, 9.0, 0.9375)
+    assert (first["search_score"], first["search_seeds"], first["num_seeds"], first["k"]) == (4.0, 3, 5, 5)
+    assert (second["score"], second["score_high"], second["valued_seeds"], second["lost"]) == (7.0, math.inf, 4, 2)
+    assert second["lost_share"] == 0.4 and second["lost_share_low"] == pytest.approx(0.0527, abs=1e-4)
+    assert second["lost_share_high"] == pytest.approx(0.8534, abs=1e-4), "Clopper and Pearson of 2 in 5"
+
+
+def test_how_much_too_good_the_search_was() -> None:
+    table = search_optimism(usual())
+    first, second, both = (table.iloc[i] for i in range(3))
+    assert (first["optimism"], first["low"], first["high"]) == pytest.approx((2.0, 7 / 4, 9 / 4))
+    assert (second["optimism"], second["high"], second["scale"]) == (pytest.approx(7 / 6), math.inf, "ratio")
+    per_seed = [math.sqrt(7 / 4 * 5 / 6), math.inf, math.sqrt(9 / 4 * 7 / 6), math.sqrt(7.5 / 4 * 9 / 6)]
+    per_seed.append(math.sqrt(8.5 / 4 * 6 / 6))
+    assert both["optimism"] == pytest.approx(sorted(per_seed)[2]) and both["low"] == pytest.approx(min(per_seed))
+    assert (both["role"], both["configurations"], both["num_seeds"], both["high"]) == ("all", 2, 5, math.inf)
+
+
+def test_against_the_baseline_seed_by_seed() -> None:
+    table = confirmed_against_baseline(usual()).set_index("number")
+    best, lossy = table.loc[C], table.loc[C + 2]
+    logs = [math.log(a / b) for a, b in ((7, 15), (8, 16), (9, 18.5), (7.5, 14.8), (8.5, 16.9))]
+    assert best["effect"] == pytest.approx(math.exp(sum(logs) / 5)) and best["low"] < best["effect"] < best["high"] < 1
+    assert (best["verdict"], best["method"], best["baseline"], best["comparisons"]) == ("better", "t", C + 1, 2)
+    assert best["p_holm"] == pytest.approx(2 * best["p"])
+    assert (best["improved_share"], best["improved_high"]) == (1.0, 1.0) and best["improved_low"] < 0.6
+    assert (lossy["method"], lossy["verdict"], lossy["improved_share"]) == ("sign", "open", 0.8)
+
+
+def test_a_maximum_is_told_in_its_own_direction() -> None:
+    study = made(
+        {"number": 0, "scores": seeds(0.9, 0.8, 0.7, first=0)},
+        {"number": C, "role": "best", "confirms": 0, "scores": seeds(0.6, 0.5, 0.7, 0.55, 0.65)},
+        {"number": C + 1, "role": "baseline", "confirms": None, "scores": seeds(0.3, 0.2, 0.42, 0.25, 0.34)},
+        objective={"maximize": "recall"},
+    )
+    table, optimism = confirmed(study), search_optimism(study)
+    assert (table["score"][0], table["score_low"][0], table["score_high"][0]) == (0.6, 0.5, 0.7)
+    assert math.isnan(table["search_score"][1]) and table["search_seeds"][1] == 0 and pd.isna(table["confirms"][1])
+    (row,) = confirmed_against_baseline(study).to_dict("records")
+    assert (row["scale"], row["verdict"]) == ("difference", "better") and row["effect"] == pytest.approx(0.298)
+    assert row["low"] < row["effect"] < row["high"] and row["improved_share"] == 1.0
+    assert len(optimism) == 1 and optimism["optimism"][0] == pytest.approx(-0.2), "the search had said 0.8"
+    assert optimism["low"][0] == pytest.approx(-0.3) and optimism["high"][0] == pytest.approx(-0.1)
+
+
+def test_a_failed_one_stays_a_row_and_is_not_compared() -> None:
+    study = usual()
+    study.trials.loc[study.trials["number"] == C + 2, "state"] = "failed"
+    table = confirmed(study)
+    row = table[table["number"] == C + 2].iloc[0]
+    assert row["state"] == "failed" and math.isnan(row["score"]) and row["num_seeds"] == 0
+    assert confirmed_against_baseline(study)["number"].tolist() == [C]
+    study.trials.loc[study.trials["number"] == C + 1, "state"] = "failed"
+    assert confirmed_against_baseline(study).empty, "no baseline, no comparison"
+
+
+def test_a_study_without_the_stage_has_empty_tables() -> None:
+    plain = made({"number": 0, "scores": seeds(3.0, 4.0, 9.0, first=0)})
+    without = made({"number": 0, "scores": seeds(3.0, first=0)})
+    without.trials = without.trials.drop(columns=["stage", "role", "confirms"])
+    for study in (plain, without):
+        assert list(confirmed(study)) == ["number", "confirms", "role", "k", "remedies", *CONFIRMED]
+        assert list(confirmed_against_baseline(study)) == list(COMPARED)
+        assert list(search_optimism(study)) == list(OPTIMISM)
+        assert not len(confirmed(study)) + len(confirmed_against_baseline(study)) + len(search_optimism(study))
+        assert len(study.of_stage(Stage.SEARCH).trials) == 1 and study.of_stage(Stage.CONFIRM).trials.empty
+
+
+def test_stages_part_a_study() -> None:
+    study = usual()
+    search, confirm = (study.of_stage(stage) for stage in Stage)
+    assert search.trials["number"].tolist() == [0, 1, 2] and confirm.trials["number"].tolist() == [C, C + 1, C + 2]
+    assert set(search.seeds["seed"]) == {0, 1, 2} and set(confirm.seeds["seed"]) == set(range(100, 105))

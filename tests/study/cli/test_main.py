@@ -1,0 +1,213 @@
+"""The commands that need neither Ray nor MLflow: check, list, status, and how the others refuse."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from ganstudy.study.cli.main import main
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.reader import parse_study
+
+FILE = """
+name = "digits"
+question = "Which k?"
+data = { name = "digits" }
+[train]
+budget = { generator_steps = 900 }
+seeds = [0, 1]
+[search]
+trials = 5
+seed = 11
+[search.space]
+k = [0.5, 1, 2]
+lr_d = { low = 1e-4, high = 3e-3, log = true }
+lr_g = 2e-4
+remedies = [[], ["historical_averaging"]]
+"historical_averaging.weight" = { low = 1e-4, high = 1.0, log = true }
+"""
+COMMANDS = {name: command for name, command in main.commands.items() if isinstance(command, click.Command)}
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command runs in a folder with nothing but a study file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GANSTUDY_HOME", raising=False)
+    Path("digits.toml").write_text(FILE, encoding="utf-8")
+
+
+def ganstudy(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def new_ledger(home: str = "ganstudy-data", text: str = FILE) -> Ledger:
+    spec = parse_study(text, "digits.toml")
+    return Ledger.create(Home(Path(home)).study(spec.name).ledger, spec, text)
+
+
+def outcome(objective: float | None, seconds: float = 9.0, **verdicts: int) -> Outcome:
+    return Outcome(True, objective, 900.0, verdicts, {"updates": 1800, "seconds": seconds})
+
+
+def written() -> list[str]:
+    """Everything in the folder beside the study file."""
+    return sorted(path.name for path in Path().iterdir() if path.name != "digits.toml")
+
+
+def test_check_shows_the_space_the_cost_and_the_configurations_to_come() -> None:
+    result = ganstudy("check", "digits.toml")
+    assert (result.exit_code, written()) == (0, [])
+    output = result.stdout
+    assert "digits.toml is a valid study" in output and '"question": "Which k?"' in output
+    for line in (
+        "  k                            one of 0.5, 1, 2",
+        "  lr_d                         0.0001 to 0.003, log scale",
+        "  lr_g                         0.0002",
+        "  remedies                     one of none, historical_averaging",
+        "  5 trials x 2 seeds, each up to 900 generator steps with 10 evaluations",
+        "  asha may stop a trial early, at 180, 360 generator steps",
+        "  1,350 to 2,700 updates of either player per trial, for all its seeds together",
+        "  time: not known before a study of this data and model has run here",
+    ):
+        assert line in output.splitlines()
+    assert '"beta2": 0.999' in output, "defaults are filled in"
+
+    shown = [line.strip() for line in output.splitlines() if line.startswith("  trial ")]
+    ledger = new_ledger()
+    for line in shown:
+        number, params = ledger.propose()
+        values = [f"{key} = {v:.3g}" if isinstance(v, float) else f"{key} = {v}" for key, v in params.items()]
+        assert line == f"trial {number}: {', '.join(values)}"
+    assert len(shown) == 3 and len(set(shown)) == 3
+
+
+def test_check_of_a_study_with_fewer_trials_than_it_shows() -> None:
+    Path("digits.toml").write_text(FILE.replace("trials = 5", "trials = 2"), encoding="utf-8")
+    output = ganstudy("check", "digits.toml").stdout
+    assert "First 2 configurations" in output and output.count("\n  trial ") == 2
+
+
+def test_check_tells_the_time_from_what_ran_before() -> None:
+    ledger = new_ledger()
+    ledger.record_end(ledger.propose()[0], outcome(1.0, seconds=18.0, converged=2), None)
+    output = ganstudy("check", "digits.toml").stdout
+    # 18 s for 1,800 updates; 5 trials of 1,350 to 2,700 updates.
+    assert "training time without early stops: 68 s to 2 min on one slot (measured here: 10 ms per update)" in output
+    other = FILE.replace("seeds = [0, 1]", "seeds = [0]").replace('name = "digits"\nq', 'name = "other"\nq')
+    Path("digits.toml").write_text(other, encoding="utf-8")
+    assert "time: not known" in ganstudy("check", "digits.toml").stdout, "another number of seeds takes another time"
+
+
+def in_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import main; main()", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_check_in_a_process_of_its_own() -> None:
+    result = in_a_process("check", "digits.toml", "--home", "home")
+    assert result.returncode == 0 and "First 3 configurations" in result.stdout
+    assert "Traceback" not in result.stderr and written() == []
+
+
+def test_check_says_nothing_on_stderr() -> None:
+    assert in_a_process("check", "digits.toml", "--home", "home").stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [("--home", "elsewhere"), ()])
+def test_an_empty_home(arguments: tuple[str, ...]) -> None:
+    listed = ganstudy("list", *arguments)
+    assert listed.exit_code == 0 and listed.stdout.startswith("No studies under ")
+    assert (arguments[-1] if arguments else "ganstudy-data") in listed.stdout
+    assert json.loads(ganstudy("list", "--json", *arguments).stdout) == []
+    assert written() == [], "looking writes nothing"
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+    strange = ("digit", "", "../digits", "studies/digits", "digits/")
+    assert all("known: none yet" in ganstudy("status", name).stderr for name in strange) and written() == []
+    new_ledger()
+    new_ledger(text=FILE.replace('name = "digits"\nq', 'name = "another"\nq'))
+    for command in ("status", "report"):
+        for name in strange:
+            result = ganstudy(command, name)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert f"no study named {name!r}" in result.stderr and "known: another, digits" in result.stderr
+
+
+def test_list_and_status_of_a_study_half_way() -> None:
+    ledger = new_ledger()
+    ledger.record_end(ledger.propose()[0], outcome(12.345, converged=1, unsettled=1), None)
+    ledger.record_end(ledger.propose()[0], outcome(1.0, collapsed=2), None)
+    ledger.record_end(ledger.propose()[0], None, "out of memory")
+    ledger.propose()
+    ledger.set_run_id(0, "abc")
+
+    listed = ganstudy("list").stdout
+    assert listed.startswith("digits ") and "3/5 trials, fid 12.3 (trial 0: " in listed
+
+    told = ganstudy("status", "digits").stdout
+    for line in (
+        "digits: Which k?",
+        "Trials   1 running, 2 complete, 1 failed; 2 of 5 to go",
+        "Seeds    1 converged, 1 unsettled, 2 collapsed",
+    ):
+        assert line in told.splitlines()
+    assert "Best     fid 12.3 (trial 0: " in told and "None" not in told
+
+    (listed_json,) = json.loads(ganstudy("list", "--json").stdout)
+    status_json = json.loads(ganstudy("status", "digits", "--json").stdout)
+    rows = status_json.pop("trial_list")
+    assert listed_json == status_json
+    assert status_json["trials"] == {"running": 1, "complete": 2, "pruned": 0, "failed": 1}
+    assert status_json["best"] == {"number": 0, "value": 12.345, "params": rows[0]["params"], "run_id": "abc"}
+    assert [row["state"] for row in rows] == ["complete", "complete", "failed", "running"]
+    assert (rows[1]["feasible"], rows[2]["error"]) == (False, "out of memory")
+    assert Path(status_json["paths"]["folder"]) == Path("ganstudy-data/studies/digits").absolute()
+
+
+def test_status_before_any_trial() -> None:
+    new_ledger()
+    told = ganstudy("status", "digits").stdout
+    assert "Trials   none yet; 5 of 5 to go" in told and "no complete trial satisfies the constraints yet" in told
+
+
+def test_the_home_folder_is_the_options_then_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    new_ledger("by-variable")
+    monkeypatch.setenv("GANSTUDY_HOME", "by-variable")
+    assert ganstudy("list").stdout.startswith("digits ")
+    assert ganstudy("list", "--home", "by-option").stdout.startswith("No studies under ")
+
+
+def test_ui_without_anything_to_show() -> None:
+    new_ledger()
+    result = ganstudy("ui")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no study under " in result.stderr and "MLflow" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("check",), ("status",), ("chekc", "x"), ("list", "--jsn"), ("ui", "--port", "x")]
+)
+def test_wrong_use_of_a_command(arguments: tuple[str, ...]) -> None:
+    result = ganstudy(*arguments)
+    assert result.exit_code == 2 and "Usage: " in result.stderr and written() == []
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = ganstudy(*filter(None, [command, "--help"]))
+    assert result.exit_code == 0
+    assert "Example" in result.stdout and f"ganstudy {command}" in result.stdout.split("Example")[1]
+
+
+def test_the_commands() -> None:
+    assert {"run", "check", "list", "status", "report", "ui"} <= set(COMMANDS)

@@ -1,0 +1,390 @@
+"""Histories of others: what is read from a file, what is refused, and how both are told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ganstudy.study.errors import UserError
+from ganstudy.study.importing.columns import Mapping, read_mapping
+from ganstudy.study.importing.history import History, read_history
+from ganstudy.study.importing.publish import read_import, spec_of
+from ganstudy.study.importing.table import read_table
+from ganstudy.study.spec.tables import Tracking
+from ganstudy.trials.measures.verdict import verdict, verdict_where_certain
+from ganstudy.trials.results.records import TrialState
+
+HEAD = "trial,seed,generator_steps,fid,lr_d"
+BALANCED, NARROW = [125] * 8, [990, 10, 0, 0, 0, 0, 0, 0]
+
+
+def history(tmp_path: Path, *lines: str, name: str = "h.csv", **mapping: Any) -> History:
+    path = tmp_path / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return read_history(read_table(path), Mapping(**mapping))
+
+
+def refused(tmp_path: Path, *lines: str, **mapping: Any) -> str:
+    with pytest.raises(UserError) as error:
+        history(tmp_path, *lines, **mapping)
+    return str(error.value)
+
+
+def cells(found: History, name: str, trial: int = 0) -> list[Any]:
+    (chosen,) = (t for t in found.trials if t.number == trial)
+    return [row[name] for row in chosen.rows]
+
+
+# --- what is read
+
+
+def test_a_plain_file(tmp_path: Path) -> None:
+    found = history(tmp_path, HEAD, "0,1,100,9,1e-3", "0,1,200,7,1e-3", "4,1,100,5,2e-3", "4,1,200,6,2e-3")
+    assert [trial.number for trial in found.trials] == [0, 4]
+    assert found.axis == "generator_steps" and found.moments == [100, 200] and found.measures == ["fid"]
+    assert cells(found, "fid") == [9, 7] and cells(found, "evaluation") == [1, 2] and cells(found, "seed") == [1, 1]
+    assert found.trials[1].params == {"lr_d": "2e-3"} and found.trials[0].state is TrialState.COMPLETE
+    assert cells(found, "recall") == [None, None] and cells(found, "seconds") == [None, None]
+
+
+def test_names_are_taken_by_label_and_mapping_whatever_the_capitals(tmp_path: Path) -> None:
+    lines = ("Run;SEED;Iteration;FID;IS;augment", "b;0;10;9,;1.5;yes", "a;0;10;8;1.6;no")
+    with pytest.raises(UserError, match="line 2, column 'FID': must be a number, got '9,'"):
+        history(tmp_path, *lines, columns={"Run": "trial", "Iteration": "updates"})
+    found = history(
+        tmp_path, *(line.replace("9,", "9") for line in lines), columns={"Run": "trial", "Iteration": "updates"}
+    )
+    assert found.axis == "updates" and found.measures == ["fid", "inception_score"]
+    assert [trial.params for trial in found.trials] == [
+        {"trial_name": "b", "augment": "yes"},
+        {"trial_name": "a", "augment": "no"},
+    ], "unknown and constant within a trial: a parameter"
+
+
+def test_without_a_trial_column_known_parameters_tell_trials_apart(tmp_path: Path) -> None:
+    found = history(tmp_path, "lr_d,k,seed,images,kid", "1e-3,1,0,5,1", "1e-3,1/2,0,5,2", "1e-3,1,1,5,3")
+    assert [[row["seed"] for row in trial.rows] for trial in found.trials] == [[0, 1], [0]]
+    assert [trial.params["k"] for trial in found.trials] == [1.0, 0.5]
+    assert any("told apart by lr_d, k" in note for note in found.notes)
+
+
+def test_without_a_seed_column_every_trial_is_one_seed(tmp_path: Path) -> None:
+    found = history(tmp_path, "trial,generator_steps,fid", "0,1,5", "1,1,6")
+    assert cells(found, "seed", 1) == [0] and any("no column seed" in note for note in found.notes)
+
+
+def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
+    lines = [HEAD, "0,1,100,9,1e-3", "0,1,200,,1e-3", "1,1,100,5,2e-3", "1,1,200,6,2e-3"]
+    text = history(tmp_path, *lines)
+    pd.read_csv(tmp_path / "h.csv").to_parquet(tmp_path / "h.parquet")
+    binary = read_history(read_table(tmp_path / "h.parquet"), Mapping())
+    assert [t.rows for t in binary.trials] == [t.rows for t in text.trials]
+    assert [float(t.params["lr_d"]) for t in binary.trials] == [1e-3, 2e-3]
+
+
+def test_row_numbers_that_pandas_wrote_are_left_out(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"trial": [3, 3], "images": [10, 20], "fid": [2.0, 1.0]})
+    frame.to_csv(tmp_path / "h.csv")
+    found = read_history(read_table(tmp_path / "h.csv"), Mapping())
+    assert cells(found, "fid", 3) == [2, 1] and found.trials[0].params == {}
+
+
+def test_remedies_are_labels_in_alphabetical_order(tmp_path: Path) -> None:
+    found = history(tmp_path, "remedies,images,fid", "r2+feature_matching,1,2", ",1,3")
+    assert [trial.params["remedies"] for trial in found.trials] == ["feature_matching+r2", "none"]
+
+
+# --- moments
+
+
+def test_equal_evaluations_have_spent_equal_budgets(tmp_path: Path) -> None:
+    """Trial 1 was measured half as often, and ended early."""
+    steps = [(0, s) for s in (100, 200, 300, 400)] + [(1, s) for s in (200,)]
+    found = history(tmp_path, HEAD, *(f"{t},0,{s},9,{t}" for t, s in steps))
+    assert found.moments == [100, 200, 300, 400]
+    assert cells(found, "evaluation", 1) == [2] and found.trials[1].state is TrialState.PRUNED
+
+
+def test_steps_that_hardly_differ_are_one_moment(tmp_path: Path) -> None:
+    rows = ["0,0,9.9,9,1", "0,0,20.1,9,1", "1,0,10.1,9,2", "1,0,19.9,9,2"]
+    assert history(tmp_path, "trial,seed,seconds,fid,lr_d", *rows).moments == [10.1, 20.1]
+    close = ["0,0,9.9,9,1", "0,0,10.1,9,1", "0,0,20,9,1", "1,0,10,8,2"]
+    found = history(tmp_path, "trial,seed,seconds,fid,lr_d", *close)
+    assert cells(found, "evaluation") == [1, 2, 3], "never two rows of one seed"
+
+
+def test_the_axis_can_be_chosen(tmp_path: Path) -> None:
+    rows = ["0,10,100,9", "1,10,300,9"]
+    head = "trial,generator_steps,images,fid"
+    assert history(tmp_path, head, *rows).axis == "generator_steps"
+    found = history(tmp_path, head, *rows, axis="images")
+    assert found.axis == "images" and found.moments == [100, 300]
+
+
+# --- seeds that end
+
+
+def test_a_seed_whose_scores_end_not_finite_has_diverged_until_its_trial_ends(tmp_path: Path) -> None:
+    rows = ["0,0,100,9,1", "0,0,200,8,1", "0,0,300,7,1", "0,1,100,9,1", "0,1,200,inf,1"]
+    (trial,) = history(tmp_path, HEAD, *rows).trials
+    one = [row for row in trial.rows if row["seed"] == 1]
+    assert [(row["finite"], row["verdict"], row["fid"]) for row in one] == [
+        (True, "unknown", 9),
+        (False, "diverged", None),
+        (False, "diverged", None),
+    ]
+    assert trial.notes == [] and one[-1]["generator_steps"] == 300
+
+
+def test_a_score_that_was_not_made_at_some_evaluations_is_no_divergence(tmp_path: Path) -> None:
+    rows = ["0,0,100,nan,1", "0,0,200,8,1", "0,0,300,nan,1", "0,0,400,7,1"]
+    assert cells(history(tmp_path, HEAD, *rows), "finite") == [True] * 4
+    head = "trial,generator_steps,fid,kid"
+    assert cells(history(tmp_path, head, "0,1,5,nan", "0,2,5,nan"), "finite") == [True, True], "kid was never measured"
+
+
+def test_a_seed_that_ends_early_without_a_reason_has_no_score_at_the_end(tmp_path: Path) -> None:
+    rows = ["0,0,100,9,1", "0,0,200,8,1", "0,1,100,2,1"]
+    (trial,) = history(tmp_path, HEAD, *rows).trials
+    last = [row for row in trial.rows if row["evaluation"] == 2]
+    assert [(row["seed"], row["fid"], row["finite"], row["verdict"]) for row in last] == [
+        (0, 8, True, "unknown"),
+        (1, None, True, "unknown"),
+    ]
+    assert "seed 1 ends at 100 of 200 generator_steps" in trial.notes[0]
+
+
+def test_columns_may_say_what_became_of_seeds_and_trials(tmp_path: Path) -> None:
+    head = "trial,seed,generator_steps,fid,finite,verdict,state,error"
+    rows = ["0,0,1,9,true,Mode Collapse,complete,", "0,1,1,8,no,,complete,", "1,0,1,7,,cycling,failed,out of memory"]
+    found = history(tmp_path, head, *rows, verdicts={"mode collapse": "collapsed"})
+    assert cells(found, "verdict") == ["collapsed", "diverged"] and cells(found, "fid") == [9, None]
+    assert found.trials[1].state is TrialState.FAILED and found.trials[1].error == "out of memory"
+    assert cells(found, "verdict", 1) == ["cycling"]
+
+
+# --- verdicts
+
+
+def of_modes(tmp_path: Path, *histograms: list[int], more: str = "", numbers: str = "", **mapping: Any) -> History:
+    head = "trial,generator_steps,fid" + more + "".join(f",mode_{m}" for m in range(8))
+    rows = [f"0,{i + 1},9{numbers},{','.join(map(str, held))}" for i, held in enumerate(histograms)]
+    return history(tmp_path, head, *rows, **mapping)
+
+
+FLOOR = {"effective_modes": 8.0, "density": 1.0, "coverage": 0.9, "high_quality": 0.99}
+
+
+def test_a_seed_of_few_modes_has_collapsed_whatever_else_was_measured(tmp_path: Path) -> None:
+    found = of_modes(tmp_path, *[NARROW] * 9, floor={"effective_modes": 8.0})
+    assert cells(found, "verdict")[-1] == "collapsed"
+    assert cells(found, "effective_modes")[-1] == pytest.approx(np.exp(-(0.99 * np.log(0.99) + 0.01 * np.log(0.01))))
+    assert cells(found, "movement")[1:] == [0.0] * 8 and "effective_modes" in found.derived
+
+
+def test_a_seed_that_hops_is_cycling(tmp_path: Path) -> None:
+    hops = [NARROW[-m:] + NARROW[:-m] if m else NARROW for m in (0, 3, 6, 0, 3, 6, 0, 3, 6)]
+    found = of_modes(tmp_path, *hops, floor={"effective_modes": 8.0})
+    assert cells(found, "verdict")[-1] == "cycling" and cells(found, "dominant_switches")[-1] == 8
+
+
+def test_all_modes_alone_do_not_tell_that_a_seed_has_converged(tmp_path: Path) -> None:
+    assert cells(of_modes(tmp_path, *[BALANCED] * 9, floor=FLOOR), "verdict")[-1] == "unknown"
+    full = of_modes(tmp_path, *[BALANCED] * 9, more=",density,coverage,high_quality", numbers=",1,0.9,0.9", floor=FLOOR)
+    assert cells(full, "verdict")[-1] == "converged"
+
+
+def test_without_a_floor_there_is_no_verdict_by_modes(tmp_path: Path) -> None:
+    found = of_modes(tmp_path, *[NARROW] * 9)
+    assert set(cells(found, "verdict")) == {"unknown"}
+    assert any("[floor] effective_modes = 8.0" in note for note in found.notes)
+
+
+def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
+    rng = np.random.default_rng(0)
+    seen = set()
+    for _ in range(300):
+        rows = []
+        for _ in range(6):
+            histogram = rng.multinomial(500, rng.dirichlet(np.full(4, rng.choice([0.05, 0.5, 50]))))
+            shares = histogram[histogram > 0] / 500
+            row = {"finite": rng.random() > 0.02, "histogram": histogram.tolist()}
+            row["effective_modes"] = float(np.exp(-(shares * np.log(shares)).sum()))
+            row |= {"density": 1.0, "coverage": float(rng.choice([0.1, 0.8, 0.9])), "high_quality": 0.9}
+            rows.append(row)
+        floor = FLOOR | {"effective_modes": 4.0}
+        expected = verdict(rows, 6, floor)
+        assert verdict_where_certain(rows, 6, floor) is expected
+        seen.add(expected)
+        # With coverage hidden, the verdict is the same or unknown.
+        hidden = [{**row, "coverage": None, "high_quality": None} for row in rows]
+        assert verdict_where_certain(hidden, 6, floor) in (expected, "unknown")
+    assert len(seen) == 5
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (("trial,seed,generator_steps,fid", "0,0,100,bad"), "h.csv, line 2, column 'fid': must be a number, got 'bad'"),
+        (("trial,generator_steps,fid", "", "0,100,1", "0,1e,1"), "line 4, column 'generator_steps': must be a number"),
+        (("trial,generator_steps,fid", "0,,1"), "line 2, column 'generator_steps': generator_steps is missing"),
+        (("trial,generator_steps,fid", "0,-1,1"), "generator_steps must be a number >= 0, got -1"),
+        (
+            ("trial,seed,images,fid", "0,1.5,1,1"),
+            "line 2, column 'seed': a seed must be a whole number in 0..4294967295",
+        ),
+        (("trial,seed,images,fid", "0,,1,1"), "line 2, column 'seed': a seed must be a whole number"),
+        (("trial,images,fid", ",1,1"), "line 2, column 'trial': the trial is missing"),
+        (
+            ("trial,seed,images,fid", "0,0,1,1", "0,0,2,1", "0,0,1,3"),
+            "h.csv, line 4: trial 0, seed 0, step 1 stands there already (line 2)",
+        ),
+        (
+            ("trial,images,fid", "a,1,1", "a,1,1"),
+            "trial 'a', seed 0, step 1 stands there already (line 2); if these are",
+        ),
+        (("images,fid", "1,2"), "nothing tells the trials apart"),
+        (("trial,images,speed", "0,1,2"), "h.csv has no measure at all; its columns: trial, images, speed"),
+        (("trial,fid", "0,1"), "no column says how far the training was; known: generator_steps"),
+        (("trial,images,fid",), "h.csv has no rows"),
+        (("",), "h.csv is empty"),
+        (("trial,images,fid,fid", "0,1,1,1"), "column names must differ, but 'fid' stands more than once"),
+        (("trial,images,fid,FID", "0,1,1,1"), "the columns 'fid' and 'FID' both mean fid"),
+        (("trial,images,,fid", "0,1,x,1"), "column 3 has no name"),
+        (("trial,images,fid", "0,1"), "h.csv, line 2: 2 cells, and the header has 3 columns"),
+        (("trial,images,fid", '0,1,"1'), "h.csv, line 2: not valid CSV"),
+        (
+            ("trial,images,fid,lr_d", "0,1,1,2", "0,2,1,3"),
+            "line 3, column 'lr_d': lr_d must be the same in all rows of a",
+        ),
+        (
+            ("trial,images,fid,acc", "0,1,1,2", "0,2,1,3"),
+            "column 'acc': this name is not known, and it is no parameter",
+        ),
+        (
+            ("trial,images,fid,error_count,objective", "0,1,1,2,3"),
+            "a parameter cannot be called 'objective', which is a",
+        ),
+        (("trial,images,fid,a;b", "0,1,1,2"), "a parameter cannot be called 'a;b', which is no name that MLflow takes"),
+        (("trial,images,fid,k", "0,1,1,-2"), "line 2, column 'k': k: "),
+        (
+            ("trial,images,fid,state", "0,1,1,great"),
+            "line 2, column 'state': unknown state 'great'; known: complete, pruned",
+        ),
+        (
+            ("trial,images,fid,verdict", "0,1,1,great"),
+            "line 2, column 'verdict': unknown verdict 'great'; known: converged",
+        ),
+        (
+            ("trial,images,fid,finite", "0,1,1,maybe"),
+            "line 2, column 'finite': finite must be true or false, got 'maybe'",
+        ),
+        (("trial,images,mode_0,mode_1", "0,1,5,2.5"), "line 2, column 'mode_1': the samples of a mode must be a whole"),
+        (("trial,images,mode_0,mode_1", "0,1,5,"), "a row must have all modes or none, got ''"),
+        (("trial,images,mode_0", "0,1,5"), "modes need two columns or more"),
+    ],
+)
+def test_bad_files_are_told_with_line_and_column(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+    told = refused(tmp_path, *lines)
+    assert message in told, told
+
+
+def test_unknown_columns_are_listed_with_the_known_names(tmp_path: Path) -> None:
+    told = refused(tmp_path, "trial,images,fid,acc,loss_x", "0,1,1,2,1", "0,2,1,3,2")
+    assert "'acc', 'loss_x'" in told and "--ignore" in told and "inception_score" in told and "generator_steps" in told
+    found = history(tmp_path, "trial,images,fid,acc,loss_x", "0,1,1,2,1", "0,2,1,3,2", ignore=["acc", "loss_x"])
+    assert found.trials[0].params == {}
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "h.csv"
+    with pytest.raises(UserError, match="no such file"):
+        read_table(path)
+    path.write_bytes(b"trial,images,fid\n0,1,1\n0,2,\xe9\n")
+    with pytest.raises(UserError, match=r"h.csv, line 3: not UTF-8 \(byte 0xE9\)"):
+        read_table(path)
+    path.write_bytes("trial,images,fid\n0,1,1\n".encode("utf-16"))
+    with pytest.raises(UserError, match="line 1: not UTF-8"):
+        read_table(path)
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(UserError, match="not valid Parquet"):
+        read_table(path)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_table(tmp_path)
+
+
+def test_lines_are_counted_as_in_the_file(tmp_path: Path) -> None:
+    """Quoted line breaks, empty lines and a byte order mark."""
+    path = tmp_path / "h.csv"
+    path.write_text('\ufefftrial,images,fid,note\n0,1,1,"two\nlines"\n\n0,2,x,"two\nlines"\n', encoding="utf-8")
+    with pytest.raises(UserError, match="line 5, column 'fid'"):
+        read_history(read_table(path), Mapping())
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs", "message"),
+    [
+        ("colums = {}", (), "unknown key 'colums'; known: columns, ignore"),
+        ("[columns", (), "not valid TOML"),
+        ("", ("ab",), "--map must look like THEIRS=OURS, got 'ab'"),
+        ("axis = 'epochs'", (), "axis: unknown axis 'epochs'; known: generator_steps"),
+        ("objective = 'loss_d'", (), "unknown measure that decides 'loss_d'; known: fid"),
+        ("floor = { fid = nan }", (), "fid must be a finite number"),
+        ("floor = { fit = 1 }", (), "unknown measure 'fit'"),
+        ("provenance = { extractor = 'x', who = 1 }", (), "unknown key 'provenance.who'; known: extractor"),
+        ("verdicts = { dead = 'gone' }", (), "unknown verdict 'gone'"),
+        ("columns = 3", (), "columns"),
+    ],
+)
+def test_bad_mappings(tmp_path: Path, text: str, pairs: tuple[str, ...], message: str) -> None:
+    path = tmp_path / "map.toml"
+    path.write_text(text)
+    with pytest.raises(UserError) as error:
+        read_mapping(path, pairs, {})
+    assert message in str(error.value), str(error.value)
+
+
+def test_a_mapping_names_columns_that_are_there(tmp_path: Path) -> None:
+    assert "has no column 'step', which the mapping names; it has: trial" in refused(
+        tmp_path, HEAD, "0,0,1,1,1", columns={"step": "images"}
+    )
+
+
+# --- the study that becomes of it
+
+
+def made(tmp_path: Path, *lines: str, **mapping: Any):
+    path = tmp_path / "h.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return read_import(path, "elsewhere", Mapping(**mapping), Tracking())
+
+
+def test_what_varies_is_the_space_and_fid_decides(tmp_path: Path) -> None:
+    rows = [f"{n},0,100,{9 - n},0.1,{1e-4 * 2**n},x" for n in range(4)] + ["4,0,100,nan,0.1,0.5,x"]
+    study = made(tmp_path, "trial,seed,generator_steps,fid,recall,lr_g,data", *rows)
+    spec = spec_of(study)
+    assert spec["search"]["space"] == {"lr_g": [1e-4, 2e-4, 4e-4, 8e-4, 0.5]} and spec["fixed"] == {"data": "x"}
+    assert spec["objective"]["minimize"] == "fid" and spec["objective"]["require"] == {"diverged": 0}
+    assert spec["train"]["budget"] == {"unit": "generator_steps", "amount": 100}
+    other = made(tmp_path, "trial,images,recall", "0,1,0.5")
+    assert spec_of(other)["objective"]["maximize"] == "recall"
+    with pytest.raises(UserError, match="no measure that could decide"):
+        made(tmp_path, "trial,images,loss_g", "0,1,0.5")
+    with pytest.raises(UserError, match=r"h\.csv has no kid; it has: recall"):
+        made(tmp_path, "trial,images,recall", "0,1,0.5", objective="kid")
+
+
+def test_the_digest_follows_the_file_and_how_it_is_read(tmp_path: Path) -> None:
+    first = made(tmp_path, HEAD, "0,0,1,1,1")
+    assert made(tmp_path, HEAD, "0,0,1,1,1").digest == first.digest
+    assert made(tmp_path, HEAD, "0,0,1,1,1", question="?").digest != first.digest
+    assert made(tmp_path, HEAD, "0,0,1,2,1").digest != first.digest
+    assert json.loads(json.dumps(spec_of(first))) == spec_of(first)

@@ -1,0 +1,368 @@
+"""The confirm stage: its table in the study file, what it chooses, and what the ledger keeps of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
+from rich.console import Console
+
+from ganstudy.study.driver.cost_estimate import cost_lines
+from ganstudy.study.driver.run import _stages
+from ganstudy.study.driver.status import summary
+from ganstudy.study.errors import UserError
+from ganstudy.study.export.export import Chosen, _config
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.confirm_selection import Candidate, choose, most
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tune.scheduler import scheduler
+from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.trials.results.records import FIRST_CONFIRM, Stage, TrialState
+
+FILE = """
+name = "s"
+data = { name = "digits" }
+[train]
+budget = { updates = 100 }
+evaluations = 2
+[search]
+sampler = "SAMPLER"
+trials = 8
+[search.space]
+lr_g = { low = 1e-4, high = 1e-2, log = true }
+remedies = [[], ["feature_matching"], ["historical_averaging"]]
+"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }
+"""
+CONFIRM = "[confirm]\ntop = 2\nseeds = [10, 11, 12, 13, 14]\n"
+
+
+def study_file(confirm: str = CONFIRM, sampler: str = "random", **replaced: str) -> str:
+    text = FILE.replace("SAMPLER", sampler) + confirm
+    for old, new in replaced.items():
+        text = text.replace(old, new)
+    return text
+
+
+def create(path: Path, text: str) -> Ledger:
+    return Ledger.create(path, parse_study(text, "s.toml"), text)
+
+
+def outcome(objective: float | None = 1.0, finished: bool = True, progress: float = 100.0, **verdicts: int) -> Outcome:
+    return Outcome(finished, objective, progress, verdicts or {"converged": 3}, {"updates": 100.0, "seconds": 5.0})
+
+
+def candidate(number: int, objective: float | None, remedies: str = "none", finished: bool = True, **more: Any):
+    state = TrialState.COMPLETE if finished else TrialState.PRUNED
+    params: dict[str, Any] = {"lr_g": 1e-3 + number * 1e-5, "remedies": remedies}
+    if remedies == "historical_averaging":
+        params["historical_averaging.weight"] = 0.1
+    return Candidate(number, params, state, outcome(objective, finished, **more))
+
+
+def chosen(candidates: list[Candidate], text: str | None = None) -> list[tuple[int | None, str]]:
+    return [(c.confirms, c.role) for c in choose(parse_study(text or study_file(), "s.toml"), candidates)]
+
+
+FM, HA = "feature_matching", "historical_averaging"
+
+
+def test_the_best_the_best_of_each_set_of_remedies_and_the_baseline() -> None:
+    found = [candidate(0, 5.0), candidate(1, 1.0, FM), candidate(2, 2.0, FM), candidate(3, 9.0, HA), candidate(4, 4.0)]
+    expected = [(1, f"best; best with {FM}"), (2, "best"), (3, f"best with {HA}"), (4, "baseline")]
+    assert chosen(found) == expected == chosen(found[::-1]), "whatever the order in which they ended"
+    choices = choose(parse_study(study_file(), "s.toml"), found)
+    assert {choice.config.seeds for choice in choices} == {(10, 11, 12, 13, 14)}
+    assert choices[0].config.remedies == (FM,) and choices[0].config.lr_g == pytest.approx(1.01e-3)
+
+
+def test_options_of_the_table() -> None:
+    found = [candidate(0, 5.0), candidate(1, 1.0, FM), candidate(2, 2.0, HA)]
+    only = "[confirm]\ntop = 1\nremedy_sets = 0\nbaseline = false\n"
+    assert chosen(found, study_file(only)) == [(1, "best")]
+    one_set = "[confirm]\ntop = 1\nremedy_sets = 1\n"
+    assert chosen(found, study_file(one_set)) == [(1, f"best; best with {FM}"), (0, "baseline")]
+
+
+def test_a_maximum_is_confirmed_at_its_high_end() -> None:
+    text = study_file(**{"[search]\n": '[objective]\nmaximize = "recall"\n[search]\n'})
+    assert chosen([candidate(0, 0.2), candidate(1, 0.9), candidate(2, 0.5)], text)[0] == (1, "best; baseline")
+
+
+def test_the_same_configuration_drawn_twice_is_confirmed_once() -> None:
+    twice = Candidate(7, candidate(1, 1.0).params, TrialState.COMPLETE, outcome(1.0))
+    assert chosen([candidate(1, 1.0), twice, candidate(2, 3.0)]) == [(1, "best; baseline"), (2, "best")]
+
+
+@pytest.mark.parametrize(
+    ("candidates", "expected"),
+    [
+        # Nothing within the constraints: the fewest seeds in excess, not the best score.
+        ([candidate(0, 1.0, FM, collapsed=3), candidate(1, 8.0, FM, collapsed=1)], (1, f"nearest; best with {FM}")),
+        # Nothing complete: what came furthest, not the best score.
+        (
+            [candidate(0, 1.0, FM, False, progress=50), candidate(1, 8.0, FM, False, progress=99)],
+            (1, f"nearest; best with {FM}"),
+        ),
+        # A complete one beyond the constraints before one that was stopped.
+        ([candidate(0, 1.0, FM, False), candidate(1, 8.0, FM, collapsed=1)], (1, f"nearest; best with {FM}")),
+        # A median on diverged seeds comes last.
+        ([candidate(0, None, FM, diverged=3), candidate(1, 8.0, FM, False)], (1, f"nearest; best with {FM}")),
+    ],
+)
+def test_where_none_satisfies_the_constraints_the_nearest_is_confirmed(candidates, expected) -> None:
+    found = chosen(candidates)
+    assert found == [expected, (None, "baseline")]
+
+
+def test_a_baseline_that_only_diverges_is_confirmed_too() -> None:
+    found = chosen([candidate(0, 1.0, FM), candidate(1, None, diverged=3)])
+    assert found == [(0, f"best; best with {FM}"), (1, "baseline")], "that it diverges is the finding"
+
+
+def test_nothing_evaluated_nothing_confirmed() -> None:
+    assert chosen([]) == []
+
+
+def test_a_baseline_that_was_never_drawn_is_the_best_one_without_its_remedies() -> None:
+    text = study_file().replace("remedies = [[], ", "remedies = [")
+    spec = parse_study(text, "s.toml")
+    best = candidate(3, 1.0, HA)
+    *_, baseline = choose(spec, [best, candidate(4, 2.0, FM)])
+    assert (baseline.confirms, baseline.role) == (None, "baseline")
+    assert baseline.config.remedies == () and baseline.config.remedy_options == {}
+    assert baseline.config.lr_g == best.params["lr_g"], "else as the best: a fair match"
+    fixed = study_file().replace('remedies = [[], ["feature_matching"], ["historical_averaging"]]\n', "")
+    fixed = fixed.replace('"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }\n', "")
+    fixed = fixed.replace("evaluations = 2\n", 'evaluations = 2\nremedies = ["feature_matching"]\n')
+    spec = parse_study(fixed, "s.toml")
+    best, baseline = choose(spec, [Candidate(0, {"lr_g": 1e-3}, TrialState.COMPLETE, outcome())])
+    assert (best.config.remedies, baseline.config.remedies) == ((FM,), ())
+
+
+def test_remedies_that_are_switched_one_by_one_and_other_methods() -> None:
+    switches = study_file().replace('remedies = [[], ["feature_matching"], ["historical_averaging"]]', "r1 = [true]")
+    switches = switches.replace('"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }\n', "")
+    switches = switches.replace("[search.space]\n", '[search.space]\nmethod = ["gan", "vae"]\n')
+    spec = parse_study(switches, "s.toml")
+    gan = Candidate(0, {"method": "gan", "lr_g": 1e-3, "r1": True}, TrialState.COMPLETE, outcome(2.0))
+    vae = Candidate(1, {"method": "vae", "lr_g": 1e-3}, TrialState.COMPLETE, outcome(1.0))
+    assert [(c.confirms, c.role, c.config.method, c.config.remedies) for c in choose(spec, [gan, vae])] == [
+        (1, "best; best with vae", "vae", ()),
+        (0, "best; best with r1", "gan", ("r1",)),
+        (None, "baseline", "gan", ()),
+    ]
+    assert (spec.space.labels(), spec.space.may_be_plain) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("confirm", "expected"),
+    [
+        ("[confirm]\n", 3 + 2 + 1 - 1),
+        ("[confirm]\ntop = 50\n", 8 + 2 + 1 - 1),
+        ("[confirm]\ntop = 1\nremedy_sets = 1\n", 3),
+        ("[confirm]\ntop = 1\nremedy_sets = 0\nbaseline = false\n", 1),
+        ("[confirm]\ntop = 2\nbaseline = false\n", 4),
+    ],
+)
+def test_the_most_there_can_be_to_confirm(confirm: str, expected: int) -> None:
+    spec = parse_study(study_file(confirm), "s.toml")
+    assert most(spec) == expected
+    found = [candidate(n, float(n), (FM, HA, "none")[n % 3]) for n in range(8)]
+    assert len(choose(spec, found)) <= expected
+
+
+@pytest.mark.parametrize(
+    ("confirm", "messages"),
+    [
+        (
+            "[confirm]\nseeds = [2, 100]\n",
+            ["confirm.seeds must be other seeds than train.seeds, and [2] stand in both"],
+        ),
+        ("[confirm]\nseeds = [7, 7]\n", ["confirm.seeds: seeds must be distinct", "[7]"]),
+        ("[confirm]\nseeds = []\n", ["confirm.seeds: at least one seed is needed"]),
+        ("[confirm]\ntop = 0\n", ["confirm.top: must be >= 1, got 0"]),
+        ("[confirm]\nremedy_sets = -1\n", ["confirm.remedy_sets: must be >= 0, got -1"]),
+        ("[confirm]\ntopp = 3\n", ["confirm.topp: unknown key 'topp'; known: top, remedy_sets, baseline, seeds"]),
+        ('[confirm]\nbaseline = "yes"\n', ["confirm.baseline: "]),
+        ("confirm = 3\n", ["unknown"]),
+    ],
+)
+def test_what_is_refused_at_the_door(confirm: str, messages: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        parse_study(study_file(confirm), "s.toml")
+    assert all(message in str(caught.value) for message in messages), str(caught.value)
+
+
+def test_cost_is_told_beforehand(tmp_path: Path) -> None:
+    lines = cost_lines(parse_study(study_file(), "s.toml"), Home(tmp_path))
+    assert "confirm: then up to 4 trials x 5 fresh seeds, each to the end of 100 updates: 20 trainings" in " ".join(
+        lines
+    )
+    lines = cost_lines(parse_study(study_file(""), "s.toml"), Home(tmp_path))
+    assert any("no confirm stage" in line for line in lines)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return Home(tmp_path).study("s").ledger
+
+
+def search(ledger: Ledger, keep: int = 0) -> None:
+    """Ends the search's trials, with scores that follow their numbers; `keep` stay open."""
+    while ledger.remaining() > keep:
+        number, _ = ledger.propose()
+        ledger.record_end(number, outcome(10.0 - number), None)
+
+
+def test_what_was_confirmed_survives_every_break(path: Path) -> None:
+    """The ledger is closed and opened again before each step; every configuration is proposed once."""
+    search(create(path, study_file()))
+    proposed: list[tuple[int, dict[str, Any]]] = []
+    while (stage := Ledger.open(path).confirmation()).left():
+        assert stage.interrupted() == [], "none is open"
+        planned = stage.planned()
+        proposed.append(stage.propose())
+        again = Ledger.open(path).confirmation()
+        assert again.interrupted() == [proposed[-1]] and again.planned() == planned
+        assert again.config(proposed[-1][1]).seeds == (10, 11, 12, 13, 14)
+        again.record_evaluation(proposed[-1][0], 3.0, 50.0)
+        assert Ledger.open(path).confirmation().intermediate_values(proposed[-1][0]) == {50: 3.0}
+        Ledger.open(path).confirmation().record_end(proposed[-1][0], outcome(2.0, converged=5), None)
+    assert [number for number, _ in proposed] == [FIRST_CONFIRM + k for k in range(len(proposed))]
+    assert len(proposed) == planned == stage.counts()["complete"] and stage.verdicts() == {"converged": 5 * planned}
+    first = stage.labels(FIRST_CONFIRM)
+    assert (first["stage"], first["confirms"]) == ("confirm", 7) and first["role"].startswith("best")
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_the_search_is_the_same_with_it_and_without(sampler: str, tmp_path: Path) -> None:
+    draws = []
+    for name, confirm in (("with", CONFIRM), ("without", "")):
+        path = tmp_path / name / "ledger.db"
+        text = study_file(confirm, sampler)
+        ledger = create(path, text)
+        search(ledger)
+        stage = ledger.confirmation()
+        while stage is not None and stage.left():
+            stage.record_end(stage.propose()[0], outcome(0.001), None)
+        best, counts = ledger.best(), ledger.counts()
+        assert best is not None and best.number == 7 and sum(counts.values()) == 8
+        more = create(path, text.replace("trials = 8", "trials = 14"))
+        assert (more.remaining(), len(list(more.ended()))) == (6, 8)
+        search(more)
+        draws.append([row["params"] for row in more.trials()])
+    assert draws[0] == draws[1] and len(draws[0]) == 14
+
+
+def test_a_search_that_goes_on_confirms_what_is_new_alone(path: Path) -> None:
+    text = study_file(CONFIRM + "remedy_sets = 0\nbaseline = false\n")
+    ledger = create(path, text)
+    search(ledger)
+    stage = ledger.confirmation()
+    while stage.left() > 1:
+        stage.record_end(stage.propose()[0], outcome(2.0), None)
+    open_one = stage.propose()
+    before = {row["number"]: row for row in stage.rows({})}
+    more = create(path, text.replace("trials = 8", "trials = 9"))
+    assert more.confirmation().remaining() == 0, "not before the search is over"
+    assert more.left_in_all() == 2 and more.confirmation().interrupted() == [open_one], "what is open goes on"
+    search(more)
+    stage = more.confirmation()
+    assert stage.remaining() == 1, "the new winner"
+    stage.propose()
+    after = {row["number"]: row for row in stage.rows({})}
+    assert all(after[number]["params"] == row["params"] for number, row in before.items())
+    assert [(row["confirms"], row["role"]) for row in before.values()] == [(7, "best"), (6, "best")]
+    assert [(row["confirms"], row["role"]) for row in after.values()] == [
+        *((7, "best"), (6, "chosen earlier"), (8, "best")),
+    ]
+
+
+def test_looking_at_a_stage_that_has_not_begun_writes_nothing(path: Path) -> None:
+    ledger = create(path, study_file())
+    search(ledger, keep=1)
+    assert ledger.confirmation().left() == 0
+    ledger.record_end(ledger.propose()[0], outcome(1.0), None)
+    assert ledger.confirmation().left() > 0 and ledger.left_in_all() > 0
+    assert [study.study_name for study in ledger._storage.get_all_studies()] == ["s"]
+
+
+def test_the_table_may_change_but_for_the_seeds_of_what_has_begun(path: Path) -> None:
+    ledger = create(path, study_file(""))
+    assert ledger.confirmation() is None and ledger.left_in_all() == 8
+    search(ledger)
+    other = study_file(CONFIRM.replace("10, ", "9, "))
+    assert create(path, other).confirmation().left() > 0, "a study of before may have it"
+    stage = create(path, study_file()).confirmation()
+    stage.record_end(stage.propose()[0], outcome(2.0), None)
+    create(path, study_file(CONFIRM.replace("top = 2", "top = 4")))
+    for changed in (other, study_file("")):
+        with pytest.raises(UserError, match=r"confirm\.seeds: \[10, 11, 12, 13, 14\] -> .*the confirm stage has begun"):
+            create(path, changed)
+
+
+def test_status_tells_of_both_stages(path: Path, tmp_path: Path) -> None:
+    ledger = create(path, study_file())
+    search(ledger, keep=2)
+    found = json.loads(json.dumps(summary(Home(tmp_path), "s"), allow_nan=False))
+    assert (found["left"], found["confirm"]["known"], found["confirm"]["planned"]) == (2, False, 4)
+    search(ledger)
+    stage = ledger.confirmation()
+    stage.record_end(stage.propose()[0], None, "out of memory")
+    found = json.loads(json.dumps(summary(Home(tmp_path), "s", with_trials=True), allow_nan=False))
+    assert found["trials"] == {"running": 0, "complete": 8, "pruned": 0, "failed": 0} and found["left"] >= 1
+    assert found["confirm"]["trials"]["failed"] == 1 and found["confirm"]["left"] == found["left"]
+    (row,) = found["confirm"]["trial_list"]
+    assert (row["error"], row["confirms"], row["number"]) == ("out of memory", 7, FIRST_CONFIRM)
+    assert len(found["trial_list"]) == 8
+
+
+def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_stop(path: Path, tmp_path: Path) -> None:
+    ledger, spool, stop = create(path, study_file()), Spool(tmp_path / "spool"), StopRequest(tmp_path / "stop")
+
+    def stages() -> list[Stage]:
+        return [stage.stage for stage in _stages(ledger, spool, stop, Console(quiet=True))]
+
+    assert stages() == [Stage.SEARCH]
+    search(ledger)
+    stop.ask("so")
+    assert stages() == [Stage.SEARCH]
+    stop.clear()
+    assert stages() == [Stage.SEARCH, Stage.CONFIRM] and spool.pending() == []
+    stage = ledger.confirmation()
+    stage.record_end(stage.propose()[0], outcome(2.0), None)
+    assert stages() == [Stage.SEARCH, Stage.CONFIRM]
+    (message,) = spool.pending()
+    assert (message.number, message.order, message.read()["role"]) == (FIRST_CONFIRM, START, stage.choices[0].role)
+
+
+def test_nothing_is_stopped_early_in_it() -> None:
+    spec = parse_study(study_file(), "s.toml")
+    kinds = [type(scheduler(spec, stage)) for stage in (Stage.SEARCH, Stage.CONFIRM)]
+    assert kinds == [AsyncHyperBandScheduler, FIFOScheduler]
+
+
+def test_a_confirmed_generator_is_exported_with_its_own_configuration(tmp_path: Path) -> None:
+    """Also that of a baseline which the search never drew; what MLflow has under another digest is refused."""
+    text = study_file(**{"remedies = [[], ": "remedies = ["})
+    ledger = create(tmp_path / "ledger.db", text)
+    for _ in range(8):
+        ledger.record_end(ledger.propose()[0], outcome(2.0), None)
+    stage = ledger.confirmation()
+    assert stage is not None
+    numbers = [stage.propose() for _ in range(stage.remaining())]
+    exported = [_config(ledger, Chosen(number, stage.config(params).digest, {}, 10, {})) for number, params in numbers]
+    assert {config.seeds for config in exported} == {(10, 11, 12, 13, 14)}
+    assert any(not config.remedies for config in exported), "the baseline"
+    with pytest.raises(ValueError, match="its configuration in the ledger is"):
+        _config(ledger, Chosen(FIRST_CONFIRM, "other", {}, 10, {}))
+    with pytest.raises(ValueError, match="does not know it"):
+        _config(ledger, Chosen(FIRST_CONFIRM + 99, "other", {}, 10, {}))

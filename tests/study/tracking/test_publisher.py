@@ -1,0 +1,271 @@
+"""The way to MLflow: a real tracking store, every record once, however often it is sent."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ganstudy.analysis.frames.load import load_study
+from ganstudy.study.cli.report import as_markdown
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.tracking.outbox import END, START, Spool
+from ganstudy.study.tracking.publisher import Publisher, publish_until_closed
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import Counters, Evaluation, Provenance, TrialState
+
+PROVENANCE = Provenance("e", "d1", 0.99, "d2", 100, 80, "held_out")
+
+
+class Setup:
+    """A ledger, a spool and a fresh MLflow store."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        self.spec = parse_study(text, "test.toml")
+        self.ledger = Ledger.create(folder / "ledger.db", self.spec, text)
+        self.spool = Spool(folder / "spool")
+        self.uri = f"sqlite:///{folder / 'mlflow.db'}"
+        self.artifacts = (folder / "artifacts").as_uri()
+
+    def publisher(self) -> Publisher:
+        return Publisher(self.ledger, self.spool, self.uri, self.artifacts)
+
+    def put_study(self) -> None:
+        tags = {"ganstudy.spec": self.spec.model_dump_json(), "ganstudy.modes": json.dumps(["a", "b"])}
+        content = {"study_file": "name = 1", "params": {"data": "digits"}, "tags": tags, "floor": {"fid": 1.5}}
+        self.spool.put_study(START, content)
+
+    def put_trial(self, evaluations: int, start: bool = True) -> int:
+        number, params = self.ledger.propose()
+        if start:
+            self.spool.put_start(number, params, self.spec.space.trial_config(params))
+        for index in range(1, evaluations + 1):
+            self.put_evaluation(number, index)
+        return number
+
+    def put_evaluation(self, number: int, index: int) -> None:
+        history = [row for i in range(1, index + 1) for row in rows(i)]
+        counters = Counters(generator_steps=20 * index)
+        self.spool.put_evaluation(number, Evaluation(index, counters, rows(index), PROVENANCE, png()), history)
+
+    def put_end(self, number: int, state: TrialState = TrialState.COMPLETE, error: str | None = None) -> None:
+        outcome = Outcome(True, 7.0, 80.0, {"converged": 3}, {})
+        self.spool.put_end(number, state, outcome, True, error)
+
+    def metric(self, number: int, name: str) -> list[tuple[int, float]]:
+        run_id = self.ledger.run_ids()[number]
+        return sorted((m.step, m.value) for m in mlflow.MlflowClient(self.uri).get_metric_history(run_id, name))
+
+
+def rows(index: int) -> list[dict[str, Any]]:
+    counters = Counters(generator_steps=20 * index).as_columns()
+    base = {"evaluation": index, "finite": True, "verdict": "converged", "histogram": [5, 5], **counters}
+    missing = dict.fromkeys(MEASURES)
+    scores: list[float | None] = [10.0 * index, 30.0 * index, None]
+    return [{**missing, **base, "seed": seed, "fid": score} for seed, score in enumerate(scores)]
+
+
+def png() -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.zeros((8, 8), dtype=np.uint8)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def setup(tmp_path: Path, small_study) -> Setup:
+    prepared = Setup(tmp_path, small_study())
+    prepared.put_study()
+    return prepared
+
+
+def test_a_trial_arrives_whole(setup: Setup) -> None:
+    number = setup.put_trial(evaluations=3)
+    setup.put_end(number)
+    setup.publisher().publish_pending()
+    assert not setup.spool.pending()
+    # The median over seeds, where a seed without FID ranks worst.
+    assert setup.metric(number, "fid") == [(20, 30.0), (40, 60.0), (60, 90.0)]
+    study = load_study("small", setup.uri)
+    (trial,) = study.trials.to_dict("records")
+    assert trial["state"] == "complete" and trial["feasible"] and trial["objective"] == 7.0
+    assert trial["fid"] == 90.0 and trial["num_seeds"] == 3 and trial["converged"] == 3
+    assert study.floor == {"fid": 1.5} and study.mode_names == ["a", "b"]
+    assert len(study.evaluations) == 9 and len(study.seeds) == 3
+    assert set(study.evaluations["extractor_digest"]) == {"d1"}
+    assert study.modes.groupby(["seed", "evaluation"])["count"].sum().tolist() == [10] * 9
+    assert list(study.sample_grids(number)) == [20, 40, 60]
+
+
+def test_params_are_what_people_compare(setup: Setup) -> None:
+    number = setup.put_trial(evaluations=0)
+    setup.publisher().publish_pending()
+    run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number])
+    assert float(run.data.params["k"]) in (0.5, 1.0, 2.0)
+    assert {"lr_d", "lr_g", "remedies", "loss", "batch_size", "seeds", "budget"} <= set(run.data.params)
+    assert run.info.status == "RUNNING" and run.data.tags["mlflow.parentRunId"] == setup.ledger.parent_run_id
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [(TrialState.COMPLETE, "FINISHED"), (TrialState.PRUNED, "KILLED"), (TrialState.FAILED, "FAILED")],
+)
+def test_states_in_the_ui(setup: Setup, state: TrialState, status: str) -> None:
+    number = setup.put_trial(evaluations=1)
+    setup.put_end(number, state, "boom" if state is TrialState.FAILED else None)
+    setup.publisher().publish_pending()
+    assert mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number]).info.status == status
+    assert load_study("small", setup.uri).trials["error"].tolist() == ["boom" if status == "FAILED" else ""]
+
+
+def test_evaluations_sent_twice_are_published_once(setup: Setup) -> None:
+    number = setup.put_trial(evaluations=2)
+    setup.publisher().publish_pending()
+    for index in (1, 2, 3):
+        setup.put_evaluation(number, index)
+    setup.publisher().publish_pending()
+    assert setup.metric(number, "fid") == [(20, 30.0), (40, 60.0), (60, 90.0)]
+    assert len(load_study("small", setup.uri).evaluations) == 9
+
+
+def test_a_run_made_before_a_crash_is_found_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The publisher dies after MLflow made the run and before the ledger knew of it."""
+    setup.publisher().publish_pending()
+    setup.put_trial(evaluations=2)
+
+    def die(number: int, run_id: str) -> None:
+        raise RuntimeError("killed here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(setup.ledger, "set_run_id", die)
+        with pytest.raises(RuntimeError, match="killed here"):
+            setup.publisher().publish_pending()
+    assert setup.ledger.run_ids() == {}
+    setup.publisher().publish_pending()
+    study = load_study("small", setup.uri)
+    assert len(study.trials) == 1 and len(study.evaluations) == 6
+
+
+def test_what_mlflow_refuses_of_one_trial_keeps_no_other_back(setup: Setup) -> None:
+    first, second = setup.put_trial(evaluations=1), setup.put_trial(evaluations=1)
+    damaged = next(message for message in setup.spool.pending() if (message.number, message.order) == (first, 1))
+    damaged.path.write_text("")
+    setup.publisher().publish_pending()
+    assert setup.metric(second, "fid") == [(20, 30.0)]
+    assert {message.number for message in setup.spool.pending()} == {first}
+    with pytest.raises(ValueError):
+        setup.publisher().publish_pending()
+
+
+def test_a_study_begun_anew_leaves_the_runs_of_the_deleted_one_alone(setup: Setup, tmp_path: Path, small_study) -> None:
+    for _ in range(2):
+        setup.put_trial(evaluations=3)
+    setup.publisher().publish_pending()
+    again = Setup.__new__(Setup)
+    again.__dict__.update(vars(setup))
+    again.ledger = Ledger.create(tmp_path / "new" / "ledger.db", setup.spec, small_study())
+    again.put_study()
+    number = again.put_trial(evaluations=1)
+    again.publisher().publish_pending()
+    assert not again.spool.pending()
+    assert again.metric(number, "fid") == [(20, 30.0)]
+    assert again.ledger.parent_run_id != setup.ledger.parent_run_id
+    assert load_study("small", setup.uri).trials["number"].tolist() == [number], "the latest study of that name"
+
+
+def test_messages_wait_until_mlflow_answers(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = setup.put_trial(evaluations=2)
+    attempts = []
+
+    def flaky() -> Publisher:
+        attempts.append(len(setup.spool.pending()))
+        if len(attempts) < 3:
+            raise ConnectionError("no server")
+        return setup.publisher()
+
+    closed = threading.Event()
+    closed.set()
+    assert publish_until_closed(flaky, closed) == 0
+    assert attempts == [4, 4, 4], "nothing is lost while MLflow is away"
+    assert setup.metric(number, "fid") == [(20, 30.0), (40, 60.0)]
+
+
+def test_the_end_of_the_study_comes_last(setup: Setup, tmp_path: Path) -> None:
+    setup.spool.put_study(END, {"status": "FINISHED", "description": "so it is", "artifacts": [str(tmp_path / "r")]})
+    (tmp_path / "r").write_text("report")
+    number = setup.put_trial(evaluations=1)
+    orders = [(message.number, message.order) for message in setup.spool.pending()]
+    assert orders == [(-1, START), (number, START), (number, 1), (-1, END)]
+    setup.publisher().publish_pending()
+    parent = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.parent_run_id)
+    assert parent.data.tags["mlflow.note.content"] == "so it is" and parent.info.status == "FINISHED"
+
+
+def test_diverged_trial_has_rows_and_no_invented_numbers(setup: Setup) -> None:
+    number = setup.put_trial(evaluations=0)
+    lost = [{**row, "fid": None, "finite": False, "histogram": None, "verdict": "diverged"} for row in rows(1)]
+    setup.spool.put_evaluation(number, Evaluation(1, Counters(generator_steps=20), lost, PROVENANCE), lost)
+    setup.publisher().publish_pending()
+    study = load_study("small", setup.uri)
+    assert setup.metric(number, "fid") == [] and setup.metric(number, "seeds/diverged") == [(20, 3.0)]
+    assert study.evaluations["fid"].isna().all() and len(study.evaluations) == 3
+    assert pd.isna(study.trials["fid"].iloc[0]) and study.modes.empty
+
+
+def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(setup: Setup) -> None:
+    params = setup.ledger.propose()[1]
+    config = setup.spec.space.trial_config(params)
+    for role in ("best; baseline", "chosen earlier"):
+        setup.spool.put_start(1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0})
+        setup.publisher().publish_pending()
+        run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[1_000_003])
+        assert run.info.run_name == f"confirm-0003 ({role})" and run.info.status == "RUNNING"
+        (trial,) = load_study("small", setup.uri).trials.to_dict("records")
+        assert (trial["stage"], trial["role"], trial["confirms"]) == ("confirm", role, 0)
+    setup.spool.put_start(7, params, config)
+    setup.publisher().publish_pending()
+    other = load_study("small", setup.uri).trials.iloc[0]
+    assert (other["number"], other["stage"], other["role"]) == (7, "search", "") and pd.isna(other["confirms"])
+
+
+def test_mlflows_own_tables_can_sort_group_and_tell_trials_apart(setup: Setup) -> None:
+    """Sort by final/fid, group by verdict or remedies, names that say what was tried."""
+    client = mlflow.MlflowClient(setup.uri)
+    complete, pruned = setup.put_trial(evaluations=2), setup.put_trial(evaluations=1)
+    for _ in range(2):  # sent twice, there once
+        setup.put_end(complete)
+        setup.put_end(pruned, TrialState.PRUNED)
+        setup.publisher().publish_pending()
+    runs = {number: client.get_run(run_id) for number, run_id in setup.ledger.run_ids().items()}
+    assert setup.metric(complete, "final/fid") == [(0, 7.0)]
+    assert "final/fid" not in runs[pruned].data.metrics
+    tags, params = runs[complete].data.tags, runs[complete].data.params
+    assert tags["verdict"] == "converged" and tags["mlflow.runColor"] == "#0072B2"
+    remedies = "" if params["remedies"] == "none" else f" {params['remedies']}"
+    assert tags["mlflow.runName"] == f"0000 k={params['k'].removesuffix('.0')}{remedies}"
+
+
+def test_the_worst_verdict_names_the_run(setup: Setup) -> None:
+    number = setup.put_trial(evaluations=1)
+    outcome = Outcome(True, 7.0, 80.0, {"converged": 1, "collapsed": 1, "cycling": 1}, {})
+    setup.spool.put_end(number, TrialState.COMPLETE, outcome, False, None)
+    setup.publisher().publish_pending()
+    run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number])
+    assert run.data.tags["verdict"] == "collapsed"
+
+
+def test_the_answer_in_markdown_is_text_whatever_it_looks_like() -> None:
+    text = as_markdown("Is **this** bold?", ["lr_d = 2 [1, 3] <script>", "[x](javascript:alert(1))"])
+    assert text.startswith(
+        "**Is \\*\\*this\\*\\* bold?**\n\n- lr\\_d = 2 \\[1, 3\\] \\<script\\>\n- \\[x\\](javascript"
+    )
+    assert as_markdown("", ["a"]).startswith("- a\n")

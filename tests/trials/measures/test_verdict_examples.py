@@ -1,0 +1,44 @@
+"""The trainings of examples/verdicts/ end in the verdict that each is named after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from ganstudy.study.ledger.samplers import preview
+from ganstudy.study.spec.reader import read_study
+from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.training.trial import Trial
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples" / "verdicts"
+
+
+@pytest.fixture(scope="module")
+def verdicts_of(ring_evaluator: Evaluator) -> Callable[[str], list[str]]:
+    def train(name: str) -> list[str]:
+        spec, _ = read_study(EXAMPLES / f"{name}.toml")
+        (params,) = preview(spec, 1)
+        trial = Trial(spec.space.trial_config(params), ring_evaluator, torch.device("cpu"))
+        while not trial.finished:
+            evaluation = trial.advance()
+        return [row["verdict"] for row in evaluation.rows]
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["converged", "unsettled", "collapsed", "cycling", "diverged"])
+def test_each_training_ends_in_its_verdict(name: str, verdicts_of: Callable[[str], list[str]]) -> None:
+    verdicts = verdicts_of(name)
+    print(f"\n{name}: {verdicts}")
+    assert verdicts.count(name) >= 2, verdicts
+
+
+def test_there_is_an_example_of_every_verdict() -> None:
+    of_trainings = set(Verdict) - {Verdict.UNKNOWN}  # which only histories made elsewhere can have
+    assert {path.stem for path in EXAMPLES.glob("*.toml")} == {verdict.value for verdict in of_trainings}

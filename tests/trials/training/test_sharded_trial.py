@@ -1,0 +1,616 @@
+"""Out of memory, a trial goes on in smaller packs, one after the other, with the results of the whole pack."""
+
+from __future__ import annotations
+
+import gc
+import io
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganstudy.trials.config.data import Ring
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.data import load
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.ensemble.memory import is_out_of_memory
+from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.results.records import Evaluation
+from ganstudy.trials.training.checkpoint import read_newest
+from ganstudy.trials.training.sample_grid import draw_grid, join_grids, split_grid
+from ganstudy.trials.training.seed_shards import Part, cut, join
+from ganstudy.trials.training.sharded_trial import SplitTrial
+from ganstudy.trials.training.trial import Trial
+
+ROOT = Path(__file__).resolve().parents[3]
+OF_THE_MACHINE = {"seconds", "evaluation_seconds", "device_seconds", "peak_memory_bytes"}
+WITH_STATE = [
+    *("historical_averaging", "lecam", "generator_ema", "optimistic_adam", "spectral_normalisation", "packing"),
+    "minibatch_discrimination",
+]
+TOGETHER = {
+    "all_with_optimistic_adam": [name for name in REMEDIES if name != "extragradient"],
+    "all_with_extragradient": [name for name in REMEDIES if name not in ("optimistic_adam", "unrolled_discriminator")],
+}
+ALONE = [pytest.param([name], id=name, marks=pytest.mark.slow) for name in REMEDIES]
+SETS = [pytest.param([], id="none"), *(pytest.param(names, id=name) for name, names in TOGETHER.items()), *ALONE]
+OPTIONS = {
+    "lecam": {"start": 2},
+    "unrolled_discriminator": {"steps": 2},
+    "virtual_batch_normalisation": {"reference": 8},
+}
+LAST_DIGITS = 1e-6
+"""Some processors sum a matrix product otherwise where it stands in a batch of another size."""
+ROUNDING = 1e-4
+"""Largest relative deviation of a number in a row. On the ring without a remedy there is none: to the bit."""
+END_GAME_ROUNDING = 1e-2
+PACKS = "out of memory: the 3 seeds are trained in {} packs, one after the other"
+
+
+def config(names: list[str] | None = None, data: str = "ring", **changes: Any) -> TrialConfig:
+    names = names or []
+    averaged = "virtual_batch_normalisation" in names or "generator_ema" in names
+    values: dict[str, Any] = {
+        "data": {"name": data},
+        "model": {"name": "mlp", "latent_dim": 8, "width": 16, "batch_norm": averaged},
+        "batch_size": 16,
+        "k": "2/3",
+        "lr_d": 1e-3,
+        "lr_g": 1e-3,
+        "remedies": names,
+        "remedy_options": {name: OPTIONS.get(name, {}) for name in names},
+        "seeds": [0, 1, 7],
+        "budget": {"unit": "generator_steps", "amount": 16},
+        "evaluations": 2,
+        "measures": {"game_steps": 0},
+    }
+    return TrialConfig(**(values | changes))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collection() -> Iterator[None]:
+    """Collecting garbage looks at this module's objects alone, not at those of all libraries and tests."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="module")
+def ring() -> Evaluator:
+    """Scores few points of a small ring."""
+    return few(load(Ring()), "auto")
+
+
+@pytest.fixture(scope="module")
+def few_digits(digits: Dataset) -> Evaluator:
+    """Scores few digits, by their pixels."""
+    return few(digits, "pixels")
+
+
+def few(data: Dataset, extractor: Any) -> Evaluator:
+    labels = {"train_labels": None, "held_out_labels": None}
+    small = replace(data, train=data.train[:800], held_out=data.held_out[:200], class_names=None, **labels)
+    return Evaluator(small, None, torch.device("cpu"), MeasuresConfig(samples=80, extractor=extractor))
+
+
+def finish(trial: Trial | SplitTrial) -> list[Evaluation]:
+    made = []
+    while not trial.finished:
+        made.append(trial.advance())
+    return made
+
+
+def assert_same(expected: list[Evaluation], found: list[Evaluation], bound: float = LAST_DIGITS) -> None:
+    """Rows, pictures and counters; numbers deviate by `bound` at most."""
+    assert [one.index for one in found] == [one.index for one in expected]
+    for one, other in zip(expected, found, strict=True):
+        assert one.grid_png == other.grid_png and one.start_png == other.start_png
+        assert one.provenance == other.provenance
+        assert_same_rows(one.rows, other.rows, bound)
+        for row in other.rows:
+            assert {name: row[name] for name in OF_THE_MACHINE} == {
+                name: other.counters.as_columns()[name] for name in OF_THE_MACHINE
+            }
+
+
+def assert_same_rows(expected: list[dict[str, Any]], found: list[dict[str, Any]], bound: float = LAST_DIGITS) -> None:
+    for row, again in zip(expected, found, strict=True):
+        assert row.keys() == again.keys()
+        for name, value in row.items():
+            if name not in OF_THE_MACHINE:
+                close = isinstance(value, float) and math.isclose(value, again[name], rel_tol=bound, abs_tol=1e-12)
+                assert value == again[name] or (bound and close), (name, value, again[name])
+
+
+def fail_above(monkeypatch: pytest.MonkeyPatch, largest: int, where: str, first: int = 0) -> list[int]:
+    """From here on, packs of more than `largest` seeds run out of memory in Trial.`where`, after `first` updates.
+
+    The sizes of the packs that failed.
+    """
+    failed: list[int] = []
+    inner = getattr(Trial, where)
+
+    def short(trial: Trial, *arguments: Any) -> Any:
+        size = len(trial.config.seeds)
+        if size > largest and trial.counters.updates >= first:
+            failed.append(size)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return inner(trial, *arguments)
+
+    monkeypatch.setattr(Trial, where, short)
+    return failed
+
+
+# --- the results of the whole pack
+
+
+@pytest.mark.parametrize(
+    ("data", "largest", "sizes", "packs", "where"),
+    [
+        ("ring", 2, [3], 2, "_update"),
+        ("ring", 1, [3, 2], 3, "_update"),
+        ("ring", 1, [3, 2], 3, "_evaluate"),
+        ("digits", 2, [3], 2, "_evaluate"),
+        ("digits", 1, [3, 2], 3, "_update"),
+    ],
+)
+def test_the_results_are_those_of_the_whole_pack(
+    ring, few_digits, monkeypatch: pytest.MonkeyPatch, data: str, largest: int, sizes: list[int], packs: int, where: str
+) -> None:
+    evaluator = ring if data == "ring" else few_digits
+    whole = Trial(config(data=data), evaluator)
+    expected = finish(whole)
+    failed = fail_above(monkeypatch, largest, where)
+    split = SplitTrial(config(data=data), evaluator)
+    found = finish(split)
+    assert failed == sizes
+    bound = LAST_DIGITS if data == "ring" else ROUNDING
+    assert_same(expected, found, bound)
+    assert_same_rows(whole.history, split.history, bound)
+    assert [one.notes for one in expected] == [[], []] and [one.notes for one in found] == [[PACKS.format(packs)]] * 2
+    assert split.latest().rows == found[-1].rows and split.latest().counters == found[-1].counters
+
+
+@pytest.mark.parametrize("name", WITH_STATE)
+def test_remedies_keep_their_state_when_a_pack_is_split(
+    ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, conformance: Any
+) -> None:
+    """Split in the middle of the second interval, from a checkpoint within it, into two packs and then three."""
+    expected = finish(Trial(config([name]), ring))
+    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
+    split, saved = SplitTrial(config([name]), ring), []
+
+    def tick() -> None:
+        assert split._trial is not None
+        if split._trial.counters.updates == 18:
+            saved.append(len(split._parts))
+            split.save(tmp_path)
+
+    found = [split.advance(tick)]
+    failed = fail_above(monkeypatch, 1, "_update", 22)
+    found.append(split.advance(tick))
+    assert saved == [1] and failed == [3, 2]
+    assert found[1].notes == [PACKS.format(3)]
+    assert_same(expected, found, ROUNDING)
+    conformance(f"split pack, {name}", "the whole pack, 16 steps", deviation(expected, found), ROUNDING)
+
+
+def deviation(expected: list[Evaluation], found: list[Evaluation]) -> float:
+    """The largest relative one of a measure."""
+    pairs = [
+        (value, other_row[name])
+        for one, other in zip(expected, found, strict=True)
+        for row, other_row in zip(one.rows, other.rows, strict=True)
+        for name, value in row.items()
+        if isinstance(value, float) and name not in OF_THE_MACHINE
+    ]
+    return max(abs(value - other) / max(abs(value), 1e-9) for value, other in pairs)
+
+
+def test_the_measures_of_the_game_are_those_of_the_whole_pack(
+    ring, conformance: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ganstudy.trials.gan.duality_gap.SCORED", 64)
+    chosen = config(measures={"game_steps": 4}, evaluations=1)
+    expected, found = finish(Trial(chosen, ring)), finish(SplitTrial(chosen, ring, parts=3))
+    conformance(
+        "split pack, path angle and duality gap", "the whole pack", deviation(expected, found), END_GAME_ROUNDING
+    )
+
+
+def test_evaluations_since_the_checkpoint_are_made_once_more(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without any checkpoint, training begins anew; the caller gets each evaluation once."""
+    expected = finish(Trial(config(), ring))
+    split = SplitTrial(config(), ring)
+    found = [split.advance()]
+    failed = fail_above(monkeypatch, 2, "_update", 22)
+    found.append(split.advance())
+    assert failed == [3]
+    assert_same(expected, found)
+    assert_same_rows([row for one in expected for row in one.rows], split.history)
+
+
+def test_building_a_pack_may_fail_too(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pack whose trial call finds no memory is not taken for a network that vmap cannot take."""
+    expected = finish(Trial(config(), ring))
+
+    def short(pack: Any, example: Tensor) -> None:
+        if len(pack.seeds) > 1:
+            raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("ganstudy.trials.ensemble.ensemble.Pack._try", short)
+    found = finish(SplitTrial(config(), ring))
+    assert_same(expected, found)
+    assert found[0].notes == [PACKS.format(3)]
+
+
+def test_diverged_seeds_go_on_as_rows(ring) -> None:
+    """A part without a finite seed is trained on as long as another has one, as in the whole pack."""
+    trials: list[Trial | SplitTrial] = [Trial(config(), ring), SplitTrial(config(), ring, parts=3)]
+    trials[0].game.generator.parameters["0.weight"].data[1].fill_(float("nan"))
+    begin = Trial.__init__
+
+    def poisoned(trial: Trial, chosen: TrialConfig, *arguments: Any) -> None:
+        begin(trial, chosen, *arguments)
+        if chosen.seeds == (1,):
+            trial.game.generator.parameters["0.weight"].data.fill_(float("nan"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trial, "__init__", poisoned)
+        found = finish(trials[1])
+    expected = finish(trials[0])
+    assert [row["finite"] for row in expected[1].rows] == [True, False, True]
+    assert_same(expected, found)
+
+
+# --- when nothing helps, and what is no lack of memory
+
+
+@pytest.mark.parametrize("seeds", [[0, 1, 7], [4]])
+def test_one_clear_sentence_when_a_single_seed_does_not_fit(ring, monkeypatch: pytest.MonkeyPatch, seeds: Any) -> None:
+    failed = fail_above(monkeypatch, 0, "_update")
+    with pytest.raises(MemoryError) as caught:
+        SplitTrial(config(seeds=seeds), ring).advance()
+    assert str(caught.value) == (
+        "out of memory even with one seed at a time: make batch_size (16), the model's width or measures.samples "
+        "smaller, or give each trial more of the device"
+    )
+    assert caught.value.__context__ is None, "it would hold on to the networks"
+    assert failed == ([3, 2, 1] if len(seeds) == 3 else [1])
+
+
+def test_other_errors_are_passed_on(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(trial: Trial) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(Trial, "_update", fail)
+    with pytest.raises(RuntimeError, match="shapes"):
+        SplitTrial(config(), ring).advance()
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory."), True),
+        (MemoryError(), True),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (OSError(28, "No space left on device"), False),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
+        (ValueError("out of memory"), False),
+    ],
+    ids=str,
+)
+def test_what_counts_as_out_of_memory(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected
+    reported = ValueError("my_gan.py:3: the generator fails")
+    reported.__cause__ = error
+    assert is_out_of_memory(reported) is expected
+
+
+def test_the_cpu_allocator_is_understood() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(caught.value)
+
+
+def test_a_failed_pack_is_gone_before_the_next_begins(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one part has networks at any time."""
+    alive: list[int] = []
+    begin = Trial.__init__
+
+    def counted(trial: Trial, *arguments: Any) -> None:
+        alive.append(sum(isinstance(held, Trial) for held in gc.get_objects()) - 1)
+        begin(trial, *arguments)
+
+    monkeypatch.setattr(Trial, "__init__", counted)
+    fail_above(monkeypatch, 1, "_evaluate")
+    finish(SplitTrial(config(), ring))
+    assert alive == [0] * 8  # 3, 2, and three single seeds at each of two evaluations
+
+
+# --- checkpoints
+
+
+@pytest.mark.parametrize("names", SETS)
+def test_tensors_of_every_remedy_have_the_seeds_first(few_digits, names: list[str]) -> None:
+    """Seeds 0 and 7, cut from a pack of three, go on as they do in the pack."""
+    whole = updated(Trial(config(names, "digits"), few_digits), 7)
+    part = cut(standing(whole), [0, 2], True)
+    some = Trial(part.config, few_digits)
+    some.load(part.tensors, part.state)
+    updated(whole, 7), updated(some, 7)
+    expected, found = whole.tensors(), some.tensors()
+    assert expected.keys() == found.keys()
+    largest = 0.0
+    for name, value in expected.items():
+        assert value.dim() == 0 or value.shape[0] == 3, name
+        there, here = (value[[0, 2]] if value.dim() else value).detach().double(), found[name].detach().double()
+        largest = max(largest, float(((there - here).abs() / there.abs().clamp_min(1)).max()))
+    assert largest <= 1e-4
+
+
+@pytest.mark.parametrize(("loss", "optimiser"), [("wasserstein_gp", "rmsprop"), ("relativistic_average", "sgd")])
+def test_cutting_and_joining_loses_nothing(ring, loss: str, optimiser: str) -> None:
+    chosen = config(["historical_averaging"], loss=loss, optimiser=optimiser)
+    trial = Trial(chosen, ring)
+    trial.advance()
+    whole = standing(updated(trial, 3))
+    again = join(chosen, [cut(whole, [0, 1], False), cut(whole, [2], False)], False)
+    assert again.tensors.keys() == whole.tensors.keys()
+    assert all(torch.equal(value, again.tensors[name]) for name, value in whole.tensors.items())
+    counters = again.state.pop("counters")
+    assert counters == pytest.approx(whole.state.pop("counters")) and again.state == whole.state
+
+
+def updated(trial: Trial, updates: int) -> Trial:
+    for _ in range(updates):
+        trial._update()
+    return trial
+
+
+def standing(trial: Trial) -> Part:
+    return Part(trial.config, {name: v.detach().clone() for name, v in trial.tensors().items()}, trial.state())
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_the_checkpoint_is_that_of_the_whole_pack(ring, tmp_path: Path, parts: int) -> None:
+    """A trial in parts goes on as one pack, and one pack in parts."""
+    expected = finish(Trial(config(), ring))
+    split = SplitTrial(config(), ring, parts=parts)
+    found = [split.advance()]
+    split.save(tmp_path / "parts")
+    whole = Trial(config(), ring)
+    assert whole.restore(tmp_path / "parts")
+    assert_same(expected, [*found, whole.advance()])
+    whole = Trial(config(), ring)
+    whole.advance()
+    whole.save(tmp_path / "whole")
+    split = SplitTrial(config(), ring, parts=parts)
+    assert split.restore(tmp_path / "whole")
+    assert_same(expected[1:], [split.advance()])
+    assert_same_rows(whole.history, split.history[:3])
+
+
+def test_a_resumed_trial_begins_in_as_many_parts(ring, tmp_path: Path) -> None:
+    split = SplitTrial(config(), ring, parts=3)
+    split.advance()
+    split.save(tmp_path)
+    _, state = read_newest(tmp_path)
+    assert state["parts"] == 3
+    resumed = SplitTrial(config(), ring)
+    assert resumed.restore(tmp_path) and resumed.latest().rows == split.latest().rows
+    assert resumed.advance().notes == [PACKS.format(3)]
+    with pytest.raises(ValueError, match="configuration"):
+        SplitTrial(config(seeds=[1, 2]), ring).restore(tmp_path)
+    assert not SplitTrial(config(), ring).restore(tmp_path / "absent")
+
+
+class Paused(Exception):  # noqa: N818
+    """Ends `advance` between two steps."""
+
+
+@pytest.mark.parametrize(
+    ("data", "pause", "then"),
+    [("ring", 3, 3), ("digits", 15, 3), ("ring", 20, 2), ("digits", 20, 3), ("ring", 35, None), ("digits", 50, 3)],
+)
+def test_a_pause_in_any_part_changes_nothing(
+    ring, few_digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str, pause: int, then: int | None
+) -> None:
+    """Of two parts, one evaluated and the other half-way there, both are saved, and may even be split further.
+
+    pause: the tick; there are 14 per part and evaluation, and one between parts. then: parts after a restart.
+    """
+    evaluator, chosen = ring if data == "ring" else few_digits, config(["lecam"], data)
+    expected = finish(Trial(chosen, evaluator))
+    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
+    trial, found, ticks = SplitTrial(chosen, evaluator, parts=2), [], 0
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks == pause:
+            trial.save(tmp_path)
+            raise Paused
+
+    with pytest.raises(Paused):
+        while True:
+            found.append(trial.advance(tick))
+    if then:
+        trial = SplitTrial(chosen, evaluator, parts=then)
+        assert trial.restore(tmp_path)
+    found += finish(trial)
+    bound = LAST_DIGITS if data == "ring" else ROUNDING
+    assert_same(expected, found, bound)
+    assert found[-1].notes == [PACKS.format(then or 2)]
+    assert_same_rows([row for one in expected for row in one.rows], trial.history, bound)
+
+
+def test_memory_may_run_out_while_parts_stand_at_different_points(
+    ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = finish(Trial(config(), ring))
+    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
+    split, ticks = SplitTrial(config(), ring, parts=2), 0
+
+    def tick() -> None:
+        nonlocal ticks
+        ticks += 1
+        if ticks % 4 == 0:
+            split.save(tmp_path)
+        if ticks == 20:  # the first part is evaluated, the second under way
+            raise MemoryError
+
+    found = [split.advance(tick), split.advance(tick)]
+    assert found[0].notes == [PACKS.format(3)]
+    assert_same(expected, found)
+
+
+def test_positions_of_checkpoints_only_grow(ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
+    split, positions = SplitTrial(config(), ring, parts=3), []
+
+    def tick() -> None:
+        split.save(tmp_path)
+        positions.append(max(int(path.name.split("-")[0]) for path in tmp_path.iterdir()))
+
+    split.advance(tick)
+    split.save(tmp_path)
+    assert positions == sorted(positions) and split.latest().counters.updates >= positions[-1]
+
+
+# --- costs
+
+
+def test_costs_add_up_over_parts(ring, tmp_path: Path) -> None:
+    """Times are summed, also across a change of the number of parts; steps are counted per seed."""
+    split = SplitTrial(config(), ring, parts=2)
+    first = split.advance().counters
+    split.save(tmp_path)
+    finer = SplitTrial(config(), ring, parts=3)
+    finer.restore(tmp_path)
+    restored = [part.counters for part in finer._parts]
+    assert sum(part.seconds for part in restored) == pytest.approx(first.seconds) and first.seconds > 0
+    assert {part.updates for part in restored} == {first.updates}
+    second = finer.advance().counters
+    assert second.seconds > first.seconds and second.evaluation_seconds > first.evaluation_seconds
+
+
+def test_of_a_budget_in_seconds_every_part_has_the_whole(ring, tmp_path: Path) -> None:
+    chosen = config(budget={"unit": "seconds", "amount": 0.2})
+    split = SplitTrial(chosen, ring, parts=2)
+    first = split.advance()
+    assert first.counters.seconds == pytest.approx(0.1, abs=0.08)
+    assert "so the trial takes 2 times as long" in first.notes[0]
+    split.save(tmp_path)
+    resumed = SplitTrial(chosen, ring, parts=2)
+    assert resumed.restore(tmp_path)
+    assert resumed.latest().counters == first.counters
+    assert resumed.advance().index == 2 and resumed.finished
+
+
+# --- pictures
+
+
+@pytest.mark.parametrize("is_images", [True, False])
+def test_pictures_are_joined_and_split_to_the_byte(digits, ring, is_images: bool) -> None:
+    dataset = digits if is_images else ring.dataset
+    samples: list[Tensor | None] = [dataset.train[200 * i : 200 * (i + 1)].clone() for i in range(3)]
+    if not is_images:
+        samples[0] *= 1.3  # up to the edge of its panel, and beyond
+    samples[1] = None
+    whole = draw_grid(dataset, samples)
+    assert join_grids([draw_grid(dataset, samples[:2]), draw_grid(dataset, samples[2:])], is_images) == whole
+    single = [draw_grid(dataset, [one]) for one in samples]
+    assert split_grid(whole, 3, is_images) == single
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(join_grids(single, is_images)))), _pixels(whole))
+
+
+def _pixels(picture: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(picture)))
+
+
+# --- memory that is short indeed
+
+SHORT = """
+import resource, sys, torch
+torch.set_num_threads(1)
+from dataclasses import replace
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.data import load
+from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.config.data import Ring
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.training.sharded_trial import SplitTrial
+
+ring = load(Ring())
+ring = replace(ring, train=ring.train[:4096], held_out=ring.held_out[:200])
+evaluator = Evaluator(ring, None, torch.device("cpu"), MeasuresConfig(samples=80))
+
+def trained(seeds):
+    values = {
+        "data": {"name": "ring"}, "model": {"name": "mlp", "width": 512}, "batch_size": 4096, "seeds": seeds,
+        "budget": {"unit": "generator_steps", "amount": 1}, "evaluations": 1, "measures": {"game_steps": 0},
+    }
+    return SplitTrial(TrialConfig(**values), evaluator).advance()
+
+trained([0])  # what libraries set up once
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + int(sys.argv[1]) * 2**20
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+print(*trained(list(range(8))).notes, end="")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("megabytes", "note"), [(4000, ""), (400, "out of memory: the 8 seeds are trained in ")])
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process's memory are kept by Linux alone")
+def test_host_memory_that_is_short(megabytes: int, note: str) -> None:
+    """A limit set by the system: eight seeds do not fit, fewer do."""
+    command = [sys.executable, "-c", SHORT, str(megabytes)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(note) and bool(result.stdout) == bool(note)
+
+
+def test_sampling_takes_no_more_at_a_time_than_training(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand images of three seeds at once took 39 GB where training takes 2."""
+    trial, taken = Trial(config(), ring), []
+    sample = trial.game.sample
+    monkeypatch.setattr(trial.game, "sample", lambda latents: (taken.append(latents.shape[1]), sample(latents))[1])
+    found = trial.advance()
+    assert max(taken) == trial.config.batch_size and sum(taken) == 2 * ring.num_generated
+    assert all(row["finite"] for row in found.rows)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_device_memory_that_is_short(ring) -> None:
+    """The device lends a fraction of its memory: eight seeds do not fit, fewer do."""
+    device = torch.device("cuda")
+    chosen = config(seeds=list(range(8)), batch_size=4096, model={"name": "mlp", "width": 2048})
+    Trial(chosen.model_copy(update={"seeds": (0,)}), ring, device).advance()  # what libraries set up once
+    torch.cuda.reset_peak_memory_stats()
+    expected = finish(Trial(chosen, ring, device))
+    peak = torch.cuda.max_memory_allocated()
+    torch.cuda.empty_cache()
+    try:
+        torch.cuda.set_per_process_memory_fraction(0.7 * peak / torch.cuda.get_device_properties(device).total_memory)
+        found = finish(SplitTrial(chosen, ring, device))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert found[0].notes and not expected[0].notes
+    for row, again in zip(expected[0].rows, found[0].rows, strict=True):
+        assert again["loss_d"] == pytest.approx(row["loss_d"], rel=1e-2)

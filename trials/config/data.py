@@ -1,0 +1,268 @@
+"""[data]: which data are trained on. The loaders lie in trials/data/."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+
+from ganstudy.trials.config.base import PLUGIN, Frozen, is_plugin, named_choice, shown, tag_of
+
+PATH_FIELDS = ("path", "root")
+"""Fields that hold a file or folder; a relative one counts from the study file, a leading ~ is the
+home folder.
+"""
+
+
+def held_out_rule(value: float) -> float:
+    """`value`, if it is a share between 0 and 1 or a whole number of at least 1; otherwise a
+    ValueError.
+    """
+    if not (0 < value < 1 or (value >= 1 and value.is_integer())):
+        raise ValueError(
+            f"held_out must be a share between 0 and 1 or a whole number >= 1, got {value:g}"
+        )
+    return value
+
+
+HeldOut = Annotated[float, AfterValidator(held_out_rule)]
+"""How much of the data is held out: below 1 a share, from 1 on a number of images."""
+
+
+def listed(value: Any) -> Any:
+    """A list as a tuple: TOML has lists only, and strict validation refuses them where a tuple is
+    meant.
+    """
+    return tuple(value) if isinstance(value, list) else value
+
+
+Pair = Annotated[tuple[float, float], BeforeValidator(listed)]
+
+
+class DataOptions(Frozen):
+    """What every data set has."""
+
+    name: str
+
+    points: ClassVar[bool] = False
+    """Whether the data are known, before they are loaded, to be points rather than images."""
+    labelled: ClassVar[bool] = False
+    """Whether they are known to be images with labels, which the in-domain classifier learns."""
+
+
+class Digits(DataOptions):
+    """Scikit-learn's handwritten digits: 8 x 8, grey, 10 classes."""
+
+    name: Literal["digits"] = "digits"
+    labelled: ClassVar[bool] = True
+
+
+class Ring(DataOptions):
+    """Eight Gaussians on a circle."""
+
+    name: Literal["ring"] = "ring"
+
+    points: ClassVar[bool] = True
+
+
+class Grid(DataOptions):
+    """25 Gaussians on a square grid."""
+
+    name: Literal["grid"] = "grid"
+
+    points: ClassVar[bool] = True
+
+
+class Downloaded(DataOptions):
+    """Data that torchvision reads, and fetches where they are not there yet."""
+
+    root: str = Field("~/.cache/ganstudy", min_length=1)
+    """Folder with the files, laid out as torchvision does (mnist: ROOT/MNIST/raw/)."""
+    download: bool = True
+    """Whether files that are not in `root` are downloaded."""
+    size: int | None = Field(None, ge=4, le=1024)
+    """Pixels per side, resized where that differs from the files; absent: as in the files."""
+
+
+class OfficialSplit(Downloaded):
+    """Data with a training and a test split of their own; what is held out comes from the test
+    split.
+    """
+
+    labelled: ClassVar[bool] = True
+
+    train_images: int | None = Field(None, ge=2)
+    """Images to train on, the first of a fixed shuffle of the training split; absent: all."""
+    held_out_images: int | None = Field(None, ge=1)
+    """Images held out, the first of a fixed shuffle of the test split; absent: all."""
+
+
+class MNIST(OfficialSplit):
+    """Handwritten digits: 28 x 28, grey, 10 classes, 60,000 images and 10,000 held out."""
+
+    name: Literal["mnist"] = "mnist"
+
+
+class FashionMNIST(OfficialSplit):
+    """Articles of clothing: 28 x 28, grey, 10 classes, 60,000 images and 10,000 held out."""
+
+    name: Literal["fashion_mnist"] = "fashion_mnist"
+
+
+class CIFAR10(OfficialSplit):
+    """Photographs: 32 x 32, colour, 10 classes, 50,000 images and 10,000 held out."""
+
+    name: Literal["cifar10"] = "cifar10"
+
+
+class StackedDigits(DataOptions):
+    """Three of scikit-learn's digits as the channels of one 8 x 8 image: 1,000 classes."""
+
+    name: Literal["stacked_digits"] = "stacked_digits"
+    num_stacks: int = Field(50_000, ge=2, le=100_000_000)
+    """Images to train on; fixed."""
+    held_out_stacks: int = Field(10_000, ge=1, le=100_000_000)
+    """Images held out, stacked from digits that are held out; fixed."""
+
+
+class StackedMNIST(Downloaded):
+    """Three digits of MNIST as the channels of one image: 1,000 classes."""
+
+    name: Literal["stacked_mnist"] = "stacked_mnist"
+    num_stacks: int = Field(128_000, ge=2, le=100_000_000)
+    """Images to train on; fixed."""
+    held_out_stacks: int = Field(26_000, ge=1, le=100_000_000)
+    """Images held out, stacked from MNIST's test split; fixed."""
+
+
+class PictureOptions(DataOptions):
+    """How pictures of any size and kind become images of one shape, and how many of them are held
+    out.
+    """
+
+    size: int | None = Field(None, ge=4, le=1024)
+    """Pixels per side; absent: pictures keep their size, and all must have the same."""
+    crop: Literal["centre", "none"] = "centre"
+    """Cut the middle square out before resizing; none: resize both sides, which distorts what is
+    not square.
+    """
+    channels: Literal["colour", "grey"] = "colour"
+    """3 channels or 1. Transparent parts are laid on white."""
+    held_out: HeldOut = 0.2
+    """Share or number of the images held out, the first of a fixed shuffle."""
+    limit: int | None = Field(None, ge=3)
+    """Images used at most, training and held out together, the first of a fixed shuffle; absent:
+    all.
+    """
+
+
+class Images(PictureOptions):
+    """A folder of pictures."""
+
+    name: Literal["images"] = "images"
+    path: str = Field(min_length=1)
+    """The folder; pictures are looked for in its sub-folders too."""
+    labels: Literal["none", "folders"] = "none"
+    """folders: the first-level sub-folder is the class."""
+    bad_files: Literal["refuse", "skip"] = "refuse"
+    """What becomes of a picture that cannot be read; either way it is named."""
+
+
+class Arrays(DataOptions):
+    """Images or points in an npz file."""
+
+    name: Literal["arrays"] = "arrays"
+    path: str = Field(min_length=1)
+    """The npz file."""
+    images_key: str | None = None
+    """Its array of images or points; absent: x or images."""
+    labels_key: str | None = None
+    """Its array of labels, whole numbers or strings; absent: y or labels, where there is one and no
+    held_out_images_key."""
+    held_out_images_key: str | None = None
+    """Its array of held-out images or points; absent: a part of the others is held out."""
+    held_out_labels_key: str | None = None
+    """Their labels."""
+    range: Pair | None = None
+    """The values that become -1 and 1; required for images unless they are uint8, which have 0 and
+    255.
+    """
+    layout: Literal["auto", "channels_first", "channels_last"] = "auto"
+    """Where the channels of four-dimensional arrays stand; auto: where there are 1 or 3."""
+    held_out: HeldOut | None = None
+    """Share or number held out, the first of a fixed shuffle; absent: 0.2, unless the file has
+    held-out images.
+    """
+    limit: int | None = Field(None, ge=3)
+    """Images used at most, the first of a fixed shuffle; absent: all."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Arrays:
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range must be [low, high] with low < high, got {list(self.range)}")
+        if self.held_out is not None and self.held_out_images_key is not None:
+            raise ValueError(
+                "name one of held_out and held_out_images_key, "
+                f"got held_out={self.held_out} and held_out_images_key={shown(self.held_out_images_key)}"
+            )
+        if self.held_out_labels_key is not None and self.held_out_images_key is None:
+            raise ValueError(
+                f"held_out_labels_key={shown(self.held_out_labels_key)} needs held_out_images_key"
+            )
+        if self.held_out_images_key is not None and (self.labels_key is None) != (
+            self.held_out_labels_key is None
+        ):
+            raise ValueError(
+                "with held_out_images_key, name both labels_key and held_out_labels_key, or neither, "
+                f"got {shown(self.labels_key)} and {shown(self.held_out_labels_key)}"
+            )
+        return self
+
+
+class PluginData(PictureOptions):
+    """A user's own data set. size, crop and channels apply to pictures; arrays are taken as they
+    are.
+    """
+
+    name: str
+    """FILE.py:CALLABLE."""
+    digest: str = ""
+    """Of the file; filled in when the study file is read."""
+    options: dict[str, Any] = {}
+    """What the callable is called with, as keyword arguments."""
+
+    @model_validator(mode="after")
+    def _reference(self) -> PluginData:
+        if not is_plugin(self.name):
+            raise ValueError(f"a reference has the form my_data.py:Dataset, got {shown(self.name)}")
+        return self
+
+
+DATA: dict[str, type[DataOptions]] = {
+    "digits": Digits,
+    "ring": Ring,
+    "grid": Grid,
+    "mnist": MNIST,
+    "fashion_mnist": FashionMNIST,
+    "cifar10": CIFAR10,
+    "stacked_digits": StackedDigits,
+    "stacked_mnist": StackedMNIST,
+    "images": Images,
+    "arrays": Arrays,
+}
+
+DataConfig = Annotated[
+    Annotated[Digits, Tag("digits")]
+    | Annotated[Ring, Tag("ring")]
+    | Annotated[Grid, Tag("grid")]
+    | Annotated[MNIST, Tag("mnist")]
+    | Annotated[FashionMNIST, Tag("fashion_mnist")]
+    | Annotated[CIFAR10, Tag("cifar10")]
+    | Annotated[StackedDigits, Tag("stacked_digits")]
+    | Annotated[StackedMNIST, Tag("stacked_mnist")]
+    | Annotated[Images, Tag("images")]
+    | Annotated[Arrays, Tag("arrays")]
+    | Annotated[PluginData, Tag(PLUGIN)],
+    Discriminator(tag_of),
+    BeforeValidator(named_choice("data", DATA, "my_data.py:Dataset")),
+]

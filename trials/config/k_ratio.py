@@ -1,0 +1,125 @@
+"""k, discriminator steps per generator step: a number, or numbers that hold until stated generator
+steps.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchema
+
+from ganstudy.trials.config.base import shown
+
+MAX_RATIO = 1000
+_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
+_SEGMENT = re.compile(r"(?P<ratio>\S+) until (?P<until>[1-9]\d{0,8})")
+_RULE = "k must be a number from 1/1000 to 1000 or a fraction such as '1/3' (discriminator steps per generator step)"
+_SCHEDULE_RULE = "a schedule of k reads '5 until 100 then 1' (generator steps, rising)"
+
+
+def as_ratio(value: Any) -> Fraction:
+    """A constant k as an exact fraction: a number (0.5 is 1/2, read as its decimal digits) or text
+    such as "1/3".
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
+        raise ValueError(f"{_RULE}, got {shown(value)}")
+    if isinstance(value, str) and not _NUMBER.fullmatch(value):
+        raise ValueError(f"{_RULE}, got {shown(value)}")
+    try:
+        ratio = Fraction(str(value))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{_RULE}, got {shown(value)}") from None
+    if ratio <= 0:
+        raise ValueError(
+            f"k must be > 0 (discriminator steps per generator step), got k={shown(value).strip(chr(39))}"
+        )
+    if not Fraction(1, MAX_RATIO) <= ratio <= MAX_RATIO:
+        raise ValueError(f"{_RULE}, got {shown(value)}")
+    return ratio
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """k over the generator steps; equal schedules are equal objects, however they were written."""
+
+    segments: tuple[tuple[int, Fraction], ...]
+    """(until, ratio): the ratio holds up to and including generator step `until`, 1 being the
+    first.
+    """
+    last: Fraction
+    """The ratio after all segments."""
+
+    def discriminator_steps_due(self, generator_step: int) -> int:
+        """Discriminator steps that come before generator step `generator_step` (1 is the first).
+
+        ceil of the sum of the ratios of steps 1..generator_step, in integers throughout, so the
+        ratio is exact over any number of steps. 2 gives D D G, 1/2 gives D G G, 3/2 gives D D G D
+        G.
+        """
+        due, start = Fraction(0), 0
+        for until, ratio in self.segments:
+            due += ratio * (min(until, generator_step) - start)
+            start = until
+            if generator_step <= until:
+                return -(-due.numerator // due.denominator)
+        due += self.last * (generator_step - start)
+        return -(-due.numerator // due.denominator)
+
+    def generator_steps_beside(self, discriminator_steps: float) -> float:
+        """Generator steps that go with so many discriminator steps, rounding apart."""
+        left, start = discriminator_steps, 0
+        for until, ratio in self.segments:
+            if left <= ratio * (until - start):
+                return start + left / float(ratio)
+            left -= float(ratio * (until - start))
+            start = until
+        return start + left / float(self.last)
+
+    def __str__(self) -> str:
+        return "".join(f"{ratio} until {until} then " for until, ratio in self.segments) + str(
+            self.last
+        )
+
+
+def as_schedule(value: Any) -> Schedule:
+    """k as a Schedule: whatever `as_ratio` takes, or text such as "5 until 100 then 1"; ValueError
+    otherwise.
+    """
+    if isinstance(value, Schedule):
+        return value
+    if not (isinstance(value, str) and " " in value):
+        return Schedule((), as_ratio(value))
+    *parts, last = value.split(" then ")
+    segments: list[tuple[int, Fraction]] = []
+    for part in parts:
+        match = _SEGMENT.fullmatch(part)
+        if match is None or (segments and int(match["until"]) <= segments[-1][0]):
+            raise ValueError(f"{_SCHEDULE_RULE}, got {shown(value)}")
+        segments.append((int(match["until"]), as_ratio(match["ratio"])))
+    if not segments or " " in last:
+        raise ValueError(f"{_SCHEDULE_RULE}, got {shown(value)}")
+    return _shortest(segments, as_ratio(last))
+
+
+def _shortest(segments: list[tuple[int, Fraction]], last: Fraction) -> Schedule:
+    """Without changes that change nothing, so that equal schedules have equal digests."""
+    kept: list[tuple[int, Fraction]] = []
+    for until, ratio in segments:
+        if kept and kept[-1][1] == ratio:
+            kept.pop()
+        kept.append((until, ratio))
+    while kept and kept[-1][1] == last:
+        kept.pop()
+    return Schedule(tuple(kept), last)
+
+
+Ratio = Annotated[
+    InstanceOf[Schedule],
+    BeforeValidator(as_schedule),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": ["number", "string"]}),
+]
+"""A TrialConfig's k; in JSON its canonical text."""

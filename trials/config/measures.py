@@ -1,0 +1,34 @@
+"""[measures]: what scores are measured with. The implementations lie in trials/measures/."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ganstudy.trials.config.base import Frozen
+
+
+class MeasuresConfig(Frozen):
+    """How samples become scores; equal for all trials of a study."""
+
+    extractor: Literal["auto", "classifier", "inception-v3-compat", "pixels"] = "auto"
+    """Features behind FID, KID, precision and recall. auto: the in-domain classifier where the
+    images have labels, Inception where they have none. pixels: principal components of the real
+    images' pixels."""
+    weights: str | None = Field(None, min_length=1)
+    """File with Inception's weights; without it those that torch-fidelity publishes are downloaded."""
+    weights_digest: str | None = Field(None, pattern="^[0-9a-f]{16}$")
+    """What that file must be: 16 hexadecimal digits, as the results' provenance states them."""
+    samples: int | None = Field(None, ge=1, le=100_000_000)
+    """Images generated per seed and evaluation; by default the data set's own number."""
+    modes: Literal["auto", "classes", "bins"] = "auto"
+    """What a mode of images is. auto: a class where there are labels, a k-means bin where there are
+    none.
+    """
+    bins: int = Field(100, ge=2, le=100_000)
+    """k-means bins, at most."""
+    game_steps: int = Field(100, ge=0, le=10**9)
+    """Steps of either player in the search for the duality gap at the end of a trial; the path
+    angle takes as many gradients again. Together about as long as 4.5 times as many training steps
+    of one player. 0: neither."""

@@ -1,0 +1,165 @@
+"""[model]: the two networks. The implementations lie in trials/networks/."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+
+from ganstudy.trials.config.base import PLUGIN, Frozen, named_choice, tag_of
+from ganstudy.trials.plugins import split
+
+
+class ModelOptions(Frozen):
+    """What every pair of networks has."""
+
+    name: str
+    latent_dim: int = Field(32, ge=1, le=100_000)
+    """Dimensions of z."""
+    latent: Literal["normal", "uniform"] = "normal"
+    """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
+
+    images_only: ClassVar[bool] = True
+    """Whether the networks take images only, or points of any dimension too."""
+
+    @property
+    def generator_batch_norm(self) -> bool:
+        """Whether the generator has batch normalisation, which virtual batch normalisation
+        replaces.
+        """
+        return True
+
+
+class MLP(ModelOptions):
+    """Fully connected players."""
+
+    name: Literal["mlp"] = "mlp"
+    width: int = Field(128, ge=1, le=100_000)
+    """Units per hidden layer, in both players."""
+    depth: int = Field(2, ge=1, le=1000)
+    """Hidden layers, in both players."""
+    batch_norm: bool = False
+    """Batch normalisation after every hidden layer of the generator."""
+
+    images_only: ClassVar[bool] = False
+
+    @property
+    def generator_batch_norm(self) -> bool:
+        """As configured."""
+        return self.batch_norm
+
+
+class DCGAN(ModelOptions):
+    """The deep convolutional GAN of Radford et al. 2015."""
+
+    name: Literal["dcgan"] = "dcgan"
+    latent_dim: int = Field(100, ge=1, le=100_000)
+    """Dimensions of z."""
+    latent: Literal["normal", "uniform"] = "uniform"
+    """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
+    width: int = Field(64, ge=1, le=100_000)
+    """Channels at half the image's resolution, in both players; they double with every further
+    halving.
+    """
+    discriminator_batch_norm: bool = True
+    """Batch normalisation in the discriminator, but for its first layer. Penalties on the gradient
+    at single images (gradient_penalty, r1, r2) suppose that there is none."""
+
+
+class SNDCGAN(ModelOptions):
+    """The convolutional GAN of Miyato et al. 2018 and Kurach et al. 2019; without spectral
+    normalisation, a remedy.
+    """
+
+    name: Literal["sndcgan"] = "sndcgan"
+    latent_dim: int = Field(128, ge=1, le=100_000)
+    """Dimensions of z."""
+    width: int = Field(64, ge=1, le=100_000)
+    """Channels at the image's own resolution, in both players; they double with every halving."""
+
+
+class ResNet(ModelOptions):
+    """The residual GAN of Miyato et al. 2018; without spectral normalisation, which is a remedy."""
+
+    name: Literal["resnet"] = "resnet"
+    latent_dim: int = Field(128, ge=1, le=100_000)
+    """Dimensions of z."""
+    width: int = Field(128, ge=2, le=100_000, multiple_of=2)
+    """Channels of the discriminator below 64 pixels, where the generator has twice as many; from 64
+    pixels on both players have from width / 2 to 8 width channels. 128 gives the published
+    networks."""
+
+
+class PacGANPoints(ModelOptions):
+    """The networks of PacGAN (Lin et al. 2018) for two-dimensional points."""
+
+    name: Literal["pacgan_points"] = "pacgan_points"
+    latent_dim: int = Field(2, ge=1, le=100_000)
+    """Dimensions of z."""
+
+    images_only: ClassVar[bool] = False
+
+
+class StackedMNIST(ModelOptions):
+    """The networks of PacGAN (Lin et al. 2018) for stacked MNIST."""
+
+    name: Literal["stacked_mnist"] = "stacked_mnist"
+    latent_dim: int = Field(100, ge=1, le=100_000)
+    """Dimensions of z."""
+    latent: Literal["normal", "uniform"] = "uniform"
+    """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
+    width: int = Field(64, ge=1, le=100_000)
+    """Channels at half the image's resolution, in both players; they double with every further
+    halving.
+    """
+
+
+class OwnModel(ModelOptions):
+    """A user's own networks, "my_gan.py:build"; trials/networks/plugin.py says what is expected of
+    it.
+    """
+
+    digest: str = ""
+    """Of the file's bytes; filled in when the study file is read."""
+    options: dict[str, Any] = {}
+    """Given to the function as keyword arguments, beside shape and latent_dim."""
+
+    images_only: ClassVar[bool] = False
+
+    @field_validator("name")
+    @classmethod
+    def _reference(cls, value: str) -> str:
+        split(value)
+        return value
+
+    @field_validator("options")
+    @classmethod
+    def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        taken = sorted({"shape", "latent_dim"} & value.keys())
+        if taken:
+            raise ValueError(
+                f"model.options must not hold {', '.join(taken)}: ganstudy gives it itself"
+            )
+        return value
+
+
+MODELS: dict[str, type[ModelOptions]] = {
+    "mlp": MLP,
+    "dcgan": DCGAN,
+    "sndcgan": SNDCGAN,
+    "resnet": ResNet,
+    "pacgan_points": PacGANPoints,
+    "stacked_mnist": StackedMNIST,
+}
+
+ModelConfig = Annotated[
+    Annotated[MLP, Tag("mlp")]
+    | Annotated[DCGAN, Tag("dcgan")]
+    | Annotated[SNDCGAN, Tag("sndcgan")]
+    | Annotated[ResNet, Tag("resnet")]
+    | Annotated[PacGANPoints, Tag("pacgan_points")]
+    | Annotated[StackedMNIST, Tag("stacked_mnist")]
+    | Annotated[OwnModel, Tag(PLUGIN)],
+    Discriminator(tag_of),
+    BeforeValidator(named_choice("model", MODELS, "my_gan.py:build", default="mlp")),
+]

@@ -1,0 +1,155 @@
+"""The complete configuration of one trial; free of torch, so that `ganstudy check` answers at once.
+
+The names that a configuration may use and their options stand in trials/options/; what a name means
+lies beside its implementation (trials/networks/, trials/losses/, trials/remedies/, trials/data/). A
+test holds the lists together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import Any, Literal
+
+from pydantic import Field, field_validator
+
+from ganstudy.trials.config.base import Frozen, known, shown
+from ganstudy.trials.config.compatibility import IncompatibleError, incompatibilities
+from ganstudy.trials.config.data import DataConfig
+from ganstudy.trials.config.k_ratio import Ratio, as_schedule
+from ganstudy.trials.config.losses import LOSSES
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.config.networks import MLP, ModelConfig
+from ganstudy.trials.config.remedies import REMEDIES
+
+BUDGET_UNITS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
+
+LEAST_AMOUNT = 1e-3
+"""Of a budget or a part of it, in any unit."""
+LARGEST_SEED = 2**32 - 1
+
+
+class Budget(Frozen):
+    """How long a trial trains: an amount on one axis. All counters are recorded whatever the axis."""
+
+    unit: str
+    amount: float = Field(gt=0, le=1e15, allow_inf_nan=False)
+
+    @field_validator("unit")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return known("budget unit", value, BUDGET_UNITS)
+
+    @field_validator("amount")
+    @classmethod
+    def _measurable(cls, value: float) -> float:
+        return measurable("a budget", value)
+
+
+class TrialConfig(Frozen):
+    """Everything that decides the numbers of a trial. Equal configurations have equal digests."""
+
+    data: DataConfig
+    model: ModelConfig = MLP()
+    method: Literal["gan", "autoencoder", "vae"] = "gan"
+    """A GAN, or a baseline of the same size: the generator as decoder, the discriminator's trunk as
+    encoder.
+    """
+    loss: str = "non_saturating"
+    loss_options: dict[str, Any] = {}
+    """Complete options of the loss."""
+    k: Ratio = as_schedule(1)
+    """Discriminator steps per generator step; below 1: several generator steps per discriminator
+    step.
+    """
+    optimiser: Literal["adam", "sgd", "rmsprop"] = "adam"
+    """Of both players."""
+    lr_d: float = Field(2e-4, gt=0, allow_inf_nan=False)
+    """Step size of the discriminator's optimiser."""
+    lr_g: float = Field(2e-4, gt=0, allow_inf_nan=False)
+    """Step size of the generator's optimiser."""
+    beta1: float = Field(0.5, ge=0, lt=1)
+    """Adam's decay of the first moment, both players."""
+    beta2: float = Field(0.999, ge=0, lt=1)
+    """Adam's and rmsprop's decay of the second moment, both players."""
+    batch_size: int = Field(64, ge=2, le=1_000_000)
+    """Images per batch, real and generated alike."""
+    remedies: tuple[str, ...] = ()
+    remedy_options: dict[str, dict[str, Any]] = {}
+    """Complete options of each remedy that is on."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    budget: Budget
+    evaluations: int = Field(10, ge=1)
+    """Evaluations per trial, equally spaced on the budget's axis; the last one is at the end."""
+    measures: MeasuresConfig = MeasuresConfig()
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, value: str) -> str:
+        return known("loss", value, LOSSES)
+
+    @field_validator("remedies")
+    @classmethod
+    def _known_remedies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            known("remedy", name, REMEDIES)
+        if len(set(value)) != len(value):
+            raise ValueError(f"a remedy may be named once, got {shown(list(value))}")
+        return tuple(sorted(value))
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return distinct_seeds(value)
+
+    def model_post_init(self, _context: Any) -> None:
+        """Fills in the defaults of the loss and of the remedies that are on, so that the digest
+        sees every number.
+
+        Raises IncompatibleError where parts of the configuration do not go together.
+        """
+        remedy_options = {
+            name: _filled(REMEDIES[name], self.remedy_options.get(name, {}))
+            for name in self.remedies
+        }
+        object.__setattr__(self, "remedy_options", remedy_options)
+        object.__setattr__(self, "loss_options", _filled(LOSSES[self.loss], self.loss_options))
+        problems = incompatibilities(self)
+        if problems:
+            raise IncompatibleError("; ".join(problems))
+
+    @property
+    def digest(self) -> str:
+        """Hex digest of the complete resolved configuration."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _filled(model: type[Frozen], stated: dict[str, Any]) -> dict[str, Any]:
+    return model(**stated).model_dump(mode="json")
+
+
+def measurable(what: str, amount: float) -> float:
+    """`amount` on a budget's axis, if it is not too small to count with; otherwise a ValueError."""
+    if amount < LEAST_AMOUNT:
+        raise ValueError(f"{what} must be >= {LEAST_AMOUNT:g}, got {amount:g}")
+    return amount
+
+
+def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """`seeds`, if there is at least one, all are in 0..2**32 - 1 and none is repeated; otherwise a
+    ValueError.
+    """
+    if not seeds:
+        raise ValueError("at least one seed is needed, got an empty list")
+    if min(seeds) < 0:
+        raise ValueError(f"seeds must be >= 0, got {shown(min(seeds))}")
+    if max(seeds) > LARGEST_SEED:
+        raise ValueError(f"seeds must be <= {LARGEST_SEED}, got {shown(max(seeds))}")
+    repeated = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
+    if repeated:
+        raise ValueError(
+            f"seeds must be distinct, but {shown(repeated)} stand more than once in {shown(list(seeds))}"
+        )
+    return seeds

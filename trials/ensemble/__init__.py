@@ -1,0 +1,1 @@
+"""All seeds of a configuration trained at once."""

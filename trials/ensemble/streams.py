@@ -1,0 +1,112 @@
+"""Random numbers that depend on the seed, the stream's name and the position alone.
+
+Every stream is addressed by position, never advanced: the batch of step t is the same whichever
+remedy is on, however often evaluations are made, alone or in a pack, and after a resume. So a
+checkpoint needs to hold no generator state, and configurations meet common random numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+LatentKind = Literal["normal", "uniform"]
+LATENT_BLOCK = 32
+"""Steps drawn at once; drawing one step at a time costs more than the numbers themselves."""
+
+
+def derive(seed: int, *names: object) -> int:
+    """A 63-bit seed for the stream `names` of `seed`; different names give independent streams."""
+    text = "/".join([str(seed), *map(str, names)])
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def generator(seed: int, *names: object) -> torch.Generator:
+    """A CPU generator at the start of the stream `names` of `seed`."""
+    return torch.Generator().manual_seed(derive(seed, *names))
+
+
+def draw(shape: tuple[int, ...], kind: LatentKind, stream: torch.Generator) -> Tensor:
+    """Latents of any shape: N(0, 1), or uniform on [-1, 1]."""
+    return (
+        torch.randn(shape, generator=stream)
+        if kind == "normal"
+        else torch.rand(shape, generator=stream) * 2 - 1
+    )
+
+
+def fixed_latents(seeds: Sequence[int], name: str, num: int, dim: int, kind: LatentKind) -> Tensor:
+    """[S, num, dim]: latents that stay the same over the training."""
+    return torch.stack([draw((num, dim), kind, generator(seed, name)) for seed in seeds])
+
+
+class Latents:
+    """z for every seed of a pack, a new batch at every step: `at(t)` has shape [S, batch, dim]."""
+
+    def __init__(
+        self,
+        seeds: Sequence[int],
+        name: str,
+        batch: int,
+        dim: int,
+        device: torch.device,
+        kind: LatentKind = "normal",
+    ) -> None:
+        self._seeds, self._name, self._shape, self._device = (
+            seeds,
+            name,
+            (LATENT_BLOCK, batch, dim),
+            device,
+        )
+        self._kind: LatentKind = kind
+        self._block, self._drawn = -1, torch.empty(0)
+
+    def at(self, step: int) -> Tensor:
+        """The latents of step `step` (0 is the first)."""
+        block, offset = divmod(step, LATENT_BLOCK)
+        if block != self._block:
+            drawn = [
+                draw(self._shape, self._kind, generator(s, self._name, block)) for s in self._seeds
+            ]
+            self._block, self._drawn = block, torch.stack(drawn, dim=1).to(self._device)
+        return self._drawn[offset]
+
+
+class Batches:
+    """Which training images each seed meets: `at(t)` are indices of shape [S, batch].
+
+    Every image is met once per epoch, in an order that each seed and epoch draws anew; a batch may
+    straddle two epochs, so no image is dropped.
+    """
+
+    def __init__(
+        self, seeds: Sequence[int], name: str, num_images: int, batch: int, device: torch.device
+    ) -> None:
+        self._seeds, self._name, self._num_images, self._batch = seeds, name, num_images, batch
+        self._device = device
+        self._epochs: dict[int, Tensor] = {}
+
+    def _order(self, epoch: int) -> Tensor:
+        if epoch not in self._epochs:
+            orders = [
+                torch.randperm(self._num_images, generator=generator(s, self._name, epoch))
+                for s in self._seeds
+            ]
+            self._epochs = {old: order for old, order in self._epochs.items() if old >= epoch - 1}
+            self._epochs[epoch] = torch.stack(orders).to(self._device)
+        return self._epochs[epoch]
+
+    def at(self, step: int) -> Tensor:
+        """Indices of the training images of step `step` (0 is the first)."""
+        first, last = step * self._batch, (step + 1) * self._batch
+        parts = []
+        while first < last:
+            epoch, offset = divmod(first, self._num_images)
+            take = min(last - first, self._num_images - offset)
+            parts.append(self._order(epoch)[:, offset : offset + take])
+            first += take
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)

@@ -1,0 +1,160 @@
+"""A trained generator as plain files: out of a trial's checkpoint, into what
+trials/export/standalone.py loads.
+
+What is built into a generator by a remedy goes along: averages (generator_ema) are the weights,
+spectral normalisation is divided into them, and virtual batch normalisation keeps its reference.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from ganstudy.trials.config.networks import OwnModel
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.gan.trainer_protocol import begin
+from ganstudy.trials.networks.resnet import GeneratorBlock
+from ganstudy.trials.networks.same_padding import Crop
+from ganstudy.trials.plugins import source, split
+from ganstudy.trials.remedies.virtual_batch_normalisation import (
+    ReferencedGenerator,
+    VirtualBatchNorm,
+)
+from ganstudy.trials.training.seed_shards import Part, read_parts
+
+ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
+    nn.Linear: ("in_features", "out_features"),
+    nn.Conv2d: ("in_channels", "out_channels", "kernel_size", "stride", "padding"),
+    nn.ConvTranspose2d: ("in_channels", "out_channels", "kernel_size", "stride", "padding"),
+    nn.BatchNorm1d: ("num_features", "eps", "momentum"),
+    nn.BatchNorm2d: ("num_features", "eps", "momentum"),
+    nn.ReLU: (),
+    nn.Tanh: (),
+    nn.Upsample: ("scale_factor",),
+    nn.Unflatten: ("dim", "unflattened_size"),
+    Crop: ("height", "width"),
+}
+"""Arguments of the layers of which trials/networks/ builds generators."""
+
+
+@dataclass(frozen=True)
+class TrainedGenerators:
+    """The generators of one trial."""
+
+    weights: dict[int, dict[str, Tensor]]
+    """By seed, as trials.standalone.load reads them."""
+    described: dict[str, Any]
+    """The part `generator` of config.json."""
+    own_file: Path | None
+    """A user's own file that builds them."""
+
+
+def trained_generators(
+    folder: Path, config: TrialConfig, shape: tuple[int, ...], bounded: bool
+) -> TrainedGenerators:
+    """The generators that samples of the trial were drawn from, by its newest undamaged checkpoint
+    in `folder`.
+
+    shape: of one sample. Raises ValueError where there is no checkpoint, or it is of another
+    configuration.
+    """
+    found = read_parts(folder, config)
+    if found is None:
+        raise ValueError(f"there is no undamaged checkpoint in {folder}")
+    weights: dict[int, dict[str, Tensor]] = {}
+    network: nn.Module | None = None
+    for part in found[0]:
+        for seed, network in _networks(part, shape, bounded):
+            weights[seed] = _weights(network)
+    assert network is not None  # a trial has one seed at least
+    described: dict[str, Any] = {}
+    if isinstance(network, ReferencedGenerator):
+        described["num_reference"], network = len(network.reference), network.network
+    model = config.model
+    if not isinstance(model, OwnModel):
+        return TrainedGenerators(weights, {"layers": description(network), **described}, None)
+    file, function = split(model.name)
+    arguments = {"shape": list(shape), "latent_dim": model.latent_dim, **model.options}
+    own = {
+        "file": Path(file).name,
+        "function": function,
+        "digest": model.digest,
+        "arguments": arguments,
+    }
+    return TrainedGenerators(weights, {"own": own, **described}, source(model.digest))
+
+
+def _networks(part: Part, shape: tuple[int, ...], bounded: bool) -> list[tuple[int, nn.Module]]:
+    """(seed, its generator as samples are drawn from it, parametrisations resolved) for the seeds
+    of a part.
+    """
+    config = part.config
+    players = begin(config, shape, bounded, torch.device("cpu"))
+    pack = players.players["generator"]
+    pack.load_state(_below(part.tensors, "generator."))
+    states = []
+    for name, remedy in zip(config.remedies, players.remedies, strict=True):
+        remedy.load_state(_below(part.tensors, f"remedy.{name}."))
+        states.append(remedy.sampling_state(pack))
+    parameters, buffers = next(
+        (s for s in states if s is not None), (pack.parameters, pack.buffers)
+    )
+    found = []
+    for place, seed in enumerate(config.seeds):
+        network = pack.alone(
+            {name: value[place].detach() for name, value in {**parameters, **buffers}.items()}
+        )
+        found.append((seed, network))
+    return found
+
+
+def _weights(network: nn.Module) -> dict[str, Tensor]:
+    """Parameters and buffers by name; what is computed by a parametrisation as it comes out."""
+    weights = network.state_dict()
+    for name, module in network.named_modules():
+        if not parametrize.is_parametrized(module):
+            continue
+        for tensor in module.parametrizations:
+            below = f"{name}.parametrizations.{tensor}."
+            weights = {key: value for key, value in weights.items() if not key.startswith(below)}
+            weights[f"{name}.{tensor}"] = getattr(module, tensor)
+    return {name: value.detach().clone().contiguous() for name, value in weights.items()}
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+
+
+def description(network: nn.Module) -> list[Any]:
+    """What trials.standalone.build makes the like of `network` from. ValueError for a layer that it
+    does not know.
+    """
+    if isinstance(network, nn.Sequential):
+        return ["Sequential", [description(layer) for layer in network]]
+    if isinstance(network, GeneratorBlock):
+        return ["Residual", [description(network.residual), description(network.shortcut)]]
+    if isinstance(network, VirtualBatchNorm):  # put in again when it is loaded
+        assert (
+            network.weight is not None
+        )  # batch normalisation in trials/networks/ has a scale and a shift
+        return ["BatchNorm1d", {"num_features": len(network.weight), "eps": network.eps}]
+    # Not by type(): a parametrised layer is of a class of its own.
+    kind = next((kind for kind in ARGUMENTS if isinstance(network, kind)), None)
+    if kind is None:
+        raise ValueError(f"a generator with a layer {type(network).__name__} cannot be described")
+    arguments = {name: getattr(network, name) for name in ARGUMENTS[kind]}
+    if isinstance(network, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
+        arguments["bias"] = network.bias is not None
+    return [
+        kind.__name__,
+        {n: list(v) if isinstance(v, tuple) else v for n, v in arguments.items()},
+    ]

@@ -1,0 +1,256 @@
+"""Loads and samples a generator that `ganstudy best --export` wrote; needs torch, safetensors and
+Pillow, not ganstudy.
+
+    from model import load, sample, picture
+
+    network = load()                     the generator as a torch module, in evaluation mode: latents [N, Z] -> samples
+    images = sample(64, seed=0)          64 samples: images [64, C, H, W] in [-1, 1], or points [64, D]
+    picture(images).save("grid.png")
+
+config.json beside this file describes the generator, generator-seed-S.safetensors hold its weights,
+one file for each seed of the training. If the generator is somebody's own code, load() imports that
+file from this folder: read it first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+HERE = Path(__file__).parent
+CHUNK = 256
+"""Samples drawn at once."""
+PANEL, SEAM, MIN_TILE = 480, 2, 32
+"""Pixels: side of a picture of points, between two images, least side of an image."""
+
+
+class Residual(nn.Module):
+    """[B, inputs, H, W] -> the sum of a residual branch and a shortcut."""
+
+    def __init__(self, residual: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.residual, self.shortcut = residual, shortcut
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """See the class."""
+        changed: Tensor = self.residual(maps) + self.shortcut(maps)
+        return changed
+
+
+class Crop(nn.Module):
+    """[B, C, >= H, >= W] -> [B, C, H, W], the first rows and columns."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
+        return images[..., : self.height, : self.width]
+
+
+class VirtualBatchNorm(nn.Module):
+    """Normalises each sample by the statistics of reference samples and itself (Salimans et al.
+    2016, sec. 3.5).
+
+    [R + N, C, ...] -> the same shape; the first R are the reference. weight and bias may be None.
+    """
+
+    def __init__(self, plain: nn.BatchNorm1d | nn.BatchNorm2d, num_reference: int) -> None:
+        super().__init__()
+        self.weight, self.bias, self.eps = plain.weight, plain.bias, plain.eps
+        self.num_reference = num_reference
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """See the class."""
+        flat = inputs.flatten(2) if inputs.dim() > 2 else inputs.unsqueeze(-1)
+        reference, images = flat[: self.num_reference], flat[self.num_reference :]
+        var_r, mean_r = torch.var_mean(reference, (0, 2), correction=0, keepdim=True)
+        var_x, mean_x = torch.zeros_like(images), images
+        if inputs.dim() > 2:
+            var_x, mean_x = torch.var_mean(images, 2, correction=0, keepdim=True)
+        share = 1 / (self.num_reference + 1)
+        offset = mean_x - mean_r
+        mean = torch.cat([mean_r.expand_as(reference[:, :, :1]), mean_r + share * offset])
+        var = (1 - share) * var_r + share * var_x + share * (1 - share) * offset.square()
+        var = torch.cat([var_r.expand_as(reference[:, :, :1]), var])
+        normalised = (flat - mean) * torch.rsqrt(var + self.eps)
+        if self.weight is not None:
+            normalised = normalised * self.weight[:, None] + self.bias[:, None]
+        return normalised.view_as(inputs)
+
+
+class Referenced(nn.Module):
+    """A generator whose reference latents [R, Z] go along with every batch."""
+
+    reference: Tensor
+
+    def __init__(self, network: nn.Module, reference: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("reference", reference)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """[N, Z] -> samples [N, ...]"""
+        images: Tensor = self.network(torch.cat([self.reference, latents]))
+        return images[len(self.reference) :]
+
+
+LAYERS: dict[str, type[nn.Module]] = {
+    kind.__name__: kind
+    for kind in (
+        *(nn.Linear, nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d),
+        *(nn.ReLU, nn.Tanh, nn.Upsample, nn.Unflatten, Crop),
+    )
+}
+"""Kinds of layers that config.json may name, beside Sequential and Residual."""
+
+
+def build(described: Any) -> nn.Module:
+    """The module that a part of config.json describes: [kind, arguments], or [kind, parts] where it
+    has parts.
+    """
+    kind, held = described
+    if kind == "Sequential":
+        return nn.Sequential(*map(build, held))
+    if kind == "Residual":
+        return Residual(*map(build, held))
+    if kind not in LAYERS:
+        raise ValueError(
+            f"unknown layer {kind!r}; known: {', '.join([*LAYERS, 'Sequential', 'Residual'])}"
+        )
+    lists = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in held.items()
+    }
+    return LAYERS[kind](**lists)
+
+
+def load(seed: int | None = None, folder: Path = HERE) -> nn.Module:
+    """The generator that was trained on `seed` (default: the median seed), in evaluation mode, on
+    the CPU.
+
+    Raises ValueError where the folder does not hold what config.json says.
+    """
+    config = settings(folder)
+    seed = config["default_seed"] if seed is None else seed
+    if seed not in config["seeds"]:
+        raise ValueError(
+            f"there is no generator of seed {seed}; there are: {', '.join(map(str, config['seeds']))}"
+        )
+    generator = config["generator"]
+    network = _own(generator["own"], folder) if "own" in generator else build(generator["layers"])
+    weights = load_file(folder / f"generator-seed-{seed}.safetensors")
+    num_reference = generator.get("num_reference")
+    if num_reference is not None:
+        refer(network, num_reference)
+        network = Referenced(network, torch.zeros(num_reference, config["latent_dim"]))
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"the weights of seed {seed} do not fit config.json: {error}") from None
+    return network.eval()
+
+
+def settings(folder: Path = HERE) -> dict[str, Any]:
+    """What config.json says."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+def refer(network: nn.Module, num_reference: int) -> None:
+    """Puts VirtualBatchNorm in the place of every batch normalisation below `network`."""
+    for name, child in network.named_children():
+        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+            setattr(network, name, VirtualBatchNorm(child, num_reference))
+        else:
+            refer(child, num_reference)
+
+
+def _own(own: dict[str, Any], folder: Path) -> nn.Module:
+    """The generator that somebody's own function builds, from the file beside this one."""
+    path = folder / Path(own["file"]).name
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    if digest != own["digest"]:
+        raise ValueError(
+            f"{path.name} is not the file that was exported: its digest is {digest}, not {own['digest']}"
+        )
+    spec = importlib.util.spec_from_file_location(f"own_{digest}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    players = getattr(module, own["function"])(
+        **{**own["arguments"], "shape": tuple(own["arguments"]["shape"])}
+    )
+    network: nn.Module = players["generator"] if isinstance(players, dict) else players[0]
+    return network
+
+
+def latents(number: int, seed: int, config: dict[str, Any]) -> Tensor:
+    """[number, Z], the same for equal seeds."""
+    stream = torch.Generator().manual_seed(seed)
+    if config["latent"] == "normal":
+        return torch.randn(number, config["latent_dim"], generator=stream)
+    return 2 * torch.rand(number, config["latent_dim"], generator=stream) - 1
+
+
+@torch.no_grad()
+def sample(
+    number: int, seed: int = 0, trained_on: int | None = None, folder: Path = HERE
+) -> Tensor:
+    """[number, ...]: samples from latents of the random `seed`, by the generator of the training
+    seed `trained_on`.
+    """
+    network = load(trained_on, folder)
+    drawn = latents(number, seed, settings(folder))
+    return torch.cat([network(part) for part in drawn.split(CHUNK)])
+
+
+def picture(samples: Tensor, reach: float | None = None) -> Image.Image:
+    """All samples as one picture: images side by side, or points in the plane up to +-reach in
+    either direction.
+
+    samples: images [N, C, H, W] in [-1, 1], or points [N, D], of which the first two coordinates
+    are drawn.
+    """
+    return _points(samples, reach) if samples.dim() == 2 else _images(samples)
+
+
+def _images(images: Tensor) -> Image.Image:
+    number, channels, height, width = images.shape
+    columns, larger = math.ceil(math.sqrt(number)), max(1, math.ceil(MIN_TILE / max(height, width)))
+    pitch_x, pitch_y = larger * width + SEAM, larger * height + SEAM
+    whole = Image.new(
+        "RGB", (columns * pitch_x - SEAM, math.ceil(number / columns) * pitch_y - SEAM), "white"
+    )
+    grey = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    colours = grey if channels == 3 else grey[:, :1].expand(-1, 3, -1, -1)
+    for place, image in enumerate(colours.permute(0, 2, 3, 1).contiguous().numpy()):
+        row, column = divmod(place, columns)
+        tile = Image.fromarray(image).resize(
+            (larger * width, larger * height), Image.Resampling.NEAREST
+        )
+        whole.paste(tile, (column * pitch_x, row * pitch_y))
+    return whole
+
+
+def _points(points: Tensor, reach: float | None) -> Image.Image:
+    flat = (
+        points[:, :2]
+        if points.shape[1] > 1
+        else torch.cat([points, torch.zeros_like(points)], dim=1)
+    )
+    reach = reach or 1.1 * float(flat.abs().max()) or 1.0
+    whole = Image.new("RGB", (PANEL, PANEL), (247, 247, 247))
+    places = torch.stack([flat[:, 0] / reach + 1, 1 - flat[:, 1] / reach], 1) * (PANEL / 2)
+    for x, y in places[((places >= 0) & (places < PANEL)).all(1)].int().tolist():
+        whole.paste((30, 70, 140), (x, y, min(x + 2, PANEL), min(y + 2, PANEL)))
+    return whole

@@ -1,0 +1,1 @@
+"""The two players, one step of either, and measures of the game itself."""

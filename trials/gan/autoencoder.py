@@ -1,0 +1,149 @@
+"""Baselines of another kind and of the same size: the generator as decoder, the discriminator's
+trunk as encoder.
+
+    autoencoder   L = E || x - G(E(x)) ||^2                      the code has no distribution to sample from
+    vae           L = E_q [-log p(x | z)] + KL(q(z | x) || N(0, I)),  nats per image
+                  q(z | x) = N(mu(x), diag sigma(x)^2),  p(x | z) = N(G(z), s^2 I)      Kingma & Welling 2014
+                  with s^2 at its optimum, the batch's mean squared error per value (Rybkin et al. 2021,
+                  "optimal sigma VAE"), so that no weight between the two terms is left to tune:
+                  -log p = D / 2 (log(2 pi s^2) + 1)
+
+Both are sampled like a GAN, from latents that the encoder never saw. One step trains both networks
+and counts as a generator step; lr_g is the step size.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ganstudy.trials import networks
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.ensemble import optimisers
+from ganstudy.trials.ensemble.ensemble import Pack, faster_apart
+from ganstudy.trials.ensemble.step_context import Batch, Player
+from ganstudy.trials.remedies.base import Remedy
+
+MIN_VARIANCE = 1e-6
+"""Of the decoder, in squared data units: a perfect reconstruction would have infinite density."""
+
+
+class Encoder(nn.Module):
+    """Images [B, ...] -> codes [B, Z], or (means, log variances) side by side [B, 2 Z]."""
+
+    def __init__(self, trunk: nn.Module, num_features: int, outputs: int) -> None:
+        super().__init__()
+        self.trunk, self.code = trunk, nn.Linear(num_features, outputs)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The code of each image."""
+        _, features = self.trunk(images)
+        code: Tensor = self.code(features)
+        return code
+
+
+class Autoencoder:
+    """Encoders and decoders of all seeds; trials.players.Players says how a trial drives it."""
+
+    generator_needs_real = True
+    generator_step_shows_images = True
+
+    def __init__(
+        self, config: TrialConfig, shape: tuple[int, ...], bounded: bool, device: torch.device
+    ) -> None:
+        """shape: of one real image or point; bounded: the data lie in [-1, 1].
+
+        Raises ValueError where the networks cannot take the shape or the discriminator has no
+        features.
+        """
+        self.config = config
+        self.remedies: list[Remedy] = []
+        built = networks.build(config.model, shape, bounded)
+        dim = config.model.latent_dim
+        self._variational = config.method == "vae"
+
+        def encoder() -> nn.Module:
+            trunk = built.discriminator(shape)
+            if trunk.num_features is None:
+                raise ValueError(
+                    f"{config.method} encodes with the discriminator's features; {config.model.name} has none"
+                )
+            return Encoder(trunk, trunk.num_features, 2 * dim if self._variational else dim)
+
+        codes, images = torch.zeros(config.batch_size, dim), torch.zeros(config.batch_size, *shape)
+        apart = faster_apart(shape, device)
+        self.decoder = Pack(built.generator, config.seeds, "generator", device, codes, apart=apart)
+        self.encoder = Pack(encoder, config.seeds, "discriminator", device, images, apart=apart)
+        self.players: dict[Player, Pack] = {
+            "generator": self.decoder,
+            "discriminator": self.encoder,
+        }
+        self.optimisers: dict[Player, torch.optim.Optimizer] = {
+            player: optimisers.build(config, config.lr_g, list(pack.parameters.values()))
+            for player, pack in self.players.items()
+        }
+        self.gradient_norms: dict[Player, list[Tensor]] = {}
+
+    def discriminator_steps_due(self, generator_step: int) -> int:
+        """None: there is no discriminator."""
+        return 0
+
+    def discriminator_step(self, batch: Batch) -> Tensor:
+        """Never called."""
+        raise NotImplementedError
+
+    def generator_step(self, batch: Batch) -> Tensor:
+        """One step of encoders and decoders; the loss per seed [S]."""
+        for pack in self.players.values():
+            pack.begin(batch.moment.step)
+        loss = self.loss(batch)
+        values = [value for pack in self.players.values() for value in pack.parameters.values()]
+        gradients = torch.autograd.grad(loss.sum(), values, allow_unused=True)
+        for value, gradient in zip(values, gradients, strict=True):
+            # The fused Adam reads memory, not strides; see trials/gan/trainer.py. The trunk's own
+            # head has no part here.
+            value.grad = torch.zeros_like(value) if gradient is None else gradient.contiguous()
+        for optimiser in self.optimisers.values():
+            optimiser.step()
+        return loss.detach()
+
+    def loss(self, batch: Batch) -> Tensor:
+        """[S]: the loss of the module's equations."""
+        assert batch.real is not None
+        code: Tensor = self.encoder(batch.real)
+        if not self._variational:
+            errors: Tensor = (batch.real - self.decoder(code)).flatten(2)
+            return errors.square().sum(-1).mean(-1)
+        mean, log_variance = code.chunk(2, dim=-1)
+        noise = batch.moment.normal("posterior", *mean.shape[1:])
+        decoded: Tensor = self.decoder(mean + noise * (log_variance / 2).exp())
+        errors = (batch.real - decoded).flatten(2)
+        variance = errors.square().mean((1, 2)).clamp_min(MIN_VARIANCE)
+        surprise = errors.shape[-1] / 2 * (torch.log(2 * math.pi * variance) + 1)
+        divergence = (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1).mean(-1) / 2
+        return surprise + divergence
+
+    @torch.no_grad()
+    def sample(self, latents: Tensor) -> Tensor:
+        """Decoded images [S, N, ...] of latents [S, N, Z]."""
+        samples: Tensor = self.decoder(latents, evaluate=True)
+        return samples
+
+    def health(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """None: the measures of the game need a discriminator."""
+        return {}
+
+    def finite(self) -> Tensor:
+        """[S] bool: both networks of a seed have finite parameters."""
+        return self.decoder.finite() & self.encoder.finite()
+
+    def fallbacks(self) -> list[str]:
+        """Why a network runs as a loop over seeds, in words; empty where both run as packs."""
+        names = {"generator": "decoder", "discriminator": "encoder"}
+        return [
+            f"the {names[player]} runs as a loop over seeds, since vmap cannot take it: {pack.fallback}"
+            for player, pack in self.players.items()
+            if pack.fallback is not None
+        ]

@@ -1,0 +1,203 @@
+"""The duality gap: what the players could still gain from one another.
+
+    DG(u, v) = max_v' M(u, v') - min_u' M(u', v)                    (Grnarova et al. 2019), u generator, v discriminator
+
+M is the value of the zero-sum game behind the loss in use: minus the discriminator's loss, which
+the discriminator maximises and the generator minimises, whatever the generator's own loss is. For
+both cross-entropy losses it is eq. 1 of Goodfellow et al. 2014, -2 ln 2 at the equilibrium
+(Grnarova et al.: half of it). Terms that belong to the loss itself count as limits of what v may
+be: the gradient penalty of wasserstein_gp is subtracted from M at the present u, the clipping of
+wasserstein follows every step. What remedies add to the losses (penalties, smoothed targets, other
+objectives) is left out, so that all remedies are measured in one game; what they change in the
+networks, or in what the discriminator sees of an image, belongs to the players and stays.
+
+M(u, v) on both sides splits the gap into two parts, neither of them negative for the best answers:
+
+    DG = [max_v' M(u, v') - M(u, v)] + [M(u, v) - min_u' M(u', v)]       the discriminator's gain, the generator's gain
+
+Each best answer is sought by a copy of the player that starts from the present one and makes a
+limited number of steps with the optimiser's settings but empty moments, while the other player
+stands still, on one half of the held-out data. The three values are then taken on the other half,
+all on the same images and fresh latents. So the gap found is on average at most the true one: a
+longer search finds a larger gap, and a search that finds nothing better, or that holds for its own
+half only, can even give a small negative one. Nothing is cut off. Compare gaps of equal steps, step
+sizes and losses. M has no lower bound where the loss has none, so a strong discriminator alone can
+make the generator's gain large.
+
+Cost: `steps` training steps of either player without their remedies' terms, and forward passes of
+about 2,000 images for each of the three values. Memory: two more copies of both players with their
+optimisers' moments.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganstudy.trials.data.dataset import Dataset, as_float
+from ganstudy.trials.ensemble import optimisers
+from ganstudy.trials.ensemble.step_context import (
+    Batch,
+    DiscriminatorStep,
+    Moment,
+    Parameters,
+    Player,
+)
+from ganstudy.trials.ensemble.streams import Batches, Latents, generator
+from ganstudy.trials.gan.trainer import Game
+
+SCORED = 2048
+"""Images per seed that the values are taken on, rounded up to whole batches."""
+
+
+class Gains(NamedTuple):
+    """What either player's answer gains over the present player, in units of the loss."""
+
+    discriminator: Tensor
+    """[S]"""
+    generator: Tensor
+    """[S]"""
+
+
+def duality_gap(game: Game, dataset: Dataset, steps: int) -> Tensor:
+    """[S]: the duality gap by searches of `steps` steps, in units of the loss; see the module."""
+    gains = players_gains(game, dataset, steps)
+    return gains.discriminator + gains.generator
+
+
+def players_gains(game: Game, dataset: Dataset, steps: int) -> Gains:
+    """The two parts of the gap. The game itself, its optimisers and the streams of training stay as
+    they are.
+    """
+    searched, scored = _halves(dataset.held_out)
+    against_generator = _answer(game, "discriminator", searched, steps)
+    against_discriminator = _answer(game, "generator", searched, steps)
+    present, better = (
+        against_discriminator.discriminator.frozen(),
+        against_generator.discriminator.frozen(),
+    )
+    batches = _Supply(game, "discriminator", "scored", scored)
+    num_batches = math.ceil(SCORED / game.config.batch_size)
+    gain_d = gain_g = torch.zeros(len(game.config.seeds), device=game.device)
+    for index in range(num_batches):
+        batch = batches.at(steps + index)
+        with torch.no_grad():
+            fake, answered = _fake(against_generator, batch), _fake(against_discriminator, batch)
+        at_present, step = _judged(against_discriminator, batch, fake, present)
+        at_better, better_step = _judged(against_generator, batch, fake, better)
+        at_answered, _ = _judged(against_discriminator, batch, answered, present)
+        of_terms = _own_terms(game, better_step) - _own_terms(game, step)
+        gain_d = gain_d + (at_better - at_present - of_terms).detach()
+        gain_g = gain_g + (at_present - at_answered).detach()
+    return Gains(gain_d / num_batches, gain_g / num_batches)
+
+
+def _halves(held_out: Tensor) -> tuple[Tensor, Tensor]:
+    """A random half, the same for every configuration, and the rest; files are often sorted by
+    class.
+    """
+    order = torch.randperm(len(held_out), generator=generator(0, "duality_gap/halves"))
+    middle = (len(held_out) + 1) // 2
+    return held_out[order[:middle]], held_out[order[middle:]]
+
+
+class _Supply:
+    """Batches of one half of the held-out data with latents, in streams that no step of training
+    draws from.
+    """
+
+    def __init__(self, game: Game, player: Player, name: str, data: Tensor) -> None:
+        config = game.config
+        num, dim, kind = config.batch_size, config.model.latent_dim, config.model.latent
+        self._game, self._player, self._data = game, player, data
+        self._batches = Batches(
+            config.seeds, f"duality_gap/{name}/batches", len(data), num, torch.device("cpu")
+        )
+        self._latents = Latents(
+            config.seeds, f"duality_gap/{name}/latents", num, dim, game.device, kind
+        )
+
+    def at(self, step: int) -> Batch:
+        """What step `step` is made on; the remedies' random numbers are those of a step before the
+        first.
+        """
+        real = as_float(self._data[self._batches.at(step)].to(self._game.device))
+        moment = Moment(self._player, -1 - step, 1.0, self._game.config.seeds, self._game.device)
+        return Batch(real, self._latents.at(step), moment)
+
+
+def _answer(game: Game, player: Player, data: Tensor, steps: int) -> Game:
+    """A copy of the game in which `player` has looked for its best answer to the other."""
+    rival = copy.deepcopy(game)
+    config, pack = game.config, rival.players[player]
+    values = list(pack.parameters.values())
+    lr = config.lr_d if player == "discriminator" else config.lr_g
+    optimiser = optimisers.build(config, lr, values)
+    batches = _Supply(game, player, player, data)
+    for step in range(steps):
+        batch = batches.at(step)
+        loss = _loss(rival, player, batch)
+        gradients = torch.autograd.grad(
+            loss.sum(), values, allow_unused=True, materialize_grads=True
+        )
+        for value, gradient in zip(values, gradients, strict=True):
+            value.grad = (
+                gradient.contiguous()
+            )  # the fused Adam reads memory, not strides; see trials/gan/trainer.py
+        optimiser.step()
+        # Clipped weights, the vectors of spectral_normalisation: what keeps the player in its
+        # class.
+        for remedy in [*rival.loss.terms(), *rival.remedies]:
+            remedy.after_step(player, pack, batch.moment)
+    return rival
+
+
+def _loss(rival: Game, player: Player, batch: Batch) -> Tensor:
+    """[S]: what the searching player minimises."""
+    if player == "generator":
+        return _judged(rival, batch, _fake(rival, batch), rival.discriminator.frozen())[0]
+    with torch.no_grad():
+        fake = _fake(rival, batch)
+    # A view of a parameter claims to require gradients even here.
+    value, step = _judged(rival, batch, fake.detach(), rival.discriminator.parameters)
+    return _own_terms(rival, step) - value
+
+
+def _fake(game: Game, batch: Batch) -> Tensor:
+    """Generated images [S, B, ...], as in training."""
+    game.generator.begin(batch.moment.step)
+    images: Tensor = game.generator(batch.latents)
+    return images
+
+
+def _own_terms(game: Game, step: DiscriminatorStep) -> Tensor:
+    """[S]: the terms that belong to the loss itself."""
+    terms = [
+        term
+        for remedy in game.loss.terms()
+        if (term := remedy.discriminator_term(step)) is not None
+    ]
+    return torch.stack(terms).sum(0) if terms else torch.zeros_like(step.logits_real[:, 0])
+
+
+def _judged(
+    game: Game, batch: Batch, fake: Tensor, critic: Parameters
+) -> tuple[Tensor, DiscriminatorStep]:
+    """(M without the loss's own terms [S], what those are formed on); running statistics follow, on
+    a copy.
+    """
+    real, moment = batch.real, batch.moment
+    assert real is not None
+    game.discriminator.begin(moment.step)
+    logits_real, _ = game.judge(real, "real", moment, critic)
+    logits_fake, _ = game.judge(fake, "fake", moment, critic)
+
+    def judge(images: Tensor) -> tuple[Tensor, Tensor]:
+        return game.judge(images, "between", moment, critic)
+
+    step = DiscriminatorStep(real, fake, logits_real, logits_fake, judge, moment)
+    return -game.loss.discriminator(logits_real, logits_fake), step

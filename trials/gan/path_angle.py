@@ -1,0 +1,181 @@
+"""The path angle: is the game pulled towards the point where training ended, or does it turn around
+it?
+
+    omega_alpha = alpha omega_2 + (1 - alpha) omega_1          omega_1: both players at the start, omega_2: at the end
+    v           = (grad L_G, grad L_D)                         each player's own whole loss, in its own parameters
+    c(alpha)    = cos(omega_1 - omega_2, v(omega_alpha))                                      (Berard et al. 2020)
+
+A step goes along -v. On the way to a point that attracts, -v points ahead, c > 0; beyond it, back,
+c < 0:
+
+    attraction = (mean of c over [0.9, 1) - mean of c over (1, 1.1]) / 2                      half the sign's switch
+
+Where the game turns around the end, c is near 0 on both sides and has a bump where the path passes
+beside the centre. Its height and sign depend on where beside the centre the training happened to
+stop, and exactly at it there is none. So the bump is made on purpose, on either side:
+
+    u        = direction of sum v(before the end) - sum v(beyond it), its part along the path taken out
+    rotation = (c at omega_2 - h u  -  c at omega_2 + h u) / 2,     h = |omega_1 - omega_2| / 20
+
+u is where the field leans as one moves along the path; where the game turns, the field beside the
+path then leans back. In a game v = A (omega - omega*) that ends at or near omega*:
+
+    A = a I + b (a turn by 90 degrees)     attraction a / sqrt(a^2 + b^2), rotation |b| / sqrt(a^2 + b^2)
+    A symmetric (a single loss)            rotation <= 0
+    A antisymmetric (bilinear zero-sum)    attraction 0, rotation > 0
+
+In many dimensions both are small, since few directions lie along the path: compare them with one
+another and between configurations, not with 1. Far from any equilibrium c keeps its sign and both
+are near 0.
+
+The parameters move along the path, all else is that of the end: running statistics (which
+training-mode networks do not read), what remedies remember, the singular vectors of
+spectral_normalisation (sigma is then off by second order in the distance). The gradient counts in
+full where the weight clipping of wasserstein would undo it. Moving averages of the generator play
+no part.
+
+Cost: 10 gradients of either player on the given number of batches. Memory: one more copy of both
+players with their optimisers' moments, and about eight of the parameters.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ganstudy.trials.data.dataset import Dataset, as_float
+from ganstudy.trials.ensemble.step_context import Batch, Moment, Player
+from ganstudy.trials.ensemble.streams import Batches, Latents
+from ganstudy.trials.gan.trainer import Game
+
+Vector = list[Tensor]
+"""All parameters of both players, or one number for each of them; the tensors are [S, ...]."""
+BESIDE = (0.0125, 0.0375, 0.0625, 0.0875)
+"""|1 - alpha| on either side of the end: the midpoints of four equal parts of [0, 0.1]."""
+SIDEWAYS = 0.05
+"""h, as a share of the path's length: the mean distance of the points along the path."""
+STRAIGHT = 1e-5
+"""A lean below this share of the field's change is rounding: the game does not turn."""
+PLAYERS: tuple[Player, Player] = ("generator", "discriminator")
+
+
+class PathScores(NamedTuple):
+    """Cosines between -1 and 1; NaN where a seed is not finite or has not moved."""
+
+    attraction: Tensor
+    """[S]"""
+    rotation: Tensor
+    """[S]"""
+
+
+def path_scores(field: Callable[[Vector], Vector], start: Vector, end: Vector) -> PathScores:
+    """Attraction and rotation of the field v between omega_1 = start and omega_2 = end."""
+    path = _plus(start, end, -1)
+    length = _norm(path)
+    direction = _times(path, 1 / length)
+    switch, change = torch.zeros_like(length), [torch.zeros_like(value) for value in path]
+    for distance in BESIDE:
+        before, beyond = field(_plus(end, path, distance)), field(_plus(end, path, -distance))
+        switch = switch + _cosine(direction, before) - _cosine(direction, beyond)
+        change = _plus(_plus(change, before), beyond, -1)
+    lean = change
+    for _ in range(
+        2
+    ):  # Once leaves rounding along the path, which matters where hardly anything else is left.
+        lean = _plus(lean, direction, -_dot(direction, lean))
+    sideways = _times(lean, SIDEWAYS * length / _norm(lean))
+    bumps = [_cosine(direction, field(_plus(end, sideways, side))) for side in (-1, 1)]
+    straight = _norm(lean) <= STRAIGHT * _norm(change)
+    rotation = torch.where(straight, torch.zeros_like(length), (bumps[0] - bumps[1]) / 2)
+    return PathScores(switch / (2 * len(BESIDE)), rotation)
+
+
+def path_angle(game: Game, dataset: Dataset, batches: int) -> PathScores:
+    """The scores of the game from its initial point to its present one, on so many fixed batches of
+    training data.
+
+    The game itself, its optimisers and the streams of training stay as they are.
+    """
+    start = Game(game.config, dataset.shape, dataset.bounded, game.device)
+    return path_scores(_Field(game, dataset, batches), _position(start), _position(game))
+
+
+class _Field:
+    """v on a copy of the game, on the same batches at every point.
+
+    Batches have the size of training's, whose images some discriminators compare, and gradients are
+    averaged.
+    """
+
+    def __init__(self, game: Game, dataset: Dataset, batches: int) -> None:
+        config = game.config
+        num, dim, kind = config.batch_size, config.model.latent_dim, config.model.latent
+        self._game, self._train, self._num_batches = copy.deepcopy(game), dataset.train, batches
+        self._held = _position(self._game)
+        self._batches = Batches(
+            config.seeds, "path_angle/batches", len(dataset.train), num, torch.device("cpu")
+        )
+        self._latents = Latents(config.seeds, "path_angle/latents", num, dim, game.device, kind)
+
+    def __call__(self, point: Vector) -> Vector:
+        torch._foreach_copy_(self._held, point)
+        total = [torch.zeros_like(value) for value in point]
+        for index in range(self._num_batches):
+            for pack in self._game.players.values():
+                pack.begin(-1 - index)
+            gradients = [
+                g
+                for player in PLAYERS
+                for g in self._game.gradients(player, self._batch(player, index))
+            ]
+            total = _plus(total, gradients)
+        return [value / self._num_batches for value in total]
+
+    def _batch(self, player: Player, index: int) -> Batch:
+        """The remedies' random numbers are those of a step before the first, which no step of
+        training draws.
+        """
+        real = as_float(self._train[self._batches.at(index)].to(self._game.device))
+        moment = Moment(player, -1 - index, 1.0, self._game.config.seeds, self._game.device)
+        return Batch(real, self._latents.at(index), moment)
+
+
+def _position(game: Game) -> Vector:
+    """Both players' parameters, without gradients."""
+    return [
+        value.detach() for player in PLAYERS for value in game.players[player].parameters.values()
+    ]
+
+
+def _times(vector: Vector, factor: Tensor) -> Vector:
+    """factor: [S]"""
+    return [value * factor.reshape(-1, *[1] * (value.dim() - 1)) for value in vector]
+
+
+def _plus(vector: Vector, other: Vector, factor: float | Tensor = 1.0) -> Vector:
+    """vector + factor * other. factor: one number, or [S]."""
+    scaled = (
+        _times(other, factor) if isinstance(factor, Tensor) else [factor * value for value in other]
+    )
+    return [a + b for a, b in zip(vector, scaled, strict=True)]
+
+
+def _dot(vector: Vector, other: Vector) -> Tensor:
+    """[S]"""
+    return torch.stack([(a * b).flatten(1).sum(1) for a, b in zip(vector, other, strict=True)]).sum(
+        0
+    )
+
+
+def _norm(vector: Vector) -> Tensor:
+    """[S]"""
+    return _dot(vector, vector).sqrt()
+
+
+def _cosine(direction: Vector, vector: Vector) -> Tensor:
+    """[S], of a unit vector and any other."""
+    return _dot(direction, vector) / _norm(vector)

@@ -1,0 +1,26 @@
+"""Balance of the game: how well the discriminator tells real from generated images.
+
+The area under the ROC curve: P(D(x) > D(G(z))) + P(D(x) = D(G(z))) / 2 for a random real and a
+random generated image, Hanley and McNeil 1982; the Mann-Whitney U over the number of pairs. It
+depends on the order of the logits alone, so it means the same for every loss, for losses without
+probabilities too: 1/2 where the discriminator cannot tell (the optimum of Goodfellow et al. 2014),
+1 where it always can, below 1/2 where the generator has overtaken it. On B real and B' generated
+images its standard error at 1/2 is sqrt((B + B' + 1) / (12 B B')): 0.051 for 64 of each.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def discriminator_auc(real: Tensor, fake: Tensor) -> Tensor:
+    """Per seed [S], float64, from logits real [S, B] and fake [S, B']; NaN for a seed with a NaN
+    among them.
+    """
+    ordered = fake.sort(dim=1).values
+    real = real.contiguous()
+    below = torch.searchsorted(ordered, real, side="left")
+    below_or_tied = torch.searchsorted(ordered, real, side="right")
+    area = (below + below_or_tied).double().mean(dim=1) / (2 * fake.shape[1])
+    return area.masked_fill(real.isnan().any(dim=1) | fake.isnan().any(dim=1), torch.nan)

@@ -1,0 +1,58 @@
+"""KID, the kernel distance: Bińkowski et al. 2018, sec. 3.1 and 4.
+
+    MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y),   k(x, y) = (x.y / F + 1)^3,   x, x' generated, y, y' real
+
+estimated without bias from all pairs of different samples, so 0 on average for a perfect sampler at
+any n, and as often below 0 as above. torch-fidelity averages the same estimate over random subsets
+of equal size; on one subset of everything the two agree (tests/trials/measures/test_kid.py). Taking
+all pairs varies less, and is ten times cheaper, since a product cubes a number faster than a power
+does.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ganstudy.trials.ensemble.streams import generator
+
+MOST_COMPARED = 2_000
+"""Samples of each side: the first generated ones, real ones drawn at random."""
+
+
+class KernelDistance:
+    """The real side, computed once."""
+
+    def __init__(self, real: Tensor) -> None:
+        """real: features [N, F]."""
+        order = torch.randperm(len(real), generator=generator(0, "kernel"))[:MOST_COMPARED]
+        self._num_real = len(real)
+        # The kernel's sums lose what single precision cannot hold.
+        self._real = real[order].double()
+        self._within: float | None = None
+
+    def distance(self, generated: Tensor) -> float:
+        """KID of generated features [n, F], squared kernel distance.
+
+        Raises ValueError below 2 samples on either side, the least that an unbiased estimate exists
+        for.
+        """
+        if min(len(generated), self._num_real) < 2:
+            raise ValueError(
+                f"KID needs >= 2 samples on each side, got {len(generated)} generated and {self._num_real} real"
+            )
+        if self._within is None:
+            self._within = _mean_of_pairs(self._real)
+        fake = generated[:MOST_COMPARED].double()
+        return _mean_of_pairs(fake) + self._within - 2 * float(_kernel(fake, self._real).mean())
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    inner = (x @ y.T).div_(x.shape[1]).add_(1)
+    return inner * inner * inner
+
+
+def _mean_of_pairs(x: Tensor) -> float:
+    """Mean of k over all pairs of different samples."""
+    values = _kernel(x, x)
+    return float((values.sum() - values.diagonal().sum()) / (len(x) * (len(x) - 1)))

@@ -1,0 +1,128 @@
+"""What a mode of a data set is: a mixture component, a class, or a k-means bin; and how real data
+spread over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.measures import modes
+from ganstudy.trials.measures.bins import Bins
+from ganstudy.trials.measures.features import extractor_name
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """The modes of one data set."""
+
+    kind: str
+    """"mixture", "classes" or "bins"."""
+    names: list[str]
+    expected: Tensor
+    """[K]: share of real data per mode, sums to 1."""
+    counts: list[int]
+    """[K]: held-out samples per mode."""
+    assign: Callable[[Tensor, Tensor, Tensor | None], modes.Assignment]
+    """(samples [n, ...], features [n, F], logits [n, K] or None) -> the mode of each sample"""
+
+
+def kind_of(dataset: Dataset, measures: MeasuresConfig) -> str:
+    """ "mixture", "classes" or "bins"; ValueError where those that are asked for cannot be told."""
+    if dataset.mixture is not None:
+        if measures.modes != "auto":
+            raise ValueError(
+                f"modes {measures.modes!r} is for data without modes of their own, and {dataset.name} has a mixture's "
+                "components; leave it out"
+            )
+        return "mixture"
+    labelled = dataset.held_out_labels is not None
+    can_tell = labelled and extractor_name(dataset, measures) == "classifier"
+    if measures.modes == "classes" and not can_tell:
+        missing = "the in-domain classifier (extractor 'classifier')" if labelled else "labels"
+        raise ValueError(f"modes 'classes' needs {missing} on {dataset.name}; take modes 'bins'")
+    return "classes" if can_tell and measures.modes != "bins" else "bins"
+
+
+def make_kinds(
+    dataset: Dataset,
+    measures: MeasuresConfig,
+    features_train: Tensor,
+    features_held_out: Tensor,
+    logits_held_out: Tensor | None,
+) -> Kinds:
+    """The modes that `kind_of` names. features_train: the training samples that bins are fitted on
+    [N, F].
+    """
+    kind = kind_of(dataset, measures)
+    if kind == "mixture":
+        return _mixture(dataset)
+    if kind == "classes":
+        assert logits_held_out is not None
+        return _classes(dataset, logits_held_out)
+    bins = Bins(features_train, features_held_out, measures.bins)
+    names = [f"bin {index}" for index in range(len(bins.centres))]
+    return Kinds(
+        "bins",
+        names,
+        bins.expected,
+        bins.counts.tolist(),
+        lambda _, features, __: bins.assign(features),
+    )
+
+
+def _mixture(dataset: Dataset) -> Kinds:
+    mixture = dataset.mixture
+    assert mixture is not None and dataset.mode_names is not None
+    num_modes = len(mixture.means)
+    held_out = modes.assign_to_mixture(dataset.held_out, mixture).modes
+    counts = torch.bincount(held_out, minlength=num_modes).tolist()
+    expected = torch.full((num_modes,), 1 / num_modes)
+
+    def assign(samples: Tensor, _features: Tensor, _logits: Tensor | None) -> modes.Assignment:
+        return modes.assign_to_mixture(samples.cpu(), mixture)
+
+    return Kinds("mixture", dataset.mode_names, expected, counts, assign)
+
+
+def _classes(dataset: Dataset, logits_held_out: Tensor) -> Kinds:
+    labels, names = dataset.held_out_labels, dataset.mode_names
+    assert labels is not None and names is not None
+    threshold = modes.confidence_threshold(logits_held_out)
+    counts = torch.bincount(labels, minlength=len(names))
+
+    def assign(_samples: Tensor, _features: Tensor, logits: Tensor | None) -> modes.Assignment:
+        assert logits is not None
+        return modes.assign_to_classes(logits, threshold)
+
+    return Kinds("classes", names, _class_shares(dataset, counts), counts.tolist(), assign)
+
+
+def _shares(counts: Tensor) -> Tensor:
+    """counts [K] as shares; where a class has none, with half an image more in each (Jeffreys), as
+    bins have: a rare class that chance held out none of is not impossible, and a generator that
+    makes it not infinitely bad."""
+    held = counts.double() if bool((counts > 0).all()) else counts.double() + 0.5
+    return held / held.sum()
+
+
+def _class_shares(dataset: Dataset, counts: Tensor) -> Tensor:
+    """Class frequencies of the held-out data; of stacked data the product of the channels' own.
+
+    With 1,000 combinations some may be missing among the held-out stacks by chance, though the
+    channels are drawn independently.
+    """
+    if dataset.part is None:
+        return _shares(counts)
+    labels, names = dataset.part.held_out_labels, dataset.part.mode_names
+    assert labels is not None and names is not None
+    single = _shares(torch.bincount(labels, minlength=len(names)))
+    joint = torch.ones(1, dtype=torch.float64)
+    for _ in range(dataset.shape[0]):
+        joint = (joint.unsqueeze(1) * single).flatten()
+    return joint

@@ -1,0 +1,167 @@
+"""How a seed is doing, from its evaluations so far.
+
+All but the first compare with the floor: real training data scored as if generated, at the same
+number of samples, so that what few samples cannot show is not held against the generator.
+
+    diverged    the latest evaluation found a parameter, sample or score that is not finite
+    cycling     narrow, and moving: while it was narrow the dominant mode changed at least twice, the last time
+                within the window
+    collapsed   narrow: the latest evaluation and more than half of the window are narrow
+    converged   every evaluation of the window is whole, and coverage moved by at most 20% of its median
+    unsettled   anything else
+
+    narrow      an evaluation with less than 55% of the floor's effective modes (few modes); or with at least half
+                of its density but less than a quarter of its coverage (few samples of every mode: they lie where
+                real ones lie, yet reach hardly any)
+    whole       an evaluation with at least 85% of the floor's effective modes, half of its high-quality share and
+                half of its coverage
+    window      the latest third of the evaluations that the trial will make, at least three; before three finite
+                ones exist a seed is diverged or unsettled, since a generator that has only begun is narrow too
+
+Whether the dominant mode changed is decided as in trials/measures/cycling.py, beyond chance and to
+at least twice its count. No return is asked for: with many modes a whole round can outlast the
+budget.
+
+Quality plays no part in being narrow, since a generator that hops off the data still hops. FID
+plays no part at all: between draws of a perfect sampler it varies by most of its own size, and on
+points it sees no more than the mean and covariance of all modes together. The shares stand clear of
+the fractions that losing whole modes of ten or eight leaves: 5 of 10 is narrow and 6 of 10 is not,
+7 of 8 is whole and 8 of 10 is not.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ganstudy.trials.measures.cycling import cycling
+from ganstudy.trials.results.records import Verdict
+
+MIN_WINDOW = 3
+NARROW_MODES, WHOLE_MODES = 0.55, 0.85
+"""Shares of the floor's effective modes."""
+NARROW_DENSITY, NARROW_COVERAGE = 0.5, 0.25
+WHOLE_QUALITY, WHOLE_COVERAGE = 0.5, 0.5
+AT_REST = 0.2
+"""Range of coverage over the window, as a share of its median."""
+MOVING_SWITCHES = 2
+MOVING_UNION = 1.5
+"""Effective modes of the window's samples together, in units of its typical evaluation's."""
+
+READ = ("effective_modes", "density", "coverage", "high_quality")
+"""Measures that the rules compare with the floor."""
+
+Row = Mapping[str, Any]
+
+
+def window_length(planned_evaluations: int) -> int:
+    """Evaluations that a verdict looks back on."""
+    return max(MIN_WINDOW, math.ceil(planned_evaluations / 3))
+
+
+def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
+    """The verdict on one seed.
+
+    rows: its evaluations in order, each with `finite`, `histogram` (samples per mode) and the
+    measures effective_modes, density, coverage and high_quality, which are not read where `finite`
+    is false. planned: evaluations that the whole trial will make. floor: the same measures of real
+    data.
+    """
+    if not rows[-1]["finite"]:
+        return Verdict.DIVERGED
+    earlier = [row for row in rows[: -window_length(planned)] if row["finite"]]
+    window = [row for row in rows[-window_length(planned) :] if row["finite"]]
+    if len(window) < MIN_WINDOW:
+        return Verdict.UNSETTLED
+    narrow = [_narrow(row, floor) for row in window]
+    if narrow[-1] and sum(narrow) > len(window) / 2:
+        return Verdict.CYCLING if _moves(earlier, window, floor) else Verdict.COLLAPSED
+    if all(_whole(row, floor) for row in window) and _at_rest([row["coverage"] for row in window]):
+        return Verdict.CONVERGED
+    return Verdict.UNSETTLED
+
+
+def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str, float]) -> Verdict:
+    """The verdict on a seed of which some of what the rules read may not have been measured: that
+    of the rules if it is the same whatever the missing numbers are, and Verdict.UNKNOWN otherwise.
+
+    As in `verdict`; measures and histograms may be None or absent, and the floor may lack any of
+    them.
+    """
+    if not rows[-1]["finite"]:
+        return Verdict.DIVERGED
+    compared = [name for name in READ if name in floor]
+    measured = [
+        row
+        for row in rows
+        if not row["finite"] or any(row.get(name) is not None for name in compared)
+    ]
+    if not measured or measured[-1] is not rows[-1]:
+        return Verdict.UNKNOWN
+    whole = {name: floor.get(name, 1.0) for name in READ}
+    found = {
+        verdict([_filled(row, floor, share) for row in measured], planned, whole)
+        for share in (1.0, 0.0)
+    }
+    if len(found) > 1:
+        return Verdict.UNKNOWN
+    (only,) = found
+    seen = all(row.get("histogram") is not None for row in measured if row["finite"])
+    # What is narrow moves or rests, and only histograms tell which.
+    return only if seen or only not in (Verdict.COLLAPSED, Verdict.CYCLING) else Verdict.UNKNOWN
+
+
+def _filled(row: Row, floor: Mapping[str, float], share: float) -> dict[str, Any]:
+    """The row with `share` of the floor's coverage and high quality in the place of what is not
+    known of it, and the density that makes most of a low coverage; unknown modes are all there
+    (share 1) or one alone (0)."""
+    known = {name: row[name] for name in READ if row.get(name) is not None and name in floor}
+    unknown = {"density": 1.0, "coverage": share, "high_quality": share, "effective_modes": share}
+    histogram = row.get("histogram") or [1, 1]
+    return {
+        **row,
+        **{n: share * floor.get(n, 1.0) for n, share in unknown.items()},
+        **known,
+        "histogram": histogram,
+    }
+
+
+def _narrow(row: Row, floor: Row) -> bool:
+    few_modes: bool = row["effective_modes"] < NARROW_MODES * floor["effective_modes"]
+    dense: bool = row["density"] >= NARROW_DENSITY * floor["density"]
+    return few_modes or (dense and row["coverage"] < NARROW_COVERAGE * floor["coverage"])
+
+
+def _whole(row: Row, floor: Row) -> bool:
+    shares = {
+        "effective_modes": WHOLE_MODES,
+        "high_quality": WHOLE_QUALITY,
+        "coverage": WHOLE_COVERAGE,
+    }
+    return not any(row[measure] < share * floor[measure] for measure, share in shares.items())
+
+
+def _at_rest(values: Sequence[float]) -> bool:
+    return max(values) - min(values) <= AT_REST * statistics.median(values)
+
+
+def _moves(earlier: Sequence[Row], window: Sequence[Row], floor: Row) -> bool:
+    """Whether the dominant mode changed often enough since the seed became narrow, and modes are
+    left behind still.
+    """
+    since = len(earlier)
+    while since and _narrow(earlier[since - 1], floor):
+        since -= 1
+    before = _course([*earlier[since:], window[0]])["dominant_switches"]
+    during = _course([*earlier[since:], *window])["dominant_switches"]
+    together = window[-1]["effective_modes"] + _course(window)["hidden_coverage"]
+    typical = statistics.median(row["effective_modes"] for row in window)
+    return bool(
+        during >= MOVING_SWITCHES and during > before and together >= MOVING_UNION * typical
+    )
+
+
+def _course(rows: Sequence[Row]) -> dict[str, Any]:
+    return cycling([row["histogram"] for row in rows], len(rows))

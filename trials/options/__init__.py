@@ -1,1 +1,0 @@
-"""What a study file may say, as pydantic models; free of torch, so that `ganstudy check` answers at once."""

@@ -1,0 +1,1 @@
+"""What a trial reports; free of torch."""

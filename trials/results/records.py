@@ -1,0 +1,184 @@
+"""What a trial reports: the counters, verdicts and states, and one record per evaluation. Free of
+torch.
+
+The measures themselves stand in trials/results/catalogue.py.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+HISTORY_SCHEMA = 1
+"""Version of the rows below, stored with every history; raised when a column changes its meaning."""
+
+
+class Verdict(StrEnum):
+    """How one seed of a trial is doing, by the rules of trials/measures/verdict.py."""
+
+    CONVERGED = "converged"
+    UNSETTLED = "unsettled"
+    CYCLING = "cycling"
+    COLLAPSED = "collapsed"
+    DIVERGED = "diverged"
+    UNKNOWN = "unknown"
+    """Of imported histories alone: what the rules read was not measured. Never a verdict of a trial
+    trained here.
+    """
+
+
+class TrialState(StrEnum):
+    """How a trial ended. `pruned` was stopped by the scheduler, `failed` by an error."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAILED = "failed"
+
+
+class Stage(StrEnum):
+    """What a trial is for: finding good configurations, or training the best of them again on fresh
+    seeds.
+    """
+
+    SEARCH = "search"
+    CONFIRM = "confirm"
+
+
+FIRST_CONFIRM = 1_000_000
+"""Number of the first confirm trial: beyond those of the search, whose number may be raised at any
+time.
+"""
+
+
+def trial_name(number: int) -> str:
+    """As people are told of a trial: 'trial 7', or 'confirm 3'."""
+    return f"trial {number}" if number < FIRST_CONFIRM else f"confirm {number - FIRST_CONFIRM}"
+
+
+COUNTERS = (
+    *(
+        "generator_steps",
+        "discriminator_steps",
+        "updates",
+        "images",
+        "seconds",
+        "evaluation_seconds",
+    ),
+    *("device_seconds", "peak_memory_bytes"),
+)
+"""Cost columns of every row, see Counters."""
+
+
+SAMPLER_NOT_STATED = "others"
+"""Sampler of an imported study of which nobody said how its configurations were drawn."""
+
+
+SAMPLES_KEY = "samples"
+"""Key of the sample grids among a run's images; their step is the number of generator steps."""
+HISTORY_FILE = "history.parquet"
+"""Artifact of every trial's run: all rows of all its evaluations."""
+STUDY_FILE = "study.toml"
+"""Artifact of the parent run: the study file as it was written."""
+FLOOR_PREFIX = "floor/"
+"""Metrics of the parent run: every measure of real training data scored as if generated."""
+
+
+@dataclass
+class Counters:
+    """What a trial has spent so far; all of them are counted, whatever the unit of its budget."""
+
+    generator_steps: int = 0
+    discriminator_steps: int = 0
+    images: int = 0
+    """Real images shown to the discriminator (of a baseline: to the encoder), per seed."""
+    seconds: float = 0.0
+    """Training time of the whole pack, evaluations apart."""
+    evaluation_seconds: float = 0.0
+    device_seconds: float = 0.0
+    """Training time in which the pack held a GPU; 0 on the CPU."""
+    peak_memory_bytes: int = 0
+    """Largest memory of the GPU, or of the worker's process on the CPU, so far."""
+
+    @property
+    def updates(self) -> int:
+        """Steps of both players together."""
+        return self.generator_steps + self.discriminator_steps
+
+    def on(self, unit: str) -> float:
+        """The amount spent on the axis `unit`, one of trials.config.BUDGET_UNITS."""
+        return float(getattr(self, unit))
+
+    def as_columns(self) -> dict[str, float]:
+        """One value per name in COUNTERS."""
+        return {name: getattr(self, name) for name in COUNTERS}
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a score was measured with. Scores of unlike provenance are not comparable."""
+
+    extractor: str
+    extractor_digest: str
+    extractor_accuracy: float | None
+    """Held-out accuracy of an in-domain classifier, share of images; None where there is no
+    classifier.
+    """
+    data_digest: str
+    num_generated: int
+    num_real: int
+    split: str
+    """The real images compared with: 'held_out' images are never trained on."""
+    modes: str = ""
+    """What a mode is, and how many there are: "classes (10)"."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return asdict(self)
+
+
+@dataclass
+class Evaluation:
+    """One look at all seeds of a trial."""
+
+    index: int
+    """1 is the first evaluation; the last equals the configured number of evaluations unless
+    stopped.
+    """
+    counters: Counters
+    rows: list[dict[str, Any]]
+    """One row per seed: seed, evaluation, finite, verdict, every counter, every measure (None where
+    it could not be measured) and `histogram`, the number of generated samples per mode."""
+    provenance: Provenance | None
+    grid_png: bytes | None = None
+    """Samples of every seed from latents that stay the same over the trial, as one picture."""
+    start_png: bytes | None = None
+    """With the first evaluation only: the same picture before any training."""
+    notes: list[str] = field(default_factory=list)
+
+    def values(self, measure: str) -> list[float | None]:
+        """The measure per seed, in the order of the seeds."""
+        return [row.get(measure) for row in self.rows]
+
+    def verdicts(self) -> dict[str, int]:
+        """Number of seeds per verdict; verdicts that no seed has are absent."""
+        counts: dict[str, int] = {}
+        for row in self.rows:
+            counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
+        return counts
+
+
+def median_over_seeds(values: list[float | None], direction: str) -> float | None:
+    """Median over seeds where a missing value ranks as the worst; None if the median itself falls
+    on one.
+
+    A diverged seed has no FID. Leaving it out would reward divergence.
+
+    direction: "down" where small values are better, "up" where large ones are.
+    """
+    worst = -math.inf if direction == "up" else math.inf
+    median = statistics.median(worst if value is None else value for value in values)
+    return median if math.isfinite(median) else None

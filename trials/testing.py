@@ -1,0 +1,226 @@
+"""Tests that the authors of "my_gan.py:build" and "my_data.py:Dataset" can inherit, to hear of
+mistakes early.
+
+    from my_gan import build
+    from ganstudy.trials.testing import DataContract, GanContract
+
+    class TestMyGan(GanContract):
+        build = staticmethod(build)
+        shape = (1, 28, 28)
+        latent_dim = 64
+        options = {"width": 32}
+
+    class TestMyData(DataContract):
+        build = staticmethod(my_data.Dataset)
+        options = {"folder": "pictures"}
+
+Run them with pytest. What a test wants stands in its first line, and a failure says what to do
+about it.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ganstudy.trials.config.data import PluginData
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.plugin import plugin
+from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.streams import generator as stream
+from ganstudy.trials.networks.plugin import OwnBuild
+from ganstudy.trials.plugins import register
+
+BATCH = 8
+SEEDS = (0, 1)
+TOLERANCE = 1e-4
+"""Largest difference between a seed in a pack and alone, relative to the largest number compared."""
+
+
+class GanContract:
+    """Subclass it in a test file; the name of the subclass must begin with Test."""
+
+    build: Callable[..., Any]
+    """The function, as staticmethod(build)."""
+    shape: tuple[int, ...]
+    """Of one image [C, H, W] or point [D]."""
+    latent_dim: int
+    """Dimensions of z."""
+    options: dict[str, Any] = {}
+    """Further keyword arguments of the function."""
+    runs_as_pack: bool = True
+    """False where seeds may be trained one after the other, which is slower on a GPU."""
+
+    def test_shapes(self) -> None:
+        """The generator makes images of `shape`, the discriminator gives one logit per image."""
+        for player, (build, inputs) in self._players().items():
+            output = _output(build(), inputs)
+            wanted = (BATCH, *self.shape) if player == "generator" else (BATCH,)
+            assert output.shape == wanted, (
+                f"{player}: its output must be {list(wanted)}, got {list(output.shape)}"
+            )
+
+    def test_gradients(self) -> None:
+        """Every parameter has a finite gradient."""
+        for player, (build, inputs) in self._players().items():
+            network = _seeded(build, 0)
+            parameters = dict(network.named_parameters())
+            loss = _output(network, inputs).square().sum()
+            gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
+            for name, gradient in zip(parameters, gradients, strict=True):
+                assert gradient is not None, (
+                    f"{player}: {name} has no part in the output; leave it out"
+                )
+                assert torch.isfinite(gradient).all(), (
+                    f"{player}: the gradient of {name} is not finite"
+                )
+
+    def test_seed(self) -> None:
+        """The seed, and nothing else, decides the initial values and all that a network draws when
+        it is called.
+        """
+        for player, (build, inputs) in self._players().items():
+            first, again, other = (_seeded(build, seed) for seed in (0, 0, 1))
+            for name, value in first.state_dict().items():
+                assert torch.equal(value, again.state_dict()[name]), (
+                    f"{player}: {name} differs between two calls under one seed; draw it with torch's own functions"
+                )
+            pairs = zip(first.parameters(), other.parameters(), strict=True)
+            assert not all(torch.equal(a, b) for a, b in pairs), (
+                f"{player}: all seeds start from the same values"
+            )
+            outputs = [_seeded(partial(_output, network, inputs), 2) for network in (first, again)]
+            assert torch.equal(*outputs), (
+                f"{player}: its outputs differ under one seed; draw with torch's own functions"
+            )
+
+    def test_pack(self) -> None:
+        """Several seeds can be trained at once by torch.func.vmap, or a loop over them is accepted."""
+        for player, pack in self._packs().items():
+            assert pack.fallback is None or not self.runs_as_pack, (
+                f"{player}: vmap cannot take it ({pack.fallback}), so seeds are trained one after the other; "
+                "set runs_as_pack = False to accept that"
+            )
+
+    def test_pack_equals_alone(self) -> None:
+        """A seed's outputs and gradients are the same in a pack as alone."""
+        players = self._players()
+        for player, pack in self._packs().items():
+            if pack.fallback is not None:
+                continue  # a loop calls each network alone
+            build, inputs = players[player]
+            outputs = _first(pack(torch.stack([inputs] * len(SEEDS)), keep_buffers=True))
+            packed = torch.autograd.grad(outputs.square().sum(), list(pack.parameters.values()))
+            for index in range(len(SEEDS)):
+                network = build()
+                network.load_state_dict(
+                    {name: value[index] for name, value in pack.state().items()}
+                )
+                alone = _output(network, inputs)
+                _assert_close(outputs[index], alone, f"{player}: output")
+                gradients = torch.autograd.grad(alone.square().sum(), list(network.parameters()))
+                joined = torch.cat([gradient[index].flatten() for gradient in packed])
+                _assert_close(
+                    joined,
+                    torch.cat([gradient.flatten() for gradient in gradients]),
+                    f"{player}: gradient",
+                )
+
+    def _players(self) -> dict[str, tuple[Callable[[], nn.Module], Tensor]]:
+        """Player -> (a fresh network, inputs of it)."""
+        build = type(self).build
+        own = OwnBuild(
+            build, Path(inspect.getsourcefile(build) or "your file"), self.latent_dim, self.options
+        )
+        latents = torch.randn(BATCH, self.latent_dim, generator=stream(0, "contract", "latents"))
+        images = 2 * torch.rand(BATCH, *self.shape, generator=stream(0, "contract", "images")) - 1
+        return {
+            "generator": (lambda: own.generator(self.shape), latents),
+            "discriminator": (lambda: own.discriminator(self.shape), images),
+        }
+
+    def _packs(self) -> dict[str, Pack]:
+        return {
+            player: Pack(build, SEEDS, player, torch.device("cpu"), inputs)
+            for player, (build, inputs) in self._players().items()
+        }
+
+
+class DataContract:
+    """Subclass it in a test file; the name of the subclass must begin with Test."""
+
+    build: Callable[..., Any]
+    """The class or function of the file, as staticmethod(Dataset)."""
+    options: dict[str, Any] = {}
+    """Its keyword arguments."""
+    settings: dict[str, Any] = {}
+    """What else stands in the study file's [data]: size, crop, channels, held_out, limit."""
+
+    def test_loads(self) -> None:
+        """The data load, and are fit to train on and to measure against."""
+        assert len(self._loaded().train) >= 2
+
+    def test_same_twice(self) -> None:
+        """Every process reads the same data in the same order."""
+        first, again = self._loaded(), self._loaded()
+        assert first.digest == again.digest, (
+            "two loads give different data; draw with torch, numpy or random alone"
+        )
+
+    def test_held_out(self) -> None:
+        """No held-out image is among those to train on."""
+        data = self._loaded()
+        known = {image.numpy().tobytes() for image in data.train}
+        copies = sum(image.numpy().tobytes() in known for image in data.held_out)
+        assert copies == 0, (
+            f"{copies} of {len(data.held_out)} held-out images are trained on too; leave duplicates out"
+        )
+
+    def test_classes(self) -> None:
+        """Every class, where there are any, has images to train on and held-out ones."""
+        data = self._loaded()
+        if data.train_labels is None or data.held_out_labels is None:
+            return
+        names = data.mode_names or []
+        for split, labels in (("training", data.train_labels), ("held-out", data.held_out_labels)):
+            missing = [
+                name for index, name in enumerate(names) if not bool((labels == index).any())
+            ]
+            assert not missing, f"no {split} images of {', '.join(missing)}"
+
+    def _loaded(self) -> Dataset:
+        build = type(self).build
+        file = Path(inspect.getfile(build))
+        name = f"{file.name}:{build.__name__}"
+        return plugin(
+            PluginData(name=name, digest=register(file), options=self.options, **self.settings)
+        )
+
+
+def _seeded(call: Callable[[], Any], seed: int) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return call()
+
+
+def _first(output: Any) -> Tensor:
+    """The images of a generator's output, the logits of a discriminator's."""
+    tensor: Tensor = output[0] if isinstance(output, tuple) else output
+    return tensor
+
+
+def _output(network: nn.Module, inputs: Tensor) -> Tensor:
+    return _first(network(inputs))
+
+
+def _assert_close(packed: Tensor, alone: Tensor, what: str) -> None:
+    difference = float(((packed - alone).abs().max() / alone.abs().max()).detach())
+    assert difference <= TOLERANCE, (
+        f"{what} in a pack differs from that alone by {difference:.1e} of the largest number"
+    )

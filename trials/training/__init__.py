@@ -1,0 +1,1 @@
+"""A trial from its start to its end."""

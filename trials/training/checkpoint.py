@@ -1,0 +1,57 @@
+"""Trial checkpoints: one safetensors file each, written atomically, found by digest.
+
+A file is its tensors plus a JSON text; its name holds its position in the training and the digest
+of its bytes, so a torn or altered file is recognised and the one before it is used. No clock
+decides which is newest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ganstudy.trials.atomic_file import write_whole
+
+KEEP = 2
+"""Newest checkpoints kept: the second is the way back when the first is damaged."""
+
+
+def write_checkpoint(
+    folder: Path, position: int, tensors: dict[str, Tensor], state: dict[str, Any]
+) -> Path:
+    """Writes the state after `position` updates and removes all but the newest; returns the file."""
+    data = save(
+        {name: value.detach().contiguous() for name, value in tensors.items()},
+        {"state": json.dumps(state)},
+    )
+    digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    path = folder / f"{position:012d}-{digest}.safetensors"
+    write_whole(path, data)
+    for old in _newest_first(folder)[KEEP:]:
+        old.unlink(missing_ok=True)
+    return path
+
+
+def read_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """(tensors, state) of the newest undamaged checkpoint, or None."""
+    for path in _newest_first(folder):
+        data = path.read_bytes()
+        if hashlib.blake2b(data, digest_size=8).hexdigest() == path.stem.split("-")[1]:
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            return load(data), json.loads(header["__metadata__"]["state"])
+    return None
+
+
+def newest_position(folder: Path) -> int:
+    """Updates that the newest checkpoint holds, damaged or not; 0 without one."""
+    newest = next(iter(_newest_first(folder)), None)
+    return 0 if newest is None else int(newest.name.split("-")[0])
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("[0-9]*-*.safetensors"), reverse=True)

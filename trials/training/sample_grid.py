@@ -1,0 +1,125 @@
+"""One picture per evaluation: what every seed draws from latents that never change."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.measures.classifier import to_uint8
+
+COLUMNS, ROWS_PER_SEED = 10, 2
+MIN_TILE = 32
+"""Pixels; smaller images are enlarged without smoothing."""
+PANEL, GAP, SEAM = 220, 8, 2
+MISSING = (250, 225, 225)
+
+
+def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:
+    """PNG with one band per seed (images) or one panel per seed (points); a seed without finite
+    samples is pink.
+
+    samples: per seed [n, ...] on the CPU, or None.
+    """
+    draw = _draw_images if dataset.is_images else _draw_points
+    return _png(draw(dataset, samples))
+
+
+def join_grids(pictures: Sequence[bytes], is_images: bool) -> bytes:
+    """The picture of all seeds, to the byte, from pictures of some of them each."""
+    opened = [Image.open(io.BytesIO(picture)) for picture in pictures]
+    widths, heights = [picture.width for picture in opened], [picture.height for picture in opened]
+    # Seeds lie below one another (images) or side by side (points), GAP apart.
+    if is_images:
+        joined = Image.new("RGB", (widths[0], sum(heights) + GAP * (len(opened) - 1)), "white")
+    else:
+        joined = Image.new("RGB", (sum(widths) + GAP * (len(opened) - 1), heights[0]), "white")
+    left = top = 0
+    for picture in opened:
+        joined.paste(picture, (left, top))
+        left, top = (
+            (left, top + picture.height + GAP) if is_images else (left + picture.width + GAP, top)
+        )
+    return _png(joined)
+
+
+def split_grid(picture: bytes, num_seeds: int, is_images: bool) -> list[bytes]:
+    """One picture per seed from that of `num_seeds` seeds."""
+    whole = Image.open(io.BytesIO(picture))
+    width, height = whole.size
+    if is_images:
+        pitch = (height + GAP) // num_seeds
+        boxes = [(0, seed * pitch, width, (seed + 1) * pitch - GAP) for seed in range(num_seeds)]
+    else:
+        pitch = (width + GAP) // num_seeds
+        boxes = [(seed * pitch, 0, (seed + 1) * pitch - GAP, height) for seed in range(num_seeds)]
+    return [_png(whole.crop(box)) for box in boxes]
+
+
+def _png(picture: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG", optimize=False, compress_level=6)
+    return buffer.getvalue()
+
+
+def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
+    enlarged = max(1, math.ceil(MIN_TILE / max(dataset.shape[1:])))
+    height, width = (enlarged * side for side in dataset.shape[1:])
+    pitch_x, pitch_y = width + SEAM, height + SEAM
+    band_height = ROWS_PER_SEED * pitch_y
+    picture = Image.new(
+        "RGB", (COLUMNS * pitch_x, len(samples) * (band_height + GAP) - GAP), "white"
+    )
+    for index, images in enumerate(samples):
+        top = index * (band_height + GAP)
+        if images is None:
+            picture.paste(MISSING, (0, top, picture.width, top + band_height))
+            continue
+        for place, image in enumerate(
+            to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)
+        ):
+            row, column = divmod(place, COLUMNS)
+            colour = image if image.shape[2] == 3 else np.repeat(image[:, :, :1], 3, axis=2)
+            shown = Image.fromarray(colour).resize((width, height), Image.Resampling.NEAREST)
+            picture.paste(shown, (column * pitch_x, top + row * pitch_y))
+    return picture
+
+
+def _draw_points(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
+    # Of points in more dimensions, the first two are drawn.
+    reach = 1.3 * float(
+        (dataset.mixture.means if dataset.mixture else dataset.held_out[:, :2]).abs().max()
+    )
+    picture = Image.new("RGB", (len(samples) * (PANEL + GAP) - GAP, PANEL), "white")
+    canvas = ImageDraw.Draw(picture)
+    for index, points in enumerate(samples):
+        left = index * (PANEL + GAP)
+        background = (247, 247, 247) if points is not None else MISSING
+        canvas.rectangle((left, 0, left + PANEL - 1, PANEL - 1), fill=background)
+
+        def place(x: float, y: float, left: int = left) -> tuple[float, float]:
+            return left + (x / reach + 1) * PANEL / 2, (1 - y / reach) * PANEL / 2
+
+        for mean_x, mean_y in dataset.mixture.means.tolist() if dataset.mixture else []:
+            x, y = place(mean_x, mean_y)
+            canvas.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(200, 90, 60), width=2)
+        if points is not None:
+            drawn = _plane(points)
+            inside = drawn[(drawn.abs() < reach).all(1)][:1000]
+            canvas.point([place(x, y) for x, y in inside.tolist()], fill=(30, 70, 140))
+    return picture
+
+
+def _plane(points: Tensor) -> Tensor:
+    """[n, 2]: the first two coordinates; one coordinate is drawn along a line."""
+    return (
+        points[:, :2]
+        if points.shape[1] > 1
+        else torch.cat([points, torch.zeros_like(points)], dim=1)
+    )
