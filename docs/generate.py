@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 from ganstudy.analysis.frames.export import COLUMNS
 from ganstudy.trials import data, losses, networks, remedies
-from ganstudy.trials.config.base import PLUGIN, Frozen
+from ganstudy.trials.config.base import PLUGIN, StrictModel
 from ganstudy.trials.config.data import DATA, PluginData
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.measures import MeasuresConfig
@@ -104,7 +104,7 @@ def remedies_and_losses() -> str:
     return "\n".join(lines)
 
 
-def _entry(name: str, implementation: type, options: type[Frozen]) -> list[str]:
+def _entry(name: str, implementation: type, options: type[StrictModel]) -> list[str]:
     text = inspect.getdoc(sys.modules[implementation.__module__]) or ""
     return [f"## {name}\n", _markdown(text), "", *_options_table(options)]
 
@@ -135,7 +135,7 @@ def data_and_networks() -> str:
     return "\n".join(lines)
 
 
-def _named(name: str, options: type[Frozen], text: str) -> list[str]:
+def _named(name: str, options: type[StrictModel], text: str) -> list[str]:
     title = "your own file" if name == PLUGIN else f'name = "{name}"'
     return [
         f"## {title}\n",
@@ -147,7 +147,7 @@ def _named(name: str, options: type[Frozen], text: str) -> list[str]:
     ]
 
 
-def _options_table(options: type[Frozen]) -> list[str]:
+def _options_table(options: type[StrictModel]) -> list[str]:
     docs = _all_attribute_docs(options)
     shown = {
         name: field
@@ -163,10 +163,10 @@ def _options_table(options: type[Frozen]) -> list[str]:
     return ["| option | default | allowed | meaning |", "|---|---|---|---|", *rows, ""]
 
 
-def _all_attribute_docs(options: type[Frozen]) -> Mapping[str, str]:
+def _all_attribute_docs(options: type[StrictModel]) -> Mapping[str, str]:
     docs: dict[str, str] = {}
     for kind in reversed(options.__mro__):
-        if issubclass(kind, Frozen) and kind is not Frozen:
+        if issubclass(kind, StrictModel) and kind is not StrictModel:
             docs |= _attribute_docs(kind)
     return docs
 

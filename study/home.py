@@ -48,7 +48,7 @@ class StudyFolder:
         return self.path / "study.toml"
 
     @property
-    def spool(self) -> Path:
+    def outbox(self) -> Path:
         """Records on their way to MLflow; empty once everything is published."""
         return self.path / "spool"
 

@@ -32,7 +32,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.reader import parse_study
-from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher import Publisher
 from ganstudy.study.tracking.publisher_process import publisher
 
@@ -97,7 +97,7 @@ def test_the_password_of_the_environment_reaches_the_server_and_nothing_else(
         threading.Thread(target=server.serve_forever, daemon=True).start()
         uri = f"http://127.0.0.1:{server.server_port}"
         with pytest.raises(Exception) as caught:
-            Publisher(Ledger.create(tmp_path / "ledger.db", spec, ""), Spool(tmp_path), uri, None)
+            Publisher(Ledger.create(tmp_path / "ledger.db", spec, ""), Outbox(tmp_path), uri, None)
         server.shutdown()
     encoded = base64.b64encode(f"someone:{SECRET}".encode()).decode()
     assert seen == [f"Basic {encoded}"]
@@ -117,11 +117,11 @@ def published(tmp_path_factory: pytest.TempPathFactory, small_study) -> dict[str
         try:
             CliRunner().invoke(main, ["list", "--home", str(home.root)])
             Ledger.create(folder.ledger, spec, text)
-            Spool(folder.spool).put_study(START, {"study_file": text, "params": {"a": 1}, "tags": {}, "floor": {}})
+            Outbox(folder.outbox).put_study(START, {"study_file": text, "params": {"a": 1}, "tags": {}, "floor": {}})
             os.umask(0)  # the publisher is to see to it itself
             with publisher(spec, home) as process:
                 command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-                wait_for(lambda: not Spool(folder.spool).pending())
+                wait_for(lambda: not Outbox(folder.outbox).pending())
         finally:
             os.umask(before)
     return {"home": home, "command": command}
@@ -168,13 +168,13 @@ from ganstudy.study.home import Home
 from ganstudy.study.driver.driver_lock import only_driver
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.reader import parse_study
-from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.trials.atomic_file import write_whole
 place, text = Home(Path(home)), sys.stdin.read()
 folder = place.study("small")
 with only_driver(folder.path, print):
     Ledger.create(folder.ledger, parse_study(text, "small.toml"), text)
-    Spool(folder.spool).put_study(START, {})
+    Outbox(folder.spool).put_study(START, {})
     write_whole(place.cache / "x.safetensors", b"x")
 """
     home = tmp_path / "home"

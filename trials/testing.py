@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from ganstudy.trials.config.data import PluginData
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.plugin import plugin
-from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.streams import generator as stream
 from ganstudy.trials.networks.plugin import OwnBuild
 from ganstudy.trials.plugins import register
@@ -82,9 +82,7 @@ class GanContract:
                 )
 
     def test_seed(self) -> None:
-        """The seed, and nothing else, decides the initial values and all that a network draws when
-        it is called.
-        """
+        """The seed alone decides the initial values and all that a network draws when called."""
         for player, (build, inputs) in self._players().items():
             first, again, other = (_seeded(build, seed) for seed in (0, 0, 1))
             for name, value in first.state_dict().items():
@@ -102,25 +100,25 @@ class GanContract:
 
     def test_pack(self) -> None:
         """Several seeds can be trained at once by torch.func.vmap, or a loop over them is accepted."""
-        for player, pack in self._packs().items():
-            assert pack.fallback is None or not self.runs_as_pack, (
-                f"{player}: vmap cannot take it ({pack.fallback}), so seeds are trained one after the other; "
+        for player, ensemble in self._packs().items():
+            assert ensemble.fallback is None or not self.runs_as_pack, (
+                f"{player}: vmap cannot take it ({ensemble.fallback}), so seeds are trained one after the other; "
                 "set runs_as_pack = False to accept that"
             )
 
     def test_pack_equals_alone(self) -> None:
         """A seed's outputs and gradients are the same in a pack as alone."""
         players = self._players()
-        for player, pack in self._packs().items():
-            if pack.fallback is not None:
+        for player, ensemble in self._packs().items():
+            if ensemble.fallback is not None:
                 continue  # a loop calls each network alone
             build, inputs = players[player]
-            outputs = _first(pack(torch.stack([inputs] * len(SEEDS)), keep_buffers=True))
-            packed = torch.autograd.grad(outputs.square().sum(), list(pack.parameters.values()))
+            outputs = _first(ensemble(torch.stack([inputs] * len(SEEDS)), keep_buffers=True))
+            packed = torch.autograd.grad(outputs.square().sum(), list(ensemble.parameters.values()))
             for index in range(len(SEEDS)):
                 network = build()
                 network.load_state_dict(
-                    {name: value[index] for name, value in pack.state().items()}
+                    {name: value[index] for name, value in ensemble.state().items()}
                 )
                 alone = _output(network, inputs)
                 _assert_close(outputs[index], alone, f"{player}: output")
@@ -145,9 +143,9 @@ class GanContract:
             "discriminator": (lambda: own.discriminator(self.shape), images),
         }
 
-    def _packs(self) -> dict[str, Pack]:
+    def _packs(self) -> dict[str, SeedEnsemble]:
         return {
-            player: Pack(build, SEEDS, player, torch.device("cpu"), inputs)
+            player: SeedEnsemble(build, SEEDS, player, torch.device("cpu"), inputs)
             for player, (build, inputs) in self._players().items()
         }
 

@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.trials.results.records import Stage
 
 ROWS_SHOWN = 200
@@ -24,7 +24,7 @@ Arguments = ParamSpec("Arguments")
 Made = TypeVar("Made")
 
 
-class Evidence:
+class Results:
     """A study, and what was computed from it, each thing once.
 
     `study` is its search, which all sections but those of the confirm stage are about; `whole` has
@@ -160,10 +160,10 @@ class Part(Protocol):
     NAME: str
     TITLE: str
 
-    def said(self, evidence: Evidence) -> list[Said]:
+    def conclusions(self, results: Results) -> list[Conclusion]:
         """Its conclusions, the most important one first; may be empty."""
 
-    def blocks(self, evidence: Evidence) -> list[Block]:
+    def blocks(self, results: Results) -> list[Block]:
         """What it shows; empty where the study has nothing for it."""
 
 
@@ -173,16 +173,17 @@ class Section:
 
     name: str
     title: str
-    said: list[Said]
+    conclusions: list[Conclusion]
     blocks: list[Block] = field(default_factory=list)
 
 
-def sections(parts: tuple[Part, ...], evidence: Evidence) -> list[Section]:
+def sections(parts: tuple[Part, ...], results: Results) -> list[Section]:
     """Those of the parts that have something to show or to say."""
     made = [
-        Section(part.NAME, part.TITLE, part.said(evidence), part.blocks(evidence)) for part in parts
+        Section(part.NAME, part.TITLE, part.conclusions(results), part.blocks(results))
+        for part in parts
     ]
-    return [section for section in made if section.said or section.blocks]
+    return [section for section in made if section.conclusions or section.blocks]
 
 
 def tables_of(blocks: list[Block]) -> list[Table]:

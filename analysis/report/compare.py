@@ -21,7 +21,7 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Figure, Listing, Section, Table
 from ganstudy.analysis.report.html import Report, tables_of_sections
-from ganstudy.analysis.report.phrases import Said, Tile, interval
+from ganstudy.analysis.report.phrases import Conclusion, Tile, interval
 from ganstudy.analysis.report.sections.over_time import percent
 from ganstudy.analysis.stats.intervals import (
     MIN_CONFIGURATIONS,
@@ -41,7 +41,7 @@ from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import Stage
 
 
-def conclusions(first: Study, second: Study) -> list[Said]:
+def conclusions(first: Study, second: Study) -> list[Conclusion]:
     """What can be said of the two, most important first."""
     searches = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
     both, budget = sides(*searches), at_equal_budget(*searches)
@@ -62,7 +62,7 @@ def _fresh(first: Study, second: Study) -> list[dict[str, Any]]:
     return [row for row in chosen if row]
 
 
-def _confirmed(first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]) -> Said:
+def _confirmed(first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]) -> Conclusion:
     measure, _ = selection.objective(first)
     name = MEASURES[measure].label
     parts = [
@@ -79,14 +79,14 @@ def _confirmed(first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]
     )
     value = " · ".join(number(row["score"]) for row in fresh)
     tile = Tile(f"Confirmed {name}", value, " · ".join(names))
-    return Said(f"{name} on fresh seeds: {'; '.join(parts)}.", basis, first=True, tile=tile)
+    return Conclusion(f"{name} on fresh seeds: {'; '.join(parts)}.", basis, first=True, tile=tile)
 
 
-def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Said:
+def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Conclusion:
     measure, sign = selection.objective(first)
     name = MEASURES[measure].label
     if budget.empty:
-        return Said(
+        return Conclusion(
             "Scores at equal budget cannot be told:",
             "the studies have no budget in common that every ended trial of both reached.",
             first=True,
@@ -120,10 +120,12 @@ def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Said:
             # small is.
             better = second.name if (high < 0) == (sign > 0) else first.name
             claim, value = f"The configurations of {better} score better:", f"{better} better"
-    return Said(claim, f"{basis}.", first=True, tile=Tile(f"{name} at equal budget", value, where))
+    return Conclusion(
+        claim, f"{basis}.", first=True, tile=Tile(f"{name} at equal budget", value, where)
+    )
 
 
-def _bests(first: Study, both: pd.DataFrame) -> list[Said]:
+def _bests(first: Study, both: pd.DataFrame) -> list[Conclusion]:
     measure, _ = selection.objective(first)
     name, parts = MEASURES[measure].label, []
     for row in rows(both):
@@ -136,12 +138,12 @@ def _bests(first: Study, both: pd.DataFrame) -> list[Said]:
     basis = "Each was chosen as the best of its study, which flatters it, the more the more trials there were."
     value = " · ".join(number(v) if not math.isnan(v) else "none" for v in both[measure])
     tile = Tile(f"Best {name}", value, " · ".join(both["study"]))
-    return [Said(f"Best {name}: {'; '.join(parts)}.", basis, first=True, tile=tile)]
+    return [Conclusion(f"Best {name}: {'; '.join(parts)}.", basis, first=True, tile=tile)]
 
 
-def _lost(both: pd.DataFrame) -> Said:
+def _lost(both: pd.DataFrame) -> Conclusion:
     if not both["configurations"].all():
-        return Said(
+        return Conclusion(
             "Seeds lost cannot be compared: a study has no evaluated configuration.", first=True
         )
     if both["unknown_seeds"].any():
@@ -152,7 +154,7 @@ def _lost(both: pd.DataFrame) -> Said:
         ]
         basis = f"no verdict is known of {' and of '.join(without)}."
         tile = Tile("Seeds lost", "cannot be told", "verdicts are unknown")
-        return Said(
+        return Conclusion(
             "Which study lost more seeds cannot be told from these data:",
             basis,
             first=True,
@@ -163,7 +165,7 @@ def _lost(both: pd.DataFrame) -> Said:
         for row in rows(both)
     ]
     value = " · ".join(f"{share_:.0%}" for share_ in both["lost_share"])
-    return Said(
+    return Conclusion(
         f"Seeds that collapsed, cycled or diverged: {' and '.join(parts)}.",
         "95% intervals with configurations as the unit, each at its trial's last evaluation.",
         first=True,
@@ -171,7 +173,7 @@ def _lost(both: pd.DataFrame) -> Said:
     )
 
 
-def _caveat(first: Study, second: Study) -> Said:
+def _caveat(first: Study, second: Study) -> Conclusion:
     drawn = [
         f"{study.name} by {study.spec.get('search', {}).get('sampler', 'tpe')}"
         for study in (first, second)
@@ -182,7 +184,7 @@ def _caveat(first: Study, second: Study) -> Said:
         if spaces[0] == spaces[1]
         else "from different spaces, which is part of any difference"
     )
-    return Said(f"The configurations were drawn {same}: {', '.join(drawn)}.", first=True)
+    return Conclusion(f"The configurations were drawn {same}: {', '.join(drawn)}.", first=True)
 
 
 def build(first: Study, second: Study) -> Report:

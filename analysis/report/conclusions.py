@@ -7,20 +7,20 @@ the data cannot tell, that is the conclusion.
 from __future__ import annotations
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.blocks import Evidence
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Results
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections.registry import PARTS
 
-NOTHING = Said("No trial has been published yet.", first=True)
+NOTHING = Conclusion("No trial has been published yet.", first=True)
 
 
-def conclusions(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """The answer, most important first."""
-    if evidence.study.trials.empty:
+    if results.study.trials.empty:
         return [NOTHING]
-    return [said for part in PARTS for said in part.said(evidence) if said.first]
+    return [said for part in PARTS for said in part.conclusions(results) if said.first]
 
 
 def sentences(study: Study) -> list[str]:
     """The answer as plain text, one conclusion each."""
-    return [str(said) for said in conclusions(Evidence(study))]
+    return [str(said) for said in conclusions(Results(study))]

@@ -26,16 +26,16 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import conclusions as answer
 from ganstudy.analysis.report.blocks import (
     Block,
-    Evidence,
     Figure,
     Pair,
     Picture,
+    Results,
     Section,
     Table,
     sections,
     tables_of,
 )
-from ganstudy.analysis.report.phrases import Said, unit
+from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections.registry import PARTS
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage
@@ -54,7 +54,7 @@ class Report:
     title: str
     question: str
     subtitle: str
-    answer: list[Said]
+    answer: list[Conclusion]
     sections: list[Section]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -86,8 +86,8 @@ class Report:
 
 def build(study: Study) -> Report:
     """The report of a study."""
-    evidence = Evidence(study)
-    conclusions, made = answer.conclusions(evidence), sections(PARTS, evidence)
+    results = Results(study)
+    conclusions, made = answer.conclusions(results), sections(PARTS, results)
     frames = {"evaluations": study.evaluations, "modes": study.modes}
     return Report(
         title=study.name,

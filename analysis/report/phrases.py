@@ -21,7 +21,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Said:
+class Conclusion:
     """A conclusion drawn from a table; plain text."""
 
     claim: str

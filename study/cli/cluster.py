@@ -117,13 +117,13 @@ def _send(file: str, cluster: Path, options: list[str]) -> int:
     """On the laptop."""
     from ganstudy.study.cluster import code_version
     from ganstudy.study.cluster.head_node import Head
-    from ganstudy.study.cluster.jobs import STUDY_FILE, pack, version_words
+    from ganstudy.study.cluster.jobs import STUDY_FILE, bundle, version_words
 
     head, sent_by = Head(cluster), ["--sent-by", code_version.source_digest(), version_words()]
     if not file.endswith(".toml"):
         return head.run(shlex.join(["ganstudy", "submit", file, *options, *sent_by]), click.echo)
     with tempfile.TemporaryDirectory(prefix="ganstudy-") as name:
-        spec = pack(Path(file), Path(name))
+        spec = bundle(Path(file), Path(name))
         target = f"{INBOX}/{spec.name}-{time.strftime('%Y%m%d-%H%M%S')}"
         head.run(f"mkdir -p {target}", click.echo)
         head.send(Path(name), target)
@@ -135,7 +135,7 @@ def _start(
     file: str, follow: bool, accept_changes: bool, sent_by: tuple[str, str] | None, home: str | None
 ) -> int:
     """On the head."""
-    from ganstudy.study.cluster.jobs import STUDY_FILE, check_same_code, pack
+    from ganstudy.study.cluster.jobs import STUDY_FILE, bundle, check_same_code
     from ganstudy.study.cluster.jobs import submit as start
     from ganstudy.study.spec.reader import read_study
 
@@ -148,7 +148,7 @@ def _start(
         return start(["resume", file, *changes], file, place, click.echo, to_the_end=follow)
     spec, _ = read_study(Path(file))
     kept = place.submitted(spec.name) / "file"
-    pack(Path(file), kept)
+    bundle(Path(file), kept)
     return start(
         ["run", str(kept / STUDY_FILE), *changes], spec.name, place, click.echo, to_the_end=follow
     )

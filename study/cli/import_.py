@@ -100,7 +100,7 @@ def import_(
         console.print(f"\nReport:  {folder.report}", soft_wrap=True)
     if result.unpublished:
         console.print(
-            f"{result.unpublished} records have not reached MLflow and wait in {folder.spool}; {folder.log} says why. "
+            f"{result.unpublished} records have not reached MLflow and wait in {folder.outbox}; {folder.log} says why. "
             "Once MLflow is back, give the same command again: nothing is written twice.",
             soft_wrap=True,
         )

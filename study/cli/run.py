@@ -109,7 +109,7 @@ def publish(name: str, home: str | None) -> None:
 
     from ganstudy.study.driver.driver_lock import only_driver
     from ganstudy.study.ledger.ledger import Ledger
-    from ganstudy.study.tracking.outbox import Spool
+    from ganstudy.study.tracking.outbox import Outbox
     from ganstudy.study.tracking.publisher_process import finish, publisher
 
     place = Home.locate(home)
@@ -120,7 +120,7 @@ def publish(name: str, home: str | None) -> None:
     )
     answer: list[str] = []
     with only_driver(folder.path, console.print):
-        waiting = Spool(folder.spool).waiting()
+        waiting = Outbox(folder.outbox).waiting()
         with publisher(ledger.spec, place) as process:
             left = finish(
                 ledger.spec,
@@ -205,7 +205,7 @@ def _tell(
     console.print(f"MLflow UI:  {spec.tracking.uri or shown}", soft_wrap=True)
     if unpublished:
         console.print(
-            f"{unpublished} records have not reached MLflow and wait in {folder.spool}; {folder.log} says why.\n"
+            f"{unpublished} records have not reached MLflow and wait in {folder.outbox}; {folder.log} says why.\n"
             f"Once MLflow is back: {command()} publish {spec.name}{home_words(home)}",
             soft_wrap=True,
         )

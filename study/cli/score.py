@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from ganstudy.study.errors import UserError
 from ganstudy.trials.atomic_file import write_whole
-from ganstudy.trials.config.base import Frozen
+from ganstudy.trials.config.base import StrictModel
 from ganstudy.trials.config.data import Arrays, DataOptions, Images
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.results.catalogue import MEASURES
@@ -27,7 +27,7 @@ NPZ = ".npz"
 HALF = 0.5
 PACKAGES = ("ganstudy", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "scikit-learn")
 """Whose versions decide the numbers."""
-Options = TypeVar("Options", bound=Frozen)
+Options = TypeVar("Options", bound=StrictModel)
 Range = tuple[float, float] | None
 
 

@@ -63,7 +63,7 @@ def could_join() -> list[tuple[Node, int]]:
     ]
 
 
-class Slots:
+class ConcurrencyLimit:
     """Trials that may be open at a time; follows the cluster."""
 
     def __init__(self, resources: Resources) -> None:

@@ -69,11 +69,11 @@ class Head:
         return code
 
     def send(self, source: Path, target: str) -> None:
-        """Copies the folder `source` to be the folder `target` there."""
+        """Copy the folder `source` to be the folder `target` there."""
         self._copy("rsync-up", f"{source}/", f"{target}/")
 
     def fetch(self, source: str, target: Path) -> None:
-        """Copies the file or folder `source` of the head to `target`."""
+        """Copy the file or folder `source` of the head to `target`."""
         target.parent.mkdir(parents=True, exist_ok=True)
         self._copy("rsync-down", source, str(target))
 

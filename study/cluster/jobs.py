@@ -35,8 +35,8 @@ POLL_SECONDS = 1.0
 STUDY_FILE = "study.toml"
 
 
-def pack(file: Path, folder: Path) -> StudySpec:
-    """Copies the study file and the user's own files that it names into `folder`, so that they can
+def bundle(file: Path, folder: Path) -> StudySpec:
+    """Copy the study file and the user's own files that it names into `folder`, so that they can
     travel.
 
     UserError where the study is not valid, names a file of the user's by a path that leads out of

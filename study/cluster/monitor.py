@@ -36,7 +36,7 @@ def still_waiting(resources: Resources) -> str:
     )
 
 
-class Watch(Callback):  # type: ignore[misc]
+class ClusterMonitor(Callback):  # type: ignore[misc]
     """Says when the cluster grows or shrinks, and why trials wait for a place."""
 
     def __init__(self, resources: Resources, say: Callable[[str], None]) -> None:
@@ -44,7 +44,7 @@ class Watch(Callback):  # type: ignore[misc]
         self._running: set[str] = set()
         self._ended = threading.Event()
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> ClusterMonitor:
         threading.Thread(target=self._watch, daemon=True).start()
         return self
 

@@ -41,7 +41,7 @@ def machine() -> str:
     return BOOT.read_text().strip() if BOOT.exists() else platform.node()
 
 
-class Lease:
+class DriverLock:
     """The right to drive the study whose files lie in `folder`."""
 
     def __init__(self, folder: Path) -> None:
@@ -151,15 +151,15 @@ def driver_of(folder: Path) -> str | None:
     """Who runs the study in `folder`, in words; None where nobody does, as far as this machine can
     tell.
     """
-    lease = Lease(folder)
-    told = lease._told_if_whole()
+    driver_lock = DriverLock(folder)
+    told = driver_lock._told_if_whole()
     if not told or told.get("ended"):
         return None
     try:
-        lease._lock.acquire(timeout=0)
+        driver_lock._lock.acquire(timeout=0)
     except Timeout:
         return _words(told)
-    lease._lock.release()
+    driver_lock._lock.release()
     return None if told.get("machine") == machine() else _words(told)
 
 
@@ -171,20 +171,20 @@ def _not_deaf() -> AbstractContextManager[None]:
 
 
 @contextmanager
-def only_driver(folder: Path, watching: Callable[[str], None]) -> Iterator[Lease]:
-    """Holds the lease of the study in `folder`; UserError as of `Lease.take`, and when it was lost."""
+def only_driver(folder: Path, watching: Callable[[str], None]) -> Iterator[DriverLock]:
+    """Holds the lease of the study in `folder`; UserError as of `DriverLock.take`, and when it was lost."""
     folder.mkdir(parents=True, exist_ok=True)
-    lease = Lease(folder)
-    lease.take(watching)
-    lease.keep()
+    driver_lock = DriverLock(folder)
+    driver_lock.take(watching)
+    driver_lock.keep()
     try:
         with _not_deaf():
-            yield lease
+            yield driver_lock
     except KeyboardInterrupt:
-        if lease.lost_to is not None:
+        if driver_lock.lost_to is not None:
             raise UserError(
-                f"another driver has taken the study over ({lease.lost_to}); this one ends"
+                f"another driver has taken the study over ({driver_lock.lost_to}); this one ends"
             ) from None
         raise
     finally:
-        lease.release()
+        driver_lock.release()

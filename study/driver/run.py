@@ -17,7 +17,7 @@ from rich.console import Console
 from ganstudy.study.cluster import capacity, connection, monitor
 from ganstudy.study.cluster.address import check_reachable
 from ganstudy.study.cluster.code_version import origin_of_code
-from ganstudy.study.driver.driver_lock import Lease, only_driver
+from ganstudy.study.driver.driver_lock import DriverLock, only_driver
 from ganstudy.study.driver.preparation import describe, prepare_evaluator
 from ganstudy.study.driver.progress import RunProgress
 from ganstudy.study.driver.provenance import check, origin_of_measures, settle
@@ -29,9 +29,9 @@ from ganstudy.study.ledger.confirm_selection import NEAREST
 from ganstudy.study.ledger.confirm_stage import ConfirmStage
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.storage import Copies, database_trouble, unreadable
+from ganstudy.study.ledger.storage import LedgerBackup, database_trouble, unreadable
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher_process import Conclude, finish, publisher
 from ganstudy.study.tune.stopping import (
     StopRequest,
@@ -39,7 +39,7 @@ from ganstudy.study.tune.stopping import (
     stop_on_signals,
     terminated_as_interrupted,
 )
-from ganstudy.study.tune.training import PackFactory, TrainingFactory
+from ganstudy.study.tune.training import EnsembleFactory, TrainingFactory
 from ganstudy.trials import plugins
 from ganstudy.trials.atomic_file import write_whole
 
@@ -102,9 +102,9 @@ def run(
             capacity.check_cluster(spec.resources, console.print)
             capacity.check_nodes(spec.resources)
         try:
-            with only_driver(folder.path, console.print) as lease:
+            with only_driver(folder.path, console.print) as driver_lock:
                 return _run_on_ray(
-                    spec, text, home, console, conclude, factory, accept_changes, lease
+                    spec, text, home, console, conclude, factory, accept_changes, driver_lock
                 )
         except Exception as error:
             trouble = _trouble(folder, error)
@@ -121,21 +121,21 @@ def _run_on_ray(
     conclude: Conclude | None,
     factory: TrainingFactory | None,
     accept_changes: bool,
-    lease: Lease,
+    driver_lock: DriverLock,
 ) -> RunResult:
     folder, origin = home.study(spec.name), origin_of_code()
     stop = StopRequest(folder.stop)
     stop.clear()  # of an earlier run: what is asked from here on is meant for this one
-    yardstick = None
+    evaluator_setup = None
     if factory is None:
         # Before anything is written: data or networks that will not do must not take the study's
         # name.
         with console.status(f"{spec.data.name}: loading the data, preparing the measures"):
-            yardstick = prepare_evaluator(spec, home, console)
-        console.print(describe(yardstick), highlight=False, soft_wrap=True)
-        origin |= origin_of_measures(yardstick.provenance)
-        factory = PackFactory(
-            yardstick.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0
+            evaluator_setup = prepare_evaluator(spec, home, console)
+        console.print(describe(evaluator_setup), highlight=False, soft_wrap=True)
+        origin |= origin_of_measures(evaluator_setup.provenance)
+        factory = EnsembleFactory(
+            evaluator_setup.classifier, max(1, int(spec.resources.cpus)), spec.resources.gpus > 0
         )
     ledger = Ledger.create(folder.ledger, spec, text)
     settle(ledger, origin, accept_changes)
@@ -143,17 +143,17 @@ def _run_on_ray(
     for digest in spec.plugin_digests:
         own = plugins.source(digest)
         write_whole(folder.plugins / digest / own.name, own.read_bytes())
-    spool, copies = Spool(folder.spool), Copies(folder.ledger)
+    outbox, copies = Outbox(folder.outbox), LedgerBackup(folder.ledger)
     copies.keep()
     with publisher(spec, home) as process:
-        spool.put_study(START, study_message(spec, text, yardstick, ledger.changes))
+        outbox.put_study(START, study_message(spec, text, evaluator_setup, ledger.changes))
         stages, trouble = [], None
         with (
-            stop_on_signals(stop, lambda: lease.lost_to is not None, console.print),
-            monitor.Watch(spec.resources, partial(console.print, soft_wrap=True)) as watch,
+            stop_on_signals(stop, lambda: driver_lock.lost_to is not None, console.print),
+            monitor.ClusterMonitor(spec.resources, partial(console.print, soft_wrap=True)) as watch,
         ):
             try:
-                for stage in _stages(ledger, spool, stop, console):
+                for stage in _stages(ledger, outbox, stop, console):
                     if stop.reason() is not None:
                         break
                     with RunProgress(spec, stage, console) as progress:
@@ -174,7 +174,7 @@ def _run_on_ray(
 
 
 def _stages(
-    ledger: Ledger, spool: Spool, stop: StopRequest, console: Console
+    ledger: Ledger, outbox: Outbox, stop: StopRequest, console: Console
 ) -> Iterator[StageTrials]:
     """The search, then, once that is over and unless the study is to stop, the confirm stage."""
     yield ledger
@@ -184,7 +184,7 @@ def _stages(
     # The search may have gone on since they were confirmed: then their roles are others.
     for row in confirmation.rows({}):
         number, params = row["number"], row["params"]
-        spool.put_start(number, params, confirmation.config(params), confirmation.labels(number))
+        outbox.put_start(number, params, confirmation.config(params), confirmation.labels(number))
     console.print(_announced(confirmation), highlight=False, soft_wrap=True)
     yield confirmation
 

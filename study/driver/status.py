@@ -8,7 +8,7 @@ from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.confirm_selection import most
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.ledger import Ledger
-from ganstudy.study.tracking.outbox import Spool
+from ganstudy.study.tracking.outbox import Outbox
 
 
 def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
         "objective": spec.objective.measure,
         "best": None,
         "confirm": None,
-        "unpublished": Spool(folder.spool).waiting(),
+        "unpublished": Outbox(folder.outbox).waiting(),
         "run_id": ledger.parent_run_id,
         "tracking_uri": home.tracking_uri(spec.tracking.uri),
         "paths": _paths(folder),
@@ -73,7 +73,7 @@ def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> dict[str
         **found,
         "confirm": None,
         "imported": record.source,
-        "unpublished": Spool(folder.spool).waiting(),
+        "unpublished": Outbox(folder.outbox).waiting(),
         "run_id": record.parent_run_id,
         "tracking_uri": home.tracking_uri(record.spec.tracking.uri),
         "paths": _paths(folder),

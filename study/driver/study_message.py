@@ -8,12 +8,12 @@ from typing import Any
 
 from ganstudy.study.cluster.code_version import PACKAGES, origin_of_code, source_digest
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.study.tune.evaluator_setup import Yardstick
+from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
 from ganstudy.trials.results.mlflow_tags import Tag
 
 
 def study_message(
-    spec: StudySpec, text: str, yardstick: Yardstick | None, changes: list[str]
+    spec: StudySpec, text: str, evaluator_setup: EvaluatorSetup | None, changes: list[str]
 ) -> dict[str, Any]:
     """What the parent run tells about the study as a whole."""
     tags: dict[str, Any] = {
@@ -27,10 +27,10 @@ def study_message(
     }
     if changes:
         tags[Tag.CHANGES] = "\n".join(changes)
-    if yardstick is not None:
-        tags[Tag.PROVENANCE] = json.dumps(yardstick.provenance.as_json())
-        tags[Tag.MODES] = json.dumps(yardstick.modes)
-        tags[Tag.REAL_MODES] = yardstick.real_effective_modes
+    if evaluator_setup is not None:
+        tags[Tag.PROVENANCE] = json.dumps(evaluator_setup.provenance.as_json())
+        tags[Tag.MODES] = json.dumps(evaluator_setup.modes)
+        tags[Tag.REAL_MODES] = evaluator_setup.real_effective_modes
     params = {
         "data": spec.data.name,
         "model": spec.model.name,
@@ -44,5 +44,5 @@ def study_message(
         "study_file": text,
         "params": params,
         "tags": tags,
-        "floor": yardstick.floor if yardstick else {},
+        "floor": evaluator_setup.floor if evaluator_setup else {},
     }

@@ -9,8 +9,8 @@ from ganstudy.study.cluster.code_version import origin_of_code
 from ganstudy.study.driver.progress import RunProgress
 from ganstudy.study.home import StudyFolder
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.storage import Copies
-from ganstudy.study.tracking.outbox import Spool
+from ganstudy.study.ledger.storage import LedgerBackup
+from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tune.scheduler import replay, scheduler
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.stopping import StopRequest
@@ -25,22 +25,22 @@ study/tune/retry_log.py.
 
 def tune_stage(
     stage: StageTrials,
-    copies: Copies,
+    copies: LedgerBackup,
     stop: StopRequest,
     folder: StudyFolder,
     progress: RunProgress,
     factory: TrainingFactory,
-    watch: monitor.Watch,
+    watch: monitor.ClusterMonitor,
 ) -> None:
     """Run the trials of `stage` that are left, until they are done or the study is asked to stop."""
     spec = stage.spec
     schedule, maximize = scheduler(spec, stage.stage), spec.objective.maximize is not None
     searcher = LedgerSearcher(
         stage,
-        Spool(folder.spool),
+        Outbox(folder.outbox),
         copies,
         stop,
-        capacity.Slots(spec.resources),
+        capacity.ConcurrencyLimit(spec.resources),
         progress.observe,
         replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
     )
@@ -50,7 +50,7 @@ def tune_stage(
         TrialTrainable,
         factory=factory,
         measure=spec.objective.measure,
-        spool=str(folder.spool),
+        outbox=str(folder.outbox),
         checkpoints=str(folder.checkpoints),
         stop=str(folder.stop),
         logs=str(folder.logs),

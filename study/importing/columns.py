@@ -16,7 +16,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.importing.table import Table
 from ganstudy.study.spec.keys import KEYS
 from ganstudy.study.spec.tables import Objective
-from ganstudy.trials.config.base import Frozen, known, shown
+from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.trial import BUDGET_UNITS
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import COUNTERS, SAMPLER_NOT_STATED, Verdict
@@ -64,7 +64,7 @@ PARAMETER_NAME = re.compile(r"[\w ./:-]{1,200}", re.ASCII)
 MOST_CHARACTERS = 200_000
 
 
-class ProvenanceTable(Frozen):
+class ProvenanceTable(StrictModel):
     """[provenance]: what the scores were measured with. Only studies of equal provenance can be
     compared.
     """
@@ -77,7 +77,7 @@ class ProvenanceTable(Frozen):
     split: str = ""
 
 
-class Mapping(Frozen):
+class Mapping(StrictModel):
     """A mapping file (TOML), every key of which may be absent. docs/import.md describes them."""
 
     columns: dict[str, str] = {}
@@ -100,12 +100,12 @@ class Mapping(Frozen):
     @field_validator("axis")
     @classmethod
     def _unit(cls, value: str | None) -> str | None:
-        return None if value is None else known("axis", value, BUDGET_UNITS)
+        return None if value is None else one_of("axis", value, BUDGET_UNITS)
 
     @field_validator("objective")
     @classmethod
     def _judged(cls, value: str | None) -> str | None:
-        return None if value is None else known("measure that decides", value, judged())
+        return None if value is None else one_of("measure that decides", value, judged())
 
     @field_validator("floor")
     @classmethod
@@ -113,13 +113,13 @@ class Mapping(Frozen):
         bad = next((name for name, number in value.items() if not math.isfinite(number)), None)
         if bad is not None:
             raise ValueError(f"{bad} must be a finite number, got {value[bad]}")
-        return {known("measure", name, MEASURES): number for name, number in value.items()}
+        return {one_of("measure", name, MEASURES): number for name, number in value.items()}
 
     @field_validator("verdicts")
     @classmethod
     def _verdicts(cls, value: dict[str, str]) -> dict[str, str]:
         names = [verdict.value for verdict in Verdict]
-        return {word.lower(): known("verdict", name, names) for word, name in value.items()}
+        return {word.lower(): one_of("verdict", name, names) for word, name in value.items()}
 
 
 def judged() -> list[str]:
@@ -155,7 +155,7 @@ def read_mapping(path: Path | None, pairs: Iterable[str], changes: dict[str, Any
     for pair in pairs:
         theirs, separator, ours = pair.rpartition("=")
         if not separator or not theirs or not ours:
-            raise UserError(f"--map must look like THEIRS=OURS, got {shown(pair)}")
+            raise UserError(f"--map must look like THEIRS=OURS, got {short_repr(pair)}")
         columns[theirs] = ours
     given = {key: value for key, value in changes.items() if value}
     if "ignore" in given:
@@ -169,7 +169,7 @@ def read_mapping(path: Path | None, pairs: Iterable[str], changes: dict[str, Any
             names = ", ".join(
                 Mapping.model_fields if len(first["loc"]) == 1 else ProvenanceTable.model_fields
             )
-            raise UserError(f"{path}: unknown key {shown(place)}; known: {names}") from None
+            raise UserError(f"{path}: unknown key {short_repr(place)}; known: {names}") from None
         message = first["msg"].removeprefix("Value error, ")
         raise UserError(
             f"{path or 'mapping'}: {place}: {message[0].lower()}{message[1:]}"
@@ -198,7 +198,7 @@ def roles_of(table: Table, mapping: Mapping) -> Roles:
     for theirs in (*mapping.columns, *mapping.ignore):
         if theirs not in table.columns:
             raise UserError(
-                f"{table.file.name} has no column {shown(theirs)}, which the mapping names; it has: "
+                f"{table.file.name} has no column {short_repr(theirs)}, which the mapping names; it has: "
                 f"{_list(table.columns)}"
             )
     labels = {measure.label.lower(): name for name, measure in MEASURES.items()}
@@ -212,7 +212,7 @@ def roles_of(table: Table, mapping: Mapping) -> Roles:
         ours = names.get(plain.lower().replace(" ", "_")) or labels.get(plain.lower()) or plain
         if ours in taken:
             raise UserError(
-                f"{table.file.name}: the columns {shown(taken[ours])} and {shown(theirs)} both mean {ours}; "
+                f"{table.file.name}: the columns {short_repr(taken[ours])} and {short_repr(theirs)} both mean {ours}; "
                 "leave one of them out with --ignore"
             )
         taken[ours] = theirs

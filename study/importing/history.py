@@ -30,7 +30,7 @@ from ganstudy.study.importing.columns import (
 from ganstudy.study.importing.modes import histograms_of, mode_names
 from ganstudy.study.importing.table import Table
 from ganstudy.study.importing.timeline import Rows, complete, moments_of, to_the_end
-from ganstudy.trials.config.base import known, shown
+from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.trial import BUDGET_UNITS, LARGEST_SEED
 from ganstudy.trials.results.catalogue import COPYING, CYCLING, GAME, MEASURES, MODES, QUALITY
@@ -229,7 +229,7 @@ class _Reader:
         whole = given & (values >= 0) & (values <= LARGEST_SEED) & (np.floor(values) == values)
         bad = np.flatnonzero(~whole)
         if len(bad):
-            got = shown(self.table.columns[theirs][bad[0]])
+            got = short_repr(self.table.columns[theirs][bad[0]])
             raise UserError(
                 f"{self.table.place(bad[0], theirs)}: a seed must be a whole number in 0..{LARGEST_SEED}, got {got}"
             )
@@ -253,7 +253,7 @@ class _Reader:
         )
 
     def _label(self, row: int, trials: NDArray[np.int64]) -> str:
-        return shown(self.labels[row]) if self.labels else str(trials[row])
+        return short_repr(self.labels[row]) if self.labels else str(trials[row])
 
     # --- parameters
 
@@ -270,7 +270,7 @@ class _Reader:
                     else "is no name that MLflow takes"
                 )
                 raise UserError(
-                    f"{self.table.file.name}: a parameter cannot be called {shown(ours)}, which {rule}; rename it "
+                    f"{self.table.file.name}: a parameter cannot be called {short_repr(ours)}, which {rule}; rename it "
                     "with --map THEIRS=OURS, or leave it out with --ignore"
                 )
             if ours == "remedies":
@@ -295,18 +295,18 @@ class _Reader:
         other = next((row for row in rows if cells[row] != first), None)
         if other is None:
             return first
-        lines = f"{self.table.unit} {self.table.lines[rows[0]]} has {shown(first)}"
+        lines = f"{self.table.unit} {self.table.lines[rows[0]]} has {short_repr(first)}"
         if ours in self.roles.others:
-            unknown = [shown(name) for name in self.roles.others.values()]
+            unknown = [short_repr(name) for name in self.roles.others.values()]
             raise UserError(
                 f"{self.table.place(other, theirs)}: this name is not known, and it is no parameter either, which "
-                f"would be constant within a trial: here {shown(cells[other])}, {lines}.\nColumns of unknown names: "
+                f"would be constant within a trial: here {short_repr(cells[other])}, {lines}.\nColumns of unknown names: "
                 f"{', '.join(unknown)}. Leave one out with --ignore NAME, or say what it is with --map THEIRS=OURS.\n"
                 f"Known: {known_names()}"
             )
         raise UserError(
             f"{self.table.place(other, theirs)}: {ours} must be the same in all rows of a trial; here "
-            f"{shown(cells[other])}, {lines}"
+            f"{short_repr(cells[other])}, {lines}"
         )
 
     def _texts(self, theirs: str) -> list[str]:
@@ -327,7 +327,7 @@ class _Reader:
         if text:
             states = [state.value for state in TrialState if state is not TrialState.RUNNING]
             try:
-                return TrialState(known("state", text.lower(), states))
+                return TrialState(one_of("state", text.lower(), states))
             except ValueError as error:
                 raise UserError(
                     f"{self.table.place(row, self.roles.identifiers['state'])}: {error}"
@@ -376,7 +376,7 @@ class _Reader:
             for row, text in enumerate(self.table.texts(theirs)):
                 if text.lower() not in words:
                     raise UserError(
-                        f"{self.table.place(row, theirs)}: finite must be true or false, got {shown(text)}"
+                        f"{self.table.place(row, theirs)}: finite must be true or false, got {short_repr(text)}"
                     )
                 dead[row] |= not words[text.lower()]
         given = self._given_verdicts()
@@ -403,7 +403,7 @@ class _Reader:
             word = self.mapping.verdicts.get(text.lower(), text.lower()) or Verdict.UNKNOWN.value
             if word not in names:
                 raise UserError(
-                    f"{self.table.place(row, theirs)}: unknown verdict {shown(text)}; known: {', '.join(names)}. "
+                    f"{self.table.place(row, theirs)}: unknown verdict {short_repr(text)}; known: {', '.join(names)}. "
                     "Other words are translated by [verdicts] of a mapping file"
                 )
             found.append(word)

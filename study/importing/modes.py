@@ -6,7 +6,7 @@ import numpy as np
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.importing.table import Table
-from ganstudy.trials.config.base import shown
+from ganstudy.trials.config.base import short_repr
 
 PREFIX = "mode_"
 
@@ -49,7 +49,7 @@ def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None]
         theirs = modes[ours[int(np.argmax(wrong[row]))]]
         raise UserError(
             f"{table.place(row, theirs)}: the samples of a mode must be a whole number >= 0, and a row must have all "
-            f"modes or none, got {shown(table.columns[theirs][row])}"
+            f"modes or none, got {short_repr(table.columns[theirs][row])}"
         )
     there: list[bool] = np.asarray(sampled).tolist()
     return [

@@ -23,7 +23,7 @@ from ganstudy.study.importing.table import read_table
 from ganstudy.study.ledger.import_record import ImportedSpec, ImportRecord
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
-from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher_process import Conclude, finish, publisher
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
@@ -113,16 +113,16 @@ def publish_import(
     ImportRecord.create(
         folder.imported, made.spec, made.digest, made.source, _summary(made, outcomes)
     )
-    spool = Spool(folder.spool)
+    outbox = Outbox(folder.outbox)
     with only_driver(folder.path, console.print):
-        spool.put_study(START, _study_message(made))
+        outbox.put_study(START, _study_message(made))
         for trial in made.history.trials:
-            _put(made, trial, outcomes[trial.number], spool)
+            _put(made, trial, outcomes[trial.number], outbox)
         with publisher(made.spec, home) as process:
             return ImportResult(folder, finish(made.spec, home, process, 0, conclude, console))
 
 
-def _put(made: Import, trial: ImportedTrial, outcome: Outcome, spool: Spool) -> None:
+def _put(made: Import, trial: ImportedTrial, outcome: Outcome, outbox: Outbox) -> None:
     seeds = sorted({row["seed"] for row in trial.rows})
     params = {**trial.params, "seeds": ",".join(map(str, seeds))}
     digest = hashlib.blake2b(json.dumps(params, sort_keys=True).encode(), digest_size=8).hexdigest()
@@ -132,9 +132,9 @@ def _put(made: Import, trial: ImportedTrial, outcome: Outcome, spool: Spool) -> 
         "provenance": _provenance(made),
         "notes": trial.notes,
     }
-    spool.put_history(trial.number, params, digest, content)
+    outbox.put_history(trial.number, params, digest, content)
     feasible = trial.state is not TrialState.FAILED and outcome.feasible(made.require)
-    spool.put_end(trial.number, trial.state, outcome, feasible, trial.error or None)
+    outbox.put_end(trial.number, trial.state, outcome, feasible, trial.error or None)
 
 
 def _last(trial: ImportedTrial) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ganstudy.study.errors import UserError
-from ganstudy.trials.config.base import shown
+from ganstudy.trials.config.base import short_repr
 
 DELIMITERS = (",", ";", "\t")
 ABSENT = frozenset({"", "na", "n/a", "null", "none", "-"})
@@ -47,7 +47,7 @@ class Table:
     def place(self, row: int, column: str | None = None) -> str:
         """FILE, line 7, column 'fid'"""
         where = f"{self.file.name}, {self.unit} {self.lines[row]}"
-        return where if column is None else f"{where}, column {shown(column)}"
+        return where if column is None else f"{where}, column {short_repr(column)}"
 
     def numbers(self, column: str) -> tuple[Numbers, NDArray[np.bool_]]:
         """(values, whether a cell holds a number); UserError where one holds text."""
@@ -60,7 +60,7 @@ class Table:
                 values[row], given[row] = float(cell), True
             except (TypeError, ValueError, OverflowError):
                 raise UserError(
-                    f"{self.place(row, column)}: must be a number, got {shown(cell)}"
+                    f"{self.place(row, column)}: must be a number, got {short_repr(cell)}"
                 ) from None
         return values, given
 
@@ -171,7 +171,7 @@ def _names(path: Path, names: list[str]) -> list[str]:
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise UserError(
-            f"{path.name}: column names must differ, but {shown(twice)} stands more than once"
+            f"{path.name}: column names must differ, but {short_repr(twice)} stands more than once"
         )
     return names
 

@@ -89,7 +89,7 @@ def database_trouble(error: BaseException | None) -> SQLAlchemyError | None:
     return error
 
 
-class Copies:
+class LedgerBackup:
     """Keeps a copy of the ledger at `path`."""
 
     def __init__(self, path: Path) -> None:
@@ -97,7 +97,7 @@ class Copies:
         self._made: float | None = None
 
     def keep(self, every: float = BACK_UP_SECONDS) -> None:
-        """Copies the ledger whole, unless that was done less than `every` seconds ago.
+        """Copy the ledger whole, unless that was done less than `every` seconds ago.
 
         A copy that fails does not stop the study, and leaves the one before.
         """

@@ -15,7 +15,7 @@ from ganstudy.study.spec.keys import CROSSED, KEYS, MODEL_KEYS, OPTION_KEYS, TRI
 from ganstudy.study.spec.messages import key_part, message_of
 from ganstudy.study.spec.search_space import MOST_POINTS, SearchSpace
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.trials.config.base import Frozen, known, shown
+from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.compatibility import IncompatibleError
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.remedies import REMEDIES
@@ -39,7 +39,7 @@ def space_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
         place = f"search.space.{key_part(key)}"
         try:
             if key not in KEYS:
-                known("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *OWNERS_AS_KEYS))
+                one_of("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *OWNERS_AS_KEYS))
             parse_domain(key, value)
         except ValueError as error:
             problems.append(f"{place}: {error}")
@@ -73,7 +73,7 @@ def _inside(domain: Domain, value: Any) -> str:
     return ", which is inside the range; list the choices instead" if inside else ""
 
 
-def _options(model: Frozen) -> list[str]:
+def _options(model: StrictModel) -> list[str]:
     return [name for name in type(model).model_fields if name not in ("name", "digest", "options")]
 
 
@@ -147,7 +147,7 @@ class _Owners:
 
     kind: str
     table: str
-    models: Mapping[str, type[Frozen]]
+    models: Mapping[str, type[StrictModel]]
     stated: dict[str, dict[str, Any]]
     in_use: set[str]
 
@@ -156,7 +156,7 @@ class _Owners:
         problems = []
         for name in self.stated:
             if name not in self.models:
-                rule = f"unknown {self.kind} {shown(name)}; known: {', '.join(self.models)}"
+                rule = f"unknown {self.kind} {short_repr(name)}; known: {', '.join(self.models)}"
                 problems.append(f"{self.table}.{key_part(name)}: {rule}")
         for place, name, option, candidates in self._places(space):
             problem = self._problem(name, option, candidates)
@@ -179,7 +179,7 @@ class _Owners:
 
     def _problem(self, name: str, option: str, candidates: list[Any]) -> str | None:
         try:
-            known(f"option of {name}", option, self.models[name].model_fields)
+            one_of(f"option of {name}", option, self.models[name].model_fields)
         except ValueError as error:
             return str(error)
         if name not in self.in_use:

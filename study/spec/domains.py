@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ganstudy.study.spec.keys import NONE, SWITCHES, TYPES
-from ganstudy.trials.config.base import known, shown
+from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.remedies import REMEDIES
 
@@ -65,7 +65,7 @@ def parse_domain(key: str, value: Any) -> Domain:
         return _parse_remedy_sets(value)
     if isinstance(value, dict):
         if key in SWITCHES:
-            example = shown(f"{key}.{next(iter(value), 'option')}").replace("'", '"')
+            example = short_repr(f"{key}.{next(iter(value), 'option')}").replace("'", '"')
             raise ValueError(
                 f"{key!r} switches a remedy on and off; its options are keys in quotes: {example} = ..."
             )
@@ -81,7 +81,7 @@ def parse_domain(key: str, value: Any) -> Domain:
     repeated = [v for i, v in enumerate(values) if first[distinct[i]] != i]
     if repeated:
         raise ValueError(
-            f"choices must be distinct, but {shown(repeated[0])} stands more than once"
+            f"choices must be distinct, but {short_repr(repeated[0])} stands more than once"
         )
     return Choices(tuple(values)) if isinstance(value, list) else Fixed(value)
 
@@ -94,48 +94,50 @@ def _check_number_of(choices: list[Any]) -> None:
 def _check_type(key: str, choice: Any) -> None:
     if TYPES[key] is bool:
         if not isinstance(choice, bool):
-            raise ValueError(f"must be true or false, or a list of them, got {shown(choice)}")
+            raise ValueError(f"must be true or false, or a list of them, got {short_repr(choice)}")
         return
     if isinstance(choice, bool) or not isinstance(choice, int | float | str):
-        raise ValueError(f"must be a number or text, or a list of them, got {shown(choice)}")
+        raise ValueError(f"must be a number or text, or a list of them, got {short_repr(choice)}")
     if isinstance(choice, str) and TYPES[key] in (int, float):
-        raise ValueError(f"must be a number, got {shown(choice)}")
+        raise ValueError(f"must be a number, got {short_repr(choice)}")
 
 
 def _parse_range(key: str, value: dict[str, Any]) -> Range:
     unknown = sorted(set(value) - {"low", "high", "log"})
     if unknown:
-        raise ValueError(f"unknown key {shown(unknown[0])} of a range; known: low, high, log")
+        raise ValueError(f"unknown key {short_repr(unknown[0])} of a range; known: low, high, log")
     for end in ("low", "high"):
         number = value.get(end)
         finite = (
             isinstance(number, int | float) and -sys.float_info.max <= number <= sys.float_info.max
         )
         if isinstance(number, bool) or not finite:
-            raise ValueError(f"a range needs a finite number `{end}`, got {shown(number)}")
+            raise ValueError(f"a range needs a finite number `{end}`, got {short_repr(number)}")
     low, high, log = value["low"], value["high"], value.get("log", False)
     if TYPES[key] not in (int, float) and key != "k":
         raise ValueError(
-            f"{key} is no number, so it cannot have a range; list its choices, got {shown(value)}"
+            f"{key} is no number, so it cannot have a range; list its choices, got {short_repr(value)}"
         )
     if not isinstance(log, bool):
-        raise ValueError(f"log must be true or false, got {shown(log)}")
+        raise ValueError(f"log must be true or false, got {short_repr(log)}")
     if low > high:
-        raise ValueError(f"low <= high must hold, got low={shown(low)}, high={shown(high)}")
+        raise ValueError(
+            f"low <= high must hold, got low={short_repr(low)}, high={short_repr(high)}"
+        )
     if 0 < high - low < NARROWEST * max(abs(low), abs(high)):
         raise ValueError(
-            f"low and high must be equal or clearly apart, got low={shown(low)}, high={shown(high)}"
+            f"low and high must be equal or clearly apart, got low={short_repr(low)}, high={short_repr(high)}"
         )
     if log and low <= 0:
-        raise ValueError(f"a log range needs low > 0, got low={shown(low)}")
+        raise ValueError(f"a log range needs low > 0, got low={short_repr(low)}")
     if TYPES[key] is int and not (isinstance(low, int) and isinstance(high, int)):
         raise ValueError(
-            f"a range of whole numbers needs whole ends, got low={shown(low)}, high={shown(high)}"
+            f"a range of whole numbers needs whole ends, got low={short_repr(low)}, high={short_repr(high)}"
         )
     widest = WIDEST_WHOLE if TYPES[key] is int else WIDEST
     if low < -widest or high > widest:
         raise ValueError(
-            f"a range of this kind ends within +-{widest}, got low={shown(low)}, high={shown(high)}"
+            f"a range of this kind ends within +-{widest}, got low={short_repr(low)}, high={short_repr(high)}"
         )
     if TYPES[key] is not int:
         low, high = float(low), float(high)
@@ -145,20 +147,20 @@ def _parse_range(key: str, value: dict[str, Any]) -> Range:
 def _parse_remedy_sets(value: Any) -> Choices:
     rule = "remedies must be a list of lists of remedy names, such as [[], ['feature_matching']]"
     if not isinstance(value, list) or not all(isinstance(s, list) for s in value):
-        raise ValueError(f"{rule}, got {shown(value)}")
+        raise ValueError(f"{rule}, got {short_repr(value)}")
     if not value:
         raise ValueError("at least one choice is needed, got an empty list")
     _check_number_of(value)
     for name in (name for names in value for name in names):
-        known("remedy", name, REMEDIES)
+        one_of("remedy", name, REMEDIES)
     twice = next((names for names in value if len(set(names)) != len(names)), None)
     if twice is not None:
-        raise ValueError(f"a remedy may be named once, got {shown(twice)}")
+        raise ValueError(f"a remedy may be named once, got {short_repr(twice)}")
     labels = tuple(remedy_label(names) for names in value)
     repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
     if repeated:
         raise ValueError(
-            f"choices must be distinct, but {shown(repeated[0])} stands more than once"
+            f"choices must be distinct, but {short_repr(repeated[0])} stands more than once"
         )
     return Choices(labels)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ganstudy.trials.config.base import Frozen
+from ganstudy.trials.config.base import StrictModel
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.networks import MODELS
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 
 
-def _fields(models: Mapping[str, type[Frozen]], dotted: bool) -> dict[str, Any]:
+def _fields(models: Mapping[str, type[StrictModel]], dotted: bool) -> dict[str, Any]:
     """Annotations of the options of all `models` by key, "NAME.OPTION" where dotted."""
     return {
         f"{name}.{key}" if dotted else key: field.annotation

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.spec.tables import NOT_TOLD
-from ganstudy.trials.config.base import PLUGIN, Frozen, shown
+from ganstudy.trials.config.base import PLUGIN, StrictModel, short_repr
 from ganstudy.trials.config.data import DATA, PluginData
 from ganstudy.trials.config.networks import MODELS, OwnModel
 
@@ -55,7 +55,7 @@ def place_of(error: Any) -> str:
 
 def key_part(key: int | str) -> str:
     """Quote a key that could not stand bare in a message."""
-    return str(key) if isinstance(key, int) or PLAIN_KEY.fullmatch(key) else shown(key)
+    return str(key) if isinstance(key, int) or PLAIN_KEY.fullmatch(key) else short_repr(key)
 
 
 def _untagged(location: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -70,7 +70,7 @@ def message_of(error: Any) -> str:
         return str(context["error"])
     # An address with a password in it must not stand on the terminal, wherever in this table it was
     # put.
-    got = f"; {NOT_TOLD}" if error["loc"][:1] == ("tracking",) else f", got {shown(value)}"
+    got = f"; {NOT_TOLD}" if error["loc"][:1] == ("tracking",) else f", got {short_repr(value)}"
     if kind in ("model_type", "dict_type"):
         return f"must be a table{got}"
     if kind == "json_invalid":
@@ -78,17 +78,17 @@ def message_of(error: Any) -> str:
     if kind == "missing":
         return "is required and missing"
     if kind == "extra_forbidden":
-        return f"unknown key {shown(error['loc'][-1])}; known: {', '.join(_known_keys(error['loc'][:-1]))}"
+        return f"unknown key {short_repr(error['loc'][-1])}; known: {', '.join(_known_keys(error['loc'][:-1]))}"
     if kind in BOUNDS:
         sign, key = BOUNDS[kind]
         bound = context[key]
-        return f"must be {sign} {bound if isinstance(bound, int) else f'{bound:g}'}, got {shown(value)}"
+        return f"must be {sign} {bound if isinstance(bound, int) else f'{bound:g}'}, got {short_repr(value)}"
     return f"{error['msg'][0].lower()}{error['msg'][1:]}{got}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
     """Field names of the table at `location`."""
-    tables: dict[str, Mapping[str, type[Frozen]]] = {
+    tables: dict[str, Mapping[str, type[StrictModel]]] = {
         "data": {**DATA, PLUGIN: PluginData},
         "model": {**MODELS, PLUGIN: OwnModel},
     }

@@ -31,7 +31,7 @@ from ganstudy.study.spec.messages import (
 )
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials import plugins
-from ganstudy.trials.config.base import is_plugin, shown
+from ganstudy.trials.config.base import is_plugin, short_repr
 from ganstudy.trials.config.data import PATH_FIELDS
 
 MOST_CHARACTERS = 200_000
@@ -121,7 +121,7 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
                 raise UserError(f"{table}.name: {error}") from None
             except OSError as error:
                 raise UserError(
-                    f"{table}.name: {shown(name)} cannot be read: {error.strerror}"
+                    f"{table}.name: {short_repr(name)} cannot be read: {error.strerror}"
                 ) from None
             held["name"] = f"{Path(file).name}:{attribute}"
 
@@ -130,11 +130,11 @@ def _joined(place: str, path: str, folder: Path) -> Path:
     """`path` counted from `folder`; UserError where no file can have it."""
     if len(path) > LONGEST_PATH or "\0" in path:
         raise UserError(
-            f"{place}: a path has at most {LONGEST_PATH} characters, none of them null, got {shown(path)}"
+            f"{place}: a path has at most {LONGEST_PATH} characters, none of them null, got {short_repr(path)}"
         )
     try:
         joined = folder / Path(path).expanduser()
         joined.resolve()
     except (OSError, RuntimeError) as error:  # a loop of links; ~ of an unknown user
-        raise UserError(f"{place}: {shown(path)} is no usable path: {error}") from None
+        raise UserError(f"{place}: {short_repr(path)} is no usable path: {error}") from None
     return joined

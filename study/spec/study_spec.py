@@ -24,7 +24,7 @@ from ganstudy.study.spec.tables import (
     Tracking,
     Train,
 )
-from ganstudy.trials.config.base import Frozen, shown
+from ganstudy.trials.config.base import StrictModel, short_repr
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
@@ -49,7 +49,7 @@ class Published(Protocol):
         """What decides."""
 
 
-class StudySpec(Frozen):
+class StudySpec(StrictModel):
     """A whole study file, defaults filled in."""
 
     name: str
@@ -78,7 +78,7 @@ class StudySpec(Frozen):
         if not NAME_RULE.fullmatch(value):
             raise ValueError(
                 "a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, "
-                f"got {shown(value)}"
+                f"got {short_repr(value)}"
             )
         return value
 
@@ -96,7 +96,7 @@ class StudySpec(Frozen):
         known = sorted({*self.train.seeds} & {*(self.confirm.seeds if self.confirm else ())})
         if known:
             raise ValueError(
-                f"confirm.seeds must be other seeds than train.seeds, and {shown(known)} stand in both: "
+                f"confirm.seeds must be other seeds than train.seeds, and {short_repr(known)} stand in both: "
                 "what the search chose for its scores on a seed is not confirmed by that seed"
             )
         return self

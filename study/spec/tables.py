@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ganstudy.trials.config.base import Frozen, known, shown
+from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.trial import LARGEST_SEED, Budget, distinct_seeds, measurable
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Verdict
@@ -34,7 +34,7 @@ NOT_TOLD = "what was given is not repeated, as it may hold a secret"
 CONSTRAINTS = (Verdict.COLLAPSED.value, Verdict.CYCLING.value, Verdict.DIVERGED.value)
 
 
-class Train(Frozen):
+class Train(StrictModel):
     """[train]: what all trials have in common."""
 
     method: str = "gan"
@@ -61,7 +61,7 @@ class Train(Frozen):
     def _one_unit(cls, value: Any) -> Any:
         if not isinstance(value, dict) or len(value) != 1:
             raise ValueError(
-                f"budget must name one unit, such as {{ generator_steps = 3000 }}, got {shown(value)}"
+                f"budget must name one unit, such as {{ generator_steps = 3000 }}, got {short_repr(value)}"
             )
         ((unit, amount),) = value.items()
         return {"unit": unit, "amount": amount}
@@ -76,7 +76,7 @@ class Train(Frozen):
         return self
 
 
-class Search(Frozen):
+class Search(StrictModel):
     """[search]: how configurations are proposed, and how many."""
 
     sampler: str = "tpe"
@@ -87,10 +87,10 @@ class Search(Frozen):
     @field_validator("sampler")
     @classmethod
     def _known(cls, value: str) -> str:
-        return known("sampler", value, SAMPLERS)
+        return one_of("sampler", value, SAMPLERS)
 
 
-class Objective(Frozen):
+class Objective(StrictModel):
     """[objective]: what wins. The median over seeds at the last evaluation; require limits seeds
     per verdict.
     """
@@ -103,16 +103,16 @@ class Objective(Frozen):
     @classmethod
     def _known(cls, value: str | None) -> str | None:
         judged = [name for name, measure in MEASURES.items() if measure.direction != "none"]
-        return None if value is None else known("measure", value, judged)
+        return None if value is None else one_of("measure", value, judged)
 
     @field_validator("require")
     @classmethod
     def _known_verdicts(cls, value: dict[str, int]) -> dict[str, int]:
         for name, limit in value.items():
-            known("verdict to limit", name, CONSTRAINTS)
+            one_of("verdict to limit", name, CONSTRAINTS)
             if limit < 0:
                 raise ValueError(
-                    f"the number of {name} seeds allowed must be >= 0, got {shown(limit)}"
+                    f"the number of {name} seeds allowed must be >= 0, got {short_repr(limit)}"
                 )
         return dict.fromkeys(CONSTRAINTS, 0) | value
 
@@ -141,7 +141,7 @@ class Objective(Frozen):
         return "maximize" if self.maximize else "minimize"
 
 
-class Confirm(Frozen):
+class Confirm(StrictModel):
     """[confirm]: what is trained again after the search, at full budget, on seeds that the search
     never saw.
     """
@@ -162,7 +162,7 @@ class Confirm(Frozen):
         return distinct_seeds(value)
 
 
-class Schedule(Frozen):
+class Schedule(StrictModel):
     """[schedule]: whether bad trials are stopped early. grace is in the budget's own unit."""
 
     name: str = "asha"
@@ -172,7 +172,7 @@ class Schedule(Frozen):
     @field_validator("name")
     @classmethod
     def _known(cls, value: str) -> str:
-        return known("schedule", value, SCHEDULES)
+        return one_of("schedule", value, SCHEDULES)
 
     @field_validator("grace")
     @classmethod
@@ -180,7 +180,7 @@ class Schedule(Frozen):
         return None if value is None else measurable("grace", value)
 
 
-class Resources(Frozen):
+class Resources(StrictModel):
     """[resources]: per trial. Fractions of a GPU pack several trials on it."""
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
@@ -202,7 +202,7 @@ class Resources(Frozen):
         return self
 
 
-class Tracking(Frozen):
+class Tracking(StrictModel):
     """[tracking]: the MLflow server; without it, an embedded SQLite store under the home folder."""
 
     uri: str | None = None

@@ -44,7 +44,7 @@ class Message:
         self.path.unlink(missing_ok=True)
 
 
-class Spool:
+class Outbox:
     """The folder of messages of one study."""
 
     def __init__(self, folder: Path) -> None:

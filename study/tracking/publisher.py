@@ -41,7 +41,7 @@ from ganstudy.study.home import IMPORT_FILE, private_files  # noqa: E402
 from ganstudy.study.ledger.import_record import ImportRecord  # noqa: E402
 from ganstudy.study.ledger.ledger import Ledger  # noqa: E402
 from ganstudy.study.tracking import run_fields as fields  # noqa: E402
-from ganstudy.study.tracking.outbox import END, START, STUDY, Message, Spool  # noqa: E402
+from ganstudy.study.tracking.outbox import END, START, STUDY, Message, Outbox  # noqa: E402
 from ganstudy.trials.results.mlflow_tags import Tag  # noqa: E402
 from ganstudy.trials.results.records import (  # noqa: E402
     FLOOR_PREFIX,
@@ -63,12 +63,16 @@ class Publisher:
     """Turns messages into MLflow runs, metrics, images and artifacts."""
 
     def __init__(
-        self, ledger: Ledger | ImportRecord, spool: Spool, tracking_uri: str, artifacts: str | None
+        self,
+        ledger: Ledger | ImportRecord,
+        outbox: Outbox,
+        tracking_uri: str,
+        artifacts: str | None,
     ) -> None:
         """artifacts: where a new experiment keeps its files; None leaves that to the tracking
         server.
         """
-        self._ledger, self._spool = ledger, spool
+        self._ledger, self._spool = ledger, outbox
         self._client = mlflow.MlflowClient(tracking_uri)
         self._name, self._measure = ledger.spec.name, ledger.spec.measure
         self._experiment = self._experiment_id(artifacts)
@@ -327,7 +331,7 @@ def main() -> int:
         path = Path(arguments["ledger"])
         ledger = ImportRecord.open(path) if path.name == IMPORT_FILE else Ledger.open(path)
         return Publisher(
-            ledger, Spool(Path(arguments["spool"])), arguments["uri"], arguments["artifacts"]
+            ledger, Outbox(Path(arguments["spool"])), arguments["uri"], arguments["artifacts"]
         )
 
     return publish_until_closed(publisher, closed)

@@ -19,7 +19,7 @@ from rich.console import Console
 import ganstudy
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.spec.study_spec import Published
-from ganstudy.study.tracking.outbox import END, Spool
+from ganstudy.study.tracking.outbox import END, Outbox
 
 STALLED_SECONDS = 60
 """How long the driver waits at the end for MLflow without any message being taken."""
@@ -45,7 +45,7 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
     embedded = home.embedded(spec.tracking.uri)
     arguments = {
         "ledger": str(folder.imported if folder.imported.exists() else folder.ledger),
-        "spool": str(folder.spool),
+        "spool": str(folder.outbox),
         "uri": home.tracking_uri(spec.tracking.uri),
         "artifacts": (home.mlflow_artifacts / spec.name).as_uri() if embedded else None,
     }
@@ -71,7 +71,7 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
         process.stdin.close()  # it finishes by itself, and who stops at once shall not wait for it
         raise
     process.stdin.close()
-    if Spool(folder.spool).waiting():
+    if Outbox(folder.outbox).waiting():
         process.terminate()  # it had its time, and what waits is safe where it is
     try:
         process.wait(STALLED_SECONDS)
@@ -93,17 +93,17 @@ def finish(
     left: trials that the study still lacks.
     """
     folder = home.study(spec.name)
-    spool = Spool(folder.spool)
-    _wait_until_published(spool, process, console)
-    if not spool.waiting():
+    outbox = Outbox(folder.outbox)
+    _wait_until_published(outbox, process, console)
+    if not outbox.waiting():
         ending = _concluded(conclude, spec, folder, console)
         artifacts = [str(path) for path in ending.artifacts]
         status = "FINISHED" if left == 0 else "KILLED"
-        spool.put_study(
+        outbox.put_study(
             END, {"status": status, "description": ending.description, "artifacts": artifacts}
         )
-        _wait_until_published(spool, process, console)
-    return spool.waiting()
+        _wait_until_published(outbox, process, console)
+    return outbox.waiting()
 
 
 def _concluded(
@@ -123,12 +123,14 @@ def _concluded(
         return Ending()
 
 
-def _wait_until_published(spool: Spool, process: subprocess.Popen[bytes], console: Console) -> None:
+def _wait_until_published(
+    outbox: Outbox, process: subprocess.Popen[bytes], console: Console
+) -> None:
     """Until the spool is empty, the publisher is gone, or nothing moves any more."""
-    pending, since = spool.waiting(), time.monotonic()
+    pending, since = outbox.waiting(), time.monotonic()
     with console.status("publishing to MLflow"):
         while pending and process.poll() is None and time.monotonic() - since < STALLED_SECONDS:
             time.sleep(0.1)
-            now = spool.waiting()
+            now = outbox.waiting()
             if now != pending:
                 pending, since = now, time.monotonic()

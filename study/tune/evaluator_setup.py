@@ -19,7 +19,7 @@ from ganstudy.study.tune.training import load_dataset, make_evaluator
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class EvaluatorSetup:
     """What all scores of a study are measured with, made once and sent to every worker."""
 
     classifier: bytes | None
@@ -34,7 +34,9 @@ class Yardstick:
     """What a reader should know about how the data were read and the networks run."""
 
 
-def make_yardstick(configs: Sequence[TrialConfig], cache: str, on_gpu: bool = False) -> Yardstick:
+def make_evaluator_setup(
+    configs: Sequence[TrialConfig], cache: str, on_gpu: bool = False
+) -> EvaluatorSetup:
     """Loads the data and trains the classifier, or takes it from the cache; runs on a worker.
 
     configs: one per kind of networks and remedies in the study, all on the same data and measures.
@@ -49,7 +51,7 @@ def make_yardstick(configs: Sequence[TrialConfig], cache: str, on_gpu: bool = Fa
         dataset, configs[0].measures, classifier, "cuda" if on_gpu else "cpu"
     )
     modes, notes = evaluator.kinds.names, [*notes, *evaluator.notes]
-    return Yardstick(
+    return EvaluatorSetup(
         classifier,
         evaluator.provenance,
         evaluator.floor,

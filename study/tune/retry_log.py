@@ -35,7 +35,7 @@ class Attempt:
     """It ended through no fault of the trial."""
 
 
-class Attempts:
+class RetryLog:
     """The attempts at one trial, kept in its folder."""
 
     def __init__(self, folder: Path) -> None:

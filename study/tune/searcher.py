@@ -14,8 +14,8 @@ from ray.tune.search import Searcher
 
 from ganstudy.study.ledger.outcome import Outcome, state_at_end
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.storage import Copies
-from ganstudy.study.tracking.outbox import Spool
+from ganstudy.study.ledger.storage import LedgerBackup
+from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tune.stopping import StopRequest
 from ganstudy.trials.results.records import TrialState
 
@@ -31,8 +31,8 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
     def __init__(
         self,
         stage: StageTrials,
-        spool: Spool,
-        copies: Copies,
+        outbox: Outbox,
+        copies: LedgerBackup,
         stop: StopRequest,
         concurrent: Callable[[], int],
         observe: Observer,
@@ -50,7 +50,7 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         way; then nothing new is proposed.
         """
         super().__init__()
-        self._stage, self._spool, self._observe, self._replay = stage, spool, observe, replay
+        self._stage, self._spool, self._observe, self._replay = stage, outbox, observe, replay
         self._copies, self._stop = copies, stop
         self._failures: list[str] | None = []
         """Where trials failed, while none has ended otherwise."""

@@ -22,8 +22,8 @@ from ganstudy.study.cluster.code_version import origin_of_code
 from ganstudy.study.home import private_files
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import Resources
-from ganstudy.study.tracking.outbox import Spool
-from ganstudy.study.tune.retry_log import Attempts
+from ganstudy.study.tracking.outbox import Outbox
+from ganstudy.study.tune.retry_log import RetryLog
 from ganstudy.study.tune.scheduler import PROGRESS, SCORE, WORST, score
 from ganstudy.study.tune.stopping import StopRequest, no_room
 from ganstudy.study.tune.training import Training, TrainingFactory
@@ -51,7 +51,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         config: dict[str, Any],
         factory: TrainingFactory,
         measure: str,
-        spool: str,
+        outbox: str,
         checkpoints: str,
         stop: str,
         logs: str,
@@ -67,7 +67,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             resources,
         )
         self._spool, self._checkpoints, self._stop = (
-            Spool(Path(spool)),
+            Outbox(Path(outbox)),
             Path(checkpoints),
             StopRequest(Path(stop)),
         )
@@ -83,7 +83,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         self._number: int = config["number"]
         self._text: str = config["trial"]
         self._training: Training | None = None
-        self._attempts: Attempts | None = None
+        self._attempts: RetryLog | None = None
         self._log.begin(self._number)
 
     def step(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         code_version.check_same(self._origin, origin_of_code())
         self._trial_config = TrialConfig.model_validate_json(self._text)
         self._folder = self._checkpoints / f"{self._number:06d}-{self._trial_config.digest}"
-        attempts = self._attempts = Attempts(self._folder)
+        attempts = self._attempts = RetryLog(self._folder)
         context = ray.get_runtime_context()
         alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
         attempts.begin(context.get_job_id(), context.get_node_id(), alive)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Training(Protocol):
-    """One trial in training; trials.split.SplitTrial is the real one."""
+    """One trial in training; trials.split.ShardedTrial is the real one."""
 
     history: list[dict[str, Any]]
     """Rows of all evaluations so far."""
@@ -84,7 +84,7 @@ def make_evaluator(
 
 
 @dataclass(frozen=True)
-class PackFactory:
+class EnsembleFactory:
     """Trains packs of seeds on the worker's GPU where the trial was given one, else on `threads`
     CPU threads.
     """
@@ -94,13 +94,13 @@ class PackFactory:
     on_gpu: bool
 
     def __call__(self, config: TrialConfig, parts: int = 1) -> Training:
-        """A trials.split.SplitTrial at its beginning."""
+        """A trials.split.ShardedTrial at its beginning."""
         import torch
 
-        from ganstudy.trials.training.sharded_trial import SplitTrial
+        from ganstudy.trials.training.sharded_trial import ShardedTrial
 
         torch.set_num_threads(self.threads)
         device: torch.device = torch.device("cuda" if self.on_gpu else "cpu")
         dataset = load_dataset(config.data)
         evaluator = make_evaluator(dataset, config.measures, self.classifier, device.type)
-        return SplitTrial(config, evaluator, device, parts)
+        return ShardedTrial(config, evaluator, device, parts)

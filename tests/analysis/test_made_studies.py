@@ -348,7 +348,7 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     assert int(found[4]) == remedy_effects(study).set_index("remedies").loc["feature_matching", "pairs"] > 6
     assert re.search(r"told for historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs\)", text)
     assert "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together." in text
-    assert "drawn by TPE" in " ".join(str(said) for part in report.build(study).sections for said in part.said)
+    assert "drawn by TPE" in " ".join(str(said) for part in report.build(study).sections for said in part.conclusions)
 
 
 def test_a_remedy_that_harms_is_told_as_worse(study_of):

@@ -14,9 +14,9 @@ import torch
 
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment, Player
-from ganstudy.trials.gan.cuda_graphs import Recorded
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
+from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
+from ganstudy.trials.gan.trainer import GanTrainer
 
 ROUNDS = 3
 MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
@@ -41,13 +41,13 @@ def seconds(
         budget={"unit": "updates", "amount": 2},
         evaluations=1,
     )
-    game = Game(config, shape, True, device)
-    taken_by = game if issued or not game.recordable else Recorded(game)
+    game = GanTrainer(config, shape, True, device)
+    taken_by = game if issued or not game.recordable else CudaGraphStepper(game)
     real = 2 * torch.rand(len(seeds), 64, *shape, device=device) - 1
     latents = torch.randn(len(seeds), 64, config.model.latent_dim, device=device)
 
     def batch(player: Player, step: int) -> Batch:
-        return Batch(real, latents, Moment(player, step, 0.0, config.seeds, device))
+        return Batch(real, latents, StepContext(player, step, 0.0, config.seeds, device))
 
     taken = []
     for _ in range(ROUNDS):

@@ -162,7 +162,7 @@ class Operator:
         seeds = len(self.ledger(name).spec.train.seeds)
         assert not study.evaluations[["number", "seed", "evaluation"]].duplicated().any()
         assert len(study.evaluations) == trials * seeds * evaluations
-        assert not list(self.home.study(name).spool.glob("*.json")), "nothing waits"
+        assert not list(self.home.study(name).outbox.glob("*.json")), "nothing waits"
         table = pd.read_csv(self.home.study(name).path / "tables" / "trials.csv")
         assert table["number"].tolist() == list(range(trials)) and set(table["state"]) == {"complete"}, "in the report"
         return study

@@ -37,7 +37,7 @@ def assert_whole(study) -> None:
     assert not frames.evaluations[["number", "seed", "evaluation"]].duplicated().any()
     confirm = frames.evaluations[frames.evaluations["number"] >= FIRST_CONFIRM]
     assert len(confirm) == len(rows) * SEEDS * EVALUATIONS and set(confirm["seed"]) == {10, 11, 12, 13, 14}
-    assert not list(study.home.study("small").spool.glob("*.json")), "nothing waits"
+    assert not list(study.home.study("small").outbox.glob("*.json")), "nothing waits"
 
 
 def test_killed_and_resumed(study) -> None:

@@ -13,23 +13,23 @@ PLUGIN = "plugin"
 """Tag of a model chosen by a reference such as "my_gan.py:build" instead of a name."""
 
 
-class Frozen(BaseModel):
+class StrictModel(BaseModel):
     """Immutable, and strict about unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def shown(value: object) -> str:
+def short_repr(value: object) -> str:
     """`value` as Python writes it, for a message; shortened where it is long."""
     text = repr(value)
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}... ({len(text)} characters)"
 
 
-def known(kind: str, value: str, names: Iterable[str]) -> str:
+def one_of(kind: str, value: str, names: Iterable[str]) -> str:
     """`value`, if it is one of `names`; otherwise a ValueError that lists them."""
     names = tuple(names)
     if value not in names:
-        raise ValueError(f"unknown {kind} {shown(value)}; known: {', '.join(names)}")
+        raise ValueError(f"unknown {kind} {short_repr(value)}; known: {', '.join(names)}")
     return value
 
 
@@ -39,7 +39,7 @@ def is_plugin(name: str) -> bool:
 
 
 def named_choice(
-    kind: str, models: Mapping[str, type[Frozen]], plugin: str, default: str | None = None
+    kind: str, models: Mapping[str, type[StrictModel]], plugin: str, default: str | None = None
 ) -> Callable[[Any], Any]:
     """A validator that turns a table with a `name` into the model of that name.
 
@@ -49,15 +49,17 @@ def named_choice(
     """
 
     def choose(value: Any) -> Any:
-        if isinstance(value, Frozen):
+        if isinstance(value, StrictModel):
             value = value.model_dump()
         if not isinstance(value, dict):
-            raise ValueError(f"must be a table, got {shown(value)}")
+            raise ValueError(f"must be a table, got {short_repr(value)}")
         name = value.get("name", default)
         if not isinstance(name, str):
             raise ValueError(f"{kind} needs a name; known: {', '.join(models)}, {plugin}")
         if name not in models and not is_plugin(name):
-            raise ValueError(f"unknown {kind} {shown(name)}; known: {', '.join([*models, plugin])}")
+            raise ValueError(
+                f"unknown {kind} {short_repr(name)}; known: {', '.join([*models, plugin])}"
+            )
         return {**value, "name": name}
 
     return choose

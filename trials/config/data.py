@@ -6,7 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from ganstudy.trials.config.base import PLUGIN, Frozen, is_plugin, named_choice, shown, tag_of
+from ganstudy.trials.config.base import (
+    PLUGIN,
+    StrictModel,
+    is_plugin,
+    named_choice,
+    short_repr,
+    tag_of,
+)
 
 PATH_FIELDS = ("path", "root")
 """Fields that hold a file or folder; a relative one counts from the study file, a leading ~ is the
@@ -39,7 +46,7 @@ def listed(value: Any) -> Any:
 Pair = Annotated[tuple[float, float], BeforeValidator(listed)]
 
 
-class DataOptions(Frozen):
+class DataOptions(StrictModel):
     """What every data set has."""
 
     name: str
@@ -203,18 +210,18 @@ class Arrays(DataOptions):
         if self.held_out is not None and self.held_out_images_key is not None:
             raise ValueError(
                 "name one of held_out and held_out_images_key, "
-                f"got held_out={self.held_out} and held_out_images_key={shown(self.held_out_images_key)}"
+                f"got held_out={self.held_out} and held_out_images_key={short_repr(self.held_out_images_key)}"
             )
         if self.held_out_labels_key is not None and self.held_out_images_key is None:
             raise ValueError(
-                f"held_out_labels_key={shown(self.held_out_labels_key)} needs held_out_images_key"
+                f"held_out_labels_key={short_repr(self.held_out_labels_key)} needs held_out_images_key"
             )
         if self.held_out_images_key is not None and (self.labels_key is None) != (
             self.held_out_labels_key is None
         ):
             raise ValueError(
                 "with held_out_images_key, name both labels_key and held_out_labels_key, or neither, "
-                f"got {shown(self.labels_key)} and {shown(self.held_out_labels_key)}"
+                f"got {short_repr(self.labels_key)} and {short_repr(self.held_out_labels_key)}"
             )
         return self
 
@@ -234,7 +241,9 @@ class PluginData(PictureOptions):
     @model_validator(mode="after")
     def _reference(self) -> PluginData:
         if not is_plugin(self.name):
-            raise ValueError(f"a reference has the form my_data.py:Dataset, got {shown(self.name)}")
+            raise ValueError(
+                f"a reference has the form my_data.py:Dataset, got {short_repr(self.name)}"
+            )
         return self
 
 

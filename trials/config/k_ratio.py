@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchema
 
-from ganstudy.trials.config.base import shown
+from ganstudy.trials.config.base import short_repr
 
 MAX_RATIO = 1000
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
@@ -25,19 +25,19 @@ def as_ratio(value: Any) -> Fraction:
     such as "1/3".
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
-        raise ValueError(f"{_RULE}, got {shown(value)}")
+        raise ValueError(f"{_RULE}, got {short_repr(value)}")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
-        raise ValueError(f"{_RULE}, got {shown(value)}")
+        raise ValueError(f"{_RULE}, got {short_repr(value)}")
     try:
         ratio = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{_RULE}, got {shown(value)}") from None
+        raise ValueError(f"{_RULE}, got {short_repr(value)}") from None
     if ratio <= 0:
         raise ValueError(
-            f"k must be > 0 (discriminator steps per generator step), got k={shown(value).strip(chr(39))}"
+            f"k must be > 0 (discriminator steps per generator step), got k={short_repr(value).strip(chr(39))}"
         )
     if not Fraction(1, MAX_RATIO) <= ratio <= MAX_RATIO:
-        raise ValueError(f"{_RULE}, got {shown(value)}")
+        raise ValueError(f"{_RULE}, got {short_repr(value)}")
     return ratio
 
 
@@ -97,10 +97,10 @@ def as_schedule(value: Any) -> Schedule:
     for part in parts:
         match = _SEGMENT.fullmatch(part)
         if match is None or (segments and int(match["until"]) <= segments[-1][0]):
-            raise ValueError(f"{_SCHEDULE_RULE}, got {shown(value)}")
+            raise ValueError(f"{_SCHEDULE_RULE}, got {short_repr(value)}")
         segments.append((int(match["until"]), as_ratio(match["ratio"])))
     if not segments or " " in last:
-        raise ValueError(f"{_SCHEDULE_RULE}, got {shown(value)}")
+        raise ValueError(f"{_SCHEDULE_RULE}, got {short_repr(value)}")
     return _shortest(segments, as_ratio(last))
 
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ganstudy.trials.config.base import Frozen
+from ganstudy.trials.config.base import StrictModel
 
 
-class LossOptions(Frozen):
+class LossOptions(StrictModel):
     """What is known of a loss without torch."""
 
     smoothable: ClassVar[bool] = False

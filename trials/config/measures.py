@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from ganstudy.trials.config.base import Frozen
+from ganstudy.trials.config.base import StrictModel
 
 
-class MeasuresConfig(Frozen):
+class MeasuresConfig(StrictModel):
     """How samples become scores; equal for all trials of a study."""
 
     extractor: Literal["auto", "classifier", "inception-v3-compat", "pixels"] = "auto"

@@ -6,11 +6,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
 
-from ganstudy.trials.config.base import PLUGIN, Frozen, named_choice, tag_of
+from ganstudy.trials.config.base import PLUGIN, StrictModel, named_choice, tag_of
 from ganstudy.trials.plugins import split
 
 
-class ModelOptions(Frozen):
+class ModelOptions(StrictModel):
     """What every pair of networks has."""
 
     name: str

@@ -8,10 +8,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from ganstudy.trials.config.base import Frozen, known, shown
+from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 
 
-class RemedyOptions(Frozen):
+class RemedyOptions(StrictModel):
     """What is known of a remedy without torch."""
 
     excludes: ClassVar[frozenset[str]] = frozenset()
@@ -140,10 +140,10 @@ class DiffAugment(RemedyOptions):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) != len(value):
             raise ValueError(
-                f"policy must name at least one augmentation and none twice, got {shown(','.join(value))}"
+                f"policy must name at least one augmentation and none twice, got {short_repr(','.join(value))}"
             )
         return tuple(
-            known("augmentation", name, ("color", "translation", "cutout")) for name in value
+            one_of("augmentation", name, ("color", "translation", "cutout")) for name in value
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from ganstudy.trials.config.base import Frozen, known, shown
+from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.compatibility import IncompatibleError, incompatibilities
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.k_ratio import Ratio, as_schedule
@@ -30,7 +30,7 @@ LEAST_AMOUNT = 1e-3
 LARGEST_SEED = 2**32 - 1
 
 
-class Budget(Frozen):
+class Budget(StrictModel):
     """How long a trial trains: an amount on one axis. All counters are recorded whatever the axis."""
 
     unit: str
@@ -39,7 +39,7 @@ class Budget(Frozen):
     @field_validator("unit")
     @classmethod
     def _known(cls, value: str) -> str:
-        return known("budget unit", value, BUDGET_UNITS)
+        return one_of("budget unit", value, BUDGET_UNITS)
 
     @field_validator("amount")
     @classmethod
@@ -47,7 +47,7 @@ class Budget(Frozen):
         return measurable("a budget", value)
 
 
-class TrialConfig(Frozen):
+class TrialConfig(StrictModel):
     """Everything that decides the numbers of a trial. Equal configurations have equal digests."""
 
     data: DataConfig
@@ -87,15 +87,15 @@ class TrialConfig(Frozen):
     @field_validator("loss")
     @classmethod
     def _known_loss(cls, value: str) -> str:
-        return known("loss", value, LOSSES)
+        return one_of("loss", value, LOSSES)
 
     @field_validator("remedies")
     @classmethod
     def _known_remedies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            known("remedy", name, REMEDIES)
+            one_of("remedy", name, REMEDIES)
         if len(set(value)) != len(value):
-            raise ValueError(f"a remedy may be named once, got {shown(list(value))}")
+            raise ValueError(f"a remedy may be named once, got {short_repr(list(value))}")
         return tuple(sorted(value))
 
     @field_validator("seeds")
@@ -126,7 +126,7 @@ class TrialConfig(Frozen):
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _filled(model: type[Frozen], stated: dict[str, Any]) -> dict[str, Any]:
+def _filled(model: type[StrictModel], stated: dict[str, Any]) -> dict[str, Any]:
     return model(**stated).model_dump(mode="json")
 
 
@@ -144,12 +144,12 @@ def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if not seeds:
         raise ValueError("at least one seed is needed, got an empty list")
     if min(seeds) < 0:
-        raise ValueError(f"seeds must be >= 0, got {shown(min(seeds))}")
+        raise ValueError(f"seeds must be >= 0, got {short_repr(min(seeds))}")
     if max(seeds) > LARGEST_SEED:
-        raise ValueError(f"seeds must be <= {LARGEST_SEED}, got {shown(max(seeds))}")
+        raise ValueError(f"seeds must be <= {LARGEST_SEED}, got {short_repr(max(seeds))}")
     repeated = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
     if repeated:
         raise ValueError(
-            f"seeds must be distinct, but {shown(repeated)} stand more than once in {shown(list(seeds))}"
+            f"seeds must be distinct, but {short_repr(repeated)} stand more than once in {short_repr(list(seeds))}"
         )
     return seeds

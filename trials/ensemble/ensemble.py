@@ -31,7 +31,7 @@ one seed after another (1.1 to 1.6 times; below, and on fully connected networks
 1.7 times faster)."""
 
 
-class Pack:
+class SeedEnsemble:
     """The copies of one player.
 
     `parameters` and `buffers` map names to tensors of shape [S, ...]; parameters are leaves that
@@ -183,7 +183,7 @@ class Pack:
 
     @torch.no_grad()
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Copies `state` into the present tensors, so that optimisers keep pointing at them."""
+        """Copy `state` into the present tensors, so that optimisers keep pointing at them."""
         for name, value in {**self.parameters, **self.buffers}.items():
             value.copy_(state[name])
 

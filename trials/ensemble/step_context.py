@@ -20,14 +20,14 @@ Kind = Literal["real", "fake", "between"]
 """What images are: of the data, of the generator, or interpolated between the two."""
 Parameters = dict[str, Tensor]
 """Name -> [S, ...]"""
-Judge = Callable[[Tensor], tuple[Tensor, Tensor]]
+Discriminate = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Images [S, B, ...] -> (outputs [S, B], features [S, B, F]), the remedies' view of the images
 included.
 """
 
 
 @dataclass(frozen=True)
-class Moment:
+class StepContext:
     """Where in the training a step stands, and the random numbers that belong to it."""
 
     player: Player
@@ -62,7 +62,7 @@ class Batch:
     """[S, B, ...]; None in generator steps where nothing reads real images."""
     latents: Tensor
     """[S, B, Z]"""
-    moment: Moment
+    context: StepContext
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ class DiscriminatorStep:
     """[S, B]"""
     logits_fake: Tensor
     """[S, B]"""
-    judge: Judge
-    moment: Moment
+    discriminate: Discriminate
+    context: StepContext
 
 
 @dataclass(frozen=True)
@@ -95,4 +95,4 @@ class GeneratorStep:
     """[S, B, F]; carries the generator's gradient."""
     logits_fake: Tensor
     """[S, B]; carries the generator's gradient."""
-    moment: Moment
+    context: StepContext

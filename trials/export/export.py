@@ -95,18 +95,18 @@ def _networks(part: Part, shape: tuple[int, ...], bounded: bool) -> list[tuple[i
     """
     config = part.config
     players = begin(config, shape, bounded, torch.device("cpu"))
-    pack = players.players["generator"]
-    pack.load_state(_below(part.tensors, "generator."))
+    ensemble = players.players["generator"]
+    ensemble.load_state(_below(part.tensors, "generator."))
     states = []
     for name, remedy in zip(config.remedies, players.remedies, strict=True):
         remedy.load_state(_below(part.tensors, f"remedy.{name}."))
-        states.append(remedy.sampling_state(pack))
+        states.append(remedy.sampling_state(ensemble))
     parameters, buffers = next(
-        (s for s in states if s is not None), (pack.parameters, pack.buffers)
+        (s for s in states if s is not None), (ensemble.parameters, ensemble.buffers)
     )
     found = []
     for place, seed in enumerate(config.seeds):
-        network = pack.alone(
+        network = ensemble.alone(
             {name: value[place].detach() for name, value in {**parameters, **buffers}.items()}
         )
         found.append((seed, network))

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from ganstudy.trials import networks
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
-from ganstudy.trials.ensemble.ensemble import Pack, faster_apart
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble, faster_apart
 from ganstudy.trials.ensemble.step_context import Batch, Player
 from ganstudy.trials.remedies.base import Remedy
 
@@ -74,15 +74,19 @@ class Autoencoder:
 
         codes, images = torch.zeros(config.batch_size, dim), torch.zeros(config.batch_size, *shape)
         apart = faster_apart(shape, device)
-        self.decoder = Pack(built.generator, config.seeds, "generator", device, codes, apart=apart)
-        self.encoder = Pack(encoder, config.seeds, "discriminator", device, images, apart=apart)
-        self.players: dict[Player, Pack] = {
+        self.decoder = SeedEnsemble(
+            built.generator, config.seeds, "generator", device, codes, apart=apart
+        )
+        self.encoder = SeedEnsemble(
+            encoder, config.seeds, "discriminator", device, images, apart=apart
+        )
+        self.players: dict[Player, SeedEnsemble] = {
             "generator": self.decoder,
             "discriminator": self.encoder,
         }
         self.optimisers: dict[Player, torch.optim.Optimizer] = {
-            player: optimisers.build(config, config.lr_g, list(pack.parameters.values()))
-            for player, pack in self.players.items()
+            player: optimisers.build(config, config.lr_g, list(ensemble.parameters.values()))
+            for player, ensemble in self.players.items()
         }
         self.gradient_norms: dict[Player, list[Tensor]] = {}
 
@@ -96,10 +100,12 @@ class Autoencoder:
 
     def generator_step(self, batch: Batch) -> Tensor:
         """One step of encoders and decoders; the loss per seed [S]."""
-        for pack in self.players.values():
-            pack.begin(batch.moment.step)
+        for ensemble in self.players.values():
+            ensemble.begin(batch.context.step)
         loss = self.loss(batch)
-        values = [value for pack in self.players.values() for value in pack.parameters.values()]
+        values = [
+            value for ensemble in self.players.values() for value in ensemble.parameters.values()
+        ]
         gradients = torch.autograd.grad(loss.sum(), values, allow_unused=True)
         for value, gradient in zip(values, gradients, strict=True):
             # The fused Adam reads memory, not strides; see trials/gan/trainer.py. The trunk's own
@@ -117,7 +123,7 @@ class Autoencoder:
             errors: Tensor = (batch.real - self.decoder(code)).flatten(2)
             return errors.square().sum(-1).mean(-1)
         mean, log_variance = code.chunk(2, dim=-1)
-        noise = batch.moment.normal("posterior", *mean.shape[1:])
+        noise = batch.context.normal("posterior", *mean.shape[1:])
         decoded: Tensor = self.decoder(mean + noise * (log_variance / 2).exp())
         errors = (batch.real - decoded).flatten(2)
         variance = errors.square().mean((1, 2)).clamp_min(MIN_VARIANCE)
@@ -131,7 +137,7 @@ class Autoencoder:
         samples: Tensor = self.decoder(latents, evaluate=True)
         return samples
 
-    def health(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def diagnostics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """None: the measures of the game need a discriminator."""
         return {}
 
@@ -143,7 +149,7 @@ class Autoencoder:
         """Why a network runs as a loop over seeds, in words; empty where both run as packs."""
         names = {"generator": "decoder", "discriminator": "encoder"}
         return [
-            f"the {names[player]} runs as a loop over seeds, since vmap cannot take it: {pack.fallback}"
-            for player, pack in self.players.items()
-            if pack.fallback is not None
+            f"the {names[player]} runs as a loop over seeds, since vmap cannot take it: {ensemble.fallback}"
+            for player, ensemble in self.players.items()
+            if ensemble.fallback is not None
         ]

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.memory import is_out_of_memory, release
-from ganstudy.trials.ensemble.step_context import Batch, Moment, Player
-from ganstudy.trials.gan.trainer import NORM_EVERY, Game
+from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
+from ganstudy.trials.gan.trainer import NORM_EVERY, GanTrainer
 
 Made = tuple[Tensor, Tensor | None]
 """The loss [S] and the gradient's norm [S] of a step, where the recording leaves them."""
@@ -31,42 +31,44 @@ ISSUED_FIRST = 3
 """Steps of a player that are issued before one is recorded: libraries set themselves up in them."""
 
 
-class HeldMoment(Moment):
+class StaticContext(StepContext):
     """The random numbers of a recorded step, each kept in one place and drawn anew by `refill`."""
 
-    now: Moment
+    now: StepContext
     """The step's own."""
     held: dict[str, tuple[Tensor, Any, tuple[int, ...]]]
     """By name: the numbers, and what draws them."""
 
-    def __init__(self, moment: Moment) -> None:
-        super().__init__(moment.player, moment.step, moment.progress, moment.seeds, moment.device)
-        self.__dict__.update(now=moment, held={})  # a Moment is frozen
+    def __init__(self, context: StepContext) -> None:
+        super().__init__(
+            context.player, context.step, context.progress, context.seeds, context.device
+        )
+        self.__dict__.update(now=context, held={})  # a StepContext is frozen
 
     def _drawn(self, draw: Any, name: str, shape: tuple[int, ...]) -> Tensor:
         if name not in self.held:
             self.held[name] = (self.now._drawn(draw, name, shape), draw, shape)
         return self.held[name][0]
 
-    def refill(self, moment: Moment) -> None:
-        """The same draws by the streams of `moment`."""
-        self.__dict__.update(now=moment)
+    def refill(self, context: StepContext) -> None:
+        """The same draws by the streams of `context`."""
+        self.__dict__.update(now=context)
         for name, (place, draw, shape) in self.held.items():
-            place.copy_(moment._drawn(draw, name, shape))
+            place.copy_(context._drawn(draw, name, shape))
 
 
-class Recorded:
+class CudaGraphStepper:
     """The steps of a game whose `recordable` holds; in use like the game itself.
 
     `refused` says why the steps are issued one by one after all, or is None.
     """
 
     def __init__(
-        self, game: Game, record: Callable[[], Callable[[Make], Make]] | None = None
+        self, trainer: GanTrainer, record: Callable[[], Callable[[Make], Make]] | None = None
     ) -> None:
         """record: gives what makes replays of steps that share their memory; of CUDA graphs, unless
         a test says otherwise."""
-        self._game, self._recorder = game, record or Graphs
+        self._game, self._recorder = trainer, record or GraphRecorder
         self._record = self._recorder()
         self.refused: str | None = None
         self._batches: dict[Player, Batch] = {}
@@ -80,7 +82,7 @@ class Recorded:
             if (found := forget()) is not None:
                 found()
 
-        for optimiser in game.optimisers.values():
+        for optimiser in trainer.optimisers.values():
             # Reading a checkpoint puts other moments in the place of those that a recording
             # updates.
             optimiser.register_load_state_dict_post_hook(moments_replaced)
@@ -112,7 +114,7 @@ class Recorded:
         replay = self._replays.get(player)
         if replay is None:
             self._issued[player] = self._issued.get(player, 0) + 1
-        due = batch.moment.step % NORM_EVERY == 0
+        due = batch.context.step % NORM_EVERY == 0
         loss, norm = self._make(player, norm=due) if replay is None else replay()
         if due and norm is not None:
             self._game.gradient_norms[player].append(norm.clone())
@@ -131,7 +133,7 @@ class Recorded:
         held = self._batches.get(player)
         if held is None:
             real = None if batch.real is None else batch.real.clone()
-            self._batches[player] = Batch(real, batch.latents.clone(), HeldMoment(batch.moment))
+            self._batches[player] = Batch(real, batch.latents.clone(), StaticContext(batch.context))
             return
         held.latents.copy_(batch.latents)
         assert (held.real is None) == (batch.real is None), (
@@ -139,8 +141,8 @@ class Recorded:
         )
         if held.real is not None and batch.real is not None:
             held.real.copy_(batch.real)
-        assert isinstance(held.moment, HeldMoment)
-        held.moment.refill(batch.moment)
+        assert isinstance(held.context, StaticContext)
+        held.context.refill(batch.context)
 
     def _make(self, player: Player, norm: bool) -> Made:
         return self._game.make_step(player, self._batches[player], norm)
@@ -158,7 +160,7 @@ class Recorded:
         release()
 
 
-class Graphs:
+class GraphRecorder:
     """Makes CUDA graphs that share their memory, which is safe since one runs at a time and what
     they return is copied before the next one runs."""
 

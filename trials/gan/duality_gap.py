@@ -43,12 +43,12 @@ from ganstudy.trials.ensemble import optimisers
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
-    Moment,
     Parameters,
     Player,
+    StepContext,
 )
 from ganstudy.trials.ensemble.streams import Batches, Latents, generator
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.trainer import GanTrainer
 
 SCORED = 2048
 """Images per seed that the values are taken on, rounded up to whole batches."""
@@ -63,26 +63,26 @@ class Gains(NamedTuple):
     """[S]"""
 
 
-def duality_gap(game: Game, dataset: Dataset, steps: int) -> Tensor:
+def duality_gap(trainer: GanTrainer, dataset: Dataset, steps: int) -> Tensor:
     """[S]: the duality gap by searches of `steps` steps, in units of the loss; see the module."""
-    gains = players_gains(game, dataset, steps)
+    gains = players_gains(trainer, dataset, steps)
     return gains.discriminator + gains.generator
 
 
-def players_gains(game: Game, dataset: Dataset, steps: int) -> Gains:
+def players_gains(trainer: GanTrainer, dataset: Dataset, steps: int) -> Gains:
     """The two parts of the gap. The game itself, its optimisers and the streams of training stay as
     they are.
     """
     searched, scored = _halves(dataset.held_out)
-    against_generator = _answer(game, "discriminator", searched, steps)
-    against_discriminator = _answer(game, "generator", searched, steps)
+    against_generator = _answer(trainer, "discriminator", searched, steps)
+    against_discriminator = _answer(trainer, "generator", searched, steps)
     present, better = (
         against_discriminator.discriminator.frozen(),
         against_generator.discriminator.frozen(),
     )
-    batches = _Supply(game, "discriminator", "scored", scored)
-    num_batches = math.ceil(SCORED / game.config.batch_size)
-    gain_d = gain_g = torch.zeros(len(game.config.seeds), device=game.device)
+    batches = _Supply(trainer, "discriminator", "scored", scored)
+    num_batches = math.ceil(SCORED / trainer.config.batch_size)
+    gain_d = gain_g = torch.zeros(len(trainer.config.seeds), device=trainer.device)
     for index in range(num_batches):
         batch = batches.at(steps + index)
         with torch.no_grad():
@@ -90,7 +90,7 @@ def players_gains(game: Game, dataset: Dataset, steps: int) -> Gains:
         at_present, step = _judged(against_discriminator, batch, fake, present)
         at_better, better_step = _judged(against_generator, batch, fake, better)
         at_answered, _ = _judged(against_discriminator, batch, answered, present)
-        of_terms = _own_terms(game, better_step) - _own_terms(game, step)
+        of_terms = _own_terms(trainer, better_step) - _own_terms(trainer, step)
         gain_d = gain_d + (at_better - at_present - of_terms).detach()
         gain_g = gain_g + (at_present - at_answered).detach()
     return Gains(gain_d / num_batches, gain_g / num_batches)
@@ -110,15 +110,15 @@ class _Supply:
     draws from.
     """
 
-    def __init__(self, game: Game, player: Player, name: str, data: Tensor) -> None:
-        config = game.config
+    def __init__(self, trainer: GanTrainer, player: Player, name: str, data: Tensor) -> None:
+        config = trainer.config
         num, dim, kind = config.batch_size, config.model.latent_dim, config.model.latent
-        self._game, self._player, self._data = game, player, data
+        self._game, self._player, self._data = trainer, player, data
         self._batches = Batches(
             config.seeds, f"duality_gap/{name}/batches", len(data), num, torch.device("cpu")
         )
         self._latents = Latents(
-            config.seeds, f"duality_gap/{name}/latents", num, dim, game.device, kind
+            config.seeds, f"duality_gap/{name}/latents", num, dim, trainer.device, kind
         )
 
     def at(self, step: int) -> Batch:
@@ -126,18 +126,20 @@ class _Supply:
         first.
         """
         real = as_float(self._data[self._batches.at(step)].to(self._game.device))
-        moment = Moment(self._player, -1 - step, 1.0, self._game.config.seeds, self._game.device)
-        return Batch(real, self._latents.at(step), moment)
+        context = StepContext(
+            self._player, -1 - step, 1.0, self._game.config.seeds, self._game.device
+        )
+        return Batch(real, self._latents.at(step), context)
 
 
-def _answer(game: Game, player: Player, data: Tensor, steps: int) -> Game:
+def _answer(trainer: GanTrainer, player: Player, data: Tensor, steps: int) -> GanTrainer:
     """A copy of the game in which `player` has looked for its best answer to the other."""
-    rival = copy.deepcopy(game)
-    config, pack = game.config, rival.players[player]
-    values = list(pack.parameters.values())
+    rival = copy.deepcopy(trainer)
+    config, ensemble = trainer.config, rival.players[player]
+    values = list(ensemble.parameters.values())
     lr = config.lr_d if player == "discriminator" else config.lr_g
     optimiser = optimisers.build(config, lr, values)
-    batches = _Supply(game, player, player, data)
+    batches = _Supply(trainer, player, player, data)
     for step in range(steps):
         batch = batches.at(step)
         loss = _loss(rival, player, batch)
@@ -152,11 +154,11 @@ def _answer(game: Game, player: Player, data: Tensor, steps: int) -> Game:
         # Clipped weights, the vectors of spectral_normalisation: what keeps the player in its
         # class.
         for remedy in [*rival.loss.terms(), *rival.remedies]:
-            remedy.after_step(player, pack, batch.moment)
+            remedy.after_step(player, ensemble, batch.context)
     return rival
 
 
-def _loss(rival: Game, player: Player, batch: Batch) -> Tensor:
+def _loss(rival: GanTrainer, player: Player, batch: Batch) -> Tensor:
     """[S]: what the searching player minimises."""
     if player == "generator":
         return _judged(rival, batch, _fake(rival, batch), rival.discriminator.frozen())[0]
@@ -167,37 +169,37 @@ def _loss(rival: Game, player: Player, batch: Batch) -> Tensor:
     return _own_terms(rival, step) - value
 
 
-def _fake(game: Game, batch: Batch) -> Tensor:
+def _fake(trainer: GanTrainer, batch: Batch) -> Tensor:
     """Generated images [S, B, ...], as in training."""
-    game.generator.begin(batch.moment.step)
-    images: Tensor = game.generator(batch.latents)
+    trainer.generator.begin(batch.context.step)
+    images: Tensor = trainer.generator(batch.latents)
     return images
 
 
-def _own_terms(game: Game, step: DiscriminatorStep) -> Tensor:
+def _own_terms(trainer: GanTrainer, step: DiscriminatorStep) -> Tensor:
     """[S]: the terms that belong to the loss itself."""
     terms = [
         term
-        for remedy in game.loss.terms()
+        for remedy in trainer.loss.terms()
         if (term := remedy.discriminator_term(step)) is not None
     ]
     return torch.stack(terms).sum(0) if terms else torch.zeros_like(step.logits_real[:, 0])
 
 
 def _judged(
-    game: Game, batch: Batch, fake: Tensor, critic: Parameters
+    trainer: GanTrainer, batch: Batch, fake: Tensor, critic: Parameters
 ) -> tuple[Tensor, DiscriminatorStep]:
     """(M without the loss's own terms [S], what those are formed on); running statistics follow, on
     a copy.
     """
-    real, moment = batch.real, batch.moment
+    real, context = batch.real, batch.context
     assert real is not None
-    game.discriminator.begin(moment.step)
-    logits_real, _ = game.judge(real, "real", moment, critic)
-    logits_fake, _ = game.judge(fake, "fake", moment, critic)
+    trainer.discriminator.begin(context.step)
+    logits_real, _ = trainer.discriminate(real, "real", context, critic)
+    logits_fake, _ = trainer.discriminate(fake, "fake", context, critic)
 
-    def judge(images: Tensor) -> tuple[Tensor, Tensor]:
-        return game.judge(images, "between", moment, critic)
+    def discriminate(images: Tensor) -> tuple[Tensor, Tensor]:
+        return trainer.discriminate(images, "between", context, critic)
 
-    step = DiscriminatorStep(real, fake, logits_real, logits_fake, judge, moment)
-    return -game.loss.discriminator(logits_real, logits_fake), step
+    step = DiscriminatorStep(real, fake, logits_real, logits_fake, discriminate, context)
+    return -trainer.loss.discriminator(logits_real, logits_fake), step

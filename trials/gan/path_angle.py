@@ -48,9 +48,9 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.data.dataset import Dataset, as_float
-from ganstudy.trials.ensemble.step_context import Batch, Moment, Player
+from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
 from ganstudy.trials.ensemble.streams import Batches, Latents
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.trainer import GanTrainer
 
 Vector = list[Tensor]
 """All parameters of both players, or one number for each of them; the tensors are [S, ...]."""
@@ -94,14 +94,14 @@ def path_scores(field: Callable[[Vector], Vector], start: Vector, end: Vector) -
     return PathScores(switch / (2 * len(BESIDE)), rotation)
 
 
-def path_angle(game: Game, dataset: Dataset, batches: int) -> PathScores:
+def path_angle(trainer: GanTrainer, dataset: Dataset, batches: int) -> PathScores:
     """The scores of the game from its initial point to its present one, on so many fixed batches of
     training data.
 
     The game itself, its optimisers and the streams of training stay as they are.
     """
-    start = Game(game.config, dataset.shape, dataset.bounded, game.device)
-    return path_scores(_Field(game, dataset, batches), _position(start), _position(game))
+    start = GanTrainer(trainer.config, dataset.shape, dataset.bounded, trainer.device)
+    return path_scores(_Field(trainer, dataset, batches), _position(start), _position(trainer))
 
 
 class _Field:
@@ -111,22 +111,22 @@ class _Field:
     averaged.
     """
 
-    def __init__(self, game: Game, dataset: Dataset, batches: int) -> None:
-        config = game.config
+    def __init__(self, trainer: GanTrainer, dataset: Dataset, batches: int) -> None:
+        config = trainer.config
         num, dim, kind = config.batch_size, config.model.latent_dim, config.model.latent
-        self._game, self._train, self._num_batches = copy.deepcopy(game), dataset.train, batches
+        self._game, self._train, self._num_batches = copy.deepcopy(trainer), dataset.train, batches
         self._held = _position(self._game)
         self._batches = Batches(
             config.seeds, "path_angle/batches", len(dataset.train), num, torch.device("cpu")
         )
-        self._latents = Latents(config.seeds, "path_angle/latents", num, dim, game.device, kind)
+        self._latents = Latents(config.seeds, "path_angle/latents", num, dim, trainer.device, kind)
 
     def __call__(self, point: Vector) -> Vector:
         torch._foreach_copy_(self._held, point)
         total = [torch.zeros_like(value) for value in point]
         for index in range(self._num_batches):
-            for pack in self._game.players.values():
-                pack.begin(-1 - index)
+            for ensemble in self._game.players.values():
+                ensemble.begin(-1 - index)
             gradients = [
                 g
                 for player in PLAYERS
@@ -140,14 +140,16 @@ class _Field:
         training draws.
         """
         real = as_float(self._train[self._batches.at(index)].to(self._game.device))
-        moment = Moment(player, -1 - index, 1.0, self._game.config.seeds, self._game.device)
-        return Batch(real, self._latents.at(index), moment)
+        context = StepContext(player, -1 - index, 1.0, self._game.config.seeds, self._game.device)
+        return Batch(real, self._latents.at(index), context)
 
 
-def _position(game: Game) -> Vector:
+def _position(trainer: GanTrainer) -> Vector:
     """Both players' parameters, without gradients."""
     return [
-        value.detach() for player in PLAYERS for value in game.players[player].parameters.values()
+        value.detach()
+        for player in PLAYERS
+        for value in trainer.players[player].parameters.values()
     ]
 
 

@@ -17,15 +17,15 @@ from ganstudy.trials import losses, networks, remedies
 from ganstudy.trials.config.networks import OwnModel
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
-from ganstudy.trials.ensemble.ensemble import Pack, faster_apart
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble, faster_apart
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
     GeneratorStep,
     Kind,
-    Moment,
     Parameters,
     Player,
+    StepContext,
 )
 from ganstudy.trials.ensemble.streams import draw
 from ganstudy.trials.measures.discriminator_auc import discriminator_auc
@@ -36,7 +36,7 @@ of a small one.
 """
 
 
-class Game:
+class GanTrainer:
     """Generators and discriminators of all seeds, their optimisers and remedies."""
 
     def __init__(
@@ -62,7 +62,7 @@ class Game:
         def latents(num: int) -> Tensor:
             return draw((num, dim), kind, torch.default_generator)
 
-        self.generator = Pack(
+        self.generator = SeedEnsemble(
             built.generator,
             config.seeds,
             "generator",
@@ -71,7 +71,7 @@ class Game:
             [(name, partial(r.extend_generator, latents=latents)) for name, r in named],
             apart=apart,
         )
-        self.discriminator = Pack(
+        self.discriminator = SeedEnsemble(
             lambda: built.discriminator(seen),
             config.seeds,
             "discriminator",
@@ -81,20 +81,20 @@ class Game:
             apart=apart,
         )
         self._check_features(self.discriminator.network)
-        self.players: dict[Player, Pack] = {
+        self.players: dict[Player, SeedEnsemble] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
         }
         rates = {"generator": config.lr_g, "discriminator": config.lr_d}
         self.optimisers: dict[Player, torch.optim.Optimizer] = {
-            player: optimisers.build(config, rates[player], list(pack.parameters.values()))
-            for player, pack in self.players.items()
+            player: optimisers.build(config, rates[player], list(ensemble.parameters.values()))
+            for player, ensemble in self.players.items()
         }
         self.gradient_norms: dict[Player, list[Tensor]] = {"generator": [], "discriminator": []}
         """[S] each, of every NORM_EVERY-th step since the list was last emptied."""
-        for player, pack in self.players.items():
+        for player, ensemble in self.players.items():
             for remedy in self.remedies:
-                remedy.start(player, pack)
+                remedy.start(player, ensemble)
 
     def _check_features(self, discriminator: nn.Module) -> None:
         if getattr(discriminator, "num_features", None) is None:
@@ -155,8 +155,8 @@ class Game:
 
     def _step(self, player: Player, batch: Batch) -> Tensor:
         for each in self.players.values():
-            each.begin(2 * batch.moment.step + (player == "generator"))
-        loss, norm = self.make_step(player, batch, norm=batch.moment.step % NORM_EVERY == 0)
+            each.begin(2 * batch.context.step + (player == "generator"))
+        loss, norm = self.make_step(player, batch, norm=batch.context.step % NORM_EVERY == 0)
         if norm is not None:
             self.gradient_norms[player].append(norm)
         return loss
@@ -167,22 +167,22 @@ class Game:
 
         Where the game is `recordable`, a function of tensors that updates tensors in place.
         """
-        pack = self.players[player]
+        ensemble = self.players[player]
         with ExitStack() as points:
             for remedy in self.remedies:
-                points.enter_context(remedy.evaluation_point(self, batch))
+                points.enter_context(remedy.lookahead(self, batch))
             loss, gradients, step = self._gradients(player, batch)
-        for value, gradient in zip(pack.parameters.values(), gradients, strict=True):
+        for value, gradient in zip(ensemble.parameters.values(), gradients, strict=True):
             # vmap returns weight gradients transposed in memory, and the fused Adam on the CPU
             # reads memory, not strides: without this copy it pairs numbers with the wrong
             # parameters.
             value.grad = gradient.contiguous()
         with ExitStack() as updates:
             for remedy in self._terms:
-                updates.enter_context(remedy.update(player, pack))
+                updates.enter_context(remedy.update(player, ensemble))
             self.optimisers[player].step()
         for remedy in self._terms:
-            remedy.after_step(player, pack, batch.moment)
+            remedy.after_step(player, ensemble, batch.context)
         if step is not None:
             for remedy in self._terms:
                 remedy.observe(step)
@@ -231,17 +231,21 @@ class Game:
         real = batch.real.detach().requires_grad_() if "real" in differentiated else batch.real
         if "fake" in differentiated and not fake.requires_grad:
             fake = fake.detach().requires_grad_()
-        logits_real, _ = self.judge(real, "real", batch.moment, held, keep_buffers=elsewhere)
-        logits_fake, _ = self.judge(fake, "fake", batch.moment, held, keep_buffers=elsewhere)
+        logits_real, _ = self.discriminate(
+            real, "real", batch.context, held, keep_buffers=elsewhere
+        )
+        logits_fake, _ = self.discriminate(
+            fake, "fake", batch.context, held, keep_buffers=elsewhere
+        )
         step = DiscriminatorStep(
             real=real,
             fake=fake,
             logits_real=logits_real,
             logits_fake=logits_fake,
-            judge=lambda images: self.judge(
-                images, "between", batch.moment, held, keep_buffers=elsewhere
+            discriminate=lambda images: self.discriminate(
+                images, "between", batch.context, held, keep_buffers=elsewhere
             ),
-            moment=batch.moment,
+            context=batch.context,
         )
         targets = [target for remedy in self.remedies if (target := remedy.real_target) is not None]
         loss = self.loss.discriminator(logits_real, logits_fake, *targets)
@@ -256,15 +260,19 @@ class Game:
         """
         fake = self.generator(batch.latents)
         opponents = [
-            p for remedy in self.remedies if (p := remedy.opponent(self, batch, fake)) is not None
+            p
+            for remedy in self.remedies
+            if (p := remedy.unrolled_discriminator(self, batch, fake)) is not None
         ]
         against = opponents[0] if opponents else self.discriminator.frozen()
-        logits_fake, features_fake = self.judge(fake, "fake", batch.moment, against)
+        logits_fake, features_fake = self.discriminate(fake, "fake", batch.context, against)
         logits_real = features_real = None
         if self._objective_needs_real:
             assert batch.real is not None
-            logits_real, features_real = self.judge(batch.real, "real", batch.moment, against)
-        step = GeneratorStep(features_real, features_fake, logits_fake, batch.moment)
+            logits_real, features_real = self.discriminate(
+                batch.real, "real", batch.context, against
+            )
+        step = GeneratorStep(features_real, features_fake, logits_fake, batch.context)
         objectives = [o for r in self.remedies if (o := r.generator_objective(step)) is not None]
         loss = (
             torch.stack(objectives).sum(0)
@@ -279,18 +287,18 @@ class Game:
                 loss = loss if term is None else loss + term
         return loss
 
-    def judge(
+    def discriminate(
         self,
         images: Tensor,
         kind: Kind,
-        moment: Moment,
+        context: StepContext,
         parameters: Parameters,
         keep_buffers: bool = False,
     ) -> tuple[Tensor, Tensor]:
         """(outputs [S, B], features [S, B, F]) of the discriminator with `parameters`, as the
         remedies let it see images [S, B, ...]."""
         for remedy in self.remedies:
-            images = remedy.view(images, kind, moment)
+            images = remedy.view(images, kind, context)
         outputs: tuple[Tensor, Tensor] = self.discriminator(
             images, parameters, keep_buffers=keep_buffers
         )
@@ -321,7 +329,7 @@ class Game:
         result: Tensor = logits
         return result
 
-    def health(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def diagnostics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Measures of the game [S] by name, on real and generated images [S, B, ...]; see
         trials/results/records.py.
         """
@@ -345,7 +353,7 @@ class Game:
     def fallbacks(self) -> list[str]:
         """Why a player runs as a loop over seeds, in words; empty where both run as packs."""
         return [
-            f"the {player} runs as a loop over seeds, since vmap cannot take it: {pack.fallback}"
-            for player, pack in self.players.items()
-            if pack.fallback is not None
+            f"the {player} runs as a loop over seeds, since vmap cannot take it: {ensemble.fallback}"
+            for player, ensemble in self.players.items()
+            if ensemble.fallback is not None
         ]

@@ -8,21 +8,21 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import Batch, Player
 from ganstudy.trials.remedies.base import Remedy
 
 
 class Players(Protocol):
-    """ganstudy.trials.gan.trainer.Game is the GAN, ganstudy.trials.gan.autoencoder.Autoencoder the
+    """ganstudy.trials.gan.trainer.GanTrainer is the GAN, ganstudy.trials.gan.autoencoder.Autoencoder the
     baselines.
     """
 
     remedies: list[Remedy]
-    players: dict[Player, Pack]
+    players: dict[Player, SeedEnsemble]
     optimisers: dict[Player, torch.optim.Optimizer]
     gradient_norms: dict[Player, list[Tensor]]
-    """Of some steps since the last `health` [S]; no method needs to gather them."""
+    """Of some steps since the last `diagnostics` [S]; no method needs to gather them."""
 
     @property
     def generator_needs_real(self) -> bool:
@@ -44,7 +44,7 @@ class Players(Protocol):
     def sample(self, latents: Tensor) -> Tensor:
         """Generated images [S, N, ...] for latents [S, N, Z]."""
 
-    def health(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def diagnostics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """Measures of the training itself [S] by name, on real and generated images [S, B, ...]."""
 
     def finite(self) -> Tensor:
@@ -63,9 +63,9 @@ def begin(
     networks cannot take the shape or a remedy cannot work on them.
     """
     if config.method == "gan":
-        from ganstudy.trials.gan.trainer import Game
+        from ganstudy.trials.gan.trainer import GanTrainer
 
-        return Game(config, shape, bounded, device)
+        return GanTrainer(config, shape, bounded, device)
     from ganstudy.trials.gan.autoencoder import Autoencoder
 
     return Autoencoder(config, shape, bounded, device)

@@ -14,8 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganstudy.trials.ensemble.ensemble import Pack
-from ganstudy.trials.ensemble.step_context import Moment, Player
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.step_context import Player, StepContext
 from ganstudy.trials.losses.base import Loss
 from ganstudy.trials.remedies.base import Remedy
 
@@ -46,8 +46,8 @@ class WeightClipping(Remedy):
     recordable = True
 
     @torch.no_grad()
-    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+    def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
         """Clips after each of the critic's steps."""
         if player == "discriminator":
-            for value in pack.parameters.values():
+            for value in ensemble.parameters.values():
                 value.clamp_(-self.options.clip, self.options.clip)

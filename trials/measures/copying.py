@@ -17,7 +17,7 @@ Variant: the nearest sample is looked for in all training data (their code: in t
 cells with fewer than 10 held-out samples are made one, those with fewer than 10 generated samples
 then left out (theirs: with less than a share tau of them), and there is no continuity correction.
 
-Copies of some samples can hide behind underfit others, so a second number looks at samples one by
+LedgerBackup of some samples can hide behind underfit others, so a second number looks at samples one by
 one. The ratio of d(x) to the distance to the second nearest training sample is near 1 for new
 samples whatever the density around them, and near 0 for copies:
 

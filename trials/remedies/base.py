@@ -3,7 +3,7 @@ loss or update.
 
 A remedy overrides the hooks that it needs; the others leave the plain GAN as it is. All tensors
 carry the seeds' axis S first, and a remedy must treat the seeds apart. Random numbers come from the
-step's Moment, never from a global stream, so that a remedy is the same alone, in a pack and after a
+step's StepContext, never from a global stream, so that a remedy is the same alone, in a pack and after a
 resume.
 """
 
@@ -16,19 +16,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.networks.base import Discriminator
 
 if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import Game
+    from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
     GeneratorStep,
     Kind,
-    Moment,
     Parameters,
     Player,
+    StepContext,
 )
 
 
@@ -76,7 +76,7 @@ class Remedy:
 
     # --- what the discriminator sees and is told
 
-    def view(self, images: Tensor, kind: Kind, moment: Moment) -> Tensor:
+    def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
         """What the discriminator sees of images [S, B, ...]; differentiable, in both players'
         steps.
         """
@@ -107,7 +107,9 @@ class Remedy:
 
     # --- the game
 
-    def opponent(self, game: Game, batch: Batch, fake: Tensor) -> Parameters | None:
+    def unrolled_discriminator(
+        self, trainer: GanTrainer, batch: Batch, fake: Tensor
+    ) -> Parameters | None:
         """The discriminator that the generator's step plays against, or None for the present one.
 
         fake: the generator's images [S, B, ...] of this step, with its gradient.
@@ -115,7 +117,7 @@ class Remedy:
         return None
 
     @contextmanager
-    def evaluation_point(self, game: Game, batch: Batch) -> Iterator[None]:
+    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
         """While it lasts, the players stand where the step's gradient is taken; afterwards where
         they stood.
         """
@@ -123,22 +125,22 @@ class Remedy:
 
     # --- the course of training
 
-    def start(self, player: Player, pack: Pack) -> None:
+    def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """Called once with the initial parameters."""
 
     @contextmanager
-    def update(self, player: Player, pack: Pack) -> Iterator[None]:
+    def update(self, player: Player, ensemble: SeedEnsemble) -> Iterator[None]:
         """While it lasts, the optimiser makes its step of the player; afterwards the player stands
         where this remedy's own rule puts it."""
         yield
 
-    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+    def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
         """Called after each update of the player's own parameters, in whatever way it was made."""
 
     def observe(self, step: DiscriminatorStep) -> None:
         """Called once per discriminator step with what its loss was formed on."""
 
-    def sampling_state(self, pack: Pack) -> tuple[Parameters, dict[str, Tensor]] | None:
+    def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]] | None:
         """(parameters, buffers) of the generator that samples are drawn from, or None for the
         present ones.
         """

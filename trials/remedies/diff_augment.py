@@ -21,7 +21,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganstudy.trials.ensemble.step_context import Kind, Moment
+from ganstudy.trials.ensemble.step_context import Kind, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
 SHIFT, CUT = 1 / 8, 1 / 2
@@ -41,11 +41,11 @@ class DiffAugment(Remedy):
             )
         return shape
 
-    def view(self, images: Tensor, kind: Kind, moment: Moment) -> Tensor:
+    def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
         """Images [S, B, C, H, W], each augmented in its own way."""
         batch = images.shape[1]
         for name in self.options.policy:
-            drawn = moment.uniform(
+            drawn = context.uniform(
                 f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, batch
             )
             images = AUGMENTATIONS[name](images, drawn)

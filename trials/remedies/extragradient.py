@@ -26,7 +26,7 @@ from ganstudy.trials.ensemble.step_context import Batch
 from ganstudy.trials.remedies.base import Remedy
 
 if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import Game
+    from ganstudy.trials.gan.trainer import GanTrainer
 
 
 class Extragradient(Remedy):
@@ -35,17 +35,21 @@ class Extragradient(Remedy):
     looks_at_both_players = True
 
     @contextmanager
-    def evaluation_point(self, game: Game, batch: Batch) -> Iterator[None]:
+    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
         """While it lasts, both players stand at omega'; afterwards, to the bit, where they stood."""
         values = [
-            value.detach() for pack in game.players.values() for value in pack.parameters.values()
+            value.detach()
+            for ensemble in trainer.players.values()
+            for value in ensemble.parameters.values()
         ]
-        statistics = [value for pack in game.players.values() for value in pack.buffers.values()]
+        statistics = [
+            value for ensemble in trainer.players.values() for value in ensemble.buffers.values()
+        ]
         saved, saved_statistics = [v.clone() for v in values], [v.clone() for v in statistics]
         ahead: list[Tensor] = []
-        for player, optimiser in game.optimisers.items():
-            own = [value.detach() for value in game.players[player].parameters.values()]
-            ahead += VirtualSteps(optimiser).step(own, game.gradients(player, batch))
+        for player, optimiser in trainer.optimisers.items():
+            own = [value.detach() for value in trainer.players[player].parameters.values()]
+            ahead += VirtualSteps(optimiser).step(own, trainer.gradients(player, batch))
         for value, before in zip(statistics, saved_statistics, strict=True):
             value.copy_(before)
         torch._foreach_copy_(values, ahead)

@@ -15,27 +15,27 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ganstudy.trials.ensemble.ensemble import Pack
-from ganstudy.trials.ensemble.step_context import Moment, Parameters, Player
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.step_context import Parameters, Player, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
 
 class GeneratorEMA(Remedy):
     """See the module. Memory: one more copy of the generator."""
 
-    def start(self, player: Player, pack: Pack) -> None:
+    def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """The average begins at the initial generator."""
         if player == "generator":
             self._average = {
-                name: value.detach().clone() for name, value in _averaged(pack).items()
+                name: value.detach().clone() for name, value in _averaged(ensemble).items()
             }
 
     @torch.no_grad()
-    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+    def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
         """Takes the new generator into the average."""
         if player == "generator":
-            kept = self._kept(moment.step - self.options.start)
-            present = [value.detach() for value in _averaged(pack).values()]
+            kept = self._kept(context.step - self.options.start)
+            present = [value.detach() for value in _averaged(ensemble).values()]
             torch._foreach_lerp_(list(self._average.values()), present, 1.0 - kept)
 
     def _kept(self, steps: int) -> float:
@@ -47,10 +47,10 @@ class GeneratorEMA(Remedy):
             return float(decay)
         return float(min(decay, 0.5 ** (1 / longest))) if longest else 0.0
 
-    def sampling_state(self, pack: Pack) -> tuple[Parameters, dict[str, Tensor]]:
+    def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]]:
         """The averages."""
-        parameters = {name: self._average[name] for name in pack.parameters}
-        buffers = {name: self._average.get(name, value) for name, value in pack.buffers.items()}
+        parameters = {name: self._average[name] for name in ensemble.parameters}
+        buffers = {name: self._average.get(name, value) for name, value in ensemble.buffers.items()}
         return parameters, buffers
 
     def state(self) -> dict[str, Tensor]:
@@ -58,5 +58,5 @@ class GeneratorEMA(Remedy):
         return self._average
 
 
-def _averaged(pack: Pack) -> dict[str, Tensor]:
-    return {name: value for name, value in pack.state().items() if value.is_floating_point()}
+def _averaged(ensemble: SeedEnsemble) -> dict[str, Tensor]:
+    return {name: value for name, value in ensemble.state().items() if value.is_floating_point()}

@@ -26,14 +26,14 @@ class GradientPenalty(Remedy):
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
         """[S]: lambda times the mean squared distance of the slope from the centre."""
         inputs = step.logits_real.shape[1]
-        per_image = step.moment.uniform("gradient_penalty", inputs).repeat_interleave(
+        per_image = step.context.uniform("gradient_penalty", inputs).repeat_interleave(
             step.real.shape[1] // inputs, 1
         )
         eps = per_image.reshape(*per_image.shape, *[1] * (step.real.dim() - 2))
         between = eps * step.real + (1 - eps) * step.fake
         if not between.requires_grad:
             between.requires_grad_()
-        logits, _ = step.judge(between)
+        logits, _ = step.discriminate(between)
         slopes: Tensor = torch.linalg.vector_norm(gradients(logits, between), dim=-1)
         weight: float = self.options.weight
         centre: float = self.options.centre

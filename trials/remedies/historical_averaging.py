@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganstudy.trials.ensemble.ensemble import Pack
-from ganstudy.trials.ensemble.step_context import Moment, Parameters, Player
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.step_context import Parameters, Player, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
 
@@ -27,9 +27,9 @@ class HistoricalAveraging(Remedy):
         self._average: dict[Player, list[Tensor]] = {}
         self._count: dict[Player, Tensor] = {}
 
-    def start(self, player: Player, pack: Pack) -> None:
+    def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """The history begins with the initial parameters."""
-        self._average[player] = [value.detach().clone() for value in pack.parameters.values()]
+        self._average[player] = [value.detach().clone() for value in ensemble.parameters.values()]
         self._count[player] = torch.ones((), dtype=torch.float64)
 
     def penalty(self, player: Player, parameters: Parameters) -> Tensor:
@@ -40,10 +40,10 @@ class HistoricalAveraging(Remedy):
         return weight * torch.stack(squares).sum(0)
 
     @torch.no_grad()
-    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+    def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
         """Takes the new parameters into the average."""
         self._count[player] += 1
-        values = [value.detach() for value in pack.parameters.values()]
+        values = [value.detach() for value in ensemble.parameters.values()]
         torch._foreach_lerp_(self._average[player], values, 1.0 / float(self._count[player]))
 
     def state(self) -> dict[str, Tensor]:

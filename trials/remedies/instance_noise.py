@@ -12,19 +12,19 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ganstudy.trials.ensemble.step_context import Kind, Moment
+from ganstudy.trials.ensemble.step_context import Kind, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
 
 class InstanceNoise(Remedy):
     """See the module."""
 
-    def view(self, images: Tensor, kind: Kind, moment: Moment) -> Tensor:
+    def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
         """The images [S, B, ...] with noise."""
-        sigma = self.sigma(moment.progress)
+        sigma = self.sigma(context.progress)
         if sigma == 0:
             return images
-        return images + sigma * moment.normal(f"instance_noise/{kind}", *images.shape[1:])
+        return images + sigma * context.normal(f"instance_noise/{kind}", *images.shape[1:])
 
     def sigma(self, progress: float) -> float:
         """Standard deviation of the noise, in units of the data, after a share `progress` of the

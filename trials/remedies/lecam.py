@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import DiscriminatorStep, Player
 from ganstudy.trials.remedies.base import Remedy
 
@@ -32,11 +32,11 @@ class LeCam(Remedy):
         self._average: dict[str, Tensor] = {}
         self._steps = torch.zeros((), dtype=torch.int64)
 
-    def start(self, player: Player, pack: Pack) -> None:
+    def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """One average per seed and kind of image."""
         if player == "discriminator":
-            some = next(iter(pack.parameters.values()))
-            self._average = {kind: some.new_zeros(len(pack.seeds)) for kind in ("real", "fake")}
+            some = next(iter(ensemble.parameters.values()))
+            self._average = {kind: some.new_zeros(len(ensemble.seeds)) for kind in ("real", "fake")}
 
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor | None:
         """[S]: the penalty, or None before it sets in."""

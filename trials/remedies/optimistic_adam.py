@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import Player
 from ganstudy.trials.remedies.base import Remedy
 
@@ -30,14 +30,14 @@ class OptimisticAdam(Remedy):
         super().__init__(options)
         self._last: dict[Player, list[Tensor]] = {}
 
-    def start(self, player: Player, pack: Pack) -> None:
+    def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """u_0 = 0."""
-        self._last[player] = [torch.zeros_like(value) for value in pack.parameters.values()]
+        self._last[player] = [torch.zeros_like(value) for value in ensemble.parameters.values()]
 
     @contextmanager
-    def update(self, player: Player, pack: Pack) -> Iterator[None]:
+    def update(self, player: Player, ensemble: SeedEnsemble) -> Iterator[None]:
         """Puts the player where the module's equation says."""
-        values = [value.detach() for value in pack.parameters.values()]
+        values = [value.detach() for value in ensemble.parameters.values()]
         before = [value.clone() for value in values]
         # From 0 the optimiser arrives at -eta u_t itself; the difference of two positions has few
         # of its digits.

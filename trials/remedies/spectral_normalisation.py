@@ -25,8 +25,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
-from ganstudy.trials.ensemble.ensemble import Pack
-from ganstudy.trials.ensemble.step_context import Moment, Player
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.step_context import Player, StepContext
 from ganstudy.trials.networks.base import Discriminator
 from ganstudy.trials.remedies.base import Remedy
 
@@ -88,20 +88,20 @@ class SpectralNormalisation(Remedy):
             _normalise(network, "generator")
         return network
 
-    def start(self, player: Player, pack: Pack) -> None:
+    def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """Notes where the normalised layers of the player are."""
-        modules = pack.network.named_modules()
+        modules = ensemble.network.named_modules()
         self._quotients[player] = [
             (name, found) for name, found in modules if isinstance(found, SpectralQuotient)
         ]
 
     @torch.no_grad()
-    def after_step(self, player: Player, pack: Pack, moment: Moment) -> None:
+    def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
         """u and v follow the new weights."""
         for name, quotient in self._quotients[player]:
-            weight = pack.parameters[f"{name.removesuffix('.0')}.original"]
+            weight = ensemble.parameters[f"{name.removesuffix('.0')}.original"]
             matrix = quotient.matrix(weight, 1)  # [S, out, in kh kw]
-            u, v = pack.buffers[f"{name}.u"], pack.buffers[f"{name}.v"]
+            u, v = ensemble.buffers[f"{name}.u"], ensemble.buffers[f"{name}.v"]
             for _ in range(self.options.power_iterations):
                 v.copy_(F.normalize((matrix.mT @ u.unsqueeze(-1)).squeeze(-1), dim=1))
                 u.copy_(F.normalize((matrix @ v.unsqueeze(-1)).squeeze(-1), dim=1))

@@ -25,7 +25,7 @@ from ganstudy.trials.ensemble.step_context import Batch, Parameters
 from ganstudy.trials.remedies.base import Remedy
 
 if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import Game
+    from ganstudy.trials.gan.trainer import GanTrainer
 
 
 class UnrolledDiscriminator(Remedy):
@@ -33,15 +33,17 @@ class UnrolledDiscriminator(Remedy):
 
     looks_at_both_players = True
 
-    def opponent(self, game: Game, batch: Batch, fake: Tensor) -> Parameters | None:
+    def unrolled_discriminator(
+        self, trainer: GanTrainer, batch: Batch, fake: Tensor
+    ) -> Parameters | None:
         """psi_K as a function of the generator."""
-        steps = VirtualSteps(game.optimisers["discriminator"])
+        steps = VirtualSteps(trainer.optimisers["discriminator"])
         names, values = (
-            list(game.discriminator.parameters),
-            list(game.discriminator.parameters.values()),
+            list(trainer.discriminator.parameters),
+            list(trainer.discriminator.parameters.values()),
         )
         for _ in range(self.options.steps):
-            loss, _ = game.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
+            loss, _ = trainer.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
             gradients = torch.autograd.grad(
                 loss.sum(), values, create_graph=True, allow_unused=True, materialize_grads=True
             )

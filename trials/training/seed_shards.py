@@ -198,8 +198,8 @@ def write_parts(folder: Path, config: TrialConfig, parts: Sequence[Part], is_ima
         for index, part in enumerate(parts)
         for name, value in part.tensors.items()
     }
-    packs = [{"seeds": part.config.seeds, "state": part.state} for part in parts]
-    write_checkpoint(folder, updates, tensors, {"config": config.digest, "packs": packs})
+    ensembles = [{"seeds": part.config.seeds, "state": part.state} for part in parts]
+    write_checkpoint(folder, updates, tensors, {"config": config.digest, "packs": ensembles})
 
 
 def read_parts(folder: Path, config: TrialConfig) -> tuple[list[Part], int] | None:
@@ -219,14 +219,18 @@ def read_parts(folder: Path, config: TrialConfig) -> tuple[list[Part], int] | No
     if "packs" not in state:
         return [Part(config, tensors, state)], state.get("parts", 1)
     parts = []
-    for index, pack in enumerate(state["packs"]):
+    for index, ensemble in enumerate(state["packs"]):
         own = {
             name.removeprefix(f"{index}/"): v
             for name, v in tensors.items()
             if name.startswith(f"{index}/")
         }
         parts.append(
-            Part(config.model_copy(update={"seeds": tuple(pack["seeds"])}), own, pack["state"])
+            Part(
+                config.model_copy(update={"seeds": tuple(ensemble["seeds"])}),
+                own,
+                ensemble["state"],
+            )
         )
     return parts, len(parts)
 

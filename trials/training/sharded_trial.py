@@ -31,7 +31,7 @@ from ganstudy.trials.training.seed_shards import (
 from ganstudy.trials.training.trial import Trial, is_finished
 
 
-class SplitTrial:
+class ShardedTrial:
     """Like trials.trial.Trial, and begins as one pack of all seeds. Whenever memory runs out, every
     part is halved, and all go on from the newest checkpoint in the folder of the last `save` or
     `restore`, or from the beginning.

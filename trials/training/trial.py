@@ -17,11 +17,11 @@ from torch import Tensor
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset, as_float
 from ganstudy.trials.ensemble.memory import is_scarce, release
-from ganstudy.trials.ensemble.step_context import Batch, Moment, Player
+from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
 from ganstudy.trials.ensemble.streams import Batches, Latents, fixed_latents
-from ganstudy.trials.gan.cuda_graphs import Recorded
+from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
 from ganstudy.trials.gan.end_of_training import end_game
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.gan.trainer_protocol import Players, begin
 from ganstudy.trials.measures.cycling import cycling
 from ganstudy.trials.measures.evaluator import Evaluator
@@ -51,11 +51,11 @@ class Trial:
         self.config, self.evaluator = config, evaluator
         self.dataset: Dataset = evaluator.dataset
         self.device = device or torch.device("cpu")
-        self.game: Players = begin(config, self.dataset.shape, self.dataset.bounded, self.device)
+        self.trainer: Players = begin(config, self.dataset.shape, self.dataset.bounded, self.device)
         self._steps = (
-            Recorded(self.game)
-            if isinstance(self.game, Game) and self.game.recordable
-            else self.game
+            CudaGraphStepper(self.trainer)
+            if isinstance(self.trainer, GanTrainer) and self.trainer.recordable
+            else self.trainer
         )
         self.counters = Counters()
         self.history: list[dict[str, Any]] = []
@@ -121,7 +121,7 @@ class Trial:
     def _update(self) -> None:
         """One step of the player whose turn it is."""
         counters = self.counters
-        if counters.discriminator_steps < self.game.discriminator_steps_due(
+        if counters.discriminator_steps < self.trainer.discriminator_steps_due(
             counters.generator_steps + 1
         ):
             batch = self._batch("discriminator", counters.discriminator_steps)
@@ -132,17 +132,17 @@ class Trial:
             batch = self._batch("generator", counters.generator_steps)
             self._note_loss("loss_g", self._steps.generator_step(batch))
             counters.generator_steps += 1
-            counters.images += self.config.batch_size * self.game.generator_step_shows_images
+            counters.images += self.config.batch_size * self.trainer.generator_step_shows_images
 
     def _batch(self, player: Player, step: int) -> Batch:
         """What the player's step `step` (0 is the first) is made on."""
         real = None
-        if player == "discriminator" or self.game.generator_needs_real:
+        if player == "discriminator" or self.trainer.generator_needs_real:
             real = as_float(self._train[self._batches[player].at(step)])
         budget = self.config.budget
         progress = min(1.0, self.counters.on(budget.unit) / budget.amount)
-        moment = Moment(player, step, progress, self.config.seeds, self.device)
-        return Batch(real, self._latents[player].at(step), moment)
+        context = StepContext(player, step, progress, self.config.seeds, self.device)
+        return Batch(real, self._latents[player].at(step), context)
 
     def _note_loss(self, name: str, loss: Tensor) -> None:
         self._loss_sums[name] = self._loss_sums[name].to(loss.device) + loss
@@ -154,9 +154,9 @@ class Trial:
         start_png, self._start_png = self._start_png, None
         self.evaluations_done += 1
         samples = self._sample()
-        finite = self.game.finite() & torch.isfinite(samples).flatten(1).all(1)
+        finite = self.trainer.finite() & torch.isfinite(samples).flatten(1).all(1)
         scored = iter(self.evaluator.measure(samples[finite]))
-        health = self._health(samples) | self._end_game()
+        diagnostics = self._health(samples) | self._end_game()
         rows: list[dict[str, Any]] = []
         for index, seed in enumerate(self.config.seeds):
             row: dict[str, Any] = {
@@ -174,7 +174,7 @@ class Trial:
                 )
                 if row["finite"]:
                     row |= {**scores, "histogram": histogram}
-            row |= {name: _finite_or_none(values[index]) for name, values in health.items()}
+            row |= {name: _finite_or_none(values[index]) for name, values in diagnostics.items()}
             rows.append(row | self._course(row))
         self.counters.evaluation_seconds += time.perf_counter() - start
         for row in rows:
@@ -191,14 +191,14 @@ class Trial:
             grid_png=self._grid(samples),
             start_png=start_png,
             notes=[
-                *self.game.fallbacks(),
-                *(self._steps.notes() if isinstance(self._steps, Recorded) else []),
+                *self.trainer.fallbacks(),
+                *(self._steps.notes() if isinstance(self._steps, CudaGraphStepper) else []),
             ],
         )
 
     def _make_room(self) -> None:
         """Gives up recorded steps where an evaluation may need their memory."""
-        if isinstance(self._steps, Recorded) and is_scarce(self.device):
+        if isinstance(self._steps, CudaGraphStepper) and is_scarce(self.device):
             self._steps.forget()
             release()
 
@@ -207,7 +207,7 @@ class Trial:
         room for has too.
         """
         parts = self._fixed_latents.split(self.config.batch_size, dim=1)
-        return torch.cat([self.game.sample(part) for part in parts], dim=1)
+        return torch.cat([self.trainer.sample(part) for part in parts], dim=1)
 
     def _grid(self, samples: Tensor) -> bytes:
         """The picture of samples [S, n, ...]."""
@@ -226,15 +226,19 @@ class Trial:
         }
         return {
             name: v.tolist()
-            for name, v in {**means, **self.game.health(real, samples[:, :batch])}.items()
+            for name, v in {**means, **self.trainer.diagnostics(real, samples[:, :batch])}.items()
         }
 
     def _end_game(self) -> dict[str, list[float]]:
         """What is measured once, at the end of the budget, since it costs training steps; per seed."""
         at_end = self.evaluations_done >= self.config.evaluations
-        if not at_end or not isinstance(self.game, Game) or not self.config.measures.game_steps:
+        if (
+            not at_end
+            or not isinstance(self.trainer, GanTrainer)
+            or not self.config.measures.game_steps
+        ):
             return {}
-        measured = end_game(self.game, self.dataset, self.config.measures.game_steps)
+        measured = end_game(self.trainer, self.dataset, self.config.measures.game_steps)
         return {name: values.tolist() for name, values in measured.items()}
 
     def _course(self, row: dict[str, Any]) -> dict[str, float | None]:
@@ -275,20 +279,20 @@ class Trial:
         """Every tensor that training depends on, by name: [S, ...], or [] where all seeds share the
         value, and a picture's bytes."""
         state: dict[str, Tensor] = {}
-        for player, pack in self.game.players.items():
-            state |= {f"{player}.{name}": value for name, value in pack.state().items()}
-            moments = self.game.optimisers[player].state_dict()["state"]
+        for player, ensemble in self.trainer.players.items():
+            state |= {f"{player}.{name}": value for name, value in ensemble.state().items()}
+            moments = self.trainer.optimisers[player].state_dict()["state"]
             state |= {
                 f"{player}.optimiser.{i}.{name}": v
                 for i, held in moments.items()
                 for name, v in held.items()
             }
-        for name, remedy in zip(self.config.remedies, self.game.remedies, strict=True):
+        for name, remedy in zip(self.config.remedies, self.trainer.remedies, strict=True):
             state |= {f"remedy.{name}.{key}": value for key, value in remedy.state().items()}
         state |= {f"sum.{name}": total for name, total in self._loss_sums.items()}
         state |= {
             f"norms.{player}": torch.stack(n, dim=1)
-            for player, n in self.game.gradient_norms.items()
+            for player, n in self.trainer.gradient_norms.items()
             if n
         }
         if self._start_png is not None:
@@ -316,11 +320,11 @@ class Trial:
             )
         self.counters = Counters(**state["counters"])
         self.evaluations_done, self.history = state["evaluations_done"], list(state["history"])
-        for player, pack in self.game.players.items():
-            pack.load_state(_below(tensors, f"{player}."))
-            optimiser = self.game.optimisers[player]
+        for player, ensemble in self.trainer.players.items():
+            ensemble.load_state(_below(tensors, f"{player}."))
+            optimiser = self.trainer.optimisers[player]
             if f"norms.{player}" in tensors:
-                self.game.gradient_norms[player] = list(
+                self.trainer.gradient_norms[player] = list(
                     tensors[f"norms.{player}"].to(self.device).unbind(1)
                 )
             moments: dict[int, dict[str, Tensor]] = {}
@@ -328,7 +332,7 @@ class Trial:
                 index, name = key.split(".")
                 moments.setdefault(int(index), {})[name] = value
             optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
-        for name, remedy in zip(self.config.remedies, self.game.remedies, strict=True):
+        for name, remedy in zip(self.config.remedies, self.trainer.remedies, strict=True):
             remedy.load_state(_below(tensors, f"remedy.{name}."))
         self._loss_sums, self._loss_counts = _below(tensors, "sum."), dict(state["loss_counts"])
         self._start_png = tensors[PICTURE].numpy().tobytes() if PICTURE in tensors else None

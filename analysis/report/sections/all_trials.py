@@ -6,13 +6,13 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report.blocks import (
     ROWS_SHOWN,
     Block,
-    Evidence,
     Heading,
     Note,
     Points,
+    Results,
     Table,
 )
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Verdict
 
@@ -20,14 +20,14 @@ NAME, TITLE = "trials", "All trials"
 ERRORS_SHOWN = 50
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """Rows say it themselves."""
     return []
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """The trials in order, the frames they come from, the errors."""
-    study = evidence.study
+    study = results.study
     if study.trials.empty:
         return []
     measure, _ = selection.objective(study)
@@ -45,7 +45,7 @@ def blocks(evidence: Evidence) -> list[Block]:
     note = f"First those within the constraints, then the rest, each by {MEASURES[measure].label}."
     made: list[Block] = [
         Table(
-            *("trials", evidence.of(selection.ranked, study), f"{len(study.trials)} trials", note),
+            *("trials", results.of(selection.ranked, study), f"{len(study.trials)} trials", note),
             folded=True,
             columns=list(dict.fromkeys(shown)),
             rows=ROWS_SHOWN,

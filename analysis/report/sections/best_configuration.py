@@ -7,8 +7,8 @@ from typing import Any
 from ganstudy.analysis.formatting import absent, count, number, rows
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.blocks import Block, Evidence, Table
-from ganstudy.analysis.report.phrases import Said, Tile, settings
+from ganstudy.analysis.report.blocks import Block, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, Tile, settings
 from ganstudy.analysis.report.sections import confirm
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.catalogue import MEASURES
@@ -18,14 +18,14 @@ from ganstudy.trials.results.records import TrialState
 NAME, TITLE = "best", "Best configurations of the search"
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """The leaders."""
-    name = MEASURES[selection.objective(evidence.study)[0]].label
+    name = MEASURES[selection.objective(results.study)[0]].label
     note = (
         f"Complete trials within the study's constraints. {name} and recall are medians over seeds at the last "
         f"evaluation; lowest and highest are the {name} of single seeds; fewest modes is the least that any covers."
     )
-    best = evidence.of(search.best, evidence.study)
+    best = results.of(search.best, results.study)
     return (
         [Table("best", best.dropna(axis=1, how="all"), "The best configurations", note)]
         if len(best)
@@ -33,20 +33,20 @@ def blocks(evidence: Evidence) -> list[Block]:
     )
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """The recommendation, or why there is none."""
-    study = evidence.study
+    study = results.study
     if study.trials.empty:
         return []
-    winners = rows(evidence.of(search.best, study))
-    return [_best(evidence, winners[0]) if winners else _none_recommended(study)]
+    winners = rows(results.of(search.best, study))
+    return [_best(results, winners[0]) if winners else _none_recommended(study)]
 
 
-def _best(evidence: Evidence, winner: dict[str, Any]) -> Said:
-    study = evidence.study
+def _best(results: Results, winner: dict[str, Any]) -> Conclusion:
+    study = results.study
     measure, _ = selection.objective(study)
     name = MEASURES[measure].label
-    candidates = int(evidence.of(selection.ranked, study)["candidate"].sum())
+    candidates = int(results.of(selection.ranked, study)["candidate"].sum())
     spread = f"{number(winner['lowest'])} to {number(winner['highest'])}"
     if winner["diverged"]:
         spread += f", {count(winner['diverged'], 'seed')} diverged"
@@ -63,7 +63,7 @@ def _best(evidence: Evidence, winner: dict[str, Any]) -> Said:
     claim += f"; {floor} at the same n." if floor else "."
     counted = study.mode_names and not absent(winner["fewest_modes"])
     basis = [f"{_modes(winner, len(study.mode_names))}."] if counted else []
-    fresh = confirm.quoted(evidence) is not None
+    fresh = confirm.quoted(results) is not None
     how = "" if Tag.IMPORTED in study.tags else ", as [confirm] in the study file does"
     if candidates > 1:
         advice = (
@@ -77,7 +77,7 @@ def _best(evidence: Evidence, winner: dict[str, Any]) -> Said:
         )
     note = "a single seed" if alone else f"median of {winner['num_seeds']} seeds, {spread}"
     tile = Tile(f"Best {name}", number(winner[measure]), f"{note}; {floor}" if floor else note)
-    return Said(claim, " ".join(basis), first=not fresh, tile=tile)
+    return Conclusion(claim, " ".join(basis), first=not fresh, tile=tile)
 
 
 def _modes(winner: dict[str, Any], known: int) -> str:
@@ -92,14 +92,14 @@ def _modes(winner: dict[str, Any], known: int) -> str:
     )
 
 
-def _none_recommended(study: Study) -> Said:
+def _none_recommended(study: Study) -> Conclusion:
     claim = "No configuration can be recommended: "
     complete = int((study.trials["state"] == TrialState.COMPLETE).sum())
     measure, _ = selection.objective(study)
     name = MEASURES[measure].label
     tile = Tile(f"Best {name}", "none", "no complete trial within the constraints")
     if not complete:
-        return Said(f"{claim}no trial has spent its whole budget.", first=True, tile=tile)
+        return Conclusion(f"{claim}no trial has spent its whole budget.", first=True, tile=tile)
     claim += f"of {count(complete, 'trial')} that ran to the end, none has a score within the study's constraints"
     claim += f" ({limits})." if (limits := _limits(study)) else "."
     basis = ""
@@ -108,7 +108,7 @@ def _none_recommended(study: Study) -> Said:
             f"Nearest to it: trial {trial['number']} ({settings(study, trial)}), which lost {trial[selection.LOST]} of "
             f"{trial['num_seeds']} seeds; {name} {number(trial['objective'])}."
         )
-    return Said(claim, basis, first=True, tile=tile)
+    return Conclusion(claim, basis, first=True, tile=tile)
 
 
 def _limits(study: Study) -> str:

@@ -9,8 +9,8 @@ from ganstudy.analysis.figures import budget as budget_figures
 from ganstudy.analysis.figures.over_time import Band
 from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Table
-from ganstudy.analysis.report.phrases import Said, interval
+from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, interval
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.tables import budget
 from ganstudy.trials.results.catalogue import MEASURES
@@ -18,17 +18,17 @@ from ganstudy.trials.results.catalogue import MEASURES
 NAME, TITLE = "budget", "What a budget buys"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """What half of the budget would have bought, or when the search found its best."""
-    study = evidence.study
-    table, trace = evidence.of(budget.expected_best, study), evidence.of(budget.running_best, study)
+    study = results.study
+    table, trace = results.of(budget.expected_best, study), results.of(budget.running_best, study)
     if table.empty:
         return []
     name, last = MEASURES[selection.objective(study)[0]].label, rows(table.tail(1))[0]
     n = count(last["configurations"], "trial")
     if not last["with_score"]:
         return [
-            Said(
+            Conclusion(
                 f"None of {n} yielded a score within the constraints, so nothing is known of a larger budget."
             )
         ]
@@ -41,7 +41,11 @@ def said(evidence: Evidence) -> list[Said]:
         learns = f"the sampler ({last['sampler']}) learns from the trials before"
         sampler = learns if last["sampler"] else "the sampler is not known"
         why = f"{sampler}, so their order matters, and one search is one draw. {yields}"
-        return [Said(f"{found}; what more trials would bring cannot be told from these data:", why)]
+        return [
+            Conclusion(
+                f"{found}; what more trials would bring cannot be told from these data:", why
+            )
+        ]
     half = rows(table[table["trials"] <= max(1, last["configurations"] // 2)].tail(1))[0]
     bought = (
         f"in the median, the best of {count(half['trials'], 'trial')} drawn from them has {name} "
@@ -50,7 +54,7 @@ def said(evidence: Evidence) -> list[Said]:
         else f"{count(half['trials'], 'trial')} drawn from them hold a score with probability {half['found']:.0%}; "
         f"{yields}"
     )
-    return [Said(f"{found}.", f"{bought[0].upper()}{bought[1:]}")]
+    return [Conclusion(f"{found}.", f"{bought[0].upper()}{bought[1:]}")]
 
 
 def interval_of(row: dict[str, float]) -> str:
@@ -61,10 +65,10 @@ def interval_of(row: dict[str, float]) -> str:
     return interval(row, "median") + (" (so few trials give no interval)" if np.isnan(low) else "")
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Curves over all trials, and by remedy."""
-    study = evidence.study
-    table, trace = evidence.of(budget.expected_best, study), evidence.of(budget.running_best, study)
+    study = results.study
+    table, trace = results.of(budget.expected_best, study), results.of(budget.running_best, study)
     if table.empty or not table["with_score"].iloc[0]:
         return []
     measure, _ = selection.objective(study)
@@ -74,8 +78,8 @@ def blocks(evidence: Evidence) -> list[Block]:
     caption = f"{LEARNS if learns else EXCHANGEABLE} {COMMON}"
     alt = f"Best {name} against {' or '.join(budget_figures.AXES[axis] for axis in budget_figures.axes(table))}."
     made: list[Block] = [Figure("budget", drawn, caption, alt)]
-    for setting in over_time.split_by(evidence, "remedies"):
-        by = evidence.of(budget.expected_best, study, setting)
+    for setting in over_time.split_by(results, "remedies"):
+        by = results.of(budget.expected_best, study, setting)
         made += over_time.figure(
             *(
                 "budget_remedies",

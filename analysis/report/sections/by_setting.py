@@ -7,7 +7,7 @@ import pandas as pd
 from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.figures import style
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Pair, Table
+from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import unit
 from ganstudy.analysis.stats.intervals import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
@@ -22,19 +22,19 @@ INTERVAL = (
 LOST = "Share of seeds that collapsed, cycled or diverged, with its 95% interval, configurations as the unit."
 
 
-def table(evidence: Evidence, setting: str) -> pd.DataFrame:
+def table(results: Results, setting: str) -> pd.DataFrame:
     """Return search.by_setting, empty where the study did not vary the setting."""
-    if setting not in selection.searched(evidence.study):
+    if setting not in selection.searched(results.study):
         return pd.DataFrame()
-    return evidence.of(search.by_setting, evidence.study, setting)
+    return results.of(search.by_setting, results.study, setting)
 
 
-def blocks(evidence: Evidence, setting: str, title: str) -> list[Block]:
+def blocks(results: Results, setting: str, title: str) -> list[Block]:
     """Score and lost seeds by value, and the numbers behind them."""
-    made = table(evidence, setting)
+    made = table(results, setting)
     if made.empty:
         return []
-    study = evidence.study
+    study = results.study
     measure, _ = selection.objective(study)
     name, axis = MEASURES[measure].label, style.as_text(unit(study))
     score = search_figures.by_setting(made, setting, measure, axis, study.floor.get(measure))

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.blocks import Block, Evidence
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Results
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import COUNTERS, Verdict
@@ -21,12 +21,12 @@ NOT_STATED = "imported"
 """Extractor of scores of which nobody said what they were measured with."""
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """One conclusion per thing that is missing."""
-    return [Said(sentence, first=True) for sentence in limits(evidence.whole)]
+    return [Conclusion(sentence, first=True) for sentence in limits(results.whole)]
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Nothing: what is missing has no table."""
     return []
 

@@ -10,27 +10,27 @@ import pandas as pd
 from ganstudy.analysis.figures import effects as effects_figures
 from ganstudy.analysis.formatting import absent, count, label, listed, number, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Table
-from ganstudy.analysis.report.phrases import Said, Tile, settings
+from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, Tile, settings
 from ganstudy.analysis.tables import confirm as stage
 from ganstudy.trials.results.catalogue import MEASURES
 
 NAME, TITLE = "confirmed", "Confirmed on fresh seeds"
 
 
-def quoted(evidence: Evidence) -> dict[str, Any] | None:
+def quoted(results: Results) -> dict[str, Any] | None:
     """What to quote of the study, where it has a confirm stage that got so far."""
-    return stage.first_choice(evidence.whole, evidence.of(stage.confirmed, evidence.whole))
+    return stage.first_choice(results.whole, results.of(stage.confirmed, results.whole))
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """The conclusion from fresh seeds."""
-    row = quoted(evidence)
-    return [_conclusion(evidence, row)] if row else []
+    row = quoted(results)
+    return [_conclusion(results, row)] if row else []
 
 
-def _conclusion(evidence: Evidence, row: dict[str, Any]) -> Said:
-    study = evidence.whole
+def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
+    study = results.whole
     measure, _ = selection.objective(study)
     name = MEASURES[measure].label
     seeds = count(row["num_seeds"], "fresh seed")
@@ -50,8 +50,8 @@ def _conclusion(evidence: Evidence, row: dict[str, Any]) -> Said:
     claim = f"Confirmed on fresh seeds: {score}. Trial {row['confirms']}, {what}{described}{floor}."
     parts = [
         f"{row['lost']} of {seeds} collapsed, cycled or diverged.",
-        *_against(evidence, row, name),
-        *_too_good(evidence, row, name),
+        *_against(results, row, name),
+        *_too_good(results, row, name),
     ]
     if absent(row["score_low"]):
         parts.insert(0, "Below 5 seeds there is no interval.")
@@ -64,7 +64,7 @@ def _conclusion(evidence: Evidence, row: dict[str, Any]) -> Said:
     note = (
         f"median of {seeds}{f'; real against real {number(study.floor[measure])}' if floor else ''}"
     )
-    return Said(
+    return Conclusion(
         claim, " ".join(parts), first=True, tile=Tile(f"Confirmed {name}", f"{value}{ends}", note)
     )
 
@@ -77,21 +77,21 @@ def _interval(row: dict[str, Any], column: str) -> str:
     return f"{number(row[column])} [{ends}; {100 * row[f'{column}_level']:.3g}% interval]"
 
 
-def _against(evidence: Evidence, row: dict[str, Any], name: str) -> list[str]:
+def _against(results: Results, row: dict[str, Any], name: str) -> list[str]:
     """Against the plain baseline."""
     if stage.has_role(row["role"], stage.BASELINE):
         return ["It is the plain baseline itself: it has no remedy."]
-    for found in rows(evidence.of(stage.confirmed_against_baseline, evidence.whole)):
+    for found in rows(results.of(stage.confirmed_against_baseline, results.whole)):
         if found["number"] == row["number"]:
-            return [_compared(found, name), *_baseline(evidence, row, found)]
+            return [_compared(found, name), *_baseline(results, row, found)]
     return ["There is no plain baseline to compare it with."]
 
 
-def _baseline(evidence: Evidence, row: dict[str, Any], found: dict[str, Any]) -> list[str]:
+def _baseline(results: Results, row: dict[str, Any], found: dict[str, Any]) -> list[str]:
     """Which configuration the plain baseline is, and in what else it differs: an effect of all that
     together.
     """
-    study, table = evidence.whole, evidence.of(stage.confirmed, evidence.whole)
+    study, table = results.whole, results.of(stage.confirmed, results.whole)
     plain = next((other for other in rows(table) if other["number"] == found["baseline"]), None)
     if plain is None:
         return []
@@ -132,9 +132,9 @@ def _ends(found: dict[str, Any]) -> str:
     return f" [{number(found['low'])}, {number(found['high'])}]"
 
 
-def _too_good(evidence: Evidence, row: dict[str, Any], name: str) -> list[str]:
+def _too_good(results: Results, row: dict[str, Any], name: str) -> list[str]:
     """How much the search's own figure flattered it."""
-    for found in rows(evidence.of(stage.search_optimism, evidence.whole)):
+    for found in rows(results.of(stage.search_optimism, results.whole)):
         if found["configurations"] == 1 and found["number"] == row["number"]:
             ends = "" if absent(found["low"]) else _ends(found)
             search = f"The search's own {name} of {number(found['search_score'])}"
@@ -147,7 +147,7 @@ def _too_good(evidence: Evidence, row: dict[str, Any], name: str) -> list[str]:
                 if ratio
                 else f"the fresh median differs by {value}"
             )
-            none, (_, sign) = 1 if ratio else 0, selection.objective(evidence.whole)
+            none, (_, sign) = 1 if ratio else 0, selection.objective(results.whole)
             if absent(low) or low <= none <= high:
                 return [
                     f"Whether {search[0].lower()}{search[1:]} was too good cannot be told: {fresh}."
@@ -166,12 +166,12 @@ NOTE = (
 )
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Fresh scores beside those of the search, against the baseline, and how much the search
     flattered.
     """
-    study = evidence.whole
-    table = evidence.of(stage.confirmed, study)
+    study = results.whole
+    table = results.of(stage.confirmed, study)
     if table.empty:
         return []
     measure, _ = selection.objective(study)
@@ -186,7 +186,7 @@ def blocks(evidence: Evidence) -> list[Block]:
         "score_high",
     ]
     columns += ["score_level", "num_seeds", "lost", "state"]
-    baseline = evidence.of(stage.confirmed_against_baseline, study)
+    baseline = results.of(stage.confirmed_against_baseline, study)
     made: list[Block] = []
     if table["score"].notna().any():
         named = table.assign(name=[_name(row) for row in rows(table)])
@@ -207,7 +207,7 @@ def blocks(evidence: Evidence) -> list[Block]:
         "Score on fresh seeds over the search's own figure (or minus it, on the scale difference); the last row is "
         "over all that were chosen as best."
     )
-    optimism = evidence.of(stage.search_optimism, study)
+    optimism = results.of(stage.search_optimism, study)
     return [
         *made,
         Table("confirmed", table, "Confirmed configurations", NOTE, columns=columns),

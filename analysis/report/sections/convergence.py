@@ -11,8 +11,8 @@ from ganstudy.analysis.figures import style
 from ganstudy.analysis.figures.over_time import Band
 from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Heading, Table
-from ganstudy.analysis.report.phrases import Said, unit
+from ganstudy.analysis.report.blocks import Block, Figure, Heading, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.tables import convergence, search
 from ganstudy.trials.results.catalogue import MEASURES
@@ -23,21 +23,21 @@ CURVES = 60
 """Pale curves drawn; of more trials an even choice, with bands for all."""
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """Whether settings differ in the time to a score, and how still the score stands at the end."""
-    study, made = evidence.study, list[Said]()
+    study, made = results.study, list[Conclusion]()
     name = MEASURES[selection.objective(study)[0]].label
-    for row in rows(evidence.of(convergence.time_to_score, study)):
+    for row in rows(results.of(convergence.time_to_score, study)):
         reached = f"{row['reached']} of {count(row['num_seeds'], 'seed')} reached it"
         what = f"how soon they reach {name} {number(row['threshold'])}"
-        claim, basis = over_time.tested(evidence.of(convergence.reach_tests, study), what, reached)
-        made += [Said(claim, basis)] if claim else []
-    for row in rows(evidence.of(convergence.stability_by, study)):
+        claim, basis = over_time.tested(results.of(convergence.reach_tests, study), what, reached)
+        made += [Conclusion(claim, basis)] if claim else []
+    for row in rows(results.of(convergence.stability_by, study)):
         made.append(_still(row, name))
     return made
 
 
-def _still(row: dict[str, float], name: str) -> Said:
+def _still(row: dict[str, float], name: str) -> Conclusion:
     """What the last third of the budget did to the score."""
     low, high = row["change_low"], row["change_high"]
     n = f"the median over {count(int(row['configurations']), 'configuration')} that ran to the end"
@@ -49,7 +49,7 @@ def _still(row: dict[str, float], name: str) -> Said:
     claim = f"Whether {name} was still moving in one direction over the last third cannot be told from these data:"
     claim = f"{name} was still rising over the last third of the budget:" if low > 0 else claim
     claim = f"{name} was still falling over the last third of the budget:" if high < 0 else claim
-    return Said(claim, basis)
+    return Conclusion(claim, basis)
 
 
 def _change(row: dict[str, float]) -> str:
@@ -59,19 +59,19 @@ def _change(row: dict[str, float]) -> str:
     return middle if np.isnan(row["change_low"]) else f"{middle} [{low}, {high}]"
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Curves of trials; then curves of groups and times to a score, per setting; then how still the
     score stands.
     """
-    made = _trials(evidence)
+    made = _trials(results)
     if not made:
         return []
     tests, still = (
-        evidence.of(table, evidence.study)
+        results.of(table, results.study)
         for table in (convergence.reach_tests, convergence.stability)
     )
     parts = [
-        block for setting in over_time.split_by(evidence) for block in _groups(evidence, setting)
+        block for setting in over_time.split_by(results) for block in _groups(results, setting)
     ]
     return [
         *made,
@@ -87,13 +87,13 @@ def blocks(evidence: Evidence) -> list[Block]:
     ]
 
 
-def _groups(evidence: Evidence, setting: str) -> list[Block]:
+def _groups(results: Results, setting: str) -> list[Block]:
     """Median curves with bands, and the share of seeds that reached a score, a panel per value."""
-    study = evidence.study
-    curves = evidence.of(convergence.group_curves, study, setting)
+    study = results.study
+    curves = results.of(convergence.group_curves, study, setting)
     if len(curves) == 0 or curves[setting].nunique() < 2:
         return []
-    measure, axis = selection.objective(study)[0], over_time.axis(evidence)
+    measure, axis = selection.objective(study)[0], over_time.axis(results)
     score, floor = MEASURES[measure].label, study.floor.get(measure)
     bands = [
         Band("lower_quartile", "upper_quartile", 0.12),
@@ -115,8 +115,8 @@ def _groups(evidence: Evidence, setting: str) -> list[Block]:
         *drawn,
         Table(f"group_curves_{setting}", curves, f"{score} over time by {setting}", folded=True),
     ]
-    times = evidence.of(convergence.time_to_score, study, setting)
-    reach = evidence.of(convergence.reach_curves, study, setting)
+    times = results.of(convergence.time_to_score, study, setting)
+    reach = results.of(convergence.reach_curves, study, setting)
     if len(times) == 0 or not times["reached"].sum():
         return made
     threshold = number(times["threshold"].iloc[0])
@@ -165,19 +165,19 @@ STILL = (
 )
 
 
-def _trials(evidence: Evidence) -> list[Block]:
+def _trials(results: Results) -> list[Block]:
     """The best trials' curves with their seeds, the others pale, and bands over all where they are
     many.
     """
-    study = evidence.study
-    table = evidence.of(search.convergence, study)
+    study = results.study
+    table = results.of(search.convergence, study)
     if table.empty:
         return []
     measure, _ = selection.objective(study)
-    best = evidence.of(search.best, study)["number"].head(HIGHLIGHTED).tolist()
+    best = results.of(search.best, study)["number"].head(HIGHLIGHTED).tolist()
     pale = search_figures.chosen_curves(table, best, CURVES)
     bands = (
-        evidence.of(search.convergence_bands, study)
+        results.of(search.convergence_bands, study)
         if len(pale) < table["number"].nunique() - len(best)
         else None
     )

@@ -8,8 +8,8 @@ import pandas as pd
 
 from ganstudy.analysis.figures.over_time import Band
 from ganstudy.analysis.formatting import count, rows
-from ganstudy.analysis.report.blocks import Block, Evidence, Heading, Table
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Heading, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.stats.kaplan_meier import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
@@ -20,17 +20,19 @@ SHOWN_MOMENTS = 6
 LOST = "collapsed, cycling or diverged"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """The share that held, with what pruning may have hidden, and whether settings differ."""
-    study = evidence.study
-    if why := over_time.unknown(evidence):
+    study = results.study
+    if why := over_time.unknown(results):
         return [
-            Said("How many seeds were lost, and when, cannot be told from these data:", f"{why}.")
+            Conclusion(
+                "How many seeds were lost, and when, cannot be told from these data:", f"{why}."
+            )
         ]
-    summary = rows(evidence.of(failures.survival_summary, study))
+    summary = rows(results.of(failures.survival_summary, study))
     if not summary:
         return []
-    row, unit = summary[0], over_time.axis(evidence)
+    row, unit = summary[0], over_time.axis(results)
     n = f"{count(row['configurations'], 'configuration')}, {count(row['num_seeds'], 'seed')}"
     share = f"{over_time.percent(row, 'survival')} of the seeds were not lost ({LOST}) by {row['horizon']:g} {unit}"
     basis = f"Kaplan-Meier estimate over {n}, of which {row['lost']} were lost for good"
@@ -47,25 +49,25 @@ def said(evidence: Evidence) -> list[Said]:
             f"the end, {row['if_pruned_lost']:.0%} of all seeds would have held, and had none, "
             f"{row['if_pruned_held']:.0%}."
         )
-    made = [Said(f"{share}.", basis)]
+    made = [Conclusion(f"{share}.", basis)]
     claim, why = over_time.tested(
-        evidence.of(failures.survival_tests, study),
+        results.of(failures.survival_tests, study),
         "how soon they lose seeds",
         f"{row['lost']} seeds lost",
     )
-    return [*made, Said(claim, why)] if claim else made
+    return [*made, Conclusion(claim, why)] if claim else made
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Curves, numbers at risk and a summary per setting; the tests."""
-    study, made = evidence.study, list[Block]()
-    if over_time.unknown(evidence):
+    study, made = results.study, list[Block]()
+    if over_time.unknown(results):
         return []
-    for setting in over_time.split_by(evidence, "k", "remedies", *over_time.RATES):
-        curves = evidence.of(failures.survival_curves, study, setting)
+    for setting in over_time.split_by(results, "k", "remedies", *over_time.RATES):
+        curves = results.of(failures.survival_curves, study, setting)
         if curves[setting].nunique() < 2:
             continue
-        unit = over_time.axis(evidence)
+        unit = over_time.axis(results)
         drawn = over_time.figure(
             *(f"survival_{setting}", curves, setting, "survival", [Band("low", "high", 0.2)]),
             *((unit, "seeds not yet lost"), CAPTION),
@@ -79,14 +81,14 @@ def blocks(evidence: Evidence) -> list[Block]:
             ),
             Table(
                 f"survival_summary_{setting}",
-                evidence.of(failures.survival_summary, study, setting),
+                results.of(failures.survival_summary, study, setting),
                 f"How many held by {setting}, and for how long",
                 PRUNED,
                 folded=True,
             ),
             Table(f"survival_{setting}", curves, f"Share not yet lost by {setting}", folded=True),
         ]
-    tests = evidence.of(failures.survival_tests, study)
+    tests = results.of(failures.survival_tests, study)
     return (
         [*made, Table("survival_tests", tests, "Log-rank tests", TESTS, folded=True)]
         if made

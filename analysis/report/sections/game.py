@@ -7,8 +7,8 @@ from typing import Any
 from ganstudy.analysis.figures.game import correlations
 from ganstudy.analysis.formatting import count, rows, signed
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Table
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.tables import game
 from ganstudy.trials.results.catalogue import MEASURES
@@ -16,15 +16,15 @@ from ganstudy.trials.results.catalogue import MEASURES
 NAME, TITLE = "game", "The game beside the score"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """Which measures go with the score, and whether the generator's loss misleads."""
-    study, made = evidence.study, list[Said]()
-    table = evidence.of(game.game_against_score, study)
+    study, made = results.study, list[Conclusion]()
+    table = results.of(game.game_against_score, study)
     table = table[table["correlation"].notna()]
     name = MEASURES[selection.objective(study)[0]].label
     if len(table):
         made.append(_beside(rows(table), name))
-    for row in rows(evidence.of(game.mismatch_by, study)):
+    for row in rows(results.of(game.mismatch_by, study)):
         low, high = row["mismatch_low"], row["mismatch_high"]
         n = f"{count(row['configurations'], 'configuration')} of at least {game.FEWEST_EVALUATIONS} evaluations"
         middle = signed(row["mismatch"]) + (
@@ -37,16 +37,16 @@ def said(evidence: Evidence) -> list[Said]:
         claim = "Whether the generator's loss tells how good it is cannot be told from these data:"
         claim = "The generator's loss falls and rises with FID:" if low > 0 else claim
         claim = "The generator's loss misleads, it falls while FID rises:" if high < 0 else claim
-        made.append(Said(claim, basis))
+        made.append(Conclusion(claim, basis))
     return made
 
 
-def _beside(found: list[dict[str, Any]], name: str) -> Said:
+def _beside(found: list[dict[str, Any]], name: str) -> Conclusion:
     n = max(row["configurations"] for row in found)
     told = [row for row in found if row["verdict"] != "open"]
     if not told:
         least = f" Below {game.MIN_PAIRS} there is no interval." if n < game.MIN_PAIRS else ""
-        return Said(
+        return Conclusion(
             f"Whether any measure of the game goes with {name} cannot be told from these data:",
             f"no interval of {count(len(found), 'rank correlation')} over {count(n, 'complete configuration')} lies "
             f"clear of 0.{least}",
@@ -57,13 +57,15 @@ def _beside(found: list[dict[str, Any]], name: str) -> Said:
         for row in told
     ]
     basis = f"{'; '.join(parts)}. Intervals of the rank correlation hold for all {len(found)} measures together."
-    return Said(f"{len(told)} of {count(len(found), 'measure')} of the game go with {name}:", basis)
+    return Conclusion(
+        f"{len(told)} of {count(len(found), 'measure')} of the game go with {name}:", basis
+    )
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """The correlations as a forest, and the mismatch of loss and score per setting."""
-    study, made = evidence.study, list[Block]()
-    table = evidence.of(game.game_against_score, study)
+    study, made = results.study, list[Block]()
+    table = results.of(game.game_against_score, study)
     shown = table[table["correlation"].notna()]
     measure = selection.objective(study)[0]
     if len(shown):
@@ -73,8 +75,8 @@ def blocks(evidence: Evidence) -> list[Block]:
         made.append(
             Table("game_against_score", table, "The game's measures against the score", folded=True)
         )
-    for setting in over_time.split_by(evidence):
-        mismatch = evidence.of(game.mismatch_by, study, setting)
+    for setting in over_time.split_by(results):
+        mismatch = results.of(game.mismatch_by, study, setting)
         made.append(
             Table(
                 f"mismatch_{setting}",

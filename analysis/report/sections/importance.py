@@ -6,17 +6,17 @@ from typing import Any
 
 from ganstudy.analysis.figures import effects as effects_figures
 from ganstudy.analysis.formatting import count, label, rows
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Table
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables.importance import DEALT, MIN_TRIALS, importance
 
 NAME, TITLE = "importance", "Which settings matter"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """What each evaluator tells from chance, and how stable its first place is."""
     made = []
-    table = evidence.of(importance, evidence.study)
+    table = results.of(importance, results.study)
     for name, group in table.groupby("evaluator", sort=False):
         each = rows(group)
         first = each[0]
@@ -30,10 +30,10 @@ def said(evidence: Evidence) -> list[Said]:
             claim = claim.replace(
                 " more than", " matters more than" if len(told) == 1 else " matter more than"
             )
-            made.append(Said(claim, f"{stable}; {of}."))
+            made.append(Conclusion(claim, f"{stable}; {of}."))
         else:
             claim = f"{name}: that any setting matters more than by chance cannot be told from these data."
-            made.append(Said(claim, f"{stable}; {of}."))
+            made.append(Conclusion(claim, f"{stable}; {of}."))
     return made
 
 
@@ -41,9 +41,9 @@ def _told(row: dict[str, Any]) -> str:
     return f"{label(row['setting'])} ({row['importance']:.0%}, {row['low']:.0%} to {row['high']:.0%} over resamples)"
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Both evaluators side by side, with chance."""
-    table = evidence.of(importance, evidence.study)
+    table = results.of(importance, results.study)
     if table.empty:
         return []
     n = rows(table)[0]["configurations"]

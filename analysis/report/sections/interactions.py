@@ -5,30 +5,32 @@ from __future__ import annotations
 from typing import Any
 
 from ganstudy.analysis.formatting import absent, between, count, label, rows
-from ganstudy.analysis.report.blocks import Block, Evidence, Table
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables.interactions import MIN_PAIRS, MIN_REST, interactions
 
 NAME, TITLE = "interactions", "Interactions"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """The interactions that were told, or that none was."""
-    table = rows(evidence.of(interactions, evidence.study))
+    table = rows(results.of(interactions, results.study))
     if not table:
         return []
     asked = [row for row in table if not absent(row["low"])]
     if not asked:
         few = f"it takes {MIN_PAIRS} pairs, or {MIN_REST} configurations more than the model has coefficients."
-        return [Said("Whether settings depend on each other cannot be told from these data:", few)]
+        return [
+            Conclusion("Whether settings depend on each other cannot be told from these data:", few)
+        ]
     told = [row for row in asked if row["verdict"] == "depends"]
     together = f"{count(len(asked), 'pair')} of settings asked; the intervals hold together."
     if not told:
         n = between([row["configurations"] for row in asked])
         claim = "That any setting decides what another one does cannot be told from these data:"
-        return [Said(claim, f"{together[:-1]}, n = {n} pairs or configurations.")]
+        return [Conclusion(claim, f"{together[:-1]}, n = {n} pairs or configurations.")]
     return [
-        Said(
+        Conclusion(
             f"Settings depend on each other: {'; '.join(_told(row) for row in told)}.",
             together.capitalize(),
         )
@@ -51,12 +53,12 @@ NOTE = (
 )
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """All that were asked."""
     return [
         Table(
             "interactions",
-            evidence.of(interactions, evidence.study),
+            results.of(interactions, results.study),
             "Which settings depend",
             NOTE,
             folded=True,

@@ -13,8 +13,8 @@ from ganstudy.analysis.figures import effects as effects_figures
 from ganstudy.analysis.formatting import absent, between, count, label, number, rows
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.comparable import own_axis
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Table
-from ganstudy.analysis.report.phrases import Said, Tile, interval
+from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, Tile, interval
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.stats.intervals import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import k_ratio
@@ -23,31 +23,31 @@ from ganstudy.trials.results.catalogue import MEASURES
 NAME, TITLE = "k", "k: discriminator steps per generator step"
 
 
-def _response(evidence: Evidence) -> pd.DataFrame:
+def _response(results: Results) -> pd.DataFrame:
     """k_ratio.response, empty where the study did not vary k."""
-    if "k" not in selection.searched(evidence.study):
+    if "k" not in selection.searched(results.study):
         return pd.DataFrame()
-    return evidence.of(k_ratio.response, evidence.study)
+    return results.of(k_ratio.response, results.study)
 
 
-def _pairs(evidence: Evidence) -> pd.DataFrame:
-    return evidence.of(k_ratio.pairwise, evidence.study)
+def _pairs(results: Results) -> pd.DataFrame:
+    return results.of(k_ratio.pairwise, results.study)
 
 
-def _answer(evidence: Evidence) -> pd.DataFrame:
-    return evidence.of(_answered, evidence)
+def _answer(results: Results) -> pd.DataFrame:
+    return results.of(_answered, results)
 
 
-def _answered(evidence: Evidence) -> pd.DataFrame:
-    return k_ratio.answer_by_axis(evidence.study, "k", _response(evidence), _pairs(evidence))
+def _answered(results: Results) -> pd.DataFrame:
+    return k_ratio.answer_by_axis(results.study, "k", _response(results), _pairs(results))
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Score and lost seeds by k on every axis, the answer on each, and all pairs."""
-    table = _response(evidence)
+    table = _response(results)
     if table.empty:
         return []
-    study = evidence.study
+    study = results.study
     name = MEASURES[selection.objective(study)[0]].label
     axes = count(table["axis"].nunique(), "axis").replace("axiss", "axes")
     caption = (
@@ -77,14 +77,14 @@ def blocks(evidence: Evidence) -> list[Block]:
         ),
         Table(
             "k_answer_by_axis",
-            _as_text(_answer(evidence)),
+            _as_text(_answer(results)),
             "The answer by what is held equal",
             answer,
         ),
         Table("k_response", table, f"{name} and lost seeds by k", folded=True),
         Table(
             "k_pairwise",
-            _pairs(evidence).assign(ahead=_shown(_pairs(evidence)["ahead"])),
+            _pairs(results).assign(ahead=_shown(_pairs(results)["ahead"])),
             "Every two k",
             pairs,
             True,
@@ -107,13 +107,13 @@ def _listed(values: list[Any]) -> str:
     return ", ".join(label(value) for value in values)
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """Which k leads where all trials got to, and whether that depends on what is held equal."""
-    table, (measure, _) = _response(evidence), selection.objective(evidence.study)
+    table, (measure, _) = _response(results), selection.objective(results.study)
     if table.empty:
         return []
-    answers = {row["axis"]: row for row in rows(_answer(evidence))}
-    axis = own_axis(evidence.study)
+    answers = {row["axis"]: row for row in rows(_answer(results))}
+    axis = own_axis(results.study)
     answer = answers.get(axis)
     if answer is None:
         return []
@@ -131,7 +131,7 @@ def said(evidence: Evidence) -> list[Said]:
     )
     if known["median_low"].isna().any():
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
-    pairs = _pairs(evidence)
+    pairs = _pairs(results)
     n = pairs.loc[pairs["axis"] == axis, "pairs"]
     if len(n):
         basis += f" Values are told apart in matched pairs ({between(n.tolist())}), paired by seed."
@@ -143,8 +143,12 @@ def said(evidence: Evidence) -> list[Said]:
     )
     ended = table[table["trials"] == k_ratio.ENDED].groupby("axis")["configurations"].sum()
     of_axis = {str(name): count(int(n), "configuration") for name, n in ended.items()}
-    lost = [] if over_time.unknown(evidence) else _lost(known)
-    return [Said(claim, basis, first=True, tile=tile), *_by_axis(answers, axis, of_axis), *lost]
+    lost = [] if over_time.unknown(results) else _lost(known)
+    return [
+        Conclusion(claim, basis, first=True, tile=tile),
+        *_by_axis(answers, axis, of_axis),
+        *lost,
+    ]
 
 
 def _claim(answer: dict[str, Any]) -> tuple[str, str]:
@@ -159,7 +163,9 @@ def _claim(answer: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-def _by_axis(answers: dict[str, dict[str, Any]], own: str, counted: dict[str, str]) -> list[Said]:
+def _by_axis(
+    answers: dict[str, dict[str, Any]], own: str, counted: dict[str, str]
+) -> list[Conclusion]:
     """Where the answer changes with what is held equal."""
     others = {axis: answer for axis, answer in answers.items() if axis != own}
     if not others:
@@ -173,7 +179,9 @@ def _by_axis(answers: dict[str, dict[str, Any]], own: str, counted: dict[str, st
         )
     if any(answer["changes"] for answer in answers.values()):
         return [
-            Said("The best k depends on what is held equal:", f"{'; '.join(parts)}.", first=True)
+            Conclusion(
+                "The best k depends on what is held equal:", f"{'; '.join(parts)}.", first=True
+            )
         ]
     told = any(answer["verdict"] != "open" for answer in answers.values())
     claim = (
@@ -181,10 +189,10 @@ def _by_axis(answers: dict[str, dict[str, Any]], own: str, counted: dict[str, st
         if told
         else "Whether the best k depends on what is held equal cannot be told from these data:"
     )
-    return [Said(claim, f"{'; '.join(parts)}.")]
+    return [Conclusion(claim, f"{'; '.join(parts)}.")]
 
 
-def _lost(known: pd.DataFrame) -> list[Said]:
+def _lost(known: pd.DataFrame) -> list[Conclusion]:
     """Probability that a seed is lost, by k."""
     parts = [
         f"{over_time.percent(row, 'lost_share')} for k = {label(row['k'])} "
@@ -195,5 +203,7 @@ def _lost(known: pd.DataFrame) -> list[Said]:
     if not parts:
         return []
     return [
-        Said("Seeds lost by k:", f"{'; '.join(parts)}; 95% intervals, configurations as the unit.")
+        Conclusion(
+            "Seeds lost by k:", f"{'; '.join(parts)}; 95% intervals, configurations as the unit."
+        )
     ]

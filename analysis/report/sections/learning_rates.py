@@ -10,8 +10,8 @@ from ganstudy.analysis.figures import effects as effects_figures
 from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Pair, Table
-from ganstudy.analysis.report.phrases import Said, interval
+from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, interval
 from ganstudy.analysis.tables import learning_rates, search
 from ganstudy.trials.results.catalogue import MEASURES
 
@@ -21,25 +21,25 @@ POINTS = 500
 BEST_SHOWN = 50
 
 
-def _searched(evidence: Evidence) -> bool:
-    return {"lr_d", "lr_g"} <= set(selection.searched(evidence.study))
+def _searched(results: Results) -> bool:
+    return {"lr_d", "lr_g"} <= set(selection.searched(results.study))
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """The region that trains, and the ratio of the rates."""
-    if not _searched(evidence):
+    if not _searched(results):
         return []
-    return [*_region(evidence), *_ratio(evidence)]
+    return [*_region(results), *_ratio(results)]
 
 
-def _region(evidence: Evidence) -> list[Said]:
-    table = rows(evidence.of(learning_rates.region_that_trains, evidence.study))
+def _region(results: Results) -> list[Conclusion]:
+    table = rows(results.of(learning_rates.region_that_trains, results.study))
     if not table:
-        n = len(evidence.of(learning_rates.rate_ratio, evidence.study))
+        n = len(results.of(learning_rates.rate_ratio, results.study))
         few = f"that takes {learning_rates.MIN_FOR_FIT} configurations or more, some of which lose seeds and some not."
         return (
             [
-                Said(
+                Conclusion(
                     "Where on the plane of learning rates seeds train cannot be told from these data:",
                     few,
                 )
@@ -55,24 +55,25 @@ def _region(evidence: Evidence) -> list[Said]:
         basis = (
             f"a fit does not predict unseen configurations better than their mean ({skill}; {of})."
         )
-        return [Said(claim, basis)]
+        return [Conclusion(claim, basis)]
     if pd.isna(first["low"]):
         claim = (
             "Nowhere on the searched plane does a seed train with a probability of "
             f"{learning_rates.LIKELY:.0%} or more:"
         )
-        return [Said(claim, f"a fit to {of} says so ({skill} on configurations left out).")]
+        return [Conclusion(claim, f"a fit to {of} says so ({skill} on configurations left out).")]
     ends = {row["setting"]: f"{row['low']:.2g} to {row['high']:.2g}" for row in table}
     claim = (
         f"Seeds train (with a probability of {learning_rates.LIKELY:.0%} or more) on "
-        f"{first['area']:.0%} of the searched plane, within lr_g {ends['lr_g']}, lr_d {ends['lr_d']} and lr_d / lr_g {ends['ratio']}."
+        f"{first['area']:.0%} of the searched plane, within lr_g {ends['lr_g']}, "
+        f"lr_d {ends['lr_d']} and lr_d / lr_g {ends['ratio']}."
     )
     basis = (
         f"Of the {first['inside']} configurations that a fit to the others places there, "
         f"{_share(first, 'inside')} of seeds trained, of the {first['outside']} elsewhere {_share(first, 'outside')} "
         f"({of}; {skill} on configurations left out)."
     )
-    return [Said(claim, basis)]
+    return [Conclusion(claim, basis)]
 
 
 def _share(row: dict[str, Any], where: str) -> str:
@@ -82,35 +83,35 @@ def _share(row: dict[str, Any], where: str) -> str:
     return f"{value:.0%}" if pd.isna(low) else f"{value:.0%} [{low:.0%}, {high:.0%}]"
 
 
-def _ratio(evidence: Evidence) -> list[Said]:
-    table = evidence.of(learning_rates.rate_ratio, evidence.study)
+def _ratio(results: Results) -> list[Conclusion]:
+    table = results.of(learning_rates.rate_ratio, results.study)
     known = [row for row in rows(table) if row["configurations"]]
     if len(known) < 2:
         return []
-    name = MEASURES[selection.objective(evidence.study)[0]].label
+    name = MEASURES[selection.objective(results.study)[0]].label
     parts = [
         f"{interval(row, 'median')} {row['ratio']} ({count(row['configurations'], 'configuration')})"
         for row in known
     ]
     return [
-        Said(
+        Conclusion(
             f"Median {name} by lr_d / lr_g: {'; '.join(parts)}.",
             "These groups are not matched in the rest.",
         )
     ]
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Every trial on the plane of both learning learning_rates, maps of score and lost seeds, the ratio, the
     region.
     """
-    study = evidence.study
-    if not _searched(evidence):
+    study = results.study
+    if not _searched(results):
         return []
-    table, (measure, _) = evidence.of(search.learning_rates, study), selection.objective(study)
+    table, (measure, _) = results.of(search.learning_rates, study), selection.objective(study)
     if table.empty:
         return []
-    best = evidence.of(selection.ranked, study)["number"].head(BEST_SHOWN)
+    best = results.of(selection.ranked, study)["number"].head(BEST_SHOWN)
     shown = search_figures.thinned(table, table["number"].isin(best), POINTS)
     name = MEASURES[measure].label
     some = (
@@ -125,14 +126,14 @@ def blocks(evidence: Evidence) -> list[Block]:
     alt = f"Map of {len(shown)} trials: learning rate of the generator against that of the discriminator, by {name}."
     return [
         Figure("learning_rates", search_figures.learning_rate_map(shown, measure), caption, alt),
-        *_maps(evidence, measure),
-        *_ratios(evidence),
+        *_maps(results, measure),
+        *_ratios(results),
         Table("learning_rates", table, "Trials by learning rates", folded=True),
     ]
 
 
-def _maps(evidence: Evidence, measure: str) -> list[Block]:
-    table = evidence.of(learning_rates.rate_map, evidence.study)
+def _maps(results: Results, measure: str) -> list[Block]:
+    table = results.of(learning_rates.rate_map, results.study)
     if table.empty:
         return []
     name = MEASURES[measure].label
@@ -165,9 +166,9 @@ def _maps(evidence: Evidence, measure: str) -> list[Block]:
     ]
 
 
-def _ratios(evidence: Evidence) -> list[Block]:
-    ratio = evidence.of(learning_rates.rate_ratio, evidence.study)
-    region = evidence.of(learning_rates.region_that_trains, evidence.study)
+def _ratios(results: Results) -> list[Block]:
+    ratio = results.of(learning_rates.rate_ratio, results.study)
+    region = results.of(learning_rates.region_that_trains, results.study)
     note = "Where a seed trains with a fitted probability of 80% or more; skill is that on configurations left out."
     return [
         Table(

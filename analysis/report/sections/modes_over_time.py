@@ -14,15 +14,15 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import (
     Block,
-    Evidence,
     Figure,
     Heading,
     Note,
     Picture,
     Pictures,
+    Results,
     Table,
 )
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.tables import cycling, failures, search
 from ganstudy.trials.results.catalogue import MEASURES
@@ -35,15 +35,15 @@ LARGEST_PNG = 100_000
 """Bytes; larger pictures are carried as JPEG."""
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """How many seeds cycle, and whether settings differ in it; the films themselves prove nothing."""
-    study = evidence.study
-    if why := over_time.unknown(evidence):
-        return [Said("How many seeds cycled cannot be told from these data:", f"{why}.")]
-    table = rows(evidence.of(cycling.cycling_by, study))
+    study = results.study
+    if why := over_time.unknown(results):
+        return [Conclusion("How many seeds cycled cannot be told from these data:", f"{why}.")]
+    table = rows(results.of(cycling.cycling_by, study))
     if not table:
         return []
-    row, unit = table[0], over_time.axis(evidence)
+    row, unit = table[0], over_time.axis(results)
     n = f"{count(row['num_seeds'], 'seed')} of {count(row['configurations'], 'configuration')}"
     returned = (
         f" The dominant mode had come back at least once in {over_time.percent(row, 'returned')}."
@@ -51,26 +51,26 @@ def said(evidence: Evidence) -> list[Said]:
         else " Modes were not counted, so nothing is known of their return."
     )
     made = [
-        Said(
+        Conclusion(
             f"{over_time.percent(row, 'cycling')} of the seeds were cycling at {row['progress']:g} {unit}, the last "
             "moment that every ended trial reached.",
             f"Of {n}, with configurations as the unit of the interval.{returned}",
         )
     ]
-    tests = evidence.of(failures.survival_tests, study, kinds=(Verdict.CYCLING,))
+    tests = results.of(failures.survival_tests, study, kinds=(Verdict.CYCLING,))
     events = int(tests["events"].max()) if len(tests) else 0
     claim, basis = over_time.tested(
         tests, "how soon they cycle", f"{count(events, 'seed')} cycling at the end"
     )
-    return [*made, Said(claim, basis)] if claim else made
+    return [*made, Conclusion(claim, basis)] if claim else made
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """A film of the modes, how they moved, and samples at a few moments, for each typical seed;
     cycling by setting.
     """
-    study, made = evidence.study, list[Block]()
-    courses = evidence.of(cycling.cycling_courses, study)
+    study, made = results.study, list[Block]()
+    courses = results.of(cycling.cycling_courses, study)
     for row in search.typical_seeds(study).to_dict("records"):
         number, seed = int(row["number"]), int(row["seed"])
         title = f"{row['verdict']}: trial {number}, seed {seed} ({row['why']})"
@@ -82,15 +82,15 @@ def blocks(evidence: Evidence) -> list[Block]:
             shown.append(Figure(f"film_{number}_{seed}", figure, "", alt))
         course = courses[(courses["number"] == number) & (courses["seed"] == seed)]
         if course[list(cycling.MOVES)].notna().any(axis=None):
-            shown.append(_moves(evidence, course, title))
+            shown.append(_moves(results, course, title))
         if pictures := _pictures(study, number):
             shown.append(Pictures(pictures))
         made += [Heading(title), *shown] if shown else []
     by = [
         Table(f"cycling_{setting}", table, f"Cycling by {setting}", BY, folded=True)
-        for setting in over_time.split_by(evidence)
-        if not over_time.unknown(evidence)
-        and len(table := evidence.of(cycling.cycling_by, study, setting))
+        for setting in over_time.split_by(results)
+        if not over_time.unknown(results)
+        and len(table := results.of(cycling.cycling_by, study, setting))
     ]
     if not made:
         return [*by]
@@ -104,9 +104,9 @@ def blocks(evidence: Evidence) -> list[Block]:
     return [Note(note), *made, *by, moved]
 
 
-def _moves(evidence: Evidence, course: pd.DataFrame, title: str) -> Figure:
+def _moves(results: Results, course: pd.DataFrame, title: str) -> Figure:
     number, seed = int(course["number"].iloc[0]), int(course["seed"].iloc[0])
-    drawn = over_time_figures.moves(course, over_time.axis(evidence))
+    drawn = over_time_figures.moves(course, over_time.axis(results))
     alt = f"Movement, hidden coverage, switches and returns of the modes at {len(course)} moments; {title}."
     return Figure(f"moves_{number}_{seed}", drawn, MOVES, alt)
 

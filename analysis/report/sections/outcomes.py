@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ganstudy.analysis.formatting import count, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Table
-from ganstudy.analysis.report.phrases import Said, Tile
+from ganstudy.analysis.report.blocks import Block, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, Tile
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.mlflow_tags import Tag
@@ -14,11 +14,11 @@ from ganstudy.trials.results.records import Verdict
 NAME, TITLE = "outcomes", "What became of the trials"
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Trials by state, seeds by verdict."""
     stopped = (
         "ended before the others"
-        if Tag.IMPORTED in evidence.study.tags
+        if Tag.IMPORTED in results.study.tags
         else "was stopped by the scheduler"
     )
     note = (
@@ -28,24 +28,24 @@ def blocks(evidence: Evidence) -> list[Block]:
     return [
         Table(
             "outcomes",
-            evidence.of(search.outcomes, evidence.study),
+            results.of(search.outcomes, results.study),
             "Trials by state and verdict",
             note,
         )
     ]
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """How many configurations and seeds were lost."""
-    study = evidence.study
+    study = results.study
     if study.trials.empty:
         return []
-    counted = evidence.of(search.outcomes, study)
+    counted = results.of(search.outcomes, study)
     states = ", ".join(f"{row['trials']} {row['state']}" for row in rows(counted))
     seeds = {verdict: int(counted[verdict.value].sum()) for verdict in Verdict}
     total, lost = (
         sum(seeds.values()),
-        int((evidence.of(selection.ranked, study)[selection.LOST] > 0).sum()),
+        int((results.of(selection.ranked, study)[selection.LOST] > 0).sum()),
     )
     configurations = f"{count(len(study.trials), 'configuration')} ({states})"
     kinds = {
@@ -53,7 +53,7 @@ def said(evidence: Evidence) -> list[Said]:
         Verdict.CYCLING: "were cycling",
         Verdict.DIVERGED: "had diverged",
     }
-    basis, unknown = "", over_time.unknown(evidence)
+    basis, unknown = "", over_time.unknown(results)
     if not total:
         claim = f"{configurations}, none of them evaluated"
     elif not lost and unknown:
@@ -87,4 +87,4 @@ def said(evidence: Evidence) -> list[Said]:
         if unknown
         else f"{gone} of {count(total, 'seed')}: {', '.join(f'{seeds[verdict]} {verdict}' for verdict in kinds)}",
     )
-    return [Said(claim, basis, first=True, tile=tile)]
+    return [Conclusion(claim, basis, first=True, tile=tile)]

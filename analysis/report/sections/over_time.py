@@ -12,32 +12,32 @@ from ganstudy.analysis.figures.over_time import MOST_PANELS, Band, panels
 from ganstudy.analysis.formatting import count, label, listed, rows
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.comparable import EVALUATION, own_axis
-from ganstudy.analysis.report.blocks import Evidence, Figure
+from ganstudy.analysis.report.blocks import Figure, Results
 from ganstudy.analysis.stats.kaplan_meier import MIN_CONFIGURATIONS
 from ganstudy.trials.results.records import Verdict
 
 RATES = ("lr_d", "lr_g")
 
 
-def split_by(evidence: Evidence, *settings: str) -> list[str]:
+def split_by(results: Results, *settings: str) -> list[str]:
     """Those of the settings (k and remedies where none is named) that the study varied."""
-    varied = selection.searched(evidence.study)
+    varied = selection.searched(results.study)
     return [name for name in settings or selection.COMPARED if name in varied]
 
 
-def axis(evidence: Evidence) -> str:
+def axis(results: Results) -> str:
     """The unit of progress, as readers see it."""
-    unit = own_axis(evidence.study)
+    unit = own_axis(results.study)
     return "evaluations" if unit == EVALUATION else label(unit)
 
 
-def unknown(evidence: Evidence) -> str:
+def unknown(results: Results) -> str:
     """Why nothing can be said of lost seeds, where verdicts are unknown, to go on with; '' where
     all are known.
 
     Shares of the seeds whose verdicts are known would count almost only those that diverged.
     """
-    seeds = evidence.study.seeds
+    seeds = results.study.seeds
     lacking = int((seeds["verdict"] == Verdict.UNKNOWN.value).sum()) if len(seeds) else 0
     return f"the verdict is unknown for {lacking} of {count(len(seeds), 'seed')}" if lacking else ""
 

@@ -8,8 +8,8 @@ from ganstudy.analysis.figures import budget as budget_figures
 from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.formatting import count, label, number, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Table
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables import pareto
 from ganstudy.trials.results.catalogue import MEASURES
 
@@ -20,12 +20,12 @@ SURE = 0.9
 NAMED = 5
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """How many are on the front, and how sure their places are."""
-    table = evidence.of(pareto.pareto_front, evidence.study)
+    table = results.of(pareto.pareto_front, results.study)
     if table.empty:
         return []
-    measure, cost = selection.objective(evidence.study)[0], cost_of(table)
+    measure, cost = selection.objective(results.study)[0], cost_of(table)
     front = rows(table[table["on_front"]])
     goals = [
         MEASURES[measure].label,
@@ -48,7 +48,7 @@ def said(evidence: Evidence) -> list[Said]:
         sure += (
             f"the seeds ({count(int(table['num_seeds'].max()), 'seed')}: a hint, not an interval)."
         )
-    return [Said(claim, f"{named}{more}. {sure}")]
+    return [Conclusion(claim, f"{named}{more}. {sure}")]
 
 
 def _all(goals: list[str]) -> str:
@@ -66,10 +66,10 @@ def cost_of(table: pd.DataFrame) -> str | None:
     return next((name for name in pareto.COSTS if name in table), None)
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """The front among all complete configurations."""
-    study = evidence.study
-    table = evidence.of(pareto.pareto_front, study)
+    study = results.study
+    table = results.of(pareto.pareto_front, study)
     measure, cost = selection.objective(study)[0], cost_of(table)
     recall = "recall" in table and measure != "recall"
     if table.empty or not (cost or recall):

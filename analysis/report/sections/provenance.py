@@ -8,8 +8,8 @@ import pandas as pd
 
 from ganstudy.analysis.formatting import label
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.blocks import Block, Evidence, Facts, Listing, Table
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Facts, Listing, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables import search as tables
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
@@ -17,18 +17,18 @@ from ganstudy.trials.results.mlflow_tags import Tag
 NAME, TITLE = "making", "How it was made"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """Facts, no conclusions."""
     return []
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Provenance, versions, seeds, failures, cost, and the study file."""
-    study = evidence.study
+    study = results.study
     text = study.study_file()
     return [
         Facts([*_scores(study), *_trials(study), *_versions(study), *_again(study, bool(text))]),
-        Table("cost", evidence.of(tables.cost, study), "What it cost", COST_NOTE),
+        Table("cost", results.of(tables.cost, study), "What it cost", COST_NOTE),
         *([Listing("The study file", text)] if text else []),
         Listing("The study, defaults filled in (JSON)", json.dumps(study.spec, indent=2)),
         Table("measures", _measures(study), "Measures, and what real data score", folded=True),

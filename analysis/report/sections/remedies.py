@@ -9,8 +9,8 @@ import pandas as pd
 from ganstudy.analysis.figures import effects as effects_figures
 from ganstudy.analysis.formatting import absent, between, count, label, number, rows, signed
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Figure, Pair, Table
-from ganstudy.analysis.report.phrases import Said, Tile, unit
+from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, Tile, unit
 from ganstudy.analysis.report.sections import by_setting
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.analysis.tables.remedies_by_seed import remedy_twins
@@ -25,12 +25,12 @@ MATCHING = {
 }
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Score and lost seeds by remedy, and the effects against none."""
-    made = by_setting.blocks(evidence, "remedies", "remedies")
+    made = by_setting.blocks(results, "remedies", "remedies")
     table, (measure, _) = (
-        evidence.of(remedy_effects, evidence.study),
-        selection.objective(evidence.study),
+        results.of(remedy_effects, results.study),
+        selection.objective(results.study),
     )
     if table.empty or not table["pairs"].any():
         return made
@@ -42,15 +42,15 @@ def blocks(evidence: Evidence) -> list[Block]:
     )
     return [
         *made,
-        *_twins(evidence, MEASURES[measure].label, measure),
+        *_twins(results, MEASURES[measure].label, measure),
         Pair(_forests(table, MEASURES[measure].label, measure, note)),
         Table("remedy_effects", table, "Effects of the remedies against none", note, folded=True),
     ]
 
 
-def _twins(evidence: Evidence, name: str, measure: str) -> list[Block]:
+def _twins(results: Results, name: str, measure: str) -> list[Block]:
     """Single configurations by seed, where there are too few of them for more."""
-    table = _told_by_seed(evidence)
+    table = _told_by_seed(results)
     if table.empty:
         return []
     repeated = table["remedies"].duplicated(keep=False)
@@ -85,11 +85,11 @@ def _twins(evidence: Evidence, name: str, measure: str) -> list[Block]:
     ]
 
 
-def _told_by_seed(evidence: Evidence) -> pd.DataFrame:
+def _told_by_seed(results: Results) -> pd.DataFrame:
     """remedy_twins, where it can tell something and the pairs of configurations cannot; else empty."""
-    if evidence.of(remedy_effects, evidence.study)["low"].notna().any():
+    if results.of(remedy_effects, results.study)["low"].notna().any():
         return pd.DataFrame()
-    twins = evidence.of(remedy_twins, evidence.study)
+    twins = results.of(remedy_twins, results.study)
     return twins.iloc[:0] if twins["p_holm"].isna().all() else twins
 
 
@@ -136,16 +136,16 @@ def _matching(table: pd.DataFrame) -> str:
     )
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """Which remedies are better or worse than none, and of which it cannot be told."""
-    study = evidence.study
-    table = evidence.of(remedy_effects, study)
+    study = results.study
+    table = results.of(remedy_effects, study)
     if table.empty:
         control = "remedies" in selection.searched(study) and selection.NONE in set(
             study.trials["remedies"]
         )
         asked = "remedies" in selection.searched(study) and study.trials["remedies"].nunique() > 1
-        missing = Said(
+        missing = Conclusion(
             "Remedies: no trial without remedy can be compared with, so nothing can be told.",
             first=True,
         )
@@ -155,8 +155,8 @@ def said(evidence: Evidence) -> list[Said]:
     where = f"at {each[0]['progress']:g} {unit(study)}" if not absent(each[0]["progress"]) else ""
     if not any(row["pairs"] for row in each):
         few = "no configuration with a remedy can be paired with one without"
-        return [Said(f"Remedies: {few}, so nothing can be told.", first=True)]
-    twins = _told_by_seed(evidence)
+        return [Conclusion(f"Remedies: {few}, so nothing can be told.", first=True)]
+    twins = _told_by_seed(results)
     if len(twins):
         return [_by_seed(twins, name, where)]
     told = [row for row in each if row["verdict"] != "open"]
@@ -180,10 +180,10 @@ def said(evidence: Evidence) -> list[Said]:
     )
     pairs = between([row["pairs"] for row in each])
     tile = Tile("Remedies against none", value, f"{count(len(each), 'comparison')}, pairs: {pairs}")
-    return [Said(claim, basis.strip(), first=True, tile=tile)]
+    return [Conclusion(claim, basis.strip(), first=True, tile=tile)]
 
 
-def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Said:
+def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Conclusion:
     """What the seeds say of single configurations."""
     each, parts, value = rows(twins), [], []
     several = bool(twins["remedies"].duplicated().any())
@@ -202,7 +202,7 @@ def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Said:
     compared = count(each[0]["comparisons"], "comparison")
     rest = "; ".join(parts[1:])
     rest = f"{rest[0].upper()}{rest[1:]}. " if rest else ""
-    return Said(
+    return Conclusion(
         f"Remedies {where}, each at {'single configurations' if several else 'one configuration'}: {parts[0]}.",
         f"{rest}The same settings with and without, seed by seed ({seeds} each); Holm over {compared}, each interval "
         "alone. Whether a remedy does the same at other settings cannot be told from so few configurations.",

@@ -6,17 +6,17 @@ import math
 from typing import Any
 
 from ganstudy.analysis.formatting import absent, label, number, rows
-from ganstudy.analysis.report.blocks import Block, Evidence, Table
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.stats.power import MANY, POWER
 from ganstudy.analysis.tables.sample_size import what_would_settle
 
 NAME, TITLE = "settle", "What would change the answer"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """One line for the first screen, one sentence per open question."""
-    table = _open(evidence)
+    table = _open(results)
     if not table:
         return []
     planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MANY]
@@ -33,15 +33,15 @@ def said(evidence: Evidence) -> list[Said]:
     )
     power = f" ({POWER:.0%} power; {len(table)} questions open, below)."
     return [
-        Said(claim + power, _basis(nearest), first=True),
+        Conclusion(claim + power, _basis(nearest), first=True),
         *_each([row for row in table if row is not nearest]),
     ]
 
 
-def _each(table: list[dict[str, Any]]) -> list[Said]:
+def _each(table: list[dict[str, Any]]) -> list[Conclusion]:
     """One sentence per question that can be planned for, and one for those that cannot."""
     made = [
-        Said(f"{_question(row)}: {row['advice']}{_seeds(row)}.", _basis(row))
+        Conclusion(f"{_question(row)}: {row['advice']}{_seeds(row)}.", _basis(row))
         for row in table
         if not absent(row["needed"])
     ]
@@ -51,14 +51,14 @@ def _each(table: list[dict[str, Any]]) -> list[Said]:
         if absent(row["needed"])
     ]
     if few:
-        made.append(Said(f"Too few, or too many diverged, to plan from: {', '.join(few)}."))
+        made.append(Conclusion(f"Too few, or too many diverged, to plan from: {', '.join(few)}."))
     return made
 
 
-def _open(evidence: Evidence) -> list[dict[str, Any]]:
-    if evidence.study.trials.empty:
+def _open(results: Results) -> list[dict[str, Any]]:
+    if results.study.trials.empty:
         return []
-    table = evidence.of(what_would_settle, evidence.study)
+    table = results.of(what_would_settle, results.study)
     return rows(table[table["verdict"] != "told"])
 
 
@@ -103,11 +103,11 @@ NOTE = (
 )
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Every question, open or not."""
-    if evidence.study.trials.empty:
+    if results.study.trials.empty:
         return []
-    table = evidence.of(what_would_settle, evidence.study)
+    table = results.of(what_would_settle, results.study)
     return (
         [Table("what_would_settle", table, "What it would take", NOTE, folded=True)]
         if len(table)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ganstudy.analysis.report.blocks import Block, Evidence
-from ganstudy.analysis.report.phrases import Said
+from ganstudy.analysis.report.blocks import Block, Results
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
 
 NAME, TITLE = "sampling", "How the configurations were drawn"
@@ -13,18 +13,18 @@ SAMPLERS = {
 }
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Words alone."""
     return []
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """The caveat, where settings were compared."""
-    if not (k_ratio.said(evidence) or remedies.said(evidence)):
+    if not (k_ratio.conclusions(results) or remedies.conclusions(results)):
         return []
-    sampler = str(evidence.study.spec.get("search", {}).get("sampler", "tpe"))
+    sampler = str(results.study.spec.get("search", {}).get("sampler", "tpe"))
     drawn = SAMPLERS.get(
         sampler, f"by {sampler}, so groups of a setting may differ in their other settings too"
     )
     matched = "Effects and pairs are matched on those that were searched; medians of whole groups are not."
-    return [Said(f"The configurations were drawn {drawn}.", matched)]
+    return [Conclusion(f"The configurations were drawn {drawn}.", matched)]

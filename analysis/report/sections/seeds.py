@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from ganstudy.analysis.formatting import count, label, number, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.report.blocks import Block, Evidence, Table
-from ganstudy.analysis.report.phrases import Said, interval
+from ganstudy.analysis.report.blocks import Block, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, interval
 from ganstudy.analysis.tables import seeds
 from ganstudy.trials.results.catalogue import MEASURES
 
 NAME, TITLE = "spread", "Seeds and configurations"
 
 
-def said(evidence: Evidence) -> list[Said]:
+def conclusions(results: Results) -> list[Conclusion]:
     """Whether seeds or configurations make the difference, and where the study as a whole stands."""
-    study = evidence.study
+    study = results.study
     if study.trials.empty:
         return []
     made = []
-    for row in rows(evidence.of(seeds.spread, study))[:1]:
+    for row in rows(results.of(seeds.spread, study))[:1]:
         of = f"{count(row['configurations'], 'configuration')} on {count(row['seeds'], 'seed')}"
         if row["low"] != row["low"]:
             claim = "How much of the spread is due to seeds cannot be told from these data:"
             made.append(
-                Said(claim, f"{of} are too few for an interval (observed: {1 - row['share']:.0%}).")
+                Conclusion(
+                    claim, f"{of} are too few for an interval (observed: {1 - row['share']:.0%})."
+                )
             )
             continue
         claim = (
@@ -31,17 +33,17 @@ def said(evidence: Evidence) -> list[Said]:
             f"configurations, the other {1 - row['share']:.0%} between seeds of a configuration."
         )
         made.append(
-            Said(
+            Conclusion(
                 claim,
                 f"Variance of ranks; {of}, at {number(row['progress'])} {label(row['axis'])}.",
             )
         )
     name = MEASURES[selection.objective(study)[0]].label
-    whole = rows(evidence.of(seeds.overall, study))
+    whole = rows(results.of(seeds.overall, study))
     if whole:
         parts = [f"{row['statistic']} {interval({**row, **_ends(row)}, 'value')}" for row in whole]
         of = f"{count(whole[0]['configurations'], 'configuration')}, {count(whole[0]['seeds'], 'seed')}"
-        made.append(Said(f"{name} of all configurations: {', '.join(parts)}.", f"{of}."))
+        made.append(Conclusion(f"{name} of all configurations: {', '.join(parts)}.", f"{of}."))
     return made
 
 
@@ -55,9 +57,9 @@ NOTE = (
 )
 
 
-def blocks(evidence: Evidence) -> list[Block]:
+def blocks(results: Results) -> list[Block]:
     """Every configuration with its intervals, the parts of the spread, the study as a whole."""
-    study = evidence.study
+    study = results.study
     columns = [
         "number",
         *selection.searched(study),
@@ -77,15 +79,15 @@ def blocks(evidence: Evidence) -> list[Block]:
         "lost_share_low",
         "lost_share_high",
     ]
-    each = evidence.of(seeds.per_configuration, study)
+    each = results.of(seeds.per_configuration, study)
     if each.empty:
         return []
     return [
         Table(
-            "spread", evidence.of(seeds.spread, study), "Where the spread comes from", folded=True
+            "spread", results.of(seeds.spread, study), "Where the spread comes from", folded=True
         ),
         Table(
-            "overall", evidence.of(seeds.overall, study), "All configurations together", folded=True
+            "overall", results.of(seeds.overall, study), "All configurations together", folded=True
         ),
         Table(
             "per_configuration",

@@ -14,7 +14,7 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import compare, conclusions, html
-from ganstudy.analysis.report.blocks import Evidence, Table
+from ganstudy.analysis.report.blocks import Results, Table
 from ganstudy.analysis.report.sections import confirm as section
 from ganstudy.analysis.report.sections import (
     importance,
@@ -66,7 +66,7 @@ def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded:
     study = with_fresh_seeds(loaded)
     assert html._subtitle(study).startswith("60 trials of 3 seeds each · 3 trained again on fresh seeds · ")
     assert html._subtitle(loaded) == html._subtitle(study).replace("3 trained again on fresh seeds · ", "")
-    shown = [html.Shown(block) for block in section.blocks(Evidence(study)) if isinstance(block, Table)]
+    shown = [html.Shown(block) for block in section.blocks(Results(study)) if isinstance(block, Table)]
     assert len(shown) == 3
     assert not any(str(FIRST_CONFIRM)[:-1] in cell.text for table in shown for row in table.rows for cell in row)
 
@@ -76,7 +76,7 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     table = confirm.confirmed(study)
     row = section.stage.first_choice(study, table)
     assert row is not None and row["role"] == "best" and row["score"] > table["score"].min()
-    first, *others = conclusions.conclusions(Evidence(study))
+    first, *others = conclusions.conclusions(Results(study))
     assert first.claim.startswith(f"Confirmed on fresh seeds: FID {row['score']:.3g} [")
     assert "; 96.9% interval], the median of 6 fresh seeds" in first.claim
     assert f"Trial {row['confirms']}, the search's first choice: k = " in first.claim
@@ -95,7 +95,7 @@ def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> No
     table = confirm.confirmed(study)
     plain = table[table["role"] == "baseline"].iloc[0]
     (sentence,) = re.findall(
-        r"The baseline is [^)]*\)[^.]*(?:\.\d[^.]*)*\.", conclusions.conclusions(Evidence(study))[0].basis
+        r"The baseline is [^)]*\)[^.]*(?:\.\d[^.]*)*\.", conclusions.conclusions(Results(study))[0].basis
     )
     assert sentence.startswith(f"The baseline is trial {plain['confirms']}, the search's best without remedies (k = ")
     assert "no remedy" in sentence and "; the two differ in " in sentence and "lr_d" in sentence.rpartition(";")[2]
@@ -106,9 +106,9 @@ def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Stu
         (2.0, "was too good: the fresh median is × 1.99 [1."),
         (0.5, "was not too good: the fresh median is × 0.498 [0.4"),
     ):
-        said = conclusions.conclusions(Evidence(with_fresh_seeds(loaded, (factor,) * 3)))[0]
+        said = conclusions.conclusions(Results(with_fresh_seeds(loaded, (factor,) * 3)))[0]
         assert words in said.basis, said.basis
-    said = conclusions.conclusions(Evidence(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
+    said = conclusions.conclusions(Results(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
     assert "Whether the search's own FID of " in said.basis and "was too good cannot be told: the fresh" in said.basis
 
 
@@ -116,12 +116,12 @@ def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
     kept = dict.fromkeys((verdict.value for verdict in Verdict), 0)
     trials = loaded.trials.assign(**{**kept, "unknown": loaded.trials["num_seeds"]})
     study = dataclasses.replace(loaded, trials=trials, evaluations=loaded.evaluations.assign(verdict="unknown"))
-    (said,) = outcomes.said(Evidence(study))
+    (said,) = outcomes.conclusions(Results(study))
     assert said.claim.startswith("Whether any of 60 configurations (") and said.claim.endswith("cannot be told:")
     assert said.basis == "the verdict is unknown for 180 of 180 seeds."
     assert said.tile is not None and (said.tile.value, said.tile.note) == ("cannot be told", "verdicts are unknown")
-    assert not any("lost by k" in str(other) for other in conclusions.conclusions(Evidence(study)))
-    (said,) = outcomes.said(Evidence(dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))))
+    assert not any("lost by k" in str(other) for other in conclusions.conclusions(Results(study)))
+    (said,) = outcomes.conclusions(Results(dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))))
     assert said.claim.startswith("At least 1 of 60 configurations") and "the verdict is unknown" in said.basis
 
 
@@ -150,7 +150,7 @@ def test_a_baseline_that_cannot_be_told_apart_is_said_to_be_so(loaded: Study) ->
     noise = pd.Series(50 * np.exp(0.3 * rng.normal(size=len(study.evaluations))), index=study.evaluations.index)
     rows = study.evaluations
     flat = rows.assign(fid=rows["fid"].where(~rows["number"].isin(numbers), noise))
-    said = conclusions.conclusions(Evidence(dataclasses.replace(study, evaluations=flat)))[0]
+    said = conclusions.conclusions(Results(dataclasses.replace(study, evaluations=flat)))[0]
     assert "That it differs from the plain baseline cannot be told" in said.basis
 
 
@@ -168,7 +168,7 @@ def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Stud
 
 
 def test_the_menu_shows_one_axis_at_a_time_and_begins_with_the_budget(loaded: Study) -> None:
-    (figure, *_) = k_ratio.blocks(Evidence(loaded))
+    (figure, *_) = k_ratio.blocks(Results(loaded))
     (menu,) = figure.figure.layout.updatemenus
     assert [button.label for button in menu.buttons] == [
         f"at equal {axis}" for axis in ("generator steps", "discriminator steps", "updates", "images", "seconds")
@@ -201,11 +201,11 @@ def lacking(study: Study) -> dict[str, Study]:
 
 @pytest.mark.parametrize("case", ["one seed", "no counters", "all failed", "nothing", "one trial"])
 def test_sections_of_a_study_that_lacks_things_say_so_or_nothing(loaded: Study, case: str) -> None:
-    evidence = Evidence(lacking(loaded)[case])
+    results = Results(lacking(loaded)[case])
     for part in (section, interactions, importance, seeds, sample_size, k_ratio, remedies):
-        for said in part.said(evidence):
+        for said in part.conclusions(results):
             assert not any(word in f" {said} " for word in (" nan", "[nan", " inf ", "None")), str(said)
-        part.blocks(evidence)
+        part.blocks(results)
 
 
 def test_a_confirm_trial_that_failed_is_not_quoted(loaded: Study) -> None:
@@ -217,7 +217,7 @@ def test_a_confirm_trial_that_failed_is_not_quoted(loaded: Study) -> None:
     broken = dataclasses.replace(
         study, trials=trials, evaluations=study.evaluations[study.evaluations["number"] != number]
     )
-    assert section.said(Evidence(broken)) == []
+    assert section.conclusions(Results(broken)) == []
     assert conclusions.sentences(broken)[0].startswith("Best configuration (trial")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from ganstudy.analysis.figures import budget as figures_budget
 from ganstudy.analysis.figures import over_time as figures_over_time
-from ganstudy.analysis.report.blocks import Evidence, Figure, Table
+from ganstudy.analysis.report.blocks import Figure, Results, Table
 from ganstudy.analysis.report.html import _flat
 from ganstudy.analysis.report.sections import (
     budget,
@@ -59,13 +59,13 @@ def planted(study_over_time):
     return study
 
 
-def words(part, evidence):
-    return "\n".join(map(str, part.said(evidence)))
+def words(part, results):
+    return "\n".join(map(str, part.conclusions(results)))
 
 
-def drawn(part, evidence):
-    evidence.study._client = SimpleNamespace(list_artifacts=lambda *asked: [])  # there are no pictures
-    return {block.name: block for block in _flat(part.blocks(evidence)) if isinstance(block, Figure)}
+def drawn(part, results):
+    results.study._client = SimpleNamespace(list_artifacts=lambda *asked: [])  # there are no pictures
+    return {block.name: block for block in _flat(part.blocks(results)) if isinstance(block, Figure)}
 
 
 def traced(figure, **wanted):
@@ -76,7 +76,7 @@ def traced(figure, **wanted):
 
 
 def test_a_planted_difference_in_holding_is_told_with_p_and_n(planted):
-    text = words(survival_section, Evidence(planted))
+    text = words(survival_section, Results(planted))
     assert "50% [" in text and "24 configurations, 72 seeds, of which 36 were lost for good" in text
     assert re.search(r"Values of k \(p = below 0\.001\) differ in how soon they lose seeds\.", text)
     assert "24 configurations, 36 seeds lost" in text and "pruned" not in text
@@ -84,7 +84,7 @@ def test_a_planted_difference_in_holding_is_told_with_p_and_n(planted):
 
 def test_pruned_trials_are_told_with_both_ends(study_over_time):
     scores, reached = falling(np.full((8, 2), 10.0)), [E] * 4 + [3] * 4
-    text = words(survival_section, Evidence(study_over_time(scores, reached=reached, k=[1, 5] * 4)))
+    text = words(survival_section, Results(study_over_time(scores, reached=reached, k=[1, 5] * 4)))
     assert "8 seeds belong to pruned trials" in text
     assert "50% of all seeds would have held, and had none, 100%" in text
 
@@ -96,19 +96,19 @@ def test_settings_without_effect_cannot_be_told(study_over_time):
     verdicts[rng.random(24) < 0.4, :, 4:] = "collapsed"
     study = study_over_time(falling(30 + 5 * rng.normal(size=(24, 2))), verdicts, k=k)
     for part, what in ((survival_section, "lose seeds"), (convergence, "reach FID")):
-        text = words(part, Evidence(study))
+        text = words(part, Results(study))
         assert f"Whether values of k differ in how soon they {what}" in text and "cannot be told" in text
         assert "Values of k (" not in text
 
 
 def test_time_to_a_score_and_what_is_still_moving(planted):
-    text = words(convergence, Evidence(planted))
+    text = words(convergence, Results(planted))
     assert re.search(r"Values of k \(p = below 0\.001\) differ in how soon they reach FID 1\d\.\d\.", text)
     assert "FID was still falling over the last third of the budget" in text and "24 configurations" in text
 
 
 def test_measures_of_the_game_that_go_with_the_score_are_named_with_intervals(planted):
-    text = words(game, Evidence(planted))
+    text = words(game, Results(planted))
     assert re.search(r"1 of 2 measures of the game go with FID: Discriminator AUC \(high is worse: \+[\d.]+ \[", text)
     assert "n = 24" in text and "Generator loss (" not in text
     assert "The generator's loss falls and rises with FID" in text and "+0.5 [+0.5, +0.5] (24 configurations" in text
@@ -116,23 +116,23 @@ def test_measures_of_the_game_that_go_with_the_score_are_named_with_intervals(pl
 
 def test_a_loss_that_misleads_is_told(planted):
     planted.evaluations["mismatch"] = -0.5
-    text = words(game, Evidence(planted))
+    text = words(game, Results(planted))
     assert "The generator's loss misleads, it falls while FID rises" in text and "of 72 seeds it is below 0" in text
 
 
 def test_half_a_random_search_and_the_order_of_one_that_learns(study_over_time):
     final = np.arange(24.0)[::-1, None] + 10
-    text = words(budget, Evidence(study_over_time(falling(final), sampler="random", k=[1, 5] * 12)))
+    text = words(budget, Results(study_over_time(falling(final), sampler="random", k=[1, 5] * 12)))
     assert "had its best, FID 10, after 24 of 24 trials." in text
     assert re.search(r"the best of 1[0-2] trials drawn from them has FID 1[01] ", text)
-    learns = words(budget, Evidence(study_over_time(falling(final[::-1]), sampler="tpe", k=[1, 5] * 12)))
+    learns = words(budget, Results(study_over_time(falling(final[::-1]), sampler="tpe", k=[1, 5] * 12)))
     assert "after 1 of 24 trials; what more trials would bring cannot be told" in learns and "one draw" in learns
 
 
 def test_a_front_is_told_with_its_members(planted):
-    evidence = Evidence(planted)
-    text = words(pareto, evidence)
-    front = evidence.of(pareto.pareto.pareto_front, evidence.study).query("on_front")
+    results = Results(planted)
+    text = words(pareto, results)
+    front = results.of(pareto.pareto.pareto_front, results.study).query("on_front")
     assert f"{len(front)} of 12 complete configurations" in text and "FID, recall and seconds together" in text
     assert all(f"trial {number} (" in text for number in front["number"].head(pareto.NAMED))
 
@@ -140,7 +140,7 @@ def test_a_front_is_told_with_its_members(planted):
 def test_cycling_is_told_with_its_share(study_over_time):
     verdicts = np.full((12, 2, E), "unsettled", dtype=object)
     verdicts[:3, :, 6:] = "cycling"
-    text = words(modes_over_time, Evidence(study_over_time(falling(np.full((12, 2), 10.0)), verdicts, k=[1, 5] * 6)))
+    text = words(modes_over_time, Results(study_over_time(falling(np.full((12, 2), 10.0)), verdicts, k=[1, 5] * 6)))
     assert "25% [" in text and "24 seeds of 12 configurations" in text and "Modes were not counted" in text
 
 
@@ -148,7 +148,7 @@ def test_cycling_is_told_with_its_share(study_over_time):
 
 
 def test_panels_draw_each_value_with_its_own_line_and_bands(planted):
-    figure = drawn(survival_section, Evidence(planted))["survival_k"].figure
+    figure = drawn(survival_section, Results(planted))["survival_k"].figure
     titles = [note.text for note in figure.layout.annotations]
     assert titles == ["k = 1<br>n = 12", "k = 5<br>n = 12"]
     first, second = traced(figure, mode="lines+markers")
@@ -184,7 +184,7 @@ def test_numbers_at_risk_are_those_still_watched(study_over_time):
 
 def test_the_menu_of_the_budget_moves_every_trace(study_over_time):
     study = study_over_time(falling(np.arange(24.0)[:, None] + 10), k=[1, 5] * 12)
-    figure = drawn(budget, Evidence(study))["budget"].figure
+    figure = drawn(budget, Results(study))["budget"].figure
     (menu,) = figure.layout.updatemenus
     assert [button.label for button in menu.buttons] == ["by trials", "by seconds"]  # no device was held
     for button in menu.buttons:
@@ -204,15 +204,15 @@ def test_a_long_running_best_keeps_every_change():
 
 
 def test_the_front_is_marked(planted):
-    evidence = Evidence(planted)
-    figure = drawn(pareto, evidence)["pareto"].figure
+    results = Results(planted)
+    figure = drawn(pareto, results)["pareto"].figure
     shapes = {t.marker.symbol: len(t.x) for t in figure.data if t.x[0] is not None}
-    front = int(evidence.of(pareto.pareto.pareto_front, evidence.study)["on_front"].sum())
+    front = int(results.of(pareto.pareto.pareto_front, results.study)["on_front"].sum())
     assert shapes == {"circle": 12 - front, "diamond": front}
 
 
 def test_how_a_seed_moved_is_drawn_under_its_film(planted):
-    made = drawn(modes_over_time, Evidence(planted))
+    made = drawn(modes_over_time, Results(planted))
     assert {name.split("_")[0] for name in made} == {"moves"} and len(made) == 3
     collapsed = next(block for block in made.values() if "collapsed" in block.alt)
     (crosses,) = traced(collapsed.figure, name="lost verdict")
@@ -262,33 +262,33 @@ LACKING = {
 
 @pytest.mark.parametrize("case", LACKING)
 def test_studies_that_lack_things_draw_nothing_empty_and_say_nothing_odd(case, study_over_time):
-    evidence = Evidence(LACKING[case](study_over_time))
+    results = Results(LACKING[case](study_over_time))
     for part in PARTS:
-        text = words(part, evidence)
+        text = words(part, results)
         assert not re.search(r"\bnan\b|\binf\b|None(?! of)|\.0 ", text), text
-        for block in drawn(part, evidence).values():
+        for block in drawn(part, results).values():
             values = [
                 np.asarray(trace.y, dtype=object) for trace in block.figure.data if trace.x is not None and len(trace.x)
             ]
             assert any(pd.notna(y).any() for y in values), block.name
             assert block.alt and block.caption and "nan" not in block.alt
             json.loads(block.figure.to_json())
-        assert not [said for said in part.said(evidence) if said.first]
+        assert not [said for said in part.conclusions(results) if said.first]
     if case in ("nothing", "failed"):
-        assert not any(drawn(part, evidence) for part in PARTS)
+        assert not any(drawn(part, results) for part in PARTS)
 
 
 def test_what_is_lacking_is_said(study_over_time):
-    assert "the sampler is not known" in words(budget, Evidence(bare(study_over_time)))
+    assert "the sampler is not known" in words(budget, Results(bare(study_over_time)))
     for part in (survival_section, modes_over_time):
-        evidence = Evidence(bare(study_over_time))
-        assert "cannot be told from these data: the verdict is unknown for 8 of 8 seeds." in words(part, evidence)
-        drawn(part, evidence)
-        assert not [block for block in part.blocks(evidence) if isinstance(block, Table) and block.name.endswith("_k")]
-    assert "so nothing is known" in words(budget, Evidence(failed(study_over_time)))
-    single = Evidence(LACKING["single seeds"](study_over_time))
+        results = Results(bare(study_over_time))
+        assert "cannot be told from these data: the verdict is unknown for 8 of 8 seeds." in words(part, results)
+        drawn(part, results)
+        assert not [block for block in part.blocks(results) if isinstance(block, Table) and block.name.endswith("_k")]
+    assert "so nothing is known" in words(budget, Results(failed(study_over_time)))
+    single = Results(LACKING["single seeds"](study_over_time))
     assert "cannot be told from a single seed" in words(pareto, single)
-    few = Evidence(study_over_time(falling(np.full((4, 2), 10.0)), k=[1, 5] * 2))
+    few = Results(study_over_time(falling(np.full((4, 2), 10.0)), k=[1, 5] * 2))
     assert "Below 6 configurations there is no interval" in words(survival_section, few)
     assert "below 6 configurations, or without any such seed, there is no test" in words(survival_section, few)
 
@@ -300,9 +300,9 @@ def test_names_of_tables_and_figures_are_unique_and_figures_stay_small(study_ove
     more = {"recall": rng.uniform(0, 1, (2000, 1, 1)), "d_auc": rng.uniform(0, 1, (2000, 1, 1))}
     remedies = rng.choice([f"remedy_{i}" for i in range(10)], 2000)
     study = study_over_time(falling(final), more=more, k=rng.choice(np.arange(8) / 2, 2000), remedies=remedies)
-    evidence = Evidence(study)
-    assert drawn(pareto, evidence)
-    blocks = [block for part in PARTS for block in _flat(part.blocks(evidence))]
+    results = Results(study)
+    assert drawn(pareto, results)
+    blocks = [block for part in PARTS for block in _flat(part.blocks(results))]
     figures = [block for block in blocks if isinstance(block, Figure)]
     tables = [block.name for block in blocks if isinstance(block, Table)]
     assert len({block.name for block in figures}) == len(figures) >= 8 and len(set(tables)) == len(tables)

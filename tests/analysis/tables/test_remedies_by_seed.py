@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganstudy.analysis.report.blocks import Evidence
+from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.sections import remedies as section
 from ganstudy.analysis.stats.few_seeds import holm, paired
 from ganstudy.analysis.tables.remedies_by_seed import MIN_SEEDS, remedy_twins
@@ -116,13 +116,13 @@ def test_without_twins_or_remedies_there_is_no_row(made_study, rng):
 def test_the_report_says_what_the_seeds_say_of_single_configurations(made_study, scores):
     scores[1] *= 0.5
     scores[2] *= 2
-    evidence = Evidence(tried_once(made_study, scores))
-    (said,) = section.said(evidence)
+    results = Results(tried_once(made_study, scores))
+    (said,) = section.conclusions(results)
     assert said.claim.startswith("Remedies at 100 generator steps, each at one configuration: better than without: ")
     assert "feature matching (FID × 0.5" in said.claim and "orse than without: historical averaging" in said.basis
     assert "ot told apart: packing, r1." in said.basis and "5 each" in said.basis and "Holm over 4" in said.basis
     assert said.tile.value == "1 better, 1 worse"
-    names = [getattr(block, "name", "") for block in section.blocks(evidence)]
+    names = [getattr(block, "name", "") for block in section.blocks(results)]
     assert "remedy_twins" in names
 
 
@@ -130,6 +130,6 @@ def test_where_configurations_tell_the_seeds_are_not_asked(made_study, rng):
     k, remedies = np.meshgrid(np.arange(1.0, 9.0), ["none", "packing"])
     settings = {"k": k.ravel(), "remedies": remedies.ravel()}
     space = {"k": list(range(1, 9)), "remedies": [[], ["packing"]]}
-    evidence = Evidence(made_study(np.exp(rng.normal(size=(16, 5))), settings, space))
-    assert "remedy_twins" not in [getattr(block, "name", "") for block in section.blocks(evidence)]
-    assert "pairs" in str(section.said(evidence)[0])
+    results = Results(made_study(np.exp(rng.normal(size=(16, 5))), settings, space))
+    assert "remedy_twins" not in [getattr(block, "name", "") for block in section.blocks(results)]
+    assert "pairs" in str(section.conclusions(results)[0])

@@ -19,9 +19,9 @@ from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.reader import parse_study
-from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher import Publisher
-from ganstudy.trials.training.sharded_trial import SplitTrial
+from ganstudy.trials.training.sharded_trial import ShardedTrial
 
 STUDY = """
 name = "rings"
@@ -56,28 +56,28 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
     home = Home(tmp_path_factory.mktemp("best"))
     spec = parse_study(STUDY, "rings.toml")
     folder = home.study("rings")
-    ledger, spool = Ledger.create(folder.ledger, spec, STUDY), Spool(folder.spool)
+    ledger, outbox = Ledger.create(folder.ledger, spec, STUDY), Outbox(folder.outbox)
     tags = {"ganstudy.spec": spec.model_dump_json(), "ganstudy.question": spec.question}
     tags |= {"ganstudy.provenance": json.dumps(ring_evaluator.provenance.as_json())}
     floor = {name: value for name, value in ring_evaluator.floor.items() if value is not None}
-    spool.put_study(START, {"study_file": STUDY, "params": {}, "tags": tags, "floor": floor})
+    outbox.put_study(START, {"study_file": STUDY, "params": {}, "tags": tags, "floor": floor})
     drawn = {}
     for _ in range(2):
         number, params = ledger.propose()
         config = spec.space.trial_config(params)
-        spool.put_start(number, params, config)
-        trial = SplitTrial(config, ring_evaluator)
+        outbox.put_start(number, params, config)
+        trial = ShardedTrial(config, ring_evaluator)
         while not trial.finished:
             evaluation = trial.advance()
-            spool.put_evaluation(number, evaluation, trial.history)
+            outbox.put_evaluation(number, evaluation, trial.history)
             trial.save(folder.checkpoints / f"{number:06d}-{config.digest}")
         latents = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(0))
         drawn[number] = trial._trial.game.sample(latents)
         values = [value for value in evaluation.values("fid") if value is not None]
         outcome = Outcome(True, float(np.median(values)), 6.0, evaluation.verdicts(), evaluation.counters.as_columns())
-        spool.put_end(number, ledger.record_end(number, outcome, None), outcome, True, None)
+        outbox.put_end(number, ledger.record_end(number, outcome, None), outcome, True, None)
     home.mlflow_artifacts.mkdir(parents=True)
-    Publisher(ledger, spool, home.tracking_uri(None), home.mlflow_artifacts.as_uri()).publish_pending()
+    Publisher(ledger, outbox, home.tracking_uri(None), home.mlflow_artifacts.as_uri()).publish_pending()
     return {"home": home, "ledger": ledger, "latents": latents, "drawn": drawn}
 
 

@@ -48,7 +48,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_number_of_trials_follows_the_cluster(cluster) -> None:
-    slots = capacity.Slots(Resources())
+    slots = capacity.ConcurrencyLimit(Resources())
     cluster({"CPU": 2})
     assert slots() == 2
     cluster({"CPU": 2}, {"CPU": 4})
@@ -60,16 +60,16 @@ def test_the_number_of_trials_follows_the_cluster(cluster) -> None:
 
 
 def test_nodes_that_hold_no_whole_trial_do_not_add_up(cluster) -> None:
-    slots = capacity.Slots(Resources(cpus=3))
+    slots = capacity.ConcurrencyLimit(Resources(cpus=3))
     cluster({"CPU": 2}, {"CPU": 2}, {"CPU": 4})
     assert slots() == 1
 
 
 def test_an_autoscaler_is_asked_for_all_it_may_bring(cluster) -> None:
-    slots = capacity.Slots(Resources(gpus=0.5))
+    slots = capacity.ConcurrencyLimit(Resources(gpus=0.5))
     cluster({"CPU": 0}, later=[({"CPU": 8, "GPU": 1}, 8)])
     assert slots() == 16
-    limited = capacity.Slots(Resources(gpus=0.5, max_concurrent=5))
+    limited = capacity.ConcurrencyLimit(Resources(gpus=0.5, max_concurrent=5))
     assert limited() == 5
 
 

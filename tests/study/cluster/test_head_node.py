@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ganstudy.study.cli import cluster
 from ganstudy.study.cli.main import main
 from ganstudy.study.cluster import code_version, head_node
-from ganstudy.study.cluster.jobs import check_same_code, pack, version_words
+from ganstudy.study.cluster.jobs import bundle, check_same_code, version_words
 from ganstudy.study.errors import UserError
 
 RAY = """
@@ -153,7 +153,7 @@ def test_a_file_of_ones_own_elsewhere(small_study, tmp_path: Path) -> None:
     path = tmp_path / "studies" / "study.toml"
     path.write_text(small_study().replace("[model]\nwidth = 32", '[model]\nname = "../my_gan.py:build"'))
     with pytest.raises(UserError, match="must lie beside the study file"):
-        pack(path, tmp_path / "packed")
+        bundle(path, tmp_path / "packed")
 
 
 @pytest.mark.parametrize(
@@ -168,11 +168,11 @@ def test_data_by_a_path_that_means_nothing_there(old: str, new: str, message: st
     path = tmp_path / "study.toml"
     path.write_text(small_study().replace(old, new, 1).replace("[model]\nwidth = 32", ""))
     with pytest.raises(UserError, match=message):
-        pack(path, tmp_path / "packed")
+        bundle(path, tmp_path / "packed")
     path.write_text(
         path.read_text().replace('"pics"', '"/shared/pics"').replace('"data"', '"~/d"').replace('"w', '"~/w')
     )
-    assert pack(path, tmp_path / "packed").name == "small"
+    assert bundle(path, tmp_path / "packed").name == "small"
 
 
 def test_resume_goes_as_a_job(play: Play) -> None:

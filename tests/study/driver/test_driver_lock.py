@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganstudy.study.driver import driver_lock
-from ganstudy.study.driver.driver_lock import Lease, driver_of, only_driver
+from ganstudy.study.driver.driver_lock import DriverLock, driver_of, only_driver
 from ganstudy.study.errors import UserError
 
 
@@ -115,4 +115,4 @@ def test_a_card_half_written_is_read_again(tmp_path: Path) -> None:
 def test_an_interrupt_of_the_user_stays_one(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), only_driver(tmp_path, print):
         raise KeyboardInterrupt
-    assert Lease(tmp_path)._told()["ended"]
+    assert DriverLock(tmp_path)._told()["ended"]

@@ -13,9 +13,9 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
-from ganstudy.study.ledger.storage import Copies
+from ganstudy.study.ledger.storage import LedgerBackup
 from ganstudy.study.spec.reader import parse_study
-from ganstudy.study.tracking.outbox import END, Spool
+from ganstudy.study.tracking.outbox import END, Outbox
 from ganstudy.study.tune.scheduler import replay, scheduler, score
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.stopping import StopRequest
@@ -33,13 +33,13 @@ class Searched:
     def __init__(self, folder: Path, text: str) -> None:
         spec = parse_study(text, "test.toml")
         self.ledger = Ledger.create(folder / "ledger.db", spec, text)
-        self.spool = Spool(folder / "spool")
+        self.outbox = Outbox(folder / "spool")
         self.observed: list[Any] = []
         self.replayed: dict[str, dict[int, float]] = {}
         self.searcher = LedgerSearcher(
             self.ledger,
-            self.spool,
-            Copies(folder / "ledger.db"),
+            self.outbox,
+            LedgerBackup(folder / "ledger.db"),
             StopRequest(folder / "stop"),
             lambda: 2,
             lambda *change: self.observed.append(change),
@@ -86,7 +86,7 @@ def test_every_end_reaches_ledger_spool_and_observer_alike(tmp_path, small_study
     searched = Searched(tmp_path, small_study())
     searched.searcher.suggest("a")
     searched.searcher.on_trial_complete("a", result, error=error)
-    ended = next(message for message in searched.spool.pending() if message.order == END).read()
+    ended = next(message for message in searched.outbox.pending() if message.order == END).read()
     ((number, observed, _, message),) = [change for change in searched.observed if change[1] is not TrialState.RUNNING]
     (row,) = searched.ledger.trials()
     assert ended["state"] == row["state"] == observed.value == state.value and number == 0

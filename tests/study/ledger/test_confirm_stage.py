@@ -21,7 +21,7 @@ from ganstudy.study.ledger.confirm_selection import Candidate, choose, most
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.reader import parse_study
-from ganstudy.study.tracking.outbox import START, Spool
+from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tune.scheduler import scheduler
 from ganstudy.study.tune.stopping import StopRequest
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage, TrialState
@@ -326,21 +326,21 @@ def test_status_tells_of_both_stages(path: Path, tmp_path: Path) -> None:
 
 
 def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_stop(path: Path, tmp_path: Path) -> None:
-    ledger, spool, stop = create(path, study_file()), Spool(tmp_path / "spool"), StopRequest(tmp_path / "stop")
+    ledger, outbox, stop = create(path, study_file()), Outbox(tmp_path / "spool"), StopRequest(tmp_path / "stop")
 
     def stages() -> list[Stage]:
-        return [stage.stage for stage in _stages(ledger, spool, stop, Console(quiet=True))]
+        return [stage.stage for stage in _stages(ledger, outbox, stop, Console(quiet=True))]
 
     assert stages() == [Stage.SEARCH]
     search(ledger)
     stop.ask("so")
     assert stages() == [Stage.SEARCH]
     stop.clear()
-    assert stages() == [Stage.SEARCH, Stage.CONFIRM] and spool.pending() == []
+    assert stages() == [Stage.SEARCH, Stage.CONFIRM] and outbox.pending() == []
     stage = ledger.confirmation()
     stage.record_end(stage.propose()[0], outcome(2.0), None)
     assert stages() == [Stage.SEARCH, Stage.CONFIRM]
-    (message,) = spool.pending()
+    (message,) = outbox.pending()
     assert (message.number, message.order, message.read()["role"]) == (FIRST_CONFIRM, START, stage.choices[0].role)
 
 

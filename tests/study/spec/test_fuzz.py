@@ -33,7 +33,7 @@ from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.spec.keys import KEYS
 from ganstudy.study.spec.reader import parse_document, parse_study, read_study
 from ganstudy.study.spec.tables import CONSTRAINTS, SAMPLERS, SCHEDULES, Confirm
-from ganstudy.trials.config.base import Frozen
+from ganstudy.trials.config.base import StrictModel
 from ganstudy.trials.config.data import DATA
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.measures import MeasuresConfig
@@ -47,34 +47,147 @@ SLOWEST_SECONDS = 2.0
 LONGEST_LINE = 1200
 """Of one mistake in a message; the longest rule lists all hyperparameters or measures."""
 NUMBERS: list[Any] = [
-    *(True, False, 0, -1, 1, 2, 3, 64, 2**31, 2**32, 2**53 + 1, 2**63, 10**12, 10**30, 10**400, -(10**400)),
-    *(0.0, -0.0, 0.5, 1e-3, 5e-324, 1e-308, 1e15, 1e150, 1e308, -1e308, float("inf"), -float("inf"), float("nan")),
+    *(
+        True,
+        False,
+        0,
+        -1,
+        1,
+        2,
+        3,
+        64,
+        2**31,
+        2**32,
+        2**53 + 1,
+        2**63,
+        10**12,
+        10**30,
+        10**400,
+        -(10**400),
+    ),
+    *(
+        0.0,
+        -0.0,
+        0.5,
+        1e-3,
+        5e-324,
+        1e-308,
+        1e15,
+        1e150,
+        1e308,
+        -1e308,
+        float("inf"),
+        -float("inf"),
+        float("nan"),
+    ),
 ]
 TEXTS = [
-    *("", " ", "none", "auto", "1/3", "1/0", "-1/2", "5 until 10 then 1", "5 until 10", "9" * 5000, "x" * 300),
-    *("é\u0000", "[bold]x[/bold]", "<b>&amp;", "\u202e\U0001f600", "a\nb", "\x7f", "%s{0}$HOME", "../..", "/"),
-    *("~", "~nobody-of-this-name/x", "net.py:build", "gone.py:build", "x" * 300 + ".py:f", ".py:", "a.py:b:c"),
+    *(
+        "",
+        " ",
+        "none",
+        "auto",
+        "1/3",
+        "1/0",
+        "-1/2",
+        "5 until 10 then 1",
+        "5 until 10",
+        "9" * 5000,
+        "x" * 300,
+    ),
+    *(
+        "é\u0000",
+        "[bold]x[/bold]",
+        "<b>&amp;",
+        "\u202e\U0001f600",
+        "a\nb",
+        "\x7f",
+        "%s{0}$HOME",
+        "../..",
+        "/",
+    ),
+    *(
+        "~",
+        "~nobody-of-this-name/x",
+        "net.py:build",
+        "gone.py:build",
+        "x" * 300 + ".py:f",
+        ".py:",
+        "a.py:b:c",
+    ),
     *("\0.py:f", "a\nb.py:f", "x/" * 900, "own.py/x.py:f"),
-    *("feature_matching", "a+b", "color,translation", "cutout,cutout", "digits", "mlp", "fid", "collapsed", "gan"),
+    *(
+        "feature_matching",
+        "a+b",
+        "color,translation",
+        "cutout,cutout",
+        "digits",
+        "mlp",
+        "fid",
+        "collapsed",
+        "gan",
+    ),
 ]
 OTHER: list[Any] = [
-    *([], [[]], [{}], {}, [1, 1], [1, 1.0, True], [0.5, "1/2"], ["r1"], [["r1"]], [["r1", "r1"]], [["r1", "none"]]),
-    *({"low": 1, "high": 0}, {"low": 0, "high": 1, "log": True}, {"low": -1e308, "high": 1e308}, {"low": 1, "high": 2}),
-    *({"low": 1, "high": 10**30}, {"low": 2, "high": 2**62, "log": True}, {"low": 1.5, "high": 64}, {"low": 0.5}),
+    *(
+        [],
+        [[]],
+        [{}],
+        {},
+        [1, 1],
+        [1, 1.0, True],
+        [0.5, "1/2"],
+        ["r1"],
+        [["r1"]],
+        [["r1", "r1"]],
+        [["r1", "none"]],
+    ),
+    *(
+        {"low": 1, "high": 0},
+        {"low": 0, "high": 1, "log": True},
+        {"low": -1e308, "high": 1e308},
+        {"low": 1, "high": 2},
+    ),
+    *(
+        {"low": 1, "high": 10**30},
+        {"low": 2, "high": 2**62, "log": True},
+        {"low": 1.5, "high": 64},
+        {"low": 0.5},
+    ),
     *({"weight": 1}, {"images": 50}, {"collapsed": 3}, {"": {"": ""}}, {"generator_steps": 10**12}),
     *(list(range(3000)), [[i] for i in range(50)], {f"key {i}": i for i in range(200)}),
 ]
 ANY_TEXT = st.lists(st.integers(0, 0x10F7FF), max_size=40).map(
-    lambda codes: "".join(chr(code if code < 0xD800 else code + 0x800) for code in codes)  # all but surrogates
+    lambda codes: "".join(
+        chr(code if code < 0xD800 else code + 0x800) for code in codes
+    )  # all but surrogates
 )
-# Copies: what is drawn goes into a study that is damaged further, and the next case must find it as it stands here.
-NASTY = st.one_of(st.sampled_from(NUMBERS), st.sampled_from(TEXTS), st.sampled_from(OTHER).map(copy.deepcopy), ANY_TEXT)
-STRANGE_KEYS = ("", " ", "a.b", "low", "name", "__class__", "self", "document", "unit", "a\nb", "x" * 300, *KEYS)
+# Copies, since what is drawn goes into a study that is damaged further, and the next case must find it as it stands here.
+NASTY = st.one_of(
+    st.sampled_from(NUMBERS),
+    st.sampled_from(TEXTS),
+    st.sampled_from(OTHER).map(copy.deepcopy),
+    ANY_TEXT,
+)
+STRANGE_KEYS = (
+    "",
+    " ",
+    "a.b",
+    "low",
+    "name",
+    "__class__",
+    "self",
+    "document",
+    "unit",
+    "a\nb",
+    "x" * 300,
+    *KEYS,
+)
 Study = dict[str, Any]
 
 
 @functools.cache
-def values_of(model: type[Frozen], option: str) -> st.SearchStrategy[Any]:
+def values_of(model: type[StrictModel], option: str) -> st.SearchStrategy[Any]:
     """Values that the option's own annotation and bounds allow, most of them."""
     field = model.model_fields[option]
     return _of_annotation(field.annotation, field.metadata)
@@ -85,7 +198,9 @@ def _of_annotation(annotation: Any, metadata: list[Any]) -> st.SearchStrategy[An
     if origin is typing.Annotated:
         return _of_annotation(inside[0], [*metadata, *inside[1:]])
     if origin in (typing.Union, types.UnionType):
-        return st.one_of(*(_of_annotation(one, metadata) for one in inside if one is not type(None)))
+        return st.one_of(
+            *(_of_annotation(one, metadata) for one in inside if one is not type(None))
+        )
     if origin is typing.Literal:
         return st.sampled_from(inside)
     if annotation is bool:
@@ -95,7 +210,9 @@ def _of_annotation(annotation: Any, metadata: list[Any]) -> st.SearchStrategy[An
     if origin is tuple and inside == (float, float):
         return st.sampled_from([[0, 1], [0.0, 255.0], [-1, 1]])
     if origin is dict:
-        return st.dictionaries(st.sampled_from(("size", "width", "flag", "nested")), NASTY, max_size=2)
+        return st.dictionaries(
+            st.sampled_from(("size", "width", "flag", "nested")), NASTY, max_size=2
+        )
     if annotation == tuple[str, ...]:
         return st.sampled_from(("color", "color,translation", "cutout"))
     return st.sampled_from(("a", "some text", "data.npz"))
@@ -108,13 +225,19 @@ def _numbers(kind: type[int] | type[float], metadata: list[Any]) -> st.SearchStr
             case annotated_types.Ge(bound) | annotated_types.Gt(bound):
                 low = bound if kind is int or isinstance(rule, annotated_types.Ge) else bound + 1e-4
             case annotated_types.Le(bound) | annotated_types.Lt(bound):
-                high = bound if kind is int or isinstance(rule, annotated_types.Le) else bound - 1e-4
+                high = (
+                    bound if kind is int or isinstance(rule, annotated_types.Le) else bound - 1e-4
+                )
             case annotated_types.MultipleOf(multiple):
                 step = multiple
     if kind is int:
         first = -(-int(low) // step)
-        return st.integers(first, min(first + 40, int(high) // step if high else first + 40)).map(lambda n: n * step)
-    return st.sampled_from((low, low + 0.5 * ((high or low + 2) - low), high if high is not None else low + 7.25))
+        return st.integers(first, min(first + 40, int(high) // step if high else first + 40)).map(
+            lambda n: n * step
+        )
+    return st.sampled_from(
+        (low, low + 0.5 * ((high or low + 2) - low), high if high is not None else low + 7.25)
+    )
 
 
 COIN = st.binary(min_size=40, max_size=40)
@@ -125,7 +248,7 @@ def some(draw: st.DrawFn, keys: Iterable[str], one_in: int = 4) -> list[str]:
     return [key for key, byte in zip(keys, draw(COIN), strict=False) if byte > 255 - 256 // one_in]
 
 
-def tables(draw: st.DrawFn, model: type[Frozen], *, without: tuple[str, ...] = ()) -> Study:
+def tables(draw: st.DrawFn, model: type[StrictModel], *, without: tuple[str, ...] = ()) -> Study:
     """Some of the options of `model`, and all that are required."""
     optional = {*some(draw, model.model_fields)}
     return {
@@ -138,15 +261,24 @@ def tables(draw: st.DrawFn, model: type[Frozen], *, without: tuple[str, ...] = (
 JUDGED = tuple(measure for measure in MEASURES.values() if measure.direction != "none")
 ELSE = {"loss": ["relativistic_average"], "method": []}
 METHODS = (*["gan"] * 6, "vae", "autoencoder")
-RATIOS = st.sampled_from((1, 2, 0.5, 0.001, 1000, "1/3", "5 until 100 then 1", "2 until 10 then 1/2 until 20 then 3"))
+RATIOS = st.sampled_from(
+    (1, 2, 0.5, 0.001, 1000, "1/3", "5 until 100 then 1", "2 until 10 then 1/2 until 20 then 3")
+)
 
 
 def a_domain(draw: st.DrawFn, values: st.SearchStrategy[Any], ranges: bool) -> Any:
     """One value, several distinct ones, or a range between two."""
     drawn = draw(st.lists(values, min_size=1, max_size=3, unique_by=lambda v: json.dumps(v)))
-    if len(drawn) == 2 and ranges and all(type(v) in (int, float) for v in drawn) and draw(st.booleans()):
+    if (
+        len(drawn) == 2
+        and ranges
+        and all(type(v) in (int, float) for v in drawn)
+        and draw(st.booleans())
+    ):
         low, high = sorted(drawn)
-        return {"low": low, "high": high} | ({"log": True} if low > 0 and draw(st.booleans()) else {})
+        return {"low": low, "high": high} | (
+            {"log": True} if low > 0 and draw(st.booleans()) else {}
+        )
     return drawn[0] if len(drawn) == 1 and draw(st.booleans()) else drawn
 
 
@@ -155,18 +287,32 @@ def valid_studies(draw: st.DrawFn) -> Study:
     """A study file as tables; nearly all of them are valid."""
     data = draw(st.sampled_from((*DATA, "own.py:Data")))
     points = getattr(DATA.get(data), "points", False)
-    model = draw(st.sampled_from((*(n for n, m in MODELS.items() if not (points and m.images_only)), "net.py:build")))
+    model = draw(
+        st.sampled_from(
+            (*(n for n, m in MODELS.items() if not (points and m.images_only)), "net.py:build")
+        )
+    )
     options = MODELS.get(model)
     if data in DATA:
-        study = {"name": "s", "data": {"name": data, **tables(draw, DATA[data], without=("name", *ARRAYS))}}
+        study = {
+            "name": "s",
+            "data": {"name": data, **tables(draw, DATA[data], without=("name", *ARRAYS))},
+        }
     else:
-        study = {"name": "s", "data": {"name": data, "options": draw(_of_annotation(dict[str, Any], []))}}
+        study = {
+            "name": "s",
+            "data": {"name": data, "options": draw(_of_annotation(dict[str, Any], []))},
+        }
     in_model = {} if options is None else tables(draw, options, without=("name",))
     study["model"] = {"name": model, **in_model}
     method = draw(st.sampled_from(METHODS))
     loss = draw(st.sampled_from((*LOSSES,)))
     unit = draw(st.sampled_from(BUDGET_UNITS))
-    train: Study = {"method": method, "loss": loss, "budget": {unit: draw(st.sampled_from((20, 1000, 250.5, 10**6)))}}
+    train: Study = {
+        "method": method,
+        "loss": loss,
+        "budget": {unit: draw(st.sampled_from((20, 1000, 250.5, 10**6)))},
+    }
     train["evaluations"] = draw(st.integers(1, 20))
     train |= {key: draw(TRAIN_VALUES[key]) for key in some(draw, TRAIN_VALUES, 3)}
     study["train"] = train
@@ -175,7 +321,9 @@ def valid_studies(draw: st.DrawFn) -> Study:
     if {"optimistic_adam", "extragradient"} <= {*on}:
         on.remove("extragradient")
     sampler = draw(st.sampled_from(SAMPLERS))
-    space: Study = {key: [train.pop(key), *others] for key, others in ELSE.items() if key in some(draw, ELSE)}
+    space: Study = {
+        key: [train.pop(key), *others] for key, others in ELSE.items() if key in some(draw, ELSE)
+    }
     how = draw(st.sampled_from(("train", "sets", "switches")))
     if on and how == "train":
         train["remedies"] = on
@@ -202,16 +350,32 @@ def valid_studies(draw: st.DrawFn) -> Study:
     for value in space.values():
         points_of_grid *= len(value) if isinstance(value, list) else 1
     trials = draw(st.integers(1, min(50, points_of_grid) if sampler == "grid" else 50))
-    study["search"] = {"sampler": sampler, "trials": trials, "seed": draw(st.integers(0, 9)), "space": space}
+    study["search"] = {
+        "sampler": sampler,
+        "trials": trials,
+        "seed": draw(st.integers(0, 9)),
+        "space": space,
+    }
     study["measures"] = tables(draw, MeasuresConfig, without=("weights_digest",))
     measure = draw(st.sampled_from(JUDGED))
     limits = draw(st.dictionaries(st.sampled_from(CONSTRAINTS), st.integers(0, 3), max_size=2))
-    study["objective"] = {"minimize" if measure.direction == "down" else "maximize": measure.name, "require": limits}
-    study["schedule"] = {"name": draw(st.sampled_from(SCHEDULES)), "reduction_factor": draw(st.sampled_from((2, 3.5)))}
+    study["objective"] = {
+        "minimize" if measure.direction == "down" else "maximize": measure.name,
+        "require": limits,
+    }
+    study["schedule"] = {
+        "name": draw(st.sampled_from(SCHEDULES)),
+        "reduction_factor": draw(st.sampled_from((2, 3.5))),
+    }
     if draw(st.booleans()):
-        seeds = draw(st.lists(st.integers(90, 200), min_size=1, max_size=4, unique=True))  # some stand in [train] too
+        seeds = draw(
+            st.lists(st.integers(90, 200), min_size=1, max_size=4, unique=True)
+        )  # some stand in [train] too
         study["confirm"] = {**tables(draw, Confirm, without=("seeds",)), "seeds": seeds}
-    study["resources"] = {"cpus": draw(st.sampled_from((0.5, 1, 4))), "gpus": draw(st.sampled_from((0, 0.25, 2)))}
+    study["resources"] = {
+        "cpus": draw(st.sampled_from((0.5, 1, 4))),
+        "gpus": draw(st.sampled_from((0, 0.25, 2))),
+    }
     if draw(st.booleans()):
         study["tracking"] = {"uri": "http://127.0.0.1:5000"}
     return {key: value for key, value in study.items() if value != {}}
@@ -227,7 +391,9 @@ TRAIN_VALUES: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
-def remedies_for(loss: str, points: bool, model: type[Frozen] | None, options: Study) -> list[str]:
+def remedies_for(
+    loss: str, points: bool, model: type[StrictModel] | None, options: Study
+) -> list[str]:
     """The remedies that go with the rest of a study."""
     not_here = {"one_sided_label_smoothing"} if not LOSSES[loss].smoothable else set()
     not_here |= {"gradient_penalty"} if loss == "wasserstein_gp" else set()
@@ -239,7 +405,15 @@ def remedies_for(loss: str, points: bool, model: type[Frozen] | None, options: S
 
 def all_tables(study: Study) -> list[Study]:
     """`study` and all tables in it."""
-    return [study, *(table for value in study.values() if isinstance(value, dict) for table in all_tables(value))]
+    return [
+        study,
+        *(
+            table
+            for value in study.values()
+            if isinstance(value, dict)
+            for table in all_tables(value)
+        ),
+    ]
 
 
 @st.composite
@@ -257,14 +431,20 @@ def damaged_studies(draw: st.DrawFn) -> Study:
         else:
             value = table.pop(key)
             if act == "rename":
-                table[draw(st.sampled_from((key.upper(), key + "s", key[1:], *STRANGE_KEYS)))] = value
+                table[draw(st.sampled_from((key.upper(), key + "s", key[1:], *STRANGE_KEYS)))] = (
+                    value
+                )
     return study
 
 
 def as_toml(value: Any) -> str:
     """`value` as an inline TOML value."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{as_toml(key)} = {as_toml(inner)}" for key, inner in value.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{as_toml(key)} = {as_toml(inner)}" for key, inner in value.items())
+            + "}"
+        )
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(as_toml, value)) + "]"
     if isinstance(value, str):
@@ -277,7 +457,9 @@ def written(study: Study) -> str:
     inline = {key: value for key, value in study.items() if not isinstance(value, dict)}
     text = "".join(f"{as_toml(key)} = {as_toml(value)}\n" for key, value in inline.items())
     for name in [key for key in study if key not in inline]:
-        text += f"[{as_toml(name)}]\n" + "".join(f"{as_toml(k)} = {as_toml(v)}\n" for k, v in study[name].items())
+        text += f"[{as_toml(name)}]\n" + "".join(
+            f"{as_toml(k)} = {as_toml(v)}\n" for k, v in study[name].items()
+        )
     return text
 
 
@@ -294,16 +476,45 @@ LARGE = [
     SMALL + f"remedies = {json.dumps(['r1'] * 20_000)}",
     SMALL + "evaluations = 1000000000000",
     SMALL + "[search]\ntrials = 1000000000000",
-    SMALL + '[search]\nsampler = "grid"\nspace = { ' + ", ".join(f"{k} = {[*range(1, 400)]}" for k in KEYS[:3]) + " }",
+    SMALL
+    + '[search]\nsampler = "grid"\nspace = { '
+    + ", ".join(f"{k} = {[*range(1, 400)]}" for k in KEYS[:3])
+    + " }",
     SMALL + "[search.space]\n" + "".join(f"{name} = [false, true]\n" for name in REMEDIES),
     SMALL + f"[search.space]\nlr_d = {[i / 1e5 for i in range(1, 50_000)]}",
     SMALL + f"[search.space]\nk = {json.dumps([f'1/{i}' for i in range(1, 1000)])}",
-    SMALL + f"[search.space]\nk = {json.dumps(' then '.join(f'{i} until {i}' for i in range(1, 900)) + ' then 1')}",
+    SMALL
+    + f"[search.space]\nk = {json.dumps(' then '.join(f'{i} until {i}' for i in range(1, 900)) + ' then 1')}",
     SMALL + "".join(f'"unknown {i}" = 1\n' for i in range(20_000)),
     "#" * 3_000_000,
 ]
-LINES = (*SMALL.splitlines(), "[search.space]", "k = [1, 2]", "= 1", "[[train]]", "[train", '"""', "#", "a.b.c = 1")
-PIECES = ("\0", "\ufeff", "\r\n", "\r", "\n", "=", "[", "]]", '"', "'''", "{", "1979-05-27T07:32:00Z", "nan", "é")
+LINES = (
+    *SMALL.splitlines(),
+    "[search.space]",
+    "k = [1, 2]",
+    "= 1",
+    "[[train]]",
+    "[train",
+    '"""',
+    "#",
+    "a.b.c = 1",
+)
+PIECES = (
+    "\0",
+    "\ufeff",
+    "\r\n",
+    "\r",
+    "\n",
+    "=",
+    "[",
+    "]]",
+    '"',
+    "'''",
+    "{",
+    "1979-05-27T07:32:00Z",
+    "nan",
+    "é",
+)
 
 
 @st.composite
@@ -315,7 +526,11 @@ def texts(draw: st.DrawFn) -> str:
     if kind == 1:
         return "\n".join(draw(st.lists(st.sampled_from(LINES), max_size=9)))
     if kind == 2:
-        return draw(st.sampled_from(LARGE)) if draw(st.integers(0, 4)) == 0 else SMALL + as_toml(draw(NASTY))
+        return (
+            draw(st.sampled_from(LARGE))
+            if draw(st.integers(0, 4)) == 0
+            else SMALL + as_toml(draw(NASTY))
+        )
     text = written(draw(valid_studies() if kind < 10 else damaged_studies()))
     if kind < 16:
         return text
@@ -390,7 +605,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("fuzz")
     configuration.set_hypothesis_home_dir(path / "hypothesis")
     for name in ("net.py", "own.py"):
-        (path / name).write_text("raise RuntimeError('is not run by the reader')\n", encoding="utf-8")
+        (path / name).write_text(
+            "raise RuntimeError('is not run by the reader')\n", encoding="utf-8"
+        )
     return path
 
 
@@ -459,7 +676,9 @@ def checks(folder: Path) -> Callable[[bytes | str | None], bool]:
             return True
         result = runner.invoke(main, ["check", str(file), "--home", str(folder / "home")])
         if result.exit_code:
-            assert (result.exit_code, result.stdout) == (2, "") and isinstance(result.exception, SystemExit)
+            assert (result.exit_code, result.stdout) == (2, "") and isinstance(
+                result.exception, SystemExit
+            )
             assert_clear(result.stderr.removeprefix("ganstudy: "), f"{file}: ")
             return False
         assert "is a valid study" in result.stdout and result.stderr == ""

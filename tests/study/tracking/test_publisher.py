@@ -19,7 +19,7 @@ from ganstudy.study.cli.report import as_markdown
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.reader import parse_study
-from ganstudy.study.tracking.outbox import END, START, Spool
+from ganstudy.study.tracking.outbox import END, START, Outbox
 from ganstudy.study.tracking.publisher import Publisher, publish_until_closed
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Counters, Evaluation, Provenance, TrialState
@@ -33,22 +33,22 @@ class Setup:
     def __init__(self, folder: Path, text: str) -> None:
         self.spec = parse_study(text, "test.toml")
         self.ledger = Ledger.create(folder / "ledger.db", self.spec, text)
-        self.spool = Spool(folder / "spool")
+        self.outbox = Outbox(folder / "spool")
         self.uri = f"sqlite:///{folder / 'mlflow.db'}"
         self.artifacts = (folder / "artifacts").as_uri()
 
     def publisher(self) -> Publisher:
-        return Publisher(self.ledger, self.spool, self.uri, self.artifacts)
+        return Publisher(self.ledger, self.outbox, self.uri, self.artifacts)
 
     def put_study(self) -> None:
         tags = {"ganstudy.spec": self.spec.model_dump_json(), "ganstudy.modes": json.dumps(["a", "b"])}
         content = {"study_file": "name = 1", "params": {"data": "digits"}, "tags": tags, "floor": {"fid": 1.5}}
-        self.spool.put_study(START, content)
+        self.outbox.put_study(START, content)
 
     def put_trial(self, evaluations: int, start: bool = True) -> int:
         number, params = self.ledger.propose()
         if start:
-            self.spool.put_start(number, params, self.spec.space.trial_config(params))
+            self.outbox.put_start(number, params, self.spec.space.trial_config(params))
         for index in range(1, evaluations + 1):
             self.put_evaluation(number, index)
         return number
@@ -56,11 +56,11 @@ class Setup:
     def put_evaluation(self, number: int, index: int) -> None:
         history = [row for i in range(1, index + 1) for row in rows(i)]
         counters = Counters(generator_steps=20 * index)
-        self.spool.put_evaluation(number, Evaluation(index, counters, rows(index), PROVENANCE, png()), history)
+        self.outbox.put_evaluation(number, Evaluation(index, counters, rows(index), PROVENANCE, png()), history)
 
     def put_end(self, number: int, state: TrialState = TrialState.COMPLETE, error: str | None = None) -> None:
         outcome = Outcome(True, 7.0, 80.0, {"converged": 3}, {})
-        self.spool.put_end(number, state, outcome, True, error)
+        self.outbox.put_end(number, state, outcome, True, error)
 
     def metric(self, number: int, name: str) -> list[tuple[int, float]]:
         run_id = self.ledger.run_ids()[number]
@@ -92,7 +92,7 @@ def test_a_trial_arrives_whole(setup: Setup) -> None:
     number = setup.put_trial(evaluations=3)
     setup.put_end(number)
     setup.publisher().publish_pending()
-    assert not setup.spool.pending()
+    assert not setup.outbox.pending()
     # The median over seeds, where a seed without FID ranks worst.
     assert setup.metric(number, "fid") == [(20, 30.0), (40, 60.0), (60, 90.0)]
     study = load_study("small", setup.uri)
@@ -157,11 +157,11 @@ def test_a_run_made_before_a_crash_is_found_again(setup: Setup, monkeypatch: pyt
 
 def test_what_mlflow_refuses_of_one_trial_keeps_no_other_back(setup: Setup) -> None:
     first, second = setup.put_trial(evaluations=1), setup.put_trial(evaluations=1)
-    damaged = next(message for message in setup.spool.pending() if (message.number, message.order) == (first, 1))
+    damaged = next(message for message in setup.outbox.pending() if (message.number, message.order) == (first, 1))
     damaged.path.write_text("")
     setup.publisher().publish_pending()
     assert setup.metric(second, "fid") == [(20, 30.0)]
-    assert {message.number for message in setup.spool.pending()} == {first}
+    assert {message.number for message in setup.outbox.pending()} == {first}
     with pytest.raises(ValueError):
         setup.publisher().publish_pending()
 
@@ -176,7 +176,7 @@ def test_a_study_begun_anew_leaves_the_runs_of_the_deleted_one_alone(setup: Setu
     again.put_study()
     number = again.put_trial(evaluations=1)
     again.publisher().publish_pending()
-    assert not again.spool.pending()
+    assert not again.outbox.pending()
     assert again.metric(number, "fid") == [(20, 30.0)]
     assert again.ledger.parent_run_id != setup.ledger.parent_run_id
     assert load_study("small", setup.uri).trials["number"].tolist() == [number], "the latest study of that name"
@@ -187,7 +187,7 @@ def test_messages_wait_until_mlflow_answers(setup: Setup, monkeypatch: pytest.Mo
     attempts = []
 
     def flaky() -> Publisher:
-        attempts.append(len(setup.spool.pending()))
+        attempts.append(len(setup.outbox.pending()))
         if len(attempts) < 3:
             raise ConnectionError("no server")
         return setup.publisher()
@@ -200,10 +200,10 @@ def test_messages_wait_until_mlflow_answers(setup: Setup, monkeypatch: pytest.Mo
 
 
 def test_the_end_of_the_study_comes_last(setup: Setup, tmp_path: Path) -> None:
-    setup.spool.put_study(END, {"status": "FINISHED", "description": "so it is", "artifacts": [str(tmp_path / "r")]})
+    setup.outbox.put_study(END, {"status": "FINISHED", "description": "so it is", "artifacts": [str(tmp_path / "r")]})
     (tmp_path / "r").write_text("report")
     number = setup.put_trial(evaluations=1)
-    orders = [(message.number, message.order) for message in setup.spool.pending()]
+    orders = [(message.number, message.order) for message in setup.outbox.pending()]
     assert orders == [(-1, START), (number, START), (number, 1), (-1, END)]
     setup.publisher().publish_pending()
     parent = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.parent_run_id)
@@ -213,7 +213,7 @@ def test_the_end_of_the_study_comes_last(setup: Setup, tmp_path: Path) -> None:
 def test_diverged_trial_has_rows_and_no_invented_numbers(setup: Setup) -> None:
     number = setup.put_trial(evaluations=0)
     lost = [{**row, "fid": None, "finite": False, "histogram": None, "verdict": "diverged"} for row in rows(1)]
-    setup.spool.put_evaluation(number, Evaluation(1, Counters(generator_steps=20), lost, PROVENANCE), lost)
+    setup.outbox.put_evaluation(number, Evaluation(1, Counters(generator_steps=20), lost, PROVENANCE), lost)
     setup.publisher().publish_pending()
     study = load_study("small", setup.uri)
     assert setup.metric(number, "fid") == [] and setup.metric(number, "seeds/diverged") == [(20, 3.0)]
@@ -225,13 +225,13 @@ def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(
     params = setup.ledger.propose()[1]
     config = setup.spec.space.trial_config(params)
     for role in ("best; baseline", "chosen earlier"):
-        setup.spool.put_start(1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0})
+        setup.outbox.put_start(1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0})
         setup.publisher().publish_pending()
         run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[1_000_003])
         assert run.info.run_name == f"confirm-0003 ({role})" and run.info.status == "RUNNING"
         (trial,) = load_study("small", setup.uri).trials.to_dict("records")
         assert (trial["stage"], trial["role"], trial["confirms"]) == ("confirm", role, 0)
-    setup.spool.put_start(7, params, config)
+    setup.outbox.put_start(7, params, config)
     setup.publisher().publish_pending()
     other = load_study("small", setup.uri).trials.iloc[0]
     assert (other["number"], other["stage"], other["role"]) == (7, "search", "") and pd.isna(other["confirms"])
@@ -257,7 +257,7 @@ def test_mlflows_own_tables_can_sort_group_and_tell_trials_apart(setup: Setup) -
 def test_the_worst_verdict_names_the_run(setup: Setup) -> None:
     number = setup.put_trial(evaluations=1)
     outcome = Outcome(True, 7.0, 80.0, {"converged": 1, "collapsed": 1, "cycling": 1}, {})
-    setup.spool.put_end(number, TrialState.COMPLETE, outcome, False, None)
+    setup.outbox.put_end(number, TrialState.COMPLETE, outcome, False, None)
     setup.publisher().publish_pending()
     run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number])
     assert run.data.tags["verdict"] == "collapsed"

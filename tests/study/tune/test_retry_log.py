@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganstudy.study.tune.retry_log import Attempts
+from ganstudy.study.tune.retry_log import RetryLog
 from ganstudy.study.tune.stopping import StopRequest, no_room
 from ganstudy.trials.training.checkpoint import write_checkpoint
 
 ALIVE = {"n1", "n2"}
 
 
-def begun(folder: Path, job: str = "j", node: str = "n1", alive: set[str] = ALIVE) -> Attempts:
-    attempts = Attempts(folder)
+def begun(folder: Path, job: str = "j", node: str = "n1", alive: set[str] = ALIVE) -> RetryLog:
+    attempts = RetryLog(folder)
     attempts.begin(job, node, alive)
     return attempts
 
@@ -63,8 +63,8 @@ def test_errors_count_and_pauses_do_not(tmp_path: Path) -> None:
 HANG = """
 import sys, time
 from pathlib import Path
-from ganstudy.study.tune.retry_log import Attempts
-attempts = Attempts(Path(sys.argv[1]))
+from ganstudy.study.tune.retry_log import RetryLog
+attempts = RetryLog(Path(sys.argv[1]))
 attempts.begin("j", "n1", {"n1"})
 attempts.watch(0.2)
 if sys.argv[2] == "calm":

@@ -12,17 +12,18 @@ from torch.func import functional_call
 from ganstudy.trials import networks
 from ganstudy.trials.config.networks import MODELS
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.ensemble import Pack
-from ganstudy.trials.ensemble.step_context import Batch, Moment
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.ensemble.streams import Latents, draw, generator
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.networks.base import Networks
 
 CPU = torch.device("cpu")
 STEPS = 200
 EARLY = 20
 NARROW: dict[str, dict[str, Any]] = {
-    name: {"width": 4, "latent_dim": 5} for name in ("mlp", "dcgan", "sndcgan", "resnet", "stacked_mnist")
+    name: {"width": 4, "latent_dim": 5}
+    for name in ("mlp", "dcgan", "sndcgan", "resnet", "stacked_mnist")
 } | {"pacgan_points": {"latent_dim": 3}}
 
 
@@ -54,10 +55,15 @@ def double():
 def relative(packed: list[Tensor], alone: list[Tensor]) -> float:
     """Largest difference of all numbers, in units of the largest number."""
     largest = max(float(value.detach().abs().max()) for value in alone)
-    return max(float((a - b).detach().abs().max()) for a, b in zip(packed, alone, strict=True)) / largest
+    return (
+        max(float((a - b).detach().abs().max()) for a, b in zip(packed, alone, strict=True))
+        / largest
+    )
 
 
-@pytest.mark.parametrize(("name", "shape", "options"), PACKS, ids=[f"{name}-{shape}" for name, shape, _ in PACKS])
+@pytest.mark.parametrize(
+    ("name", "shape", "options"), PACKS, ids=[f"{name}-{shape}" for name, shape, _ in PACKS]
+)
 def test_a_network_in_a_pack_gives_what_it_gives_alone(
     name: str, shape: tuple[int, ...], options: dict[str, Any], double: None
 ) -> None:
@@ -66,14 +72,16 @@ def test_a_network_in_a_pack_gives_what_it_gives_alone(
     seeds, batch = (0, 1, 5), 4
     built = build(name, shape, **NARROW[name], **options)
     latents = torch.randn(3, batch, NARROW[name]["latent_dim"])
-    generator = Pack(built.generator, seeds, "generator", CPU, latents[0])
-    discriminator = Pack(lambda: built.discriminator(shape), seeds, "discriminator", CPU, torch.zeros(batch, *shape))
+    generator = SeedEnsemble(built.generator, seeds, "generator", CPU, latents[0])
+    discriminator = SeedEnsemble(
+        lambda: built.discriminator(shape), seeds, "discriminator", CPU, torch.zeros(batch, *shape)
+    )
     assert generator.fallback is None and discriminator.fallback is None
 
-    def losses(images: Tensor, judge: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def losses(images: Tensor, discriminate: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Logits, features, and the mean squared norm of the logits' gradient in the images."""
         images = images.detach().requires_grad_()
-        logits, features = judge(images)
+        logits, features = discriminate(images)
         (slope,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         return logits, features, slope.square().sum() / batch
 
@@ -82,7 +90,9 @@ def test_a_network_in_a_pack_gives_what_it_gives_alone(
     through = torch.autograd.grad(logits.sum(), list(generator.parameters.values()))
     outputs = losses(images, discriminator)
     own = torch.autograd.grad(
-        outputs[0].square().sum() + outputs[1].sum(), [*discriminator.parameters.values()], retain_graph=True
+        outputs[0].square().sum() + outputs[1].sum(),
+        [*discriminator.parameters.values()],
+        retain_graph=True,
     )
     # A gradient penalty does not reach the bias behind the last weight.
     twice = torch.autograd.grad(
@@ -91,40 +101,48 @@ def test_a_network_in_a_pack_gives_what_it_gives_alone(
 
     for s in range(3):
         held = [
-            {n: v[s].detach().requires_grad_() for n, v in pack.parameters.items()}
-            for pack in (generator, discriminator)
+            {n: v[s].detach().requires_grad_() for n, v in ensemble.parameters.items()}
+            for ensemble in (generator, discriminator)
         ]
         plain_g, plain_d = built.generator(), built.discriminator(shape)
         alone = functional_call(plain_g, held[0], (latents[s],))
         assert relative([images[s]], [alone]) < 1e-12
-        to_z = torch.autograd.grad(functional_call(plain_d, held[1], (alone,))[0].sum(), list(held[0].values()))
+        to_z = torch.autograd.grad(
+            functional_call(plain_d, held[1], (alone,))[0].sum(), list(held[0].values())
+        )
         assert relative([g[s] for g in through], list(to_z)) < 1e-9
-        expected = losses(alone, lambda x, held=held, plain=plain_d: functional_call(plain, held[1], (x,)))
+        expected = losses(
+            alone, lambda x, held=held, plain=plain_d: functional_call(plain, held[1], (x,))
+        )
         assert relative([outputs[0][s], outputs[1][s]], list(expected[:2])) < 1e-11
         grads = torch.autograd.grad(
             expected[0].square().sum() + expected[1].sum(), [*held[1].values()], retain_graph=True
         )
         assert relative([g[s] for g in own], list(grads)) < 1e-9
-        grads = torch.autograd.grad(expected[2], [*held[1].values()], allow_unused=True, materialize_grads=True)
+        grads = torch.autograd.grad(
+            expected[2], [*held[1].values()], allow_unused=True, materialize_grads=True
+        )
         assert relative([g[s] for g in twice], list(grads)) < 1e-9
 
 
 def test_running_statistics_in_a_pack_are_those_alone() -> None:
     built = build("dcgan", (1, 28, 28), width=4)
     latents = torch.randn(2, 6, 100)
-    pack = Pack(built.generator, [3, 4], "generator", CPU, latents[0])
+    ensemble = SeedEnsemble(built.generator, [3, 4], "generator", CPU, latents[0])
     alone = [built.generator() for _ in range(2)]
     for s, network in enumerate(alone):
-        network.load_state_dict({name: value[s] for name, value in pack.state().items()})
+        network.load_state_dict({name: value[s] for name, value in ensemble.state().items()})
     for _ in range(3):
-        pack(latents)
+        ensemble(latents)
         for s, network in enumerate(alone):
             network(latents[s])
     for s, network in enumerate(alone):
         for name, value in network.named_buffers():
-            assert torch.allclose(pack.buffers[name][s].float(), value.float(), atol=1e-6), name
+            assert torch.allclose(ensemble.buffers[name][s].float(), value.float(), atol=1e-6), name
         with torch.no_grad():
-            assert torch.allclose(pack(latents, evaluate=True)[s], network.eval()(latents[s]), atol=1e-6)
+            assert torch.allclose(
+                ensemble(latents, evaluate=True)[s], network.eval()(latents[s]), atol=1e-6
+            )
 
 
 State = list[Tensor]
@@ -132,7 +150,12 @@ State = list[Tensor]
 
 
 def trained(
-    name: str, shape: tuple[int, ...], options: dict[str, Any], remedies: list[str], seeds: list[int], nudge: bool
+    name: str,
+    shape: tuple[int, ...],
+    options: dict[str, Any],
+    remedies: list[str],
+    seeds: list[int],
+    nudge: bool,
 ) -> tuple[State, State]:
     """The last seed after EARLY and after STEPS steps of either player, on noise in place of images.
 
@@ -146,48 +169,80 @@ def trained(
         remedies=remedies,
         budget={"unit": "generator_steps", "amount": STEPS},
     )
-    game = Game(chosen, shape, True, CPU)
-    for pack in game.players.values():
-        pack._mapped = pack.fallback is None  # large convolutions too, which the CPU would run one after another
-    assert not game.fallbacks()
+    trainer = GanTrainer(chosen, shape, True, CPU)
+    for ensemble in trainer.players.values():
+        ensemble._mapped = (
+            ensemble.fallback is None
+        )  # large convolutions too, which the CPU would run one after another
+    assert not trainer.fallbacks()
     if nudge:
-        for pack in game.players.values():
-            for value in pack.parameters.values():
+        for ensemble in trainer.players.values():
+            for value in ensemble.parameters.values():
                 away = torch.where(torch.rand_like(value) < 0.5, -torch.inf, torch.inf)
                 value.data.copy_(torch.nextafter(value.data, away))
-    latents = {p: Latents(seeds, p, 8, NARROW[name]["latent_dim"], CPU) for p in game.players}
+    latents = {p: Latents(seeds, p, 8, NARROW[name]["latent_dim"], CPU) for p in trainer.players}
     states = []
     for step in range(STEPS):
-        real = torch.stack([draw((8, *shape), "uniform", generator(seed, "real", step)) for seed in seeds])
-        for player, take in (("discriminator", game.discriminator_step), ("generator", game.generator_step)):
-            take(Batch(real, latents[player].at(step), Moment(player, step, 0.0, tuple(seeds), CPU)))
+        real = torch.stack(
+            [draw((8, *shape), "uniform", generator(seed, "real", step)) for seed in seeds]
+        )
+        for player, take in (
+            ("discriminator", trainer.discriminator_step),
+            ("generator", trainer.generator_step),
+        ):
+            take(
+                Batch(
+                    real,
+                    latents[player].at(step),
+                    StepContext(player, step, 0.0, tuple(seeds), CPU),
+                )
+            )
         if step + 1 in (EARLY, STEPS):
-            players = game.players.values()
-            states.append([value[-1].double().clone() for player in players for value in player.state().values()])
+            players = trainer.players.values()
+            states.append(
+                [
+                    value[-1].double().clone()
+                    for player in players
+                    for value in player.state().values()
+                ]
+            )
     return states[0], states[1]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("remedies", [[], ["minibatch_discrimination"], ["spectral_normalisation"]], ids=str)
+@pytest.mark.parametrize(
+    "remedies", [[], ["minibatch_discrimination"], ["spectral_normalisation"]], ids=str
+)
 @pytest.mark.parametrize(
     ("name", "shape", "options"),
     [
-        pytest.param(*case, marks=pytest.mark.exhaustive if len(case[1]) == 3 and case[0] != "mlp" else ())
+        pytest.param(
+            *case, marks=pytest.mark.exhaustive if len(case[1]) == 3 and case[0] != "mlp" else ()
+        )
         for case in PACKS
     ],
     ids=[f"{name}-{shape}" for name, shape, _ in PACKS],
 )
 def test_a_seed_of_every_network_trains_in_a_pack_as_alone_for_long(
-    name: str, shape: tuple[int, ...], options: dict[str, Any], remedies: list[str], double: None, conformance: Any
+    name: str,
+    shape: tuple[int, ...],
+    options: dict[str, Any],
+    remedies: list[str],
+    double: None,
+    conformance: Any,
 ) -> None:
     """A pack adds in another order, so it rounds otherwise, and the game may carry that far: Adam's first steps divide
     by gradients of no size at all. What becomes of a change of every number in its last digit is the yardstick."""
     case = name, shape, options, remedies
-    pack, alone = trained(*case, [0, 1, 7], False), trained(*case, [7], False)
+    ensemble, alone = trained(*case, [0, 1, 7], False), trained(*case, [7], False)
     nudged = trained(*case, [7], True)
     entry = f"pack of {name}, {' x '.join(map(str, shape))}, {'+'.join(remedies) or 'no remedy'}"
-    for steps, packed, single, moved, factor in zip((EARLY, STEPS), pack, alone, nudged, (10, 100), strict=True):
+    for steps, packed, single, moved, factor in zip(
+        (EARLY, STEPS), ensemble, alone, nudged, (10, 100), strict=True
+    ):
         found, carried = relative(packed, single), relative(moved, single)
         print(f"\n{entry}: {found:.1e} in {steps} steps; a nudge of every number: {carried:.1e}")
-        conformance(entry, f"the seed alone, {steps} steps, float64", found, max(1e-12, factor * carried))
+        conformance(
+            entry, f"the seed alone, {steps} steps, float64", found, max(1e-12, factor * carried)
+        )

@@ -18,7 +18,7 @@ from ganstudy.trials import plugins
 from ganstudy.trials.config.data import Digits
 from ganstudy.trials.config.networks import MODELS
 from ganstudy.trials.config.trial import Budget, TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.export import standalone
 from ganstudy.trials.export.export import description, trained_generators
 from ganstudy.trials.gan.trainer_protocol import begin
@@ -70,9 +70,9 @@ def trained(config: TrialConfig, shape: tuple[int, ...], folder: Path, steps: in
                 continue
             real = torch.rand(len(config.seeds), config.batch_size, *shape, generator=stream) * 2 - 1
             z = torch.randn(len(config.seeds), config.batch_size, config.model.latent_dim, generator=stream)
-            batch = Batch(real, z, Moment(player, step, 0.5, config.seeds, CPU))
+            batch = Batch(real, z, StepContext(player, step, 0.5, config.seeds, CPU))
             getattr(players, f"{player}_step")(batch)
-    tensors = {f"{p}.{n}": v for p, pack in players.players.items() for n, v in pack.state().items()}
+    tensors = {f"{p}.{n}": v for p, ensemble in players.players.items() for n, v in ensemble.state().items()}
     for name, remedy in zip(config.remedies, players.remedies, strict=True):
         tensors |= {f"remedy.{name}.{key}": value for key, value in remedy.state().items()}
     state = {"config": config.digest, "counters": {}, "evaluations_done": 0, "history": []}

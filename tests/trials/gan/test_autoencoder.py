@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.gan.autoencoder import Autoencoder
 from ganstudy.trials.training.trial import Trial
 
@@ -35,7 +35,7 @@ def config(method: str, **values: Any) -> TrialConfig:
 def batch(seed: int = 0) -> Batch:
     stream = torch.Generator().manual_seed(seed)
     real = torch.rand(2, 4, *SHAPE, generator=stream) * 2 - 1
-    return Batch(real, torch.randn(2, 4, 2, generator=stream), Moment("generator", 7, 0.5, (3, 4), CPU))
+    return Batch(real, torch.randn(2, 4, 2, generator=stream), StepContext("generator", 7, 0.5, (3, 4), CPU))
 
 
 def dense(parameters: dict[str, np.ndarray], names: list[str], x: np.ndarray, slope: float) -> np.ndarray:
@@ -71,7 +71,7 @@ def loss_of_one(players: Autoencoder, real: np.ndarray, noise: np.ndarray | None
 def test_loss_is_the_published_one(method: str, conformance: Any) -> None:
     players, given = Autoencoder(config(method), SHAPE, True, CPU), batch()
     assert given.real is not None
-    noise = given.moment.normal("posterior", 4, 2).double().numpy() if method == "vae" else None
+    noise = given.context.normal("posterior", 4, 2).double().numpy() if method == "vae" else None
     loss = players.loss(given)
     for seed in range(2):
         own = None if noise is None else noise[seed]
@@ -83,7 +83,7 @@ def test_one_step_lowers_the_loss_and_seeds_stay_apart() -> None:
     together, alone = (Autoencoder(config("vae", seeds=seeds), SHAPE, True, CPU) for seeds in ([3, 4], [4]))
     whole, part = batch(), batch()
     assert part.real is not None
-    part = Batch(part.real[1:], part.latents[1:], Moment("generator", 7, 0.5, (4,), CPU))
+    part = Batch(part.real[1:], part.latents[1:], StepContext("generator", 7, 0.5, (4,), CPU))
     before = together.loss(whole)
     for _ in range(20):
         assert torch.allclose(together.generator_step(whole)[1:], alone.generator_step(part), atol=1e-5)
@@ -103,7 +103,7 @@ def test_a_perfect_reconstruction_has_no_error() -> None:
     decoded = players.decoder(players.encoder(given.real)).detach()
     again = players.encoder(decoded)
     expected = (decoded - players.decoder(again)).flatten(2).square().sum(-1).mean(-1)
-    assert torch.allclose(players.loss(Batch(decoded, given.latents, given.moment)), expected)
+    assert torch.allclose(players.loss(Batch(decoded, given.latents, given.context)), expected)
 
 
 @pytest.mark.slow

@@ -15,10 +15,10 @@ import torch
 
 from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.ensemble.streams import Latents, draw, generator
-from ganstudy.trials.gan.cuda_graphs import ISSUED_FIRST, Make, Recorded
-from ganstudy.trials.gan.trainer import NORM_EVERY, Game
+from ganstudy.trials.gan.cuda_graphs import ISSUED_FIRST, CudaGraphStepper, Make
+from ganstudy.trials.gan.trainer import NORM_EVERY, GanTrainer
 from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.remedies import REMEDIES
 from ganstudy.trials.training.trial import Trial
@@ -26,7 +26,11 @@ from ganstudy.trials.training.trial import Trial
 CPU, SHAPE = torch.device("cpu"), (1, 8, 8)
 STEPS = NORM_EVERY + 2
 RECORDABLE = sorted(name for name, remedy in REMEDIES.items() if remedy.recordable)
-SETS = {"none": [], **{name: [name] for name in RECORDABLE}, "two": ["diff_augment", "gradient_penalty"]}
+SETS = {
+    "none": [],
+    **{name: [name] for name in RECORDABLE},
+    "two": ["diff_augment", "gradient_penalty"],
+}
 
 
 def config(**changes: Any) -> TrialConfig:
@@ -45,27 +49,42 @@ def as_itself() -> Callable[[Make], Make]:
     return lambda make: make
 
 
-def trained(chosen: TrialConfig, recorded: bool) -> tuple[Game, list[torch.Tensor]]:
+def trained(chosen: TrialConfig, recorded: bool) -> tuple[GanTrainer, list[torch.Tensor]]:
     """The game after STEPS steps of either player on noise, and the losses."""
-    game = Game(chosen, SHAPE, True, CPU)
-    steps = Recorded(game, as_itself) if recorded else game
+    trainer = GanTrainer(chosen, SHAPE, True, CPU)
+    steps = CudaGraphStepper(trainer, as_itself) if recorded else trainer
     size, seeds, losses = chosen.batch_size, chosen.seeds, []
-    latents = {p: Latents(seeds, p, size, chosen.model.latent_dim, CPU) for p in game.players}
+    latents = {p: Latents(seeds, p, size, chosen.model.latent_dim, CPU) for p in trainer.players}
     for step in range(STEPS):
-        real = torch.stack([draw((size, *SHAPE), "uniform", generator(seed, "real", step)) for seed in seeds])
-        for player, take in (("discriminator", steps.discriminator_step), ("generator", steps.generator_step)):
-            losses.append(take(Batch(real, latents[player].at(step), Moment(player, step, step / STEPS, seeds, CPU))))
-    if isinstance(steps, Recorded):
+        real = torch.stack(
+            [draw((size, *SHAPE), "uniform", generator(seed, "real", step)) for seed in seeds]
+        )
+        for player, take in (
+            ("discriminator", steps.discriminator_step),
+            ("generator", steps.generator_step),
+        ):
+            losses.append(
+                take(
+                    Batch(
+                        real,
+                        latents[player].at(step),
+                        StepContext(player, step, step / STEPS, seeds, CPU),
+                    )
+                )
+            )
+    if isinstance(steps, CudaGraphStepper):
         assert steps.refused is None and len(steps._replays) == 2
-    return game, losses
+    return trainer, losses
 
 
-def assert_same(found: Game, expected: Game) -> None:
-    for player, pack in expected.players.items():
-        for name, value in pack.state().items():
+def assert_same(found: GanTrainer, expected: GanTrainer) -> None:
+    for player, ensemble in expected.players.items():
+        for name, value in ensemble.state().items():
             assert torch.equal(value, found.players[player].state()[name]), (player, name)
         assert len(expected.gradient_norms[player]) == 2
-        for norm, other in zip(expected.gradient_norms[player], found.gradient_norms[player], strict=True):
+        for norm, other in zip(
+            expected.gradient_norms[player], found.gradient_norms[player], strict=True
+        ):
             assert torch.equal(norm, other)
 
 
@@ -75,7 +94,9 @@ def test_all_that_a_step_reads_reaches_the_replay(names: list[str]) -> None:
     (issued, losses), (replayed, others) = (trained(chosen, recorded) for recorded in (False, True))
     assert_same(replayed, issued)
     assert all(torch.equal(loss, other) for loss, other in zip(losses, others, strict=True))
-    assert len({loss.data_ptr() for loss in others}) == len(others), "a loss that is kept stays what it was"
+    assert len({loss.data_ptr() for loss in others}) == len(others), (
+        "a loss that is kept stays what it was"
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -101,7 +122,7 @@ def test_what_counts_or_looks_at_the_moment_is_not_recorded() -> None:
 
 def test_steps_on_the_cpu_are_not_recorded(digits_evaluator: Any) -> None:
     trial = Trial(config(), digits_evaluator)
-    assert not trial.game.recordable and trial._steps is trial.game  # type: ignore[union-attr]
+    assert not trial.trainer.recordable and trial._steps is trial.trainer  # type: ignore[union-attr]
 
 
 def test_a_step_that_cannot_be_recorded_is_issued() -> None:
@@ -111,34 +132,52 @@ def test_a_step_that_cannot_be_recorded_is_issued() -> None:
         finally:
             raise RuntimeError("nor could the recording be ended")
 
-    game, expected = Game(config(), SHAPE, True, CPU), Game(config(), SHAPE, True, CPU)
-    steps = Recorded(game, lambda: refuse)
+    trainer, expected = (
+        GanTrainer(config(), SHAPE, True, CPU),
+        GanTrainer(config(), SHAPE, True, CPU),
+    )
+    steps = CudaGraphStepper(trainer, lambda: refuse)
     for step in range(ISSUED_FIRST + 2):
-        batch = Batch(torch.zeros(2, 12, *SHAPE), torch.ones(2, 12, 6), Moment("discriminator", step, 0.0, (0, 4), CPU))
+        batch = Batch(
+            torch.zeros(2, 12, *SHAPE),
+            torch.ones(2, 12, 6),
+            StepContext("discriminator", step, 0.0, (0, 4), CPU),
+        )
         assert torch.equal(steps.discriminator_step(batch), expected.discriminator_step(batch))
-    assert steps.refused == "operation not permitted when stream is capturing" and not steps._replays
+    assert (
+        steps.refused == "operation not permitted when stream is capturing" and not steps._replays
+    )
     assert steps.notes() == [f"the GPU's steps are issued one by one: {steps.refused}"]
 
 
-def test_recordings_are_given_up_where_memory_is_scarce(digits_evaluator: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_are_given_up_where_memory_is_scarce(
+    digits_evaluator: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What they held is free for the evaluation; afterwards steps are recorded anew, to the same numbers."""
     rows, kept = [], []
     for scarce in (False, True):
-        monkeypatch.setattr("ganstudy.trials.training.trial.is_scarce", lambda device, scarce=scarce: scarce)
+        monkeypatch.setattr(
+            "ganstudy.trials.training.trial.is_scarce", lambda device, scarce=scarce: scarce
+        )
         trial = Trial(config(measures={"game_steps": 2}), digits_evaluator)
-        trial._steps = Recorded(trial.game, as_itself)  # type: ignore[arg-type]
+        trial._steps = CudaGraphStepper(trial.trainer, as_itself)  # type: ignore[arg-type]
         trial.advance()
         kept.append(len(trial._steps._replays))
         rows.append(
-            [row | {"seconds": 0, "evaluation_seconds": 0, "peak_memory_bytes": 0} for row in trial.advance().rows]
+            [
+                row | {"seconds": 0, "evaluation_seconds": 0, "peak_memory_bytes": 0}
+                for row in trial.advance().rows
+            ]
         )
     assert kept == [2, 0] and str(rows[0]) == str(rows[1])
 
 
-def test_a_checkpoint_that_is_read_ends_the_recording(digits_evaluator: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_that_is_read_ends_the_recording(
+    digits_evaluator: Any, tmp_path: Path
+) -> None:
     """Its moments are other tensors than those that the recording updates."""
     trial = Trial(config(), digits_evaluator)
-    trial._steps = steps = Recorded(trial.game, as_itself)  # type: ignore[arg-type]
+    trial._steps = steps = CudaGraphStepper(trial.trainer, as_itself)  # type: ignore[arg-type]
     for _ in range(2 * ISSUED_FIRST + 2):
         trial._update()
     assert len(steps._replays) == 2

@@ -1,4 +1,4 @@
-"""The Dirac-GAN (Mescheder et al. 2018): real data at 0, generated data at theta, D(x) = psi x, in the real Game.
+"""The Dirac-GAN (Mescheder et al. 2018): real data at 0, generated data at theta, D(x) = psi x, in the real trainer.
 
 One cycle of the players is a map of the plane; its eigenvalues at the equilibrium (0, 0) say whether training
 turns, contracts or explodes. They are measured by finite differences of actual steps, one perturbed copy per
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from ganstudy.trials import networks
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.networks.base import Discriminator, Networks
 
 CPU = torch.device("cpu")
@@ -59,7 +59,7 @@ def dirac(monkeypatch: pytest.MonkeyPatch):
     torch.set_default_dtype(torch.float32)
 
 
-def game(seeds: int, remedies: dict[str, dict[str, Any]], **changes: Any) -> Game:
+def trainer(seeds: int, remedies: dict[str, dict[str, Any]], **changes: Any) -> GanTrainer:
     values: dict[str, Any] = {
         "data": {"name": "ring"},
         "model": {"name": "mlp", "latent_dim": 1},
@@ -72,16 +72,16 @@ def game(seeds: int, remedies: dict[str, dict[str, Any]], **changes: Any) -> Gam
         "remedy_options": remedies,
         "budget": {"unit": "updates", "amount": 1},
     }
-    return Game(TrialConfig(**(values | changes)), (1,), False, CPU)
+    return GanTrainer(TrialConfig(**(values | changes)), (1,), False, CPU)
 
 
-def batch(players: Game, player: Any, step: int = 0) -> Batch:
+def batch(players: GanTrainer, player: Any, step: int = 0) -> Batch:
     seeds = players.config.seeds
-    moment = Moment(player, step, 0.0, seeds, CPU)
-    return Batch(torch.zeros(len(seeds), 2, 1), torch.zeros(len(seeds), 2, 1), moment)
+    context = StepContext(player, step, 0.0, seeds, CPU)
+    return Batch(torch.zeros(len(seeds), 2, 1), torch.zeros(len(seeds), 2, 1), context)
 
 
-def held(players: Game) -> list[Tensor]:
+def held(players: GanTrainer) -> list[Tensor]:
     """The state of the game: psi, theta, and what the remedies remember of their last steps; [S, 1] each."""
     state = [players.discriminator.parameters["psi"], players.generator.parameters["theta"]]
     if players.config.remedies == ("optimistic_adam",):
@@ -91,7 +91,7 @@ def held(players: Game) -> list[Tensor]:
 
 def cycle_matrix(remedies: dict[str, dict[str, Any]], dimensions: int = 2, h: float = 1e-4, **changes: Any) -> Any:
     """Derivative of one cycle (the discriminator's steps, then the generator's) at the equilibrium."""
-    players = game(2 * dimensions, remedies, **changes)
+    players = trainer(2 * dimensions, remedies, **changes)
     shifts = h * np.concatenate([np.eye(dimensions), -np.eye(dimensions)])
     with torch.no_grad():
         for place, column in zip(held(players), shifts.T, strict=True):
@@ -195,7 +195,7 @@ def test_unrolling_contracts(steps: int, conformance: Any) -> None:
 
 
 def generator_gradient(psi: float, theta: float, remedies: dict[str, dict[str, Any]], **changes: Any) -> float:
-    players = game(1, remedies, **LINEAR, **changes)
+    players = trainer(1, remedies, **LINEAR, **changes)
     with torch.no_grad():
         held(players)[0].fill_(psi)
         held(players)[1].fill_(theta)

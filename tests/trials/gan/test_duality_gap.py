@@ -15,7 +15,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan import duality_gap as module
 from ganstudy.trials.gan.duality_gap import Gains, players_gains
 from ganstudy.trials.gan.end_of_training import end_game
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.networks.base import Discriminator, Networks
 
 CPU = torch.device("cpu")
@@ -49,17 +49,17 @@ def play(monkeypatch: pytest.MonkeyPatch):
     """Puts two networks in the place of the multilayer perceptrons; the game, all in double precision."""
     torch.set_default_dtype(torch.float64)
 
-    def build(generator: Any, discriminator: Any, **changes: Any) -> Game:
+    def build(generator: Any, discriminator: Any, **changes: Any) -> GanTrainer:
         monkeypatch.setitem(networks.NETWORKS, "mlp", lambda *_: Networks(generator, lambda _: discriminator()))
-        return Game(config(**changes), (1,), False, CPU)
+        return GanTrainer(config(**changes), (1,), False, CPU)
 
     yield build
     torch.set_default_dtype(torch.float32)
 
 
-def put(game: Game, **values: Any) -> None:
+def put(trainer: GanTrainer, **values: Any) -> None:
     """Sets parameters and buffers by name."""
-    held = game.generator.state() | game.discriminator.state()
+    held = trainer.generator.state() | trainer.discriminator.state()
     with torch.no_grad():
         for name, value in values.items():
             held[name].copy_(torch.as_tensor(value).reshape(held[name].shape))
@@ -94,11 +94,11 @@ class Line(Discriminator):
         return images[:, 0] * self.psi, images[:, :0]
 
 
-def mean_game(play: Any, theta: list[float], psi: list[float], lr: float = 0.3) -> Game:
+def mean_game(play: Any, theta: list[float], psi: list[float], lr: float = 0.3) -> GanTrainer:
     options = {"loss": "wasserstein_gp", "loss_options": {"weight": WEIGHT}, "optimiser": "sgd"}
-    game: Game = play(Pointer, Line, lr_d=lr, lr_g=lr, seeds=list(range(len(theta))), **options)
-    put(game, angle=np.arcsin(np.array(theta) / REACH), psi=psi)
-    return game
+    trainer: GanTrainer = play(Pointer, Line, lr_d=lr, lr_g=lr, seeds=list(range(len(theta))), **options)
+    put(trainer, angle=np.arcsin(np.array(theta) / REACH), psi=psi)
+    return trainer
 
 
 def mean_game_gains(theta: np.ndarray, psi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -118,17 +118,17 @@ def test_both_gains_of_the_mean_game(play, conformance) -> None:
     for name, gain, expected in zip(Gains._fields, found, mean_game_gains(np.array(THETA), np.array(PSI)), strict=True):
         deviation = np.abs(gain.numpy() - expected).max()
         conformance(f"measure duality_gap, the {name}'s gain", "closed form, mean game", deviation, 1e-9)
-    game = mean_game(play, THETA, PSI)
-    gains = players_gains(game, points(DATA), steps=2)
-    assert torch.equal(end_game(game, points(DATA), steps=2)["duality_gap"], gains.discriminator + gains.generator)
+    trainer = mean_game(play, THETA, PSI)
+    gains = players_gains(trainer, points(DATA), steps=2)
+    assert torch.equal(end_game(trainer, points(DATA), steps=2)["duality_gap"], gains.discriminator + gains.generator)
 
 
 def test_clipped_weights_stay_clipped_in_the_search(play, conformance) -> None:
     """M = psi (mu - theta) over |psi| <= clip."""
-    game = play(Pointer, Line, loss="wasserstein", loss_options={"clip": 0.5}, optimiser="sgd", lr_d=0.1)
+    trainer = play(Pointer, Line, loss="wasserstein", loss_options={"clip": 0.5}, optimiser="sgd", lr_d=0.1)
     theta, psi = np.array([0.5, 2.0, -1.0]), np.array([0.2, 0.5, -0.3])
-    put(game, angle=np.arcsin(theta / REACH), psi=psi)
-    gain = players_gains(game, points(DATA), steps=100).discriminator.numpy()
+    put(trainer, angle=np.arcsin(theta / REACH), psi=psi)
+    gain = players_gains(trainer, points(DATA), steps=100).discriminator.numpy()
     deviation = np.abs(gain - (0.5 * np.abs(MU - theta) - psi * (MU - theta))).max()
     conformance("measure duality_gap, the discriminator's gain", "closed form, clipped", deviation, 1e-12)
 
@@ -145,8 +145,8 @@ def test_a_short_search_finds_less_and_never_too_much(play) -> None:
 @pytest.mark.parametrize("loss", ["non_saturating", "minimax", "hinge", "wasserstein", "relativistic_average"])
 def test_the_gap_is_0_at_the_equilibrium_of_the_dirac_gan(loss: str, play) -> None:
     """Real and generated data at 0 and D = 0: neither player can change anything by moving alone."""
-    game = play(Pointer, Line, loss=loss)
-    gains = players_gains(game, points(torch.zeros(10, 1)), steps=20)
+    trainer = play(Pointer, Line, loss=loss)
+    gains = players_gains(trainer, points(torch.zeros(10, 1)), steps=20)
     assert torch.equal(torch.stack(gains), torch.zeros(2, 3))
 
 
@@ -184,11 +184,11 @@ class Table(Discriminator):
         return (images == numbers).to(images.dtype) @ self.outputs + 0 * images[:, 0], images[:, :0]
 
 
-def dice(play: Any, **changes: Any) -> Game:
+def dice(play: Any, **changes: Any) -> GanTrainer:
     """Many images per step, so that the searches and scores are those of the whole distributions."""
     model = {"name": "mlp", "latent_dim": 1, "latent": "uniform"}
-    game: Game = play(Dice, Table, model=model, batch_size=2000, lr_d=0.05, **changes)
-    return game
+    trainer: GanTrainer = play(Dice, Table, model=model, batch_size=2000, lr_d=0.05, **changes)
+    return trainer
 
 
 def throws(shares: list[float]) -> Any:
@@ -236,6 +236,6 @@ def test_what_holds_for_the_searched_half_alone_gains_nothing_and_nothing_is_cut
             return (100 * (latents[:, :1] + 1)).floor() + 0 * self.nothing
 
     model = {"name": "mlp", "latent_dim": 1, "latent": "uniform"}
-    game = play(Every, lambda: Table(200), model=model, batch_size=500, lr_d=0.05)
-    gains = players_gains(game, points(torch.arange(200.0)[:, None]), steps=100)
+    trainer = play(Every, lambda: Table(200), model=model, batch_size=500, lr_d=0.05)
+    gains = players_gains(trainer, points(torch.arange(200.0)[:, None]), steps=100)
     assert gains.discriminator.max() < -0.5

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from ganstudy.trials import networks
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import as_float
-from ganstudy.trials.ensemble.step_context import Batch, Moment
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.ensemble.streams import Batches, Latents
 from ganstudy.trials.gan import duality_gap as module
 from ganstudy.trials.gan.duality_gap import players_gains
 from ganstudy.trials.gan.end_of_training import end_game
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.networks.base import Networks
 from ganstudy.trials.networks.mlp import mlp
 from ganstudy.trials.training.trial import Trial
@@ -44,23 +44,23 @@ def few_scored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SCORED", 128)
 
 
-def train(game: Game, data: Any, first: int, last: int) -> None:
+def train(trainer: GanTrainer, data: Any, first: int, last: int) -> None:
     """Generator steps `first` to `last`, each after one step of the discriminator, as a trial makes them."""
-    c = game.config
+    c = trainer.config
     batches = Batches(c.seeds, "batches", len(data.train), c.batch_size, CPU)
     latents = Latents(c.seeds, "latents", c.batch_size, c.model.latent_dim, CPU)
     for step in range(first, last):
         real = as_float(data.train[batches.at(step)])
-        game.discriminator_step(Batch(real, latents.at(step), Moment("discriminator", step, 0.5, c.seeds, CPU)))
-        game.generator_step(Batch(real, latents.at(step), Moment("generator", step, 0.5, c.seeds, CPU)))
+        trainer.discriminator_step(Batch(real, latents.at(step), StepContext("discriminator", step, 0.5, c.seeds, CPU)))
+        trainer.generator_step(Batch(real, latents.at(step), StepContext("generator", step, 0.5, c.seeds, CPU)))
 
 
-def everything(game: Game) -> list[Tensor]:
+def everything(trainer: GanTrainer) -> list[Tensor]:
     """All that training depends on or has noted."""
-    held = [value for pack in game.players.values() for value in pack.state().values()]
-    held += [v for o in game.optimisers.values() for s in o.state_dict()["state"].values() for v in s.values()]
-    held += [value for remedy in game.remedies for value in remedy.state().values()]
-    held += [norm for norms in game.gradient_norms.values() for norm in norms]
+    held = [value for ensemble in trainer.players.values() for value in ensemble.state().values()]
+    held += [v for o in trainer.optimisers.values() for s in o.state_dict()["state"].values() for v in s.values()]
+    held += [value for remedy in trainer.remedies for value in remedy.state().values()]
+    held += [norm for norms in trainer.gradient_norms.values() for norm in norms]
     return [*(value.detach() for value in held), torch.get_rng_state()]
 
 
@@ -96,30 +96,30 @@ def test_training_goes_on_as_if_nothing_had_been_measured(digits, changes, monke
     changes = dict(changes)
     if changes.pop("dropout", False):
         monkeypatch.setitem(networks.NETWORKS, "mlp", dropping)
-    watched, measured = (Game(config(**changes), digits.shape, digits.bounded, CPU) for _ in range(2))
-    for game in (watched, measured):
-        train(game, digits, 0, 3)
+    watched, measured = (GanTrainer(config(**changes), digits.shape, digits.bounded, CPU) for _ in range(2))
+    for trainer in (watched, measured):
+        train(trainer, digits, 0, 3)
     before = [value.clone() for value in everything(measured)]
     scores = end_game(measured, digits, steps=2)
     assert all(torch.isfinite(values).all() and values.shape == (3,) for values in scores.values())
     for value, same in zip(everything(measured), before, strict=True):
         assert torch.equal(value, same)
-    for game in (watched, measured):
-        train(game, digits, 3, 5)
+    for trainer in (watched, measured):
+        train(trainer, digits, 3, 5)
     for value, same in zip(everything(measured), everything(watched), strict=True):
         assert torch.equal(value, same)
 
 
 def test_the_gap_of_a_plain_torch_loop(digits, conformance) -> None:
     """The same searches and scores as everyone writes them: no stacking, no vmap, no fused optimiser."""
-    steps, num, game = 30, 4, Game(config(seeds=[5]), digits.shape, digits.bounded, CPU)
-    train(game, digits, 0, 20)
+    steps, num, trainer = 30, 4, GanTrainer(config(seeds=[5]), digits.shape, digits.bounded, CPU)
+    train(trainer, digits, 0, 20)
 
     def players() -> tuple[nn.Module, nn.Module]:
-        built = mlp(game.config.model, digits.shape, True)
+        built = mlp(trainer.config.model, digits.shape, True)
         made = built.generator(), built.discriminator(digits.shape)
-        for network, pack in zip(made, (game.generator, game.discriminator), strict=True):
-            network.load_state_dict({name: value[0].detach() for name, value in pack.state().items()})
+        for network, ensemble in zip(made, (trainer.generator, trainer.discriminator), strict=True):
+            network.load_state_dict({name: value[0].detach() for name, value in ensemble.state().items()})
         return made
 
     def batch(name: str, data: Tensor, t: int) -> tuple[Tensor, Tensor]:
@@ -146,7 +146,7 @@ def test_the_gap_of_a_plain_torch_loop(digits, conformance) -> None:
         with torch.no_grad():
             of_batch = batch("scored", scored, t)
             gap += float(value(*best, *of_batch) - value(*worst, *of_batch)) / num
-    found = end_game(game, digits, steps)["duality_gap"].item()
+    found = end_game(trainer, digits, steps)["duality_gap"].item()
     assert gap > 0.1
     conformance("measure duality_gap", "plain torch loop", abs(found - gap), 1e-4)
 
@@ -154,16 +154,16 @@ def test_the_gap_of_a_plain_torch_loop(digits, conformance) -> None:
 def test_a_seed_in_a_pack_measures_as_alone(digits, conformance) -> None:
     found = []
     for seeds in ([0, 1, 7], [7]):
-        game = Game(config(seeds=seeds, remedies=["instance_noise"]), digits.shape, digits.bounded, CPU)
-        train(game, digits, 0, 20)
-        found.append(torch.stack(players_gains(game, digits, steps=30))[:, -1])
+        trainer = GanTrainer(config(seeds=seeds, remedies=["instance_noise"]), digits.shape, digits.bounded, CPU)
+        train(trainer, digits, 0, 20)
+        found.append(torch.stack(players_gains(trainer, digits, steps=30))[:, -1])
     conformance("measure duality_gap", "one seed alone", (found[0] - found[1]).abs().max().item(), 1e-4)
 
 
 def test_a_diverged_seed_has_no_gap_and_leaves_the_others_alone(digits) -> None:
-    healthy, poisoned = (Game(config(), digits.shape, digits.bounded, CPU) for _ in range(2))
-    for game in (healthy, poisoned):
-        train(game, digits, 0, 2)
+    healthy, poisoned = (GanTrainer(config(), digits.shape, digits.bounded, CPU) for _ in range(2))
+    for trainer in (healthy, poisoned):
+        train(trainer, digits, 0, 2)
     with torch.no_grad():
         next(iter(poisoned.generator.parameters.values()))[1].fill_(float("nan"))
     expected, found = end_game(healthy, digits, steps=5), end_game(poisoned, digits, steps=5)
@@ -178,9 +178,9 @@ def test_bytes_measure_as_the_floats_that_they_stand_for(digits) -> None:
         SimpleNamespace(train=values, held_out=values, shape=digits.shape, bounded=True)
         for values in (images, as_float(images))
     ]
-    game = Game(config(), digits.shape, digits.bounded, CPU)
-    train(game, digits, 0, 2)
-    for one, other in zip(*(end_game(game, data, steps=3).values() for data in stored), strict=True):
+    trainer = GanTrainer(config(), digits.shape, digits.bounded, CPU)
+    train(trainer, digits, 0, 2)
+    for one, other in zip(*(end_game(trainer, data, steps=3).values() for data in stored), strict=True):
         assert torch.equal(one, other)
 
 
@@ -188,8 +188,8 @@ def test_all_remedies_are_measured_in_one_game(digits) -> None:
     """What they add to the losses is no part of the game's value."""
     gaps = []
     for remedies in ([], ["r1", "one_sided_label_smoothing", "feature_matching", "historical_averaging"]):
-        game = Game(config(remedies=remedies), digits.shape, digits.bounded, CPU)
-        gaps.append(torch.stack(players_gains(game, digits, steps=10)))
+        trainer = GanTrainer(config(remedies=remedies), digits.shape, digits.bounded, CPU)
+        gaps.append(torch.stack(players_gains(trainer, digits, steps=10)))
     assert torch.equal(*gaps)
 
 

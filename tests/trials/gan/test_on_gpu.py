@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.ensemble.streams import Latents, draw, generator
-from ganstudy.trials.gan.cuda_graphs import Recorded
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.measures.quality import Quality
@@ -64,43 +64,67 @@ def config(**changes: Any) -> TrialConfig:
 
 
 def remedied(names: list[str], **changes: Any) -> TrialConfig:
-    return config(remedies=names, remedy_options={name: OPTIONS.get(name, {}) for name in names}, **changes)
+    return config(
+        remedies=names, remedy_options={name: OPTIONS.get(name, {}) for name in names}, **changes
+    )
 
 
-def trained(chosen: TrialConfig, shape: tuple[int, ...], device: torch.device, recorded: bool = False) -> Game:
+def trained(
+    chosen: TrialConfig, shape: tuple[int, ...], device: torch.device, recorded: bool = False
+) -> GanTrainer:
     """The players after STEPS steps of either, on noise in place of images; recorded: replayed where they can be."""
-    game = Game(chosen, shape, True, device)
-    steps = Recorded(game) if recorded else game
+    trainer = GanTrainer(chosen, shape, True, device)
+    steps = CudaGraphStepper(trainer) if recorded else trainer
     size, seeds = chosen.batch_size, chosen.seeds
-    latents = {p: Latents(seeds, p, size, chosen.model.latent_dim, device) for p in game.players}
+    latents = {p: Latents(seeds, p, size, chosen.model.latent_dim, device) for p in trainer.players}
     for step in range(STEPS):
-        real = torch.stack([draw((size, *shape), "uniform", generator(seed, "real", step)) for seed in seeds]).to(
-            device
-        )
-        for player, take in (("discriminator", steps.discriminator_step), ("generator", steps.generator_step)):
-            take(Batch(real, latents[player].at(step), Moment(player, step, step / STEPS, seeds, device)))
-    if isinstance(steps, Recorded):
+        real = torch.stack(
+            [draw((size, *shape), "uniform", generator(seed, "real", step)) for seed in seeds]
+        ).to(device)
+        for player, take in (
+            ("discriminator", steps.discriminator_step),
+            ("generator", steps.generator_step),
+        ):
+            take(
+                Batch(
+                    real,
+                    latents[player].at(step),
+                    StepContext(player, step, step / STEPS, seeds, device),
+                )
+            )
+    if isinstance(steps, CudaGraphStepper):
         assert steps.refused is None and len(steps._replays) == 2
-    return game
+    return trainer
 
 
-def assert_alike(found: Game, expected: Game, bound: float = 1e-6) -> None:
+def assert_alike(found: GanTrainer, expected: GanTrainer, bound: float = 1e-6) -> None:
     """Every parameter and running statistic, in units of the player's largest."""
-    for player, pack in expected.players.items():
-        state, other = pack.state(), found.players[player].state()
-        largest = max(float(value.detach().abs().max()) for value in state.values() if value.is_floating_point())
+    for player, ensemble in expected.players.items():
+        state, other = ensemble.state(), found.players[player].state()
+        largest = max(
+            float(value.detach().abs().max())
+            for value in state.values()
+            if value.is_floating_point()
+        )
         for name, value in state.items():
-            assert float((value.cpu() - other[name].cpu()).abs().max()) <= bound * largest, (player, name)
+            assert float((value.cpu() - other[name].cpu()).abs().max()) <= bound * largest, (
+                player,
+                name,
+            )
 
 
 @pytest.mark.parametrize("names", REMEDY_SETS.values(), ids=REMEDY_SETS)
 def test_every_remedy_trains_on_a_gpu_as_on_the_cpu(names: list[str], double: None) -> None:
-    assert_alike(trained(remedied(names), (1, 8, 8), CUDA), trained(remedied(names), (1, 8, 8), CPU))
+    assert_alike(
+        trained(remedied(names), (1, 8, 8), CUDA), trained(remedied(names), (1, 8, 8), CPU)
+    )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains_on_a_gpu_as_on_the_cpu(loss: str, double: None) -> None:
-    assert_alike(trained(config(loss=loss), (1, 8, 8), CUDA), trained(config(loss=loss), (1, 8, 8), CPU))
+    assert_alike(
+        trained(config(loss=loss), (1, 8, 8), CUDA), trained(config(loss=loss), (1, 8, 8), CPU)
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -111,27 +135,39 @@ def test_every_network_trains_on_a_gpu_as_on_the_cpu(name: str, double: None) ->
     assert_alike(trained(chosen, shape, CUDA), trained(chosen, shape, CPU))
 
 
-RECORDABLE = {name: [name] for name, remedy in REMEDY_CLASSES.items() if remedy.recordable} | {"none": []}
+RECORDABLE = {name: [name] for name, remedy in REMEDY_CLASSES.items() if remedy.recordable} | {
+    "none": []
+}
 
 
 @pytest.mark.parametrize("names", RECORDABLE.values(), ids=RECORDABLE)
 def test_replayed_steps_are_those_that_were_issued(names: list[str], double: None) -> None:
     """Beside the CPU's, the largest gradients: what each remedy adds to them is in the recording."""
-    issued, replayed = (trained(remedied(names), (1, 8, 8), CUDA, recorded) for recorded in (False, True))
+    issued, replayed = (
+        trained(remedied(names), (1, 8, 8), CUDA, recorded) for recorded in (False, True)
+    )
     assert replayed.recordable
     assert_alike(replayed, issued, 1e-9)
     for player, norms in issued.gradient_norms.items():
         assert len(norms) == 2
-        assert torch.allclose(torch.stack(norms), torch.stack(replayed.gradient_norms[player]), rtol=1e-6)
+        assert torch.allclose(
+            torch.stack(norms), torch.stack(replayed.gradient_norms[player]), rtol=1e-6
+        )
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_replayed_steps_of_every_loss_are_those_that_were_issued(loss: str, double: None) -> None:
-    assert_alike(trained(config(loss=loss), (1, 8, 8), CUDA, True), trained(config(loss=loss), (1, 8, 8), CUDA), 1e-9)
+    assert_alike(
+        trained(config(loss=loss), (1, 8, 8), CUDA, True),
+        trained(config(loss=loss), (1, 8, 8), CUDA),
+        1e-9,
+    )
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_replayed_steps_of_every_network_are_those_that_were_issued(name: str, double: None) -> None:
+def test_replayed_steps_of_every_network_are_those_that_were_issued(
+    name: str, double: None
+) -> None:
     shape, options = NETWORKS[name]
     data = "ring" if len(shape) == 1 else "digits"
     chosen = config(data={"name": data}, model={"name": name, **options}, batch_size=8)
@@ -145,15 +181,20 @@ def test_a_seed_trains_in_a_pack_on_a_gpu_as_alone(name: str, optimiser: str, do
     shape, options = NETWORKS[name]
     data = {"name": "ring" if len(shape) == 1 else "digits"}
     changes = {"optimiser": optimiser, "data": data, "model": {"name": name, **options}}
-    pack, alone = (trained(config(seeds=seeds, batch_size=8, **changes), shape, CUDA) for seeds in ([0, 4], [4]))
-    for player, together in pack.players.items():
+    ensemble, alone = (
+        trained(config(seeds=seeds, batch_size=8, **changes), shape, CUDA)
+        for seeds in ([0, 4], [4])
+    )
+    for player, together in ensemble.players.items():
         other = alone.players[player].state()
         for key, value in together.state().items():
             assert torch.allclose(value[1], other[key][0], rtol=1e-6, atol=1e-8), (player, key)
 
 
 @pytest.mark.parametrize("names", REMEDY_SETS.values(), ids=REMEDY_SETS)
-def test_going_on_is_exact_on_a_gpu(digits_evaluator: Any, tmp_path: Path, names: list[str]) -> None:
+def test_going_on_is_exact_on_a_gpu(
+    digits_evaluator: Any, tmp_path: Path, names: list[str]
+) -> None:
     """2N updates against N, a checkpoint, and N, some of each replayed. To the bit where the GPU's own sums are the
     same twice."""
 
@@ -163,7 +204,9 @@ def test_going_on_is_exact_on_a_gpu(digits_evaluator: Any, tmp_path: Path, names
         return trial
 
     chosen = remedied(names)
-    through, again = (updated(Trial(chosen, digits_evaluator, CUDA), 24).tensors() for _ in range(2))
+    through, again = (
+        updated(Trial(chosen, digits_evaluator, CUDA), 24).tensors() for _ in range(2)
+    )
     updated(Trial(chosen, digits_evaluator, CUDA), 12).save(tmp_path)
     resumed = Trial(chosen, digits_evaluator, CUDA)
     assert resumed.restore(tmp_path)
@@ -176,7 +219,9 @@ def test_going_on_is_exact_on_a_gpu(digits_evaluator: Any, tmp_path: Path, names
             assert torch.allclose(value, found[name], rtol=1e-4, atol=1e-6), name
 
 
-def test_a_checkpoint_made_on_the_cpu_goes_on_on_a_gpu(digits_evaluator: Any, tmp_path: Path) -> None:
+def test_a_checkpoint_made_on_the_cpu_goes_on_on_a_gpu(
+    digits_evaluator: Any, tmp_path: Path
+) -> None:
     first = Trial(config(), digits_evaluator)
     for _ in range(7):
         first._update()
@@ -191,11 +236,18 @@ def test_a_checkpoint_made_on_the_cpu_goes_on_on_a_gpu(digits_evaluator: Any, tm
 
 def test_scores_on_a_gpu_are_those_on_the_cpu(digits: Any, classifier: Any) -> None:
     """The whole trial: trained, sampled and scored. Single precision, so that only a rough agreement can be asked."""
-    rows = [Trial(config(), Evaluator(digits, classifier, device), device).advance().rows for device in (CPU, CUDA)]
+    rows = [
+        Trial(config(), Evaluator(digits, classifier, device), device).advance().rows
+        for device in (CPU, CUDA)
+    ]
     for row, other in zip(*rows, strict=True):
         for name in ("fid", "loss_d", "loss_g"):
             assert other[name] == pytest.approx(row[name], rel=0.02), name
-        assert other["device_seconds"] > 0 and not row["device_seconds"] and other["peak_memory_bytes"] > 0
+        assert (
+            other["device_seconds"] > 0
+            and not row["device_seconds"]
+            and other["peak_memory_bytes"] > 0
+        )
 
 
 def test_features_are_compared_on_a_gpu_as_on_the_cpu() -> None:
@@ -203,7 +255,9 @@ def test_features_are_compared_on_a_gpu_as_on_the_cpu() -> None:
     torch.manual_seed(0)
     real, images = torch.randn(600, 40), torch.rand(600, 1, 8, 8)
     real[300:450], fake = real[:150], 1.1 * torch.randn(700, 40)
-    on_cpu, on_gpu = (Quality(images, real, device).scores(images, fake, None) for device in (CPU, CUDA))
+    on_cpu, on_gpu = (
+        Quality(images, real, device).scores(images, fake, None) for device in (CPU, CUDA)
+    )
     assert on_cpu == {name: pytest.approx(value, rel=1e-6) for name, value in on_gpu.items()}
     assert 0 < on_cpu["recall"] < 1 and 0 < on_cpu["coverage"] < 1
 
@@ -211,5 +265,7 @@ def test_features_are_compared_on_a_gpu_as_on_the_cpu() -> None:
 def test_nothing_of_a_trial_stays_on_the_cpu(digits_evaluator: Any) -> None:
     trial = Trial(config(), digits_evaluator, CUDA)
     trial._update()
-    tensors: list[Tensor] = [value for pack in trial.game.players.values() for value in pack.state().values()]
+    tensors: list[Tensor] = [
+        value for ensemble in trial.trainer.players.values() for value in ensemble.state().values()
+    ]
     assert {value.device.type for value in tensors} == {"cuda"}

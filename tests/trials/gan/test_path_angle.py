@@ -1,4 +1,4 @@
-"""The path angle: closed forms of quadratic games, an independent version, and the Dirac-GAN in the real Game."""
+"""The path angle: closed forms of quadratic games, an independent version, and the Dirac-GAN in the real trainer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.gan.path_angle import BESIDE, SIDEWAYS, PathScores, path_angle, path_scores
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.networks.base import Discriminator, Networks
 
 CPU = torch.device("cpu")
@@ -159,12 +159,12 @@ def dirac(monkeypatch: pytest.MonkeyPatch):
             "budget": {"unit": "updates", "amount": 1},
         }
         zeros: Any = SimpleNamespace(train=torch.zeros(16, 1), shape=(1,), bounded=False)
-        game = Game(TrialConfig(**(values | changes)), (1,), False, CPU)
-        held = [game.generator.parameters["theta"].detach(), game.discriminator.parameters["psi"].detach()]
+        trainer = GanTrainer(TrialConfig(**(values | changes)), (1,), False, CPU)
+        held = [trainer.generator.parameters["theta"].detach(), trainer.discriminator.parameters["psi"].detach()]
         start = torch.cat(held, 1).numpy()
         for value, at in zip(held, end, strict=True):
             value.fill_(at)
-        return start, path_angle(game, zeros, batches=2)
+        return start, path_angle(trainer, zeros, batches=2)
 
     yield measure
     torch.set_default_dtype(torch.float32)
@@ -223,12 +223,12 @@ def test_a_seed_in_a_pack_scores_as_alone(conformance) -> None:
             batch_size=32,
             budget={"unit": "updates", "amount": 1},
         )
-        game = Game(config, data.shape, data.bounded, CPU)
+        trainer = GanTrainer(config, data.shape, data.bounded, CPU)
         with torch.no_grad():
-            for pack in game.players.values():
-                for value in pack.parameters.values():
+            for ensemble in trainer.players.values():
+                for value in ensemble.parameters.values():
                     value.mul_(1.5).add_(0.1)
-        return torch.stack(path_angle(game, data, batches=2))
+        return torch.stack(path_angle(trainer, data, batches=2))
 
     deviation = (scores([0, 1, 7])[:, 2] - scores([7])[:, 0]).abs().max()
     conformance("measures path_attraction, path_rotation", "one seed alone", deviation.item(), 1e-4)

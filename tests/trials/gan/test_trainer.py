@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment, Player
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.remedies.diff_augment import (
     AUGMENTATIONS,  # each by itself is compared with loops in test_views.py
@@ -61,15 +61,15 @@ class Plain:
     averages: dict[str, float] = field(default_factory=dict)
     """LeCam's, before the step."""
 
-    def view(self, images: Tensor, kind: str, moment: Moment) -> Tensor:
+    def view(self, images: Tensor, kind: str, context: StepContext) -> Tensor:
         """Augmentation before noise, as the names are sorted."""
         if "diff_augment" in self.remedies:
             for name in OPTIONS["diff_augment"]["policy"].split(","):
-                drawn = moment.uniform(f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, len(images))
+                drawn = context.uniform(f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, len(images))
                 images = AUGMENTATIONS[name](images[None], drawn)[0]
         if "instance_noise" in self.remedies:
-            sigma = 0.3 * max(0.0, 1 - moment.progress / 0.5)
-            images = images + sigma * moment.normal(f"instance_noise/{kind}", *images.shape)[0]
+            sigma = 0.3 * max(0.0, 1 - context.progress / 0.5)
+            images = images + sigma * context.normal(f"instance_noise/{kind}", *images.shape)[0]
         return images
 
     def slope(self, image: Callable[[Tensor], Tensor], at: Tensor, index: int) -> Tensor:
@@ -77,10 +77,10 @@ class Plain:
         (gradient,) = torch.autograd.grad(image(at)[index], at, create_graph=True)
         return gradient[index].pow(2).sum()
 
-    def discriminator_loss(self, real: Tensor, latents: Tensor, moment: Moment) -> Tensor:
+    def discriminator_loss(self, real: Tensor, latents: Tensor, context: StepContext) -> Tensor:
         fake = self.generator(latents).detach().requires_grad_()
         real = real.clone().requires_grad_()
-        on = {kind: lambda x, kind=kind: self.discriminator(self.view(x, kind, moment))[:, 0] for kind in KINDS}
+        on = {kind: lambda x, kind=kind: self.discriminator(self.view(x, kind, context))[:, 0] for kind in KINDS}
         outputs, made_up = on["real"](real), on["fake"](fake)
         loss = discriminator_loss(self.loss, outputs, made_up, 0.8 if OSLS in self.remedies else 1.0)
         for name, kind, at, gamma in (("r1", "real", real, 3.0), ("r2", "fake", fake, 2.0)):
@@ -91,7 +91,7 @@ class Plain:
             self.loss == "wasserstein_gp"
         )
         for weight, centre in penalties:
-            eps = moment.uniform("gradient_penalty", IMAGES)[0]
+            eps = context.uniform("gradient_penalty", IMAGES)[0]
             between = torch.stack([e * r + (1 - e) * f for e, r, f in zip(eps, real, fake, strict=True)])
             slopes = [self.slope(on["between"], between, i) for i in range(IMAGES)]
             loss = loss + weight * sum((slope.sqrt() - centre) ** 2 for slope in slopes) / IMAGES
@@ -102,15 +102,15 @@ class Plain:
             loss = loss + 0.7 * (a["real"] - made_up).clamp(min=0).pow(2).mean()
         return loss
 
-    def generator_loss(self, real: Tensor, latents: Tensor, moment: Moment) -> Tensor:
-        fake = self.discriminator(self.view(self.generator(latents), "fake", moment))[:, 0]
-        return generator_loss(self.loss, fake, self.discriminator(self.view(real, "real", moment))[:, 0])
+    def generator_loss(self, real: Tensor, latents: Tensor, context: StepContext) -> Tensor:
+        fake = self.discriminator(self.view(self.generator(latents), "fake", context))[:, 0]
+        return generator_loss(self.loss, fake, self.discriminator(self.view(real, "real", context))[:, 0])
 
-    def note_outputs(self, real: Tensor, latents: Tensor, moment: Moment) -> None:
+    def note_outputs(self, real: Tensor, latents: Tensor, context: StepContext) -> None:
         """What LeCam sees of a step, before the step."""
         with torch.no_grad():
             images = {"real": real, "fake": self.generator(latents)}
-            means = {k: self.discriminator(self.view(x, k, moment)).mean().item() for k, x in images.items()}
+            means = {k: self.discriminator(self.view(x, k, context)).mean().item() for k, x in images.items()}
         self.averages = {k: 0.6 * self.averages[k] + 0.4 * m if self.averages else m for k, m in means.items()}
 
 
@@ -146,7 +146,7 @@ def generator_loss(name: str, fake: Tensor, real: Tensor) -> Tensor:
     return -fake.mean()
 
 
-def game(loss: str, on: list[str]) -> Game:
+def trainer(loss: str, on: list[str]) -> GanTrainer:
     config = TrialConfig(
         data={"name": "digits"},
         model={"name": "mlp", "latent_dim": LATENT, "width": WIDTH},
@@ -161,10 +161,10 @@ def game(loss: str, on: list[str]) -> Game:
         budget={"unit": "updates", "amount": 100},
         evaluations=1,
     )
-    return Game(config, SHAPE, True, CPU)
+    return GanTrainer(config, SHAPE, True, CPU)
 
 
-def plain(players: Game, index: int) -> Plain:
+def plain(players: GanTrainer, index: int) -> Plain:
     """The seed at `index` of the pack, as it stands."""
     size = SHAPE[0] * SHAPE[1] * SHAPE[2]
     generator = nn.Sequential(
@@ -173,8 +173,8 @@ def plain(players: Game, index: int) -> Plain:
     generator.append(nn.Unflatten(1, SHAPE))
     discriminator = nn.Sequential(nn.Flatten(), nn.Linear(size, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, WIDTH))
     discriminator.extend([nn.LeakyReLU(0.2), nn.Linear(WIDTH, 1)])
-    for module, pack in ((generator, players.generator), (discriminator, players.discriminator)):
-        for value, stacked in zip(module.parameters(), pack.parameters.values(), strict=True):
+    for module, ensemble in ((generator, players.generator), (discriminator, players.discriminator)):
+        for value, stacked in zip(module.parameters(), ensemble.parameters.values(), strict=True):
             value.data.copy_(stacked[index].detach())
     return Plain(generator, discriminator, players.config.loss, list(players.config.remedies))
 
@@ -183,7 +183,7 @@ def batch(player: Player, step: int) -> Batch:
     stream = torch.Generator().manual_seed(step)
     real = torch.rand(len(SEEDS), IMAGES, *SHAPE, generator=stream) * 2 - 1
     latents = torch.randn(len(SEEDS), IMAGES, LATENT, generator=stream)
-    return Batch(real, latents, Moment(player, step, 0.125, SEEDS, CPU))
+    return Batch(real, latents, StepContext(player, step, 0.125, SEEDS, CPU))
 
 
 CASES = [(loss, []) for loss in LOSSES]
@@ -197,15 +197,15 @@ CASES += [("wasserstein_gp", [name for name in OPTIONS if name not in (OSLS, "gr
 def test_gradients_of_both_players_are_those_of_the_plain_game(
     conformance, precision, loss: str, on: list[str]
 ) -> None:
-    players = game(loss, on)
+    players = trainer(loss, on)
     averages: list[dict[str, float]] = [{} for _ in SEEDS]
     for step in range(3):  # away from the initial values, and for LeCam past its start
         made_on = batch("discriminator", step)
         for index, seed in enumerate(SEEDS):
-            moment = Moment("discriminator", step, 0.125, (seed,), CPU)
+            context = StepContext("discriminator", step, 0.125, (seed,), CPU)
             noting = plain(players, index)
             noting.averages = averages[index]
-            noting.note_outputs(made_on.real[index], made_on.latents[index], moment)
+            noting.note_outputs(made_on.real[index], made_on.latents[index], context)
             averages[index] = noting.averages
         players.discriminator_step(made_on)
         players.generator_step(batch("generator", step))
@@ -215,8 +215,8 @@ def test_gradients_of_both_players_are_those_of_the_plain_game(
         for index, seed in enumerate(SEEDS):
             alone = plain(players, index)
             alone.averages = averages[index]
-            moment = Moment(player, step, 0.125, (seed,), CPU)
-            value = getattr(alone, f"{player}_loss")(made_on.real[index], made_on.latents[index], moment)
+            context = StepContext(player, step, 0.125, (seed,), CPU)
+            value = getattr(alone, f"{player}_loss")(made_on.real[index], made_on.latents[index], context)
             expected = torch.autograd.grad(value, list(getattr(alone, player).parameters()), materialize_grads=True)
             largest = max(gradient.abs().max().item() for gradient in expected)
             pairs = zip(found, expected, strict=True)

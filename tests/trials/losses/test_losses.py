@@ -13,8 +13,8 @@ from torch import Tensor
 
 from ganstudy.trials.config.losses import LOSSES as OPTIONS
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, Moment
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.losses import LOSSES
 
 REAL = np.array([[0.3, -1.2, 2.0, 0.6], [5.0, 0.0, -4.0, 1.1]])
@@ -37,14 +37,18 @@ def test_every_named_loss_exists() -> None:
 # --- values and gradients. Each case: loss of one seed, its gradient in the outputs on real and on generated images
 
 
-def cross_entropy_discriminator(r: np.ndarray, f: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def cross_entropy_discriminator(
+    r: np.ndarray, f: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
     value = -np.log(sigmoid(r)).mean() - np.log(1 - sigmoid(f)).mean()
     return value, (sigmoid(r) - 1) / len(r), sigmoid(f) / len(f)
 
 
 def smoothed_discriminator(r: np.ndarray, f: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     value, _, on_fake = cross_entropy_discriminator(r, f)
-    value += np.log(sigmoid(r)).mean() - (0.7 * np.log(sigmoid(r)) + 0.3 * np.log(1 - sigmoid(r))).mean()
+    value += (
+        np.log(sigmoid(r)).mean() - (0.7 * np.log(sigmoid(r)) + 0.3 * np.log(1 - sigmoid(r))).mean()
+    )
     return value, (sigmoid(r) - 0.7) / len(r), on_fake
 
 
@@ -61,13 +65,17 @@ def hinge_discriminator(r: np.ndarray, f: np.ndarray) -> tuple[float, np.ndarray
     return value, -1.0 * (r < 1) / len(r), 1.0 * (f > -1) / len(f)
 
 
-def least_squares_discriminator(r: np.ndarray, f: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def least_squares_discriminator(
+    r: np.ndarray, f: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
     a, b = -0.5, 1.5
     value = ((r - b) ** 2).mean() / 2 + ((f - a) ** 2).mean() / 2
     return value, (r - b) / len(r), (f - a) / len(f)
 
 
-def smoothed_least_squares_discriminator(r: np.ndarray, f: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+def smoothed_least_squares_discriminator(
+    r: np.ndarray, f: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
     a, b = -0.5, 0.7 * 1.5
     value = ((r - b) ** 2).mean() / 2 + ((f - a) ** 2).mean() / 2
     return value, (r - b) / len(r), (f - a) / len(f)
@@ -122,16 +130,26 @@ CASES = [
 
 
 @pytest.mark.parametrize(("name", "player", "options", "target", "expected"), CASES)
-def test_value_and_gradient(conformance, name: str, player: str, options: dict, target: float, expected: Any) -> None:
+def test_value_and_gradient(
+    conformance, name: str, player: str, options: dict, target: float, expected: Any
+) -> None:
     loss = make(name, **options)
     real, fake = (torch.tensor(outputs, requires_grad=True) for outputs in (REAL, FAKE))
-    values = loss.discriminator(real, fake, target) if player == "discriminator" else loss.generator(fake, real)
-    gradients = torch.autograd.grad(values.sum(), [real, fake], allow_unused=True, materialize_grads=True)
+    values = (
+        loss.discriminator(real, fake, target)
+        if player == "discriminator"
+        else loss.generator(fake, real)
+    )
+    gradients = torch.autograd.grad(
+        values.sum(), [real, fake], allow_unused=True, materialize_grads=True
+    )
     assert values.shape == (2,)
     for seed in range(2):
         value, *by_hand = expected(REAL[seed], FAKE[seed])
         deviations = [abs(values[seed].item() - value) / max(1, abs(value))]
-        deviations += [np.abs(g[seed].numpy() - h).max() for g, h in zip(gradients, by_hand, strict=True)]
+        deviations += [
+            np.abs(g[seed].numpy() - h).max() for g, h in zip(gradients, by_hand, strict=True)
+        ]
         conformance(f"loss {name}", "float64 numpy, value and gradient", max(deviations), 1e-12)
 
 
@@ -157,7 +175,9 @@ def test_cross_entropies_are_two_ln_two_where_the_discriminator_cannot_tell(name
 def test_relativistic_average_reads_differences_only_and_is_symmetric() -> None:
     real, fake = torch.tensor(REAL), torch.tensor(FAKE)
     loss = make("relativistic_average")
-    torch.testing.assert_close(loss.discriminator(real + 3, fake + 3), loss.discriminator(real, fake))
+    torch.testing.assert_close(
+        loss.discriminator(real + 3, fake + 3), loss.discriminator(real, fake)
+    )
     torch.testing.assert_close(loss.generator(fake, real), loss.discriminator(fake, real))
 
 
@@ -173,7 +193,11 @@ def best_outputs(loss: Any, target: float = 1.0) -> Tensor:
     """The table [5] that minimises the discriminator's loss."""
     table = torch.zeros(5, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.LBFGS(
-        [table], max_iter=500, tolerance_grad=1e-12, tolerance_change=0, line_search_fn="strong_wolfe"
+        [table],
+        max_iter=500,
+        tolerance_grad=1e-12,
+        tolerance_change=0,
+        line_search_fn="strong_wolfe",
     )
 
     def closure() -> Tensor:
@@ -198,18 +222,24 @@ def test_cross_entropy_optimum_is_the_jensen_shannon_divergence(conformance) -> 
     divergence = (p * np.log(p / middle)).sum() / 2 + (q * np.log(q / middle)).sum() / 2
     value = make("minimax").discriminator(table[p_draws], table[q_draws]).item()
     table.requires_grad_()
-    (gradient,) = torch.autograd.grad(make("minimax").discriminator(table[p_draws], table[q_draws]).sum(), table)
+    (gradient,) = torch.autograd.grad(
+        make("minimax").discriminator(table[p_draws], table[q_draws]).sum(), table
+    )
     deviation = max(abs(value - (2 * math.log(2) - 2 * divergence)), gradient.abs().max().item())
     conformance("loss minimax", "2 ln 2 - 2 JSD at its optimum p / (p + q)", deviation, 1e-12)
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.9, 0.75])
-def test_label_smoothing_makes_alpha_p_over_p_plus_q_the_best_discriminator(conformance, alpha: float) -> None:
+def test_label_smoothing_makes_alpha_p_over_p_plus_q_the_best_discriminator(
+    conformance, alpha: float
+) -> None:
     """Salimans et al. 2016, sec. 3.4 with beta = 0. The last point has no data: its best output is minus infinity."""
     table = best_outputs(make("non_saturating"), alpha)
     expected = alpha * P / (P + Q)
     deviation = np.abs(torch.sigmoid(table).numpy() - expected).max()
-    conformance("remedy one_sided_label_smoothing", "best discriminator alpha p / (p + q)", deviation, 1e-5)
+    conformance(
+        "remedy one_sided_label_smoothing", "best discriminator alpha p / (p + q)", deviation, 1e-5
+    )
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.9])
@@ -227,14 +257,26 @@ def test_least_squares_generator_minimises_the_pearson_chi_squared_divergence(co
     # The paper's C(G) counts real images too; their part does not depend on the generator.
     cost = loss.generator(best[Q_DRAWS], None) + loss.generator(best[P_DRAWS], None)
     chi_squared = ((2 * Q - (P + Q)) ** 2 / (P + Q)).sum()
-    conformance("loss least_squares", "Pearson chi-squared of p + q and 2 q", abs(2 * cost.item() - chi_squared), 1e-12)
+    conformance(
+        "loss least_squares",
+        "Pearson chi-squared of p + q and 2 q",
+        abs(2 * cost.item() - chi_squared),
+        1e-12,
+    )
 
 
-def test_hinge_optimum_is_the_sign_and_costs_two_minus_twice_the_total_variation(conformance) -> None:
+def test_hinge_optimum_is_the_sign_and_costs_two_minus_twice_the_total_variation(
+    conformance,
+) -> None:
     """Lim & Ye 2017: sum over x of 2 min(p, q) = 2 (1 - TV), and no table does better."""
     loss, sign = make("hinge"), torch.tensor(np.sign(P - Q))
     value = loss.discriminator(sign[P_DRAWS], sign[Q_DRAWS]).item()
-    conformance("loss hinge", "2 (1 - TV) at its optimum", abs(value - 2 * (1 - np.abs(P - Q).sum() / 2)), 1e-12)
+    conformance(
+        "loss hinge",
+        "2 (1 - TV) at its optimum",
+        abs(value - 2 * (1 - np.abs(P - Q).sum() / 2)),
+        1e-12,
+    )
     for point in range(5):  # the loss is a sum over points, so each output can be searched alone
         for output in np.linspace(-3, 3, 121):
             table = sign.clone()
@@ -250,7 +292,12 @@ def test_wasserstein_optimum_is_the_wasserstein_distance(conformance) -> None:
     distance = wasserstein_distance(places, places, P, Q)
     loss = make("wasserstein")
     value = -loss.discriminator(best[P_DRAWS], best[Q_DRAWS]).item()
-    conformance("loss wasserstein", "scipy.stats.wasserstein_distance at the best critic", abs(value - distance), 1e-12)
+    conformance(
+        "loss wasserstein",
+        "scipy.stats.wasserstein_distance at the best critic",
+        abs(value - distance),
+        1e-12,
+    )
     rng = np.random.default_rng(0)
     for slopes in rng.uniform(-1, 1, size=(200, 4)):
         table = torch.tensor(np.concatenate([[0], np.cumsum(slopes * np.diff(places))]))
@@ -260,7 +307,7 @@ def test_wasserstein_optimum_is_the_wasserstein_distance(conformance) -> None:
 # --- what the Wasserstein losses add to the game
 
 
-def game(loss: str, remedies: tuple[str, ...] = (), **options: Any) -> Game:
+def trainer(loss: str, remedies: tuple[str, ...] = (), **options: Any) -> GanTrainer:
     config = TrialConfig(
         data={"name": "ring"},
         model={"name": "mlp", "latent_dim": 3, "width": 5},
@@ -275,40 +322,59 @@ def game(loss: str, remedies: tuple[str, ...] = (), **options: Any) -> Game:
         budget={"unit": "updates", "amount": 2},
         evaluations=1,
     )
-    return Game(config, (6,), False, CPU)
+    return GanTrainer(config, (6,), False, CPU)
 
 
 def batch(player: Any) -> Batch:
     stream = torch.Generator().manual_seed(0)
     real, latents = torch.randn(2, 4, 6, generator=stream), torch.randn(2, 4, 3, generator=stream)
-    return Batch(real, latents, Moment(player, 0, 0.0, (3, 4), CPU))
+    return Batch(real, latents, StepContext(player, 0, 0.0, (3, 4), CPU))
 
 
 def test_clipping_follows_the_critics_step_and_leaves_the_generator_alone() -> None:
-    clipped, free = game("wasserstein", wasserstein={"clip": 0.03}), game("wasserstein", wasserstein={"clip": 1e9})
+    clipped, free = (
+        trainer("wasserstein", wasserstein={"clip": 0.03}),
+        trainer("wasserstein", wasserstein={"clip": 1e9}),
+    )
     start = [value.clone() for value in clipped.generator.parameters.values()]
     for players in (clipped, free):
         players.discriminator_step(batch("discriminator"))
-    pairs = zip(clipped.discriminator.parameters.values(), free.discriminator.parameters.values(), strict=True)
+    pairs = zip(
+        clipped.discriminator.parameters.values(),
+        free.discriminator.parameters.values(),
+        strict=True,
+    )
     for value, unclipped in pairs:
         assert torch.equal(value, unclipped.clamp(-0.03, 0.03))
         assert not torch.equal(value, unclipped)
-    assert all(torch.equal(v, s) for v, s in zip(clipped.generator.parameters.values(), start, strict=True))
+    assert all(
+        torch.equal(v, s) for v, s in zip(clipped.generator.parameters.values(), start, strict=True)
+    )
     critic_now = [value.clone() for value in clipped.discriminator.parameters.values()]
     clipped.generator_step(batch("generator"))
     assert max(value.abs().max().item() for value in clipped.generator.parameters.values()) > 0.03
-    assert all(torch.equal(v, c) for v, c in zip(clipped.discriminator.parameters.values(), critic_now, strict=True))
+    assert all(
+        torch.equal(v, c)
+        for v, c in zip(clipped.discriminator.parameters.values(), critic_now, strict=True)
+    )
 
 
 def test_wasserstein_gp_is_the_wasserstein_loss_with_the_gradient_penalty() -> None:
-    penalised = game("wasserstein_gp", wasserstein_gp={"weight": 3.0})
-    spelled_out = game("wasserstein", ("gradient_penalty",), gradient_penalty={"weight": 3.0, "centre": 1.0})
+    penalised = trainer("wasserstein_gp", wasserstein_gp={"weight": 3.0})
+    spelled_out = trainer(
+        "wasserstein", ("gradient_penalty",), gradient_penalty={"weight": 3.0, "centre": 1.0}
+    )
     for player in ("discriminator", "generator"):
-        found, expected = penalised.gradients(player, batch(player)), spelled_out.gradients(player, batch(player))
+        found, expected = (
+            penalised.gradients(player, batch(player)),
+            spelled_out.gradients(player, batch(player)),
+        )
         assert all(torch.equal(f, e) for f, e in zip(found, expected, strict=True))
     assert make("wasserstein_gp").options.weight == 10
 
 
 def test_only_cross_entropies_of_single_outputs_are_log_odds() -> None:
     assert [name for name in LOSSES if LOSSES[name].log_odds] == ["non_saturating", "minimax"]
-    assert [name for name in LOSSES if LOSSES[name].generator_needs_real] == ["relativistic_average"]
+    assert [name for name in LOSSES if LOSSES[name].generator_needs_real] == [
+        "relativistic_average"
+    ]

@@ -10,7 +10,7 @@ import torch
 from click.testing import CliRunner
 
 from ganstudy.study.cli.main import main
-from ganstudy.study.tune.evaluator_setup import make_yardstick
+from ganstudy.study.tune.evaluator_setup import make_evaluator_setup
 from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.trial import TrialConfig
@@ -31,9 +31,13 @@ def points(train: int = 50, held_out: int = 40, num_generated: int = 30) -> Data
     return Dataset("points", noise(train, 2), noise(held_out, 2, seed=1), num_generated)
 
 
-def pictures(train: int = 300, held_out: int = 200, num_generated: int = 200, labels: bool = False) -> Dataset:
+def pictures(
+    train: int = 300, held_out: int = 200, num_generated: int = 200, labels: bool = False
+) -> Dataset:
     of = [torch.arange(num) % 3 if labels else None for num in (train, held_out)]
-    return Dataset("pictures", noise(train, 1, 8, 8), noise(held_out, 1, 8, 8, seed=1), num_generated, *of)
+    return Dataset(
+        "pictures", noise(train, 1, 8, 8), noise(held_out, 1, 8, 8, seed=1), num_generated, *of
+    )
 
 
 def refusal(dataset: Dataset, **measures: object) -> str:
@@ -46,7 +50,10 @@ def refusal(dataset: Dataset, **measures: object) -> str:
 @pytest.mark.parametrize(
     ("num", "message"),
     [
-        (64, "FID on 64 features needs >= 65 generated samples, got 64: with fewer the covariance is singular; more"),
+        (
+            64,
+            "FID on 64 features needs >= 65 generated samples, got 64: with fewer the covariance is singular; more",
+        ),
         (9, "IS needs >= 10 generated samples, got 9; more"),
         (5, "density and coverage needs >= 6 generated samples, got 5; more"),
         (3, "precision and recall needs >= 4 generated samples, got 3; more"),
@@ -57,15 +64,32 @@ def test_every_score_has_its_least_number(num: int, message: str) -> None:
     least = least_samples(64, with_logits=True)
     score = next(name for name in least if message.startswith(name))
     with pytest.raises(ValueError, match="^" + message.replace("(", "\\(") + "$"):
-        check_counts({score: least[score]}, {"generated": (num, "more"), "held-out": (1000, "less")})
-    check_counts({score: least[score]}, {"generated": (num + 1, "more"), "held-out": (1000, "less")})
+        check_counts(
+            {score: least[score]}, {"generated": (num, "more"), "held-out": (1000, "less")}
+        )
+    check_counts(
+        {score: least[score]}, {"generated": (num + 1, "more"), "held-out": (1000, "less")}
+    )
 
 
 def test_the_most_demanding_score_is_named_first() -> None:
     """Whoever is told to take 6 samples should not be told next to take 65."""
-    assert list(least_samples(64, True)) == ["FID", "IS", "density and coverage", "precision and recall", "KID"]
-    assert list(least_samples(2, False)) == ["density and coverage", "precision and recall", "FID", "KID"]
-    with pytest.raises(ValueError, match=r"FID on 2048 .* 'pixels' or 'classifier', which have 64 features"):
+    assert list(least_samples(64, True)) == [
+        "FID",
+        "IS",
+        "density and coverage",
+        "precision and recall",
+        "KID",
+    ]
+    assert list(least_samples(2, False)) == [
+        "density and coverage",
+        "precision and recall",
+        "FID",
+        "KID",
+    ]
+    with pytest.raises(
+        ValueError, match=r"FID on 2048 .* 'pixels' or 'classifier', which have 64 features"
+    ):
         check_counts(least_samples(2048, True), {"generated": (3, "more")})
 
 
@@ -81,29 +105,71 @@ def test_is_asks_nothing_of_the_held_out_images() -> None:
             {"samples": 64, "extractor": "pixels"},
             "FID on 64 features needs >= 65 generated samples, got 64",
         ),
-        (pictures(held_out=64), {"extractor": "pixels"}, "FID on 64 features needs >= 65 held-out samples, got 64"),
-        (pictures(train=70, num_generated=65, held_out=20), {"extractor": "pixels"}, ">= 65 held-out samples, got 20"),
-        (points(), {"samples": 5}, "density and coverage needs >= 6 generated samples, got 5; raise samples"),
-        (points(held_out=5), {}, "density and coverage needs >= 6 held-out samples, got 5; hold out more"),
-        (points(train=5), {}, "density and coverage needs >= 6 training samples, got 5; take more training data"),
-        (pictures(), {"modes": "classes", "extractor": "pixels"}, "modes 'classes' needs labels on pictures"),
+        (
+            pictures(held_out=64),
+            {"extractor": "pixels"},
+            "FID on 64 features needs >= 65 held-out samples, got 64",
+        ),
+        (
+            pictures(train=70, num_generated=65, held_out=20),
+            {"extractor": "pixels"},
+            ">= 65 held-out samples, got 20",
+        ),
+        (
+            points(),
+            {"samples": 5},
+            "density and coverage needs >= 6 generated samples, got 5; raise samples",
+        ),
+        (
+            points(held_out=5),
+            {},
+            "density and coverage needs >= 6 held-out samples, got 5; hold out more",
+        ),
+        (
+            points(train=5),
+            {},
+            "density and coverage needs >= 6 training samples, got 5; take more training data",
+        ),
+        (
+            pictures(),
+            {"modes": "classes", "extractor": "pixels"},
+            "modes 'classes' needs labels on pictures",
+        ),
         (
             pictures(labels=True),
             {"modes": "classes", "extractor": "pixels"},
             "modes 'classes' needs the in-domain classifier (extractor 'classifier') on pictures; take modes 'bins'",
         ),
-        (pictures(), {"extractor": "classifier"}, "extractor 'classifier' needs labels, and pictures has none"),
+        (
+            pictures(),
+            {"extractor": "classifier"},
+            "extractor 'classifier' needs labels, and pictures has none",
+        ),
         (
             pictures(),
             {"extractor": "pixels", "weights": "a.pth"},
             "weights are those of extractor 'inception-v3-compat'",
         ),
-        (points(), {"extractor": "pixels"}, "extractor 'pixels' is for images, and points has points"),
-        (load(Ring()), {"modes": "classes"}, "modes 'classes' is for data without modes of their own, and ring has a"),
-        (load(Ring()), {"modes": "bins"}, "modes 'bins' is for data without modes of their own, and ring has a mix"),
+        (
+            points(),
+            {"extractor": "pixels"},
+            "extractor 'pixels' is for images, and points has points",
+        ),
+        (
+            load(Ring()),
+            {"modes": "classes"},
+            "modes 'classes' is for data without modes of their own, and ring has a",
+        ),
+        (
+            load(Ring()),
+            {"modes": "bins"},
+            "modes 'bins' is for data without modes of their own, and ring has a mix",
+        ),
     ],
 )
-def test_what_cannot_be_measured_is_refused(dataset: Dataset, measures: dict[str, object], message: str) -> None:
+def test_what_cannot_be_measured_is_refused(
+    dataset: Dataset, measures: dict[str, object], message: str
+) -> None:
     assert message in refusal(dataset, **measures)
 
 
@@ -112,7 +178,9 @@ def test_equal_held_out_samples_are_refused() -> None:
     assert refusal(dataset) == "real samples must differ, but the features of all 40 are equal"
 
 
-def test_too_few_samples_are_told_of_before_any_pass_the_extractor(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_few_samples_are_told_of_before_any_pass_the_extractor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     passed = []
 
     class Counting(PointFeatures):
@@ -147,7 +215,9 @@ def test_a_check_refuses_what_a_run_would(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_floor_of_fewer_samples_is_said() -> None:
     assert Evaluator(points(train=50), None, CPU, MeasuresConfig(samples=50)).notes == ()
     (note,) = Evaluator(points(train=50), None, CPU, MeasuresConfig(samples=51)).notes
-    assert note.startswith("real against real is measured on all 50 training images, fewer than the 51 generated")
+    assert note.startswith(
+        "real against real is measured on all 50 training images, fewer than the 51 generated"
+    )
 
 
 def test_the_floor_is_what_measuring_the_training_sample_gives(digits_evaluator) -> None:
@@ -166,11 +236,16 @@ def test_notes_reach_the_yardstick(tmp_path) -> None:
             "budget": {"unit": "generator_steps", "amount": 10},
         }
     )
-    assert "IS is not available: extractor 'pixels' tells no classes" in make_yardstick([config], str(tmp_path)).notes
+    assert (
+        "IS is not available: extractor 'pixels' tells no classes"
+        in make_evaluator_setup([config], str(tmp_path)).notes
+    )
 
 
 def test_fid_without_enough_samples_is_none_not_a_number() -> None:
     real, fake = noise(200, 1, 8, 8), noise(60, 1, 8, 8, seed=1)
     scores = Quality(real, real.flatten(1)).scores(fake, fake.flatten(1), None)
     assert scores["fid"] is None and scores["kid"] is not None
-    assert Quality(real, real.flatten(1)).scores(real, real.flatten(1), None)["fid"] == pytest.approx(0, abs=1e-3)
+    assert Quality(real, real.flatten(1)).scores(real, real.flatten(1), None)[
+        "fid"
+    ] == pytest.approx(0, abs=1e-3)

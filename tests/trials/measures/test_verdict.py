@@ -33,19 +33,19 @@ def only(*modes: int) -> np.ndarray:
     return np.isin(np.arange(MODES), modes).astype(float)
 
 
-def judge(rows: list[dict[str, Any]], planned: int = PLANNED) -> Verdict:
+def discriminate(rows: list[dict[str, Any]], planned: int = PLANNED) -> Verdict:
     return verdict(rows, planned, FLOOR)
 
 
 def test_real_data_have_converged() -> None:
-    assert judge([row(EVEN)] * PLANNED) is Verdict.CONVERGED
+    assert discriminate([row(EVEN)] * PLANNED) is Verdict.CONVERGED
 
 
 @pytest.mark.parametrize("mode", range(MODES))
 def test_a_one_mode_sampler_has_collapsed(mode: int) -> None:
     rows = [row(only(mode), coverage=0.1)] * PLANNED
     for seen in range(1, PLANNED + 1):
-        assert judge(rows[:seen]) is (Verdict.COLLAPSED if seen >= MIN_WINDOW else Verdict.UNSETTLED)
+        assert discriminate(rows[:seen]) is (Verdict.COLLAPSED if seen >= MIN_WINDOW else Verdict.UNSETTLED)
 
 
 @pytest.mark.parametrize(
@@ -55,121 +55,121 @@ def test_a_one_mode_sampler_has_collapsed(mode: int) -> None:
 def test_how_many_modes_may_be_lost(modes: int, expected: Verdict) -> None:
     rng = np.random.default_rng(0)
     for _ in range(100):
-        assert judge([row(only(*range(modes)), rng) for _ in range(PLANNED)]) is expected
+        assert discriminate([row(only(*range(modes)), rng) for _ in range(PLANNED)]) is expected
 
 
 def test_few_samples_of_every_mode_are_a_collapse() -> None:
     """One image per class: all modes, even, of high quality, dense, and hardly any real image reached."""
-    assert judge([row(EVEN, coverage=0.07)] * PLANNED) is Verdict.COLLAPSED
-    assert judge([row(EVEN, coverage=0.3)] * PLANNED) is Verdict.UNSETTLED
+    assert discriminate([row(EVEN, coverage=0.07)] * PLANNED) is Verdict.COLLAPSED
+    assert discriminate([row(EVEN, coverage=0.3)] * PLANNED) is Verdict.UNSETTLED
 
 
 def test_poor_samples_of_every_mode_are_none() -> None:
     """They reach as little, but do not lie where real ones lie either."""
-    assert judge([row(EVEN, coverage=0.07, density=0.1, high_quality=0.1)] * PLANNED) is Verdict.UNSETTLED
+    assert discriminate([row(EVEN, coverage=0.07, density=0.1, high_quality=0.1)] * PLANNED) is Verdict.UNSETTLED
 
 
 @pytest.mark.parametrize("stride", [1, 3, 7])
 def test_a_one_mode_sampler_that_moves_is_cycling(stride: int) -> None:
     rows = [row(only(t * stride % MODES), coverage=0.1) for t in range(PLANNED)]
     for seen in range(MIN_WINDOW, PLANNED + 1):
-        assert judge(rows[:seen]) is Verdict.CYCLING
-    assert judge(rows[:2]) is Verdict.UNSETTLED, "two looks cannot tell a cycle"
+        assert discriminate(rows[:seen]) is Verdict.CYCLING
+    assert discriminate(rows[:2]) is Verdict.UNSETTLED, "two looks cannot tell a cycle"
 
 
 def test_quality_plays_no_part_in_cycling() -> None:
     poor = {"coverage": 0.0, "density": 0.0, "high_quality": 0.0}
-    assert judge([row(only(t % 2), **poor) for t in range(PLANNED)]) is Verdict.CYCLING
+    assert discriminate([row(only(t % 2), **poor) for t in range(PLANNED)]) is Verdict.CYCLING
 
 
 def test_halves_in_turn_are_cycling() -> None:
     rng = np.random.default_rng(0)
     halves = (only(0, 1, 2, 3, 4), only(5, 6, 7, 8, 9))
-    assert judge([row(halves[t % 2], rng) for t in range(PLANNED)]) is Verdict.CYCLING
+    assert discriminate([row(halves[t % 2], rng) for t in range(PLANNED)]) is Verdict.CYCLING
     slow = [row(halves[t // 2 % 2], rng) for t in range(PLANNED)]
-    assert judge(slow) is Verdict.CYCLING, "a switch in every other evaluation"
+    assert discriminate(slow) is Verdict.CYCLING, "a switch in every other evaluation"
 
 
 def test_a_slow_cycle_is_one_though_the_window_sees_a_single_switch() -> None:
     modes = [0, 0, 0, 1, 1, 1, 0, 0, 0, 1]
-    assert judge([row(only(m)) for m in modes], planned=10) is Verdict.CYCLING
+    assert discriminate([row(only(m)) for m in modes], planned=10) is Verdict.CYCLING
 
 
 def test_a_single_hop_is_collapse() -> None:
     for hop in range(1, PLANNED):
         rows = [row(only(0))] * hop + [row(only(1))] * (PLANNED - hop)
-        assert judge(rows) is Verdict.COLLAPSED
+        assert discriminate(rows) is Verdict.COLLAPSED
 
 
 def test_a_drift_from_one_mode_to_another_is_collapse() -> None:
     shares = np.linspace(1, 0, PLANNED)
-    assert judge([row(s * only(0) + (1 - s) * only(1)) for s in shares]) is Verdict.COLLAPSED
+    assert discriminate([row(s * only(0) + (1 - s) * only(1)) for s in shares]) is Verdict.COLLAPSED
 
 
 def test_what_moved_once_and_stands_still_now_has_collapsed() -> None:
-    assert judge([row(only(t % 2)) for t in range(6)] + [row(only(0))] * 4, planned=10) is Verdict.COLLAPSED
+    assert discriminate([row(only(t % 2)) for t in range(6)] + [row(only(0))] * 4, planned=10) is Verdict.COLLAPSED
 
 
 def test_hops_before_it_held_all_modes_do_not_count() -> None:
     begun = [row(only(0)), row(only(1)), row(only(2))]
-    assert judge([*begun, *[row(EVEN)] * 4, *[row(only(3))] * 2, row(only(4))], planned=9) is Verdict.COLLAPSED
+    assert discriminate([*begun, *[row(EVEN)] * 4, *[row(only(3))] * 2, row(only(4))], planned=9) is Verdict.COLLAPSED
 
 
 def test_noise_on_one_broad_spot_is_not_cycling() -> None:
     """Alike modes exchange the lead by chance."""
     rng = np.random.default_rng(0)
     for _ in range(100):
-        assert judge([row(only(0, 1, 2, 3), rng) for _ in range(PLANNED)]) is Verdict.COLLAPSED
+        assert discriminate([row(only(0, 1, 2, 3), rng) for _ in range(PLANNED)]) is Verdict.COLLAPSED
 
 
 def test_a_seesaw_of_two_modes_that_both_stay_is_not_cycling() -> None:
     rows = [row(only(0) * (7 - 4 * (t % 2)) + only(1) * (3 + 4 * (t % 2))) for t in range(PLANNED)]
-    assert judge(rows) is Verdict.COLLAPSED
+    assert discriminate(rows) is Verdict.COLLAPSED
 
 
 def test_recovered_collapse_is_forgotten() -> None:
     rows = [row(only(0))] * 6 + [row(EVEN)] * 3
-    assert [judge(rows[:seen]) for seen in (6, 7, 9)] == ["collapsed", "unsettled", "converged"]
+    assert [discriminate(rows[:seen]) for seen in (6, 7, 9)] == ["collapsed", "unsettled", "converged"]
 
 
 def test_a_glimpse_of_one_mode_is_no_collapse_yet() -> None:
     rows = [row(EVEN)] * 7 + [row(only(0))] * 2
-    assert [judge(rows[:seen]) for seen in (7, 8, 9)] == ["converged", "unsettled", "collapsed"]
+    assert [discriminate(rows[:seen]) for seen in (7, 8, 9)] == ["converged", "unsettled", "collapsed"]
 
 
 def test_still_improving_is_unsettled() -> None:
     coverage = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
-    assert judge([row(EVEN, coverage=c) for c in coverage]) is Verdict.UNSETTLED
-    assert judge([row(EVEN, coverage=c) for c in (*coverage, 0.85, 0.88)]) is Verdict.CONVERGED
+    assert discriminate([row(EVEN, coverage=c) for c in coverage]) is Verdict.UNSETTLED
+    assert discriminate([row(EVEN, coverage=c) for c in (*coverage, 0.85, 0.88)]) is Verdict.CONVERGED
 
 
 @pytest.mark.parametrize("short", [{"high_quality": 0.4}, {"coverage": 0.4}])
 def test_steady_but_poor_is_unsettled(short: dict[str, float]) -> None:
-    assert judge([row(EVEN, **short)] * PLANNED) is Verdict.UNSETTLED
+    assert discriminate([row(EVEN, **short)] * PLANNED) is Verdict.UNSETTLED
 
 
 def test_one_poor_evaluation_in_the_window_unsettles() -> None:
-    assert judge([row(EVEN)] * 7 + [row(EVEN, high_quality=0.1), row(EVEN)]) is Verdict.UNSETTLED
+    assert discriminate([row(EVEN)] * 7 + [row(EVEN, high_quality=0.1), row(EVEN)]) is Verdict.UNSETTLED
 
 
 def test_fid_plays_no_part() -> None:
-    assert judge([row(EVEN, fid=fid) for fid in (9.0, 1.0, 5.0)]) is Verdict.CONVERGED
+    assert discriminate([row(EVEN, fid=fid) for fid in (9.0, 1.0, 5.0)]) is Verdict.CONVERGED
 
 
 def test_non_finite_is_diverged_whatever_came_before() -> None:
-    assert judge([row(EVEN)] * 5 + [LOST]) is Verdict.DIVERGED
-    assert judge([LOST]) is Verdict.DIVERGED
+    assert discriminate([row(EVEN)] * 5 + [LOST]) is Verdict.DIVERGED
+    assert discriminate([LOST]) is Verdict.DIVERGED
 
 
 def test_back_from_overflow_begins_anew() -> None:
     """Samples can be too far away for a score and come back."""
     rows = [row(EVEN)] * 3 + [LOST] * 2 + [row(EVEN)] * 3
-    assert [judge(rows[:seen]) for seen in (5, 6, 7, 8)] == ["diverged", "unsettled", "unsettled", "converged"]
+    assert [discriminate(rows[:seen]) for seen in (5, 6, 7, 8)] == ["diverged", "unsettled", "unsettled", "converged"]
 
 
 def test_a_trial_of_fewer_evaluations_than_a_window_stays_unsettled() -> None:
-    assert judge([row(EVEN)] * 2, planned=2) is Verdict.UNSETTLED
-    assert judge([row(only(0))], planned=1) is Verdict.UNSETTLED
+    assert discriminate([row(EVEN)] * 2, planned=2) is Verdict.UNSETTLED
+    assert discriminate([row(only(0))], planned=1) is Verdict.UNSETTLED
 
 
 @pytest.mark.parametrize(("planned", "length"), [(1, 3), (9, 3), (10, 4), (30, 10)])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ganstudy.trials import networks
 from ganstudy.trials.config.networks import OwnModel
-from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.networks.base import Networks
 from ganstudy.trials.plugins import load, register
 from ganstudy.trials.remedies.minibatch_discrimination import MinibatchDiscriminator
@@ -43,7 +43,9 @@ def own(tmp_path: Path):
     def networks_of(text: str, shape: tuple[int, ...] = (1, 8, 8), **options: Any) -> Networks:
         path = tmp_path / "my_gan.py"
         path.write_text(text)
-        model = OwnModel(name="my_gan.py:build", digest=register(path), latent_dim=5, options=options)
+        model = OwnModel(
+            name="my_gan.py:build", digest=register(path), latent_dim=5, options=options
+        )
         return networks.build(model, shape, True)
 
     return networks_of
@@ -51,9 +53,7 @@ def own(tmp_path: Path):
 
 def judged_by(layers: str) -> str:
     """A file whose discriminator is nn.Sequential(*layers)."""
-    return (
-        f"{GENERATOR}def build(shape, latent_dim):\n    return generator(shape, latent_dim), nn.Sequential({layers})\n"
-    )
+    return f"{GENERATOR}def build(shape, latent_dim):\n    return generator(shape, latent_dim), nn.Sequential({layers})\n"
 
 
 # --- the example and the tests that users inherit
@@ -69,7 +69,9 @@ class TestExample(GanContract):
 class WithDropout(nn.Module):
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.Dropout(0.5), nn.Linear(5, 1))
+        self.layers = nn.Sequential(
+            nn.Flatten(), nn.Linear(64, 5), nn.Dropout(0.5), nn.Linear(5, 1)
+        )
 
     def forward(self, images: Tensor) -> Tensor:
         return self.layers(images)
@@ -94,7 +96,9 @@ def contract(build: Any, **attributes: Any) -> GanContract:
 
 
 def test_the_contract_notices_a_network_that_only_runs_as_a_loop() -> None:
-    with pytest.raises(AssertionError, match=r"discriminator: vmap cannot take it \(.*\).*runs_as_pack = False"):
+    with pytest.raises(
+        AssertionError, match=r"discriminator: vmap cannot take it \(.*\).*runs_as_pack = False"
+    ):
         contract(with_dropout).test_pack()
 
 
@@ -115,7 +119,9 @@ def test_the_contract_notices_values_drawn_elsewhere() -> None:
         nn.init.constant_(generator[0].bias, random.random())
         return generator, discriminator
 
-    with pytest.raises(AssertionError, match=r"generator: 0\.bias differs between two calls under one seed"):
+    with pytest.raises(
+        AssertionError, match=r"generator: 0\.bias differs between two calls under one seed"
+    ):
         contract(build).test_seed()
 
 
@@ -125,7 +131,9 @@ def test_the_contract_notices_a_parameter_without_a_gradient() -> None:
         discriminator.forgotten = nn.Linear(2, 2)
         return generator, discriminator
 
-    with pytest.raises(AssertionError, match=r"discriminator: network\.forgotten\.weight has no part in the output"):
+    with pytest.raises(
+        AssertionError, match=r"discriminator: network\.forgotten\.weight has no part in the output"
+    ):
         contract(build).test_gradients()
 
 
@@ -157,7 +165,11 @@ def data_contract(tmp_path: Path):
 
 
 def contract_tests(contract: type) -> list[str]:
-    return [name for name, _ in inspect.getmembers(contract, inspect.isfunction) if name.startswith("test_")]
+    return [
+        name
+        for name, _ in inspect.getmembers(contract, inspect.isfunction)
+        if name.startswith("test_")
+    ]
 
 
 def test_good_data_pass_the_contract(data_contract) -> None:
@@ -177,7 +189,9 @@ def test_the_contract_notices_what_is_wrong_with_data(data_contract) -> None:
 
 
 def test_the_example_stands_alone() -> None:
-    assert not re.search(r"^\s*(import|from) (trials|study|analysis)", EXAMPLE.read_text(), re.MULTILINE)
+    assert not re.search(
+        r"^\s*(import|from) (trials|study|analysis)", EXAMPLE.read_text(), re.MULTILINE
+    )
 
 
 # --- what a discriminator may return
@@ -206,10 +220,12 @@ def test_logits_alone(own, layers: str, features: int | None) -> None:
         assert found.requires_grad
 
 
-@pytest.mark.parametrize("returned", ["(self.head(f), f)", "[self.head(f)[:, 0], f.view(-1, 7, 1)]"])
+@pytest.mark.parametrize(
+    "returned", ["(self.head(f), f)", "[self.head(f)[:, 0], f.view(-1, 7, 1)]"]
+)
 def test_logits_and_features(own, returned: str) -> None:
     text = f"""{GENERATOR}
-class Judge(nn.Module):
+class Discriminate(nn.Module):
     def __init__(self):
         super().__init__()
         self.body, self.head = nn.Linear(64, 7), nn.Linear(7, 1)
@@ -218,7 +234,7 @@ class Judge(nn.Module):
         return {returned}
 
 def build(shape, latent_dim):
-    return {{"discriminator": Judge(), "generator": generator(shape, latent_dim)}}
+    return {{"discriminator": Discriminate(), "generator": generator(shape, latent_dim)}}
 """
     built = own(text)
     assert built.generator()(torch.randn(6, 5)).shape == (6, 1, 8, 8)
@@ -248,43 +264,55 @@ def test_packing_asks_for_a_discriminator_of_more_channels(own) -> None:
 def test_each_player_and_seed_draws_from_its_own_stream(own) -> None:
     built = own(judged_by("nn.Flatten(), nn.Linear(64, 1)"))
     latents, images = torch.zeros(4, 5), torch.zeros(4, 1, 8, 8)
-    pack = Pack(built.generator, [0, 1], "generator", CPU, latents)
-    assert not torch.equal(*pack.parameters["0.weight"])
+    ensemble = SeedEnsemble(built.generator, [0, 1], "generator", CPU, latents)
+    assert not torch.equal(*ensemble.parameters["0.weight"])
     wider = own(judged_by("nn.Flatten(), nn.Linear(64, 9), nn.Linear(9, 1)"))
     assert torch.equal(
-        Pack(wider.generator, [1], "generator", CPU, latents).parameters["0.weight"][0], pack.parameters["0.weight"][1]
+        SeedEnsemble(wider.generator, [1], "generator", CPU, latents).parameters["0.weight"][0],
+        ensemble.parameters["0.weight"][1],
     )
-    judges = Pack(lambda: built.discriminator((1, 8, 8)), [0, 1], "discriminator", CPU, images)
-    assert pack.fallback is None and judges.fallback is None
+    judges = SeedEnsemble(
+        lambda: built.discriminator((1, 8, 8)), [0, 1], "discriminator", CPU, images
+    )
+    assert ensemble.fallback is None and judges.fallback is None
 
 
 def test_trying_leaves_the_networks_as_they_were_built(own) -> None:
-    text = (
-        f"{GENERATOR}def build(shape, latent_dim):\n    layers = nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 1)\n"
-    )
+    text = f"{GENERATOR}def build(shape, latent_dim):\n    layers = nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 1)\n"
     text += "    first = nn.Sequential(nn.BatchNorm1d(latent_dim), generator(shape, latent_dim))\n"
     built = own(f"{text}    return first, nn.Sequential(*layers)\n")
     assert not built.generator()[0].running_mean.any()
     discriminator = built.discriminator((1, 8, 8))
     assert not discriminator.network[1].running_mean.any()
-    assert all(not module._forward_hooks and not module._forward_pre_hooks for module in discriminator.modules())
+    assert all(
+        not module._forward_hooks and not module._forward_pre_hooks
+        for module in discriminator.modules()
+    )
 
 
-@pytest.mark.filterwarnings("ignore:There is a performance drop:UserWarning")  # of vmap, for weight_norm
+@pytest.mark.filterwarnings(
+    "ignore:There is a performance drop:UserWarning"
+)  # of vmap, for weight_norm
 @pytest.mark.parametrize(
     "normalised",
-    ["nn.utils.spectral_norm", "nn.utils.parametrizations.spectral_norm", "nn.utils.parametrizations.weight_norm"],
+    [
+        "nn.utils.spectral_norm",
+        "nn.utils.parametrizations.spectral_norm",
+        "nn.utils.parametrizations.weight_norm",
+    ],
 )
 def test_normalised_layers_give_in_a_pack_what_they_give_alone(own, normalised: str) -> None:
     layers = f"nn.Flatten(), {normalised}(nn.Linear(64, 7)), nn.ReLU(inplace=True), {normalised}(nn.Linear(7, 1))"
     built = own(judged_by(layers))
     images = torch.randn(2, 6, 1, 8, 8)
-    pack = Pack(lambda: built.discriminator((1, 8, 8)), [3, 4], "discriminator", CPU, images[0])
+    ensemble = SeedEnsemble(
+        lambda: built.discriminator((1, 8, 8)), [3, 4], "discriminator", CPU, images[0]
+    )
     alone = [built.discriminator((1, 8, 8)) for _ in range(2)]
     for index, network in enumerate(alone):
-        network.load_state_dict({name: value[index] for name, value in pack.state().items()})
+        network.load_state_dict({name: value[index] for name, value in ensemble.state().items()})
     for _ in range(3):
-        logits, features = pack(images)
+        logits, features = ensemble(images)
         for index, network in enumerate(alone):
             expected = network(images[index])
             assert torch.allclose(logits[index], expected[0], atol=1e-5)
@@ -300,7 +328,9 @@ def test_minibatch_discrimination_extends_any_discriminator_with_features(own) -
     extended = MinibatchDiscriminator(plain, kernels=3, kernel_dim=2, mean=False)
     torch.manual_seed(0)
     tensor, head = torch.randn(256, 3, 2), torch.empty(3).uniform_(-1 / 16, 1 / 16)
-    assert torch.equal(extended.similarity.tensor, tensor) and torch.equal(extended.head_on_similarity, head)
+    assert torch.equal(extended.similarity.tensor, tensor) and torch.equal(
+        extended.head_on_similarity, head
+    )
     images = torch.randn(5, 1, 8, 8)
     logits, features = plain(images)
     matrices = torch.einsum("na,abc->nbc", features, tensor)
@@ -355,42 +385,48 @@ MISTAKES = [
         r"\[4\] or \[4, 1\] or a pair \(logits, features\), got a tensor of shape \[4, 1, 6, 6\]$",
     ),
     (judged_by("nn.Flatten(0), nn.Linear(256, 1)"), r"got a tensor of shape \[1\]$"),
-    (judged_by("nn.Flatten(), nn.Linear(64, 1), nn.Sigmoid()"), "must return logits, and its last layer is a sigmoid"),
-    (judged_by("nn.Flatten(), nn.Linear(64, 1), nn.Sigmoid(), nn.Flatten(0)"), "its last layer is a sigmoid"),
+    (
+        judged_by("nn.Flatten(), nn.Linear(64, 1), nn.Sigmoid()"),
+        "must return logits, and its last layer is a sigmoid",
+    ),
+    (
+        judged_by("nn.Flatten(), nn.Linear(64, 1), nn.Sigmoid(), nn.Flatten(0)"),
+        "its last layer is a sigmoid",
+    ),
     (
         judged_by("nn.Flatten(), nn.Linear(7, 1)"),
         r"the discriminator fails on inputs of shape \[4, 1, 8, 8\]: RuntimeError",
     ),
     (
         f"""{GENERATOR}
-class Judge(nn.Module):
+class Discriminate(nn.Module):
     def forward(self, images):
         return images.sum((1, 2, 3)), images.sum()
 
 def build(shape, latent_dim):
-    return generator(shape, latent_dim), Judge()
+    return generator(shape, latent_dim), Discriminate()
 """,
         r"the discriminator's features must have shape \[4, F\] for 4 images, got a tensor of shape \[\]$",
     ),
     (
         f"""{GENERATOR}
-class Judge(nn.Module):
+class Discriminate(nn.Module):
     def forward(self, images):
         return images.view(64, -1).sum(1)
 
 def build(shape, latent_dim):
-    return generator(shape, latent_dim), Judge()
+    return generator(shape, latent_dim), Discriminate()
 """,
         r"one logit per image, .*, got a tensor of shape \[64\]$",
     ),
     (
         f"""{GENERATOR}
-class Judge(nn.Module):
+class Discriminate(nn.Module):
     def forward(self, images):
         return images.view(60, -1).sum(1)
 
 def build(shape, latent_dim):
-    return generator(shape, latent_dim), Judge()
+    return generator(shape, latent_dim), Discriminate()
 """,
         rf"^my_gan\.py:{BUILD + 3}: the discriminator fails on inputs of shape .*: shape '\[60, -1\]' is invalid",
     ),
@@ -406,7 +442,10 @@ def test_mistakes_are_told_with_file_and_line(own, text: str, told: str) -> None
 
 
 def test_options_that_the_function_does_not_know(own) -> None:
-    with pytest.raises(ValueError, match=r"latent_dim=5, colour='red' fails: TypeError: .*unexpected keyword argument"):
+    with pytest.raises(
+        ValueError,
+        match=r"latent_dim=5, colour='red' fails: TypeError: .*unexpected keyword argument",
+    ):
         own(judged_by(LINEAR), colour="red").generator()
 
 

@@ -17,15 +17,15 @@ from ganstudy.trials import remedies
 from ganstudy.trials.config.losses import LOSSES as LOSS_OPTIONS
 from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, DiscriminatorStep, Moment
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Batch, DiscriminatorStep, StepContext
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.remedies.input_gradient import gradients
 
 SEEDS, IMAGES, DIM = 2, 5, 4
 RNG = np.random.default_rng(0)
 CPU = torch.device("cpu")
-NOW = Moment("discriminator", 7, 0.25, (3, 4), CPU)
+NOW = StepContext("discriminator", 7, 0.25, (3, 4), CPU)
 REAL, FAKE = RNG.normal(size=(2, SEEDS, IMAGES, DIM))
 
 
@@ -273,7 +273,7 @@ def test_second_derivatives_under_vmap_are_those_of_the_loop(
         budget={"unit": "updates", "amount": 10},
         evaluations=1,
     )
-    packed, looped = (Game(config, (1, 8, 8), True, CPU) for _ in range(2))
+    packed, looped = (GanTrainer(config, (1, 8, 8), True, CPU) for _ in range(2))
     assert packed.fallbacks() == []
     looped.discriminator.fallback = "asked for by the test"
     stream = torch.Generator().manual_seed(0)
@@ -295,7 +295,7 @@ def test_penalties_of_a_packed_discriminator_inside_the_step_are_those_of_its_pa
         budget={"unit": "updates", "amount": 10},
         evaluations=1,
     )
-    players = Game(config, (1, 8, 8), True, CPU)
+    players = GanTrainer(config, (1, 8, 8), True, CPU)
     stream = torch.Generator().manual_seed(0)
     batch = Batch(torch.rand(2, 4, 1, 8, 8, generator=stream), torch.randn(2, 4, 3, generator=stream), NOW)
     found = players.gradients("discriminator", batch)
@@ -337,7 +337,7 @@ def test_second_derivatives_of_the_step_are_those_of_central_differences(conform
         budget={"unit": "updates", "amount": 10},
         evaluations=1,
     )
-    players = Game(config, (6,), False, CPU)
+    players = GanTrainer(config, (6,), False, CPU)
     trunk = players.discriminator.network.trunk
     for key, layer in trunk.named_children():
         if isinstance(layer, torch.nn.LeakyReLU):

@@ -16,8 +16,8 @@ from torch.func import functional_call
 from ganstudy.trials import remedies
 from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Batch, GeneratorStep, Moment, Player
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Batch, GeneratorStep, Player, StepContext
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.networks.base import PlainDiscriminator
 from ganstudy.trials.remedies.minibatch_discrimination import (
     MinibatchDiscriminator,
@@ -26,14 +26,14 @@ from ganstudy.trials.remedies.minibatch_discrimination import (
 
 RNG = np.random.default_rng(0)
 CPU = torch.device("cpu")
-NOW = Moment("generator", 0, 0.0, (3, 4), CPU)
+NOW = StepContext("generator", 0, 0.0, (3, 4), CPU)
 
 
 def make(name: str, **options: Any) -> Any:
     return remedies.REMEDIES[name](OPTIONS[name](**options))
 
 
-def pack(parameters: dict[str, torch.Tensor]) -> Any:
+def ensemble(parameters: dict[str, torch.Tensor]) -> Any:
     """What a remedy reads of a pack."""
     return SimpleNamespace(parameters=parameters)
 
@@ -79,8 +79,15 @@ def test_feature_matching(conformance, norm: str, adversarial: bool) -> None:
     (gradient,) = torch.autograd.grad(found.sum(), fake_tensor)
     for seed in range(2):
         value = 0.7 * feature_distance(real[seed], fake[seed], norm)
-        by_hand = numeric_gradient(lambda f, s=seed: 0.7 * feature_distance(real[s], f, norm), fake[seed])
-        conformance("remedy feature_matching", "float64 numpy, value", abs(found[seed].item() - value), 1e-12)
+        by_hand = numeric_gradient(
+            lambda f, s=seed: 0.7 * feature_distance(real[s], f, norm), fake[seed]
+        )
+        conformance(
+            "remedy feature_matching",
+            "float64 numpy, value",
+            abs(found[seed].item() - value),
+            1e-12,
+        )
         deviation = np.abs(gradient[seed].numpy() - by_hand).max()
         conformance("remedy feature_matching", "central differences, gradient", deviation, 1e-8)
 
@@ -92,31 +99,41 @@ def test_historical_averaging_over_many_steps(conformance) -> None:
     remedy = make("historical_averaging", weight=0.37)
     history = RNG.normal(size=(6, 2, 3, 2))
     theta = {"w": torch.tensor(history[0]), "b": torch.tensor(history[0, :, 0])}
-    remedy.start("generator", pack(theta))
+    remedy.start("generator", ensemble(theta))
     assert remedy.penalty("generator", theta).tolist() == [0.0, 0.0]
     for t in range(1, 6):
         theta = {
             "w": torch.tensor(history[t], requires_grad=True),
             "b": torch.tensor(history[t, :, 0], requires_grad=True),
         }
-        remedy.after_step("generator", pack(theta), NOW)
+        remedy.after_step("generator", ensemble(theta), NOW)
         penalty = remedy.penalty("generator", theta)
         gradients = torch.autograd.grad(penalty.sum(), list(theta.values()))
         for seed in range(2):
             expected = 0.0
-            for past, gradient in ((history[:, seed], gradients[0]), (history[:, seed, 0], gradients[1])):
+            for past, gradient in (
+                (history[:, seed], gradients[0]),
+                (history[:, seed, 0], gradients[1]),
+            ):
                 difference = past[t] - sum(past[i] for i in range(t + 1)) / (t + 1)
                 expected += 0.37 * (difference**2).sum()
                 deviation = np.abs(gradient[seed].numpy() - 2 * 0.37 * difference).max()
-                conformance("remedy historical_averaging", "float64 numpy, value and gradient", deviation, 1e-12)
+                conformance(
+                    "remedy historical_averaging",
+                    "float64 numpy, value and gradient",
+                    deviation,
+                    1e-12,
+                )
             deviation = abs(penalty[seed].item() - expected)
-            conformance("remedy historical_averaging", "float64 numpy, value and gradient", deviation, 1e-12)
+            conformance(
+                "remedy historical_averaging", "float64 numpy, value and gradient", deviation, 1e-12
+            )
 
 
 def test_historical_averaging_keeps_the_players_apart() -> None:
     remedy = make("historical_averaging", weight=1.0)
     for player, start in (("generator", 0.0), ("discriminator", 5.0)):
-        remedy.start(player, pack({"w": torch.full((1, 2), start)}))
+        remedy.start(player, ensemble({"w": torch.full((1, 2), start)}))
     assert remedy.penalty("generator", {"w": torch.ones(1, 2)}).item() == pytest.approx(2.0)
     assert remedy.penalty("discriminator", {"w": torch.ones(1, 2)}).item() == pytest.approx(32.0)
 
@@ -127,7 +144,10 @@ def test_historical_averaging_keeps_the_players_apart() -> None:
 def similarity(features: np.ndarray, tensor: np.ndarray) -> np.ndarray:
     images, kernels = len(features), tensor.shape[1]
     matrices = [
-        [[sum(f[a] * tensor[a, b, c] for a in range(len(f))) for c in range(tensor.shape[2])] for b in range(kernels)]
+        [
+            [sum(f[a] * tensor[a, b, c] for a in range(len(f))) for c in range(tensor.shape[2])]
+            for b in range(kernels)
+        ]
         for f in features
     ]
     out = np.zeros((images, kernels))
@@ -135,7 +155,9 @@ def similarity(features: np.ndarray, tensor: np.ndarray) -> np.ndarray:
         for b in range(kernels):
             for j in range(images):
                 if j != i:
-                    distance = sum(abs(m - n) for m, n in zip(matrices[i][b], matrices[j][b], strict=True))
+                    distance = sum(
+                        abs(m - n) for m, n in zip(matrices[i][b], matrices[j][b], strict=True)
+                    )
                     out[i, b] += np.exp(-distance)
     return out
 
@@ -151,7 +173,9 @@ def test_minibatch_discrimination(conformance, mean: bool) -> None:
     deviation = np.abs(out.detach().numpy() - similarity(features, tensor) / divisor).max()
     conformance("remedy minibatch_discrimination", "float64 numpy, value", deviation, 1e-12)
     weights = RNG.normal(size=out.shape)
-    grad_features, grad_tensor = torch.autograd.grad((out * torch.tensor(weights)).sum(), [inputs, module.tensor])
+    grad_features, grad_tensor = torch.autograd.grad(
+        (out * torch.tensor(weights)).sum(), [inputs, module.tensor]
+    )
 
     def weighted(f: np.ndarray, t: np.ndarray) -> float:
         return float((similarity(f, t) / divisor * weights).sum())
@@ -175,14 +199,16 @@ def test_similarities_are_concatenated_before_the_last_layer() -> None:
     images = torch.randn(5, 4)
     logits, features = extended(images)
     weight = torch.cat([plain.head.weight[0], extended.head_on_similarity])
-    expected = torch.cat([features, extended.similarity(features)], dim=1) @ weight + plain.head.bias
+    expected = (
+        torch.cat([features, extended.similarity(features)], dim=1) @ weight + plain.head.bias
+    )
     assert torch.allclose(logits, expected, atol=1e-6)
 
 
 # --- inside the step that trains
 
 
-def game(names: list[str], shape: tuple[int, ...] = (6,), **options: Any) -> Game:
+def trainer(names: list[str], shape: tuple[int, ...] = (6,), **options: Any) -> GanTrainer:
     config = TrialConfig(
         data={"name": "ring"},
         model={"name": "mlp", "latent_dim": 3, "width": 5},
@@ -193,87 +219,117 @@ def game(names: list[str], shape: tuple[int, ...] = (6,), **options: Any) -> Gam
         budget={"unit": "updates", "amount": 2},
         evaluations=1,
     )
-    return Game(config, shape, False, CPU)
+    return GanTrainer(config, shape, False, CPU)
 
 
 def batch(player: Player, real: torch.Tensor | None = None) -> Batch:
     stream = torch.Generator().manual_seed(1)
     drawn, latents = torch.randn(2, 4, 6, generator=stream), torch.randn(2, 4, 3, generator=stream)
-    return Batch(drawn if real is None else real, latents, Moment(player, 0, 0.0, (3, 4), CPU))
+    return Batch(drawn if real is None else real, latents, StepContext(player, 0, 0.0, (3, 4), CPU))
 
 
 def test_feature_matching_replaces_the_adversarial_objective_and_matches_f_of_real() -> None:
-    players, made_on = game(["feature_matching"]), batch("generator")
+    players, made_on = trainer(["feature_matching"]), batch("generator")
     _, features_real = players.discriminator(made_on.real)
     _, features_fake = players.discriminator(players.sample(made_on.latents))
     expected = [
-        feature_distance(features_real[s].detach().double().numpy(), features_fake[s].detach().double().numpy(), "l2")
+        feature_distance(
+            features_real[s].detach().double().numpy(),
+            features_fake[s].detach().double().numpy(),
+            "l2",
+        )
         for s in range(2)
     ]
     assert players.generator_step(made_on).tolist() == pytest.approx(expected, rel=1e-4)
 
 
 def test_feature_matching_does_not_move_the_discriminator() -> None:
-    players = game(["feature_matching"])
+    players = trainer(["feature_matching"])
     before = {name: value.clone() for name, value in players.discriminator.parameters.items()}
     players.generator_step(batch("generator"))
-    assert all(torch.equal(before[name], value) for name, value in players.discriminator.parameters.items())
+    assert all(
+        torch.equal(before[name], value) for name, value in players.discriminator.parameters.items()
+    )
 
 
 def test_minibatch_discrimination_sees_real_and_generated_batches_apart() -> None:
-    players = game(["minibatch_discrimination"])
+    players = trainer(["minibatch_discrimination"])
     made_on = batch("discriminator")
     together, _ = players.discriminator(torch.cat([made_on.real, made_on.real + 9], dim=1))
     alone, _ = players.discriminator(made_on.real)
     assert not torch.allclose(together[:, :4], alone)
     fake_logits, _ = players.discriminator(players.sample(made_on.latents))
     expected = players.loss.discriminator(alone, fake_logits)
-    assert players.discriminator_step(made_on).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+    assert players.discriminator_step(made_on).tolist() == pytest.approx(
+        expected.tolist(), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
-def test_all_three_of_salimans_together_add_up_to_the_sum_of_their_equations(player: Player) -> None:
+def test_all_three_of_salimans_together_add_up_to_the_sum_of_their_equations(
+    player: Player,
+) -> None:
     """The step's gradient equals that of the written-out loss, for a network moved away from its average."""
     names = ["feature_matching", "historical_averaging", "minibatch_discrimination"]
-    players = game(names, historical_averaging={"weight": 0.5})
-    start = {p: {n: v.detach().clone() for n, v in pack.parameters.items()} for p, pack in players.players.items()}
+    players = trainer(names, historical_averaging={"weight": 0.5})
+    start = {
+        p: {n: v.detach().clone() for n, v in ensemble.parameters.items()}
+        for p, ensemble in players.players.items()
+    }
     stream = torch.Generator().manual_seed(2)
     with torch.no_grad():
         for each in players.players.values():
             for value in each.parameters.values():
                 value += 0.1 * torch.randn(value.shape, generator=stream)
     made_on = batch(player)
-    theta = {n: v.detach().clone().requires_grad_() for n, v in players.players[player].parameters.items()}
+    theta = {
+        n: v.detach().clone().requires_grad_()
+        for n, v in players.players[player].parameters.items()
+    }
     losses = []
     for seed in range(2):
         own = {n: v[seed] for n, v in theta.items()}
         others = {
-            p: own if p == player else {n: v[seed].detach() for n, v in pack.parameters.items()}
-            for p, pack in players.players.items()
+            p: own if p == player else {n: v[seed].detach() for n, v in ensemble.parameters.items()}
+            for p, ensemble in players.players.items()
         }
         generator, discriminator = players.generator.network, players.discriminator.network
         fake = functional_call(generator, others["generator"], (made_on.latents[seed],))
-        logits_real, f_real = functional_call(discriminator, others["discriminator"], (made_on.real[seed],))
+        logits_real, f_real = functional_call(
+            discriminator, others["discriminator"], (made_on.real[seed],)
+        )
         logits_fake, f_fake = functional_call(discriminator, others["discriminator"], (fake,))
         if player == "generator":
             loss = ((f_real.detach().mean(0) - f_fake.mean(0)) ** 2).sum()
         else:
-            loss = -torch.sigmoid(logits_real).log().mean() - (1 - torch.sigmoid(logits_fake)).log().mean()
-        losses.append(loss + 0.5 * sum(((v - start[player][n][seed]) ** 2).sum() for n, v in own.items()))
+            loss = (
+                -torch.sigmoid(logits_real).log().mean()
+                - (1 - torch.sigmoid(logits_fake)).log().mean()
+            )
+        losses.append(
+            loss + 0.5 * sum(((v - start[player][n][seed]) ** 2).sum() for n, v in own.items())
+        )
     expected = torch.autograd.grad(sum(losses), list(theta.values()))
     if player == "generator":
         players.generator_step(made_on)
     else:
         players.discriminator_step(made_on)
-    for (name, value), gradient in zip(players.players[player].parameters.items(), expected, strict=True):
+    for (name, value), gradient in zip(
+        players.players[player].parameters.items(), expected, strict=True
+    ):
         assert torch.allclose(value.grad, gradient, rtol=1e-3, atol=1e-6), name
 
 
 def test_a_remedy_leaves_the_rest_of_the_initialisation_alone() -> None:
-    plain, extended = game([]), game(["minibatch_discrimination"])
+    plain, extended = trainer([]), trainer(["minibatch_discrimination"])
     added = set(extended.discriminator.parameters)
     for name, value in plain.discriminator.parameters.items():
         inside = f"plain.{name}"
         assert torch.equal(value, extended.discriminator.parameters[inside]), name
         added.remove(inside)
-    assert added == {"similarity.tensor", "similarity.log_scale", "similarity.bias", "head_on_similarity"}
+    assert added == {
+        "similarity.tensor",
+        "similarity.log_scale",
+        "similarity.bias",
+        "head_on_similarity",
+    }

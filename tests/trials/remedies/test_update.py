@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
-from ganstudy.trials.ensemble.ensemble import Pack
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
-from ganstudy.trials.ensemble.step_context import Batch, Moment
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Batch, StepContext
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.remedies.base import Remedy
 
 CPU = torch.device("cpu")
@@ -38,24 +38,24 @@ def config(remedies: dict[str, dict[str, Any]] | None = None, **changes: Any) ->
     return TrialConfig(**(values | changes))
 
 
-def game(remedies: dict[str, dict[str, Any]] | None = None, **changes: Any) -> Game:
-    return Game(config(remedies, **changes), (1, 8, 8), True, CPU)
+def trainer(remedies: dict[str, dict[str, Any]] | None = None, **changes: Any) -> GanTrainer:
+    return GanTrainer(config(remedies, **changes), (1, 8, 8), True, CPU)
 
 
 def batch(player: Any, step: int, seed: int = 0) -> Batch:
     torch.manual_seed(1000 * seed + 2 * step + (player == "generator"))
     real, latents = torch.rand(2, 8, 1, 8, 8) * 2 - 1, torch.randn(2, 8, 4)
-    return Batch(real.to(torch.get_default_dtype()), latents, Moment(player, step, 0.0, (3, 4), CPU))
+    return Batch(real.to(torch.get_default_dtype()), latents, StepContext(player, step, 0.0, (3, 4), CPU))
 
 
-def train(players: Game, steps: int, start: int = 0) -> None:
+def train(players: GanTrainer, steps: int, start: int = 0) -> None:
     for step in range(start, start + steps):
         players.discriminator_step(batch("discriminator", step))
         players.generator_step(batch("generator", step))
 
 
-def values(pack: Pack) -> list[Tensor]:
-    return [value.detach().clone() for value in pack.parameters.values()]
+def values(ensemble: SeedEnsemble) -> list[Tensor]:
+    return [value.detach().clone() for value in ensemble.parameters.values()]
 
 
 def largest(a: Any, b: Any) -> float:
@@ -139,7 +139,7 @@ def test_unrolled_gradient_is_the_derivative_of_the_unrolled_loss(
 ) -> None:
     """Central differences of the generator's whole loss along random directions, the discriminator re-unrolled."""
     remedies: dict[str, dict[str, Any]] = {"unrolled_discriminator": {"steps": 3}, **{name: {} for name in others}}
-    players = game(remedies, optimiser=kind, lr_d=0.05 if kind == "sgd" else 3e-3)
+    players = trainer(remedies, optimiser=kind, lr_d=0.05 if kind == "sgd" else 3e-3)
     train(players, 4)
     at = batch("generator", 4)
     gradients = players.gradients("generator", at)
@@ -160,7 +160,7 @@ def test_unrolled_gradient_is_the_derivative_of_the_unrolled_loss(
 
 
 def test_unrolling_leaves_the_discriminator_and_its_optimiser_alone() -> None:
-    unrolled, plain = game({"unrolled_discriminator": {"steps": 2}}), game()
+    unrolled, plain = trainer({"unrolled_discriminator": {"steps": 2}}), trainer()
     unrolled.discriminator_step(batch("discriminator", 0)), plain.discriminator_step(batch("discriminator", 0))
     before = copy.deepcopy(unrolled.optimisers["discriminator"].state_dict())
     unrolled.generator_step(batch("generator", 0))
@@ -187,7 +187,7 @@ def test_ema_by_hand(rampup: float, conformance: Any) -> None:
         else [0, 0, 0, 0, *(0.5 ** (1 / 0.7 / s) for s in (1, 2, 3, 4))]
     )
     options = {"generator_ema": {"decay": 0.8, "start": 3, "rampup": rampup}}
-    players, plain = game(options, model=NORMED), game({}, model=NORMED)
+    players, plain = trainer(options, model=NORMED), trainer({}, model=NORMED)
     names = [name for name, value in plain.generator.state().items() if value.is_floating_point()]
     average: dict[str, np.ndarray] = {}
     for step in range(8):
@@ -207,7 +207,7 @@ def test_ema_by_hand(rampup: float, conformance: Any) -> None:
 
 
 def test_samples_come_from_the_average() -> None:
-    players, latents = game({"generator_ema": {"decay": 0.9, "rampup": 0}}, model=NORMED), torch.randn(2, 5, 4)
+    players, latents = trainer({"generator_ema": {"decay": 0.9, "rampup": 0}}, model=NORMED), torch.randn(2, 5, 4)
     train(players, 5)
     parameters, buffers = players.remedies[0].sampling_state(players.generator)
     expected = players.generator(latents, parameters, buffers, evaluate=True)
@@ -227,7 +227,7 @@ def directions_of_adam(gradients: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def test_optimistic_adam_is_algorithm_1(double: None, conformance: Any) -> None:
-    players = game({"optimistic_adam": {}})
+    players = trainer({"optimistic_adam": {}})
     start = values(players.discriminator)
     gradients: list[list[np.ndarray]] = [[] for _ in start]
     trace = []
@@ -247,7 +247,7 @@ def test_optimistic_adam_is_algorithm_1(double: None, conformance: Any) -> None:
 
 def test_optimistic_steps_keep_their_digits_in_single_precision() -> None:
     """The direction is that of the optimiser, not the rounded difference of two positions."""
-    players = game({"optimistic_adam": {}}, lr_d=1e-7)
+    players = trainer({"optimistic_adam": {}}, lr_d=1e-7)
     (gradient, *_) = players.gradients("discriminator", batch("discriminator", 0))
     players.discriminator_step(batch("discriminator", 0))
     move = players.remedies[0].state()["discriminator.0"]
@@ -258,7 +258,7 @@ def test_optimistic_steps_keep_their_digits_in_single_precision() -> None:
 def test_what_follows_a_step_sees_the_optimistic_one() -> None:
     """Clipping and averaging come after the correction, whatever the order of the names."""
     options = {"optimistic_adam": {}, "generator_ema": {"decay": 0.0}, "historical_averaging": {}}
-    players = game(options, loss="wasserstein", loss_options={"clip": 0.01})
+    players = trainer(options, loss="wasserstein", loss_options={"clip": 0.01})
     train(players, 3)
     assert max(value.abs().max() for value in players.discriminator.parameters.values()) <= 0.01
     average = players.remedies[0].sampling_state(players.generator)[0]
@@ -271,11 +271,11 @@ def test_what_follows_a_step_sees_the_optimistic_one() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_extragradient_step_by_hand(kind: str, double: None, conformance: Any) -> None:
     """The look-ahead of a plain copy of the game, its gradient there, and the optimiser's step from here."""
-    players, plain = game({"extragradient": {}}, optimiser=kind), game(optimiser=kind)
+    players, plain = trainer({"extragradient": {}}, optimiser=kind), trainer(optimiser=kind)
     for step in range(3):
         for player in ("discriminator", "generator"):
             at = batch(player, step)
-            copies = {name: values(pack) for name, pack in plain.players.items()}
+            copies = {name: values(ensemble) for name, ensemble in plain.players.items()}
             moments = {name: copy.deepcopy(each.state_dict()) for name, each in plain.optimisers.items()}
             for name, gradients in {name: plain.gradients(name, at) for name in plain.players}.items():
                 for value, gradient in zip(plain.players[name].parameters.values(), gradients, strict=True):
@@ -284,33 +284,33 @@ def test_extragradient_step_by_hand(kind: str, double: None, conformance: Any) -
                 optimiser.step()
             ahead = plain.gradients(player, at)
             with torch.no_grad():
-                for name, pack in plain.players.items():
-                    for value, origin in zip(pack.parameters.values(), copies[name], strict=True):
+                for name, ensemble in plain.players.items():
+                    for value, origin in zip(ensemble.parameters.values(), copies[name], strict=True):
                         value.copy_(origin)
                     plain.optimisers[name].load_state_dict(moments[name])
             for value, gradient in zip(plain.players[player].parameters.values(), ahead, strict=True):
                 value.grad = gradient.contiguous()
             plain.optimisers[player].step()
             players.discriminator_step(at) if player == "discriminator" else players.generator_step(at)
-            for name, pack in plain.players.items():
-                deviation = largest(values(pack), values(players.players[name]))
+            for name, ensemble in plain.players.items():
+                deviation = largest(values(ensemble), values(players.players[name]))
                 conformance(f"remedy extragradient, {kind}", "an explicit look-ahead", deviation, 1e-12)
 
 
 def test_the_players_return_to_the_bit() -> None:
-    players = game({"extragradient": {}}, model=NORMED)
+    players = trainer({"extragradient": {}}, model=NORMED)
     train(players, 3)
-    before = {player: values(pack) for player, pack in players.players.items()}
-    with players.remedies[0].evaluation_point(players, batch("generator", 3)):
-        for player, pack in players.players.items():
-            assert largest(values(pack), before[player]) > 0
-    for player, pack in players.players.items():
-        assert all(torch.equal(*pair) for pair in zip(values(pack), before[player], strict=True))
+    before = {player: values(ensemble) for player, ensemble in players.players.items()}
+    with players.remedies[0].lookahead(players, batch("generator", 3)):
+        for player, ensemble in players.players.items():
+            assert largest(values(ensemble), before[player]) > 0
+    for player, ensemble in players.players.items():
+        assert all(torch.equal(*pair) for pair in zip(values(ensemble), before[player], strict=True))
 
 
 def test_running_statistics_are_taken_once_per_pass() -> None:
     """As often as without the remedy, though each step looks at the generator three times."""
-    players, plain = game({"extragradient": {}}, model=NORMED), game(model=NORMED)
+    players, plain = trainer({"extragradient": {}}, model=NORMED), trainer(model=NORMED)
     train(players, 2), train(plain, 2)
     counts = [each.generator.buffers["1.num_batches_tracked"].tolist() for each in (players, plain)]
     assert counts[0] == counts[1] == [4, 4]
@@ -321,15 +321,15 @@ def test_running_statistics_are_taken_once_per_pass() -> None:
 
 @pytest.mark.parametrize("name", ["unrolled_discriminator", "extragradient"])
 def test_generator_steps_come_with_real_images(name: str) -> None:
-    assert game({name: {}}).generator_needs_real and not game().generator_needs_real
+    assert trainer({name: {}}).generator_needs_real and not trainer().generator_needs_real
 
 
 def test_no_hook_of_the_contract_does_anything_by_itself() -> None:
     """A remedy without hooks leaves the training as it is, to the bit."""
-    plain, empty = game(model=NORMED), game(model=NORMED)
+    plain, empty = trainer(model=NORMED), trainer(model=NORMED)
     empty.remedies.append(Remedy(None))
     empty._terms.append(Remedy(None))
     train(plain, 3), train(empty, 3)
-    for player, pack in plain.players.items():
-        assert largest(values(pack), values(empty.players[player])) == 0
+    for player, ensemble in plain.players.items():
+        assert largest(values(ensemble), values(empty.players[player])) == 0
     assert isinstance(plain.generator.network, nn.Sequential)

@@ -13,8 +13,8 @@ from torch import Tensor
 from ganstudy.trials import remedies
 from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.ensemble.step_context import Kind, Moment, Player
-from ganstudy.trials.gan.trainer import Game
+from ganstudy.trials.ensemble.step_context import Kind, Player, StepContext
+from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.remedies.diff_augment import AUGMENTATIONS
 
 RNG = np.random.default_rng(0)
@@ -33,8 +33,8 @@ def make(name: str, **options: Any) -> Any:
     return remedies.REMEDIES[name](OPTIONS[name](**options))
 
 
-def moment(player: Player = "discriminator", step: int = 0, progress: float = 0.0, seeds: Any = (3, 4)) -> Moment:
-    return Moment(player, step, progress, seeds, CPU)
+def context(player: Player = "discriminator", step: int = 0, progress: float = 0.0, seeds: Any = (3, 4)) -> StepContext:
+    return StepContext(player, step, progress, seeds, CPU)
 
 
 # --- what both have in common
@@ -45,7 +45,7 @@ def test_every_image_step_kind_player_and_seed_has_its_own_view(name: str) -> No
     remedy = make(name)
     images = torch.rand(1, 1, 3, 8, 8).expand(2, 4, 3, 8, 8)
     views = [
-        remedy.view(images, kind, moment(player, step))[seed, image]
+        remedy.view(images, kind, context(player, step))[seed, image]
         for kind, player, step, seed, image in [
             ("real", "discriminator", 0, 0, 0),
             ("real", "discriminator", 0, 0, 1),
@@ -63,10 +63,10 @@ def test_every_image_step_kind_player_and_seed_has_its_own_view(name: str) -> No
 @pytest.mark.parametrize("name", ["instance_noise", "diff_augment"])
 def test_a_seed_alone_sees_what_it_sees_in_a_pack_and_sees_it_again(name: str) -> None:
     remedy, images = make(name), torch.rand(2, 4, 3, 8, 8)
-    together = remedy.view(images, "fake", moment())
-    alone = remedy.view(images[1:], "fake", moment(seeds=(4,)))
+    together = remedy.view(images, "fake", context())
+    alone = remedy.view(images[1:], "fake", context(seeds=(4,)))
     assert torch.equal(together[1:], alone)
-    assert torch.equal(together, remedy.view(images, "fake", moment()))
+    assert torch.equal(together, remedy.view(images, "fake", context()))
 
 
 # --- instance noise
@@ -78,7 +78,7 @@ def test_noise_is_normal_with_the_annealed_sigma(
     conformance, player: Player, kind: Kind, anneal: float, progress: float, expected: float
 ) -> None:
     images = torch.rand(2, 64, 1, 8, 8)
-    seen = make("instance_noise", sigma=0.3, anneal=anneal).view(images, kind, moment(player, progress=progress))
+    seen = make("instance_noise", sigma=0.3, anneal=anneal).view(images, kind, context(player, progress=progress))
     noise = (seen - images).flatten().double().numpy()
     assert kstest(noise / expected, "norm").pvalue > UNLIKELY
     # The standard error of a standard deviation from n numbers is sigma / sqrt(2 n): 4 of them.
@@ -96,8 +96,8 @@ def test_sigma_falls_linearly_to_zero(anneal: float, progress: float, expected: 
 
 def test_noise_that_has_faded_leaves_the_images_alone_and_never_touches_gradients() -> None:
     images = torch.rand(2, 4, 6, requires_grad=True)
-    assert make("instance_noise", anneal=0.5).view(images, "real", moment(progress=0.6)) is images
-    (gradient,) = torch.autograd.grad(make("instance_noise").view(images, "fake", moment()).sum(), images)
+    assert make("instance_noise", anneal=0.5).view(images, "real", context(progress=0.6)) is images
+    (gradient,) = torch.autograd.grad(make("instance_noise").view(images, "fake", context()).sum(), images)
     assert torch.equal(gradient, torch.ones_like(images))
 
 
@@ -178,14 +178,14 @@ def test_shifts_and_holes_have_the_released_codes_sizes_and_are_uniform(size: in
     """int(size / 8 + 1/2) and int(size / 2 + 1/2): read off what the discriminator sees of marked images."""
     num = 4000
     column = torch.arange(1.0, size + 1).reshape(size, 1).expand(1, num, 1, size, size)  # each row holds its number
-    seen = make("diff_augment", policy="translation").view(column, "fake", moment(seeds=(3,)))[0, :, 0]
+    seen = make("diff_augment", policy="translation").view(column, "fake", context(seeds=(3,)))[0, :, 0]
     middle = size // 2
     rows = seen[:, middle].amax(1).long() - (middle + 1)
     counts = torch.bincount(rows + shift, minlength=2 * shift + 1).numpy()
     assert len(counts) == 2 * shift + 1 and (shift == 0 or chisquare(counts).pvalue > UNLIKELY)
 
     ones = torch.ones(1, num, 1, size, size)
-    holes = 1 - make("diff_augment", policy="cutout").view(ones, "fake", moment(seeds=(3,)))[0, :, 0]
+    holes = 1 - make("diff_augment", policy="cutout").view(ones, "fake", context(seeds=(3,)))[0, :, 0]
     heights, widths = holes.amax(2).sum(1), holes.amax(1).sum(1)
     assert torch.equal(holes.sum((1, 2)), heights * widths), "the hole must be a rectangle"
     assert heights.max() == side == widths.max()
@@ -210,7 +210,7 @@ def test_colours_change_over_the_published_ranges_alike_for_both_kinds_and_playe
     grey = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
     grey, hue = grey - grey.mean(), torch.tensor([0.5, -0.2, -0.3])
     images = (grey + hue[:, None, None]).expand(2, 2000, 3, 8, 8)
-    seen = make("diff_augment", policy="color").view(images, kind, moment(player))
+    seen = make("diff_augment", policy="color").view(images, kind, context(player))
     brightness, saturation, contrast = colour_changes(seen.flatten(0, 1), grey, hue)
     assert kstest(brightness, "uniform", args=(-0.5, 1)).pvalue > UNLIKELY
     assert kstest(saturation, "uniform", args=(0, 2)).pvalue > UNLIKELY
@@ -221,13 +221,13 @@ def test_colours_change_over_the_published_ranges_alike_for_both_kinds_and_playe
 
 def test_policies_are_applied_in_their_order() -> None:
     images = torch.rand(2, 4, 3, 8, 8)
-    one_way = make("diff_augment", policy="color,cutout").view(images, "real", moment())
-    other_way = make("diff_augment", policy="cutout,color").view(images, "real", moment())
+    one_way = make("diff_augment", policy="color,cutout").view(images, "real", context())
+    other_way = make("diff_augment", policy="cutout,color").view(images, "real", context())
     assert (one_way == 0).any() and not (other_way == 0).any()
 
 
 def test_points_cannot_be_augmented() -> None:
-    def game(shape: tuple[int, ...]) -> Game:
+    def trainer(shape: tuple[int, ...]) -> GanTrainer:
         config = TrialConfig(
             data={"name": "digits"},
             model={"name": "mlp", "latent_dim": 3, "width": 4},
@@ -235,8 +235,8 @@ def test_points_cannot_be_augmented() -> None:
             budget={"unit": "updates", "amount": 2},
             evaluations=1,
         )
-        return Game(config, shape, True, CPU)
+        return GanTrainer(config, shape, True, CPU)
 
-    game((1, 8, 8))
+    trainer((1, 8, 8))
     with pytest.raises(ValueError, match=r"diff_augment is for images \[C, H, W\], and the data have the shape \[6\]"):
-        game((6,))
+        trainer((6,))

@@ -67,7 +67,7 @@ def assert_exact(chosen: TrialConfig, evaluator: Any, folder: Path) -> None:
     for name, value in expected.items():
         assert torch.equal(value, found[name]), name
     latents = torch.randn(2, 5, 8)
-    assert torch.equal(through.game.sample(latents), resumed.game.sample(latents))
+    assert torch.equal(through.trainer.sample(latents), resumed.trainer.sample(latents))
     assert through.counters.as_columns().keys() == resumed.counters.as_columns().keys()
 
 

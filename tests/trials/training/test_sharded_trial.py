@@ -30,21 +30,34 @@ from ganstudy.trials.results.records import Evaluation
 from ganstudy.trials.training.checkpoint import read_newest
 from ganstudy.trials.training.sample_grid import draw_grid, join_grids, split_grid
 from ganstudy.trials.training.seed_shards import Part, cut, join
-from ganstudy.trials.training.sharded_trial import SplitTrial
+from ganstudy.trials.training.sharded_trial import ShardedTrial
 from ganstudy.trials.training.trial import Trial
 
 ROOT = Path(__file__).resolve().parents[3]
 OF_THE_MACHINE = {"seconds", "evaluation_seconds", "device_seconds", "peak_memory_bytes"}
 WITH_STATE = [
-    *("historical_averaging", "lecam", "generator_ema", "optimistic_adam", "spectral_normalisation", "packing"),
+    *(
+        "historical_averaging",
+        "lecam",
+        "generator_ema",
+        "optimistic_adam",
+        "spectral_normalisation",
+        "packing",
+    ),
     "minibatch_discrimination",
 ]
 TOGETHER = {
     "all_with_optimistic_adam": [name for name in REMEDIES if name != "extragradient"],
-    "all_with_extragradient": [name for name in REMEDIES if name not in ("optimistic_adam", "unrolled_discriminator")],
+    "all_with_extragradient": [
+        name for name in REMEDIES if name not in ("optimistic_adam", "unrolled_discriminator")
+    ],
 }
 ALONE = [pytest.param([name], id=name, marks=pytest.mark.slow) for name in REMEDIES]
-SETS = [pytest.param([], id="none"), *(pytest.param(names, id=name) for name, names in TOGETHER.items()), *ALONE]
+SETS = [
+    pytest.param([], id="none"),
+    *(pytest.param(names, id=name) for name, names in TOGETHER.items()),
+    *ALONE,
+]
 OPTIONS = {
     "lecam": {"start": 2},
     "unrolled_discriminator": {"steps": 2},
@@ -101,18 +114,24 @@ def few_digits(digits: Dataset) -> Evaluator:
 
 def few(data: Dataset, extractor: Any) -> Evaluator:
     labels = {"train_labels": None, "held_out_labels": None}
-    small = replace(data, train=data.train[:800], held_out=data.held_out[:200], class_names=None, **labels)
-    return Evaluator(small, None, torch.device("cpu"), MeasuresConfig(samples=80, extractor=extractor))
+    small = replace(
+        data, train=data.train[:800], held_out=data.held_out[:200], class_names=None, **labels
+    )
+    return Evaluator(
+        small, None, torch.device("cpu"), MeasuresConfig(samples=80, extractor=extractor)
+    )
 
 
-def finish(trial: Trial | SplitTrial) -> list[Evaluation]:
+def finish(trial: Trial | ShardedTrial) -> list[Evaluation]:
     made = []
     while not trial.finished:
         made.append(trial.advance())
     return made
 
 
-def assert_same(expected: list[Evaluation], found: list[Evaluation], bound: float = LAST_DIGITS) -> None:
+def assert_same(
+    expected: list[Evaluation], found: list[Evaluation], bound: float = LAST_DIGITS
+) -> None:
     """Rows, pictures and counters; numbers deviate by `bound` at most."""
     assert [one.index for one in found] == [one.index for one in expected]
     for one, other in zip(expected, found, strict=True):
@@ -125,16 +144,22 @@ def assert_same(expected: list[Evaluation], found: list[Evaluation], bound: floa
             }
 
 
-def assert_same_rows(expected: list[dict[str, Any]], found: list[dict[str, Any]], bound: float = LAST_DIGITS) -> None:
+def assert_same_rows(
+    expected: list[dict[str, Any]], found: list[dict[str, Any]], bound: float = LAST_DIGITS
+) -> None:
     for row, again in zip(expected, found, strict=True):
         assert row.keys() == again.keys()
         for name, value in row.items():
             if name not in OF_THE_MACHINE:
-                close = isinstance(value, float) and math.isclose(value, again[name], rel_tol=bound, abs_tol=1e-12)
+                close = isinstance(value, float) and math.isclose(
+                    value, again[name], rel_tol=bound, abs_tol=1e-12
+                )
                 assert value == again[name] or (bound and close), (name, value, again[name])
 
 
-def fail_above(monkeypatch: pytest.MonkeyPatch, largest: int, where: str, first: int = 0) -> list[int]:
+def fail_above(
+    monkeypatch: pytest.MonkeyPatch, largest: int, where: str, first: int = 0
+) -> list[int]:
     """From here on, packs of more than `largest` seeds run out of memory in Trial.`where`, after `first` updates.
 
     The sizes of the packs that failed.
@@ -157,7 +182,7 @@ def fail_above(monkeypatch: pytest.MonkeyPatch, largest: int, where: str, first:
 
 
 @pytest.mark.parametrize(
-    ("data", "largest", "sizes", "packs", "where"),
+    ("data", "largest", "sizes", "ensembles", "where"),
     [
         ("ring", 2, [3], 2, "_update"),
         ("ring", 1, [3, 2], 3, "_update"),
@@ -167,19 +192,28 @@ def fail_above(monkeypatch: pytest.MonkeyPatch, largest: int, where: str, first:
     ],
 )
 def test_the_results_are_those_of_the_whole_pack(
-    ring, few_digits, monkeypatch: pytest.MonkeyPatch, data: str, largest: int, sizes: list[int], packs: int, where: str
+    ring,
+    few_digits,
+    monkeypatch: pytest.MonkeyPatch,
+    data: str,
+    largest: int,
+    sizes: list[int],
+    ensembles: int,
+    where: str,
 ) -> None:
     evaluator = ring if data == "ring" else few_digits
     whole = Trial(config(data=data), evaluator)
     expected = finish(whole)
     failed = fail_above(monkeypatch, largest, where)
-    split = SplitTrial(config(data=data), evaluator)
+    split = ShardedTrial(config(data=data), evaluator)
     found = finish(split)
     assert failed == sizes
     bound = LAST_DIGITS if data == "ring" else ROUNDING
     assert_same(expected, found, bound)
     assert_same_rows(whole.history, split.history, bound)
-    assert [one.notes for one in expected] == [[], []] and [one.notes for one in found] == [[PACKS.format(packs)]] * 2
+    assert [one.notes for one in expected] == [[], []] and [one.notes for one in found] == [
+        [PACKS.format(ensembles)]
+    ] * 2
     assert split.latest().rows == found[-1].rows and split.latest().counters == found[-1].counters
 
 
@@ -190,7 +224,7 @@ def test_remedies_keep_their_state_when_a_pack_is_split(
     """Split in the middle of the second interval, from a checkpoint within it, into two packs and then three."""
     expected = finish(Trial(config([name]), ring))
     monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    split, saved = SplitTrial(config([name]), ring), []
+    split, saved = ShardedTrial(config([name]), ring), []
 
     def tick() -> None:
         assert split._trial is not None
@@ -204,7 +238,9 @@ def test_remedies_keep_their_state_when_a_pack_is_split(
     assert saved == [1] and failed == [3, 2]
     assert found[1].notes == [PACKS.format(3)]
     assert_same(expected, found, ROUNDING)
-    conformance(f"split pack, {name}", "the whole pack, 16 steps", deviation(expected, found), ROUNDING)
+    conformance(
+        f"split pack, {name}", "the whole pack, 16 steps", deviation(expected, found), ROUNDING
+    )
 
 
 def deviation(expected: list[Evaluation], found: list[Evaluation]) -> float:
@@ -224,16 +260,21 @@ def test_the_measures_of_the_game_are_those_of_the_whole_pack(
 ) -> None:
     monkeypatch.setattr("ganstudy.trials.gan.duality_gap.SCORED", 64)
     chosen = config(measures={"game_steps": 4}, evaluations=1)
-    expected, found = finish(Trial(chosen, ring)), finish(SplitTrial(chosen, ring, parts=3))
+    expected, found = finish(Trial(chosen, ring)), finish(ShardedTrial(chosen, ring, parts=3))
     conformance(
-        "split pack, path angle and duality gap", "the whole pack", deviation(expected, found), END_GAME_ROUNDING
+        "split pack, path angle and duality gap",
+        "the whole pack",
+        deviation(expected, found),
+        END_GAME_ROUNDING,
     )
 
 
-def test_evaluations_since_the_checkpoint_are_made_once_more(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_evaluations_since_the_checkpoint_are_made_once_more(
+    ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without any checkpoint, training begins anew; the caller gets each evaluation once."""
     expected = finish(Trial(config(), ring))
-    split = SplitTrial(config(), ring)
+    split = ShardedTrial(config(), ring)
     found = [split.advance()]
     failed = fail_above(monkeypatch, 2, "_update", 22)
     found.append(split.advance())
@@ -246,26 +287,31 @@ def test_building_a_pack_may_fail_too(ring, monkeypatch: pytest.MonkeyPatch) -> 
     """A pack whose trial call finds no memory is not taken for a network that vmap cannot take."""
     expected = finish(Trial(config(), ring))
 
-    def short(pack: Any, example: Tensor) -> None:
-        if len(pack.seeds) > 1:
-            raise RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory")
+    def short(ensemble: Any, example: Tensor) -> None:
+        if len(ensemble.seeds) > 1:
+            raise RuntimeError(
+                "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
+            )
 
-    monkeypatch.setattr("ganstudy.trials.ensemble.ensemble.Pack._try", short)
-    found = finish(SplitTrial(config(), ring))
+    monkeypatch.setattr("ganstudy.trials.ensemble.ensemble.SeedEnsemble._try", short)
+    found = finish(ShardedTrial(config(), ring))
     assert_same(expected, found)
     assert found[0].notes == [PACKS.format(3)]
 
 
 def test_diverged_seeds_go_on_as_rows(ring) -> None:
     """A part without a finite seed is trained on as long as another has one, as in the whole pack."""
-    trials: list[Trial | SplitTrial] = [Trial(config(), ring), SplitTrial(config(), ring, parts=3)]
-    trials[0].game.generator.parameters["0.weight"].data[1].fill_(float("nan"))
+    trials: list[Trial | ShardedTrial] = [
+        Trial(config(), ring),
+        ShardedTrial(config(), ring, parts=3),
+    ]
+    trials[0].trainer.generator.parameters["0.weight"].data[1].fill_(float("nan"))
     begin = Trial.__init__
 
     def poisoned(trial: Trial, chosen: TrialConfig, *arguments: Any) -> None:
         begin(trial, chosen, *arguments)
         if chosen.seeds == (1,):
-            trial.game.generator.parameters["0.weight"].data.fill_(float("nan"))
+            trial.trainer.generator.parameters["0.weight"].data.fill_(float("nan"))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trial, "__init__", poisoned)
@@ -279,10 +325,12 @@ def test_diverged_seeds_go_on_as_rows(ring) -> None:
 
 
 @pytest.mark.parametrize("seeds", [[0, 1, 7], [4]])
-def test_one_clear_sentence_when_a_single_seed_does_not_fit(ring, monkeypatch: pytest.MonkeyPatch, seeds: Any) -> None:
+def test_one_clear_sentence_when_a_single_seed_does_not_fit(
+    ring, monkeypatch: pytest.MonkeyPatch, seeds: Any
+) -> None:
     failed = fail_above(monkeypatch, 0, "_update")
     with pytest.raises(MemoryError) as caught:
-        SplitTrial(config(seeds=seeds), ring).advance()
+        ShardedTrial(config(seeds=seeds), ring).advance()
     assert str(caught.value) == (
         "out of memory even with one seed at a time: make batch_size (16), the model's width or measures.samples "
         "smaller, or give each trial more of the device"
@@ -297,7 +345,7 @@ def test_other_errors_are_passed_on(ring, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(Trial, "_update", fail)
     with pytest.raises(RuntimeError, match="shapes"):
-        SplitTrial(config(), ring).advance()
+        ShardedTrial(config(), ring).advance()
 
 
 @pytest.mark.parametrize(
@@ -305,8 +353,16 @@ def test_other_errors_are_passed_on(ring, monkeypatch: pytest.MonkeyPatch) -> No
     [
         (torch.OutOfMemoryError("CUDA out of memory."), True),
         (MemoryError(), True),
-        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."), True),
-        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (
+            RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+            True,
+        ),
+        (
+            RuntimeError(
+                "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+            ),
+            True,
+        ),
         (OSError(12, "Cannot allocate memory"), True),
         (OSError(28, "No space left on device"), False),
         (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
@@ -327,7 +383,9 @@ def test_the_cpu_allocator_is_understood() -> None:
     assert is_out_of_memory(caught.value)
 
 
-def test_a_failed_pack_is_gone_before_the_next_begins(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_pack_is_gone_before_the_next_begins(
+    ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Only one part has networks at any time."""
     alive: list[int] = []
     begin = Trial.__init__
@@ -338,7 +396,7 @@ def test_a_failed_pack_is_gone_before_the_next_begins(ring, monkeypatch: pytest.
 
     monkeypatch.setattr(Trial, "__init__", counted)
     fail_above(monkeypatch, 1, "_evaluate")
-    finish(SplitTrial(config(), ring))
+    finish(ShardedTrial(config(), ring))
     assert alive == [0] * 8  # 3, 2, and three single seeds at each of two evaluations
 
 
@@ -358,12 +416,17 @@ def test_tensors_of_every_remedy_have_the_seeds_first(few_digits, names: list[st
     largest = 0.0
     for name, value in expected.items():
         assert value.dim() == 0 or value.shape[0] == 3, name
-        there, here = (value[[0, 2]] if value.dim() else value).detach().double(), found[name].detach().double()
+        there, here = (
+            (value[[0, 2]] if value.dim() else value).detach().double(),
+            found[name].detach().double(),
+        )
         largest = max(largest, float(((there - here).abs() / there.abs().clamp_min(1)).max()))
     assert largest <= 1e-4
 
 
-@pytest.mark.parametrize(("loss", "optimiser"), [("wasserstein_gp", "rmsprop"), ("relativistic_average", "sgd")])
+@pytest.mark.parametrize(
+    ("loss", "optimiser"), [("wasserstein_gp", "rmsprop"), ("relativistic_average", "sgd")]
+)
 def test_cutting_and_joining_loses_nothing(ring, loss: str, optimiser: str) -> None:
     chosen = config(["historical_averaging"], loss=loss, optimiser=optimiser)
     trial = Trial(chosen, ring)
@@ -383,14 +446,18 @@ def updated(trial: Trial, updates: int) -> Trial:
 
 
 def standing(trial: Trial) -> Part:
-    return Part(trial.config, {name: v.detach().clone() for name, v in trial.tensors().items()}, trial.state())
+    return Part(
+        trial.config,
+        {name: v.detach().clone() for name, v in trial.tensors().items()},
+        trial.state(),
+    )
 
 
 @pytest.mark.parametrize("parts", [1, 3])
 def test_the_checkpoint_is_that_of_the_whole_pack(ring, tmp_path: Path, parts: int) -> None:
     """A trial in parts goes on as one pack, and one pack in parts."""
     expected = finish(Trial(config(), ring))
-    split = SplitTrial(config(), ring, parts=parts)
+    split = ShardedTrial(config(), ring, parts=parts)
     found = [split.advance()]
     split.save(tmp_path / "parts")
     whole = Trial(config(), ring)
@@ -399,24 +466,24 @@ def test_the_checkpoint_is_that_of_the_whole_pack(ring, tmp_path: Path, parts: i
     whole = Trial(config(), ring)
     whole.advance()
     whole.save(tmp_path / "whole")
-    split = SplitTrial(config(), ring, parts=parts)
+    split = ShardedTrial(config(), ring, parts=parts)
     assert split.restore(tmp_path / "whole")
     assert_same(expected[1:], [split.advance()])
     assert_same_rows(whole.history, split.history[:3])
 
 
 def test_a_resumed_trial_begins_in_as_many_parts(ring, tmp_path: Path) -> None:
-    split = SplitTrial(config(), ring, parts=3)
+    split = ShardedTrial(config(), ring, parts=3)
     split.advance()
     split.save(tmp_path)
     _, state = read_newest(tmp_path)
     assert state["parts"] == 3
-    resumed = SplitTrial(config(), ring)
+    resumed = ShardedTrial(config(), ring)
     assert resumed.restore(tmp_path) and resumed.latest().rows == split.latest().rows
     assert resumed.advance().notes == [PACKS.format(3)]
     with pytest.raises(ValueError, match="configuration"):
-        SplitTrial(config(seeds=[1, 2]), ring).restore(tmp_path)
-    assert not SplitTrial(config(), ring).restore(tmp_path / "absent")
+        ShardedTrial(config(seeds=[1, 2]), ring).restore(tmp_path)
+    assert not ShardedTrial(config(), ring).restore(tmp_path / "absent")
 
 
 class Paused(Exception):  # noqa: N818
@@ -425,10 +492,23 @@ class Paused(Exception):  # noqa: N818
 
 @pytest.mark.parametrize(
     ("data", "pause", "then"),
-    [("ring", 3, 3), ("digits", 15, 3), ("ring", 20, 2), ("digits", 20, 3), ("ring", 35, None), ("digits", 50, 3)],
+    [
+        ("ring", 3, 3),
+        ("digits", 15, 3),
+        ("ring", 20, 2),
+        ("digits", 20, 3),
+        ("ring", 35, None),
+        ("digits", 50, 3),
+    ],
 )
 def test_a_pause_in_any_part_changes_nothing(
-    ring, few_digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: str, pause: int, then: int | None
+    ring,
+    few_digits,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    data: str,
+    pause: int,
+    then: int | None,
 ) -> None:
     """Of two parts, one evaluated and the other half-way there, both are saved, and may even be split further.
 
@@ -437,7 +517,7 @@ def test_a_pause_in_any_part_changes_nothing(
     evaluator, chosen = ring if data == "ring" else few_digits, config(["lecam"], data)
     expected = finish(Trial(chosen, evaluator))
     monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    trial, found, ticks = SplitTrial(chosen, evaluator, parts=2), [], 0
+    trial, found, ticks = ShardedTrial(chosen, evaluator, parts=2), [], 0
 
     def tick() -> None:
         nonlocal ticks
@@ -450,7 +530,7 @@ def test_a_pause_in_any_part_changes_nothing(
         while True:
             found.append(trial.advance(tick))
     if then:
-        trial = SplitTrial(chosen, evaluator, parts=then)
+        trial = ShardedTrial(chosen, evaluator, parts=then)
         assert trial.restore(tmp_path)
     found += finish(trial)
     bound = LAST_DIGITS if data == "ring" else ROUNDING
@@ -464,7 +544,7 @@ def test_memory_may_run_out_while_parts_stand_at_different_points(
 ) -> None:
     expected = finish(Trial(config(), ring))
     monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    split, ticks = SplitTrial(config(), ring, parts=2), 0
+    split, ticks = ShardedTrial(config(), ring, parts=2), 0
 
     def tick() -> None:
         nonlocal ticks
@@ -479,9 +559,11 @@ def test_memory_may_run_out_while_parts_stand_at_different_points(
     assert_same(expected, found)
 
 
-def test_positions_of_checkpoints_only_grow(ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_positions_of_checkpoints_only_grow(
+    ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    split, positions = SplitTrial(config(), ring, parts=3), []
+    split, positions = ShardedTrial(config(), ring, parts=3), []
 
     def tick() -> None:
         split.save(tmp_path)
@@ -497,13 +579,15 @@ def test_positions_of_checkpoints_only_grow(ring, tmp_path: Path, monkeypatch: p
 
 def test_costs_add_up_over_parts(ring, tmp_path: Path) -> None:
     """Times are summed, also across a change of the number of parts; steps are counted per seed."""
-    split = SplitTrial(config(), ring, parts=2)
+    split = ShardedTrial(config(), ring, parts=2)
     first = split.advance().counters
     split.save(tmp_path)
-    finer = SplitTrial(config(), ring, parts=3)
+    finer = ShardedTrial(config(), ring, parts=3)
     finer.restore(tmp_path)
     restored = [part.counters for part in finer._parts]
-    assert sum(part.seconds for part in restored) == pytest.approx(first.seconds) and first.seconds > 0
+    assert (
+        sum(part.seconds for part in restored) == pytest.approx(first.seconds) and first.seconds > 0
+    )
     assert {part.updates for part in restored} == {first.updates}
     second = finer.advance().counters
     assert second.seconds > first.seconds and second.evaluation_seconds > first.evaluation_seconds
@@ -511,12 +595,12 @@ def test_costs_add_up_over_parts(ring, tmp_path: Path) -> None:
 
 def test_of_a_budget_in_seconds_every_part_has_the_whole(ring, tmp_path: Path) -> None:
     chosen = config(budget={"unit": "seconds", "amount": 0.2})
-    split = SplitTrial(chosen, ring, parts=2)
+    split = ShardedTrial(chosen, ring, parts=2)
     first = split.advance()
     assert first.counters.seconds == pytest.approx(0.1, abs=0.08)
     assert "so the trial takes 2 times as long" in first.notes[0]
     split.save(tmp_path)
-    resumed = SplitTrial(chosen, ring, parts=2)
+    resumed = ShardedTrial(chosen, ring, parts=2)
     assert resumed.restore(tmp_path)
     assert resumed.latest().counters == first.counters
     assert resumed.advance().index == 2 and resumed.finished
@@ -528,15 +612,22 @@ def test_of_a_budget_in_seconds_every_part_has_the_whole(ring, tmp_path: Path) -
 @pytest.mark.parametrize("is_images", [True, False])
 def test_pictures_are_joined_and_split_to_the_byte(digits, ring, is_images: bool) -> None:
     dataset = digits if is_images else ring.dataset
-    samples: list[Tensor | None] = [dataset.train[200 * i : 200 * (i + 1)].clone() for i in range(3)]
+    samples: list[Tensor | None] = [
+        dataset.train[200 * i : 200 * (i + 1)].clone() for i in range(3)
+    ]
     if not is_images:
         samples[0] *= 1.3  # up to the edge of its panel, and beyond
     samples[1] = None
     whole = draw_grid(dataset, samples)
-    assert join_grids([draw_grid(dataset, samples[:2]), draw_grid(dataset, samples[2:])], is_images) == whole
+    assert (
+        join_grids([draw_grid(dataset, samples[:2]), draw_grid(dataset, samples[2:])], is_images)
+        == whole
+    )
     single = [draw_grid(dataset, [one]) for one in samples]
     assert split_grid(whole, 3, is_images) == single
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(join_grids(single, is_images)))), _pixels(whole))
+    assert np.array_equal(
+        np.asarray(Image.open(io.BytesIO(join_grids(single, is_images)))), _pixels(whole)
+    )
 
 
 def _pixels(picture: bytes) -> np.ndarray:
@@ -554,7 +645,7 @@ from ganstudy.trials.data import load
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.measures import MeasuresConfig
-from ganstudy.trials.training.sharded_trial import SplitTrial
+from ganstudy.trials.training.sharded_trial import ShardedTrial
 
 ring = load(Ring())
 ring = replace(ring, train=ring.train[:4096], held_out=ring.held_out[:200])
@@ -565,7 +656,7 @@ def trained(seeds):
         "data": {"name": "ring"}, "model": {"name": "mlp", "width": 512}, "batch_size": 4096, "seeds": seeds,
         "budget": {"unit": "generator_steps", "amount": 1}, "evaluations": 1, "measures": {"game_steps": 0},
     }
-    return SplitTrial(TrialConfig(**values), evaluator).advance()
+    return ShardedTrial(TrialConfig(**values), evaluator).advance()
 
 trained([0])  # what libraries set up once
 pages = int(open("/proc/self/statm").read().split()[0])
@@ -576,8 +667,12 @@ print(*trained(list(range(8))).notes, end="")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("megabytes", "note"), [(4000, ""), (400, "out of memory: the 8 seeds are trained in ")])
-@pytest.mark.skipif(sys.platform != "linux", reason="limits of a process's memory are kept by Linux alone")
+@pytest.mark.parametrize(
+    ("megabytes", "note"), [(4000, ""), (400, "out of memory: the 8 seeds are trained in ")]
+)
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="limits of a process's memory are kept by Linux alone"
+)
 def test_host_memory_that_is_short(megabytes: int, note: str) -> None:
     """A limit set by the system: eight seeds do not fit, fewer do."""
     command = [sys.executable, "-c", SHORT, str(megabytes)]
@@ -586,11 +681,17 @@ def test_host_memory_that_is_short(megabytes: int, note: str) -> None:
     assert result.stdout.startswith(note) and bool(result.stdout) == bool(note)
 
 
-def test_sampling_takes_no_more_at_a_time_than_training(ring, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampling_takes_no_more_at_a_time_than_training(
+    ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ten thousand images of three seeds at once took 39 GB where training takes 2."""
     trial, taken = Trial(config(), ring), []
-    sample = trial.game.sample
-    monkeypatch.setattr(trial.game, "sample", lambda latents: (taken.append(latents.shape[1]), sample(latents))[1])
+    sample = trial.trainer.sample
+    monkeypatch.setattr(
+        trial.trainer,
+        "sample",
+        lambda latents: (taken.append(latents.shape[1]), sample(latents))[1],
+    )
     found = trial.advance()
     assert max(taken) == trial.config.batch_size and sum(taken) == 2 * ring.num_generated
     assert all(row["finite"] for row in found.rows)
@@ -601,14 +702,18 @@ def test_device_memory_that_is_short(ring) -> None:
     """The device lends a fraction of its memory: eight seeds do not fit, fewer do."""
     device = torch.device("cuda")
     chosen = config(seeds=list(range(8)), batch_size=4096, model={"name": "mlp", "width": 2048})
-    Trial(chosen.model_copy(update={"seeds": (0,)}), ring, device).advance()  # what libraries set up once
+    Trial(
+        chosen.model_copy(update={"seeds": (0,)}), ring, device
+    ).advance()  # what libraries set up once
     torch.cuda.reset_peak_memory_stats()
     expected = finish(Trial(chosen, ring, device))
     peak = torch.cuda.max_memory_allocated()
     torch.cuda.empty_cache()
     try:
-        torch.cuda.set_per_process_memory_fraction(0.7 * peak / torch.cuda.get_device_properties(device).total_memory)
-        found = finish(SplitTrial(chosen, ring, device))
+        torch.cuda.set_per_process_memory_fraction(
+            0.7 * peak / torch.cuda.get_device_properties(device).total_memory
+        )
+        found = finish(ShardedTrial(chosen, ring, device))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert found[0].notes and not expected[0].notes

@@ -128,7 +128,9 @@ def test_k_must_be_positive(k: object) -> None:
         as_schedule(k)
 
 
-@pytest.mark.parametrize("k", [True, None, [1], "two", "1e3", "1/0", "nan", float("inf"), MAX_RATIO + 1, "1/1001"])
+@pytest.mark.parametrize(
+    "k", [True, None, [1], "two", "1e3", "1/0", "nan", float("inf"), MAX_RATIO + 1, "1/1001"]
+)
 def test_what_is_no_ratio_is_refused(k: object) -> None:
     with pytest.raises(ValueError, match="k must be a number from 1/1000 to 1000 or a fraction"):
         as_schedule(k)
@@ -146,26 +148,41 @@ def test_what_is_no_ratio_is_refused(k: object) -> None:
     ],
 )
 def test_budget_axis(ring_evaluator, unit, amount, k, generator, discriminator) -> None:
-    trial = Trial(config(k=k, budget={"unit": unit, "amount": amount}, evaluations=1), ring_evaluator)
+    trial = Trial(
+        config(k=k, budget={"unit": unit, "amount": amount}, evaluations=1), ring_evaluator
+    )
     trial.advance()
     assert trial.finished
-    assert (trial.counters.generator_steps, trial.counters.discriminator_steps) == (generator, discriminator)
+    assert (trial.counters.generator_steps, trial.counters.discriminator_steps) == (
+        generator,
+        discriminator,
+    )
     assert trial.counters.images == 16 * discriminator
 
 
 def test_evaluations_are_equally_spaced_on_the_budgets_axis(ring_evaluator) -> None:
-    trial = Trial(config(k=3, budget={"unit": "generator_steps", "amount": 12}, evaluations=3), ring_evaluator)
+    trial = Trial(
+        config(k=3, budget={"unit": "generator_steps", "amount": 12}, evaluations=3), ring_evaluator
+    )
     while not trial.finished:
         trial.advance()
-    assert [(row["evaluation"], row["generator_steps"]) for row in trial.history] == [(1, 4), (2, 8), (3, 12)]
+    assert [(row["evaluation"], row["generator_steps"]) for row in trial.history] == [
+        (1, 4),
+        (2, 8),
+        (3, 12),
+    ]
 
 
-def test_a_trial_makes_its_steps_in_the_order_of_the_schedule(ring_evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_makes_its_steps_in_the_order_of_the_schedule(
+    ring_evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trial, order = Trial(config(k="3 until 2 then 1/2"), ring_evaluator), []
     for player in ("discriminator", "generator"):
-        make_step = getattr(trial.game, f"{player}_step")
+        make_step = getattr(trial.trainer, f"{player}_step")
         monkeypatch.setattr(
-            trial.game, f"{player}_step", lambda batch, p=player, m=make_step: (order.append(p[0].upper()), m(batch))[1]
+            trial.trainer,
+            f"{player}_step",
+            lambda batch, p=player, m=make_step: (order.append(p[0].upper()), m(batch))[1],
         )
     for _ in range(14):
         trial._update()
@@ -177,10 +194,16 @@ def test_budget_in_seconds_ends_and_counts_training_time(ring_evaluator) -> None
     trial.advance()
     assert trial.finished
     assert trial.counters.seconds >= 0.3
-    assert trial.counters.updates == trial.counters.generator_steps + trial.counters.discriminator_steps > 0
+    assert (
+        trial.counters.updates
+        == trial.counters.generator_steps + trial.counters.discriminator_steps
+        > 0
+    )
 
 
-def test_discriminator_step_leaves_the_generator_alone_and_the_other_way_round(ring_evaluator) -> None:
+def test_discriminator_step_leaves_the_generator_alone_and_the_other_way_round(
+    ring_evaluator,
+) -> None:
     trial = Trial(config(seeds=[0, 1]), ring_evaluator)
     before = {name: value.clone() for name, value in trial.tensors().items()}
     trial._update()
@@ -188,7 +211,9 @@ def test_discriminator_step_leaves_the_generator_alone_and_the_other_way_round(r
     trial._update()
     after = trial.tensors()
     gathered = ("norms.", "sum.")  # towards the next evaluation
-    assert set(before) == {n for n in after if ".optimiser." not in n and not n.startswith("norms.")}
+    assert set(before) == {
+        n for n in after if ".optimiser." not in n and not n.startswith("norms.")
+    }
     for name in before:
         if name.startswith(gathered):
             continue
@@ -201,6 +226,6 @@ def test_progress_runs_from_nothing_to_the_whole_budget(ring_evaluator) -> None:
     trial = Trial(config(budget={"unit": "generator_steps", "amount": 4}), ring_evaluator)
     seen = []
     for _ in range(8):
-        seen.append(trial._batch("generator", trial.counters.generator_steps).moment.progress)
+        seen.append(trial._batch("generator", trial.counters.generator_steps).context.progress)
         trial._update()
     assert seen == [0, 0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]
