@@ -5,28 +5,47 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = ("study", "trials", "analysis")
-FILES = [path.relative_to(ROOT).as_posix() for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+FILES = [
+    path.relative_to(ROOT).as_posix()
+    for room in ROOMS
+    for path in sorted((ROOT / room).rglob("*.py"))
+]
 LONGEST = 400
 ALLOWED = {
     "ray": ("study/",),
     "mlflow": ("study/tracking/publisher.py", "analysis/frames/load.py"),
     "torch_fidelity": ("trials/measures/fidelity.py",),
     "optuna": ("study/", "analysis/tables/importance.py"),
-    "study": ("study/",),
-    "analysis": ("analysis/", "study/cli/report.py", "study/cli/best.py", "study/cli/export.py"),
+    "ganstudy.study": ("study/",),
+    "ganstudy.analysis": (
+        "analysis/",
+        "study/cli/report.py",
+        "study/cli/best.py",
+        "study/cli/export.py",
+    ),
 }
 """The places that may import a package; a package that is not named here may be imported anywhere."""
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
-UNSAFE_CALLS = {"eval", "exec", "__import__", "os.system", "os.popen", "torch.hub.load", "torch.jit.load"}
+UNSAFE_CALLS = {
+    "eval",
+    "exec",
+    "__import__",
+    "os.system",
+    "os.popen",
+    "torch.hub.load",
+    "torch.jit.load",
+}
 OWN_CODE = ("trials/plugins.py: exec",)
 """Where code from a file is run on purpose: a user's own data and networks."""
-OF_TRIALS_IN_ANALYSIS = ("ganstudy.trials.results.records.", "ganstudy.trials.results.catalogue.")
+OF_TRIALS_IN_ANALYSIS = ("ganstudy.trials.results.",)
 
 
 def imported(source: str) -> set[str]:
@@ -50,10 +69,68 @@ def breaches(file: str, source: str) -> list[str]:
 
 def allowed(file: str, name: str) -> bool:
     """Whether `file` may import the module `name`."""
-    package = name.split(".")[0]
-    if package == "trials" and file.startswith("analysis/"):
+    package = ".".join(name.split(".")[:2]) if name.startswith("ganstudy.") else name.split(".")[0]
+    if package == "ganstudy.trials" and file.startswith("analysis/"):
         return f"{name}.".startswith(OF_TRIALS_IN_ANALYSIS)
-    return not name.startswith(".") and file.startswith(ALLOWED.get(package, ""))
+    # A bare `study`, `trials` or `analysis` would be the user's own.
+    return (
+        not name.startswith(".")
+        and name.split(".")[0] not in ROOMS
+        and file.startswith(ALLOWED.get(package, ""))
+    )
+
+
+ROOMS_IN_ORDER = {
+    "study": "errors home spec ledger cluster tracking tune driver importing export cli",
+    "trials": "results plugins atomic_file config ensemble data networks remedies losses measures gan training export "
+    "testing",
+    "analysis": "formatting stats frames tables figures report",
+}
+"""The rooms of each package: one may import from those before it."""
+
+
+def room_of(module: str) -> tuple[str, str]:
+    """Return ("study", "spec") of "ganstudy.study.spec.reader.read_study"."""
+    _, package, room = module.split(".")[:3]
+    return package, room
+
+
+def upward(file: str, source: str) -> list[str]:
+    """Return every import of `source` that goes up from the room in which `file` stands."""
+    package, room = Path(file).with_suffix("").parts[:2]
+    order = ROOMS_IN_ORDER[package].split()
+    own = (name for name in imported(source) if name.startswith(f"ganstudy.{package}."))
+    return sorted(name for name in own if order.index(room_of(name)[1]) > order.index(room))
+
+
+@pytest.mark.parametrize("file", [file for file in FILES if len(Path(file).parts) > 2])
+def test_imports_go_down_from_room_to_room(file: str) -> None:
+    assert upward(file, (ROOT / file).read_text(encoding="utf-8")) == []
+
+
+def test_an_import_upwards_would_be_noticed() -> None:
+    lazy = "def f():\n    from ganstudy.trials.training.trial import Trial"
+    assert upward("trials/gan/trainer.py", lazy) == ["ganstudy.trials.training.trial.Trial"]
+    assert upward("trials/training/trial.py", lazy) == []
+
+
+def test_no_file_imports_itself_through_others() -> None:
+    """Imports inside functions and for types count: who reads one file must not have to read a circle."""
+    modules = {
+        "ganstudy." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for file in FILES
+    }
+    graph: dict[str, set[str]] = defaultdict(set)
+    for file in FILES:
+        module = "ganstudy." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        for name in imported((ROOT / file).read_text(encoding="utf-8")):
+            found = name if name in modules else name.rpartition(".")[0]
+            if found in modules and found != module:
+                graph[module].add(found)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
 
 
 def test_there_are_files_to_judge() -> None:
@@ -89,7 +166,11 @@ def test_imports_stay_inside_their_fences(file: str) -> None:
         ("analysis/frames/load.py", "from ganstudy.trials.config.trial import REMEDIES", True),
         ("analysis/frames/load.py", "from trials import config", True),
         ("analysis/frames/load.py", "from ganstudy.trials.results.records import Verdict", False),
-        ("analysis/frames/load.py", "from ganstudy.trials.results.catalogue import MEASURES", False),
+        (
+            "analysis/frames/load.py",
+            "from ganstudy.trials.results.catalogue import MEASURES",
+            False,
+        ),
         ("analysis/frames/load.py", "from ganstudy.analysis.tables.search import x", False),
         ("study/driver/run.py", "from ganstudy.analysis.frames.load import load_study", True),
         ("study/cli/report.py", "from ganstudy.analysis.frames.load import load_study", False),
@@ -101,7 +182,7 @@ def test_the_fences_would_notice(file: str, source: str, forbidden: bool) -> Non
 
 def test_the_driver_loads_no_torch() -> None:
     """It schedules; three seconds of every start, and gigabytes, are the workers' own."""
-    code = "import sys, study.launch, study.trainable; sys.exit('torch' in sys.modules)"
+    code = "import sys, ganstudy.study.driver.run, ganstudy.study.tune.trainable; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
@@ -109,7 +190,12 @@ def dangers(file: str, source: str) -> list[str]:
     """Everything in `source` that could run what a file or a string holds."""
     tree = ast.parse(source)
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    modules |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     found = [name for name in modules if name.split(".")[0] in UNSAFE_MODULES]
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -117,7 +203,10 @@ def dangers(file: str, source: str) -> list[str]:
             options = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
             unsafe = name in UNSAFE_CALLS or (name.startswith("yaml.") and name != "yaml.safe_load")
             unsafe |= name == "torch.load" and options.get("weights_only") != "True"
-            unsafe |= options.get("allow_pickle", "False") != "False" or options.get("shell", "False") != "False"
+            unsafe |= (
+                options.get("allow_pickle", "False") != "False"
+                or options.get("shell", "False") != "False"
+            )
             found += [name] if unsafe else []
     return [danger for danger in (f"{file}: {name}" for name in found) if danger not in OWN_CODE]
 
@@ -162,17 +251,19 @@ def test_a_danger_would_be_noticed(source: str, found: list[str]) -> None:
     ],
 )
 def test_importing_loads_neither_torch_nor_ray(module: str) -> None:
-    code = (
-        f"import sys, {module}; print(sorted(name for name in sys.modules if name.split('.')[0] in ('torch', 'ray')))"
+    code = f"import sys, {module}; print(sorted(name for name in sys.modules if name.split('.')[0] in ('torch', 'ray')))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip() == "[]"
 
 
 def test_no_file_is_a_drawer_for_everything() -> None:
     drawers = {"util", "utils", "helper", "helpers", "common", "misc"}
-    assert [file for file in FILES if Path(file).stem in drawers or drawers & set(Path(file).parts)] == []
+    assert [
+        file for file in FILES if Path(file).stem in drawers or drawers & set(Path(file).parts)
+    ] == []
 
 
 def test_no_file_is_too_long() -> None:
