@@ -22,7 +22,7 @@ test: $(READY)
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m 'slow and not exhaustive' --ignore tests/cluster -n 2 --dist loadfile --timeout 1800
-	$(BIN)/python -m pytest -m '(slow or cluster) and not exhaustive' tests/cluster --ignore tests/cluster/namespaces -n 2 --dist load --timeout 1800
+	$(BIN)/python -m pytest -m '(slow or cluster) and not exhaustive' tests/cluster --ignore tests/cluster/namespaces -n 2 --dist loadgroup --timeout 1800
 	$(BIN)/python -m pytest -m cluster tests/cluster/namespaces --timeout 1800
 
 test-exhaustive: $(READY)

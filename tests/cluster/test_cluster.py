@@ -27,9 +27,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def head(tmp_path: Path, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
     """(address, environment of a client)"""
+    tmp_path = tmp_path_factory.mktemp("head")
     token = tmp_path / "token"
     token.write_text("0123456789abcdef" * 4)
     environment = {
@@ -53,6 +54,7 @@ def head(tmp_path: Path, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
             stop_ray(folder)
 
 
+@pytest.mark.xdist_group("head")
 def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study, classifier_cache: Path) -> None:
     address, environment = head
     shutil.copytree(classifier_cache, tmp_path / "data" / "cache")
@@ -66,6 +68,7 @@ def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study, classif
     assert counts["complete"] + counts["pruned"] == 4
 
 
+@pytest.mark.xdist_group("head")
 def test_more_than_the_cluster_has(head, tmp_path: Path, small_study) -> None:
     address, environment = head
     (tmp_path / "greedy.toml").write_text(small_study() + "\n[resources]\ngpus = 64\n")
