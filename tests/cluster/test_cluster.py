@@ -54,7 +54,6 @@ def head(tmp_path_factory: pytest.TempPathFactory, stop_ray) -> Iterator[tuple[s
             stop_ray(folder)
 
 
-@pytest.mark.xdist_group("head")
 def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study, classifier_cache: Path) -> None:
     address, environment = head
     shutil.copytree(classifier_cache, tmp_path / "data" / "cache")
@@ -68,7 +67,6 @@ def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study, classif
     assert counts["complete"] + counts["pruned"] == 4
 
 
-@pytest.mark.xdist_group("head")
 def test_more_than_the_cluster_has(head, tmp_path: Path, small_study) -> None:
     address, environment = head
     (tmp_path / "greedy.toml").write_text(small_study() + "\n[resources]\ngpus = 64\n")

@@ -44,11 +44,21 @@ def clock(study, tmp_path: Path) -> Callable[[int], None]:
     return ahead
 
 
-@pytest.mark.parametrize("most", [4, pytest.param(10, marks=pytest.mark.exhaustive)])
-def test_killed_at_random_moments(most: int, study, clock, tmp_path_factory, without_the_machine) -> None:
-    """In every second of its lives the clock goes an hour ahead, and back again in the next."""
+@pytest.mark.parametrize(
+    ("most", "damaged"), [(3, True), pytest.param(10, False, marks=pytest.mark.exhaustive)], ids=["three", "ten"]
+)
+def test_killed_at_random_moments(
+    most: int, damaged: bool, study, clock, tmp_path_factory, without_the_machine
+) -> None:
+    """In every second of its lives the clock goes an hour ahead, and back again in the next.
+
+    damaged: before that it is killed while it trains, and of two trials the newest checkpoint is damaged.
+    """
     moments, kills = random.Random(0), 0
     command, name = "run", "study.toml"
+    if damaged:
+        killed_and_damaged(study)
+        command, name = "resume", "small"
     while kills < most:
         clock(3600 if kills % 2 == 0 else 0)
         running = study.start(command, name)
@@ -137,7 +147,8 @@ def test_asked_to_stop_by_the_command_by_either_signal_and_twice(study, small_st
     assert code == 0 and "[1/" not in output, "a finished study is not run again"
 
 
-def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory, without_the_machine) -> None:
+def killed_and_damaged(study) -> None:
+    """A study that was killed while it trained, and of whose newest checkpoints two are damaged."""
     running = study.start()
     running.wait_for(r"^\[2/")
     study.wait_until(lambda: len(study.checkpoints()) >= 3, "a third trial begun")
@@ -148,6 +159,11 @@ def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data) if flip else bytes(data[: len(data) // 3]))
+
+
+@pytest.mark.exhaustive
+def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory, without_the_machine) -> None:
+    killed_and_damaged(study)
     code, output = study.run("resume", "small")
     assert code == 0, output
     study.assert_whole(TRIALS, EVALUATIONS)
