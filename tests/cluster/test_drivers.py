@@ -22,19 +22,22 @@ def study(operator, small_study):
     return operator
 
 
-def test_a_second_driver_other_code_and_a_ledger_cut_short(study, tmp_path: Path) -> None:
+def test_a_second_driver_other_code_and_a_ledger_cut_short(study, small_study, tmp_path: Path) -> None:
     """One study, to save starts: a second driver is refused until the first is gone; other code unless it is accepted;
     a ledger that was cut short, until its copy is taken."""
     other = tmp_path / "other"
     for package in ("study", "trials", "analysis"):
         shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
+    trials = 8  # some are left when the others have been refused
+    study.write(small_study(steps=800, trials=trials, sampler="random", schedule="fifo"))
     first = study.start()
-    first.wait_for(r"^\[1/")
+    first.wait_for("measured with")
     code, output = study.run("resume", "small")
     assert code == 2, output
     assert re.search(rf"being run already \(host \S+, process {first.process.pid}, since 20\d\d-", output), output
     code, output = study.run("publish", "small")
     assert code == 2 and "being run already" in output
+    first.wait_for(r"^\[1/")
     first.kill()
 
     file = other / "trials" / "step.py"
@@ -58,7 +61,7 @@ def test_a_second_driver_other_code_and_a_ledger_cut_short(study, tmp_path: Path
     subprocess.run(re.search(r"rm -f .*", output)[0], shell=True, check=True)
     code, output = study.run("resume", "small")
     assert code == 0, output
-    found = study.assert_whole(TRIALS, EVALUATIONS)
+    found = study.assert_whole(trials, EVALUATIONS)
     (change,) = study.ledger().changes
     assert "ganstudy source:" in change and change in found.tags["ganstudy.changes"]
 
