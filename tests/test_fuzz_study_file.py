@@ -489,7 +489,7 @@ def test_a_large_file_is_answered_soon(text: str, folder: Path) -> None:
 def test_of_thousands_of_texts_each_is_usable_or_is_refused(folder: Path, cases: int) -> None:
     tally = explore(texts(), reads(folder), cases)
     assert tally.valid + tally.refused >= cases
-    assert tally.valid > cases // 5 and tally.refused > cases // 5, tally
+    assert min(tally.valid, tally.refused) > 3 * cases // 40, tally
 
 
 @pytest.mark.slow
