@@ -28,9 +28,7 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 3 --dist loadfile
 
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m 'slow and not exhaustive' --ignore tests/cluster -n 2 --dist loadfile --timeout 1800
-	$(BIN)/python -m pytest -m '(slow or cluster) and not exhaustive' tests/cluster --ignore tests/cluster/namespaces -n 2 --dist load --timeout 1800
-	$(BIN)/python -m pytest -m cluster tests/cluster/namespaces --timeout 1800
+	$(BIN)/python -m pytest -m '(slow or cluster) and not exhaustive' -n 2 --dist loadfile --timeout 1800
 
 test-exhaustive: $(READY)
 	$(BIN)/python -m pytest -m exhaustive --timeout 1800

@@ -49,6 +49,22 @@ class OtherProcesses:
             _note(entry, against, deviation, bound)
 
 
+TEST_BY_TEST = ("test_simulated", "test_interruption", "test_workers_lost", "test_mlflow_server")
+"""Files of long tests that share nothing: with --dist loadfile, each of their tests goes to whoever is free."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return nodeid if Path(file).stem in TEST_BY_TEST else file
+
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def _note(entry: str, against: str, deviation: float, bound: float) -> None:
     # Plain floats: numpy's do not travel between pytest-xdist's processes.
     deviation, bound = float(deviation), float(bound)

@@ -524,6 +524,7 @@ def test_a_table_too_large_for_the_page_is_named_instead(planted, planted_report
 
 def test_a_long_table_is_cut_and_says_so(planted, tmp_path, monkeypatch):
     monkeypatch.setattr(all_trials, "ROWS_SHOWN", 10)
+    monkeypatch.setattr(report, "PARTS", (all_trials,))
     html = write_report(planted, tmp_path / "report.html").read_text()
     assert "28 trials, the first 10 of 28" in words(html) and "The other 18 rows are in the download." in words(html)
     (table,) = (part for part in html.split("<table>") if "the first 10 of 28" in part)
@@ -533,6 +534,7 @@ def test_a_long_table_is_cut_and_says_so(planted, tmp_path, monkeypatch):
 def test_many_curves_are_thinned_and_banded(study_of, tmp_path, monkeypatch):
     study = study_of(*[trial([100.0 + i, 101.0 + i, 99.0 + i]) for i in range(30)])
     monkeypatch.setattr(convergence, "CURVES", 5)
+    monkeypatch.setattr(report, "PARTS", (convergence,))
     made = report.build(study)
     bands = made.tables["convergence_bands"].set_index("evaluation")
     last = study.trials["fid"]

@@ -27,9 +27,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
-def head(tmp_path: Path, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
+@pytest.fixture(scope="module")
+def head(tmp_path_factory: pytest.TempPathFactory, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
     """(address, environment of a client)"""
+    tmp_path = tmp_path_factory.mktemp("head")
     token = tmp_path / "token"
     token.write_text("0123456789abcdef" * 4)
     environment = {

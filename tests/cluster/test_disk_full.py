@@ -58,6 +58,7 @@ def stopped_by_it(operator, running, filler: Path) -> None:
     operator.assert_whole(TRIALS, EVALUATIONS)
 
 
+@pytest.mark.exhaustive
 def test_no_room_for_checkpoints(operator, small_study, small_disk) -> None:
     place = small_disk(operator.home.study("small").checkpoints, 24)
     operator.write(small_study(steps=1200, trials=TRIALS, sampler="random", schedule="fifo"))

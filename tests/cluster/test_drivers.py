@@ -22,36 +22,46 @@ def study(operator, small_study):
     return operator
 
 
-def test_a_second_driver_is_refused_until_the_first_is_gone(study) -> None:
+def test_a_second_driver_other_code_and_a_ledger_cut_short(study, small_study, tmp_path: Path) -> None:
+    """One study, to save starts: a second driver is refused until the first is gone; other code unless it is accepted;
+    a ledger that was cut short, until its copy is taken."""
+    other = tmp_path / "other"
+    for package in ("study", "trials", "analysis"):
+        shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
+    trials = 8  # some are left when the others have been refused
+    study.write(small_study(steps=800, trials=trials, sampler="random", schedule="fifo"))
     first = study.start()
-    first.wait_for(r"^\[1/")
+    first.wait_for("measured with")
     code, output = study.run("resume", "small")
     assert code == 2, output
     assert re.search(rf"being run already \(host \S+, process {first.process.pid}, since 20\d\d-", output), output
     code, output = study.run("publish", "small")
     assert code == 2 and "being run already" in output
+    first.wait_for(r"^\[1/")
     first.kill()
-    code, output = study.run("resume", "small")
-    assert code == 0, output
-    study.assert_whole(TRIALS, EVALUATIONS)
 
-
-def test_other_code_is_refused_unless_it_is_accepted(study, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    for package in ("study", "trials", "analysis"):
-        shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
-    running = study.start()
-    running.wait_for(r"^\[1/")
-    running.kill()
-    file = other / "trials" / "step.py"
+    file = other / "trials" / "gan" / "trainer.py"
     file.write_text(file.read_text() + "\n# another comment\n")
     study.environment = {"PYTHONPATH": str(other)}
     code, output = study.run("resume", "small")
     assert code == 2 and re.search(r"ganstudy source: [0-9a-f]{16} -> [0-9a-f]{16}", output), output
     assert "--accept-changes" in output and "another name" in output and "Traceback" not in output
-    code, output = study.run("resume", "small", "--accept-changes")
+    running = study.start("resume", "small", "--accept-changes")
+    running.wait_for(r"^\[1/")
+    running.signal(15)
+    assert running.wait()[0] == 130
+
+    ledger = study.home.study("small").ledger
+    data = ledger.read_bytes()
+    ledger.write_bytes(data[: len(data) // 2])
+    for log in ("-wal", "-shm"):
+        ledger.with_name(ledger.name + log).unlink(missing_ok=True)
+    code, output = study.run("resume", "small")
+    assert code == 2 and "is no ledger that can be read" in output and "Traceback" not in output, output
+    subprocess.run(re.search(r"rm -f .*", output)[0], shell=True, check=True)
+    code, output = study.run("resume", "small")
     assert code == 0, output
-    found = study.assert_whole(TRIALS, EVALUATIONS)
+    found = study.assert_whole(trials, EVALUATIONS)
     (change,) = study.ledger().changes
     assert "ganstudy source:" in change and change in found.tags["ganstudy.changes"]
 
@@ -69,24 +79,6 @@ def test_other_data_are_refused(operator, small_study) -> None:
     code, output = operator.run("resume", "small")
     assert code == 2 and re.search(r"data: [0-9a-f]+ -> [0-9a-f]+", output), output
     assert "Traceback" not in output
-
-
-def test_a_ledger_that_was_cut_short(study) -> None:
-    running = study.start()
-    running.wait_for(r"^\[2/")
-    running.signal(15)
-    assert running.wait()[0] == 130
-    ledger = study.home.study("small").ledger
-    data = ledger.read_bytes()
-    ledger.write_bytes(data[: len(data) // 2])
-    for log in ("-wal", "-shm"):
-        ledger.with_name(ledger.name + log).unlink(missing_ok=True)
-    code, output = study.run("resume", "small")
-    assert code == 2 and "is no ledger that can be read" in output and "Traceback" not in output, output
-    subprocess.run(re.search(r"rm -f .*", output)[0], shell=True, check=True)
-    code, output = study.run("resume", "small")
-    assert code == 0, output
-    study.assert_whole(TRIALS, EVALUATIONS)
 
 
 def test_a_ledger_of_garbage_without_a_copy(study) -> None:

@@ -44,11 +44,22 @@ def clock(study, tmp_path: Path) -> Callable[[int], None]:
     return ahead
 
 
-def test_killed_at_ten_random_moments(study, clock, tmp_path_factory, without_the_machine) -> None:
-    """In every second of its lives the clock goes an hour ahead, and back again in the next."""
+@pytest.mark.parametrize(
+    ("most", "damaged"), [(3, True), pytest.param(10, False, marks=pytest.mark.exhaustive)], ids=["three", "ten"]
+)
+def test_killed_at_random_moments(
+    most: int, damaged: bool, study, clock, tmp_path_factory, without_the_machine
+) -> None:
+    """In every second of its lives the clock goes an hour ahead, and back again in the next.
+
+    damaged: before that it is killed while it trains, and of two trials the newest checkpoint is damaged.
+    """
     moments, kills = random.Random(0), 0
     command, name = "run", "study.toml"
-    while kills < 10:
+    if damaged:
+        killed_and_damaged(study)
+        command, name = "resume", "small"
+    while kills < most:
         clock(3600 if kills % 2 == 0 else 0)
         running = study.start(command, name)
         before = study.rows() if command == "resume" else {}
@@ -67,7 +78,7 @@ def test_killed_at_ten_random_moments(study, clock, tmp_path_factory, without_th
     start = time.monotonic()
     code, output = study.run("resume", "small")
     print(f"\n{kills} kills, the last resume took {time.monotonic() - start:.0f} s")
-    assert code == 0 and kills >= 5, output
+    assert code == 0 and kills >= min(most, 5), output
     found = study.assert_whole(TRIALS, EVALUATIONS)
 
     undisturbed = study.another(tmp_path_factory.mktemp("undisturbed"))
@@ -78,11 +89,24 @@ def test_killed_at_ten_random_moments(study, clock, tmp_path_factory, without_th
     pd.testing.assert_frame_equal(without_the_machine(found), without_the_machine(expected))
 
 
-def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
-    """By Ctrl-C's signal; by that of `ray job stop` and schedulers; by that twice; and before there is any training."""
-    running, done, updates = study.start(), {}, []
+def test_asked_to_stop_by_the_command_by_either_signal_and_twice(study, small_study) -> None:
+    """By `ganstudy stop`; by Ctrl-C's signal; by that of `ray job stop` and schedulers; by that twice; and before there
+    is any training."""
+    trials = TRIALS + 2  # one more ends in every life
+    study.write(small_study(steps=800, trials=trials, sampler="random", schedule="fifo"), both_cores=True)
+    running, updates = study.start(), []
+    running.wait_for(r"^\[1/")
+    code, output = study.run("stop", "small")
+    assert code == 0 and "Asked the driver to stop" in output
+    code, output = running.wait()
+    assert code == 130 and "ganstudy stop" in output, output
+    code, output = study.run("stop", "small")
+    assert code == 2 and "is not being run" in output
+    done = {n: row for n, row in study.rows().items() if row["state"] == "complete"}
+
+    running = study.start("resume", "small")
     for number in (signal.SIGINT, signal.SIGTERM):
-        running.wait_for(r"^\[[2-5]/")
+        running.wait_for(r"^\[1/")
         time.sleep(2)
         asked = time.monotonic()
         running.signal(number)
@@ -94,7 +118,7 @@ def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
         rows = study.rows()
         assert all(rows[n] == row for n, row in done.items()), "what was finished stays as it was"
         done = {n: row for n, row in rows.items() if row["state"] == "complete"}
-        assert 2 <= len(done) < TRIALS
+        assert 2 <= len(done) < trials
         assert study.ledger().interrupted(), "the trials in training are neither failed nor pruned"
         updates += [int(path.name.split("-")[0]) for path in study.checkpoints()]
         running = study.start("resume", "small")
@@ -118,25 +142,13 @@ def test_asked_to_stop_once_by_either_signal_and_twice(study) -> None:
     code, output = study.run("resume", "small")
     assert code == 0, output
     assert all(study.rows()[n] == row for n, row in done.items()), "what was finished stays as it was"
-    study.assert_whole(TRIALS, EVALUATIONS)
+    study.assert_whole(trials, EVALUATIONS)
     code, output = study.run("resume", "small")
     assert code == 0 and "[1/" not in output, "a finished study is not run again"
 
 
-def test_stopped_by_the_command(study) -> None:
-    running = study.start()
-    running.wait_for(r"^\[1/")
-    code, output = study.run("stop", "small")
-    assert code == 0 and "Asked the driver to stop" in output
-    code, output = running.wait()
-    assert code == 130 and "ganstudy stop" in output, output
-    code, output = study.run("stop", "small")
-    assert code == 2 and "is not being run" in output
-    assert study.run("resume", "small")[0] == 0
-    study.assert_whole(TRIALS, EVALUATIONS)
-
-
-def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory, without_the_machine) -> None:
+def killed_and_damaged(study) -> None:
+    """A study that was killed while it trained, and of whose newest checkpoints two are damaged."""
     running = study.start()
     running.wait_for(r"^\[2/")
     study.wait_until(lambda: len(study.checkpoints()) >= 3, "a third trial begun")
@@ -147,6 +159,11 @@ def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory
         data = bytearray(path.read_bytes())
         data[len(data) // 2] ^= 1
         path.write_bytes(bytes(data) if flip else bytes(data[: len(data) // 3]))
+
+
+@pytest.mark.exhaustive
+def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory, without_the_machine) -> None:
+    killed_and_damaged(study)
     code, output = study.run("resume", "small")
     assert code == 0, output
     study.assert_whole(TRIALS, EVALUATIONS)

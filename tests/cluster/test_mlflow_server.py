@@ -129,6 +129,7 @@ def write(operator, small_study, uri: str, steps: int = 80) -> None:
     operator.write(text + f'\n[tracking]\nuri = "{uri}"\n')
 
 
+@pytest.mark.exhaustive
 def test_a_study_published_to_a_server(server, operator, small_study) -> None:
     server.start()
     write(operator, small_study, server.address)
@@ -173,8 +174,10 @@ def test_a_server_that_is_away_at_the_end(server, operator, small_study) -> None
     code, output = operator.run("publish", "small")
     assert code == 0 and f"{waiting} of {waiting} waiting records published" in output, output
     print(f"\n{waiting} records published in {time.monotonic() - start:.0f} s")
-    operator.assert_whole(TRIALS, EVALUATIONS, server.address)
+    study = operator.assert_whole(TRIALS, EVALUATIONS, server.address)
+    assert list(study.sample_grids(0)) == [0, 20, 40, 60, 80]
     assert operator.home.study("small").report.exists()
+    assert not operator.home.mlflow_database.exists(), "nothing goes to the embedded store"
 
 
 def test_a_server_that_fails_then_hangs_then_is_slow(server, operator, small_study) -> None:

@@ -78,7 +78,7 @@ def test_a_killed_worker(operator, small_study) -> None:
     operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"))
     running = operator.start()
     killed = 0
-    for done in (0, 1, 2):
+    for done in (0, 1):
         if done:
             running.wait_for(rf"^\[{done}/")
         operator.wait_until(lambda: any(a["end"] is None for a in attempts(operator, "small")), "a trial in training")
@@ -167,16 +167,27 @@ HANG_ONCE = """if len(latents) == 16 and FLAG.with_suffix(".armed").exists() and
     time.sleep(10_000)"""
 
 
-def test_a_trial_that_hangs_once(operator) -> None:
-    own_study(operator, HANG_ONCE)
-    (operator.folder / "flag.armed").touch()
+RAISES_ONCE = """if FLAG.with_suffix(".raise").exists() and not torch.is_grad_enabled():
+    FLAG.with_suffix(".raise").unlink(missing_ok=True)
+    raise OSError("a file system that hiccups")"""
+
+
+def test_a_plugin_that_raises_once_and_then_hangs_once(operator) -> None:
+    """Once in the whole study each, perhaps in the same trial: that is then tried again twice."""
+    own_study(operator, f"{RAISES_ONCE}\n{HANG_ONCE}", trials=3)
+    study_file = operator.folder / "study.toml"
+    study_file.write_text(study_file.read_text() + "retries = 2\n")
     (operator.folder / "flag").touch()  # not while the study is being checked
     running = operator.start()
     running.wait_for("measured with")
+    (operator.folder / "flag.raise").touch()
+    running.wait_for(r"^\[1/")
+    (operator.folder / "flag.armed").touch()
     (operator.folder / "flag").unlink()
     code, output = running.wait(400)
     assert code == 0, output
-    operator.assert_whole(2, 2, name="own")
+    operator.assert_whole(3, 2, name="own")
+    assert sum("hiccups" in (a["end"] or "") for a in attempts(operator, "own")) == 1, "told, and tried again"
     (silent,) = [attempt for attempt in attempts(operator, "own") if "silent" in (attempt["end"] or "")]
     assert silent["end"].startswith("it was silent for too long, at my_gan.py:"), silent
 
@@ -214,22 +225,6 @@ def test_a_plugin_that_always_raises_stops_the_study_early(operator) -> None:
     assert all("the spirit of the machine" in error and "/" not in error for error in failed), "the user's file alone"
     ends = [attempt["end"] for attempt in attempts(operator, "own") if not attempt["harmless"]]
     assert len(ends) == 2 * len(failed), "each was tried again once"
-
-
-RAISES_ONCE = """if FLAG.exists() and not torch.is_grad_enabled():
-    FLAG.unlink(missing_ok=True)
-    raise OSError("a file system that hiccups")"""
-
-
-def test_a_plugin_that_raises_once(operator) -> None:
-    own_study(operator, RAISES_ONCE, trials=3)
-    running = operator.start()
-    running.wait_for("measured with")
-    (operator.folder / "flag").touch()
-    code, output = running.wait()
-    assert code == 0, output
-    operator.assert_whole(3, 2, name="own")
-    assert sum("hiccups" in (a["end"] or "") for a in attempts(operator, "own")) == 1, "told, and tried again"
 
 
 @pytest.mark.exhaustive

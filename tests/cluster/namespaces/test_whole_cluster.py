@@ -66,7 +66,7 @@ print(f"{len(study.trials)} trials, {len(rows)} rows, {twice} twice")
 
 
 def test_a_study_over_three_hosts_that_goes_on_without_the_laptop(cluster) -> None:
-    cluster.write("laptop", "first", trials=6, seconds=10, model='name = "my_gan.py:build"')
+    cluster.write("laptop", "first", trials=6, seconds=5, model='name = "my_gan.py:build"')
     (cluster["laptop"].folder / "home" / "my_gan.py").write_text(OWN)
     code, output = cluster.laptop("ganstudy submit first.toml --cluster ray_cluster.yaml", 400)
     assert code == 0 and "measured with" in output, output
@@ -122,7 +122,8 @@ def test_pages_of_mlflow_on_the_laptop(cluster) -> None:
 
 
 def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
-    cluster.write("head", "faults", trials=6, seconds=30)
+    trials = 4  # three begin at once, and none is over when its host is lost
+    cluster.write("head", "faults", trials=trials, seconds=30)
     code, output = cluster.head("ganstudy submit faults.toml", 400)
     assert code == 0, output
     logs = cluster.home / "studies" / "faults" / "logs"
@@ -148,7 +149,7 @@ def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
     )
     print(f"\nloss noticed after {noticed:.0f} s, a trial on the late host after {time.monotonic() - lost:.0f} s")
     cluster.wait_until(lambda: "Report:" in cluster.said("faults"), "done", 600)
-    assert ledger(cluster, "faults").counts()["complete"] == 6
+    assert ledger(cluster, "faults").counts()["complete"] == trials
     moved = {n: begun for n, begun in places(cluster, "faults").items() if len(begun) > 1}
     assert moved and {begun[0][0] for begun in moved.values()} == {"one", "two"}, places(cluster, "faults")
     # What was cut off still reaches the shared folder, and may go on there until its Ray ends itself: both lives
@@ -160,7 +161,7 @@ def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
     assert ends and all(attempt["harmless"] for attempt in ends)
     (cluster["head"].folder / "home" / "whole.py").write_text(WHOLE)
     code, output = cluster.head("~/ganstudy-venv/bin/python -W ignore whole.py faults")
-    assert code == 0 and f"6 trials, {6 * EVALUATIONS * 2} rows, 0 twice" in output, output
+    assert code == 0 and f"{trials} trials, {trials * EVALUATIONS * 2} rows, 0 twice" in output, output
     print(f"{len(moved)} trials moved; evaluations made again after the kill: {sum(made) - EVALUATIONS * len(killed)}")
 
 

@@ -704,10 +704,11 @@ def test_a_large_file_is_answered_soon(text: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_of_twenty_thousand_texts_each_is_usable_or_is_refused(folder: Path) -> None:
-    tally = explore(texts(), reads(folder), 20_000)
-    assert tally.valid + tally.refused >= 20_000
-    assert tally.valid > 1500 and tally.refused > 1500, tally
+@pytest.mark.parametrize("cases", [3_000, pytest.param(20_000, marks=pytest.mark.exhaustive)])
+def test_of_thousands_of_texts_each_is_usable_or_is_refused(folder: Path, cases: int) -> None:
+    tally = explore(texts(), reads(folder), cases)
+    assert tally.valid + tally.refused >= cases
+    assert min(tally.valid, tally.refused) > 3 * cases // 40, tally
 
 
 @pytest.mark.slow
