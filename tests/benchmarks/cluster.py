@@ -189,7 +189,7 @@ def overhead() -> None:
     """Seconds per trial that reports five times and trains nothing, beyond the first ten, two slots."""
     with tempfile.TemporaryDirectory() as home:
         here = os.path.join(home, "data")  # noqa: PTH118
-        command = f"PYTHONPATH={ROOT} {sys.executable} -P {__file__} drive"
+        command = f"{sys.executable} -P {__file__} drive"
         local = [
             took(os.popen(f"{command} local-{n} {n} {REPORTS} 0 1 local {here}").read())["wall"] for n in (FEW, MANY)
         ]

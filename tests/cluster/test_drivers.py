@@ -26,8 +26,10 @@ def test_a_second_driver_other_code_and_a_ledger_cut_short(study, small_study, t
     """One study, to save starts: a second driver is refused until the first is gone; other code unless it is accepted;
     a ledger that was cut short, until its copy is taken."""
     other = tmp_path / "other"
+    shutil.copytree(ROOT / "src" / "ganstudy", other / "ganstudy", ignore=shutil.ignore_patterns("__pycache__"))
     for package in ("study", "trials", "analysis"):
-        shutil.copytree(ROOT / package, other / package, ignore=shutil.ignore_patterns("__pycache__"))
+        target = other / "ganstudy" / package
+        shutil.copytree(ROOT / package, target, ignore=shutil.ignore_patterns("__pycache__"))
     trials = 8  # some are left when the others have been refused
     study.write(small_study(steps=800, trials=trials, sampler="random", schedule="fifo"))
     first = study.start()
@@ -40,7 +42,7 @@ def test_a_second_driver_other_code_and_a_ledger_cut_short(study, small_study, t
     first.wait_for(r"^\[1/")
     first.kill()
 
-    file = other / "trials" / "gan" / "trainer.py"
+    file = other / "ganstudy" / "trials" / "gan" / "trainer.py"
     file.write_text(file.read_text() + "\n# another comment\n")
     study.environment = {"PYTHONPATH": str(other)}
     code, output = study.run("resume", "small")

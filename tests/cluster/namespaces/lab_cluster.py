@@ -67,7 +67,12 @@ def install(host: Host, for_head: bool) -> None:
     host.run(f"{sys.executable} -m venv --without-pip ~/ganstudy-venv")
     (site,) = (home / "ganstudy-venv" / "lib").glob("python3*/site-packages")
     packages = [path for path in sys.path if path.endswith("site-packages")]
-    (site / "here.pth").write_text("\n".join(["/root/ganstudy-source", *packages]) + "\n")
+    # As an editable install does: the folders of the source under one name.
+    (home / "ganstudy-packages" / "ganstudy").mkdir(parents=True)
+    for name in ("src/ganstudy/__init__.py", "study", "trials", "analysis"):
+        link = home / "ganstudy-packages" / "ganstudy" / Path(name).name
+        link.symlink_to(f"/root/ganstudy-source/{name}")
+    (site / "here.pth").write_text("\n".join(["/root/ganstudy-packages", *packages]) + "\n")
     if not for_head:
         (site / "aiohttp_cors.py").write_text(ABSENT)
     for name in SCRIPTS:
