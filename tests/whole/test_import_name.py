@@ -1,4 +1,4 @@
-"""One import name: in a folder that holds a user's own analysis.py, study/ and trials.py, everybody finds the right one."""
+"""One import name: beside a user's own analysis.py, study/ and trials.py, everybody finds the right one."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
             outbox.put_evaluation(number, evaluation, trial.history)
             trial.save(folder.checkpoints / f"{number:06d}-{config.digest}")
         latents = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(0))
-        drawn[number] = trial._trial.game.sample(latents)
+        drawn[number] = trial._trial.trainer.sample(latents)
         values = [value for value in evaluation.values("fid") if value is not None]
         outcome = Outcome(True, float(np.median(values)), 6.0, evaluation.verdicts(), evaluation.counters.as_columns())
         outbox.put_end(number, ledger.record_end(number, outcome, None), outcome, True, None)

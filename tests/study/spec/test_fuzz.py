@@ -162,7 +162,7 @@ ANY_TEXT = st.lists(st.integers(0, 0x10F7FF), max_size=40).map(
         chr(code if code < 0xD800 else code + 0x800) for code in codes
     )  # all but surrogates
 )
-# Copies, since what is drawn goes into a study that is damaged further, and the next case must find it as it stands here.
+# Copies, since what is drawn goes into a study that is damaged further; the next case must find it as here.
 NASTY = st.one_of(
     st.sampled_from(NUMBERS),
     st.sampled_from(TEXTS),

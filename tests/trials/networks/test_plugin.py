@@ -53,7 +53,8 @@ def own(tmp_path: Path):
 
 def judged_by(layers: str) -> str:
     """A file whose discriminator is nn.Sequential(*layers)."""
-    return f"{GENERATOR}def build(shape, latent_dim):\n    return generator(shape, latent_dim), nn.Sequential({layers})\n"
+    returned = f"generator(shape, latent_dim), nn.Sequential({layers})"
+    return f"{GENERATOR}def build(shape, latent_dim):\n    return {returned}\n"
 
 
 # --- the example and the tests that users inherit
@@ -278,7 +279,8 @@ def test_each_player_and_seed_draws_from_its_own_stream(own) -> None:
 
 
 def test_trying_leaves_the_networks_as_they_were_built(own) -> None:
-    text = f"{GENERATOR}def build(shape, latent_dim):\n    layers = nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 1)\n"
+    text = f"{GENERATOR}def build(shape, latent_dim):\n"
+    text += "    layers = nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 1)\n"
     text += "    first = nn.Sequential(nn.BatchNorm1d(latent_dim), generator(shape, latent_dim))\n"
     built = own(f"{text}    return first, nn.Sequential(*layers)\n")
     assert not built.generator()[0].running_mean.any()
