@@ -17,17 +17,46 @@ HISTORY_SCHEMA = 1
 
 
 class Verdict(StrEnum):
-    """How one seed of a trial is doing, by the rules of trials/measures/verdict.py."""
+    """State of one seed of a trial, by the rules of trials/measures/verdict.py; from the best to the
+    worst.
+    """
 
-    CONVERGED = "converged"
-    UNSETTLED = "unsettled"
-    CYCLING = "cycling"
-    COLLAPSED = "collapsed"
-    DIVERGED = "diverged"
-    UNKNOWN = "unknown"
+    is_failure: bool
+    """Whether a seed with this verdict is a failed one, which constraints and failure rates count."""
+    colour: str
+    """Of figures and MLflow's charts: Okabe and Ito's palette, which the colour-blind can read."""
+    past: str
+    """What a seed did: "it cycled"."""
+    clause: str
+    """What seeds were doing at an evaluation: "3 were cycling"."""
+
+    def __new__(cls, name: str, is_failure: bool, colour: str, past: str, clause: str) -> Verdict:
+        """Make one row of the table: the verdict's name is its value, on disk and everywhere."""
+        verdict = str.__new__(cls, name)
+        verdict._value_ = name
+        verdict.is_failure = is_failure
+        verdict.colour = colour
+        verdict.past = past
+        verdict.clause = clause
+        return verdict
+
+    CONVERGED = "converged", False, "#0072B2", "converged", "had converged"
+    UNSETTLED = "unsettled", False, "#999999", "did not settle", "were unsettled"
+    CYCLING = "cycling", True, "#E69F00", "cycled", "were cycling"
+    COLLAPSED = "collapsed", True, "#D55E00", "collapsed", "had collapsed"
+    DIVERGED = "diverged", True, "#000000", "diverged", "had diverged"
+    UNKNOWN = "unknown", False, "#CCCCCC", "is unknown", "were unknown"
     """Of imported histories alone: what the rules read was not measured. Never a verdict of a trial
     trained here.
     """
+
+
+FAILURE_VERDICTS = tuple(sorted(verdict for verdict in Verdict if verdict.is_failure))
+"""In alphabetical order, in which study documents list them as constraints."""
+FAILURES = ", ".join(v.past for v in FAILURE_VERDICTS[:-1]) + f" or {FAILURE_VERDICTS[-1].past}"
+"""What failed seeds did, in words: "collapsed, cycled or diverged"."""
+WORST_FIRST = tuple(verdict for verdict in reversed(Verdict) if verdict is not Verdict.UNKNOWN)
+"""The verdicts that trials trained here can have, the worst first."""
 
 
 class TrialState(StrEnum):
