@@ -19,7 +19,7 @@ ALLOWED = {
     "torch_fidelity": ("trials/measures/fidelity.py",),
     "optuna": ("study/", "analysis/tables/importance.py"),
     "study": ("study/",),
-    "analysis": ("analysis/", "study/cli/report.py", "study/cli/best.py", "study/cli/export.py"),
+    "analysis": ("analysis/", "study/cli/report.py", "study/cli/best.py", "study/cli/export.py", "study/export/"),
 }
 """The places that may import a package; a package that is not named here may be imported anywhere."""
 UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve", "joblib"}
