@@ -26,11 +26,19 @@ class Verdict(StrEnum):
     colour: str
     """Of figures and MLflow's charts: Okabe and Ito's palette, which the colour-blind can read."""
     past: str
-    """What a seed did: "it cycled"."""
+    """Of a failure, what a seed did: "it cycled"."""
     clause: str
-    """What seeds were doing at an evaluation: "3 were cycling"."""
+    """Of a failure, the state of seeds at an evaluation: "3 were cycling"."""
 
-    def __new__(cls, name: str, is_failure: bool, colour: str, past: str, clause: str) -> Verdict:
+    # Defaults, so that a look-up by name, Verdict("cycling"), type-checks too.
+    def __new__(
+        cls,
+        name: str,
+        is_failure: bool = False,
+        colour: str = "#CCCCCC",
+        past: str = "",
+        clause: str = "",
+    ) -> Verdict:
         """Make one row of the table: the verdict's name is its value, on disk and everywhere."""
         verdict = str.__new__(cls, name)
         verdict._value_ = name
@@ -40,12 +48,12 @@ class Verdict(StrEnum):
         verdict.clause = clause
         return verdict
 
-    CONVERGED = "converged", False, "#0072B2", "converged", "had converged"
-    UNSETTLED = "unsettled", False, "#999999", "did not settle", "were unsettled"
+    CONVERGED = "converged", False, "#0072B2"
+    UNSETTLED = "unsettled", False, "#999999"
     CYCLING = "cycling", True, "#E69F00", "cycled", "were cycling"
     COLLAPSED = "collapsed", True, "#D55E00", "collapsed", "had collapsed"
     DIVERGED = "diverged", True, "#000000", "diverged", "had diverged"
-    UNKNOWN = "unknown", False, "#CCCCCC", "is unknown", "were unknown"
+    UNKNOWN = "unknown"
     """Of imported histories alone: what the rules read was not measured. Never a verdict of a trial
     trained here.
     """
