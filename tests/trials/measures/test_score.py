@@ -337,4 +337,4 @@ def test_photographs_by_inception(tmp_path: Path) -> None:
     assert found["provenance"]["extractor_digest"] == "d34db69c56adcbbc"
     notes = " ".join(found["notes"])
     assert "FID is not available: 2048 features need more samples than that on both sides, and there are 20" in notes
-    assert "IS is not available: the weights of inception-v3-compat hold no classifier (fc)" in notes
+    assert "IS is not available: the weights of inception-v3-compat have no classifier (fc)" in notes
