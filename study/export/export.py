@@ -72,19 +72,25 @@ def export(
         configuration=_without_paths(config),
         facts=chosen,
     )
+    return _write(out, exported, trained)
+
+
+def _write(out: Path, exported: ExportedGenerator, trained: TrainedGenerators) -> list[Path]:
+    """Write the folder's files and return them."""
     files = {
         "config.json": (json.dumps(exported.as_json(), indent=2) + "\n").encode(),
         "model.py": Path(standalone.__file__).read_bytes(),
         "README.md": card(exported).encode(),
-        **{f"generator-seed-{s}.safetensors": save(trained.weights[s]) for s in seeds},
+        **{f"generator-seed-{s}.safetensors": save(trained.weights[s]) for s in exported.seeds},
     }
     if trained.own_file is not None:
         files[trained.own_file.name] = trained.own_file.read_bytes()
     try:
         for name, content in files.items():
             write_whole(out / name, content)
+        is_images = exported.reach is None
         # Drawn from the files just written, which shows that they load.
-        samples = standalone.sample(SHOWN if data.is_images else POINTS_SHOWN, 0, folder=out)
+        samples = standalone.sample(SHOWN if is_images else POINTS_SHOWN, 0, folder=out)
         standalone.picture(samples, exported.reach).save(out / "samples.png")
     except OSError as error:
         raise UserError(
