@@ -130,10 +130,10 @@ class Counters:
     images: int = 0
     """Real images shown to the discriminator (of a baseline: to the encoder), per seed."""
     seconds: float = 0.0
-    """Training time of the whole pack, evaluations apart."""
+    """Training time of all seeds together, without evaluations."""
     evaluation_seconds: float = 0.0
     device_seconds: float = 0.0
-    """Training time in which the pack held a GPU; 0 on the CPU."""
+    """Training time on a GPU; 0 on the CPU."""
     peak_memory_bytes: int = 0
     """Largest memory of the GPU, or of the worker's process on the CPU, so far."""
 
