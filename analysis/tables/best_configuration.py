@@ -75,8 +75,8 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
     """Return the best trial, or the trial `number`; None where no trial qualifies.
 
     The best is the search's first choice, with the scores of fresh seeds where it was trained again
-    on such ([confirm]), whatever they are: the best of the confirmed trials would have been selected
-    for a good score once more.
+    on such ([confirm]), whatever they are: the best of the confirmed trials would have been
+    selected for a good score once more.
 
     Raise KeyError for a trial that the study does not have, ValueError for one without any
     evaluation.

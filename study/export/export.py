@@ -34,7 +34,8 @@ FORMAT = 1
 def export(
     folder: StudyFolder, chosen: BestConfiguration, seed: int | None, out: Path
 ) -> list[Path]:
-    """Write the trial's generators to the folder `out`, which must be new or empty; return the files.
+    """Write the trial's generators to the folder `out`, which must be new or empty; return the
+    files.
 
     seed: only this one of the trial's seeds. Raise UserError where the checkpoint or the data
     cannot be read.

@@ -1,10 +1,11 @@
-"""Export of trained generators: from a trial's checkpoint to what trials/export/standalone.py loads.
+"""Export of trained generators: from a trial's checkpoint to what trials/export/standalone.py
+loads.
 
 The layers are described one by one instead of by torch.export, whose files are unpickled when they
 are loaded: a generator from somebody else could then run code.
 
-What a remedy builds into a generator goes along: averages (generator_ema) are the weights,
-spectral normalisation is divided into them, and virtual batch normalisation keeps its reference.
+What a remedy builds into a generator goes along: averages (generator_ema) are the weights, spectral
+normalisation is divided into them, and virtual batch normalisation keeps its reference.
 """
 
 from __future__ import annotations
@@ -115,8 +116,8 @@ def _networks(part: Part, shape: tuple[int, ...], bounded: bool) -> list[tuple[i
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
-    """Return parameters and buffers by name; of a parametrisation (spectral normalisation) the result
-    alone.
+    """Return parameters and buffers by name; of a parametrisation (spectral normalisation) the
+    result alone.
     """
     weights = network.state_dict()
     for name, module in network.named_modules():

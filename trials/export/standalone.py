@@ -59,8 +59,8 @@ class Crop(nn.Module):
 
 
 class VirtualBatchNorm(nn.Module):
-    """Virtual batch normalisation (Salimans et al. 2016, sec. 3.5): each sample by the statistics of
-    reference samples and itself.
+    """Virtual batch normalisation (Salimans et al. 2016, sec. 3.5): each sample by the statistics
+    of reference samples and itself.
 
     [R + N, C, ...] -> the same shape; the first R are the reference. weight and bias may be None.
     """
@@ -90,7 +90,9 @@ class VirtualBatchNorm(nn.Module):
 
 
 class Referenced(nn.Module):
-    """Generator with virtual batch normalisation: reference latents [R, Z] go along with every batch."""
+    """Generator with virtual batch normalisation: reference latents [R, Z] go along with every
+    batch.
+    """
 
     reference: Tensor
 
@@ -116,8 +118,8 @@ LAYERS: dict[str, type[nn.Module]] = {
 
 
 def build(described: Any) -> nn.Module:
-    """Return the module that a part of config.json describes: [kind, arguments], or [kind, parts] for
-    Sequential and Residual.
+    """Return the module that a part of config.json describes: [kind, arguments], or [kind, parts]
+    for Sequential and Residual.
     """
     kind, content = described
     if kind == "Sequential":
@@ -135,8 +137,8 @@ def build(described: Any) -> nn.Module:
 
 
 def load(seed: int | None = None, folder: Path = HERE) -> nn.Module:
-    """Return the generator that was trained on `seed` (default: the median seed), in evaluation mode, on
-    the CPU.
+    """Return the generator that was trained on `seed` (default: the median seed), in evaluation
+    mode, on the CPU.
 
     Raise ValueError where the folder does not contain what config.json says.
     """
@@ -207,8 +209,8 @@ def latents(number: int, seed: int, config: dict[str, Any]) -> Tensor:
 def sample(
     number: int, seed: int = 0, trained_on: int | None = None, folder: Path = HERE
 ) -> Tensor:
-    """Return samples [number, ...] from latents of the random `seed`, by the generator of the training
-    seed `trained_on`.
+    """Return samples [number, ...] from latents of the random `seed`, by the generator of the
+    training seed `trained_on`.
     """
     network = load(trained_on, folder)
     drawn = latents(number, seed, settings(folder))

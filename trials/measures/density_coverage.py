@@ -32,8 +32,8 @@ class Neighbourhoods:
     """Density and coverage against one set of real samples, whose balls are computed once."""
 
     def __init__(self, real: Tensor, k: int = NEAREST) -> None:
-        """real: features [N, F]; on a GPU, generated ones must be there too. Raise ValueError unless
-        N > k.
+        """real: features [N, F]; on a GPU, generated ones must be there too. Raise ValueError
+        unless N > k.
         """
         _check(len(real), k, "real")
         self._k, self._on_gpu = k, real.is_cuda

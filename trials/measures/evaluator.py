@@ -32,8 +32,8 @@ MOST_BINNED = 10_000
 
 
 def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """Return the kind of the data's modes (see `mode_kind`). Raise ValueError where the data are too
-    few for a measure, or lack what [measures] asks for.
+    """Return the kind of the data's modes (see `mode_kind`). Raise ValueError where the data are
+    too few for a measure, or lack what [measures] asks for.
     """
     # Checked before any feature is extracted, since those of all images may take an hour.
     kind = mode_kind(dataset, measures)
@@ -102,8 +102,8 @@ class Evaluator:
         self.floor, self.floor_histogram = self._measure(
             train[:num], train_features[:num], floor_logits
         )
-        """Scores of training samples as if they were generated, at the same number: no generator can
-        be expected to score better."""
+        """Scores of training samples as if they were generated, at the same number: no generator
+        can be expected to score better."""
 
     @property
     def notes(self) -> tuple[str, ...]:

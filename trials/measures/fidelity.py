@@ -1,5 +1,5 @@
-"""FID (Fréchet Inception Distance), IS (Inception Score), precision and recall by torch-fidelity, and
-the networks that extract features behind its contract.
+"""FID (Fréchet Inception Distance), IS (Inception Score), precision and recall by torch-fidelity,
+and the networks that extract features behind its contract.
 
 The features of all seeds pass through the extractor at once and torch-fidelity's own functions turn
 them into scores, which saves its per-call set-up (tests/trials/measures/test_fidelity.py holds the
@@ -49,8 +49,8 @@ INCEPTION_CLASSIFIER = ("fc.weight", "fc.bias")
 
 
 def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
-    """Register the classifier with torch-fidelity; return its name there, which holds the data set's
-    name and the weights' digest.
+    """Register the classifier with torch-fidelity; return its name there, which holds the data
+    set's name and the weights' digest.
     """
     name = f"{dataset.name}-classifier-{trained.digest}"
     if name in FEATURE_EXTRACTORS_REGISTRY:
@@ -144,7 +144,9 @@ class Extractor:
         self._network, self._device, self._batch = network.to(device).eval(), device, batch
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return (features, logits or None) on the CPU, for uint8 images [N, C, H, W] on any device."""
+        """Return (features, logits or None) on the CPU, for uint8 images [N, C, H, W] on any
+        device.
+        """
         with torch.no_grad():
             parts = [self._network(batch.to(self._device)) for batch in images.split(self._batch)]
         features, *logits = (torch.cat(layer).cpu() for layer in zip(*parts, strict=True))

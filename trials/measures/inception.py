@@ -1,13 +1,13 @@
-"""Inception-v3's features: the standard for natural images, by torch-fidelity's network and a file of
-weights.
+"""Inception-v3's features: the standard for natural images, by torch-fidelity's network and a file
+of weights.
 
 Szegedy et al. 2015 as trained for TensorFlow on 2015-12-05, the network that FID was defined on
 (Heusel et al. 2017); 2,048 features and, for IS, the logits of 1,008 classes. Images are resized to
 299 x 299 inside.
 
-torch-fidelity unpickles whatever the file contains. Here nothing but arrays is
-read, their names and shapes must be the network's own, and the digest of the file's bytes travels
-with every score. A file that the study does not name must be the published one, by its SHA-256.
+torch-fidelity unpickles whatever the file contains. Here nothing but arrays is read, their names
+and shapes must be the network's own, and the digest of the file's bytes travels with every score. A
+file that the study does not name must be the published one, by its SHA-256.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ class InceptionFeatures:
         self.notes: tuple[str, ...] = () if with_classifier else (NO_CLASSIFIER,)
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features [n, 2048] and logits [n, 1008], or None, of images [n, C, H, W] with 3 channels,
-        or 1 thrice.
+        """Return features [n, 2048] and logits [n, 1008], or None, of images [n, C, H, W] with 3
+        channels, or 1 thrice.
         """
         if samples.shape[1] not in (1, 3):
             raise ValueError(
@@ -91,7 +91,9 @@ class InceptionFeatures:
 
 
 def _downloaded() -> Path:
-    """Return the path of the published file, downloaded to where torch-fidelity itself would put it."""
+    """Return the path of the published file, downloaded to where torch-fidelity itself would put
+    it.
+    """
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
     if not path.exists():
         try:

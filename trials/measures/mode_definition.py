@@ -1,5 +1,5 @@
-"""Definition of a data set's modes: mixture components, classes or k-means bins; and the real data's
-shares of them.
+"""Definition of a data set's modes: mixture components, classes or k-means bins; and the real
+data's shares of them.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class ModeDefinition:
 
 
 def mode_kind(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """Return "mixture", "classes" or "bins". Raise ValueError where what is asked for needs labels or
-    a classifier that are absent.
+    """Return "mixture", "classes" or "bins". Raise ValueError where what is asked for needs labels
+    or a classifier that are absent.
     """
     if dataset.mixture is not None:
         if measures.modes != "auto":
@@ -131,7 +131,9 @@ def _shares(counts: Tensor) -> Tensor:
 
 
 def _class_shares(dataset: Dataset, counts: Tensor) -> Tensor:
-    """Return the classes' shares of the held-out data; of stacked data the product of the channels'."""
+    """Return the classes' shares of the held-out data; of stacked data the product of the
+    channels'.
+    """
     # Of 1,000 combinations some may be missing among the held-out stacks by chance, though the
     # channels are drawn independently.
     if dataset.part is None:

@@ -11,8 +11,8 @@ paper differ:
                     mixture's weights, or the class frequencies of the held-out images
     effective modes exp(entropy of p)
 
-A perfect sampler of N points scores 98.89% high quality in the plane and a reverse KL of about
-(K - 1) / 2N; a perfect sampler of images scores 95% high quality.
+A perfect sampler of N points scores 98.89% high quality in the plane and a reverse KL of about (K -
+1) / 2N; a perfect sampler of images scores 95% high quality.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def assign_to_classes(logits: Tensor, threshold: float) -> Assignment:
 
 
 def confidence_threshold(logits_real: Tensor) -> float:
-    """Return the class probability that all but the least sure 5% of real images reach; logits [N, K]."""
+    """Return the class probability that all but the least sure 5% of real images reach; logits [N,
+    K].
+    """
     return float(logits_real.double().softmax(dim=1).max(dim=1).values.quantile(LEAST_SURE_SHARE))
 
 

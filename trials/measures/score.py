@@ -265,7 +265,8 @@ def _with_features(
     features: Features, groups: Sequence[Tensor], progress: Progress | None
 ) -> list[_Extracted]:
     num_all, num_done = sum(len(values) for values in groups), 0
-    """Return each group with its features, extracted a block at a time for the sake of `progress`."""
+    """Return each group with its features, extracted a block at a time for the sake of `progress`.
+    """
     result = []
     for values in groups:
         parts: list[Tensor] = []

@@ -47,7 +47,9 @@ class Sharpness:
             )
 
     def ratio(self, fake: Tensor) -> float:
-        """Return the mean Laplacian variance of generated images [n, C, H, W] over that of the real ones."""
+        """Return the mean Laplacian variance of generated images [n, C, H, W] over that of the real
+        ones.
+        """
         return float(laplacian_variance(fake).mean()) / self._real
 
 

@@ -20,9 +20,8 @@ class Tag(StrEnum):
     of what was read.
     """
     IMPORTED = "ganstudy.imported"
-    """On the parent run of a study that was trained elsewhere. JSON: where it comes from, and how its
-    columns were read.
-    """
+    """On the parent run of a study that was trained elsewhere. JSON: where it comes from, and how
+    its columns were read."""
     NOTES = "ganstudy.notes"
     """Remarks on how the trial ran, for a reader of its scores."""
     TRIAL = "ganstudy.trial"

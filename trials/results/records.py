@@ -17,12 +17,13 @@ meaning."""
 
 
 class Verdict(StrEnum):
-    """State of one seed of a trial, by the rules of trials/measures/verdict.py; from the best to the
-    worst.
+    """State of one seed of a trial, by the rules of trials/measures/verdict.py; from the best to
+    the worst.
     """
 
     is_failure: bool
-    """Whether a seed with this verdict is a failed one, which constraints and failure rates count."""
+    """Whether a seed with this verdict is a failed one, which constraints and failure rates count.
+    """
     colour: str
     """Of figures and MLflow's charts: Okabe and Ito's palette, which the colour-blind can read."""
     past: str
@@ -86,7 +87,8 @@ class Stage(StrEnum):
 
 
 FIRST_CONFIRM = 1_000_000
-"""Number of the first confirm trial: far beyond those of the search, which may be extended any time."""
+"""Number of the first confirm trial: far beyond those of the search, which may be extended any
+time."""
 
 
 def trial_name(number: int) -> str:
