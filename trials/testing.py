@@ -1,5 +1,5 @@
-"""Tests that the authors of "my_gan.py:build" and "my_data.py:Dataset" can inherit, to hear of
-mistakes early.
+"""Contract tests that the authors of "my_gan.py:build" and "my_data.py:Dataset" inherit, to find
+mistakes before a study does.
 
     from my_gan import build
     from ganstudy.trials.testing import DataContract, GanContract
@@ -14,7 +14,7 @@ mistakes early.
         build = staticmethod(my_data.Dataset)
         options = {"folder": "pictures"}
 
-Run them with pytest. What a test wants stands in its first line, and a failure says what to do
+Run them with pytest. The first line of a test is its requirement, and a failure says what to do
 about it.
 """
 
@@ -40,27 +40,28 @@ from ganstudy.trials.plugins import register
 BATCH = 8
 SEEDS = (0, 1)
 TOLERANCE = 1e-4
-"""Largest difference between a seed in a pack and alone, relative to the largest number compared."""
+"""Largest difference between a seed in an ensemble and alone, relative to the largest number
+compared: float32 sums in another order."""
 
 
 class GanContract:
-    """Subclass it in a test file; the name of the subclass must begin with Test."""
+    """Contract of a GAN's networks. Subclass it in a test file, under a name that begins with Test."""
 
     build: Callable[..., Any]
     """The function, as staticmethod(build)."""
     shape: tuple[int, ...]
-    """Of one image [C, H, W] or point [D]."""
+    """Shape of one image [C, H, W] or point [D]."""
     latent_dim: int
     """Dimensions of z."""
     options: dict[str, Any] = {}
     """Further keyword arguments of the function."""
-    runs_as_pack: bool = True
-    """False where seeds may be trained one after the other, which is slower on a GPU."""
+    runs_as_ensemble: bool = True
+    """False if seeds may be trained one after the other, which is slower on a GPU."""
 
     def test_shapes(self) -> None:
         """The generator makes images of `shape`, the discriminator gives one logit per image."""
         for player, (build, inputs) in self._players().items():
-            output = _output(build(), inputs)
+            output = _first(build()(inputs))
             wanted = (BATCH, *self.shape) if player == "generator" else (BATCH,)
             assert output.shape == wanted, (
                 f"{player}: its output must be {list(wanted)}, got {list(output.shape)}"
@@ -71,7 +72,7 @@ class GanContract:
         for player, (build, inputs) in self._players().items():
             network = _seeded(build, 0)
             parameters = dict(network.named_parameters())
-            loss = _output(network, inputs).square().sum()
+            loss = _first(network(inputs)).square().sum()
             gradients = torch.autograd.grad(loss, list(parameters.values()), allow_unused=True)
             for name, gradient in zip(parameters, gradients, strict=True):
                 assert gradient is not None, (
@@ -87,31 +88,32 @@ class GanContract:
             first, again, other = (_seeded(build, seed) for seed in (0, 0, 1))
             for name, value in first.state_dict().items():
                 assert torch.equal(value, again.state_dict()[name]), (
-                    f"{player}: {name} differs between two calls under one seed; draw it with torch's own functions"
+                    f"{player}: {name} differs between two calls under one seed; "
+                    "draw it with torch's own functions"
                 )
             pairs = zip(first.parameters(), other.parameters(), strict=True)
             assert not all(torch.equal(a, b) for a, b in pairs), (
                 f"{player}: all seeds start from the same values"
             )
-            outputs = [_seeded(partial(_output, network, inputs), 2) for network in (first, again)]
+            outputs = [_first(_seeded(partial(network, inputs), 2)) for network in (first, again)]
             assert torch.equal(*outputs), (
                 f"{player}: its outputs differ under one seed; draw with torch's own functions"
             )
 
-    def test_pack(self) -> None:
+    def test_ensemble(self) -> None:
         """Several seeds can be trained at once by torch.func.vmap, or a loop over them is accepted."""
-        for player, ensemble in self._packs().items():
-            assert ensemble.fallback is None or not self.runs_as_pack, (
-                f"{player}: vmap cannot take it ({ensemble.fallback}), so seeds are trained one after the other; "
-                "set runs_as_pack = False to accept that"
+        for player, ensemble in self._ensembles().items():
+            assert ensemble.fallback is None or not self.runs_as_ensemble, (
+                f"{player}: vmap cannot take it ({ensemble.fallback}), so seeds are trained one after "
+                "the other; set runs_as_ensemble = False to accept that"
             )
 
-    def test_pack_equals_alone(self) -> None:
-        """A seed's outputs and gradients are the same in a pack as alone."""
+    def test_ensemble_equals_alone(self) -> None:
+        """A seed's outputs and gradients are the same in an ensemble as alone."""
         players = self._players()
-        for player, ensemble in self._packs().items():
+        for player, ensemble in self._ensembles().items():
             if ensemble.fallback is not None:
-                continue  # a loop calls each network alone
+                continue  # a loop calls each network alone, so there is nothing to compare
             build, inputs = players[player]
             outputs = _first(ensemble(torch.stack([inputs] * len(SEEDS)), keep_buffers=True))
             packed = torch.autograd.grad(outputs.square().sum(), list(ensemble.parameters.values()))
@@ -120,7 +122,7 @@ class GanContract:
                 network.load_state_dict(
                     {name: value[index] for name, value in ensemble.state().items()}
                 )
-                alone = _output(network, inputs)
+                alone = _first(network(inputs))
                 _assert_close(outputs[index], alone, f"{player}: output")
                 gradients = torch.autograd.grad(alone.square().sum(), list(network.parameters()))
                 joined = torch.cat([gradient[index].flatten() for gradient in packed])
@@ -131,7 +133,7 @@ class GanContract:
                 )
 
     def _players(self) -> dict[str, tuple[Callable[[], nn.Module], Tensor]]:
-        """Player -> (a fresh network, inputs of it)."""
+        """Return for each player a function that builds its network, and inputs of it."""
         build = type(self).build
         own = OwnBuild(
             build, Path(inspect.getsourcefile(build) or "your file"), self.latent_dim, self.options
@@ -143,7 +145,7 @@ class GanContract:
             "discriminator": (lambda: own.discriminator(self.shape), images),
         }
 
-    def _packs(self) -> dict[str, SeedEnsemble]:
+    def _ensembles(self) -> dict[str, SeedEnsemble]:
         return {
             player: SeedEnsemble(build, SEEDS, player, torch.device("cpu"), inputs)
             for player, (build, inputs) in self._players().items()
@@ -151,17 +153,17 @@ class GanContract:
 
 
 class DataContract:
-    """Subclass it in a test file; the name of the subclass must begin with Test."""
+    """Contract of a data set. Subclass it in a test file, under a name that begins with Test."""
 
     build: Callable[..., Any]
     """The class or function of the file, as staticmethod(Dataset)."""
     options: dict[str, Any] = {}
     """Its keyword arguments."""
     settings: dict[str, Any] = {}
-    """What else stands in the study file's [data]: size, crop, channels, held_out, limit."""
+    """Other keys of the study file's [data]: size, crop, channels, held_out, limit."""
 
     def test_loads(self) -> None:
-        """The data load, and are fit to train on and to measure against."""
+        """The data load, and can be trained on and measured against."""
         assert len(self._loaded().train) >= 2
 
     def test_same_twice(self) -> None:
@@ -174,10 +176,11 @@ class DataContract:
     def test_held_out(self) -> None:
         """No held-out image is among those to train on."""
         data = self._loaded()
-        known = {image.numpy().tobytes() for image in data.train}
-        copies = sum(image.numpy().tobytes() in known for image in data.held_out)
+        trained_on = {image.numpy().tobytes() for image in data.train}
+        copies = sum(image.numpy().tobytes() in trained_on for image in data.held_out)
         assert copies == 0, (
-            f"{copies} of {len(data.held_out)} held-out images are trained on too; leave duplicates out"
+            f"{copies} of {len(data.held_out)} held-out images are trained on too; "
+            "leave duplicates out"
         )
 
     def test_classes(self) -> None:
@@ -202,23 +205,20 @@ class DataContract:
 
 
 def _seeded(call: Callable[[], Any], seed: int) -> Any:
+    """Return call() under the random seed, with torch's state restored."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return call()
 
 
 def _first(output: Any) -> Tensor:
-    """The images of a generator's output, the logits of a discriminator's."""
+    """Return the images of a generator's output, or the logits of a discriminator's."""
     tensor: Tensor = output[0] if isinstance(output, tuple) else output
     return tensor
-
-
-def _output(network: nn.Module, inputs: Tensor) -> Tensor:
-    return _first(network(inputs))
 
 
 def _assert_close(packed: Tensor, alone: Tensor, what: str) -> None:
     difference = float(((packed - alone).abs().max() / alone.abs().max()).detach())
     assert difference <= TOLERANCE, (
-        f"{what} in a pack differs from that alone by {difference:.1e} of the largest number"
+        f"{what} in an ensemble differs from that alone by {difference:.1e} of the largest number"
     )

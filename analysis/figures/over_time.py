@@ -22,7 +22,7 @@ from ganstudy.analysis.figures.style import (
     is_logarithmic,
     styled,
 )
-from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.results.records import FAILURE_VERDICTS
 
 MOST_PANELS = 8
 """Of more groups those with the most configurations are drawn; all are in the table."""
@@ -224,9 +224,7 @@ def moves(course: pd.DataFrame, unit: str) -> go.Figure:
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12)
     styled(figure, 330)
     figure.update_layout(margin={"l": 56, "r": 12, "t": 56, "b": 50})
-    lost = course["verdict_then"].isin(
-        [str(v) for v in (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)]
-    )
+    lost = course["verdict_then"].isin([verdict.value for verdict in FAILURE_VERDICTS])
     for row, (colour, pair) in enumerate(zip((BLUE, BLACK), MOVES, strict=True), start=1):
         for column, name, dash, symbol in pair:
             if not course[column].notna().any():

@@ -12,13 +12,13 @@ import pandas as pd
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.intervals import Scores
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import TrialState, Verdict
+from ganstudy.trials.results.records import FAILURE_VERDICTS, TrialState
 
 SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
 COMPARED = ("k", "remedies")
 NONE = "none"
 """Label of no remedy."""
-NOT_TRAINING = (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)
+NOT_TRAINING = FAILURE_VERDICTS
 LOST = "lost"
 """Column: seeds that collapsed, cycled or diverged."""
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)

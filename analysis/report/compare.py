@@ -38,7 +38,7 @@ from ganstudy.analysis.tables.compare import (
 from ganstudy.analysis.tables.confirm import confirmed, first_choice, readable
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
-from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import FAILURES, Stage
 
 
 def conclusions(first: Study, second: Study) -> list[Conclusion]:
@@ -166,7 +166,7 @@ def _lost(both: pd.DataFrame) -> Conclusion:
     ]
     value = " · ".join(f"{share_:.0%}" for share_ in both["lost_share"])
     return Conclusion(
-        f"Seeds that collapsed, cycled or diverged: {' and '.join(parts)}.",
+        f"Seeds that {FAILURES}: {' and '.join(parts)}.",
         "95% intervals with configurations as the unit, each at its trial's last evaluation.",
         first=True,
         tile=Tile("Seeds lost", value, " · ".join(both["study"])),

@@ -4,6 +4,7 @@ seeds.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,24 +14,74 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import BEST, confirmed, first_choice, has_role
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import Stage, TrialState, Verdict
+from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.records import FAILURES, Stage, TrialState, Verdict
 
 
-def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
-    """Facts about the best trial, or about trial `number`, as plain JSON; None where no trial
-    qualifies.
+@dataclass(frozen=True)
+class ScoreOverSeeds:
+    """One measure over the seeds of a trial, at its last evaluation."""
 
-    The best is the search's first choice, as it was trained again on fresh seeds ([confirm]) where
-    it was, whatever they said of it: the best of the confirmed would have been chosen for being
-    good once more. Keys: number, run_id, config_digest, role (in words), params, objective,
-    direction, value, seeds (value by seed, None where there is none), default_seed (that of median
-    value), num_seeds, diverged (in words), scores (by measure: median, lowest, highest, n, floor),
-    verdicts, budget, question, provenance, notes, source, python.
+    median: float | None
+    """A missing value counts as the worst; None where the median is one."""
+    lowest: float
+    highest: float
+    n: int
+    """Seeds that have a value."""
+    floor: float | None
+    """The same measure of real training data scored as if generated."""
 
-    Raises KeyError for a trial that the study does not have, ValueError for one without any
+
+@dataclass(frozen=True)
+class BestConfiguration:
+    """One trial with the scores of its seeds and where they come from."""
+
+    number: int
+    run_id: str
+    config_digest: str
+    role: str
+    """What the trial was for, in words."""
+    params: dict[str, Any]
+    """Value by hyperparameter that the study searched."""
+    objective: str
+    direction: str
+    value: float | None
+    """Of the objective: median over seeds."""
+    seeds: dict[int, float | None]
+    """Value of the objective by seed; None for a diverged one."""
+    default_seed: int
+    """The seed of median value."""
+    num_seeds: int
+    diverged: str
+    """Which seeds diverged, in words."""
+    scores: dict[str, ScoreOverSeeds]
+    """By measure."""
+    verdicts: dict[str, int]
+    """Number of seeds by verdict; those that no seed has are absent."""
+    budget: str
+    question: str
+    provenance: dict[str, Any]
+    notes: list[str]
+    """What keeps the scores from being what they seem; one sentence each."""
+    source: str
+    python: str
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all fields as plain JSON."""
+        return asdict(self)
+
+
+def best_configuration(study: Study, number: int | None = None) -> BestConfiguration | None:
+    """Return the best trial, or the trial `number`; None where no trial qualifies.
+
+    The best is the search's first choice, with the scores of fresh seeds where it was trained again
+    on such ([confirm]), whatever they are: the best of the confirmed trials would have been
+    selected for a good score once more.
+
+    Raise KeyError for a trial that the study does not have, ValueError for one without any
     evaluation.
     """
-    trial = _chosen(study, number)
+    trial = _trial(study, number)
     if trial is None:
         return None
     measure, sign = selection.objective(study)
@@ -40,37 +91,37 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
     values = {
         int(seed): _plain(value) for seed, value in zip(seeds["seed"], seeds[measure], strict=True)
     }
-    alive = sorted((sign * value, seed) for seed, value in values.items() if value is not None)
-    lost = [seed for seed, value in values.items() if value is None]
-    return {
-        "number": int(trial["number"]),
-        "run_id": trial["run_id"],
-        "config_digest": trial["config_digest"],
-        "role": _role(study, trial),
-        "params": {
+    finite = sorted((sign * value, seed) for seed, value in values.items() if value is not None)
+    diverged = ", ".join(str(seed) for seed, value in values.items() if value is None)
+    return BestConfiguration(
+        number=int(trial["number"]),
+        run_id=trial["run_id"],
+        config_digest=trial["config_digest"],
+        role=_role(trial),
+        params={
             key: _plain(trial[key]) for key in selection.searched(study) if not pd.isna(trial[key])
         },
-        "objective": measure,
-        "direction": MEASURES[measure].direction,
-        "value": _plain(trial["objective"]),
-        "seeds": values,
-        "default_seed": alive[(len(alive) - 1) // 2][1] if alive else next(iter(values)),
-        "num_seeds": len(values),
-        "diverged": f"of which {', '.join(map(str, lost))} diverged"
-        if lost
-        else "none of which diverged",
-        "scores": _scores(study, trial, seeds),
-        "verdicts": {v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
-        "budget": _budget(study),
-        "question": study.question,
-        "provenance": study.provenance,
-        "notes": _notes(study, trial),
-        "source": study.tags.get("ganstudy.source_digest", "unknown"),
-        "python": study.tags.get("ganstudy.python", "unknown"),
-    }
+        objective=measure,
+        direction=MEASURES[measure].direction,
+        value=_plain(trial["objective"]),
+        seeds=values,
+        # Of an even number of seeds the better one in the middle: a median between two is no seed's.
+        default_seed=finite[(len(finite) - 1) // 2][1] if finite else next(iter(values)),
+        num_seeds=len(values),
+        diverged=f"of which {diverged} diverged" if diverged else "none of which diverged",
+        scores=_scores(study, trial, seeds),
+        verdicts={v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
+        budget=_budget(study),
+        question=study.question,
+        provenance=study.provenance,
+        notes=_notes(study, trial),
+        source=study.tags.get(Tag.SOURCE, "unknown"),
+        python=study.tags.get(Tag.PYTHON, "unknown"),
+    )
 
 
-def _chosen(study: Study, number: int | None) -> dict[str, Any] | None:
+def _trial(study: Study, number: int | None) -> dict[str, Any] | None:
+    """Return the row of the trial to show."""
     trials = selection.ranked(study)
     fresh = first_choice(study, confirmed(study)) if number is None else None
     if fresh is not None and (
@@ -93,43 +144,42 @@ def _row(frame: pd.DataFrame) -> dict[str, Any]:
 
 
 def _candidates(study: Study) -> pd.DataFrame:
-    """Of the search, the best first."""
+    """Return the search's complete trials within the constraints, the best first."""
     searched = selection.ranked(study.of_stage(Stage.SEARCH))
     return searched[searched["candidate"]]
 
 
-def _role(study: Study, trial: dict[str, Any]) -> str:
+def _role(trial: dict[str, Any]) -> str:
+    """Return what the trial was for, as a sentence."""
     if trial.get("stage") == Stage.CONFIRM.value:
         of = "" if pd.isna(trial["confirms"]) else f", trial {int(trial['confirms'])} of the search"
-        return f"Trained again on fresh seeds after the search ({trial.get('role') or Stage.CONFIRM.value}{of})."
+        role = trial.get("role") or Stage.CONFIRM.value
+        return f"Trained again on fresh seeds after the search ({role}{of})."
     if trial["state"] != TrialState.COMPLETE:
         return f"A trial of the search that is {trial['state']}: it did not spend its whole budget."
     return "A trial of the search."
 
 
 def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
-    """What keeps the scores from being what they seem."""
+    """Return what keeps the scores from being what they seem; one sentence each."""
     if trial.get("stage") == Stage.CONFIRM.value:
-        lost = int(trial[selection.LOST])
-        return (
-            [f"{lost} of {trial['num_seeds']} fresh seeds collapsed, cycled or diverged."]
-            if lost
-            else []
-        )
+        failed = int(trial[selection.LOST])
+        return [f"{failed} of {trial['num_seeds']} fresh seeds {FAILURES}."] if failed else []
     if not trial["candidate"]:
         return []
     again = confirmed(study)
-    for fresh in again[(again["confirms"] == trial["number"]) & again["score"].notna()].to_dict(
-        "records"
-    ):
+    again = again[(again["confirms"] == trial["number"]) & again["score"].notna()]
+    if len(again):
+        fresh = again.iloc[0].to_dict()
         name = MEASURES[selection.objective(study)[0]].label
         return [
-            f"By such scores the search chose, which flatters them. On {fresh['num_seeds']} fresh seeds: {name} "
-            f"{number(fresh['score'])}, {fresh['lost']} lost (trial {fresh['number']}); quote that."
+            "The search selected by these scores, which flatters them. On "
+            f"{fresh['num_seeds']} fresh seeds: {name} {number(fresh['score'])}, "
+            f"{fresh['lost']} failed (trial {fresh['number']}); quote that."
         ]
     return [
-        f"Chosen from {len(_candidates(study))} complete trials within the constraints by these very scores, which "
-        "flatters them: train it again on fresh seeds before quoting it."
+        f"Chosen from {len(_candidates(study))} complete trials within the constraints by these "
+        "very scores, which flatters them: train it again on fresh seeds before quoting it."
     ]
 
 
@@ -138,23 +188,24 @@ def _budget(study: Study) -> str:
     return f"{budget['amount']:g} {str(budget['unit']).replace('_', ' ')}"
 
 
-def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    found = {}
+def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[str, ScoreOverSeeds]:
+    """Return the measures that any seed has a value of."""
+    scores = {}
     for name in MEASURES:
         known = seeds[name].dropna()
         if len(known):
-            found[name] = {
-                "median": _plain(trial[name]),
-                "lowest": float(known.min()),
-                "highest": float(known.max()),
-                "n": len(known),
-                "floor": study.floor.get(name),
-            }
-    return found
+            scores[name] = ScoreOverSeeds(
+                median=_plain(trial[name]),
+                lowest=float(known.min()),
+                highest=float(known.max()),
+                n=len(known),
+                floor=study.floor.get(name),
+            )
+    return scores
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it; None for a missing number."""
+    """Return the value as JSON has it, None for a missing number."""
     if isinstance(value, str):
         return value
     return None if pd.isna(value) else value.item() if hasattr(value, "item") else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,8 @@ from ganstudy.study.home import Home
 from ganstudy.trials.results.catalogue import MEASURES
 
 # torch and pandas are imported by the commands that need them, so that the others answer at once.
+if TYPE_CHECKING:
+    from ganstudy.analysis.tables.best_configuration import BestConfiguration
 
 MOST_SAMPLES = 100_000
 
@@ -54,68 +56,65 @@ def best(
     Examples:  ganstudy best digits
                ganstudy best digits --export digits-generator
     """
-    from ganstudy.analysis.tables.best_configuration import winner
+    from ganstudy.analysis.tables.best_configuration import best_configuration
 
     if seed is not None and out is None:
         raise UserError("--seed says what is exported, and needs --export DIR")
-    place = Home.locate(home)
-    folder = place.existing(name)
-    study = load(folder, place)
+    location = Home.locate(home)
+    folder = location.existing(name)
+    study = load(folder, location)
     try:
-        facts = winner(study, trial)
+        chosen = best_configuration(study, trial)
     except (KeyError, ValueError) as error:
         raise UserError(str(error.args[0])) from None
-    if facts is None:
+    if chosen is None:
         raise UserError(
-            f"the study {name!r} has no complete trial with a score within its constraints; --trial N names any other"
+            f"the study {name!r} has no complete trial with a score within its constraints; "
+            "--trial N names any other"
         )
     written: list[Path] = []
     if out is not None:
         if folder.imported.exists():
             raise UserError(
-                f"the study {name!r} was imported: its generators were trained elsewhere, and are not here"
+                f"the study {name!r} was imported: its generators were trained elsewhere, "
+                "and are not here"
             )
-        written = _export(folder, facts, seed, out)
+        from ganstudy.study.export.export import export
+
+        written = export(folder, chosen, seed, out)
     if as_json:
-        click.echo(json.dumps({**facts, "files": [str(path) for path in written]}, indent=2))
+        click.echo(
+            json.dumps({**chosen.as_json(), "files": [str(path) for path in written]}, indent=2)
+        )
         return
-    for line in _lines(facts):
+    for line in _lines(chosen):
         click.echo(line)
     if written:
         click.echo(f"\nWritten to {out}: {', '.join(path.name for path in written)}")
         click.echo(f"To sample it: ganstudy sample {out} -n 64 --out grid.png")
 
 
-def _export(folder: Any, facts: dict[str, Any], seed: int | None, out: Path) -> list[Path]:
-    from ganstudy.study.export.export import Chosen, export
-
-    told = {key: value for key, value in facts.items() if key not in ("seeds", "default_seed")}
-    chosen = Chosen(
-        facts["number"], facts["config_digest"], facts["seeds"], facts["default_seed"], told
-    )
-    return export(folder, chosen, seed, out)
-
-
-def _lines(facts: dict[str, Any]) -> list[str]:
-    settings = ", ".join(f"{key} = {_words(value)}" for key, value in facts["params"].items())
-    lines = [f"Trial {facts['number']}: {settings or 'nothing was searched'}", facts["role"], ""]
-    for name, score in facts["scores"].items():
-        if MEASURES[name].direction != "none" or name == facts["objective"]:
-            ends = f"{score['lowest']:.4g} to {score['highest']:.4g} over {score['n']} seeds"
-            floor = "" if score["floor"] is None else f"; real data {score['floor']:.4g}"
-            lines.append(
-                f"{MEASURES[name].label:<18}{_words(score['median']):>10}   ({ends}{floor})"
-            )
-    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in facts["verdicts"].items())
+def _lines(chosen: BestConfiguration) -> list[str]:
+    """Return what the terminal shows of a trial."""
+    settings = ", ".join(f"{key} = {_as_text(value)}" for key, value in chosen.params.items())
+    lines = [f"Trial {chosen.number}: {settings or 'nothing was searched'}", chosen.role, ""]
+    for name, score in chosen.scores.items():
+        if MEASURES[name].direction != "none" or name == chosen.objective:
+            ends = f"{score.lowest:.4g} to {score.highest:.4g} over {score.n} seeds"
+            floor = "" if score.floor is None else f"; real data {score.floor:.4g}"
+            median = _as_text(score.median)
+            lines.append(f"{MEASURES[name].label:<18}{median:>10}   ({ends}{floor})")
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in chosen.verdicts.items())
     return [
         *lines,
         "",
-        f"Seeds: {verdicts or 'none'}; {facts['diverged']}. At {facts['budget']}.",
-        *facts["notes"],
+        f"Seeds: {verdicts or 'none'}; {chosen.diverged}. At {chosen.budget}.",
+        *chosen.notes,
     ]
 
 
-def _words(value: Any) -> str:
+def _as_text(value: Any) -> str:
+    """Return a score or a setting as text; a missing median is that of diverged seeds."""
     if value is None:
         return "diverged"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
@@ -174,8 +173,8 @@ def sample(
     own = config["generator"].get("own")
     if own is not None and not trust_code:
         raise UserError(
-            f"the generator in {folder} is built by {own.get('file')}, somebody's own code; read it, then say "
-            "--trust-code"
+            f"the generator in {folder} is built by {own.get('file')}, somebody's own code; "
+            "read it, then say --trust-code"
         )
     import numpy as np
     from safetensors import SafetensorError
@@ -194,12 +193,12 @@ def sample(
     except (ValueError, KeyError, TypeError, OSError, SafetensorError, RuntimeError) as error:
         raise UserError(f"{folder} cannot be sampled: {error}") from None
     shape = " x ".join(map(str, samples.shape[1:]))
-    click.echo(
-        f"{number} samples of {shape}: {', '.join(str(path) for path in (out, npz) if path is not None)}"
-    )
+    paths = ", ".join(str(path) for path in (out, npz) if path is not None)
+    click.echo(f"{number} samples of {shape}: {paths}")
 
 
 def _settings(folder: Path) -> dict[str, Any]:
+    """Return the content of config.json; raise UserError where it is not what an export writes."""
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))

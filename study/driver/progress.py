@@ -14,7 +14,7 @@ from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import Stage, TrialState, Verdict, trial_name
+from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState, Verdict, trial_name
 
 
 class RunProgress:
@@ -125,8 +125,7 @@ class RunProgress:
             f"{self.done} done ({self._ended[TrialState.PRUNED]} pruned)",
             f"{len(self._running)} running",
             f"{self._ended[TrialState.FAILED]} failed",
-            f"seeds: {self._seeds[Verdict.COLLAPSED]} collapsed, {self._seeds[Verdict.CYCLING]} cycling,"
-            f" {self._seeds[Verdict.DIVERGED]} diverged",
+            "seeds: " + ", ".join(f"{self._seeds[v]} {v.value}" for v in FAILURE_VERDICTS),
         ]
         if self._best is not None:
             parts.append(

@@ -1,21 +1,23 @@
-"""The card of an exported generator: what it is, what it scored, where it comes from, how to load
-it. Markdown.
+"""The model card of an exported generator (Mitchell et al. 2019), as Markdown: what it is, how to
+load it, its scores and provenance.
 
-What comes from files and people (names, questions) stands in it as text: nothing of it can become a
-link, a picture or HTML.
+What comes from files and people (names, questions) is escaped: nothing of it can become a link, a
+picture or HTML.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
+from ganstudy.analysis.tables.best_configuration import BestConfiguration
 from ganstudy.trials.results.catalogue import COPYING, MEASURES, MODES, QUALITY
 
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$^])|^(\s*)([-=>]|\d+[.)])", re.MULTILINE)
 GROUPS = (QUALITY, MODES, COPYING)
-"""Of measures: those of the samples. The others tell of the training."""
+"""Of measures: those of the samples. The others describe the training."""
 TRAINED_AS = {
     "gan": "A GAN's generator",
     "autoencoder": "An autoencoder's decoder",
@@ -23,27 +25,60 @@ TRAINED_AS = {
 }
 
 
+@dataclass(frozen=True)
+class ExportedGenerator:
+    """Content of an exported folder's config.json, which trials/export/standalone.py reads."""
+
+    format: int
+    """Version of config.json."""
+    study: str
+    trial: int
+    seeds: list[int]
+    default_seed: int
+    latent: str
+    latent_dim: int
+    shape: list[int]
+    """Of one sample."""
+    values: str
+    """Kind of the samples and their range, in words."""
+    reach: float | None
+    """Of points: what a picture of them shows in either direction."""
+    generator: dict[str, Any]
+    """How the network is built; see trials/export/standalone.py."""
+    configuration: dict[str, Any]
+    """The trial's whole configuration."""
+    facts: BestConfiguration
+    """Scores and provenance."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the content as plain JSON."""
+        facts = self.facts.as_json()
+        del facts["seeds"], facts["default_seed"]  # those of the export stand beside the facts
+        return {**vars(self), "facts": facts}
+
+
 def text(value: object) -> str:
-    """`value` on one line, as text that Markdown does not act on."""
+    """Return `value` on one line, escaped so that Markdown shows it as text."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
     return SPECIAL.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", line).replace(
         "://", "&#58;//"
     )
 
 
-def card(settings: dict[str, Any]) -> str:
-    """README.md for config.json's content."""
-    facts, configuration = settings["facts"], settings["configuration"]
-    own = settings["generator"].get("own")
-    kind = "images" if settings["values"].startswith("images") else "points"
-    shape = " x ".join(map(str, settings["shape"]))
+def card(exported: ExportedGenerator) -> str:
+    """Return README.md of an exported generator."""
+    facts, tables = exported.facts, exported.configuration
+    own = exported.generator.get("own")
+    kind = "images" if exported.values.startswith("images") else "points"
+    shape = " x ".join(map(str, exported.shape))
+    question = [f"> {text(facts.question)}", ""] if facts.question else []
     lines = [
-        f"# Generator of {text(settings['study'])}, trial {settings['trial']}",
+        f"# Generator of {text(exported.study)}, trial {exported.trial}",
         "",
-        *([f"> {text(facts['question'])}", ""] if facts["question"] else []),
-        f"{TRAINED_AS[configuration['method']]} of {kind} ({shape}), network "
-        f"`{_code(configuration['model']['name'])}`, trained on `{_code(configuration['data']['name'])}` by ganstudy. "
-        + text(facts["role"]),
+        *question,
+        f"{TRAINED_AS[tables['method']]} of {kind} ({shape}), network "
+        f"`{_code(tables['model']['name'])}`, trained on `{_code(tables['data']['name'])}` by "
+        "ganstudy. " + text(facts.role),
         "",
         "![Samples](samples.png)",
         "",
@@ -52,14 +87,15 @@ def card(settings: dict[str, Any]) -> str:
         "```python",
         "from model import load, picture, sample  # needs torch, safetensors and pillow; not ganstudy",
         "",
-        f"samples = sample(64, seed=0)  # [64, {', '.join(map(str, settings['shape']))}], {settings['values']}",
+        f"samples = sample(64, seed=0)  # [64, {', '.join(map(str, exported.shape))}], "
+        + exported.values,
         'picture(samples).save("grid.png")',
-        f"generator = load({settings['default_seed']})  # latents [N, {settings['latent_dim']}] -> samples",
+        f"generator = load({exported.default_seed})  # latents [N, {exported.latent_dim}] -> samples",
         "```",
         "",
-        f"Latents: {settings['latent']}, {settings['latent_dim']} dimensions. Trained on the random seeds "
-        f"{', '.join(map(str, settings['seeds']))}, a file of weights each; `load()` takes seed "
-        f"{settings['default_seed']}. Samples agree with those that were scored up to float32 rounding.",
+        f"Latents: {exported.latent}, {exported.latent_dim} dimensions. Trained on the random seeds "
+        f"{', '.join(map(str, exported.seeds))}, a file of weights each; `load()` takes seed "
+        f"{exported.default_seed}. Samples agree with those that were scored up to float32 rounding.",
         "",
     ]
     if own:
@@ -67,68 +103,65 @@ def card(settings: dict[str, Any]) -> str:
             f"`{_code(own['file'])}` is the author's own code, which `load()` runs: read it first.",
             "",
         ]
-    return "\n".join([*lines, *_scores(facts), *_origin(settings), *_licence(configuration)])
+    return "\n".join([*lines, *_scores(facts), *_provenance(exported), *_licence(tables)])
 
 
-def _scores(facts: dict[str, Any]) -> list[str]:
+def _scores(facts: BestConfiguration) -> list[str]:
     lines = [
         "## Scores",
         "",
-        f"Over {facts['num_seeds']} seeds at the end of the training ({text(facts['budget'])}), "
-        f"{text(facts['diverged'])}. The range is that of single seeds, no interval of confidence. Floor: real "
-        "training data scored as if generated.",
+        f"Over {facts.num_seeds} seeds at the end of the training ({text(facts.budget)}), "
+        f"{text(facts.diverged)}. The range is that of single seeds, no interval of confidence. "
+        "Floor: real training data scored as if generated.",
         "",
         "| measure | median | lowest to highest seed | floor | better |",
         "|---|---:|---:|---:|---|",
     ]
-    for name, score in facts["scores"].items():
+    for name, score in facts.scores.items():
         measure = MEASURES[name]
         if measure.group in GROUPS:
             better = {"down": "lower", "up": "higher", "none": ""}[measure.direction]
-            ends = f"{score['lowest']:.4g} to {score['highest']:.4g}"
-            floor = "" if score["floor"] is None else f"{score['floor']:.4g}"
-            lines.append(
-                f"| {measure.label} | {_number(score['median'])} | {ends} | {floor} | {better} |"
-            )
-    return [*lines, "", *(text(note) for note in facts["notes"]), ""]
+            median = "diverged" if score.median is None else f"{score.median:.4g}"
+            ends = f"{score.lowest:.4g} to {score.highest:.4g}"
+            floor = "" if score.floor is None else f"{score.floor:.4g}"
+            lines.append(f"| {measure.label} | {median} | {ends} | {floor} | {better} |")
+    return [*lines, "", *(text(note) for note in facts.notes), ""]
 
 
-def _number(value: float | None) -> str:
-    return "diverged" if value is None else f"{value:.4g}"
-
-
-def _origin(settings: dict[str, Any]) -> list[str]:
-    facts, used = settings["facts"], settings["facts"]["provenance"]
+def _provenance(exported: ExportedGenerator) -> list[str]:
+    facts, used = exported.facts, exported.facts.provenance
     searched = ", ".join(
-        f"`{_code(key)}` = `{_code(value)}`" for key, value in facts["params"].items()
+        f"`{_code(key)}` = `{_code(value)}`" for key, value in facts.params.items()
     )
     return [
         "## Provenance",
         "",
-        f"- Study `{_code(settings['study'])}`, trial {settings['trial']}: {searched or 'nothing was searched'}.",
-        f"- Configuration digest `{_code(facts['config_digest'])}`; complete in config.json.",
+        f"- Study `{_code(exported.study)}`, trial {exported.trial}: "
+        f"{searched or 'nothing was searched'}.",
+        f"- Configuration digest `{_code(facts.config_digest)}`; complete in config.json.",
         f"- Scored with `{_code(used.get('extractor', 'unknown'))}` "
         f"(digest `{_code(used.get('extractor_digest', '?'))}`), "
         f"{used.get('num_generated', '?')} generated against {used.get('num_real', '?')} real samples "
         f"({text(used.get('split', '?'))}). Scores by another extractor are not comparable.",
         f"- Data digest `{_code(used.get('data_digest', '?'))}`.",
-        f"- ganstudy source `{_code(facts['source'])}`, Python `{_code(facts['python'])}`.",
+        f"- ganstudy source `{_code(facts.source)}`, Python `{_code(facts.python)}`.",
         "",
     ]
 
 
-def _licence(configuration: dict[str, Any]) -> list[str]:
+def _licence(tables: dict[str, Any]) -> list[str]:
     return [
         "## Licence",
         "",
-        "model.py is part of ganstudy (Apache-2.0). The weights belong to who trained them; whether they may be passed "
-        f"on also depends on the licence of the training data (`{_code(configuration['data']['name'])}`), which is not "
-        "ganstudy's. State yours here before you publish them.",
+        "model.py is part of ganstudy (Apache-2.0). The weights belong to who trained them; whether "
+        "they may be passed on also depends on the licence of the training data "
+        f"(`{_code(tables['data']['name'])}`), which is not ganstudy's. State yours here before you "
+        "publish them.",
         "",
     ]
 
 
 def _code(value: object) -> str:
-    """For between backquotes: no backquote, no line break."""
+    """Return `value` for between backquotes: without a backquote or a line break."""
     shown = value if isinstance(value, str) else json.dumps(value)
     return " ".join("".join(c if c.isprintable() else " " for c in shown).replace("`", "'").split())

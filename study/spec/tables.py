@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.trial import LARGEST_SEED, Budget, distinct_seeds, measurable
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.results.records import FAILURE_VERDICTS
 
 SAMPLERS = ("tpe", "random", "grid")
 SCHEDULES = ("asha", "fifo")
@@ -31,7 +31,7 @@ TRACKING_URI = re.compile(
 )
 CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 NOT_TOLD = "what was given is not repeated, as it may hold a secret"
-CONSTRAINTS = (Verdict.COLLAPSED.value, Verdict.CYCLING.value, Verdict.DIVERGED.value)
+CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
 
 
 class Train(StrictModel):

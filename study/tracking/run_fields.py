@@ -14,6 +14,7 @@ from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
     COUNTERS,
     FIRST_CONFIRM,
+    WORST_FIRST,
     Stage,
     TrialState,
     Verdict,
@@ -21,16 +22,7 @@ from ganstudy.trials.results.records import (
 )
 
 RUN_COLOUR = "mlflow.runColor"
-COLOURS = {
-    Verdict.DIVERGED: "#000000",
-    Verdict.COLLAPSED: "#D55E00",
-    Verdict.CYCLING: "#E69F00",
-    Verdict.UNSETTLED: "#999999",
-    Verdict.CONVERGED: "#0072B2",
-}
-"""Of a run in MLflow's charts, by the worst verdict among its seeds: the worst first (Okabe and
-Ito's palette).
-"""
+"""Tag of a run's colour in MLflow's charts, which is that of the worst verdict among its seeds."""
 LONGEST_NAME = 80
 
 
@@ -143,8 +135,8 @@ def end_tags(end: dict[str, Any]) -> dict[str, str]:
         Tag.FEASIBLE: json.dumps(end["feasible"]),
         Tag.VERDICTS: json.dumps(verdicts, sort_keys=True),
     }
-    worst = next((verdict for verdict in COLOURS if verdicts.get(verdict)), None)
+    worst = next((verdict for verdict in WORST_FIRST if verdicts.get(verdict)), None)
     tags |= {Tag.VERDICT: worst.value} if worst is not None else {}
     tags |= {Tag.ERROR: end["error"][:5000]} if end["error"] else {}
-    colour = {RUN_COLOUR: COLOURS[worst]} if worst is not None else {}
+    colour = {RUN_COLOUR: worst.colour} if worst is not None else {}
     return {key.value: value for key, value in tags.items()} | colour

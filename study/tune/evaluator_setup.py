@@ -50,7 +50,7 @@ def make_evaluator_setup(
     evaluator = make_evaluator(
         dataset, configs[0].measures, classifier, "cuda" if on_gpu else "cpu"
     )
-    modes, notes = evaluator.kinds.names, [*notes, *evaluator.notes]
+    modes, notes = evaluator.modes.names, [*notes, *evaluator.notes]
     return EvaluatorSetup(
         classifier,
         evaluator.provenance,

@@ -1,8 +1,11 @@
-"""A trained generator as plain files: out of a trial's checkpoint, into what
-trials/export/standalone.py loads.
+"""Export of trained generators: from a trial's checkpoint to what trials/export/standalone.py
+loads.
 
-What is built into a generator by a remedy goes along: averages (generator_ema) are the weights,
-spectral normalisation is divided into them, and virtual batch normalisation keeps its reference.
+The layers are described one by one instead of by torch.export, whose files are unpickled when they
+are loaded: a generator from somebody else could then run code.
+
+What a remedy builds into a generator goes along: averages (generator_ema) are the weights, spectral
+normalisation is divided into them, and virtual batch normalisation keeps its reference.
 """
 
 from __future__ import annotations
@@ -47,20 +50,20 @@ class TrainedGenerators:
     """The generators of one trial."""
 
     weights: dict[int, dict[str, Tensor]]
-    """By seed, as trials.standalone.load reads them."""
+    """By seed, as trials/export/standalone.py reads them."""
     described: dict[str, Any]
     """The part `generator` of config.json."""
     own_file: Path | None
-    """A user's own file that builds them."""
+    """The user's own file that builds them, if any."""
 
 
 def trained_generators(
     folder: Path, config: TrialConfig, shape: tuple[int, ...], bounded: bool
 ) -> TrainedGenerators:
-    """The generators that samples of the trial were drawn from, by its newest undamaged checkpoint
-    in `folder`.
+    """Return the generators that the trial's samples were drawn from, by the newest undamaged
+    checkpoint in `folder`.
 
-    shape: of one sample. Raises ValueError where there is no checkpoint, or it is of another
+    shape: of one sample. Raise ValueError where there is no checkpoint, or it is of another
     configuration.
     """
     found = read_parts(folder, config)
@@ -90,9 +93,7 @@ def trained_generators(
 
 
 def _networks(part: Part, shape: tuple[int, ...], bounded: bool) -> list[tuple[int, nn.Module]]:
-    """(seed, its generator as samples are drawn from it, parametrisations resolved) for the seeds
-    of a part.
-    """
+    """Return (seed, its generator as samples are drawn from it) for the seeds of a part."""
     config = part.config
     players = begin(config, shape, bounded, torch.device("cpu"))
     ensemble = players.players["generator"]
@@ -101,20 +102,23 @@ def _networks(part: Part, shape: tuple[int, ...], bounded: bool) -> list[tuple[i
     for name, remedy in zip(config.remedies, players.remedies, strict=True):
         remedy.load_state(_below(part.tensors, f"remedy.{name}."))
         states.append(remedy.sampling_state(ensemble))
+    # Averages (generator_ema), where there are any, are what samples are drawn from.
     parameters, buffers = next(
         (s for s in states if s is not None), (ensemble.parameters, ensemble.buffers)
     )
     found = []
-    for place, seed in enumerate(config.seeds):
+    for index, seed in enumerate(config.seeds):
         network = ensemble.alone(
-            {name: value[place].detach() for name, value in {**parameters, **buffers}.items()}
+            {name: value[index].detach() for name, value in {**parameters, **buffers}.items()}
         )
         found.append((seed, network))
     return found
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
-    """Parameters and buffers by name; what is computed by a parametrisation as it comes out."""
+    """Return parameters and buffers by name; of a parametrisation (spectral normalisation) the
+    result alone.
+    """
     weights = network.state_dict()
     for name, module in network.named_modules():
         if not parametrize.is_parametrized(module):
@@ -135,17 +139,17 @@ def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def description(network: nn.Module) -> list[Any]:
-    """What trials.standalone.build makes the like of `network` from. ValueError for a layer that it
-    does not know.
+    """Return the description that trials/export/standalone.py builds an equal network from. Raise
+    ValueError for a layer that it does not know.
     """
     if isinstance(network, nn.Sequential):
         return ["Sequential", [description(layer) for layer in network]]
     if isinstance(network, GeneratorBlock):
         return ["Residual", [description(network.residual), description(network.shortcut)]]
-    if isinstance(network, VirtualBatchNorm):  # put in again when it is loaded
-        assert (
-            network.weight is not None
-        )  # batch normalisation in trials/networks/ has a scale and a shift
+    if isinstance(network, VirtualBatchNorm):
+        # Described as the layer that it replaced, since load() replaces all of them again. Batch
+        # normalisation in trials/networks/ has a scale and a shift.
+        assert network.weight is not None
         return ["BatchNorm1d", {"num_features": len(network.weight), "eps": network.eps}]
     # Not by type(): a parametrised layer is of a class of its own.
     kind = next((kind for kind in ARGUMENTS if isinstance(network, kind)), None)

@@ -1,4 +1,4 @@
-"""Loads and samples a generator that `ganstudy best --export` wrote; needs torch, safetensors and
+"""Load and sample a generator that `ganstudy best --export` wrote; needs torch, safetensors and
 Pillow, not ganstudy.
 
     from model import load, sample, picture
@@ -30,37 +30,37 @@ HERE = Path(__file__).parent
 CHUNK = 256
 """Samples drawn at once."""
 PANEL, SEAM, MIN_TILE = 480, 2, 32
-"""Pixels: side of a picture of points, between two images, least side of an image."""
+"""In pixels: side of a picture of points, space between two images, least side of an image."""
 
 
 class Residual(nn.Module):
-    """[B, inputs, H, W] -> the sum of a residual branch and a shortcut."""
+    """Sum of a residual branch and a shortcut of maps [B, C, H, W]."""
 
     def __init__(self, residual: nn.Module, shortcut: nn.Module) -> None:
         super().__init__()
         self.residual, self.shortcut = residual, shortcut
 
     def forward(self, maps: Tensor) -> Tensor:
-        """See the class."""
+        """Return the sum, of the shape that both branches give."""
         changed: Tensor = self.residual(maps) + self.shortcut(maps)
         return changed
 
 
 class Crop(nn.Module):
-    """[B, C, >= H, >= W] -> [B, C, H, W], the first rows and columns."""
+    """The first rows and columns of images: [B, C, >= H, >= W] -> [B, C, H, W]."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
         self.height, self.width = height, width
 
     def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
+        """Return the images without their last rows and columns."""
         return images[..., : self.height, : self.width]
 
 
 class VirtualBatchNorm(nn.Module):
-    """Normalises each sample by the statistics of reference samples and itself (Salimans et al.
-    2016, sec. 3.5).
+    """Virtual batch normalisation (Salimans et al. 2016, sec. 3.5): each sample by the statistics
+    of reference samples and itself.
 
     [R + N, C, ...] -> the same shape; the first R are the reference. weight and bias may be None.
     """
@@ -71,7 +71,7 @@ class VirtualBatchNorm(nn.Module):
         self.num_reference = num_reference
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """See the class."""
+        """Return the inputs normalised, reference included."""
         flat = inputs.flatten(2) if inputs.dim() > 2 else inputs.unsqueeze(-1)
         reference, images = flat[: self.num_reference], flat[self.num_reference :]
         var_r, mean_r = torch.var_mean(reference, (0, 2), correction=0, keepdim=True)
@@ -90,7 +90,9 @@ class VirtualBatchNorm(nn.Module):
 
 
 class Referenced(nn.Module):
-    """A generator whose reference latents [R, Z] go along with every batch."""
+    """Generator with virtual batch normalisation: reference latents [R, Z] go along with every
+    batch.
+    """
 
     reference: Tensor
 
@@ -100,7 +102,7 @@ class Referenced(nn.Module):
         self.register_buffer("reference", reference)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """[N, Z] -> samples [N, ...]"""
+        """Return samples [N, ...] of latents [N, Z]."""
         images: Tensor = self.network(torch.cat([self.reference, latents]))
         return images[len(self.reference) :]
 
@@ -112,39 +114,40 @@ LAYERS: dict[str, type[nn.Module]] = {
         *(nn.ReLU, nn.Tanh, nn.Upsample, nn.Unflatten, Crop),
     )
 }
-"""Kinds of layers that config.json may name, beside Sequential and Residual."""
+"""Layers that config.json may name, beside Sequential and Residual; nothing else is built."""
 
 
 def build(described: Any) -> nn.Module:
-    """The module that a part of config.json describes: [kind, arguments], or [kind, parts] where it
-    has parts.
+    """Return the module that a part of config.json describes: [kind, arguments], or [kind, parts]
+    for Sequential and Residual.
     """
-    kind, held = described
+    kind, content = described
     if kind == "Sequential":
-        return nn.Sequential(*map(build, held))
+        return nn.Sequential(*map(build, content))
     if kind == "Residual":
-        return Residual(*map(build, held))
+        return Residual(*map(build, content))
     if kind not in LAYERS:
         raise ValueError(
             f"unknown layer {kind!r}; known: {', '.join([*LAYERS, 'Sequential', 'Residual'])}"
         )
-    lists = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in held.items()
+    arguments = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
     }
-    return LAYERS[kind](**lists)
+    return LAYERS[kind](**arguments)
 
 
 def load(seed: int | None = None, folder: Path = HERE) -> nn.Module:
-    """The generator that was trained on `seed` (default: the median seed), in evaluation mode, on
-    the CPU.
+    """Return the generator that was trained on `seed` (default: the median seed), in evaluation
+    mode, on the CPU.
 
-    Raises ValueError where the folder does not hold what config.json says.
+    Raise ValueError where the folder does not contain what config.json says.
     """
     config = settings(folder)
     seed = config["default_seed"] if seed is None else seed
     if seed not in config["seeds"]:
         raise ValueError(
-            f"there is no generator of seed {seed}; there are: {', '.join(map(str, config['seeds']))}"
+            f"there is no generator of seed {seed}; "
+            f"there are: {', '.join(map(str, config['seeds']))}"
         )
     generator = config["generator"]
     network = _own(generator["own"], folder) if "own" in generator else build(generator["layers"])
@@ -161,13 +164,13 @@ def load(seed: int | None = None, folder: Path = HERE) -> nn.Module:
 
 
 def settings(folder: Path = HERE) -> dict[str, Any]:
-    """What config.json says."""
+    """Return the content of config.json."""
     config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return config
 
 
 def refer(network: nn.Module, num_reference: int) -> None:
-    """Puts VirtualBatchNorm in the place of every batch normalisation below `network`."""
+    """Replace every batch normalisation below `network` by VirtualBatchNorm."""
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
             setattr(network, name, VirtualBatchNorm(child, num_reference))
@@ -176,7 +179,7 @@ def refer(network: nn.Module, num_reference: int) -> None:
 
 
 def _own(own: dict[str, Any], folder: Path) -> nn.Module:
-    """The generator that somebody's own function builds, from the file beside this one."""
+    """Return the generator that the author's own function builds, from the file beside this one."""
     path = folder / Path(own["file"]).name
     digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
     if digest != own["digest"]:
@@ -195,7 +198,7 @@ def _own(own: dict[str, Any], folder: Path) -> nn.Module:
 
 
 def latents(number: int, seed: int, config: dict[str, Any]) -> Tensor:
-    """[number, Z], the same for equal seeds."""
+    """Return latents [number, Z], the same for equal seeds."""
     stream = torch.Generator().manual_seed(seed)
     if config["latent"] == "normal":
         return torch.randn(number, config["latent_dim"], generator=stream)
@@ -206,8 +209,8 @@ def latents(number: int, seed: int, config: dict[str, Any]) -> Tensor:
 def sample(
     number: int, seed: int = 0, trained_on: int | None = None, folder: Path = HERE
 ) -> Tensor:
-    """[number, ...]: samples from latents of the random `seed`, by the generator of the training
-    seed `trained_on`.
+    """Return samples [number, ...] from latents of the random `seed`, by the generator of the
+    training seed `trained_on`.
     """
     network = load(trained_on, folder)
     drawn = latents(number, seed, settings(folder))
@@ -215,7 +218,7 @@ def sample(
 
 
 def picture(samples: Tensor, reach: float | None = None) -> Image.Image:
-    """All samples as one picture: images side by side, or points in the plane up to +-reach in
+    """Draw all samples as one picture: images side by side, or points in the plane up to +-reach in
     either direction.
 
     samples: images [N, C, H, W] in [-1, 1], or points [N, D], of which the first two coordinates
@@ -233,8 +236,8 @@ def _images(images: Tensor) -> Image.Image:
     )
     grey = images.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
     colours = grey if channels == 3 else grey[:, :1].expand(-1, 3, -1, -1)
-    for place, image in enumerate(colours.permute(0, 2, 3, 1).contiguous().numpy()):
-        row, column = divmod(place, columns)
+    for index, image in enumerate(colours.permute(0, 2, 3, 1).contiguous().numpy()):
+        row, column = divmod(index, columns)
         tile = Image.fromarray(image).resize(
             (larger * width, larger * height), Image.Resampling.NEAREST
         )
@@ -250,7 +253,7 @@ def _points(points: Tensor, reach: float | None) -> Image.Image:
     )
     reach = reach or 1.1 * float(flat.abs().max()) or 1.0
     whole = Image.new("RGB", (PANEL, PANEL), (247, 247, 247))
-    places = torch.stack([flat[:, 0] / reach + 1, 1 - flat[:, 1] / reach], 1) * (PANEL / 2)
-    for x, y in places[((places >= 0) & (places < PANEL)).all(1)].int().tolist():
+    pixels = torch.stack([flat[:, 0] / reach + 1, 1 - flat[:, 1] / reach], 1) * (PANEL / 2)
+    for x, y in pixels[((pixels >= 0) & (pixels < PANEL)).all(1)].int().tolist():
         whole.paste((30, 70, 140), (x, y, min(x + 2, PANEL), min(y + 2, PANEL)))
     return whole

@@ -19,19 +19,18 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from ganstudy.trials.ensemble.streams import generator
-from ganstudy.trials.measures.modes import Assignment
+from ganstudy.trials.measures.base import Assignment
 
 MOST_BINS, LEAST_PER_BIN = 100, 10
 """Bins, unless fewer are needed to have 10 training samples in each on average."""
 MOST_CLUSTERED = 10_000
-"""Training samples that the clustering sees, drawn at random; 100 per bin settle where a centre
-lies.
-"""
+"""Training samples that the clustering sees, drawn at random: at 100 per bin the centres are
+stable."""
 HIGH_QUALITY_SHARE = 0.95
 
 
 class Bins:
-    """K bins in feature space and what real data look like in them."""
+    """K k-means bins in feature space, with the real data's counts and spread in them."""
 
     centres: Tensor
     """[K, F], float64"""
@@ -47,8 +46,8 @@ class Bins:
         """train [N, F] and held_out [M, F] features; num_bins is lowered to N / 10, but not below
         2.
 
-        Raises ValueError unless the training samples clustered hold more distinct ones than there
-        are bins.
+        Raise ValueError unless the training samples that are clustered have more distinct values
+        than there are bins.
         """
         order = torch.randperm(len(train), generator=generator(0, "bins"))[:MOST_CLUSTERED]
         sample = train.cpu()[order].double().numpy()
@@ -56,7 +55,8 @@ class Bins:
         num_distinct = len(np.unique(sample, axis=0))
         if num_distinct <= num_bins:
             raise ValueError(
-                f"{num_bins} bins need > {num_bins} distinct training samples, got {num_distinct} among {len(sample)}"
+                f"{num_bins} bins need > {num_bins} distinct training samples, got {num_distinct} "
+                f"among {len(sample)}"
             )
         clustering = KMeans(num_bins, n_init=1, random_state=0).fit(sample)
         self.centres = torch.from_numpy(clustering.cluster_centers_)
@@ -67,23 +67,21 @@ class Bins:
         self.radii = spread * (distances / spread[bins]).quantile(HIGH_QUALITY_SHARE)
 
     def assign(self, features: Tensor) -> Assignment:
-        """Nearest centre, and within the bin's radius of it; features [n, F]."""
+        """Assign features [n, F] to the nearest centre, of high quality within the bin's radius."""
         distances, bins = self._nearest(features)
         return Assignment(bins, distances <= self.radii[bins])
 
     def _nearest(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the distance to the nearest centre and its index, each [n]."""
         distances, bins = torch.cdist(features.cpu().double(), self.centres).min(dim=1)
         return distances, bins
 
     def _spread(self, sample: Tensor) -> Tensor:
-        """Root mean squared distance from each centre; one more sample of average distance counts
-        in every bin.
-
-        Without it a bin of a single training sample would have no spread at all.
-        """
+        """Return the root mean squared distance [K] of a bin's samples [n, F] from its centre."""
         distances, bins = self._nearest(sample)
         num_bins = len(self.centres)
         sums = torch.bincount(bins, weights=distances**2, minlength=num_bins)
-        return (
-            (sums + (distances**2).mean()) / (torch.bincount(bins, minlength=num_bins) + 1)
-        ).sqrt()
+        counts = torch.bincount(bins, minlength=num_bins)
+        # One more sample of average distance in every bin: a bin of a single training sample would
+        # have no spread at all otherwise.
+        return ((sums + (distances**2).mean()) / (counts + 1)).sqrt()

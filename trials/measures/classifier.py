@@ -1,5 +1,5 @@
-"""The in-domain classifier: a small CNN that gives FID, IS, precision and recall a meaning on small
-images.
+"""The in-domain classifier: a small CNN whose features give FID, IS, precision and recall a meaning
+on small images.
 
 Trained once per data set on the training split's own labels, on one thread from fixed seeds, and
 identified by the digest of its weights; the digest and the held-out accuracy travel with every
@@ -22,9 +22,12 @@ from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.ensemble.streams import generator
 
 FEATURES = 64
-EPOCHS, BATCH, LR, WEIGHT_DECAY = 30, 50, 2e-3, 1e-2
+EPOCHS = 30
+BATCH = 50
+LR = 2e-3
+WEIGHT_DECAY = 1e-2
 MOST_STEPS = 3_000
-"""Of training; beyond some thousands of images fewer epochs do."""
+"""Training steps at most: beyond some thousands of images fewer epochs suffice."""
 LARGE = 16
 """Pixels per side from which the first convolution halves the map."""
 RECIPE = 1
@@ -57,13 +60,13 @@ class Classifier(nn.Module):
         self.head = nn.Linear(FEATURES, classes)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(features, logits)"""
+        """Return (features, logits)."""
         features = F.relu(self.features(self.convolutions(images.float() / 127.5 - 1)))
         return features, self.head(F.dropout(features, 0.3, self.training))
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """[-1, 1] -> 0..255, rounded; uint8 stays. The caller has made sure that the values are finite."""
+    """Return images of [-1, 1] as 0..255, rounded; uint8 stays. The values must be finite."""
     if images.dtype == torch.uint8:
         return images
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
@@ -71,7 +74,9 @@ def to_uint8(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A safetensors file's bytes: the weights, and in its header what they are worth."""
+    """A trained classifier as the bytes of a safetensors file: weights, and in its header their
+    held-out accuracy.
+    """
 
     weights: bytes
 
@@ -87,7 +92,7 @@ class TrainedClassifier:
         return hashlib.blake2b(self.weights, digest_size=8).hexdigest()
 
     def build(self, dataset: Dataset) -> Classifier:
-        """The network with these weights, in evaluation mode."""
+        """Return the network with these weights, in evaluation mode."""
         network = _network(dataset)
         network.load_state_dict(load(self.weights))
         return network.eval()
@@ -99,11 +104,12 @@ def _network(dataset: Dataset) -> Classifier:
 
 
 def train_classifier(dataset: Dataset) -> TrainedClassifier:
-    """Trains on the training split; deterministic on one machine. About 5 seconds for digits on one
+    """Train on the training split; deterministic on one machine. About 5 seconds for digits on one
     core.
     """
     labels, held_out_labels = dataset.train_labels, dataset.held_out_labels
     assert labels is not None and held_out_labels is not None
+    # The number of threads changes the order of sums, and so the weights and their digest.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -17,7 +17,7 @@ Variant: the nearest sample is looked for in all training data (their code: in t
 cells with fewer than 10 held-out samples are made one, those with fewer than 10 generated samples
 then left out (theirs: with less than a share tau of them), and there is no continuity correction.
 
-LedgerBackup of some samples can hide behind underfit others, so a second number looks at samples one by
+Copies of some samples can hide behind underfit others, so a second number looks at samples one by
 one. The ratio of d(x) to the distance to the second nearest training sample is near 1 for new
 samples whatever the density around them, and near 0 for copies:
 
@@ -35,6 +35,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
 from ganstudy.trials.ensemble.streams import generator
+from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer, Scores
 
 LEAST_PER_CELL = 10
 MOST_COMPARED = 2_000
@@ -44,7 +45,9 @@ DUPLICATE_QUANTILE = 0.01
 
 
 class Copying:
-    """The training data and how near to it the held-out samples lie, computed once."""
+    """C_T and the duplicate share against one training set, with the distances of held-out samples
+    to it computed once.
+    """
 
     def __init__(self, train: Tensor, held_out: Tensor, cells_held_out: Tensor) -> None:
         """Images or features, train [N, ...] with N >= 2 and held_out [M, ...]; cells_held_out: the
@@ -62,7 +65,7 @@ class Copying:
         self._threshold = np.quantile(ratios, DUPLICATE_QUANTILE)
 
     def scores(self, generated: Tensor, cells_generated: Tensor) -> tuple[float | None, float]:
-        """(C_T, duplicate share) of generated samples [n, ...] in the cells [n].
+        """Return (C_T, duplicate share) of generated samples [n, ...] in the cells [n].
 
         C_T is None where no cell has 10 samples of both kinds.
         """
@@ -71,10 +74,11 @@ class Copying:
         return self._c_t(distances, cells), float((ratios < self._threshold).mean())
 
     def _merged(self, cells: np.ndarray) -> np.ndarray:
-        """The same cells, those with too few held-out samples all numbered -1."""
+        """Return the same cells [n], those with too few held-out samples all numbered -1."""
         return np.where(np.isin(cells, self._large), cells, -1)
 
     def _c_t(self, distances: np.ndarray, cells: np.ndarray) -> float | None:
+        """Return C_T: the mean of the cells' z-scores, weighted by their held-out samples."""
         z_scores, weights = [], []
         for cell in np.unique(cells):
             fake, real = distances[cells == cell], self._distances[self._cells == cell]
@@ -84,8 +88,8 @@ class Copying:
         return float(np.average(z_scores, weights=weights)) if weights else None
 
     def _nearest(self, samples: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Distance to the nearest training sample, and its ratio to that of the second nearest,
-        each [n].
+        """Return the distance to the nearest training sample and its ratio to that of the second
+        nearest, each [n].
         """
         nearest, second = self._neighbours.kneighbors(_rows(samples))[0].T
         # Where a training image exists twice its copy has both distances 0.
@@ -97,7 +101,24 @@ def _rows(samples: Tensor) -> np.ndarray:
 
 
 def _z_score(fake: np.ndarray, real: np.ndarray) -> float:
-    """Z-scored Mann-Whitney U of two samples; positive where the first is larger."""
+    """Return the z-scored Mann-Whitney U of two samples; positive where the first is larger."""
     product, total = len(fake) * len(real), len(fake) + len(real)
     u = mannwhitneyu(fake, real, method="asymptotic").statistic
     return float((u - product / 2) / np.sqrt(product * (total + 1) / 12))
+
+
+def _against(real: RealSamples) -> Scorer | None:
+    if real.training is None:
+        return None
+    training = real.training
+    copying = Copying(training.train, training.held_out, training.held_out_modes)
+
+    def scorer(samples: Samples) -> Scores:
+        assert samples.pixels is not None  # it is among what the measure needs
+        c_t, duplicates = copying.scores(samples.pixels, samples.assignment.modes)
+        return {"copying": c_t, "duplicates": duplicates}
+
+    return scorer
+
+
+COPYING = SampleMeasure("copying", ("copying", "duplicates"), _against, needs=("pixels",))

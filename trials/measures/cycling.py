@@ -35,12 +35,13 @@ from scipy.special import bdtrc, entr
 FALSE_SWITCHES = 1e-3
 """Per evaluation of a perfect sampler, at most."""
 TAKEOVER = 2
-"""Times the count of the dominant mode that another one needs to take its place."""
+"""Times the count of the dominant mode that another one needs to take its place. A choice: twice is
+beyond the wobble of an imperfect but steady generator."""
 
 
 def cycling(histograms: Sequence[Sequence[int]], window: int) -> dict[str, float | None]:
-    """Measures by name: movement (share), dominant_switches, returns (counts), hidden_coverage
-    (effective modes).
+    """Return measures by name: movement (share), dominant_switches, returns (counts),
+    hidden_coverage (effective modes).
 
     histograms: samples per mode of one seed's evaluations in order, oldest first, [T][K];
     evaluations without one (a diverged seed) are left out by the caller. window: evaluations that
@@ -61,20 +62,19 @@ def cycling(histograms: Sequence[Sequence[int]], window: int) -> dict[str, float
 
 
 def _effective_modes(counts: np.ndarray) -> float:
-    """exp(H + (modes seen - 1) / 2n) for counts [K], at most K."""
+    """Return exp(H + (modes seen - 1) / 2n) for counts [K], at most K: Miller's correction."""
     bias = (np.count_nonzero(counts) - 1) / (2 * counts.sum())
     return min(float(len(counts)), float(np.exp(entropy(counts) + bias)))
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Plug-in entropy of counts [K], nats; of few, scipy.stats.entropy spends nearly all its time
-    on its arguments.
-    """
+    """Return the plug-in entropy of counts [K], nats."""
+    # scipy.stats.entropy spends nearly all its time on checking its arguments where counts are few.
     return float(entr(counts / counts.sum()).sum())
 
 
 def _switches(counts: np.ndarray) -> tuple[float, float]:
-    """(dominant switches, returns) over counts [T, K]."""
+    """Return (dominant switches, returns) over counts [T, K]."""
     num_modes = counts.shape[1]
     dominant = int(counts[0].argmax())
     left: set[int] = set()

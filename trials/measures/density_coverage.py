@@ -21,17 +21,19 @@ from sklearn.metrics import pairwise_distances_chunked
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor
 
+from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer
+
 NEAREST = 5
 BLOCK_MEBIBYTES = 64
 """Memory for distances at any one time; the whole table of 10,000 x 10,000 would take 763."""
 
 
 class Neighbourhoods:
-    """The balls around the real samples, computed once."""
+    """Density and coverage against one set of real samples, whose balls are computed once."""
 
     def __init__(self, real: Tensor, k: int = NEAREST) -> None:
-        """real: features [N, F]; on a GPU, others must be there too. Raises ValueError unless N >
-        k.
+        """real: features [N, F]; on a GPU, generated ones must be there too. Raise ValueError
+        unless N > k.
         """
         _check(len(real), k, "real")
         self._k, self._on_gpu = k, real.is_cuda
@@ -44,7 +46,7 @@ class Neighbourhoods:
         self._radii = distances[:, -1]
 
     def _distances_of_others(self) -> Tensor:
-        """Distance [N] of each real sample to its k-th nearest other."""
+        """Return the distance [N] of each real sample to its k-th nearest other."""
         found, start = [], 0
         for rows in blocks(self._there, len(self._there)):
             distances = _exact(rows, self._there)
@@ -54,7 +56,7 @@ class Neighbourhoods:
         return torch.cat(found)
 
     def density_coverage(self, fake: Tensor) -> tuple[float, float]:
-        """(density, coverage) of generated features [n, F]. Raises ValueError unless n > k."""
+        """Return (density, coverage) of generated features [n, F]. Raise ValueError unless n > k."""
         _check(len(fake), self._k, "generated")
         if self._on_gpu:
             there = fake.double()
@@ -81,14 +83,34 @@ class Neighbourhoods:
         return float(inside.sum() / (self._k * len(fake))), float((inside > 0).mean())
 
 
+def _against(real: RealSamples) -> Scorer:
+    neighbourhoods = Neighbourhoods(real.features)
+
+    def scorer(samples: Samples) -> dict[str, float]:
+        density, coverage = neighbourhoods.density_coverage(samples.features)
+        return {"density": density, "coverage": coverage}
+
+    return scorer
+
+
+DENSITY_COVERAGE = SampleMeasure(
+    "density and coverage",
+    ("density", "coverage"),
+    _against,
+    least_samples=lambda _: NEAREST + 1,  # five neighbours and the sample itself
+)
+
+
 def blocks(values: Tensor, others: int) -> tuple[Tensor, ...]:
-    """Rows of `values`, so few at a time that their distances to `others` samples stay small."""
+    """Split the rows of `values` so that the distances of a part to `others` samples stay small."""
     parts: tuple[Tensor, ...] = values.split(max(1, int(BLOCK_MEBIBYTES * 2**17) // others))
     return parts
 
 
 def _exact(rows: Tensor, others: Tensor) -> Tensor:
-    """Distances that are 0 between equal points, which the expanded square does not promise."""
+    """Return distances that are exactly 0 between equal points, which torch.cdist's matrix product
+    does not promise.
+    """
     return torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")
 
 

@@ -1,11 +1,11 @@
-"""Balance of the game: how well the discriminator tells real from generated images.
+"""Discriminator AUC: how well the discriminator separates real from generated images.
 
-The area under the ROC curve: P(D(x) > D(G(z))) + P(D(x) = D(G(z))) / 2 for a random real and a
-random generated image, Hanley and McNeil 1982; the Mann-Whitney U over the number of pairs. It
+The area under the ROC curve (AUC): P(D(x) > D(G(z))) + P(D(x) = D(G(z))) / 2 for a random real and
+a random generated image, Hanley and McNeil 1982; the Mann-Whitney U over the number of pairs. It
 depends on the order of the logits alone, so it means the same for every loss, for losses without
-probabilities too: 1/2 where the discriminator cannot tell (the optimum of Goodfellow et al. 2014),
-1 where it always can, below 1/2 where the generator has overtaken it. On B real and B' generated
-images its standard error at 1/2 is sqrt((B + B' + 1) / (12 B B')): 0.051 for 64 of each.
+probabilities too: 1/2 where the discriminator cannot separate them (the optimum of Goodfellow et
+al. 2014), 1 where it always can, below 1/2 where the generator has overtaken it. On B real and B'
+generated images its standard error at 1/2 is sqrt((B + B' + 1) / (12 B B')): 0.051 for 64 of each.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from torch import Tensor
 
 
 def discriminator_auc(real: Tensor, fake: Tensor) -> Tensor:
-    """Per seed [S], float64, from logits real [S, B] and fake [S, B']; NaN for a seed with a NaN
-    among them.
+    """Return the AUC per seed [S], float64, from logits real [S, B] and fake [S, B']; NaN for a
+    seed with a NaN among them.
     """
+    # Sorting once makes it B log B' instead of the B x B' table of pairs.
     ordered = fake.sort(dim=1).values
     real = real.contiguous()
     below = torch.searchsorted(ordered, real, side="left")

@@ -1,4 +1,4 @@
-"""Feature spaces in which samples are compared."""
+"""What a feature space is: samples are compared by their features in one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Identity:
-    """What a feature space is called, and what holds its numbers."""
+    """Name and digest of a feature space. Scores by unlike identities are not comparable."""
 
     name: str
     digest: str
@@ -23,9 +23,9 @@ class Features(Protocol):
 
     identity: Identity
     notes: tuple[str, ...]
-    """What a reader of the scores should know; one sentence each."""
+    """Remarks for a reader of the scores; one sentence each."""
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(features [n, F], class logits [n, K] or None) on the CPU, for samples [n, ...] as data
-        sets hold them.
+        """Return (features [n, F], class logits [n, K] or None) on the CPU, for samples [n, ...] as
+        data sets hold them.
         """

@@ -23,6 +23,7 @@ from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures.classifier import FEATURES, TrainedClassifier, to_uint8
 from ganstudy.trials.measures.feature_space import Features, Identity
 from ganstudy.trials.measures.fidelity import INCEPTION, classifier_extractor
+from ganstudy.trials.measures.inception import InceptionFeatures
 
 MOST_COMPONENTS = 64
 INCEPTION_FEATURES = 2048
@@ -31,18 +32,18 @@ MOST_FITTED = 10_000
 
 
 class PointFeatures:
-    """Points are compared as they are."""
+    """Feature space of points: the points as they are."""
 
     identity = Identity("points", hashlib.blake2b(b"points", digest_size=8).hexdigest())
     notes: tuple[str, ...] = ()
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, None]:
-        """The points [n, D] themselves."""
+        """Return the points [n, D] themselves."""
         return samples.cpu(), None
 
 
 class ClassifierFeatures:
-    """The in-domain classifier, through torch-fidelity's extractor contract."""
+    """Feature space of the in-domain classifier, through torch-fidelity's extractor contract."""
 
     def __init__(self, dataset: Dataset, trained: TrainedClassifier, device: torch.device) -> None:
         """trained: on the labels of `dataset`, or of the data whose images are stacked in it."""
@@ -53,9 +54,10 @@ class ClassifierFeatures:
         self.notes: tuple[str, ...] = ()
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features [n, 64] and logits of the classes; of stacked images [n, 64 C] and log
+        """Return features [n, 64] and logits of the classes; of stacked images [n, 64 C] and log
         probabilities of all combinations of the channels' classes, the first channel's the most
-        significant."""
+        significant.
+        """
         images = to_uint8(samples)
         if not self._stacked:
             return self._extractor(images)
@@ -68,7 +70,7 @@ class ClassifierFeatures:
 
 
 class PixelFeatures:
-    """Principal components of the training images' pixels, at most 64."""
+    """Feature space of the training images' principal components in pixels, at most 64."""
 
     def __init__(self, dataset: Dataset) -> None:
         order = torch.randperm(len(dataset.train), generator=generator(0, "pixels"))[:MOST_FITTED]
@@ -77,26 +79,37 @@ class PixelFeatures:
         self._pca = PCA(components, random_state=0).fit(images)
         digest = hashlib.blake2b(self._pca.components_.tobytes(), digest_size=8).hexdigest()
         self.identity = Identity(f"pixels-{components}", digest)
-        self.notes: tuple[str, ...] = ("IS is not available: extractor 'pixels' tells no classes",)
+        self.notes: tuple[str, ...] = ("IS is not available: extractor 'pixels' has no classes",)
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, None]:
-        """Components [n, F] of images [n, C, H, W]."""
+        """Return components [n, F] of images [n, C, H, W]."""
         blocks = [as_float(block).cpu().flatten(1).numpy() for block in samples.split(MOST_FITTED)]
         return torch.cat([torch.from_numpy(self._pca.transform(block)) for block in blocks]), None
 
 
+def pixel_features(dataset: Dataset) -> Features:
+    """Return the space in which copies of training samples are looked for, whatever the extractor:
+    a copy is one in pixels, which features may not show.
+    """
+    return PixelFeatures(dataset) if dataset.is_images else PointFeatures()
+
+
 def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """The feature space that "auto" stands for; ValueError where the one asked for cannot be had."""
+    """Return the name of the feature space, "auto" resolved. Raise ValueError where the data do not
+    allow the one asked for.
+    """
     labelled = dataset.train_labels is not None
     if not dataset.is_images:
         if measures.extractor != "auto":
             raise ValueError(
-                f"extractor {measures.extractor!r} is for images, and {dataset.name} has points; leave it out"
+                f"extractor {measures.extractor!r} is for images, and {dataset.name} has points; "
+                "leave it out"
             )
         return "points"
     if measures.extractor == "classifier" and not labelled:
         raise ValueError(
-            f"extractor 'classifier' needs labels, and {dataset.name} has none; take inception-v3-compat or pixels"
+            f"extractor 'classifier' needs labels, and {dataset.name} has none; "
+            "take inception-v3-compat or pixels"
         )
     automatic = "classifier" if labelled else INCEPTION
     name = automatic if measures.extractor == "auto" else measures.extractor
@@ -108,7 +121,7 @@ def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
 
 
 def num_features(dataset: Dataset, measures: MeasuresConfig) -> int:
-    """How many features a sample has in the space of `extractor_name`."""
+    """Return the number of features of a sample in the space of `extractor_name`."""
     return {
         "points": dataset.shape[0],
         "pixels": min(MOST_COMPONENTS, MOST_FITTED, len(dataset.train), math.prod(dataset.shape)),
@@ -123,7 +136,7 @@ def make_features(
     trained: TrainedClassifier | None,
     device: torch.device,
 ) -> Features:
-    """The feature space of a study. trained: where `extractor_name` says "classifier"."""
+    """Return the feature space of a study. trained: needed where `extractor_name` is "classifier"."""
     name = extractor_name(dataset, measures)
     if name == "points":
         return PointFeatures()
@@ -132,6 +145,4 @@ def make_features(
     if name == "classifier":
         assert trained is not None
         return ClassifierFeatures(dataset, trained, device)
-    from ganstudy.trials.measures.inception import InceptionFeatures
-
     return InceptionFeatures(measures.weights, device, measures.weights_digest)

@@ -1,4 +1,5 @@
-"""FID, IS, precision and recall by torch-fidelity: its extractors' contract, its arithmetic.
+"""FID (Fréchet Inception Distance), IS (Inception Score), precision and recall by torch-fidelity,
+and the networks that extract features behind its contract.
 
 The features of all seeds pass through the extractor at once and torch-fidelity's own functions turn
 them into scores, which saves its per-call set-up (tests/trials/measures/test_fidelity.py holds the
@@ -29,6 +30,7 @@ from torch_fidelity.registry import FEATURE_EXTRACTORS_REGISTRY
 from torch_fidelity.utils import create_feature_extractor
 
 from ganstudy.trials.data import Dataset
+from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer, Scores
 from ganstudy.trials.measures.classifier import TrainedClassifier
 from ganstudy.trials.measures.density_coverage import blocks
 
@@ -37,18 +39,18 @@ NEIGHBOURHOOD = 3
 IS_SPLITS = 10
 BATCH = 512
 INCEPTION, INCEPTION_BATCH = "inception-v3-compat", 32
-"""Every image becomes 299 x 299, so that a batch takes about half a gigabyte on its way."""
+"""Images that pass at once: each becomes 299 x 299, and 32 take about half a gigabyte."""
 INCEPTION_URL: str = URL_INCEPTION_V3
 """Where torch-fidelity publishes the weights."""
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-"""Of the file there; its name ends in the first digits."""
+"""SHA-256 of that file; its name ends in the first digits."""
 INCEPTION_CLASSIFIER = ("fc.weight", "fc.bias")
 """Arrays of the 1008-way classifier, which IS needs and no other score."""
 
 
 def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
-    """Makes the classifier known to torch-fidelity; its name there holds the data set and the
-    weights' digest.
+    """Register the classifier with torch-fidelity; return its name there, which holds the data
+    set's name and the weights' digest.
     """
     name = f"{dataset.name}-classifier-{trained.digest}"
     if name in FEATURE_EXTRACTORS_REGISTRY:
@@ -92,10 +94,10 @@ class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
     """
 
     def __init__(self, weights: Mapping[str, Tensor], with_classifier: bool) -> None:
-        """Without a classifier only features are made. Raises ValueError where `weights` are
-        others.
+        """Without a classifier only features are extracted. Raise ValueError where `weights` are
+        those of another network.
         """
-        # The constructor would unpickle whatever a file holds; this one holds nothing but arrays.
+        # The constructor would unpickle whatever a file contains; this one contains only arrays.
         file = io.BytesIO()
         torch.save(dict(weights), file)
         file.seek(0)
@@ -105,6 +107,7 @@ class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
     def load_state_dict(
         self, state_dict: Mapping[str, Tensor], *_unused: Any, **_options: Any
     ) -> Any:
+        """Load the weights; raise ValueError that names what is missing, unexpected or misshapen."""
         own = self.state_dict()
         given = {**{name: own[name] for name in INCEPTION_CLASSIFIER}, **state_dict}
         # Files written before batches were counted lack these, and no score needs them.
@@ -130,8 +133,8 @@ class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
 
 
 class Extractor:
-    """A network behind torch-fidelity's contract, whose first layer asked for is features, the
-    second logits.
+    """Feature extractor from a network behind torch-fidelity's contract: its first layer asked for
+    is features, the second logits.
     """
 
     def __init__(
@@ -141,7 +144,9 @@ class Extractor:
         self._network, self._device, self._batch = network.to(device).eval(), device, batch
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """(features, logits or None) on the CPU, for uint8 images [N, C, H, W] on any device."""
+        """Return (features, logits or None) on the CPU, for uint8 images [N, C, H, W] on any
+        device.
+        """
         with torch.no_grad():
             parts = [self._network(batch.to(self._device)) for batch in images.split(self._batch)]
         features, *logits = (torch.cat(layer).cpu() for layer in zip(*parts, strict=True))
@@ -151,7 +156,7 @@ class Extractor:
 def classifier_extractor(
     dataset: Dataset, trained: TrainedClassifier, device: torch.device
 ) -> Extractor:
-    """The in-domain classifier: features [N, 64] and logits [N, K]."""
+    """Return the in-domain classifier's extractor: features [N, 64] and logits [N, K]."""
     name = register_classifier(dataset, trained)
     layers = [FEATURE_LAYER, LOGIT_LAYER]
     return Extractor(create_feature_extractor(name, layers, cuda=False, verbose=False), device)
@@ -160,44 +165,70 @@ def classifier_extractor(
 def inception_extractor(
     weights: Mapping[str, Tensor], with_classifier: bool, device: torch.device
 ) -> Extractor:
-    """Inception: features [N, 2048] and, with a classifier, logits [N, 1008] without their bias.
+    """Return Inception's extractor: features [N, 2048] and, with a classifier, logits [N, 1008]
+    without their bias.
 
-    weights: by name, as torch-fidelity's module has them. Raises ValueError where they are others.
+    weights: by name, as torch-fidelity's module has them. Raise ValueError where they are those of
+    another network.
     """
     return Extractor(Inception(weights, with_classifier), device, INCEPTION_BATCH)
 
 
-class Reference:
-    """The real side of the scores: features [N, F], computed once."""
+class FrechetDistance:
+    """FID against one set of real samples, whose mean and covariance are computed once."""
 
-    def __init__(self, features: Tensor) -> None:
-        """features: on the device that is to compare them."""
-        self.features = features
-        self._statistics = fid_features_to_statistics(features.cpu())
-        self._radii: Tensor | None = None
+    def __init__(self, real: Tensor) -> None:
+        """real: features [N, F]."""
+        self._statistics = fid_features_to_statistics(real.cpu())
 
-    def frechet_distance(self, features: Tensor) -> float:
-        """FID of generated features [n, F] to the reference."""
-        statistics = fid_features_to_statistics(features.cpu())
+    def distance(self, generated: Tensor) -> float:
+        """Return FID of generated features [n, F]."""
+        statistics = fid_features_to_statistics(generated.cpu())
         return float(
             fid_statistics_to_metric(statistics, self._statistics, verbose=False)[KEY_METRIC_FID]
         )
 
+
+def _fid_against(real: RealSamples) -> Scorer:
+    frechet = FrechetDistance(real.features)
+
+    def scorer(samples: Samples) -> Scores:
+        num_features = real.features.shape[1]
+        # With fewer samples than features the covariances are singular.
+        enough = min(len(samples.features), len(real.features)) > num_features
+        return {"fid": frechet.distance(samples.features) if enough else None}
+
+    return scorer
+
+
+FID = SampleMeasure(
+    "FID", ("fid",), _fid_against, least_samples=lambda num_features: num_features + 1
+)
+
+
+class PrecisionRecall:
+    """Precision and recall against one set of real samples, whose manifold is computed once."""
+
+    def __init__(self, real: Tensor) -> None:
+        """real: features [N, F], on the device that compares them."""
+        self._features = real
+        self._radii: Tensor | None = None
+
     def precision_recall(self, features: Tensor) -> tuple[float, float]:
-        """(precision, recall) of generated features [n, F], on the reference's device,
-        neighbourhood 3.
+        """Return (precision, recall) of generated features [n, F], on the real ones' device, at the
+        3rd neighbour.
 
         torch-fidelity's arithmetic (Kynkäänniemi et al. 2019), but the distances among real
         samples, and each between a real and a generated one, are computed once instead of at every
         call and twice.
         """
         if self._radii is None:
-            self._radii = _radii(self.features)
+            self._radii = _radii(self._features)
         fake_radii = _radii(features)
         precise = torch.zeros(len(features), dtype=torch.bool, device=features.device)
         recalled = []
         for real, radii in zip(
-            blocks(self.features, len(features)), blocks(self._radii, len(features)), strict=True
+            blocks(self._features, len(features)), blocks(self._radii, len(features)), strict=True
         ):
             distances = torch.cdist(real, features)
             recalled.append((distances <= fake_radii).any(1))
@@ -206,7 +237,7 @@ class Reference:
 
 
 def _radii(features: Tensor) -> Tensor:
-    """Distance [N] of each to its third nearest, itself not counted."""
+    """Return the distance [N] of each to its third nearest, itself not counted."""
     found = [
         torch.cdist(rows, features).kthvalue(NEIGHBOURHOOD + 1).values
         for rows in blocks(features, len(features))
@@ -214,6 +245,41 @@ def _radii(features: Tensor) -> Tensor:
     return torch.cat(found)
 
 
+def _precision_recall_against(real: RealSamples) -> Scorer:
+    manifold = PrecisionRecall(real.features)
+
+    def scorer(samples: Samples) -> Scores:
+        precision, recall = manifold.precision_recall(samples.features)
+        return {"precision": precision, "recall": recall}
+
+    return scorer
+
+
+PRECISION_RECALL = SampleMeasure(
+    "precision and recall",
+    ("precision", "recall"),
+    _precision_recall_against,
+    least_samples=lambda _: NEIGHBOURHOOD + 1,  # three neighbours and the sample itself
+)
+
+
 def inception_score(logits: Tensor) -> float:
-    """IS of logits [n, K]: mean over 10 splits."""
+    """Return IS of logits [n, K]: mean over 10 splits."""
     return float(isc_features_to_metric(logits, IS_SPLITS)[KEY_METRIC_ISC_MEAN])
+
+
+def _inception_score_against(_: RealSamples) -> Scorer:
+    def scorer(samples: Samples) -> Scores:
+        assert samples.logits is not None  # they are among what the measure needs
+        return {"inception_score": inception_score(samples.logits)}
+
+    return scorer
+
+
+INCEPTION_SCORE = SampleMeasure(
+    "IS",
+    ("inception_score",),
+    _inception_score_against,
+    least_samples=lambda _: IS_SPLITS,
+    needs=("logits",),
+)

@@ -1,13 +1,13 @@
-"""Inception's features: the standard for natural images, by torch-fidelity's network and a file of
-weights.
+"""Inception-v3's features: the standard for natural images, by torch-fidelity's network and a file
+of weights.
 
 Szegedy et al. 2015 as trained for TensorFlow on 2015-12-05, the network that FID was defined on
 (Heusel et al. 2017); 2,048 features and, for IS, the logits of 1,008 classes. Images are resized to
 299 x 299 inside.
 
-torch-fidelity unpickles whatever the file holds and asks no questions. Here nothing but arrays is
-read, their names and shapes must be the network's own, and the digest of the file's bytes travels
-with every score. A file that nobody named must be the published one, by its SHA-256.
+torch-fidelity unpickles whatever the file contains. Here nothing but arrays is read, their names
+and shapes must be the network's own, and the digest of the file's bytes travels with every score. A
+file that the study does not name must be the published one, by its SHA-256.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from ganstudy.trials.measures.fidelity import (
     inception_extractor,
 )
 
-OTHERS = "take extractor 'pixels', or 'classifier' where the images have labels"
-NO_CLASSIFIER = f"IS is not available: the weights of {INCEPTION} hold no classifier (fc)"
+ALTERNATIVES = "take extractor 'pixels', or 'classifier' where the images have labels"
+NO_CLASSIFIER = f"IS is not available: the weights of {INCEPTION} have no classifier (fc)"
 
 
 class InceptionFeatures:
@@ -44,11 +44,17 @@ class InceptionFeatures:
         downloaded.
 
         Without the classifier (fc missing, or not finite) there are no logits, which `notes` says.
-        Raises ValueError where the file cannot be had or read, where its digest is not the one
-        expected (of the published file: not the published one), or where it holds other weights.
+        Raise ValueError where the file cannot be downloaded or read, where its digest is not the
+        one expected (or, without `weights`, the published one), or where its weights are those of
+        another network.
         """
         path = _downloaded() if weights is None else Path(weights).expanduser()
-        data = _bytes(path)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise ValueError(
+                f"weights must be a file that can be read, and {path} is not: {error.strerror}"
+            ) from None
         if weights is None and hashlib.sha256(data).hexdigest() != INCEPTION_SHA256:
             raise ValueError(
                 f"{path} is not the published file; remove it, or name it as weights if it is meant"
@@ -62,8 +68,8 @@ class InceptionFeatures:
         broken = {name for name, array in arrays.items() if not torch.isfinite(array).all()}
         if broken - set(INCEPTION_CLASSIFIER):
             raise ValueError(
-                f"{path}: Inception's weights must be finite, but {len(broken)} arrays hold NaN or infinity, "
-                f"such as {min(broken)}"
+                f"{path}: Inception's weights must be finite, but {len(broken)} arrays hold NaN or "
+                f"infinity, such as {min(broken)}"
             )
         with_classifier = not broken and all(name in arrays for name in INCEPTION_CLASSIFIER)
         try:
@@ -74,18 +80,20 @@ class InceptionFeatures:
         self.notes: tuple[str, ...] = () if with_classifier else (NO_CLASSIFIER,)
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Features [n, 2048] and logits [n, 1008], or None, of images [n, C, H, W] with 3 channels,
-        or 1 thrice.
+        """Return features [n, 2048] and logits [n, 1008], or None, of images [n, C, H, W] with 3
+        channels, or 1 thrice.
         """
         if samples.shape[1] not in (1, 3):
             raise ValueError(
-                f"{INCEPTION} needs images of 1 or 3 channels, got {samples.shape[1]}; {OTHERS}"
+                f"{INCEPTION} needs images of 1 or 3 channels, got {samples.shape[1]}; {ALTERNATIVES}"
             )
         return self._extractor(to_uint8(samples).expand(-1, 3, -1, -1))
 
 
 def _downloaded() -> Path:
-    """The published file, where torch-fidelity itself would put it."""
+    """Return the path of the published file, downloaded to where torch-fidelity itself would put
+    it.
+    """
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
     if not path.exists():
         try:
@@ -95,29 +103,21 @@ def _downloaded() -> Path:
             )
         except (OSError, http.client.HTTPException, RuntimeError) as error:
             raise ValueError(
-                f"Inception's weights cannot be downloaded ({error}); get {INCEPTION_URL} some other way and name "
-                f"the file as weights, or {OTHERS}"
+                f"Inception's weights cannot be downloaded ({error}); get {INCEPTION_URL} some other "
+                f"way and name the file as weights, or {ALTERNATIVES}"
             ) from None
     return path
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ValueError(
-            f"weights must be a file that can be read, and {path} is not: {error.strerror}"
-        ) from None
-
-
 def _arrays(data: bytes, path: Path) -> dict[str, Tensor]:
-    """The state dict in a file's bytes; nothing else in it is run or made."""
+    """Return the state dict in a file's bytes; nothing else in it is run or constructed."""
     try:
         arrays = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # readers of a stranger's bytes raise whatever they like
+    except Exception as error:  # torch's reader raises almost any type on damaged bytes
         reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"{path} cannot be read as weights (a dictionary of arrays written by torch.save): {reason}"
+            f"{path} cannot be read as weights (a dictionary of arrays written by torch.save): "
+            f"{reason}"
         ) from None
     if not isinstance(arrays, dict) or not all(
         isinstance(array, Tensor) for array in arrays.values()

@@ -1,4 +1,4 @@
-"""KID, the kernel distance: Bińkowski et al. 2018, sec. 3.1 and 4.
+"""KID, the Kernel Inception Distance: Bińkowski et al. 2018, sec. 3.1 and 4.
 
     MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y),   k(x, y) = (x.y / F + 1)^3,   x, x' generated, y, y' real
 
@@ -15,13 +15,17 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.streams import generator
+from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Scorer
 
 MOST_COMPARED = 2_000
-"""Samples of each side: the first generated ones, real ones drawn at random."""
+"""Samples of each side: the first generated ones, real ones drawn at random. KID is unbiased at any
+number, and its cost grows with the square of it."""
+FEWEST = 2
+"""Below two samples there is no pair to estimate from."""
 
 
 class KernelDistance:
-    """The real side, computed once."""
+    """KID against one set of real samples, whose own term is computed once."""
 
     def __init__(self, real: Tensor) -> None:
         """real: features [N, F]."""
@@ -32,14 +36,15 @@ class KernelDistance:
         self._within: float | None = None
 
     def distance(self, generated: Tensor) -> float:
-        """KID of generated features [n, F], squared kernel distance.
+        """Return KID of generated features [n, F], the squared kernel distance.
 
-        Raises ValueError below 2 samples on either side, the least that an unbiased estimate exists
+        Raise ValueError below 2 samples on either side, the fewest that an unbiased estimate exists
         for.
         """
-        if min(len(generated), self._num_real) < 2:
+        if min(len(generated), self._num_real) < FEWEST:
             raise ValueError(
-                f"KID needs >= 2 samples on each side, got {len(generated)} generated and {self._num_real} real"
+                f"KID needs >= {FEWEST} samples on each side, got {len(generated)} generated and "
+                f"{self._num_real} real"
             )
         if self._within is None:
             self._within = _mean_of_pairs(self._real)
@@ -47,12 +52,22 @@ class KernelDistance:
         return _mean_of_pairs(fake) + self._within - 2 * float(_kernel(fake, self._real).mean())
 
 
+def _against(real: RealSamples) -> Scorer:
+    kernel = KernelDistance(real.features)
+    return lambda samples: {"kid": kernel.distance(samples.features)}
+
+
+KID = SampleMeasure("KID", ("kid",), _against, least_samples=lambda _: FEWEST)
+
+
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    """Return the cubic polynomial kernel k(x_i, y_j)."""
     inner = (x @ y.T).div_(x.shape[1]).add_(1)
+    # Two products are ten times cheaper than pow(3).
     return inner * inner * inner
 
 
 def _mean_of_pairs(x: Tensor) -> float:
-    """Mean of k over all pairs of different samples."""
+    """Return the mean of k over all pairs of different samples."""
     values = _kernel(x, x)
     return float((values.sum() - values.diagonal().sum()) / (len(x) * (len(x) - 1)))

@@ -13,15 +13,14 @@ from collections.abc import Sequence
 from scipy.stats import spearmanr
 
 FEWEST = 4
-"""Pairs that a correlation is computed from; three are in perfect order by chance one time in
-three.
-"""
+"""Pairs that a correlation needs; three are in perfect order by chance one time in three."""
 
 
 def objective_mismatch(
     losses: Sequence[float | None], distances: Sequence[float | None]
 ) -> float | None:
-    """Spearman's rho of the generator's loss and FID, one of each per evaluation of a seed.
+    """Return Spearman's rank correlation of the generator's loss and FID, one of each per
+    evaluation of a seed.
 
     Evaluations where either is missing or not finite are left out. None below 4 of them, and where
     the loss or FID never changes.

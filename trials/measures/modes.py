@@ -11,56 +11,54 @@ paper differ:
                     mixture's weights, or the class frequencies of the held-out images
     effective modes exp(entropy of p)
 
-A perfect sampler of N points scores 98.89% high quality in the plane and a reverse KL of about
-(K - 1) / 2N; a perfect sampler of images scores 95% high quality.
+A perfect sampler of N points scores 98.89% high quality in the plane and a reverse KL of about (K -
+1) / 2N; a perfect sampler of images scores 95% high quality.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from ganstudy.trials.data import Mixture
+from ganstudy.trials.measures.base import Assignment, RealSamples, SampleMeasure, Scorer
 
 HIGH_QUALITY_SIGMAS = 3.0
 LEAST_SURE_SHARE = 0.05
 
 
-@dataclass(frozen=True)
-class Assignment:
-    """The mode of each sample [N] and whether it is of high quality [N]."""
-
-    modes: Tensor
-    high_quality: Tensor
-
-
 def assign_to_mixture(points: Tensor, mixture: Mixture) -> Assignment:
-    """Nearest mean, and within 3 sigma of it; points [N, D]."""
+    """Assign points [N, D] to the nearest mean, of high quality within 3 sigma of it."""
     distance, nearest = torch.cdist(points.double(), mixture.means.double()).min(dim=1)
     return Assignment(nearest, distance < HIGH_QUALITY_SIGMAS * mixture.sigma)
 
 
 def assign_to_classes(logits: Tensor, threshold: float) -> Assignment:
-    """Most probable class, and at least `threshold` probable; logits [N, K]."""
+    """Assign images, by their logits [N, K], to the most probable class, of high quality from the
+    probability `threshold`.
+    """
     probability, chosen = logits.double().softmax(dim=1).max(dim=1)
     return Assignment(chosen, probability >= threshold)
 
 
 def confidence_threshold(logits_real: Tensor) -> float:
-    """The class probability that all but the least sure 5% of real images reach; logits [N, K]."""
+    """Return the class probability that all but the least sure 5% of real images reach; logits [N,
+    K].
+    """
     return float(logits_real.double().softmax(dim=1).max(dim=1).values.quantile(LEAST_SURE_SHARE))
 
 
 def entropy(histogram: Tensor) -> float:
-    """Plug-in entropy of counts [K], nats."""
+    """Return the plug-in entropy of counts [K], nats."""
     p = histogram.double() / histogram.sum()
     return float(torch.special.entr(p).sum())
 
 
 def mode_scores(assignment: Assignment, expected: Tensor) -> tuple[dict[str, float], list[int]]:
-    """(measures by name, histogram of all samples over the K modes); expected: q [K], sums to 1."""
+    """Return (scores by name, histogram of all samples over the K modes).
+
+    expected: q [K], sums to 1.
+    """
     num_modes = len(expected)
     histogram = torch.bincount(assignment.modes, minlength=num_modes)
     covered = torch.bincount(assignment.modes[assignment.high_quality], minlength=num_modes) > 0
@@ -73,3 +71,14 @@ def mode_scores(assignment: Assignment, expected: Tensor) -> tuple[dict[str, flo
         "effective_modes": float(torch.tensor(entropy(histogram)).exp()),
     }
     return scores, histogram.tolist()
+
+
+def _against(real: RealSamples) -> Scorer:
+    return lambda samples: mode_scores(samples.assignment, real.mode_shares)[0]
+
+
+MODES = SampleMeasure(
+    "modes",
+    ("modes_covered", "high_quality", "reverse_kl", "effective_modes"),
+    _against,
+)

@@ -15,21 +15,38 @@ import numpy as np
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import norm
 
+from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer
+
 SIGNIFICANCE = 0.05
 
 
 def ndb(generated: Sequence[int], real: Sequence[int]) -> float:
-    """Share of modes whose proportions differ; counts of samples per mode [K]. A mode that neither
-    has does not.
+    """Return NDB: the share of modes whose proportions differ; counts of samples per mode [K].
+
+    A mode that has samples on neither side does not differ.
     """
-    ours, theirs = np.asarray(generated), np.asarray(real)
-    pooled = (ours + theirs) / (ours.sum() + theirs.sum())
-    error = np.sqrt(pooled * (1 - pooled) * (1 / ours.sum() + 1 / theirs.sum()))
-    differs = np.abs(ours / ours.sum() - theirs / theirs.sum()) > norm.isf(SIGNIFICANCE / 2) * error
-    return float(differs.mean())
+    fake_counts, real_counts = np.asarray(generated), np.asarray(real)
+    num_fake, num_real = fake_counts.sum(), real_counts.sum()
+    pooled = (fake_counts + real_counts) / (num_fake + num_real)
+    error = np.sqrt(pooled * (1 - pooled) * (1 / num_fake + 1 / num_real))
+    gap = np.abs(fake_counts / num_fake - real_counts / num_real)
+    return float((gap > norm.isf(SIGNIFICANCE / 2) * error).mean())
 
 
 def jsd(generated: Sequence[int], real: Sequence[int]) -> float:
-    """Jensen-Shannon divergence of counts of samples per mode [K], nats."""
+    """Return the Jensen-Shannon divergence of counts of samples per mode [K], nats."""
     # SciPy returns its square root, and takes counts as well as proportions.
     return float(jensenshannon(generated, real) ** 2)
+
+
+def _against(real: RealSamples) -> Scorer:
+    def scorer(samples: Samples) -> dict[str, float]:
+        return {
+            "ndb": ndb(samples.histogram, real.mode_counts),
+            "jsd": jsd(samples.histogram, real.mode_counts),
+        }
+
+    return scorer
+
+
+NDB_JSD = SampleMeasure("NDB and JSD", ("ndb", "jsd"), _against)

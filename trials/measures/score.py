@@ -1,5 +1,4 @@
-"""Scores samples that a generator made elsewhere against real ones, by the same measures as a
-trial.
+"""Score samples that a generator made elsewhere against real ones, by the same measures as a trial.
 
 The real samples are split into two halves by the data's fixed shuffle. What needs fitting
 (principal components, bins) is fitted on the first half, modes are counted on the second, and the
@@ -15,7 +14,7 @@ other tool does, with two exceptions:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -26,21 +25,20 @@ from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.split import whole
-from ganstudy.trials.measures import modes
+from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
 from ganstudy.trials.measures.classifier import train_classifier
-from ganstudy.trials.measures.copying import Copying
 from ganstudy.trials.measures.evaluator import MOST_BINNED
 from ganstudy.trials.measures.feature_space import Features
-from ganstudy.trials.measures.features import (
-    PixelFeatures,
-    PointFeatures,
-    extractor_name,
-    make_features,
+from ganstudy.trials.measures.features import extractor_name, make_features, pixel_features
+from ganstudy.trials.measures.fidelity import FID, INCEPTION
+from ganstudy.trials.measures.mode_definition import ModeDefinition, define_modes
+from ganstudy.trials.measures.sample_scorer import (
+    CPU,
+    SampleScorer,
+    check_counts,
+    check_distinct,
+    least_samples,
 )
-from ganstudy.trials.measures.fidelity import INCEPTION
-from ganstudy.trials.measures.mode_definition import Kinds, make_kinds
-from ganstudy.trials.measures.ndb_jsd import jsd, ndb
-from ganstudy.trials.measures.quality import Quality, check_counts, least_samples
 from ganstudy.trials.results.records import Provenance
 
 BLOCK = 256
@@ -51,22 +49,22 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Score:
-    """What the generated samples are worth."""
+    """Scores of generated samples, with their floor and provenance."""
 
-    measures: dict[str, float | None]
-    """By name as in trials/results/catalogue.py; None where it cannot be had, which `notes`
+    measures: Scores
+    """By name as in trials/results/catalogue.py; None where one cannot be computed, which `notes`
     explains.
     """
-    floor: dict[str, float | None]
+    floor: Scores
     """The same measures of real samples scored as if generated."""
     num_floor: tuple[int, int]
     """Samples behind the floor: (scored as if generated, compared with)."""
     provenance: Provenance
     notes: list[str]
-    """What a reader should know; one sentence each."""
+    """Remarks for a reader of the scores; one sentence each."""
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Return the score as plain JSON."""
         return {
             "measures": self.measures,
             "floor": self.floor,
@@ -78,23 +76,12 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Samples [n, ...] with their features [n, F] and logits [n, K], where there are any."""
+class _Extracted:
+    """Samples [n, ...] with their features [n, F], and logits [n, K] or None."""
 
     values: Tensor
     features: Tensor
     logits: Tensor | None
-
-    def __len__(self) -> int:
-        return len(self.values)
-
-    def first(self, num: int) -> Samples:
-        """The first `num` of them."""
-        return Samples(
-            self.values[:num],
-            self.features[:num],
-            None if self.logits is None else self.logits[:num],
-        )
 
 
 def score(
@@ -105,10 +92,10 @@ def score(
     device: torch.device | None = None,
     progress: Progress | None = None,
 ) -> Score:
-    """Every measure that applies, for the generated samples against the real ones.
+    """Return every measure that applies, for the generated samples against the real ones.
 
     measures: its extractor "auto" is Inception for images. train: what the generator was trained
-    on. Raises ValueError where the data cannot be read, do not go together, or are too few for any
+    on. Raise ValueError where the data cannot be read, do not go together, or are too few for any
     measure but FID, which is None then.
     """
     fake = _joined(_loaded("generated", generated))
@@ -119,63 +106,106 @@ def score(
         dataset = _trained_on(_loaded("training", train), dataset, measures)
     _check_shapes(dataset, fake)
     extractor = extractor_name(dataset, measures)
+    halves = train is None
     _check_counts(
-        dataset, len(fake), with_logits=extractor in ("classifier", INCEPTION), halves=train is None
+        dataset, len(fake), with_logits=extractor in ("classifier", INCEPTION), halves=halves
     )
     classified = extractor == "classifier"
     classifier = train_classifier(dataset) if classified else None
-    features = make_features(dataset, measures, classifier, device or torch.device("cpu"))
+    features = make_features(dataset, measures, classifier, device or CPU)
 
-    against_all = train is None and not classified
+    against_all = halves and not classified
     fitted = dataset.train if against_all else dataset.train[: max(len(fake), MOST_BINNED)]
     fakes, first, second = _with_features(features, (fake, fitted, dataset.held_out), progress)
-    kinds = make_kinds(
+    modes = define_modes(
         dataset, measures, first.features[:MOST_BINNED], second.features, second.logits
     )
-    below = Quality(second.values, second.features)
-    against = below
-    if against_all:
-        against = Quality(
-            torch.cat([first.values, second.values]), torch.cat([first.features, second.features])
-        )
-    scores, floor = _scores(fakes, against, kinds), _scores(first.first(len(fakes)), below, kinds)
-    if train is not None:
-        scores |= _copying(dataset, fakes, second, kinds)
+    scores, floor = _scores(dataset, modes, (fakes, first, second), against_all, halves)
+    num_floor = min(len(fake), len(first.values)), len(second.values)
     provenance = Provenance(
         extractor=features.identity.name,
         extractor_digest=features.identity.digest,
         extractor_accuracy=features.identity.accuracy,
         data_digest=dataset.digest,
-        num_generated=len(fakes),
-        num_real=len(second) + (len(first) if against_all else 0),
-        split="held_out" if classified and train is None else "all",
-        modes=f"{kinds.kind} ({len(kinds.names)})",
+        num_generated=len(fake),
+        num_real=len(second.values) + (len(first.values) if against_all else 0),
+        split="held_out" if classified and halves else "all",
+        modes=modes.description,
     )
-    num_floor = min(len(fakes), len(first)), len(second)
-    notes = [*_notes(dataset, classified, train is None), *features.notes]
-    if scores["fid"] is None or floor["fid"] is None:
-        # Where generated samples are too few for it, the floor's note would say the same once more.
-        alone = scores["fid"] is not None
-        counts = num_floor if alone else (provenance.num_generated, provenance.num_real)
-        notes.append(
-            f"FID {'of real against real ' if alone else ''}is not available: {fakes.features.shape[1]} features need "
-            f"more samples than that on both sides, and there are {counts[0]} and {counts[1]}; KID is unbiased at any "
-            "number"
+    result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
+    result.notes.extend([*features.notes, *_sample_notes(result, fakes.features.shape[1])])
+    return result
+
+
+def _scores(
+    dataset: Dataset,
+    modes: ModeDefinition,
+    groups: tuple[_Extracted, _Extracted, _Extracted],
+    against_all: bool,
+    halves: bool,
+) -> tuple[Scores, Scores]:
+    """Return the scores of the generated samples and the floor.
+
+    groups: generated samples, real ones that modes and features were fitted on, the other real
+    ones. against_all: compare the generated samples with both groups of real ones.
+    """
+    fakes, first, second = groups
+    check_distinct(second.features)
+    pixels, training = None, None
+    if not halves:
+        to_pixels = pixel_features(dataset)
+        pixels = to_pixels(fakes.values)[0]
+        training = TrainingSamples(
+            train=to_pixels(dataset.train)[0],
+            held_out=to_pixels(dataset.held_out)[0],
+            held_out_modes=modes.assign(second.values, second.features, second.logits).modes,
         )
-    if num_floor != (provenance.num_generated, provenance.num_real):
-        notes.append(
-            "generated and real are scored on unlike numbers of samples: FID, reverse KL and JSD fall as samples are "
-            "added and coverage moves with their proportion; KID and density do neither"
+    real = RealSamples(second.values, second.features, modes.expected, modes.counts, training)
+    second_scorer = scorer = SampleScorer(real)
+    if against_all:
+        both = replace(
+            real,
+            values=torch.cat([first.values, second.values]),
+            features=torch.cat([first.features, second.features]),
         )
-    return Score(scores, floor, num_floor, provenance, notes)
+        scorer = SampleScorer(both)
+    num = len(fakes.values)
+    logits = None if first.logits is None else first.logits[:num]
+    # Without their pixels, so that copying is not measured of the training samples themselves.
+    as_if_generated = modes.samples(first.values[:num], first.features[:num], logits)
+    generated = modes.samples(fakes.values, fakes.features, fakes.logits, pixels)
+    return scorer.scores(generated), second_scorer.scores(as_if_generated)
+
+
+def _sample_notes(result: Score, num_features: int) -> list[str]:
+    """Return remarks on the numbers of samples."""
+    notes = []
+    numbers = (result.provenance.num_generated, result.provenance.num_real)
+    if result.measures["fid"] is None or result.floor["fid"] is None:
+        # Where generated samples are too few for it, a note on the floor would repeat this one.
+        of_floor = result.measures["fid"] is not None
+        counts = result.num_floor if of_floor else numbers
+        notes.append(
+            f"FID {'of real against real ' if of_floor else ''}is not available: {num_features} "
+            "features need more samples than that on both sides, and there are "
+            f"{counts[0]} and {counts[1]}; KID is unbiased at any number"
+        )
+    if result.num_floor != numbers:
+        notes.append(
+            "generated and real are scored on unlike numbers of samples: FID, reverse KL and JSD "
+            "fall as samples are added and coverage moves with their proportion; KID and density "
+            "do neither"
+        )
+    return notes
 
 
 def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
+    """Return remarks on the real samples."""
     notes = [f"of the real samples' halves: {note}" if halves else note for note in dataset.notes]
     if classified and halves:
         notes.append(
-            f"the classifier was trained on {len(dataset.train)} of the real images, so that only the other "
-            f"{len(dataset.held_out)} are compared with"
+            f"the classifier was trained on {len(dataset.train)} of the real images, so that only "
+            f"the other {len(dataset.held_out)} are compared with"
         )
     return notes
 
@@ -198,14 +228,14 @@ def _joined_labels(dataset: Dataset) -> Tensor | None:
 
 
 def _trained_on(train: Dataset, real: Dataset, measures: MeasuresConfig) -> Dataset:
-    """All training samples to train on, all real ones held out."""
-    train_labels, labels, names = None, None, None
+    """Return a data set of all training samples to train on, with all real ones held out."""
+    train_labels = labels = names = None
     if measures.extractor == "classifier":
         train_labels, labels, names = _joined_labels(train), _joined_labels(real), real.class_names
         if None in (train_labels, labels) or train.class_names != names:
             raise ValueError(
-                "extractor 'classifier' needs labels of the same classes for training and real images, got "
-                f"{list(train.class_names or ())} and {list(names or ())}"
+                "extractor 'classifier' needs labels of the same classes for training and real "
+                f"images, got {list(train.class_names or ())} and {list(names or ())}"
             )
     return whole(real.name, _joined(train), _joined(real), train_labels, labels, names)
 
@@ -214,14 +244,14 @@ def _check_shapes(dataset: Dataset, fake: Tensor) -> None:
     shapes = [" x ".join(map(str, shape)) for shape in (dataset.shape, fake.shape[1:])]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"real and generated samples must have one shape, got {shapes[0]} and {shapes[1]}; size and channels "
-            "bring pictures in folders to one shape, arrays in npz files stay as they are"
+            f"real and generated samples must have one shape, got {shapes[0]} and {shapes[1]}; size "
+            "and channels bring pictures in folders to one shape, arrays in npz files stay as they are"
         )
 
 
 def _check_counts(dataset: Dataset, num_generated: int, with_logits: bool, halves: bool) -> None:
     least = least_samples(0, with_logits)
-    del least["FID"]
+    del least[FID.title]  # which is None, with a note, where the samples are too few for it
     num_train, num_held_out = len(dataset.train), len(dataset.held_out)
     counts = {"generated": num_generated}
     if halves:
@@ -233,11 +263,14 @@ def _check_counts(dataset: Dataset, num_generated: int, with_logits: bool, halve
 
 def _with_features(
     features: Features, groups: Sequence[Tensor], progress: Progress | None
-) -> list[Samples]:
+) -> list[_Extracted]:
     num_all, num_done = sum(len(values) for values in groups), 0
+    """Return each group with its features, extracted a block at a time for the sake of `progress`.
+    """
     result = []
     for values in groups:
-        parts, logits = [], []
+        parts: list[Tensor] = []
+        logits: list[Tensor] = []
         for block in values.split(BLOCK):
             of_block, logits_of_block = features(block)
             parts.append(of_block)
@@ -246,27 +279,5 @@ def _with_features(
             num_done += len(block)
             if progress is not None:
                 progress(num_done, num_all)
-        result.append(Samples(values, torch.cat(parts), torch.cat(logits) if logits else None))
+        result.append(_Extracted(values, torch.cat(parts), torch.cat(logits) if logits else None))
     return result
-
-
-def _scores(samples: Samples, quality: Quality, kinds: Kinds) -> dict[str, float | None]:
-    assignment = kinds.assign(samples.values, samples.features, samples.logits)
-    of_modes, histogram = modes.mode_scores(assignment, kinds.expected)
-    return {
-        **quality.scores(samples.values, samples.features, samples.logits),
-        **of_modes,
-        "ndb": ndb(histogram, kinds.counts),
-        "jsd": jsd(histogram, kinds.counts),
-    }
-
-
-def _copying(
-    dataset: Dataset, fakes: Samples, second: Samples, kinds: Kinds
-) -> dict[str, float | None]:
-    nearby = PixelFeatures(dataset) if dataset.is_images else PointFeatures()
-    cells = kinds.assign(second.values, second.features, second.logits).modes
-    copying = Copying(nearby(dataset.train)[0], nearby(dataset.held_out)[0], cells)
-    of_fakes = kinds.assign(fakes.values, fakes.features, fakes.logits).modes
-    c_t, duplicates = copying.scores(nearby(fakes.values)[0], of_fakes)
-    return {"copying": c_t, "duplicates": duplicates}

@@ -13,13 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganstudy.trials.data.dataset import as_float
+from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Scorer
+
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
 BATCH = 512
 """Images filtered at once."""
 
 
 def laplacian_variance(images: Tensor) -> Tensor:
-    """[N], squared grey levels, for images [N, C, H, W] in [-1, 1] of at least 3 x 3 pixels;
+    """Return [N], squared grey levels, for images [N, C, H, W] in [-1, 1] of at least 3 x 3 pixels;
     float64.
     """
     kernel = torch.tensor(LAPLACIAN, dtype=torch.float64, device=images.device)[None, None]
@@ -33,10 +36,10 @@ def laplacian_variance(images: Tensor) -> Tensor:
 
 
 class Sharpness:
-    """The real side of the ratio, computed once."""
+    """Sharpness against real images, whose Laplacian variance is computed once."""
 
     def __init__(self, real: Tensor) -> None:
-        """real: images [N, C, H, W]. Raises ValueError where they have no edges to compare with."""
+        """real: images [N, C, H, W]. Raise ValueError where they have no edges to compare with."""
         self._real = float(laplacian_variance(real).mean())
         if self._real == 0:
             raise ValueError(
@@ -44,5 +47,17 @@ class Sharpness:
             )
 
     def ratio(self, fake: Tensor) -> float:
-        """Mean Laplacian variance of generated images [n, C, H, W] over that of the real ones."""
+        """Return the mean Laplacian variance of generated images [n, C, H, W] over that of the real
+        ones.
+        """
         return float(laplacian_variance(fake).mean()) / self._real
+
+
+def _against(real: RealSamples) -> Scorer | None:
+    if real.values.dim() != 4:
+        return None  # points have no sharpness
+    sharpness = Sharpness(as_float(real.values))
+    return lambda samples: {"sharpness": sharpness.ratio(as_float(samples.values))}
+
+
+SHARPNESS = SampleMeasure("sharpness", ("sharpness",), _against)

@@ -1,7 +1,7 @@
-"""How a seed is doing, from its evaluations so far.
+"""The verdict on a seed, from its evaluations so far.
 
 All but the first compare with the floor: real training data scored as if generated, at the same
-number of samples, so that what few samples cannot show is not held against the generator.
+number of samples, so that the generator is not blamed for what few samples cannot show.
 
     diverged    the latest evaluation found a parameter, sample or score that is not finite
     cycling     narrow, and moving: while it was narrow the dominant mode changed at least twice, the last time
@@ -40,29 +40,33 @@ from ganstudy.trials.measures.cycling import cycling
 from ganstudy.trials.results.records import Verdict
 
 MIN_WINDOW = 3
+"""Evaluations; two cannot tell a trend from a fluctuation."""
 NARROW_MODES, WHOLE_MODES = 0.55, 0.85
-"""Shares of the floor's effective modes."""
+"""Shares of the floor's effective modes. They lie between the shares that losing whole modes of ten
+or eight leaves."""
 NARROW_DENSITY, NARROW_COVERAGE = 0.5, 0.25
 WHOLE_QUALITY, WHOLE_COVERAGE = 0.5, 0.5
-AT_REST = 0.2
-"""Range of coverage over the window, as a share of its median."""
+STEADY_RANGE = 0.2
+"""Largest range of coverage over the window, as a share of its median, that counts as steady. A
+choice, not a derivation: tests/trials/measures/test_verdict_calibration.py shows what it does."""
 MOVING_SWITCHES = 2
 MOVING_UNION = 1.5
-"""Effective modes of the window's samples together, in units of its typical evaluation's."""
+"""Effective modes of the window's samples together, in units of its typical evaluation's. A choice,
+as STEADY_RANGE is."""
 
-READ = ("effective_modes", "density", "coverage", "high_quality")
+COMPARED = ("effective_modes", "density", "coverage", "high_quality")
 """Measures that the rules compare with the floor."""
 
 Row = Mapping[str, Any]
 
 
 def window_length(planned_evaluations: int) -> int:
-    """Evaluations that a verdict looks back on."""
+    """Return the number of evaluations that a verdict looks back on."""
     return max(MIN_WINDOW, math.ceil(planned_evaluations / 3))
 
 
 def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
-    """The verdict on one seed.
+    """Return the verdict on one seed.
 
     rows: its evaluations in order, each with `finite`, `histogram` (samples per mode) and the
     measures effective_modes, density, coverage and high_quality, which are not read where `finite`
@@ -78,21 +82,23 @@ def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
     narrow = [_narrow(row, floor) for row in window]
     if narrow[-1] and sum(narrow) > len(window) / 2:
         return Verdict.CYCLING if _moves(earlier, window, floor) else Verdict.COLLAPSED
-    if all(_whole(row, floor) for row in window) and _at_rest([row["coverage"] for row in window]):
-        return Verdict.CONVERGED
-    return Verdict.UNSETTLED
+    if not all(_whole(row, floor) for row in window):
+        return Verdict.UNSETTLED
+    coverage = [row["coverage"] for row in window]
+    is_steady = max(coverage) - min(coverage) <= STEADY_RANGE * statistics.median(coverage)
+    return Verdict.CONVERGED if is_steady else Verdict.UNSETTLED
 
 
 def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str, float]) -> Verdict:
-    """The verdict on a seed of which some of what the rules read may not have been measured: that
-    of the rules if it is the same whatever the missing numbers are, and Verdict.UNKNOWN otherwise.
+    """Return the verdict on a seed of which some of what the rules read may not have been measured:
+    that of the rules if it is the same whatever the missing numbers are, else Verdict.UNKNOWN.
 
     As in `verdict`; measures and histograms may be None or absent, and the floor may lack any of
     them.
     """
     if not rows[-1]["finite"]:
         return Verdict.DIVERGED
-    compared = [name for name in READ if name in floor]
+    compared = [name for name in COMPARED if name in floor]
     measured = [
         row
         for row in rows
@@ -100,41 +106,46 @@ def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str,
     ]
     if not measured or measured[-1] is not rows[-1]:
         return Verdict.UNKNOWN
-    whole = {name: floor.get(name, 1.0) for name in READ}
-    found = {
+    whole = {name: floor.get(name, 1.0) for name in COMPARED}
+    best_case, worst_case = (
         verdict([_filled(row, floor, share) for row in measured], planned, whole)
         for share in (1.0, 0.0)
-    }
-    if len(found) > 1:
+    )
+    if best_case is not worst_case:
         return Verdict.UNKNOWN
-    (only,) = found
-    seen = all(row.get("histogram") is not None for row in measured if row["finite"])
-    # What is narrow moves or rests, and only histograms tell which.
-    return only if seen or only not in (Verdict.COLLAPSED, Verdict.CYCLING) else Verdict.UNKNOWN
+    # Only histograms show whether a narrow seed moves (cycling) or rests (collapsed).
+    has_histograms = all(row.get("histogram") is not None for row in measured if row["finite"])
+    if best_case in (Verdict.COLLAPSED, Verdict.CYCLING) and not has_histograms:
+        return Verdict.UNKNOWN
+    return best_case
 
 
 def _filled(row: Row, floor: Mapping[str, float], share: float) -> dict[str, Any]:
-    """The row with `share` of the floor's coverage and high quality in the place of what is not
-    known of it, and the density that makes most of a low coverage; unknown modes are all there
-    (share 1) or one alone (0)."""
-    known = {name: row[name] for name in READ if row.get(name) is not None and name in floor}
+    """Return the row with `share` of the floor (1 the best case, 0 the worst) in place of unknown
+    effective modes, coverage and high quality.
+    """
+    # Unknown density is the floor's in either case: it only matters where coverage is low, and the
+    # denser such samples are, the narrower.
+    known = {name: row[name] for name in COMPARED if row.get(name) is not None and name in floor}
     unknown = {"density": 1.0, "coverage": share, "high_quality": share, "effective_modes": share}
     histogram = row.get("histogram") or [1, 1]
     return {
         **row,
-        **{n: share * floor.get(n, 1.0) for n, share in unknown.items()},
+        **{name: part * floor.get(name, 1.0) for name, part in unknown.items()},
         **known,
         "histogram": histogram,
     }
 
 
 def _narrow(row: Row, floor: Row) -> bool:
+    """Return whether the evaluation shows few modes, or few samples of every mode."""
     few_modes: bool = row["effective_modes"] < NARROW_MODES * floor["effective_modes"]
     dense: bool = row["density"] >= NARROW_DENSITY * floor["density"]
     return few_modes or (dense and row["coverage"] < NARROW_COVERAGE * floor["coverage"])
 
 
 def _whole(row: Row, floor: Row) -> bool:
+    """Return whether the evaluation comes near the floor in modes, quality and coverage."""
     shares = {
         "effective_modes": WHOLE_MODES,
         "high_quality": WHOLE_QUALITY,
@@ -143,25 +154,22 @@ def _whole(row: Row, floor: Row) -> bool:
     return not any(row[measure] < share * floor[measure] for measure, share in shares.items())
 
 
-def _at_rest(values: Sequence[float]) -> bool:
-    return max(values) - min(values) <= AT_REST * statistics.median(values)
-
-
 def _moves(earlier: Sequence[Row], window: Sequence[Row], floor: Row) -> bool:
-    """Whether the dominant mode changed often enough since the seed became narrow, and modes are
-    left behind still.
+    """Return whether the dominant mode changed often enough since the seed became narrow, and modes
+    are still left behind.
     """
     since = len(earlier)
     while since and _narrow(earlier[since - 1], floor):
         since -= 1
-    before = _course([*earlier[since:], window[0]])["dominant_switches"]
-    during = _course([*earlier[since:], *window])["dominant_switches"]
-    together = window[-1]["effective_modes"] + _course(window)["hidden_coverage"]
+    before = _cycling([*earlier[since:], window[0]])["dominant_switches"]
+    during = _cycling([*earlier[since:], *window])["dominant_switches"]
+    together = window[-1]["effective_modes"] + _cycling(window)["hidden_coverage"]
     typical = statistics.median(row["effective_modes"] for row in window)
     return bool(
         during >= MOVING_SWITCHES and during > before and together >= MOVING_UNION * typical
     )
 
 
-def _course(rows: Sequence[Row]) -> dict[str, Any]:
+def _cycling(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the measures of cycling over all of the rows."""
     return cycling([row["histogram"] for row in rows], len(rows))

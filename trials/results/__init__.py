@@ -1,1 +1,1 @@
-"""What a trial reports; free of torch."""
+"""What a trial reports: measures, verdicts, records. Free of torch."""

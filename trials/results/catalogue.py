@@ -1,8 +1,9 @@
 """The catalogue of measures: name, meaning, unit, direction and source of every number that a trial
 reports.
 
-The single place where a measure is named. MLflow's metric names, the analysis, the figures, the
-report and docs/measures.md all read it. Free of torch.
+The single place where a measure is named: MLflow's metric names, the analysis, the figures, the
+report and docs/measures.md all read it, without torch. Scores of generated samples are computed by
+the `SampleMeasure` of their name (trials/measures/base.py), the others where they arise.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Measure:
     group: str
     unit: str
     direction: Direction
-    """Where better is; "none" where neither end is."""
+    """Which way is better; "none" where neither is."""
     meaning: str
     source: str
     at_end: bool = False
@@ -33,177 +34,317 @@ QUALITY, MODES, CYCLING, COPYING, GAME = "Quality", "Modes", "Cycling", "Copying
 
 _ALL = (
     Measure(
-        *("fid", "FID", QUALITY, "squared feature distance", "down"),
-        "Fréchet distance of Gaussians fitted to the features of generated and held-out real samples.",
-        "Heusel et al. 2017, eq. 6; torch-fidelity",
+        name="fid",
+        label="FID",
+        group=QUALITY,
+        unit="squared feature distance",
+        direction="down",
+        meaning="Fréchet distance of Gaussians fitted to the features of generated and held-out "
+        "real samples.",
+        source="Heusel et al. 2017, eq. 6; torch-fidelity",
     ),
     Measure(
-        *("kid", "KID", QUALITY, "squared kernel distance", "down"),
-        "Unbiased squared maximum mean discrepancy of the features under a cubic polynomial kernel; 0 for equal "
-        "distributions at any n, so it may be slightly negative.",
-        "Bińkowski et al. 2018, sec. 3.1",
+        name="kid",
+        label="KID",
+        group=QUALITY,
+        unit="squared kernel distance",
+        direction="down",
+        meaning="Unbiased squared maximum mean discrepancy of the features under a cubic "
+        "polynomial kernel; 0 for equal distributions at any n, so it may be slightly negative.",
+        source="Bińkowski et al. 2018, sec. 3.1",
     ),
     Measure(
-        *("inception_score", "IS", QUALITY, "score >= 1", "up"),
-        "exp of the mean divergence of the classifier's choice for one image from its choice over all; blind to "
-        "everything but the classes. Mean over 10 splits.",
-        "Salimans et al. 2016, sec. 4; torch-fidelity",
+        name="inception_score",
+        label="IS",
+        group=QUALITY,
+        unit="score >= 1",
+        direction="up",
+        meaning="exp of the mean divergence of the classifier's choice for one image from its "
+        "choice over all; blind to everything but the classes. Mean over 10 splits.",
+        source="Salimans et al. 2016, sec. 4; torch-fidelity",
     ),
     Measure(
-        *("precision", "Precision", QUALITY, "share of generated", "up"),
-        "Generated samples inside the real samples' manifold, the union of balls to the 3rd neighbour.",
-        "Kynkäänniemi et al. 2019; torch-fidelity",
+        name="precision",
+        label="Precision",
+        group=QUALITY,
+        unit="share of generated",
+        direction="up",
+        meaning="Generated samples inside the real samples' manifold, the union of balls to the "
+        "3rd neighbour.",
+        source="Kynkäänniemi et al. 2019; torch-fidelity",
     ),
     Measure(
-        *("recall", "Recall", QUALITY, "share of real", "up"),
-        "Real samples inside the generated samples' manifold, the union of balls to the 3rd neighbour.",
-        "Kynkäänniemi et al. 2019; torch-fidelity",
+        name="recall",
+        label="Recall",
+        group=QUALITY,
+        unit="share of real",
+        direction="up",
+        meaning="Real samples inside the generated samples' manifold, the union of balls to the "
+        "3rd neighbour.",
+        source="Kynkäänniemi et al. 2019; torch-fidelity",
     ),
     Measure(
-        *("density", "Density", QUALITY, "expected 1", "up"),
-        "How many real samples' balls (to the 5th neighbour) hold a generated sample, over the number expected; "
-        "above 1 where samples crowd the dense regions.",
-        "Naeem et al. 2020, eq. 3",
+        name="density",
+        label="Density",
+        group=QUALITY,
+        unit="expected 1",
+        direction="up",
+        meaning="How many real samples' balls (to the 5th neighbour) hold a generated sample, over "
+        "the number expected; above 1 where samples crowd the dense regions.",
+        source="Naeem et al. 2020, eq. 3",
     ),
     Measure(
-        *("coverage", "Coverage", QUALITY, "share of real", "up"),
-        "Real samples whose ball (to the 5th neighbour) holds at least one generated sample.",
-        "Naeem et al. 2020, eq. 4",
+        name="coverage",
+        label="Coverage",
+        group=QUALITY,
+        unit="share of real",
+        direction="up",
+        meaning="Real samples whose ball (to the 5th neighbour) holds at least one generated "
+        "sample.",
+        source="Naeem et al. 2020, eq. 4",
     ),
     Measure(
-        *("sharpness", "Sharpness", QUALITY, "ratio to real", "none"),
-        "Mean variance of the images' Laplacian over that of held-out images: 1 as sharp as real, below 1 blurred, "
-        "above 1 noisy. Images only.",
-        "Pech-Pacheco et al. 2000",
+        name="sharpness",
+        label="Sharpness",
+        group=QUALITY,
+        unit="ratio to real",
+        direction="none",
+        meaning="Mean variance of the images' Laplacian over that of held-out images: 1 as sharp "
+        "as real, below 1 blurred, above 1 noisy. Images only.",
+        source="Pech-Pacheco et al. 2000",
     ),
     Measure(
-        *("modes_covered", "Modes covered", MODES, "modes", "up"),
-        "Modes with at least one high-quality sample.",
-        "Lin et al. 2018, sec. 4.1",
+        name="modes_covered",
+        label="Modes covered",
+        group=MODES,
+        unit="modes",
+        direction="up",
+        meaning="Modes with at least one high-quality sample.",
+        source="Lin et al. 2018, sec. 4.1",
     ),
     Measure(
-        *("high_quality", "High quality", MODES, "share of generated", "up"),
-        "Points within 3 sigma (L2) of the nearest mean; images that the classifier is as sure of as of all but "
-        "the least sure 5% of held-out images; samples no farther from their bin's centre than 95% of real ones.",
-        "Lin et al. 2018, sec. 4.1 (points)",
+        name="high_quality",
+        label="High quality",
+        group=MODES,
+        unit="share of generated",
+        direction="up",
+        meaning="Points within 3 sigma (L2) of the nearest mean; images that the classifier is as "
+        "sure of as of all but the least sure 5% of held-out images; samples no farther from their "
+        "bin's centre than 95% of real ones.",
+        source="Lin et al. 2018, sec. 4.1 (points)",
     ),
     Measure(
-        *("reverse_kl", "Reverse KL", MODES, "nats", "down"),
-        "KL(p || q) of the generated samples' histogram over modes and the real one; about (K - 1) / 2n for a "
-        "perfect sampler of n samples over K modes.",
-        "Lin et al. 2018, sec. 4.1",
+        name="reverse_kl",
+        label="Reverse KL",
+        group=MODES,
+        unit="nats",
+        direction="down",
+        meaning="KL(p || q) of the generated samples' histogram over modes and the real one; about "
+        "(K - 1) / 2n for a perfect sampler of n samples over K modes.",
+        source="Lin et al. 2018, sec. 4.1",
     ),
     Measure(
-        *("effective_modes", "Effective modes", MODES, "modes", "up"),
-        "exp of the entropy of the generated samples' histogram over modes.",
-        "Hill 1973, order 1",
+        name="effective_modes",
+        label="Effective modes",
+        group=MODES,
+        unit="modes",
+        direction="up",
+        meaning="exp of the entropy of the generated samples' histogram over modes.",
+        source="Hill 1973, order 1",
     ),
     Measure(
-        *("ndb", "NDB", MODES, "share of bins", "down"),
-        "Modes whose share of generated samples differs from the real share by a two-proportion z-test at 5%; "
-        "about 0.05 for a perfect sampler.",
-        "Richardson & Weiss 2018, sec. 3",
+        name="ndb",
+        label="NDB",
+        group=MODES,
+        unit="share of bins",
+        direction="down",
+        meaning="Modes whose share of generated samples differs from the real share by a "
+        "two-proportion z-test at 5%; about 0.05 for a perfect sampler.",
+        source="Richardson & Weiss 2018, sec. 3",
     ),
     Measure(
-        *("jsd", "JSD", MODES, "nats", "down"),
-        "Jensen-Shannon divergence of the two histograms over modes.",
-        "Richardson & Weiss 2018, sec. 3",
+        name="jsd",
+        label="JSD",
+        group=MODES,
+        unit="nats",
+        direction="down",
+        meaning="Jensen-Shannon divergence of the two histograms over modes.",
+        source="Richardson & Weiss 2018, sec. 3",
     ),
     Measure(
-        *("movement", "Movement", CYCLING, "total variation, 0 to 1", "none"),
-        "Total variation between the mode histograms of this evaluation and the one before.",
-        "ganstudy",
+        name="movement",
+        label="Movement",
+        group=CYCLING,
+        unit="total variation, 0 to 1",
+        direction="none",
+        meaning="Total variation between the mode histograms of this evaluation and the one "
+        "before.",
+        source="ganstudy",
     ),
     Measure(
-        *("dominant_switches", "Dominant switches", CYCLING, "switches so far", "none"),
-        "How often the dominant mode has changed, chance apart.",
-        "ganstudy",
+        name="dominant_switches",
+        label="Dominant switches",
+        group=CYCLING,
+        unit="switches so far",
+        direction="none",
+        meaning="How often the dominant mode has changed, chance apart.",
+        source="ganstudy",
     ),
     Measure(
-        *("returns", "Returns", CYCLING, "returns so far", "none"),
-        "How often a mode became dominant that had been dominant before and left: hopping in circles.",
-        "ganstudy",
+        name="returns",
+        label="Returns",
+        group=CYCLING,
+        unit="returns so far",
+        direction="none",
+        meaning="How often a mode became dominant that had been dominant before and left: hopping "
+        "in circles.",
+        source="ganstudy",
     ),
     Measure(
-        *("hidden_coverage", "Hidden coverage", CYCLING, "effective modes", "none"),
-        "Effective modes of the window's samples taken together beyond those of this evaluation: high where the "
-        "generator can make a mode but forgets it.",
-        "ganstudy",
+        name="hidden_coverage",
+        label="Hidden coverage",
+        group=CYCLING,
+        unit="effective modes",
+        direction="none",
+        meaning="Effective modes of the window's samples taken together beyond those of this "
+        "evaluation: high where the generator can make a mode but forgets it.",
+        source="ganstudy",
     ),
     Measure(
-        *("copying", "Copying C_T", COPYING, "z", "none"),
-        "Whether generated samples lie nearer to training samples than held-out ones do (rank test within cells): "
-        "far below 0 copies, about 0 like fresh data, above 0 off the data.",
-        "Meehan et al. 2020, sec. 3",
+        name="copying",
+        label="Copying C_T",
+        group=COPYING,
+        unit="z",
+        direction="none",
+        meaning="Whether generated samples lie nearer to training samples than held-out ones do "
+        "(rank test within cells): far below 0 copies, about 0 like fresh data, above 0 off the "
+        "data.",
+        source="Meehan et al. 2020, sec. 3",
     ),
     Measure(
-        *("duplicates", "Duplicates", COPYING, "share of generated", "none"),
-        "Samples so much nearer to one training sample than to the second nearest as only 1% of held-out samples "
-        "are; about 0.01 for fresh data, the share of copies where there are any.",
-        "ganstudy",
+        name="duplicates",
+        label="Duplicates",
+        group=COPYING,
+        unit="share of generated",
+        direction="none",
+        meaning="Samples so much nearer to one training sample than to the second nearest as only "
+        "1% of held-out samples are; about 0.01 for fresh data, the share of copies where there "
+        "are any.",
+        source="ganstudy",
     ),
     Measure(
-        *("loss_d", "Discriminator loss", GAME, "loss units", "none"),
-        "Mean since the last evaluation.",
-        "trials/losses/",
+        name="loss_d",
+        label="Discriminator loss",
+        group=GAME,
+        unit="loss units",
+        direction="none",
+        meaning="Mean since the last evaluation.",
+        source="trials/losses/",
     ),
     Measure(
-        *("loss_g", "Generator loss", GAME, "loss units", "none"),
-        "Mean since the last evaluation; the reconstruction loss of an autoencoder, the negative bound of a VAE.",
-        "trials/losses/, trials/gan/autoencoder.py",
+        name="loss_g",
+        label="Generator loss",
+        group=GAME,
+        unit="loss units",
+        direction="none",
+        meaning="Mean since the last evaluation; the reconstruction loss of an autoencoder, the "
+        "negative bound of a VAE.",
+        source="trials/losses/, trials/gan/autoencoder.py",
     ),
     Measure(
-        *("d_real", "D(x)", GAME, "probability", "none"),
-        "Mean of the discriminator on a batch of training data; 1/2 at the optimum. Cross-entropy losses only.",
-        "Goodfellow et al. 2014, sec. 4",
+        name="d_real",
+        label="D(x)",
+        group=GAME,
+        unit="probability",
+        direction="none",
+        meaning="Mean of the discriminator on a batch of training data; 1/2 at the optimum. "
+        "Cross-entropy losses only.",
+        source="Goodfellow et al. 2014, sec. 4",
     ),
     Measure(
-        *("d_fake", "D(G(z))", GAME, "probability", "none"),
-        "Mean of the discriminator on a batch of generated samples; 1/2 at the optimum. Cross-entropy losses only.",
-        "Goodfellow et al. 2014, sec. 4",
+        name="d_fake",
+        label="D(G(z))",
+        group=GAME,
+        unit="probability",
+        direction="none",
+        meaning="Mean of the discriminator on a batch of generated samples; 1/2 at the optimum. "
+        "Cross-entropy losses only.",
+        source="Goodfellow et al. 2014, sec. 4",
     ),
     Measure(
-        *("d_auc", "Discriminator AUC", GAME, "probability", "none"),
-        "Chance that the discriminator ranks a training sample above a generated one, whatever the loss; 1/2 at the "
-        "optimum, 1 where the generator is beaten.",
-        "Hanley & McNeil 1982",
+        name="d_auc",
+        label="Discriminator AUC",
+        group=GAME,
+        unit="probability",
+        direction="none",
+        meaning="Chance that the discriminator ranks a training sample above a generated one, "
+        "whatever the loss; 1/2 at the optimum, 1 where the generator is beaten.",
+        source="Hanley & McNeil 1982",
     ),
     Measure(
-        *("gradient_norm_d", "Gradient norm D", GAME, "loss units per parameter unit", "none"),
-        "L2 norm of the gradient of the discriminator's own loss, mean of every tenth step since the last evaluation.",
-        "ganstudy",
+        name="gradient_norm_d",
+        label="Gradient norm D",
+        group=GAME,
+        unit="loss units per parameter unit",
+        direction="none",
+        meaning="L2 norm of the gradient of the discriminator's own loss, mean of every tenth step "
+        "since the last evaluation.",
+        source="ganstudy",
     ),
     Measure(
-        *("gradient_norm_g", "Gradient norm G", GAME, "loss units per parameter unit", "none"),
-        "L2 norm of the gradient of the generator's own loss, mean of every tenth step since the last evaluation.",
-        "ganstudy",
+        name="gradient_norm_g",
+        label="Gradient norm G",
+        group=GAME,
+        unit="loss units per parameter unit",
+        direction="none",
+        meaning="L2 norm of the gradient of the generator's own loss, mean of every tenth step "
+        "since the last evaluation.",
+        source="ganstudy",
     ),
     Measure(
-        *("mismatch", "Objective mismatch", GAME, "rank correlation, -1 to 1", "none"),
-        "Spearman correlation of the generator's loss with FID over the evaluations so far: near 1 the loss tells "
-        "the quality, near 0 it says nothing, below 0 it misleads.",
-        "ganstudy",
+        name="mismatch",
+        label="Objective mismatch",
+        group=GAME,
+        unit="rank correlation, -1 to 1",
+        direction="none",
+        meaning="Spearman correlation of the generator's loss with FID over the evaluations so "
+        "far: near 1 the loss tells the quality, near 0 it says nothing, below 0 it misleads.",
+        source="ganstudy",
     ),
     Measure(
-        *("duality_gap", "Duality gap", GAME, "loss units", "down"),
-        "What a best answer of either player to the other would still gain, sought for a limited number of steps on "
-        "half of the held-out data and scored on the rest; 0 at an equilibrium. A lower bound, so noise can make it "
-        "slightly negative; compare equal losses and steps.",
-        "Grnarova et al. 2019",
+        name="duality_gap",
+        label="Duality gap",
+        group=GAME,
+        unit="loss units",
+        direction="down",
+        meaning="What a best answer of either player to the other would still gain, sought for a "
+        "limited number of steps on half of the held-out data and scored on the rest; 0 at an "
+        "equilibrium. A lower bound, so noise can make it slightly negative; compare equal losses "
+        "and steps.",
+        source="Grnarova et al. 2019",
         at_end=True,
     ),
     Measure(
-        *("path_attraction", "Path attraction", GAME, "cosine, -1 to 1", "none"),
-        "Half the fall of the path angle's cosine across the last point: 1 where the game is pulled towards it, "
-        "below 0 where it is pushed away, near 0 where it turns or is far from any equilibrium.",
-        "Berard et al. 2020",
+        name="path_attraction",
+        label="Path attraction",
+        group=GAME,
+        unit="cosine, -1 to 1",
+        direction="none",
+        meaning="Half the fall of the path angle's cosine across the last point: 1 where the game "
+        "is pulled towards it, below 0 where it is pushed away, near 0 where it turns or is far "
+        "from any equilibrium.",
+        source="Berard et al. 2020",
         at_end=True,
     ),
     Measure(
-        *("path_rotation", "Path rotation", GAME, "cosine, -1 to 1", "none"),
-        "Half the difference of the path angle's cosine on the two sides of the last point: 1 where the game turns "
-        "around it, at most 0 where it follows a single loss.",
-        "Berard et al. 2020 (the bump), taken on both sides",
+        name="path_rotation",
+        label="Path rotation",
+        group=GAME,
+        unit="cosine, -1 to 1",
+        direction="none",
+        meaning="Half the difference of the path angle's cosine on the two sides of the last "
+        "point: 1 where the game turns around it, at most 0 where it follows a single loss.",
+        source="Berard et al. 2020 (the bump), taken on both sides",
         at_end=True,
     ),
 )

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Tag(StrEnum):
-    """Tags of MLflow runs: written by study/tracking/publisher.py, read by analysis/frames/load.py."""
+    """Names of the tags; what is on disk, so they stay."""
 
     KIND = "ganstudy.kind"
     """"study" on the parent run, "trial" on its children."""
@@ -20,11 +20,10 @@ class Tag(StrEnum):
     of what was read.
     """
     IMPORTED = "ganstudy.imported"
-    """On the parent run of a study that was trained elsewhere. JSON: where it comes from, and what
-    was made of it.
-    """
+    """On the parent run of a study that was trained elsewhere. JSON: where it comes from, and how
+    its columns were read."""
     NOTES = "ganstudy.notes"
-    """What a reader should know about how the trial ran."""
+    """Remarks on how the trial ran, for a reader of its scores."""
     TRIAL = "ganstudy.trial"
     """Number of the trial in the ledger."""
     STATE = "ganstudy.state"
@@ -42,8 +41,8 @@ class Tag(StrEnum):
     ROLE = "ganstudy.role"
     """Of a confirm trial: why its configuration was chosen; several reasons joined by "; "."""
     CONFIRMS = "ganstudy.confirms"
-    """Of a confirm trial: number of the search trial whose configuration it repeats; absent where
-    none had it.
+    """Of a confirm trial: number of the search trial whose configuration it repeats; absent if none
+    had it.
     """
     CONFIG = "ganstudy.config_digest"
     PUBLISHED = "ganstudy.published"

@@ -1,7 +1,6 @@
-"""What a trial reports: the counters, verdicts and states, and one record per evaluation. Free of
-torch.
+"""What a trial reports: verdicts, states, counters and one record per evaluation. Free of torch.
 
-The measures themselves stand in trials/results/catalogue.py.
+The measures themselves are in trials/results/catalogue.py.
 """
 
 from __future__ import annotations
@@ -13,21 +12,60 @@ from enum import StrEnum
 from typing import Any
 
 HISTORY_SCHEMA = 1
-"""Version of the rows below, stored with every history; raised when a column changes its meaning."""
+"""Version of the rows of `Evaluation`, stored with every history; raised when a column changes its
+meaning."""
 
 
 class Verdict(StrEnum):
-    """How one seed of a trial is doing, by the rules of trials/measures/verdict.py."""
+    """State of one seed of a trial, by the rules of trials/measures/verdict.py; from the best to
+    the worst.
+    """
 
-    CONVERGED = "converged"
-    UNSETTLED = "unsettled"
-    CYCLING = "cycling"
-    COLLAPSED = "collapsed"
-    DIVERGED = "diverged"
+    is_failure: bool
+    """Whether a seed with this verdict is a failed one, which constraints and failure rates count.
+    """
+    colour: str
+    """Of figures and MLflow's charts: Okabe and Ito's palette, which the colour-blind can read."""
+    past: str
+    """Of a failure, what a seed did: "it cycled"."""
+    clause: str
+    """Of a failure, the state of seeds at an evaluation: "3 were cycling"."""
+
+    # Defaults, so that a look-up by name, Verdict("cycling"), type-checks too.
+    def __new__(
+        cls,
+        name: str,
+        is_failure: bool = False,
+        colour: str = "#CCCCCC",
+        past: str = "",
+        clause: str = "",
+    ) -> Verdict:
+        """Make one row of the table: the verdict's name is its value, on disk and everywhere."""
+        verdict = str.__new__(cls, name)
+        verdict._value_ = name
+        verdict.is_failure = is_failure
+        verdict.colour = colour
+        verdict.past = past
+        verdict.clause = clause
+        return verdict
+
+    CONVERGED = "converged", False, "#0072B2"
+    UNSETTLED = "unsettled", False, "#999999"
+    CYCLING = "cycling", True, "#E69F00", "cycled", "were cycling"
+    COLLAPSED = "collapsed", True, "#D55E00", "collapsed", "had collapsed"
+    DIVERGED = "diverged", True, "#000000", "diverged", "had diverged"
     UNKNOWN = "unknown"
     """Of imported histories alone: what the rules read was not measured. Never a verdict of a trial
     trained here.
     """
+
+
+FAILURE_VERDICTS = tuple(sorted(verdict for verdict in Verdict if verdict.is_failure))
+"""In alphabetical order, in which study documents list them as constraints."""
+FAILURES = ", ".join(v.past for v in FAILURE_VERDICTS[:-1]) + f" or {FAILURE_VERDICTS[-1].past}"
+"""What failed seeds did, in words: "collapsed, cycled or diverged"."""
+WORST_FIRST = tuple(verdict for verdict in reversed(Verdict) if verdict is not Verdict.UNKNOWN)
+"""The verdicts that trials trained here can have, the worst first."""
 
 
 class TrialState(StrEnum):
@@ -49,32 +87,30 @@ class Stage(StrEnum):
 
 
 FIRST_CONFIRM = 1_000_000
-"""Number of the first confirm trial: beyond those of the search, whose number may be raised at any
-time.
-"""
+"""Number of the first confirm trial: far beyond those of the search, which may be extended any
+time."""
 
 
 def trial_name(number: int) -> str:
-    """As people are told of a trial: 'trial 7', or 'confirm 3'."""
+    """Return a trial's name in texts: 'trial 7', or 'confirm 3'."""
     return f"trial {number}" if number < FIRST_CONFIRM else f"confirm {number - FIRST_CONFIRM}"
 
 
 COUNTERS = (
-    *(
-        "generator_steps",
-        "discriminator_steps",
-        "updates",
-        "images",
-        "seconds",
-        "evaluation_seconds",
-    ),
-    *("device_seconds", "peak_memory_bytes"),
+    "generator_steps",
+    "discriminator_steps",
+    "updates",
+    "images",
+    "seconds",
+    "evaluation_seconds",
+    "device_seconds",
+    "peak_memory_bytes",
 )
 """Cost columns of every row, see Counters."""
 
 
 SAMPLER_NOT_STATED = "others"
-"""Sampler of an imported study of which nobody said how its configurations were drawn."""
+"""Sampler of an imported study whose file does not say how its configurations were drawn."""
 
 
 SAMPLES_KEY = "samples"
@@ -89,17 +125,17 @@ FLOOR_PREFIX = "floor/"
 
 @dataclass
 class Counters:
-    """What a trial has spent so far; all of them are counted, whatever the unit of its budget."""
+    """Cost of a trial so far; all of it is counted, whatever the unit of its budget."""
 
     generator_steps: int = 0
     discriminator_steps: int = 0
     images: int = 0
     """Real images shown to the discriminator (of a baseline: to the encoder), per seed."""
     seconds: float = 0.0
-    """Training time of the whole pack, evaluations apart."""
+    """Training time of all seeds together, without evaluations."""
     evaluation_seconds: float = 0.0
     device_seconds: float = 0.0
-    """Training time in which the pack held a GPU; 0 on the CPU."""
+    """Training time on a GPU; 0 on the CPU."""
     peak_memory_bytes: int = 0
     """Largest memory of the GPU, or of the worker's process on the CPU, so far."""
 
@@ -109,17 +145,17 @@ class Counters:
         return self.generator_steps + self.discriminator_steps
 
     def on(self, unit: str) -> float:
-        """The amount spent on the axis `unit`, one of trials.config.BUDGET_UNITS."""
+        """Return the amount spent in `unit`, one of a budget's units."""
         return float(getattr(self, unit))
 
     def as_columns(self) -> dict[str, float]:
-        """One value per name in COUNTERS."""
+        """Return one value per name in COUNTERS."""
         return {name: getattr(self, name) for name in COUNTERS}
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a score was measured with. Scores of unlike provenance are not comparable."""
+    """What a score was measured with and against. Scores of unlike provenance are not comparable."""
 
     extractor: str
     extractor_digest: str
@@ -136,13 +172,13 @@ class Provenance:
     """What a mode is, and how many there are: "classes (10)"."""
 
     def as_json(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """Return the provenance as plain JSON."""
         return asdict(self)
 
 
 @dataclass
 class Evaluation:
-    """One look at all seeds of a trial."""
+    """Result of a trial's evaluation at one point of its training, for all seeds."""
 
     index: int
     """1 is the first evaluation; the last equals the configured number of evaluations unless
@@ -160,11 +196,11 @@ class Evaluation:
     notes: list[str] = field(default_factory=list)
 
     def values(self, measure: str) -> list[float | None]:
-        """The measure per seed, in the order of the seeds."""
+        """Return the measure per seed, in the order of the seeds."""
         return [row.get(measure) for row in self.rows]
 
     def verdicts(self) -> dict[str, int]:
-        """Number of seeds per verdict; verdicts that no seed has are absent."""
+        """Return the number of seeds per verdict; verdicts that no seed has are absent."""
         counts: dict[str, int] = {}
         for row in self.rows:
             counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
@@ -172,13 +208,12 @@ class Evaluation:
 
 
 def median_over_seeds(values: list[float | None], direction: str) -> float | None:
-    """Median over seeds where a missing value ranks as the worst; None if the median itself falls
-    on one.
-
-    A diverged seed has no FID. Leaving it out would reward divergence.
+    """Return the median over seeds where a missing value ranks as the worst; None if the median
+    itself is such a value.
 
     direction: "down" where small values are better, "up" where large ones are.
     """
+    # A diverged seed has no FID: leaving it out would reward divergence.
     worst = -math.inf if direction == "up" else math.inf
     median = statistics.median(worst if value is None else value for value in values)
     return median if math.isfinite(median) else None

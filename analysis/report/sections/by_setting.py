@@ -12,6 +12,7 @@ from ganstudy.analysis.report.phrases import unit
 from ganstudy.analysis.stats.intervals import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import FAILURES
 
 INTERVAL = (
     "Median over configurations of the median over seeds, with its 95% bootstrap interval over both. No bar below "
@@ -19,7 +20,7 @@ INTERVAL = (
     "median does. Where two evaluations are shown, only the promising trials reached the later one: compare settings "
     "at the earlier one."
 )
-LOST = "Share of seeds that collapsed, cycled or diverged, with its 95% interval, configurations as the unit."
+LOST = f"Share of seeds that {FAILURES}, with its 95% interval, configurations as the unit."
 
 
 def table(results: Results, setting: str) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, settings
 from ganstudy.analysis.tables import confirm as stage
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import FAILURES
 
 NAME, TITLE = "confirmed", "Confirmed on fresh seeds"
 
@@ -49,7 +50,7 @@ def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
     )
     claim = f"Confirmed on fresh seeds: {score}. Trial {row['confirms']}, {what}{described}{floor}."
     parts = [
-        f"{row['lost']} of {seeds} collapsed, cycled or diverged.",
+        f"{row['lost']} of {seeds} {FAILURES}.",
         *_against(results, row, name),
         *_too_good(results, row, name),
     ]

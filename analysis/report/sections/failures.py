@@ -13,11 +13,11 @@ from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.stats.kaplan_meier import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
+from ganstudy.trials.results.records import FAILURES
 
 NAME, TITLE = "survival", "Until when seeds hold"
 SHOWN_MOMENTS = 6
 """Of the numbers at risk."""
-LOST = "collapsed, cycling or diverged"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -34,7 +34,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         return []
     row, unit = summary[0], over_time.axis(results)
     n = f"{count(row['configurations'], 'configuration')}, {count(row['num_seeds'], 'seed')}"
-    share = f"{over_time.percent(row, 'survival')} of the seeds were not lost ({LOST}) by {row['horizon']:g} {unit}"
+    share = f"{over_time.percent(row, 'survival')} of the seeds were not lost ({FAILURES}) by {row['horizon']:g} {unit}"
     basis = f"Kaplan-Meier estimate over {n}, of which {row['lost']} were lost for good"
     basis += (
         f" and {row['recovered']} had a lost verdict that went away again."
@@ -97,7 +97,7 @@ def blocks(results: Results) -> list[Block]:
 
 
 CAPTION = (
-    f"Share of seeds not yet lost ({LOST}), by Kaplan and Meier, with its pointwise 95% interval, seeds of one "
+    f"Share of seeds not yet lost ({FAILURES}), by Kaplan and Meier, with its pointwise 95% interval, seeds of one "
     "configuration counting as dependent; grey: the other values. n counts configurations; below "
     f"{MIN_CONFIGURATIONS} there is no interval. A step stands at the evaluation at which the loss was seen."
 )

@@ -19,6 +19,7 @@ from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.stats.intervals import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import k_ratio
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import FAILURES
 
 NAME, TITLE = "k", "k: discriminator steps per generator step"
 
@@ -54,7 +55,7 @@ def blocks(results: Results) -> list[Block]:
         "The menu picks what is held equal: the amount is the largest that every trial reached on that axis; between "
         "evaluations scores are interpolated. Above: median over configurations of the median over seeds with its 95% "
         f"bootstrap interval, none below {MIN_CONFIGURATIONS} configurations. Below: share of seeds that had "
-        "collapsed, cycled or diverged, with its 95% interval. Orange: only the trials that spent the whole "
+        f"{FAILURES}, with its 95% interval. Orange: only the trials that spent the whole "
         "budget, which are a selection."
     )
     alt = (

@@ -14,6 +14,7 @@ from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, interval
 from ganstudy.analysis.tables import learning_rates, search
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import FAILURES
 
 NAME, TITLE = "learning_rates", "Learning rates"
 POINTS = 500
@@ -121,7 +122,7 @@ def blocks(results: Results) -> list[Block]:
     )
     caption = (
         f"{some} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how the trial ended. "
-        "A thick red ring: at least one seed collapsed, cycled or diverged."
+        f"A thick red ring: at least one seed {FAILURES}."
     )
     alt = f"Map of {len(shown)} trials: learning rate of the generator against that of the discriminator, by {name}."
     return [
@@ -157,7 +158,7 @@ def _maps(results: Results, measure: str) -> list[Block]:
                 Figure(
                     "rates_lost",
                     lost,
-                    "Share of seeds that had collapsed, cycled or diverged.",
+                    f"Share of seeds that had {FAILURES}.",
                     "Map of lost seeds.",
                 ),
             ]

@@ -9,7 +9,7 @@ from ganstudy.analysis.report.phrases import Conclusion, Tile
 from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.mlflow_tags import Tag
-from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.results.records import FAILURE_VERDICTS, FAILURES, Verdict
 
 NAME, TITLE = "outcomes", "What became of the trials"
 
@@ -48,11 +48,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         int((results.of(selection.ranked, study)[selection.LOST] > 0).sum()),
     )
     configurations = f"{count(len(study.trials), 'configuration')} ({states})"
-    kinds = {
-        Verdict.COLLAPSED: "had collapsed",
-        Verdict.CYCLING: "were cycling",
-        Verdict.DIVERGED: "had diverged",
-    }
+    kinds = {verdict: verdict.clause for verdict in FAILURE_VERDICTS}
     basis, unknown = "", over_time.unknown(results)
     if not total:
         claim = f"{configurations}, none of them evaluated"
@@ -60,7 +56,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         claim, basis = f"Whether any of {configurations} lost a seed cannot be told:", unknown
     elif not lost:
         claim = f"None of {configurations} lost a seed:"
-        basis = f"of {count(total, 'seed')} none had collapsed, cycled or diverged"
+        basis = f"of {count(total, 'seed')} none had {FAILURES}"
     else:
         collapsed, cycling, diverged = (
             f"{seeds[verdict]} {words}" for verdict, words in kinds.items()

@@ -207,7 +207,7 @@ def test_what_was_trained_again_on_fresh_seeds_goes_first(trained) -> None:
     from dataclasses import replace
 
     from ganstudy.analysis.frames.load import load_study
-    from ganstudy.analysis.tables.best_configuration import winner
+    from ganstudy.analysis.tables.best_configuration import best_configuration
 
     study = load_study("rings", trained["home"].tracking_uri(None))
     search = study.trials.assign(stage="search", role="", confirms=None)
@@ -218,19 +218,19 @@ def test_what_was_trained_again_on_fresh_seeds_goes_first(trained) -> None:
     fresh = seeds.assign(number=seeds["number"] + 8, seed=seeds["seed"] + 100)
     both = [pd.concat(pair, ignore_index=True) for pair in ((search, again), (seeds, fresh))]
     confirmed = replace(study, trials=both[0], evaluations=both[1])
-    found = winner(confirmed)
-    assert found is not None and found["number"] == 9
-    assert found["role"] == "Trained again on fresh seeds after the search (best, trial 0 of the search)."
-    assert set(found["seeds"]) == {104, 107} and found["notes"] == []
+    found = best_configuration(confirmed)
+    assert found is not None and found.number == 9
+    assert found.role == "Trained again on fresh seeds after the search (best, trial 0 of the search)."
+    assert set(found.seeds) == {104, 107} and found.notes == []
 
-    known = winner(confirmed, 0)
-    assert known is not None and "On 2 fresh seeds: FID " in known["notes"][0] and "(trial 9)" in known["notes"][0]
+    known = best_configuration(confirmed, 0)
+    assert known is not None and "On 2 fresh seeds: FID " in known.notes[0] and "(trial 9)" in known.notes[0]
 
     is_nine = both[0]["number"] == 9
     lost = replace(confirmed, trials=both[0].assign(feasible=~is_nine, collapsed=is_nine.astype(int)))
-    found = winner(lost)
-    assert found is not None and found["number"] == 9, "outside the constraints now, and still what the search chose"
-    assert found["notes"] == ["1 of 2 fresh seeds collapsed, cycled or diverged."]
+    found = best_configuration(lost)
+    assert found is not None and found.number == 9, "outside the constraints now, and still what the search chose"
+    assert found.notes == ["1 of 2 fresh seeds collapsed, cycled or diverged."]
 
-    untouched = winner(replace(study, trials=search))
-    assert untouched is not None and untouched["notes"][0].startswith("Chosen from 2 complete trials within the con")
+    untouched = best_configuration(replace(study, trials=search))
+    assert untouched is not None and untouched.notes[0].startswith("Chosen from 2 complete trials within the con")

@@ -15,7 +15,7 @@ from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.driver.run import _stages
 from ganstudy.study.driver.status import summary
 from ganstudy.study.errors import UserError
-from ganstudy.study.export.export import Chosen, _config
+from ganstudy.study.export.export import configuration
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import Candidate, choose, most
 from ganstudy.study.ledger.ledger import Ledger
@@ -359,10 +359,10 @@ def test_a_confirmed_generator_is_exported_with_its_own_configuration(tmp_path: 
     stage = ledger.confirmation()
     assert stage is not None
     numbers = [stage.propose() for _ in range(stage.remaining())]
-    exported = [_config(ledger, Chosen(number, stage.config(params).digest, {}, 10, {})) for number, params in numbers]
+    exported = [configuration(ledger, number, stage.config(params).digest) for number, params in numbers]
     assert {config.seeds for config in exported} == {(10, 11, 12, 13, 14)}
     assert any(not config.remedies for config in exported), "the baseline"
     with pytest.raises(ValueError, match="its configuration in the ledger is"):
-        _config(ledger, Chosen(FIRST_CONFIRM, "other", {}, 10, {}))
-    with pytest.raises(ValueError, match="does not know it"):
-        _config(ledger, Chosen(FIRST_CONFIRM + 99, "other", {}, 10, {}))
+        configuration(ledger, FIRST_CONFIRM, "other")
+    with pytest.raises(ValueError, match="has no such trial"):
+        configuration(ledger, FIRST_CONFIRM + 99, "other")

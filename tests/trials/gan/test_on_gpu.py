@@ -16,8 +16,9 @@ from ganstudy.trials.ensemble.streams import Latents, draw, generator
 from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.losses import LOSSES
+from ganstudy.trials.measures.base import Assignment, RealSamples, Samples
 from ganstudy.trials.measures.evaluator import Evaluator
-from ganstudy.trials.measures.quality import Quality
+from ganstudy.trials.measures.sample_scorer import SampleScorer
 from ganstudy.trials.remedies import REMEDIES as REMEDY_CLASSES
 from ganstudy.trials.training.trial import Trial
 
@@ -255,9 +256,10 @@ def test_features_are_compared_on_a_gpu_as_on_the_cpu() -> None:
     torch.manual_seed(0)
     real, images = torch.randn(600, 40), torch.rand(600, 1, 8, 8)
     real[300:450], fake = real[:150], 1.1 * torch.randn(700, 40)
-    on_cpu, on_gpu = (
-        Quality(images, real, device).scores(images, fake, None) for device in (CPU, CUDA)
-    )
+    one_mode = Assignment(torch.zeros(700, dtype=torch.int64), torch.ones(700) > 0)
+    compared = RealSamples(images, real, torch.ones(1), [600])
+    samples = Samples(images, fake, one_mode, [700])
+    on_cpu, on_gpu = (SampleScorer(compared, device).scores(samples) for device in (CPU, CUDA))
     assert on_cpu == {name: pytest.approx(value, rel=1e-6) for name, value in on_gpu.items()}
     assert 0 < on_cpu["recall"] < 1 and 0 < on_cpu["coverage"] < 1
 

@@ -10,7 +10,12 @@ from torch.utils.data import TensorDataset
 
 from ganstudy.trials.measures.classifier import to_uint8, train_classifier
 from ganstudy.trials.measures.evaluator import Evaluator
-from ganstudy.trials.measures.fidelity import Reference, inception_score, register_classifier
+from ganstudy.trials.measures.fidelity import (
+    FrechetDistance,
+    PrecisionRecall,
+    inception_score,
+    register_classifier,
+)
 
 
 class Images(TensorDataset):
@@ -58,7 +63,7 @@ def test_frechet_distance_of_gaussians_has_its_closed_form(conformance) -> None:
     num = 400_000
     first = torch.randn(num, 3, generator=STREAM) * torch.tensor([1.0, 2.0, 0.5])
     second = torch.randn(num, 3, generator=STREAM) * torch.tensor([2.0, 2.0, 1.5]) + torch.tensor([1.0, 0.0, -2.0])
-    deviation = abs(Reference(first).frechet_distance(second) / (5 + 2) - 1)
+    deviation = abs(FrechetDistance(first).distance(second) / (5 + 2) - 1)
     conformance("measure fid", "closed form of Gaussians, n = 400,000", deviation, 0.01)
 
 
@@ -74,9 +79,9 @@ def test_precision_and_recall_point_the_right_way() -> None:
     real = torch.randn(500, 4, generator=STREAM)
     narrow = 0.05 * torch.randn(500, 4, generator=STREAM)
     wide = 4 * torch.randn(500, 4, generator=STREAM)
-    precision, recall = Reference(real).precision_recall(narrow)
+    precision, recall = PrecisionRecall(real).precision_recall(narrow)
     assert precision > 0.95 and recall < 0.1, "a collapsed generator is precise and recalls little"
-    precision, recall = Reference(real).precision_recall(wide)
+    precision, recall = PrecisionRecall(real).precision_recall(wide)
     assert precision < 0.5
 
 

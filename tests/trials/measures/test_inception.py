@@ -129,7 +129,7 @@ def test_without_a_classifier_there_are_features_and_no_logits(state, tmp_path: 
     trunk = InceptionFeatures(str(saved(changed, tmp_path)), CPU)
     of_images, logits = trunk(pixels(1))
     assert logits is None and torch.equal(of_images, features(pixels(1))[0])
-    assert trunk.notes == ("IS is not available: the weights of inception-v3-compat hold no classifier (fc)",)
+    assert trunk.notes == ("IS is not available: the weights of inception-v3-compat have no classifier (fc)",)
 
 
 def test_other_weights_are_refused_by_name_number_and_example(state, tmp_path: Path) -> None:

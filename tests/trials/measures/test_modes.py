@@ -9,9 +9,9 @@ import torch
 
 from ganstudy.trials.config.data import Ring
 from ganstudy.trials.data import Dataset, load
+from ganstudy.trials.measures.base import Assignment
 from ganstudy.trials.measures.mode_definition import _class_shares
 from ganstudy.trials.measures.modes import (
-    Assignment,
     assign_to_classes,
     assign_to_mixture,
     confidence_threshold,

@@ -23,7 +23,7 @@ from ganstudy.trials.measures.bins import Bins
 from ganstudy.trials.measures.copying import Copying
 from ganstudy.trials.measures.cycling import cycling
 from ganstudy.trials.measures.density_coverage import Neighbourhoods
-from ganstudy.trials.measures.fidelity import Reference
+from ganstudy.trials.measures.fidelity import FrechetDistance, PrecisionRecall
 from ganstudy.trials.measures.kid import KernelDistance
 from ganstudy.trials.measures.modes import assign_to_mixture, mode_scores
 from ganstudy.trials.measures.ndb_jsd import jsd, ndb
@@ -66,7 +66,8 @@ def table() -> dict[str, dict[str, float]]:
     means = on_circle(MODES)
     train, held_out = draw(means, NUM, SIGMA, 0), draw(means, NUM, SIGMA, 1)
     mixture = Mixture(means, SIGMA)
-    reference, neighbourhoods, bins = Reference(held_out), Neighbourhoods(held_out), Bins(train, held_out)
+    frechet, manifold = FrechetDistance(held_out), PrecisionRecall(held_out)
+    neighbourhoods, bins = Neighbourhoods(held_out), Bins(train, held_out)
     copying = Copying(train, held_out, assign_to_mixture(held_out, mixture).modes)
     rows: dict[str, dict[str, float]] = {}
     for sampler in SAMPLERS:
@@ -79,9 +80,9 @@ def table() -> dict[str, dict[str, float]]:
         in_bins = bins.assign(points)
         counts = torch.bincount(in_bins.modes, minlength=len(bins.centres)).tolist()
         rows[sampler] = {
-            "fid": reference.frechet_distance(points),
+            "fid": frechet.distance(points),
             "kid": KernelDistance(held_out).distance(points),
-            **dict(zip(("precision", "recall"), reference.precision_recall(points), strict=True)),
+            **dict(zip(("precision", "recall"), manifold.precision_recall(points), strict=True)),
             **dict(zip(("density", "coverage"), neighbourhoods.density_coverage(points), strict=True)),
             **scores,
             "ndb": ndb(counts, bins.counts.tolist()),

@@ -115,7 +115,7 @@ def test_the_table_shows_every_measure_its_floor_and_what_it_was_measured_with(t
     assert "Generated   400 generated samples against 400 real ones" in lines
     assert "Real        200 real samples against 200 others: the floor" in lines
     assert f"Extractor   pixels-64, digest {provenance['extractor_digest']}" in lines
-    assert "Note        IS is not available: extractor 'pixels' tells no classes" in lines
+    assert "Note        IS is not available: extractor 'pixels' has no classes" in lines
     assert any(line.startswith("Note        generated and real are scored on unlike numbers") for line in lines)
 
 
@@ -337,4 +337,4 @@ def test_photographs_by_inception(tmp_path: Path) -> None:
     assert found["provenance"]["extractor_digest"] == "d34db69c56adcbbc"
     notes = " ".join(found["notes"])
     assert "FID is not available: 2048 features need more samples than that on both sides, and there are 20" in notes
-    assert "IS is not available: the weights of inception-v3-compat hold no classifier (fc)" in notes
+    assert "IS is not available: the weights of inception-v3-compat have no classifier (fc)" in notes

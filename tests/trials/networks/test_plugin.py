@@ -88,7 +88,7 @@ class TestLoop(GanContract):
     build = staticmethod(with_dropout)
     shape = (1, 8, 8)
     latent_dim = 6
-    runs_as_pack = False
+    runs_as_ensemble = False
 
 
 def contract(build: Any, **attributes: Any) -> GanContract:
@@ -98,9 +98,9 @@ def contract(build: Any, **attributes: Any) -> GanContract:
 
 def test_the_contract_notices_a_network_that_only_runs_as_a_loop() -> None:
     with pytest.raises(
-        AssertionError, match=r"discriminator: vmap cannot take it \(.*\).*runs_as_pack = False"
+        AssertionError, match=r"discriminator: vmap cannot take it \(.*\).*runs_as_ensemble = False"
     ):
-        contract(with_dropout).test_pack()
+        contract(with_dropout).test_ensemble()
 
 
 def test_the_contract_notices_a_seed_that_is_set_inside() -> None:

@@ -16,9 +16,10 @@ from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import Dataset, load
 from ganstudy.trials.measures import evaluator as evaluator_module
+from ganstudy.trials.measures.base import Assignment, RealSamples, Samples, Scores
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.measures.features import PointFeatures
-from ganstudy.trials.measures.quality import Quality, check_counts, least_samples
+from ganstudy.trials.measures.sample_scorer import SampleScorer, check_counts, least_samples
 
 CPU = torch.device("cpu")
 
@@ -237,15 +238,20 @@ def test_notes_reach_the_yardstick(tmp_path) -> None:
         }
     )
     assert (
-        "IS is not available: extractor 'pixels' tells no classes"
+        "IS is not available: extractor 'pixels' has no classes"
         in make_evaluator_setup([config], str(tmp_path)).notes
     )
 
 
+def scores_of(real: torch.Tensor, fake: torch.Tensor) -> Scores:
+    """Every measure of images whose features are their pixels, all of one mode."""
+    one = Assignment(torch.zeros(len(fake), dtype=torch.int64), torch.ones(len(fake)) > 0)
+    scorer = SampleScorer(RealSamples(real, real.flatten(1), torch.ones(1), [len(real)]))
+    return scorer.scores(Samples(fake, fake.flatten(1), one, [len(fake)]))
+
+
 def test_fid_without_enough_samples_is_none_not_a_number() -> None:
     real, fake = noise(200, 1, 8, 8), noise(60, 1, 8, 8, seed=1)
-    scores = Quality(real, real.flatten(1)).scores(fake, fake.flatten(1), None)
+    scores = scores_of(real, fake)
     assert scores["fid"] is None and scores["kid"] is not None
-    assert Quality(real, real.flatten(1)).scores(real, real.flatten(1), None)[
-        "fid"
-    ] == pytest.approx(0, abs=1e-3)
+    assert scores_of(real, real)["fid"] == pytest.approx(0, abs=1e-3)
