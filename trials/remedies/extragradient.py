@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 
 
 class Extragradient(Remedy):
-    """See the module."""
+    """Gradients taken one step ahead of both players."""
 
     looks_at_both_players = True
 
     @contextmanager
     def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
-        """While it lasts, both players stand at omega'; afterwards, to the bit, where they stood."""
+        """Context manager in which both players are at omega'; afterwards they are, to the bit,
+        where they were.
+        """
         values = [
             value.detach()
             for ensemble in trainer.players.values()
@@ -45,11 +47,13 @@ class Extragradient(Remedy):
         statistics = [
             value for ensemble in trainer.players.values() for value in ensemble.buffers.values()
         ]
-        saved, saved_statistics = [v.clone() for v in values], [v.clone() for v in statistics]
+        saved = [value.clone() for value in values]
+        saved_statistics = [value.clone() for value in statistics]
         ahead: list[Tensor] = []
         for player, optimiser in trainer.optimisers.items():
             own = [value.detach() for value in trainer.players[player].parameters.values()]
             ahead += VirtualSteps(optimiser).step(own, trainer.gradients(player, batch))
+        # The gradients above have moved the running statistics; those of the step itself count.
         for value, before in zip(statistics, saved_statistics, strict=True):
             value.copy_(before)
         torch._foreach_copy_(values, ahead)

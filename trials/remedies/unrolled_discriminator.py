@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import UnrolledDiscriminatorOptions
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
 from ganstudy.trials.ensemble.step_context import Batch, Parameters
 from ganstudy.trials.remedies.base import Remedy
@@ -29,19 +30,18 @@ if TYPE_CHECKING:
 
 
 class UnrolledDiscriminator(Remedy):
-    """See the module."""
+    """Generator against the discriminator of K steps ahead."""
 
     looks_at_both_players = True
+    options: UnrolledDiscriminatorOptions
 
     def unrolled_discriminator(
         self, trainer: GanTrainer, batch: Batch, fake: Tensor
     ) -> Parameters | None:
-        """psi_K as a function of the generator."""
+        """Return psi_K as a function of the generator's parameters."""
         steps = VirtualSteps(trainer.optimisers["discriminator"])
-        names, values = (
-            list(trainer.discriminator.parameters),
-            list(trainer.discriminator.parameters.values()),
-        )
+        names = list(trainer.discriminator.parameters)
+        values = list(trainer.discriminator.parameters.values())
         for _ in range(self.options.steps):
             loss, _ = trainer.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
             gradients = torch.autograd.grad(
