@@ -34,7 +34,7 @@ def held_out_rule(value: float) -> float:
 
 
 HeldOut = Annotated[float, AfterValidator(held_out_rule)]
-"""How much of the data is held out: below 1 a share, from 1 on a number of images."""
+"""Held-out part of the data: below 1 a share, from 1 on a number of images."""
 
 
 def as_tuple(value: Any) -> Any:
@@ -48,14 +48,14 @@ Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
 
 
 class DataOptions(ImplementedOptions):
-    """What every data set has."""
+    """Options of every data set."""
 
     name: str
 
     points: ClassVar[bool] = False
     """Whether the data are known, before they are loaded, to be points rather than images."""
     labelled: ClassVar[bool] = False
-    """Whether they are known to be images with labels, which the in-domain classifier learns."""
+    """Whether the data are known to be images with labels, which the in-domain classifier learns."""
 
 
 class Digits(DataOptions):
@@ -86,7 +86,7 @@ class Grid(DataOptions):
 
 
 class Downloaded(DataOptions):
-    """Data that torchvision reads, and fetches where they are not there yet."""
+    """Data that torchvision reads, and downloads where they are not there yet."""
 
     root: str = Field("~/.cache/ganstudy", min_length=1)
     """Folder with the files, laid out as torchvision does (mnist: ROOT/MNIST/raw/)."""
@@ -153,9 +153,7 @@ class StackedMNIST(Downloaded):
 
 
 class PictureOptions(DataOptions):
-    """How pictures of any size and kind become images of one shape, and how many of them are held
-    out.
-    """
+    """Options that turn pictures of any size and kind into images of one shape, and hold some out."""
 
     size: int | None = Field(None, ge=4, le=1024)
     """Pixels per side; absent: pictures keep their size, and all must have the same."""
@@ -184,7 +182,7 @@ class Images(PictureOptions):
     labels: Literal["none", "folders"] = "none"
     """folders: the first-level sub-folder is the class."""
     bad_files: Literal["refuse", "skip"] = "refuse"
-    """What becomes of a picture that cannot be read; either way it is named."""
+    """Whether a picture that cannot be read is an error or left out; either way it is named."""
 
 
 class Arrays(DataOptions):
@@ -241,7 +239,7 @@ class Arrays(DataOptions):
 
 
 class PluginData(PictureOptions):
-    """A user's own data set. size, crop and channels apply to pictures; arrays are taken as they
+    """User's own data set. size, crop and channels apply to pictures; arrays are taken as they
     are.
     """
 
@@ -250,9 +248,9 @@ class PluginData(PictureOptions):
     name: str
     """FILE.py:CALLABLE."""
     digest: str = ""
-    """Of the file; filled in when the study file is read."""
+    """Digest of the file; filled in when the study file is read."""
     options: dict[str, Any] = {}
-    """What the callable is called with, as keyword arguments."""
+    """Keyword arguments of the callable."""
 
     @model_validator(mode="after")
     def _reference(self) -> PluginData:

@@ -14,7 +14,7 @@ from ganstudy.trials.config.base import ImplementedOptions
 
 
 class LossOptions(ImplementedOptions):
-    """What is known of a loss without torch."""
+    """Options of a loss, and what is known of it without torch."""
 
     name: ClassVar[str]
     """In [train] loss and [losses.NAME]."""

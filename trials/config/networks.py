@@ -14,7 +14,7 @@ from ganstudy.trials.plugins import split
 
 
 class ModelOptions(ImplementedOptions):
-    """What every pair of networks has."""
+    """Options of every pair of networks."""
 
     name: str
     latent_dim: int = Field(32, ge=1, le=100_000)
@@ -126,15 +126,15 @@ class StackedMNIST(ModelOptions):
 
 
 class OwnModel(ModelOptions):
-    """A user's own networks, "my_gan.py:build"; trials/networks/plugin.py says what is expected of
-    it.
+    """User's own networks, "my_gan.py:build"; trials/networks/plugin.py says what is expected of
+    them.
     """
 
     implementation = "ganstudy.trials.networks.plugin:plugin"
     images_only = False
 
     digest: str = ""
-    """Of the file's bytes; filled in when the study file is read."""
+    """Digest of the file's bytes; filled in when the study file is read."""
     options: dict[str, Any] = {}
     """Given to the function as keyword arguments, beside shape and latent_dim."""
 

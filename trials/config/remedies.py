@@ -14,7 +14,7 @@ from ganstudy.trials.config.base import ImplementedOptions, one_of, short_repr
 
 
 class RemedyOptions(ImplementedOptions):
-    """What is known of a remedy without torch."""
+    """Options of a remedy, and what is known of it without torch."""
 
     name: ClassVar[str]
     """In [train] remedies and [remedies.NAME]."""

@@ -1,4 +1,4 @@
-"""What a data set is: what the GAN trains on, what it is measured against, and what a mode is.
+"""The type of a data set: what the GAN trains on, what it is measured against, what a mode is.
 
 The held-out images are never trained on, neither by the GAN nor by the classifier that measures it.
 """
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LEAST_SIDE = 4
-"""Pixels of an image, as of the options that resize: with fewer the classifier and the sharpness
+MIN_SIDE = 4
+"""Pixels of an image, as in the options that resize: with fewer the classifier and the sharpness
 see nothing.
 """
 
@@ -50,7 +50,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     """By label; absent: the labels themselves."""
     part: Dataset | None = None
-    """Of stacked images: the single-channel data whose classes combine, channel by channel, into
+    """For stacked images: the single-channel data whose classes combine, channel by channel, into
     these.
     """
     notes: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image or point."""
+        """Shape of one image or point."""
         return tuple(self.train.shape[1:])
 
     @property
@@ -83,12 +83,12 @@ class Dataset:
 
     @property
     def is_images(self) -> bool:
-        """Images, or points."""
+        """Whether the data are images rather than points."""
         return len(self.shape) == 3
 
     @cached_property
     def digest(self) -> str:
-        """Hex digest of every value, of the split and of the labels."""
+        """Hex digest of every value, the split and the labels."""
         digest = hashlib.blake2b(digest_size=8)
         for part in (self.train, self.held_out, self.train_labels, self.held_out_labels):
             if part is not None:
@@ -108,10 +108,10 @@ class Dataset:
                 f"{self.name}: training and held-out data must both be images [N, C, H, W] or points [N, D] of one "
                 f"shape, got {list(self.train.shape)} and {list(self.held_out.shape)}"
             )
-        if self.is_images and min(self.shape[1:]) < LEAST_SIDE:
+        if self.is_images and min(self.shape[1:]) < MIN_SIDE:
             sides = " x ".join(map(str, self.shape[1:]))
             raise ValueError(
-                f"{self.name}: images must have at least {LEAST_SIDE} pixels a side, got {sides}"
+                f"{self.name}: images must have at least {MIN_SIDE} pixels a side, got {sides}"
             )
         types = (torch.uint8, torch.float32) if self.is_images else (torch.float32,)
         if self.train.dtype not in types or self.held_out.dtype != self.train.dtype:
@@ -169,5 +169,7 @@ class Dataset:
 
 
 def as_float(images: Tensor) -> Tensor:
-    """The values that networks see: uint8 becomes float32 in [-1, 1], floats stay as they are."""
+    """Return the values that networks see: uint8 becomes float32 in [-1, 1], floats stay as they
+    are.
+    """
     return images.float().div_(127.5).sub_(1) if images.dtype == torch.uint8 else images

@@ -1,5 +1,5 @@
-"""How a user's own images become a data set: a fixed shuffle, what is held out, and labels counted
-from 0.
+"""A data set from a user's own images: a fixed shuffle, what is held out, and labels counted from
+0.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from torch import Tensor
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.ensemble.streams import generator
 
-MOST_GENERATED = 10_000
+MAX_GENERATED = 10_000
+"""Samples per seed and evaluation, unless [measures] samples says otherwise."""
 
 
 def shuffled(num: int, limit: int | None) -> Tensor:
-    """The first `limit` of 0 .. num - 1 in an order that depends on `num` alone; all where limit is
-    None.
-    """
+    """Return the first `limit` of 0 .. num - 1, or all, in an order that depends on `num` alone."""
     return torch.randperm(num, generator=generator(0, "data", "split"))[:limit]
 
 
@@ -32,10 +31,10 @@ def split(
     held_out: float,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set of images that are shuffled already: the first are held out, the others trained
-    on.
+    """Return a data set of images that are shuffled already: the first are held out, the others
+    trained on.
 
-    held_out: below 1 a share of the images (rounded, at least one), from 1 on their number.
+    held_out: below 1 a share of the images (rounded, at least one), from 1 on their number. Raises
     ValueError where it leaves fewer than 2 to train on.
     """
     num = int(held_out) if held_out >= 1 else max(1, round(held_out * len(images)))
@@ -58,8 +57,8 @@ def whole(
     class_names: tuple[str, ...] | None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set that is split already; as many samples are drawn per evaluation as are held out,
-    up to 10,000.
+    """Return a data set that is split already; as many samples are drawn per evaluation as are held
+    out, up to 10,000.
 
     Held-out images that are trained on too make copying look like quality, so their number is
     noted.
@@ -71,25 +70,24 @@ def whole(
             *notes,
             f"{repeated} of the {len(held_out)} held-out images are among the training images too",
         )
-    num_generated = min(MOST_GENERATED, len(held_out))
     return Dataset(
         name,
-        train,
-        held_out,
-        num_generated,
-        train_labels,
-        held_out_labels,
+        train=train,
+        held_out=held_out,
+        num_generated=min(MAX_GENERATED, len(held_out)),
+        train_labels=train_labels,
+        held_out_labels=held_out_labels,
         class_names=class_names,
         notes=notes,
     )
 
 
 def count_labels(labels: NDArray[Any]) -> tuple[Tensor, tuple[str, ...]]:
-    """(labels as int64 counted from 0, the name of each), for labels [N] or [N, 1] of whole numbers
-    or strings.
+    """Return (labels as int64 counted from 0, the name of each class) for labels [N] or [N, 1] of
+    whole numbers or strings.
 
-    Classes are numbered in the order of their values. ValueError for other arrays, or a single
-    class.
+    Classes are numbered in the order of their values. Raises ValueError for other arrays, or a
+    single class.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]

@@ -9,19 +9,15 @@ ensemble and after a resume.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ganstudy.trials.config.base import ImplementedOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
-from ganstudy.trials.networks.base import Discriminator
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
@@ -31,6 +27,31 @@ from ganstudy.trials.ensemble.step_context import (
     Player,
     StepContext,
 )
+from ganstudy.trials.networks.base import Discriminator
+
+
+class GanView(Protocol):
+    """What a remedy may use of the GAN that is trained (trials/gan/trainer.py: GanTrainer)."""
+
+    @property
+    def players(self) -> Mapping[Player, SeedEnsemble]:
+        """Both players."""
+
+    @property
+    def optimisers(self) -> Mapping[Player, torch.optim.Optimizer]:
+        """The optimiser of each player."""
+
+    @property
+    def discriminator(self) -> SeedEnsemble:
+        """The discriminators of all seeds."""
+
+    def gradients(self, player: Player, batch: Batch) -> list[Tensor]:
+        """Return the gradient of the player's own loss in its own parameters."""
+
+    def discriminator_loss(
+        self, batch: Batch, fake: Tensor, parameters: Parameters | None = None
+    ) -> tuple[Tensor, DiscriminatorStep]:
+        """Return the discriminator's whole loss [S], with `parameters` or the present ones."""
 
 
 class Remedy:
@@ -111,9 +132,7 @@ class Remedy:
 
     # --- the game
 
-    def unrolled_discriminator(
-        self, trainer: GanTrainer, batch: Batch, fake: Tensor
-    ) -> Parameters | None:
+    def unrolled_discriminator(self, gan: GanView, batch: Batch, fake: Tensor) -> Parameters | None:
         """Return the discriminator that the generator's step plays against, or None for the present
         one.
 
@@ -122,7 +141,7 @@ class Remedy:
         return None
 
     @contextmanager
-    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
+    def lookahead(self, gan: GanView, batch: Batch) -> Iterator[None]:
         """Context manager in which the players have the parameters at which the step's gradient is
         taken; afterwards they have their own again.
         """

@@ -16,17 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
 from ganstudy.trials.ensemble.step_context import Batch
-from ganstudy.trials.remedies.base import Remedy
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
+from ganstudy.trials.remedies.base import GanView, Remedy
 
 
 class Extragradient(Remedy):
@@ -35,24 +31,24 @@ class Extragradient(Remedy):
     looks_at_both_players = True
 
     @contextmanager
-    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
+    def lookahead(self, gan: GanView, batch: Batch) -> Iterator[None]:
         """Context manager in which both players are at omega'; afterwards they are, to the bit,
         where they were.
         """
         values = [
             value.detach()
-            for ensemble in trainer.players.values()
+            for ensemble in gan.players.values()
             for value in ensemble.parameters.values()
         ]
         statistics = [
-            value for ensemble in trainer.players.values() for value in ensemble.buffers.values()
+            value for ensemble in gan.players.values() for value in ensemble.buffers.values()
         ]
         saved = [value.clone() for value in values]
         saved_statistics = [value.clone() for value in statistics]
         ahead: list[Tensor] = []
-        for player, optimiser in trainer.optimisers.items():
-            own = [value.detach() for value in trainer.players[player].parameters.values()]
-            ahead += VirtualSteps(optimiser).step(own, trainer.gradients(player, batch))
+        for player, optimiser in gan.optimisers.items():
+            own = [value.detach() for value in gan.players[player].parameters.values()]
+            ahead += VirtualSteps(optimiser).step(own, gan.gradients(player, batch))
         # The gradients above have moved the running statistics; those of the step itself count.
         for value, before in zip(statistics, saved_statistics, strict=True):
             value.copy_(before)

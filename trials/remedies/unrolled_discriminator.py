@@ -15,18 +15,13 @@ discriminator steps long and keeps K graphs in memory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from ganstudy.trials.config.remedies import UnrolledDiscriminatorOptions
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
 from ganstudy.trials.ensemble.step_context import Batch, Parameters
-from ganstudy.trials.remedies.base import Remedy
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
+from ganstudy.trials.remedies.base import GanView, Remedy
 
 
 class UnrolledDiscriminator(Remedy):
@@ -35,15 +30,13 @@ class UnrolledDiscriminator(Remedy):
     looks_at_both_players = True
     options: UnrolledDiscriminatorOptions
 
-    def unrolled_discriminator(
-        self, trainer: GanTrainer, batch: Batch, fake: Tensor
-    ) -> Parameters | None:
+    def unrolled_discriminator(self, gan: GanView, batch: Batch, fake: Tensor) -> Parameters | None:
         """Return psi_K as a function of the generator's parameters."""
-        steps = VirtualSteps(trainer.optimisers["discriminator"])
-        names = list(trainer.discriminator.parameters)
-        values = list(trainer.discriminator.parameters.values())
+        steps = VirtualSteps(gan.optimisers["discriminator"])
+        names = list(gan.discriminator.parameters)
+        values = list(gan.discriminator.parameters.values())
         for _ in range(self.options.steps):
-            loss, _ = trainer.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
+            loss, _ = gan.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
             gradients = torch.autograd.grad(
                 loss.sum(), values, create_graph=True, allow_unused=True, materialize_grads=True
             )
