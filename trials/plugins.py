@@ -57,7 +57,8 @@ def source(digest: str) -> Path:
     shipped = sorted((SHIPPED / digest).glob("*.py")) if digest else []
     if not shipped and digest not in _registered:
         raise ValueError(
-            f"a file of yours must be registered before it is used, and none has the digest {digest!r}"
+            "a file of yours must be registered before it is used, and none has the digest "
+            f"{digest!r}"
         )
     path = shipped[0] if shipped else _registered[digest]
     now = _digest(path) if path.is_file() else "none: the file is gone"
@@ -69,7 +70,7 @@ def source(digest: str) -> Path:
 
 
 def load(reference: str, digest: str) -> Any:
-    """Return the callable that `reference` names in the file of that digest; a file is imported once
+    """Return the callable that `reference` names in the file of that digest, which is imported once
     per process.
 
     Raises ValueError where the file is unknown or has changed, where it fails on import (with the
@@ -80,7 +81,8 @@ def load(reference: str, digest: str) -> Any:
     found = getattr(module, attribute, None)
     if not callable(found):
         raise ValueError(
-            f"{Path(file).name} has no callable {attribute!r}; it has: {', '.join(_callables(module))}"
+            f"{Path(file).name} has no callable {attribute!r}; it has: "
+            f"{', '.join(_callables(module))}"
         )
     return found
 

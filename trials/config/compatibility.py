@@ -63,16 +63,16 @@ class Configuration(Protocol):
 def incompatibilities(config: Configuration) -> list[str]:
     """Return one sentence per pair of parts that cannot work together."""
     if config.method != "gan":
-        return [*_of_measures(config), *_of_baselines(config)]
+        return [*_measures_and_data(config), *_baselines(config)]
     return [
-        *_of_measures(config),
-        *_of_remedies(config),
-        *_of_losses(config),
-        *_of_networks_and_data(config),
+        *_measures_and_data(config),
+        *_remedies_with_each_other(config),
+        *_remedies_with_loss(config),
+        *_networks_data_and_batch(config),
     ]
 
 
-def _of_remedies(config: Configuration) -> list[str]:
+def _remedies_with_each_other(config: Configuration) -> list[str]:
     return [
         f"{name} and {other} cannot be on together: each replaces the players' update"
         for name, other in combinations(config.remedy_options, 2)
@@ -80,7 +80,7 @@ def _of_remedies(config: Configuration) -> list[str]:
     ]
 
 
-def _of_losses(config: Configuration) -> list[str]:
+def _remedies_with_loss(config: Configuration) -> list[str]:
     loss = config.loss_options
     problems = []
     for name, options in config.remedy_options.items():
@@ -94,7 +94,7 @@ def _of_losses(config: Configuration) -> list[str]:
     ]
 
 
-def _of_networks_and_data(config: Configuration) -> list[str]:
+def _networks_data_and_batch(config: Configuration) -> list[str]:
     model, points = config.model, config.data.points
     problems = []
     for name, options in config.remedy_options.items():
@@ -120,7 +120,7 @@ def _of_networks_and_data(config: Configuration) -> list[str]:
     return problems
 
 
-def _of_measures(config: Configuration) -> list[str]:
+def _measures_and_data(config: Configuration) -> list[str]:
     """Return what is known without the data; the rest is reported once they are loaded
     (trials/measures/evaluator.py).
     """
@@ -128,8 +128,8 @@ def _of_measures(config: Configuration) -> list[str]:
     problems = []
     if data.points and measures.modes != "auto":
         problems.append(
-            f"modes {measures.modes!r} is for data without modes of their own, and {data.name} has a mixture's "
-            "components: leave it out"
+            f"modes {measures.modes!r} is for data without modes of their own, and {data.name} has "
+            "a mixture's components: leave it out"
         )
     # A covariance matrix of F features has full rank from F + 1 samples on.
     features = 0
@@ -139,20 +139,23 @@ def _of_measures(config: Configuration) -> list[str]:
         features = CLASSIFIER_FEATURES
     if measures.samples is not None and measures.samples <= features:
         problems.append(
-            f"FID on {features} features needs >= {features + 1} generated samples, got samples={measures.samples}"
+            f"FID on {features} features needs >= {features + 1} generated samples, got "
+            f"samples={measures.samples}"
         )
     return problems
 
 
-def _of_baselines(config: Configuration) -> list[str]:
+def _baselines(config: Configuration) -> list[str]:
     problems = []
     if config.remedy_options:
         problems.append(
-            f"remedies act on a GAN, and method is {config.method}: leave out {', '.join(config.remedy_options)}"
+            f"remedies act on a GAN, and method is {config.method}: leave out "
+            f"{', '.join(config.remedy_options)}"
         )
     if config.method == "vae" and config.model.latent != "normal":
         problems.append(
-            f"a vae's latents are normal, and {config.model.name} as configured draws {config.model.latent} ones: set "
+            f"a vae's latents are normal, and {config.model.name} as configured draws "
+            f"{config.model.latent} ones: set "
             'latent = "normal" in [model]'
         )
     return problems

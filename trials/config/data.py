@@ -55,7 +55,7 @@ class DataOptions(ImplementedOptions):
     points: ClassVar[bool] = False
     """Whether the data are known, before they are loaded, to be points rather than images."""
     labelled: ClassVar[bool] = False
-    """Whether the data are known to be images with labels, which the in-domain classifier learns."""
+    """Whether they are known to be images with labels, which the in-domain classifier learns."""
 
 
 class Digits(DataOptions):
@@ -153,7 +153,7 @@ class StackedMNIST(Downloaded):
 
 
 class PictureOptions(DataOptions):
-    """Options that turn pictures of any size and kind into images of one shape, and hold some out."""
+    """Options that turn pictures of any kind into images of one shape, and hold some out."""
 
     size: int | None = Field(None, ge=4, le=1024)
     """Pixels per side; absent: pictures keep their size, and all must have the same."""
@@ -221,19 +221,21 @@ class Arrays(DataOptions):
             raise ValueError(f"range must be [low, high] with low < high, got {list(self.range)}")
         if self.held_out is not None and self.held_out_images_key is not None:
             raise ValueError(
-                "name one of held_out and held_out_images_key, "
-                f"got held_out={self.held_out} and held_out_images_key={short_repr(self.held_out_images_key)}"
+                f"name one of held_out and held_out_images_key, got held_out={self.held_out} and "
+                f"held_out_images_key={short_repr(self.held_out_images_key)}"
             )
         if self.held_out_labels_key is not None and self.held_out_images_key is None:
             raise ValueError(
-                f"held_out_labels_key={short_repr(self.held_out_labels_key)} needs held_out_images_key"
+                f"held_out_labels_key={short_repr(self.held_out_labels_key)} needs "
+                "held_out_images_key"
             )
         if self.held_out_images_key is not None and (self.labels_key is None) != (
             self.held_out_labels_key is None
         ):
             raise ValueError(
-                "with held_out_images_key, name both labels_key and held_out_labels_key, or neither, "
-                f"got {short_repr(self.labels_key)} and {short_repr(self.held_out_labels_key)}"
+                "with held_out_images_key, name both labels_key and held_out_labels_key, or "
+                f"neither, got {short_repr(self.labels_key)} and "
+                f"{short_repr(self.held_out_labels_key)}"
             )
         return self
 

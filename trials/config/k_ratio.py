@@ -15,27 +15,33 @@ from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchem
 from ganstudy.trials.config.base import short_repr
 
 MAX_RATIO = 1000
+"""Largest k, and the inverse of the smallest; a guess at what nobody wants to exceed."""
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
 _SEGMENT = re.compile(r"(?P<ratio>\S+) until (?P<until>[1-9]\d{0,8})")
-_RULE = "k must be a number from 1/1000 to 1000 or a fraction such as '1/3' (discriminator steps per generator step)"
+_RULE = (
+    "k must be a number from 1/1000 to 1000 or a fraction such as '1/3' "
+    "(discriminator steps per generator step)"
+)
 _SCHEDULE_RULE = "a schedule of k reads '5 until 100 then 1' (generator steps, rising)"
 
 
 def as_ratio(value: Any) -> Fraction:
-    """Return a constant k as an exact fraction: a number (0.5 is 1/2, read as its decimal digits) or text
-    such as "1/3".
+    """Return a constant k as an exact fraction, from a number or text such as "1/3"; raise a
+    ValueError for anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
     try:
+        # By its decimal digits: Fraction(0.1) would be the nearest binary number, not 1/10.
         ratio = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{_RULE}, got {short_repr(value)}") from None
     if ratio <= 0:
         raise ValueError(
-            f"k must be > 0 (discriminator steps per generator step), got k={short_repr(value).strip(chr(39))}"
+            "k must be > 0 (discriminator steps per generator step), got "
+            f"k={short_repr(value).strip(chr(39))}"
         )
     if not Fraction(1, MAX_RATIO) <= ratio <= MAX_RATIO:
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
@@ -44,7 +50,9 @@ def as_ratio(value: Any) -> Fraction:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Schedule of k over the generator steps; equal schedules are equal objects, however they were written."""
+    """Schedule of k over the generator steps; equal schedules are equal objects, however they were
+    written.
+    """
 
     segments: tuple[tuple[int, Fraction], ...]
     """(until, ratio): the ratio holds up to and including generator step `until`, 1 being the
@@ -58,8 +66,8 @@ class Schedule:
         first.
 
         They are the sum of the ratios of steps 1..generator_step, rounded up; in integers
-        throughout, so the ratio is exact over any number of steps. 2 gives D D G, 1/2 gives D G G, 3/2 gives D D G D
-        G.
+        throughout, so the ratio is exact over any number of steps. 2 gives D D G, 1/2 gives D G G,
+        3/2 gives D D G D G.
         """
         due = Fraction(0)
         start = 0

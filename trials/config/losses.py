@@ -19,7 +19,7 @@ class LossOptions(ImplementedOptions):
     name: ClassVar[str]
     """In [train] loss and [losses.NAME]."""
     smoothable: ClassVar[bool] = False
-    """Whether the discriminator's target on real data can be lowered (one-sided label smoothing)."""
+    """Whether the discriminator's target on real data can be lowered."""
     excludes: ClassVar[Mapping[str, str]] = {}
     """Remedies that cannot be on with this loss, each with the sentence that says why."""
 
@@ -85,7 +85,8 @@ class WassersteinGPOptions(LossOptions):
     implementation = "ganstudy.trials.losses.wasserstein_gp:WassersteinGP"
     excludes = {
         "gradient_penalty": (
-            "wasserstein_gp has a gradient penalty of its own: leave out the remedy gradient_penalty"
+            "wasserstein_gp has a gradient penalty of its own: leave out the remedy "
+            "gradient_penalty"
         )
     }
 

@@ -17,9 +17,11 @@ class MeasuresConfig(StrictModel):
     images have labels, Inception where they have none. pixels: principal components of the real
     images' pixels."""
     weights: str | None = Field(None, min_length=1)
-    """File with Inception's weights; without it those that torch-fidelity publishes are downloaded."""
+    """File with Inception's weights; absent: those that torch-fidelity publishes are downloaded."""
     weights_digest: str | None = Field(None, pattern="^[0-9a-f]{16}$")
-    """Digest that this file must have: 16 hexadecimal digits, as the results' provenance states them."""
+    """Digest that this file must have: 16 hexadecimal digits, as the results' provenance states
+    them.
+    """
     samples: int | None = Field(None, ge=1, le=100_000_000)
     """Images generated per seed and evaluation; by default the data set's own number."""
     modes: Literal["auto", "classes", "bins"] = "auto"

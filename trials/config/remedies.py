@@ -128,7 +128,7 @@ class SpectralNormalisationOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.spectral_normalisation:SpectralNormalisation"
 
     power_iterations: int = Field(3, ge=1, le=100)
-    """After every step of the player. 3 is what one iteration in every forward pass makes at k = 1."""
+    """Per step of the player. 3 is what one iteration in every forward pass makes at k = 1."""
     generator: bool = False
     """Normalise the generator's weights too (Zhang et al. 2019)."""
 
@@ -197,7 +197,8 @@ class DiffAugmentOptions(RemedyOptions):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) != len(value):
             raise ValueError(
-                f"policy must name at least one augmentation and none twice, got {short_repr(','.join(value))}"
+                "policy must name at least one augmentation and none twice, got "
+                f"{short_repr(','.join(value))}"
             )
         return tuple(
             one_of("augmentation", name, ("color", "translation", "cutout")) for name in value
@@ -227,7 +228,7 @@ class GeneratorEMAOptions(RemedyOptions):
     decay: float = Field(0.999, ge=0, lt=1)
     """Of the moving average of the generator's parameters, per generator step."""
     start: int = Field(0, ge=0, le=10**12)
-    """Generator steps before the averaging begins; until then the average is the present generator."""
+    """Generator steps before the averaging begins; till then the average is the generator itself."""
     rampup: float = Field(0.05, ge=0, allow_inf_nan=False)
     """The average's half-life is at most this share of the steps so far (StyleGAN2-ADA); 0: no such
     limit.

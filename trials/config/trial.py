@@ -28,13 +28,13 @@ BUDGET_UNITS = ("generator_steps", "discriminator_steps", "updates", "images", "
 LEAST_AMOUNT = 1e-3
 """Smallest budget or part of one, in any unit."""
 LARGEST_SEED = 2**32 - 1
-"""numpy's global stream takes no larger one."""
+"""The largest that numpy's RandomState takes, and with it Optuna's samplers."""
 
 Options = TypeVar("Options", bound=ImplementedOptions)
 
 
 class Budget(StrictModel):
-    """How long a trial trains: an amount on one axis. All counters are recorded whatever the axis."""
+    """Length of a trial: an amount on one axis. All counters are recorded whatever the axis."""
 
     unit: str
     amount: float = Field(gt=0, le=1e15, allow_inf_nan=False)
@@ -175,6 +175,7 @@ def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
     repeated = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
     if repeated:
         raise ValueError(
-            f"seeds must be distinct, but {short_repr(repeated)} stand more than once in {short_repr(list(seeds))}"
+            f"seeds must be distinct, but {short_repr(repeated)} stand more than once in "
+            f"{short_repr(list(seeds))}"
         )
     return seeds

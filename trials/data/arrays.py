@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ganstudy.trials.config.data import Arrays
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.data.split import count_labels, shuffled, split, whole
+from ganstudy.trials.data.split import LabelledImages, count_labels, shuffled, split, whole
 
 IMAGES_KEYS = ("x", "images")
 LABELS_KEYS = ("y", "labels")
@@ -67,20 +67,26 @@ def _with_held_out(
     train, test = (to_tensor(array, options.range, options.layout) for array in (images, held_out))
     order = shuffled(len(train), options.limit)
     if labels is None or held_out_labels is None:
-        return whole("arrays", train[order], test, None, None, None)
+        return whole("arrays", LabelledImages(train[order]), LabelledImages(test), None)
     train_labels, class_names = _labels_of(labels, len(train))
     test_labels, test_names = _labels_of(held_out_labels, len(test))
     if test_names != class_names:
         raise ValueError(
-            f"both splits must have the same classes, got {list(class_names)} and {list(test_names)}"
+            f"both splits must have the same classes, got {list(class_names)} and "
+            f"{list(test_names)}"
         )
-    return whole("arrays", train[order], test, train_labels[order], test_labels, class_names)
+    return whole(
+        "arrays",
+        LabelledImages(train[order], train_labels[order]),
+        LabelledImages(test, test_labels),
+        class_names,
+    )
 
 
 def to_tensor(
     array: NDArray[Any], value_range: tuple[float, float] | None, layout: Layout
 ) -> Tensor:
-    """Return images uint8 [N, C, H, W] or float32 [N, C, H, W] in [-1, 1], or points float32 [N, D].
+    """Return images [N, C, H, W], uint8 or float32 in [-1, 1], or points [N, D], float32.
 
     array: [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]. value_range: the values that become -1
     and 1; None leaves uint8 as it is. Raises ValueError for anything else.
@@ -101,7 +107,8 @@ def to_tensor(
     low, high = value_range
     if array.size and (array.min() < low or array.max() > high):
         raise ValueError(
-            f"values must lie in range = [{low:g}, {high:g}], but reach from {array.min():g} to {array.max():g}"
+            f"values must lie in range = [{low:g}, {high:g}], but reach from {array.min():g} to "
+            f"{array.max():g}"
         )
     images = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
     if (low, high) == (-1, 1):
@@ -114,13 +121,15 @@ def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
         return array[:, None]
     if array.ndim != 4:
         raise ValueError(
-            f"an array must be points [N, D] or images [N, H, W], [N, H, W, C] or [N, C, H, W], got {list(array.shape)}"
+            "an array must be points [N, D] or images [N, H, W], [N, H, W, C] or [N, C, H, W], got "
+            f"{list(array.shape)}"
         )
     may_be_first = array.shape[1] in (1, 3)
     may_be_last = array.shape[3] in (1, 3)
     if layout == "auto" and may_be_first and may_be_last:
         raise ValueError(
-            f"layout must be stated where an array can be read both ways, as {list(array.shape)} can"
+            "layout must be stated where an array can be read both ways, "
+            f"as {list(array.shape)} can"
         )
     readable = {
         "channels_last": may_be_last,
@@ -145,10 +154,12 @@ def _labels_of(labels: NDArray[Any], num_images: int) -> tuple[Tensor, tuple[str
 def _open(path: Path) -> Any:
     if not path.is_file():
         raise ValueError(
-            f"path must be an npz file, and {path} is {'a folder' if path.exists() else 'not there'}"
+            f"path must be an npz file, and {path} is "
+            f"{'a folder' if path.exists() else 'not there'}"
         )
     if not zipfile.is_zipfile(path):
         raise ValueError(f"path must be an npz file (numpy.savez), and {path} is not one")
+    # A pickle in somebody's file could run any code.
     return np.load(path, allow_pickle=False)
 
 
@@ -156,8 +167,8 @@ def _images_key(archive: Any, path: Path) -> str:
     present = [key for key in IMAGES_KEYS if key in archive.files]
     if len(present) != 1:
         raise ValueError(
-            f"{path}: images_key must be stated unless there is one array named {' or '.join(IMAGES_KEYS)}; "
-            f"known: {', '.join(archive.files)}"
+            f"{path}: images_key must be stated unless there is one array named "
+            f"{' or '.join(IMAGES_KEYS)}; known: {', '.join(archive.files)}"
         )
     return present[0]
 

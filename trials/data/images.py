@@ -47,7 +47,8 @@ def picture_files(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise ValueError(
-            f"path must be a folder of pictures, and {folder} is {'a file' if folder.exists() else 'not there'}"
+            f"path must be a folder of pictures, and {folder} is "
+            f"{'a file' if folder.exists() else 'not there'}"
         )
     found: list[Path] = []
     seen: set[str] = set()
@@ -84,6 +85,7 @@ def _read(
     pile = Pile(len(files))
     read: list[Path] = []
     notes: list[str] = []
+    # Threads are enough: Pillow's decoders let go of Python's lock.
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for start in range(0, len(files), CHUNK):
             chunk = files[start : start + CHUNK]
@@ -95,7 +97,8 @@ def _read(
                     notes.append(f"skipped {file}: {pixels}")
                 else:
                     raise ValueError(
-                        f"{folder / file} cannot be read as a picture ({pixels}); remove it or say bad_files = 'skip'"
+                        f"{folder / file} cannot be read as a picture ({pixels}); remove it or say "
+                        "bad_files = 'skip'"
                     )
     if not read:
         raise ValueError(
@@ -108,5 +111,6 @@ def _check_sub_folders(folder: Path, files: list[Path]) -> None:
     for file in files:
         if len(file.parts) == 1:
             raise ValueError(
-                f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in none"
+                f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in "
+                "none"
             )

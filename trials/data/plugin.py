@@ -3,8 +3,8 @@
 The callable is called with the options of the study file as keyword arguments. It returns a
 map-style data set (`len` and items, as torch.utils.data.Dataset has), a pair (images, labels) of
 arrays, or a ready ganstudy.trials.data.Dataset, whose own split is kept. An item is an image or
-(image, label); an image is a PIL picture, uint8 with 0..255, or floats in [-1, 1]; a label is a whole
-number or a string. One-dimensional items are points.
+(image, label); an image is a PIL picture, uint8 with 0..255, or floats in [-1, 1]; a label is a
+whole number or a string. One-dimensional items are points.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ def _refuse_picture_options(options: PluginData) -> None:
     stated = sorted(name for name in pictures if getattr(options, name) != fields[name].default)
     if stated:
         raise ValueError(
-            f"a ready ganstudy.trials.data.Dataset is taken as it is, so leave out {', '.join(stated)}, "
-            "or return its images and labels as a pair of arrays"
+            "a ready ganstudy.trials.data.Dataset is taken as it is, so leave out "
+            f"{', '.join(stated)}, or return its images and labels as a pair of arrays"
         )
 
 
@@ -105,7 +105,8 @@ def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]
             arrays.append(_array(image))
         else:
             raise ValueError(
-                f"an item must be an image (PIL, array or tensor) or (image, label), and item {index} is {_kind(item)}"
+                "an item must be an image (PIL, array or tensor) or (image, label), and item "
+                f"{index} is {_kind(item)}"
             )
         if arrays and (len(arrays) != len(labels) or arrays[-1].shape != arrays[0].shape):
             raise ValueError(
@@ -128,13 +129,15 @@ def _from_arrays(array: NDArray[Any], options: PluginData) -> Tensor:
         )
     if floats and array.min() >= 0:
         raise ValueError(
-            f"images of floats must lie in [-1, 1], and these, from {array.min():g} to {array.max():g}, have no value "
-            "below 0: return 2 * x - 1 for values in [0, 1], or uint8"
+            f"images of floats must lie in [-1, 1], and these, from {array.min():g} to "
+            f"{array.max():g}, have no value below 0: return 2 * x - 1 for values in [0, 1], or "
+            "uint8"
         )
     tensor = to_tensor(array, (-1, 1) if floats else None, "auto")
     if options.size is not None and tensor.shape[2:] != (options.size, options.size):
         raise ValueError(
-            f"size resizes pictures (PIL), not arrays: got size = {options.size} and arrays {list(array.shape)}"
+            f"size resizes pictures (PIL), not arrays: got size = {options.size} and arrays "
+            f"{list(array.shape)}"
         )
     return tensor
 
@@ -152,7 +155,7 @@ def _kind(value: Any) -> str:
 @contextmanager
 def _fixed_streams() -> Iterator[None]:
     """Context manager in which the global random streams are seeded with a fixed seed."""
-    # Every process must read the same data, and the streams go on afterwards as if nothing happened.
+    # Every process must read the same data, and the streams go on afterwards as before.
     python_state = random.getstate()
     numpy_state = np.random.get_state()
     with torch.random.fork_rng(devices=[]):
@@ -177,7 +180,7 @@ def _located(file: Path, *blamed: Callable[..., Any] | None) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         line = plugins.where(error, file)
         if line == file.name and isinstance(error, ValueError):
-            # Ours, about what the file returned: it says all, and its traceback would show our code.
+            # Ours, about what the file returned: its traceback would only show our own code.
             raise ValueError(f"{_definition(file, *blamed)}: {error}") from None
         line = _definition(file, *blamed) if line == file.name else line
         raise ValueError(f"{line}: {plugins.described(error)}") from error

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,13 @@ from ganstudy.trials.ensemble.streams import generator
 
 MAX_GENERATED = 10_000
 """Samples per seed and evaluation, unless [measures] samples says otherwise."""
+
+
+class LabelledImages(NamedTuple):
+    """Images of one split, with their labels if there are any."""
+
+    images: Tensor
+    labels: Tensor | None = None
 
 
 def shuffled(num: int, limit: int | None) -> Tensor:
@@ -40,20 +47,18 @@ def split(
     num = int(held_out) if held_out >= 1 else max(1, round(held_out * len(images)))
     if num > len(images) - 2:
         raise ValueError(
-            f"{name}: held_out must leave at least 2 images to train on, got held_out = {held_out:g} of {len(images)}"
+            f"{name}: held_out must leave at least 2 images to train on, got held_out = "
+            f"{held_out:g} of {len(images)}"
         )
-    train_labels, held_out_labels = (None, None) if labels is None else (labels[num:], labels[:num])
-    return whole(
-        name, images[num:], images[:num], train_labels, held_out_labels, class_names, notes
-    )
+    train = LabelledImages(images[num:], None if labels is None else labels[num:])
+    held_out_part = LabelledImages(images[:num], None if labels is None else labels[:num])
+    return whole(name, train, held_out_part, class_names, notes)
 
 
 def whole(
     name: str,
-    train: Tensor,
-    held_out: Tensor,
-    train_labels: Tensor | None,
-    held_out_labels: Tensor | None,
+    train: LabelledImages,
+    held_out: LabelledImages,
     class_names: tuple[str, ...] | None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
@@ -63,20 +68,21 @@ def whole(
     Held-out images that are trained on too make copying look like quality, so their number is
     noted.
     """
-    seen = {hash(image.tobytes()) for image in train.numpy()}
-    repeated = sum(hash(image.tobytes()) in seen for image in held_out.numpy())
+    # Hashes, since the bytes themselves would be a second copy of all the images.
+    seen = {hash(image.tobytes()) for image in train.images.numpy()}
+    repeated = sum(hash(image.tobytes()) in seen for image in held_out.images.numpy())
     if repeated:
         notes = (
             *notes,
-            f"{repeated} of the {len(held_out)} held-out images are among the training images too",
+            f"{repeated} of the {len(held_out.images)} held-out images are among the training images too",
         )
     return Dataset(
         name,
-        train=train,
-        held_out=held_out,
-        num_generated=min(MAX_GENERATED, len(held_out)),
-        train_labels=train_labels,
-        held_out_labels=held_out_labels,
+        train=train.images,
+        held_out=held_out.images,
+        num_generated=min(MAX_GENERATED, len(held_out.images)),
+        train_labels=train.labels,
+        held_out_labels=held_out.labels,
         class_names=class_names,
         notes=notes,
     )
@@ -93,7 +99,8 @@ def count_labels(labels: NDArray[Any]) -> tuple[Tensor, tuple[str, ...]]:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iuUS":
         raise ValueError(
-            f"labels must be whole numbers or strings, one per image, got {labels.dtype} {list(labels.shape)}"
+            f"labels must be whole numbers or strings, one per image, got {labels.dtype} "
+            f"{list(labels.shape)}"
         )
     values, indices = np.unique(labels, return_inverse=True)
     if len(values) < 2:

@@ -41,6 +41,7 @@ def _stacked(part: Dataset, options: StackedDigits | StackedMNIST) -> Dataset:
     def stack(images: Tensor, labels: Tensor | None, num: int, split: str) -> tuple[Tensor, Tensor]:
         assert labels is not None
         which = torch.randint(len(images), (num, 3), generator=generator(0, options.name, split))
+        # The class is the number of three digits that the channels show.
         return images[which].squeeze(2), labels[which] @ torch.tensor([100, 10, 1])
 
     train, train_labels = stack(part.train, part.train_labels, options.num_stacks, "train")

@@ -23,9 +23,7 @@ class Discriminator(nn.Module):
 
 
 class PlainDiscriminator(Discriminator):
-    """Discriminator whose `trunk` maps images to features [B, F], and whose `head` maps these to one
-    logit.
-    """
+    """Discriminator of a `trunk`, images to features [B, F], and a `head`, features to a logit."""
 
     def __init__(self, trunk: nn.Module, head: nn.Linear) -> None:
         super().__init__()

@@ -50,6 +50,7 @@ def dcgan(options: DCGAN, shape: tuple[int, ...], bounded: bool) -> Networks:
 
     def discriminator(input_shape: tuple[int, ...]) -> Discriminator:
         layers: list[nn.Module] = []
+        # Not strict: the channels of the last map are no convolution's input.
         for inputs, outputs in zip([input_shape[0], *maps], maps, strict=False):
             first = not layers
             layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)]

@@ -20,6 +20,7 @@ def _hidden(
 ) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for _ in range(depth):
+        # Batch normalisation subtracts the mean, and a bias with it.
         layers += [nn.Linear(inputs, width, bias=not batch_norm)]
         layers += [nn.BatchNorm1d(width)] if batch_norm else []
         layers += [activation()]

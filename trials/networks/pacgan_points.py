@@ -25,8 +25,9 @@ PIECES = 5
 
 
 class Maxout(nn.Module):
-    """Layer [B, inputs] -> [B, outputs], each output the largest of `pieces` linear maps (Goodfellow
-    et al. 2013, sec. 2).
+    """Layer [B, inputs] -> [B, outputs], each output the largest of `pieces` linear maps.
+
+    (Goodfellow et al. 2013, sec. 2.)
     """
 
     def __init__(self, inputs: int, outputs: int, pieces: int) -> None:

@@ -77,13 +77,13 @@ class OwnBuild:
         images = self._outputs("generator", copy.deepcopy(network), latents)
         if not isinstance(images, Tensor) or images.shape != (NUM_TRIED, *shape):
             raise ValueError(
-                f"{self._definition}: the generator must map latents {list(latents.shape)} to a tensor of shape "
-                f"{[NUM_TRIED, *shape]}, got {_describe(images)}"
+                f"{self._definition}: the generator must map latents {list(latents.shape)} to a "
+                f"tensor of shape {[NUM_TRIED, *shape]}, got {_describe(images)}"
             )
         return network
 
     def discriminator(self, shape: tuple[int, ...]) -> Discriminator:
-        """Return a new discriminator of inputs of `shape`, tried on a few of them, in our contract."""
+        """Return a new discriminator of inputs of `shape`, tried on a few, in our contract."""
         network = self._built(shape)[1]
         images = 2 * torch.rand(NUM_TRIED, *shape, generator=stream(0, "tried", "images")) - 1
         copied = copy.deepcopy(network)
@@ -127,8 +127,8 @@ class OwnBuild:
             players = players["generator"], players["discriminator"]
         if not _is_pair(players) or not all(isinstance(player, nn.Module) for player in players):
             raise ValueError(
-                f"{self._definition}: the function must return two torch modules, (generator, discriminator), "
-                f"got {_describe(players)}"
+                f"{self._definition}: the function must return two torch modules, (generator, "
+                f"discriminator), got {_describe(players)}"
             )
         return players[0], players[1]
 
@@ -138,7 +138,8 @@ class OwnBuild:
                 return network(inputs)
         except Exception as error:
             raise ValueError(
-                f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: {described(error)}"
+                f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: "
+                f"{described(error)}"
             ) from error
 
     def _line(self, error: Exception) -> str:

@@ -15,7 +15,8 @@ def image_sides(network: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
     """
     if len(shape) != 3:
         raise ValueError(
-            f"{network} makes images, [C, H, W], got points of {shape[0]} dimensions; mlp makes either"
+            f"{network} makes images, [C, H, W], got points of {shape[0]} dimensions; mlp makes "
+            "either"
         )
     channels, height, width = shape
     return channels, height, width
@@ -33,8 +34,9 @@ def exact_halvings(network: str, height: int, width: int) -> int:
         shorter, halvings = shorter // 2, halvings + 1
     if halvings == 0 or height % 2**halvings or width % 2**halvings:
         raise ValueError(
-            f"{network} takes images whose shorter side is 4, 5, 6 or 7 times a power of two (8, 10, 12, 14, 16, 20, "
-            f"24, 28, 32, 40, 48, 56, 64, 80, ...) and whose longer side divides by that power, got {height} x {width}"
+            f"{network} takes images whose shorter side is 4, 5, 6 or 7 times a power of two (8, "
+            "10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, ...) and whose longer side "
+            f"divides by that power, got {height} x {width}"
         )
     return halvings
 
@@ -47,8 +49,8 @@ def rounded_halvings(network: str, height: int, width: int, halvings: int) -> li
     """
     if min(height, width) < 2**halvings:
         raise ValueError(
-            f"{network} takes images of at least {2**halvings} x {2**halvings} pixels, got {height} x {width}; "
-            "mlp takes any"
+            f"{network} takes images of at least {2**halvings} x {2**halvings} pixels, got {height} "
+            f"x {width}; mlp takes any"
         )
     sides = [(height, width)]
     for _ in range(halvings):

@@ -82,8 +82,8 @@ def translation(images: Tensor, uniform: Tensor) -> Tensor:
 
 
 def cutout(images: Tensor, uniform: Tensor) -> Tensor:
-    """Cut a rectangle of zeros, centred by `uniform` [S, 2, B] from U(0, 1), out of images [S, B, C,
-    H, W].
+    """Cut a rectangle of zeros out of images [S, B, C, H, W], centred by `uniform` [S, 2, B] from
+    U(0, 1).
     """
     inside = []
     for axis in (0, 1):

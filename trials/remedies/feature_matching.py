@@ -25,11 +25,11 @@ class FeatureMatching(Remedy):
     options: FeatureMatchingOptions
 
     def generator_objective(self, step: GeneratorStep) -> Tensor | None:
-        """Return the distance of the two feature means [S], unless the adversarial objective stays."""
+        """Return the distance of the two feature means [S] where it replaces the objective."""
         return None if self.options.adversarial else self._distance(step)
 
     def generator_term(self, step: GeneratorStep) -> Tensor | None:
-        """Return the same distance [S] where the adversarial objective stays."""
+        """Return the distance of the two feature means [S] where it stands beside the objective."""
         return self._distance(step) if self.options.adversarial else None
 
     def _distance(self, step: GeneratorStep) -> Tensor:

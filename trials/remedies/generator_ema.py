@@ -54,7 +54,7 @@ class GeneratorEMA(Remedy):
         return min(decay, 0.5 ** (1 / max_half_life)) if max_half_life else 0.0
 
     def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]]:
-        """Return the averages of parameters and floating-point buffers, other buffers as they are."""
+        """Return the averages, and the present value of buffers that have none."""
         parameters = {name: self._average[name] for name in ensemble.parameters}
         buffers = {name: self._average.get(name, value) for name, value in ensemble.buffers.items()}
         return parameters, buffers
@@ -65,4 +65,5 @@ class GeneratorEMA(Remedy):
 
 
 def _averaged(ensemble: SeedEnsemble) -> dict[str, Tensor]:
+    # Batch normalisation counts its batches in whole numbers, which have no average.
     return {name: value for name, value in ensemble.state().items() if value.is_floating_point()}

@@ -34,6 +34,7 @@ class HistoricalAveraging(Remedy):
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """Begin the history with the initial parameters."""
         self._average[player] = [value.detach().clone() for value in ensemble.parameters.values()]
+        # A tensor, as checkpoints hold it; in double precision, which counts far beyond 2^24.
         self._count[player] = torch.ones((), dtype=torch.float64)
 
     def penalty(self, player: Player, parameters: Parameters) -> Tensor:
@@ -49,6 +50,7 @@ class HistoricalAveraging(Remedy):
         """Take the new parameters into the average."""
         self._count[player] += 1
         values = [value.detach() for value in ensemble.parameters.values()]
+        # For all parameters at once: on a GPU, one kernel instead of one for each.
         torch._foreach_lerp_(self._average[player], values, 1.0 / float(self._count[player]))
 
     def state(self) -> dict[str, Tensor]:

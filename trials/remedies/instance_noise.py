@@ -25,7 +25,7 @@ class InstanceNoise(Remedy):
     def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
         """Return the images [S, B, ...] with noise."""
         sigma = self.sigma(context.progress)
-        if sigma == 0:
+        if sigma == 0:  # as in a plain GAN, without the cost of drawing
             return images
         return images + sigma * context.normal(f"instance_noise/{kind}", *images.shape[1:])
 

@@ -31,6 +31,7 @@ class LeCam(Remedy):
     def __init__(self, options: LeCamOptions) -> None:
         super().__init__(options)
         self._average: dict[str, Tensor] = {}
+        # A tensor, as checkpoints hold it; on the CPU, where reading it does not wait for a GPU.
         self._steps = torch.zeros((), dtype=torch.int64)
 
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
@@ -57,6 +58,7 @@ class LeCam(Remedy):
     @torch.no_grad()
     def _updated(self, step: DiscriminatorStep) -> dict[str, Tensor]:
         """Return the averages [S] with the outputs of `step` taken in."""
+        # Before the first step the averages are zeros, which should not count.
         decay = self.options.decay if self._steps else 0.0
         means = {"real": step.logits_real.mean(-1), "fake": step.logits_fake.mean(-1)}
         return {

@@ -76,8 +76,8 @@ class MinibatchDiscriminator(Discriminator):
         super().__init__()
         if plain.num_features is None:
             raise ValueError(
-                "minibatch_discrimination needs features of the discriminator, and this one has none: "
-                "it neither returns (logits, features) nor ends in a linear layer"
+                "minibatch_discrimination needs features of the discriminator, and this one has "
+                "none: it neither returns (logits, features) nor ends in a linear layer"
             )
         self.plain = plain
         self.num_features = plain.num_features

@@ -32,6 +32,7 @@ class PackedDiscriminator(Discriminator):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the outputs for groups of m consecutive images."""
+        # Evaluation may ask about any number of images; the last ones that fill no group are left out.
         groups = len(images) // self.m
         packed = images[: groups * self.m].unflatten(0, (groups, self.m)).flatten(1, 2)
         outputs: tuple[Tensor, Tensor] = self.single(packed)

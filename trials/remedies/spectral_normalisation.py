@@ -35,7 +35,7 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 
 
 class SpectralQuotient(nn.Module):
-    """Parametrisation of a layer's weight: W -> W / sigma(W), with buffers u [out] and v [in kh kw].
+    """Parametrisation W -> W / sigma(W) of a layer's weight, with buffers u [out] and v [in kh kw].
 
     By hand, since torch.nn.utils.parametrizations.spectral_norm iterates inside forward: it writes
     to buffers there, which vmap over seeds forbids, and iterates as often as the network is called,
@@ -131,7 +131,8 @@ def _normalise(network: nn.Module, player: Player) -> None:
     ]
     if not layers:
         raise ValueError(
-            f"spectral_normalisation needs fully connected or convolutional layers in the {player}, and it has none"
+            f"spectral_normalisation needs fully connected or convolutional layers in the {player}, "
+            "and it has none"
         )
     for layer in layers:
         register_parametrization(

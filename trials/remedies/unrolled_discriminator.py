@@ -37,6 +37,7 @@ class UnrolledDiscriminator(Remedy):
         values = list(gan.discriminator.parameters.values())
         for _ in range(self.options.steps):
             loss, _ = gan.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
+            # With its graph: the generator's gradient runs through these steps.
             gradients = torch.autograd.grad(
                 loss.sum(), values, create_graph=True, allow_unused=True, materialize_grads=True
             )

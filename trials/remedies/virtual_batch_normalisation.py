@@ -27,8 +27,8 @@ from ganstudy.trials.remedies.base import Remedy
 
 
 class VirtualBatchNorm(nn.Module):
-    """Normalises [R + N, C, ...], of which the first R are the reference; `weight` and `bias` may be
-    None.
+    """Layer that normalises [R + N, C, ...], of which the first R are the reference; `weight` and
+    `bias` may be None.
 
     trials/export/standalone.py has a copy: that one file loads an exported generator where ganstudy
     is not installed, so it can import nothing from here.
@@ -91,8 +91,8 @@ class VirtualBatchNormalisation(Remedy):
         """
         if not _replace(network, self.options.reference):
             raise ValueError(
-                "virtual_batch_normalisation needs nn.BatchNorm1d or nn.BatchNorm2d in the generator, "
-                "and it has neither"
+                "virtual_batch_normalisation needs nn.BatchNorm1d or nn.BatchNorm2d in the "
+                "generator, and it has neither"
             )
         return ReferencedGenerator(network, latents(self.options.reference))
 
