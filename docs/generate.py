@@ -7,6 +7,7 @@ python docs/generate.py --check    says which are out of date, and ends with 1 i
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import re
 import sys
@@ -18,13 +19,12 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from ganstudy.analysis.frames.export import COLUMNS
-from ganstudy.trials import data, losses, networks, remedies
-from ganstudy.trials.config.base import PLUGIN, StrictModel
+from ganstudy.trials.config.base import PLUGIN, ImplementedOptions, StrictModel
 from ganstudy.trials.config.data import DATA, PluginData
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MODELS, OwnModel
-from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.config.remedies import REMEDIES, excluded_by
 from ganstudy.trials.results.catalogue import MEASURES, Measure
 from ganstudy.trials.results.records import Counters
 
@@ -93,20 +93,23 @@ def remedies_and_losses() -> str:
         "# Losses\n",
     ]
     for name, options in LOSSES.items():
-        lines += _entry(name, losses.LOSSES[name], options)
+        lines += _entry(name, options)
     lines.append("# Remedies\n")
     for name, remedy_options in REMEDIES.items():
-        lines += _entry(name, remedies.REMEDIES[name], remedy_options)
-        if remedy_options.excludes:
-            lines.append(
-                f"Not together with {', '.join(f'`{other}`' for other in sorted(remedy_options.excludes))}.\n"
-            )
+        lines += _entry(name, remedy_options)
+        if others := sorted(excluded_by(name)):
+            lines.append(f"Not together with {', '.join(f'`{other}`' for other in others)}.\n")
     return "\n".join(lines)
 
 
-def _entry(name: str, implementation: type, options: type[StrictModel]) -> list[str]:
-    text = inspect.getdoc(sys.modules[implementation.__module__]) or ""
-    return [f"## {name}\n", _markdown(text), "", *_options_table(options)]
+def _entry(name: str, options: type[ImplementedOptions]) -> list[str]:
+    return [f"## {name}\n", _implementation_doc(options), "", *_options_table(options)]
+
+
+def _implementation_doc(options: type[ImplementedOptions]) -> str:
+    """Return the docstring of the module that implements what the options belong to."""
+    module = importlib.import_module(options.implementation.partition(":")[0])
+    return _markdown(inspect.getdoc(module) or "")
 
 
 def _markdown(text: str) -> str:
@@ -127,21 +130,21 @@ def data_and_networks() -> str:
         "# [data]\n",
     ]
     for name, options in {**DATA, PLUGIN: PluginData}.items():
-        lines += _named(name, options, sys.modules[data.LOADERS[name].__module__].__doc__ or "")
+        lines += _named(name, options)
     lines.append("# [model]\n")
     for name, model in {**MODELS, PLUGIN: OwnModel}.items():
-        lines += _named(name, model, sys.modules[networks.NETWORKS[name].__module__].__doc__ or "")
+        lines += _named(name, model)
     lines += ["# [measures]\n", *_options_table(MeasuresConfig)]
     return "\n".join(lines)
 
 
-def _named(name: str, options: type[StrictModel], text: str) -> list[str]:
+def _named(name: str, options: type[ImplementedOptions]) -> list[str]:
     title = "your own file" if name == PLUGIN else f'name = "{name}"'
     return [
         f"## {title}\n",
         inspect.getdoc(options) or "",
         "",
-        _markdown(inspect.cleandoc(text)),
+        _implementation_doc(options),
         "",
         *_options_table(options),
     ]

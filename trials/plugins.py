@@ -1,5 +1,5 @@
-"""Users' own Python files: found by content, imported under a name of their own, errors told by
-file and line.
+"""Users' own Python files: found by content, imported under a name of their own, with errors that
+name file and line.
 
 A study refers to "my_gan.py:build". The file is addressed by the digest of its bytes, so that a
 trial cannot run other code than the study was given: the digest stands in the trial's
@@ -18,14 +18,14 @@ from types import ModuleType
 from typing import Any
 
 SHIPPED = Path(__file__).parent.parent / "plugins"
-"""Where a user's files lie on a worker."""
+"""Folder of the users' files on a worker."""
 
 _registered: dict[str, Path] = {}
 
 
 def split(reference: str) -> tuple[str, str]:
-    """("my_gan.py", "build") of "my_gan.py:build". Raises ValueError where `reference` has another
-    form.
+    """Split "my_gan.py:build" into ("my_gan.py", "build"); raise a ValueError where `reference` has
+    another form.
     """
     file, separator, attribute = reference.rpartition(":")
     if not separator or not file.endswith(".py") or not attribute.isidentifier():
@@ -36,7 +36,7 @@ def split(reference: str) -> tuple[str, str]:
 
 
 def register(path: Path) -> str:
-    """Remembers where a user's file lies, for this process; the hex digest of its bytes.
+    """Remember in this process where a user's file lies, and return the hex digest of its bytes.
 
     Raises ValueError where there is no such file.
     """
@@ -50,14 +50,15 @@ def register(path: Path) -> str:
 
 
 def source(digest: str) -> Path:
-    """The file whose bytes have `digest`, as registered in this process or shipped to it.
+    """Return the file whose bytes have `digest`, as registered in this process or shipped to it.
 
-    Raises ValueError where there is none, or where it has changed since.
+    Raises ValueError where there is no such file, or where it has changed since.
     """
     shipped = sorted((SHIPPED / digest).glob("*.py")) if digest else []
     if not shipped and digest not in _registered:
         raise ValueError(
-            f"a file of yours must be registered before it is used, and none has the digest {digest!r}"
+            "a file of yours must be registered before it is used, and none has the digest "
+            f"{digest!r}"
         )
     path = shipped[0] if shipped else _registered[digest]
     now = _digest(path) if path.is_file() else "none: the file is gone"
@@ -69,8 +70,8 @@ def source(digest: str) -> Path:
 
 
 def load(reference: str, digest: str) -> Any:
-    """The callable that `reference` names in the file of that digest; a file is imported once per
-    process.
+    """Return the callable that `reference` names in the file of that digest, which is imported once
+    per process.
 
     Raises ValueError where the file is unknown or has changed, where it fails on import (with the
     line in the user's file), and where it holds no such callable (with those that it holds).
@@ -80,14 +81,15 @@ def load(reference: str, digest: str) -> Any:
     found = getattr(module, attribute, None)
     if not callable(found):
         raise ValueError(
-            f"{Path(file).name} has no callable {attribute!r}; it has: {', '.join(_callables(module))}"
+            f"{Path(file).name} has no callable {attribute!r}; it has: "
+            f"{', '.join(_callables(module))}"
         )
     return found
 
 
 def where(error: BaseException, file: Path) -> str:
-    """FILE:LINE of the innermost frame of `error` inside `file`; the file's name alone where there
-    is none.
+    """Return FILE:LINE of the innermost frame of `error` inside `file`, or the file's name alone if
+    no frame is.
     """
     lines = [
         frame.lineno
@@ -100,7 +102,7 @@ def where(error: BaseException, file: Path) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Kind and first line of an error, for use inside a sentence: "KeyError: 'width'"."""
+    """Return kind and first line of an error, for use inside a sentence: "KeyError: 'width'"."""
     text = str(error).strip().splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__
 
@@ -116,9 +118,8 @@ def _module(path: Path, digest: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # a .py file always has one
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = (
-        module  # dataclasses and pickle look a class's module up while it is being imported
-    )
+    # Before the import: dataclasses and pickle look a class's module up while it runs.
+    sys.modules[name] = module
     try:
         # Not by the loader: its bytecode cache knows a file by size and second, and could hold
         # other bytes.
@@ -130,7 +131,7 @@ def _module(path: Path, digest: str) -> ModuleType:
 
 
 def _callables(module: ModuleType) -> list[str]:
-    """Public callables that the file itself defines."""
+    """Return the names of the public callables that the file itself defines."""
     return [
         name
         for name, value in vars(module).items()

@@ -12,6 +12,7 @@ from ganstudy.study.ledger.confirm_selection import most
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import Schedule, as_schedule
+from ganstudy.trials.config.remedies import LeCamOptions
 
 
 def cost_lines(spec: StudySpec, home: Home) -> list[str]:
@@ -25,8 +26,9 @@ def _dormant_lines(spec: StudySpec) -> list[str]:
     if not using or spec.train.budget.unit == "seconds":
         return []
     key = "lecam.start"
-    fixed = using[0].remedy_options["lecam"]["start"]
-    starts = spec.space.extremes(key) if key in spec.space.domains else [fixed]
+    lecam = using[0].remedy_options["lecam"]
+    assert isinstance(lecam, LeCamOptions)
+    starts = spec.space.extremes(key) if key in spec.space.domains else [lecam.start]
     steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
     said = "lecam never acts{}: it sets in after {}{:,.0f} discriminator steps, and a trial {} {:,.0f} ({})"
     if min(starts) >= max(steps):

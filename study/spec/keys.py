@@ -33,10 +33,14 @@ SWITCHES = tuple(REMEDIES)
 """A remedy's own name as a key: [false, true] lets the search switch it on and off by itself."""
 OPTION_KEYS = frozenset({*REMEDY_KEYS, *LOSS_KEYS})
 KEYS = (*TRIAL_KEYS, *SWITCHES, *MODEL_KEYS, *REMEDY_KEYS, *LOSS_KEYS)
-BASELINE_KEYS = frozenset(
-    {"method", "optimiser", "lr_g", "beta1", "beta2", "batch_size", *MODEL_KEYS}
+BASELINE_KEYS = frozenset({*TRIAL_KEYS, *MODEL_KEYS} - {"k", "lr_d", "loss", "remedies"})
+"""What matters to a method other than a GAN, which has no discriminator to train."""
+BATCH_DIVISORS = tuple(
+    f"{options.name}.{options.divides_batch}"
+    for options in REMEDIES.values()
+    if options.divides_batch is not None
 )
-"""What matters to a method other than a GAN."""
+"""Options of remedies that must divide batch_size."""
 TYPES: dict[str, Any] = {
     **{key: TrialConfig.model_fields[key].annotation for key in TRIAL_KEYS},
     **dict.fromkeys(SWITCHES, bool),
@@ -45,7 +49,10 @@ TYPES: dict[str, Any] = {
     **_fields(LOSSES, dotted=True),
 }
 CROSSED = frozenset(
-    {"method", "loss", "remedies", *SWITCHES, "batch_size", "batch_norm", "latent", "packing.m"}
+    {
+        *("method", "loss", "remedies", *SWITCHES),
+        *("batch_size", "batch_norm", "latent", *BATCH_DIVISORS),
+    }
 )
 """Keys that the rules of trials/config/compatibility.py read: tried in every combination."""
 DEFAULT_LOSS = TrialConfig.model_fields["loss"].default

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
-from ganstudy.trials.config.trial import LARGEST_SEED, Budget, distinct_seeds, measurable
+from ganstudy.trials.config.trial import LARGEST_SEED, TrainingSettings, distinct_seeds, measurable
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURE_VERDICTS
 
@@ -34,27 +34,11 @@ NOT_TOLD = "what was given is not repeated, as it may hold a secret"
 CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
 
 
-class Train(StrictModel):
+class Train(TrainingSettings):
     """[train]: what all trials have in common."""
 
-    method: str = "gan"
-    loss: str = "non_saturating"
     k: Any = 1
-    optimiser: str = "adam"
-    lr_d: float = 2e-4
-    lr_g: float = 2e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    batch_size: int = 64
-    remedies: list[str] = []
-    seeds: tuple[int, ...] = (0, 1, 2)
-    budget: Budget
-    evaluations: int = Field(10, ge=1, le=10_000)
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        return distinct_seeds(value)
+    """As the file has it, number or text, which is what users meet again."""
 
     @field_validator("budget", mode="before")
     @classmethod

@@ -1,3 +1,3 @@
-"""What a study file may say, as pydantic models; free of torch, so that `ganstudy check` answers at
-once.
+"""The configuration of a trial as pydantic models; free of torch, so that `ganstudy check` answers
+at once.
 """

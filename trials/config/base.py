@@ -1,14 +1,23 @@
-"""What all option models share: immutability, strictness, and choosing a model by its name."""
+"""What all options models share: immutability, strictness, and choosing a model by its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Union
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    GetCoreSchemaHandler,
+    Tag,
+)
+from pydantic_core import CoreSchema
 
-MOST_SHOWN = 100
-"""Characters of a value in a message."""
+MAX_REPR = 100
+"""Characters of a value that a message repeats."""
 PLUGIN = "plugin"
 """Tag of a model chosen by a reference such as "my_gan.py:build" instead of a name."""
 
@@ -19,14 +28,23 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class ImplementedOptions(StrictModel):
+    """Options of something that is implemented elsewhere, with torch."""
+
+    implementation: ClassVar[str]
+    """MODULE:NAME of the class or function that takes these options. It is text because importing
+    it here would load torch, and `ganstudy check` should answer at once.
+    """
+
+
 def short_repr(value: object) -> str:
-    """`value` as Python writes it, for a message; shortened where it is long."""
+    """Return `value` as Python writes it, shortened where it is long, for a message."""
     text = repr(value)
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}... ({len(text)} characters)"
+    return text if len(text) <= MAX_REPR else f"{text[:MAX_REPR]}... ({len(text)} characters)"
 
 
 def one_of(kind: str, value: str, names: Iterable[str]) -> str:
-    """`value`, if it is one of `names`; otherwise a ValueError that lists them."""
+    """Return `value` if it is one of `names`; otherwise raise a ValueError that lists them."""
     names = tuple(names)
     if value not in names:
         raise ValueError(f"unknown {kind} {short_repr(value)}; known: {', '.join(names)}")
@@ -34,38 +52,57 @@ def one_of(kind: str, value: str, names: Iterable[str]) -> str:
 
 
 def is_plugin(name: str) -> bool:
-    """Whether `name` refers to a user's own file, such as "my_gan.py:build"."""
+    """Return whether `name` refers to a user's own file, such as "my_gan.py:build"."""
     return ".py:" in name
 
 
-def named_choice(
-    kind: str, models: Mapping[str, type[StrictModel]], plugin: str, default: str | None = None
-) -> Callable[[Any], Any]:
-    """A validator that turns a table with a `name` into the model of that name.
+@dataclass(frozen=True)
+class NamedChoice:
+    """Annotation of a field whose table chooses one of several models by its `name`.
 
-    kind: what is chosen, for messages ("data", "model"). plugin: what a reference must look like,
-    for messages. default: the name of a table without one. A reference of the form FILE.py:NAME
-    chooses the model under PLUGIN.
+    Pydantic then validates, reports and serialises as for a union of these models, so a model is
+    entered in one dictionary and in no union.
     """
 
-    def choose(value: Any) -> Any:
+    kind: str
+    """What is chosen, for messages ("data", "model")."""
+    models: Mapping[str, type[StrictModel]]
+    """The models by name."""
+    plugin: type[StrictModel]
+    """The model that a reference of the form FILE.py:NAME chooses."""
+    reference: str
+    """Example of such a reference, for messages."""
+    default: str | None = None
+    """The name of a table without one."""
+
+    def __get_pydantic_core_schema__(
+        self, _source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Return the schema of the union; the field's own annotation is for type checkers."""
+        tagged = [
+            Annotated[model, Tag(tag)]
+            for tag, model in {**self.models, PLUGIN: self.plugin}.items()
+        ]
+        union = Union[tuple(tagged)]  # type: ignore[valid-type]  # noqa: UP007  # from a list
+        return handler.generate_schema(
+            Annotated[union, Discriminator(_tag), BeforeValidator(self._with_name)]
+        )
+
+    def _with_name(self, value: Any) -> Any:
+        """Return the table `value` with its name, if there is a model of that name."""
         if isinstance(value, StrictModel):
             value = value.model_dump()
         if not isinstance(value, dict):
             raise ValueError(f"must be a table, got {short_repr(value)}")
-        name = value.get("name", default)
+        name = value.get("name", self.default)
+        known = ", ".join([*self.models, self.reference])
         if not isinstance(name, str):
-            raise ValueError(f"{kind} needs a name; known: {', '.join(models)}, {plugin}")
-        if name not in models and not is_plugin(name):
-            raise ValueError(
-                f"unknown {kind} {short_repr(name)}; known: {', '.join([*models, plugin])}"
-            )
+            raise ValueError(f"{self.kind} needs a name; known: {known}")
+        if name not in self.models and not is_plugin(name):
+            raise ValueError(f"unknown {self.kind} {short_repr(name)}; known: {known}")
         return {**value, "name": name}
 
-    return choose
 
-
-def tag_of(value: Any) -> str:
-    """The name by which `named_choice` picks a model."""
+def _tag(value: Any) -> str:
     name = value["name"] if isinstance(value, dict) else value.name
     return PLUGIN if is_plugin(name) else str(name)

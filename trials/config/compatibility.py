@@ -2,102 +2,160 @@
 
 Judged before anything is built, so only by what is known without torch; what depends on the data's
 own shape, or on a user's networks, is judged when they are built (trials/gan/trainer.py), before
-the first trial.
+the first trial. A rule about one loss or one remedy is an attribute of its options class, so that
+it is stated where the loss or remedy is.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Protocol
 
-from ganstudy.trials.config.losses import LOSSES
-from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.config.data import DataOptions
+from ganstudy.trials.config.losses import LOSSES, LossOptions
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.config.networks import ModelOptions
+from ganstudy.trials.config.remedies import RemedyOptions, excluded_by
 
-if TYPE_CHECKING:
-    from ganstudy.trials.config.trial import TrialConfig
+CLASSIFIER_FEATURES = 64
+"""Features of the in-domain classifier (trials/measures/classifier.py)."""
+POINT_FEATURES = 2
+"""Coordinates of the points of the data sets that are known to be points."""
 
 
 class IncompatibleError(ValueError):
     """Parts of a configuration that are right by themselves do not go together."""
 
 
-def incompatibilities(config: TrialConfig) -> list[str]:
-    """One sentence per pair that cannot work together; empty where all is well."""
+class Configuration(Protocol):
+    """What the rules read of a configuration (trials/config/trial.py: TrialConfig)."""
+
+    @property
+    def method(self) -> str:
+        """A GAN, or one of the baselines."""
+
+    @property
+    def loss_options(self) -> LossOptions:
+        """Options of the loss."""
+
+    @property
+    def remedy_options(self) -> Mapping[str, RemedyOptions]:
+        """Options of the remedies that are on, by name in alphabetical order."""
+
+    @property
+    def model(self) -> ModelOptions:
+        """The two networks."""
+
+    @property
+    def data(self) -> DataOptions:
+        """The data set."""
+
+    @property
+    def measures(self) -> MeasuresConfig:
+        """What scores are measured with."""
+
+    @property
+    def batch_size(self) -> int:
+        """Images per batch."""
+
+
+def incompatibilities(config: Configuration) -> list[str]:
+    """Return one sentence per pair of parts that cannot work together."""
     if config.method != "gan":
-        return [*_of_measures(config), *_of_baselines(config)]
-    problems = _of_measures(config)
-    on = set(config.remedies)
-    for name in config.remedies:
-        for other in sorted(REMEDIES[name].excludes & on):
-            if name < other:
+        return [*_measures_and_data(config), *_baselines(config)]
+    return [
+        *_measures_and_data(config),
+        *_remedies_with_each_other(config),
+        *_remedies_with_loss(config),
+        *_networks_data_and_batch(config),
+    ]
+
+
+def _remedies_with_each_other(config: Configuration) -> list[str]:
+    return [
+        f"{name} and {other} cannot be on together: each replaces the players' update"
+        for name, other in combinations(config.remedy_options, 2)
+        if other in excluded_by(name)
+    ]
+
+
+def _remedies_with_loss(config: Configuration) -> list[str]:
+    loss = config.loss_options
+    problems = []
+    for name, options in config.remedy_options.items():
+        if options.needs_smoothable_loss and not loss.smoothable:
+            able = ", ".join(each.name for each in LOSSES.values() if each.smoothable)
+            problems.append(
+                f"{name} needs a loss with a target on real data ({able}), got {loss.name}"
+            )
+    return problems + [
+        loss.excludes[name] for name in config.remedy_options if name in loss.excludes
+    ]
+
+
+def _networks_data_and_batch(config: Configuration) -> list[str]:
+    model, points = config.model, config.data.points
+    problems = []
+    for name, options in config.remedy_options.items():
+        if options.needs_batch_norm and not model.generator_batch_norm:
+            problems.append(
+                f"{name} replaces the generator's batch normalisation, "
+                f"and {model.name} as configured has none"
+            )
+        if (divisor := options.divides_batch) is not None:
+            value = getattr(options, divisor)
+            if config.batch_size % value:
                 problems.append(
-                    f"{name} and {other} cannot be on together: each replaces the players' update"
+                    f"batch_size must be a multiple of {name}'s {divisor}, "
+                    f"got batch_size={config.batch_size}, {divisor}={value}"
                 )
-    if "one_sided_label_smoothing" in on and not LOSSES[config.loss].smoothable:
-        able = ", ".join(name for name, options in LOSSES.items() if options.smoothable)
-        problems.append(
-            f"one_sided_label_smoothing needs a loss with a target on real data ({able}), got {config.loss}"
-        )
-    if config.loss == "wasserstein_gp" and "gradient_penalty" in on:
-        problems.append(
-            "wasserstein_gp has a gradient penalty of its own: leave out the remedy gradient_penalty"
-        )
-    if config.loss == "wasserstein" and "spectral_normalisation" in on:
-        problems.append(
-            "wasserstein clips the weights that spectral_normalisation divides by their norm, so neither holds: take "
-            "the loss wasserstein_gp or hinge, or leave out the remedy"
-        )
-    if "virtual_batch_normalisation" in on and not config.model.generator_batch_norm:
-        problems.append(
-            "virtual_batch_normalisation replaces the generator's batch normalisation, "
-            f"and {config.model.name} as configured has none"
-        )
-    if "packing" in on and config.batch_size % config.remedy_options["packing"]["m"]:
-        m = config.remedy_options["packing"]["m"]
-        problems.append(
-            f"batch_size must be a multiple of packing's m, got batch_size={config.batch_size}, m={m}"
-        )
-    points = config.data.points
-    if points and config.model.images_only:
-        problems.append(f"{config.model.name} makes images, and {config.data.name} has points")
-    if points and "diff_augment" in on:
-        problems.append(f"diff_augment is for images, and {config.data.name} has points")
+    if points and model.images_only:
+        problems.append(f"{model.name} makes images, and {config.data.name} has points")
+    problems += [
+        f"{name} is for images, and {config.data.name} has points"
+        for name, options in config.remedy_options.items()
+        if points and options.images_only
+    ]
     return problems
 
 
-def _of_measures(config: TrialConfig) -> list[str]:
-    """What is known without the data; the rest is told once they are loaded
+def _measures_and_data(config: Configuration) -> list[str]:
+    """Return what is known without the data; the rest is reported once they are loaded
     (trials/measures/evaluator.py).
     """
-    measures, problems = config.measures, list[str]()
-    points = config.data.points
-    if points and measures.modes != "auto":
+    measures, data = config.measures, config.data
+    problems = []
+    if data.points and measures.modes != "auto":
         problems.append(
-            f"modes {measures.modes!r} is for data without modes of their own, and {config.data.name} has a mixture's "
-            "components: leave it out"
+            f"modes {measures.modes!r} is for data without modes of their own, and {data.name} has "
+            "a mixture's components: leave it out"
         )
-    least = (
-        3
-        if points
-        else 65
-        if config.data.labelled and measures.extractor in ("auto", "classifier")
-        else 1
-    )
-    if measures.samples is not None and measures.samples < least:
+    # A covariance matrix of F features has full rank from F + 1 samples on.
+    features = 0
+    if data.points:
+        features = POINT_FEATURES
+    elif data.labelled and measures.extractor in ("auto", "classifier"):
+        features = CLASSIFIER_FEATURES
+    if measures.samples is not None and measures.samples <= features:
         problems.append(
-            f"FID on {least - 1} features needs >= {least} generated samples, got samples={measures.samples}"
+            f"FID on {features} features needs >= {features + 1} generated samples, got "
+            f"samples={measures.samples}"
         )
     return problems
 
 
-def _of_baselines(config: TrialConfig) -> list[str]:
+def _baselines(config: Configuration) -> list[str]:
     problems = []
-    if config.remedies:
+    if config.remedy_options:
         problems.append(
-            f"remedies act on a GAN, and method is {config.method}: leave out {', '.join(config.remedies)}"
+            f"remedies act on a GAN, and method is {config.method}: leave out "
+            f"{', '.join(config.remedy_options)}"
         )
     if config.method == "vae" and config.model.latent != "normal":
         problems.append(
-            f"a vae's latents are normal, and {config.model.name} as configured draws {config.model.latent} ones: set "
+            f"a vae's latents are normal, and {config.model.name} as configured draws "
+            f"{config.model.latent} ones: set "
             'latent = "normal" in [model]'
         )
     return problems

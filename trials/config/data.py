@@ -1,18 +1,19 @@
-"""[data]: which data are trained on. The loaders lie in trials/data/."""
+"""[data]: which data are trained on. The loaders lie in trials/data/.
+
+A new data set needs a class here, in DATA too, and a loader in trials/data/.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from ganstudy.trials.config.base import (
-    PLUGIN,
-    StrictModel,
+    ImplementedOptions,
+    NamedChoice,
     is_plugin,
-    named_choice,
     short_repr,
-    tag_of,
 )
 
 PATH_FIELDS = ("path", "root")
@@ -22,8 +23,8 @@ home folder.
 
 
 def held_out_rule(value: float) -> float:
-    """`value`, if it is a share between 0 and 1 or a whole number of at least 1; otherwise a
-    ValueError.
+    """Return `value` if it is a share between 0 and 1 or a whole number of at least 1; otherwise
+    raise a ValueError.
     """
     if not (0 < value < 1 or (value >= 1 and value.is_integer())):
         raise ValueError(
@@ -33,21 +34,21 @@ def held_out_rule(value: float) -> float:
 
 
 HeldOut = Annotated[float, AfterValidator(held_out_rule)]
-"""How much of the data is held out: below 1 a share, from 1 on a number of images."""
+"""Held-out part of the data: below 1 a share, from 1 on a number of images."""
 
 
-def listed(value: Any) -> Any:
-    """A list as a tuple: TOML has lists only, and strict validation refuses them where a tuple is
-    meant.
+def as_tuple(value: Any) -> Any:
+    """Return a list as a tuple: TOML has lists only, and strict validation refuses them where a
+    tuple is meant.
     """
     return tuple(value) if isinstance(value, list) else value
 
 
-Pair = Annotated[tuple[float, float], BeforeValidator(listed)]
+Pair = Annotated[tuple[float, float], BeforeValidator(as_tuple)]
 
 
-class DataOptions(StrictModel):
-    """What every data set has."""
+class DataOptions(ImplementedOptions):
+    """Options of every data set."""
 
     name: str
 
@@ -60,28 +61,32 @@ class DataOptions(StrictModel):
 class Digits(DataOptions):
     """Scikit-learn's handwritten digits: 8 x 8, grey, 10 classes."""
 
+    implementation = "ganstudy.trials.data.digits:digits"
+    labelled = True
+
     name: Literal["digits"] = "digits"
-    labelled: ClassVar[bool] = True
 
 
 class Ring(DataOptions):
     """Eight Gaussians on a circle."""
 
-    name: Literal["ring"] = "ring"
+    implementation = "ganstudy.trials.data.points:ring"
+    points = True
 
-    points: ClassVar[bool] = True
+    name: Literal["ring"] = "ring"
 
 
 class Grid(DataOptions):
     """25 Gaussians on a square grid."""
 
-    name: Literal["grid"] = "grid"
+    implementation = "ganstudy.trials.data.points:grid"
+    points = True
 
-    points: ClassVar[bool] = True
+    name: Literal["grid"] = "grid"
 
 
 class Downloaded(DataOptions):
-    """Data that torchvision reads, and fetches where they are not there yet."""
+    """Data that torchvision reads, and downloads where they are not there yet."""
 
     root: str = Field("~/.cache/ganstudy", min_length=1)
     """Folder with the files, laid out as torchvision does (mnist: ROOT/MNIST/raw/)."""
@@ -96,7 +101,8 @@ class OfficialSplit(Downloaded):
     split.
     """
 
-    labelled: ClassVar[bool] = True
+    implementation = "ganstudy.trials.data.torchvision_sets:torchvision_set"
+    labelled = True
 
     train_images: int | None = Field(None, ge=2)
     """Images to train on, the first of a fixed shuffle of the training split; absent: all."""
@@ -125,6 +131,8 @@ class CIFAR10(OfficialSplit):
 class StackedDigits(DataOptions):
     """Three of scikit-learn's digits as the channels of one 8 x 8 image: 1,000 classes."""
 
+    implementation = "ganstudy.trials.data.stacked:stacked_digits"
+
     name: Literal["stacked_digits"] = "stacked_digits"
     num_stacks: int = Field(50_000, ge=2, le=100_000_000)
     """Images to train on; fixed."""
@@ -135,6 +143,8 @@ class StackedDigits(DataOptions):
 class StackedMNIST(Downloaded):
     """Three digits of MNIST as the channels of one image: 1,000 classes."""
 
+    implementation = "ganstudy.trials.data.stacked:stacked_mnist"
+
     name: Literal["stacked_mnist"] = "stacked_mnist"
     num_stacks: int = Field(128_000, ge=2, le=100_000_000)
     """Images to train on; fixed."""
@@ -143,9 +153,7 @@ class StackedMNIST(Downloaded):
 
 
 class PictureOptions(DataOptions):
-    """How pictures of any size and kind become images of one shape, and how many of them are held
-    out.
-    """
+    """Options that turn pictures of any kind into images of one shape, and hold some out."""
 
     size: int | None = Field(None, ge=4, le=1024)
     """Pixels per side; absent: pictures keep their size, and all must have the same."""
@@ -166,17 +174,21 @@ class PictureOptions(DataOptions):
 class Images(PictureOptions):
     """A folder of pictures."""
 
+    implementation = "ganstudy.trials.data.images:images"
+
     name: Literal["images"] = "images"
     path: str = Field(min_length=1)
     """The folder; pictures are looked for in its sub-folders too."""
     labels: Literal["none", "folders"] = "none"
     """folders: the first-level sub-folder is the class."""
     bad_files: Literal["refuse", "skip"] = "refuse"
-    """What becomes of a picture that cannot be read; either way it is named."""
+    """Whether a picture that cannot be read is an error or left out; either way it is named."""
 
 
 class Arrays(DataOptions):
     """Images or points in an npz file."""
+
+    implementation = "ganstudy.trials.data.arrays:arrays"
 
     name: Literal["arrays"] = "arrays"
     path: str = Field(min_length=1)
@@ -209,34 +221,38 @@ class Arrays(DataOptions):
             raise ValueError(f"range must be [low, high] with low < high, got {list(self.range)}")
         if self.held_out is not None and self.held_out_images_key is not None:
             raise ValueError(
-                "name one of held_out and held_out_images_key, "
-                f"got held_out={self.held_out} and held_out_images_key={short_repr(self.held_out_images_key)}"
+                f"name one of held_out and held_out_images_key, got held_out={self.held_out} and "
+                f"held_out_images_key={short_repr(self.held_out_images_key)}"
             )
         if self.held_out_labels_key is not None and self.held_out_images_key is None:
             raise ValueError(
-                f"held_out_labels_key={short_repr(self.held_out_labels_key)} needs held_out_images_key"
+                f"held_out_labels_key={short_repr(self.held_out_labels_key)} needs "
+                "held_out_images_key"
             )
         if self.held_out_images_key is not None and (self.labels_key is None) != (
             self.held_out_labels_key is None
         ):
             raise ValueError(
-                "with held_out_images_key, name both labels_key and held_out_labels_key, or neither, "
-                f"got {short_repr(self.labels_key)} and {short_repr(self.held_out_labels_key)}"
+                "with held_out_images_key, name both labels_key and held_out_labels_key, or "
+                f"neither, got {short_repr(self.labels_key)} and "
+                f"{short_repr(self.held_out_labels_key)}"
             )
         return self
 
 
 class PluginData(PictureOptions):
-    """A user's own data set. size, crop and channels apply to pictures; arrays are taken as they
+    """User's own data set. size, crop and channels apply to pictures; arrays are taken as they
     are.
     """
+
+    implementation = "ganstudy.trials.data.plugin:plugin"
 
     name: str
     """FILE.py:CALLABLE."""
     digest: str = ""
-    """Of the file; filled in when the study file is read."""
+    """Digest of the file; filled in when the study file is read."""
     options: dict[str, Any] = {}
-    """What the callable is called with, as keyword arguments."""
+    """Keyword arguments of the callable."""
 
     @model_validator(mode="after")
     def _reference(self) -> PluginData:
@@ -248,30 +264,20 @@ class PluginData(PictureOptions):
 
 
 DATA: dict[str, type[DataOptions]] = {
-    "digits": Digits,
-    "ring": Ring,
-    "grid": Grid,
-    "mnist": MNIST,
-    "fashion_mnist": FashionMNIST,
-    "cifar10": CIFAR10,
-    "stacked_digits": StackedDigits,
-    "stacked_mnist": StackedMNIST,
-    "images": Images,
-    "arrays": Arrays,
+    options.model_fields["name"].default: options
+    for options in (
+        Digits,
+        Ring,
+        Grid,
+        MNIST,
+        FashionMNIST,
+        CIFAR10,
+        StackedDigits,
+        StackedMNIST,
+        Images,
+        Arrays,
+    )
 }
+"""All data sets by name; in this order users read them."""
 
-DataConfig = Annotated[
-    Annotated[Digits, Tag("digits")]
-    | Annotated[Ring, Tag("ring")]
-    | Annotated[Grid, Tag("grid")]
-    | Annotated[MNIST, Tag("mnist")]
-    | Annotated[FashionMNIST, Tag("fashion_mnist")]
-    | Annotated[CIFAR10, Tag("cifar10")]
-    | Annotated[StackedDigits, Tag("stacked_digits")]
-    | Annotated[StackedMNIST, Tag("stacked_mnist")]
-    | Annotated[Images, Tag("images")]
-    | Annotated[Arrays, Tag("arrays")]
-    | Annotated[PluginData, Tag(PLUGIN)],
-    Discriminator(tag_of),
-    BeforeValidator(named_choice("data", DATA, "my_data.py:Dataset")),
-]
+DataConfig = Annotated[DataOptions, NamedChoice("data", DATA, PluginData, "my_data.py:Dataset")]

@@ -4,6 +4,7 @@ steps.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,27 +15,33 @@ from pydantic import BeforeValidator, InstanceOf, PlainSerializer, WithJsonSchem
 from ganstudy.trials.config.base import short_repr
 
 MAX_RATIO = 1000
+"""Largest k, and the inverse of the smallest; a guess at what nobody wants to exceed."""
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
 _SEGMENT = re.compile(r"(?P<ratio>\S+) until (?P<until>[1-9]\d{0,8})")
-_RULE = "k must be a number from 1/1000 to 1000 or a fraction such as '1/3' (discriminator steps per generator step)"
+_RULE = (
+    "k must be a number from 1/1000 to 1000 or a fraction such as '1/3' "
+    "(discriminator steps per generator step)"
+)
 _SCHEDULE_RULE = "a schedule of k reads '5 until 100 then 1' (generator steps, rising)"
 
 
 def as_ratio(value: Any) -> Fraction:
-    """A constant k as an exact fraction: a number (0.5 is 1/2, read as its decimal digits) or text
-    such as "1/3".
+    """Return a constant k as an exact fraction, from a number or text such as "1/3"; raise a
+    ValueError for anything else.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
     try:
+        # By its decimal digits: Fraction(0.1) would be the nearest binary number, not 1/10.
         ratio = Fraction(str(value))
     except (ValueError, ZeroDivisionError):
         raise ValueError(f"{_RULE}, got {short_repr(value)}") from None
     if ratio <= 0:
         raise ValueError(
-            f"k must be > 0 (discriminator steps per generator step), got k={short_repr(value).strip(chr(39))}"
+            "k must be > 0 (discriminator steps per generator step), got "
+            f"k={short_repr(value).strip(chr(39))}"
         )
     if not Fraction(1, MAX_RATIO) <= ratio <= MAX_RATIO:
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
@@ -43,7 +50,9 @@ def as_ratio(value: Any) -> Fraction:
 
 @dataclass(frozen=True)
 class Schedule:
-    """k over the generator steps; equal schedules are equal objects, however they were written."""
+    """Schedule of k over the generator steps; equal schedules are equal objects, however they were
+    written.
+    """
 
     segments: tuple[tuple[int, Fraction], ...]
     """(until, ratio): the ratio holds up to and including generator step `until`, 1 being the
@@ -53,24 +62,27 @@ class Schedule:
     """The ratio after all segments."""
 
     def discriminator_steps_due(self, generator_step: int) -> int:
-        """Discriminator steps that come before generator step `generator_step` (1 is the first).
+        """Return the discriminator steps that come before generator step `generator_step`; 1 is the
+        first.
 
-        ceil of the sum of the ratios of steps 1..generator_step, in integers throughout, so the
-        ratio is exact over any number of steps. 2 gives D D G, 1/2 gives D G G, 3/2 gives D D G D
-        G.
+        They are the sum of the ratios of steps 1..generator_step, rounded up; in integers
+        throughout, so the ratio is exact over any number of steps. 2 gives D D G, 1/2 gives D G G,
+        3/2 gives D D G D G.
         """
-        due, start = Fraction(0), 0
+        due = Fraction(0)
+        start = 0
         for until, ratio in self.segments:
             due += ratio * (min(until, generator_step) - start)
             start = until
             if generator_step <= until:
-                return -(-due.numerator // due.denominator)
+                return math.ceil(due)
         due += self.last * (generator_step - start)
-        return -(-due.numerator // due.denominator)
+        return math.ceil(due)
 
     def generator_steps_beside(self, discriminator_steps: float) -> float:
-        """Generator steps that go with so many discriminator steps, rounding apart."""
-        left, start = discriminator_steps, 0
+        """Return the generator steps that go with so many discriminator steps, without rounding."""
+        left = discriminator_steps
+        start = 0
         for until, ratio in self.segments:
             if left <= ratio * (until - start):
                 return start + left / float(ratio)
@@ -79,14 +91,13 @@ class Schedule:
         return start + left / float(self.last)
 
     def __str__(self) -> str:
-        return "".join(f"{ratio} until {until} then " for until, ratio in self.segments) + str(
-            self.last
-        )
+        segments = "".join(f"{ratio} until {until} then " for until, ratio in self.segments)
+        return f"{segments}{self.last}"
 
 
 def as_schedule(value: Any) -> Schedule:
-    """k as a Schedule: whatever `as_ratio` takes, or text such as "5 until 100 then 1"; ValueError
-    otherwise.
+    """Return k as a Schedule, from whatever `as_ratio` takes or text such as "5 until 100 then 1";
+    raise a ValueError for anything else.
     """
     if isinstance(value, Schedule):
         return value
@@ -101,11 +112,12 @@ def as_schedule(value: Any) -> Schedule:
         segments.append((int(match["until"]), as_ratio(match["ratio"])))
     if not segments or " " in last:
         raise ValueError(f"{_SCHEDULE_RULE}, got {short_repr(value)}")
-    return _shortest(segments, as_ratio(last))
+    return _simplified(segments, as_ratio(last))
 
 
-def _shortest(segments: list[tuple[int, Fraction]], last: Fraction) -> Schedule:
-    """Without changes that change nothing, so that equal schedules have equal digests."""
+def _simplified(segments: list[tuple[int, Fraction]], last: Fraction) -> Schedule:
+    """Return the schedule without changes that change nothing."""
+    # So that equal schedules are equal objects, and configurations with them have equal digests.
     kept: list[tuple[int, Fraction]] = []
     for until, ratio in segments:
         if kept and kept[-1][1] == ratio:

@@ -1,4 +1,4 @@
-"""[measures]: what scores are measured with. The implementations lie in trials/measures/."""
+"""[measures]: how samples are scored. The implementations lie in trials/measures/."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from ganstudy.trials.config.base import StrictModel
 
 
 class MeasuresConfig(StrictModel):
-    """How samples become scores; equal for all trials of a study."""
+    """Settings of the measures; equal for all trials of a study."""
 
     extractor: Literal["auto", "classifier", "inception-v3-compat", "pixels"] = "auto"
     """Features behind FID, KID, precision and recall. auto: the in-domain classifier where the
     images have labels, Inception where they have none. pixels: principal components of the real
     images' pixels."""
     weights: str | None = Field(None, min_length=1)
-    """File with Inception's weights; without it those that torch-fidelity publishes are downloaded."""
+    """File with Inception's weights; absent: those that torch-fidelity publishes are downloaded."""
     weights_digest: str | None = Field(None, pattern="^[0-9a-f]{16}$")
-    """What that file must be: 16 hexadecimal digits, as the results' provenance states them."""
+    """Digest that this file must have: 16 hexadecimal digits, as the results' provenance states
+    them.
+    """
     samples: int | None = Field(None, ge=1, le=100_000_000)
     """Images generated per seed and evaluation; by default the data set's own number."""
     modes: Literal["auto", "classes", "bins"] = "auto"

@@ -1,17 +1,20 @@
-"""[model]: the two networks. The implementations lie in trials/networks/."""
+"""[model]: the two networks. The implementations lie in trials/networks/.
+
+New networks need a class here, in MODELS too, and a file in trials/networks/.
+"""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator
+from pydantic import Field, field_validator
 
-from ganstudy.trials.config.base import PLUGIN, StrictModel, named_choice, tag_of
+from ganstudy.trials.config.base import ImplementedOptions, NamedChoice
 from ganstudy.trials.plugins import split
 
 
-class ModelOptions(StrictModel):
-    """What every pair of networks has."""
+class ModelOptions(ImplementedOptions):
+    """Options of every pair of networks."""
 
     name: str
     latent_dim: int = Field(32, ge=1, le=100_000)
@@ -24,14 +27,15 @@ class ModelOptions(StrictModel):
 
     @property
     def generator_batch_norm(self) -> bool:
-        """Whether the generator has batch normalisation, which virtual batch normalisation
-        replaces.
-        """
+        """Whether the generator has batch normalisation."""
         return True
 
 
 class MLP(ModelOptions):
     """Fully connected players."""
+
+    implementation = "ganstudy.trials.networks.mlp:mlp"
+    images_only = False
 
     name: Literal["mlp"] = "mlp"
     width: int = Field(128, ge=1, le=100_000)
@@ -41,16 +45,16 @@ class MLP(ModelOptions):
     batch_norm: bool = False
     """Batch normalisation after every hidden layer of the generator."""
 
-    images_only: ClassVar[bool] = False
-
     @property
     def generator_batch_norm(self) -> bool:
-        """As configured."""
+        """Whether the generator has batch normalisation, as configured."""
         return self.batch_norm
 
 
 class DCGAN(ModelOptions):
     """The deep convolutional GAN of Radford et al. 2015."""
+
+    implementation = "ganstudy.trials.networks.dcgan:dcgan"
 
     name: Literal["dcgan"] = "dcgan"
     latent_dim: int = Field(100, ge=1, le=100_000)
@@ -71,6 +75,8 @@ class SNDCGAN(ModelOptions):
     normalisation, a remedy.
     """
 
+    implementation = "ganstudy.trials.networks.sndcgan:sndcgan"
+
     name: Literal["sndcgan"] = "sndcgan"
     latent_dim: int = Field(128, ge=1, le=100_000)
     """Dimensions of z."""
@@ -80,6 +86,8 @@ class SNDCGAN(ModelOptions):
 
 class ResNet(ModelOptions):
     """The residual GAN of Miyato et al. 2018; without spectral normalisation, which is a remedy."""
+
+    implementation = "ganstudy.trials.networks.resnet:resnet"
 
     name: Literal["resnet"] = "resnet"
     latent_dim: int = Field(128, ge=1, le=100_000)
@@ -93,15 +101,18 @@ class ResNet(ModelOptions):
 class PacGANPoints(ModelOptions):
     """The networks of PacGAN (Lin et al. 2018) for two-dimensional points."""
 
+    implementation = "ganstudy.trials.networks.pacgan_points:pacgan_points"
+    images_only = False
+
     name: Literal["pacgan_points"] = "pacgan_points"
     latent_dim: int = Field(2, ge=1, le=100_000)
     """Dimensions of z."""
 
-    images_only: ClassVar[bool] = False
-
 
 class StackedMNIST(ModelOptions):
     """The networks of PacGAN (Lin et al. 2018) for stacked MNIST."""
+
+    implementation = "ganstudy.trials.networks.stacked_mnist:stacked_mnist"
 
     name: Literal["stacked_mnist"] = "stacked_mnist"
     latent_dim: int = Field(100, ge=1, le=100_000)
@@ -115,16 +126,17 @@ class StackedMNIST(ModelOptions):
 
 
 class OwnModel(ModelOptions):
-    """A user's own networks, "my_gan.py:build"; trials/networks/plugin.py says what is expected of
-    it.
+    """User's own networks, "my_gan.py:build"; trials/networks/plugin.py says what is expected of
+    them.
     """
 
+    implementation = "ganstudy.trials.networks.plugin:plugin"
+    images_only = False
+
     digest: str = ""
-    """Of the file's bytes; filled in when the study file is read."""
+    """Digest of the file's bytes; filled in when the study file is read."""
     options: dict[str, Any] = {}
     """Given to the function as keyword arguments, beside shape and latent_dim."""
-
-    images_only: ClassVar[bool] = False
 
     @field_validator("name")
     @classmethod
@@ -144,22 +156,11 @@ class OwnModel(ModelOptions):
 
 
 MODELS: dict[str, type[ModelOptions]] = {
-    "mlp": MLP,
-    "dcgan": DCGAN,
-    "sndcgan": SNDCGAN,
-    "resnet": ResNet,
-    "pacgan_points": PacGANPoints,
-    "stacked_mnist": StackedMNIST,
+    model.model_fields["name"].default: model
+    for model in (MLP, DCGAN, SNDCGAN, ResNet, PacGANPoints, StackedMNIST)
 }
+"""All networks by name; in this order users read them."""
 
 ModelConfig = Annotated[
-    Annotated[MLP, Tag("mlp")]
-    | Annotated[DCGAN, Tag("dcgan")]
-    | Annotated[SNDCGAN, Tag("sndcgan")]
-    | Annotated[ResNet, Tag("resnet")]
-    | Annotated[PacGANPoints, Tag("pacgan_points")]
-    | Annotated[StackedMNIST, Tag("stacked_mnist")]
-    | Annotated[OwnModel, Tag(PLUGIN)],
-    Discriminator(tag_of),
-    BeforeValidator(named_choice("model", MODELS, "my_gan.py:build", default="mlp")),
+    ModelOptions, NamedChoice("model", MODELS, OwnModel, "my_gan.py:build", default="mlp")
 ]

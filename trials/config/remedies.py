@@ -1,5 +1,7 @@
 """[remedies.NAME]: options of the remedies. The implementations lie in trials/remedies/, one file
 each.
+
+A new remedy needs a class here, in REMEDIES too, and a file in trials/remedies/.
 """
 
 from __future__ import annotations
@@ -8,18 +10,31 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from ganstudy.trials.config.base import StrictModel, one_of, short_repr
+from ganstudy.trials.config.base import ImplementedOptions, one_of, short_repr
 
 
-class RemedyOptions(StrictModel):
-    """What is known of a remedy without torch."""
+class RemedyOptions(ImplementedOptions):
+    """Options of a remedy, and what is known of it without torch."""
 
+    name: ClassVar[str]
+    """In [train] remedies and [remedies.NAME]."""
     excludes: ClassVar[frozenset[str]] = frozenset()
-    """Remedies that cannot be on together with this one."""
+    """Other remedies that replace the players' update too; stated at one of the two."""
+    needs_smoothable_loss: ClassVar[bool] = False
+    """Whether it lowers the discriminator's target on real data."""
+    needs_batch_norm: ClassVar[bool] = False
+    """Whether it replaces the generator's batch normalisation."""
+    images_only: ClassVar[bool] = False
+    """Whether it works on images only, or on points too."""
+    divides_batch: ClassVar[str | None] = None
+    """Name of the option that must divide batch_size."""
 
 
-class FeatureMatching(RemedyOptions):
+class FeatureMatchingOptions(RemedyOptions):
     """Options of feature_matching."""
+
+    name = "feature_matching"
+    implementation = "ganstudy.trials.remedies.feature_matching:FeatureMatching"
 
     norm: Literal["l2_squared", "l1"] = "l2_squared"
     """Distance of the feature means: squared L2 as in the paper's equation, or the released code's
@@ -31,15 +46,21 @@ class FeatureMatching(RemedyOptions):
     """Factor of the distance; matters where the adversarial objective stays."""
 
 
-class HistoricalAveraging(RemedyOptions):
+class HistoricalAveragingOptions(RemedyOptions):
     """Options of historical_averaging."""
+
+    name = "historical_averaging"
+    implementation = "ganstudy.trials.remedies.historical_averaging:HistoricalAveraging"
 
     weight: float = Field(0.1, ge=0, allow_inf_nan=False)
     """lambda of the penalty (dimensionless). The paper publishes none."""
 
 
-class MinibatchDiscrimination(RemedyOptions):
+class MinibatchDiscriminationOptions(RemedyOptions):
     """Options of minibatch_discrimination."""
+
+    name = "minibatch_discrimination"
+    implementation = "ganstudy.trials.remedies.minibatch_discrimination:MinibatchDiscrimination"
 
     kernels: int = Field(16, ge=1, le=10_000)
     """B: similarity features appended per image."""
@@ -55,59 +76,88 @@ class MinibatchDiscrimination(RemedyOptions):
     similarities are 0 at the start."""
 
 
-class OneSidedLabelSmoothing(RemedyOptions):
+class OneSidedLabelSmoothingOptions(RemedyOptions):
     """Options of one_sided_label_smoothing."""
+
+    name = "one_sided_label_smoothing"
+    implementation = "ganstudy.trials.remedies.one_sided_label_smoothing:OneSidedLabelSmoothing"
+    needs_smoothable_loss = True
 
     target: float = Field(0.9, gt=0, le=1)
     """alpha: the discriminator's target on real images; generated ones keep 0."""
 
 
-class VirtualBatchNormalisation(RemedyOptions):
+class VirtualBatchNormalisationOptions(RemedyOptions):
     """Options of virtual_batch_normalisation."""
+
+    name = "virtual_batch_normalisation"
+    implementation = (
+        "ganstudy.trials.remedies.virtual_batch_normalisation:VirtualBatchNormalisation"
+    )
+    needs_batch_norm = True
 
     reference: int = Field(64, ge=2, le=100_000)
     """Latents in the fixed reference batch."""
 
 
-class Packing(RemedyOptions):
+class PackingOptions(RemedyOptions):
     """Options of packing (PacGAN)."""
+
+    name = "packing"
+    implementation = "ganstudy.trials.remedies.packing:Packing"
+    divides_batch = "m"
 
     m: int = Field(2, ge=2, le=64)
     """Images that the discriminator judges together; batch_size must be a multiple."""
 
 
-class UnrolledDiscriminator(RemedyOptions):
+class UnrolledDiscriminatorOptions(RemedyOptions):
     """Options of unrolled_discriminator."""
+
+    name = "unrolled_discriminator"
+    implementation = "ganstudy.trials.remedies.unrolled_discriminator:UnrolledDiscriminator"
 
     steps: int = Field(5, ge=1, le=100)
     """K: discriminator steps that the generator looks ahead, differentiating through them."""
 
 
-class SpectralNormalisation(RemedyOptions):
+class SpectralNormalisationOptions(RemedyOptions):
     """Options of spectral_normalisation."""
 
+    name = "spectral_normalisation"
+    implementation = "ganstudy.trials.remedies.spectral_normalisation:SpectralNormalisation"
+
     power_iterations: int = Field(3, ge=1, le=100)
-    """After every step of the player. 3 is what one iteration in every forward pass makes at k = 1."""
+    """Per step of the player. 3 is what one iteration in every forward pass makes at k = 1."""
     generator: bool = False
     """Normalise the generator's weights too (Zhang et al. 2019)."""
 
 
-class R1(RemedyOptions):
+class R1Options(RemedyOptions):
     """Options of r1."""
+
+    name = "r1"
+    implementation = "ganstudy.trials.remedies.r1:R1"
 
     gamma: float = Field(10.0, ge=0, allow_inf_nan=False)
     """The penalty is gamma / 2 times the mean squared gradient norm on real images."""
 
 
-class R2(RemedyOptions):
+class R2Options(RemedyOptions):
     """Options of r2."""
+
+    name = "r2"
+    implementation = "ganstudy.trials.remedies.r2:R2"
 
     gamma: float = Field(10.0, ge=0, allow_inf_nan=False)
     """The penalty is gamma / 2 times the mean squared gradient norm on generated images."""
 
 
-class GradientPenalty(RemedyOptions):
+class GradientPenaltyOptions(RemedyOptions):
     """Options of gradient_penalty."""
+
+    name = "gradient_penalty"
+    implementation = "ganstudy.trials.remedies.gradient_penalty:GradientPenalty"
 
     weight: float = Field(10.0, ge=0, allow_inf_nan=False)
     """lambda of the penalty."""
@@ -115,8 +165,11 @@ class GradientPenalty(RemedyOptions):
     """The gradient norm that is not penalised: 1 as in WGAN-GP, 0 for a zero-centred penalty."""
 
 
-class InstanceNoise(RemedyOptions):
+class InstanceNoiseOptions(RemedyOptions):
     """Options of instance_noise."""
+
+    name = "instance_noise"
+    implementation = "ganstudy.trials.remedies.instance_noise:InstanceNoise"
 
     sigma: float = Field(0.1, ge=0, allow_inf_nan=False)
     """Standard deviation at the start, in units of the data (images span -1 to 1)."""
@@ -124,8 +177,12 @@ class InstanceNoise(RemedyOptions):
     """Share of the budget over which sigma falls linearly to 0; 0 keeps it constant."""
 
 
-class DiffAugment(RemedyOptions):
+class DiffAugmentOptions(RemedyOptions):
     """Options of diff_augment."""
+
+    name = "diff_augment"
+    implementation = "ganstudy.trials.remedies.diff_augment:DiffAugment"
+    images_only = True
 
     policy: tuple[str, ...] = ("color", "translation", "cutout")
     """Augmentations in their order: any of color, translation, cutout."""
@@ -140,15 +197,19 @@ class DiffAugment(RemedyOptions):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value or len(set(value)) != len(value):
             raise ValueError(
-                f"policy must name at least one augmentation and none twice, got {short_repr(','.join(value))}"
+                "policy must name at least one augmentation and none twice, got "
+                f"{short_repr(','.join(value))}"
             )
         return tuple(
             one_of("augmentation", name, ("color", "translation", "cutout")) for name in value
         )
 
 
-class LeCam(RemedyOptions):
+class LeCamOptions(RemedyOptions):
     """Options of lecam."""
+
+    name = "lecam"
+    implementation = "ganstudy.trials.remedies.lecam:LeCam"
 
     weight: float = Field(0.3, ge=0, allow_inf_nan=False)
     """lambda of the penalty."""
@@ -158,47 +219,63 @@ class LeCam(RemedyOptions):
     """Discriminator steps before the penalty sets in; the averages run from the beginning."""
 
 
-class GeneratorEMA(RemedyOptions):
+class GeneratorEMAOptions(RemedyOptions):
     """Options of generator_ema."""
+
+    name = "generator_ema"
+    implementation = "ganstudy.trials.remedies.generator_ema:GeneratorEMA"
 
     decay: float = Field(0.999, ge=0, lt=1)
     """Of the moving average of the generator's parameters, per generator step."""
     start: int = Field(0, ge=0, le=10**12)
-    """Generator steps before the averaging begins; until then the average is the present generator."""
+    """Generator steps before the averaging begins; till then the average is the generator itself."""
     rampup: float = Field(0.05, ge=0, allow_inf_nan=False)
     """The average's half-life is at most this share of the steps so far (StyleGAN2-ADA); 0: no such
     limit.
     """
 
 
-class OptimisticAdam(RemedyOptions):
+class OptimisticAdamOptions(RemedyOptions):
     """Options of optimistic_adam: none."""
 
-    excludes: ClassVar[frozenset[str]] = frozenset({"extragradient"})
+    name = "optimistic_adam"
+    implementation = "ganstudy.trials.remedies.optimistic_adam:OptimisticAdam"
+    excludes = frozenset({"extragradient"})
 
 
-class Extragradient(RemedyOptions):
+class ExtragradientOptions(RemedyOptions):
     """Options of extragradient: none."""
 
-    excludes: ClassVar[frozenset[str]] = frozenset({"optimistic_adam"})
+    name = "extragradient"
+    implementation = "ganstudy.trials.remedies.extragradient:Extragradient"
 
 
 REMEDIES: dict[str, type[RemedyOptions]] = {
-    "feature_matching": FeatureMatching,
-    "historical_averaging": HistoricalAveraging,
-    "minibatch_discrimination": MinibatchDiscrimination,
-    "one_sided_label_smoothing": OneSidedLabelSmoothing,
-    "virtual_batch_normalisation": VirtualBatchNormalisation,
-    "packing": Packing,
-    "unrolled_discriminator": UnrolledDiscriminator,
-    "spectral_normalisation": SpectralNormalisation,
-    "r1": R1,
-    "r2": R2,
-    "gradient_penalty": GradientPenalty,
-    "instance_noise": InstanceNoise,
-    "diff_augment": DiffAugment,
-    "lecam": LeCam,
-    "generator_ema": GeneratorEMA,
-    "optimistic_adam": OptimisticAdam,
-    "extragradient": Extragradient,
+    options.name: options
+    for options in (
+        FeatureMatchingOptions,
+        HistoricalAveragingOptions,
+        MinibatchDiscriminationOptions,
+        OneSidedLabelSmoothingOptions,
+        VirtualBatchNormalisationOptions,
+        PackingOptions,
+        UnrolledDiscriminatorOptions,
+        SpectralNormalisationOptions,
+        R1Options,
+        R2Options,
+        GradientPenaltyOptions,
+        InstanceNoiseOptions,
+        DiffAugmentOptions,
+        LeCamOptions,
+        GeneratorEMAOptions,
+        OptimisticAdamOptions,
+        ExtragradientOptions,
+    )
 }
+"""All remedies by name; in this order users read them."""
+
+
+def excluded_by(name: str) -> frozenset[str]:
+    """Return the remedies that cannot be on together with the remedy `name`."""
+    stated_there = {other for other, options in REMEDIES.items() if name in options.excludes}
+    return REMEDIES[name].excludes | stated_there

@@ -1,8 +1,8 @@
 """The complete configuration of one trial; free of torch, so that `ganstudy check` answers at once.
 
-The names that a configuration may use and their options stand in trials/options/; what a name means
-lies beside its implementation (trials/networks/, trials/losses/, trials/remedies/, trials/data/). A
-test holds the lists together.
+The names that a configuration may use and their options stand in the other files of trials/config/;
+each options class says where its implementation lies (trials/networks/, trials/losses/,
+trials/remedies/, trials/data/).
 """
 
 from __future__ import annotations
@@ -10,28 +10,31 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from typing import Any, Literal
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from ganstudy.trials.config.base import StrictModel, one_of, short_repr
+from ganstudy.trials.config.base import ImplementedOptions, StrictModel, one_of, short_repr
 from ganstudy.trials.config.compatibility import IncompatibleError, incompatibilities
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.k_ratio import Ratio, as_schedule
-from ganstudy.trials.config.losses import LOSSES
+from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
-from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.config.remedies import REMEDIES, RemedyOptions
 
 BUDGET_UNITS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
 
 LEAST_AMOUNT = 1e-3
-"""Of a budget or a part of it, in any unit."""
+"""Smallest budget or part of one, in any unit."""
 LARGEST_SEED = 2**32 - 1
+"""The largest that numpy's RandomState takes, and with it Optuna's samplers."""
+
+Options = TypeVar("Options", bound=ImplementedOptions)
 
 
 class Budget(StrictModel):
-    """How long a trial trains: an amount on one axis. All counters are recorded whatever the axis."""
+    """Length of a trial: an amount on one axis. All counters are recorded whatever the axis."""
 
     unit: str
     amount: float = Field(gt=0, le=1e15, allow_inf_nan=False)
@@ -47,18 +50,14 @@ class Budget(StrictModel):
         return measurable("a budget", value)
 
 
-class TrialConfig(StrictModel):
-    """Everything that decides the numbers of a trial. Equal configurations have equal digests."""
+class TrainingSettings(StrictModel):
+    """How trials train: what [train] of a study file and a TrialConfig have in common."""
 
-    data: DataConfig
-    model: ModelConfig = MLP()
     method: Literal["gan", "autoencoder", "vae"] = "gan"
     """A GAN, or a baseline of the same size: the generator as decoder, the discriminator's trunk as
     encoder.
     """
     loss: str = "non_saturating"
-    loss_options: dict[str, Any] = {}
-    """Complete options of the loss."""
     k: Ratio = as_schedule(1)
     """Discriminator steps per generator step; below 1: several generator steps per discriminator
     step.
@@ -76,13 +75,10 @@ class TrialConfig(StrictModel):
     batch_size: int = Field(64, ge=2, le=1_000_000)
     """Images per batch, real and generated alike."""
     remedies: tuple[str, ...] = ()
-    remedy_options: dict[str, dict[str, Any]] = {}
-    """Complete options of each remedy that is on."""
     seeds: tuple[int, ...] = (0, 1, 2)
     budget: Budget
-    evaluations: int = Field(10, ge=1)
+    evaluations: int = Field(10, ge=1, le=10_000)
     """Evaluations per trial, equally spaced on the budget's axis; the last one is at the end."""
-    measures: MeasuresConfig = MeasuresConfig()
 
     @field_validator("loss")
     @classmethod
@@ -96,50 +92,79 @@ class TrialConfig(StrictModel):
             one_of("remedy", name, REMEDIES)
         if len(set(value)) != len(value):
             raise ValueError(f"a remedy may be named once, got {short_repr(list(value))}")
-        return tuple(sorted(value))
+        return value
 
     @field_validator("seeds")
     @classmethod
     def _distinct_seeds(cls, value: tuple[int, ...]) -> tuple[int, ...]:
         return distinct_seeds(value)
 
-    def model_post_init(self, _context: Any) -> None:
-        """Fills in the defaults of the loss and of the remedies that are on, so that the digest
-        sees every number.
 
-        Raises IncompatibleError where parts of the configuration do not go together.
-        """
-        remedy_options = {
-            name: _filled(REMEDIES[name], self.remedy_options.get(name, {}))
-            for name in self.remedies
-        }
-        object.__setattr__(self, "remedy_options", remedy_options)
-        object.__setattr__(self, "loss_options", _filled(LOSSES[self.loss], self.loss_options))
+class TrialConfig(TrainingSettings):
+    """Everything that decides the numbers of a trial. Equal configurations have equal digests."""
+
+    data: DataConfig
+    model: ModelConfig = MLP()
+    loss_options: SerializeAsAny[LossOptions] = Field(
+        default_factory=LossOptions, validate_default=True
+    )
+    """Complete options of the loss."""
+    remedy_options: dict[str, SerializeAsAny[RemedyOptions]] = Field({}, validate_default=True)
+    """Complete options of each remedy that is on, in alphabetical order."""
+    measures: MeasuresConfig = MeasuresConfig()
+
+    @field_validator("remedies")
+    @classmethod
+    def _in_alphabetical_order(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # Remedies act in this order, so that equal sets of them give equal numbers and digests.
+        return tuple(sorted(value))
+
+    # The defaults of the loss and of the remedies that are on are filled in, so that the digest
+    # sees every number.
+
+    @field_validator("loss_options", mode="before")
+    @classmethod
+    def _of_the_loss(cls, value: Any, info: ValidationInfo) -> LossOptions:
+        # An unknown loss is absent here, and reported by its own validator.
+        return _filled(LOSSES.get(info.data.get("loss", ""), LossOptions), value)
+
+    @field_validator("remedy_options", mode="before")
+    @classmethod
+    def _of_the_remedies(cls, value: Any, info: ValidationInfo) -> dict[str, RemedyOptions]:
+        names = info.data.get("remedies", ())
+        return {name: _filled(REMEDIES[name], value.get(name, {})) for name in names}
+
+    @model_validator(mode="after")
+    def _compatible(self) -> Self:
         problems = incompatibilities(self)
         if problems:
             raise IncompatibleError("; ".join(problems))
+        return self
 
     @property
     def digest(self) -> str:
-        """Hex digest of the complete resolved configuration."""
+        """Hex digest of the complete configuration."""
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def _filled(model: type[StrictModel], stated: dict[str, Any]) -> dict[str, Any]:
-    return model(**stated).model_dump(mode="json")
+def _filled(model: type[Options], stated: Any) -> Options:
+    """Return `stated`, options of this model or a table of some of them, as complete options."""
+    return model.model_validate(
+        stated.model_dump() if isinstance(stated, ImplementedOptions) else stated
+    )
 
 
 def measurable(what: str, amount: float) -> float:
-    """`amount` on a budget's axis, if it is not too small to count with; otherwise a ValueError."""
+    """Return `amount` on a budget's axis; raise a ValueError if it is too small to count with."""
     if amount < LEAST_AMOUNT:
         raise ValueError(f"{what} must be >= {LEAST_AMOUNT:g}, got {amount:g}")
     return amount
 
 
 def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    """`seeds`, if there is at least one, all are in 0..2**32 - 1 and none is repeated; otherwise a
-    ValueError.
+    """Return `seeds` if there is at least one, all are in 0..2**32 - 1 and none is repeated;
+    otherwise raise a ValueError.
     """
     if not seeds:
         raise ValueError("at least one seed is needed, got an empty list")
@@ -150,6 +175,7 @@ def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
     repeated = sorted(seed for seed, times in Counter(seeds).items() if times > 1)
     if repeated:
         raise ValueError(
-            f"seeds must be distinct, but {short_repr(repeated)} stand more than once in {short_repr(list(seeds))}"
+            f"seeds must be distinct, but {short_repr(repeated)} stand more than once in "
+            f"{short_repr(list(seeds))}"
         )
     return seeds

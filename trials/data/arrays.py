@@ -14,20 +14,21 @@ from torch import Tensor
 
 from ganstudy.trials.config.data import Arrays
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.data.split import count_labels, shuffled, split, whole
+from ganstudy.trials.data.split import LabelledImages, count_labels, shuffled, split, whole
 
-IMAGES_KEYS, LABELS_KEYS = ("x", "images"), ("y", "labels")
+IMAGES_KEYS = ("x", "images")
+LABELS_KEYS = ("y", "labels")
 HELD_OUT = 0.2
 Layout = Literal["auto", "channels_first", "channels_last"]
 
 
 def arrays(options: Arrays) -> Dataset:
-    """The arrays of the file, shuffled in a fixed way. Pickled objects are never read.
+    """Return the arrays of the file, shuffled in a fixed way. Pickled objects are never read.
 
-    ValueError where the file, an array in it or its form is not as said.
+    Raises ValueError where the file, an array in it or its form is not as the options say.
     """
     path = Path(options.path).expanduser()
-    archive = _opened(path)
+    archive = _open(path)
 
     def named(key: str | None) -> NDArray[Any] | None:
         return None if key is None else _array(archive, path, key)
@@ -36,7 +37,8 @@ def arrays(options: Arrays) -> Dataset:
     labels_key = options.labels_key
     if labels_key is None and options.held_out_images_key is None:
         labels_key = next((key for key in LABELS_KEYS if key in archive.files), None)
-    labels, held_out = named(labels_key), named(options.held_out_images_key)
+    labels = named(labels_key)
+    held_out = named(options.held_out_images_key)
     try:
         if held_out is None:
             return _with_share(images, labels, options)
@@ -51,7 +53,7 @@ def _with_share(images: NDArray[Any], labels: NDArray[Any] | None, options: Arra
     held_out = HELD_OUT if options.held_out is None else options.held_out
     if labels is None:
         return split("arrays", tensor[order], None, None, held_out)
-    indices, class_names = _counted(labels, len(tensor))
+    indices, class_names = _labels_of(labels, len(tensor))
     return split("arrays", tensor[order], indices[order], class_names, held_out)
 
 
@@ -65,23 +67,29 @@ def _with_held_out(
     train, test = (to_tensor(array, options.range, options.layout) for array in (images, held_out))
     order = shuffled(len(train), options.limit)
     if labels is None or held_out_labels is None:
-        return whole("arrays", train[order], test, None, None, None)
-    train_labels, class_names = _counted(labels, len(train))
-    test_labels, test_names = _counted(held_out_labels, len(test))
+        return whole("arrays", LabelledImages(train[order]), LabelledImages(test), None)
+    train_labels, class_names = _labels_of(labels, len(train))
+    test_labels, test_names = _labels_of(held_out_labels, len(test))
     if test_names != class_names:
         raise ValueError(
-            f"both splits must have the same classes, got {list(class_names)} and {list(test_names)}"
+            f"both splits must have the same classes, got {list(class_names)} and "
+            f"{list(test_names)}"
         )
-    return whole("arrays", train[order], test, train_labels[order], test_labels, class_names)
+    return whole(
+        "arrays",
+        LabelledImages(train[order], train_labels[order]),
+        LabelledImages(test, test_labels),
+        class_names,
+    )
 
 
 def to_tensor(
     array: NDArray[Any], value_range: tuple[float, float] | None, layout: Layout
 ) -> Tensor:
-    """Images uint8 [N, C, H, W] or float32 [N, C, H, W] in [-1, 1], or points float32 [N, D].
+    """Return images [N, C, H, W], uint8 or float32 in [-1, 1], or points [N, D], float32.
 
     array: [N, D], [N, H, W], [N, H, W, C] or [N, C, H, W]. value_range: the values that become -1
-    and 1; None leaves uint8 as it is. ValueError for anything else.
+    and 1; None leaves uint8 as it is. Raises ValueError for anything else.
     """
     if array.dtype.kind not in "uif":
         raise ValueError(f"images and points must be numbers, got {array.dtype}")
@@ -99,14 +107,13 @@ def to_tensor(
     low, high = value_range
     if array.size and (array.min() < low or array.max() > high):
         raise ValueError(
-            f"values must lie in range = [{low:g}, {high:g}], but reach from {array.min():g} to {array.max():g}"
+            f"values must lie in range = [{low:g}, {high:g}], but reach from {array.min():g} to "
+            f"{array.max():g}"
         )
     images = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-    return (
-        images
-        if (low, high) == (-1, 1)
-        else (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
-    )
+    if (low, high) == (-1, 1):
+        return images
+    return (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
 
 
 def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
@@ -114,40 +121,45 @@ def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:
         return array[:, None]
     if array.ndim != 4:
         raise ValueError(
-            f"an array must be points [N, D] or images [N, H, W], [N, H, W, C] or [N, C, H, W], got {list(array.shape)}"
+            "an array must be points [N, D] or images [N, H, W], [N, H, W, C] or [N, C, H, W], got "
+            f"{list(array.shape)}"
         )
-    first, last = array.shape[1] in (1, 3), array.shape[3] in (1, 3)
-    if layout == "auto" and first and last:
+    may_be_first = array.shape[1] in (1, 3)
+    may_be_last = array.shape[3] in (1, 3)
+    if layout == "auto" and may_be_first and may_be_last:
         raise ValueError(
-            f"layout must be stated where an array can be read both ways, as {list(array.shape)} can"
+            "layout must be stated where an array can be read both ways, "
+            f"as {list(array.shape)} can"
         )
-    if not (
-        last
-        if layout == "channels_last"
-        else first
-        if layout == "channels_first"
-        else first or last
-    ):
+    readable = {
+        "channels_last": may_be_last,
+        "channels_first": may_be_first,
+        "auto": may_be_first or may_be_last,
+    }
+    if not readable[layout]:
         raise ValueError(
             f"images must have 1 or 3 channels, got {list(array.shape)} with layout = {layout!r}"
         )
-    return array.transpose(0, 3, 1, 2) if last and layout != "channels_first" else array
+    return array.transpose(0, 3, 1, 2) if may_be_last and layout != "channels_first" else array
 
 
-def _counted(labels: NDArray[Any], num_images: int) -> tuple[Tensor, tuple[str, ...]]:
+def _labels_of(labels: NDArray[Any], num_images: int) -> tuple[Tensor, tuple[str, ...]]:
+    """Return (labels counted from 0, class names); raise a ValueError unless each image has one."""
     if labels.shape[:1] != (num_images,):
         found = f"{len(labels)} labels" if labels.ndim else "a single value"
         raise ValueError(f"every image needs one label, got {found} for {num_images} images")
     return count_labels(labels)
 
 
-def _opened(path: Path) -> Any:
+def _open(path: Path) -> Any:
     if not path.is_file():
         raise ValueError(
-            f"path must be an npz file, and {path} is {'a folder' if path.exists() else 'not there'}"
+            f"path must be an npz file, and {path} is "
+            f"{'a folder' if path.exists() else 'not there'}"
         )
     if not zipfile.is_zipfile(path):
-        raise ValueError(f"path must be an npz file (numpy.savez), and {path} is none")
+        raise ValueError(f"path must be an npz file (numpy.savez), and {path} is not one")
+    # A pickle in somebody's file could run any code.
     return np.load(path, allow_pickle=False)
 
 
@@ -155,8 +167,8 @@ def _images_key(archive: Any, path: Path) -> str:
     present = [key for key in IMAGES_KEYS if key in archive.files]
     if len(present) != 1:
         raise ValueError(
-            f"{path}: images_key must be stated unless there is one array named {' or '.join(IMAGES_KEYS)}; "
-            f"known: {', '.join(archive.files)}"
+            f"{path}: images_key must be stated unless there is one array named "
+            f"{' or '.join(IMAGES_KEYS)}; known: {', '.join(archive.files)}"
         )
     return present[0]
 

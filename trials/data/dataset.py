@@ -1,4 +1,4 @@
-"""What a data set is: what the GAN trains on, what it is measured against, and what a mode is.
+"""The type of a data set: what the GAN trains on, what it is measured against, what a mode is.
 
 The held-out images are never trained on, neither by the GAN nor by the classifier that measures it.
 """
@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LEAST_SIDE = 4
-"""Pixels of an image, as of the options that resize: with fewer the classifier and the sharpness
+MIN_SIDE = 4
+"""Pixels of an image, as in the options that resize: with fewer the classifier and the sharpness
 see nothing.
 """
 
@@ -50,7 +50,7 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
     """By label; absent: the labels themselves."""
     part: Dataset | None = None
-    """Of stacked images: the single-channel data whose classes combine, channel by channel, into
+    """For stacked images: the single-channel data whose classes combine, channel by channel, into
     these.
     """
     notes: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of one image or point."""
+        """Shape of one image or point."""
         return tuple(self.train.shape[1:])
 
     @property
@@ -83,15 +83,16 @@ class Dataset:
 
     @property
     def is_images(self) -> bool:
-        """Images, or points."""
+        """Whether the data are images rather than points."""
         return len(self.shape) == 3
 
     @cached_property
     def digest(self) -> str:
-        """Hex digest of every value, of the split and of the labels."""
+        """Hex digest of every value, the split and the labels."""
         digest = hashlib.blake2b(digest_size=8)
         for part in (self.train, self.held_out, self.train_labels, self.held_out_labels):
             if part is not None:
+                # Equal values have equal digests, in whatever order they lie in memory.
                 digest.update(np.ascontiguousarray(part.numpy()).data)
         return digest.hexdigest()
 
@@ -105,28 +106,31 @@ class Dataset:
             raise ValueError(f"{self.name}: at least 1 of the {kind} must be held out, got 0")
         if len(self.shape) not in (1, 3) or self.held_out.shape[1:] != self.train.shape[1:]:
             raise ValueError(
-                f"{self.name}: training and held-out data must both be images [N, C, H, W] or points [N, D] of one "
-                f"shape, got {list(self.train.shape)} and {list(self.held_out.shape)}"
+                f"{self.name}: training and held-out data must both be images [N, C, H, W] or "
+                f"points [N, D] of one shape, got {list(self.train.shape)} and "
+                f"{list(self.held_out.shape)}"
             )
-        if self.is_images and min(self.shape[1:]) < LEAST_SIDE:
+        if self.is_images and min(self.shape[1:]) < MIN_SIDE:
             sides = " x ".join(map(str, self.shape[1:]))
             raise ValueError(
-                f"{self.name}: images must have at least {LEAST_SIDE} pixels a side, got {sides}"
+                f"{self.name}: images must have at least {MIN_SIDE} pixels a side, got {sides}"
             )
         types = (torch.uint8, torch.float32) if self.is_images else (torch.float32,)
         if self.train.dtype not in types or self.held_out.dtype != self.train.dtype:
             raise ValueError(
-                f"{self.name}: {kind} must be {' or '.join(map(str, types))}, the same in both splits, "
-                f"got {self.train.dtype} and {self.held_out.dtype}"
+                f"{self.name}: {kind} must be {' or '.join(map(str, types))}, the same in both "
+                f"splits, got {self.train.dtype} and {self.held_out.dtype}"
             )
         if self.train.is_floating_point():
             self._check_floats(kind)
+        # In chunks, since a comparison of all at once would take as much memory as the data.
         if all(
             torch.equal(images, self.train[:1].expand_as(images))
             for images in self.train.split(1024)
         ):
             raise ValueError(
-                f"{self.name}: the {kind} must differ, but all {len(self.train)} to train on are equal"
+                f"{self.name}: the {kind} must differ, "
+                f"but all {len(self.train)} to train on are equal"
             )
 
     def _check_floats(self, kind: str) -> None:
@@ -134,14 +138,14 @@ class Dataset:
             bad = int((~torch.isfinite(values.flatten(1)).all(1)).sum())
             if bad:
                 raise ValueError(
-                    f"{self.name}: {kind} must be finite, but {bad} of the {len(values)} {split} {kind} hold NaN "
-                    "or infinity"
+                    f"{self.name}: {kind} must be finite, but {bad} of the {len(values)} {split} "
+                    f"{kind} hold NaN or infinity"
                 )
             low, high = float(values.min()), float(values.max())
             if self.is_images and not -1 <= low <= high <= 1:
                 raise ValueError(
-                    f"{self.name}: images of floats must lie in [-1, 1], but the {split} ones reach from {low:g} "
-                    f"to {high:g}"
+                    f"{self.name}: images of floats must lie in [-1, 1], but the {split} ones reach "
+                    f"from {low:g} to {high:g}"
                 )
 
     def _check_labels(self) -> None:
@@ -157,17 +161,19 @@ class Dataset:
                 continue
             if labels.shape != values.shape[:1]:
                 raise ValueError(
-                    f"{self.name}: every image needs one label, got {list(labels.shape)} {split} labels "
-                    f"for {len(values)} images"
+                    f"{self.name}: every image needs one label, got {list(labels.shape)} {split} "
+                    f"labels for {len(values)} images"
                 )
             names = len(self.mode_names or ())
             if labels.dtype != torch.int64 or int(labels.min()) < 0 or int(labels.max()) >= names:
                 raise ValueError(
-                    f"{self.name}: labels must be int64 from 0 to {names - 1}, got {labels.dtype} from "
-                    f"{int(labels.min())} to {int(labels.max())} in the {split} ones"
+                    f"{self.name}: labels must be int64 from 0 to {names - 1}, got {labels.dtype} "
+                    f"from {int(labels.min())} to {int(labels.max())} in the {split} ones"
                 )
 
 
 def as_float(images: Tensor) -> Tensor:
-    """The values that networks see: uint8 becomes float32 in [-1, 1], floats stay as they are."""
+    """Return the values that networks see: uint8 becomes float32 in [-1, 1], floats stay as they
+    are.
+    """
     return images.float().div_(127.5).sub_(1) if images.dtype == torch.uint8 else images

@@ -18,15 +18,16 @@ from ganstudy.trials.data.split import count_labels, shuffled, split
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 CHUNK = 256
-"""Files decoded before the next are begun, so that a bad one is told of early."""
+"""Files decoded before the next are begun, so that a bad one is reported early."""
 
 
 def images(options: Images) -> Dataset:
-    """Every picture in the folder and its sub-folders, in a fixed order that does not depend on
-    where it lies.
+    """Return every picture in the folder and its sub-folders, in a fixed order that does not depend
+    on where the folder lies.
 
-    Other files and hidden ones are passed over; a film's first frame is taken. ValueError where
-    there is no such folder, no picture in it, or one that cannot be read or does not fit.
+    Other files and hidden ones are passed over; of an animation the first frame is taken. Raises
+    ValueError where there is no such folder, no picture in it, or one that cannot be read or does
+    not fit.
     """
     folder = Path(options.path).expanduser()
     files = picture_files(folder)
@@ -34,28 +35,31 @@ def images(options: Images) -> Dataset:
     if options.labels == "folders":
         _check_sub_folders(folder, files)
     pixels, files, notes = _read(folder, files, options)
-    labels, class_names = None, None
+    labels = class_names = None
     if options.labels == "folders":
         labels, class_names = count_labels(np.array([file.parts[0] for file in files]))
     return split("images", pixels, labels, class_names, options.held_out, notes)
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Paths, relative to `folder`, of the pictures in it, sorted; ValueError where there are none."""
+    """Return the paths, relative to `folder`, of the pictures in it, sorted; raise a ValueError
+    where there are none.
+    """
     if not folder.is_dir():
         raise ValueError(
-            f"path must be a folder of pictures, and {folder} is {'a file' if folder.exists() else 'not there'}"
+            f"path must be a folder of pictures, and {folder} is "
+            f"{'a file' if folder.exists() else 'not there'}"
         )
-    found, seen = [], set()
-    for place, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        if (
-            real := os.path.realpath(place)
-        ) in seen:  # a link to a folder above would repeat everything
-            folders.clear()
+    found: list[Path] = []
+    seen: set[str] = set()
+    for directory, subdirectories, names in os.walk(folder, followlinks=True):
+        subdirectories[:] = [name for name in subdirectories if not name.startswith(".")]
+        real = os.path.realpath(directory)
+        if real in seen:  # a link to a folder above would repeat everything
+            subdirectories.clear()
             continue
         seen.add(real)
-        inner = Path(place).relative_to(folder)
+        inner = Path(directory).relative_to(folder)
         found += [
             inner / name
             for name in names
@@ -69,7 +73,7 @@ def picture_files(folder: Path) -> list[Path]:
 def _read(
     folder: Path, files: list[Path], options: Images
 ) -> tuple[Tensor, list[Path], tuple[str, ...]]:
-    """(uint8 [N, C, H, W], the files read, a note per file skipped)"""
+    """Return (uint8 [N, C, H, W], the files read, a note per file skipped)."""
 
     def decode(file: Path) -> Pixels | str:
         try:
@@ -78,7 +82,10 @@ def _read(
         except Exception as error:  # decoders of many formats raise whatever they like
             return str(error) or type(error).__name__
 
-    pile, read, notes = Pile(len(files)), [], []
+    pile = Pile(len(files))
+    read: list[Path] = []
+    notes: list[str] = []
+    # Threads are enough: Pillow's decoders let go of Python's lock.
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for start in range(0, len(files), CHUNK):
             chunk = files[start : start + CHUNK]
@@ -90,7 +97,8 @@ def _read(
                     notes.append(f"skipped {file}: {pixels}")
                 else:
                     raise ValueError(
-                        f"{folder / file} cannot be read as a picture ({pixels}); remove it or say bad_files = 'skip'"
+                        f"{folder / file} cannot be read as a picture ({pixels}); remove it or say "
+                        "bad_files = 'skip'"
                     )
     if not read:
         raise ValueError(
@@ -103,5 +111,6 @@ def _check_sub_folders(folder: Path, files: list[Path]) -> None:
     for file in files:
         if len(file.parts) == 1:
             raise ValueError(
-                f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in none"
+                f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in "
+                "none"
             )

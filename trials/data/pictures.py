@@ -1,4 +1,4 @@
-"""Pictures of any size and kind become uint8 arrays of one shape."""
+"""Conversion of pictures of any size and kind to uint8 arrays of one shape."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ RESAMPLING = Image.Resampling.BICUBIC
 
 
 def prepare(picture: Image.Image, options: PictureOptions) -> Pixels:
-    """The picture turned upright, in colour or grey, cropped and resized: [C, H, W].
+    """Return the picture turned upright, in colour or grey, cropped and resized: [C, H, W].
 
-    ValueError for 32-bit pictures, which say nothing of their black and white.
+    Raises ValueError for 32-bit pictures, which do not say what is black and what is white.
     """
     picture = _eight_bit(
         ImageOps.exif_transpose(picture), "RGB" if options.channels == "colour" else "L"
@@ -55,13 +55,16 @@ class Pile:
 
     def __init__(self, num: int) -> None:
         """num: pictures at most."""
-        self._num, self._filled, self._first = num, 0, ""
+        self._num = num
+        self._filled = 0
+        self._first = ""
         self._pixels: Pixels = np.empty(0, np.uint8)
 
     def add(self, pixels: Pixels, name: str) -> None:
-        """Adds [C, H, W]; ValueError where another picture had another size."""
+        """Add pixels [C, H, W]; raise a ValueError where another picture had another size."""
         if not self._filled:
-            self._first, self._pixels = name, np.empty((self._num, *pixels.shape), np.uint8)
+            self._first = name
+            self._pixels = np.empty((self._num, *pixels.shape), np.uint8)
         if pixels.shape != self._pixels.shape[1:]:
             sizes = [f"{shape[-1]} x {shape[-2]}" for shape in (self._pixels.shape, pixels.shape)]
             raise ValueError(
@@ -72,12 +75,12 @@ class Pile:
         self._filled += 1
 
     def tensor(self) -> Tensor:
-        """uint8 [N, C, H, W] of those added."""
+        """Return the pixels of all pictures added, uint8 [N, C, H, W]."""
         return torch.from_numpy(self._pixels[: self._filled])
 
 
 def resized(images: Tensor, size: int) -> Tensor:
-    """uint8 [N, C, H, W] -> uint8 [N, C, size, size]; the same images where they have that size."""
+    """Resize uint8 [N, C, H, W] to [N, C, size, size]; images of that size stay as they are."""
     if images.shape[2:] == (size, size):
         return images
     planes: Iterable[Pixels] = images.flatten(0, 1).numpy()

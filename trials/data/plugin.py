@@ -2,9 +2,9 @@
 
 The callable is called with the options of the study file as keyword arguments. It returns a
 map-style data set (`len` and items, as torch.utils.data.Dataset has), a pair (images, labels) of
-arrays, or a ready trials.data.Dataset, whose own split is kept. An item is an image or (image,
-label); an image is a PIL picture, uint8 with 0..255, or floats in [-1, 1]; a label is a whole
-number or a string. One-dimensional items are points.
+arrays, or a ready ganstudy.trials.data.Dataset, whose own split is kept. An item is an image or
+(image, label); an image is a PIL picture, uint8 with 0..255, or floats in [-1, 1]; a label is a
+whole number or a string. One-dimensional items are points.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ from ganstudy.trials.data.pictures import Pile, prepare
 from ganstudy.trials.data.split import count_labels, shuffled, split
 from ganstudy.trials.ensemble.streams import derive
 
-EXPECTED = "a data set with a length and items, a pair (images, labels) of arrays, or a trials.data.Dataset"
+EXPECTED = (
+    "a data set with a length and items, a pair (images, labels) of arrays, "
+    "or a ganstudy.trials.data.Dataset"
+)
 
 
 def plugin(options: PluginData) -> Dataset:
-    """The data set that a user's file makes; every item is read once.
+    """Return the data set that a user's file makes; every item is read once.
 
-    ValueError, naming the file and the line, where the user's code raises or returns something
-    else.
+    Raises ValueError, naming the file and the line, where the user's code raises or returns
+    something else.
     """
     file = plugins.source(options.digest)
     with _fixed_streams():
@@ -47,7 +50,7 @@ def plugin(options: PluginData) -> Dataset:
             made = build(**options.options)
         if isinstance(made, Dataset):
             with _located(file, build):
-                _refuse_what_is_not_read(options)
+                _refuse_picture_options(options)
             return made
         with _located(file, getattr(type(made), "__getitem__", None), build):
             images, labels = _read(made, options)
@@ -55,19 +58,19 @@ def plugin(options: PluginData) -> Dataset:
             return split(file.stem, images, indices, class_names, options.held_out)
 
 
-def _refuse_what_is_not_read(options: PluginData) -> None:
+def _refuse_picture_options(options: PluginData) -> None:
     fields = type(options).model_fields
     pictures = PictureOptions.model_fields.keys() - DataOptions.model_fields.keys()
-    said = sorted(name for name in pictures if getattr(options, name) != fields[name].default)
-    if said:
+    stated = sorted(name for name in pictures if getattr(options, name) != fields[name].default)
+    if stated:
         raise ValueError(
-            f"a ready trials.data.Dataset is taken as it is, so leave out {', '.join(said)}, or return its images and "
-            "labels as a pair of arrays"
+            "a ready ganstudy.trials.data.Dataset is taken as it is, so leave out "
+            f"{', '.join(stated)}, or return its images and labels as a pair of arrays"
         )
 
 
 def _read(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
-    """(images or points, labels or None), both shuffled."""
+    """Return (images or points, labels or None), both shuffled."""
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], np.ndarray | Tensor):
         images, labels = _array(made[0]), None if made[1] is None else _array(made[1])
         if labels is not None and len(labels) != len(images):
@@ -87,7 +90,9 @@ def _read(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
 
 def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
     order = shuffled(len(made), options.limit).tolist()
-    pile, arrays, labels = Pile(len(order)), [], []
+    pile = Pile(len(order))
+    arrays: list[NDArray[Any]] = []
+    labels: list[Any] = []
     for index in order:
         item = made[index]
         image, label = item if isinstance(item, tuple | list) and len(item) == 2 else (item, None)
@@ -100,7 +105,8 @@ def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]
             arrays.append(_array(image))
         else:
             raise ValueError(
-                f"an item must be an image (PIL, array or tensor) or (image, label), and item {index} is {_kind(item)}"
+                "an item must be an image (PIL, array or tensor) or (image, label), and item "
+                f"{index} is {_kind(item)}"
             )
         if arrays and (len(arrays) != len(labels) or arrays[-1].shape != arrays[0].shape):
             raise ValueError(
@@ -123,13 +129,15 @@ def _from_arrays(array: NDArray[Any], options: PluginData) -> Tensor:
         )
     if floats and array.min() >= 0:
         raise ValueError(
-            f"images of floats must lie in [-1, 1], and these, from {array.min():g} to {array.max():g}, have no value "
-            "below 0: return 2 * x - 1 for values in [0, 1], or uint8"
+            f"images of floats must lie in [-1, 1], and these, from {array.min():g} to "
+            f"{array.max():g}, have no value below 0: return 2 * x - 1 for values in [0, 1], or "
+            "uint8"
         )
     tensor = to_tensor(array, (-1, 1) if floats else None, "auto")
     if options.size is not None and tensor.shape[2:] != (options.size, options.size):
         raise ValueError(
-            f"size resizes pictures (PIL), not arrays: got size = {options.size} and arrays {list(array.shape)}"
+            f"size resizes pictures (PIL), not arrays: got size = {options.size} and arrays "
+            f"{list(array.shape)}"
         )
     return tensor
 
@@ -146,10 +154,10 @@ def _kind(value: Any) -> str:
 
 @contextmanager
 def _fixed_streams() -> Iterator[None]:
-    """The global random streams at a fixed place, and as before afterwards: every process must read
-    the same data.
-    """
-    python, numpy = random.getstate(), np.random.get_state()
+    """Context manager in which the global random streams are seeded with a fixed seed."""
+    # Every process must read the same data, and the streams go on afterwards as before.
+    python_state = random.getstate()
+    numpy_state = np.random.get_state()
     with torch.random.fork_rng(devices=[]):
         seed = derive(0, "data", "plugin")
         random.seed(seed)
@@ -158,28 +166,28 @@ def _fixed_streams() -> Iterator[None]:
         try:
             yield
         finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)
 
 
 @contextmanager
 def _located(file: Path, *blamed: Callable[..., Any] | None) -> Iterator[None]:
-    """Whatever is raised inside becomes a ValueError that names a line of the user's file.
-
-    The line that raised; where the file has no part in that, the one where the first of `blamed` is
-    defined.
+    """Context manager that turns whatever is raised inside into a ValueError that names a line of
+    the user's file: the line that raised, or else the one where the first of `blamed` is defined.
     """
     try:
         yield
     except (Exception, SystemExit) as error:
-        place = plugins.where(error, file)
-        if place == file.name and isinstance(error, ValueError):
+        line = plugins.where(error, file)
+        if line == file.name and isinstance(error, ValueError):
+            # Ours, about what the file returned: its traceback would only show our own code.
             raise ValueError(f"{_definition(file, *blamed)}: {error}") from None
-        place = _definition(file, *blamed) if place == file.name else place
-        raise ValueError(f"{place}: {plugins.described(error)}") from error
+        line = _definition(file, *blamed) if line == file.name else line
+        raise ValueError(f"{line}: {plugins.described(error)}") from error
 
 
 def _definition(file: Path, *blamed: Callable[..., Any] | None) -> str:
+    """Return FILE:LINE of the first of `blamed` that is defined in `file`, or its name alone."""
     for function in blamed:
         try:
             if function is not None and Path(inspect.getfile(function)).name == file.name:

@@ -13,17 +13,19 @@ from ganstudy.trials.config.data import Grid, Ring
 from ganstudy.trials.data.dataset import Dataset, Mixture
 from ganstudy.trials.ensemble.streams import generator
 
-NUM_TRAIN, NUM_HELD_OUT, NUM_GENERATED = 100_000, 2_500, 2_500
+NUM_TRAIN = 100_000
+NUM_HELD_OUT = 2_500
+NUM_GENERATED = 2_500
 
 
 def ring(_options: Ring | None = None) -> Dataset:
-    """Eight Gaussians of sigma 0.01 on the unit circle."""
+    """Return eight Gaussians of sigma 0.01 on the unit circle."""
     angles = torch.arange(8) * (2 * torch.pi / 8)
     return _drawn("ring", Mixture(torch.stack([angles.cos(), angles.sin()], dim=1), sigma=0.01))
 
 
 def grid(_options: Grid | None = None) -> Dataset:
-    """25 Gaussians of sigma 0.05 at the points of {-4, -2, 0, 2, 4}^2."""
+    """Return 25 Gaussians of sigma 0.05 at the points of {-4, -2, 0, 2, 4}^2."""
     axis = torch.arange(-4.0, 5.0, 2.0)
     return _drawn("grid", Mixture(torch.cartesian_prod(axis, axis), sigma=0.05))
 
@@ -36,8 +38,8 @@ def _drawn(name: str, mixture: Mixture) -> Dataset:
 
     return Dataset(
         name,
-        draw(NUM_TRAIN, "train"),
-        draw(NUM_HELD_OUT, "held_out"),
-        NUM_GENERATED,
+        train=draw(NUM_TRAIN, "train"),
+        held_out=draw(NUM_HELD_OUT, "held_out"),
+        num_generated=NUM_GENERATED,
         mixture=mixture,
     )

@@ -1,10 +1,10 @@
-"""How a user's own images become a data set: a fixed shuffle, what is held out, and labels counted
-from 0.
+"""A data set from a user's own images: a fixed shuffle, what is held out, and labels counted from
+0.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,13 +14,19 @@ from torch import Tensor
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.ensemble.streams import generator
 
-MOST_GENERATED = 10_000
+MAX_GENERATED = 10_000
+"""Samples per seed and evaluation, unless [measures] samples says otherwise."""
+
+
+class LabelledImages(NamedTuple):
+    """Images of one split, with their labels if there are any."""
+
+    images: Tensor
+    labels: Tensor | None = None
 
 
 def shuffled(num: int, limit: int | None) -> Tensor:
-    """The first `limit` of 0 .. num - 1 in an order that depends on `num` alone; all where limit is
-    None.
-    """
+    """Return the first `limit` of 0 .. num - 1, or all, in an order that depends on `num` alone."""
     return torch.randperm(num, generator=generator(0, "data", "split"))[:limit]
 
 
@@ -32,70 +38,69 @@ def split(
     held_out: float,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set of images that are shuffled already: the first are held out, the others trained
-    on.
+    """Return a data set of images that are shuffled already: the first are held out, the others
+    trained on.
 
-    held_out: below 1 a share of the images (rounded, at least one), from 1 on their number.
+    held_out: below 1 a share of the images (rounded, at least one), from 1 on their number. Raises
     ValueError where it leaves fewer than 2 to train on.
     """
     num = int(held_out) if held_out >= 1 else max(1, round(held_out * len(images)))
     if num > len(images) - 2:
         raise ValueError(
-            f"{name}: held_out must leave at least 2 images to train on, got held_out = {held_out:g} of {len(images)}"
+            f"{name}: held_out must leave at least 2 images to train on, got held_out = "
+            f"{held_out:g} of {len(images)}"
         )
-    train_labels, held_out_labels = (None, None) if labels is None else (labels[num:], labels[:num])
-    return whole(
-        name, images[num:], images[:num], train_labels, held_out_labels, class_names, notes
-    )
+    train = LabelledImages(images[num:], None if labels is None else labels[num:])
+    held_out_part = LabelledImages(images[:num], None if labels is None else labels[:num])
+    return whole(name, train, held_out_part, class_names, notes)
 
 
 def whole(
     name: str,
-    train: Tensor,
-    held_out: Tensor,
-    train_labels: Tensor | None,
-    held_out_labels: Tensor | None,
+    train: LabelledImages,
+    held_out: LabelledImages,
     class_names: tuple[str, ...] | None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """A data set that is split already; as many samples are drawn per evaluation as are held out,
-    up to 10,000.
+    """Return a data set that is split already; as many samples are drawn per evaluation as are held
+    out, up to 10,000.
 
     Held-out images that are trained on too make copying look like quality, so their number is
     noted.
     """
-    seen = {hash(image.tobytes()) for image in train.numpy()}
-    repeated = sum(hash(image.tobytes()) in seen for image in held_out.numpy())
+    # Hashes, since the bytes themselves would be a second copy of all the images.
+    seen = {hash(image.tobytes()) for image in train.images.numpy()}
+    repeated = sum(hash(image.tobytes()) in seen for image in held_out.images.numpy())
     if repeated:
         notes = (
             *notes,
-            f"{repeated} of the {len(held_out)} held-out images are among the training images too",
+            f"{repeated} of the {len(held_out.images)} held-out images are among the training images too",
         )
-    num_generated = min(MOST_GENERATED, len(held_out))
     return Dataset(
         name,
-        train,
-        held_out,
-        num_generated,
-        train_labels,
-        held_out_labels,
+        train=train.images,
+        held_out=held_out.images,
+        num_generated=min(MAX_GENERATED, len(held_out.images)),
+        train_labels=train.labels,
+        held_out_labels=held_out.labels,
         class_names=class_names,
         notes=notes,
     )
 
 
 def count_labels(labels: NDArray[Any]) -> tuple[Tensor, tuple[str, ...]]:
-    """(labels as int64 counted from 0, the name of each), for labels [N] or [N, 1] of whole numbers
-    or strings.
+    """Return (labels as int64 counted from 0, the name of each class) for labels [N] or [N, 1] of
+    whole numbers or strings.
 
-    Classes are numbered in the order of their values. ValueError for other arrays, or a single
-    class.
+    Classes are numbered in the order of their values. Raises ValueError for other arrays, or a
+    single class.
     """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim != 1 or labels.dtype.kind not in "iuUS":
         raise ValueError(
-            f"labels must be whole numbers or strings, one per image, got {labels.dtype} {list(labels.shape)}"
+            f"labels must be whole numbers or strings, one per image, got {labels.dtype} "
+            f"{list(labels.shape)}"
         )
     values, indices = np.unique(labels, return_inverse=True)
     if len(values) < 2:

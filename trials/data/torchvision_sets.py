@@ -14,27 +14,28 @@ from torch import Tensor
 from ganstudy.trials.config.data import Downloaded, OfficialSplit
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.pictures import resized
-from ganstudy.trials.data.split import MOST_GENERATED, shuffled
+from ganstudy.trials.data.split import MAX_GENERATED, shuffled
 
 CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
 """By name, the class of torchvision.datasets."""
 
 
 def torchvision_set(options: OfficialSplit) -> Dataset:
-    """Images of the training split to train on, of the test split held out: uint8, 10 labels."""
+    """Return images of the training split to train on and of the test split held out: uint8, 10
+    labels.
+    """
     train, held_out, class_names = official(options.name, options)
     images, labels = _first(*train, options.train_images, f"train_images of {options.name}")
     test_images, test_labels = _first(
         *held_out, options.held_out_images, f"held_out_images of {options.name}"
     )
-    num_generated = min(MOST_GENERATED, len(test_images))
     return Dataset(
         options.name,
-        images,
-        test_images,
-        num_generated,
-        labels,
-        test_labels,
+        train=images,
+        held_out=test_images,
+        num_generated=min(MAX_GENERATED, len(test_images)),
+        train_labels=labels,
+        held_out_labels=test_labels,
         class_names=class_names,
     )
 
@@ -42,26 +43,24 @@ def torchvision_set(options: OfficialSplit) -> Dataset:
 def official(
     name: str, options: Downloaded
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
-    """((images, labels) of the training split, those of the test split, class names); images uint8
-    [N, C, H, W].
+    """Return ((images, labels) of the training split, those of the test split, class names); images
+    uint8 [N, C, H, W].
 
-    ValueError where the files are not there and cannot be had.
+    Raises ValueError where the files are not there and cannot be downloaded.
     """
     from torchvision import datasets
 
     root = Path(options.root).expanduser()
-    with _alone(root, name, options.download):
+    with _download_lock(root, name, options.download):
         try:
             splits = [
                 getattr(datasets, CLASSES[name])(root, train=train, download=options.download)
                 for train in (True, False)
             ]
         except (RuntimeError, OSError) as error:
-            what = (
-                "could not be downloaded"
-                if options.download
-                else "may not be downloaded (download = false)"
-            )
+            what = "may not be downloaded (download = false)"
+            if options.download:
+                what = "could not be downloaded"
             reason = str(error).partition("\n")[0]
             raise ValueError(
                 f"{name} is not complete in root = {root} and {what}: {reason}"
@@ -71,10 +70,9 @@ def official(
     return train, test, class_names
 
 
-def _alone(root: Path, name: str, download: bool) -> Any:
-    """A lock while files may be written: half-unpacked ones pass for whole, and many workers start
-    at once.
-    """
+def _download_lock(root: Path, name: str, download: bool) -> Any:
+    """Return a lock to hold while files may be written."""
+    # Half-unpacked files pass for whole ones, and many workers start at once.
     if not download or (root.exists() and not os.access(root, os.W_OK)):
         return nullcontext()
     root.mkdir(parents=True, exist_ok=True)

@@ -47,8 +47,8 @@ class GanTrainer:
         Raises ValueError where the networks cannot take the shape or a remedy cannot work on them.
         """
         self.config, self.device = config, device
-        self.loss = losses.build(config)
-        self.remedies = remedies.build(config)
+        self.loss = losses.build(config.loss_options)
+        self.remedies = [remedies.build(o) for o in config.remedy_options.values()]
         # The loss's own come last: weight clipping must have the last word on the parameters.
         self._terms = [*self.remedies, *self.loss.terms()]
         built = networks.build(config.model, shape, bounded)

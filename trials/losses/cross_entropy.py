@@ -17,29 +17,29 @@ from ganstudy.trials.losses.base import Loss
 
 
 class CrossEntropy(Loss):
-    """The discriminator's side, which both losses share."""
+    """The discriminator's cross entropy, which both losses share."""
 
     log_odds = True
 
     def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
-        """[S]: the cross entropy of both batches."""
-        on_real = F.softplus(-real)
+        """Return the cross entropy of both batches [S]."""
+        on_real = F.softplus(-real)  # -log sigmoid(real), without overflow
         if target != 1.0:
             on_real = target * on_real + (1 - target) * F.softplus(real)
         return on_real.mean(-1) + F.softplus(fake).mean(-1)
 
 
 class Minimax(CrossEntropy):
-    """See the module."""
+    """Cross entropy whose generator minimises what the discriminator maximises."""
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
-        """[S]: E log(1 - D(G(z)))."""
+        """Return E log(1 - D(G(z))) [S]."""
         return -F.softplus(fake).mean(-1)
 
 
 class NonSaturating(CrossEntropy):
-    """See the module."""
+    """Cross entropy whose generator maximises the probability of "real"."""
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
-        """[S]: -E log D(G(z))."""
+        """Return -E log D(G(z)) [S]."""
         return F.softplus(-fake).mean(-1)

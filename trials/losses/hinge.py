@@ -16,12 +16,12 @@ from ganstudy.trials.losses.base import Loss
 
 
 class Hinge(Loss):
-    """See the module."""
+    """Hinge loss of the discriminator, linear loss of the generator."""
 
     def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
-        """[S]: both hinges; there is no target to lower."""
+        """Return the sum of both hinges [S]; there is no target to lower."""
         return F.relu(1 - real).mean(-1) + F.relu(1 + fake).mean(-1)
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
-        """[S]: -E D(G(z))."""
+        """Return -E D(G(z)) [S]."""
         return -fake.mean(-1)

@@ -15,19 +15,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ganstudy.trials.config.losses import LeastSquaresOptions
 from ganstudy.trials.losses.base import Loss
 
 
 class LeastSquares(Loss):
-    """See the module."""
+    """Squared distances of the outputs from the targets a, b and c."""
+
+    options: LeastSquaresOptions
 
     def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
-        """[S]: half the mean squared distances from target * b and a."""
-        a: float = self.options.a
-        b: float = self.options.b
-        return 0.5 * ((real - target * b).square().mean(-1) + (fake - a).square().mean(-1))
+        """Return half the sum of the mean squared distances from target * b and a [S]."""
+        on_real = (real - target * self.options.b).square().mean(-1)
+        return 0.5 * (on_real + (fake - self.options.a).square().mean(-1))
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
-        """[S]: half the mean squared distance from c."""
-        c: float = self.options.c
-        return 0.5 * (fake - c).square().mean(-1)
+        """Return half the mean squared distance from c [S]."""
+        return 0.5 * (fake - self.options.c).square().mean(-1)

@@ -19,22 +19,24 @@ from ganstudy.trials.losses.base import Loss
 
 
 class RelativisticAverage(Loss):
-    """See the module."""
+    """Cross entropy of outputs relative to the average output on the other kind of images."""
 
     generator_needs_real = True
 
     def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
-        """[S]: the cross entropy of both relative outputs; there is no target to lower."""
+        """Return the cross entropy of both relative outputs [S]; there is no target to lower."""
         return _cross_entropy(above=real, below=fake)
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
-        """[S]: the same with the two kinds exchanged."""
+        """Return the same with the two kinds exchanged [S]."""
         assert real is not None
         return _cross_entropy(above=fake, below=real)
 
 
 def _cross_entropy(above: Tensor, below: Tensor) -> Tensor:
-    """[S]: of outputs [S, B] that should lie above and below the average of the other kind."""
+    """Return the cross entropy [S] of outputs [S, B] that should lie above and below the average of
+    the other kind.
+    """
     relative_above = above - below.mean(-1, keepdim=True)
     relative_below = below - above.mean(-1, keepdim=True)
     return F.softplus(-relative_above).mean(-1) + F.softplus(relative_below).mean(-1)

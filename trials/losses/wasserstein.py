@@ -14,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.losses import WassersteinOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import Player, StepContext
 from ganstudy.trials.losses.base import Loss
@@ -24,30 +25,33 @@ class Critic(Loss):
     """The difference of the critic's means, which all Wasserstein losses share."""
 
     def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
-        """[S]: E f(G(z)) - E f(x); there is no target to lower."""
+        """Return E f(G(z)) - E f(x) [S]; there is no target to lower."""
         return fake.mean(-1) - real.mean(-1)
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
-        """[S]: -E f(G(z))."""
+        """Return -E f(G(z)) [S]."""
         return -fake.mean(-1)
 
 
 class Wasserstein(Critic):
-    """See the module."""
+    """Difference of the means of a critic with clipped weights."""
+
+    options: WassersteinOptions
 
     def terms(self) -> list[Remedy]:
-        """The clipping."""
+        """Return the clipping."""
         return [WeightClipping(self.options)]
 
 
 class WeightClipping(Remedy):
-    """Every parameter of the critic, biases too, is set to the nearest value in [-clip, clip]."""
+    """Sets every parameter of the critic, biases too, to the nearest value in [-clip, clip]."""
 
     recordable = True
+    options: WassersteinOptions
 
     @torch.no_grad()
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
-        """Clips after each of the critic's steps."""
+        """Clip the parameters after each of the critic's steps."""
         if player == "discriminator":
             for value in ensemble.parameters.values():
                 value.clamp_(-self.options.clip, self.options.clip)

@@ -11,15 +11,18 @@ and a critic without batch normalisation, which would tie the images of a batch 
 
 from __future__ import annotations
 
-from ganstudy.trials.config.remedies import GradientPenalty as GradientPenaltyOptions
+from ganstudy.trials.config.losses import WassersteinGPOptions
+from ganstudy.trials.config.remedies import GradientPenaltyOptions
 from ganstudy.trials.losses.wasserstein import Critic
 from ganstudy.trials.remedies.base import Remedy
 from ganstudy.trials.remedies.gradient_penalty import GradientPenalty
 
 
 class WassersteinGP(Critic):
-    """See the module."""
+    """Difference of the means of a critic with a gradient penalty."""
+
+    options: WassersteinGPOptions
 
     def terms(self) -> list[Remedy]:
-        """The penalty, centred at 1."""
+        """Return the penalty, centred at 1."""
         return [GradientPenalty(GradientPenaltyOptions(weight=self.options.weight, centre=1.0))]

@@ -24,7 +24,7 @@ from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.data.split import whole
+from ganstudy.trials.data.split import LabelledImages, whole
 from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
 from ganstudy.trials.measures.classifier import train_classifier
 from ganstudy.trials.measures.evaluator import MOST_BINNED
@@ -237,7 +237,8 @@ def _trained_on(train: Dataset, real: Dataset, measures: MeasuresConfig) -> Data
                 "extractor 'classifier' needs labels of the same classes for training and real "
                 f"images, got {list(train.class_names or ())} and {list(names or ())}"
             )
-    return whole(real.name, _joined(train), _joined(real), train_labels, labels, names)
+    training = LabelledImages(_joined(train), train_labels)
+    return whole(real.name, training, LabelledImages(_joined(real), labels), names)
 
 
 def _check_shapes(dataset: Dataset, fake: Tensor) -> None:

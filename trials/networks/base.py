@@ -1,4 +1,4 @@
-"""What a pair of networks is. Resolution and channels come with the data.
+"""The contract of a pair of networks. Resolution and channels come with the data.
 
 Shapes: B images per batch, Z latent dimensions, F features; images are [B, C, H, W], points [B, D].
 """
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 
 class Discriminator(nn.Module):
-    """Maps images or points [B, ...] to (logits [B], features [B, F]).
+    """Network that maps images or points [B, ...] to (logits [B], features [B, F]).
 
     The features are the penultimate layer, which feature matching compares and minibatch
     discrimination extends. `num_features` is F, or None for a network that gives no features; these
@@ -23,28 +23,29 @@ class Discriminator(nn.Module):
 
 
 class PlainDiscriminator(Discriminator):
-    """`trunk` maps images to features [B, F], `head` maps features to one logit."""
+    """Discriminator of a `trunk`, images to features [B, F], and a `head`, features to a logit."""
 
     def __init__(self, trunk: nn.Module, head: nn.Linear) -> None:
         super().__init__()
-        self.trunk, self.head = trunk, head
+        self.trunk = trunk
+        self.head = head
         self.num_features = head.in_features
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(logits [B], features [B, F])"""
+        """Return (logits [B], features [B, F])."""
         features = self.trunk(images)
         return self.head(features).squeeze(-1), features
 
 
 @dataclass(frozen=True)
 class Networks:
-    """How to build one generator and one discriminator; called once per seed, under that seed's
-    stream.
+    """Builders of one generator and one discriminator; called once per seed, under that seed's
+    random stream.
     """
 
     generator: Callable[[], nn.Module]
-    """-> a module that maps z [B, Z] to images or points of the data's shape"""
+    """Returns a module that maps z [B, Z] to images or points of the data's shape."""
     discriminator: Callable[[tuple[int, ...]], Discriminator]
-    """shape of one input -> its discriminator; packing shows it m images at once, m C channels or m
-    D coordinates
+    """Returns the discriminator for the shape of one input; packing shows it m images at once, m C
+    channels or m D coordinates.
     """

@@ -19,7 +19,7 @@ from ganstudy.trials.networks.sizes import exact_halvings, image_sides
 
 
 def dcgan(options: DCGAN, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """See the module.
+    """Return the networks of DCGAN.
 
     shape: of one image [C, H, W]. bounded: the data lie in [-1, 1], so the generator ends in tanh.
     Raises ValueError for points, and for sides that do not halve exactly down to 4..7.
@@ -49,19 +49,15 @@ def dcgan(options: DCGAN, shape: tuple[int, ...], bounded: bool) -> Networks:
         return network
 
     def discriminator(input_shape: tuple[int, ...]) -> Discriminator:
-        normalised = options.discriminator_batch_norm
         layers: list[nn.Module] = []
+        # Not strict: the channels of the last map are no convolution's input.
         for inputs, outputs in zip([input_shape[0], *maps], maps, strict=False):
-            norm = (
-                [nn.BatchNorm2d(outputs, track_running_stats=False)]
-                if normalised and layers
-                else []
-            )
-            layers += [
-                nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False),
-                *norm,
-                nn.LeakyReLU(0.2),
-            ]
+            first = not layers
+            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1, bias=False)]
+            if options.discriminator_batch_norm and not first:
+                # Real and generated batches pass apart, so running statistics would mix the two.
+                layers += [nn.BatchNorm2d(outputs, track_running_stats=False)]
+            layers += [nn.LeakyReLU(0.2)]
         network = PlainDiscriminator(
             nn.Sequential(*layers, nn.Flatten()), nn.Linear(size, 1, bias=False)
         )

@@ -6,8 +6,8 @@ from torch import nn
 
 
 def normal_weights(network: nn.Module, std: float = 0.02) -> None:
-    """Weights of all linear and convolutional layers from N(0, std^2), biases 0 (Radford et al.
-    2015, sec. 3).
+    """Draw the weights of all linear and convolutional layers from N(0, std^2) and set biases to 0
+    (Radford et al. 2015, sec. 3).
     """
     for layer in network.modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):

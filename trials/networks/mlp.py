@@ -20,6 +20,7 @@ def _hidden(
 ) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for _ in range(depth):
+        # Batch normalisation subtracts the mean, and a bias with it.
         layers += [nn.Linear(inputs, width, bias=not batch_norm)]
         layers += [nn.BatchNorm1d(width)] if batch_norm else []
         layers += [activation()]
@@ -28,7 +29,8 @@ def _hidden(
 
 
 def mlp(options: MLP, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """ReLU in the generator, leaky ReLU 0.2 in the discriminator; torch's default initial values.
+    """Return fully connected networks: ReLU in the generator, leaky ReLU 0.2 in the discriminator,
+    torch's default initial values.
 
     shape: of one image [C, H, W] or point [D]. bounded: the data lie in [-1, 1], so the generator
     ends in tanh.

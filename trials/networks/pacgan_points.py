@@ -17,13 +17,17 @@ from ganstudy.trials.config.networks import PacGANPoints
 from ganstudy.trials.networks.base import Discriminator, Networks, PlainDiscriminator
 from ganstudy.trials.networks.initialisation import normal_weights
 
-GENERATOR_WIDTH, GENERATOR_DEPTH = 400, 4
-DISCRIMINATOR_WIDTH, DISCRIMINATOR_DEPTH, PIECES = 200, 3, 5
+GENERATOR_WIDTH = 400
+GENERATOR_DEPTH = 4
+DISCRIMINATOR_WIDTH = 200
+DISCRIMINATOR_DEPTH = 3
+PIECES = 5
 
 
 class Maxout(nn.Module):
-    """[B, inputs] -> [B, outputs], each output the largest of `pieces` linear maps (Goodfellow et
-    al. 2013, sec. 2).
+    """Layer [B, inputs] -> [B, outputs], each output the largest of `pieces` linear maps.
+
+    (Goodfellow et al. 2013, sec. 2.)
     """
 
     def __init__(self, inputs: int, outputs: int, pieces: int) -> None:
@@ -32,13 +36,13 @@ class Maxout(nn.Module):
         self.pieces = pieces
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """See the class."""
+        """Return the largest piece for each output."""
         pieces: Tensor = self.linear(inputs).unflatten(-1, (-1, self.pieces))
         return pieces.amax(-1)
 
 
 def pacgan_points(options: PacGANPoints, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """See the module.
+    """Return the networks of the experiments on points.
 
     shape: of one point [D]. bounded: the data lie in [-1, 1], so the generator ends in tanh.
     Raises ValueError for images.

@@ -10,7 +10,7 @@ of each call is used: the generator's initial values do not depend on the discri
 packing shows the discriminator m images at once, the call for the discriminator has a shape of m C
 channels (or m D coordinates). A discriminator that returns logits alone gives as features what its
 last linear layer reads; one without such a layer has none. Both networks are tried on a few inputs
-as they are built, and what is wrong is told with the file and line.
+as they are built, and errors name the file and line.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ganstudy.trials.ensemble.streams import generator as stream
 from ganstudy.trials.networks.base import Discriminator, Networks
 from ganstudy.trials.plugins import described, load, source, where
 
-TRIED = 4
+NUM_TRIED = 4
 """Inputs on which networks are tried; batch normalisation needs more than one."""
 
 
 def plugin(options: OwnModel, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """The networks of the user's function.
+    """Return the networks of the user's function.
 
     shape: of one image [C, H, W] or point [D]. bounded: whether the data lie in [-1, 1]; that the
     generator's output does too is left to the user. Raises ValueError, now and from the two
@@ -60,51 +60,57 @@ class OwnBuild:
     def __init__(
         self, build: Callable[..., Any], file: Path, latent_dim: int, options: dict[str, Any]
     ) -> None:
-        self._build, self._file, self._latent_dim, self._options = build, file, latent_dim, options
+        self._build = build
+        self._file = file
+        self._latent_dim = latent_dim
+        self._options = options
         try:
-            self._place = f"{file.name}:{inspect.getsourcelines(build)[1]}"
+            self._definition = f"{file.name}:{inspect.getsourcelines(build)[1]}"
         except (OSError, TypeError):  # a callable object has no source of its own
-            self._place = file.name
+            self._definition = file.name
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
-        """A fresh generator of images or points of `shape`, tried on a few latents."""
+        """Return a new generator of images or points of `shape`, tried on a few latents."""
         network = self._built(shape)[0]
-        latents = torch.randn(TRIED, self._latent_dim, generator=stream(0, "tried", "latents"))
+        latents = torch.randn(NUM_TRIED, self._latent_dim, generator=stream(0, "tried", "latents"))
+        # On a copy, since running statistics would move.
         images = self._outputs("generator", copy.deepcopy(network), latents)
-        if not isinstance(images, Tensor) or images.shape != (TRIED, *shape):
+        if not isinstance(images, Tensor) or images.shape != (NUM_TRIED, *shape):
             raise ValueError(
-                f"{self._place}: the generator must map latents {list(latents.shape)} to a tensor of shape "
-                f"{[TRIED, *shape]}, got {_told(images)}"
+                f"{self._definition}: the generator must map latents {list(latents.shape)} to a "
+                f"tensor of shape {[NUM_TRIED, *shape]}, got {_describe(images)}"
             )
         return network
 
     def discriminator(self, shape: tuple[int, ...]) -> Discriminator:
-        """A fresh discriminator of inputs of `shape`, tried on a few of them, in our contract."""
+        """Return a new discriminator of inputs of `shape`, tried on a few, in our contract."""
         network = self._built(shape)[1]
-        images = 2 * torch.rand(TRIED, *shape, generator=stream(0, "tried", "images")) - 1
+        images = 2 * torch.rand(NUM_TRIED, *shape, generator=stream(0, "tried", "images")) - 1
         copied = copy.deepcopy(network)
-        watch = _Watch(copied)
+        watch = _LayerWatch(copied)
         outputs = self._outputs("discriminator", copied, images)
         logits, features = outputs if _is_pair(outputs) else (outputs, None)
         if (
             not isinstance(logits, Tensor)
-            or logits.shape[:1] != (TRIED,)
-            or logits.numel() != TRIED
+            or logits.shape[:1] != (NUM_TRIED,)
+            or logits.numel() != NUM_TRIED
         ):
             raise ValueError(
-                f"{self._place}: the discriminator must give one logit per image, for {TRIED} images a tensor of shape "
-                f"[{TRIED}] or [{TRIED}, 1] or a pair (logits, features), got {_told(outputs)}"
+                f"{self._definition}: the discriminator must give one logit per image, "
+                f"for {NUM_TRIED} images a tensor of shape [{NUM_TRIED}] or [{NUM_TRIED}, 1] "
+                f"or a pair (logits, features), got {_describe(outputs)}"
             )
         if watch.made_by_sigmoid(logits):
             raise ValueError(
-                f"{self._place}: the discriminator must return logits, and its last layer is a sigmoid: leave that out"
+                f"{self._definition}: the discriminator must return logits, "
+                "and its last layer is a sigmoid: leave that out"
             )
         if features is None:
             return OwnDiscriminator(network, watch.last_linear, watch.num_features)
-        if not isinstance(features, Tensor) or features.shape[:1] != (TRIED,):
+        if not isinstance(features, Tensor) or features.shape[:1] != (NUM_TRIED,):
             raise ValueError(
-                f"{self._place}: the discriminator's features must have shape [{TRIED}, F] for {TRIED} images, "
-                f"got {_told(features)}"
+                f"{self._definition}: the discriminator's features must have shape "
+                f"[{NUM_TRIED}, F] for {NUM_TRIED} images, got {_describe(features)}"
             )
         return OwnDiscriminator(network, None, features[0].numel())
 
@@ -121,8 +127,8 @@ class OwnBuild:
             players = players["generator"], players["discriminator"]
         if not _is_pair(players) or not all(isinstance(player, nn.Module) for player in players):
             raise ValueError(
-                f"{self._place}: the function must return two torch modules, (generator, discriminator), "
-                f"got {_told(players)}"
+                f"{self._definition}: the function must return two torch modules, (generator, "
+                f"discriminator), got {_describe(players)}"
             )
         return players[0], players[1]
 
@@ -132,19 +138,20 @@ class OwnBuild:
                 return network(inputs)
         except Exception as error:
             raise ValueError(
-                f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: {described(error)}"
+                f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: "
+                f"{described(error)}"
             ) from error
 
     def _line(self, error: Exception) -> str:
-        """Where in the user's file `error` arose; the function's own line where it arose in torch
-        alone.
+        """Return the line of the user's file in which `error` arose; the function's own line where
+        it arose in torch alone.
         """
         line = where(error, self._file)
-        return self._place if line == self._file.name else line
+        return self._definition if line == self._file.name else line
 
 
 class OwnDiscriminator(Discriminator):
-    """A user's discriminator in our contract: logits flattened, features found."""
+    """User's discriminator in our contract: logits flattened, features found."""
 
     def __init__(
         self, network: nn.Module, last_linear: str | None, num_features: int | None
@@ -152,30 +159,32 @@ class OwnDiscriminator(Discriminator):
         """last_linear: the name of the layer in `network` that reads the features; None where
         `network` returns them itself or has none."""
         super().__init__()
-        self.network, self.num_features, self._last_linear = network, num_features, last_linear
+        self.network = network
+        self.num_features = num_features
+        self._last_linear = last_linear
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(logits [B], features [B, F])"""
+        """Return (logits [B], features [B, F])."""
         if self._last_linear is None:
             outputs = self.network(images)
             logits, features = (
                 outputs if _is_pair(outputs) else (outputs, outputs.new_zeros(images.shape[0], 0))
             )
             return logits.flatten(), features.flatten(1)
-        read: list[Tensor] = []
+        features_read: list[Tensor] = []
 
         def remember(_layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            read.append(inputs[0])
+            features_read.append(inputs[0])
 
         # The hook lasts for this call alone: a lasting one would tie every copy of this module to
         # this one.
         with self.network.get_submodule(self._last_linear).register_forward_pre_hook(remember):
             logits = self.network(images)
-        return logits.flatten(), read[-1]
+        return logits.flatten(), features_read[-1]
 
 
-class _Watch:
-    """What the layers of a network do in its next call."""
+class _LayerWatch:
+    """Hooks that record what the layers of a network do in its next call."""
 
     def __init__(self, network: nn.Module) -> None:
         self.last_linear: str | None = None
@@ -194,11 +203,12 @@ class _Watch:
     ) -> None:
         # A layer with more than one output per image is an inner one, of a network that ends in
         # something else.
-        ends = inputs[0].dim() == 2 and output.shape == (TRIED, 1)
-        self.last_linear, self.num_features = (name, inputs[0].shape[1]) if ends else (None, None)
+        gives_logits = inputs[0].dim() == 2 and output.shape == (NUM_TRIED, 1)
+        self.last_linear = name if gives_logits else None
+        self.num_features = inputs[0].shape[1] if gives_logits else None
 
     def made_by_sigmoid(self, logits: Tensor) -> bool:
-        """Whether the logits are the output of a sigmoid layer."""
+        """Return whether the logits are the output of a sigmoid layer."""
         return any(torch.equal(output.flatten(), logits.flatten()) for output in self._sigmoids)
 
 
@@ -206,12 +216,12 @@ def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple | list) and len(value) == 2
 
 
-def _told(value: Any) -> str:
-    """What `value` is, for messages."""
+def _describe(value: Any) -> str:
+    """Return a description of `value` for messages."""
     if isinstance(value, Tensor):
         return f"a tensor of shape {list(value.shape)}"
     if isinstance(value, tuple | list):
-        return f"{type(value).__name__} of ({', '.join(_told(part) for part in value)})"
+        return f"{type(value).__name__} of ({', '.join(_describe(part) for part in value)})"
     if isinstance(value, dict):
         return f"a dict with the keys {', '.join(map(str, value)) or 'none'}"
     return type(value).__name__

@@ -27,7 +27,7 @@ LARGE = 4
 
 
 class GeneratorBlock(nn.Module):
-    """[B, inputs, H, W] -> [B, outputs, 2 H, 2 W]"""
+    """Residual block [B, inputs, H, W] -> [B, outputs, 2 H, 2 W]."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -46,14 +46,14 @@ class GeneratorBlock(nn.Module):
         _initialise(self.residual, self.shortcut)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """See the class."""
-        changed: Tensor = self.residual(maps) + self.shortcut(maps)
-        return changed
+        """Return the sum of both branches."""
+        total: Tensor = self.residual(maps) + self.shortcut(maps)
+        return total
 
 
 class DiscriminatorBlock(nn.Module):
-    """[B, inputs, H, W] -> [B, outputs, H, W], or half of H and W. The first block has no ReLU
-    before its maps.
+    """Residual block [B, inputs, H, W] -> [B, outputs, H, W], or half of H and W. The first one has
+    no ReLU before its maps.
     """
 
     def __init__(self, inputs: int, outputs: int, halves: bool, first: bool = False) -> None:
@@ -75,21 +75,21 @@ class DiscriminatorBlock(nn.Module):
         _initialise(self.residual, self.shortcut)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """See the class."""
-        changed: Tensor = self.residual(maps) + self.shortcut(maps)
-        return changed
+        """Return the sum of both branches."""
+        total: Tensor = self.residual(maps) + self.shortcut(maps)
+        return total
 
 
 class SumPool(nn.Module):
-    """[B, C, H, W] -> [B, C]"""
+    """Sum over the map, [B, C, H, W] -> [B, C]."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        """See the class."""
+        """Return the sums."""
         return maps.sum((-2, -1))
 
 
 def resnet(options: ResNet, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """See the module.
+    """Return the residual networks.
 
     shape: of one image [C, H, W]. bounded: the data lie in [-1, 1], so the generator ends in tanh.
     Raises ValueError for points, and for sides that do not halve exactly down to 4..7.

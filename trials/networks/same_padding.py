@@ -12,13 +12,16 @@ from torch import Tensor, nn
 
 
 def _padding(side: int, kernel: int) -> tuple[int, int]:
-    """(before, after) for an image side of `side` pixels."""
+    """Return the padding (before, after) of an image side of `side` pixels."""
     total = 2 * (-(-side // 2) - 1) + kernel - side
     return total // 2, total - total // 2
 
 
 def same_conv(inputs: int, outputs: int, kernel: int, sides: tuple[int, int]) -> list[nn.Module]:
-    """Layers that map [B, inputs, H, W] to [B, outputs, ceil(H / 2), ceil(W / 2)]; sides: (H, W)."""
+    """Return layers that map [B, inputs, H, W] to [B, outputs, ceil(H / 2), ceil(W / 2)].
+
+    sides: (H, W).
+    """
     (top, bottom), (left, right) = (_padding(side, kernel) for side in sides)
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride=2, padding=(top, left))]
     if bottom > top or right > left:
@@ -27,7 +30,10 @@ def same_conv(inputs: int, outputs: int, kernel: int, sides: tuple[int, int]) ->
 
 
 def same_deconv(inputs: int, outputs: int, kernel: int, sides: tuple[int, int]) -> list[nn.Module]:
-    """Layers that map [B, inputs, ceil(H / 2), ceil(W / 2)] to [B, outputs, H, W]; sides: (H, W)."""
+    """Return layers that map [B, inputs, ceil(H / 2), ceil(W / 2)] to [B, outputs, H, W].
+
+    sides: (H, W).
+    """
     (top, bottom), (left, right) = (_padding(side, kernel) for side in sides)
     layers: list[nn.Module] = [
         nn.ConvTranspose2d(inputs, outputs, kernel, stride=2, padding=(top, left))
@@ -38,12 +44,12 @@ def same_deconv(inputs: int, outputs: int, kernel: int, sides: tuple[int, int]) 
 
 
 class Crop(nn.Module):
-    """[B, C, >= H, >= W] -> [B, C, H, W], the first rows and columns."""
+    """Crop [B, C, >= H, >= W] -> [B, C, H, W] to the first rows and columns."""
 
     def __init__(self, sides: tuple[int, int]) -> None:
         super().__init__()
         self.height, self.width = sides
 
     def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
+        """Return the first rows and columns."""
         return images[..., : self.height, : self.width]

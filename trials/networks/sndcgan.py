@@ -22,7 +22,7 @@ from ganstudy.trials.networks.sizes import image_sides, rounded_halvings
 
 
 def sndcgan(options: SNDCGAN, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """See the module.
+    """Return the networks of SNDCGAN.
 
     shape: of one image [C, H, W]. bounded: the data lie in [-1, 1], so the generator ends in tanh.
     Raises ValueError for points and for images below 8 x 8 pixels.

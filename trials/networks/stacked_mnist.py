@@ -21,7 +21,7 @@ from ganstudy.trials.networks.sizes import image_sides, rounded_halvings
 
 
 def stacked_mnist(options: StackedMNIST, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """See the module.
+    """Return the networks of the stacked MNIST experiment.
 
     shape: of one image [C, H, W]. bounded: the data lie in [-1, 1], so the generator ends in tanh.
     Raises ValueError for points and for images below 16 x 16 pixels.

@@ -1,26 +1,23 @@
-"""What a remedy may change: the players' structure, what the discriminator sees, either player's
-loss or update.
+"""The contract of a remedy: it may change the players' structure, what the discriminator sees, and
+either player's loss or update.
 
 A remedy overrides the hooks that it needs; the others leave the plain GAN as it is. All tensors
 carry the seeds' axis S first, and a remedy must treat the seeds apart. Random numbers come from the
-step's StepContext, never from a global stream, so that a remedy is the same alone, in a pack and after a
-resume.
+step's StepContext, never from a global stream, so that a seed has the same numbers alone, in an
+ensemble and after a resume.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from ganstudy.trials.config.base import ImplementedOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
-from ganstudy.trials.networks.base import Discriminator
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
@@ -30,10 +27,35 @@ from ganstudy.trials.ensemble.step_context import (
     Player,
     StepContext,
 )
+from ganstudy.trials.networks.base import Discriminator
+
+
+class GanView(Protocol):
+    """What a remedy may use of the GAN that is trained (trials/gan/trainer.py: GanTrainer)."""
+
+    @property
+    def players(self) -> Mapping[Player, SeedEnsemble]:
+        """Both players."""
+
+    @property
+    def optimisers(self) -> Mapping[Player, torch.optim.Optimizer]:
+        """The optimiser of each player."""
+
+    @property
+    def discriminator(self) -> SeedEnsemble:
+        """The discriminators of all seeds."""
+
+    def gradients(self, player: Player, batch: Batch) -> list[Tensor]:
+        """Return the gradient of the player's own loss in its own parameters."""
+
+    def discriminator_loss(
+        self, batch: Batch, fake: Tensor, parameters: Parameters | None = None
+    ) -> tuple[Tensor, DiscriminatorStep]:
+        """Return the discriminator's whole loss [S], with `parameters` or the present ones."""
 
 
 class Remedy:
-    """One remedy with its options, an instance of its model in trials.options.remedies.REMEDIES."""
+    """One remedy with its options; a remedy that has options narrows the type of `options`."""
 
     generator_needs_real: ClassVar[bool] = False
     """Whether the generator's objective reads real images, which costs a forward pass."""
@@ -44,41 +66,44 @@ class Remedy:
     needs_features: ClassVar[bool] = False
     """Whether it reads or extends the discriminator's features; not every network has them."""
     recordable: ClassVar[bool] = False
-    """Whether all its hooks within a step are functions of tensors and of the moment's random
-    numbers, and change tensors in place: no count kept in Python, no look at the moment's step or
-    progress. A GPU may then replay the step instead of issuing it, see trials/gan/cuda_graphs.py.
+    """Whether all its hooks within a step are functions of tensors and of the step context's random
+    numbers, and change tensors in place: no count kept in Python, no look at the context's step or
+    progress. A GPU may then replay the recorded step, see trials/gan/cuda_graphs.py.
     """
     gradients_at: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
     """Images at which `discriminator_term` differentiates the discriminator."""
 
-    def __init__(self, options: Any) -> None:
+    def __init__(self, options: ImplementedOptions) -> None:
         self.options = options
 
     # --- structure, when the networks are built
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """The generator of one seed with this remedy built in; new parameters from torch's global
-        stream.
+        """Return the generator of one seed with this remedy built in; new parameters come from
+        torch's global stream.
 
         latents: draws that many latents [N, Z] from the same stream.
         """
         return network
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape of one input that the discriminator is built for; `shape`: of one image."""
+        """Return the shape of one input that the discriminator is built for.
+
+        shape: of one image or point.
+        """
         return shape
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """The discriminator of one seed with this remedy built in; new parameters from torch's
-        global stream.
+        """Return the discriminator of one seed with this remedy built in; new parameters come from
+        torch's global stream.
         """
         return discriminator
 
-    # --- what the discriminator sees and is told
+    # --- what the discriminator sees, and its target
 
     def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
-        """What the discriminator sees of images [S, B, ...]; differentiable, in both players'
-        steps.
+        """Return what the discriminator sees of images [S, B, ...]; differentiable, in both
+        players' steps.
         """
         return images
 
@@ -90,70 +115,72 @@ class Remedy:
     # --- losses
 
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor | None:
-        """[S]: a term added to the discriminator's loss, or None."""
+        """Return a term [S] to add to the discriminator's loss, or None."""
         return None
 
     def generator_objective(self, step: GeneratorStep) -> Tensor | None:
-        """[S]: an objective in place of the adversarial one, or None."""
+        """Return an objective [S] to take the place of the adversarial one, or None."""
         return None
 
     def generator_term(self, step: GeneratorStep) -> Tensor | None:
-        """[S]: a term added to the generator's objective, or None."""
+        """Return a term [S] to add to the generator's objective, or None."""
         return None
 
     def penalty(self, player: Player, parameters: Parameters) -> Tensor | None:
-        """[S]: a term in the player's own parameters, or None."""
+        """Return a term [S] in the player's own parameters, or None."""
         return None
 
     # --- the game
 
-    def unrolled_discriminator(
-        self, trainer: GanTrainer, batch: Batch, fake: Tensor
-    ) -> Parameters | None:
-        """The discriminator that the generator's step plays against, or None for the present one.
+    def unrolled_discriminator(self, gan: GanView, batch: Batch, fake: Tensor) -> Parameters | None:
+        """Return the discriminator that the generator's step plays against, or None for the present
+        one.
 
         fake: the generator's images [S, B, ...] of this step, with its gradient.
         """
         return None
 
     @contextmanager
-    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
-        """While it lasts, the players stand where the step's gradient is taken; afterwards where
-        they stood.
+    def lookahead(self, gan: GanView, batch: Batch) -> Iterator[None]:
+        """Context manager in which the players have the parameters at which the step's gradient is
+        taken; afterwards they have their own again.
         """
         yield
 
     # --- the course of training
 
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
-        """Called once with the initial parameters."""
+        """Take note of the initial parameters; called once."""
 
     @contextmanager
     def update(self, player: Player, ensemble: SeedEnsemble) -> Iterator[None]:
-        """While it lasts, the optimiser makes its step of the player; afterwards the player stands
-        where this remedy's own rule puts it."""
+        """Context manager in which the optimiser makes its step of the player; afterwards the
+        parameters are those of this remedy's own rule.
+        """
         yield
 
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
-        """Called after each update of the player's own parameters, in whatever way it was made."""
+        """Act after an update of the player's own parameters, in whatever way it was made."""
 
     def observe(self, step: DiscriminatorStep) -> None:
-        """Called once per discriminator step with what its loss was formed on."""
+        """Take note of what the discriminator's loss was formed on; called once per step."""
 
     def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]] | None:
-        """(parameters, buffers) of the generator that samples are drawn from, or None for the
-        present ones.
+        """Return (parameters, buffers) of the generator that samples are drawn from, or None for
+        the present ones.
         """
         return None
 
     def state(self) -> dict[str, Tensor]:
-        """All that a checkpoint must hold: tensors with the seeds on axis 0, or without axes where
-        all seeds share the value. By this rule a pack is divided when its memory runs out
-        (trials/training/seed_shards.py)."""
+        """Return all that a checkpoint must hold: tensors with the seeds on axis 0, or without axes
+        where all seeds share the value.
+
+        By this rule an ensemble is divided when memory runs out (trials/training/seed_shards.py).
+        """
         return {}
 
     @torch.no_grad()
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Restores what `state` returned."""
+        """Restore what `state` returned."""
         for name, value in self.state().items():
             value.copy_(state[name])

@@ -21,20 +21,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import DiffAugmentOptions
 from ganstudy.trials.ensemble.step_context import Kind, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
-SHIFT, CUT = 1 / 8, 1 / 2
-"""Largest translation and side of the cutout, as shares of the image's size."""
+MAX_SHIFT = 1 / 8
+"""Largest translation, as a share of the image's size."""
+CUTOUT_SIDE = 1 / 2
+"""Side of the cutout, as a share of the image's size."""
 
 
 class DiffAugment(Remedy):
-    """See the module."""
+    """Augmentation of all images that the discriminator sees."""
 
     recordable = True
+    options: DiffAugmentOptions
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """`shape` as it is. Raises ValueError where it is not that of an image."""
+        """Return `shape`; raise a ValueError where it is not that of an image."""
         if len(shape) != 3:
             raise ValueError(
                 f"diff_augment is for images [C, H, W], and the data have the shape {list(shape)}"
@@ -42,21 +46,20 @@ class DiffAugment(Remedy):
         return shape
 
     def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
-        """Images [S, B, C, H, W], each augmented in its own way."""
+        """Return images [S, B, C, H, W], each augmented in its own way."""
         batch = images.shape[1]
         for name in self.options.policy:
-            drawn = context.uniform(
-                f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, batch
-            )
-            images = AUGMENTATIONS[name](images, drawn)
+            numbers = 3 if name == "color" else 2
+            uniform = context.uniform(f"diff_augment/{name}/{kind}", numbers, batch)
+            images = AUGMENTATIONS[name](images, uniform)
         return images
 
 
-def color(images: Tensor, drawn: Tensor) -> Tensor:
-    """Brightness, saturation and contrast of images [S, B, C, H, W] by drawn [S, 3, B] from U(0,
-    1).
+def color(images: Tensor, uniform: Tensor) -> Tensor:
+    """Change brightness, saturation and contrast of images [S, B, C, H, W] by `uniform` [S, 3, B]
+    from U(0, 1).
     """
-    brightness, saturation, contrast = (drawn[:, i, :, None, None, None] for i in range(3))
+    brightness, saturation, contrast = (uniform[:, i, :, None, None, None] for i in range(3))
     images = images + (brightness - 0.5)
     grey = images.mean(2, keepdim=True)
     images = grey + 2 * saturation * (images - grey)
@@ -64,12 +67,12 @@ def color(images: Tensor, drawn: Tensor) -> Tensor:
     return level + (0.5 + contrast) * (images - level)
 
 
-def translation(images: Tensor, drawn: Tensor) -> Tensor:
-    """Images [S, B, C, H, W] shifted along H and W by drawn [S, 2, B] from U(0, 1)."""
+def translation(images: Tensor, uniform: Tensor) -> Tensor:
+    """Shift images [S, B, C, H, W] along H and W by `uniform` [S, 2, B] from U(0, 1)."""
     for axis in (0, 1):
         size = images.shape[3 + axis]
-        most = _rounded(SHIFT * size)
-        shift = (drawn[:, axis] * (2 * most + 1)).floor().long() - most  # [S, B]
+        most = _rounded(MAX_SHIFT * size)
+        shift = (uniform[:, axis] * (2 * most + 1)).floor().long() - most  # [S, B]
         source = torch.arange(size, device=images.device) + shift[..., None]  # [S, B, size]
         inside = (source >= 0) & (source < size)
         shape = (*shift.shape, 1, size, 1) if axis == 0 else (*shift.shape, 1, 1, size)
@@ -78,23 +81,25 @@ def translation(images: Tensor, drawn: Tensor) -> Tensor:
     return images
 
 
-def cutout(images: Tensor, drawn: Tensor) -> Tensor:
-    """Images [S, B, C, H, W] with a rectangle of zeros, centred by drawn [S, 2, B] from U(0, 1)."""
+def cutout(images: Tensor, uniform: Tensor) -> Tensor:
+    """Cut a rectangle of zeros out of images [S, B, C, H, W], centred by `uniform` [S, 2, B] from
+    U(0, 1).
+    """
     inside = []
     for axis in (0, 1):
         size = images.shape[3 + axis]
-        side = _rounded(CUT * size)
-        # An even side has its centre between two pixels, and so one place more to lie.
-        centre = (drawn[:, axis] * (size + 1 - side % 2)).floor().long()
+        side = _rounded(CUTOUT_SIDE * size)
+        # An even side has its centre between two pixels, and so one more position.
+        centre = (uniform[:, axis] * (size + 1 - side % 2)).floor().long()
         first = (centre - side // 2)[..., None]
-        place = torch.arange(size, device=images.device)
-        inside.append((place >= first) & (place < first + side))  # [S, B, size]
+        pixel = torch.arange(size, device=images.device)
+        inside.append((pixel >= first) & (pixel < first + side))  # [S, B, size]
     hole = inside[0][:, :, None, :, None] & inside[1][:, :, None, None, :]
     return images * ~hole
 
 
 def _rounded(length: float) -> int:
-    return int(length + 0.5)
+    return int(length + 0.5)  # halves up, as the released code does; round() takes them to even
 
 
 AUGMENTATIONS = {"color": color, "translation": translation, "cutout": cutout}

@@ -16,40 +16,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
 from ganstudy.trials.ensemble.step_context import Batch
-from ganstudy.trials.remedies.base import Remedy
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
+from ganstudy.trials.remedies.base import GanView, Remedy
 
 
 class Extragradient(Remedy):
-    """See the module."""
+    """Gradients taken one step ahead of both players."""
 
     looks_at_both_players = True
 
     @contextmanager
-    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
-        """While it lasts, both players stand at omega'; afterwards, to the bit, where they stood."""
+    def lookahead(self, gan: GanView, batch: Batch) -> Iterator[None]:
+        """Context manager in which both players are at omega'; afterwards they are, to the bit,
+        where they were.
+        """
         values = [
             value.detach()
-            for ensemble in trainer.players.values()
+            for ensemble in gan.players.values()
             for value in ensemble.parameters.values()
         ]
         statistics = [
-            value for ensemble in trainer.players.values() for value in ensemble.buffers.values()
+            value for ensemble in gan.players.values() for value in ensemble.buffers.values()
         ]
-        saved, saved_statistics = [v.clone() for v in values], [v.clone() for v in statistics]
+        saved = [value.clone() for value in values]
+        saved_statistics = [value.clone() for value in statistics]
         ahead: list[Tensor] = []
-        for player, optimiser in trainer.optimisers.items():
-            own = [value.detach() for value in trainer.players[player].parameters.values()]
-            ahead += VirtualSteps(optimiser).step(own, trainer.gradients(player, batch))
+        for player, optimiser in gan.optimisers.items():
+            own = [value.detach() for value in gan.players[player].parameters.values()]
+            ahead += VirtualSteps(optimiser).step(own, gan.gradients(player, batch))
+        # The gradients above have moved the running statistics; those of the step itself count.
         for value, before in zip(statistics, saved_statistics, strict=True):
             value.copy_(before)
         torch._foreach_copy_(values, ahead)

@@ -11,29 +11,30 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import FeatureMatchingOptions
 from ganstudy.trials.ensemble.step_context import GeneratorStep
 from ganstudy.trials.remedies.base import Remedy
 
 
 class FeatureMatching(Remedy):
-    """See the module."""
+    """Distance of the mean features of real and generated images, as the generator's objective."""
 
     recordable = True
     generator_needs_real = True
     needs_features = True
+    options: FeatureMatchingOptions
 
     def generator_objective(self, step: GeneratorStep) -> Tensor | None:
-        """[S]: distance of the two feature means."""
+        """Return the distance of the two feature means [S] where it replaces the objective."""
         return None if self.options.adversarial else self._distance(step)
 
     def generator_term(self, step: GeneratorStep) -> Tensor | None:
-        """[S]: the same beside the adversarial objective, where that stays."""
+        """Return the distance of the two feature means [S] where it stands beside the objective."""
         return self._distance(step) if self.options.adversarial else None
 
     def _distance(self, step: GeneratorStep) -> Tensor:
         assert step.features_real is not None
         difference = step.features_real.mean(1) - step.features_fake.mean(1)
-        weight: float = self.options.weight
         if self.options.norm == "l1":
-            return weight * difference.abs().mean(-1)
-        return weight * difference.square().sum(-1)
+            return self.options.weight * difference.abs().mean(-1)
+        return self.options.weight * difference.square().sum(-1)

@@ -15,16 +15,19 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import GeneratorEMAOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import Parameters, Player, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
 
 class GeneratorEMA(Remedy):
-    """See the module. Memory: one more copy of the generator."""
+    """Moving average of the generator, from which samples come. Memory: one more copy of it."""
+
+    options: GeneratorEMAOptions
 
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
-        """The average begins at the initial generator."""
+        """Begin the average at the initial generator."""
         if player == "generator":
             self._average = {
                 name: value.detach().clone() for name, value in _averaged(ensemble).items()
@@ -32,31 +35,35 @@ class GeneratorEMA(Remedy):
 
     @torch.no_grad()
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
-        """Takes the new generator into the average."""
+        """Take the new generator into the average."""
         if player == "generator":
-            kept = self._kept(context.step - self.options.start)
+            decay = self._decay(context.step - self.options.start)
             present = [value.detach() for value in _averaged(ensemble).values()]
-            torch._foreach_lerp_(list(self._average.values()), present, 1.0 - kept)
+            torch._foreach_lerp_(list(self._average.values()), present, 1.0 - decay)
 
-    def _kept(self, steps: int) -> float:
-        """The decay after `steps` averaged generator steps; below 0 the averaging has not begun."""
-        decay, longest = self.options.decay, self.options.rampup * steps
+    def _decay(self, steps: int) -> float:
+        """Return the decay after `steps` averaged generator steps; below 0 the averaging has not
+        begun.
+        """
+        decay = self.options.decay
         if steps < 0 or decay == 0:
             return 0.0
         if not self.options.rampup:
-            return float(decay)
-        return float(min(decay, 0.5 ** (1 / longest))) if longest else 0.0
+            return decay
+        max_half_life = self.options.rampup * steps
+        return min(decay, 0.5 ** (1 / max_half_life)) if max_half_life else 0.0
 
     def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]]:
-        """The averages."""
+        """Return the averages, and the present value of buffers that have none."""
         parameters = {name: self._average[name] for name in ensemble.parameters}
         buffers = {name: self._average.get(name, value) for name, value in ensemble.buffers.items()}
         return parameters, buffers
 
     def state(self) -> dict[str, Tensor]:
-        """The averages by the names of what they average."""
+        """Return the averages by the names of what they average."""
         return self._average
 
 
 def _averaged(ensemble: SeedEnsemble) -> dict[str, Tensor]:
+    # Batch normalisation counts its batches in whole numbers, which have no average.
     return {name: value for name, value in ensemble.state().items() if value.is_floating_point()}

@@ -13,18 +13,20 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import GradientPenaltyOptions
 from ganstudy.trials.ensemble.step_context import DiscriminatorStep
 from ganstudy.trials.remedies.base import Remedy
 from ganstudy.trials.remedies.input_gradient import gradients
 
 
 class GradientPenalty(Remedy):
-    """See the module."""
+    """Penalty on the norm of the discriminator's gradient between real and generated images."""
 
     recordable = True
+    options: GradientPenaltyOptions
 
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
-        """[S]: lambda times the mean squared distance of the slope from the centre."""
+        """Return lambda times the mean squared distance of the norm from the centre [S]."""
         inputs = step.logits_real.shape[1]
         per_image = step.context.uniform("gradient_penalty", inputs).repeat_interleave(
             step.real.shape[1] // inputs, 1
@@ -34,7 +36,5 @@ class GradientPenalty(Remedy):
         if not between.requires_grad:
             between.requires_grad_()
         logits, _ = step.discriminate(between)
-        slopes: Tensor = torch.linalg.vector_norm(gradients(logits, between), dim=-1)
-        weight: float = self.options.weight
-        centre: float = self.options.centre
-        return weight * (slopes - centre).square().mean(-1)
+        norms: Tensor = torch.linalg.vector_norm(gradients(logits, between), dim=-1)
+        return self.options.weight * (norms - self.options.centre).square().mean(-1)

@@ -9,45 +9,52 @@ the equation says (an optimiser step of its own would make Adam rescale lambda a
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import HistoricalAveragingOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import Parameters, Player, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
 
 class HistoricalAveraging(Remedy):
-    """See the module. Memory: one more copy of both players' parameters."""
+    """Squared distance of each player from its average so far.
 
-    def __init__(self, options: Any) -> None:
+    Memory: one more copy of both players' parameters.
+    """
+
+    options: HistoricalAveragingOptions
+
+    def __init__(self, options: HistoricalAveragingOptions) -> None:
         super().__init__(options)
         self._average: dict[Player, list[Tensor]] = {}
         self._count: dict[Player, Tensor] = {}
 
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
-        """The history begins with the initial parameters."""
+        """Begin the history with the initial parameters."""
         self._average[player] = [value.detach().clone() for value in ensemble.parameters.values()]
+        # A tensor, as checkpoints hold it; in double precision, which counts far beyond 2^24.
         self._count[player] = torch.ones((), dtype=torch.float64)
 
     def penalty(self, player: Player, parameters: Parameters) -> Tensor:
-        """[S]: lambda times the squared distance to the average, over all parameters of a seed."""
+        """Return lambda times the squared distance to the average [S], over all parameters of a
+        seed.
+        """
         pairs = zip(parameters.values(), self._average[player], strict=True)
         squares = [(value - average).square().flatten(1).sum(1) for value, average in pairs]
-        weight: float = self.options.weight
-        return weight * torch.stack(squares).sum(0)
+        return self.options.weight * torch.stack(squares).sum(0)
 
     @torch.no_grad()
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
-        """Takes the new parameters into the average."""
+        """Take the new parameters into the average."""
         self._count[player] += 1
         values = [value.detach() for value in ensemble.parameters.values()]
+        # For all parameters at once: on a GPU, one kernel instead of one for each.
         torch._foreach_lerp_(self._average[player], values, 1.0 / float(self._count[player]))
 
     def state(self) -> dict[str, Tensor]:
-        """Averages and counts of both players."""
+        """Return averages and counts of both players."""
         state = {f"{player}.count": count for player, count in self._count.items()}
         for player, averages in self._average.items():
             state |= {f"{player}.{index}": average for index, average in enumerate(averages)}

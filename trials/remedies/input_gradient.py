@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 def gradients(logits: Tensor, images: Tensor) -> Tensor:
-    """[S, B, D]: one gradient per output, itself differentiable.
+    """Return one gradient per output [S, B, D], itself differentiable.
 
     logits: [S, B]. images: [S, B m, ...], which require gradients and from which `logits` were
     computed; where m of them make one input of the discriminator (packing), neighbours belong

@@ -12,24 +12,26 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import InstanceNoiseOptions
 from ganstudy.trials.ensemble.step_context import Kind, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
 
 class InstanceNoise(Remedy):
-    """See the module."""
+    """Gaussian noise on all images that the discriminator sees."""
+
+    options: InstanceNoiseOptions
 
     def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
-        """The images [S, B, ...] with noise."""
+        """Return the images [S, B, ...] with noise."""
         sigma = self.sigma(context.progress)
-        if sigma == 0:
+        if sigma == 0:  # as in a plain GAN, without the cost of drawing
             return images
         return images + sigma * context.normal(f"instance_noise/{kind}", *images.shape[1:])
 
     def sigma(self, progress: float) -> float:
-        """Standard deviation of the noise, in units of the data, after a share `progress` of the
-        budget.
+        """Return the standard deviation of the noise, in units of the data, after a share
+        `progress` of the budget.
         """
-        start: float = self.options.sigma
-        anneal: float = self.options.anneal
+        start, anneal = self.options.sigma, self.options.anneal
         return start * max(0.0, 1 - progress / anneal) if anneal else start

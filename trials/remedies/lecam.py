@@ -13,50 +13,52 @@ their decay from the beginning.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import LeCamOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import DiscriminatorStep, Player
 from ganstudy.trials.remedies.base import Remedy
 
 
 class LeCam(Remedy):
-    """See the module."""
+    """Penalty on outputs that are far from the moving average of those on the other kind."""
 
-    def __init__(self, options: Any) -> None:
+    options: LeCamOptions
+
+    def __init__(self, options: LeCamOptions) -> None:
         super().__init__(options)
         self._average: dict[str, Tensor] = {}
+        # A tensor, as checkpoints hold it; on the CPU, where reading it does not wait for a GPU.
         self._steps = torch.zeros((), dtype=torch.int64)
 
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
-        """One average per seed and kind of image."""
+        """Begin one average per seed and kind of image."""
         if player == "discriminator":
             some = next(iter(ensemble.parameters.values()))
             self._average = {kind: some.new_zeros(len(ensemble.seeds)) for kind in ("real", "fake")}
 
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor | None:
-        """[S]: the penalty, or None before it sets in."""
+        """Return the penalty [S], or None before it sets in."""
         if self._steps < self.options.start:
             return None
-        averages = self._with(step)
+        averages = self._updated(step)
         too_real = F.relu(step.logits_real - averages["fake"][:, None]).square().mean(-1)
         too_fake = F.relu(averages["real"][:, None] - step.logits_fake).square().mean(-1)
-        weight: float = self.options.weight
-        return weight * (too_real + too_fake)
+        return self.options.weight * (too_real + too_fake)
 
     def observe(self, step: DiscriminatorStep) -> None:
-        """Takes the step's outputs into the averages."""
-        for kind, average in self._with(step).items():
+        """Take the step's outputs into the averages."""
+        for kind, average in self._updated(step).items():
             self._average[kind].copy_(average)
         self._steps += 1
 
     @torch.no_grad()
-    def _with(self, step: DiscriminatorStep) -> dict[str, Tensor]:
-        """The averages [S] with the outputs of `step` taken in."""
+    def _updated(self, step: DiscriminatorStep) -> dict[str, Tensor]:
+        """Return the averages [S] with the outputs of `step` taken in."""
+        # Before the first step the averages are zeros, which should not count.
         decay = self.options.decay if self._steps else 0.0
         means = {"real": step.logits_real.mean(-1), "fake": step.logits_fake.mean(-1)}
         return {
@@ -64,7 +66,7 @@ class LeCam(Remedy):
         }
 
     def state(self) -> dict[str, Tensor]:
-        """The averages and the number of the discriminator's steps."""
+        """Return the averages and the number of the discriminator's steps."""
         return {
             "steps": self._steps,
             **{f"average_{kind}": average for kind, average in self._average.items()},

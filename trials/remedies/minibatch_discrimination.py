@@ -24,26 +24,28 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ganstudy.trials.config.remedies import MinibatchDiscriminationOptions
 from ganstudy.trials.networks.base import Discriminator
 from ganstudy.trials.remedies.base import Remedy
 
 
 class SimilarityFeatures(nn.Module):
-    """f [N, A] -> o [N, B]."""
+    """Map features f [N, A] to similarities o [N, B]."""
 
     def __init__(
         self, features: int, kernels: int, kernel_dim: int, mean: bool, weight_norm: bool = False
     ) -> None:
         super().__init__()
         self.tensor = nn.Parameter(torch.randn(features, kernels, kernel_dim))
-        self.mean, self.weight_norm = mean, weight_norm
+        self.mean = mean
+        self.weight_norm = weight_norm
         if weight_norm:
             self.tensor = nn.Parameter(0.05 * self.tensor.detach())
             self.log_scale = nn.Parameter(torch.zeros(kernels, kernel_dim))
             self.bias = nn.Parameter(torch.full((kernels,), -1.0))
 
     def forward(self, features: Tensor) -> Tensor:
-        """o(x_i)_b of the module's equation."""
+        """Return o(x_i)_b of the module's equation."""
         tensor = self.tensor
         if self.weight_norm:
             tensor = tensor * (self.log_scale.exp() / torch.linalg.vector_norm(tensor, dim=0))
@@ -58,7 +60,7 @@ class SimilarityFeatures(nn.Module):
 
 
 class MinibatchDiscriminator(Discriminator):
-    """A discriminator whose logit also reads the similarities of its features.
+    """Discriminator whose logit also reads the similarities of its features.
 
     Raises ValueError for a discriminator that gives no features.
     """
@@ -74,35 +76,36 @@ class MinibatchDiscriminator(Discriminator):
         super().__init__()
         if plain.num_features is None:
             raise ValueError(
-                "minibatch_discrimination needs features of the discriminator, and this one has none: "
-                "it neither returns (logits, features) nor ends in a linear layer"
+                "minibatch_discrimination needs features of the discriminator, and this one has "
+                "none: it neither returns (logits, features) nor ends in a linear layer"
             )
-        self.plain, self.num_features = plain, plain.num_features
+        self.plain = plain
+        self.num_features = plain.num_features
         self.similarity = SimilarityFeatures(
             plain.num_features, kernels, kernel_dim, mean, weight_norm
         )
-        bound = plain.num_features**-0.5
+        bound = plain.num_features**-0.5  # as nn.Linear starts on so many inputs
         self.head_on_similarity = nn.Parameter(torch.empty(kernels).uniform_(-bound, bound))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """(logits [N], features [N, A]); the features stay those of single images."""
+        """Return (logits [N], features [N, A]); the features stay those of single images."""
         logits, features = self.plain(images)
         return logits + self.similarity(features) @ self.head_on_similarity, features
 
 
 class MinibatchDiscrimination(Remedy):
-    """See the module."""
+    """Discriminator that also reads how alike the images of a batch are."""
 
     recordable = True
     needs_features = True
+    options: MinibatchDiscriminationOptions
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """The discriminator with T and the weights on o."""
-        options = self.options
+        """Return the discriminator with T and the weights on o."""
         return MinibatchDiscriminator(
             discriminator,
-            options.kernels,
-            options.kernel_dim,
-            options.reduction == "mean",
-            options.weight_norm,
+            kernels=self.options.kernels,
+            kernel_dim=self.options.kernel_dim,
+            mean=self.options.reduction == "mean",
+            weight_norm=self.options.weight_norm,
         )

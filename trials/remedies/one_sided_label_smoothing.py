@@ -10,16 +10,17 @@ least squares alpha multiplies b.
 
 from __future__ import annotations
 
+from ganstudy.trials.config.remedies import OneSidedLabelSmoothingOptions
 from ganstudy.trials.remedies.base import Remedy
 
 
 class OneSidedLabelSmoothing(Remedy):
-    """See the module."""
+    """Target below 1 for the discriminator on real images."""
 
     recordable = True
+    options: OneSidedLabelSmoothingOptions
 
     @property
     def real_target(self) -> float:
-        """alpha."""
-        target: float = self.options.target
-        return target
+        """The target alpha."""
+        return self.options.target

@@ -15,21 +15,24 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import PackingOptions
 from ganstudy.trials.networks.base import Discriminator
 from ganstudy.trials.remedies.base import Remedy
 
 
 class PackedDiscriminator(Discriminator):
-    """[N, C, ...] -> (logits [N // m], features [N // m, F])"""
+    """Map images [N, C, ...] to (logits [N // m], features [N // m, F])."""
 
     def __init__(self, single: Discriminator, m: int) -> None:
         """single: takes one group of m images, concatenated, as one input."""
         super().__init__()
-        self.single, self.m = single, m
+        self.single = single
+        self.m = m
         self.num_features = single.num_features
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Outputs for groups of m consecutive images."""
+        """Return the outputs for groups of m consecutive images."""
+        # Evaluation may ask about any number of images; the last ones that fill no group are left out.
         groups = len(images) // self.m
         packed = images[: groups * self.m].unflatten(0, (groups, self.m)).flatten(1, 2)
         outputs: tuple[Tensor, Tensor] = self.single(packed)
@@ -37,14 +40,15 @@ class PackedDiscriminator(Discriminator):
 
 
 class Packing(Remedy):
-    """See the module."""
+    """Discriminator that judges m images at once."""
 
     recordable = True
+    options: PackingOptions
 
     def input_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """m times the channels, or coordinates."""
+        """Return the shape with m times the channels, or coordinates."""
         return (self.options.m * shape[0], *shape[1:])
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """The discriminator, asked about groups."""
+        """Return the discriminator, applied to groups."""
         return PackedDiscriminator(discriminator, self.options.m)

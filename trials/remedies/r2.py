@@ -10,19 +10,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import R2Options
 from ganstudy.trials.ensemble.step_context import DiscriminatorStep
 from ganstudy.trials.remedies.base import Remedy
 from ganstudy.trials.remedies.input_gradient import gradients
 
 
 class R2(Remedy):
-    """See the module."""
+    """Penalty on the discriminator's gradient at generated images."""
 
     recordable = True
     gradients_at = frozenset({"fake"})
+    options: R2Options
 
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
-        """[S]: gamma / 2 times the mean squared norm on the batch's generated images."""
+        """Return gamma / 2 times the mean squared norm on the batch's generated images [S]."""
         squares = gradients(step.logits_fake, step.fake).square().sum(-1)
-        gamma: float = self.options.gamma
-        return gamma / 2 * squares.mean(-1)
+        return self.options.gamma / 2 * squares.mean(-1)

@@ -18,13 +18,13 @@ value and lags behind it by some per cent while W moves fast, in either way of c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrize import register_parametrization
 
+from ganstudy.trials.config.remedies import SpectralNormalisationOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import Player, StepContext
 from ganstudy.trials.networks.base import Discriminator
@@ -35,8 +35,11 @@ LAYERS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d, *TRANSPOSED)
 
 
 class SpectralQuotient(nn.Module):
-    """W -> W / sigma(W), as a parametrisation of a layer's weight; u [out] and v [in kh kw] are
-    buffers.
+    """Parametrisation W -> W / sigma(W) of a layer's weight, with buffers u [out] and v [in kh kw].
+
+    By hand, since torch.nn.utils.parametrizations.spectral_norm iterates inside forward: it writes
+    to buffers there, which vmap over seeds forbids, and iterates as often as the network is called,
+    so that a seed would not be the same alone as in an ensemble.
     """
 
     u: Tensor
@@ -45,18 +48,18 @@ class SpectralQuotient(nn.Module):
     def __init__(self, weight: Tensor, transposed: bool) -> None:
         super().__init__()
         self.transposed = transposed
-        u, v = _leading(self.matrix(weight.detach(), 0))
+        u, v = _leading_singular_vectors(self.matrix(weight.detach(), 0))
         self.register_buffer("u", u)
         self.register_buffer("v", v)
 
     def matrix(self, weight: Tensor, leading: int) -> Tensor:
-        """The layer's weight as out x (in kh kw), below so many leading axes."""
-        return (weight.transpose(leading, leading + 1) if self.transposed else weight).flatten(
-            leading + 1
-        )
+        """Return the layer's weight as out x (in kh kw), behind so many leading axes."""
+        if self.transposed:
+            weight = weight.transpose(leading, leading + 1)
+        return weight.flatten(leading + 1)
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The normalised weight."""
+        """Return the normalised weight."""
         u, v = self.u, self.v
         if not self.training:
             # Samples may come from averages of u and v (generator_ema), which are shorter than 1.
@@ -65,31 +68,32 @@ class SpectralQuotient(nn.Module):
 
 
 class SpectralNormalisation(Remedy):
-    """See the module."""
+    """Lipschitz constant 1 for every layer of the discriminator, or of both players."""
 
     recordable = True
+    options: SpectralNormalisationOptions
 
-    def __init__(self, options: Any) -> None:
+    def __init__(self, options: SpectralNormalisationOptions) -> None:
         super().__init__(options)
         self._quotients: dict[Player, list[tuple[str, SpectralQuotient]]] = {}
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """The discriminator with normalised layers. Raises ValueError where it has none to
+        """Return the discriminator with normalised layers; raise a ValueError where it has none to
         normalise.
         """
         _normalise(discriminator, "discriminator")
         return discriminator
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """With option `generator`, the generator with normalised layers. Raises ValueError as
-        above.
+        """Return the generator, with normalised layers if option `generator` is on; raise a
+        ValueError where it has none to normalise.
         """
         if self.options.generator:
             _normalise(network, "generator")
         return network
 
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
-        """Notes where the normalised layers of the player are."""
+        """Take note of where the normalised layers of the player are."""
         modules = ensemble.network.named_modules()
         self._quotients[player] = [
             (name, found) for name, found in modules if isinstance(found, SpectralQuotient)
@@ -97,8 +101,10 @@ class SpectralNormalisation(Remedy):
 
     @torch.no_grad()
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
-        """u and v follow the new weights."""
+        """Let u and v follow the new weights by power iteration."""
         for name, quotient in self._quotients[player]:
+            # torch keeps a parametrised weight at LAYER.parametrizations.weight.original, and its
+            # first parametrisation, the quotient, at LAYER.parametrizations.weight.0.
             weight = ensemble.parameters[f"{name.removesuffix('.0')}.original"]
             matrix = quotient.matrix(weight, 1)  # [S, out, in kh kw]
             u, v = ensemble.buffers[f"{name}.u"], ensemble.buffers[f"{name}.v"]
@@ -107,10 +113,9 @@ class SpectralNormalisation(Remedy):
                 u.copy_(F.normalize((matrix @ v.unsqueeze(-1)).squeeze(-1), dim=1))
 
 
-def _leading(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """The singular vectors of the largest singular value; by way of W W^T, ten times faster than
-    all of them.
-    """
+def _leading_singular_vectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the left and right singular vectors of the largest singular value."""
+    # By way of the smaller of W W^T and W^T W: ten times faster than all singular vectors.
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     short = torch.linalg.eigh(wide @ wide.T).eigenvectors[:, -1].clone()
     long = F.normalize(wide.T @ short, dim=0)
@@ -126,7 +131,8 @@ def _normalise(network: nn.Module, player: Player) -> None:
     ]
     if not layers:
         raise ValueError(
-            f"spectral_normalisation needs fully connected or convolutional layers in the {player}, and it has none"
+            f"spectral_normalisation needs fully connected or convolutional layers in the {player}, "
+            "and it has none"
         )
     for layer in layers:
         register_parametrization(

@@ -15,35 +15,29 @@ discriminator steps long and keeps K graphs in memory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.remedies import UnrolledDiscriminatorOptions
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
 from ganstudy.trials.ensemble.step_context import Batch, Parameters
-from ganstudy.trials.remedies.base import Remedy
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
+from ganstudy.trials.remedies.base import GanView, Remedy
 
 
 class UnrolledDiscriminator(Remedy):
-    """See the module."""
+    """Generator against the discriminator of K steps ahead."""
 
     looks_at_both_players = True
+    options: UnrolledDiscriminatorOptions
 
-    def unrolled_discriminator(
-        self, trainer: GanTrainer, batch: Batch, fake: Tensor
-    ) -> Parameters | None:
-        """psi_K as a function of the generator."""
-        steps = VirtualSteps(trainer.optimisers["discriminator"])
-        names, values = (
-            list(trainer.discriminator.parameters),
-            list(trainer.discriminator.parameters.values()),
-        )
+    def unrolled_discriminator(self, gan: GanView, batch: Batch, fake: Tensor) -> Parameters | None:
+        """Return psi_K as a function of the generator's parameters."""
+        steps = VirtualSteps(gan.optimisers["discriminator"])
+        names = list(gan.discriminator.parameters)
+        values = list(gan.discriminator.parameters.values())
         for _ in range(self.options.steps):
-            loss, _ = trainer.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
+            loss, _ = gan.discriminator_loss(batch, fake, dict(zip(names, values, strict=True)))
+            # With its graph: the generator's gradient runs through these steps.
             gradients = torch.autograd.grad(
                 loss.sum(), values, create_graph=True, allow_unused=True, materialize_grads=True
             )

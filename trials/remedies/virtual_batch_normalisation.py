@@ -22,28 +22,33 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from ganstudy.trials.config.remedies import VirtualBatchNormalisationOptions
 from ganstudy.trials.remedies.base import Remedy
 
 
 class VirtualBatchNorm(nn.Module):
-    """[R + N, C, ...] -> the same shape; the first R are the reference. `weight` and `bias` may be
-    None.
+    """Layer that normalises [R + N, C, ...], of which the first R are the reference; `weight` and
+    `bias` may be None.
+
+    trials/export/standalone.py has a copy: that one file loads an exported generator where ganstudy
+    is not installed, so it can import nothing from here.
     """
 
     def __init__(self, plain: nn.BatchNorm1d | nn.BatchNorm2d, num_reference: int) -> None:
         super().__init__()
-        self.weight, self.bias, self.eps = plain.weight, plain.bias, plain.eps
+        self.weight = plain.weight
+        self.bias = plain.bias
+        self.eps = plain.eps
         self.num_reference = num_reference
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """y of the module's equation."""
+        """Return y of the module's equation."""
         flat = inputs.flatten(2) if inputs.dim() > 2 else inputs.unsqueeze(-1)
         reference, images = flat[: self.num_reference], flat[self.num_reference :]
         var_r, mean_r = torch.var_mean(reference, (0, 2), correction=0, keepdim=True)  # [1, C, 1]
-        var_x, mean_x = (
-            torch.zeros_like(images),
-            images,
-        )  # of points, which have one number per channel
+        # Points have one number per channel, which is its own mean and has no variance.
+        var_x = torch.zeros_like(images)
+        mean_x = images
         if inputs.dim() > 2:
             var_x, mean_x = torch.var_mean(images, 2, correction=0, keepdim=True)  # [N, C, 1]
         share = 1 / (self.num_reference + 1)
@@ -59,7 +64,7 @@ class VirtualBatchNorm(nn.Module):
 
 
 class ReferencedGenerator(nn.Module):
-    """A generator that passes its reference latents [R, Z] along with every batch."""
+    """Generator that passes its reference latents [R, Z] along with every batch."""
 
     reference: Tensor
 
@@ -69,28 +74,31 @@ class ReferencedGenerator(nn.Module):
         self.register_buffer("reference", reference)
 
     def forward(self, latents: Tensor) -> Tensor:
-        """[N, Z] -> images [N, ...]"""
+        """Return images [N, ...] for latents [N, Z]."""
         images: Tensor = self.network(torch.cat([self.reference, latents]))
         return images[len(self.reference) :]
 
 
 class VirtualBatchNormalisation(Remedy):
-    """See the module."""
+    """Generator whose batch normalisation uses a fixed reference batch."""
 
     recordable = True
+    options: VirtualBatchNormalisationOptions
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """The generator with its reference. Raises ValueError where it has no batch normalisation."""
+        """Return the generator with its reference; raise a ValueError where it has no batch
+        normalisation.
+        """
         if not _replace(network, self.options.reference):
             raise ValueError(
-                "virtual_batch_normalisation needs nn.BatchNorm1d or nn.BatchNorm2d in the generator, "
-                "and it has neither"
+                "virtual_batch_normalisation needs nn.BatchNorm1d or nn.BatchNorm2d in the "
+                "generator, and it has neither"
             )
         return ReferencedGenerator(network, latents(self.options.reference))
 
 
 def _replace(network: nn.Module, num_reference: int) -> int:
-    """Replaces all batch normalisations below `network`; how many there were."""
+    """Replace all batch normalisations below `network`; return how many there were."""
     replaced = 0
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):

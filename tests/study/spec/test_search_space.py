@@ -121,9 +121,9 @@ def test_configuration_of_a_draw(rich_space: SearchSpace) -> None:
         assert set(config.remedies) == set(config.remedy_options) == set(remedies_of(params["remedies"]))
         if "minibatch_discrimination" in config.remedies:
             expected = {"kernels": params[KERNELS], "kernel_dim": 5, "reduction": "mean", "weight_norm": True}
-            assert config.remedy_options["minibatch_discrimination"] == expected
+            assert config.remedy_options["minibatch_discrimination"].model_dump() == expected
         if "historical_averaging" in config.remedies:
-            assert config.remedy_options["historical_averaging"] == {"weight": params[WEIGHT]}
+            assert config.remedy_options["historical_averaging"].model_dump() == {"weight": params[WEIGHT]}
     assert BASE["model"] == {"name": "mlp", "latent_dim": 8}, "the base is shared by all trials"
     assert BASE["remedy_options"] == {"minibatch_discrimination": {"kernel_dim": 5}}
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import itertools
 import json
 import subprocess
 import sys
 from dataclasses import replace
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -15,18 +17,19 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
-from ganstudy.trials.config.base import PLUGIN
 from ganstudy.trials.config.data import (
     DATA,
     PATH_FIELDS,
     Arrays,
     DataConfig,
+    DataOptions,
     Digits,
     Grid,
+    PluginData,
     Ring,
     StackedDigits,
 )
-from ganstudy.trials.data import LOADERS, Dataset, as_float, load
+from ganstudy.trials.data import Dataset, as_float, load
 from ganstudy.trials.measures.classifier import to_uint8
 
 CONFIG = TypeAdapter(DataConfig)
@@ -171,10 +174,11 @@ def test_the_digest_sees_values_split_and_labels() -> None:
     assert plain.mode_names is None and labelled.mode_names == ["0", "1"]
 
 
-def test_every_name_has_options_and_a_loader() -> None:
-    assert set(LOADERS) == {*DATA, PLUGIN}
-    for name, model in DATA.items():
-        assert model.model_fields["name"].default == name
+@pytest.mark.parametrize("options", [*DATA.values(), PluginData], ids=lambda options: options.__name__)
+def test_every_data_set_has_a_loader_of_its_options(options: type[DataOptions]) -> None:
+    loader = resolve_name(options.implementation)
+    (parameter, *_) = inspect.signature(loader, eval_str=True).parameters.values()
+    assert issubclass(options, parameter.annotation)
 
 
 def test_every_path_is_declared() -> None:

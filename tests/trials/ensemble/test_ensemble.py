@@ -18,6 +18,7 @@ from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import StepContext
 from ganstudy.trials.ensemble.streams import Batches, Latents, derive, fixed_latents
 from ganstudy.trials.networks.base import Networks
+from ganstudy.trials.networks.mlp import mlp
 from ganstudy.trials.training.trial import Trial
 
 CPU = torch.device("cpu")
@@ -269,13 +270,12 @@ class Stubborn(nn.Module):
 
 def begin_with(layer: nn.Module, monkeypatch: pytest.MonkeyPatch) -> None:
     """From here on, multilayer perceptrons generate from latents that went through `layer`."""
-    plain = networks.NETWORKS["mlp"]
 
     def build(*arguments: Any) -> Networks:
-        built = plain(*arguments)
+        built = mlp(*arguments)
         return Networks(lambda: nn.Sequential(layer, built.generator()), built.discriminator)
 
-    monkeypatch.setitem(networks.NETWORKS, "mlp", build)
+    monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", build)
 
 
 def test_what_vmap_cannot_take_runs_in_a_loop_and_says_so(

@@ -13,19 +13,19 @@ from typing import Any
 import pytest
 import torch
 
-from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
+from ganstudy.trials.config.losses import LOSSES
+from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.ensemble.streams import Latents, draw, generator
 from ganstudy.trials.gan.cuda_graphs import ISSUED_FIRST, CudaGraphStepper, Make
 from ganstudy.trials.gan.trainer import NORM_EVERY, GanTrainer
-from ganstudy.trials.losses import LOSSES
-from ganstudy.trials.remedies import REMEDIES
+from ganstudy.trials.remedies import build
 from ganstudy.trials.training.trial import Trial
 
 CPU, SHAPE = torch.device("cpu"), (1, 8, 8)
 STEPS = NORM_EVERY + 2
-RECORDABLE = sorted(name for name, remedy in REMEDIES.items() if remedy.recordable)
+RECORDABLE = sorted(name for name, options in REMEDIES.items() if build(options()).recordable)
 SETS = {
     "none": [],
     **{name: [name] for name in RECORDABLE},
@@ -106,7 +106,7 @@ def test_every_loss_can_be_replayed(loss: str) -> None:
 
 def test_what_counts_or_looks_at_the_moment_is_not_recorded() -> None:
     """One that reads the share of the budget spent would be given that of the step that was recorded."""
-    assert set(OPTIONS) - set(RECORDABLE) == {
+    assert set(REMEDIES) - set(RECORDABLE) == {
         "extragradient",
         "generator_ema",
         "historical_averaging",

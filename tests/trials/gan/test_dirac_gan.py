@@ -14,7 +14,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganstudy.trials import networks
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.gan.trainer import GanTrainer
@@ -53,7 +52,7 @@ class Line(Discriminator):
 @pytest.fixture(autouse=True)
 def dirac(monkeypatch: pytest.MonkeyPatch):
     """Takes the place of the multilayer perceptron; all in double precision."""
-    monkeypatch.setitem(networks.NETWORKS, "mlp", lambda *_: Networks(Point, lambda _: Line()))
+    monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line()))
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

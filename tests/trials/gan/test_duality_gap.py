@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganstudy.trials import networks
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan import duality_gap as module
 from ganstudy.trials.gan.duality_gap import Gains, players_gains
@@ -50,7 +49,8 @@ def play(monkeypatch: pytest.MonkeyPatch):
     torch.set_default_dtype(torch.float64)
 
     def build(generator: Any, discriminator: Any, **changes: Any) -> GanTrainer:
-        monkeypatch.setitem(networks.NETWORKS, "mlp", lambda *_: Networks(generator, lambda _: discriminator()))
+        pair = Networks(generator, lambda _: discriminator())
+        monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", lambda *_: pair)
         return GanTrainer(config(**changes), (1,), False, CPU)
 
     yield build

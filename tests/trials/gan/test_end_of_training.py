@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ganstudy.trials import networks
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import as_float
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
@@ -95,7 +94,7 @@ BATCH_NORM = {"name": "mlp", "latent_dim": 4, "width": 16, "batch_norm": True}
 def test_training_goes_on_as_if_nothing_had_been_measured(digits, changes, monkeypatch) -> None:
     changes = dict(changes)
     if changes.pop("dropout", False):
-        monkeypatch.setitem(networks.NETWORKS, "mlp", dropping)
+        monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", dropping)
     watched, measured = (GanTrainer(config(**changes), digits.shape, digits.bounded, CPU) for _ in range(2))
     for trainer in (watched, measured):
         train(trainer, digits, 0, 3)

@@ -9,17 +9,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.ensemble.streams import Latents, draw, generator
 from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
 from ganstudy.trials.gan.trainer import GanTrainer
-from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.measures.base import Assignment, RealSamples, Samples
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.measures.sample_scorer import SampleScorer
-from ganstudy.trials.remedies import REMEDIES as REMEDY_CLASSES
+from ganstudy.trials.remedies import build
 from ganstudy.trials.training.trial import Trial
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -136,7 +136,7 @@ def test_every_network_trains_on_a_gpu_as_on_the_cpu(name: str, double: None) ->
     assert_alike(trained(chosen, shape, CUDA), trained(chosen, shape, CPU))
 
 
-RECORDABLE = {name: [name] for name, remedy in REMEDY_CLASSES.items() if remedy.recordable} | {
+RECORDABLE = {name: [name] for name, options in REMEDIES.items() if build(options()).recordable} | {
     "none": []
 }
 

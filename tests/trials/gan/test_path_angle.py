@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganstudy.trials import networks
 from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
@@ -147,7 +146,7 @@ class Line(Discriminator):
 @pytest.fixture
 def dirac(monkeypatch: pytest.MonkeyPatch):
     """(start, scores of a path from it to `end`) of a Dirac-GAN in double precision; both [S, 2]: theta, psi."""
-    monkeypatch.setitem(networks.NETWORKS, "mlp", lambda *_: Networks(Point, lambda _: Line()))
+    monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line()))
     torch.set_default_dtype(torch.float64)
 
     def measure(end: tuple[float, float] = (0.0, 0.0), **changes: Any) -> tuple[np.ndarray, PathScores]:

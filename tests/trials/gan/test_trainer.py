@@ -14,10 +14,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
 from ganstudy.trials.gan.trainer import GanTrainer
-from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.remedies.diff_augment import (
     AUGMENTATIONS,  # each by itself is compared with loops in test_views.py
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -11,11 +11,11 @@ import torch
 from scipy.stats import wasserstein_distance
 from torch import Tensor
 
-from ganstudy.trials.config.losses import LOSSES as OPTIONS
+from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.gan.trainer import GanTrainer
-from ganstudy.trials.losses import LOSSES
+from ganstudy.trials.losses import build
 
 REAL = np.array([[0.3, -1.2, 2.0, 0.6], [5.0, 0.0, -4.0, 1.1]])
 FAKE = np.array([[-0.7, 0.1, 1.5, -2.0], [9.0, -9.0, 0.2, 0.4]])
@@ -23,15 +23,19 @@ CPU = torch.device("cpu")
 
 
 def make(name: str, **options: Any) -> Any:
-    return LOSSES[name](OPTIONS[name](**options))
+    return build(LOSSES[name](**options))
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-x))
 
 
-def test_every_named_loss_exists() -> None:
-    assert set(OPTIONS) == set(LOSSES)
+@pytest.mark.parametrize("name", LOSSES)
+def test_options_build_the_loss_that_reads_them(name: str) -> None:
+    loss = make(name)
+    assert type(loss.options) is LOSSES[name]
+    expected = get_type_hints(type(loss)).get("options", LossOptions)
+    assert issubclass(LOSSES[name], expected)
 
 
 # --- values and gradients. Each case: loss of one seed, its gradient in the outputs on real and on generated images
@@ -374,7 +378,7 @@ def test_wasserstein_gp_is_the_wasserstein_loss_with_the_gradient_penalty() -> N
 
 
 def test_only_cross_entropies_of_single_outputs_are_log_odds() -> None:
-    assert [name for name in LOSSES if LOSSES[name].log_odds] == ["non_saturating", "minimax"]
-    assert [name for name in LOSSES if LOSSES[name].generator_needs_real] == [
+    assert [name for name in LOSSES if make(name).log_odds] == ["non_saturating", "minimax"]
+    assert [name for name in LOSSES if make(name).generator_needs_real] == [
         "relativistic_average"
     ]

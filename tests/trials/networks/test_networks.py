@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ganstudy.trials import networks
-from ganstudy.trials.config.networks import MODELS
+from ganstudy.trials.config.networks import MODELS, ModelOptions, OwnModel
 from ganstudy.trials.networks.base import Networks
 from ganstudy.trials.networks.pacgan_points import Maxout
 from ganstudy.trials.networks.resnet import DiscriminatorBlock, GeneratorBlock
@@ -37,8 +39,11 @@ def conv(inputs: int, outputs: int, kernel: int, bias: bool = True) -> int:
     return inputs * outputs * kernel**2 + bias * outputs
 
 
-def test_every_named_model_has_networks() -> None:
-    assert set(networks.NETWORKS) == {*MODELS, "plugin"}
+@pytest.mark.parametrize("options", [*MODELS.values(), OwnModel], ids=lambda options: options.__name__)
+def test_every_model_has_networks_of_its_options(options: type[ModelOptions]) -> None:
+    build = resolve_name(options.implementation)
+    (parameter, *_) = inspect.signature(build, eval_str=True).parameters.values()
+    assert issubclass(options, parameter.annotation)
 
 
 def test_dcgan_has_the_published_number_of_parameters() -> None:

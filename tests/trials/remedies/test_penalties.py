@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from ganstudy.trials import remedies
-from ganstudy.trials.config.losses import LOSSES as LOSS_OPTIONS
-from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
+from ganstudy.trials import losses, remedies
+from ganstudy.trials.config.losses import WassersteinOptions
+from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, DiscriminatorStep, StepContext
 from ganstudy.trials.gan.trainer import GanTrainer
-from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.remedies.input_gradient import gradients
 
 SEEDS, IMAGES, DIM = 2, 5, 4
@@ -38,7 +37,7 @@ def _in_float64():
 
 
 def make(name: str, **options: Any) -> Any:
-    return remedies.REMEDIES[name](OPTIONS[name](**options))
+    return remedies.build(REMEDIES[name](**options))
 
 
 def step_of(critic: Callable[[Tensor], Tensor]) -> DiscriminatorStep:
@@ -206,7 +205,7 @@ def test_lecam_with_settled_averages_minimises_the_lecam_divergence(conformance)
     weight, anchor = 1.0, 0.3
     remedy = started(weight=weight, decay=1 - 1e-12, start=0)
     remedy.observe(outputs_step(np.full((1, 1), anchor), np.full((1, 1), -anchor)))
-    loss = LOSSES["wasserstein"](LOSS_OPTIONS["wasserstein"]())
+    loss = losses.build(WassersteinOptions())
     table = torch.zeros(4, requires_grad=True)
     optimiser = torch.optim.LBFGS([table], max_iter=200, tolerance_grad=1e-13, line_search_fn="strong_wolfe")
 

@@ -6,7 +6,7 @@ Values and gradients; alone and together; inside the very step that trains.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ import torch
 from torch.func import functional_call
 
 from ganstudy.trials import remedies
-from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
+from ganstudy.trials.config.remedies import REMEDIES, RemedyOptions, excluded_by
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, GeneratorStep, Player, StepContext
 from ganstudy.trials.gan.trainer import GanTrainer
@@ -30,7 +30,7 @@ NOW = StepContext("generator", 0, 0.0, (3, 4), CPU)
 
 
 def make(name: str, **options: Any) -> Any:
-    return remedies.REMEDIES[name](OPTIONS[name](**options))
+    return remedies.build(REMEDIES[name](**options))
 
 
 def ensemble(parameters: dict[str, torch.Tensor]) -> Any:
@@ -38,8 +38,18 @@ def ensemble(parameters: dict[str, torch.Tensor]) -> Any:
     return SimpleNamespace(parameters=parameters)
 
 
-def test_every_named_remedy_exists() -> None:
-    assert set(OPTIONS) == set(remedies.REMEDIES)
+@pytest.mark.parametrize("name", REMEDIES)
+def test_options_build_the_remedy_that_reads_them(name: str) -> None:
+    remedy = make(name)
+    assert type(remedy.options) is REMEDIES[name]
+    expected = get_type_hints(type(remedy)).get("options", RemedyOptions)
+    assert issubclass(REMEDIES[name], expected)
+
+
+def test_exclusions_stated_at_either_remedy_hold_for_both() -> None:
+    assert excluded_by("extragradient") == {"optimistic_adam"}
+    assert excluded_by("optimistic_adam") == {"extragradient"}
+    assert excluded_by("r1") == frozenset()
 
 
 def numeric_gradient(function: Any, x: np.ndarray, step: float = 1e-6) -> np.ndarray:

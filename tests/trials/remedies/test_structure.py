@@ -12,7 +12,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.nn.utils import parametrizations
 
 from ganstudy.trials import remedies
-from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
+from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
@@ -30,7 +30,7 @@ CPU = torch.device("cpu")
 
 
 def make(name: str, **options: Any) -> Any:
-    return remedies.REMEDIES[name](OPTIONS[name](**options))
+    return remedies.build(REMEDIES[name](**options))
 
 
 def trainer(

@@ -11,7 +11,7 @@ from scipy.stats import chisquare, kstest
 from torch import Tensor
 
 from ganstudy.trials import remedies
-from ganstudy.trials.config.remedies import REMEDIES as OPTIONS
+from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Kind, Player, StepContext
 from ganstudy.trials.gan.trainer import GanTrainer
@@ -30,7 +30,7 @@ UNLIKELY = 1e-3
 
 
 def make(name: str, **options: Any) -> Any:
-    return remedies.REMEDIES[name](OPTIONS[name](**options))
+    return remedies.build(REMEDIES[name](**options))
 
 
 def context(player: Player = "discriminator", step: int = 0, progress: float = 0.0, seeds: Any = (3, 4)) -> StepContext:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
+from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.losses import LOSSES
 from ganstudy.trials.training.checkpoint import KEEP, read_newest, write_checkpoint
 from ganstudy.trials.training.trial import Trial
 
