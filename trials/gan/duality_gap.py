@@ -171,7 +171,7 @@ def _loss(rival: GanTrainer, player: Player, batch: Batch) -> Tensor:
 
 def _fake(trainer: GanTrainer, batch: Batch) -> Tensor:
     """Generated images [S, B, ...], as in training."""
-    trainer.generator.begin(batch.context.step)
+    trainer.generator.begin_step(batch.context.step)
     images: Tensor = trainer.generator(batch.latents)
     return images
 
@@ -194,7 +194,7 @@ def _judged(
     """
     real, context = batch.real, batch.context
     assert real is not None
-    trainer.discriminator.begin(context.step)
+    trainer.discriminator.begin_step(context.step)
     logits_real, _ = trainer.discriminate(real, "real", context, critic)
     logits_fake, _ = trainer.discriminate(fake, "fake", context, critic)
 

@@ -126,7 +126,7 @@ class _Field:
         total = [torch.zeros_like(value) for value in point]
         for index in range(self._num_batches):
             for ensemble in self._game.players.values():
-                ensemble.begin(-1 - index)
+                ensemble.begin_step(-1 - index)
             gradients = [
                 g
                 for player in PLAYERS

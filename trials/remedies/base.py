@@ -11,25 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
-from ganstudy.trials.networks.base import Discriminator
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
+    GanView,
     GeneratorStep,
     Kind,
     Parameters,
     Player,
     StepContext,
 )
+from ganstudy.trials.networks.base import Discriminator
 
 
 class Remedy:
@@ -108,7 +106,7 @@ class Remedy:
     # --- the game
 
     def unrolled_discriminator(
-        self, trainer: GanTrainer, batch: Batch, fake: Tensor
+        self, trainer: GanView, batch: Batch, fake: Tensor
     ) -> Parameters | None:
         """The discriminator that the generator's step plays against, or None for the present one.
 
@@ -117,7 +115,7 @@ class Remedy:
         return None
 
     @contextmanager
-    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
+    def lookahead(self, trainer: GanView, batch: Batch) -> Iterator[None]:
         """While it lasts, the players stand where the step's gradient is taken; afterwards where
         they stood.
         """

@@ -16,17 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
-from ganstudy.trials.ensemble.step_context import Batch
+from ganstudy.trials.ensemble.step_context import Batch, GanView
 from ganstudy.trials.remedies.base import Remedy
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
 
 
 class Extragradient(Remedy):
@@ -35,7 +31,7 @@ class Extragradient(Remedy):
     looks_at_both_players = True
 
     @contextmanager
-    def lookahead(self, trainer: GanTrainer, batch: Batch) -> Iterator[None]:
+    def lookahead(self, trainer: GanView, batch: Batch) -> Iterator[None]:
         """While it lasts, both players stand at omega'; afterwards, to the bit, where they stood."""
         values = [
             value.detach()

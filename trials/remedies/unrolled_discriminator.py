@@ -15,17 +15,12 @@ discriminator steps long and keeps K graphs in memory.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
-from ganstudy.trials.ensemble.step_context import Batch, Parameters
+from ganstudy.trials.ensemble.step_context import Batch, GanView, Parameters
 from ganstudy.trials.remedies.base import Remedy
-
-if TYPE_CHECKING:
-    from ganstudy.trials.gan.trainer import GanTrainer
 
 
 class UnrolledDiscriminator(Remedy):
@@ -34,7 +29,7 @@ class UnrolledDiscriminator(Remedy):
     looks_at_both_players = True
 
     def unrolled_discriminator(
-        self, trainer: GanTrainer, batch: Batch, fake: Tensor
+        self, trainer: GanView, batch: Batch, fake: Tensor
     ) -> Parameters | None:
         """psi_K as a function of the generator."""
         steps = VirtualSteps(trainer.optimisers["discriminator"])
