@@ -41,9 +41,10 @@ def build(config: TrialConfig, lr: float, values: Sequence[Tensor]) -> torch.opt
 
 
 class VirtualSteps:
-    """Steps that `optimiser` would make from its present state, as functions of values and gradients.
+    """Steps that an optimiser would make from its present state, without making them.
 
-    Neither its parameters nor its moments change. Differentiable where the gradients are.
+    Functions of values and gradients, differentiable where the gradients are. Neither the
+    optimiser's parameters nor its moments change.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer) -> None:

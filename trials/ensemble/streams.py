@@ -1,8 +1,8 @@
 """Random numbers that depend on the seed, the stream's name and the position alone.
 
 Every stream is addressed by position, never advanced: the batch of step t is the same whichever
-remedy is on, however often evaluations are made, whichever seeds are trained beside it, and after a resume. So a
-checkpoint needs to hold no generator state, and configurations meet common random numbers.
+remedy is on, however often evaluations are made, whichever seeds are trained beside it, and after a
+resume. So a checkpoint needs no generator state, and configurations meet common random numbers.
 """
 
 from __future__ import annotations

@@ -127,7 +127,7 @@ class Autoencoder:
         return loss.detach()
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the reconstruction error, or for a vae the negative ELBO in nats per image, [S]."""
+        """Return the reconstruction error, of a vae the negative ELBO in nats per image, [S]."""
         assert batch.real is not None
         code: Tensor = self.encoder(batch.real)
         if not self._variational:

@@ -1,6 +1,6 @@
 """The two players of a GAN and one training step of either: the heart of ganstudy.
 
-`GanTrainer.train_step`, `discriminator_loss` and `generator_loss` are the whole step, in this order.
+The whole step stands in `GanTrainer.train_step`, `discriminator_loss` and `generator_loss`.
 
 Shapes: S seeds, B images per batch, Z latent dimensions. Every loss is one number per seed, and the
 sum over seeds is differentiated: a seed's parameters appear in its own loss alone, so each gradient
@@ -163,7 +163,7 @@ class GanTrainer:
     def train_step(
         self, player: Player, batch: Batch, with_norm: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Make one step of `player`; return its loss [S], and with `with_norm` its gradient's norm [S].
+        """Make one step of `player`; return its loss [S] and, if asked for, its gradient's norm [S].
 
         All that a step does, from top to bottom; the forward passes stand in `discriminator_loss`
         and `generator_loss` below. Where the trainer is `recordable`, the call is a function of

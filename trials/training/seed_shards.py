@@ -119,8 +119,8 @@ def merge(config: TrialConfig, shards: Sequence[SeedShard], is_images: bool) -> 
 
 
 def merge_history(histories: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the rows of all shards: those of one evaluation together, in the order of the shards."""
-    # Sorting is stable, which keeps that order.
+    """Return the rows of all shards, those of one evaluation together."""
+    # Sorting is stable, so within an evaluation the rows keep the order of the shards.
     rows = [row for history in histories for row in history]
     return sorted(rows, key=lambda row: int(row["evaluation"]))
 

@@ -45,7 +45,7 @@ class ShardedTrial:
         device: torch.device | None = None,
         num_shards: int = 1,
     ) -> None:
-        """num_shards: into so many shards, or a few more, the seeds are split from the beginning."""
+        """num_shards: the seeds are split into so many, or a few more, from the beginning."""
         self.config = config
         self.evaluator = evaluator
         self.device = device or torch.device("cpu")
