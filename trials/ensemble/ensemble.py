@@ -67,9 +67,11 @@ class SeedEnsemble:
             for name, value in parameters.items()
         }
         self.buffers = {name: value.to(device) for name, value in buffers.items()}
+        # Structure without memory: functional_call puts the stack's values in its place.
         self.network = copy.deepcopy(networks[0]).to("meta")
         self._evaluating = copy.deepcopy(self.network).eval()
         self._check_seeds_differ()
+        # Of the random numbers of a forward pass: the step, and the calls within it so far.
         self._position = (0, 0)
         self.fallback: str | None = None
         self._mapped = True
@@ -129,6 +131,7 @@ class SeedEnsemble:
         parameters = self.parameters if parameters is None else parameters
         buffers = self.buffers if buffers is None else buffers
         if keep_buffers:
+            # Normalisation writes its running statistics into the buffers it is given: a copy.
             buffers = {name: value.clone() for name, value in buffers.items()}
         network = self._evaluating if evaluate else self.network
 
@@ -146,6 +149,7 @@ class SeedEnsemble:
         with self._keep_global_streams(inputs.device):
             for s, seed in enumerate(self.seeds):
                 if self.fallback is not None:
+                    # So that a seed draws the same whichever seeds are trained beside it.
                     torch.manual_seed(derive(seed, "forward", self._stream, *self._position))
                 own, kept = ({name: values[s] for name, values in part.items()} for part in split)
                 outputs.append(one(own, kept, inputs[s]))

@@ -20,6 +20,7 @@ beside torch's, those of cuBLAS and cuDNN."""
 
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Return whether `error`, or an error that it was raised from, is a lack of memory."""
+    # Along the causes: a user's network that fails for lack of memory is reported as its error.
     while error is not None:
         if isinstance(error, MemoryError | torch.OutOfMemoryError):
             return True
@@ -39,6 +40,7 @@ def is_scarce(device: torch.device) -> bool:
 
 def release() -> None:
     """Free what nothing refers to any more, on the GPU for other processes too."""
+    # Reference cycles, such as autograd's graphs and tracebacks, first: their tensors are in use.
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

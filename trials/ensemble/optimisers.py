@@ -54,6 +54,7 @@ class VirtualSteps:
         self._betas = (
             group["betas"] if self._kind is torch.optim.Adam else (0.0, group.get("alpha", 0.0))
         )
+        # Before its first step an optimiser has no moments: they are zero.
         held = [optimiser.state.get(value, {}) for value in group["params"]]
         self._step = int(held[0]["step"]) if held[0] else 0
         second = "exp_avg_sq" if self._kind is torch.optim.Adam else "square_avg"
@@ -68,6 +69,7 @@ class VirtualSteps:
                 value - self._lr * gradient
                 for value, gradient in zip(values, gradients, strict=True)
             ]
+        # New tensors at every step: the gradient of an unrolled step runs through the moments too.
         beta1, beta2 = self._betas
         self._step += 1
         self._second = [

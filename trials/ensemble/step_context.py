@@ -46,6 +46,7 @@ class StepContext:
         return self._drawn(torch.randn, name, shape)
 
     def _drawn(self, draw: Any, name: str, shape: tuple[int, ...]) -> Tensor:
+        # Drawn on the CPU, so that runs on every device meet the same numbers.
         drawn = [
             draw(shape, generator=generator(seed, "remedy", name, self.player, self.step))
             for seed in self.seeds

@@ -75,7 +75,8 @@ class Latents:
             drawn = [
                 draw(self._shape, self._kind, generator(s, self._name, block)) for s in self._seeds
             ]
-            self._block, self._drawn = block, torch.stack(drawn, dim=1).to(self._device)
+            self._block = block
+            self._drawn = torch.stack(drawn, dim=1).to(self._device)
         return self._drawn[offset]
 
 

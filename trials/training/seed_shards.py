@@ -144,6 +144,7 @@ def merge_counters(config: TrialConfig, counters: Sequence[Counters]) -> Counter
 
 
 def _summed_counters(config: TrialConfig) -> tuple[str, ...]:
+    # On a budget of seconds, `seconds` is a position, which every shard reaches by itself.
     return SUMMED if config.budget.unit == "seconds" else ("seconds", *SUMMED)
 
 

@@ -29,7 +29,10 @@ from ganstudy.trials.training.trial_state import (
 
 
 class Trial:
-    """Call `advance` until `finished`. The state at any time is that of `tensors` and `state`."""
+    """One trial: its training loop, its evaluation, its history and its checkpoints.
+
+    Call `advance` until `finished`. The state at any time is that of `tensors` and `state`.
+    """
 
     def __init__(
         self, config: TrialConfig, evaluator: Evaluator, device: torch.device | None = None
