@@ -67,7 +67,7 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
     """
     import torch
 
-    from ganstudy.trials.gan.trainer_protocol import begin
+    from ganstudy.trials.gan.trainer_protocol import make_trainer
     from ganstudy.trials.measures.evaluator import check_data
 
     dataset = load_dataset(configs[0].data)
@@ -75,7 +75,7 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
     notes = list(dataset.notes)
     for config in configs:
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
-        players = begin(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
+        players = make_trainer(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
         notes += [note for note in players.fallbacks() if note not in notes]
     return dataset, notes
 

@@ -26,16 +26,16 @@ State = tuple[dict[str, Tensor], dict[str, Tensor]]
 
 
 LARGE = 28
-"""Pixels per side from which stacked convolutions, being grouped ones, are slower on the CPU than
-one seed after another (1.1 to 1.6 times; below, and on fully connected networks, the pack is up to
-1.7 times faster)."""
+"""Pixels per side from which the grouped convolutions that vmap makes of the seeds are slower on
+the CPU than one seed after another (measured: 1.1 to 1.6 times slower; below, and on fully
+connected networks, up to 1.7 times faster)."""
 
 
 class SeedEnsemble:
-    """The copies of one player.
+    """The networks of one player, one per seed, as one stack (model ensembling of torch.func).
 
-    `parameters` and `buffers` map names to tensors of shape [S, ...]; parameters are leaves that
-    require gradients. `fallback` says why the pack runs as a loop, or is None. `network` is one
+    `parameters` and `buffers` map names to tensors [S, ...]; parameters are leaves that require
+    gradients. `fallback` is why the ensemble runs as a loop over seeds, or None. `network` is one
     copy without values, for questions about the structure.
     """
 
@@ -47,18 +47,19 @@ class SeedEnsemble:
         device: torch.device,
         example: Tensor,
         extend: Sequence[tuple[str, Callable[[Any], nn.Module]]] = (),
-        apart: bool = False,
+        loop_convolutions: bool = False,
     ) -> None:
-        """Builds one network per seed, under random streams that depend on that seed alone.
+        """Build one network per seed, under random streams that depend on that seed alone.
 
         example: an input of one seed, on which vmap is tried, forwards and backwards. extend:
         (stream, wrapper) pairs applied in order; each wrapper draws from its own stream, so the
-        network below starts from the same values with and without it. apart: whether convolutions
-        run in a loop over seeds.
+        network below starts from the same values with and without it. loop_convolutions: whether
+        convolutions run in a loop over seeds.
 
         Raises ValueError where a network that draws its weights draws the same ones for every seed.
         """
-        self.seeds, self._stream = tuple(seeds), stream
+        self.seeds = tuple(seeds)
+        self._stream = stream
         networks = [_build(build, seed, stream, extend) for seed in seeds]
         parameters, buffers = stack_module_state(networks)
         self.parameters = {
@@ -66,21 +67,29 @@ class SeedEnsemble:
             for name, value in parameters.items()
         }
         self.buffers = {name: value.to(device) for name, value in buffers.items()}
+        # Structure without memory: functional_call puts the stack's values in its place.
         self.network = copy.deepcopy(networks[0]).to("meta")
         self._evaluating = copy.deepcopy(self.network).eval()
         self._check_seeds_differ()
+        # Of the random numbers of a forward pass: the step, and the calls within it so far.
         self._position = (0, 0)
         self.fallback: str | None = None
         self._mapped = True
         try:
-            self._try(example.to(device))
+            self._try_vmap(example.to(device))
         except RuntimeError as error:
+            # vmap raises RuntimeError for what it cannot batch, and so do allocators; a pass of a
+            # loop would only run out of memory later.
             if is_out_of_memory(error):
                 raise
             self.fallback = str(error).splitlines()[0]
-        self._mapped = self.fallback is None and not (apart and _convolves(self.network))
+        convolves = any(
+            isinstance(module, nn.Conv2d | nn.ConvTranspose2d) for module in self.network.modules()
+        )
+        self._mapped = self.fallback is None and not (loop_convolutions and convolves)
 
     def _check_seeds_differ(self) -> None:
+        # Constant tensors (biases at 0, normalisation at 1) are the same for every seed by right.
         drawn = [
             value
             for value in self.parameters.values()
@@ -92,19 +101,18 @@ class SeedEnsemble:
             and all(bool((value == value[:1]).all()) for value in drawn)
         ):
             raise ValueError(
-                f"every seed's {self._stream} starts from the same numbers: the function that builds it must not set "
-                "torch's random seed, which is the trial's to set"
+                f"every seed's {self._stream} starts from the same numbers: the function that "
+                "builds it must not set torch's random seed, which is the trial's to set"
             )
 
-    def _try(self, example: Tensor) -> None:
+    def _try_vmap(self, example: Tensor) -> None:
+        # Backwards too: some operations batch in the forward pass alone.
         outputs = self(torch.stack([example] * len(self.seeds)), keep_buffers=True)
         total = torch.stack([value.sum() for value in tree_leaves(outputs)]).sum()
         torch.autograd.grad(total, list(self.parameters.values()), allow_unused=True)
 
-    def begin(self, step: int) -> None:
-        """Says which step of the game follows: networks that draw random numbers draw those of that
-        step.
-        """
+    def begin_step(self, step: int) -> None:
+        """Set the step whose random numbers the next calls draw, in networks that draw any."""
         self._position = (step, 0)
 
     def __call__(
@@ -115,14 +123,15 @@ class SeedEnsemble:
         evaluate: bool = False,
         keep_buffers: bool = False,
     ) -> Any:
-        """The network's output for inputs [S, B, ...]; each tensor of it gains the leading axis S.
+        """Return the networks' outputs for inputs [S, B, ...]; each of their tensors is [S, ...].
 
-        parameters, buffers: in place of the pack's own. evaluate: in evaluation mode. keep_buffers:
-        running statistics stay as they are.
+        parameters, buffers: in place of the ensemble's own. evaluate: in evaluation mode.
+        keep_buffers: running statistics stay as they are.
         """
         parameters = self.parameters if parameters is None else parameters
         buffers = self.buffers if buffers is None else buffers
         if keep_buffers:
+            # Normalisation writes its running statistics into the buffers it is given: a copy.
             buffers = {name: value.clone() for name, value in buffers.items()}
         network = self._evaluating if evaluate else self.network
 
@@ -137,30 +146,31 @@ class SeedEnsemble:
             {name: value.unbind() for name, value in held.items()} for held in (parameters, buffers)
         ]
         outputs = []
-        with self._own_numbers(inputs.device):
+        with self._keep_global_streams(inputs.device):
             for s, seed in enumerate(self.seeds):
                 if self.fallback is not None:
+                    # So that a seed draws the same whichever seeds are trained beside it.
                     torch.manual_seed(derive(seed, "forward", self._stream, *self._position))
                 own, kept = ({name: values[s] for name, values in part.items()} for part in split)
                 outputs.append(one(own, kept, inputs[s]))
         self._position = (self._position[0], self._position[1] + 1)
         return tree_map(lambda *per_seed: torch.stack(per_seed), *outputs)
 
-    def _own_numbers(self, device: torch.device) -> AbstractContextManager[None]:
-        """While it lasts, torch's global streams may be set. A network that vmap could take draws
-        nothing.
-        """
+    def _keep_global_streams(self, device: torch.device) -> AbstractContextManager[None]:
+        """Context manager that restores torch's global random streams at its end."""
+        # A network that vmap can take draws nothing, and forking the streams takes time.
         if self.fallback is None:
             return nullcontext()
         return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
     def frozen(self) -> dict[str, Tensor]:
-        """The parameters as constants: gradients reach a call's inputs, but not this player."""
+        """Return the parameters as constants: gradients reach a call's inputs, not this player."""
         return {name: value.detach() for name, value in self.parameters.items()}
 
     def alone(self, state: dict[str, Tensor]) -> nn.Module:
-        """One copy as an ordinary module in evaluation mode, holding `state`: parameters and
-        buffers of one seed.
+        """Return one seed's network as an ordinary module in evaluation mode.
+
+        state: its parameters and buffers by name.
         """
         network = copy.deepcopy(self._evaluating)
         for name, value in state.items():
@@ -173,35 +183,33 @@ class SeedEnsemble:
         return network
 
     def finite(self) -> Tensor:
-        """[S] bool: whether all parameters of a seed are finite."""
+        """Return whether all parameters of a seed are finite, bool [S]."""
         per_tensor = [torch.isfinite(value).flatten(1).all(1) for value in self.parameters.values()]
         return torch.stack(per_tensor).all(0)
 
     def state(self) -> dict[str, Tensor]:
-        """Parameters and buffers by name, for a checkpoint."""
+        """Return parameters and buffers by name, for a checkpoint."""
         return {**self.parameters, **self.buffers}
 
     @torch.no_grad()
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Copy `state` into the present tensors, so that optimisers keep pointing at them."""
+        """Restore what `state` returned."""
+        # In place: optimisers and CUDA graphs keep pointing at these tensors.
         for name, value in {**self.parameters, **self.buffers}.items():
             value.copy_(state[name])
 
 
-def faster_apart(shape: tuple[int, ...], device: torch.device, recorded: bool = False) -> bool:
-    """Whether convolutions over images of `shape` [C, H, W] are faster in a loop over seeds; points
-    have none.
+def convolutions_prefer_a_loop(
+    shape: tuple[int, ...], device: torch.device, recorded: bool = False
+) -> bool:
+    """Return whether convolutions over images of `shape` [C, H, W] are faster in a loop over seeds.
 
-    recorded: steps are recorded, see trials/gan/cuda_graphs.py, so that a loop costs a GPU no time
-    of Python's. The grouped convolutions of a pack run backwards on slower kernels there.
+    recorded: steps are captured in a CUDA graph, so that a loop costs no launches. The grouped
+    convolutions that vmap makes of the seeds run backwards on slower kernels of a GPU.
     """
     if device.type == "cuda":
         return recorded
     return len(shape) == 3 and max(shape[1:]) >= LARGE
-
-
-def _convolves(network: nn.Module) -> bool:
-    return any(isinstance(module, nn.Conv2d | nn.ConvTranspose2d) for module in network.modules())
 
 
 def _build(

@@ -1,6 +1,4 @@
-"""Running out of memory, on a GPU or on the host: how it shows, and how to get rid of what is in
-the way.
-"""
+"""Running out of memory, on a GPU or on the host: recognising it, and freeing what is unused."""
 
 from __future__ import annotations
 
@@ -16,12 +14,13 @@ PHRASES = (
     "bad_alloc",
     "ALLOC_FAILED",
 )
-"""What allocators say that have no exception of their own: torch's on the CPU, CUDA's beside
-torch's, those of cuBLAS and cuDNN."""
+"""In messages of allocators without an exception class of their own: torch's on the CPU, CUDA's
+beside torch's, those of cuBLAS and cuDNN."""
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Whether memory was short, or an error says so that `error` was raised from."""
+    """Return whether `error`, or an error that it was raised from, is a lack of memory."""
+    # Along the causes: a user's network that fails for lack of memory is reported as its error.
     while error is not None:
         if isinstance(error, MemoryError | torch.OutOfMemoryError):
             return True
@@ -34,13 +33,14 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
 
 def is_scarce(device: torch.device) -> bool:
-    """Whether less of a GPU's memory is free, of all processes, than this one has had at most."""
+    """Return whether less of the GPU's memory is free than this process has used at its peak."""
     free, _ = torch.cuda.mem_get_info(device)
     return free < torch.cuda.max_memory_allocated(device)
 
 
 def release() -> None:
-    """Frees what nothing refers to any more, on the GPU for other processes too."""
+    """Free what nothing refers to any more, on the GPU for other processes too."""
+    # Reference cycles, such as autograd's graphs and tracebacks, first: their tensors are in use.
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()

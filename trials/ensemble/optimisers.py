@@ -18,14 +18,18 @@ from torch import Tensor
 from ganstudy.trials.config.trial import TrialConfig
 
 EPS = 1e-8
+"""The default of torch and of Kingma & Ba for Adam; of rmsprop too, so that both read alike."""
 TINY = 1e-24
 """Below this, the square root of a second moment has no useful derivative (at 0 it is infinite)."""
 
 
 def build(config: TrialConfig, lr: float, values: Sequence[Tensor]) -> torch.optim.Optimizer:
-    """The optimiser of one player over the stack of all seeds; elementwise, so seeds stay apart."""
+    """Return the optimiser of one player over the parameters [S, ...] of all seeds.
+
+    All three work elementwise, so that the seeds stay apart.
+    """
     if config.optimiser == "adam":
-        # capturable: a step may be recorded; the fused update is the same.
+        # capturable: the step may be captured in a CUDA graph; the fused update is the same.
         capturable = values[0].is_cuda
         betas = (config.beta1, config.beta2)
         return torch.optim.Adam(
@@ -37,18 +41,20 @@ def build(config: TrialConfig, lr: float, values: Sequence[Tensor]) -> torch.opt
 
 
 class VirtualSteps:
-    """Steps of `optimiser` from its present state, as functions of values and gradients.
+    """Steps that an optimiser would make from its present state, without making them.
 
-    Neither the parameters nor the moments of the optimiser change. Differentiable where the
-    gradients are.
+    Functions of values and gradients, differentiable where the gradients are. Neither the
+    optimiser's parameters nor its moments change.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer) -> None:
         group = optimiser.param_groups[0]
-        self._kind, self._lr = type(optimiser), group["lr"]
+        self._kind = type(optimiser)
+        self._lr = group["lr"]
         self._betas = (
             group["betas"] if self._kind is torch.optim.Adam else (0.0, group.get("alpha", 0.0))
         )
+        # Before its first step an optimiser has no moments: they are zero.
         held = [optimiser.state.get(value, {}) for value in group["params"]]
         self._step = int(held[0]["step"]) if held[0] else 0
         second = "exp_avg_sq" if self._kind is torch.optim.Adam else "square_avg"
@@ -57,12 +63,13 @@ class VirtualSteps:
         self._second = [state.get(second, zero) for state, zero in zip(held, zeros, strict=True)]
 
     def step(self, values: Sequence[Tensor], gradients: Sequence[Tensor]) -> list[Tensor]:
-        """The values after one more step on `gradients`."""
+        """Return the values after one more step on `gradients`."""
         if self._kind is torch.optim.SGD:
             return [
                 value - self._lr * gradient
                 for value, gradient in zip(values, gradients, strict=True)
             ]
+        # New tensors at every step: the gradient of an unrolled step runs through the moments too.
         beta1, beta2 = self._betas
         self._step += 1
         self._second = [
@@ -70,7 +77,8 @@ class VirtualSteps:
             for v, g in zip(self._second, gradients, strict=True)
         ]
         if self._kind is torch.optim.RMSprop:
-            directions, correction = list(gradients), 1.0
+            directions = list(gradients)
+            correction = 1.0
         else:
             self._first = [
                 beta1 * m + (1 - beta1) * g for m, g in zip(self._first, gradients, strict=True)

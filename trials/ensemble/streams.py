@@ -1,8 +1,8 @@
 """Random numbers that depend on the seed, the stream's name and the position alone.
 
 Every stream is addressed by position, never advanced: the batch of step t is the same whichever
-remedy is on, however often evaluations are made, alone or in a pack, and after a resume. So a
-checkpoint needs to hold no generator state, and configurations meet common random numbers.
+remedy is on, however often evaluations are made, whichever seeds are trained beside it, and after a
+resume. So a checkpoint needs no generator state, and configurations meet common random numbers.
 """
 
 from __future__ import annotations
@@ -20,18 +20,22 @@ LATENT_BLOCK = 32
 
 
 def derive(seed: int, *names: object) -> int:
-    """A 63-bit seed for the stream `names` of `seed`; different names give independent streams."""
+    """Return a 63-bit seed for the stream `names` of `seed`.
+
+    Different names give independent streams.
+    """
     text = "/".join([str(seed), *map(str, names)])
+    # manual_seed takes signed 64 bits, hence 63 of them.
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
 
 
 def generator(seed: int, *names: object) -> torch.Generator:
-    """A CPU generator at the start of the stream `names` of `seed`."""
+    """Return a CPU generator at the start of the stream `names` of `seed`."""
     return torch.Generator().manual_seed(derive(seed, *names))
 
 
 def draw(shape: tuple[int, ...], kind: LatentKind, stream: torch.Generator) -> Tensor:
-    """Latents of any shape: N(0, 1), or uniform on [-1, 1]."""
+    """Draw latents of any shape: N(0, 1), or uniform on [-1, 1]."""
     return (
         torch.randn(shape, generator=stream)
         if kind == "normal"
@@ -40,12 +44,12 @@ def draw(shape: tuple[int, ...], kind: LatentKind, stream: torch.Generator) -> T
 
 
 def fixed_latents(seeds: Sequence[int], name: str, num: int, dim: int, kind: LatentKind) -> Tensor:
-    """[S, num, dim]: latents that stay the same over the training."""
+    """Draw latents [S, num, dim] that stay the same over the training."""
     return torch.stack([draw((num, dim), kind, generator(seed, name)) for seed in seeds])
 
 
 class Latents:
-    """z for every seed of a pack, a new batch at every step: `at(t)` has shape [S, batch, dim]."""
+    """z for every seed, a new batch at every step: `at(t)` has shape [S, batch, dim]."""
 
     def __init__(
         self,
@@ -56,28 +60,28 @@ class Latents:
         device: torch.device,
         kind: LatentKind = "normal",
     ) -> None:
-        self._seeds, self._name, self._shape, self._device = (
-            seeds,
-            name,
-            (LATENT_BLOCK, batch, dim),
-            device,
-        )
+        self._seeds = seeds
+        self._name = name
+        self._shape = (LATENT_BLOCK, batch, dim)
+        self._device = device
         self._kind: LatentKind = kind
-        self._block, self._drawn = -1, torch.empty(0)
+        self._block = -1
+        self._drawn = torch.empty(0)
 
     def at(self, step: int) -> Tensor:
-        """The latents of step `step` (0 is the first)."""
+        """Return the latents of step `step` (0 is the first)."""
         block, offset = divmod(step, LATENT_BLOCK)
         if block != self._block:
             drawn = [
                 draw(self._shape, self._kind, generator(s, self._name, block)) for s in self._seeds
             ]
-            self._block, self._drawn = block, torch.stack(drawn, dim=1).to(self._device)
+            self._block = block
+            self._drawn = torch.stack(drawn, dim=1).to(self._device)
         return self._drawn[offset]
 
 
 class Batches:
-    """Which training images each seed meets: `at(t)` are indices of shape [S, batch].
+    """Order in which each seed meets the training images: `at(t)` are indices [S, batch].
 
     Every image is met once per epoch, in an order that each seed and epoch draws anew; a batch may
     straddle two epochs, so no image is dropped.
@@ -86,7 +90,10 @@ class Batches:
     def __init__(
         self, seeds: Sequence[int], name: str, num_images: int, batch: int, device: torch.device
     ) -> None:
-        self._seeds, self._name, self._num_images, self._batch = seeds, name, num_images, batch
+        self._seeds = seeds
+        self._name = name
+        self._num_images = num_images
+        self._batch = batch
         self._device = device
         self._epochs: dict[int, Tensor] = {}
 
@@ -96,13 +103,15 @@ class Batches:
                 torch.randperm(self._num_images, generator=generator(s, self._name, epoch))
                 for s in self._seeds
             ]
+            # The epoch before is kept: a batch may straddle two.
             self._epochs = {old: order for old, order in self._epochs.items() if old >= epoch - 1}
             self._epochs[epoch] = torch.stack(orders).to(self._device)
         return self._epochs[epoch]
 
     def at(self, step: int) -> Tensor:
-        """Indices of the training images of step `step` (0 is the first)."""
-        first, last = step * self._batch, (step + 1) * self._batch
+        """Return the indices of the training images of step `step` (0 is the first)."""
+        first = step * self._batch
+        last = first + self._batch
         parts = []
         while first < last:
             epoch, offset = divmod(first, self._num_images)

@@ -20,7 +20,7 @@ from torch.nn.utils import parametrize
 
 from ganstudy.trials.config.networks import OwnModel
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.gan.trainer_protocol import begin
+from ganstudy.trials.gan.trainer_protocol import make_trainer
 from ganstudy.trials.networks.resnet import GeneratorBlock
 from ganstudy.trials.networks.same_padding import Crop
 from ganstudy.trials.plugins import source, split
@@ -28,7 +28,7 @@ from ganstudy.trials.remedies.virtual_batch_normalisation import (
     ReferencedGenerator,
     VirtualBatchNorm,
 )
-from ganstudy.trials.training.seed_shards import Part, read_parts
+from ganstudy.trials.training.seed_shards import SeedShard, read_shards
 
 ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Linear: ("in_features", "out_features"),
@@ -66,7 +66,7 @@ def trained_generators(
     shape: of one sample. Raise ValueError where there is no checkpoint, or it is of another
     configuration.
     """
-    found = read_parts(folder, config)
+    found = read_shards(folder, config)
     if found is None:
         raise ValueError(f"there is no undamaged checkpoint in {folder}")
     weights: dict[int, dict[str, Tensor]] = {}
@@ -92,10 +92,10 @@ def trained_generators(
     return TrainedGenerators(weights, {"own": own, **described}, source(model.digest))
 
 
-def _networks(part: Part, shape: tuple[int, ...], bounded: bool) -> list[tuple[int, nn.Module]]:
-    """Return (seed, its generator as samples are drawn from it) for the seeds of a part."""
+def _networks(part: SeedShard, shape: tuple[int, ...], bounded: bool) -> list[tuple[int, nn.Module]]:
+    """Return (seed, its generator as samples are drawn from it) for the seeds of a shard."""
     config = part.config
-    players = begin(config, shape, bounded, torch.device("cpu"))
+    players = make_trainer(config, shape, bounded, torch.device("cpu"))
     ensemble = players.players["generator"]
     ensemble.load_state(_below(part.tensors, "generator."))
     states = []

@@ -22,12 +22,13 @@ from torch import Tensor, nn
 from ganstudy.trials import networks
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
-from ganstudy.trials.ensemble.ensemble import SeedEnsemble, faster_apart
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble, convolutions_prefer_a_loop
 from ganstudy.trials.ensemble.step_context import Batch, Player
 from ganstudy.trials.remedies.base import Remedy
 
 MIN_VARIANCE = 1e-6
-"""Of the decoder, in squared data units: a perfect reconstruction would have infinite density."""
+"""Of the decoder, in squared data units: a perfect reconstruction would have infinite density, and
+the loss would be minus infinity."""
 
 
 class Encoder(nn.Module):
@@ -35,20 +36,21 @@ class Encoder(nn.Module):
 
     def __init__(self, trunk: nn.Module, num_features: int, outputs: int) -> None:
         super().__init__()
-        self.trunk, self.code = trunk, nn.Linear(num_features, outputs)
+        self.trunk = trunk
+        self.code = nn.Linear(num_features, outputs)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The code of each image."""
+        """Return the code of each image."""
         _, features = self.trunk(images)
         code: Tensor = self.code(features)
         return code
 
 
 class Autoencoder:
-    """Encoders and decoders of all seeds; trials.players.Players says how a trial drives it."""
+    """Encoders and decoders of all seeds, driven as trainer_protocol.Trainer says."""
 
+    adversarial = False
     generator_needs_real = True
-    generator_step_shows_images = True
 
     def __init__(
         self, config: TrialConfig, shape: tuple[int, ...], bounded: bool, device: torch.device
@@ -68,17 +70,28 @@ class Autoencoder:
             trunk = built.discriminator(shape)
             if trunk.num_features is None:
                 raise ValueError(
-                    f"{config.method} encodes with the discriminator's features; {config.model.name} has none"
+                    f"{config.method} encodes with the discriminator's features; "
+                    f"{config.model.name} has none"
                 )
             return Encoder(trunk, trunk.num_features, 2 * dim if self._variational else dim)
 
         codes, images = torch.zeros(config.batch_size, dim), torch.zeros(config.batch_size, *shape)
-        apart = faster_apart(shape, device)
+        one_by_one = convolutions_prefer_a_loop(shape, device)
         self.decoder = SeedEnsemble(
-            built.generator, config.seeds, "generator", device, codes, apart=apart
+            built.generator,
+            config.seeds,
+            "generator",
+            device,
+            codes,
+            loop_convolutions=one_by_one,
         )
         self.encoder = SeedEnsemble(
-            encoder, config.seeds, "discriminator", device, images, apart=apart
+            encoder,
+            config.seeds,
+            "discriminator",
+            device,
+            images,
+            loop_convolutions=one_by_one,
         )
         self.players: dict[Player, SeedEnsemble] = {
             "generator": self.decoder,
@@ -90,33 +103,31 @@ class Autoencoder:
         }
         self.gradient_norms: dict[Player, list[Tensor]] = {}
 
-    def discriminator_steps_due(self, generator_step: int) -> int:
-        """None: there is no discriminator."""
-        return 0
-
     def discriminator_step(self, batch: Batch) -> Tensor:
-        """Never called."""
+        """Raise NotImplementedError: there is no discriminator."""
         raise NotImplementedError
 
     def generator_step(self, batch: Batch) -> Tensor:
-        """One step of encoders and decoders; the loss per seed [S]."""
+        """Make one step of encoders and decoders; return the loss per seed [S]."""
         for ensemble in self.players.values():
-            ensemble.begin(batch.context.step)
+            ensemble.begin_step(batch.context.step)
         loss = self.loss(batch)
         values = [
             value for ensemble in self.players.values() for value in ensemble.parameters.values()
         ]
-        gradients = torch.autograd.grad(loss.sum(), values, allow_unused=True)
+        # The trunk's own head has no part in the loss, so it gets zeros.
+        gradients = torch.autograd.grad(
+            loss.sum(), values, allow_unused=True, materialize_grads=True
+        )
         for value, gradient in zip(values, gradients, strict=True):
-            # The fused Adam reads memory, not strides; see trials/gan/trainer.py. The trunk's own
-            # head has no part here.
-            value.grad = torch.zeros_like(value) if gradient is None else gradient.contiguous()
+            # The fused Adam reads memory, not strides; see GanTrainer.train_step.
+            value.grad = gradient.contiguous()
         for optimiser in self.optimisers.values():
             optimiser.step()
         return loss.detach()
 
     def loss(self, batch: Batch) -> Tensor:
-        """[S]: the loss of the module's equations."""
+        """Return the reconstruction error, of a vae the negative ELBO in nats per image, [S]."""
         assert batch.real is not None
         code: Tensor = self.encoder(batch.real)
         if not self._variational:
@@ -133,23 +144,20 @@ class Autoencoder:
 
     @torch.no_grad()
     def sample(self, latents: Tensor) -> Tensor:
-        """Decoded images [S, N, ...] of latents [S, N, Z]."""
+        """Return decoded images [S, N, ...] of latents [S, N, Z]."""
         samples: Tensor = self.decoder(latents, evaluate=True)
         return samples
 
-    def diagnostics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """None: the measures of the game need a discriminator."""
-        return {}
-
     def finite(self) -> Tensor:
-        """[S] bool: both networks of a seed have finite parameters."""
+        """Return whether both networks of a seed have finite parameters, bool [S]."""
         return self.decoder.finite() & self.encoder.finite()
 
     def fallbacks(self) -> list[str]:
-        """Why a network runs as a loop over seeds, in words; empty where both run as packs."""
+        """Return why a network runs as a loop over seeds, one sentence each; empty if none does."""
         names = {"generator": "decoder", "discriminator": "encoder"}
         return [
-            f"the {names[player]} runs as a loop over seeds, since vmap cannot take it: {ensemble.fallback}"
+            f"the {names[player]} runs as a loop over seeds, since vmap cannot take it: "
+            f"{ensemble.fallback}"
             for player, ensemble in self.players.items()
             if ensemble.fallback is not None
         ]

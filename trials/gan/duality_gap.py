@@ -11,11 +11,11 @@ wasserstein follows every step. What remedies add to the losses (penalties, smoo
 objectives) is left out, so that all remedies are measured in one game; what they change in the
 networks, or in what the discriminator sees of an image, belongs to the players and stays.
 
-M(u, v) on both sides splits the gap into two parts, neither of them negative for the best answers:
+M(u, v) on both sides splits the gap into two parts, neither of them negative for the best responses:
 
     DG = [max_v' M(u, v') - M(u, v)] + [M(u, v) - min_u' M(u', v)]       the discriminator's gain, the generator's gain
 
-Each best answer is sought by a copy of the player that starts from the present one and makes a
+Each best response is sought by a copy of the player that starts from the present one and makes a
 limited number of steps with the optimiser's settings but empty moments, while the other player
 stands still, on one half of the held-out data. The three values are then taken on the other half,
 all on the same images and fresh latents. So the gap found is on average at most the true one: a
@@ -55,7 +55,7 @@ SCORED = 2048
 
 
 class Gains(NamedTuple):
-    """What either player's answer gains over the present player, in units of the loss."""
+    """Gain of either player's best response over the present player, in units of the loss."""
 
     discriminator: Tensor
     """[S]"""
@@ -64,32 +64,33 @@ class Gains(NamedTuple):
 
 
 def duality_gap(trainer: GanTrainer, dataset: Dataset, steps: int) -> Tensor:
-    """[S]: the duality gap by searches of `steps` steps, in units of the loss; see the module."""
+    """Estimate the duality gap [S] by searches of `steps` steps, in units of the loss."""
     gains = players_gains(trainer, dataset, steps)
     return gains.discriminator + gains.generator
 
 
 def players_gains(trainer: GanTrainer, dataset: Dataset, steps: int) -> Gains:
-    """The two parts of the gap. The game itself, its optimisers and the streams of training stay as
-    they are.
+    """Estimate the two parts of the gap.
+
+    The trainer, its optimisers and the streams of training stay as they are.
     """
     searched, scored = _halves(dataset.held_out)
-    against_generator = _answer(trainer, "discriminator", searched, steps)
-    against_discriminator = _answer(trainer, "generator", searched, steps)
-    present, better = (
-        against_discriminator.discriminator.frozen(),
-        against_generator.discriminator.frozen(),
-    )
-    batches = _Supply(trainer, "discriminator", "scored", scored)
+    against_generator = _best_response(trainer, "discriminator", searched, steps)
+    against_discriminator = _best_response(trainer, "generator", searched, steps)
+    present = against_discriminator.discriminator.frozen()
+    better = against_generator.discriminator.frozen()
+    batches = _HeldOutBatches(trainer, "discriminator", "scored", scored)
     num_batches = math.ceil(SCORED / trainer.config.batch_size)
     gain_d = gain_g = torch.zeros(len(trainer.config.seeds), device=trainer.device)
     for index in range(num_batches):
         batch = batches.at(steps + index)
+        # The same images and latents for all three values: what they share cancels out.
         with torch.no_grad():
-            fake, answered = _fake(against_generator, batch), _fake(against_discriminator, batch)
-        at_present, step = _judged(against_discriminator, batch, fake, present)
-        at_better, better_step = _judged(against_generator, batch, fake, better)
-        at_answered, _ = _judged(against_discriminator, batch, answered, present)
+            fake = _fake(against_generator, batch)
+            answered = _fake(against_discriminator, batch)
+        at_present, step = _game_value(against_discriminator, batch, fake, present)
+        at_better, better_step = _game_value(against_generator, batch, fake, better)
+        at_answered, _ = _game_value(against_discriminator, batch, answered, present)
         of_terms = _own_terms(trainer, better_step) - _own_terms(trainer, step)
         gain_d = gain_d + (at_better - at_present - of_terms).detach()
         gain_g = gain_g + (at_present - at_answered).detach()
@@ -97,59 +98,63 @@ def players_gains(trainer: GanTrainer, dataset: Dataset, steps: int) -> Gains:
 
 
 def _halves(held_out: Tensor) -> tuple[Tensor, Tensor]:
-    """A random half, the same for every configuration, and the rest; files are often sorted by
-    class.
-    """
+    """Split the held-out data at random, in the same way for every configuration."""
+    # At random, since files are often sorted by class.
     order = torch.randperm(len(held_out), generator=generator(0, "duality_gap/halves"))
     middle = (len(held_out) + 1) // 2
     return held_out[order[:middle]], held_out[order[middle:]]
 
 
-class _Supply:
+class _HeldOutBatches:
     """Batches of one half of the held-out data with latents, in streams that no step of training
     draws from.
     """
 
     def __init__(self, trainer: GanTrainer, player: Player, name: str, data: Tensor) -> None:
         config = trainer.config
-        num, dim, kind = config.batch_size, config.model.latent_dim, config.model.latent
-        self._game, self._player, self._data = trainer, player, data
+        num = config.batch_size
+        self._trainer = trainer
+        self._player: Player = player
+        self._data = data
         self._batches = Batches(
             config.seeds, f"duality_gap/{name}/batches", len(data), num, torch.device("cpu")
         )
         self._latents = Latents(
-            config.seeds, f"duality_gap/{name}/latents", num, dim, trainer.device, kind
+            config.seeds,
+            f"duality_gap/{name}/latents",
+            num,
+            config.model.latent_dim,
+            trainer.device,
+            config.model.latent,
         )
 
     def at(self, step: int) -> Batch:
-        """What step `step` is made on; the remedies' random numbers are those of a step before the
-        first.
-        """
-        real = as_float(self._data[self._batches.at(step)].to(self._game.device))
-        context = StepContext(
-            self._player, -1 - step, 1.0, self._game.config.seeds, self._game.device
-        )
+        """Return the batch of step `step`."""
+        device = self._trainer.device
+        real = as_float(self._data[self._batches.at(step)].to(device))
+        # The remedies' random numbers are those of a step before the first, which no step of
+        # training draws.
+        context = StepContext(self._player, -1 - step, 1.0, self._trainer.config.seeds, device)
         return Batch(real, self._latents.at(step), context)
 
 
-def _answer(trainer: GanTrainer, player: Player, data: Tensor, steps: int) -> GanTrainer:
-    """A copy of the game in which `player` has looked for its best answer to the other."""
+def _best_response(trainer: GanTrainer, player: Player, data: Tensor, steps: int) -> GanTrainer:
+    """Return a copy of the trainer in which `player` has searched its best response."""
     rival = copy.deepcopy(trainer)
     config, ensemble = trainer.config, rival.players[player]
     values = list(ensemble.parameters.values())
     lr = config.lr_d if player == "discriminator" else config.lr_g
     optimiser = optimisers.build(config, lr, values)
-    batches = _Supply(trainer, player, player, data)
+    batches = _HeldOutBatches(trainer, player, player, data)
     for step in range(steps):
         batch = batches.at(step)
-        loss = _loss(rival, player, batch)
+        loss = _response_loss(rival, player, batch)
         gradients = torch.autograd.grad(
             loss.sum(), values, allow_unused=True, materialize_grads=True
         )
         for value, gradient in zip(values, gradients, strict=True):
-            value.grad = (
-                gradient.contiguous()
-            )  # the fused Adam reads memory, not strides; see trials/gan/trainer.py
+            # The fused Adam reads memory, not strides; see GanTrainer.train_step.
+            value.grad = gradient.contiguous()
         optimiser.step()
         # Clipped weights, the vectors of spectral_normalisation: what keeps the player in its
         # class.
@@ -158,26 +163,26 @@ def _answer(trainer: GanTrainer, player: Player, data: Tensor, steps: int) -> Ga
     return rival
 
 
-def _loss(rival: GanTrainer, player: Player, batch: Batch) -> Tensor:
-    """[S]: what the searching player minimises."""
+def _response_loss(rival: GanTrainer, player: Player, batch: Batch) -> Tensor:
+    """Return what the searching player minimises, [S]."""
     if player == "generator":
-        return _judged(rival, batch, _fake(rival, batch), rival.discriminator.frozen())[0]
+        return _game_value(rival, batch, _fake(rival, batch), rival.discriminator.frozen())[0]
     with torch.no_grad():
         fake = _fake(rival, batch)
     # A view of a parameter claims to require gradients even here.
-    value, step = _judged(rival, batch, fake.detach(), rival.discriminator.parameters)
+    value, step = _game_value(rival, batch, fake.detach(), rival.discriminator.parameters)
     return _own_terms(rival, step) - value
 
 
 def _fake(trainer: GanTrainer, batch: Batch) -> Tensor:
-    """Generated images [S, B, ...], as in training."""
-    trainer.generator.begin(batch.context.step)
+    """Return generated images [S, B, ...], as in training."""
+    trainer.generator.begin_step(batch.context.step)
     images: Tensor = trainer.generator(batch.latents)
     return images
 
 
 def _own_terms(trainer: GanTrainer, step: DiscriminatorStep) -> Tensor:
-    """[S]: the terms that belong to the loss itself."""
+    """Return the sum of the terms that belong to the loss itself, [S]."""
     terms = [
         term
         for remedy in trainer.loss.terms()
@@ -186,20 +191,24 @@ def _own_terms(trainer: GanTrainer, step: DiscriminatorStep) -> Tensor:
     return torch.stack(terms).sum(0) if terms else torch.zeros_like(step.logits_real[:, 0])
 
 
-def _judged(
+def _game_value(
     trainer: GanTrainer, batch: Batch, fake: Tensor, critic: Parameters
 ) -> tuple[Tensor, DiscriminatorStep]:
-    """(M without the loss's own terms [S], what those are formed on); running statistics follow, on
-    a copy.
+    """Return M without the loss's own terms [S], and the outputs that those are formed on.
+
+    critic: the discriminator's parameters. Running statistics follow; `trainer` is a copy.
     """
     real, context = batch.real, batch.context
     assert real is not None
-    trainer.discriminator.begin(context.step)
+    trainer.discriminator.begin_step(context.step)
     logits_real, _ = trainer.discriminate(real, "real", context, critic)
     logits_fake, _ = trainer.discriminate(fake, "fake", context, critic)
-
-    def discriminate(images: Tensor) -> tuple[Tensor, Tensor]:
-        return trainer.discriminate(images, "between", context, critic)
-
-    step = DiscriminatorStep(real, fake, logits_real, logits_fake, discriminate, context)
+    step = DiscriminatorStep(
+        real=real,
+        fake=fake,
+        logits_real=logits_real,
+        logits_fake=logits_fake,
+        discriminate=lambda images: trainer.discriminate(images, "between", context, critic),
+        context=context,
+    )
     return -trainer.loss.discriminator(logits_real, logits_fake), step

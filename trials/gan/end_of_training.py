@@ -1,5 +1,5 @@
 """The measures of the game that are taken once, at the end of a trial, since they cost as much as
-training steps.
+training steps: duality gap and path angle.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ STEPS_PER_BATCH = 10
 gradients as the search for the duality gap has steps."""
 
 
-def end_game(trainer: GanTrainer, dataset: Dataset, steps: int) -> dict[str, Tensor]:
-    """Duality gap, path attraction and path rotation by name, each [S]; NaN or infinite where a
-    seed has diverged.
+def end_of_training_measures(
+    trainer: GanTrainer, dataset: Dataset, steps: int
+) -> dict[str, Tensor]:
+    """Return duality gap, path attraction and path rotation by name, each [S].
+
+    NaN or infinite where a seed has diverged.
 
     steps: of either player in the search for the duality gap. Training goes on afterwards to the
     bit as if nothing had been measured.

@@ -73,19 +73,20 @@ class PathScores(NamedTuple):
 
 
 def path_scores(field: Callable[[Vector], Vector], start: Vector, end: Vector) -> PathScores:
-    """Attraction and rotation of the field v between omega_1 = start and omega_2 = end."""
+    """Return attraction and rotation of the field v between omega_1 = start and omega_2 = end."""
     path = _plus(start, end, -1)
     length = _norm(path)
     direction = _times(path, 1 / length)
-    switch, change = torch.zeros_like(length), [torch.zeros_like(value) for value in path]
+    switch = torch.zeros_like(length)
+    change = [torch.zeros_like(value) for value in path]
     for distance in BESIDE:
-        before, beyond = field(_plus(end, path, distance)), field(_plus(end, path, -distance))
+        before = field(_plus(end, path, distance))
+        beyond = field(_plus(end, path, -distance))
         switch = switch + _cosine(direction, before) - _cosine(direction, beyond)
         change = _plus(_plus(change, before), beyond, -1)
     lean = change
-    for _ in range(
-        2
-    ):  # Once leaves rounding along the path, which matters where hardly anything else is left.
+    # Twice: once leaves rounding along the path, which matters where hardly anything else is left.
+    for _ in range(2):
         lean = _plus(lean, direction, -_dot(direction, lean))
     sideways = _times(lean, SIDEWAYS * length / _norm(lean))
     bumps = [_cosine(direction, field(_plus(end, sideways, side))) for side in (-1, 1)]
@@ -95,17 +96,17 @@ def path_scores(field: Callable[[Vector], Vector], start: Vector, end: Vector) -
 
 
 def path_angle(trainer: GanTrainer, dataset: Dataset, batches: int) -> PathScores:
-    """The scores of the game from its initial point to its present one, on so many fixed batches of
-    training data.
+    """Return the scores of the path from the trainer's initial point to its present one.
 
-    The game itself, its optimisers and the streams of training stay as they are.
+    batches: of training data, the same at every point. The trainer, its optimisers and the streams
+    of training stay as they are.
     """
     start = GanTrainer(trainer.config, dataset.shape, dataset.bounded, trainer.device)
     return path_scores(_Field(trainer, dataset, batches), _position(start), _position(trainer))
 
 
 class _Field:
-    """v on a copy of the game, on the same batches at every point.
+    """The field v on a copy of the trainer, on the same batches at every point.
 
     Batches have the size of training's, whose images some discriminators compare, and gradients are
     averaged.
@@ -114,38 +115,41 @@ class _Field:
     def __init__(self, trainer: GanTrainer, dataset: Dataset, batches: int) -> None:
         config = trainer.config
         num, dim, kind = config.batch_size, config.model.latent_dim, config.model.latent
-        self._game, self._train, self._num_batches = copy.deepcopy(trainer), dataset.train, batches
-        self._held = _position(self._game)
+        self._trainer = copy.deepcopy(trainer)
+        self._train = dataset.train
+        self._num_batches = batches
+        self._present = _position(self._trainer)
         self._batches = Batches(
             config.seeds, "path_angle/batches", len(dataset.train), num, torch.device("cpu")
         )
         self._latents = Latents(config.seeds, "path_angle/latents", num, dim, trainer.device, kind)
 
     def __call__(self, point: Vector) -> Vector:
-        torch._foreach_copy_(self._held, point)
+        torch._foreach_copy_(self._present, point)
         total = [torch.zeros_like(value) for value in point]
         for index in range(self._num_batches):
-            for ensemble in self._game.players.values():
-                ensemble.begin(-1 - index)
+            for ensemble in self._trainer.players.values():
+                ensemble.begin_step(-1 - index)
             gradients = [
                 g
                 for player in PLAYERS
-                for g in self._game.gradients(player, self._batch(player, index))
+                for g in self._trainer.gradients(player, self._batch(player, index))
             ]
             total = _plus(total, gradients)
         return [value / self._num_batches for value in total]
 
     def _batch(self, player: Player, index: int) -> Batch:
-        """The remedies' random numbers are those of a step before the first, which no step of
-        training draws.
-        """
-        real = as_float(self._train[self._batches.at(index)].to(self._game.device))
-        context = StepContext(player, -1 - index, 1.0, self._game.config.seeds, self._game.device)
+        # The remedies' random numbers are those of a step before the first, which no step of
+        # training draws.
+        real = as_float(self._train[self._batches.at(index)].to(self._trainer.device))
+        context = StepContext(
+            player, -1 - index, 1.0, self._trainer.config.seeds, self._trainer.device
+        )
         return Batch(real, self._latents.at(index), context)
 
 
 def _position(trainer: GanTrainer) -> Vector:
-    """Both players' parameters, without gradients."""
+    """Return both players' parameters, without gradients."""
     return [
         value.detach()
         for player in PLAYERS
@@ -154,12 +158,12 @@ def _position(trainer: GanTrainer) -> Vector:
 
 
 def _times(vector: Vector, factor: Tensor) -> Vector:
-    """factor: [S]"""
+    """Return factor * vector, each seed by its own factor [S]."""
     return [value * factor.reshape(-1, *[1] * (value.dim() - 1)) for value in vector]
 
 
 def _plus(vector: Vector, other: Vector, factor: float | Tensor = 1.0) -> Vector:
-    """vector + factor * other. factor: one number, or [S]."""
+    """Return vector + factor * other. factor: one number, or [S]."""
     scaled = (
         _times(other, factor) if isinstance(factor, Tensor) else [factor * value for value in other]
     )
@@ -167,17 +171,16 @@ def _plus(vector: Vector, other: Vector, factor: float | Tensor = 1.0) -> Vector
 
 
 def _dot(vector: Vector, other: Vector) -> Tensor:
-    """[S]"""
-    return torch.stack([(a * b).flatten(1).sum(1) for a, b in zip(vector, other, strict=True)]).sum(
-        0
-    )
+    """Return the inner product of either seed's vectors, [S]."""
+    products = [(a * b).flatten(1).sum(1) for a, b in zip(vector, other, strict=True)]
+    return torch.stack(products).sum(0)
 
 
 def _norm(vector: Vector) -> Tensor:
-    """[S]"""
+    """Return the Euclidean norm, [S]."""
     return _dot(vector, vector).sqrt()
 
 
 def _cosine(direction: Vector, vector: Vector) -> Tensor:
-    """[S], of a unit vector and any other."""
+    """Return the cosine [S] of a unit vector and any other."""
     return _dot(direction, vector) / _norm(vector)

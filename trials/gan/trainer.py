@@ -1,4 +1,6 @@
-"""The two players and one step of either: the heart of ganstudy.
+"""The two players of a GAN and one training step of either: the heart of ganstudy.
+
+The whole step stands in `GanTrainer.train_step`, `discriminator_loss` and `generator_loss`.
 
 Shapes: S seeds, B images per batch, Z latent dimensions. Every loss is one number per seed, and the
 sum over seeds is differentiated: a seed's parameters appear in its own loss alone, so each gradient
@@ -11,13 +13,13 @@ from contextlib import ExitStack
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganstudy.trials import losses, networks, remedies
 from ganstudy.trials.config.networks import OwnModel
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
-from ganstudy.trials.ensemble.ensemble import SeedEnsemble, faster_apart
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble, convolutions_prefer_a_loop
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
@@ -28,16 +30,16 @@ from ganstudy.trials.ensemble.step_context import (
     StepContext,
 )
 from ganstudy.trials.ensemble.streams import draw
-from ganstudy.trials.measures.discriminator_auc import discriminator_auc
 
 NORM_EVERY = 10
-"""Steps of a player between two looks at its gradient's norm; looking at every step would cost 5%
-of a small one.
-"""
+"""Steps of a player between two measurements of its gradient's norm; one at every step would cost
+5% of a step of small networks, and an evaluation reports the mean over many steps anyway."""
 
 
 class GanTrainer:
     """Generators and discriminators of all seeds, their optimisers and remedies."""
+
+    adversarial = True
 
     def __init__(
         self, config: TrialConfig, shape: tuple[int, ...], bounded: bool, device: torch.device
@@ -46,41 +48,13 @@ class GanTrainer:
 
         Raises ValueError where the networks cannot take the shape or a remedy cannot work on them.
         """
-        self.config, self.device = config, device
+        self.config = config
+        self.device = device
         self.loss = losses.build(config.loss_options)
-        self.remedies = [remedies.build(o) for o in config.remedy_options.values()]
+        self.remedies = [remedies.build(options) for options in config.remedy_options.values()]
         # The loss's own come last: weight clipping must have the last word on the parameters.
         self._terms = [*self.remedies, *self.loss.terms()]
-        built = networks.build(config.model, shape, bounded)
-        seen = shape
-        for remedy in self.remedies:
-            seen = remedy.input_shape(seen)
-        named = list(zip(config.remedies, self.remedies, strict=True))
-        dim, kind = config.model.latent_dim, config.model.latent
-        apart = faster_apart(shape, device, self.recordable)
-
-        def latents(num: int) -> Tensor:
-            return draw((num, dim), kind, torch.default_generator)
-
-        self.generator = SeedEnsemble(
-            built.generator,
-            config.seeds,
-            "generator",
-            device,
-            torch.zeros(config.batch_size, dim),
-            [(name, partial(r.extend_generator, latents=latents)) for name, r in named],
-            apart=apart,
-        )
-        self.discriminator = SeedEnsemble(
-            lambda: built.discriminator(seen),
-            config.seeds,
-            "discriminator",
-            device,
-            torch.zeros(config.batch_size, *shape),
-            [(name, r.extend_discriminator) for name, r in named],
-            apart=apart,
-        )
-        self._check_features(self.discriminator.network)
+        self.generator, self.discriminator = self._build_networks(shape, bounded)
         self.players: dict[Player, SeedEnsemble] = {
             "generator": self.generator,
             "discriminator": self.discriminator,
@@ -96,27 +70,61 @@ class GanTrainer:
             for remedy in self.remedies:
                 remedy.start(player, ensemble)
 
-    def _check_features(self, discriminator: nn.Module) -> None:
-        if getattr(discriminator, "num_features", None) is None:
-            for name, remedy in zip(self.config.remedies, self.remedies, strict=True):
+    def _build_networks(
+        self, shape: tuple[int, ...], bounded: bool
+    ) -> tuple[SeedEnsemble, SeedEnsemble]:
+        """Return the generators and discriminators of all seeds, with the remedies' extensions."""
+        config = self.config
+        built = networks.build(config.model, shape, bounded)
+        input_shape = shape
+        for remedy in self.remedies:
+            input_shape = remedy.input_shape(input_shape)
+        named = list(zip(config.remedies, self.remedies, strict=True))
+        dim = config.model.latent_dim
+        one_by_one = convolutions_prefer_a_loop(shape, self.device, self.recordable)
+
+        def latents(num: int) -> Tensor:
+            return draw((num, dim), config.model.latent, torch.default_generator)
+
+        generator = SeedEnsemble(
+            built.generator,
+            config.seeds,
+            "generator",
+            self.device,
+            torch.zeros(config.batch_size, dim),
+            extend=[(name, partial(r.extend_generator, latents=latents)) for name, r in named],
+            loop_convolutions=one_by_one,
+        )
+        discriminator = SeedEnsemble(
+            lambda: built.discriminator(input_shape),
+            config.seeds,
+            "discriminator",
+            self.device,
+            torch.zeros(config.batch_size, *shape),
+            extend=[(name, remedy.extend_discriminator) for name, remedy in named],
+            loop_convolutions=one_by_one,
+        )
+        if getattr(discriminator.network, "num_features", None) is None:
+            for name, remedy in named:
                 if remedy.needs_features:
                     raise ValueError(
-                        f"{name} needs features of the discriminator, and {self.config.model.name} has none: "
-                        "it neither returns (outputs, features) nor ends in a linear layer"
+                        f"{name} needs features of the discriminator, and {config.model.name} has "
+                        "none: it neither returns (outputs, features) nor ends in a linear layer"
                     )
+        return generator, discriminator
 
     @property
     def recordable(self) -> bool:
-        """Whether a GPU may replay a step that it has recorded, see trials/gan/cuda_graphs.py.
+        """Whether a step may be captured in a CUDA graph, see trials/gan/cuda_graphs.py.
 
-        A user's own networks may keep count of their calls, and a recording would repeat what they
-        did in one.
+        A user's own networks may keep count of their calls, and a replay would repeat what they did
+        in the captured one.
         """
         return (
             self.device.type == "cuda"
             and self.config.optimiser == "adam"
             and not isinstance(self.config.model, OwnModel)
-            and all(remedy.recordable for remedy in self._terms)
+            and all(term.recordable for term in self._terms)
         )
 
     @property
@@ -132,159 +140,168 @@ class GanTrainer:
             remedy.generator_needs_real for remedy in self.remedies
         )
 
-    @property
-    def generator_step_shows_images(self) -> bool:
-        """Whether a generator's step counts as real images shown; in a GAN only the discriminator's
-        do.
-        """
-        return False
-
-    def discriminator_steps_due(self, generator_step: int) -> int:
-        """Discriminator steps that come before generator step `generator_step`, 1 being the first."""
-        return self.config.k.discriminator_steps_due(generator_step)
-
-    # --- steps
+    # --- one training step, in reading order
 
     def discriminator_step(self, batch: Batch) -> Tensor:
-        """One step of the discriminators; the loss per seed [S]."""
+        """Make one step of the discriminators; return the loss per seed [S]."""
         return self._step("discriminator", batch)
 
     def generator_step(self, batch: Batch) -> Tensor:
-        """One step of the generators; the loss per seed [S]."""
+        """Make one step of the generators; return the loss per seed [S]."""
         return self._step("generator", batch)
 
     def _step(self, player: Player, batch: Batch) -> Tensor:
+        # Networks that draw random numbers (dropout) get streams that no two steps share.
         for each in self.players.values():
-            each.begin(2 * batch.context.step + (player == "generator"))
-        loss, norm = self.make_step(player, batch, norm=batch.context.step % NORM_EVERY == 0)
+            each.begin_step(2 * batch.context.step + (player == "generator"))
+        with_norm = batch.context.step % NORM_EVERY == 0
+        loss, norm = self.train_step(player, batch, with_norm)
         if norm is not None:
             self.gradient_norms[player].append(norm)
         return loss
 
-    def make_step(self, player: Player, batch: Batch, norm: bool) -> tuple[Tensor, Tensor | None]:
-        """(the loss, the gradient's norm where `norm` asks for it), [S] each, of a step that is
-        made here.
+    def train_step(
+        self, player: Player, batch: Batch, with_norm: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Make one step of `player`; return its loss [S] and, if asked for, its gradient's norm [S].
 
-        Where the game is `recordable`, a function of tensors that updates tensors in place.
+        All that a step does, from top to bottom; the forward passes stand in `discriminator_loss`
+        and `generator_loss` below. Where the trainer is `recordable`, the call is a function of
+        tensors that updates tensors in place, so that CudaGraphStepper can capture it as it is.
         """
         ensemble = self.players[player]
-        with ExitStack() as points:
+        parameters = list(ensemble.parameters.values())
+        outputs: DiscriminatorStep | None = None
+        with ExitStack() as lookahead:
+            # 1. Lookahead: extragradient takes the gradient one step ahead. On leaving the block
+            # the players stand where they stood, so that the update starts from there.
             for remedy in self.remedies:
-                points.enter_context(remedy.lookahead(self, batch))
-            loss, gradients, step = self._gradients(player, batch)
-        for value, gradient in zip(ensemble.parameters.values(), gradients, strict=True):
-            # vmap returns weight gradients transposed in memory, and the fused Adam on the CPU
-            # reads memory, not strides: without this copy it pairs numbers with the wrong
-            # parameters.
+                lookahead.enter_context(remedy.lookahead(self, batch))
+
+            # 2. Forward passes and the loss of every seed, with the terms of all remedies.
+            if player == "discriminator":
+                loss, outputs = self.discriminator_loss(batch)
+            else:
+                loss = self.generator_loss(batch)
+
+            # 3. Gradients per seed: a seed's parameters appear in its own loss alone, so the
+            # gradient of the sum is every seed's own. Parameters that the loss does not reach
+            # (features without an output) get zeros.
+            gradients = torch.autograd.grad(
+                loss.sum(), parameters, allow_unused=True, materialize_grads=True
+            )
+
+        # 4. Update. vmap returns weight gradients transposed in memory, and the fused Adam on the
+        # CPU reads memory, not strides: without the copy it pairs numbers with the wrong
+        # parameters. Remedies with an update rule of their own (optimistic_adam) correct the
+        # optimiser's step on leaving the block.
+        for value, gradient in zip(parameters, gradients, strict=True):
             value.grad = gradient.contiguous()
         with ExitStack() as updates:
             for remedy in self._terms:
                 updates.enter_context(remedy.update(player, ensemble))
             self.optimisers[player].step()
+
+        # 5. After the step: averages of parameters, clipping, power iterations; then what remedies
+        # remember of the discriminator's outputs (lecam), which its next loss reads.
         for remedy in self._terms:
             remedy.after_step(player, ensemble, batch.context)
-        if step is not None:
+        if outputs is not None:
             for remedy in self._terms:
-                remedy.observe(step)
-        squares = [gradient.square().flatten(1).sum(1) for gradient in gradients] if norm else []
-        return loss.detach(), torch.stack(squares).sum(0).sqrt() if norm else None
+                remedy.observe(outputs)
 
-    # --- losses and gradients
+        # 6. What is reported.
+        norm = None
+        if with_norm:
+            squares = [gradient.square().flatten(1).sum(1) for gradient in gradients]
+            norm = torch.stack(squares).sum(0).sqrt()
+        return loss.detach(), norm
 
-    def gradients(self, player: Player, batch: Batch) -> list[Tensor]:
-        """The gradient of the player's own loss in its own parameters, one tensor [S, ...] each."""
-        return self._gradients(player, batch)[1]
+    def discriminator_loss(
+        self, batch: Batch, fake: Tensor | None = None, parameters: Parameters | None = None
+    ) -> tuple[Tensor, DiscriminatorStep]:
+        """Return the discriminator's loss [S] with all terms, and the outputs it is formed on.
 
-    def _gradients(
-        self, player: Player, batch: Batch
-    ) -> tuple[Tensor, list[Tensor], DiscriminatorStep | None]:
-        parameters = self.players[player].parameters
-        step: DiscriminatorStep | None = None
-        if player == "discriminator":
+        fake: generated images [S, B, ...] in place of the generator's of the batch's latents.
+        parameters: of a discriminator other than the present one (unrolled_discriminator plays
+        against those), whose running statistics stay as they are.
+        """
+        assert batch.real is not None
+        real, context = batch.real, batch.context
+        keep_buffers = parameters is not None
+        weights = self.discriminator.parameters if parameters is None else parameters
+        if fake is None:
             with torch.no_grad():
                 fake = self.generator(batch.latents)
             # A view of a parameter claims to require gradients even here.
-            loss, step = self.discriminator_loss(batch, fake.detach())
-        else:
-            loss = self.generator_loss(batch)
-        gradients = torch.autograd.grad(loss.sum(), list(parameters.values()), allow_unused=True)
-        filled = [
-            torch.zeros_like(v) if g is None else g
-            for v, g in zip(parameters.values(), gradients, strict=True)
-        ]
-        return loss, filled, step
+            fake = fake.detach()
 
-    def discriminator_loss(
-        self, batch: Batch, fake: Tensor, parameters: Parameters | None = None
-    ) -> tuple[Tensor, DiscriminatorStep]:
-        """The discriminator's whole loss [S] on the batch's real images and `fake`, both [S, B,
-        ...].
-
-        parameters: of a discriminator other than the present one, whose running statistics stay as
-        they are.
-        """
-        assert batch.real is not None
-        held, elsewhere = (
-            (self.discriminator.parameters, False) if parameters is None else (parameters, True)
-        )
-        differentiated = {place for remedy in self._terms for place in remedy.gradients_at}
-        real = batch.real.detach().requires_grad_() if "real" in differentiated else batch.real
+        # Gradient penalties differentiate the outputs in the images, which must be leaves then.
+        # Fake images of an unrolled discriminator carry the generator's graph already.
+        differentiated = {kind for term in self._terms for kind in term.gradients_at}
+        if "real" in differentiated:
+            real = real.detach().requires_grad_()
         if "fake" in differentiated and not fake.requires_grad:
             fake = fake.detach().requires_grad_()
-        logits_real, _ = self.discriminate(
-            real, "real", batch.context, held, keep_buffers=elsewhere
-        )
-        logits_fake, _ = self.discriminate(
-            fake, "fake", batch.context, held, keep_buffers=elsewhere
-        )
-        step = DiscriminatorStep(
+
+        # Two passes, never one over both: batch normalisation must not mix real with fake.
+        logits_real, _ = self.discriminate(real, "real", context, weights, keep_buffers)
+        logits_fake, _ = self.discriminate(fake, "fake", context, weights, keep_buffers)
+        outputs = DiscriminatorStep(
             real=real,
             fake=fake,
             logits_real=logits_real,
             logits_fake=logits_fake,
             discriminate=lambda images: self.discriminate(
-                images, "between", batch.context, held, keep_buffers=elsewhere
+                images, "between", context, weights, keep_buffers
             ),
-            context=batch.context,
+            context=context,
         )
+
+        # The loss of the game; one-sided label smoothing lowers its target on real images.
         targets = [target for remedy in self.remedies if (target := remedy.real_target) is not None]
         loss = self.loss.discriminator(logits_real, logits_fake, *targets)
-        for remedy in self._terms:
-            for term in (remedy.discriminator_term(step), remedy.penalty("discriminator", held)):
-                loss = loss if term is None else loss + term
-        return loss, step
+        for term in self._terms:
+            for value in (term.discriminator_term(outputs), term.penalty("discriminator", weights)):
+                loss = loss if value is None else loss + value
+        return loss, outputs
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """The generator's whole loss [S]: the adversarial objective, or what remedies put in its
-        place or beside it.
+        """Return the generator's loss [S] with all terms: the adversarial objective, or the
+        objectives that remedies put in its place.
         """
-        fake = self.generator(batch.latents)
-        opponents = [
-            p
-            for remedy in self.remedies
-            if (p := remedy.unrolled_discriminator(self, batch, fake)) is not None
-        ]
-        against = opponents[0] if opponents else self.discriminator.frozen()
-        logits_fake, features_fake = self.discriminate(fake, "fake", batch.context, against)
+        fake: Tensor = self.generator(batch.latents)
+
+        # The opponent is a constant, unless it is unrolled: then it is a function of the generator.
+        opponent = self.discriminator.frozen()
+        for remedy in self.remedies:
+            unrolled = remedy.unrolled_discriminator(self, batch, fake)
+            if unrolled is not None:
+                opponent = unrolled
+                break
+
+        logits_fake, features_fake = self.discriminate(fake, "fake", batch.context, opponent)
         logits_real = features_real = None
         if self._objective_needs_real:
             assert batch.real is not None
             logits_real, features_real = self.discriminate(
-                batch.real, "real", batch.context, against
+                batch.real, "real", batch.context, opponent
             )
-        step = GeneratorStep(features_real, features_fake, logits_fake, batch.context)
-        objectives = [o for r in self.remedies if (o := r.generator_objective(step)) is not None]
+        outputs = GeneratorStep(features_real, features_fake, logits_fake, batch.context)
+
+        # Feature matching replaces the adversarial objective; all other terms add to it.
+        objectives = [o for r in self.remedies if (o := r.generator_objective(outputs)) is not None]
         loss = (
             torch.stack(objectives).sum(0)
             if objectives
             else self.loss.generator(logits_fake, logits_real)
         )
-        for remedy in self._terms:
-            for term in (
-                remedy.generator_term(step),
-                remedy.penalty("generator", self.generator.parameters),
+        for term in self._terms:
+            for value in (
+                term.generator_term(outputs),
+                term.penalty("generator", self.generator.parameters),
             ):
-                loss = loss if term is None else loss + term
+                loss = loss if value is None else loss + value
         return loss
 
     def discriminate(
@@ -295,8 +312,10 @@ class GanTrainer:
         parameters: Parameters,
         keep_buffers: bool = False,
     ) -> tuple[Tensor, Tensor]:
-        """(outputs [S, B], features [S, B, F]) of the discriminator with `parameters`, as the
-        remedies let it see images [S, B, ...]."""
+        """Return the discriminator's outputs [S, B] and features [S, B, F] on images [S, B, ...].
+
+        The remedies change first what it sees of the images (augmentation, noise, packing).
+        """
         for remedy in self.remedies:
             images = remedy.view(images, kind, context)
         outputs: tuple[Tensor, Tensor] = self.discriminator(
@@ -304,56 +323,53 @@ class GanTrainer:
         )
         return outputs
 
-    # --- looking on
+    def gradients(self, player: Player, batch: Batch) -> list[Tensor]:
+        """Return the gradient of the player's own loss in its own parameters, [S, ...] each.
+
+        At the present point and without a step: for extragradient's lookahead and the path angle.
+        """
+        if player == "discriminator":
+            loss, _ = self.discriminator_loss(batch)
+        else:
+            loss = self.generator_loss(batch)
+        parameters = list(self.players[player].parameters.values())
+        return list(
+            torch.autograd.grad(loss.sum(), parameters, allow_unused=True, materialize_grads=True)
+        )
+
+    # --- samples and state
 
     @torch.no_grad()
     def sample(self, latents: Tensor) -> Tensor:
-        """Generated images [S, N, ...] for latents [S, N, Z], in evaluation mode."""
-        states = [
-            state
-            for remedy in self.remedies
-            if (state := remedy.sampling_state(self.generator)) is not None
-        ]
-        parameters, buffers = (
-            states[0] if states else (self.generator.parameters, self.generator.buffers)
-        )
+        """Return generated images [S, N, ...] for latents [S, N, Z], in evaluation mode."""
+        parameters, buffers = self.generator.parameters, self.generator.buffers
+        for remedy in self.remedies:
+            averaged = remedy.sampling_state(self.generator)
+            if averaged is not None:
+                parameters, buffers = averaged
+                break
         samples: Tensor = self.generator(latents, parameters, buffers, evaluate=True)
         return samples
 
     @torch.no_grad()
     def outputs(self, images: Tensor) -> Tensor:
-        """[S, B]: the discriminator's outputs on images [S, B, ...] as they are; nothing of the
-        training changes.
+        """Return the discriminator's outputs [S, B] on images [S, B, ...] as they are.
+
+        Without the remedies' view, and without a trace in the running statistics.
         """
         logits, _ = self.discriminator(images, keep_buffers=True)
         result: Tensor = logits
         return result
 
-    def diagnostics(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """Measures of the game [S] by name, on real and generated images [S, B, ...]; see
-        trials/results/records.py.
-        """
-        outputs_real, outputs_fake = self.outputs(real), self.outputs(fake)
-        values = {"d_auc": discriminator_auc(outputs_real, outputs_fake)}
-        if self.loss.log_odds:
-            values |= {
-                "d_real": outputs_real.sigmoid().mean(-1),
-                "d_fake": outputs_fake.sigmoid().mean(-1),
-            }
-        for player, norms in self.gradient_norms.items():
-            if norms:
-                values[f"gradient_norm_{player[0]}"] = torch.stack(norms).mean(0)
-            norms.clear()
-        return values
-
     def finite(self) -> Tensor:
-        """[S] bool: both players of a seed have finite parameters."""
+        """Return whether both players of a seed have finite parameters, bool [S]."""
         return self.generator.finite() & self.discriminator.finite()
 
     def fallbacks(self) -> list[str]:
-        """Why a player runs as a loop over seeds, in words; empty where both run as packs."""
+        """Return why a player runs as a loop over seeds, one sentence each; empty if none does."""
         return [
-            f"the {player} runs as a loop over seeds, since vmap cannot take it: {ensemble.fallback}"
+            f"the {player} runs as a loop over seeds, since vmap cannot take it: "
+            f"{ensemble.fallback}"
             for player, ensemble in self.players.items()
             if ensemble.fallback is not None
         ]

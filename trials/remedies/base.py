@@ -9,9 +9,9 @@ ensemble and after a resume.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
+    GanView,
     GeneratorStep,
     Kind,
     Parameters,
@@ -28,30 +29,6 @@ from ganstudy.trials.ensemble.step_context import (
     StepContext,
 )
 from ganstudy.trials.networks.base import Discriminator
-
-
-class GanView(Protocol):
-    """What a remedy may use of the GAN that is trained (trials/gan/trainer.py: GanTrainer)."""
-
-    @property
-    def players(self) -> Mapping[Player, SeedEnsemble]:
-        """Both players."""
-
-    @property
-    def optimisers(self) -> Mapping[Player, torch.optim.Optimizer]:
-        """The optimiser of each player."""
-
-    @property
-    def discriminator(self) -> SeedEnsemble:
-        """The discriminators of all seeds."""
-
-    def gradients(self, player: Player, batch: Batch) -> list[Tensor]:
-        """Return the gradient of the player's own loss in its own parameters."""
-
-    def discriminator_loss(
-        self, batch: Batch, fake: Tensor, parameters: Parameters | None = None
-    ) -> tuple[Tensor, DiscriminatorStep]:
-        """Return the discriminator's whole loss [S], with `parameters` or the present ones."""
 
 
 class Remedy:

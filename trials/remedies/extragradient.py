@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
-from ganstudy.trials.ensemble.step_context import Batch
-from ganstudy.trials.remedies.base import GanView, Remedy
+from ganstudy.trials.ensemble.step_context import Batch, GanView
+from ganstudy.trials.remedies.base import Remedy
 
 
 class Extragradient(Remedy):

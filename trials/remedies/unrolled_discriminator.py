@@ -20,8 +20,8 @@ from torch import Tensor
 
 from ganstudy.trials.config.remedies import UnrolledDiscriminatorOptions
 from ganstudy.trials.ensemble.optimisers import VirtualSteps
-from ganstudy.trials.ensemble.step_context import Batch, Parameters
-from ganstudy.trials.remedies.base import GanView, Remedy
+from ganstudy.trials.ensemble.step_context import Batch, GanView, Parameters
+from ganstudy.trials.remedies.base import Remedy
 
 
 class UnrolledDiscriminator(Remedy):

@@ -24,7 +24,7 @@ KEEP = 2
 def write_checkpoint(
     folder: Path, position: int, tensors: dict[str, Tensor], state: dict[str, Any]
 ) -> Path:
-    """Writes the state after `position` updates and removes all but the newest; returns the file."""
+    """Write the state after `position` updates, remove all but the newest, and return the file."""
     data = save(
         {name: value.detach().contiguous() for name, value in tensors.items()},
         {"state": json.dumps(state)},
@@ -38,17 +38,19 @@ def write_checkpoint(
 
 
 def read_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """(tensors, state) of the newest undamaged checkpoint, or None."""
+    """Return (tensors, state) of the newest undamaged checkpoint, or None without one."""
     for path in _newest_first(folder):
         data = path.read_bytes()
         if hashlib.blake2b(data, digest_size=8).hexdigest() == path.stem.split("-")[1]:
+            # safetensors' load() gives the tensors alone; the JSON text lies in the file's header,
+            # after its length in 8 bytes.
             header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
             return load(data), json.loads(header["__metadata__"]["state"])
     return None
 
 
 def newest_position(folder: Path) -> int:
-    """Updates that the newest checkpoint holds, damaged or not; 0 without one."""
+    """Return the updates of the newest checkpoint, damaged or not; 0 without one."""
     newest = next(iter(_newest_first(folder)), None)
     return 0 if newest is None else int(newest.name.split("-")[0])
 

@@ -1,4 +1,4 @@
-"""One picture per evaluation: what every seed draws from latents that never change."""
+"""The sample grid of an evaluation: images of every seed from latents that never change."""
 
 from __future__ import annotations
 
@@ -17,13 +17,22 @@ from ganstudy.trials.measures.classifier import to_uint8
 COLUMNS, ROWS_PER_SEED = 10, 2
 MIN_TILE = 32
 """Pixels; smaller images are enlarged without smoothing."""
-PANEL, GAP, SEAM = 220, 8, 2
+PANEL = 220
+"""Pixels per side of the panel of a seed's points."""
+GAP = 8
+"""Pixels between seeds; join_grids and split_grid rely on it."""
+SEAM = 2
+"""Pixels between the images of a seed."""
 MISSING = (250, 225, 225)
+"""Colour of a seed without finite samples."""
+MOST_POINTS = 1000
+"""More points of a seed would merge into a blot."""
 
 
 def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:
-    """PNG with one band per seed (images) or one panel per seed (points); a seed without finite
-    samples is pink.
+    """Return a PNG with one band per seed (images) or one panel per seed (points).
+
+    A seed without finite samples is pink.
 
     samples: per seed [n, ...] on the CPU, or None.
     """
@@ -32,9 +41,10 @@ def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:
 
 
 def join_grids(pictures: Sequence[bytes], is_images: bool) -> bytes:
-    """The picture of all seeds, to the byte, from pictures of some of them each."""
+    """Return the picture of all seeds, to the byte, from pictures of some of them each."""
     opened = [Image.open(io.BytesIO(picture)) for picture in pictures]
-    widths, heights = [picture.width for picture in opened], [picture.height for picture in opened]
+    widths = [picture.width for picture in opened]
+    heights = [picture.height for picture in opened]
     # Seeds lie below one another (images) or side by side (points), GAP apart.
     if is_images:
         joined = Image.new("RGB", (widths[0], sum(heights) + GAP * (len(opened) - 1)), "white")
@@ -43,14 +53,15 @@ def join_grids(pictures: Sequence[bytes], is_images: bool) -> bytes:
     left = top = 0
     for picture in opened:
         joined.paste(picture, (left, top))
-        left, top = (
-            (left, top + picture.height + GAP) if is_images else (left + picture.width + GAP, top)
-        )
+        if is_images:
+            top += picture.height + GAP
+        else:
+            left += picture.width + GAP
     return _png(joined)
 
 
 def split_grid(picture: bytes, num_seeds: int, is_images: bool) -> list[bytes]:
-    """One picture per seed from that of `num_seeds` seeds."""
+    """Return one picture per seed from that of `num_seeds` seeds."""
     whole = Image.open(io.BytesIO(picture))
     width, height = whole.size
     if is_images:
@@ -64,6 +75,7 @@ def split_grid(picture: bytes, num_seeds: int, is_images: bool) -> list[bytes]:
 
 def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
+    # Settings of their own, so that equal pictures are equal bytes whatever Pillow's defaults are.
     picture.save(buffer, "PNG", optimize=False, compress_level=6)
     return buffer.getvalue()
 
@@ -81,13 +93,12 @@ def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
         if images is None:
             picture.paste(MISSING, (0, top, picture.width, top + band_height))
             continue
-        for place, image in enumerate(
-            to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)
-        ):
-            row, column = divmod(place, COLUMNS)
+        shown = to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)
+        for position, image in enumerate(shown):
+            row, column = divmod(position, COLUMNS)
             colour = image if image.shape[2] == 3 else np.repeat(image[:, :, :1], 3, axis=2)
-            shown = Image.fromarray(colour).resize((width, height), Image.Resampling.NEAREST)
-            picture.paste(shown, (column * pitch_x, top + row * pitch_y))
+            tile = Image.fromarray(colour).resize((width, height), Image.Resampling.NEAREST)
+            picture.paste(tile, (column * pitch_x, top + row * pitch_y))
     return picture
 
 
@@ -103,23 +114,17 @@ def _draw_points(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
         background = (247, 247, 247) if points is not None else MISSING
         canvas.rectangle((left, 0, left + PANEL - 1, PANEL - 1), fill=background)
 
-        def place(x: float, y: float, left: int = left) -> tuple[float, float]:
+        def pixel(x: float, y: float, left: int = left) -> tuple[float, float]:
             return left + (x / reach + 1) * PANEL / 2, (1 - y / reach) * PANEL / 2
 
         for mean_x, mean_y in dataset.mixture.means.tolist() if dataset.mixture else []:
-            x, y = place(mean_x, mean_y)
+            x, y = pixel(mean_x, mean_y)
             canvas.ellipse((x - 6, y - 6, x + 6, y + 6), outline=(200, 90, 60), width=2)
         if points is not None:
-            drawn = _plane(points)
-            inside = drawn[(drawn.abs() < reach).all(1)][:1000]
-            canvas.point([place(x, y) for x, y in inside.tolist()], fill=(30, 70, 140))
+            # One coordinate is drawn along a line.
+            flat = points[:, :2]
+            if points.shape[1] == 1:
+                flat = torch.cat([points, torch.zeros_like(points)], dim=1)
+            inside = flat[(flat.abs() < reach).all(1)][:MOST_POINTS]
+            canvas.point([pixel(x, y) for x, y in inside.tolist()], fill=(30, 70, 140))
     return picture
-
-
-def _plane(points: Tensor) -> Tensor:
-    """[n, 2]: the first two coordinates; one coordinate is drawn along a line."""
-    return (
-        points[:, :2]
-        if points.shape[1] > 1
-        else torch.cat([points, torch.zeros_like(points)], dim=1)
-    )

@@ -1,10 +1,9 @@
-"""The state of a pack, cut to some of its seeds and joined again, and the checkpoint of a pack in
-several parts.
+"""The state of a trial, split by seeds and merged again, and the checkpoint of a trial in shards.
 
 Every tensor of the state has the seeds on axis 0, or no axis at all where all seeds share the value
-(numbers of steps); pictures are cut and joined by seeds as well. So parts that stand at one point
-of the training make the very checkpoint that the whole pack would have written, and it may be read
-as any number of parts. Parts that stand at different points lie side by side in one file.
+(numbers of steps); pictures are split and merged by seeds as well. So shards that stand at one
+point of the training make the very checkpoint that the whole trial would have written, and it may
+be read as any number of shards. Shards that stand at different points lie side by side in one file.
 """
 
 from __future__ import annotations
@@ -21,14 +20,16 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Counters, Evaluation, Provenance
 from ganstudy.trials.training.checkpoint import read_newest, write_checkpoint
 from ganstudy.trials.training.sample_grid import join_grids, split_grid
-from ganstudy.trials.training.trial import PICTURE
+from ganstudy.trials.training.trial_state import START_PNG, png_to_tensor, tensor_to_png
 
-GRID = "grid_png"
-"""Of an evaluation that waits for those of the other parts; its `PICTURE` is kept beside it."""
+GRID_PNG = "grid_png"
+"""Name of the picture of an evaluation that waits for those of the other shards."""
+SUMMED = ("evaluation_seconds", "device_seconds")
+"""Counters of shards that add up, whatever the unit of the budget."""
 
 
 @dataclass(frozen=True)
-class Part:
+class SeedShard:
     """Some seeds of a trial, at one point of their training."""
 
     config: TrialConfig
@@ -45,167 +46,168 @@ class Part:
 
     @property
     def counters(self) -> Counters:
-        """What the part has spent."""
+        """The amounts that the shard has spent."""
         return Counters(**self.state.get("counters", {}))
 
 
-# --- cutting and joining
+# --- splitting and merging
 
 
-def cut(part: Part, places: Sequence[int], is_images: bool) -> Part:
-    """The seeds of `part` at `places`. Time that it has spent is shared out equally among its
-    seeds.
+def split(shard: SeedShard, positions: Sequence[int], is_images: bool) -> SeedShard:
+    """Return the seeds of `shard` at `positions`.
+
+    The time that it has spent is divided equally among its seeds.
     """
-    seeds = part.config.seeds
-    config = part.config.model_copy(update={"seeds": tuple(seeds[place] for place in places)})
-    if not part.state:
-        return Part(config)
+    seeds = shard.config.seeds
+    config = shard.config.model_copy(
+        update={"seeds": tuple(seeds[position] for position in positions)}
+    )
+    if not shard.state:
+        return SeedShard(config)
 
-    def chosen(name: str, value: Tensor) -> Tensor:
-        if name in (PICTURE, GRID):
-            bands = split_grid(_as_bytes(value), len(seeds), is_images)
-            return _as_tensor(join_grids([bands[place] for place in places], is_images))
+    def of_positions(name: str, value: Tensor) -> Tensor:
+        if name in (START_PNG, GRID_PNG):
+            pictures = split_grid(tensor_to_png(value), len(seeds), is_images)
+            return png_to_tensor(join_grids([pictures[p] for p in positions], is_images))
         # Copies: an optimiser counts its steps in the very tensor that it is given.
-        return value[list(places)] if value.dim() else value.clone()
+        return value[list(positions)] if value.dim() else value.clone()
 
-    counters, share = dict(part.state["counters"]), len(places) / len(seeds)
-    for name in _shared_out(config):
+    counters = dict(shard.state["counters"])
+    share = len(positions) / len(seeds)
+    for name in _summed_counters(config):
         counters[name] *= share
-    own = {
+    changed = {
         "config": config.digest,
         "counters": counters,
-        "history": [row for row in part.state["history"] if row["seed"] in config.seeds],
+        "history": [row for row in shard.state["history"] if row["seed"] in config.seeds],
     }
-    return Part(
-        config, {name: chosen(name, v) for name, v in part.tensors.items()}, part.state | own
-    )
+    tensors = {name: of_positions(name, value) for name, value in shard.tensors.items()}
+    return SeedShard(config, tensors, shard.state | changed)
 
 
-def halves(part: Part, is_images: bool) -> list[Part]:
-    """`part` in two, the first the larger where they differ; one seed stays as it is."""
-    places = range(len(part.config.seeds))
-    middle = (len(places) + 1) // 2
-    return [cut(part, some, is_images) for some in (places[:middle], places[middle:]) if some]
+def halve(shard: SeedShard, is_images: bool) -> list[SeedShard]:
+    """Return `shard` in two, the first the larger where they differ; one seed stays as it is."""
+    positions = range(len(shard.config.seeds))
+    middle = (len(positions) + 1) // 2
+    halves = [positions[:middle], positions[middle:]]
+    return [split(shard, half, is_images) for half in halves if half]
 
 
-def join(config: TrialConfig, parts: Sequence[Part], is_images: bool) -> Part:
-    """The whole pack of `config` from all its parts, in the order of its seeds, at one point of the
-    training.
+def merge(config: TrialConfig, shards: Sequence[SeedShard], is_images: bool) -> SeedShard:
+    """Return the whole trial of `config` from all its shards, in the order of its seeds.
+
+    The shards stand at one point of the training.
     """
-    if len(parts) == 1:
-        return parts[0]
+    if len(shards) == 1:
+        return shards[0]
 
-    def joined(name: str, value: Tensor) -> Tensor:
-        values = [part.tensors[name] for part in parts]
-        if name == PICTURE:
-            return _as_tensor(join_grids([_as_bytes(picture) for picture in values], is_images))
+    def merged(name: str, value: Tensor) -> Tensor:
+        values = [shard.tensors[name] for shard in shards]
+        if name == START_PNG:
+            return png_to_tensor(join_grids([tensor_to_png(v) for v in values], is_images))
         return torch.cat(values) if value.dim() else value
 
-    counters = spent(config, [part.counters for part in parts]).as_columns()
-    whole = {
+    counters = merge_counters(config, [shard.counters for shard in shards]).as_columns()
+    del counters["updates"]  # the sum of two others, as in Trial.state
+    changed = {
         "config": config.digest,
-        "counters": {name: value for name, value in counters.items() if name != "updates"},
-        "history": join_history([part.state["history"] for part in parts]),
+        "counters": counters,
+        "history": merge_history([shard.state["history"] for shard in shards]),
     }
-    tensors = {name: joined(name, value) for name, value in parts[0].tensors.items()}
-    return Part(config, tensors, parts[0].state | whole)
+    tensors = {name: merged(name, value) for name, value in shards[0].tensors.items()}
+    return SeedShard(config, tensors, shards[0].state | changed)
 
 
-def join_history(histories: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
-    """The rows of all parts, those of one evaluation together and in the order of the parts."""
-    return sorted(
-        (row for rows in histories for row in rows), key=lambda row: int(row["evaluation"])
-    )
+def merge_history(histories: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the rows of all shards, those of one evaluation together."""
+    # Sorting is stable, so within an evaluation the rows keep the order of the shards.
+    rows = [row for history in histories for row in history]
+    return sorted(rows, key=lambda row: int(row["evaluation"]))
 
 
-def spent(config: TrialConfig, parts: Sequence[Counters]) -> Counters:
-    """What the whole pack has spent, parts being trained one after the other.
+def merge_counters(config: TrialConfig, counters: Sequence[Counters]) -> Counters:
+    """Return the amounts that the whole trial has spent, its shards trained one after the other.
 
-    Steps and images are counted per seed: the fewest of all parts. Of a budget in seconds every
-    part has the whole, and `seconds` is the position on that axis: the most of all parts.
+    Steps and images are counted per seed: the fewest of all shards. Of a budget in seconds every
+    shard has the whole, and `seconds` is the position on that axis: the most of all shards.
     """
-    together = max if "seconds" not in _shared_out(config) else sum
+    total = sum if "seconds" in _summed_counters(config) else max
     return Counters(
-        generator_steps=min(each.generator_steps for each in parts),
-        discriminator_steps=min(each.discriminator_steps for each in parts),
-        images=min(each.images for each in parts),
-        seconds=together(each.seconds for each in parts),
-        evaluation_seconds=sum(each.evaluation_seconds for each in parts),
-        device_seconds=sum(each.device_seconds for each in parts),
-        peak_memory_bytes=max(each.peak_memory_bytes for each in parts),
+        generator_steps=min(each.generator_steps for each in counters),
+        discriminator_steps=min(each.discriminator_steps for each in counters),
+        images=min(each.images for each in counters),
+        seconds=total(each.seconds for each in counters),
+        evaluation_seconds=sum(each.evaluation_seconds for each in counters),
+        device_seconds=sum(each.device_seconds for each in counters),
+        peak_memory_bytes=max(each.peak_memory_bytes for each in counters),
     )
 
 
-def _shared_out(config: TrialConfig) -> list[str]:
-    """The counters that add up over parts."""
-    names = ["evaluation_seconds", "device_seconds"]
-    return names if config.budget.unit == "seconds" else ["seconds", *names]
+def _summed_counters(config: TrialConfig) -> tuple[str, ...]:
+    # On a budget of seconds, `seconds` is a position, which every shard reaches by itself.
+    return SUMMED if config.budget.unit == "seconds" else ("seconds", *SUMMED)
 
 
-# --- evaluations that wait for the other parts
+# --- evaluations that wait for the other shards
 
 
-def put_evaluation(part: Part, made: Evaluation) -> Part:
-    """`part` together with its latest evaluation."""
-    pictures = {GRID: made.grid_png, PICTURE: made.start_png}
-    tensors = {
-        name: _as_tensor(picture) for name, picture in pictures.items() if picture is not None
-    }
-    return replace(part, tensors=part.tensors | tensors, state=part.state | {"notes": made.notes})
+def put_evaluation(shard: SeedShard, evaluation: Evaluation) -> SeedShard:
+    """Return `shard` with its latest evaluation inside, for a checkpoint."""
+    pictures = {GRID_PNG: evaluation.grid_png, START_PNG: evaluation.start_png}
+    tensors = {name: png_to_tensor(png) for name, png in pictures.items() if png is not None}
+    return replace(
+        shard, tensors=shard.tensors | tensors, state=shard.state | {"notes": evaluation.notes}
+    )
 
 
-def take_evaluation(part: Part, provenance: Provenance) -> tuple[Part, Evaluation]:
-    """What `put_evaluation` was given."""
-    tensors = dict(part.tensors)
-    grid, start = tensors.pop(GRID), tensors.pop(PICTURE, None)
-    made = Evaluation(
-        index=part.evaluations_done,
-        counters=part.counters,
-        rows=part.state["history"][-len(part.config.seeds) :],
+def take_evaluation(shard: SeedShard, provenance: Provenance) -> tuple[SeedShard, Evaluation]:
+    """Return what `put_evaluation` was given."""
+    tensors = dict(shard.tensors)
+    grid = tensors.pop(GRID_PNG)
+    start = tensors.pop(START_PNG, None)
+    evaluation = Evaluation(
+        index=shard.evaluations_done,
+        counters=shard.counters,
+        rows=shard.state["history"][-len(shard.config.seeds) :],
         provenance=provenance,
-        grid_png=_as_bytes(grid),
-        start_png=None if start is None else _as_bytes(start),
-        notes=part.state["notes"],
+        grid_png=tensor_to_png(grid),
+        start_png=None if start is None else tensor_to_png(start),
+        notes=shard.state["notes"],
     )
-    return replace(part, tensors=tensors), made
+    return replace(shard, tensors=tensors), evaluation
 
 
-def _as_tensor(picture: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(picture), dtype=torch.uint8)
+# --- checkpoints; "parts" and "packs" are the names of shards on disk
 
 
-def _as_bytes(picture: Tensor) -> bytes:
-    data: bytes = picture.numpy().tobytes()
-    return data
+def write_shards(
+    folder: Path, config: TrialConfig, shards: Sequence[SeedShard], is_images: bool
+) -> None:
+    """Write one checkpoint of all shards.
 
-
-# --- checkpoints
-
-
-def write_parts(folder: Path, config: TrialConfig, parts: Sequence[Part], is_images: bool) -> None:
-    """One checkpoint of all parts: that of the whole pack where they stand at one point, else side
-    by side.
+    That of the whole trial where they stand at one point, else the shards side by side.
     """
-    updates = sum(len(part.config.seeds) * part.counters.updates for part in parts) // len(
-        config.seeds
-    )
-    if _at_one_point(parts):
-        whole = join(config, parts, is_images)
-        write_checkpoint(folder, updates, whole.tensors, whole.state | {"parts": len(parts)})
+    # The mean over seeds: it grows with every step of any shard, and so the newest is found.
+    seed_updates = sum(len(shard.config.seeds) * shard.counters.updates for shard in shards)
+    updates = seed_updates // len(config.seeds)
+    if _at_one_point(shards):
+        whole = merge(config, shards, is_images)
+        write_checkpoint(folder, updates, whole.tensors, whole.state | {"parts": len(shards)})
         return
     tensors = {
         f"{index}/{name}": value
-        for index, part in enumerate(parts)
-        for name, value in part.tensors.items()
+        for index, shard in enumerate(shards)
+        for name, value in shard.tensors.items()
     }
-    ensembles = [{"seeds": part.config.seeds, "state": part.state} for part in parts]
-    write_checkpoint(folder, updates, tensors, {"config": config.digest, "packs": ensembles})
+    states = [{"seeds": shard.config.seeds, "state": shard.state} for shard in shards]
+    write_checkpoint(folder, updates, tensors, {"config": config.digest, "packs": states})
 
 
-def read_parts(folder: Path, config: TrialConfig) -> tuple[list[Part], int] | None:
-    """(parts, how many there were when it was written) by the newest undamaged checkpoint, or None.
+def read_shards(folder: Path, config: TrialConfig) -> tuple[list[SeedShard], int] | None:
+    """Return (shards, how many there were when it was written) of the newest undamaged checkpoint,
+    or None without one.
 
-    One part holds all seeds where the parts stood at one point. Raises ValueError for a checkpoint
+    One shard has all seeds where the shards stood at one point. Raises ValueError for a checkpoint
     of another configuration.
     """
     found = read_newest(folder)
@@ -217,29 +219,25 @@ def read_parts(folder: Path, config: TrialConfig) -> tuple[list[Part], int] | No
             f"the checkpoint is of configuration {state['config']}, not {config.digest}"
         )
     if "packs" not in state:
-        return [Part(config, tensors, state)], state.get("parts", 1)
-    parts = []
-    for index, ensemble in enumerate(state["packs"]):
-        own = {
-            name.removeprefix(f"{index}/"): v
-            for name, v in tensors.items()
-            if name.startswith(f"{index}/")
-        }
-        parts.append(
-            Part(
-                config.model_copy(update={"seeds": tuple(ensemble["seeds"])}),
-                own,
-                ensemble["state"],
-            )
-        )
-    return parts, len(parts)
+        return [SeedShard(config, tensors, state)], state.get("parts", 1)
+    shards = []
+    for index, one in enumerate(state["packs"]):
+        prefix = f"{index}/"
+        own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+        own_config = config.model_copy(update={"seeds": tuple(one["seeds"])})
+        shards.append(SeedShard(own_config, own, one["state"]))
+    return shards, len(shards)
 
 
-def _at_one_point(parts: Sequence[Part]) -> bool:
-    if not all(part.state for part in parts):
+def _at_one_point(shards: Sequence[SeedShard]) -> bool:
+    if not all(shard.state for shard in shards):
         return False
     points = {
-        (p.counters.generator_steps, p.counters.discriminator_steps, p.evaluations_done)
-        for p in parts
+        (
+            shard.counters.generator_steps,
+            shard.counters.discriminator_steps,
+            shard.evaluations_done,
+        )
+        for shard in shards
     }
     return len(points) == 1

@@ -1,7 +1,7 @@
-"""A trial that goes on in smaller packs when its memory runs out.
+"""A trial that goes on in shards of its seeds when its memory runs out.
 
-A seed trains in a pack as it would alone, so a pack may as well be trained as several smaller ones,
-one after the other: the results stay the same, and the trial takes longer.
+A seed trains beside others as it would alone, so the seeds of a trial may as well be trained in
+several shards, one after the other: the results stay the same, and the trial takes longer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.memory import is_out_of_memory, release
@@ -19,24 +18,24 @@ from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.results.records import COUNTERS, Counters, Evaluation
 from ganstudy.trials.training.sample_grid import join_grids
 from ganstudy.trials.training.seed_shards import (
-    Part,
-    halves,
-    join_history,
+    SeedShard,
+    halve,
+    merge_counters,
+    merge_history,
     put_evaluation,
-    read_parts,
-    spent,
+    read_shards,
     take_evaluation,
-    write_parts,
+    write_shards,
 )
 from ganstudy.trials.training.trial import Trial, is_finished
 
 
 class ShardedTrial:
-    """Like trials.trial.Trial, and begins as one pack of all seeds. Whenever memory runs out, every
-    part is halved, and all go on from the newest checkpoint in the folder of the last `save` or
-    `restore`, or from the beginning.
+    """Like Trial, and begins as one shard of all seeds. Whenever memory runs out, every shard is
+    halved, and all go on from the newest checkpoint in the folder of the last `save` or `restore`,
+    or from the beginning.
 
-    Only the part that is being trained has networks on the device; the others are kept on the host.
+    Only the shard in training has networks on the device; the others are kept on the host.
     """
 
     def __init__(
@@ -44,166 +43,180 @@ class ShardedTrial:
         config: TrialConfig,
         evaluator: Evaluator,
         device: torch.device | None = None,
-        parts: int = 1,
+        num_shards: int = 1,
     ) -> None:
-        """parts: into so many packs, or a few more, the seeds are divided from the beginning."""
-        self.config, self.evaluator = config, evaluator
+        """num_shards: the seeds are split into so many, or a few more, from the beginning."""
+        self.config = config
+        self.evaluator = evaluator
         self.device = device or torch.device("cpu")
         self.history: list[dict[str, Any]] = []
         self.evaluations_done = 0
         self._folder: Path | None = None
-        self._least = parts
-        self._parts: list[Part] = []
-        self._made: list[Evaluation] = []
-        """Evaluations of the first parts, which wait for those of the others."""
+        self._min_shards = num_shards
+        self._shards: list[SeedShard] = []
+        self._waiting: list[Evaluation] = []
+        """Evaluations of the first shards, which wait for those of the others."""
         self._trial: Trial | None = None
         self._index = 0
-        """Of the part that `_trial` trains."""
-        self._begin([Part(config)])
+        """Of the shard that `_trial` trains."""
+        self._begin([SeedShard(config)])
 
     @property
     def finished(self) -> bool:
-        """The budget is spent and evaluated, or no seed is finite any more."""
+        """Whether the budget is spent and evaluated, or no seed is finite any more."""
         return is_finished(self.config, self.history)
 
-    def advance(self, tick: Callable[[], None] = lambda: None) -> Evaluation:
-        """Trains all parts up to the next evaluation and evaluates them; `tick` as in
-        Trial.advance, and between parts.
+    def advance(self, on_progress: Callable[[], None] = lambda: None) -> Evaluation:
+        """Train all shards up to the next evaluation, evaluate, and return the evaluation.
 
-        Raises MemoryError where a single seed does not fit either, and ValueError where the
-        networks cannot carry the data or a remedy cannot work on them.
+        on_progress: as in Trial.advance, and between shards. Raises MemoryError where a single seed
+        does not fit either, and ValueError where the networks cannot take the data or a remedy
+        cannot work on them.
         """
         due = self.evaluations_done + 1
         while self.evaluations_done < due:  # evaluations since the checkpoint are made once more
             try:
-                evaluation = self._advance(tick)
+                evaluation = self._advance(on_progress)
                 continue
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-            # Not in the handler, where the traceback holds on to all that the failed part had.
+            # Not in the handler, where the traceback keeps alive all that the failed shard had.
             self._split()
         return evaluation
 
-    def _advance(self, tick: Callable[[], None]) -> Evaluation:
+    def _advance(self, on_progress: Callable[[], None]) -> Evaluation:
         while True:
-            self._made.append(self._running(len(self._made)).advance(tick))
-            if len(self._made) == len(self._parts):
-                return self._evaluation()
-            tick()
+            # Not in a variable, which would keep this shard's networks while the next one's are
+            # built.
+            self._waiting.append(self._trial_of(len(self._waiting)).advance(on_progress))
+            if len(self._waiting) == len(self._shards):
+                return self._merge_evaluations()
+            on_progress()
 
-    def _running(self, index: int) -> Trial:
-        """The part, ready to go on; the one that was running before is set aside."""
+    def _trial_of(self, index: int) -> Trial:
+        """Return the shard's trial, ready to go on; the one that was running is set aside."""
         if self._trial is None or self._index != index:
             if self._trial is not None:
-                self._parts[self._index] = self._standing(self._index)
+                self._shards[self._index] = self._snapshot(self._index)
                 self._trial = None
                 release()
-            part = self._parts[index]
-            trial = Trial(part.config, self.evaluator, self.device)
-            if part.state:
-                trial.load(part.tensors, part.state)
-            # What it holds is the trial's now: nothing is kept twice.
-            self._trial, self._index, self._parts[index] = trial, index, Part(part.config)
+            shard = self._shards[index]
+            trial = Trial(shard.config, self.evaluator, self.device)
+            if shard.state:
+                trial.load(shard.tensors, shard.state)
+            self._trial = trial
+            self._index = index
+            # The trial has its tensors now: nothing is kept twice.
+            self._shards[index] = SeedShard(shard.config)
         return self._trial
 
-    def _standing(self, index: int) -> Part:
-        """The part as it stands."""
+    def _snapshot(self, index: int) -> SeedShard:
+        """Return the shard at its present point, on the host."""
         if self._trial is None or self._index != index:
-            return self._parts[index]
-        tensors: dict[str, Tensor] = {
-            name: v.detach().cpu() for name, v in self._trial.tensors().items()
-        }
-        return Part(self._trial.config, tensors, self._trial.state())
+            return self._shards[index]
+        tensors = {name: value.detach().cpu() for name, value in self._trial.tensors().items()}
+        return SeedShard(self._trial.config, tensors, self._trial.state())
 
-    def _evaluation(self) -> Evaluation:
-        """One evaluation of those of all parts."""
-        made, self._made = self._made, []
-        counters = spent(self.config, [each.counters for each in made])
+    def _merge_evaluations(self) -> Evaluation:
+        """Return one evaluation of those of all shards, and add its rows to the history."""
+        made = self._waiting
+        self._waiting = []
+        counters = merge_counters(self.config, [each.counters for each in made])
         rows = [row for each in made for row in each.rows]
         for row in rows:
             row |= counters.as_columns()
         self.history += rows
         self.evaluations_done = made[0].index
+        notes = [note for each in made for note in each.notes] + self._notes()
         return Evaluation(
             index=made[0].index,
             counters=counters,
             rows=rows,
             provenance=self.evaluator.provenance,
-            grid_png=self._joined([each.grid_png for each in made]),
-            start_png=self._joined([each.start_png for each in made]),
-            notes=list(
-                dict.fromkeys([*(note for each in made for note in each.notes), *self._notes()])
-            ),
+            grid_png=self._join([each.grid_png for each in made]),
+            start_png=self._join([each.start_png for each in made]),
+            notes=list(dict.fromkeys(notes)),  # shards say the same things
         )
 
-    def _joined(self, pictures: list[bytes | None]) -> bytes | None:
+    def _join(self, pictures: list[bytes | None]) -> bytes | None:
         drawn = [picture for picture in pictures if picture is not None]
         return join_grids(drawn, self.evaluator.dataset.is_images) if drawn else None
 
     def _notes(self) -> list[str]:
-        num, seeds = len(self._parts), len(self.config.seeds)
-        if num == 1:
+        num_shards = len(self._shards)
+        if num_shards == 1:
             return []
-        note = f"out of memory: the {seeds} seeds are trained in {num} packs, one after the other"
+        note = (
+            f"out of memory: the {len(self.config.seeds)} seeds are trained in {num_shards} groups, "
+            "one after the other"
+        )
         if self.config.budget.unit == "seconds":
-            note += f"; each has the whole budget of seconds to itself, so the trial takes {num} times as long"
+            note += (
+                "; each has the whole budget of seconds to itself, so the trial takes "
+                f"{num_shards} times as long"
+            )
         return [note]
 
     def _split(self) -> None:
-        """Every part in two, from the newest checkpoint."""
-        num = len(self._parts)
-        self._begin([Part(self.config)])
+        """Halve every shard, and go on from the newest checkpoint."""
+        num_shards = len(self._shards)
+        # Nothing may refer to the failed trial when memory is released.
+        self._begin([SeedShard(self.config)])
         release()
-        if num == len(self.config.seeds):
+        if num_shards == len(self.config.seeds):
             raise MemoryError(
-                f"out of memory even with one seed at a time: make batch_size ({self.config.batch_size}), the model's "
-                "width or measures.samples smaller, or give each trial more of the device"
+                "out of memory even with one seed at a time: make batch_size "
+                f"({self.config.batch_size}), the model's width or measures.samples smaller, or "
+                "give each trial more of the device"
             )
-        self._least = num + 1
+        self._min_shards = num_shards + 1
         if self._folder is None or not self.restore(self._folder):
-            self._begin([Part(self.config)])
+            self._begin([SeedShard(self.config)])
 
-    def _begin(self, parts: list[Part]) -> None:
-        """Goes on from `parts`, or from their halves where more are wanted."""
+    def _begin(self, shards: list[SeedShard]) -> None:
+        """Go on from `shards`, or from their halves where more are wanted."""
         is_images = self.evaluator.dataset.is_images
-        while len(parts) < min(self._least, len(self.config.seeds)):
-            parts = [half for part in parts for half in halves(part, is_images)]
-        self.evaluations_done = min(part.evaluations_done for part in parts)
-        rows = join_history([part.state.get("history", []) for part in parts])
+        while len(shards) < min(self._min_shards, len(self.config.seeds)):
+            shards = [half for shard in shards for half in halve(shard, is_images)]
+        self.evaluations_done = min(shard.evaluations_done for shard in shards)
+        rows = merge_history([shard.state.get("history", []) for shard in shards])
         self.history = [row for row in rows if row["evaluation"] <= self.evaluations_done]
-        self._trial, self._parts, self._made = None, [], []
-        for part in parts:
-            if part.evaluations_done > self.evaluations_done:
-                part, made = take_evaluation(part, self.evaluator.provenance)
-                self._made.append(made)
-            self._parts.append(part)
+        self._trial = None
+        self._shards = []
+        self._waiting = []
+        for shard in shards:
+            if shard.evaluations_done > self.evaluations_done:
+                shard, evaluation = take_evaluation(shard, self.evaluator.provenance)
+                self._waiting.append(evaluation)
+            self._shards.append(shard)
 
     def latest(self) -> Evaluation:
-        """The last evaluation once more, without its picture."""
+        """Return the last evaluation once more, without its picture."""
         rows = self.history[-len(self.config.seeds) :]
         counters = Counters(**{name: rows[0][name] for name in COUNTERS if name != "updates"})
         return Evaluation(self.evaluations_done, counters, rows, self.evaluator.provenance)
 
     def save(self, folder: Path) -> None:
-        """Writes a checkpoint: where no part is ahead of another, the same as Trial.save, which
-        Trial can restore.
+        """Write a checkpoint.
+
+        Where no shard is ahead of another, it is that of Trial.save, which Trial can restore.
         """
         self._folder = folder
-        parts = [self._standing(index) for index in range(len(self._parts))]
-        for index, made in enumerate(self._made):
-            parts[index] = put_evaluation(parts[index], made)
-        write_parts(folder, self.config, parts, self.evaluator.dataset.is_images)
+        shards = [self._snapshot(index) for index in range(len(self._shards))]
+        for index, evaluation in enumerate(self._waiting):
+            shards[index] = put_evaluation(shards[index], evaluation)
+        write_shards(folder, self.config, shards, self.evaluator.dataset.is_images)
 
     def restore(self, folder: Path) -> bool:
-        """Goes on from the newest undamaged checkpoint in `folder`, in as many parts; False where
-        there is none.
+        """Go on from the newest undamaged checkpoint in `folder`, in as many shards; return whether
+        there is one.
         """
         self._folder = folder
-        found = read_parts(folder, self.config)
+        found = read_shards(folder, self.config)
         if found is None:
             return False
-        parts, num = found
-        self._least = max(self._least, num)
-        self._begin(parts)
+        shards, num_shards = found
+        self._min_shards = max(self._min_shards, num_shards)
+        self._begin(shards)
         return True

@@ -57,7 +57,7 @@ def config(names: list[str] | None = None, **changes: Any) -> TrialConfig:
 
 def train(trial: Trial, generator_steps: int) -> Trial:
     while trial.counters.generator_steps < generator_steps:
-        trial._update()
+        trial.loop.train_step()
     return trial
 
 
@@ -309,7 +309,7 @@ def test_dropout_draws_by_seed_and_step(digits_evaluator, monkeypatch: pytest.Mo
     assert max(largest_difference(ensemble, again, index, index) for index in range(3)) == 0
     latents, images = torch.ones(3, 4, 8), []
     for step in (1, 2, 1):
-        ensemble.trainer.generator.begin(step)
+        ensemble.trainer.generator.begin_step(step)
         images.append(ensemble.trainer.generator(latents))
     assert torch.equal(images[0], images[2]) and not torch.equal(images[0], images[1])
     assert torch.equal(ensemble.trainer.sample(latents), ensemble.trainer.sample(latents)), (
@@ -344,8 +344,8 @@ def test_every_remedy_meets_the_same_data_and_latents(digits_evaluator, names: l
     plain, treated = Trial(config(), digits_evaluator), Trial(config(names, k=3), digits_evaluator)
     for player in ("discriminator", "generator"):
         for t in (0, 40, 99):
-            assert torch.equal(plain._batches[player].at(t), treated._batches[player].at(t))
-            assert torch.equal(plain._latents[player].at(t), treated._latents[player].at(t))
+            assert torch.equal(plain.loop.batches[player].at(t), treated.loop.batches[player].at(t))
+            assert torch.equal(plain.loop.latents[player].at(t), treated.loop.latents[player].at(t))
     assert torch.equal(plain._fixed_latents, treated._fixed_latents)
 
 

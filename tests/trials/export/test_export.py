@@ -21,7 +21,7 @@ from ganstudy.trials.config.trial import Budget, TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.export import standalone
 from ganstudy.trials.export.export import description, trained_generators
-from ganstudy.trials.gan.trainer_protocol import begin
+from ganstudy.trials.gan.trainer_protocol import make_trainer
 from ganstudy.trials.training.checkpoint import write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -62,7 +62,7 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...], dict[str, Any]]] = {
 
 def trained(config: TrialConfig, shape: tuple[int, ...], folder: Path, steps: int = 3):
     """Players after a few steps on noise, and their checkpoint as trials.trial.Trial writes it."""
-    players = begin(config, shape, len(shape) == 3, CPU)
+    players = make_trainer(config, shape, len(shape) == 3, CPU)
     stream = torch.Generator().manual_seed(0)
     for step in range(steps):
         for player in ("discriminator", "generator"):

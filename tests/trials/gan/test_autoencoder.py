@@ -35,10 +35,14 @@ def config(method: str, **values: Any) -> TrialConfig:
 def batch(seed: int = 0) -> Batch:
     stream = torch.Generator().manual_seed(seed)
     real = torch.rand(2, 4, *SHAPE, generator=stream) * 2 - 1
-    return Batch(real, torch.randn(2, 4, 2, generator=stream), StepContext("generator", 7, 0.5, (3, 4), CPU))
+    return Batch(
+        real, torch.randn(2, 4, 2, generator=stream), StepContext("generator", 7, 0.5, (3, 4), CPU)
+    )
 
 
-def dense(parameters: dict[str, np.ndarray], names: list[str], x: np.ndarray, slope: float) -> np.ndarray:
+def dense(
+    parameters: dict[str, np.ndarray], names: list[str], x: np.ndarray, slope: float
+) -> np.ndarray:
     """Hidden layers with leaky ReLU of `slope` after each."""
     for name in names:
         x = x @ parameters[f"{name}.weight"].T + parameters[f"{name}.bias"]
@@ -46,10 +50,18 @@ def dense(parameters: dict[str, np.ndarray], names: list[str], x: np.ndarray, sl
     return x
 
 
-def loss_of_one(players: Autoencoder, real: np.ndarray, noise: np.ndarray | None, seed: int) -> float:
+def loss_of_one(
+    players: Autoencoder, real: np.ndarray, noise: np.ndarray | None, seed: int
+) -> float:
     """One seed's loss in float64 numpy; the networks are those of trials/networks/mlp.py."""
-    encoder = {name: value[seed].detach().double().numpy() for name, value in players.encoder.parameters.items()}
-    decoder = {name: value[seed].detach().double().numpy() for name, value in players.decoder.parameters.items()}
+    encoder = {
+        name: value[seed].detach().double().numpy()
+        for name, value in players.encoder.parameters.items()
+    }
+    decoder = {
+        name: value[seed].detach().double().numpy()
+        for name, value in players.decoder.parameters.items()
+    }
     flat = real.reshape(len(real), -1)
     hidden = sorted({name.rsplit(".", 1)[0] for name in encoder if name.startswith("trunk.trunk")})
     features = dense(encoder, hidden, flat, 0.2)
@@ -60,7 +72,9 @@ def loss_of_one(players: Autoencoder, real: np.ndarray, noise: np.ndarray | None
         divergence = float(((mean**2 + np.exp(log_variance) - 1 - log_variance).sum(1) / 2).mean())
         code = mean + noise * np.exp(log_variance / 2)
     *first, last = sorted({name.rsplit(".", 1)[0] for name in decoder}, key=int)
-    decoded = np.tanh(dense(decoder, first, code, 0.0) @ decoder[f"{last}.weight"].T + decoder[f"{last}.bias"])
+    decoded = np.tanh(
+        dense(decoder, first, code, 0.0) @ decoder[f"{last}.weight"].T + decoder[f"{last}.bias"]
+    )
     squares = (flat - decoded) ** 2
     if noise is None:
         return float(squares.sum(1).mean())
@@ -76,17 +90,26 @@ def test_loss_is_the_published_one(method: str, conformance: Any) -> None:
     for seed in range(2):
         own = None if noise is None else noise[seed]
         expected = loss_of_one(players, given.real[seed].double().numpy(), own, seed)
-        conformance(f"method {method}", "float64 numpy", abs(loss[seed].item() - expected) / abs(expected), 1e-5)
+        conformance(
+            f"method {method}",
+            "float64 numpy",
+            abs(loss[seed].item() - expected) / abs(expected),
+            1e-5,
+        )
 
 
 def test_one_step_lowers_the_loss_and_seeds_stay_apart() -> None:
-    together, alone = (Autoencoder(config("vae", seeds=seeds), SHAPE, True, CPU) for seeds in ([3, 4], [4]))
+    together, alone = (
+        Autoencoder(config("vae", seeds=seeds), SHAPE, True, CPU) for seeds in ([3, 4], [4])
+    )
     whole, part = batch(), batch()
     assert part.real is not None
     part = Batch(part.real[1:], part.latents[1:], StepContext("generator", 7, 0.5, (4,), CPU))
     before = together.loss(whole)
     for _ in range(20):
-        assert torch.allclose(together.generator_step(whole)[1:], alone.generator_step(part), atol=1e-5)
+        assert torch.allclose(
+            together.generator_step(whole)[1:], alone.generator_step(part), atol=1e-5
+        )
     assert (together.loss(whole) < before).all()
 
 
@@ -112,10 +135,17 @@ def test_what_the_lecture_says_of_autoencoders(digits_evaluator: Any) -> None:
     budget = {"unit": "generator_steps", "amount": 2000}
     scores = {}
     for method in ("autoencoder", "vae"):
-        whole = {"model": {"latent_dim": 16, "width": 128}, "batch_size": 64, "lr_g": 1e-3, "budget": budget}
+        whole = {
+            "model": {"latent_dim": 16, "width": 128},
+            "batch_size": 64,
+            "lr_g": 1e-3,
+            "budget": budget,
+        }
         trial = Trial(config(method, **whole), digits_evaluator)
         while not trial.finished:
             latest = trial.advance()
-        scores[method] = {name: np.median([row[name] for row in latest.rows]) for name in ("fid", "sharpness")}
+        scores[method] = {
+            name: np.median([row[name] for row in latest.rows]) for name in ("fid", "sharpness")
+        }
     assert scores["vae"]["fid"] < scores["autoencoder"]["fid"]
     assert scores["vae"]["sharpness"] < 0.8

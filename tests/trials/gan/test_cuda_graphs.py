@@ -1,4 +1,4 @@
-"""A game whose steps are replayed gives the numbers of one whose steps are issued.
+"""A trainer whose steps are replayed gives the numbers of one whose steps are made eagerly.
 
 What a CUDA graph does is test_on_gpu.py's to try; here its place is taken by the step itself, on the CPU, so that
 all around it is tried: what is held in place, drawn anew, noted and forgotten.
@@ -18,7 +18,7 @@ from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.ensemble.streams import Latents, draw, generator
-from ganstudy.trials.gan.cuda_graphs import ISSUED_FIRST, CudaGraphStepper, Make
+from ganstudy.trials.gan.cuda_graphs import EAGER_FIRST, CudaGraphStepper, Step
 from ganstudy.trials.gan.trainer import NORM_EVERY, GanTrainer
 from ganstudy.trials.remedies import build
 from ganstudy.trials.training.trial import Trial
@@ -45,12 +45,12 @@ def config(**changes: Any) -> TrialConfig:
     return TrialConfig(**(values | changes))
 
 
-def as_itself() -> Callable[[Make], Make]:
-    return lambda make: make
+def as_itself() -> Callable[[Step], Step]:
+    return lambda step: step
 
 
 def trained(chosen: TrialConfig, recorded: bool) -> tuple[GanTrainer, list[torch.Tensor]]:
-    """The game after STEPS steps of either player on noise, and the losses."""
+    """The trainer after STEPS steps of either player on noise, and the losses."""
     trainer = GanTrainer(chosen, SHAPE, True, CPU)
     steps = CudaGraphStepper(trainer, as_itself) if recorded else trainer
     size, seeds, losses = chosen.batch_size, chosen.seeds, []
@@ -73,7 +73,7 @@ def trained(chosen: TrialConfig, recorded: bool) -> tuple[GanTrainer, list[torch
                 )
             )
     if isinstance(steps, CudaGraphStepper):
-        assert steps.refused is None and len(steps._replays) == 2
+        assert steps.fallback_reason is None and len(steps._replays) == 2
     return trainer, losses
 
 
@@ -91,8 +91,8 @@ def assert_same(found: GanTrainer, expected: GanTrainer) -> None:
 @pytest.mark.parametrize("names", SETS.values(), ids=SETS)
 def test_all_that_a_step_reads_reaches_the_replay(names: list[str]) -> None:
     chosen = config(remedies=names, remedy_options={name: {} for name in names})
-    (issued, losses), (replayed, others) = (trained(chosen, recorded) for recorded in (False, True))
-    assert_same(replayed, issued)
+    (eager, losses), (replayed, others) = (trained(chosen, recorded) for recorded in (False, True))
+    assert_same(replayed, eager)
     assert all(torch.equal(loss, other) for loss, other in zip(losses, others, strict=True))
     assert len({loss.data_ptr() for loss in others}) == len(others), (
         "a loss that is kept stays what it was"
@@ -115,18 +115,18 @@ def test_what_counts_or_looks_at_the_moment_is_not_recorded() -> None:
         "unrolled_discriminator",
     }
     chosen = config(remedies=["instance_noise"], remedy_options={"instance_noise": {}})
-    (issued, _), (replayed, _) = (trained(chosen, recorded) for recorded in (False, True))
+    (eager, _), (replayed, _) = (trained(chosen, recorded) for recorded in (False, True))
     with pytest.raises(AssertionError):
-        assert_same(replayed, issued)
+        assert_same(replayed, eager)
 
 
 def test_steps_on_the_cpu_are_not_recorded(digits_evaluator: Any) -> None:
     trial = Trial(config(), digits_evaluator)
-    assert not trial.trainer.recordable and trial._steps is trial.trainer  # type: ignore[union-attr]
+    assert not trial.trainer.recordable and trial.loop.stepper is trial.trainer  # type: ignore[union-attr]
 
 
-def test_a_step_that_cannot_be_recorded_is_issued() -> None:
-    def refuse(make: Make) -> Make:
+def test_a_step_that_cannot_be_captured_is_made_eagerly() -> None:
+    def refuse(step: Step) -> Step:
         try:
             raise RuntimeError("operation not permitted when stream is capturing\nand much more")
         finally:
@@ -137,7 +137,7 @@ def test_a_step_that_cannot_be_recorded_is_issued() -> None:
         GanTrainer(config(), SHAPE, True, CPU),
     )
     steps = CudaGraphStepper(trainer, lambda: refuse)
-    for step in range(ISSUED_FIRST + 2):
+    for step in range(EAGER_FIRST + 2):
         batch = Batch(
             torch.zeros(2, 12, *SHAPE),
             torch.ones(2, 12, 6),
@@ -145,9 +145,12 @@ def test_a_step_that_cannot_be_recorded_is_issued() -> None:
         )
         assert torch.equal(steps.discriminator_step(batch), expected.discriminator_step(batch))
     assert (
-        steps.refused == "operation not permitted when stream is capturing" and not steps._replays
+        steps.fallback_reason == "operation not permitted when stream is capturing"
+        and not steps._replays
     )
-    assert steps.notes() == [f"the GPU's steps are issued one by one: {steps.refused}"]
+    assert steps.notes() == [
+        f"the GPU's steps run eagerly, without CUDA graphs: {steps.fallback_reason}"
+    ]
 
 
 def test_recordings_are_given_up_where_memory_is_scarce(
@@ -157,12 +160,12 @@ def test_recordings_are_given_up_where_memory_is_scarce(
     rows, kept = [], []
     for scarce in (False, True):
         monkeypatch.setattr(
-            "ganstudy.trials.training.trial.is_scarce", lambda device, scarce=scarce: scarce
+            "ganstudy.trials.training.training_loop.is_scarce", lambda device, scarce=scarce: scarce
         )
         trial = Trial(config(measures={"game_steps": 2}), digits_evaluator)
-        trial._steps = CudaGraphStepper(trial.trainer, as_itself)  # type: ignore[arg-type]
+        trial.loop.stepper = CudaGraphStepper(trial.trainer, as_itself)  # type: ignore[arg-type]
         trial.advance()
-        kept.append(len(trial._steps._replays))
+        kept.append(len(trial.loop.stepper._replays))
         rows.append(
             [
                 row | {"seconds": 0, "evaluation_seconds": 0, "peak_memory_bytes": 0}
@@ -177,12 +180,12 @@ def test_a_checkpoint_that_is_read_ends_the_recording(
 ) -> None:
     """Its moments are other tensors than those that the recording updates."""
     trial = Trial(config(), digits_evaluator)
-    trial._steps = steps = CudaGraphStepper(trial.trainer, as_itself)  # type: ignore[arg-type]
-    for _ in range(2 * ISSUED_FIRST + 2):
-        trial._update()
+    trial.loop.stepper = steps = CudaGraphStepper(trial.trainer, as_itself)  # type: ignore[arg-type]
+    for _ in range(2 * EAGER_FIRST + 2):
+        trial.loop.train_step()
     assert len(steps._replays) == 2
     trial.save(tmp_path)
     trial.restore(tmp_path)
     assert not steps._replays
-    trial._update()
+    trial.loop.train_step()
     assert not steps._replays

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan import duality_gap as module
 from ganstudy.trials.gan.duality_gap import Gains, players_gains
-from ganstudy.trials.gan.end_of_training import end_game
+from ganstudy.trials.gan.end_of_training import end_of_training_measures
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.networks.base import Discriminator, Networks
 
@@ -35,7 +35,9 @@ def config(**changes: Any) -> TrialConfig:
 
 def points(values: Tensor) -> Any:
     """A data set of points, for games whose closed forms need data that a real one may not have."""
-    return SimpleNamespace(train=values, held_out=values, shape=tuple(values.shape[1:]), bounded=False)
+    return SimpleNamespace(
+        train=values, held_out=values, shape=tuple(values.shape[1:]), bounded=False
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +98,9 @@ class Line(Discriminator):
 
 def mean_game(play: Any, theta: list[float], psi: list[float], lr: float = 0.3) -> GanTrainer:
     options = {"loss": "wasserstein_gp", "loss_options": {"weight": WEIGHT}, "optimiser": "sgd"}
-    trainer: GanTrainer = play(Pointer, Line, lr_d=lr, lr_g=lr, seeds=list(range(len(theta))), **options)
+    trainer: GanTrainer = play(
+        Pointer, Line, lr_d=lr, lr_g=lr, seeds=list(range(len(theta))), **options
+    )
     put(trainer, angle=np.arcsin(np.array(theta) / REACH), psi=psi)
     return trainer
 
@@ -115,22 +119,33 @@ DATA = torch.full((40, 1), MU, dtype=torch.float64)
 
 def test_both_gains_of_the_mean_game(play, conformance) -> None:
     found = players_gains(mean_game(play, THETA, PSI), points(DATA), steps=100)
-    for name, gain, expected in zip(Gains._fields, found, mean_game_gains(np.array(THETA), np.array(PSI)), strict=True):
+    for name, gain, expected in zip(
+        Gains._fields, found, mean_game_gains(np.array(THETA), np.array(PSI)), strict=True
+    ):
         deviation = np.abs(gain.numpy() - expected).max()
-        conformance(f"measure duality_gap, the {name}'s gain", "closed form, mean game", deviation, 1e-9)
+        conformance(
+            f"measure duality_gap, the {name}'s gain", "closed form, mean game", deviation, 1e-9
+        )
     trainer = mean_game(play, THETA, PSI)
     gains = players_gains(trainer, points(DATA), steps=2)
-    assert torch.equal(end_game(trainer, points(DATA), steps=2)["duality_gap"], gains.discriminator + gains.generator)
+    assert torch.equal(
+        end_of_training_measures(trainer, points(DATA), steps=2)["duality_gap"],
+        gains.discriminator + gains.generator,
+    )
 
 
 def test_clipped_weights_stay_clipped_in_the_search(play, conformance) -> None:
     """M = psi (mu - theta) over |psi| <= clip."""
-    trainer = play(Pointer, Line, loss="wasserstein", loss_options={"clip": 0.5}, optimiser="sgd", lr_d=0.1)
+    trainer = play(
+        Pointer, Line, loss="wasserstein", loss_options={"clip": 0.5}, optimiser="sgd", lr_d=0.1
+    )
     theta, psi = np.array([0.5, 2.0, -1.0]), np.array([0.2, 0.5, -0.3])
     put(trainer, angle=np.arcsin(theta / REACH), psi=psi)
     gain = players_gains(trainer, points(DATA), steps=100).discriminator.numpy()
     deviation = np.abs(gain - (0.5 * np.abs(MU - theta) - psi * (MU - theta))).max()
-    conformance("measure duality_gap, the discriminator's gain", "closed form, clipped", deviation, 1e-12)
+    conformance(
+        "measure duality_gap, the discriminator's gain", "closed form, clipped", deviation, 1e-12
+    )
 
 
 def test_a_short_search_finds_less_and_never_too_much(play) -> None:
@@ -142,7 +157,9 @@ def test_a_short_search_finds_less_and_never_too_much(play) -> None:
         before = gap
 
 
-@pytest.mark.parametrize("loss", ["non_saturating", "minimax", "hinge", "wasserstein", "relativistic_average"])
+@pytest.mark.parametrize(
+    "loss", ["non_saturating", "minimax", "hinge", "wasserstein", "relativistic_average"]
+)
 def test_the_gap_is_0_at_the_equilibrium_of_the_dirac_gan(loss: str, play) -> None:
     """Real and generated data at 0 and D = 0: neither player can change anything by moving alone."""
     trainer = play(Pointer, Line, loss=loss)
@@ -210,13 +227,17 @@ def entropy_of_mixture(p: np.ndarray, q: np.ndarray) -> float:
         ("least_squares", lambda p, q: -0.5 * (p * q / (p + q)).sum(), -0.5),
     ],
 )
-def test_the_discriminators_gain_is_a_divergence(loss, at_best, at_zero, play, monkeypatch, conformance) -> None:
+def test_the_discriminators_gain_is_a_divergence(
+    loss, at_best, at_zero, play, monkeypatch, conformance
+) -> None:
     """Against a fixed generator, from D = 0: Jensen-Shannon, total variation or Pearson's chi-squared."""
     monkeypatch.setattr(module, "SCORED", 20_000)
     gains = players_gains(dice(play, loss=loss), throws(REAL), steps=150)
     expected = at_best(np.array(REAL), np.array(FAKE)) - at_zero
     deviation = np.abs(gains.discriminator.numpy() - expected).max()
-    conformance("measure duality_gap, the discriminator's gain", f"divergence, {loss}", deviation, 0.03)
+    conformance(
+        "measure duality_gap, the discriminator's gain", f"divergence, {loss}", deviation, 0.03
+    )
     assert torch.equal(gains.generator, torch.zeros(3))
 
 

@@ -94,7 +94,7 @@ def trained(
                 )
             )
     if isinstance(steps, CudaGraphStepper):
-        assert steps.refused is None and len(steps._replays) == 2
+        assert steps.fallback_reason is None and len(steps._replays) == 2
     return trainer
 
 
@@ -142,14 +142,14 @@ RECORDABLE = {name: [name] for name, options in REMEDIES.items() if build(option
 
 
 @pytest.mark.parametrize("names", RECORDABLE.values(), ids=RECORDABLE)
-def test_replayed_steps_are_those_that_were_issued(names: list[str], double: None) -> None:
+def test_replayed_steps_are_those_made_eagerly(names: list[str], double: None) -> None:
     """Beside the CPU's, the largest gradients: what each remedy adds to them is in the recording."""
-    issued, replayed = (
+    eager, replayed = (
         trained(remedied(names), (1, 8, 8), CUDA, recorded) for recorded in (False, True)
     )
     assert replayed.recordable
-    assert_alike(replayed, issued, 1e-9)
-    for player, norms in issued.gradient_norms.items():
+    assert_alike(replayed, eager, 1e-9)
+    for player, norms in eager.gradient_norms.items():
         assert len(norms) == 2
         assert torch.allclose(
             torch.stack(norms), torch.stack(replayed.gradient_norms[player]), rtol=1e-6
@@ -157,7 +157,7 @@ def test_replayed_steps_are_those_that_were_issued(names: list[str], double: Non
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_replayed_steps_of_every_loss_are_those_that_were_issued(loss: str, double: None) -> None:
+def test_replayed_steps_of_every_loss_are_those_made_eagerly(loss: str, double: None) -> None:
     assert_alike(
         trained(config(loss=loss), (1, 8, 8), CUDA, True),
         trained(config(loss=loss), (1, 8, 8), CUDA),
@@ -166,9 +166,7 @@ def test_replayed_steps_of_every_loss_are_those_that_were_issued(loss: str, doub
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_replayed_steps_of_every_network_are_those_that_were_issued(
-    name: str, double: None
-) -> None:
+def test_replayed_steps_of_every_network_are_those_made_eagerly(name: str, double: None) -> None:
     shape, options = NETWORKS[name]
     data = "ring" if len(shape) == 1 else "digits"
     chosen = config(data={"name": data}, model={"name": name, **options}, batch_size=8)
@@ -201,7 +199,7 @@ def test_going_on_is_exact_on_a_gpu(
 
     def updated(trial: Trial, updates: int) -> Trial:
         for _ in range(updates):
-            trial._update()
+            trial.loop.train_step()
         return trial
 
     chosen = remedied(names)
@@ -225,12 +223,12 @@ def test_a_checkpoint_made_on_the_cpu_goes_on_on_a_gpu(
 ) -> None:
     first = Trial(config(), digits_evaluator)
     for _ in range(7):
-        first._update()
+        first.loop.train_step()
     first.save(tmp_path)
     moved = Trial(config(), digits_evaluator, CUDA)
     assert moved.restore(tmp_path) and moved.counters.updates == 7
-    moved._update()
-    first._update()
+    moved.loop.train_step()
+    first.loop.train_step()
     for name, value in first.tensors().items():
         assert torch.allclose(value, moved.tensors()[name].cpu(), rtol=1e-3, atol=1e-5), name
 
@@ -266,7 +264,7 @@ def test_features_are_compared_on_a_gpu_as_on_the_cpu() -> None:
 
 def test_nothing_of_a_trial_stays_on_the_cpu(digits_evaluator: Any) -> None:
     trial = Trial(config(), digits_evaluator, CUDA)
-    trial._update()
+    trial.loop.train_step()
     tensors: list[Tensor] = [
         value for ensemble in trial.trainer.players.values() for value in ensemble.state().values()
     ]

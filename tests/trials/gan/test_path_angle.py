@@ -59,7 +59,9 @@ def mixture(angle: float, planes: int) -> np.ndarray:
 
 @pytest.mark.parametrize("planes", [1, 4])
 @pytest.mark.parametrize("degrees", [-90, -30, 0, 20, 45, 70, 90, 120, 180])
-def test_mixtures_of_attraction_and_rotation_that_end_at_the_centre(degrees: float, planes: int, conformance) -> None:
+def test_mixtures_of_attraction_and_rotation_that_end_at_the_centre(
+    degrees: float, planes: int, conformance
+) -> None:
     """Pure attraction scores (1, 0), pure rotation (0, 1), repulsion (-1, 0)."""
     rng, angle = np.random.default_rng(0), np.radians(degrees)
     start = rng.standard_normal((5, 2 * planes))
@@ -74,20 +76,46 @@ def test_mixtures_of_attraction_and_rotation_that_end_at_the_centre(degrees: flo
 def test_the_same_a_little_off_the_centre(degrees: float, conformance) -> None:
     rng, angle = np.random.default_rng(1), np.radians(degrees)
     start, off = rng.standard_normal((2, 200, 4))
-    end = 1e-3 * off * np.linalg.norm(start, axis=1, keepdims=True) / np.linalg.norm(off, axis=1, keepdims=True)
+    end = (
+        1e-3
+        * off
+        * np.linalg.norm(start, axis=1, keepdims=True)
+        / np.linalg.norm(off, axis=1, keepdims=True)
+    )
     scores = quadratic(np.stack([mixture(angle, 2)] * 200), start, end)
     off_by = "closed form, end 0.001 of the path off the centre"
-    conformance("measure path_attraction", off_by, np.abs(scores.attraction.numpy() - np.cos(angle)).max(), 3e-3)
-    conformance("measure path_rotation", off_by, np.abs(scores.rotation.numpy() - abs(np.sin(angle))).max(), 3e-3)
+    conformance(
+        "measure path_attraction",
+        off_by,
+        np.abs(scores.attraction.numpy() - np.cos(angle)).max(),
+        3e-3,
+    )
+    conformance(
+        "measure path_rotation",
+        off_by,
+        np.abs(scores.rotation.numpy() - abs(np.sin(angle))).max(),
+        3e-3,
+    )
 
 
 def test_any_matrix_against_an_independent_version(conformance) -> None:
     rng = np.random.default_rng(2)
-    matrices, start, end = rng.standard_normal((20, 7, 7)), rng.standard_normal((20, 7)), rng.standard_normal((20, 7))
+    matrices, start, end = (
+        rng.standard_normal((20, 7, 7)),
+        rng.standard_normal((20, 7)),
+        rng.standard_normal((20, 7)),
+    )
     scores = quadratic(matrices, start, end)
-    expected = np.array([independent(*of_seed) for of_seed in zip(matrices, start, end, strict=True)])
+    expected = np.array(
+        [independent(*of_seed) for of_seed in zip(matrices, start, end, strict=True)]
+    )
     for name, found, column in zip(("attraction", "rotation"), scores, expected.T, strict=True):
-        conformance(f"measure path_{name}", "independent NumPy version", np.abs(found.numpy() - column).max(), 1e-12)
+        conformance(
+            f"measure path_{name}",
+            "independent NumPy version",
+            np.abs(found.numpy() - column).max(),
+            1e-12,
+        )
 
 
 def test_a_single_loss_never_rotates_and_a_bilinear_game_always_does() -> None:
@@ -96,7 +124,9 @@ def test_a_single_loss_never_rotates_and_a_bilinear_game_always_does() -> None:
     transposed, end = matrices.swapaxes(1, 2), np.zeros((100, 9))
     ill_conditioned = matrices @ transposed
     assert quadratic(ill_conditioned, start, end).rotation.max() <= 0
-    assert quadratic(matrices + transposed, start, end).rotation.max() <= 0, "a saddle is no rotation either"
+    assert quadratic(matrices + transposed, start, end).rotation.max() <= 0, (
+        "a saddle is no rotation either"
+    )
     bilinear = quadratic(matrices - transposed, start, end)
     assert bilinear.attraction.abs().max() < 1e-12 and bilinear.rotation.min() > 0.1
 
@@ -104,10 +134,14 @@ def test_a_single_loss_never_rotates_and_a_bilinear_game_always_does() -> None:
 def test_a_path_that_the_field_follows_exactly_is_no_rotation_in_single_precision() -> None:
     start = [torch.randn(3, 1000, generator=torch.Generator().manual_seed(0))]
     scores = path_scores(lambda w: [3 * w[0]], start, [torch.zeros(3, 1000)])
-    assert scores.attraction == pytest.approx(1, abs=1e-6) and torch.equal(scores.rotation, torch.zeros(3))
+    assert scores.attraction == pytest.approx(1, abs=1e-6) and torch.equal(
+        scores.rotation, torch.zeros(3)
+    )
 
 
-def test_a_seed_that_is_not_finite_or_has_not_moved_has_no_score_and_leaves_the_others_alone() -> None:
+def test_a_seed_that_is_not_finite_or_has_not_moved_has_no_score_and_leaves_the_others_alone() -> (
+    None
+):
     start, end = np.random.default_rng(4).standard_normal((2, 3, 4))
     healthy = quadratic(np.stack([mixture(1.0, 2)] * 3), start, end)
     end[1], end[2] = np.nan, start[2]
@@ -149,7 +183,9 @@ def dirac(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line()))
     torch.set_default_dtype(torch.float64)
 
-    def measure(end: tuple[float, float] = (0.0, 0.0), **changes: Any) -> tuple[np.ndarray, PathScores]:
+    def measure(
+        end: tuple[float, float] = (0.0, 0.0), **changes: Any
+    ) -> tuple[np.ndarray, PathScores]:
         values: dict[str, Any] = {
             "data": {"name": "ring"},
             "model": {"name": "mlp", "latent_dim": 1},
@@ -159,7 +195,10 @@ def dirac(monkeypatch: pytest.MonkeyPatch):
         }
         zeros: Any = SimpleNamespace(train=torch.zeros(16, 1), shape=(1,), bounded=False)
         trainer = GanTrainer(TrialConfig(**(values | changes)), (1,), False, CPU)
-        held = [trainer.generator.parameters["theta"].detach(), trainer.discriminator.parameters["psi"].detach()]
+        held = [
+            trainer.generator.parameters["theta"].detach(),
+            trainer.discriminator.parameters["psi"].detach(),
+        ]
         start = torch.cat(held, 1).numpy()
         for value, at in zip(held, end, strict=True):
             value.fill_(at)
@@ -174,15 +213,24 @@ def expected_of(matrix: np.ndarray, start: np.ndarray) -> np.ndarray:
     e = start / np.linalg.norm(start, axis=1, keepdims=True)
     u = e @ TURN.T
     u *= np.sign(np.sum(u * (e @ matrix.T), 1, keepdims=True))
-    cosines = [np.sum(e * (w @ matrix.T), 1) / np.linalg.norm(w @ matrix.T, axis=1) for w in (e, -u)]
+    cosines = [
+        np.sum(e * (w @ matrix.T), 1) / np.linalg.norm(w @ matrix.T, axis=1) for w in (e, -u)
+    ]
     return np.stack(cosines, 1)
 
 
 def test_the_linear_dirac_gan_is_pure_rotation(dirac, conformance) -> None:
     """v = (-psi, theta)"""
     _, scores = dirac(**LINEAR)
-    conformance("measure path_attraction", "Dirac-GAN, linear", scores.attraction.abs().max().item(), 1e-12)
-    conformance("measure path_rotation", "Dirac-GAN, linear", (scores.rotation - 1).abs().max().item(), 1e-12)
+    conformance(
+        "measure path_attraction", "Dirac-GAN, linear", scores.attraction.abs().max().item(), 1e-12
+    )
+    conformance(
+        "measure path_rotation",
+        "Dirac-GAN, linear",
+        (scores.rotation - 1).abs().max().item(),
+        1e-12,
+    )
 
 
 @pytest.mark.parametrize("gamma", [0.3, 1.0, 5.0])
@@ -191,10 +239,24 @@ def test_r1_makes_the_dirac_gan_attract(gamma: float, dirac, conformance) -> Non
     path starts in the direction b: attraction >= 0, and > 0 unless psi starts at 0."""
     start, scores = dirac(**LINEAR, remedies=["r1"], remedy_options={"r1": {"gamma": gamma}})
     b = np.arctan2(start[:, 1], start[:, 0])
-    c = gamma * np.sin(b) ** 2 / np.sqrt(1 + 2 * gamma * np.sin(b) * np.cos(b) + gamma**2 * np.sin(b) ** 2)
-    conformance("measure path_attraction", "Dirac-GAN, r1", np.abs(scores.attraction.numpy() - c).max(), 1e-12)
+    c = (
+        gamma
+        * np.sin(b) ** 2
+        / np.sqrt(1 + 2 * gamma * np.sin(b) * np.cos(b) + gamma**2 * np.sin(b) ** 2)
+    )
+    conformance(
+        "measure path_attraction",
+        "Dirac-GAN, r1",
+        np.abs(scores.attraction.numpy() - c).max(),
+        1e-12,
+    )
     expected = expected_of(np.array([[0, -1], [1, gamma]]), start)
-    conformance("measure path_rotation", "Dirac-GAN, r1", np.abs(scores.rotation.numpy() - expected[:, 1]).max(), 1e-12)
+    conformance(
+        "measure path_rotation",
+        "Dirac-GAN, r1",
+        np.abs(scores.rotation.numpy() - expected[:, 1]).max(),
+        1e-12,
+    )
     assert scores.attraction.min() > 0
 
 

@@ -65,7 +65,9 @@ class Plain:
         """Augmentation before noise, as the names are sorted."""
         if "diff_augment" in self.remedies:
             for name in OPTIONS["diff_augment"]["policy"].split(","):
-                drawn = context.uniform(f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, len(images))
+                drawn = context.uniform(
+                    f"diff_augment/{name}/{kind}", 3 if name == "color" else 2, len(images)
+                )
                 images = AUGMENTATIONS[name](images[None], drawn)[0]
         if "instance_noise" in self.remedies:
             sigma = 0.3 * max(0.0, 1 - context.progress / 0.5)
@@ -80,9 +82,14 @@ class Plain:
     def discriminator_loss(self, real: Tensor, latents: Tensor, context: StepContext) -> Tensor:
         fake = self.generator(latents).detach().requires_grad_()
         real = real.clone().requires_grad_()
-        on = {kind: lambda x, kind=kind: self.discriminator(self.view(x, kind, context))[:, 0] for kind in KINDS}
+        on = {
+            kind: lambda x, kind=kind: self.discriminator(self.view(x, kind, context))[:, 0]
+            for kind in KINDS
+        }
         outputs, made_up = on["real"](real), on["fake"](fake)
-        loss = discriminator_loss(self.loss, outputs, made_up, 0.8 if OSLS in self.remedies else 1.0)
+        loss = discriminator_loss(
+            self.loss, outputs, made_up, 0.8 if OSLS in self.remedies else 1.0
+        )
         for name, kind, at, gamma in (("r1", "real", real, 3.0), ("r2", "fake", fake, 2.0)):
             if name in self.remedies:
                 slopes = [self.slope(on[kind], at, i) for i in range(IMAGES)]
@@ -92,7 +99,9 @@ class Plain:
         )
         for weight, centre in penalties:
             eps = context.uniform("gradient_penalty", IMAGES)[0]
-            between = torch.stack([e * r + (1 - e) * f for e, r, f in zip(eps, real, fake, strict=True)])
+            between = torch.stack(
+                [e * r + (1 - e) * f for e, r, f in zip(eps, real, fake, strict=True)]
+            )
             slopes = [self.slope(on["between"], between, i) for i in range(IMAGES)]
             loss = loss + weight * sum((slope.sqrt() - centre) ** 2 for slope in slopes) / IMAGES
         if "lecam" in self.remedies:
@@ -104,14 +113,21 @@ class Plain:
 
     def generator_loss(self, real: Tensor, latents: Tensor, context: StepContext) -> Tensor:
         fake = self.discriminator(self.view(self.generator(latents), "fake", context))[:, 0]
-        return generator_loss(self.loss, fake, self.discriminator(self.view(real, "real", context))[:, 0])
+        return generator_loss(
+            self.loss, fake, self.discriminator(self.view(real, "real", context))[:, 0]
+        )
 
     def note_outputs(self, real: Tensor, latents: Tensor, context: StepContext) -> None:
         """What LeCam sees of a step, before the step."""
         with torch.no_grad():
             images = {"real": real, "fake": self.generator(latents)}
-            means = {k: self.discriminator(self.view(x, k, context)).mean().item() for k, x in images.items()}
-        self.averages = {k: 0.6 * self.averages[k] + 0.4 * m if self.averages else m for k, m in means.items()}
+            means = {
+                k: self.discriminator(self.view(x, k, context)).mean().item()
+                for k, x in images.items()
+            }
+        self.averages = {
+            k: 0.6 * self.averages[k] + 0.4 * m if self.averages else m for k, m in means.items()
+        }
 
 
 KINDS = ("real", "fake", "between")
@@ -168,12 +184,22 @@ def plain(players: GanTrainer, index: int) -> Plain:
     """The seed at `index` of the pack, as it stands."""
     size = SHAPE[0] * SHAPE[1] * SHAPE[2]
     generator = nn.Sequential(
-        nn.Linear(LATENT, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, size), nn.Tanh()
+        nn.Linear(LATENT, WIDTH),
+        nn.ReLU(),
+        nn.Linear(WIDTH, WIDTH),
+        nn.ReLU(),
+        nn.Linear(WIDTH, size),
+        nn.Tanh(),
     )
     generator.append(nn.Unflatten(1, SHAPE))
-    discriminator = nn.Sequential(nn.Flatten(), nn.Linear(size, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, WIDTH))
+    discriminator = nn.Sequential(
+        nn.Flatten(), nn.Linear(size, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, WIDTH)
+    )
     discriminator.extend([nn.LeakyReLU(0.2), nn.Linear(WIDTH, 1)])
-    for module, ensemble in ((generator, players.generator), (discriminator, players.discriminator)):
+    for module, ensemble in (
+        (generator, players.generator),
+        (discriminator, players.discriminator),
+    ):
         for value, stacked in zip(module.parameters(), ensemble.parameters.values(), strict=True):
             value.data.copy_(stacked[index].detach())
     return Plain(generator, discriminator, players.config.loss, list(players.config.remedies))
@@ -188,12 +214,18 @@ def batch(player: Player, step: int) -> Batch:
 
 CASES = [(loss, []) for loss in LOSSES]
 CASES += [("non_saturating", [name]) for name in OPTIONS]
-CASES += [("least_squares", [OSLS]), ("hinge", ["lecam", "diff_augment"]), ("wasserstein", ["r1", "instance_noise"])]
+CASES += [
+    ("least_squares", [OSLS]),
+    ("hinge", ["lecam", "diff_augment"]),
+    ("wasserstein", ["r1", "instance_noise"]),
+]
 CASES += [("non_saturating", list(OPTIONS))]
 CASES += [("wasserstein_gp", [name for name in OPTIONS if name not in (OSLS, "gradient_penalty")])]
 
 
-@pytest.mark.parametrize(("loss", "on"), CASES, ids=lambda part: part if isinstance(part, str) else "+".join(part))
+@pytest.mark.parametrize(
+    ("loss", "on"), CASES, ids=lambda part: part if isinstance(part, str) else "+".join(part)
+)
 def test_gradients_of_both_players_are_those_of_the_plain_game(
     conformance, precision, loss: str, on: list[str]
 ) -> None:
@@ -216,11 +248,21 @@ def test_gradients_of_both_players_are_those_of_the_plain_game(
             alone = plain(players, index)
             alone.averages = averages[index]
             context = StepContext(player, step, 0.125, (seed,), CPU)
-            value = getattr(alone, f"{player}_loss")(made_on.real[index], made_on.latents[index], context)
-            expected = torch.autograd.grad(value, list(getattr(alone, player).parameters()), materialize_grads=True)
+            value = getattr(alone, f"{player}_loss")(
+                made_on.real[index], made_on.latents[index], context
+            )
+            expected = torch.autograd.grad(
+                value, list(getattr(alone, player).parameters()), materialize_grads=True
+            )
             largest = max(gradient.abs().max().item() for gradient in expected)
             pairs = zip(found, expected, strict=True)
             deviation = max((f[index] - e).abs().max().item() for f, e in pairs) / largest
-            name = f"remedy {on[0]}" if len(on) == 1 else f"loss {loss}" if not on else "losses and remedies together"
+            name = (
+                f"remedy {on[0]}"
+                if len(on) == 1
+                else f"loss {loss}"
+                if not on
+                else "losses and remedies together"
+            )
             against = f"plain one-seed loop, gradients of the step, {str(precision).removeprefix('torch.')}"
             conformance(name, against, deviation, BOUNDS[precision])

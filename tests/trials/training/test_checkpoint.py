@@ -17,7 +17,9 @@ from ganstudy.trials.training.trial import Trial
 ALONE = {name: [name] for name in REMEDIES}
 TOGETHER = {
     "all_with_optimistic_adam": [name for name in REMEDIES if name != "extragradient"],
-    "all_with_extragradient": [name for name in REMEDIES if name not in ("optimistic_adam", "unrolled_discriminator")],
+    "all_with_extragradient": [
+        name for name in REMEDIES if name not in ("optimistic_adam", "unrolled_discriminator")
+    ],
 }
 SETS = {"none": [], **ALONE, **TOGETHER}
 UPDATES = 7
@@ -51,7 +53,7 @@ def config(names: list[str], **changes: Any) -> TrialConfig:
 
 def updated(trial: Trial, updates: int) -> Trial:
     for _ in range(updates):
-        trial._update()
+        trial.loop.train_step()
     return trial
 
 
@@ -72,11 +74,15 @@ def assert_exact(chosen: TrialConfig, evaluator: Any, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("names", SETS.values(), ids=SETS)
-def test_going_on_is_exact_with_every_remedy(digits_evaluator, tmp_path: Path, names: list[str]) -> None:
+def test_going_on_is_exact_with_every_remedy(
+    digits_evaluator, tmp_path: Path, names: list[str]
+) -> None:
     assert_exact(config(names), digits_evaluator, tmp_path)
 
 
-@pytest.mark.parametrize("remedies", [[], ["optimistic_adam"], ["extragradient"], ["unrolled_discriminator"]], ids=str)
+@pytest.mark.parametrize(
+    "remedies", [[], ["optimistic_adam"], ["extragradient"], ["unrolled_discriminator"]], ids=str
+)
 @pytest.mark.parametrize("optimiser", ["rmsprop", "sgd"])
 def test_going_on_is_exact_with_every_optimiser(
     digits_evaluator, tmp_path: Path, optimiser: str, remedies: list[str]
@@ -102,19 +108,19 @@ def test_evaluations_are_the_same_after_a_pause_between_them(
     digits_evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, updates: int
 ) -> None:
     """Paused anywhere within an interval: losses, pictures (the untrained one too) and scores stay the same."""
-    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
+    monkeypatch.setattr("ganstudy.trials.training.training_loop.PROGRESS_SECONDS", 0.0)
     through = Trial(config(["lecam"]), digits_evaluator)
     expected = [through.advance(), through.advance()]
     paused, found = Trial(config(["lecam"]), digits_evaluator), []
 
-    def tick() -> None:
+    def on_progress() -> None:
         if paused.counters.updates == updates:
             paused.save(tmp_path)
             raise PausedError
 
     with pytest.raises(PausedError):
-        found.append(paused.advance(tick))
-        found.append(paused.advance(tick))
+        found.append(paused.advance(on_progress))
+        found.append(paused.advance(on_progress))
     resumed = Trial(config(["lecam"]), digits_evaluator)
     assert resumed.restore(tmp_path) and resumed.counters.updates == updates
     while not resumed.finished:
@@ -124,7 +130,9 @@ def test_evaluations_are_the_same_after_a_pause_between_them(
     assert expected[0].start_png and not expected[1].start_png
     for one, other in zip(expected, found, strict=True):
         for row, again in zip(one.rows, other.rows, strict=True):
-            assert {k: (v, again[k]) for k, v in without_the_machine(row).items() if v != again[k]} == {}
+            assert {
+                k: (v, again[k]) for k, v in without_the_machine(row).items() if v != again[k]
+            } == {}
 
 
 def without_the_machine(row: dict[str, Any]) -> dict[str, Any]:
@@ -145,7 +153,9 @@ def test_evaluations_are_the_same_after_going_on(digits_evaluator, tmp_path: Pat
     expected, found = through.advance(), resumed.advance()
     for name, value in through.tensors().items():
         assert torch.equal(value, resumed.tensors()[name]), name
-    assert [without_the_machine(row) for row in expected.rows] == [without_the_machine(row) for row in found.rows]
+    assert [without_the_machine(row) for row in expected.rows] == [
+        without_the_machine(row) for row in found.rows
+    ]
     assert expected.grid_png == found.grid_png
     assert len(resumed.history) == len(through.history)
 

@@ -29,8 +29,9 @@ from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.results.records import Evaluation
 from ganstudy.trials.training.checkpoint import read_newest
 from ganstudy.trials.training.sample_grid import draw_grid, join_grids, split_grid
-from ganstudy.trials.training.seed_shards import Part, cut, join
+from ganstudy.trials.training.seed_shards import SeedShard, merge, split
 from ganstudy.trials.training.sharded_trial import ShardedTrial
+from ganstudy.trials.training.training_loop import TrainingLoop
 from ganstudy.trials.training.trial import Trial
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -68,7 +69,7 @@ LAST_DIGITS = 1e-6
 ROUNDING = 1e-4
 """Largest relative deviation of a number in a row. On the ring without a remedy there is none: to the bit."""
 END_GAME_ROUNDING = 1e-2
-PACKS = "out of memory: the 3 seeds are trained in {} packs, one after the other"
+PACKS = "out of memory: the 3 seeds are trained in {} groups, one after the other"
 
 
 def config(names: list[str] | None = None, data: str = "ring", **changes: Any) -> TrialConfig:
@@ -160,21 +161,22 @@ def assert_same_rows(
 def fail_above(
     monkeypatch: pytest.MonkeyPatch, largest: int, where: str, first: int = 0
 ) -> list[int]:
-    """From here on, packs of more than `largest` seeds run out of memory in Trial.`where`, after `first` updates.
+    """From here on, more than `largest` seeds run out of memory in `where`, after `first` updates.
 
-    The sizes of the packs that failed.
+    where: TrainingLoop.train_step or Trial.evaluate. Return the numbers of seeds that failed.
     """
     failed: list[int] = []
-    inner = getattr(Trial, where)
+    owner = TrainingLoop if where == "train_step" else Trial
+    inner = getattr(owner, where)
 
-    def short(trial: Trial, *arguments: Any) -> Any:
+    def short(trial: Trial | TrainingLoop, *arguments: Any) -> Any:
         size = len(trial.config.seeds)
         if size > largest and trial.counters.updates >= first:
             failed.append(size)
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return inner(trial, *arguments)
 
-    monkeypatch.setattr(Trial, where, short)
+    monkeypatch.setattr(owner, where, short)
     return failed
 
 
@@ -184,11 +186,11 @@ def fail_above(
 @pytest.mark.parametrize(
     ("data", "largest", "sizes", "ensembles", "where"),
     [
-        ("ring", 2, [3], 2, "_update"),
-        ("ring", 1, [3, 2], 3, "_update"),
-        ("ring", 1, [3, 2], 3, "_evaluate"),
-        ("digits", 2, [3], 2, "_evaluate"),
-        ("digits", 1, [3, 2], 3, "_update"),
+        ("ring", 2, [3], 2, "train_step"),
+        ("ring", 1, [3, 2], 3, "train_step"),
+        ("ring", 1, [3, 2], 3, "evaluate"),
+        ("digits", 2, [3], 2, "evaluate"),
+        ("digits", 1, [3, 2], 3, "train_step"),
     ],
 )
 def test_the_results_are_those_of_the_whole_pack(
@@ -205,16 +207,18 @@ def test_the_results_are_those_of_the_whole_pack(
     whole = Trial(config(data=data), evaluator)
     expected = finish(whole)
     failed = fail_above(monkeypatch, largest, where)
-    split = ShardedTrial(config(data=data), evaluator)
-    found = finish(split)
+    sharded = ShardedTrial(config(data=data), evaluator)
+    found = finish(sharded)
     assert failed == sizes
     bound = LAST_DIGITS if data == "ring" else ROUNDING
     assert_same(expected, found, bound)
-    assert_same_rows(whole.history, split.history, bound)
+    assert_same_rows(whole.history, sharded.history, bound)
     assert [one.notes for one in expected] == [[], []] and [one.notes for one in found] == [
         [PACKS.format(ensembles)]
     ] * 2
-    assert split.latest().rows == found[-1].rows and split.latest().counters == found[-1].counters
+    assert (
+        sharded.latest().rows == found[-1].rows and sharded.latest().counters == found[-1].counters
+    )
 
 
 @pytest.mark.parametrize("name", WITH_STATE)
@@ -223,18 +227,18 @@ def test_remedies_keep_their_state_when_a_pack_is_split(
 ) -> None:
     """Split in the middle of the second interval, from a checkpoint within it, into two packs and then three."""
     expected = finish(Trial(config([name]), ring))
-    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    split, saved = ShardedTrial(config([name]), ring), []
+    monkeypatch.setattr("ganstudy.trials.training.training_loop.PROGRESS_SECONDS", 0.0)
+    sharded, saved = ShardedTrial(config([name]), ring), []
 
-    def tick() -> None:
-        assert split._trial is not None
-        if split._trial.counters.updates == 18:
-            saved.append(len(split._parts))
-            split.save(tmp_path)
+    def on_progress() -> None:
+        assert sharded._trial is not None
+        if sharded._trial.counters.updates == 18:
+            saved.append(len(sharded._shards))
+            sharded.save(tmp_path)
 
-    found = [split.advance(tick)]
-    failed = fail_above(monkeypatch, 1, "_update", 22)
-    found.append(split.advance(tick))
+    found = [sharded.advance(on_progress)]
+    failed = fail_above(monkeypatch, 1, "train_step", 22)
+    found.append(sharded.advance(on_progress))
     assert saved == [1] and failed == [3, 2]
     assert found[1].notes == [PACKS.format(3)]
     assert_same(expected, found, ROUNDING)
@@ -260,7 +264,7 @@ def test_the_measures_of_the_game_are_those_of_the_whole_pack(
 ) -> None:
     monkeypatch.setattr("ganstudy.trials.gan.duality_gap.SCORED", 64)
     chosen = config(measures={"game_steps": 4}, evaluations=1)
-    expected, found = finish(Trial(chosen, ring)), finish(ShardedTrial(chosen, ring, parts=3))
+    expected, found = finish(Trial(chosen, ring)), finish(ShardedTrial(chosen, ring, num_shards=3))
     conformance(
         "split pack, path angle and duality gap",
         "the whole pack",
@@ -274,13 +278,13 @@ def test_evaluations_since_the_checkpoint_are_made_once_more(
 ) -> None:
     """Without any checkpoint, training begins anew; the caller gets each evaluation once."""
     expected = finish(Trial(config(), ring))
-    split = ShardedTrial(config(), ring)
-    found = [split.advance()]
-    failed = fail_above(monkeypatch, 2, "_update", 22)
-    found.append(split.advance())
+    sharded = ShardedTrial(config(), ring)
+    found = [sharded.advance()]
+    failed = fail_above(monkeypatch, 2, "train_step", 22)
+    found.append(sharded.advance())
     assert failed == [3]
     assert_same(expected, found)
-    assert_same_rows([row for one in expected for row in one.rows], split.history)
+    assert_same_rows([row for one in expected for row in one.rows], sharded.history)
 
 
 def test_building_a_pack_may_fail_too(ring, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +297,7 @@ def test_building_a_pack_may_fail_too(ring, monkeypatch: pytest.MonkeyPatch) -> 
                 "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory"
             )
 
-    monkeypatch.setattr("ganstudy.trials.ensemble.ensemble.SeedEnsemble._try", short)
+    monkeypatch.setattr("ganstudy.trials.ensemble.ensemble.SeedEnsemble._try_vmap", short)
     found = finish(ShardedTrial(config(), ring))
     assert_same(expected, found)
     assert found[0].notes == [PACKS.format(3)]
@@ -303,7 +307,7 @@ def test_diverged_seeds_go_on_as_rows(ring) -> None:
     """A part without a finite seed is trained on as long as another has one, as in the whole pack."""
     trials: list[Trial | ShardedTrial] = [
         Trial(config(), ring),
-        ShardedTrial(config(), ring, parts=3),
+        ShardedTrial(config(), ring, num_shards=3),
     ]
     trials[0].trainer.generator.parameters["0.weight"].data[1].fill_(float("nan"))
     begin = Trial.__init__
@@ -328,7 +332,7 @@ def test_diverged_seeds_go_on_as_rows(ring) -> None:
 def test_one_clear_sentence_when_a_single_seed_does_not_fit(
     ring, monkeypatch: pytest.MonkeyPatch, seeds: Any
 ) -> None:
-    failed = fail_above(monkeypatch, 0, "_update")
+    failed = fail_above(monkeypatch, 0, "train_step")
     with pytest.raises(MemoryError) as caught:
         ShardedTrial(config(seeds=seeds), ring).advance()
     assert str(caught.value) == (
@@ -340,10 +344,10 @@ def test_one_clear_sentence_when_a_single_seed_does_not_fit(
 
 
 def test_other_errors_are_passed_on(ring, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(trial: Trial) -> None:
+    def fail(loop: TrainingLoop) -> None:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(Trial, "_update", fail)
+    monkeypatch.setattr(TrainingLoop, "train_step", fail)
     with pytest.raises(RuntimeError, match="shapes"):
         ShardedTrial(config(), ring).advance()
 
@@ -395,7 +399,7 @@ def test_a_failed_pack_is_gone_before_the_next_begins(
         begin(trial, *arguments)
 
     monkeypatch.setattr(Trial, "__init__", counted)
-    fail_above(monkeypatch, 1, "_evaluate")
+    fail_above(monkeypatch, 1, "evaluate")
     finish(ShardedTrial(config(), ring))
     assert alive == [0] * 8  # 3, 2, and three single seeds at each of two evaluations
 
@@ -407,7 +411,7 @@ def test_a_failed_pack_is_gone_before_the_next_begins(
 def test_tensors_of_every_remedy_have_the_seeds_first(few_digits, names: list[str]) -> None:
     """Seeds 0 and 7, cut from a pack of three, go on as they do in the pack."""
     whole = updated(Trial(config(names, "digits"), few_digits), 7)
-    part = cut(standing(whole), [0, 2], True)
+    part = split(snapshot(whole), [0, 2], True)
     some = Trial(part.config, few_digits)
     some.load(part.tensors, part.state)
     updated(whole, 7), updated(some, 7)
@@ -431,8 +435,8 @@ def test_cutting_and_joining_loses_nothing(ring, loss: str, optimiser: str) -> N
     chosen = config(["historical_averaging"], loss=loss, optimiser=optimiser)
     trial = Trial(chosen, ring)
     trial.advance()
-    whole = standing(updated(trial, 3))
-    again = join(chosen, [cut(whole, [0, 1], False), cut(whole, [2], False)], False)
+    whole = snapshot(updated(trial, 3))
+    again = merge(chosen, [split(whole, [0, 1], False), split(whole, [2], False)], False)
     assert again.tensors.keys() == whole.tensors.keys()
     assert all(torch.equal(value, again.tensors[name]) for name, value in whole.tensors.items())
     counters = again.state.pop("counters")
@@ -441,45 +445,45 @@ def test_cutting_and_joining_loses_nothing(ring, loss: str, optimiser: str) -> N
 
 def updated(trial: Trial, updates: int) -> Trial:
     for _ in range(updates):
-        trial._update()
+        trial.loop.train_step()
     return trial
 
 
-def standing(trial: Trial) -> Part:
-    return Part(
+def snapshot(trial: Trial) -> SeedShard:
+    return SeedShard(
         trial.config,
         {name: v.detach().clone() for name, v in trial.tensors().items()},
         trial.state(),
     )
 
 
-@pytest.mark.parametrize("parts", [1, 3])
-def test_the_checkpoint_is_that_of_the_whole_pack(ring, tmp_path: Path, parts: int) -> None:
+@pytest.mark.parametrize("shards", [1, 3])
+def test_the_checkpoint_is_that_of_the_whole_pack(ring, tmp_path: Path, shards: int) -> None:
     """A trial in parts goes on as one pack, and one pack in parts."""
     expected = finish(Trial(config(), ring))
-    split = ShardedTrial(config(), ring, parts=parts)
-    found = [split.advance()]
-    split.save(tmp_path / "parts")
+    sharded = ShardedTrial(config(), ring, num_shards=shards)
+    found = [sharded.advance()]
+    sharded.save(tmp_path / "parts")
     whole = Trial(config(), ring)
     assert whole.restore(tmp_path / "parts")
     assert_same(expected, [*found, whole.advance()])
     whole = Trial(config(), ring)
     whole.advance()
     whole.save(tmp_path / "whole")
-    split = ShardedTrial(config(), ring, parts=parts)
-    assert split.restore(tmp_path / "whole")
-    assert_same(expected[1:], [split.advance()])
-    assert_same_rows(whole.history, split.history[:3])
+    sharded = ShardedTrial(config(), ring, num_shards=shards)
+    assert sharded.restore(tmp_path / "whole")
+    assert_same(expected[1:], [sharded.advance()])
+    assert_same_rows(whole.history, sharded.history[:3])
 
 
 def test_a_resumed_trial_begins_in_as_many_parts(ring, tmp_path: Path) -> None:
-    split = ShardedTrial(config(), ring, parts=3)
-    split.advance()
-    split.save(tmp_path)
+    sharded = ShardedTrial(config(), ring, num_shards=3)
+    sharded.advance()
+    sharded.save(tmp_path)
     _, state = read_newest(tmp_path)
     assert state["parts"] == 3
     resumed = ShardedTrial(config(), ring)
-    assert resumed.restore(tmp_path) and resumed.latest().rows == split.latest().rows
+    assert resumed.restore(tmp_path) and resumed.latest().rows == sharded.latest().rows
     assert resumed.advance().notes == [PACKS.format(3)]
     with pytest.raises(ValueError, match="configuration"):
         ShardedTrial(config(seeds=[1, 2]), ring).restore(tmp_path)
@@ -516,10 +520,10 @@ def test_a_pause_in_any_part_changes_nothing(
     """
     evaluator, chosen = ring if data == "ring" else few_digits, config(["lecam"], data)
     expected = finish(Trial(chosen, evaluator))
-    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    trial, found, ticks = ShardedTrial(chosen, evaluator, parts=2), [], 0
+    monkeypatch.setattr("ganstudy.trials.training.training_loop.PROGRESS_SECONDS", 0.0)
+    trial, found, ticks = ShardedTrial(chosen, evaluator, num_shards=2), [], 0
 
-    def tick() -> None:
+    def on_progress() -> None:
         nonlocal ticks
         ticks += 1
         if ticks == pause:
@@ -528,9 +532,9 @@ def test_a_pause_in_any_part_changes_nothing(
 
     with pytest.raises(Paused):
         while True:
-            found.append(trial.advance(tick))
+            found.append(trial.advance(on_progress))
     if then:
-        trial = ShardedTrial(chosen, evaluator, parts=then)
+        trial = ShardedTrial(chosen, evaluator, num_shards=then)
         assert trial.restore(tmp_path)
     found += finish(trial)
     bound = LAST_DIGITS if data == "ring" else ROUNDING
@@ -543,18 +547,18 @@ def test_memory_may_run_out_while_parts_stand_at_different_points(
     ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = finish(Trial(config(), ring))
-    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    split, ticks = ShardedTrial(config(), ring, parts=2), 0
+    monkeypatch.setattr("ganstudy.trials.training.training_loop.PROGRESS_SECONDS", 0.0)
+    sharded, ticks = ShardedTrial(config(), ring, num_shards=2), 0
 
-    def tick() -> None:
+    def on_progress() -> None:
         nonlocal ticks
         ticks += 1
         if ticks % 4 == 0:
-            split.save(tmp_path)
+            sharded.save(tmp_path)
         if ticks == 20:  # the first part is evaluated, the second under way
             raise MemoryError
 
-    found = [split.advance(tick), split.advance(tick)]
+    found = [sharded.advance(on_progress), sharded.advance(on_progress)]
     assert found[0].notes == [PACKS.format(3)]
     assert_same(expected, found)
 
@@ -562,16 +566,16 @@ def test_memory_may_run_out_while_parts_stand_at_different_points(
 def test_positions_of_checkpoints_only_grow(
     ring, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ganstudy.trials.training.trial.TICK_SECONDS", 0.0)
-    split, positions = ShardedTrial(config(), ring, parts=3), []
+    monkeypatch.setattr("ganstudy.trials.training.training_loop.PROGRESS_SECONDS", 0.0)
+    sharded, positions = ShardedTrial(config(), ring, num_shards=3), []
 
-    def tick() -> None:
-        split.save(tmp_path)
+    def on_progress() -> None:
+        sharded.save(tmp_path)
         positions.append(max(int(path.name.split("-")[0]) for path in tmp_path.iterdir()))
 
-    split.advance(tick)
-    split.save(tmp_path)
-    assert positions == sorted(positions) and split.latest().counters.updates >= positions[-1]
+    sharded.advance(on_progress)
+    sharded.save(tmp_path)
+    assert positions == sorted(positions) and sharded.latest().counters.updates >= positions[-1]
 
 
 # --- costs
@@ -579,12 +583,12 @@ def test_positions_of_checkpoints_only_grow(
 
 def test_costs_add_up_over_parts(ring, tmp_path: Path) -> None:
     """Times are summed, also across a change of the number of parts; steps are counted per seed."""
-    split = ShardedTrial(config(), ring, parts=2)
-    first = split.advance().counters
-    split.save(tmp_path)
-    finer = ShardedTrial(config(), ring, parts=3)
+    sharded = ShardedTrial(config(), ring, num_shards=2)
+    first = sharded.advance().counters
+    sharded.save(tmp_path)
+    finer = ShardedTrial(config(), ring, num_shards=3)
     finer.restore(tmp_path)
-    restored = [part.counters for part in finer._parts]
+    restored = [part.counters for part in finer._shards]
     assert (
         sum(part.seconds for part in restored) == pytest.approx(first.seconds) and first.seconds > 0
     )
@@ -595,12 +599,12 @@ def test_costs_add_up_over_parts(ring, tmp_path: Path) -> None:
 
 def test_of_a_budget_in_seconds_every_part_has_the_whole(ring, tmp_path: Path) -> None:
     chosen = config(budget={"unit": "seconds", "amount": 0.2})
-    split = ShardedTrial(chosen, ring, parts=2)
-    first = split.advance()
+    sharded = ShardedTrial(chosen, ring, num_shards=2)
+    first = sharded.advance()
     assert first.counters.seconds == pytest.approx(0.1, abs=0.08)
     assert "so the trial takes 2 times as long" in first.notes[0]
-    split.save(tmp_path)
-    resumed = ShardedTrial(chosen, ring, parts=2)
+    sharded.save(tmp_path)
+    resumed = ShardedTrial(chosen, ring, num_shards=2)
     assert resumed.restore(tmp_path)
     assert resumed.latest().counters == first.counters
     assert resumed.advance().index == 2 and resumed.finished

@@ -185,7 +185,7 @@ def test_a_trial_makes_its_steps_in_the_order_of_the_schedule(
             lambda batch, p=player, m=make_step: (order.append(p[0].upper()), m(batch))[1],
         )
     for _ in range(14):
-        trial._update()
+        trial.loop.train_step()
     assert "".join(order) == "DDDGDDDGDGGDGG"
 
 
@@ -206,9 +206,9 @@ def test_discriminator_step_leaves_the_generator_alone_and_the_other_way_round(
 ) -> None:
     trial = Trial(config(seeds=[0, 1]), ring_evaluator)
     before = {name: value.clone() for name, value in trial.tensors().items()}
-    trial._update()
+    trial.loop.train_step()
     middle = {name: value.clone() for name, value in trial.tensors().items()}
-    trial._update()
+    trial.loop.train_step()
     after = trial.tensors()
     gathered = ("norms.", "sum.")  # towards the next evaluation
     assert set(before) == {
@@ -226,6 +226,6 @@ def test_progress_runs_from_nothing_to_the_whole_budget(ring_evaluator) -> None:
     trial = Trial(config(budget={"unit": "generator_steps", "amount": 4}), ring_evaluator)
     seen = []
     for _ in range(8):
-        seen.append(trial._batch("generator", trial.counters.generator_steps).context.progress)
-        trial._update()
+        seen.append(trial.loop.next_batch("generator").context.progress)
+        trial.loop.train_step()
     assert seen == [0, 0, 0.25, 0.25, 0.5, 0.5, 0.75, 0.75]

@@ -1,0 +1,153 @@
+"""The evaluation of a trial: samples of every seed, their scores, the state of the game, a verdict.
+
+Nothing here changes what is trained: an evaluation more or less leaves all later numbers the same.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.data.dataset import as_float
+from ganstudy.trials.ensemble.streams import fixed_latents
+from ganstudy.trials.gan.end_of_training import end_of_training_measures
+from ganstudy.trials.gan.trainer import GanTrainer
+from ganstudy.trials.gan.trainer_protocol import Trainer
+from ganstudy.trials.measures.cycling import cycling
+from ganstudy.trials.measures.discriminator_auc import discriminator_auc
+from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.mismatch import objective_mismatch
+from ganstudy.trials.measures.verdict import verdict, window_length
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.training.sample_grid import draw_grid
+from ganstudy.trials.training.training_loop import TrainingLoop
+
+SHOWN = 1000
+"""Samples per seed that may enter a picture; the points of a panel would merge into a blot."""
+Row = dict[str, Any]
+"""One seed at one evaluation, see results.records.Evaluation."""
+
+
+class TrialEvaluator:
+    """Evaluates all seeds of one trial, with the study's `Evaluator` for the scores."""
+
+    def __init__(self, config: TrialConfig, evaluator: Evaluator, device: torch.device) -> None:
+        self.config = config
+        self.evaluator = evaluator
+        model = config.model
+        self._latents = fixed_latents(
+            config.seeds,
+            "latents/evaluation",
+            evaluator.num_generated,
+            model.latent_dim,
+            model.latent,
+        ).to(device)
+
+    def sample(self, trainer: Trainer) -> Tensor:
+        """Return images [S, n, ...] of latents that stay the same over the trial."""
+        # A training batch at a time: what training has memory for, sampling has too.
+        parts = self._latents.split(self.config.batch_size, dim=1)
+        return torch.cat([trainer.sample(part) for part in parts], dim=1)
+
+    def draw(self, samples: Tensor) -> bytes:
+        """Return the picture of samples [S, n, ...] as PNG."""
+        shown = samples[:, :SHOWN].cpu()
+        finite = [images if torch.isfinite(images).all() else None for images in shown]
+        return draw_grid(self.evaluator.dataset, finite)
+
+    def rows(
+        self, loop: TrainingLoop, samples: Tensor, index: int, history: Sequence[Row]
+    ) -> list[Row]:
+        """Return one row per seed with every measure, without counters and verdict.
+
+        samples: [S, n, ...]; index: of this evaluation, 1 is the first; history: the rows of those
+        before it.
+        """
+        finite = loop.trainer.finite() & torch.isfinite(samples).flatten(1).all(1)
+        scored = iter(self.evaluator.measure(samples[finite]))
+        per_seed = self._diagnostics(loop, samples) | self.end_of_training(loop.trainer, index)
+        rows = []
+        for position, seed in enumerate(self.config.seeds):
+            row: Row = {"seed": seed, "evaluation": index, "finite": bool(finite[position])}
+            row |= dict.fromkeys(MEASURES)
+            row["histogram"] = None
+            if row["finite"]:
+                scores, histogram = next(scored)
+                # Samples can be finite and yet so far away that their distance overflows.
+                row["finite"] = all(
+                    score is None or math.isfinite(score) for score in scores.values()
+                )
+                if row["finite"]:
+                    row |= {**scores, "histogram": histogram}
+            for name, values in per_seed.items():
+                value = values[position]
+                # JSON and MLflow have no infinity; a measure that is none is missing.
+                row[name] = value if abs(value) < float("inf") else None
+            trajectory = [*(old for old in history if old["seed"] == seed), row]
+            rows.append(row | trajectory_measures(trajectory, self.config.evaluations))
+        return rows
+
+    def seed_verdict(self, row: Row, history: Sequence[Row]) -> Verdict:
+        """Return the verdict on the seed of `row`, its latest; history: the rows before it."""
+        trajectory = [*(old for old in history if old["seed"] == row["seed"]), row]
+        return verdict(trajectory, self.config.evaluations, self.evaluator.floor)
+
+    def _diagnostics(self, loop: TrainingLoop, samples: Tensor) -> dict[str, list[float]]:
+        """Return losses and the state of the game by name, one value per seed."""
+        batch_size, seeds = self.config.batch_size, self.config.seeds
+        real = as_float(loop.train[:batch_size])
+        real = real.expand(len(seeds), *real.shape)
+        values = loop.mean_losses()
+        if isinstance(loop.trainer, GanTrainer):
+            values |= game_diagnostics(loop.trainer, real, samples[:, :batch_size])
+        return {name: value.tolist() for name, value in values.items()}
+
+    def end_of_training(self, trainer: Trainer, index: int) -> dict[str, list[float]]:
+        """Return the measures of the last evaluation by name, one value per seed; empty before.
+
+        Once, since they cost as much as training steps.
+        """
+        steps = self.config.measures.game_steps
+        is_last = index >= self.config.evaluations
+        if not (is_last and steps and isinstance(trainer, GanTrainer)):
+            return {}
+        measured = end_of_training_measures(trainer, self.evaluator.dataset, steps)
+        return {name: values.tolist() for name, values in measured.items()}
+
+
+def game_diagnostics(trainer: GanTrainer, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """Return the balance of the game by name, [S] each, on real and generated images [S, B, ...].
+
+    The names are explained in results/catalogue.py.
+    """
+    outputs_real, outputs_fake = trainer.outputs(real), trainer.outputs(fake)
+    values = {"d_auc": discriminator_auc(outputs_real, outputs_fake)}
+    if trainer.loss.log_odds:
+        values["d_real"] = outputs_real.sigmoid().mean(-1)
+        values["d_fake"] = outputs_fake.sigmoid().mean(-1)
+    for player, norms in trainer.gradient_norms.items():
+        if norms:
+            values[f"gradient_norm_{player[0]}"] = torch.stack(norms).mean(0)
+    return values
+
+
+def trajectory_measures(rows: Sequence[Row], planned: int) -> dict[str, float | None]:
+    """Return the measures that only the trajectory of a seed shows: cycling, objective mismatch.
+
+    rows: of its evaluations so far; planned: evaluations of the whole trial.
+    """
+    histograms = [row["histogram"] for row in rows if row["histogram"] is not None]
+    # A seed that has diverged moves no more: its past movement is no measure of now.
+    is_measured = rows[-1]["histogram"] is not None
+    return {
+        **cycling(histograms if is_measured else [], window_length(planned)),
+        "mismatch": objective_mismatch(
+            [row["loss_g"] for row in rows], [row["fid"] for row in rows]
+        ),
+    }
