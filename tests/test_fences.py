@@ -26,7 +26,7 @@ UNSAFE_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "marshal", "shelve
 UNSAFE_CALLS = {"eval", "exec", "__import__", "os.system", "os.popen", "torch.hub.load", "torch.jit.load"}
 OWN_CODE = ("trials/plugins.py: exec",)
 """Where code from a file is run on purpose: a user's own data and networks."""
-OF_TRIALS_IN_ANALYSIS = ("ganstudy.trials.results.records.", "ganstudy.trials.results.catalogue.")
+OF_TRIALS_IN_ANALYSIS = tuple(f"ganstudy.trials.results.{name}." for name in ("records", "catalogue", "samplers"))
 
 
 def imported(source: str) -> set[str]:

@@ -21,12 +21,12 @@ def cost_lines(spec: StudySpec, home: Home) -> list[str]:
 
 def _dormant_lines(spec: StudySpec) -> list[str]:
     """Whether lecam would set in after the budget is spent, and so never act."""
-    using = [config for config in spec.structures() if "lecam" in config.remedies]
+    using = [config for config in spec.distinct_architectures() if "lecam" in config.remedies]
     if not using or spec.train.budget.unit == "seconds":
         return []
     key = "lecam.start"
     fixed = using[0].remedy_options["lecam"]["start"]
-    starts = spec.space.extremes(key) if key in spec.space.domains else [fixed]
+    starts = spec.space.boundary_values(key) if key in spec.space.domains else [fixed]
     steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
     said = "lecam never acts{}: it sets in after {}{:,.0f} discriminator steps, and a trial {} {:,.0f} ({})"
     if min(starts) >= max(steps):
@@ -114,10 +114,10 @@ def _ratios_and_batches(spec: StudySpec) -> list[tuple[Schedule, int]]:
     """The ends of k and of the batch size, in every combination."""
     space = spec.space
     schedules = [
-        as_schedule(v) for v in (space.extremes("k") if "k" in space.domains else [spec.train.k])
+        as_schedule(v) for v in (space.boundary_values("k") if "k" in space.domains else [spec.train.k])
     ]
     batches = (
-        space.extremes("batch_size") if "batch_size" in space.domains else [spec.train.batch_size]
+        space.boundary_values("batch_size") if "batch_size" in space.domains else [spec.train.batch_size]
     )
     return list(itertools.product(schedules, batches))
 

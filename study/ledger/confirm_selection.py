@@ -14,11 +14,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganstudy.study.ledger.outcome import Outcome
-from ganstudy.study.spec.keys import NONE
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.spec.tables import Confirm
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.records import NO_REMEDIES, TrialState
 
 BEST, NEAREST, BASELINE = "best", "nearest", "baseline"
 EARLIER = "chosen earlier"
@@ -86,8 +85,8 @@ def choose(spec: StudySpec, candidates: Iterable[Candidate]) -> list[Choice]:
         take(ranked[0].params, NEAREST, ranked[0].number)
     by_label: dict[str, Candidate] = {}
     for candidate in ranked:
-        by_label.setdefault(space.label(candidate.params), candidate)
-    plain = by_label.pop(NONE, None)
+        by_label.setdefault(space.template.remedy_set(candidate.params), candidate)
+    plain = by_label.pop(NO_REMEDIES, None)
     for label, candidate in [*by_label.items()][: confirm.remedy_sets]:
         take(candidate.params, f"{BEST} with {label}", candidate.number)
     if confirm.baseline and plain is not None:
@@ -101,12 +100,12 @@ def most(spec: StudySpec) -> int:
     """Configurations that `choose` takes at most."""
     assert spec.confirm is not None
     confirm: Confirm = spec.confirm
-    labels = spec.space.labels()
-    sets = min(confirm.remedy_sets, labels - spec.space.may_be_plain)
+    labels = spec.space.num_remedy_sets()
+    sets = min(confirm.remedy_sets, labels - spec.space.includes_plain_gan)
     wanted = min(confirm.top, spec.search.trials) + sets + confirm.baseline
     # The best one is the best of its own set too.
-    all_of_them = sets == labels - spec.space.may_be_plain and (
-        confirm.baseline or not spec.space.may_be_plain
+    all_of_them = sets == labels - spec.space.includes_plain_gan and (
+        confirm.baseline or not spec.space.includes_plain_gan
     )
     return max(1, wanted - all_of_them)
 
@@ -139,7 +138,7 @@ def _without_remedies(spec: StudySpec, ranked: list[Candidate]) -> dict[str, Any
     cannot do without.
     """
     for candidate in ranked:
-        params = spec.space.without_remedies(candidate.params)
+        params = spec.space.template.without_remedies(candidate.params)
         if params is not None:
             try:
                 spec.space.trial_config(params)

@@ -27,7 +27,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
 from ganstudy.study.ledger.confirm_selection import Candidate
 from ganstudy.study.ledger.confirm_stage import ConfirmStage
-from ganstudy.study.ledger.samplers import sampler
+from ganstudy.study.ledger.samplers import sampler_of
 from ganstudy.study.ledger.stage import STATES, StageTrials, candidate_of
 from ganstudy.study.ledger.storage import holds_study, name_of, storage
 from ganstudy.study.spec.reader import parse_document
@@ -173,7 +173,7 @@ class Ledger(StageTrials):
     def propose(self) -> tuple[int, dict[str, Any]]:
         """(number, params) of a new trial."""
         number = len(self._storage.get_all_trials(self._study._study_id, deepcopy=False))
-        self._study.sampler = sampler(self.spec, number)
+        self._study.sampler = sampler_of(self.spec, number)
         trial = self._study.ask()
         return trial.number, self._space.suggest(trial)
 
@@ -259,9 +259,9 @@ class Ledger(StageTrials):
 
     def _params(self, trial: FrozenTrial) -> dict[str, Any]:
         """As `propose` returned them: what Optuna drew, and what the space fixes."""
-        return self._space.complete(trial.params)
+        return self._space.with_fixed(trial.params)
 
     def _drawn(self, trial: FrozenTrial) -> dict[str, Any]:
         """As `propose` returned them; what it had not drawn yet when it was killed is drawn now."""
-        self._study.sampler = sampler(self.spec, trial.number)
+        self._study.sampler = sampler_of(self.spec, trial.number)
         return self._space.suggest(optuna.Trial(self._study, trial._trial_id))

@@ -104,9 +104,6 @@ class StageTrials(ABC):
                 self._storage.set_trial_system_attr(trial_id, f"constraints:{verdict}", excess)
             self._storage.set_trial_user_attr(trial_id, OUTCOME, vars(outcome))
         state = state_at_end(outcome, error)
-        if isinstance(self._study.sampler, optuna.samplers.GridSampler):
-            # It would stop an optimisation loop after its last point, and here is none to stop.
-            self._study.sampler = optuna.samplers.RandomSampler()
         if state is State.FAILED:
             self._storage.set_trial_user_attr(
                 trial_id, ERROR, error or "ended without an evaluation"

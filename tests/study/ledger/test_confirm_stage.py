@@ -158,7 +158,7 @@ def test_remedies_that_are_switched_one_by_one_and_other_methods() -> None:
         (0, "best; best with r1", "gan", ("r1",)),
         (None, "baseline", "gan", ()),
     ]
-    assert (spec.space.labels(), spec.space.may_be_plain) == (2, False)
+    assert (spec.space.num_remedy_sets(), spec.space.includes_plain_gan) == (2, False)
 
 
 @pytest.mark.parametrize(
