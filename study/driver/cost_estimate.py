@@ -8,7 +8,7 @@ from bisect import bisect_left
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
-from ganstudy.study.ledger.confirm_selection import most
+from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import Schedule, as_schedule
@@ -45,7 +45,7 @@ def _confirm_lines(spec: StudySpec, home: Home) -> list[str]:
         return [
             "no confirm stage: the report quotes the search's own figures, which flatter what it chose ([confirm])"
         ]
-    trials, seeds, budget = most(spec), len(spec.confirm.seeds), spec.train.budget
+    trials, seeds, budget = max_trials(spec), len(spec.confirm.seeds), spec.train.budget
     search, confirm = spec.search.trials * len(spec.train.seeds), trials * seeds
     unit = budget.unit.replace("_", " ")
     lines = [
@@ -155,8 +155,8 @@ def _seconds_per_update(spec: StudySpec, home: Home, seeds: int) -> float | None
             continue
         if (ledger.spec.data, ledger.spec.model) != (spec.data, spec.model):
             continue
-        of_seeds = [ledger.seconds_per_update()] if len(ledger.spec.train.seeds) == seeds else []
-        confirmation = ledger.confirmation()
+        of_seeds = [ledger.search.seconds_per_update()] if len(ledger.spec.train.seeds) == seeds else []
+        confirmation = ledger.confirm
         if (
             ledger.spec.confirm is not None
             and confirmation

@@ -108,13 +108,13 @@ def _config(ledger: Ledger, chosen: Chosen) -> TrialConfig:
     """The trial's whole configuration, from its stage's ledger; ValueError unless it is that of the
     digest.
     """
-    stage = ledger if chosen.number < FIRST_CONFIRM else ledger.confirmation()
+    stage = ledger.search if chosen.number < FIRST_CONFIRM else ledger.confirm
     row = next(
-        (row for row in (stage.rows({}) if stage else []) if row["number"] == chosen.number), None
+        (row for row in (stage.rows() if stage else []) if row.number == chosen.number), None
     )
     if stage is None or row is None:
         raise ValueError("the ledger does not know it")
-    config = stage.config(row["params"])
+    config = stage.config(row.params)
     if config.digest != chosen.config_digest:
         raise ValueError(
             f"its configuration in the ledger is {config.digest}, and that in MLflow {chosen.config_digest}"

@@ -82,7 +82,7 @@ def test_a_ledger_that_was_cut_short(study) -> None:
     for log in ("-wal", "-shm"):
         ledger.with_name(ledger.name + log).unlink(missing_ok=True)
     code, output = study.run("resume", "small")
-    assert code == 2 and "is no ledger that can be read" in output and "Traceback" not in output, output
+    assert code == 2 and "is no readable ledger" in output and "Traceback" not in output, output
     subprocess.run(re.search(r"rm -f .*", output)[0], shell=True, check=True)
     code, output = study.run("resume", "small")
     assert code == 0, output
@@ -94,5 +94,5 @@ def test_a_ledger_of_garbage_without_a_copy(study) -> None:
     folder.mkdir(parents=True)
     (folder / "ledger.db").write_bytes(b"no database" * 1000)
     code, output = study.run()
-    assert code == 2 and "is no ledger that can be read" in output and "no copy of it" in output, output
+    assert code == 2 and "is no readable ledger" in output and "no copy of it" in output, output
     assert "Traceback" not in output
