@@ -62,7 +62,7 @@ class ImportedStudy:
         return trial.state is not TrialState.FAILED and outcome.feasible(self.require)
 
     def provenance(self) -> dict[str, Any]:
-        """Return what the scores were measured with, which decides what they can be compared with."""
+        """Return what the scores were measured with: only equal ones can be compared."""
         given = self.mapping.provenance
         stated = given.model_dump() if given is not None else {"extractor": IMPORTED}
         # Of unknown origin, they can only be compared with those of the same file.
@@ -97,6 +97,7 @@ def read_import(file: Path, name: str, mapping: Mapping, tracking: Tracking) -> 
         )
     if objective not in (*history.measures, *history.derived):
         raise UserError(f"{file.name} has no {objective}; it has: {', '.join(history.measures)}")
+    # Everything that decides the runs: importing the same again must find the same runs.
     text = json.dumps([SCHEMA, name, table.digest, mapping.model_dump(mode="json")], sort_keys=True)
     source = {
         "file": file.name,

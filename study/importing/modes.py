@@ -50,7 +50,8 @@ def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None]
             f"{table.place(row, column)}: the samples of a mode must be a whole number >= 0, and a "
             f"row must have all modes or none, got {short_repr(table.columns[column][row])}"
         )
-    return [
-        counts[row].astype(int).tolist() if sampled[row] and counts[row].sum() > 0 else None
-        for row in range(len(table.lines))
-    ]
+    rows = np.flatnonzero(sampled & (counts.sum(axis=1) > 0))
+    histograms: list[list[int] | None] = [None] * len(table.lines)
+    for row in rows.tolist():
+        histograms[row] = counts[row].astype(int).tolist()
+    return histograms

@@ -1,5 +1,5 @@
-"""Publish a study that was trained elsewhere to MLflow, by the same outbox and publisher as one that
-is trained here.
+"""Publish a study that was trained elsewhere to MLflow, by the same outbox and publisher as a study
+that is trained here.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def publish_import(
             "give another --name"
         )
     outcomes = {trial.number: study.outcome(trial) for trial in study.history.trials}
+    # First: it refuses a name that is taken, and the publisher finds the study by it.
     ImportRecord.create(
         folder.imported, study.spec, study.digest, study.source, summary(study, outcomes)
     )
@@ -61,6 +62,7 @@ def publish_import(
 def _put(study: ImportedStudy, trial: ImportedTrial, outcome: Outcome, outbox: Outbox) -> None:
     seeds = sorted({row["seed"] for row in trial.rows})
     params = {**trial.params, "seeds": ",".join(map(str, seeds))}
+    # Of the parameters, as there is no configuration of ours behind an imported trial.
     digest = hashlib.blake2b(json.dumps(params, sort_keys=True).encode(), digest_size=8).hexdigest()
     content = {
         "rows": trial.last_rows(),

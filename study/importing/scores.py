@@ -6,6 +6,8 @@ A score that is not finite (nan, inf) and is never finite again means a seed tha
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -70,6 +72,7 @@ class ScoreColumns:
         # Never measured at all, however the file writes that: no seed has diverged by it.
         if not finite.any():
             return clean, np.zeros(len(values), dtype=bool)
+        # Only at the end: a gap between finite scores is an evaluation that failed, not a seed.
         last_finite = self._per_seed(np.where(finite, self._steps, -np.inf), "max")
         return clean, given & ~np.isfinite(values) & (self._steps > last_finite)
 
@@ -97,8 +100,10 @@ class ScoreColumns:
                 measured |= np.isfinite(self.values[name])
         return np.asarray(diverged | ((self._steps >= first) & ~measured))
 
-    def _per_seed(self, numbers: NDArray[np.float64], reduce: str) -> NDArray[np.float64]:
-        """Return, in each row, the `reduce` ("min", "max") of the numbers of its trial and seed."""
+    def _per_seed(
+        self, numbers: NDArray[np.float64], reduce: Literal["min", "max"]
+    ) -> NDArray[np.float64]:
+        """Return in each row the minimum or maximum of the numbers of its trial and seed."""
         groups = self._seed_rows.assign(number=numbers).groupby(["trial", SEED])["number"]
         return np.asarray(groups.transform(reduce))
 

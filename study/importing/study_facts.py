@@ -18,12 +18,14 @@ from ganstudy.trials.results.records import TrialState
 
 MOST_CHOICES = 20
 """Distinct values of a parameter that are listed as its choices; more become a range."""
+LONGEST_PARAMETER = 6000
+"""Characters of a parameter that MLflow takes."""
 WIDE = 20
 """Ratio of the ends from which on a range is taken for one on a log scale: a guess."""
 
 
 def spec_of(study: ImportedStudy) -> dict[str, Any]:
-    """Return what is known of the study, in the form of a study file with its defaults filled in."""
+    """Return what is known of the study in the form of a study file, defaults filled in."""
     history = study.history
     params: dict[str, list[Any]] = {}
     for trial in history.trials:
@@ -62,9 +64,8 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
 def study_message(study: ImportedStudy) -> dict[str, Any]:
     """Return the message from which the publisher makes the parent run."""
     history, spec = study.history, spec_of(study)
-    text = json.dumps(spec)
     tags: dict[str, Any] = {
-        Tag.SPEC: text,
+        Tag.SPEC: json.dumps(spec),
         Tag.QUESTION: study.mapping.question,
         Tag.IMPORTED: json.dumps(study.source),
         Tag.PROVENANCE: json.dumps(study.provenance()),
@@ -77,11 +78,10 @@ def study_message(study: ImportedStudy) -> dict[str, Any]:
         "imported": study.source["file"],
         "objective": f"{MEASURES[study.objective].direction} {study.objective}",
         "budget": f"{history.times[-1]:g} {history.axis}",
-        "seeds": ",".join(map(str, spec["train"]["seeds"]))[:6000],
+        "seeds": ",".join(map(str, spec["train"]["seeds"]))[:LONGEST_PARAMETER],
     }
-    indented = json.dumps(spec, indent=2)
     return {
-        "study_file": indented,
+        "study_file": json.dumps(spec, indent=2),
         "file_name": "import.json",
         "params": params,
         "tags": tags,
@@ -148,8 +148,10 @@ def _domain(values: list[Any]) -> Any:
 
 
 def _number(value: Any) -> Any:
+    """Return a parameter as a number if it is one."""
     try:
         number = float(value)
     except ValueError:
         return value
+    # "nan" and "inf" stay text: the summary and the tags are JSON, which has no such numbers.
     return number if math.isfinite(number) else str(value)

@@ -95,6 +95,7 @@ def read_table(path: Path) -> Table:
             f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from None
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    # By its first bytes too: files are often saved under a wrong suffix.
     if data[:4] == b"PAR1" or path.suffix == ".parquet":
         columns, lines, unit = _parquet(path)
     else:
@@ -116,6 +117,7 @@ def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:
             f"{path.name}, line {line}: not UTF-8 (byte 0x{data[error.start]:02X}); "
             "save the file as UTF-8"
         ) from None
+    # The separator that is the most frequent in the header; Excel writes ";" in many countries.
     first = text.lstrip("\r\n").split("\n", 1)[0]
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count), strict=True
@@ -149,6 +151,7 @@ def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:
 
 
 def _parquet(path: Path) -> tuple[dict[str, list[Any]], list[int], str]:
+    # Takes a while to load, and a CSV file can do without.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -178,7 +181,7 @@ def _names(path: Path, names: list[str]) -> list[str]:
 
 
 def _without_row_numbers(path: Path, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Return the columns without the nameless one of row numbers that pandas writes by default."""
+    """Return the columns without the nameless row numbers that pandas writes by default."""
     for name in [name for name in columns if name in ("", "__index_level_0__", "Unnamed: 0")]:
         numbers = [str(number) for number in range(len(columns[name]))]
         if [str(cell) for cell in columns[name]] == numbers:

@@ -166,6 +166,7 @@ class TrialColumns:
         empty = next((row for row, label in enumerate(labels) if not label), None)
         if empty is not None:
             raise UserError(f"{self._table.place(empty, column)}: the trial is missing")
+        # isdecimal alone takes digits of every script; ten digits may not fit a trial's number.
         if all(label.isascii() and label.isdecimal() and len(label) < 10 for label in labels):
             numbers = np.array([int(label) for label in labels], dtype=np.int64)
             if numbers.max() < FIRST_CONFIRM:
@@ -222,7 +223,9 @@ class TrialColumns:
     def _k(self, text: str, row: int, column: str) -> float | str:
         """Return k as a number, or a schedule as text: as MLflow shows those of trials here."""
         try:
-            ratio = str(as_schedule(float(text) if "/" not in text and " " not in text else text))
+            # A fraction ("1/3") or a schedule ("5 until 100 then 1") stays text.
+            plain = "/" not in text and " " not in text
+            ratio = str(as_schedule(float(text) if plain else text))
         except ValueError as error:
             raise UserError(f"{self._table.place(row, column)}: k: {error}") from None
         numerator, _, denominator = ratio.partition("/")

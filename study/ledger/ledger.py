@@ -137,7 +137,8 @@ class Ledger:
     @property
     def provenance(self) -> dict[str, str]:
         """What the study's numbers come from, by `record_provenance`."""
-        return json.loads(self._study.user_attrs.get(PROVENANCE, "{}"))  # type: ignore[no-any-return]
+        provenance: dict[str, str] = json.loads(self._study.user_attrs.get(PROVENANCE, "{}"))
+        return provenance
 
     @property
     def changes(self) -> list[str]:

@@ -189,7 +189,7 @@ class Resources(StrictModel):
     max_concurrent: int | None = Field(None, ge=1)
     """Trials in training at a time, at most; unless stated, as many as the cluster has room for."""
     retries: int = Field(1, ge=0, le=100)
-    """How often a trial that failed is tried again from its checkpoint before it counts as failed."""
+    """How often a trial that failed is tried again, from its checkpoint."""
     silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)
     """How long a trial may train, evaluate or load without a sign of life before it is ended and
     tried again.
