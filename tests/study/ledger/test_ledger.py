@@ -243,6 +243,19 @@ def test_the_sampler_keeps_away_from_what_collapses(tmp_path: Path) -> None:
     assert late_narrow(tmp_path / "warned.db", {"collapsed": 3}) <= 3
 
 
+def test_a_grid_is_drawn_to_its_last_point_each_point_once(path: Path) -> None:
+    """Optuna's own grid sampler wants to stop a loop at the last point, which the driver does not have."""
+    text = study_file("grid").split("[search.space]")[0] + "[search.space]\nk = [1, 2, 3]\nlr_d = [1e-3, 1e-4]\n"
+    ledger = create(path, text.replace("trials = 20", "trials = 6"))
+    drawn = []
+    while ledger.search.remaining():
+        number, params = ledger.search.propose()
+        drawn.append((params["k"], params["lr_d"]))
+        ledger.search.record_end(number, outcome(), None)
+    assert sorted(drawn) == [(k, lr_d) for k in (1, 2, 3) for lr_d in (1e-4, 1e-3)]
+    assert ledger.search.counts()["complete"] == 6
+
+
 def test_interrupted_trials_come_back_in_order_and_count_as_proposed(ledger: Ledger, path: Path) -> None:
     proposed = [ledger.search.propose() for _ in range(4)]
     ledger.search.record_end(1, outcome(), None)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from ganstudy.study.spec.domains import Choices, Fixed, Range, parse_domain
 from ganstudy.study.spec.keys import KEYS, TYPES
+from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.results.records import remedies_of, remedy_label
@@ -161,6 +162,20 @@ def test_domains(key: str, value: Any, expected: Fixed | Choices | Range) -> Non
     assert found == expected
     if isinstance(found, Range) and isinstance(expected, Range):
         assert (type(found.low), type(found.high)) == (type(expected.low), type(expected.high))
+
+
+def test_the_search_space_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading tries hundreds of configurations against it, and the driver asks for it all the time."""
+    parsed: list[str] = []
+
+    def counted(key: str, value: Any) -> Any:
+        parsed.append(key)
+        return parse_domain(key, value)
+
+    monkeypatch.setattr("ganstudy.study.spec.domains.parse_domain", counted)
+    spec, _ = read_study(Path(__file__).parents[3] / "examples" / "digits.toml")
+    assert spec.distinct_architectures() and spec.space is spec.space
+    assert sorted(parsed) == sorted(spec.search.space)
 
 
 @pytest.mark.parametrize("names", SETS)
