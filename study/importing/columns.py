@@ -95,11 +95,12 @@ def roles_of(table: Table, mapping: Mapping) -> Roles:
     labels = {measure.label.lower(): name for name, measure in MEASURES.items()}
     names = {name.lower(): name for name in (*IDENTIFIERS, *COUNTERS, *MEASURES, *SETTINGS)}
     roles = Roles()
-    column_of: dict[str, str] = {}
+    column_of: dict[str, str] = {}  # by canonical name
     for column in table.columns:
         if column in mapping.ignore:
             continue
         plain = mapping.columns.get(column, column)
+        # "Generator Steps" means generator_steps; "Precision" is a label and a name alike.
         name = names.get(plain.lower().replace(" ", "_")) or labels.get(plain.lower()) or plain
         if name in column_of:
             raise UserError(

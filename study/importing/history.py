@@ -79,6 +79,7 @@ def read_history(table: Table, mapping: Mapping) -> History:
     source = Source.of(table, mapping)
     columns = TrialColumns(source)
     rows_by_trial = columns.rows_by_trial()
+    # Before the scores, since a column of an unknown name is the likelier mistake.
     params = {number: columns.params(rows) for number, rows in rows_by_trial.items()}
     times, evaluations = evaluation_times(columns.steps, columns.trials, columns.seeds)
     scores = ScoreColumns(source, columns)
@@ -137,6 +138,7 @@ def _records(
             "histogram": None if scores.histograms is None else scores.histograms[row],
         }
         record |= {name: values[row] for name, values in cells.items()}
+        # A file may go on with the last finite scores, or with scores of noise.
         if diverged:
             record |= dict.fromkeys((*SAMPLED, "histogram"))
         records.append(record)

@@ -42,6 +42,8 @@ def evaluation_times(
         tolerance = min(tolerance, float(gaps.min()) / 2)
     starts: list[float] = []
     ends: list[float] = []
+    # Steps in order; one that is further than the tolerance from the first of a time begins the
+    # next. The time of an evaluation is its latest step: all rows have spent at most that.
     for step in np.unique(steps).tolist():
         if not starts or step - starts[-1] > tolerance:
             starts.append(step)

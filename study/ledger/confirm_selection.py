@@ -108,6 +108,7 @@ def select(spec: StudySpec, candidates: Iterable[Candidate]) -> list[SelectedCon
             add(candidate.params, BEST, candidate.number)
     if ranked and not selected:
         add(ranked[0].params, NEAREST, ranked[0].number)
+    # In the order of rank, so the first of a set is its best.
     best_of_set: dict[str, Candidate] = {}
     for candidate in ranked:
         best_of_set.setdefault(template.remedy_set(candidate.params), candidate)
@@ -164,6 +165,7 @@ def _best_without_its_remedies(spec: StudySpec, ranked: list[Candidate]) -> dict
         params = spec.space.template.without_remedies(candidate.params)
         if params is None:
             continue
+        # No rule needs a remedy today; one that did must not keep a study from its confirm stage.
         try:
             spec.space.trial_config(params)
         except ValidationError:

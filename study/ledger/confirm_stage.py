@@ -81,6 +81,7 @@ class ConfirmStage(StageTrials):
             CONFIRMS: selected.confirms,
         }
         number = len(self._trials())
+        # Not ask(), which would store the attributes one by one after the trial itself.
         self._study.add_trial(
             optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes)
         )

@@ -83,6 +83,7 @@ class SearchStage(StageTrials):
         now.
         """
         self._study.sampler = sampler_of(self.spec, trial.number)
+        # A key that was drawn already keeps its value: Optuna looks it up before it samples.
         return self.spec.space.suggest(optuna.Trial(self._study, trial._trial_id))
 
 

@@ -92,6 +92,7 @@ class StageTrials(ABC):
         """Record an intermediate value on the budget's axis."""
         # A missing one is left out: NaN has no rank among the values of other trials.
         if objective is not None:
+            # Optuna's steps are whole numbers; a budget may be in seconds.
             self._storage.set_trial_intermediate_value(
                 self._id(number), math.ceil(progress), objective
             )
@@ -117,6 +118,7 @@ class StageTrials(ABC):
             self._study.tell(own_number, state=TrialState.PRUNED)
         else:
             assert outcome is not None
+            # A complete trial needs a value in Optuna, and NaN would turn it into a failed one.
             worst = -math.inf if self.spec.objective.maximize else math.inf
             self._study.tell(own_number, worst if outcome.objective is None else outcome.objective)
         return state

@@ -93,6 +93,7 @@ def _rule_problems(template: TrialTemplate, params: dict[str, Any], table: str) 
     try:
         template.trial_config(params)
     except ValidationError as error:
+        # Alone with the fixed values a value may not go together that does so with others:
         # combination_problems judges what does not go together, in all combinations.
         if _incompatible(error) is None:
             return [

@@ -67,7 +67,7 @@ def parse_study(text: str, where: str, folder: Path | None = None) -> StudySpec:
         values = tomllib.loads(text)
         _resolve(values, folder or Path())
         # As JSON, pydantic can be strict (neither true nor "1" is a number) and still take a list
-        # for a tuple.
+        # for a tuple. Dates, which JSON lacks, become text, for which no field has a use.
         document = json.dumps(values, default=str)
     except UserError as error:
         raise as_user_error(where, [str(error)]) from None
@@ -92,6 +92,7 @@ def parse_document(document: str, where: str) -> StudySpec:
     problems = problems_across_tables(spec, json.loads(document))
     if problems:
         raise as_user_error(where, problems[:MOST_PROBLEMS], len(problems[MOST_PROBLEMS:]))
+    # Kept with the ledger: it can be read again where the user's files are not.
     return spec.model_copy(update={"document": document})
 
 

@@ -32,6 +32,7 @@ class SearchSpace:
     def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
         """Ask Optuna for every key that is active in this trial, and return its parameters."""
         params: dict[str, Any] = {}
+        # In order, as whether a key is active depends on those before it.
         for key in self._in_order():
             if self.template.is_active(key, params):
                 params[key] = _ask(trial, key, self.domains[key])
@@ -107,6 +108,7 @@ class SearchSpace:
         values = {key: self.boundary_values(key) for key in self._in_order()}
         first = {key: candidates[0] for key, candidates in values.items()}
         crossed = [key for key in values if key in CROSSED and len(values[key]) > 1]
+        # By the number of keys that differ from the first values: 0, 1, 2, ...
         for number in range(len(crossed) + 1):
             for keys in itertools.combinations(crossed, number):
                 for others in itertools.product(*(values[key][1:] for key in keys)):

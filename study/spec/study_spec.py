@@ -117,7 +117,9 @@ class StudySpec(StrictModel):
 
     @cached_property
     def space(self) -> SearchSpace:
-        """The search space over the fixed part of the file; of a spec that was checked."""
+        """The search space over the fixed part of the file; ValueError if a key has no domain."""
+        for problem in self.parsed_space.problems.values():
+            raise ValueError(problem)
         return SearchSpace(self.parsed_space.domains, TrialTemplate(self.base()))
 
     def base(self) -> dict[str, Any]:

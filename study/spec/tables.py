@@ -81,6 +81,7 @@ class Search(StrictModel):
     """[search]: how configurations are proposed, and how many."""
 
     sampler: str = DEFAULT_SAMPLER
+    # Numbers from 1,000,000 on are those of confirm trials (FIRST_CONFIRM).
     trials: int = Field(24, ge=1, le=1_000_000)
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     space: dict[str, Any] = {}
@@ -167,6 +168,7 @@ class Schedule(StrictModel):
     """[schedule]: whether bad trials are stopped early. grace is in the budget's own unit."""
 
     name: str = "asha"
+    # Close to 1 and with a small grace, the rungs would be countless.
     reduction_factor: float = Field(3, ge=1.1, le=1000, allow_inf_nan=False)
     grace: float | None = Field(None, gt=0)
 
@@ -197,6 +199,7 @@ class Resources(StrictModel):
 
     @model_validator(mode="after")
     def _countable(self) -> Resources:
+        # Ray schedules fractions of one device, and whole devices beyond that.
         for kind, number in (("cpus", self.cpus), ("gpus", self.gpus)):
             if number > 1 and number != int(number):
                 raise ValueError(f"{kind} above 1 must be whole, got {number}")
