@@ -1,5 +1,5 @@
-"""The one kind of error that a user can cause and mend."""
+"""The error that every mistake of the user becomes."""
 
 
 class UserError(Exception):
-    """A mistake in what the user gave: said in one message, without a traceback, with exit code 2."""
+    """A mistake in what the user gave, shown as one message without a traceback; exit code 2."""

@@ -1,4 +1,4 @@
-"""Where things are kept: one folder for everything that studies write."""
+"""The home folder, under which studies keep everything that they write."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 def private_files() -> None:
-    """From here on, nothing that this process makes can be written by the group or by others."""
+    """Set the umask so that no new file of this process can be written by the group or others."""
+    # The umask can only be read by setting it.
     os.umask(os.umask(0) | 0o022)
 
 
@@ -32,12 +33,12 @@ class StudyFolder:
 
     @property
     def ledger(self) -> Path:
-        """Optuna's storage: which trials exist and what became of them."""
+        """Optuna's storage: which trials exist and how they ended."""
         return self.path / LEDGER_FILE
 
     @property
     def imported(self) -> Path:
-        """In the ledger's place, of a study that was trained elsewhere: what was imported
+        """Instead of a ledger, for a study that was trained elsewhere: what was imported
         (study/ledger/import_record.py).
         """
         return self.path / IMPORT_FILE
@@ -59,32 +60,32 @@ class StudyFolder:
 
     @property
     def tune(self) -> Path:
-        """Ray Tune's own files; nothing in it is needed to go on."""
+        """Ray Tune's own files; a study resumes without them."""
         return self.path / "tune"
 
     @property
     def plugins(self) -> Path:
-        """Copies of the user's own files that the study began with, as DIGEST/FILENAME."""
+        """Copies of the user's own files that the study began with: DIGEST/FILENAME."""
         return self.path / "plugins"
 
     @property
     def stop(self) -> Path:
-        """There while the study is asked to stop, with the reason."""
+        """Exists while the study is asked to stop; contains the reason."""
         return self.path / "stop"
 
     @property
     def report(self) -> Path:
-        """The report; its tables stand in `tables` beside it."""
+        """The report; its tables are in the folder `tables` beside it."""
         return self.path / "report.html"
 
     @property
     def logs(self) -> Path:
-        """What each trial said, one file per trial."""
+        """Log files, one per trial."""
         return self.path / "logs"
 
     @property
     def log(self) -> Path:
-        """What the publisher had to say, and why a report could not be written."""
+        """Log of the publisher, and of reports that could not be written."""
         return self.path / "log.txt"
 
 
@@ -96,35 +97,38 @@ class Home:
 
     @classmethod
     def locate(cls, option: str | None) -> Home:
-        """`--home`, or GANSTUDY_HOME, or ./ganstudy-data; UserError where others can write to it."""
+        """Return the home of `--home`, or GANSTUDY_HOME, or ./ganstudy-data.
+
+        UserError if every user can write to it.
+        """
         home = cls(Path(option or os.environ.get(ENVIRONMENT) or DEFAULT))
         if home.root.is_dir() and home.root.stat().st_mode & stat.S_IWOTH:
             raise UserError(
-                f"the home folder must not be one that every user can write to, and {home.root} is; "
-                f"to mend it: chmod o-w {shlex.quote(str(home.root))}"
+                "the home folder must not be one that every user can write to, and "
+                f"{home.root} is; to mend it: chmod o-w {shlex.quote(str(home.root))}"
             )
         return home
 
     def check_writable(self) -> None:
-        """UserError where nothing can be kept; makes nothing."""
+        """Raise UserError if the folder cannot be written; create nothing."""
+        # The home need not exist yet: what counts is the folder in which it would be created.
         nearest = next(path for path in (self.root, *self.root.parents) if path.exists())
         if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
             raise UserError(
-                f"the home folder {self.root} cannot be used: {nearest} is no folder that can be written"
+                f"the home folder {self.root} cannot be used: {nearest} is no folder that can be "
+                "written"
             )
 
     def study(self, name: str) -> StudyFolder:
-        """The folder of the study `name`, which may not exist yet."""
+        """Return the folder of the study `name`, which may not exist yet."""
         return StudyFolder(self.root / "studies" / name)
 
     def submitted(self, name: str) -> Path:
-        """One folder for every time that the study was sent as a job: its files, and what its
-        driver said.
-        """
+        """Return the folder with one sub-folder per submission as a job: its files and its log."""
         return self.root / "submitted" / name
 
     def existing(self, name: str) -> StudyFolder:
-        """The folder of the study `name`; UserError with the known names where there is none."""
+        """Return the folder of the study `name`; UserError, with the known names, if unknown."""
         folder = self.study(name)
         if not NAME_RULE.fullmatch(name) or not (
             folder.ledger.exists() or folder.imported.exists()
@@ -134,18 +138,17 @@ class Home:
         return folder
 
     def trained_here(self, name: str) -> StudyFolder:
-        """As `existing`; UserError also for a study that was imported, of which there is nothing to
-        train.
-        """
+        """Return the folder of the study `name`; UserError if it is unknown or was imported."""
         folder = self.existing(name)
         if folder.imported.exists():
             raise UserError(
-                f"the study {name!r} was imported: it was trained elsewhere, and here is nothing to train"
+                f"the study {name!r} was imported: it was trained elsewhere, and there is nothing "
+                "to train here"
             )
         return folder
 
     def names(self) -> list[str]:
-        """All studies, in alphabetical order."""
+        """Return the names of all studies, in alphabetical order."""
         folders = self.root / "studies"
         return sorted(
             {
@@ -157,7 +160,7 @@ class Home:
 
     @property
     def cache(self) -> Path:
-        """Things that can be made again, such as trained classifiers."""
+        """Files that can be made again, such as trained classifiers."""
         return self.root / "cache"
 
     @property
@@ -171,14 +174,15 @@ class Home:
         return self.root / "mlflow" / "artifacts"
 
     def tracking_uri(self, configured: str | None) -> str:
-        """The study file's [tracking] uri, or GANSTUDY_TRACKING_URI, or the embedded SQLite store."""
-        of_the_machine = os.environ.get(TRACKING)
-        if of_the_machine and "@" in of_the_machine:
+        """Return the study file's [tracking] uri, GANSTUDY_TRACKING_URI or the embedded store."""
+        environment = os.environ.get(TRACKING)
+        if environment and "@" in environment:
             raise UserError(
-                f"{TRACKING} must hold no user name or password, which would end up in logs and reports"
+                f"{TRACKING} must hold no user name or password, which would end up in logs and "
+                "reports"
             )
-        return configured or of_the_machine or f"sqlite:///{self.mlflow_database}"
+        return configured or environment or f"sqlite:///{self.mlflow_database}"
 
     def embedded(self, configured: str | None) -> bool:
-        """Whether records go to the embedded store."""
+        """Return whether records go to the embedded store."""
         return self.tracking_uri(configured).startswith("sqlite:")

@@ -12,11 +12,11 @@ import pandas as pd
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.intervals import Scores
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import FAILURE_VERDICTS, TrialState
+from ganstudy.trials.results.records import FAILURE_VERDICTS, NO_REMEDIES, TrialState
 
 SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
 COMPARED = ("k", "remedies")
-NONE = "none"
+NONE = NO_REMEDIES
 """Label of no remedy."""
 NOT_TRAINING = FAILURE_VERDICTS
 LOST = "lost"

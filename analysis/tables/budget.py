@@ -26,10 +26,9 @@ from ganstudy.analysis.frames.selection import SEED, objective
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import grouped
 from ganstudy.analysis.stats.order_statistics import LEVEL, quantile_interval
-from ganstudy.trials.results.records import SAMPLER_NOT_STATED, TrialState
+from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.samplers import SAMPLER_NOT_STATED, facts_of
 
-EXCHANGEABLE = ("random", "qmc", "grid")
-"""Samplers whose next trial does not depend on the scores so far."""
 BUDGETS = 25
 """Sizes of the subsets, at most, evenly spaced on a log scale."""
 RESAMPLES = 1000
@@ -160,7 +159,7 @@ def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.Da
     weights = best_of(scores, budgets)
     cumulated = np.cumsum(weights, axis=1)
     median = scores[(cumulated < 0.5 - 1e-12).sum(axis=1)]
-    exchangeable = sampler in EXCHANGEABLE
+    exchangeable = facts_of(sampler).exchangeable
     ends = np.array(
         [_median_ends(scores, int(b)) if exchangeable else (math.nan, math.nan) for b in budgets]
     )

@@ -56,7 +56,7 @@ def _own_parts(spec: StudySpec) -> list[str]:
     )
 
     try:
-        return describe(spec.structures())
+        return describe(spec.distinct_architectures())
     except ValueError as error:
         raise UserError(str(error)) from None
     except (RuntimeError, MemoryError) as error:  # networks that are too large for this machine

@@ -74,8 +74,9 @@ def import_(
     """
     from rich.console import Console
 
-    from ganstudy.study.importing.columns import read_mapping
-    from ganstudy.study.importing.publish import publish_import, read_import
+    from ganstudy.study.importing.imported_study import read_import
+    from ganstudy.study.importing.mapping import read_mapping
+    from ganstudy.study.importing.publish import publish_import
     from ganstudy.study.tracking.publisher_process import Ending
 
     place, console = Home.locate(home), Console(highlight=False, markup=False, emoji=False)
@@ -125,8 +126,8 @@ def _told(history: History) -> list[str]:
     seeds = sum(len({row["seed"] for row in trial.rows}) for trial in history.trials)
     rows = sum(len(trial.rows) for trial in history.trials)
     lines = [
-        f"Read      {len(history.trials)} trials, {seeds} seeds, {rows} evaluations at {len(history.moments)} moments "
-        f"up to {history.moments[-1]:g} {history.axis}",
+        f"Read      {len(history.trials)} trials, {seeds} seeds, {rows} evaluations at {len(history.times)} times "
+        f"up to {history.times[-1]:g} {history.axis}",
         f"Measures  {', '.join(history.measures) or 'none'}"
         + (f"; from these follow {', '.join(history.derived)}" if history.derived else ""),
     ]

@@ -126,7 +126,7 @@ def publish(name: str, home: str | None) -> None:
                 ledger.spec,
                 place,
                 process,
-                ledger.left_in_all(),
+                ledger.left(),
                 lambda: _conclude(ledger.spec, place, answer),
                 console,
             )

@@ -8,7 +8,7 @@ from bisect import bisect_left
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
-from ganstudy.study.ledger.confirm_selection import most
+from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import Schedule, as_schedule
@@ -22,13 +22,13 @@ def cost_lines(spec: StudySpec, home: Home) -> list[str]:
 
 def _dormant_lines(spec: StudySpec) -> list[str]:
     """Whether lecam would set in after the budget is spent, and so never act."""
-    using = [config for config in spec.structures() if "lecam" in config.remedies]
+    using = [config for config in spec.distinct_architectures() if "lecam" in config.remedies]
     if not using or spec.train.budget.unit == "seconds":
         return []
     key = "lecam.start"
     lecam = using[0].remedy_options["lecam"]
     assert isinstance(lecam, LeCamOptions)
-    starts = spec.space.extremes(key) if key in spec.space.domains else [lecam.start]
+    starts = spec.space.boundary_values(key) if key in spec.space.domains else [lecam.start]
     steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
     said = "lecam never acts{}: it sets in after {}{:,.0f} discriminator steps, and a trial {} {:,.0f} ({})"
     if min(starts) >= max(steps):
@@ -47,7 +47,7 @@ def _confirm_lines(spec: StudySpec, home: Home) -> list[str]:
         return [
             "no confirm stage: the report quotes the search's own figures, which flatter what it chose ([confirm])"
         ]
-    trials, seeds, budget = most(spec), len(spec.confirm.seeds), spec.train.budget
+    trials, seeds, budget = max_trials(spec), len(spec.confirm.seeds), spec.train.budget
     search, confirm = spec.search.trials * len(spec.train.seeds), trials * seeds
     unit = budget.unit.replace("_", " ")
     lines = [
@@ -116,10 +116,13 @@ def _ratios_and_batches(spec: StudySpec) -> list[tuple[Schedule, int]]:
     """The ends of k and of the batch size, in every combination."""
     space = spec.space
     schedules = [
-        as_schedule(v) for v in (space.extremes("k") if "k" in space.domains else [spec.train.k])
+        as_schedule(v)
+        for v in (space.boundary_values("k") if "k" in space.domains else [spec.train.k])
     ]
     batches = (
-        space.extremes("batch_size") if "batch_size" in space.domains else [spec.train.batch_size]
+        space.boundary_values("batch_size")
+        if "batch_size" in space.domains
+        else [spec.train.batch_size]
     )
     return list(itertools.product(schedules, batches))
 
@@ -157,8 +160,10 @@ def _seconds_per_update(spec: StudySpec, home: Home, seeds: int) -> float | None
             continue
         if (ledger.spec.data, ledger.spec.model) != (spec.data, spec.model):
             continue
-        of_seeds = [ledger.seconds_per_update()] if len(ledger.spec.train.seeds) == seeds else []
-        confirmation = ledger.confirmation()
+        of_seeds = (
+            [ledger.search.seconds_per_update()] if len(ledger.spec.train.seeds) == seeds else []
+        )
+        confirmation = ledger.confirm
         if (
             ledger.spec.confirm is not None
             and confirmation

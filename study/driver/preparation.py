@@ -21,7 +21,7 @@ def prepare_evaluator(spec: StudySpec, home: Home, console: Console) -> Evaluato
     # where it has one.
     place = ray.remote(num_cpus=cpus, num_gpus=gpus)(_placed).remote()
     making = ray.remote(num_cpus=cpus, num_gpus=gpus)(make_evaluator_setup).remote(
-        spec.structures(), str(home.cache), gpus > 0
+        spec.distinct_architectures(), str(home.cache), gpus > 0
     )
     if not ray.wait([place], timeout=capacity.PLACE_SECONDS)[0]:
         console.print(monitor.still_waiting(spec.resources), soft_wrap=True)

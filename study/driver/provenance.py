@@ -40,11 +40,11 @@ def settle(ledger: Ledger, now: dict[str, str], accept: bool) -> None:
     """
     if not accept:
         check(ledger, now)
-    ledger.keep_origin({**ledger.origin, **now}, _changed(ledger, now))
+    ledger.record_provenance({**ledger.provenance, **now}, _changed(ledger, now))
 
 
 def _changed(ledger: Ledger, now: dict[str, str]) -> list[str]:
-    began = ledger.origin
+    began = ledger.provenance
     return [
         f"{key}: {began[key]} -> {value}"
         for key, value in now.items()

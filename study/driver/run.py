@@ -164,7 +164,7 @@ def _run_on_ray(
                 if trouble is None:
                     raise
         copies.keep(every=0)
-        reason, left = trouble or stop.reason(), ledger.left_in_all()
+        reason, left = trouble or stop.reason(), ledger.left()
         stop.clear()
         unpublished = finish(spec, home, process, left, conclude, console)
     trained, failed, ended = (
@@ -177,14 +177,14 @@ def _stages(
     ledger: Ledger, outbox: Outbox, stop: StopRequest, console: Console
 ) -> Iterator[StageTrials]:
     """The search, then, once that is over and unless the study is to stop, the confirm stage."""
-    yield ledger
-    confirmation = ledger.confirmation()
-    if confirmation is None or ledger.left() or stop.reason() is not None:
+    yield ledger.search
+    confirmation = ledger.confirm
+    if confirmation is None or ledger.search.left() or stop.reason() is not None:
         return
     # The search may have gone on since they were confirmed: then their roles are others.
-    for row in confirmation.rows({}):
-        number, params = row["number"], row["params"]
-        outbox.put_start(number, params, confirmation.config(params), confirmation.labels(number))
+    for row in confirmation.rows():
+        config = confirmation.config(row.params)
+        outbox.put_start(row.number, row.params, config, confirmation.stage_tags(row.number))
     console.print(_announced(confirmation), highlight=False, soft_wrap=True)
     yield confirmation
 
@@ -195,7 +195,7 @@ def _announced(confirmation: ConfirmStage) -> str:
         return "nothing to confirm: no trial of the search came to an evaluation"
     seeds = len(confirmation.spec.confirm.seeds)
     text = f"confirming {confirmation.planned()} configurations on {seeds} fresh seeds each"
-    nearest = any(NEAREST in choice.roles for choice in confirmation.choices)
+    nearest = any(NEAREST in selected.roles for selected in confirmation.selected)
     return text + (
         " (none satisfied the constraints: the one nearest to that instead of the best)"
         if nearest

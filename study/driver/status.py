@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ganstudy.study.home import Home, StudyFolder
-from ganstudy.study.ledger.confirm_selection import most
+from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.tracking.outbox import Outbox
@@ -23,15 +23,15 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
     if folder.imported.exists():
         return _of_imported(folder, home, with_trials)
     ledger = Ledger.open(folder.ledger)
-    spec, best, runs = ledger.spec, ledger.best(), ledger.run_ids()
-    confirmation, left = ledger.confirmation(), ledger.left()
+    spec, best, runs = ledger.spec, ledger.search.best(), ledger.run_ids()
+    confirmation, left = ledger.confirm, ledger.search.left()
     found: dict[str, Any] = {
         "name": name,
         "question": spec.question,
         "planned": spec.search.trials,
         "left": left + (0 if confirmation is None else confirmation.left()),
-        "trials": ledger.counts(),
-        "seeds": ledger.verdicts(),
+        "trials": ledger.search.counts(),
+        "seeds": ledger.search.verdicts(),
         "objective": spec.objective.measure,
         "best": None,
         "confirm": None,
@@ -41,25 +41,24 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
         "paths": _paths(folder),
     }
     if best is not None:
-        row = next(row for row in ledger.trials() if row["number"] == best.number)
         found["best"] = {
             "number": best.number,
-            "value": best.value,
-            "params": row["params"],
+            "value": best.objective,
+            "params": best.params,
             "run_id": runs.get(best.number),
         }
     if confirmation is not None:
         found["confirm"] = {
             "known": not left,  # what is to be confirmed; while the search goes on, planned is the most it can be
-            "planned": most(spec) if left else confirmation.planned(),
+            "planned": max_trials(spec) if left else confirmation.planned(),
             "left": confirmation.left(),
             "trials": confirmation.counts(),
             "seeds": confirmation.verdicts(),
         }
         if with_trials:
-            found["confirm"]["trial_list"] = confirmation.rows(runs)
+            found["confirm"]["trial_list"] = [row.as_json() for row in confirmation.rows(runs)]
     if with_trials:
-        found["trial_list"] = ledger.trials()
+        found["trial_list"] = [row.as_json() for row in ledger.trials()]
     return found
 
 

@@ -104,12 +104,11 @@ def configuration(ledger: Ledger, number: int, digest: str) -> TrialConfig:
     """Return the trial's whole configuration from its stage's ledger. Raise ValueError unless its
     digest is `digest`.
     """
-    stage = ledger if number < FIRST_CONFIRM else ledger.confirmation()
-    rows = stage.rows({}) if stage is not None else []
-    row = next((row for row in rows if row["number"] == number), None)
+    stage = ledger.search if number < FIRST_CONFIRM else ledger.confirm
+    row = next((row for row in (stage.rows() if stage else []) if row.number == number), None)
     if stage is None or row is None:
         raise ValueError("the ledger has no such trial")
-    config = stage.config(row["params"])
+    config = stage.config(row.params)
     if config.digest != digest:
         raise ValueError(
             f"its configuration in the ledger is {config.digest}, and that in MLflow {digest}"

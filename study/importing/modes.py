@@ -12,47 +12,46 @@ PREFIX = "mode_"
 
 
 def _in_order(modes: dict[str, str]) -> list[str]:
-    """Our names of the columns; by number where all have one, else as in the file."""
+    """Return the canonical names: by number if all have one, else as in the file."""
     if all(name.removeprefix(PREFIX).isdecimal() for name in modes):
         return sorted(modes, key=lambda name: int(name.removeprefix(PREFIX)))
     return list(modes)
 
 
 def mode_names(modes: dict[str, str]) -> list[str]:
-    """In the order of the histograms. modes: our names of the columns to theirs."""
+    """Return the modes in the order of the histograms. modes: columns by canonical name."""
     return [name.removeprefix(PREFIX) for name in _in_order(modes)]
 
 
 def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None] | None:
-    """Samples per mode for each row; None for a row without samples, and for a table without such
-    columns.
+    """Return the number of samples per mode, row by row; None for a row without samples.
 
-    UserError where a number is no count, or a row has some of its modes alone.
+    None for a table without such columns. UserError if a number is no count, or a row has only some
+    of the modes.
     """
     if not modes:
         return None
-    ours = _in_order(modes)
-    if len(ours) < 2:
+    names = _in_order(modes)
+    if len(names) < 2:
         raise UserError(
-            f"{table.file.name}: modes need two columns or more, got {modes[ours[0]]} alone"
+            f"{table.file.name}: modes need two columns or more, got {modes[names[0]]} alone"
         )
-    columns = [table.numbers(modes[name]) for name in ours]
+    columns = [table.numbers(modes[name]) for name in names]
     counts = np.stack([values for values, _ in columns], axis=1)
-    given = np.stack([held for _, held in columns], axis=1)
-    sampled = given.any(axis=1) & ~(given & ~np.isfinite(counts)).any(
-        axis=1
-    )  # nan: of a seed that diverged
+    given = np.stack([present for _, present in columns], axis=1)
+    # nan or inf in a row: its seed has diverged, and there were no samples to count.
+    sampled = given.any(axis=1) & ~(given & ~np.isfinite(counts)).any(axis=1)
     wrong = ~given | (counts < 0) | (np.floor(counts) != counts)
     bad = np.flatnonzero(sampled & wrong.any(axis=1))
     if len(bad):
         row = int(bad[0])
-        theirs = modes[ours[int(np.argmax(wrong[row]))]]
+        column = modes[names[int(np.argmax(wrong[row]))]]
         raise UserError(
-            f"{table.place(row, theirs)}: the samples of a mode must be a whole number >= 0, and a row must have all "
-            f"modes or none, got {short_repr(table.columns[theirs][row])}"
+            f"{table.place(row, column)}: the samples of a mode must be a whole number >= 0, and a "
+            f"row must have all modes or none, got {short_repr(table.columns[column][row])}"
         )
-    there: list[bool] = np.asarray(sampled).tolist()
-    return [
-        counts[row].astype(int).tolist() if there[row] and counts[row].sum() > 0 else None
-        for row in range(len(table.lines))
-    ]
+    rows = np.flatnonzero(sampled & (counts.sum(axis=1) > 0))
+    histograms: list[list[int] | None] = [None] * len(table.lines)
+    for row in rows.tolist():
+        histograms[row] = counts[row].astype(int).tolist()
+    return histograms

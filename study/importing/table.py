@@ -1,5 +1,5 @@
-"""A file of others as columns of cells: CSV or Parquet, every cell with its place, so that errors
-can name it.
+"""A file as columns of cells: CSV or Parquet, every cell with its place, so that errors can name
+it.
 
 A cell is empty (not measured), a number that may be NaN or infinite (measured, and not finite), or
 text.
@@ -23,9 +23,7 @@ from ganstudy.trials.config.base import short_repr
 
 DELIMITERS = (",", ";", "\t")
 ABSENT = frozenset({"", "na", "n/a", "null", "none", "-"})
-"""Texts that stand for no number, in small letters. nan and inf are numbers: a score that is not
-finite.
-"""
+"""Texts for no number, in small letters. nan and inf are numbers: of a score that is not finite."""
 MOST_COLUMNS = 1000
 Numbers = NDArray[np.float64]
 
@@ -38,19 +36,22 @@ class Table:
     digest: str
     """Hex, of the file's bytes."""
     columns: dict[str, list[Any]]
-    """Cells by name; None or '' where a cell is empty."""
+    """Cells by name; None or '' for an empty one."""
     lines: list[int]
     """Where each row stands in the file."""
     unit: str
     """What `lines` counts: "line", the header being line 1, or "row", from 1."""
 
     def place(self, row: int, column: str | None = None) -> str:
-        """FILE, line 7, column 'fid'"""
+        """Return the place of a row or cell for a message: FILE, line 7, column 'fid'."""
         where = f"{self.file.name}, {self.unit} {self.lines[row]}"
         return where if column is None else f"{where}, column {short_repr(column)}"
 
     def numbers(self, column: str) -> tuple[Numbers, NDArray[np.bool_]]:
-        """(values, whether a cell holds a number); UserError where one holds text."""
+        """Return (values, NaN for an empty cell; whether a cell has a number).
+
+        UserError if one has text.
+        """
         cells = self.columns[column]
         values, given = np.full(len(cells), np.nan), np.zeros(len(cells), dtype=bool)
         for row, cell in enumerate(cells):
@@ -65,7 +66,7 @@ class Table:
         return values, given
 
     def texts(self, column: str) -> list[str]:
-        """The cells as text; '' where one is empty. 3.0 is written as 3."""
+        """Return the cells as text; '' for an empty one. 3.0 is written as 3."""
         return [_text(cell) for cell in self.columns[column]]
 
 
@@ -73,19 +74,17 @@ def _text(cell: Any) -> str:
     if cell is None:
         return ""
     if isinstance(cell, float):
-        return (
-            ""
-            if math.isnan(cell)
-            else f"{cell:.0f}"
-            if cell.is_integer() and abs(cell) < 1e15
-            else repr(cell)
-        )
+        if math.isnan(cell):
+            return ""
+        # Beyond 1e15 not every whole number is a float, and many digits would say nothing.
+        return f"{cell:.0f}" if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     return " ".join(str(cell).split())
 
 
 def read_table(path: Path) -> Table:
-    """The table in a file named .csv (also .tsv, .txt) or .parquet. UserError where it is no such
-    file, or empty.
+    """Return the table in a CSV file (also .tsv, .txt) or a Parquet file.
+
+    UserError if it is neither, or empty.
     """
     try:
         data = path.read_bytes()
@@ -96,6 +95,7 @@ def read_table(path: Path) -> Table:
             f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}"
         ) from None
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+    # By its first bytes too: files are often saved under a wrong suffix.
     if data[:4] == b"PAR1" or path.suffix == ".parquet":
         columns, lines, unit = _parquet(path)
     else:
@@ -114,8 +114,10 @@ def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UserError(
-            f"{path.name}, line {line}: not UTF-8 (byte 0x{data[error.start]:02X}); save the file as UTF-8"
+            f"{path.name}, line {line}: not UTF-8 (byte 0x{data[error.start]:02X}); "
+            "save the file as UTF-8"
         ) from None
+    # The separator that is the most frequent in the header; Excel writes ";" in many countries.
     first = text.lstrip("\r\n").split("\n", 1)[0]
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=max(DELIMITERS, key=first.count), strict=True
@@ -123,7 +125,7 @@ def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:
     names: list[str] = []
     columns: list[list[Any]] = []
     lines: list[int] = []
-    begins = 1
+    begins = 1  # a quoted cell may span lines, so rows and lines are counted apart
     try:
         for cells in reader:
             line, begins = begins, reader.line_num + 1
@@ -135,7 +137,8 @@ def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:
                 continue
             if len(cells) != len(names):
                 raise UserError(
-                    f"{path.name}, line {line}: {len(cells)} cells, and the header has {len(names)} columns"
+                    f"{path.name}, line {line}: {len(cells)} cells, and the header has "
+                    f"{len(names)} columns"
                 )
             for column, cell in zip(columns, cells, strict=True):
                 column.append(cell.strip())
@@ -148,6 +151,7 @@ def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:
 
 
 def _parquet(path: Path) -> tuple[dict[str, list[Any]], list[int], str]:
+    # Takes a while to load, and a CSV file can do without.
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -171,17 +175,16 @@ def _names(path: Path, names: list[str]) -> list[str]:
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise UserError(
-            f"{path.name}: column names must differ, but {short_repr(twice)} stands more than once"
+            f"{path.name}: column names must differ, but {short_repr(twice)} is there more than once"
         )
     return names
 
 
 def _without_row_numbers(path: Path, columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Without the nameless column of row numbers that pandas writes unless told otherwise."""
+    """Return the columns without the nameless row numbers that pandas writes by default."""
     for name in [name for name in columns if name in ("", "__index_level_0__", "Unnamed: 0")]:
-        if [str(cell) for cell in columns[name]] == [
-            str(number) for number in range(len(columns[name]))
-        ]:
+        numbers = [str(number) for number in range(len(columns[name]))]
+        if [str(cell) for cell in columns[name]] == numbers:
             columns = {other: cells for other, cells in columns.items() if other != name}
         elif not name:
             raise UserError(f"{path.name}: column {list(columns).index(name) + 1} has no name")

@@ -1,19 +1,18 @@
-"""The course of imported trials: at which moments they were measured, how they end, and what
-follows from their rows.
+"""The course of imported trials: when they were evaluated, how they end, and what follows from
+their rows.
 
-Evaluations are numbered by moments of the whole study: rows with one number have spent the same
-budget, so that comparing them is fair, and a seed that was not measured at a moment has no row
-there. Two steps are one moment if they differ by at most 2% of the largest step and by less than
-half the distance of any seed's consecutive rows.
+Evaluations are numbered by times of the whole study: rows with one number have spent the same
+budget, so that comparing them is fair, and a seed that was not evaluated at a time has no row
+there. Two steps are one time if they differ by at most 2% of the largest step and by less than half
+the distance of any seed's consecutive rows.
 
 A seed that diverged stays diverged until its trial ends. A seed that ends before its trial for no
 stated reason gets a row without scores at the trial's end, and so ranks there as one without a
-value: leaving it out would reward who stops the seeds that go badly.
+value: leaving it out would reward stopping the seeds that go badly.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -26,23 +25,25 @@ from ganstudy.trials.measures.verdict import verdict_where_certain, window_lengt
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import COUNTERS, Verdict
 
-SAME_MOMENT = 0.02
-"""Of the largest step."""
+SAME_TIME = 0.02
+"""Of the largest step: a guess at how far apart loggers of one study write the same evaluation."""
 Rows = list[dict[str, Any]]
 
 
-def moments_of(
+def evaluation_times(
     steps: NDArray[np.float64], trials: NDArray[np.int64], seeds: NDArray[np.int64]
 ) -> tuple[list[float], NDArray[np.int64]]:
-    """(the study's moments, the number of each row's, 1 being the first)."""
+    """Return (the study's evaluation times, the number of each row's time, 1 being the first)."""
     order = np.lexsort((steps, seeds, trials))
     same = (np.diff(trials[order]) == 0) & (np.diff(seeds[order]) == 0)
     gaps = np.diff(steps[order])[same]
-    tolerance = min(
-        SAME_MOMENT * float(steps.max()), float(gaps.min()) / 2 if len(gaps) else math.inf
-    )
+    tolerance = SAME_TIME * float(steps.max())
+    if len(gaps):
+        tolerance = min(tolerance, float(gaps.min()) / 2)
     starts: list[float] = []
     ends: list[float] = []
+    # Steps in order; one that is further than the tolerance from the first of a time begins the
+    # next. The time of an evaluation is its latest step: all rows have spent at most that.
     for step in np.unique(steps).tolist():
         if not starts or step - starts[-1] > tolerance:
             starts.append(step)
@@ -51,46 +52,46 @@ def moments_of(
     return ends, np.searchsorted(np.array(starts), steps, side="right")
 
 
-def to_the_end(rows: Rows, axis: str) -> tuple[Rows, list[str]]:
-    """The rows by evaluation and seed, with those of seeds that ended before their trial."""
-    when = {row["evaluation"]: row for row in rows}
-    last = max(when)
+def with_ended_seeds(rows: Rows, axis: str) -> tuple[Rows, list[str]]:
+    """Return (the rows of a trial by evaluation and seed, with further ones for seeds that ended
+    before it; notes on those seeds).
+    """
+    by_evaluation = {row["evaluation"]: row for row in rows}
+    last = max(by_evaluation)
     added: Rows = []
     notes = []
     for seed in sorted({row[SEED] for row in rows}):
-        latest = max(
-            (row for row in rows if row[SEED] == seed), key=lambda row: int(row["evaluation"])
-        )
+        own = [row for row in rows if row[SEED] == seed]
+        latest = max(own, key=lambda row: int(row["evaluation"]))
         if latest["evaluation"] == last:
             continue
-        gone = not latest["finite"]
-        for evaluation in sorted(e for e in when if e > latest["evaluation"]) if gone else [last]:
-            verdict = Verdict.DIVERGED if gone else Verdict.UNKNOWN
-            counters = {name: when[evaluation][name] for name in COUNTERS}
-            empty = dict.fromkeys((*MEASURES, "histogram"))
-            added.append(
-                {
-                    SEED: seed,
-                    "evaluation": evaluation,
-                    "finite": not gone,
-                    "verdict": verdict.value,
-                    **empty,
-                    **counters,
-                }
-            )
-        if not gone:
+        diverged = not latest["finite"]
+        missing = [e for e in sorted(by_evaluation) if e > latest["evaluation"]]
+        for evaluation in missing if diverged else [last]:
+            row = {
+                SEED: seed,
+                "evaluation": evaluation,
+                "finite": not diverged,
+                "verdict": (Verdict.DIVERGED if diverged else Verdict.UNKNOWN).value,
+                **dict.fromkeys((*MEASURES, "histogram")),
+                **{name: by_evaluation[evaluation][name] for name in COUNTERS},
+            }
+            added.append(row)
+        if not diverged:
             notes.append(
-                f"seed {seed} ends at {latest[axis]:g} of {when[last][axis]:g} {axis}, and counts as one without "
-                "scores at the end"
+                f"seed {seed} ends at {latest[axis]:g} of {by_evaluation[last][axis]:g} {axis}, "
+                "and counts as one without scores at the end"
             )
     return sorted([*rows, *added], key=lambda row: (row["evaluation"], row[SEED])), notes
 
 
-def complete(
+def add_derived(
     rows: Rows, derived: list[str], planned: int, floor: dict[str, float], given: bool
 ) -> None:
-    """Fills in what follows from the rows of a trial: measures of its course, and verdicts unless
-    they are given.
+    """Fill in what follows from the rows of a trial: measures of its course, and its verdicts.
+
+    derived: measures to fill in. planned: evaluations per seed. given: whether the file has
+    verdicts, which are kept.
     """
     window = window_length(planned)
     for seed in {row[SEED] for row in rows}:
@@ -98,9 +99,8 @@ def complete(
         for index, row in enumerate(own):
             so_far = own[: index + 1]
             if row["histogram"] is not None:
-                row |= _of_histograms(
-                    [r["histogram"] for r in so_far if r["histogram"] is not None], window, derived
-                )
+                histograms = [r["histogram"] for r in so_far if r["histogram"] is not None]
+                row |= _of_histograms(histograms, window, derived)
             if "mismatch" in derived:
                 row["mismatch"] = objective_mismatch(
                     [r["loss_g"] for r in so_far], [r["fid"] for r in so_far]

@@ -1,7 +1,7 @@
 """Which configurations are trained again on fresh seeds: the best of the search, of each set of
 remedies, the baseline.
 
-Pure functions of the search's results, so that a study that is resumed chooses what it chose
+Pure functions of the search's results, so that a study that is resumed selects what it selected
 before.
 """
 
@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from enum import IntEnum
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from ganstudy.study.ledger.outcome import Outcome
-from ganstudy.study.spec.keys import NONE
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.study.spec.tables import Confirm
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.records import NO_REMEDIES, TrialState
 
 BEST, NEAREST, BASELINE = "best", "nearest", "baseline"
 EARLIER = "chosen earlier"
 """Role of what was confirmed before the search went on and found something else."""
 SEPARATOR = "; "
-Rank = tuple[int, float, float, float, int]
 
 
 @dataclass(frozen=True)
@@ -38,112 +36,139 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SelectedConfiguration:
     """A configuration to confirm."""
 
     params: dict[str, Any]
     config: TrialConfig
     """On the fresh seeds."""
     roles: tuple[str, ...]
-    """Why it was chosen."""
+    """Why it was selected."""
     confirms: int | None
     """The search's trial of this configuration; None for a baseline that the search never drew."""
 
     @property
     def role(self) -> str:
-        """All of them in words."""
+        """All roles as one text."""
         return SEPARATOR.join(self.roles)
 
 
-def choose(spec: StudySpec, candidates: Iterable[Candidate]) -> list[Choice]:
-    """What `spec.confirm` asks for, the best first; nothing where no trial of the search was
-    evaluated.
+class Tier(IntEnum):
+    """What decides the rank of a candidate first; smaller is better."""
 
-    Complete trials within the constraints come first, by their objective. Where the study has none
-    of them, the one nearest to that is confirmed in their place; so is it for a set of remedies,
-    and for the baseline.
+    FEASIBLE = 0
+    """Complete, and within the constraints."""
+    INFEASIBLE = 1
+    """Complete, with more seeds of some verdict than allowed."""
+    STOPPED = 2
+    """Stopped early, so that its score is one of less training."""
+    NO_MEDIAN = 3
+    """Without an objective, as its median falls on a diverged seed."""
+
+
+class Rank(NamedTuple):
+    """Sort key of a candidate; smaller is better."""
+
+    tier: Tier
+    remaining: float
+    """Minus the progress, of those that were stopped early."""
+    excess: float
+    """Seeds beyond the allowed ones."""
+    score: float
+    number: int
+
+
+def select(spec: StudySpec, candidates: Iterable[Candidate]) -> list[SelectedConfiguration]:
+    """Return what `spec.confirm` asks for, the best first; nothing if no trial was evaluated.
+
+    Feasible complete trials come first, by their objective. If the study has none, the nearest to
+    being one is confirmed instead; likewise for a set of remedies, and for the baseline.
     """
     assert spec.confirm is not None
-    confirm, space = spec.confirm, spec.space
+    confirm, template = spec.confirm, spec.space.template
     ranked = sorted(candidates, key=lambda candidate: rank(candidate, spec))
-    chosen: dict[str, Choice] = {}
+    selected: dict[str, SelectedConfiguration] = {}
 
-    def take(params: dict[str, Any], role: str, confirms: int | None) -> None:
-        config = fresh(spec, params)
-        before = chosen.get(config.digest, Choice(params, config, (), confirms))
-        chosen[config.digest] = Choice(
-            before.params, config, (*before.roles, role), before.confirms
+    def add(params: dict[str, Any], role: str, confirms: int | None) -> None:
+        """Select a configuration, or give one that is selected already a further role."""
+        config = on_fresh_seeds(spec, params)
+        known = selected.get(config.digest)
+        selected[config.digest] = SelectedConfiguration(
+            params=params if known is None else known.params,
+            config=config,
+            roles=(role,) if known is None else (*known.roles, role),
+            confirms=confirms if known is None else known.confirms,
         )
 
     for candidate in ranked:
-        if len(chosen) == confirm.top or not _wins(candidate, spec):
+        if len(selected) == confirm.top or rank(candidate, spec).tier is not Tier.FEASIBLE:
             break
-        if (
-            fresh(spec, candidate.params).digest not in chosen
-        ):  # the sampler may draw the same one twice
-            take(candidate.params, BEST, candidate.number)
-    if ranked and not chosen:
-        take(ranked[0].params, NEAREST, ranked[0].number)
-    by_label: dict[str, Candidate] = {}
+        # The sampler may draw the same configuration twice.
+        if on_fresh_seeds(spec, candidate.params).digest not in selected:
+            add(candidate.params, BEST, candidate.number)
+    if ranked and not selected:
+        add(ranked[0].params, NEAREST, ranked[0].number)
+    # In the order of rank, so the first of a set is its best.
+    best_of_set: dict[str, Candidate] = {}
     for candidate in ranked:
-        by_label.setdefault(space.label(candidate.params), candidate)
-    plain = by_label.pop(NONE, None)
-    for label, candidate in [*by_label.items()][: confirm.remedy_sets]:
-        take(candidate.params, f"{BEST} with {label}", candidate.number)
+        best_of_set.setdefault(template.remedy_set(candidate.params), candidate)
+    plain = best_of_set.pop(NO_REMEDIES, None)
+    for remedy_set, candidate in [*best_of_set.items()][: confirm.remedy_sets]:
+        add(candidate.params, f"{BEST} with {remedy_set}", candidate.number)
     if confirm.baseline and plain is not None:
-        take(plain.params, BASELINE, plain.number)
-    elif confirm.baseline and (stripped := _without_remedies(spec, ranked)) is not None:
-        take(stripped, BASELINE, None)
-    return list(chosen.values())
+        add(plain.params, BASELINE, plain.number)
+    elif confirm.baseline:
+        params = _best_without_its_remedies(spec, ranked)
+        if params is not None:
+            add(params, BASELINE, None)
+    return list(selected.values())
 
 
-def most(spec: StudySpec) -> int:
-    """Configurations that `choose` takes at most."""
+def max_trials(spec: StudySpec) -> int:
+    """Return the largest number of configurations that `select` can return."""
     assert spec.confirm is not None
-    confirm: Confirm = spec.confirm
-    labels = spec.space.labels()
-    sets = min(confirm.remedy_sets, labels - spec.space.may_be_plain)
+    confirm, space = spec.confirm, spec.space
+    with_remedies = space.num_remedy_sets() - space.includes_plain_gan
+    sets = min(confirm.remedy_sets, with_remedies)
     wanted = min(confirm.top, spec.search.trials) + sets + confirm.baseline
-    # The best one is the best of its own set too.
-    all_of_them = sets == labels - spec.space.may_be_plain and (
-        confirm.baseline or not spec.space.may_be_plain
-    )
-    return max(1, wanted - all_of_them)
+    # If every set and the baseline are confirmed, the best trial is the best of one of them too.
+    all_sets = sets == with_remedies and (confirm.baseline or not space.includes_plain_gan)
+    return max(1, wanted - all_sets)
 
 
-def fresh(spec: StudySpec, params: dict[str, Any]) -> TrialConfig:
-    """The configuration of `params` on the fresh seeds."""
+def on_fresh_seeds(spec: StudySpec, params: dict[str, Any]) -> TrialConfig:
+    """Return the configuration of `params` on the fresh seeds."""
     assert spec.confirm is not None
     return spec.space.trial_config(params).model_copy(update={"seeds": spec.confirm.seeds})
 
 
 def rank(candidate: Candidate, spec: StudySpec) -> Rank:
-    """Smaller is better: complete within the constraints by objective; complete beyond them by the
-    seeds in excess; stopped early, those first that came furthest; last those without a median."""
+    """Return the sort key of a candidate.
+
+    Feasible ones by objective; infeasible ones by the seeds in excess; stopped ones by how far they
+    came; last those without a median.
+    """
     outcome, number = candidate.outcome, candidate.number
     excess = float(outcome.excess(spec.objective.require))
     if outcome.objective is None:
-        return 3, 0.0, excess, 0.0, number
+        return Rank(Tier.NO_MEDIAN, 0.0, excess, 0.0, number)
     score = -outcome.objective if spec.objective.maximize else outcome.objective
-    if candidate.state is TrialState.COMPLETE:
-        return (1 if excess else 0), 0.0, excess, score, number
-    return 2, -outcome.progress, excess, score, number
+    if candidate.state is not TrialState.COMPLETE:
+        return Rank(Tier.STOPPED, -outcome.progress, excess, score, number)
+    tier = Tier.INFEASIBLE if excess else Tier.FEASIBLE
+    return Rank(tier, 0.0, excess, score, number)
 
 
-def _wins(candidate: Candidate, spec: StudySpec) -> bool:
-    return rank(candidate, spec)[0] == 0
-
-
-def _without_remedies(spec: StudySpec, ranked: list[Candidate]) -> dict[str, Any] | None:
-    """The best GAN's parameters with its remedies switched off; None where there is none, or it
-    cannot do without.
-    """
+def _best_without_its_remedies(spec: StudySpec, ranked: list[Candidate]) -> dict[str, Any] | None:
+    """Return the parameters of the best GAN with its remedies off, of those that can do without."""
     for candidate in ranked:
-        params = spec.space.without_remedies(candidate.params)
-        if params is not None:
-            try:
-                spec.space.trial_config(params)
-            except ValidationError:
-                continue
-            return params
+        params = spec.space.template.without_remedies(candidate.params)
+        if params is None:
+            continue
+        # No rule needs a remedy today; one that did must not keep a study from its confirm stage.
+        try:
+            spec.space.trial_config(params)
+        except ValidationError:
+            continue
+        return params
     return None

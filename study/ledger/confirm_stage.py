@@ -1,61 +1,70 @@
 """The confirm stage in the ledger: the best configurations of the search once more, on fresh seeds.
 
 An Optuna study of its own in the ledger's file, so that its trials neither teach the search's
-sampler nor count as trials of the search. What is to be confirmed follows from the search's results
-alone (study/ledger/confirm_selection.py) and is not kept; a trial is kept from the moment on that
+sampler nor count as trials of the search. Which configurations are confirmed follows from the
+search's results alone (study/ledger/confirm_selection.py) and is not stored; a trial is stored when
 it is proposed, with its configuration, in one transaction.
 """
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from ganstudy.study.ledger.confirm_selection import EARLIER, Choice, choose, fresh
-from ganstudy.study.ledger.stage import STATES, StageTrials
+from ganstudy.study.ledger.confirm_selection import (
+    EARLIER,
+    SelectedConfiguration,
+    on_fresh_seeds,
+    select,
+)
+from ganstudy.study.ledger.search_stage import SearchStage
+from ganstudy.study.ledger.stage import NO_RUN_IDS, STATES, StageTrials
+from ganstudy.study.ledger.storage import confirm_study_name
+from ganstudy.study.ledger.trial_row import ConfirmRow
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage
 from ganstudy.trials.results.records import TrialState as State
-
-if TYPE_CHECKING:
-    from ganstudy.study.ledger.ledger import Ledger
-from ganstudy.study.ledger.storage import name_of
 
 PARAMS, DIGEST, CONFIRMS = "params", "config_digest", "confirms"
 """Attributes of a trial."""
 
 
 class ConfirmStage(StageTrials):
-    """Proposes what the search's results ask to confirm, each configuration once."""
+    """Trials that confirm what the search found, each configuration once."""
 
     stage = Stage.CONFIRM
     first = FIRST_CONFIRM
 
-    def __init__(self, search: Ledger) -> None:
+    def __init__(self, search: SearchStage) -> None:
         storage = search._storage
-        self._name = name_of(search.spec.name)
+        self._name = confirm_study_name(search.spec.name)
         self._search = search
+        self._selected: list[SelectedConfiguration] | None = None
         self.begun = any(study.study_name == self._name for study in storage.get_all_studies())
-        # Before it has begun, an empty one that is kept nowhere stands in its place: looking
-        # changes nothing.
-        sampler = optuna.samplers.RandomSampler()  # is never asked
+        sampler = optuna.samplers.RandomSampler()  # never asked: the selection decides
         if self.begun:
             study = optuna.load_study(study_name=self._name, storage=storage, sampler=sampler)
         else:
+            # An empty one in memory stands for it until the first trial, so that looking at a
+            # stage that has not begun writes nothing.
             study = optuna.create_study(study_name=self._name, sampler=sampler)
         super().__init__(study, search.spec)
 
-    @cached_property
-    def choices(self) -> list[Choice]:
-        """What is to be confirmed; empty while the search is not over."""
-        return [] if self._search.left() else choose(self.spec, self._search.candidates())
+    @property
+    def selected(self) -> list[SelectedConfiguration]:
+        """The configurations to confirm; empty while the search is not over."""
+        if self._selected is None:
+            if self._search.left():
+                return []
+            self._selected = select(self.spec, self._search.candidates())
+        return self._selected
 
     def propose(self) -> tuple[int, dict[str, Any]]:
-        """(number, params) of the next configuration; the stage begins with the first."""
-        choice = self._unproposed()[0]
+        """Begin the trial of the next configuration; return its (number, params)."""
+        selected = self._unproposed()[0]
         if not self.begun:
             self._study = optuna.create_study(
                 study_name=self._name,
@@ -64,44 +73,65 @@ class ConfirmStage(StageTrials):
                 sampler=self._study.sampler,
                 load_if_exists=True,
             )
-            self._storage, self.begun = self._study._storage, True
-        kept = {PARAMS: choice.params, DIGEST: choice.config.digest, CONFIRMS: choice.confirms}
+            self._storage = self._study._storage
+            self.begun = True
+        attributes = {
+            PARAMS: selected.params,
+            DIGEST: selected.config.digest,
+            CONFIRMS: selected.confirms,
+        }
         number = len(self._trials())
-        self._study.add_trial(optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=kept))
-        return self.first + number, choice.params
+        # Not ask(), which would store the attributes one by one after the trial itself.
+        self._study.add_trial(
+            optuna.trial.create_trial(state=TrialState.RUNNING, user_attrs=attributes)
+        )
+        return self.first + number, selected.params
 
     def remaining(self) -> int:
-        """Configurations still to be proposed; 0 while the search is not over."""
+        """Return the number of configurations still to be proposed; 0 while the search goes on."""
         return len(self._unproposed())
 
     def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
-        """(number, params) of the trials that an earlier run left unfinished, in order."""
+        """Return (number, params) of the trials that an earlier run left unfinished, in order."""
         running = [t for t in self._trials() if STATES[t.state] is State.RUNNING]
         return [(self.first + t.number, self._params(t)) for t in running]
 
     def config(self, params: dict[str, Any]) -> TrialConfig:
-        """The search's configuration on the fresh seeds."""
-        return fresh(self.spec, params)
+        """Return the search's configuration with `params`, on the fresh seeds."""
+        return on_fresh_seeds(self.spec, params)
 
-    def labels(self, number: int) -> dict[str, Any]:
-        """Stage, role and confirms. The role follows from the search as it stands now."""
+    def stage_tags(self, number: int) -> dict[str, Any]:
+        """Return stage, role and confirms. The role follows from the search as it stands now."""
         trial = self._trials()[number - self.first]
-        role = {c.config.digest: c.role for c in self.choices}.get(
-            trial.user_attrs[DIGEST], EARLIER
-        )
-        return {"stage": self.stage.value, "role": role, "confirms": trial.user_attrs[CONFIRMS]}
+        return {
+            "stage": self.stage.value,
+            "role": self._role(trial),
+            "confirms": trial.user_attrs[CONFIRMS],
+        }
 
-    def rows(self, run_ids: dict[int, str]) -> list[dict[str, Any]]:
-        """As of every stage, with role and confirms."""
-        return [{**row, **self.labels(row["number"])} for row in super().rows(run_ids)]
+    def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> list[ConfirmRow]:
+        """Return one row per trial, in order; run_ids: MLflow runs by number."""
+        return [
+            ConfirmRow(
+                **vars(self._row(trial, run_ids)),
+                stage=self.stage.value,
+                role=self._role(trial),
+                confirms=trial.user_attrs[CONFIRMS],
+            )
+            for trial in self._trials()
+        ]
 
     def planned(self) -> int:
-        """Trials that there are or will be; known once the search is over."""
+        """Return the number of trials that there are or will be; known once the search is over."""
         return len(self._trials()) + self.remaining()
 
-    def _unproposed(self) -> list[Choice]:
-        known = {trial.user_attrs[DIGEST] for trial in self._trials()}
-        return [choice for choice in self.choices if choice.config.digest not in known]
+    def _role(self, trial: FrozenTrial) -> str:
+        roles = {selected.config.digest: selected.role for selected in self.selected}
+        return roles.get(trial.user_attrs[DIGEST], EARLIER)
+
+    def _unproposed(self) -> list[SelectedConfiguration]:
+        proposed = {trial.user_attrs[DIGEST] for trial in self._trials()}
+        return [s for s in self.selected if s.config.digest not in proposed]
 
     def _params(self, trial: FrozenTrial) -> dict[str, Any]:
         return dict(trial.user_attrs[PARAMS])

@@ -1,4 +1,4 @@
-"""What a trial came to at its latest evaluation, and in which state that ends it. Free of Optuna
+"""The result of a trial's latest evaluation, and the state in which that ends it. Free of Optuna
 and Ray.
 """
 
@@ -11,31 +11,31 @@ from ganstudy.trials.results.records import TrialState
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a trial came to at its latest evaluation."""
+    """Result of a trial's latest evaluation."""
 
     finished: bool
-    """The budget is spent, or no seed is finite any more."""
+    """Whether the budget is spent, or no seed is finite any more."""
     objective: float | None
-    """Median over seeds; None where it falls on a seed without a value."""
+    """Median over seeds; None if the median falls on a seed without a value."""
     progress: float
-    """On the budget's axis."""
+    """Amount of training, on the budget's axis."""
     verdicts: dict[str, int]
-    """Seeds per verdict."""
+    """Number of seeds per verdict."""
     counters: dict[str, float]
 
     def feasible(self, allowed: dict[str, int]) -> bool:
-        """No verdict has more seeds than allowed, and the objective has a value."""
+        """Return whether the objective has a value and no verdict more seeds than allowed."""
         return self.objective is not None and not self.excess(allowed)
 
     def excess(self, allowed: dict[str, int]) -> int:
-        """Seeds beyond the number allowed, over all verdicts that are limited."""
+        """Return the number of seeds beyond the allowed ones, over all limited verdicts."""
         return sum(
             max(0, self.verdicts.get(verdict, 0) - limit) for verdict, limit in allowed.items()
         )
 
 
 def state_at_end(outcome: Outcome | None, error: str | None) -> TrialState:
-    """The state in which a trial ends that came to `outcome`, or to an error."""
+    """Return the state in which a trial with this outcome or error ends."""
     if error is not None or outcome is None:
         return TrialState.FAILED
     return TrialState.COMPLETE if outcome.finished else TrialState.PRUNED

@@ -1,32 +1,30 @@
 """The trials of one stage of a study, as the ledger keeps them: one Optuna study each, in the same
 storage.
 
-The search (study/ledger/ledger.py) and the confirm stage (study/ledger/confirm_stage.py) differ in
-where their configurations come from; what is recorded of a trial, and how it ends, is the same.
+The search (study/ledger/search_stage.py) and the confirm stage (study/ledger/confirm_stage.py)
+differ in where their configurations come from; what is recorded of a trial, and how it ends, is the
+same.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from ganstudy.study.ledger.confirm_selection import Candidate
 from ganstudy.study.ledger.outcome import Outcome, state_at_end
+from ganstudy.study.ledger.trial_row import TrialRow
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.records import TrialState as State
 
-if TYPE_CHECKING:
-    pass
-
-
 OUTCOME, ERROR = "outcome", "error"
+"""Attributes of a trial."""
 STATES = {
     TrialState.RUNNING: State.RUNNING,
     TrialState.WAITING: State.RUNNING,
@@ -34,10 +32,11 @@ STATES = {
     TrialState.PRUNED: State.PRUNED,
     TrialState.FAIL: State.FAILED,
 }
+NO_RUN_IDS: Mapping[int, str] = {}
 
 
 class StageTrials(ABC):
-    """Proposes trials and is told of them; a single driver does both."""
+    """Trials of one stage: proposes them and records how they go. Only the driver does either."""
 
     stage: ClassVar[Stage]
     first: ClassVar[int]
@@ -50,120 +49,103 @@ class StageTrials(ABC):
 
     @abstractmethod
     def propose(self) -> tuple[int, dict[str, Any]]:
-        """(number, params) of a new trial, which is running from now on."""
+        """Begin a new trial; return its (number, params)."""
 
     @abstractmethod
     def remaining(self) -> int:
-        """Trials still to be proposed."""
+        """Return the number of trials still to be proposed."""
 
     @abstractmethod
     def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
-        """(number, params) of the trials that an earlier run left unfinished, in order."""
+        """Return (number, params) of the trials that an earlier run left unfinished, in order."""
 
     @abstractmethod
     def config(self, params: dict[str, Any]) -> TrialConfig:
-        """What a trial with `params` trains."""
+        """Return the configuration of a trial with `params`."""
 
     @abstractmethod
-    def labels(self, number: int) -> dict[str, Any]:
-        """What MLflow is told of a trial's place in the study: stage, and for a confirm trial role
-        and confirms.
+    def stage_tags(self, number: int) -> dict[str, Any]:
+        """Return a trial's place in the study, as MLflow has it.
+
+        The stage; for a confirm trial also its role and the trial of the search that it confirms.
         """
 
     @abstractmethod
+    def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> Sequence[TrialRow]:
+        """Return one row per trial, in order; run_ids: MLflow runs by number."""
+
+    @abstractmethod
     def _params(self, trial: FrozenTrial) -> dict[str, Any]:
-        """As `propose` returned them."""
+        """Return the parameters of a trial as `propose` returned them."""
 
     def intermediate_values(self, number: int) -> dict[int, float]:
-        """What `record_evaluation` kept of a trial."""
+        """Return a trial's objectives by progress, from `record_evaluation`."""
         return dict(self._storage.get_trial(self._id(number)).intermediate_values)
 
     def ended(self) -> Iterator[tuple[int, State, Outcome | None]]:
-        """(number, state, outcome) of the trials that are over, in order."""
+        """Iterate over (number, state, outcome) of the trials that are over, in order."""
         for trial in self._trials():
             if STATES[trial.state] is not State.RUNNING:
                 yield self.first + trial.number, STATES[trial.state], outcome_of(trial)
 
     def record_evaluation(self, number: int, objective: float | None, progress: float) -> None:
-        """An intermediate value on the budget's axis; a missing one is not recorded, since NaN has
-        no rank.
-        """
+        """Record an intermediate value on the budget's axis."""
+        # A missing one is left out: NaN has no rank among the values of other trials.
         if objective is not None:
+            # Optuna's steps are whole numbers; a budget may be in seconds.
             self._storage.set_trial_intermediate_value(
                 self._id(number), math.ceil(progress), objective
             )
 
     def record_end(self, number: int, outcome: Outcome | None, error: str | None) -> State:
-        """Keeps how a trial ended, and returns the state of `state_at_end`. Never leaves it
-        running.
-        """
+        """Record how a trial ended, and return the state of `state_at_end`."""
         trial_id = self._id(number)
         if outcome is not None:
             for verdict, allowed in self.spec.objective.require.items():
                 excess = float(outcome.verdicts.get(verdict, 0) - allowed)
+                # Where Optuna's samplers look for constraints; above 0 is a violation.
                 self._storage.set_trial_system_attr(trial_id, f"constraints:{verdict}", excess)
             self._storage.set_trial_user_attr(trial_id, OUTCOME, vars(outcome))
         state = state_at_end(outcome, error)
-        if isinstance(self._study.sampler, optuna.samplers.GridSampler):
-            # It would stop an optimisation loop after its last point, and here is none to stop.
-            self._study.sampler = optuna.samplers.RandomSampler()
+        # Optuna numbers the trials of each of its studies from 0.
+        own_number = number - self.first
         if state is State.FAILED:
             self._storage.set_trial_user_attr(
                 trial_id, ERROR, error or "ended without an evaluation"
             )
-            self._study.tell(number - self.first, state=TrialState.FAIL)
+            self._study.tell(own_number, state=TrialState.FAIL)
         elif state is State.PRUNED:
-            self._study.tell(number - self.first, state=TrialState.PRUNED)
+            self._study.tell(own_number, state=TrialState.PRUNED)
         else:
             assert outcome is not None
+            # A complete trial needs a value in Optuna, and NaN would turn it into a failed one.
             worst = -math.inf if self.spec.objective.maximize else math.inf
-            self._study.tell(
-                number - self.first, worst if outcome.objective is None else outcome.objective
-            )
+            self._study.tell(own_number, worst if outcome.objective is None else outcome.objective)
         return state
 
     def left(self) -> int:
-        """Trials of this stage that are not over yet: in training or interrupted, and still to be
-        proposed.
-        """
+        """Return the number of trials that are not over: running, or still to be proposed."""
         return self.remaining() + self.counts()[State.RUNNING.value]
 
     def counts(self) -> dict[str, int]:
-        """Trials per state, every state named."""
+        """Return the number of trials per state, for every state."""
         counts = dict.fromkeys((state.value for state in State), 0)
         for trial in self._trials():
             counts[STATES[trial.state].value] += 1
         return counts
 
     def verdicts(self) -> dict[str, int]:
-        """Seeds per verdict over all trials that ended with an evaluation."""
+        """Return the number of seeds per verdict over all trials that ended with an evaluation."""
         counts: dict[str, int] = {}
         for trial in self._trials():
             for verdict, seeds in trial.user_attrs.get(OUTCOME, {}).get("verdicts", {}).items():
                 counts[verdict] = counts.get(verdict, 0) + seeds
         return counts
 
-    def rows(self, run_ids: dict[int, str]) -> list[dict[str, Any]]:
-        """One plain-JSON row per trial: number, state, params, objective, feasible, verdicts, run
-        id, error.
-        """
-        return [
-            {
-                "number": self.first + t.number,
-                "state": STATES[t.state].value,
-                "params": self._params(t),
-                "objective": t.user_attrs.get(OUTCOME, {}).get("objective"),
-                "feasible": self._feasible(t),
-                "verdicts": t.user_attrs.get(OUTCOME, {}).get("verdicts", {}),
-                "run_id": run_ids.get(self.first + t.number),
-                "error": t.user_attrs.get(ERROR),
-            }
-            for t in self._trials()
-        ]
-
     def seconds_per_update(self) -> float | None:
-        """Measured training time of one step of either player for the whole pack, over all trials;
-        None before.
+        """Return the mean training time of one step of either player, for all seeds together.
+
+        None before any step was timed.
         """
         counters = [
             t.user_attrs[OUTCOME]["counters"] for t in self._trials() if OUTCOME in t.user_attrs
@@ -174,9 +156,20 @@ class StageTrials(ABC):
     def _trials(self) -> list[FrozenTrial]:
         return self._study.get_trials(deepcopy=False)
 
-    def _feasible(self, trial: FrozenTrial) -> bool:
+    def _row(self, trial: FrozenTrial, run_ids: Mapping[int, str]) -> TrialRow:
         outcome = outcome_of(trial)
-        return outcome is not None and outcome.feasible(self.spec.objective.require)
+        allowed = self.spec.objective.require
+        number = self.first + trial.number
+        return TrialRow(
+            number=number,
+            state=STATES[trial.state].value,
+            params=self._params(trial),
+            objective=None if outcome is None else outcome.objective,
+            feasible=outcome is not None and outcome.feasible(allowed),
+            verdicts={} if outcome is None else outcome.verdicts,
+            run_id=run_ids.get(number),
+            error=trial.user_attrs.get(ERROR),
+        )
 
     def _id(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(
@@ -185,14 +178,6 @@ class StageTrials(ABC):
 
 
 def outcome_of(trial: FrozenTrial) -> Outcome | None:
-    """What `record_end` kept of the trial's last evaluation."""
+    """Return the outcome that `record_end` kept with a trial."""
     kept = trial.user_attrs.get(OUTCOME)
     return None if kept is None else Outcome(**kept)
-
-
-def candidate_of(trial: FrozenTrial, params: dict[str, Any]) -> Candidate | None:
-    """A trial of the search as a candidate, if it is over and was evaluated."""
-    state, outcome = STATES[trial.state], outcome_of(trial)
-    if outcome is None or state not in (State.COMPLETE, State.PRUNED):
-        return None
-    return Candidate(trial.number, params, state, outcome)

@@ -12,78 +12,86 @@ import time
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import optuna
 from optuna.storages import RDBStorage
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from ganstudy.study.errors import UserError
 
-if TYPE_CHECKING:
-    pass
-
-
+# Optuna logs every trial, which the driver's own progress display shows already.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
 LOCK_SECONDS = 60
 """How long a write waits for another process's."""
 BACK_UP_SECONDS = 60.0
 """Between two copies."""
 
 
-def storage(path: Path) -> RDBStorage:
-    """Optuna's storage in the file at `path`, made if absent."""
-    made = RDBStorage(
+def open_storage(path: Path) -> RDBStorage:
+    """Return Optuna's storage in the file at `path`, created if absent."""
+    storage = RDBStorage(
         f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
     )
 
     # A write-ahead log survives a killed process whole, and does not wait for the disk at each
     # step.
-    @event.listens_for(made.engine, "connect")
+    @event.listens_for(storage.engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
 
-    made.engine.dispose()
-    return made
+    # RDBStorage has connected already; those connections have no pragmas.
+    storage.engine.dispose()
+    return storage
+
+
+def confirm_study_name(study: str) -> str:
+    """Return the name of the Optuna study of a confirm stage.
+
+    No study of a user's can have it: names have no slash.
+    """
+    return f"{study}/confirm"
 
 
 def holds_study(path: Path, attribute: str) -> bool:
-    """Whether the file holds a study with that attribute, the last that is written when one is
-    made.
-    """
+    """Return whether the file has a study with that attribute; UserError if it is unreadable."""
     try:
-        studies = storage(path).get_all_studies()
+        studies = open_storage(path).get_all_studies()
     except SQLAlchemyError as error:
         raise UserError(unreadable(path, error)) from None
     return any(attribute in study.user_attrs for study in studies)
 
 
-def copy_of(path: Path) -> Path:
-    """Where the ledger's copy lies."""
+def backup_path(path: Path) -> Path:
+    """Return the path of the ledger's copy."""
     return path.with_name(f"{path.stem}.copy{path.suffix}")
 
 
 def unreadable(path: Path, error: Exception) -> str:
-    """Why the ledger at `path` could not be used, and the way back."""
-    said = str(error.__cause__ or error).splitlines()[0]
-    if "locked" in said:
+    """Return why the ledger at `path` could not be used, and what to do about it."""
+    message = str(error.__cause__ or error).splitlines()[0]
+    if "locked" in message:
         return (
-            f"{path} is locked by another process ({said}, after {LOCK_SECONDS} s); nothing is lost: "
-            "let that process finish, or end it, and give the same command again"
+            f"{path} is locked by another process ({message}, after {LOCK_SECONDS} s); nothing is "
+            "lost: let that process finish, or end it, and give the same command again"
         )
-    copy = copy_of(path)
+    copy = backup_path(path)
     if not copy.exists():
-        return f"{path} is no ledger that can be read ({said}), and no copy of it lies beside it"
+        return f"{path} is no readable ledger ({message}), and no copy of it lies beside it"
     made = datetime.fromtimestamp(copy.stat().st_mtime).astimezone().isoformat(timespec="seconds")
     return (
-        f"{path} is no ledger that can be read ({said}). A whole copy of {made} lies beside it; to go on from that:\n"
+        f"{path} is no readable ledger ({message}). A whole copy of {made} lies beside it; to go "
+        "on from that:\n"
         f"  rm -f {path}-wal {path}-shm && cp {copy} {path}\n"
-        "and resume the study: trials that began later are drawn again, and go on from their checkpoints."
+        "and resume the study: trials that began later are drawn again, and go on from their "
+        "checkpoints."
     )
 
 
 def database_trouble(error: BaseException | None) -> SQLAlchemyError | None:
-    """The database's own complaint, where that is the cause of `error`."""
+    """Return the database's own error, if that is what `error` goes back to."""
     while error is not None and not isinstance(error, SQLAlchemyError):
         error = error.__cause__ or error.__context__
     return error
@@ -94,7 +102,7 @@ class LedgerBackup:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._made: float | None = None
+        self._copied_at: float | None = None
 
     def keep(self, every: float = BACK_UP_SECONDS) -> None:
         """Copy the ledger whole, unless that was done less than `every` seconds ago.
@@ -102,11 +110,12 @@ class LedgerBackup:
         A copy that fails does not stop the study, and leaves the one before.
         """
         now = time.monotonic()
-        if self._made is not None and now - self._made < every:
+        if self._copied_at is not None and now - self._copied_at < every:
             return
-        copy = copy_of(self._path)
+        copy = backup_path(self._path)
         partial = copy.with_suffix(".partial")
         try:
+            # sqlite's own backup takes what is still in the write-ahead log along.
             with (
                 closing(sqlite3.connect(self._path)) as source,
                 closing(sqlite3.connect(partial)) as target,
@@ -115,9 +124,4 @@ class LedgerBackup:
             partial.replace(copy)
         except (sqlite3.Error, OSError):
             partial.unlink(missing_ok=True)
-        self._made = now
-
-
-def name_of(study: str) -> str:
-    """Of the Optuna study; no study of a user's can have it."""
-    return f"{study}/confirm"
+        self._copied_at = now

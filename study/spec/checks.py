@@ -3,69 +3,104 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
-from ganstudy.study.spec.domains import Domain, Range, parse_domain
-from ganstudy.study.spec.keys import CROSSED, KEYS, MODEL_KEYS, OPTION_KEYS, TRIAL_KEYS
+from ganstudy.study.spec.domains import Domain, Range, boundary_values
+from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS
 from ganstudy.study.spec.messages import key_part, message_of
-from ganstudy.study.spec.search_space import MOST_POINTS, SearchSpace
+from ganstudy.study.spec.samplers import SAMPLERS
+from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.compatibility import IncompatibleError
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.remedies import REMEDIES
 
-OWNERS_AS_KEYS = ("REMEDY = [false, true]", '"REMEDY.OPTION"', '"LOSS.OPTION"')
-"""How the keys that belong to remedies and losses look; there are too many to list."""
 
+def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]:
+    """Return the rules across tables that a study breaks; values: the file as plain JSON.
 
-def space_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
-    """Every domain parsed, and its extreme values tried against the rules of TrialConfig."""
-    problems = []
-    stated = dict.fromkeys(values["train"], "train") | dict.fromkeys(
-        values.get("model", {}), "model"
+    The later rules take the earlier ones for granted, so only the first group that finds anything
+    is reported.
+    """
+    return (
+        domain_problems(spec, values)
+        or value_problems(spec)
+        or option_problems(spec)
+        or combination_problems(spec)
+        or SAMPLERS[spec.search.sampler].problems(spec.space, spec.search.trials)
     )
-    for table, owners in (("remedies", spec.remedies), ("losses", spec.losses)):
-        stated |= {
-            f"{name}.{option}": f"{table}.{name}" for name, o in owners.items() for option in o
-        }
-    stated |= dict.fromkeys(spec.train.remedies, "train")
-    for key, value in spec.search.space.items():
+
+
+def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
+    """Return the keys of [search.space] that are no domain, stand in another table too, or belong
+    to another model.
+    """
+    problems = []
+    tables = _tables_of_keys(spec, values)
+    for key in spec.search.space:
         place = f"search.space.{key_part(key)}"
-        try:
-            if key not in KEYS:
-                one_of("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *OWNERS_AS_KEYS))
-            parse_domain(key, value)
-        except ValueError as error:
-            problems.append(f"{place}: {error}")
-            continue
-        if key in stated:
-            problems.append(f"{place}: stands in [{stated[key]}] too; name it in one place")
-    problems += [
-        f"search.space.{key}: {spec.model.name} has no option {key!r}; known: {', '.join(_options(spec.model))}"
-        for key in spec.search.space
-        if key in MODEL_KEYS and key not in _options(spec.model)
+        if key in spec.parsed_space.problems:
+            problems.append(f"{place}: {spec.parsed_space.problems[key]}")
+        elif key in tables:
+            problems.append(f"{place}: stands in [{tables[key]}] too; name it in one place")
+    options = [
+        name for name in type(spec.model).model_fields if name not in ("name", "digest", "options")
     ]
-    if problems:
-        return problems
-    # Options of remedies and losses are judged by option_problems, which knows their place in the
-    # file.
-    base = spec.base() | {"remedy_options": {}, "loss_options": {}}
-    problems = _rule_problems(SearchSpace({}, base), [{}], "train")
-    for key, domain in spec.space.domains.items():
-        if not problems and key not in OPTION_KEYS:
-            space = SearchSpace({key: domain}, base)
-            for value in space.extremes(key):
-                found = _rule_problems(space, [{key: value}], "search.space")
-                problems += [f"{problem}{_inside(domain, value)}" for problem in found]
-                if found:
-                    break
+    problems += [
+        f"search.space.{key}: {spec.model.name} has no option {key!r}; known: {', '.join(options)}"
+        for key in spec.search.space
+        if key in MODEL_KEYS and key not in options
+    ]
     return problems
+
+
+def _tables_of_keys(spec: StudySpec, values: dict[str, Any]) -> dict[str, str]:
+    """Return the table in which the file fixes a key of the search space, by key."""
+    tables = dict.fromkeys(values["train"], "train")
+    tables |= dict.fromkeys(values.get("model", {}), "model")
+    for table, owners in (("remedies", spec.remedies), ("losses", spec.losses)):
+        for name, options in owners.items():
+            tables |= {f"{name}.{option}": f"{table}.{name}" for option in options}
+    return tables | dict.fromkeys(spec.train.remedies, "train")
+
+
+def value_problems(spec: StudySpec) -> list[str]:
+    """Return the fixed values and boundary values of the space that TrialConfig refuses."""
+    # Options of losses and remedies are judged by option_problems, which knows their place in the
+    # file.
+    template = spec.space.template.without_options()
+    problems = _rule_problems(template, {}, "train")
+    for key, domain in spec.space.domains.items():
+        if problems:
+            break
+        if key in OPTION_KEYS:
+            continue
+        for value in boundary_values(key, domain):
+            found = _rule_problems(template, {key: value}, "search.space")
+            if found:
+                problems += [f"{problem}{_inside(domain, value)}" for problem in found]
+                break
+    return problems
+
+
+def _rule_problems(template: TrialTemplate, params: dict[str, Any], table: str) -> list[str]:
+    try:
+        template.trial_config(params)
+    except ValidationError as error:
+        # Alone with the fixed values a value may not go together that does so with others:
+        # combination_problems judges what does not go together, in all combinations.
+        if _incompatible(error) is None:
+            return [
+                f"{table}.{next(iter(params), e['loc'][0])}: {message_of(e)}"
+                for e in error.errors()
+            ]
+    return []
 
 
 def _inside(domain: Domain, value: Any) -> str:
@@ -73,37 +108,17 @@ def _inside(domain: Domain, value: Any) -> str:
     return ", which is inside the range; list the choices instead" if inside else ""
 
 
-def _options(model: StrictModel) -> list[str]:
-    return [name for name in type(model).model_fields if name not in ("name", "digest", "options")]
-
-
-def _rule_problems(space: SearchSpace, candidates: list[dict[str, Any]], table: str) -> list[str]:
-    for params in candidates:
-        try:
-            space.trial_config(params)
-        except ValidationError as error:
-            if not _incompatible(
-                error
-            ):  # which is judged in all combinations by combination_problems
-                return [
-                    f"{table}.{next(iter(params), e['loc'][0])}: {message_of(e)}"
-                    for e in error.errors()
-                ]
-    return []
-
-
 def _incompatible(error: ValidationError) -> str | None:
-    """What does not go together, if that is all that is wrong with a configuration."""
+    """Return what does not go together, if that is all that is wrong with a configuration."""
     causes = [e.get("ctx", {}).get("error") for e in error.errors()]
     return str(causes[0]) if all(isinstance(cause, IncompatibleError) for cause in causes) else None
 
 
 def combination_problems(spec: StudySpec) -> list[str]:
-    """The first combination of values whose parts do not go together."""
-    space = spec.space
-    for params in space.combinations():
+    """Return the first combination of values whose parts do not go together."""
+    for params in spec.space.combinations():
         try:
-            space.trial_config(params)
+            spec.space.trial_config(params)
         except ValidationError as error:
             chosen = ", ".join(
                 f"{key} = {value}" for key, value in params.items() if key in CROSSED
@@ -112,72 +127,61 @@ def combination_problems(spec: StudySpec) -> list[str]:
     return []
 
 
-def grid_problems(spec: StudySpec) -> list[str]:
-    """A grid search has lists of choices alone, and no more trials than the grid has points."""
-    if spec.search.sampler != "grid":
-        return []
-    try:
-        points = math.prod(len(values) for values in spec.space.grid().values())
-    except ValueError as error:
-        return [f"search.space: {error}"]
-    if points > MOST_POINTS:
-        return [
-            f"search.space: a grid has at most {MOST_POINTS} configurations, and this has {points}; "
-            "take sampler 'random' or 'tpe'"
-        ]
-    if spec.search.trials <= points:
-        return []
-    return [
-        f"search.trials: must be <= {points}, the configurations of this grid, got {spec.search.trials}"
-    ]
-
-
 def option_problems(spec: StudySpec) -> list[str]:
-    """Options of losses and remedies: known, in range, and of one that some configuration uses."""
-    losses = _Owners("loss", "losses", LOSSES, spec.losses, spec.space.losses_somewhere_on)
-    remedies = _Owners(
-        "remedy", "remedies", REMEDIES, spec.remedies, spec.space.remedies_somewhere_on
+    """Return the options of losses and remedies that are unknown, out of range, or of one that no
+    configuration uses.
+    """
+    losses = OptionGroup(
+        kind="loss",
+        table="losses",
+        models=LOSSES,
+        stated=spec.losses,
+        in_use=spec.space.losses_in_use,
     )
-    return [problem for owners in (losses, remedies) for problem in owners.problems(spec.space)]
+    remedies = OptionGroup(
+        kind="remedy",
+        table="remedies",
+        models=REMEDIES,
+        stated=spec.remedies,
+        in_use=spec.space.remedies_in_use,
+    )
+    return [*losses.problems(spec.space), *remedies.problems(spec.space)]
 
 
 @dataclass(frozen=True)
-class _Owners:
-    """What has options of its own: losses or remedies."""
+class OptionGroup:
+    """Losses or remedies: each has options of its own."""
 
     kind: str
     table: str
     models: Mapping[str, type[StrictModel]]
     stated: dict[str, dict[str, Any]]
+    """Options that the file fixes, by name."""
     in_use: set[str]
+    """Names that some configuration of the space uses."""
 
     def problems(self, space: SearchSpace) -> list[str]:
-        """Every stated or searched option that breaks a rule."""
+        """Return every stated or searched option that breaks a rule."""
         problems = []
-        for name in self.stated:
+        for name, options in self.stated.items():
             if name not in self.models:
                 rule = f"unknown {self.kind} {short_repr(name)}; known: {', '.join(self.models)}"
                 problems.append(f"{self.table}.{key_part(name)}: {rule}")
-        for place, name, option, candidates in self._places(space):
-            problem = self._problem(name, option, candidates)
-            if problem:
-                problems.append(f"{place}: {problem}")
+                continue
+            for option, value in options.items():
+                problem = self._problem(name, option, [value])
+                if problem:
+                    problems.append(f"{self.table}.{name}.{key_part(option)}: {problem}")
+        for key in space.domains:
+            name, _, option = key.partition(".")
+            if key in OPTION_KEYS and name in self.models:
+                problem = self._problem(name, option, space.boundary_values(key))
+                if problem:
+                    problems.append(f"search.space.{key}: {problem}")
         return problems
 
-    def _places(self, space: SearchSpace) -> list[tuple[str, str, str, list[Any]]]:
-        stated = [
-            (f"{self.table}.{name}.{key_part(option)}", name, option, [value])
-            for name, options in self.stated.items()
-            if name in self.models
-            for option, value in options.items()
-        ]
-        dotted = [(key, *key.split(".")) for key in space.domains if key in OPTION_KEYS]
-        searched = [
-            (f"search.space.{k}", n, o, space.extremes(k)) for k, n, o in dotted if n in self.models
-        ]
-        return [*stated, *searched]
-
     def _problem(self, name: str, option: str, candidates: list[Any]) -> str | None:
+        """Return the first rule that one of the candidate values breaks."""
         try:
             one_of(f"option of {name}", option, self.models[name].model_fields)
         except ValueError as error:
@@ -185,10 +189,12 @@ class _Owners:
         if name not in self.in_use:
             on = ", ".join(sorted(self.in_use)) or "none"
             return (
-                f"a parameter of {name}, which is nowhere switched on ({self.table} in use: {on})"
+                f"a parameter of {name}, which no configuration switches on ({self.table} in use: "
+                f"{on})"
             )
         for value in candidates:
             try:
+                # As JSON, so that pydantic is as strict as with the rest of the file.
                 self.models[name].model_validate_json(json.dumps({option: value}), strict=True)
             except ValidationError as error:
                 return message_of(error.errors()[0])

@@ -5,13 +5,15 @@ syntax.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganstudy.study.spec.keys import NONE, SWITCHES, TYPES
+from ganstudy.study.spec.keys import KEYS, MODEL_KEYS, REMEDY_FLAGS, TRIAL_KEYS, TYPES
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.results.records import remedy_label
 
 MOST_CHOICES = 1000
 """In one list. Each is tried against the rules when the file is read."""
@@ -21,6 +23,10 @@ NARROWEST = 1e-9
 """Difference of the ends of a range, relative to them: far below it the sampler finds no float
 between them.
 """
+MOST_PACKED = 64
+"""Values of a range of packing's m that are tried one by one."""
+KEY_PATTERNS = ("REMEDY = [false, true]", '"REMEDY.OPTION"', '"LOSS.OPTION"')
+"""How the keys of remedies and losses look, for a message; there are too many to list."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +51,7 @@ class Choices:
 
 @dataclass(frozen=True)
 class Range:
-    """low <= value <= high; whole numbers where both ends are."""
+    """low <= value <= high; whole numbers if both ends are."""
 
     low: float
     high: float
@@ -59,36 +65,83 @@ class Range:
 Domain = Fixed | Choices | Range
 
 
+@dataclass(frozen=True)
+class ParsedDomains:
+    """The table [search.space], parsed."""
+
+    domains: dict[str, Domain]
+    problems: dict[str, str]
+    """By key, the rule that its text breaks; such a key has no domain."""
+
+
+def parse_domains(table: Mapping[str, Any]) -> ParsedDomains:
+    """Parse every key of [search.space], whether or not others break a rule."""
+    parsed = ParsedDomains({}, {})
+    for key, value in table.items():
+        try:
+            parsed.domains[key] = parse_domain(key, value)
+        except ValueError as error:
+            parsed.problems[key] = str(error)
+    return parsed
+
+
 def parse_domain(key: str, value: Any) -> Domain:
-    """What stands for `key` in [search.space]; ValueError names the rule that it breaks."""
+    """Parse the value of `key` in [search.space]; ValueError names the rule that it breaks."""
+    if key not in KEYS:
+        one_of("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *KEY_PATTERNS))
     if key == "remedies":
         return _parse_remedy_sets(value)
     if isinstance(value, dict):
-        if key in SWITCHES:
+        if key in REMEDY_FLAGS:
             example = short_repr(f"{key}.{next(iter(value), 'option')}").replace("'", '"')
             raise ValueError(
-                f"{key!r} switches a remedy on and off; its options are keys in quotes: {example} = ..."
+                f"{key!r} switches a remedy on and off; its options are keys in quotes: "
+                f"{example} = ..."
             )
         return _parse_range(key, value)
     values = value if isinstance(value, list) else [value]
-    if not values:
-        raise ValueError("at least one choice is needed, got an empty list")
-    _check_number_of(values)
+    _check_number_of_choices(values)
     for choice in values:
         _check_type(key, choice)
-    distinct = [as_schedule(v) for v in values] if key == "k" else values
-    first = {choice: i for i, choice in reversed([*enumerate(distinct)])}
-    repeated = [v for i, v in enumerate(values) if first[distinct[i]] != i]
-    if repeated:
-        raise ValueError(
-            f"choices must be distinct, but {short_repr(repeated[0])} stands more than once"
-        )
+    # k is compared as a ratio: 0.5 and "1/2" are the same choice.
+    _check_distinct(values, [as_schedule(v) for v in values] if key == "k" else values)
     return Choices(tuple(values)) if isinstance(value, list) else Fixed(value)
 
 
-def _check_number_of(choices: list[Any]) -> None:
+def boundary_values(key: str, domain: Domain) -> list[Any]:
+    """Return the values at which a rule about `key` would break first.
+
+    Every choice, or both ends of a range; of a range of whole numbers also the second value, which
+    a rule about multiples refuses.
+    """
+    if isinstance(domain, Fixed):
+        return [domain.value]
+    if isinstance(domain, Choices):
+        return list(domain.values)
+    low, high = domain.low, domain.high
+    if not (isinstance(low, int) and isinstance(high, int)):
+        return [low, high]
+    # m must divide the batch size, a rule that may hold at both ends and break between them.
+    tried = range(low, high + 1)[: MOST_PACKED if key == "packing.m" else 2]
+    return sorted({*tried, high})
+
+
+def _check_number_of_choices(choices: list[Any]) -> None:
+    if not choices:
+        raise ValueError("at least one choice is needed, got an empty list")
     if len(choices) > MOST_CHOICES:
         raise ValueError(f"at most {MOST_CHOICES} choices can be tried, got {len(choices)}")
+
+
+def _check_distinct(written: list[Any], values: list[Any]) -> None:
+    """Raise ValueError if two of the `values`, which the file has as `written`, are equal."""
+    first: dict[Any, int] = {}
+    for index, value in enumerate(values):
+        if first.setdefault(value, index) != index:
+            raise ValueError(
+                f"choices must be distinct, but {short_repr(written[index])} is listed more than "
+                "once"
+            )
 
 
 def _check_type(key: str, choice: Any) -> None:
@@ -96,6 +149,7 @@ def _check_type(key: str, choice: Any) -> None:
         if not isinstance(choice, bool):
             raise ValueError(f"must be true or false, or a list of them, got {short_repr(choice)}")
         return
+    # bool is a subclass of int, and true is no number in a study file.
     if isinstance(choice, bool) or not isinstance(choice, int | float | str):
         raise ValueError(f"must be a number or text, or a list of them, got {short_repr(choice)}")
     if isinstance(choice, str) and TYPES[key] in (int, float):
@@ -106,70 +160,55 @@ def _parse_range(key: str, value: dict[str, Any]) -> Range:
     unknown = sorted(set(value) - {"low", "high", "log"})
     if unknown:
         raise ValueError(f"unknown key {short_repr(unknown[0])} of a range; known: low, high, log")
-    for end in ("low", "high"):
-        number = value.get(end)
-        finite = (
-            isinstance(number, int | float) and -sys.float_info.max <= number <= sys.float_info.max
-        )
-        if isinstance(number, bool) or not finite:
-            raise ValueError(f"a range needs a finite number `{end}`, got {short_repr(number)}")
-    low, high, log = value["low"], value["high"], value.get("log", False)
+    low = _range_end("low", value)
+    high = _range_end("high", value)
+    log = value.get("log", False)
+    ends = f"low={short_repr(low)}, high={short_repr(high)}"
+    whole = TYPES[key] is int
     if TYPES[key] not in (int, float) and key != "k":
         raise ValueError(
-            f"{key} is no number, so it cannot have a range; list its choices, got {short_repr(value)}"
+            f"{key} is no number, so it cannot have a range; list its choices, "
+            f"got {short_repr(value)}"
         )
     if not isinstance(log, bool):
         raise ValueError(f"log must be true or false, got {short_repr(log)}")
     if low > high:
-        raise ValueError(
-            f"low <= high must hold, got low={short_repr(low)}, high={short_repr(high)}"
-        )
+        raise ValueError(f"low <= high must hold, got {ends}")
     if 0 < high - low < NARROWEST * max(abs(low), abs(high)):
-        raise ValueError(
-            f"low and high must be equal or clearly apart, got low={short_repr(low)}, high={short_repr(high)}"
-        )
+        raise ValueError(f"low and high must be equal or clearly apart, got {ends}")
     if log and low <= 0:
         raise ValueError(f"a log range needs low > 0, got low={short_repr(low)}")
-    if TYPES[key] is int and not (isinstance(low, int) and isinstance(high, int)):
-        raise ValueError(
-            f"a range of whole numbers needs whole ends, got low={short_repr(low)}, high={short_repr(high)}"
-        )
-    widest = WIDEST_WHOLE if TYPES[key] is int else WIDEST
+    if whole and not (isinstance(low, int) and isinstance(high, int)):
+        raise ValueError(f"a range of whole numbers needs whole ends, got {ends}")
+    widest = WIDEST_WHOLE if whole else WIDEST
     if low < -widest or high > widest:
-        raise ValueError(
-            f"a range of this kind ends within +-{widest}, got low={short_repr(low)}, high={short_repr(high)}"
-        )
-    if TYPES[key] is not int:
-        low, high = float(low), float(high)
-    return Range(low, high, log)
+        raise ValueError(f"a range of this kind ends within +-{widest}, got {ends}")
+    return Range(low, high, log) if whole else Range(float(low), float(high), log)
+
+
+def _range_end(end: str, value: dict[str, Any]) -> int | float:
+    number = value.get(end)
+    # Comparing refuses NaN, infinities and whole numbers too large for a float alike.
+    if (
+        isinstance(number, bool)
+        or not isinstance(number, int | float)
+        or not -sys.float_info.max <= number <= sys.float_info.max
+    ):
+        raise ValueError(f"a range needs a finite number `{end}`, got {short_repr(number)}")
+    return number
 
 
 def _parse_remedy_sets(value: Any) -> Choices:
+    """Return the sets as labels: Optuna stores choices as plain JSON values."""
     rule = "remedies must be a list of lists of remedy names, such as [[], ['feature_matching']]"
     if not isinstance(value, list) or not all(isinstance(s, list) for s in value):
         raise ValueError(f"{rule}, got {short_repr(value)}")
-    if not value:
-        raise ValueError("at least one choice is needed, got an empty list")
-    _check_number_of(value)
+    _check_number_of_choices(value)
     for name in (name for names in value for name in names):
         one_of("remedy", name, REMEDIES)
     twice = next((names for names in value if len(set(names)) != len(names)), None)
     if twice is not None:
         raise ValueError(f"a remedy may be named once, got {short_repr(twice)}")
-    labels = tuple(remedy_label(names) for names in value)
-    repeated = [label for i, label in enumerate(labels) if label in labels[:i]]
-    if repeated:
-        raise ValueError(
-            f"choices must be distinct, but {short_repr(repeated[0])} stands more than once"
-        )
-    return Choices(labels)
-
-
-def remedy_label(names: list[str] | tuple[str, ...]) -> str:
-    """'feature_matching+minibatch_discrimination', in alphabetical order, or 'none'."""
-    return "+".join(sorted(names)) or NONE
-
-
-def remedies_of(label: str) -> list[str]:
-    """The inverse of `remedy_label`."""
-    return [] if label == NONE else label.split("+")
+    labels = [remedy_label(names) for names in value]
+    _check_distinct(labels, labels)
+    return Choices(tuple(labels))

@@ -12,29 +12,39 @@ from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 
 
-def _fields(models: Mapping[str, type[StrictModel]], dotted: bool) -> dict[str, Any]:
-    """Annotations of the options of all `models` by key, "NAME.OPTION" where dotted."""
+def _option_types(models: Mapping[str, type[StrictModel]], dotted: bool) -> dict[str, Any]:
+    """Return the annotations of all options by key: "NAME.OPTION" if dotted, else "OPTION"."""
     return {
-        f"{name}.{key}" if dotted else key: field.annotation
+        f"{name}.{option}" if dotted else option: field.annotation
         for name, model in models.items()
-        for key, field in model.model_fields.items()
-        if key != "name"
+        for option, field in model.model_fields.items()
+        if option != "name"
     }
 
 
 TRIAL_KEYS = (
-    *("k", "lr_d", "lr_g", "beta1", "beta2", "batch_size"),
-    *("loss", "remedies", "optimiser", "method"),
+    "k",
+    "lr_d",
+    "lr_g",
+    "beta1",
+    "beta2",
+    "batch_size",
+    "loss",
+    "remedies",
+    "optimiser",
+    "method",
 )
-MODEL_KEYS = tuple(_fields(MODELS, dotted=False))
-REMEDY_KEYS = tuple(_fields(REMEDIES, dotted=True))
-LOSS_KEYS = tuple(_fields(LOSSES, dotted=True))
-SWITCHES = tuple(REMEDIES)
+REMEDY_FLAGS = tuple(REMEDIES)
 """A remedy's own name as a key: [false, true] lets the search switch it on and off by itself."""
+# Dotted, since remedies share names of options (several have a `weight`); a study has one model.
+MODEL_TYPES = _option_types(MODELS, dotted=False)
+REMEDY_TYPES = _option_types(REMEDIES, dotted=True)
+LOSS_TYPES = _option_types(LOSSES, dotted=True)
+MODEL_KEYS, REMEDY_KEYS, LOSS_KEYS = tuple(MODEL_TYPES), tuple(REMEDY_TYPES), tuple(LOSS_TYPES)
 OPTION_KEYS = frozenset({*REMEDY_KEYS, *LOSS_KEYS})
-KEYS = (*TRIAL_KEYS, *SWITCHES, *MODEL_KEYS, *REMEDY_KEYS, *LOSS_KEYS)
+KEYS = (*TRIAL_KEYS, *REMEDY_FLAGS, *MODEL_KEYS, *REMEDY_KEYS, *LOSS_KEYS)
 BASELINE_KEYS = frozenset({*TRIAL_KEYS, *MODEL_KEYS} - {"k", "lr_d", "loss", "remedies"})
-"""What matters to a method other than a GAN, which has no discriminator to train."""
+"""Keys that an autoencoder or VAE, which have no discriminator, read; the others have no effect."""
 BATCH_DIVISORS = tuple(
     f"{options.name}.{options.divides_batch}"
     for options in REMEDIES.values()
@@ -43,18 +53,21 @@ BATCH_DIVISORS = tuple(
 """Options of remedies that must divide batch_size."""
 TYPES: dict[str, Any] = {
     **{key: TrialConfig.model_fields[key].annotation for key in TRIAL_KEYS},
-    **dict.fromkeys(SWITCHES, bool),
-    **_fields(MODELS, dotted=False),
-    **_fields(REMEDIES, dotted=True),
-    **_fields(LOSSES, dotted=True),
+    **dict.fromkeys(REMEDY_FLAGS, bool),
+    **MODEL_TYPES,
+    **REMEDY_TYPES,
+    **LOSS_TYPES,
 }
 CROSSED = frozenset(
     {
-        *("method", "loss", "remedies", *SWITCHES),
-        *("batch_size", "batch_norm", "latent", *BATCH_DIVISORS),
+        "method",
+        "loss",
+        "remedies",
+        *REMEDY_FLAGS,
+        "batch_size",
+        "batch_norm",
+        "latent",
+        *BATCH_DIVISORS,
     }
 )
 """Keys that the rules of trials/config/compatibility.py read: tried in every combination."""
-DEFAULT_LOSS = TrialConfig.model_fields["loss"].default
-NONE = "none"
-"""Label of the empty set of remedies."""

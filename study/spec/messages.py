@@ -8,14 +8,14 @@ from typing import Any, get_args
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.study.spec.tables import NOT_TOLD
+from ganstudy.study.spec.tables import NOT_SHOWN
 from ganstudy.trials.config.base import PLUGIN, StrictModel, short_repr
 from ganstudy.trials.config.data import DATA, PluginData
 from ganstudy.trials.config.networks import MODELS, OwnModel
 
 TOO_DEEP = "tables or lists are nested too deep"
 MOST_PROBLEMS = 20
-"""Told at once."""
+"""Listed in one error."""
 BOUNDS = {
     "greater_than": (">", "gt"),
     "greater_than_equal": (">=", "ge"),
@@ -27,10 +27,11 @@ PLAIN_KEY = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 
 def as_user_error(where: str, problems: list[str], more: int = 0) -> UserError:
-    """One line per problem, nothing in it that a terminal would act on; more: problems that are not
-    told.
+    """Return an error with one line per problem; more: the number of problems left out.
+
+    Control characters from the file are escaped, as a terminal would act on them.
     """
-    lines = [*problems, f"and {more} mistakes more"] if more else problems
+    lines = [*problems, f"and {more} more mistakes"] if more else problems
     return UserError("\n".join(f"{where}: {_printable(line)}" for line in lines))
 
 
@@ -40,15 +41,16 @@ def _printable(text: str) -> str:
 
 def place_of(error: Any) -> str:
     """Return "table.key: " where the finding stands in the file, as the user wrote it."""
-    # The file says budget = { UNIT = AMOUNT }; `unit` and `amount` are our words, as are the tags
-    # of the unions.
-    location = ".".join(key_part(part) for part in _untagged(error["loc"])).replace(
-        "train.budget.unit", "train.budget"
-    )
-    location = location.replace("train.budget.amount", "train.budget")
-    if location in ("data", "model") and str(error.get("ctx", {}).get("error", "")).startswith(
-        "unknown"
-    ):
+    parts = error["loc"]
+    if parts[:1] in (("data",), ("model",)):
+        # pydantic puts the tag of the union, the name of the data or model, behind its table.
+        parts = (parts[0], *parts[2:])
+    location = ".".join(key_part(part) for part in parts)
+    # The file has budget = { UNIT = AMOUNT }; only the model has the fields `unit` and `amount`.
+    for field in ("unit", "amount"):
+        location = location.replace(f"train.budget.{field}", "train.budget")
+    cause = str(error.get("ctx", {}).get("error", ""))
+    if location in ("data", "model") and cause.startswith("unknown"):
         location += ".name"
     return f"{location}: " if location else ""
 
@@ -58,19 +60,14 @@ def key_part(key: int | str) -> str:
     return str(key) if isinstance(key, int) or PLAIN_KEY.fullmatch(key) else short_repr(key)
 
 
-def _untagged(location: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Without the name of the data or model that pydantic puts behind its table."""
-    return (location[0], *location[2:]) if location[:1] in (("data",), ("model",)) else location
-
-
 def message_of(error: Any) -> str:
-    """pydantic's finding in our words: the rule, then the value, then what is known."""
+    """Return a finding of pydantic as plain text: the rule, the value, the known alternatives."""
     kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
     if kind == "value_error":
         return str(context["error"])
-    # An address with a password in it must not stand on the terminal, wherever in this table it was
-    # put.
-    got = f"; {NOT_TOLD}" if error["loc"][:1] == ("tracking",) else f", got {short_repr(value)}"
+    # A tracking address may hold a password, wherever in its table the user has put it: not to be
+    # repeated on a terminal.
+    got = f"; {NOT_SHOWN}" if error["loc"][:1] == ("tracking",) else f", got {short_repr(value)}"
     if kind in ("model_type", "dict_type"):
         return f"must be a table{got}"
     if kind == "json_invalid":
@@ -78,16 +75,18 @@ def message_of(error: Any) -> str:
     if kind == "missing":
         return "is required and missing"
     if kind == "extra_forbidden":
-        return f"unknown key {short_repr(error['loc'][-1])}; known: {', '.join(_known_keys(error['loc'][:-1]))}"
+        *table, key = error["loc"]
+        return f"unknown key {short_repr(key)}; known: {', '.join(_known_keys(tuple(table)))}"
     if kind in BOUNDS:
         sign, key = BOUNDS[kind]
         bound = context[key]
-        return f"must be {sign} {bound if isinstance(bound, int) else f'{bound:g}'}, got {short_repr(value)}"
+        limit = bound if isinstance(bound, int) else f"{bound:g}"
+        return f"must be {sign} {limit}, got {short_repr(value)}"
     return f"{error['msg'][0].lower()}{error['msg'][1:]}{got}"
 
 
 def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Field names of the table at `location`."""
+    """Return the field names of the table at `location`."""
     tables: dict[str, Mapping[str, type[StrictModel]]] = {
         "data": {**DATA, PLUGIN: PluginData},
         "model": {**MODELS, PLUGIN: OwnModel},

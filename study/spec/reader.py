@@ -1,8 +1,7 @@
-"""Reads a study file: every rule is tried, and whatever breaks one becomes one clear message.
+"""Read a study file: every rule is tried, and whatever breaks one becomes one clear message.
 
-The rules about single values stand with the models (study/spec/tables.py, trials/config/trial.py);
-here are those across tables, and the words in which a finding is told: the place, the rule, the
-value, what is known.
+The rules about single values stand with the models (study/spec/tables.py, trials/config/trial.py),
+those across tables in study/spec/checks.py, the wording of a message in study/spec/messages.py.
 """
 
 from __future__ import annotations
@@ -16,12 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.spec.checks import (
-    combination_problems,
-    grid_problems,
-    option_problems,
-    space_problems,
-)
+from ganstudy.study.spec.checks import problems_across_tables
 from ganstudy.study.spec.messages import (
     MOST_PROBLEMS,
     TOO_DEEP,
@@ -44,11 +38,10 @@ DEEP_KEY = re.compile(
 
 
 def read_study(path: Path) -> tuple[StudySpec, str]:
-    """(validated study, text of the file). UserError for anything that is wrong with it."""
+    """Return (validated study, text of the file); UserError for anything that is wrong with it."""
     try:
-        with path.open(
-            encoding="utf-8-sig"
-        ) as file:  # some editors mark UTF-8 by its first three bytes
+        # utf-8-sig: some editors mark UTF-8 by its first three bytes.
+        with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
         raise UserError(f"{path}: no such study file") from None
@@ -56,21 +49,25 @@ def read_study(path: Path) -> tuple[StudySpec, str]:
         raise UserError(f"{path}: cannot be read: {error}") from None
     if len(text) > MOST_CHARACTERS:
         raise UserError(
-            f"{path}: a study file must have at most {MOST_CHARACTERS} characters, and this has more"
+            f"{path}: a study file must have at most {MOST_CHARACTERS} characters, and this has "
+            "more"
         )
     return parse_study(text, str(path), path.parent), text
 
 
 def parse_study(text: str, where: str, folder: Path | None = None) -> StudySpec:
-    """The study in `text`; errors start with `where`. folder: what relative paths in it count from."""
+    """Return the study in `text`.
+
+    where: begins every line of an error. folder: what relative paths in the text count from.
+    """
     try:
-        # tomllib takes time with the square of the depth of a key.
+        # tomllib's time grows with the square of the depth of a key.
         if DEEP_KEY.search(text):
             raise UserError(f"not valid TOML: {TOO_DEEP}")
         values = tomllib.loads(text)
         _resolve(values, folder or Path())
         # As JSON, pydantic can be strict (neither true nor "1" is a number) and still take a list
-        # for a tuple.
+        # for a tuple. Dates, which JSON lacks, become text, for which no field has a use.
         document = json.dumps(values, default=str)
     except UserError as error:
         raise as_user_error(where, [str(error)]) from None
@@ -82,55 +79,55 @@ def parse_study(text: str, where: str, folder: Path | None = None) -> StudySpec:
 
 
 def parse_document(document: str, where: str) -> StudySpec:
-    """The study in the JSON text that `parse_study` made of a file; errors start with `where`."""
+    """Return the study in the JSON text that `parse_study` made of a file.
+
+    where: begins every line of an error.
+    """
     try:
         spec = StudySpec.model_validate_json(document, strict=True)
     except ValidationError as error:
         found = error.errors(include_url=False)
-        told = [f"{place_of(e)}{message_of(e)}" for e in found[:MOST_PROBLEMS]]
-        raise as_user_error(where, told, len(found) - len(told)) from None
-    problems = (
-        space_problems(spec, json.loads(document))
-        or option_problems(spec)
-        or combination_problems(spec)
-        or grid_problems(spec)
-    )
+        lines = [f"{place_of(e)}{message_of(e)}" for e in found[:MOST_PROBLEMS]]
+        raise as_user_error(where, lines, len(found) - len(lines)) from None
+    problems = problems_across_tables(spec, json.loads(document))
     if problems:
         raise as_user_error(where, problems[:MOST_PROBLEMS], len(problems[MOST_PROBLEMS:]))
+    # Kept with the ledger: it can be read again where the user's files are not.
     return spec.model_copy(update={"document": document})
 
 
 def _resolve(values: dict[str, Any], folder: Path) -> None:
-    """Makes paths absolute, and adds to every reference to a user's own file the digest of that
-    file.
-    """
-    for table in ("data", "model", "measures"):
-        held = values.get(table)
-        if not isinstance(held, dict):
+    """Make paths absolute, and add to every reference to a user's own file its digest."""
+    for name in ("data", "model", "measures"):
+        table = values.get(name)
+        if not isinstance(table, dict):
             continue
         for key in (*PATH_FIELDS, "weights"):
-            path = held.get(key)
+            path = table.get(key)
             if isinstance(path, str) and path:
-                held[key] = str(_joined(f"{table}.{key}", path, folder).resolve())
-        name = held.get("name")
-        if table != "measures" and isinstance(name, str) and is_plugin(name):
+                table[key] = str(_joined(f"{name}.{key}", path, folder).resolve())
+        reference = table.get("name")
+        if name != "measures" and isinstance(reference, str) and is_plugin(reference):
+            place = f"{name}.name"
             try:
-                file, attribute = plugins.split(name)
-                held["digest"] = plugins.register(_joined(f"{table}.name", file, folder))
+                file, attribute = plugins.split(reference)
+                table["digest"] = plugins.register(_joined(place, file, folder))
             except ValueError as error:
-                raise UserError(f"{table}.name: {error}") from None
+                raise UserError(f"{place}: {error}") from None
             except OSError as error:
                 raise UserError(
-                    f"{table}.name: {short_repr(name)} cannot be read: {error.strerror}"
+                    f"{place}: {short_repr(reference)} cannot be read: {error.strerror}"
                 ) from None
-            held["name"] = f"{Path(file).name}:{attribute}"
+            # The name alone: the digest identifies the file, wherever it lies.
+            table["name"] = f"{Path(file).name}:{attribute}"
 
 
 def _joined(place: str, path: str, folder: Path) -> Path:
-    """`path` counted from `folder`; UserError where no file can have it."""
+    """Return `path` counted from `folder`; UserError if no file can have it."""
     if len(path) > LONGEST_PATH or "\0" in path:
         raise UserError(
-            f"{place}: a path has at most {LONGEST_PATH} characters, none of them null, got {short_repr(path)}"
+            f"{place}: a path has at most {LONGEST_PATH} characters, none of them null, "
+            f"got {short_repr(path)}"
         )
     try:
         joined = folder / Path(path).expanduser()

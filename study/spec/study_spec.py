@@ -1,16 +1,17 @@
-"""A whole study file as one validated model, and what follows from it: structures, space, published
-facts.
+"""A whole study file as one validated model, and what follows from it: search space, rungs of the
+scheduler, identity.
 """
 
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import Any, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
 from ganstudy.study.home import NAME_RULE
-from ganstudy.study.spec.domains import parse_domain
+from ganstudy.study.spec.domains import ParsedDomains, parse_domains
 from ganstudy.study.spec.keys import TRIAL_KEYS
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.tables import (
@@ -24,6 +25,7 @@ from ganstudy.study.spec.tables import (
     Tracking,
     Train,
 )
+from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.base import StrictModel, short_repr
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.measures import MeasuresConfig
@@ -32,13 +34,11 @@ from ganstudy.trials.config.trial import TrialConfig
 
 
 class Published(Protocol):
-    """What publishing and reporting need to know of a study, whether it was trained here or
-    imported.
-    """
+    """A study as publishing and reporting see it, whether it was trained here or imported."""
 
     @property
     def name(self) -> str:
-        """Of the study."""
+        """Name of the study."""
 
     @property
     def tracking(self) -> Tracking:
@@ -46,7 +46,7 @@ class Published(Protocol):
 
     @property
     def measure(self) -> str:
-        """What decides."""
+        """The measure of the objective."""
 
 
 class StudySpec(StrictModel):
@@ -64,7 +64,7 @@ class StudySpec(StrictModel):
     objective: Objective = Objective()
     schedule: Schedule = Schedule()
     confirm: Confirm | None = None
-    """None: no confirm stage, which costs as much as the search or more, and so is asked for."""
+    """None: no confirm stage. It costs as much as the search or more, so it must be asked for."""
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     document: str = Field("", exclude=True, repr=False)
@@ -77,8 +77,8 @@ class StudySpec(StrictModel):
     def _usable_as_folder(cls, value: str) -> str:
         if not NAME_RULE.fullmatch(value):
             raise ValueError(
-                "a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, "
-                f"got {short_repr(value)}"
+                "a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or "
+                f"digit, got {short_repr(value)}"
             )
         return value
 
@@ -87,7 +87,8 @@ class StudySpec(StrictModel):
         grace, budget = self.schedule.grace, self.train.budget
         if grace is not None and grace > budget.amount:
             raise ValueError(
-                f"schedule.grace <= budget must hold, got {grace:g} > {budget.amount:g} {budget.unit}"
+                f"schedule.grace <= budget must hold, got {grace:g} > {budget.amount:g} "
+                f"{budget.unit}"
             )
         return self
 
@@ -96,24 +97,33 @@ class StudySpec(StrictModel):
         known = sorted({*self.train.seeds} & {*(self.confirm.seeds if self.confirm else ())})
         if known:
             raise ValueError(
-                f"confirm.seeds must be other seeds than train.seeds, and {short_repr(known)} stand in both: "
-                "what the search chose for its scores on a seed is not confirmed by that seed"
+                "confirm.seeds must be other seeds than train.seeds, and "
+                f"{short_repr(known)} stand in both: what the search chose for its scores on a "
+                "seed is not confirmed by that seed"
             )
         return self
 
     @property
     def measure(self) -> str:
-        """Of the objective."""
+        """The measure of the objective."""
         return self.objective.measure
 
-    @property
+    # Both are cached, as every check reads them. pydantic keeps what is cached out of dumps and
+    # comparisons, but model_copy takes it along: never copy with another [search.space].
+    @cached_property
+    def parsed_space(self) -> ParsedDomains:
+        """The table [search.space], parsed."""
+        return parse_domains(self.search.space)
+
+    @cached_property
     def space(self) -> SearchSpace:
-        """The search space over the fixed part of the file."""
-        domains = {key: parse_domain(key, value) for key, value in self.search.space.items()}
-        return SearchSpace(domains, self.base())
+        """The search space over the fixed part of the file; ValueError if a key has no domain."""
+        for problem in self.parsed_space.problems.values():
+            raise ValueError(problem)
+        return SearchSpace(self.parsed_space.domains, TrialTemplate(self.base()))
 
     def base(self) -> dict[str, Any]:
-        """What the file fixes, in the form of a TrialConfig; options of losses still by loss."""
+        """Return what the file fixes, in the form of a TrialConfig; options of losses by loss."""
         shared = {
             key: getattr(self.train, key) for key in (*TRIAL_KEYS, "seeds", "budget", "evaluations")
         }
@@ -123,15 +133,15 @@ class StudySpec(StrictModel):
 
     @property
     def plugin_digests(self) -> list[str]:
-        """Of the user's own files that the study refers to."""
+        """Digests of the user's own files that the study refers to."""
         return [
             digest for part in (self.data, self.model) if (digest := getattr(part, "digest", ""))
         ]
 
     @property
     def has_own_parts(self) -> bool:
-        """Whether the data or networks are the user's own: then only loading them shows whether
-        they will do.
+        """Whether data, networks or extractor are the user's own files, which only loading can
+        check.
         """
         return (
             bool(self.plugin_digests)
@@ -139,42 +149,41 @@ class StudySpec(StrictModel):
             or self.measures.weights is not None
         )
 
-    def structures(self) -> list[TrialConfig]:
-        """One configuration per kind of networks, loss and remedies that the search may build, at
-        most MOST_BUILT.
+    def distinct_architectures(self) -> list[TrialConfig]:
+        """Return one configuration per choice of networks, loss and remedies that the search may
+        build, at most MOST_BUILT.
         """
-        kinds: dict[str, TrialConfig] = {}
+        found: dict[str, TrialConfig] = {}
         for params in self.space.combinations():
             config = self.space.trial_config(params)
-            kind = config.model_dump(include={"model", "method", "loss", "remedies"})
-            kinds.setdefault(json.dumps(kind, sort_keys=True), config)
-            if len(kinds) == MOST_BUILT:
+            architecture = config.model_dump(include={"model", "method", "loss", "remedies"})
+            found.setdefault(json.dumps(architecture, sort_keys=True), config)
+            if len(found) == MOST_BUILT:
                 break
-        return list(kinds.values())
+        return list(found.values())
 
     @property
     def grace(self) -> float:
-        """Budget before a trial may be stopped early; unless stated, the budget over
-        reduction_factor squared.
-        """
+        """Budget that every trial has before it may be stopped early."""
         return (
             self.schedule.grace
             or self.train.budget.amount / self.schedule.reduction_factor**RUNGS_BELOW_BUDGET
         )
 
     def rungs(self) -> list[float]:
-        """Where on the budget's axis trials are compared and the worse ones stopped, in order."""
+        """Return where on the budget's axis trials are compared and the worse ones stopped."""
         rungs, rung = [], self.grace
+        # A rung at the end itself would stop nothing; rounding may put it just below.
         while rung < self.train.budget.amount * (1 - 1e-9):
             rungs.append(rung)
             rung *= self.schedule.reduction_factor
         return rungs
 
     def identity(self) -> dict[str, Any]:
-        """What must stay the same for results to belong to one study: flat keys and values.
+        """Return what must stay the same for results to belong to one study: flat keys, values.
 
-        The number of trials and the machine may change between two runs; of [confirm], what
-        study/ledger/ledger.py says.
+        The number of trials and the resources may change between two runs; for [confirm], see
+        Ledger.check_same.
         """
         whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm"})
         del whole["search"]["trials"]
@@ -192,14 +201,10 @@ def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """One line per key on which two identities differ."""
-    absent = object()
-    keys = [*old, *(key for key in new if key not in old)]
-    show = {key: (old.get(key, absent), new.get(key, absent)) for key in keys}
-    words = {
-        key: tuple("absent" if v is absent else json.dumps(v) for v in pair)
-        for key, pair in show.items()
-    }
-    return [
-        f"{key}: {before} -> {after}" for key, (before, after) in words.items() if before != after
-    ]
+    """Return one line per key on which two identities differ."""
+    lines = []
+    for key in [*old, *(key for key in new if key not in old)]:
+        before, after = (json.dumps(i[key]) if key in i else "absent" for i in (old, new))
+        if before != after:
+            lines.append(f"{key}: {before} -> {after}")
+    return lines

@@ -11,26 +11,27 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from ganstudy.study.spec.samplers import SAMPLERS
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.trial import LARGEST_SEED, TrainingSettings, distinct_seeds, measurable
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURE_VERDICTS
+from ganstudy.trials.results.samplers import DEFAULT_SAMPLER
 
-SAMPLERS = ("tpe", "random", "grid")
 SCHEDULES = ("asha", "fifo")
 RUNGS_BELOW_BUDGET = 2
 """Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
 FRESH_SEEDS = tuple(range(100, 106))
-"""Six: the fewest whose smallest and largest score enclose the median of all seeds with more than
-95%.
+"""Six: the fewest whose smallest and largest score enclose the median of all seeds with a
+probability above 95% (1 - 2 / 2^6).
 """
 MOST_BUILT = 64
-"""Kinds of networks that are built on trial before a study starts."""
+"""Architectures that are built before a study starts, to see whether they can be."""
 TRACKING_URI = re.compile(
     r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~%/+-]*)?", re.ASCII
 )
 CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
-NOT_TOLD = "what was given is not repeated, as it may hold a secret"
+NOT_SHOWN = "what was given is not repeated, as it may hold a secret"
 CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
 
 
@@ -63,7 +64,8 @@ class Train(TrainingSettings):
 class Search(StrictModel):
     """[search]: how configurations are proposed, and how many."""
 
-    sampler: str = "tpe"
+    sampler: str = DEFAULT_SAMPLER
+    # Numbers from 1,000,000 on are those of confirm trials (FIRST_CONFIRM).
     trials: int = Field(24, ge=1, le=1_000_000)
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     space: dict[str, Any] = {}
@@ -75,8 +77,9 @@ class Search(StrictModel):
 
 
 class Objective(StrictModel):
-    """[objective]: what wins. The median over seeds at the last evaluation; require limits seeds
-    per verdict.
+    """[objective]: which configuration is best, by the median over seeds at the last evaluation.
+
+    require: the most seeds that a feasible trial may have per verdict.
     """
 
     minimize: str | None = None
@@ -110,7 +113,8 @@ class Objective(StrictModel):
         if MEASURES[self.measure].direction != direction:
             better = "smaller" if MEASURES[self.measure].direction == "down" else "larger"
             raise ValueError(
-                f"{self.measure} is better {better}; say {'minimize' if better == 'smaller' else 'maximize'}"
+                f"{self.measure} is better {better}; "
+                f"say {'minimize' if better == 'smaller' else 'maximize'}"
             )
         return self
 
@@ -126,9 +130,7 @@ class Objective(StrictModel):
 
 
 class Confirm(StrictModel):
-    """[confirm]: what is trained again after the search, at full budget, on seeds that the search
-    never saw.
-    """
+    """[confirm]: what is trained again after the search, on seeds that the search never saw."""
 
     top: int = Field(3, ge=1, le=1000)
     """Configurations with the best objective."""
@@ -150,6 +152,7 @@ class Schedule(StrictModel):
     """[schedule]: whether bad trials are stopped early. grace is in the budget's own unit."""
 
     name: str = "asha"
+    # Close to 1 and with a small grace, the rungs would be countless.
     reduction_factor: float = Field(3, ge=1.1, le=1000, allow_inf_nan=False)
     grace: float | None = Field(None, gt=0)
 
@@ -165,21 +168,22 @@ class Schedule(StrictModel):
 
 
 class Resources(StrictModel):
-    """[resources]: per trial. Fractions of a GPU pack several trials on it."""
+    """[resources]: per trial. A fraction of a GPU lets several trials share it."""
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
     gpus: float = Field(0, ge=0, allow_inf_nan=False)
     max_concurrent: int | None = Field(None, ge=1)
-    """Trials in training at a time, at most; unless stated, as many as the cluster holds."""
+    """Trials in training at a time, at most; unless stated, as many as the cluster has room for."""
     retries: int = Field(1, ge=0, le=100)
-    """How often a trial that failed is tried again from its checkpoint before it counts as failed."""
+    """How often a trial that failed is tried again, from its checkpoint."""
     silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)
-    """How long a trial may train, evaluate or load without a sign before it is ended and tried
-    again.
+    """How long a trial may train, evaluate or load without a sign of life before it is ended and
+    tried again.
     """
 
     @model_validator(mode="after")
     def _countable(self) -> Resources:
+        # Ray schedules fractions of one device, and whole devices beyond that.
         for kind, number in (("cpus", self.cpus), ("gpus", self.gpus)):
             if number > 1 and number != int(number):
                 raise ValueError(f"{kind} above 1 must be whole, got {number}")
@@ -194,8 +198,8 @@ class Tracking(StrictModel):
     @field_validator("uri")
     @classmethod
     def _address_alone(cls, value: str | None) -> str | None:
-        # The value goes to command lines, logs, MLflow and reports; it is not told, since it may
-        # hold a secret.
+        # An accepted value goes to command lines, logs, MLflow and reports. A refused one is not
+        # even repeated in the message, since it may hold a secret.
         if value is None:
             return None
         if "@" in value:
@@ -209,6 +213,6 @@ class Tracking(StrictModel):
             )
         if not TRACKING_URI.fullmatch(value):
             raise ValueError(
-                f"must be an MLflow server's http://HOST[:PORT][/PATH], or https://; {NOT_TOLD}"
+                f"must be an MLflow server's http://HOST[:PORT][/PATH], or https://; {NOT_SHOWN}"
             )
         return value

@@ -8,17 +8,18 @@ import itertools
 import json
 from typing import Any
 
-from ganstudy.study.spec.keys import NONE
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
     COUNTERS,
     FIRST_CONFIRM,
+    NO_REMEDIES,
     WORST_FIRST,
     Stage,
     TrialState,
     Verdict,
     median_over_seeds,
+    remedy_label,
 )
 
 RUN_COLOUR = "mlflow.runColor"
@@ -67,7 +68,7 @@ def flat_params(content: dict[str, Any]) -> dict[str, Any]:
     params = {
         "k": _k_as_shown(config["k"]),
         "method": config["method"],
-        "remedies": "+".join(config["remedies"]) or "none",
+        "remedies": remedy_label(config["remedies"]),
         **{
             key: config[key]
             for key in ("lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss", "optimiser")
@@ -102,7 +103,7 @@ def run_name(number: int, start: dict[str, Any]) -> str:
         )
     params = flat_params(start)
     parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []
-    parts += [params["remedies"]] if params.get("remedies", NONE) != NONE else []
+    parts += [params["remedies"]] if params.get("remedies", NO_REMEDIES) != NO_REMEDIES else []
     return " ".join([f"{number:04d}", *parts])[:LONGEST_NAME]
 
 

@@ -83,7 +83,7 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
             return finished
         config = self._stage.config(params)
         self._numbers[trial_id] = number
-        self._spool.put_start(number, params, config, self._stage.labels(number))
+        self._spool.put_start(number, params, config, self._stage.stage_tags(number))
         self._observe(number, TrialState.RUNNING, None, None)
         return {"number": number, "trial": config.model_dump_json()}
 

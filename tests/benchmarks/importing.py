@@ -40,8 +40,9 @@ def measured(folder: Path, trials: int) -> tuple[float, float, float]:
     """Seconds to read a file of so many trials, to bring it to MLflow, and to load it from there and report."""
     from ganstudy.study.cli.report import write_report
     from ganstudy.study.home import Home
-    from ganstudy.study.importing.columns import Mapping
-    from ganstudy.study.importing.publish import publish_import, read_import
+    from ganstudy.study.importing.imported_study import read_import
+    from ganstudy.study.importing.mapping import Mapping
+    from ganstudy.study.importing.publish import publish_import
     from ganstudy.study.spec.tables import Tracking
     from ganstudy.study.tracking.publisher_process import Ending
 

@@ -137,7 +137,8 @@ class Operator:
 
     def rows(self, name: str = "small") -> dict[int, dict[str, Any]]:
         """The ledger's trials by number, without MLflow's ids."""
-        return {row["number"]: {k: v for k, v in row.items() if k != "run_id"} for row in self.ledger(name).trials()}
+        rows = [row.as_json() for row in self.ledger(name).trials()]
+        return {row["number"]: {key: value for key, value in row.items() if key != "run_id"} for row in rows}
 
     def wait_until(self, reached: Callable[[], bool], what: str, seconds: float = 400) -> None:
         until = time.monotonic() + seconds

@@ -63,7 +63,7 @@ def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study, classif
     command = [*GANSTUDY, "run", "study.toml", "--home", "data", "--address", address]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400)
     assert result.returncode == 0, result.stdout + result.stderr
-    counts = Ledger.open(Home(tmp_path / "data").study("small").ledger).counts()
+    counts = Ledger.open(Home(tmp_path / "data").study("small").ledger).search.counts()
     assert counts["complete"] + counts["pruned"] == 4
 
 

@@ -23,8 +23,7 @@ def study(operator, small_study):
 
 
 def confirm_rows(study) -> dict[int, dict]:
-    rows = study.ledger().confirmation().rows({})
-    return {row["number"]: row for row in rows}
+    return {row.number: row.as_json() for row in study.ledger().confirm.rows()}
 
 
 def assert_whole(study) -> None:

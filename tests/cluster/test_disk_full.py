@@ -51,7 +51,7 @@ def stopped_by_it(operator, running, filler: Path) -> None:
     assert code in (2, 130), output
     assert "o space left" in output or "disk is full" in output, output
     assert "Traceback" not in output, output
-    assert operator.ledger().counts()["failed"] == 0, "a full disk is no fault of a trial"
+    assert operator.ledger().search.counts()["failed"] == 0, "a full disk is no fault of a trial"
     filler.unlink()
     code, output = operator.run("resume", "small")
     assert code == 0, output

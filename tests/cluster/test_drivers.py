@@ -59,7 +59,7 @@ def test_a_second_driver_other_code_and_a_ledger_cut_short(study, small_study, t
     for log in ("-wal", "-shm"):
         ledger.with_name(ledger.name + log).unlink(missing_ok=True)
     code, output = study.run("resume", "small")
-    assert code == 2 and "is no ledger that can be read" in output and "Traceback" not in output, output
+    assert code == 2 and "is no readable ledger" in output and "Traceback" not in output, output
     subprocess.run(re.search(r"rm -f .*", output)[0], shell=True, check=True)
     code, output = study.run("resume", "small")
     assert code == 0, output
@@ -88,5 +88,5 @@ def test_a_ledger_of_garbage_without_a_copy(study) -> None:
     folder.mkdir(parents=True)
     (folder / "ledger.db").write_bytes(b"no database" * 1000)
     code, output = study.run()
-    assert code == 2 and "is no ledger that can be read" in output and "no copy of it" in output, output
+    assert code == 2 and "is no readable ledger" in output and "no copy of it" in output, output
     assert "Traceback" not in output

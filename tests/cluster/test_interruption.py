@@ -119,7 +119,7 @@ def test_asked_to_stop_by_the_command_by_either_signal_and_twice(study, small_st
         assert all(rows[n] == row for n, row in done.items()), "what was finished stays as it was"
         done = {n: row for n, row in rows.items() if row["state"] == "complete"}
         assert 2 <= len(done) < trials
-        assert study.ledger().interrupted(), "the trials in training are neither failed nor pruned"
+        assert study.ledger().search.interrupted(), "the trials in training are neither failed nor pruned"
         updates += [int(path.name.split("-")[0]) for path in study.checkpoints()]
         running = study.start("resume", "small")
     assert any(amount % 100 for amount in updates), f"saved between two evaluations, not only with them: {updates}"

@@ -166,7 +166,7 @@ def test_a_server_that_is_away_at_the_end(server, operator, small_study) -> None
     assert code == 1, output
     waiting = int(re.search(r"(\d+) records have not reached MLflow", output)[1])
     assert waiting and "publish small" in output and "Traceback" not in output
-    assert operator.ledger().counts()["complete"] == TRIALS, "training went on"
+    assert operator.ledger().search.counts()["complete"] == TRIALS, "training went on"
     code, output = operator.run("publish", "small")
     assert code == 1 and f"0 of {waiting} waiting records published" in output, "still away"
     server.start()

@@ -239,4 +239,4 @@ def test_an_open_ledger_names_the_errors(operator) -> None:
     code, output = operator.run("resume", "own")
     assert code == 1 and "Every trial failed" in output
     ledger = Ledger.open(operator.home.study("own").ledger)
-    assert ledger.counts()["failed"] == 1
+    assert ledger.search.counts()["failed"] == 1

@@ -62,7 +62,7 @@ class Finished:
         home = Home(folder / "data")
         self.output, self.uri = output, home.tracking_uri(None)
         ledger = Ledger.open(home.study("ring").ledger)
-        self.best, self.counts = ledger.best().number, ledger.counts()
+        self.best, self.counts = ledger.search.best().number, ledger.search.counts()
         self.study = load_study("ring", self.uri)
         self.status: dict[str, Any] = json.loads(ganstudy("status", "ring", "--json", "--home", "data", cwd=folder))
         self.rows = self.status["confirm"]["trial_list"]

@@ -40,7 +40,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, small_study, classifier_c
 
 def test_all_trials_end_in_a_state_and_none_fails(finished) -> None:
     ledger = Ledger.open(finished["home"].study("small").ledger)
-    counts = ledger.counts()
+    counts = ledger.search.counts()
     assert counts["running"] == counts["failed"] == 0
     assert counts["complete"] + counts["pruned"] == 6
     assert counts["pruned"] > 0, "asha stops something of six unlike configurations"
@@ -49,15 +49,15 @@ def test_all_trials_end_in_a_state_and_none_fails(finished) -> None:
 def test_ledger_and_mlflow_tell_the_same(finished) -> None:
     home = finished["home"]
     ledger, study = Ledger.open(home.study("small").ledger), load_study("small", home.tracking_uri(None))
-    rows = {row["number"]: row for row in ledger.trials()}
+    rows = {row.number: row for row in ledger.trials()}
     assert sorted(rows) == study.trials["number"].tolist() == list(range(6))
     for trial in study.trials.to_dict("records"):
         row = rows[trial["number"]]
-        assert (trial["run_id"], trial["state"], trial["feasible"]) == (row["run_id"], row["state"], row["feasible"])
-        assert trial["objective"] == pytest.approx(row["objective"])
-        assert trial["fid"] == pytest.approx(row["objective"])
-        assert sum(row["verdicts"].values()) == 3
-        assert trial["k"] == row["params"]["k"] and trial["lr_d"] == pytest.approx(row["params"]["lr_d"])
+        assert (trial["run_id"], trial["state"], trial["feasible"]) == (row.run_id, row.state, row.feasible)
+        assert trial["objective"] == pytest.approx(row.objective)
+        assert trial["fid"] == pytest.approx(row.objective)
+        assert sum(row.verdicts.values()) == 3
+        assert trial["k"] == row.params["k"] and trial["lr_d"] == pytest.approx(row.params["lr_d"])
 
 
 def test_pruned_trials_stopped_at_a_rung_and_complete_ones_spent_the_budget(finished) -> None:

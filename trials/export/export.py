@@ -92,7 +92,9 @@ def trained_generators(
     return TrainedGenerators(weights, {"own": own, **described}, source(model.digest))
 
 
-def _networks(part: SeedShard, shape: tuple[int, ...], bounded: bool) -> list[tuple[int, nn.Module]]:
+def _networks(
+    part: SeedShard, shape: tuple[int, ...], bounded: bool
+) -> list[tuple[int, nn.Module]]:
     """Return (seed, its generator as samples are drawn from it) for the seeds of a shard."""
     config = part.config
     players = make_trainer(config, shape, bounded, torch.device("cpu"))

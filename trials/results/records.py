@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -109,8 +110,18 @@ COUNTERS = (
 """Cost columns of every row, see Counters."""
 
 
-SAMPLER_NOT_STATED = "others"
-"""Sampler of an imported study whose file does not say how its configurations were drawn."""
+NO_REMEDIES = "none"
+"""Label of the empty set of remedies."""
+
+
+def remedy_label(names: Iterable[str]) -> str:
+    """Return the names in alphabetical order: 'feature_matching+r1', or 'none'."""
+    return "+".join(sorted(names)) or NO_REMEDIES
+
+
+def remedies_of(label: str) -> list[str]:
+    """Return the names in a label: the inverse of `remedy_label`."""
+    return [] if label == NO_REMEDIES else label.split("+")
 
 
 SAMPLES_KEY = "samples"

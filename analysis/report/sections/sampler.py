@@ -5,12 +5,9 @@ from __future__ import annotations
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
+from ganstudy.trials.results.samplers import DEFAULT_SAMPLER, facts_of
 
 NAME, TITLE = "sampling", "How the configurations were drawn"
-SAMPLERS = {
-    "random": "at random, so groups of a setting differ in their other settings by chance only",
-    "tpe": "by TPE, which goes where scores are good, so groups of a setting differ in their other settings too",
-}
 
 
 def blocks(results: Results) -> list[Block]:
@@ -22,9 +19,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     """The caveat, where settings were compared."""
     if not (k_ratio.conclusions(results) or remedies.conclusions(results)):
         return []
-    sampler = str(results.study.spec.get("search", {}).get("sampler", "tpe"))
-    drawn = SAMPLERS.get(
-        sampler, f"by {sampler}, so groups of a setting may differ in their other settings too"
-    )
+    sampler = str(results.study.spec.get("search", {}).get("sampler", DEFAULT_SAMPLER))
+    drawn = facts_of(sampler).drawn
     matched = "Effects and pairs are matched on those that were searched; medians of whole groups are not."
     return [Conclusion(f"The configurations were drawn {drawn}.", matched)]

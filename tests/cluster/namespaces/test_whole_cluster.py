@@ -72,7 +72,7 @@ def test_a_study_over_three_hosts_that_goes_on_without_the_laptop(cluster) -> No
     assert code == 0 and "measured with" in output, output
     cluster["laptop"].kill()
     cluster.wait_until(lambda: "Report:" in cluster.said("first"), "done", 500)
-    counts = ledger(cluster, "first").counts()
+    counts = ledger(cluster, "first").search.counts()
     assert counts["complete"] == 6, counts
     hosts = {host for begun in places(cluster, "first").values() for host, _ in begun}
     assert hosts == {"head", "one", "two"}, hosts
@@ -149,7 +149,7 @@ def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
     )
     print(f"\nloss noticed after {noticed:.0f} s, a trial on the late host after {time.monotonic() - lost:.0f} s")
     cluster.wait_until(lambda: "Report:" in cluster.said("faults"), "done", 600)
-    assert ledger(cluster, "faults").counts()["complete"] == trials
+    assert ledger(cluster, "faults").search.counts()["complete"] == trials
     moved = {n: begun for n, begun in places(cluster, "faults").items() if len(begun) > 1}
     assert moved and {begun[0][0] for begun in moved.values()} == {"one", "two"}, places(cluster, "faults")
     # What was cut off still reaches the shared folder, and may go on there until its Ray ends itself: both lives

@@ -63,7 +63,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
     outbox.put_study(START, {"study_file": STUDY, "params": {}, "tags": tags, "floor": floor})
     drawn = {}
     for _ in range(2):
-        number, params = ledger.propose()
+        number, params = ledger.search.propose()
         config = spec.space.trial_config(params)
         outbox.put_start(number, params, config)
         trial = ShardedTrial(config, ring_evaluator)
@@ -75,7 +75,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
         drawn[number] = trial._trial.trainer.sample(latents)
         values = [value for value in evaluation.values("fid") if value is not None]
         outcome = Outcome(True, float(np.median(values)), 6.0, evaluation.verdicts(), evaluation.counters.as_columns())
-        outbox.put_end(number, ledger.record_end(number, outcome, None), outcome, True, None)
+        outbox.put_end(number, ledger.search.record_end(number, outcome, None), outcome, True, None)
     home.mlflow_artifacts.mkdir(parents=True)
     Publisher(ledger, outbox, home.tracking_uri(None), home.mlflow_artifacts.as_uri()).publish_pending()
     return {"home": home, "ledger": ledger, "latents": latents, "drawn": drawn}
@@ -83,7 +83,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
 
 def test_the_best_is_the_ledgers_best(trained) -> None:
     found = json.loads(ganstudy("best", "rings", "--json", "--home", trained["home"].root).output)
-    best = trained["ledger"].best()
+    best = trained["ledger"].search.best()
     assert found["number"] == best.number and found["value"] == pytest.approx(best.value)
     assert set(found["seeds"]) == {"4", "7"} and found["files"] == []
     shown = ganstudy("best", "rings", "--home", trained["home"].root).output

@@ -84,7 +84,7 @@ def test_check_shows_the_space_the_cost_and_the_configurations_to_come() -> None
     shown = [line.strip() for line in output.splitlines() if line.startswith("  trial ")]
     ledger = new_ledger()
     for line in shown:
-        number, params = ledger.propose()
+        number, params = ledger.search.propose()
         values = [f"{key} = {v:.3g}" if isinstance(v, float) else f"{key} = {v}" for key, v in params.items()]
         assert line == f"trial {number}: {', '.join(values)}"
     assert len(shown) == 3 and len(set(shown)) == 3
@@ -98,7 +98,7 @@ def test_check_of_a_study_with_fewer_trials_than_it_shows() -> None:
 
 def test_check_tells_the_time_from_what_ran_before() -> None:
     ledger = new_ledger()
-    ledger.record_end(ledger.propose()[0], outcome(1.0, seconds=18.0, converged=2), None)
+    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, seconds=18.0, converged=2), None)
     output = ganstudy("check", "digits.toml").stdout
     # 18 s for 1,800 updates; 5 trials of 1,350 to 2,700 updates.
     assert "training time without early stops: 68 s to 2 min on one slot (measured here: 10 ms per update)" in output
@@ -145,10 +145,10 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 def test_list_and_status_of_a_study_half_way() -> None:
     ledger = new_ledger()
-    ledger.record_end(ledger.propose()[0], outcome(12.345, converged=1, unsettled=1), None)
-    ledger.record_end(ledger.propose()[0], outcome(1.0, collapsed=2), None)
-    ledger.record_end(ledger.propose()[0], None, "out of memory")
-    ledger.propose()
+    ledger.search.record_end(ledger.search.propose()[0], outcome(12.345, converged=1, unsettled=1), None)
+    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, collapsed=2), None)
+    ledger.search.record_end(ledger.search.propose()[0], None, "out of memory")
+    ledger.search.propose()
     ledger.set_run_id(0, "abc")
 
     listed = ganstudy("list").stdout

@@ -37,7 +37,7 @@ class Searched:
         self.observed: list[Any] = []
         self.replayed: dict[str, dict[int, float]] = {}
         self.searcher = LedgerSearcher(
-            self.ledger,
+            self.ledger.search,
             self.outbox,
             LedgerBackup(folder / "ledger.db"),
             StopRequest(folder / "stop"),
@@ -89,15 +89,15 @@ def test_every_end_reaches_ledger_spool_and_observer_alike(tmp_path, small_study
     ended = next(message for message in searched.outbox.pending() if message.order == END).read()
     ((number, observed, _, message),) = [change for change in searched.observed if change[1] is not TrialState.RUNNING]
     (row,) = searched.ledger.trials()
-    assert ended["state"] == row["state"] == observed.value == state.value and number == 0
-    assert bool(row["error"]) == (state is TrialState.FAILED) == bool(message)
+    assert ended["state"] == row.state == observed.value == state.value and number == 0
+    assert bool(row.error) == (state is TrialState.FAILED) == bool(message)
 
 
 def test_the_last_evaluation_counts_though_tune_reports_it_only_at_the_end(tmp_path, small_study) -> None:
     searched = Searched(tmp_path, small_study())
     searched.searcher.suggest("a")
     searched.searcher.on_trial_complete("a", {"outcome": outcome(7.0, finished=False)})
-    assert searched.ledger.intermediate_values(0) == {20: 7.0}
+    assert searched.ledger.search.intermediate_values(0) == {20: 7.0}
 
 
 def test_interrupted_trials_go_first_and_their_evaluations_are_replayed(tmp_path: Path, small_study) -> None:

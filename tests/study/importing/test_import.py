@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.importing.columns import Mapping, read_mapping
 from ganstudy.study.importing.history import History, read_history
-from ganstudy.study.importing.publish import read_import, spec_of
+from ganstudy.study.importing.imported_study import read_import
+from ganstudy.study.importing.mapping import Mapping, read_mapping
+from ganstudy.study.importing.study_facts import spec_of
 from ganstudy.study.importing.table import read_table
 from ganstudy.study.spec.tables import Tracking
 from ganstudy.trials.measures.verdict import verdict, verdict_where_certain
@@ -46,7 +47,7 @@ def cells(found: History, name: str, trial: int = 0) -> list[Any]:
 def test_a_plain_file(tmp_path: Path) -> None:
     found = history(tmp_path, HEAD, "0,1,100,9,1e-3", "0,1,200,7,1e-3", "4,1,100,5,2e-3", "4,1,200,6,2e-3")
     assert [trial.number for trial in found.trials] == [0, 4]
-    assert found.axis == "generator_steps" and found.moments == [100, 200] and found.measures == ["fid"]
+    assert found.axis == "generator_steps" and found.times == [100, 200] and found.measures == ["fid"]
     assert cells(found, "fid") == [9, 7] and cells(found, "evaluation") == [1, 2] and cells(found, "seed") == [1, 1]
     assert found.trials[1].params == {"lr_d": "2e-3"} and found.trials[0].state is TrialState.COMPLETE
     assert cells(found, "recall") == [None, None] and cells(found, "seconds") == [None, None]
@@ -106,13 +107,13 @@ def test_equal_evaluations_have_spent_equal_budgets(tmp_path: Path) -> None:
     """Trial 1 was measured half as often, and ended early."""
     steps = [(0, s) for s in (100, 200, 300, 400)] + [(1, s) for s in (200,)]
     found = history(tmp_path, HEAD, *(f"{t},0,{s},9,{t}" for t, s in steps))
-    assert found.moments == [100, 200, 300, 400]
+    assert found.times == [100, 200, 300, 400]
     assert cells(found, "evaluation", 1) == [2] and found.trials[1].state is TrialState.PRUNED
 
 
 def test_steps_that_hardly_differ_are_one_moment(tmp_path: Path) -> None:
     rows = ["0,0,9.9,9,1", "0,0,20.1,9,1", "1,0,10.1,9,2", "1,0,19.9,9,2"]
-    assert history(tmp_path, "trial,seed,seconds,fid,lr_d", *rows).moments == [10.1, 20.1]
+    assert history(tmp_path, "trial,seed,seconds,fid,lr_d", *rows).times == [10.1, 20.1]
     close = ["0,0,9.9,9,1", "0,0,10.1,9,1", "0,0,20,9,1", "1,0,10,8,2"]
     found = history(tmp_path, "trial,seed,seconds,fid,lr_d", *close)
     assert cells(found, "evaluation") == [1, 2, 3], "never two rows of one seed"
@@ -123,7 +124,7 @@ def test_the_axis_can_be_chosen(tmp_path: Path) -> None:
     head = "trial,generator_steps,images,fid"
     assert history(tmp_path, head, *rows).axis == "generator_steps"
     found = history(tmp_path, head, *rows, axis="images")
-    assert found.axis == "images" and found.moments == [100, 300]
+    assert found.axis == "images" and found.times == [100, 300]
 
 
 # --- seeds that end
@@ -256,7 +257,7 @@ def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
         (("trial,fid", "0,1"), "no column says how far the training was; known: generator_steps"),
         (("trial,images,fid",), "h.csv has no rows"),
         (("",), "h.csv is empty"),
-        (("trial,images,fid,fid", "0,1,1,1"), "column names must differ, but 'fid' stands more than once"),
+        (("trial,images,fid,fid", "0,1,1,1"), "column names must differ, but 'fid' is there more than once"),
         (("trial,images,fid,FID", "0,1,1,1"), "the columns 'fid' and 'FID' both mean fid"),
         (("trial,images,,fid", "0,1,x,1"), "column 3 has no name"),
         (("trial,images,fid", "0,1"), "h.csv, line 2: 2 cells, and the header has 3 columns"),

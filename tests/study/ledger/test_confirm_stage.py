@@ -17,7 +17,7 @@ from ganstudy.study.driver.status import summary
 from ganstudy.study.errors import UserError
 from ganstudy.study.export.export import configuration
 from ganstudy.study.home import Home
-from ganstudy.study.ledger.confirm_selection import Candidate, choose, most
+from ganstudy.study.ledger.confirm_selection import Candidate, max_trials, select
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.reader import parse_study
@@ -67,7 +67,7 @@ def candidate(number: int, objective: float | None, remedies: str = "none", fini
 
 
 def chosen(candidates: list[Candidate], text: str | None = None) -> list[tuple[int | None, str]]:
-    return [(c.confirms, c.role) for c in choose(parse_study(text or study_file(), "s.toml"), candidates)]
+    return [(c.confirms, c.role) for c in select(parse_study(text or study_file(), "s.toml"), candidates)]
 
 
 FM, HA = "feature_matching", "historical_averaging"
@@ -77,9 +77,9 @@ def test_the_best_the_best_of_each_set_of_remedies_and_the_baseline() -> None:
     found = [candidate(0, 5.0), candidate(1, 1.0, FM), candidate(2, 2.0, FM), candidate(3, 9.0, HA), candidate(4, 4.0)]
     expected = [(1, f"best; best with {FM}"), (2, "best"), (3, f"best with {HA}"), (4, "baseline")]
     assert chosen(found) == expected == chosen(found[::-1]), "whatever the order in which they ended"
-    choices = choose(parse_study(study_file(), "s.toml"), found)
-    assert {choice.config.seeds for choice in choices} == {(10, 11, 12, 13, 14)}
-    assert choices[0].config.remedies == (FM,) and choices[0].config.lr_g == pytest.approx(1.01e-3)
+    selected = select(parse_study(study_file(), "s.toml"), found)
+    assert {choice.config.seeds for choice in selected} == {(10, 11, 12, 13, 14)}
+    assert selected[0].config.remedies == (FM,) and selected[0].config.lr_g == pytest.approx(1.01e-3)
 
 
 def test_options_of_the_table() -> None:
@@ -134,7 +134,7 @@ def test_a_baseline_that_was_never_drawn_is_the_best_one_without_its_remedies() 
     text = study_file().replace("remedies = [[], ", "remedies = [")
     spec = parse_study(text, "s.toml")
     best = candidate(3, 1.0, HA)
-    *_, baseline = choose(spec, [best, candidate(4, 2.0, FM)])
+    *_, baseline = select(spec, [best, candidate(4, 2.0, FM)])
     assert (baseline.confirms, baseline.role) == (None, "baseline")
     assert baseline.config.remedies == () and baseline.config.remedy_options == {}
     assert baseline.config.lr_g == best.params["lr_g"], "else as the best: a fair match"
@@ -142,7 +142,7 @@ def test_a_baseline_that_was_never_drawn_is_the_best_one_without_its_remedies() 
     fixed = fixed.replace('"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }\n', "")
     fixed = fixed.replace("evaluations = 2\n", 'evaluations = 2\nremedies = ["feature_matching"]\n')
     spec = parse_study(fixed, "s.toml")
-    best, baseline = choose(spec, [Candidate(0, {"lr_g": 1e-3}, TrialState.COMPLETE, outcome())])
+    best, baseline = select(spec, [Candidate(0, {"lr_g": 1e-3}, TrialState.COMPLETE, outcome())])
     assert (best.config.remedies, baseline.config.remedies) == ((FM,), ())
 
 
@@ -153,12 +153,12 @@ def test_remedies_that_are_switched_one_by_one_and_other_methods() -> None:
     spec = parse_study(switches, "s.toml")
     gan = Candidate(0, {"method": "gan", "lr_g": 1e-3, "r1": True}, TrialState.COMPLETE, outcome(2.0))
     vae = Candidate(1, {"method": "vae", "lr_g": 1e-3}, TrialState.COMPLETE, outcome(1.0))
-    assert [(c.confirms, c.role, c.config.method, c.config.remedies) for c in choose(spec, [gan, vae])] == [
+    assert [(c.confirms, c.role, c.config.method, c.config.remedies) for c in select(spec, [gan, vae])] == [
         (1, "best; best with vae", "vae", ()),
         (0, "best; best with r1", "gan", ("r1",)),
         (None, "baseline", "gan", ()),
     ]
-    assert (spec.space.labels(), spec.space.may_be_plain) == (2, False)
+    assert (spec.space.num_remedy_sets(), spec.space.includes_plain_gan) == (2, False)
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_remedies_that_are_switched_one_by_one_and_other_methods() -> None:
 )
 def test_the_most_there_can_be_to_confirm(confirm: str, expected: int) -> None:
     spec = parse_study(study_file(confirm), "s.toml")
-    assert most(spec) == expected
+    assert max_trials(spec) == expected
     found = [candidate(n, float(n), (FM, HA, "none")[n % 3]) for n in range(8)]
-    assert len(choose(spec, found)) <= expected
+    assert len(select(spec, found)) <= expected
 
 
 @pytest.mark.parametrize(
@@ -217,28 +217,28 @@ def path(tmp_path: Path) -> Path:
 
 def search(ledger: Ledger, keep: int = 0) -> None:
     """Ends the search's trials, with scores that follow their numbers; `keep` stay open."""
-    while ledger.remaining() > keep:
-        number, _ = ledger.propose()
-        ledger.record_end(number, outcome(10.0 - number), None)
+    while ledger.search.remaining() > keep:
+        number, _ = ledger.search.propose()
+        ledger.search.record_end(number, outcome(10.0 - number), None)
 
 
 def test_what_was_confirmed_survives_every_break(path: Path) -> None:
     """The ledger is closed and opened again before each step; every configuration is proposed once."""
     search(create(path, study_file()))
     proposed: list[tuple[int, dict[str, Any]]] = []
-    while (stage := Ledger.open(path).confirmation()).left():
+    while (stage := Ledger.open(path).confirm).left():
         assert stage.interrupted() == [], "none is open"
         planned = stage.planned()
         proposed.append(stage.propose())
-        again = Ledger.open(path).confirmation()
+        again = Ledger.open(path).confirm
         assert again.interrupted() == [proposed[-1]] and again.planned() == planned
         assert again.config(proposed[-1][1]).seeds == (10, 11, 12, 13, 14)
         again.record_evaluation(proposed[-1][0], 3.0, 50.0)
-        assert Ledger.open(path).confirmation().intermediate_values(proposed[-1][0]) == {50: 3.0}
-        Ledger.open(path).confirmation().record_end(proposed[-1][0], outcome(2.0, converged=5), None)
+        assert Ledger.open(path).confirm.intermediate_values(proposed[-1][0]) == {50: 3.0}
+        Ledger.open(path).confirm.record_end(proposed[-1][0], outcome(2.0, converged=5), None)
     assert [number for number, _ in proposed] == [FIRST_CONFIRM + k for k in range(len(proposed))]
     assert len(proposed) == planned == stage.counts()["complete"] and stage.verdicts() == {"converged": 5 * planned}
-    first = stage.labels(FIRST_CONFIRM)
+    first = stage.stage_tags(FIRST_CONFIRM)
     assert (first["stage"], first["confirms"]) == ("confirm", 7) and first["role"].startswith("best")
 
 
@@ -250,15 +250,15 @@ def test_the_search_is_the_same_with_it_and_without(sampler: str, tmp_path: Path
         text = study_file(confirm, sampler)
         ledger = create(path, text)
         search(ledger)
-        stage = ledger.confirmation()
+        stage = ledger.confirm
         while stage is not None and stage.left():
             stage.record_end(stage.propose()[0], outcome(0.001), None)
-        best, counts = ledger.best(), ledger.counts()
+        best, counts = ledger.search.best(), ledger.search.counts()
         assert best is not None and best.number == 7 and sum(counts.values()) == 8
         more = create(path, text.replace("trials = 8", "trials = 14"))
-        assert (more.remaining(), len(list(more.ended()))) == (6, 8)
+        assert (more.search.remaining(), len(list(more.search.ended()))) == (6, 8)
         search(more)
-        draws.append([row["params"] for row in more.trials()])
+        draws.append([row.params for row in more.trials()])
     assert draws[0] == draws[1] and len(draws[0]) == 14
 
 
@@ -266,22 +266,22 @@ def test_a_search_that_goes_on_confirms_what_is_new_alone(path: Path) -> None:
     text = study_file(CONFIRM + "remedy_sets = 0\nbaseline = false\n")
     ledger = create(path, text)
     search(ledger)
-    stage = ledger.confirmation()
+    stage = ledger.confirm
     while stage.left() > 1:
         stage.record_end(stage.propose()[0], outcome(2.0), None)
     open_one = stage.propose()
-    before = {row["number"]: row for row in stage.rows({})}
+    before = {row.number: row for row in stage.rows()}
     more = create(path, text.replace("trials = 8", "trials = 9"))
-    assert more.confirmation().remaining() == 0, "not before the search is over"
-    assert more.left_in_all() == 2 and more.confirmation().interrupted() == [open_one], "what is open goes on"
+    assert more.confirm.remaining() == 0, "not before the search is over"
+    assert more.left() == 2 and more.confirm.interrupted() == [open_one], "what is open goes on"
     search(more)
-    stage = more.confirmation()
+    stage = more.confirm
     assert stage.remaining() == 1, "the new winner"
     stage.propose()
-    after = {row["number"]: row for row in stage.rows({})}
-    assert all(after[number]["params"] == row["params"] for number, row in before.items())
-    assert [(row["confirms"], row["role"]) for row in before.values()] == [(7, "best"), (6, "best")]
-    assert [(row["confirms"], row["role"]) for row in after.values()] == [
+    after = {row.number: row for row in stage.rows()}
+    assert all(after[number].params == row.params for number, row in before.items())
+    assert [(row.confirms, row.role) for row in before.values()] == [(7, "best"), (6, "best")]
+    assert [(row.confirms, row.role) for row in after.values()] == [
         *((7, "best"), (6, "chosen earlier"), (8, "best")),
     ]
 
@@ -289,19 +289,19 @@ def test_a_search_that_goes_on_confirms_what_is_new_alone(path: Path) -> None:
 def test_looking_at_a_stage_that_has_not_begun_writes_nothing(path: Path) -> None:
     ledger = create(path, study_file())
     search(ledger, keep=1)
-    assert ledger.confirmation().left() == 0
-    ledger.record_end(ledger.propose()[0], outcome(1.0), None)
-    assert ledger.confirmation().left() > 0 and ledger.left_in_all() > 0
-    assert [study.study_name for study in ledger._storage.get_all_studies()] == ["s"]
+    assert ledger.confirm.left() == 0
+    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0), None)
+    assert ledger.confirm.left() > 0 and ledger.left() > 0
+    assert [study.study_name for study in ledger.search._storage.get_all_studies()] == ["s"]
 
 
 def test_the_table_may_change_but_for_the_seeds_of_what_has_begun(path: Path) -> None:
     ledger = create(path, study_file(""))
-    assert ledger.confirmation() is None and ledger.left_in_all() == 8
+    assert ledger.confirm is None and ledger.left() == 8
     search(ledger)
     other = study_file(CONFIRM.replace("10, ", "9, "))
-    assert create(path, other).confirmation().left() > 0, "a study of before may have it"
-    stage = create(path, study_file()).confirmation()
+    assert create(path, other).confirm.left() > 0, "a study of before may have it"
+    stage = create(path, study_file()).confirm
     stage.record_end(stage.propose()[0], outcome(2.0), None)
     create(path, study_file(CONFIRM.replace("top = 2", "top = 4")))
     for changed in (other, study_file("")):
@@ -315,7 +315,7 @@ def test_status_tells_of_both_stages(path: Path, tmp_path: Path) -> None:
     found = json.loads(json.dumps(summary(Home(tmp_path), "s"), allow_nan=False))
     assert (found["left"], found["confirm"]["known"], found["confirm"]["planned"]) == (2, False, 4)
     search(ledger)
-    stage = ledger.confirmation()
+    stage = ledger.confirm
     stage.record_end(stage.propose()[0], None, "out of memory")
     found = json.loads(json.dumps(summary(Home(tmp_path), "s", with_trials=True), allow_nan=False))
     assert found["trials"] == {"running": 0, "complete": 8, "pruned": 0, "failed": 0} and found["left"] >= 1
@@ -337,11 +337,11 @@ def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_s
     assert stages() == [Stage.SEARCH]
     stop.clear()
     assert stages() == [Stage.SEARCH, Stage.CONFIRM] and outbox.pending() == []
-    stage = ledger.confirmation()
+    stage = ledger.confirm
     stage.record_end(stage.propose()[0], outcome(2.0), None)
     assert stages() == [Stage.SEARCH, Stage.CONFIRM]
     (message,) = outbox.pending()
-    assert (message.number, message.order, message.read()["role"]) == (FIRST_CONFIRM, START, stage.choices[0].role)
+    assert (message.number, message.order, message.read()["role"]) == (FIRST_CONFIRM, START, stage.selected[0].role)
 
 
 def test_nothing_is_stopped_early_in_it() -> None:
@@ -355,8 +355,8 @@ def test_a_confirmed_generator_is_exported_with_its_own_configuration(tmp_path: 
     text = study_file(**{"remedies = [[], ": "remedies = ["})
     ledger = create(tmp_path / "ledger.db", text)
     for _ in range(8):
-        ledger.record_end(ledger.propose()[0], outcome(2.0), None)
-    stage = ledger.confirmation()
+        ledger.search.record_end(ledger.search.propose()[0], outcome(2.0), None)
+    stage = ledger.confirm
     assert stage is not None
     numbers = [stage.propose() for _ in range(stage.remaining())]
     exported = [configuration(ledger, number, stage.config(params).digest) for number, params in numbers]

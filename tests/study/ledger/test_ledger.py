@@ -100,18 +100,18 @@ def test_a_study_that_is_resumed_draws_what_it_would_have_drawn(sampler: str, tm
 
     def search(path: Path, interrupted: bool) -> list[dict[str, Any]]:
         ledger, drawn, running = create(path, study_file(sampler)), [], []
-        while ledger.remaining() or running:
+        while ledger.search.remaining() or running:
             if interrupted:
                 ledger = Ledger.open(path)
-                assert ledger.interrupted() == running, "what was running goes on with the same parameters"
-            while ledger.remaining() and len(running) < 2:
-                running.append(ledger.propose())
+                assert ledger.search.interrupted() == running, "what was running goes on with the same parameters"
+            while ledger.search.remaining() and len(running) < 2:
+                running.append(ledger.search.propose())
                 drawn.append(running[-1][1])
             number, params = running.pop(0)
             ended, error = synthetic(number, params)
             if ended is not None:
-                ledger.record_evaluation(number, ended.objective, ended.progress)
-            ledger.record_end(number, ended, error)
+                ledger.search.record_evaluation(number, ended.objective, ended.progress)
+            ledger.search.record_end(number, ended, error)
         return drawn
 
     undisturbed = search(tmp_path / "a.db", interrupted=False)
@@ -145,33 +145,33 @@ def test_how_a_trial_ends(
     ledger: Ledger,
     path: Path,
 ) -> None:
-    number, params = ledger.propose()
+    number, params = ledger.search.propose()
     if evaluated:
-        ledger.record_evaluation(number, 3.5, 50.0)
-    assert ledger.record_end(number, ended, error) is state
+        ledger.search.record_evaluation(number, 3.5, 50.0)
+    assert ledger.search.record_end(number, ended, error) is state
     (trial,) = stored(path)
     assert trial.state == optunas
     # Optuna gives a pruned trial its latest intermediate value; it never counts as a complete one.
     assert trial.value == (3.5 if evaluated and value is None and optunas == TrialState.PRUNED else value)
-    assert ledger.counts() == {**dict.fromkeys(State, 0), state: 1}
+    assert ledger.search.counts() == {**dict.fromkeys(State, 0), state: 1}
     (row,) = Ledger.open(path).trials()
-    assert (row["number"], row["state"], row["params"]) == (number, state.value, params)
-    assert row["objective"] == (ended.objective if ended else None)
-    assert row["error"] == (error or (None if ended else "ended without an evaluation"))
-    assert ledger.interrupted() == []
+    assert (row.number, row.state, row.params) == (number, state.value, params)
+    assert row.objective == (ended.objective if ended else None)
+    assert row.error == (error or (None if ended else "ended without an evaluation"))
+    assert ledger.search.interrupted() == []
 
 
 def test_a_trial_without_a_value_ends_at_the_wrong_side_of_a_maximum(path: Path) -> None:
     ledger = create(path, study_file(objective='maximize = "recall"'))
-    ledger.record_end(ledger.propose()[0], outcome(None, diverged=3), None)
+    ledger.search.record_end(ledger.search.propose()[0], outcome(None, diverged=3), None)
     assert [trial.value for trial in stored(path)] == [-math.inf]
-    assert ledger.best() is None
+    assert ledger.search.best() is None
 
 
 def test_evaluations_are_kept_on_the_budgets_axis_and_missing_ones_left_out(ledger: Ledger, path: Path) -> None:
-    number, _ = ledger.propose()
+    number, _ = ledger.search.propose()
     for objective, progress in ((9.0, 33.4), (None, 66.7), (7.0, 100.0)):
-        ledger.record_evaluation(number, objective, progress)
+        ledger.search.record_evaluation(number, objective, progress)
     assert stored(path)[0].intermediate_values == {34: 9.0, 100: 7.0}
 
 
@@ -193,35 +193,35 @@ def test_evaluations_are_kept_on_the_budgets_axis_and_missing_ones_left_out(ledg
 )
 def test_the_best(outcomes: list[Outcome], expected: int | None, ledger: Ledger, path: Path) -> None:
     for ended in outcomes:
-        ledger.record_end(ledger.propose()[0], ended, None)
-    ledger.propose()
-    best = Ledger.open(path).best()
+        ledger.search.record_end(ledger.search.propose()[0], ended, None)
+    ledger.search.propose()
+    best = Ledger.open(path).search.best()
     assert (None if best is None else best.number) == expected
     feasible = [ended.feasible(ledger.spec.objective.require) for ended in outcomes if ended.objective is not None]
-    told = [row["feasible"] for row in ledger.trials() if row["objective"] is not None]
+    told = [row.feasible for row in ledger.trials() if row.objective is not None]
     assert told == feasible, "the ledger and the outcome agree"
 
 
 def test_the_best_of_a_maximum(path: Path) -> None:
     ledger = create(path, study_file(objective='maximize = "recall"'))
     for ended in (outcome(0.2), outcome(0.9, collapsed=1), outcome(0.5), outcome(None), outcome(0.99, finished=False)):
-        ledger.record_end(ledger.propose()[0], ended, None)
-    best = ledger.best()
-    assert best is not None and (best.number, best.value) == (2, 0.5)
+        ledger.search.record_end(ledger.search.propose()[0], ended, None)
+    best = ledger.search.best()
+    assert best is not None and (best.number, best.objective) == (2, 0.5)
 
 
 def test_allowed_collapses_do_not_disqualify(path: Path) -> None:
     ledger = create(path, study_file(objective="require = { collapsed = 1 }"))
-    ledger.record_end(ledger.propose()[0], outcome(1.0, collapsed=2, converged=1), None)
-    ledger.record_end(ledger.propose()[0], outcome(2.0, collapsed=1, converged=2), None)
-    best = ledger.best()
+    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, collapsed=2, converged=1), None)
+    ledger.search.record_end(ledger.search.propose()[0], outcome(2.0, collapsed=1, converged=2), None)
+    best = ledger.search.best()
     assert best is not None and best.number == 1
     expected = [{**CONSTRAINTS, "collapsed": excess, "cycling": 0.0} for excess in (1.0, 0.0)]
     assert [trial.constraints for trial in stored(path)] == expected, "where Optuna's samplers look for them"
 
 
 def test_pruned_trials_tell_the_sampler_of_their_collapse(ledger: Ledger, path: Path) -> None:
-    ledger.record_end(ledger.propose()[0], outcome(1.0, finished=False, collapsed=2), None)
+    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, finished=False, collapsed=2), None)
     assert stored(path)[0].constraints == {**CONSTRAINTS, "collapsed": 2.0}
 
 
@@ -231,25 +231,38 @@ def test_the_sampler_keeps_away_from_what_collapses(tmp_path: Path) -> None:
 
     def late_narrow(path: Path, narrow: dict[str, int]) -> int:
         ledger, widths = create(path, text), []
-        while ledger.remaining():
-            number, params = ledger.propose()
+        while ledger.search.remaining():
+            number, params = ledger.search.propose()
             width = params["width"]
             widths.append(width)
             ended = outcome(abs(width - 16), **narrow) if width < 32 else outcome(100 + abs(width - 56), converged=3)
-            ledger.record_end(number, ended, None)
+            ledger.search.record_end(number, ended, None)
         return sum(width < 32 for width in widths[-15:])
 
     assert late_narrow(tmp_path / "tempted.db", {"converged": 3}) >= 13
     assert late_narrow(tmp_path / "warned.db", {"collapsed": 3}) <= 3
 
 
+def test_a_grid_is_drawn_to_its_last_point_each_point_once(path: Path) -> None:
+    """Optuna's own grid sampler wants to stop a loop at the last point, which the driver does not have."""
+    text = study_file("grid").split("[search.space]")[0] + "[search.space]\nk = [1, 2, 3]\nlr_d = [1e-3, 1e-4]\n"
+    ledger = create(path, text.replace("trials = 20", "trials = 6"))
+    drawn = []
+    while ledger.search.remaining():
+        number, params = ledger.search.propose()
+        drawn.append((params["k"], params["lr_d"]))
+        ledger.search.record_end(number, outcome(), None)
+    assert sorted(drawn) == [(k, lr_d) for k in (1, 2, 3) for lr_d in (1e-4, 1e-3)]
+    assert ledger.search.counts()["complete"] == 6
+
+
 def test_interrupted_trials_come_back_in_order_and_count_as_proposed(ledger: Ledger, path: Path) -> None:
-    proposed = [ledger.propose() for _ in range(4)]
-    ledger.record_end(1, outcome(), None)
+    proposed = [ledger.search.propose() for _ in range(4)]
+    ledger.search.record_end(1, outcome(), None)
     again = Ledger.open(path)
-    assert again.interrupted() == [proposed[0], proposed[2], proposed[3]]
-    assert again.remaining() == 16
-    assert again.counts() == {"running": 3, "complete": 1, "pruned": 0, "failed": 0}
+    assert again.search.interrupted() == [proposed[0], proposed[2], proposed[3]]
+    assert again.search.remaining() == 16
+    assert again.search.counts() == {"running": 3, "complete": 1, "pruned": 0, "failed": 0}
     assert proposed[0][1]["lr_g"] == 1e-3, "a fixed value comes back though Optuna never saw it"
 
 
@@ -257,7 +270,7 @@ def test_a_trial_that_was_never_fully_drawn_does_not_train_with_defaults(path: P
     ledger = create(path)
     ledger._study.ask()  # killed here
     again = Ledger.open(path)
-    for _, params in again.interrupted():
+    for _, params in again.search.interrupted():
         assert {"k", "lr_d", "lr_g", "width", "remedies"} <= set(params)
 
 
@@ -274,40 +287,40 @@ def test_a_different_file_is_refused_with_every_difference(ledger: Ledger, path:
 
 
 def test_more_trials_may_be_asked_for(ledger: Ledger, path: Path) -> None:
-    first = ledger.propose()
+    first = ledger.search.propose()
     more = create(path, study_file().replace("trials = 20", "trials = 30"))
-    assert (more.remaining(), more.interrupted()) == (29, [first])
+    assert (more.search.remaining(), more.search.interrupted()) == (29, [first])
     with pytest.raises(UserError, match=r"search.trials: 30 -> 20 \(it may be raised only\)"):
         create(path, study_file())
 
 
 def test_more_trials_are_remembered(ledger: Ledger, path: Path) -> None:
     create(path, study_file().replace("trials = 20", "trials = 30"))
-    assert Ledger.open(path).remaining() == 30
+    assert Ledger.open(path).search.remaining() == 30
 
 
 def test_run_ids_survive(ledger: Ledger, path: Path) -> None:
     assert ledger.run_ids() == {} and ledger.parent_run_id is None
-    number, _ = ledger.propose()
-    ledger.record_end(number, outcome(), None)
+    number, _ = ledger.search.propose()
+    ledger.search.record_end(number, outcome(), None)
     ledger.set_run_id(number, "abc")  # results may arrive after the trial has ended
     ledger.set_run_id(12, "def")
     ledger.parent_run_id = "parent"
     again = Ledger.open(path)
     assert again.run_ids() == {0: "abc", 12: "def"} and again.parent_run_id == "parent"
-    assert [row["run_id"] for row in again.trials()] == ["abc"]
+    assert [row.run_id for row in again.trials()] == ["abc"]
 
 
 def test_time_per_update_is_that_of_all_trials_together(ledger: Ledger) -> None:
-    assert ledger.seconds_per_update() is None
+    assert ledger.search.seconds_per_update() is None
     for number, (updates, seconds) in enumerate([(0, 0.0), (100, 1.0), (300, 7.0)]):
-        ledger.propose()
+        ledger.search.propose()
         ended = Outcome(True, 1.0, 100.0, {}, {"updates": updates, "seconds": seconds})
         if number == 1:
-            assert ledger.seconds_per_update() is None, "no update has been timed yet"
-        ledger.record_end(number, ended, None)
-    ledger.propose()
-    assert ledger.seconds_per_update() == pytest.approx(8.0 / 400)
+            assert ledger.search.seconds_per_update() is None, "no update has been timed yet"
+        ledger.search.record_end(number, ended, None)
+    ledger.search.propose()
+    assert ledger.search.seconds_per_update() == pytest.approx(8.0 / 400)
 
 
 def test_summary_is_plain_json_and_adds_up(tmp_path: Path) -> None:
@@ -321,8 +334,8 @@ def test_summary_is_plain_json_and_adds_up(tmp_path: Path) -> None:
         (None, "out of memory"),
     ]
     for ended, error in endings:
-        ledger.record_end(ledger.propose()[0], ended, error)
-    ledger.propose()
+        ledger.search.record_end(ledger.search.propose()[0], ended, error)
+    ledger.search.propose()
     ledger.set_run_id(0, "abc")
     for with_trials in (False, True):
         # allow_nan: an infinite value would be no JSON that others can read.
@@ -331,7 +344,7 @@ def test_summary_is_plain_json_and_adds_up(tmp_path: Path) -> None:
         assert (found["planned"], found["left"]) == (20, 15)
         assert found["seeds"] == {"converged": 4, "diverged": 3, "collapsed": 2, "unsettled": 3}
         assert (found["best"]["number"], found["best"]["value"], found["best"]["run_id"]) == (0, 2.0, "abc")
-        assert found["best"]["params"] == ledger.trials()[0]["params"]
+        assert found["best"]["params"] == ledger.trials()[0].params
         assert found["paths"]["report"] is None
     assert [row["state"] for row in found["trial_list"]] == [
         *("complete", "complete", "complete", "pruned", "failed", "running")

@@ -32,7 +32,8 @@ from ganstudy.study.home import Home
 from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.spec.keys import KEYS
 from ganstudy.study.spec.reader import parse_document, parse_study, read_study
-from ganstudy.study.spec.tables import CONSTRAINTS, SAMPLERS, SCHEDULES, Confirm
+from ganstudy.study.spec.samplers import SAMPLERS
+from ganstudy.study.spec.tables import CONSTRAINTS, SCHEDULES, Confirm
 from ganstudy.trials.config.base import StrictModel
 from ganstudy.trials.config.data import DATA
 from ganstudy.trials.config.losses import LOSSES
@@ -320,7 +321,7 @@ def valid_studies(draw: st.DrawFn) -> Study:
     on = draw(st.lists(st.sampled_from(remedies), max_size=3, unique=True)) if remedies else []
     if {"optimistic_adam", "extragradient"} <= {*on}:
         on.remove("extragradient")
-    sampler = draw(st.sampled_from(SAMPLERS))
+    sampler = draw(st.sampled_from(tuple(SAMPLERS)))
     space: Study = {
         key: [train.pop(key), *others] for key, others in ELSE.items() if key in some(draw, ELSE)
     }

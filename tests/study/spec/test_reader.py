@@ -27,7 +27,7 @@ ROOT_KEYS = 'name = "s"\n'
 REMEDIES = "feature_matching, historical_averaging, minibatch_discrimination"
 WEIGHT = '"historical_averaging.weight"'
 ON = 'remedies = ["historical_averaging"]\n'
-OFF_RULE = "a parameter of historical_averaging, which is nowhere switched on (remedies in use: "
+OFF_RULE = "a parameter of historical_averaging, which no configuration switches on (remedies in use: "
 
 
 def toml(tables: dict[str, str] | None = None, root: str = ROOT_KEYS, train: str = TRAIN) -> str:

@@ -10,16 +10,12 @@ import optuna
 import pytest
 from pydantic import ValidationError
 
-from ganstudy.study.spec.domains import (
-    Choices,
-    Fixed,
-    Range,
-    parse_domain,
-    remedies_of,
-    remedy_label,
-)
+from ganstudy.study.spec.domains import Choices, Fixed, Range, parse_domain
 from ganstudy.study.spec.keys import KEYS, TYPES
+from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.search_space import SearchSpace
+from ganstudy.study.spec.trial_template import TrialTemplate
+from ganstudy.trials.results.records import remedies_of, remedy_label
 
 BASE: dict[str, Any] = {
     "data": {"name": "digits"},
@@ -35,7 +31,8 @@ WEIGHT, KERNELS = "historical_averaging.weight", "minibatch_discrimination.kerne
 def space(base: dict[str, Any] | None = None, **domains: Any) -> SearchSpace:
     """A space; `__` in a keyword stands for the dot of a remedy's parameter."""
     named = {key.replace("__", "."): value for key, value in domains.items()}
-    return SearchSpace({key: parse_domain(key, value) for key, value in named.items()}, {**BASE, **(base or {})})
+    domains = {key: parse_domain(key, value) for key, value in named.items()}
+    return SearchSpace(domains, TrialTemplate({**BASE, **(base or {})}))
 
 
 def draws(searched: SearchSpace, storage: str | None = None, count: int = 40) -> list[tuple[dict[str, Any], Any]]:
@@ -82,7 +79,7 @@ def test_the_remedies_of_the_file_decide_where_none_are_searched() -> None:
     domains = {"historical_averaging__weight": [0.1, 0.2], "minibatch_discrimination__kernels": [2, 4]}
     on = space({"remedies": ["historical_averaging"]}, **domains)
     assert all(set(params) == {WEIGHT} for params, _ in draws(on, count=5))
-    assert on.remedies_somewhere_on == {"historical_averaging"}
+    assert on.remedies_in_use == {"historical_averaging"}
     assert all(params == {} for params, _ in draws(space(**domains), count=5))
 
 
@@ -104,9 +101,9 @@ def test_fixed_values_are_set_and_never_asked(rich_space: SearchSpace) -> None:
         assert {"lr_g", "loss", "minibatch_discrimination.reduction"} & set(kept) == set()
 
 
-def test_complete_undoes_what_optuna_keeps(rich_space: SearchSpace, tmp_path: Path) -> None:
+def test_with_fixed_undoes_what_optuna_keeps(rich_space: SearchSpace, tmp_path: Path) -> None:
     for params, kept in draws(rich_space, storage=f"sqlite:///{tmp_path / 'optuna.db'}", count=25):
-        completed = rich_space.complete(kept)
+        completed = rich_space.with_fixed(kept)
         assert completed == params
         assert {key: type(value) for key, value in completed.items()} == {k: type(v) for k, v in params.items()}
         assert rich_space.trial_config(completed).digest == rich_space.trial_config(params).digest
@@ -138,7 +135,7 @@ def test_a_default_left_out_or_written_is_the_same_configuration() -> None:
 def test_a_parameter_of_a_remedy_that_is_off_changes_nothing() -> None:
     searched = space(remedies=SETS, historical_averaging__weight=[0.1, 0.2])
     plain, odd = ({"remedies": "none"}, {"remedies": "none", WEIGHT: 0.2})
-    assert searched.complete(odd) == plain
+    assert searched.with_fixed(odd) == plain
     assert searched.trial_config(odd).digest == searched.trial_config(plain).digest
 
 
@@ -165,6 +162,20 @@ def test_domains(key: str, value: Any, expected: Fixed | Choices | Range) -> Non
     assert found == expected
     if isinstance(found, Range) and isinstance(expected, Range):
         assert (type(found.low), type(found.high)) == (type(expected.low), type(expected.high))
+
+
+def test_the_search_space_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading tries hundreds of configurations against it, and the driver asks for it all the time."""
+    parsed: list[str] = []
+
+    def counted(key: str, value: Any) -> Any:
+        parsed.append(key)
+        return parse_domain(key, value)
+
+    monkeypatch.setattr("ganstudy.study.spec.domains.parse_domain", counted)
+    spec, _ = read_study(Path(__file__).parents[3] / "examples" / "digits.toml")
+    assert spec.distinct_architectures() and spec.space is spec.space
+    assert sorted(parsed) == sorted(spec.search.space)
 
 
 @pytest.mark.parametrize("names", SETS)

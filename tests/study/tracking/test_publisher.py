@@ -46,7 +46,7 @@ class Setup:
         self.outbox.put_study(START, content)
 
     def put_trial(self, evaluations: int, start: bool = True) -> int:
-        number, params = self.ledger.propose()
+        number, params = self.ledger.search.propose()
         if start:
             self.outbox.put_start(number, params, self.spec.space.trial_config(params))
         for index in range(1, evaluations + 1):
@@ -232,7 +232,7 @@ def test_diverged_trial_has_rows_and_no_invented_numbers(setup: Setup) -> None:
 
 
 def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(setup: Setup) -> None:
-    params = setup.ledger.propose()[1]
+    params = setup.ledger.search.propose()[1]
     config = setup.spec.space.trial_config(params)
     for role in ("best; baseline", "chosen earlier"):
         setup.outbox.put_start(1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0})

@@ -1,0 +1,128 @@
+"""A study that was trained elsewhere, read from a file and ready to be published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ganstudy.study.cluster import code_version
+from ganstudy.study.errors import UserError
+from ganstudy.study.home import NAME_RULE
+from ganstudy.study.importing.history import History, ImportedTrial, read_history
+from ganstudy.study.importing.mapping import Mapping, judged
+from ganstudy.study.importing.table import read_table
+from ganstudy.study.ledger.import_record import ImportedSpec
+from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict, median_over_seeds
+
+IMPORTED = "imported"
+"""Extractor of scores if the mapping does not say what they were measured with."""
+SCHEMA = 1
+"""Version of how a file is read: part of the digest, so that another version makes new runs."""
+
+
+@dataclass(frozen=True)
+class ImportedStudy:
+    """A file that has been read, ready to go to MLflow."""
+
+    spec: ImportedSpec
+    mapping: Mapping
+    history: History
+    objective: str
+    source: dict[str, Any]
+    digest: str
+    require: dict[str, int]
+    """Failed seeds allowed per verdict: none, of the verdicts that the file contains. A constraint
+    on a verdict that it cannot contain would hold of every trial.
+    """
+
+    def outcome(self, trial: ImportedTrial) -> Outcome:
+        """Return the result of a trial at its last evaluation."""
+        rows = trial.last_rows()
+        verdicts: dict[str, int] = {}
+        for row in rows:
+            verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + 1
+        return Outcome(
+            finished=trial.state is TrialState.COMPLETE,
+            objective=median_over_seeds(
+                [row[self.objective] for row in rows], MEASURES[self.objective].direction
+            ),
+            progress=float(rows[0][self.history.axis]),
+            verdicts=verdicts,
+            counters={name: rows[0][name] for name in COUNTERS},
+        )
+
+    def feasible(self, trial: ImportedTrial, outcome: Outcome) -> bool:
+        """Return whether a trial did not fail and keeps within the constraints."""
+        return trial.state is not TrialState.FAILED and outcome.feasible(self.require)
+
+    def provenance(self) -> dict[str, Any]:
+        """Return what the scores were measured with: only equal ones can be compared."""
+        given = self.mapping.provenance
+        stated = given.model_dump() if given is not None else {"extractor": IMPORTED}
+        # Of unknown origin, they can only be compared with those of the same file.
+        digest = self.source["digest"]
+        unknown = {
+            "extractor_digest": digest,
+            "data_digest": digest,
+            "split": "unknown",
+            "extractor_accuracy": None,
+            "num_generated": None,
+            "num_real": None,
+        }
+        return unknown | {name: value for name, value in stated.items() if value not in ("", None)}
+
+
+def read_import(file: Path, name: str, mapping: Mapping, tracking: Tracking) -> ImportedStudy:
+    """Return the study in `file`; UserError if it cannot be read as one."""
+    if not NAME_RULE.fullmatch(name):
+        raise UserError(
+            "a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, "
+            f"got {name[:100]!r}"
+        )
+    table = read_table(file)
+    history = read_history(table, mapping)
+    objective = mapping.objective or next(
+        (m for m in judged() if m in history.measures or m in history.derived), None
+    )
+    if objective is None:
+        raise UserError(
+            f"{file.name} has no measure that could decide what is best; such are: "
+            f"{', '.join(judged())}. Where names differ: --map THEIRS=OURS"
+        )
+    if objective not in (*history.measures, *history.derived):
+        raise UserError(f"{file.name} has no {objective}; it has: {', '.join(history.measures)}")
+    # Everything that decides the runs: importing the same again must find the same runs.
+    text = json.dumps([SCHEMA, name, table.digest, mapping.model_dump(mode="json")], sort_keys=True)
+    source = {
+        "file": file.name,
+        "digest": table.digest,
+        "rows": len(table.lines),
+        "measures": history.measures,
+        "derived": history.derived,
+        "moments": len(history.times),
+        "reader": code_version.source_digest(),
+    }
+    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    spec = ImportedSpec(name, tracking, objective)
+    return ImportedStudy(
+        spec=spec,
+        mapping=mapping,
+        history=history,
+        objective=objective,
+        source=source,
+        digest=digest,
+        require=_require(history),
+    )
+
+
+def _require(history: History) -> dict[str, int]:
+    verdicts = {row["verdict"] for trial in history.trials for row in trial.last_rows()}
+    # Divergence shows in any score. Others need verdicts in the file, or what they follow from.
+    known = CONSTRAINTS if verdicts - {Verdict.UNKNOWN, Verdict.DIVERGED} else (Verdict.DIVERGED,)
+    return {str(verdict): 0 for verdict in known}

@@ -1,0 +1,95 @@
+"""The search in the ledger: trials drawn by a sampler from the search space.
+
+Every trial is drawn by a sampler seeded with the study's seed and the trial's number, so an
+interrupted study goes on with the draws that it would have made.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from ganstudy.study.ledger.confirm_selection import Candidate
+from ganstudy.study.ledger.samplers import sampler_of
+from ganstudy.study.ledger.stage import NO_RUN_IDS, STATES, StageTrials, outcome_of
+from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import TrialState as State
+
+
+class SearchStage(StageTrials):
+    """Trials of the search."""
+
+    stage = Stage.SEARCH
+    first = 0
+
+    def propose(self) -> tuple[int, dict[str, Any]]:
+        """Draw a new trial; return its (number, params)."""
+        self._study.sampler = sampler_of(self.spec, len(self._trials()))
+        trial = self._study.ask()
+        return trial.number, self.spec.space.suggest(trial)
+
+    def remaining(self) -> int:
+        """Return the number of trials to propose to reach what the study file asks for."""
+        return max(0, self.spec.search.trials - len(self._trials()))
+
+    def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
+        """Return (number, params) of the trials that an earlier run left unfinished, in order."""
+        running = [t for t in self._trials() if STATES[t.state] is State.RUNNING]
+        return [(trial.number, self._drawn_to_the_end(trial)) for trial in running]
+
+    def config(self, params: dict[str, Any]) -> TrialConfig:
+        """Return the configuration of a trial with `params`, on the study's own seeds."""
+        return self.spec.space.trial_config(params)
+
+    def stage_tags(self, number: int) -> dict[str, Any]:
+        """Return the stage alone."""
+        return {"stage": self.stage.value}
+
+    def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> list[TrialRow]:
+        """Return one row per trial, in order; run_ids: MLflow runs by number."""
+        return [self._row(trial, run_ids) for trial in self._trials()]
+
+    def best(self) -> TrialRow | None:
+        """Return the feasible complete trial with the best objective."""
+        sign = -1 if self.spec.objective.maximize else 1
+        ranked = [
+            (sign * row.objective, row.number, row)
+            for row in self.rows()
+            if row.state == State.COMPLETE
+            and row.feasible
+            and row.objective is not None
+            and math.isfinite(row.objective)
+        ]
+        return min(ranked)[-1] if ranked else None
+
+    def candidates(self) -> Iterator[Candidate]:
+        """Iterate over the trials that the confirm stage may select."""
+        for trial in self._trials():
+            candidate = candidate_of(trial, self._params(trial))
+            if candidate is not None:
+                yield candidate
+
+    def _params(self, trial: FrozenTrial) -> dict[str, Any]:
+        return self.spec.space.with_fixed(trial.params)
+
+    def _drawn_to_the_end(self, trial: FrozenTrial) -> dict[str, Any]:
+        """Return a trial's parameters; those that were not drawn before it was killed are drawn
+        now.
+        """
+        self._study.sampler = sampler_of(self.spec, trial.number)
+        # A key that was drawn already keeps its value: Optuna looks it up before it samples.
+        return self.spec.space.suggest(optuna.Trial(self._study, trial._trial_id))
+
+
+def candidate_of(trial: FrozenTrial, params: dict[str, Any]) -> Candidate | None:
+    """Return a trial of the search as a candidate, if it is over and was evaluated."""
+    state, outcome = STATES[trial.state], outcome_of(trial)
+    if outcome is None or state not in (State.COMPLETE, State.PRUNED):
+        return None
+    return Candidate(trial.number, params, state, outcome)

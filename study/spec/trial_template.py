@@ -1,0 +1,103 @@
+"""From the parameters of one trial to its complete configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ganstudy.study.spec.keys import (
+    BASELINE_KEYS,
+    LOSS_KEYS,
+    MODEL_KEYS,
+    OPTION_KEYS,
+    REMEDY_FLAGS,
+    REMEDY_KEYS,
+)
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
+
+
+@dataclass(frozen=True)
+class TrialTemplate:
+    """A configuration as the study file fixes it; the parameters of a trial complete it.
+
+    Parameters are plain JSON values by the keys of a search space; the set of remedies is a label.
+    """
+
+    values: dict[str, Any]
+    """A TrialConfig as plain JSON, with options of every loss and remedy that the file names."""
+
+    def fixed(self, key: str) -> Any:
+        """Return the value of a field of TrialConfig that no parameter changes."""
+        return self.values.get(key, TrialConfig.model_fields[key].default)
+
+    def is_gan(self, params: dict[str, Any]) -> bool:
+        """Return whether a trial trains a GAN rather than an autoencoder or VAE."""
+        return self._method(params) == "gan"
+
+    def is_active(self, key: str, params: dict[str, Any]) -> bool:
+        """Return whether a trial with `params` so far depends on `key`."""
+        if not self.is_gan(params):
+            return key in BASELINE_KEYS
+        owner = key.split(".")[0]
+        if key in REMEDY_KEYS:
+            return owner in self._remedies(params)
+        return key not in LOSS_KEYS or owner == self._loss(params)
+
+    def remedy_set(self, params: dict[str, Any]) -> str:
+        """Return the label of a trial's remedies; of an autoencoder or VAE, its method."""
+        return (
+            remedy_label({*self._remedies(params)}) if self.is_gan(params) else self._method(params)
+        )
+
+    def without_remedies(self, params: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the same parameters with all remedies switched off; None unless it is a GAN."""
+        if not self.is_gan(params):
+            return None
+        kept = {
+            key: value
+            for key, value in params.items()
+            if key not in REMEDY_KEYS and key not in REMEDY_FLAGS
+        }
+        off = {name: False for name in REMEDY_FLAGS if name in params}
+        return {**kept, "remedies": NO_REMEDIES, **off}
+
+    def without_options(self) -> TrialTemplate:
+        """Return the template without options of losses and remedies."""
+        return TrialTemplate({**self.values, "remedy_options": {}, "loss_options": {}})
+
+    def trial_config(self, params: dict[str, Any]) -> TrialConfig:
+        """Return the complete configuration of a trial, with options of what it uses alone."""
+        remedies = self._remedies(params)
+        loss = self._loss(params)
+        # Copies: the template is shared by all trials.
+        model = dict(self.values["model"])
+        stated = self.values.get("remedy_options", {})
+        remedy_options = {name: dict(stated.get(name, {})) for name in remedies}
+        loss_options = dict(self.values.get("loss_options", {}).get(loss, {}))
+        values = {**self.values, "remedies": remedies, "loss": loss}
+        for key, value in params.items():
+            if key in OPTION_KEYS:
+                owner, option = key.split(".")
+                if key in LOSS_KEYS and owner == loss:
+                    loss_options[option] = value
+                elif owner in remedy_options:
+                    remedy_options[owner][option] = value
+            elif key in MODEL_KEYS:
+                model[key] = value
+            elif key != "remedies" and key not in REMEDY_FLAGS:
+                values[key] = value
+        options = {"remedy_options": remedy_options, "loss_options": loss_options}
+        return TrialConfig(**{**values, **options, "model": model})
+
+    def _method(self, params: dict[str, Any]) -> str:
+        return str(params.get("method", self.fixed("method")))
+
+    def _loss(self, params: dict[str, Any]) -> str:
+        return str(params.get("loss", self.fixed("loss")))
+
+    def _remedies(self, params: dict[str, Any]) -> list[str]:
+        if not self.is_gan(params):
+            return []
+        named = remedies_of(params["remedies"]) if "remedies" in params else self.fixed("remedies")
+        return [*named, *(name for name in REMEDY_FLAGS if params.get(name) and name not in named)]
