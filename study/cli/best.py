@@ -43,7 +43,7 @@ def best(
     out: Path | None,
     seed: int | None,
     as_json: bool,
-    home: str | None,
+    home: Home,
 ) -> None:
     """Show the best configuration of the study NAME, and export its generators.
 
@@ -58,7 +58,7 @@ def best(
 
     if seed is not None and out is None:
         raise UserError("--seed says what is exported, and needs --export DIR")
-    place = Home.locate(home)
+    place = home
     folder = place.existing(name)
     study = load(folder, place)
     try:

@@ -8,12 +8,11 @@ link, a picture or HTML.
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
+from ganstudy.study.export.markdown import escape as text
 from ganstudy.trials.results.catalogue import COPYING, MEASURES, MODES, QUALITY
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$^])|^(\s*)([-=>]|\d+[.)])", re.MULTILINE)
 GROUPS = (QUALITY, MODES, COPYING)
 """Of measures: those of the samples. The others tell of the training."""
 TRAINED_AS = {
@@ -21,14 +20,6 @@ TRAINED_AS = {
     "autoencoder": "An autoencoder's decoder",
     "vae": "A variational autoencoder's decoder",
 }
-
-
-def text(value: object) -> str:
-    """`value` on one line, as text that Markdown does not act on."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-    return SPECIAL.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", line).replace(
-        "://", "&#58;//"
-    )
 
 
 def card(settings: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from ganstudy.study.ledger.import_record import ImportedSpec, ImportRecord
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
 from ganstudy.study.tracking.outbox import START, Outbox
-from ganstudy.study.tracking.publisher_process import Conclude, finish, publisher
+from ganstudy.study.tracking.publisher_process import ReportBuilder, finish, publisher
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict, median_over_seeds
@@ -96,7 +96,7 @@ def read_import(file: Path, name: str, mapping: Mapping, tracking: Tracking) -> 
 
 
 def publish_import(
-    made: Import, home: Home, conclude: Conclude | None, console: Console
+    made: Import, home: Home, conclude: ReportBuilder | None, console: Console
 ) -> ImportResult:
     """Brings it to MLflow, and makes the report. What is there already is not written a second
     time.

@@ -29,7 +29,7 @@ from ganstudy.study.spec.tables import Resources
     ],
 )
 def test_trials_on_a_node(node: dict[str, float], asked: dict[str, float], trials: int) -> None:
-    assert capacity.holds(node, Resources(**asked)) == trials
+    assert capacity.trial_capacity(node, Resources(**asked)) == trials
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch):
     def there(*resources: dict[str, float], later: tuple[Any, ...] = (), after: float = 10.0) -> None:
         clock[0] += after
         monkeypatch.setattr(capacity, "nodes", lambda: [{"Resources": node} for node in resources])
-        monkeypatch.setattr(capacity, "could_join", lambda: list(later))
+        monkeypatch.setattr(capacity, "autoscaler_groups", lambda: list(later))
 
     return there
 
@@ -107,6 +107,6 @@ def test_both_versions_of_what_differs() -> None:
     code_version.check_same(drivers, dict(drivers))
     with pytest.raises(code_version.OtherCodeError, match=r"torch 2\.0\.1, where the driver has 2\.14\.1"):
         code_version.check_same(drivers, drivers | {"torch": "2.0.1"})
-    assert code_version.differing(drivers, {"torch": "2.14.1", "Python": "3.12.1"}) == (
+    assert code_version.format_worker_differences(drivers, {"torch": "2.14.1", "Python": "3.12.1"}) == (
         "Python 3.12.1, where the driver has 3.11.7, ganstudy source absent, where the driver has aa"
     )

@@ -266,6 +266,6 @@ def test_the_worst_verdict_names_the_run(setup: Setup) -> None:
 def test_the_answer_in_markdown_is_text_whatever_it_looks_like() -> None:
     text = as_markdown("Is **this** bold?", ["lr_d = 2 [1, 3] <script>", "[x](javascript:alert(1))"])
     assert text.startswith(
-        "**Is \\*\\*this\\*\\* bold?**\n\n- lr\\_d = 2 \\[1, 3\\] \\<script\\>\n- \\[x\\](javascript"
+        "**Is \\*\\*this\\*\\* bold?**\n\n- lr\\_d = 2 \\[1, 3\\] \\<script\\>\n- \\[x\\]\\(javascript"
     )
     assert as_markdown("", ["a"]).startswith("- a\n")

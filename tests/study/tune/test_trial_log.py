@@ -22,7 +22,7 @@ from ganstudy.study.tune.trial_log import TrialLog
 
 log = TrialLog(Path(sys.argv[1]))
 log.begin(3)
-log.say("trial 3 begins")
+log.log("trial 3 begins")
 print("a plug-in's print")
 warnings.warn("a warning")
 logging.getLogger("torch.of.sorts").error("an error record")
