@@ -174,7 +174,7 @@ place, text = Home(Path(home)), sys.stdin.read()
 folder = place.study("small")
 with only_driver(folder.path, print):
     Ledger.create(folder.ledger, parse_study(text, "small.toml"), text)
-    Outbox(folder.spool).put_study(START, {})
+    Outbox(folder.outbox).put_study(START, {})
     write_whole(place.cache / "x.safetensors", b"x")
 """
     home = tmp_path / "home"

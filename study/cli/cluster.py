@@ -60,6 +60,7 @@ def command_line(command: click.Command, values: CliOptions) -> list[str]:
     arguments: list[str] = []
     for parameter in command.params:
         value = values.get(str(parameter.name))
+        # Left at their defaults, or meant for this machine.
         if value is None or value is False or parameter.name == "cluster":
             continue
         if isinstance(parameter, click.Argument):

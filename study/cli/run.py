@@ -78,6 +78,7 @@ def resume(name: str, address: str | None, accept_changes: bool, home: Home) -> 
     from ganstudy.trials import plugins
 
     folder = _existing(name, home)
+    # The copies that the study began with: the user's files may have changed since.
     for file in folder.plugins.glob("*/*.py"):
         plugins.register(file)
     ledger = Ledger.open(folder.ledger)

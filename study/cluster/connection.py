@@ -61,6 +61,7 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
         if address is None:
             options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         try:
+            # A cluster that runs already has its own token and environment.
             with nullcontext() if address else _own_environment():
                 ray.init(address=address or "local", **options)
         except (ConnectionError, ValueError, RuntimeError, RayError) as error:

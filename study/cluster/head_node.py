@@ -23,6 +23,7 @@ ENVIRONMENT = ". ~/ganstudy.env; if [ -r ~/ganstudy-mlflow.env ]; then . ~/ganst
 password, on the head alone.
 """
 RAY = (sys.executable, "-P", "-m", "ray.scripts.scripts")
+"""Ray's command as a module: its script may not be on the PATH of this Python."""
 LAST_LINES = 12
 """Lines of Ray's or SSH's output that an error message quotes."""
 
@@ -92,6 +93,7 @@ class Head:
             yield (
                 re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", line).rstrip("\r\n") for line in process.stdout
             )
+            # Not reached if the caller raised an exception: the process is then ended below.
             self._code = process.wait()
         finally:
             if process.poll() is None:

@@ -107,22 +107,9 @@ def submit(
     """
     folder = home.submitted(name) / time.strftime("%Y%m%d-%H%M%S")
     folder.mkdir(parents=True, exist_ok=True)
-    program = [
-        sys.executable,
-        "-u",
-        "-P",
-        "-c",
-        "from ganstudy.study.cli.main import main; main()",
-        *arguments,
-    ]
-    run = f"{shlex.join(program)} --home {shlex.quote(str(home.root))} --address auto"
-    secrets = f"if [ -r {SECRETS} ]; then . {SECRETS}; fi"
-    script = (
-        f"set -o pipefail; {secrets}; {run} 2>&1 | tee -a {shlex.quote(str(folder / 'run.txt'))}"
-    )
     client = _client(jobs)
     job = client.submit_job(
-        entrypoint=f"bash -c {shlex.quote(script)}",
+        entrypoint=_entrypoint(arguments, home, folder / "run.txt"),
         submission_id=f"ganstudy-{name}-{folder.name}",
         metadata={"study": name},
     )
@@ -137,11 +124,24 @@ def submit(
         for line in lines.splitlines():
             log(line)
         if ended:
+            # None if Ray could not start the driver at all.
             code = client.get_job_info(job).driver_exit_code
             return int(code) if code is not None else 1
         if not to_the_end and BEGUN in text:
             return 0
         time.sleep(POLL_SECONDS)
+
+
+def _entrypoint(arguments: list[str], home: Home, output: Path) -> str:
+    """Return the shell command of a driver on the head, whose output is also kept in a file."""
+    main = "from ganstudy.study.cli.main import main; main()"
+    program = shlex.join([sys.executable, "-u", "-P", "-c", main, *arguments])
+    run = f"{program} --home {shlex.quote(str(home.root))} --address auto"
+    # The password is read there: the dashboard shows a job's command to everyone who can open it.
+    secrets = f"if [ -r {SECRETS} ]; then . {SECRETS}; fi"
+    # pipefail: the exit code is the driver's, not that of tee.
+    script = f"set -o pipefail; {secrets}; {run} 2>&1 | tee -a {shlex.quote(str(output))}"
+    return f"bash -c {shlex.quote(script)}"
 
 
 def _client(jobs: str):  # type: ignore[no-untyped-def]

@@ -28,6 +28,7 @@ def _dormant_lines(spec: StudySpec) -> list[str]:
     key = "lecam.start"
     fixed = using[0].remedy_options["lecam"]["start"]
     starts = spec.space.extremes(key) if key in spec.space.domains else [fixed]
+    # At the ends of the space, where both are smallest and largest.
     steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
     if min(starts) >= max(steps):
         return [
@@ -127,6 +128,8 @@ def _discriminator_steps(k: Schedule, batch_size: int, spec: StudySpec) -> float
     if unit == "generator_steps":
         return k.discriminator_steps_due(math.ceil(amount))
     if unit == "updates":
+        # The schedule has no inverse in closed form: search for the number of discriminator steps
+        # that uses the budget together with the generator steps beside it.
         return bisect_left(
             range(math.ceil(amount)), amount, key=lambda d: d + k.generator_steps_beside(d)
         )
@@ -146,6 +149,7 @@ def _updates_at(k: Schedule, batch_size: int, spec: StudySpec) -> float:
 def _seconds_per_update(spec: StudySpec, home: Home, seeds: int) -> float | None:
     """Return the mean over all stages under `home` with the same data, model and number of seeds."""
     measured = []
+    # Ensembles of another number of seeds take another time per update, so they are left out.
     for name in home.names():
         try:
             ledger = Ledger.open(home.study(name).ledger)

@@ -62,6 +62,7 @@ class DriverLock:
             self._lock.acquire(timeout=0)
         except Timeout:
             raise UserError(self._refusal(self._record_or_empty())) from None
+        # The file lock is free, which tells nothing about a driver on another machine.
         last = self._record_or_empty()
         if last and not last.get("ended") and last.get("machine") != machine():
             log(

@@ -48,6 +48,7 @@ class RunProgress:
         )
 
     def __enter__(self) -> RunProgress:
+        # In a file or a pipe, the redrawn lines would be noise.
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -85,6 +86,7 @@ class RunProgress:
             and outcome.feasible(self._spec.objective.require)
         ):
             assert outcome.objective is not None
+            # By number where equal, as the ledger's own best trial.
             ranked = (self._sign * outcome.objective, number)
             self._best = min(self._best or ranked, ranked)
 
@@ -134,6 +136,7 @@ class RunProgress:
             parts.append(
                 f"best {self._label} {self._sign * self._best[0]:.3g} ({trial_name(self._best[1])})"
             )
+        # A guess: trials of other k or batch size, or stopped early, take another time.
         if 0 < self.done < self._total:
             left = (time.monotonic() - self._start) / self.done * (self._total - self.done)
             parts.append(f"about {format_duration(left)} left")

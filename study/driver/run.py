@@ -142,6 +142,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
             threads=max(1, int(spec.resources.cpus)),
             on_gpu=spec.resources.gpus > 0,
         )
+    # From here on the study exists, under its name.
     ledger = Ledger.create(folder.ledger, spec, context.text)
     record_provenance(ledger, provenance, context.accept_changes)
     _write_files(context)
@@ -152,7 +153,8 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
         context.outbox.put_study(START, message)
         stages, failure = _train(context, ledger, factory, driver_lock)
         backup.keep(every=0)
-        reason, left = failure or context.stop.reason(), ledger.left_in_all()
+        reason = failure or context.stop.reason()
+        left = ledger.left_in_all()
         context.stop.clear()
         unpublished = finish(
             spec, context.home, process, left, context.build_report, context.console
@@ -212,9 +214,7 @@ def _train(
 def _stages(
     ledger: Ledger, outbox: Outbox, stop: StopRequest, console: Console
 ) -> Iterator[StageTrials]:
-    """Give the search, then the confirm stage, once the search is over and unless the study is to
-    stop.
-    """
+    """Yield the search, then the confirm stage if the search is over and nothing asks to stop."""
     yield ledger
     confirmation = ledger.confirmation()
     if confirmation is None or ledger.left() or stop.reason() is not None:

@@ -118,6 +118,7 @@ class Outbox:
             if entry.name.endswith(".json"):
                 number, order = map(int, entry.name.removesuffix(".json").split("_"))
                 messages.append(Message(Path(entry.path), number, order))
+        # The study's end after every trial's: its run is then closed.
         last = float("inf")
         return sorted(
             messages,

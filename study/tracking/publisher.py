@@ -76,7 +76,10 @@ class Publisher:
         tracking_uri: str,
         artifacts: str | None,
     ) -> None:
-        """artifacts: where a new experiment keeps its files; None leaves it to the tracking server."""
+        """Find the study's experiment and parent run, or create them.
+
+        artifacts: where a new experiment keeps its files; None leaves it to the tracking server.
+        """
         self._ledger = ledger
         self._outbox = outbox
         self._client = mlflow.MlflowClient(tracking_uri)

@@ -67,6 +67,7 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,  # Ctrl-C is for the driver
         )
     assert process.stdin is not None
+    # The pipe closes however this process ends; the publisher then finishes its work and ends too.
     try:
         yield process
     except BaseException:

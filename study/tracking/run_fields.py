@@ -29,6 +29,8 @@ COLOURS = {
 """Colour of a run in MLflow's charts by the worst verdict among its seeds, the worst first (Okabe
 and Ito's palette, which colour-blind readers can tell apart).
 """
+LONGEST_TAG = 5000
+"""Characters of a tag's value that MLflow accepts."""
 LONGEST_NAME = 80
 """Characters of a run's name; MLflow's tables cut longer ones off."""
 
@@ -71,7 +73,7 @@ def flat_params(content: dict[str, Any]) -> dict[str, Any]:
         return dict(content["shown"])
     config = content["config"]
     params = {
-        "k": _k_as_shown(config["k"]),
+        "k": _k_as_number(config["k"]),
         "method": config["method"],
         "remedies": "+".join(config["remedies"]) or "none",
         **{
@@ -90,10 +92,13 @@ def flat_params(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _k_as_shown(text: str) -> float | str:
-    """A constant as a decimal number, a schedule as it is."""
+def _k_as_number(text: str) -> float | str:
+    """Return a constant k as a decimal number, a schedule as it is."""
+    if " " in text:
+        return text
+    # A number is what MLflow's charts and comparisons can order; "1/5" would be text to them.
     numerator, _, denominator = text.partition("/")
-    return text if " " in text else int(numerator) / int(denominator or 1)
+    return int(numerator) / int(denominator or 1)
 
 
 def run_name(number: int, start: dict[str, Any]) -> str:
@@ -147,6 +152,7 @@ def end_tags(end: dict[str, Any]) -> dict[str, str]:
     }
     worst = next((verdict for verdict in COLOURS if verdicts.get(verdict)), None)
     tags |= {Tag.VERDICT: worst.value} if worst is not None else {}
-    tags |= {Tag.ERROR: end["error"][:5000]} if end["error"] else {}
+    if end["error"]:
+        tags[Tag.ERROR] = end["error"][:LONGEST_TAG]
     colour = {RUN_COLOUR: COLOURS[worst]} if worst is not None else {}
     return {key.value: value for key, value in tags.items()} | colour

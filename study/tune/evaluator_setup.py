@@ -104,6 +104,7 @@ def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -
     path = (
         cache / f"{labelled.name.split('/')[-1]}-classifier-r{RECIPE}-{labelled.digest}.safetensors"
     )
+    # Named by recipe and data, so that a cache shared by studies never gives the wrong one.
     if not path.exists():
         write_whole(path, train_classifier(labelled).weights)
     return path.read_bytes()

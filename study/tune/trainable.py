@@ -33,7 +33,9 @@ from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import median_over_seeds
 
 SAVE_SECONDS = 60.0
-"""Between two checkpoints while a trial trains."""
+"""Between two checkpoints while a trial trains: what a crash costs at most, against the time that
+writing takes.
+"""
 MAX_SHARDS = 8
 """Most smaller ensembles into which the seeds of a trial whose process died are divided."""
 

@@ -86,9 +86,7 @@ def make_evaluator(
 
 @dataclass(frozen=True)
 class EnsembleFactory:
-    """Trains seed ensembles on the worker's GPU if the trial was given one, else on `threads` CPU
-    threads.
-    """
+    """Trains seed ensembles on the worker's GPU, or on `threads` CPU threads."""
 
     classifier: bytes | None
     threads: int
