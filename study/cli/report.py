@@ -83,6 +83,7 @@ def _loaded(spec: Published, home: Home) -> Study:
 
 
 def _spec_of(folder: StudyFolder) -> Published:
+    # Optuna, which the ledger loads, is not needed for an imported study.
     from ganstudy.study.ledger.import_record import ImportRecord
 
     if folder.imported.exists():
@@ -101,6 +102,7 @@ def report_on_cluster(cluster: Path, values: CliOptions) -> int:
     words = ["ganstudy", "report", name, *home_arguments(values)]
     code = head.run(shlex.join(words), lines.append)
     written = [line.removeprefix("Report:").strip() for line in lines if line.startswith("Report:")]
+    # The path is one of the head: it is replaced by that of the copy.
     for line in lines:
         if not line.startswith("Report:"):
             click.echo(line)

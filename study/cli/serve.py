@@ -73,10 +73,11 @@ def serve(database: str, artifacts: str, host: str, port: int, names: tuple[str,
     settings = Path.home() / ".ganstudy"
     settings.mkdir(mode=0o700, exist_ok=True)
     configuration = settings / f"mlflow-auth-{port}.ini"
-    configuration.touch(mode=0o600)  # the URL may hold a password
-    configuration.write_text(
-        AUTHENTICATION.format(database=database.replace("%", "%%")), encoding="utf-8"
-    )
+    # The URL may hold a password; a file that is there keeps its mode.
+    configuration.touch(mode=0o600)
+    # configparser, which MLflow reads it with, would take a % for an interpolation.
+    content = AUTHENTICATION.format(database=database.replace("%", "%%"))
+    configuration.write_text(content, encoding="utf-8")
     # The process becomes the server, so that whoever watches it watches the server.
     # uvicorn puts its working folder on the path, whatever Python is told.
     os.chdir(settings)

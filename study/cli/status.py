@@ -26,6 +26,7 @@ def list_studies(as_json: bool, home: Home) -> None:
     from ganstudy.study.driver.status import summary
 
     found = []
+    # One study that cannot be read must not hide the others.
     for name in home.names():
         try:
             found.append(summary(home, name))

@@ -67,6 +67,7 @@ def submit(
     from ganstudy.study.cluster import jobs
     from ganstudy.study.spec.reader import read_study
 
+    # Sent by another machine: its study must mean here what it means there.
     if sent_by is not None:
         jobs.check_same_code(*sent_by)
     home.check_writable()

@@ -99,6 +99,7 @@ def ui(port: int, home: Home) -> None:
 
 
 def _check_free(port: int) -> None:
+    # MLflow itself would print a traceback, after seconds.
     try:
         socket.create_server((LOOPBACK, port)).close()
     except OSError as error:

@@ -55,6 +55,7 @@ def source_digest() -> str:
 
 def stage(target: Path, plugin_digests: Iterable[str] = ()) -> Path:
     """Copy the packages, and the user's files of those digests, to `target`, Ray's working_dir."""
+    # As an installed package lies: the folders of the repository under the one import name.
     package = target / "ganstudy"
     package.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(str(ganstudy.__file__), package / "__init__.py")
@@ -74,6 +75,7 @@ def stage(target: Path, plugin_digests: Iterable[str] = ()) -> Path:
 
 def code_provenance() -> dict[str, str]:
     """Return our source's digest and the versions of Python and `PACKAGES`; loads none of them."""
+    # From the packages' metadata: importing torch alone takes seconds.
     found = {"ganstudy source": source_digest(), "Python": platform.python_version()}
     for package in PACKAGES:
         try:

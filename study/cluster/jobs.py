@@ -49,6 +49,7 @@ def bundle(file: Path, folder: Path) -> StudySpec:
             Path(os.path.normpath(path))
             for path in (plugins.source(digest), file.absolute().parent)
         )
+        # Outside, its path in the study file would lead to nothing on the head.
         if not own.is_relative_to(base):
             raise UserError(
                 f"{own.name} must lie beside the study file, or below, to be sent with it; it is {own}"

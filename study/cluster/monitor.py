@@ -71,6 +71,7 @@ class ClusterMonitor(Callback):  # type: ignore[misc]
     def _watch(self) -> None:
         before = self._present()
         idle_since, explained = time.monotonic(), False
+        # By address and a part of the id: a node that was restarted is another one.
         while not self._ended.wait(POLL_SECONDS):
             try:
                 present = self._present()

@@ -229,10 +229,12 @@ def _stages(
 
 def _announcement(confirmation: ConfirmStage) -> str:
     assert confirmation.spec.confirm is not None
-    if not confirmation.planned():
+    planned = confirmation.planned()
+    if not planned:
         return "nothing to confirm: no trial of the search reached an evaluation"
     seeds = len(confirmation.spec.confirm.seeds)
-    text = f"confirming {confirmation.planned()} configurations on {seeds} fresh seeds each"
+    configurations = "1 configuration" if planned == 1 else f"{planned} configurations"
+    text = f"confirming {configurations} on {seeds} fresh seeds each"
     if any(NEAREST in choice.roles for choice in confirmation.choices):
         text += " (no trial satisfied the constraints: the nearest one is confirmed instead of the best)"
     return text

@@ -61,6 +61,7 @@ def tune_stage(
             verbose=0,
             callbacks=[context.monitor],
             failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),
+            # Trials write their own checkpoints; see trainable.py.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
     ).fit()

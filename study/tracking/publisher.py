@@ -345,7 +345,7 @@ def main() -> int:
     arguments = json.loads(sys.argv[1])
     # One publisher per study: that of a driver that was killed may still be publishing.
     lock = FileLock(Path(arguments["ledger"]).with_name("publisher.lock"))
-    lock.acquire()
+    lock.acquire()  # held until the process ends
     closed = threading.Event()
 
     def wait_for_end_of_input() -> None:

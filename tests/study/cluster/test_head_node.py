@@ -1,4 +1,4 @@
-"""Commands on a cluster's head: what is sent, what is told, which exit code comes back. Ray is played by a script."""
+"""Commands on a cluster's head: what is sent and printed, which exit code comes back. Ray is played by a script."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Searched:
         )
 
 
-def test_second_driver_is_refused_and_told_who_holds_the_study(tmp_path: Path) -> None:
+def test_second_driver_is_refused_with_the_name_of_who_holds_the_study(tmp_path: Path) -> None:
     refused = pytest.raises(UserError, match=r"being run already \(host .*, process \d+, since")
     with only_driver(tmp_path, print), refused, only_driver(tmp_path, print):
         pass

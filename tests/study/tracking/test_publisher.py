@@ -28,7 +28,7 @@ PROVENANCE = Provenance("e", "d1", 0.99, "d2", 100, 80, "held_out")
 
 
 class Setup:
-    """A ledger, a spool and a fresh MLflow store."""
+    """A ledger, an outbox and a fresh MLflow store."""
 
     def __init__(self, folder: Path, text: str) -> None:
         self.spec = parse_study(text, "test.toml")
