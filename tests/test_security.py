@@ -228,7 +228,7 @@ def test_a_port_that_is_taken_is_one_message_before_anything_starts(tmp_path: Pa
         result = CliRunner().invoke(main, ["ui", "--port", str(port), "--home", str(tmp_path)])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        f"ganstudy: port {port} of this machine cannot be had (Address already in use); name another with --port\n"
+        f"ganstudy: port {port} of this machine cannot be used (Address already in use); choose another with --port\n"
     )
 
 

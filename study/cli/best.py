@@ -45,7 +45,7 @@ def best(
     out: Path | None,
     seed: int | None,
     as_json: bool,
-    home: str | None,
+    home: Home,
 ) -> None:
     """Show the best configuration of the study NAME, and export its generators.
 
@@ -60,9 +60,8 @@ def best(
 
     if seed is not None and out is None:
         raise UserError("--seed says what is exported, and needs --export DIR")
-    location = Home.locate(home)
-    folder = location.existing(name)
-    study = load(folder, location)
+    folder = home.existing(name)
+    study = load(folder, home)
     try:
         chosen = best_configuration(study, trial)
     except (KeyError, ValueError) as error:

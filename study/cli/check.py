@@ -12,16 +12,13 @@ from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 
-# Ray, torch, MLflow and plotly are imported by the commands that need them, so that the others
-# answer at once.
-
 CONFIGURATIONS_SHOWN = 3
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @home_option
-def check(file: Path, home: str | None) -> None:
+def check(file: Path, home: Home) -> None:
     """Validate a study FILE; print its space, cost and first configurations.
 
     \b
@@ -32,14 +29,14 @@ def check(file: Path, home: str | None) -> None:
     from ganstudy.study.ledger.samplers import preview
 
     spec, _ = read_study(file)
-    Ledger.check_same(Home.locate(home).study(spec.name).ledger, spec)
+    Ledger.check_same(home.study(spec.name).ledger, spec)
     click.echo(f"{file} is a valid study.\n")
     click.echo(spec.model_dump_json(indent=2, exclude={"search": {"space"}}))
     click.echo("\nSearch space")
     for key, domain in spec.space.domains.items():
         click.echo(f"  {key:<28} {domain}")
     click.echo("\nCost")
-    for line in cost_lines(spec, Home.locate(home)):
+    for line in cost_lines(spec, home):
         click.echo(f"  {line}")
     if spec.has_own_parts:
         click.echo("\nYour data and networks")
@@ -51,9 +48,8 @@ def check(file: Path, home: str | None) -> None:
 
 
 def _own_parts(spec: StudySpec) -> list[str]:
-    from ganstudy.study.tune.evaluator_setup import (
-        describe,  # loads torch, which the check of a study on known parts can spare
-    )
+    # Loads torch, which a study without parts of the user's own can be checked without.
+    from ganstudy.study.tune.evaluator_setup import describe
 
     try:
         return describe(spec.distinct_architectures())

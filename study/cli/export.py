@@ -27,7 +27,7 @@ from ganstudy.study.home import Home
     help="Of the files.",
 )
 @home_option
-def export_frames(name: str, out: Path, kind: str, home: str | None) -> None:
+def export_frames(name: str, out: Path, kind: str, home: Home) -> None:
     """Write trials, seeds, evaluations and modes of the study NAME as Parquet or CSV files.
 
     docs/frames.md describes their columns. Files of the same names in DIR are replaced.
@@ -37,8 +37,7 @@ def export_frames(name: str, out: Path, kind: str, home: str | None) -> None:
     """
     from ganstudy.analysis.frames.export import write_frames
 
-    place = Home.locate(home)
-    study = load(place.existing(name), place)
+    study = load(home.existing(name), home)
     try:
         written = write_frames(study, out, "csv" if kind == "csv" else "parquet")
     except OSError as error:

@@ -1,34 +1,50 @@
-"""The command line: the only place that knows study, trials and analysis together."""
+"""The command line: the only place that knows study, trials and analysis together.
+
+A new command takes a file of its own in this folder and one line of COMMANDS.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
-from ganstudy.study.cli.best import best, sample
-from ganstudy.study.cli.check import check
-from ganstudy.study.cli.cluster import report_here, resume_there, submit, ui_here, with_cluster
-from ganstudy.study.cli.export import export_frames
-from ganstudy.study.cli.import_ import import_
-from ganstudy.study.cli.logs import logs
 from ganstudy.study.cli.options import INTERRUPTED
-from ganstudy.study.cli.report import compare, report
-from ganstudy.study.cli.run import publish, resume, run, stop
-from ganstudy.study.cli.score import score
-from ganstudy.study.cli.serve import serve
-from ganstudy.study.cli.status import list_studies, status
-from ganstudy.study.cli.ui import ui
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import private_files
+
+COMMANDS = (
+    "best:best",
+    "best:sample",
+    "check:check",
+    "export:export_frames",
+    "import_:import_",
+    "logs:logs",
+    "report:compare",
+    "report:report",
+    "run:publish",
+    "run:resume",
+    "run:run",
+    "run:stop",
+    "score:score",
+    "serve:serve",
+    "status:list_studies",
+    "status:status",
+    "submit:submit",
+    "ui:ui",
+)
+"""FILE:FUNCTION of every command. A file imports what is slow (Ray, torch, MLflow, pandas) inside
+its function, so that the other commands start at once.
+"""
 
 
 class Commands(click.Group):
     """Turns a UserError into one message and exit code 2, and Ctrl-C into exit code 130."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command that was named."""
+        """Run the command that was named."""
         try:
             return super().invoke(ctx)
         except UserError as error:
@@ -55,25 +71,6 @@ def main() -> None:
     private_files()
 
 
-OF_STUDIES = (
-    run,
-    resume,
-    stop,
-    publish,
-    logs,
-    report,
-    compare,
-    best,
-    sample,
-    export_frames,
-    import_,
-    score,
-    ui,
-)
-for command in (check, list_studies, status, *OF_STUDIES, serve, submit):
-    main.add_command(command)
-for command in (status, stop, publish, logs, list_studies):
-    with_cluster(command)
-with_cluster(resume, resume_there)
-with_cluster(report, report_here)
-with_cluster(ui, ui_here)
+for _command in COMMANDS:
+    _file, _, _function = _command.partition(":")
+    main.add_command(getattr(import_module(f"ganstudy.study.cli.{_file}"), _function))

@@ -4,42 +4,50 @@ prints.
 
 from __future__ import annotations
 
+import functools
 import shlex
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from ganstudy.study.home import ENVIRONMENT
+from ganstudy.study.home import ENVIRONMENT, Home
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 INTERRUPTED = 130
 """Exit code of a study that was stopped before its end."""
 
 
-def home_option(command: Command) -> Command:
-    """--home, the same everywhere."""
+def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the option --home; its function receives a Home."""
+
+    # Not by a click.ParamType: with --cluster, the folder is one of another machine, and must stay
+    # as it was given.
+    @functools.wraps(function)
+    def with_home(home: str | None, **values: Any) -> Any:
+        return function(home=Home.locate(home), **values)
+
     return click.option(
         "--home",
         metavar="DIR",
         help=f"Where everything is kept; else ${ENVIRONMENT}, else ./ganstudy-data.",
-    )(command)
+    )(with_home)
 
 
-def command() -> str:
-    """How this program was called, as a person would type it again."""
+def home_flag() -> str:
+    """Return the option --home as this command was given it, to print a command to type next."""
+    home = click.get_current_context().params.get("home")
+    return f" --home {shlex.quote(home)}" if home else ""
+
+
+def program() -> str:
+    """Return how this program was called, as a person would type it again."""
     called = Path(sys.argv[0])
     if called.name != "ganstudy" or shutil.which("ganstudy"):
         return "ganstudy"
     return str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else str(called)
-
-
-def home_words(home: str | None) -> str:
-    """The option --home, as it was given."""
-    return f" --home {shlex.quote(home)}" if home else ""
 
 
 def format_params(params: dict[str, Any]) -> str:

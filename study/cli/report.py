@@ -1,44 +1,73 @@
-"""`ganstudy report` and `ganstudy compare`: from MLflow to HTML files."""
+"""The commands `report` and `compare`: from MLflow to HTML files."""
 
 from __future__ import annotations
 
-import re
+import shlex
 import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from ganstudy.study.cli.cluster import CliOptions, home_arguments, with_cluster
 from ganstudy.study.cli.options import home_option
 from ganstudy.study.errors import UserError
+from ganstudy.study.export.markdown import escape
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.spec.study_spec import Published
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from ganstudy.analysis.frames.study import Study
+    from ganstudy.study.tracking.publisher_process import StudyArtifacts
 
 
 def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
-    """Writes the report; returns the answer's sentences."""
+    """Write the report and return its conclusions."""
     from ganstudy.analysis.report.html import build
 
     made = build(_loaded(spec, home))
     made.write(folder.report)
-    return [str(said) for said in made.answer]
+    return [str(sentence) for sentence in made.answer]
 
 
-def as_markdown(question: str, sentences: list[str]) -> str:
-    """The answer as MLflow shows it on the study's run; what stands in it is text, whatever it
-    looks like.
-    """
-    escaped = [re.sub(r"([\\\\`*_{}\[\]<>#|!&])", r"\\\1", text) for text in (question, *sentences)]
-    points = "\n".join(f"- {sentence}" for sentence in escaped[1:])
-    head = f"**{escaped[0]}**\n\n" if question else ""
+def as_markdown(question: str, conclusions: list[str]) -> str:
+    """Format the conclusions for the study's run in MLflow, none of their characters as Markdown."""
+    head = f"**{escape(question)}**\n\n" if question else ""
+    points = "\n".join(f"- {escape(sentence)}" for sentence in conclusions)
     return f"{head}{points}\n\nThe whole report: Artifacts, report.html."
 
 
+class StudyReport:
+    """Builds the report at the end of a study, and keeps its conclusions for the terminal."""
+
+    def __init__(self, spec: Published, home: Home, question: str) -> None:
+        self._spec = spec
+        self._home = home
+        self._question = question
+        self.conclusions: list[str] = []
+        """Empty until the report has been written."""
+
+    def build(self) -> StudyArtifacts:
+        """Write the report; return what goes to the study's run in MLflow."""
+        from ganstudy.study.tracking.publisher_process import StudyArtifacts
+
+        folder = self._home.study(self._spec.name)
+        self.conclusions += write_report(self._spec, self._home, folder)
+        return StudyArtifacts(
+            description=as_markdown(self._question, self.conclusions),
+            files=[folder.report, folder.path / "tables"],
+        )
+
+    def print_conclusions(self, console: Console) -> None:
+        """Print the conclusions, one paragraph each."""
+        for sentence in self.conclusions:
+            console.print(f"\n• {sentence}", soft_wrap=True)
+
+
 def load(folder: StudyFolder, home: Home) -> Study:
-    """The study of the folder, from MLflow; UserError where it is not there."""
+    """Load the study of the folder from MLflow; raise UserError if it is not there."""
     return _loaded(_spec_of(folder), home)
 
 
@@ -53,19 +82,54 @@ def _loaded(spec: Published, home: Home) -> Study:
         raise UserError(str(error.args[0])) from None
 
 
+def _spec_of(folder: StudyFolder) -> Published:
+    # Optuna, which the ledger loads, is not needed for an imported study.
+    from ganstudy.study.ledger.import_record import ImportRecord
+
+    if folder.imported.exists():
+        return ImportRecord.open(folder.imported).spec
+    from ganstudy.study.ledger.ledger import Ledger
+
+    return Ledger.open(folder.ledger).spec
+
+
+def report_on_cluster(cluster: Path, values: CliOptions) -> int:
+    """Write the report on the head of a cluster, and copy it here."""
+    from ganstudy.study.cluster.head_node import Head
+
+    head, name = Head(cluster), values["name"]
+    lines: list[str] = []
+    words = ["ganstudy", "report", name, *home_arguments(values)]
+    code = head.run(shlex.join(words), lines.append)
+    written = [line.removeprefix("Report:").strip() for line in lines if line.startswith("Report:")]
+    # The path is one of the head: it is replaced by that of the copy.
+    for line in lines:
+        if not line.startswith("Report:"):
+            click.echo(line)
+    if code or not written:
+        return code or 1
+    here = Home.locate(None).study(name).report  # --home is a folder of the cluster
+    head.fetch(written[0], here)
+    head.fetch(f"{Path(written[0]).parent}/tables/", here.parent / "tables")
+    click.echo(f"Report:  {here}")
+    if values["show"]:
+        webbrowser.open(here.as_uri())
+    return 0
+
+
+@with_cluster(report_on_cluster)
 @click.command()
 @click.argument("name")
 @click.option("--open", "show", is_flag=True, help="Open it in a browser.")
 @home_option
-def report(name: str, show: bool, home: str | None) -> None:
+def report(name: str, show: bool, home: Home) -> None:
     """Write the report of the study NAME anew, from what MLflow has.
 
     \b
     Example:  ganstudy report digits --open
     """
-    place = Home.locate(home)
-    folder = place.existing(name)
-    for sentence in write_report(_spec_of(folder), place, folder):
+    folder = home.existing(name)
+    for sentence in write_report(_spec_of(folder), home, folder):
         click.echo(f"• {sentence}\n")
     click.echo(f"Report:  {folder.report}")
     if show:
@@ -80,8 +144,8 @@ def report(name: str, show: bool, home: str | None) -> None:
 )
 @click.option("--open", "show", is_flag=True, help="Open it in a browser.")
 @home_option
-def compare(first: str, second: str, out: Path | None, show: bool, home: str | None) -> None:
-    """Compare the studies FIRST and SECOND: their best, what they lost, scores at equal budget.
+def compare(first: str, second: str, out: Path | None, show: bool, home: Home) -> None:
+    """Compare the studies FIRST and SECOND: best configurations, failed seeds, scores at equal budget.
 
     Refuses scores that were measured unlike each other.
 
@@ -90,11 +154,10 @@ def compare(first: str, second: str, out: Path | None, show: bool, home: str | N
     """
     from ganstudy.analysis.report.compare import write
 
-    place = Home.locate(home)
     if first == second:
         raise UserError(f"a study is compared with another one, and both are named {first!r}")
-    studies = [_loaded(_spec_of(place.existing(name)), place) for name in (first, second)]
-    path = (out or place.root / "comparisons" / f"{first} and {second}" / "report.html").absolute()
+    studies = [_loaded(_spec_of(home.existing(name)), home) for name in (first, second)]
+    path = (out or home.root / "comparisons" / f"{first} and {second}" / "report.html").absolute()
     try:
         sentences = write(studies[0], studies[1], path)
     except ValueError as error:
@@ -106,13 +169,3 @@ def compare(first: str, second: str, out: Path | None, show: bool, home: str | N
     click.echo(f"Report:  {path}")
     if show:
         webbrowser.open(path.as_uri())
-
-
-def _spec_of(folder: StudyFolder) -> Published:
-    from ganstudy.study.ledger.import_record import ImportRecord
-
-    if folder.imported.exists():
-        return ImportRecord.open(folder.imported).spec
-    from ganstudy.study.ledger.ledger import Ledger
-
-    return Ledger.open(folder.ledger).spec

@@ -1,4 +1,4 @@
-"""`ganstudy run`, `resume`, `stop` and `publish`: what moves a study."""
+"""The commands `run`, `resume`, `stop` and `publish`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganstudy.study.cli.options import INTERRUPTED, command, home_option, home_words
-from ganstudy.study.cli.report import as_markdown, write_report
+from ganstudy.study.cli.cluster import CliOptions, with_cluster
+from ganstudy.study.cli.options import INTERRUPTED, home_flag, home_option, program
+from ganstudy.study.cli.report import StudyReport
+from ganstudy.study.cli.submit import send
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
 from ganstudy.study.spec.reader import read_study
@@ -18,7 +20,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from ganstudy.study.tracking.publisher_process import Ending
+    from ganstudy.study.driver.run import RunResult
 
 address_option = click.option(
     "--address", metavar="HOST:PORT", help="A running Ray cluster; else Ray starts on this machine."
@@ -35,7 +37,7 @@ accept_option = click.option(
 @address_option
 @accept_option
 @home_option
-def run(file: Path, address: str | None, accept_changes: bool, home: str | None) -> None:
+def run(file: Path, address: str | None, accept_changes: bool, home: Home) -> None:
     """Run the study in FILE, or go on with it, and write its report.
 
     Ctrl-C (or SIGTERM, or ganstudy stop) stops it cleanly, and ganstudy resume goes on from there.
@@ -48,12 +50,23 @@ def run(file: Path, address: str | None, accept_changes: bool, home: str | None)
     _run(spec, text, address, accept_changes, home)
 
 
+def resume_on_cluster(cluster: Path, values: CliOptions) -> int:
+    """Resume a study on a cluster: as a job, like the study was begun."""
+    name = values["name"]
+    if name.endswith(".toml"):
+        raise UserError(
+            "with --cluster, resume takes the study's NAME; a changed file goes by ganstudy submit"
+        )
+    return send(cluster, {**values, "file": name, "follow": False})
+
+
+@with_cluster(resume_on_cluster)
 @click.command()
 @click.argument("name")
 @address_option
 @accept_option
 @home_option
-def resume(name: str, address: str | None, accept_changes: bool, home: str | None) -> None:
+def resume(name: str, address: str | None, accept_changes: bool, home: Home) -> None:
     """Go on with the study NAME (or the one of a study file), as its ledger has it.
 
     Trials that were in training go first, from their last checkpoints.
@@ -64,156 +77,135 @@ def resume(name: str, address: str | None, accept_changes: bool, home: str | Non
     from ganstudy.study.ledger.ledger import Ledger
     from ganstudy.trials import plugins
 
-    folder = _existing(name, Home.locate(home))
+    folder = _existing(name, home)
+    # The copies that the study began with: the user's files may have changed since.
     for file in folder.plugins.glob("*/*.py"):
         plugins.register(file)
     ledger = Ledger.open(folder.ledger)
     _run(ledger.spec, ledger.text, address, accept_changes, home)
 
 
+@with_cluster()
 @click.command()
 @click.argument("name")
 @home_option
-def stop(name: str, home: str | None) -> None:
+def stop(name: str, home: Home) -> None:
     """Stop the study NAME cleanly, from any machine that sees its folder.
 
-    The trials in training save where they are; ganstudy resume goes on.
+    Trials in training save their state; ganstudy resume goes on.
 
     \b
     Example:  ganstudy stop digits
     """
-    from ganstudy.study.driver.driver_lock import driver_of
+    from ganstudy.study.driver.driver_lock import DriverLock
     from ganstudy.study.tune.stopping import StopRequest
 
-    place = Home.locate(home)
     # Before its first trial a study has a driver and no ledger.
-    driver = driver_of(place.study(name).path) if NAME_RULE.fullmatch(name) else None
+    driver = DriverLock(home.study(name).path).holder() if NAME_RULE.fullmatch(name) else None
     if driver is None:
-        raise UserError(f"the study {_existing(name, place).path.name!r} is not being run")
-    StopRequest(place.study(name).stop).ask("asked to stop by ganstudy stop")
-    click.echo(f"Asked the driver to stop ({driver}); its trials save where they are.")
+        raise UserError(f"the study {_existing(name, home).path.name!r} is not being run")
+    StopRequest(home.study(name).stop).ask("asked to stop by ganstudy stop")
+    click.echo(f"Asked the driver to stop ({driver}); its trials save their state.")
 
 
+@with_cluster()
 @click.command()
 @click.argument("name")
 @home_option
-def publish(name: str, home: str | None) -> None:
-    """Bring the records of the study NAME to MLflow that did not get there, and write its report.
+def publish(name: str, home: Home) -> None:
+    """Publish the records of the study NAME that did not reach MLflow, and write its report.
 
-    Needed only when MLflow was away at the study's end; a running study publishes by itself.
+    Needed only if MLflow was away at the study's end; a running study publishes by itself.
 
     \b
     Example:  ganstudy publish digits
     """
-    from rich.console import Console
-
     from ganstudy.study.driver.driver_lock import only_driver
     from ganstudy.study.ledger.ledger import Ledger
     from ganstudy.study.tracking.outbox import Outbox
     from ganstudy.study.tracking.publisher_process import finish, publisher
 
-    place = Home.locate(home)
-    folder = _existing(name, place)
-    console, ledger = (
-        Console(highlight=False, markup=False, emoji=False),
-        Ledger.open(folder.ledger),
-    )
-    answer: list[str] = []
+    folder = _existing(name, home)
+    console = plain_console()
+    ledger = Ledger.open(folder.ledger)
+    report = StudyReport(ledger.spec, home, ledger.spec.question)
     with only_driver(folder.path, console.print):
         waiting = Outbox(folder.outbox).waiting()
-        with publisher(ledger.spec, place) as process:
-            left = finish(
-                ledger.spec,
-                place,
-                process,
-                ledger.left(),
-                lambda: _conclude(ledger.spec, place, answer),
-                console,
-            )
+        with publisher(ledger.spec, home) as process:
+            left = finish(ledger.spec, home, process, ledger.left(), report.build, console)
     console.print(
         f"{max(0, waiting - left)} of {waiting} waiting records published", soft_wrap=True
     )
-    _tell(ledger.spec, folder, answer, left, home, console)
-    sys.exit(1 if left or not answer else 0)
+    _print_result(ledger.spec, home, report, left, console)
+    sys.exit(1 if left or not report.conclusions else 0)
 
 
-def _existing(name: str, place: Home) -> StudyFolder:
-    if name.endswith(".toml"):
-        name = read_study(Path(name))[0].name
-    return place.trained_here(name)
-
-
-def _run(
-    spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: str | None
-) -> None:
+def plain_console() -> Console:
+    """Return a console that prints text as it is: names and messages may look like markup."""
     from rich.console import Console
 
-    from ganstudy.study.driver.run import run as launch
+    return Console(highlight=False, markup=False, emoji=False)
 
-    place, console = Home.locate(home), Console(highlight=False, markup=False, emoji=False)
-    answer: list[str] = []
-    result = launch(
+
+def _existing(name: str, home: Home) -> StudyFolder:
+    """Return the folder of a study that was trained here, given its name or its file."""
+    if name.endswith(".toml"):
+        name = read_study(Path(name))[0].name
+    return home.trained_here(name)
+
+
+def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: Home) -> None:
+    from ganstudy.study.driver.run import run as run_study
+
+    console = plain_console()
+    report = StudyReport(spec, home, spec.question)
+    result = run_study(
         spec,
         text,
-        place,
+        home,
         address=address,
         console=console,
-        conclude=lambda: _conclude(spec, place, answer),
+        conclude=report.build,
         accept_changes=accept_changes,
     )
-    _tell(spec, result.folder, answer, result.unpublished, home, console)
+    _print_result(spec, home, report, result.unpublished, console)
     if result.left:
-        then = (
-            ", and then the confirm stage"
-            if spec.confirm and result.ended < spec.search.trials
-            else ""
-        )
-        console.print(
-            f"Stopped with {result.left} of {result.ended + result.left} trials to go{then}: "
-            f"{result.stopped or 'interrupted'}.\n"
-            f"To go on: {command()} resume {spec.name}{home_words(home)}"
-            + (f" --address {address}" if address else ""),
-            soft_wrap=True,
-        )
+        console.print(_how_to_go_on(spec, result, address), soft_wrap=True)
         sys.exit(INTERRUPTED)
     if result.failed == result.ended:
         console.print("Every trial failed; the report lists the errors.")
         sys.exit(1)
-    sys.exit(1 if result.unpublished or not answer else 0)
+    sys.exit(1 if result.unpublished or not report.conclusions else 0)
 
 
-def _tell(
-    spec: StudySpec,
-    folder: StudyFolder,
-    answer: list[str],
-    unpublished: int,
-    home: str | None,
-    console: Console,
-) -> None:
-    """The answer, and where everything lies."""
-    for sentence in answer:
-        console.print(f"\n• {sentence}", soft_wrap=True)
-    console.print()
-    if answer:
-        console.print(f"Report:     {folder.report}", soft_wrap=True)
-    place = Home.locate(home)
-    shown = (
-        f"{command()} ui{home_words(home)}"
-        if place.embedded(spec.tracking.uri)
-        else place.tracking_uri(None)
+def _how_to_go_on(spec: StudySpec, result: RunResult, address: str | None) -> str:
+    trials = f"{result.left} of {result.ended + result.left} trials"
+    # Until the search is over, nobody knows how many trials the confirm stage will have.
+    confirm = spec.confirm and result.ended < spec.search.trials
+    then = ", and then the confirm stage" if confirm else ""
+    where = f" --address {address}" if address else ""
+    return (
+        f"Stopped with {trials} to go{then}: {result.stopped or 'interrupted'}.\n"
+        f"To go on: {program()} resume {spec.name}{home_flag()}{where}"
     )
-    console.print(f"MLflow UI:  {spec.tracking.uri or shown}", soft_wrap=True)
+
+
+def _print_result(
+    spec: StudySpec, home: Home, report: StudyReport, unpublished: int, console: Console
+) -> None:
+    """Print the conclusions, where report and MLflow are, and what to do if MLflow was away."""
+    folder = home.study(spec.name)
+    report.print_conclusions(console)
+    console.print()
+    if report.conclusions:
+        console.print(f"Report:     {folder.report}", soft_wrap=True)
+    pages = spec.tracking.uri or (
+        f"{program()} ui{home_flag()}" if home.embedded(None) else home.tracking_uri(None)
+    )
+    console.print(f"MLflow UI:  {pages}", soft_wrap=True)
     if unpublished:
         console.print(
             f"{unpublished} records have not reached MLflow and wait in {folder.outbox}; {folder.log} says why.\n"
-            f"Once MLflow is back: {command()} publish {spec.name}{home_words(home)}",
+            f"Once MLflow is back: {program()} publish {spec.name}{home_flag()}",
             soft_wrap=True,
         )
-
-
-def _conclude(spec: StudySpec, home: Home, answer: list[str]) -> Ending:
-    from ganstudy.study.tracking.publisher_process import Ending
-
-    folder = home.study(spec.name)
-    answer += write_report(spec, home, folder)
-    return Ending(as_markdown(spec.question, answer), [folder.report, folder.path / "tables"])

@@ -1,9 +1,10 @@
-"""The command `score`: what samples that were made elsewhere are worth."""
+"""The command `score`: measure samples that were generated elsewhere."""
 
 from __future__ import annotations
 
 import json
 import platform
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,14 +22,70 @@ from ganstudy.trials.results.catalogue import MEASURES
 if TYPE_CHECKING:
     from ganstudy.trials.measures.score import Score
 
-# torch, rich and what needs them are imported by the command, so that the others answer at once.
-
 NPZ = ".npz"
 HALF = 0.5
+"""Share of the real samples that is held out, to measure the floor: real against real."""
 PACKAGES = ("ganstudy", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "scikit-learn")
-"""Whose versions decide the numbers."""
+"""Packages whose versions decide the numbers."""
 Options = TypeVar("Options", bound=StrictModel)
 Range = tuple[float, float] | None
+
+
+@dataclass(frozen=True)
+class ScoreOptions:
+    """The options of the command that say what is measured, by their names."""
+
+    real: str
+    fake: str
+    train: str | None
+    extractor: str | None
+    weights: str | None
+    weights_digest: str | None
+    size: int | None
+    channels: str | None
+    limit: int | None
+    real_range: Range
+    fake_range: Range
+
+    def check(self) -> None:
+        """Raise UserError if an option for pictures is given, and there are none."""
+        paths = [path for path in (self.real, self.fake, self.train) if path is not None]
+        if (self.size or self.channels) and all(NPZ in path for path in paths):
+            raise UserError(
+                "--size and --channels are for pictures in folders; arrays in npz files stay as they are"
+            )
+
+    def samples(self, option: str, path: str, value_range: Range) -> DataOptions:
+        """Return how the samples at `path` are read; raise UserError naming `option`."""
+        shares: dict[str, Any] = {"held_out": HALF, "limit": self.limit}
+        if NPZ not in path:
+            # Only the classifier is trained on labels, and never on generated samples.
+            labelled = self.extractor == "classifier" and option != "--fake"
+            pictures: dict[str, Any] = {
+                "path": path,
+                "labels": "folders" if labelled else "none",
+                "size": self.size,
+                "channels": self.channels or "colour",
+            }
+            return _made(Images, option, pictures | shares)
+        file, _, keys = path.partition(f"{NPZ}:")
+        images_key, _, labels_key = keys.partition(":")
+        arrays: dict[str, Any] = {
+            "path": f"{file}{NPZ}" if keys else path,
+            "range": value_range,
+            "images_key": images_key or None,
+            "labels_key": labels_key or None,
+        }
+        return _made(Arrays, option, arrays | shares)
+
+    def measures(self) -> MeasuresConfig:
+        """Return how samples are measured."""
+        values = {
+            "extractor": self.extractor or "auto",
+            "weights": self.weights,
+            "weights_digest": self.weights_digest,
+        }
+        return _made(MeasuresConfig, "--weights-digest", values)
 
 
 @click.command()
@@ -49,7 +106,9 @@ Range = tuple[float, float] | None
 )
 @click.option("--weights", metavar="FILE", help="Inception's weights; downloaded by default.")
 @click.option(
-    "--weights-digest", metavar="HEX", help="What they must be, as an earlier provenance states it."
+    "--weights-digest",
+    metavar="HEX",
+    help="Their digest, as an earlier score's provenance states it.",
 )
 @click.option(
     "--size",
@@ -84,86 +143,73 @@ Range = tuple[float, float] | None
     type=click.Path(path_type=Path),
     help="Write everything there as JSON, too.",
 )
-def score(
-    real: str,
-    fake: str,
-    train: str | None,
-    extractor: str | None,
-    weights: str | None,
-    weights_digest: str | None,
-    size: int | None,
-    channels: str | None,
-    limit: int | None,
-    real_range: Range,
-    fake_range: Range,
-    json_file: Path | None,
-) -> None:
+def score(json_file: Path | None, **options: Any) -> None:
     """Score generated images against real ones: FID, KID, IS, precision, recall, modes, copying.
 
     PATH is a folder of pictures, sub-folders included, or FILE.npz; FILE.npz:IMAGES or FILE.npz:IMAGES:LABELS
-    where its arrays have names of their own.
+    if its arrays have names of their own.
 
     \b
     Examples:  ganstudy score --real photos --fake samples --size 64
                ganstudy score --real digits.npz --fake samples.npz --extractor classifier --json score.json
     """
-    if (size or channels) and all(NPZ in path for path in (real, fake, train) if path is not None):
-        raise UserError(
-            "--size and --channels are for pictures in folders; arrays in npz files stay as they are"
-        )
-    pictures: dict[str, Any] = {"size": size, "channels": channels or "colour"}
-    shares: dict[str, Any] = {"held_out": HALF, "limit": limit}
-    labelled = extractor == "classifier"
-
-    def options(name: str, path: str, value_range: Range, labels: bool) -> DataOptions:
-        if NPZ not in path:
-            values = {**pictures, "path": path, "labels": "folders" if labels else "none"}
-            return _made(Images, name, values | shares)
-        file, _, keys = path.partition(f"{NPZ}:")
-        images_key, _, labels_key = keys.partition(":")
-        values = {"path": f"{file}{NPZ}" if keys else path, "range": value_range}
-        return _made(
-            Arrays,
-            name,
-            values | shares | {"images_key": images_key or None, "labels_key": labels_key or None},
-        )
-
-    from ganstudy.trials.measures.score import score as measured
-
+    asked = ScoreOptions(**options)
+    asked.check()
     try:
-        result = _with_progress(
-            measured,
-            options("--real", real, real_range, labelled),
-            options("--fake", fake, fake_range, False),
-            _made(
-                MeasuresConfig,
-                "--weights-digest",
-                {
-                    "extractor": extractor or "auto",
-                    "weights": weights,
-                    "weights_digest": weights_digest,
-                },
-            ),
-            None if train is None else options("--train", train, real_range, labelled),
-        )
+        result = _measure(asked)
     except ValueError as error:
         raise UserError(str(error)) from None
     _print(result)
     if json_file is not None:
-        paths = {"real": real, "fake": fake, "train": train}
-        versions = {
+        _write(json_file, asked, result)
+
+
+def _measure(asked: ScoreOptions) -> Score:
+    """Score the samples with a progress bar, on the GPU if there is one."""
+    import torch
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ganstudy.trials.measures.score import score
+
+    real = asked.samples("--real", asked.real, asked.real_range)
+    fake = asked.samples("--fake", asked.fake, asked.fake_range)
+    measures = asked.measures()
+    train = None
+    if asked.train is not None:
+        train = asked.samples("--train", asked.train, asked.real_range)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("Features", total=None)
+        return score(
+            real,
+            fake,
+            measures,
+            train,
+            device=torch.device("cuda" if torch.cuda.is_available() else "cpu"),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+
+
+def _write(file: Path, asked: ScoreOptions, result: Score) -> None:
+    document = {
+        "real": asked.real,
+        "fake": asked.fake,
+        "train": asked.train,
+        **result.as_json(),
+        "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},
-        }
-        document = {**paths, **result.as_json(), "versions": versions}
-        try:
-            write_whole(json_file, (json.dumps(document, indent=2) + "\n").encode())
-        except OSError as error:
-            raise UserError(f"{json_file} cannot be written: {error.strerror}") from None
+        },
+    }
+    try:
+        write_whole(file, (json.dumps(document, indent=2) + "\n").encode())
+    except OSError as error:
+        raise UserError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _made(model: type[Options], name: str, values: dict[str, Any]) -> Options:
-    """The options; UserError where one breaks a rule."""
+    """Return the options; raise UserError if one breaks a rule."""
     try:
         return model(**values)
     except ValidationError as error:
@@ -171,23 +217,6 @@ def _made(model: type[Options], name: str, values: dict[str, Any]) -> Options:
         raise UserError(
             f"{name}: {first['msg'].removeprefix('Value error, ')}, got {first['input']!r}"
         ) from None
-
-
-def _with_progress(measured: Any, *arguments: Any) -> Score:
-    import torch
-    from rich.console import Console
-    from rich.progress import Progress
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Features", total=None)
-        result: Score = measured(
-            *arguments,
-            device=device,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
-        )
-    return result
 
 
 def _print(result: Score) -> None:
@@ -198,14 +227,12 @@ def _print(result: Score) -> None:
     table.add_column("Generated", justify="right")
     table.add_column("Real", justify="right")
     table.add_column("Unit")
+    better = {"down": ", lower is better", "up": ", higher is better", "none": ""}
     for name, value in result.measures.items():
         measure = MEASURES[name]
-        better = {"down": ", lower is better", "up": ", higher is better", "none": ""}[
-            measure.direction
-        ]
-        table.add_row(
-            measure.label, _words(value), _words(result.floor.get(name)), measure.unit + better
-        )
+        floor = result.floor.get(name)
+        unit = measure.unit + better[measure.direction]
+        table.add_row(measure.label, _format(value), _format(floor), unit)
     console = Console(highlight=False)
     console.print(table)
     used = result.provenance
@@ -225,5 +252,5 @@ def _print(result: Score) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _words(value: float | None) -> str:
+def _format(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.4g}"

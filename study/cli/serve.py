@@ -8,11 +8,17 @@ from pathlib import Path
 
 import click
 
-from ganstudy.study.cli.ui import LOOPBACK, SETTINGS
+from ganstudy.study.cli.ui import (
+    LOOPBACK,
+    MLFLOW_PORT,
+    SETTINGS,
+    allowed_callers,
+    server_command,
+)
 from ganstudy.study.errors import UserError
 
 SECRETS = ("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY")
-"""Of MLflow, through the environment: a command line can be read by everyone on the machine."""
+"""Environment variables of MLflow: a command line can be read by everyone on the machine."""
 KEPT = (*SECRETS, "MLFLOW_S3_ENDPOINT_URL", "MLFLOW_S3_IGNORE_TLS")
 AUTHENTICATION = """[mlflow]
 default_permission = READ
@@ -21,7 +27,7 @@ admin_username = admin
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
 auth_cache_ttl_seconds = 60
 """
-"""A password is checked slowly on purpose; remembered for a minute, a report takes seconds and not
+"""Checking a password is slow on purpose; remembered for a minute, a report takes seconds instead of
 minutes.
 """
 
@@ -34,13 +40,13 @@ minutes.
     "--artifacts", required=True, metavar="PLACE", help="A folder, or s3://BUCKET/PREFIX."
 )
 @click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen at.")
-@click.option("--port", type=click.IntRange(1, 65535), default=5000, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=MLFLOW_PORT, show_default=True)
 @click.option(
     "--name",
     "names",
     multiple=True,
     metavar="HOST:PORT",
-    help="Under which it is called besides localhost.",
+    help="Another name under which clients reach it, besides localhost.",
 )
 def serve(database: str, artifacts: str, host: str, port: int, names: tuple[str, ...]) -> None:
     """Serve MLflow for a cluster: on PostgreSQL, with users and passwords; Ctrl-C ends it.
@@ -62,16 +68,19 @@ def serve(database: str, artifacts: str, host: str, port: int, names: tuple[str,
             f"set {' and '.join(missing)} in the environment first; MLflow has no default password"
         )
     if scheme == "postgresql":
-        database = f"postgresql+psycopg://{rest}"  # the driver that we ask for; SQLAlchemy's own choice has changed
+        # Names the driver that we depend on: SQLAlchemy's own default has changed between versions.
+        database = f"postgresql+psycopg://{rest}"
     settings = Path.home() / ".ganstudy"
     settings.mkdir(mode=0o700, exist_ok=True)
     configuration = settings / f"mlflow-auth-{port}.ini"
-    configuration.touch(mode=0o600)  # the URL may hold a password
-    configuration.write_text(
-        AUTHENTICATION.format(database=database.replace("%", "%%")), encoding="utf-8"
-    )
+    # The URL may hold a password; a file that is there keeps its mode.
+    configuration.touch(mode=0o600)
+    # configparser, which MLflow reads it with, would take a % for an interpolation.
+    content = AUTHENTICATION.format(database=database.replace("%", "%%"))
+    configuration.write_text(content, encoding="utf-8")
     # The process becomes the server, so that whoever watches it watches the server.
-    os.chdir(settings)  # uvicorn puts its working folder on the path whatever Python is told
+    # uvicorn puts its working folder on the path, whatever Python is told.
+    os.chdir(settings)
     arguments = command(database, artifacts, host, port, names)
     os.execve(sys.executable, arguments, environment(configuration))
 
@@ -79,32 +88,23 @@ def serve(database: str, artifacts: str, host: str, port: int, names: tuple[str,
 def command(
     database: str, artifacts: str, host: str, port: int, names: tuple[str, ...]
 ) -> list[str]:
-    """MLflow's server with basic-auth; it answers only to the names that it is called by."""
-    callers = (f"{LOOPBACK}:{port}", f"localhost:{port}", *names)
-    place = artifacts if "://" in artifacts else Path(artifacts).absolute().as_uri()
-    return [
-        *(
-            sys.executable,
-            "-P",
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            host,
-            "--port",
-            str(port),
-            "--workers",
-            "2",
-        ),
-        *("--app-name", "basic-auth", "--backend-store-uri", database),
-        *("--artifacts-destination", place, "--serve-artifacts"),
-        *("--allowed-hosts", ",".join(callers)),
-        *("--cors-allowed-origins", ",".join(f"http://{name}" for name in callers)),
+    """Return the command line of MLflow's server with users, for callers under `names` alone."""
+    store = artifacts if "://" in artifacts else Path(artifacts).absolute().as_uri()
+    options = [
+        "--app-name",
+        "basic-auth",
+        "--backend-store-uri",
+        database,
+        "--artifacts-destination",
+        store,
+        "--serve-artifacts",
     ]
+    callers = (f"{LOOPBACK}:{port}", f"localhost:{port}", *names)
+    return [*server_command(host, port, workers=2), *options, *allowed_callers(callers)]
 
 
 def environment(configuration: Path) -> dict[str, str]:
-    """This process's, without what loosens MLflow and with what tightens it."""
+    """Return this process's environment with `SETTINGS`, without what loosens MLflow."""
     kept = {
         name: value for name, value in os.environ.items() if "MLFLOW_" not in name or name in KEPT
     }

@@ -3,62 +3,84 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 
 import click
 
+from ganstudy.study.cli.cluster import CliOptions, with_cluster
 from ganstudy.study.cli.options import home_option
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 
 LOOPBACK = "127.0.0.1"
+MLFLOW_PORT = 5000
+"""MLflow's own default, and the port on the head of a cluster in ray_cluster.yaml."""
+TRAININGS_VIEW = "#/experiments?workflowType=machine_learning"
+"""Opens MLflow's view of trainings; without it MLflow shows that of language models."""
 SETTINGS = {
     # The server only shows studies: it runs no jobs, calls no language models, unpickles nothing,
-    # reports nothing.
+    # reports nothing to anybody.
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_SERVER_ENABLE_CUSTOM_SCORERS": "false",
     "MLFLOW_ENABLE_AI_GATEWAY": "false",
     "MLFLOW_ENABLE_REMOTE_ASSISTANT": "false",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # MLflow starts Python anew, and that one must not import what lies about either.
+    # MLflow starts Python anew, which must not import from the working folder either.
     "PYTHONSAFEPATH": "1",
 }
 
 
+def ui_of_cluster(cluster: Path, values: CliOptions) -> int:
+    """Forward the port of a cluster's MLflow server to this machine, until Ctrl-C."""
+    from ganstudy.study.cluster.head_node import Head
+
+    port = values["port"]
+    if port != MLFLOW_PORT:
+        raise UserError(
+            f"with --cluster, MLflow's pages come to the port that they have there, {MLFLOW_PORT}"
+        )
+    password = f"ray exec {shlex.quote(str(cluster))} 'grep TRACKING ganstudy-mlflow.env'"
+    click.echo(
+        f"MLflow UI: http://localhost:{port}/{TRAININGS_VIEW}  (Ctrl-C ends it)\n"
+        f"Its user and password: {password}"
+    )
+    return Head(cluster).run("sleep infinity", click.echo, [port])
+
+
+@with_cluster(ui_of_cluster)
 @click.command()
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
-    default=5000,
+    default=MLFLOW_PORT,
     show_default=True,
     help="Of the server, on this machine only.",
 )
 @home_option
-def ui(port: int, home: str | None) -> None:
+def ui(port: int, home: Home) -> None:
     """Start the MLflow UI on the studies under the home folder; Ctrl-C ends it.
 
     \b
     Example:  ganstudy ui --port 5001
     """
-    place = Home.locate(home)
-    if not place.mlflow_database.exists():
+    if not home.mlflow_database.exists():
         raise UserError(
-            f"no study under {place.root} has published to the embedded MLflow store yet"
+            f"no study under {home.root} has published to the embedded MLflow store yet"
         )
     _check_free(port)
-    # The parameter opens the view of trainings; without it MLflow shows that of language models.
-    click.echo(
-        f"MLflow UI: http://{LOOPBACK}:{port}/#/experiments?workflowType=machine_learning  (Ctrl-C ends it)"
-    )
+    click.echo(f"MLflow UI: http://{LOOPBACK}:{port}/{TRAININGS_VIEW}  (Ctrl-C ends it)")
     server = subprocess.Popen(
-        command(place, port),
+        command(home, port),
         env=environment(),
-        cwd=place.mlflow_database.parent,  # uvicorn puts its working folder on the path whatever Python is told
+        cwd=home.mlflow_database.parent,  # uvicorn puts its working folder on the path whatever Python is told
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
     )
     stopped = False
@@ -70,48 +92,53 @@ def ui(port: int, home: str | None) -> None:
         # still imports.
         os.killpg(server.pid, signal.SIGTERM)
 
-    for kind in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(kind, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     code = server.wait()
     sys.exit(0 if stopped else code)
 
 
 def _check_free(port: int) -> None:
+    # MLflow itself would print a traceback, after seconds.
     try:
         socket.create_server((LOOPBACK, port)).close()
     except OSError as error:
         why = os.strerror(error.errno) if error.errno else str(error)
         raise UserError(
-            f"port {port} of this machine cannot be had ({why}); name another with --port"
+            f"port {port} of this machine cannot be used ({why}); choose another with --port"
         ) from None
 
 
-def command(place: Home, port: int) -> list[str]:
-    """MLflow's server on the embedded store, for callers on this machine alone."""
-    names = (f"{LOOPBACK}:{port}", f"localhost:{port}")
-    return [
-        *(
-            sys.executable,
-            "-P",
-            "-m",
-            "mlflow",
-            "server",
-            "--host",
-            LOOPBACK,
-            "--port",
-            str(port),
-            "--workers",
-            "1",
-        ),
-        *("--backend-store-uri", place.tracking_uri(None)),
-        *("--default-artifact-root", place.mlflow_artifacts.as_uri(), "--no-serve-artifacts"),
-        # A page from elsewhere could otherwise reach the server through the browser, under a name
-        # of its own.
-        *("--allowed-hosts", ",".join(names)),
-        *("--cors-allowed-origins", ",".join(f"http://{name}" for name in names)),
+def command(home: Home, port: int) -> list[str]:
+    """Return the command line of MLflow's server on the embedded store, for this machine alone."""
+    store = [
+        "--backend-store-uri",
+        home.tracking_uri(None),
+        "--default-artifact-root",
+        home.mlflow_artifacts.as_uri(),
+        "--no-serve-artifacts",
     ]
+    callers = (f"{LOOPBACK}:{port}", f"localhost:{port}")
+    return [*server_command(LOOPBACK, port, workers=1), *store, *allowed_callers(callers)]
+
+
+def server_command(host: str, port: int, workers: int) -> list[str]:
+    """Return the first words of the command line of an MLflow server."""
+    server = [sys.executable, "-P", "-m", "mlflow", "server"]
+    return [*server, "--host", host, "--port", str(port), "--workers", str(workers)]
+
+
+def allowed_callers(names: Sequence[str]) -> list[str]:
+    """Return the options by which MLflow answers only to HOST:PORT of `names`."""
+    # A page from elsewhere could otherwise reach the server through the browser, under a name of
+    # its own.
+    origins = [f"http://{name}" for name in names]
+    return ["--allowed-hosts", ",".join(names), "--cors-allowed-origins", ",".join(origins)]
 
 
 def environment() -> dict[str, str]:
-    """This process's, without what loosens MLflow (or holds a password) and with what tightens it."""
+    """Return this process's environment, with `SETTINGS` for all that concerns MLflow.
+
+    What loosens MLflow, or holds a password, is left out.
+    """
     return {name: value for name, value in os.environ.items() if "MLFLOW_" not in name} | SETTINGS

@@ -1,5 +1,5 @@
-"""Whether an address is that of a running Ray cluster, told within a minute: Ray itself would try
-for much longer.
+"""Check within a minute that a Ray cluster answers at an address: Ray itself would try for much
+longer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ SETTINGS_FRAME = 4
 
 
 def check_reachable(address: str) -> None:
-    """UserError where no Ray cluster answers at `address`, HOST:PORT or auto."""
+    """Raise UserError if no Ray cluster answers at `address`, HOST:PORT or auto."""
     if address.startswith("ray://"):
         raise UserError(
             "--address takes HOST:PORT of the cluster's head, not ray://: run ganstudy on a machine of the cluster"
@@ -26,8 +26,10 @@ def check_reachable(address: str) -> None:
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit():
         if address == "auto":
-            return
+            return  # Ray finds the cluster of this machine itself
         raise UserError(f"--address must be HOST:PORT or auto, got {address!r}")
+    # Ray's own client alone would do, but takes 40 s for any port that is not Ray's, open or closed,
+    # and cannot tell which it is.
     try:
         with socket.create_connection((host, int(port)), CONNECT_SECONDS) as connection:
             answer = _first_frame(connection)
@@ -42,7 +44,7 @@ def check_reachable(address: str) -> None:
 
 
 def _first_frame(connection: socket.socket) -> bytes:
-    """The header of the first HTTP/2 frame, as far as it came."""
+    """Return the header of the server's first HTTP/2 frame, or what came of it in time."""
     answer = b""
     try:
         connection.sendall(PREFACE)
@@ -54,7 +56,7 @@ def _first_frame(connection: socket.socket) -> bytes:
 
 
 def _ask_head(address: str) -> None:
-    """UserError where the head does not answer its first question, as without its token."""
+    """Raise UserError if the head refuses its first request, as it does without its token."""
     # Before Ray is loaded; its own lines on standard error would come beside our message.
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     from ray._raylet import GcsClient  # type: ignore[attr-defined]

@@ -14,8 +14,7 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ganstudy.study.cluster import code_version
-from ganstudy.study.cluster.code_version import origin_of_code
+from ganstudy.study.cluster.code_version import code_provenance, format_worker_differences
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.tables import Resources
 
@@ -27,34 +26,37 @@ ARRIVE_SECONDS = 30.0
 one.
 """
 PLACE_SECONDS = 45.0
-"""How long trials may wait for a place before it is said why."""
+"""How long trials may wait for resources before the user is told why."""
 PROBE_SECONDS = 60.0
+"""How long nodes may take to report their versions: a worker process starts for it on each."""
 POLL_SECONDS = 2.0
 EPSILON = 1e-9
+"""Added before rounding down, as 1 / 0.1 in floating point must count as 10."""
 
 
-def holds(node: Node, resources: Resources) -> int:
-    """Trials that a node holds at a time; a fraction of a GPU lies on one card."""
+def trial_capacity(node: Node, resources: Resources) -> int:
+    """Return how many trials a node holds at a time; a fraction of a GPU lies on one card."""
     trials = node.get("CPU", 0) / resources.cpus
     if resources.gpus >= 1:
         trials = min(trials, node.get("GPU", 0) / resources.gpus)
     elif resources.gpus:
-        trials = min(
-            trials,
-            math.floor(node.get("GPU", 0) + EPSILON) * math.floor(1 / resources.gpus + EPSILON),
-        )
+        # Ray does not split a fraction over two cards: count per card, then the cards.
+        per_card = math.floor(1 / resources.gpus + EPSILON)
+        trials = min(trials, math.floor(node.get("GPU", 0) + EPSILON) * per_card)
     return math.floor(trials + EPSILON)
 
 
 def nodes() -> list[dict[str, Any]]:
-    """The connected cluster's living nodes, as Ray describes them."""
+    """Return the connected cluster's living nodes, as Ray describes them."""
     return [node for node in ray.nodes() if node["Alive"]]
 
 
-def could_join() -> list[tuple[Node, int]]:
-    """(resources, how many) of each kind of node that Ray's autoscaler may bring; empty where it
-    has not said so.
+def autoscaler_groups() -> list[tuple[Node, int]]:
+    """Return (resources, most nodes) of each group that Ray's autoscaler may start.
+
+    Empty without an autoscaler, or before it has reported its configuration.
     """
+    # Ray has no public call for this; the autoscaler itself writes what is read here.
     config = ray._private.state.state.get_cluster_config()
     groups = config.node_group_configs if config is not None else []
     return [
@@ -64,106 +66,103 @@ def could_join() -> list[tuple[Node, int]]:
 
 
 class ConcurrencyLimit:
-    """Trials that may be open at a time; follows the cluster."""
+    """Number of trials that may be open at a time; follows the cluster."""
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
-        self._count, self._until = 1, 0.0
+        self._count = 1
+        self._valid_until = 0.0
 
     def __call__(self) -> int:
-        """What the nodes hold, or could hold once an autoscaler has brought all it may; at most
-        max_concurrent.
+        """Return what the nodes hold now, or would with all that an autoscaler may start.
+
+        At most [resources] max_concurrent.
         """
-        if time.monotonic() > self._until:
-            now = sum(holds(node["Resources"], self._resources) for node in nodes())
-            later = sum(holds(node, self._resources) * count for node, count in could_join())
+        if time.monotonic() > self._valid_until:
+            now = sum(trial_capacity(node["Resources"], self._resources) for node in nodes())
+            later = sum(
+                trial_capacity(node, self._resources) * count for node, count in autoscaler_groups()
+            )
+            # At least one is always asked for: an autoscaler takes the request as its sign to start
+            # a node.
             self._count = max(1, now, later)
-            self._until = time.monotonic() + POLL_SECONDS
+            self._valid_until = time.monotonic() + POLL_SECONDS
         return min(self._count, self._resources.max_concurrent or sys.maxsize)
 
 
 def check_cluster(
-    resources: Resources, say: Callable[[str], None], seconds: float = ARRIVE_SECONDS
+    resources: Resources, log: Callable[[str], None], seconds: float = ARRIVE_SECONDS
 ) -> None:
-    """UserError if no node of the connected cluster, there or to come within `seconds`, can hold a
-    trial.
-    """
-    until, told = time.monotonic() + seconds, False
+    """Raise UserError if no node, present or started within `seconds`, can hold a trial."""
+    deadline = time.monotonic() + seconds
+    logged = False
     while True:
-        there = [node["Resources"] for node in nodes()]
-        if any(
-            holds(node, resources)
-            for node in (*there, *(node for node, count in could_join() if count))
-        ):
+        present = [node["Resources"] for node in nodes()]
+        possible = [node for node, count in autoscaler_groups() if count]
+        if any(trial_capacity(node, resources) for node in (*present, *possible)):
             return
-        if time.monotonic() >= until:
-            raise UserError(_no_place(resources, there))
-        if not told:
-            say(f"no node can hold a trial yet: waiting {seconds:g} s for one to join")
-            told = True
+        if time.monotonic() >= deadline:
+            raise UserError(_too_small(resources, present))
+        if not logged:
+            log(f"no node can hold a trial yet: waiting {seconds:g} s for one to join")
+            logged = True
         time.sleep(POLL_SECONDS)
 
 
-def _no_place(resources: Resources, there: list[Node]) -> str:
+def _too_small(resources: Resources, present: list[Node]) -> str:
     wanted = {"cpus": resources.cpus, "gpus": resources.gpus}
     largest = {
-        key: max((node.get(key.upper()[:3], 0) for node in there), default=0) for key in wanted
+        "cpus": max((node.get("CPU", 0) for node in present), default=0),
+        "gpus": max((node.get("GPU", 0) for node in present), default=0),
     }
     short = [key for key in wanted if wanted[key] > largest[key]] or list(wanted)
     return (
-        f"{', '.join(f'resources.{key}' for key in short)}: a trial asks for {amounts(wanted.values())} on one node, "
-        f"but there {'is' if len(there) == 1 else 'are'} {kinds(there)}; "
+        f"{', '.join(f'resources.{key}' for key in short)}: a trial asks for {format_resources(wanted.values())} on "
+        f"one node, but there {'is' if len(present) == 1 else 'are'} {format_nodes(present)}; "
         "ask for less under [resources], or add a node that has as much"
     )
 
 
-def amounts(cpus_and_gpus: Iterable[float]) -> str:
-    """In words."""
-    return " and ".join(
-        f"{n:g} {kind}" for n, kind in zip(cpus_and_gpus, ("CPUs", "GPUs"), strict=True)
-    )
+def format_resources(cpus_and_gpus: Iterable[float]) -> str:
+    """Format (CPUs, GPUs) as "2 CPUs and 1 GPUs"."""
+    cpus, gpus = cpus_and_gpus
+    return f"{cpus:g} CPUs and {gpus:g} GPUs"
 
 
-def kinds(there: list[Node]) -> str:
-    """Nodes in words, those alike counted."""
-    counted = Counter((node.get("CPU", 0), node.get("GPU", 0)) for node in there)
-    words = [
-        f"{count} node{'s' if count > 1 else ''} with {amounts(kind)}"
-        for kind, count in counted.items()
+def format_nodes(present: list[Node]) -> str:
+    """Format nodes by their resources, equal ones counted: "2 nodes with 4 CPUs and 0 GPUs"."""
+    counted = Counter((node.get("CPU", 0), node.get("GPU", 0)) for node in present)
+    groups = [
+        f"{count} node{'s' if count > 1 else ''} with {format_resources(resources)}"
+        for resources, count in counted.items()
     ]
-    return ", ".join(words) or "no node"
-
-
-def _versions() -> dict[str, str]:
-    return origin_of_code()
+    return ", ".join(groups) or "no node"
 
 
 def check_nodes(resources: Resources) -> None:
-    """UserError naming every node that would train with other code or packages than the driver, and
-    both versions.
+    """Raise UserError naming every node whose code or packages are not the driver's.
 
     Nodes that join later are checked by the trials that they are given.
     """
-    ours = origin_of_code()
-    task = ray.remote(num_cpus=0, max_retries=0)(_versions)
+    driver = code_provenance()
+    probe = ray.remote(num_cpus=0, max_retries=0)(code_provenance)
     asked = {}
     for node in nodes():
-        if holds(node["Resources"], resources):
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-            asked[task.options(scheduling_strategy=there).remote()] = node
-    answered, _ = (
-        ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_SECONDS) if asked else ([], [])
+        if trial_capacity(node["Resources"], resources):
+            on_this_node = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            asked[probe.options(scheduling_strategy=on_this_node).remote()] = node
+    # ray.wait refuses an empty list.
+    answered = (
+        ray.wait(list(asked), num_returns=len(asked), timeout=PROBE_SECONDS)[0] if asked else []
     )
     unlike = []
     for answer in answered:
         try:
-            found = ray.get(answer)
+            differences = format_worker_differences(driver, ray.get(answer))
         except ray.exceptions.NodeDiedError:
-            continue
+            continue  # nothing will train on it
         except ray.exceptions.RayError as error:
-            unlike.append(f"{asked[answer]['NodeManagerAddress']}: {str(error).splitlines()[-1]}")
-            continue
-        differences = code_version.differing(ours, found)
+            differences = str(error).splitlines()[-1]
         if differences:
             unlike.append(f"{asked[answer]['NodeManagerAddress']}: {differences}")
     if unlike:

@@ -1,4 +1,4 @@
-"""The Ray cluster that a study runs on: connected to with our code, and asked whether it suffices."""
+"""Connect to the Ray cluster that a study runs on, or start one, with our code shipped to it."""
 
 from __future__ import annotations
 
@@ -29,33 +29,39 @@ SETTINGS = {
     "TUNE_GLOBAL_CHECKPOINT_S": "86400",
     "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
 }
-"""Of Ray, through the environment; what the user has set stays."""
+"""Ray's environment variables; what the user has set stays."""
 AUTHENTICATION = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-"""Of Ray, through the environment: whether it asks for a token, and for which."""
+"""Ray's environment variables that decide whether it asks for a token, and for which."""
 CREDENTIALS = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
-"""Of MLflow, for the driver's publisher alone: trials, which run users' own code, talk to no
-MLflow.
+"""MLflow's environment variables, for the driver's publisher alone: trials, which run users' own
+code, talk to no MLflow.
 """
 OBJECT_STORE_BYTES = 200 * 2**20
+"""Ray would take 30% of the memory; a study keeps a classifier and its configurations there."""
 
 
 @contextmanager
 def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterator[None]:
-    """A connection to Ray that ships our code and the user's own files of those digests; it ends
-    with the study.
+    """Context manager that connects to Ray, shipping our code and the user's files of those digests.
+
+    address: of a running cluster; None starts Ray on this machine. Raises UserError if no cluster
+    of this machine's versions answers there.
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.train"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="ganstudy-") as staging:
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-        options["runtime_env"] = {
-            "working_dir": str(code_version.stage(Path(staging), plugin_digests))
+        working_dir = str(code_version.stage(Path(staging), plugin_digests))
+        options: dict[str, Any] = {
+            "log_to_driver": False,
+            "logging_level": logging.CRITICAL,
+            "runtime_env": {"working_dir": working_dir},
         }
         if address is None:
             options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
         try:
+            # A cluster that runs already has its own token and environment.
             with nullcontext() if address else _own_environment():
                 ray.init(address=address or "local", **options)
         except (ConnectionError, ValueError, RuntimeError, RayError) as error:
@@ -69,18 +75,16 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
 
 
 def _not_connected(address: str, error: str) -> str:
-    """In one line: that nobody answers, or that who answers is another Ray or Python, with both
-    versions.
-    """
+    """Format a connection error in one line, with both versions if they are what differs."""
     lines = [line.strip() for line in error.splitlines() if line.strip()]
     if lines[:1] and lines[0].startswith("Version mismatch"):
         return f"the Ray cluster at {address} has other versions than this machine: {' '.join(lines[:7])}"
-    return f"no Ray cluster answers at {address}: {lines[0] if lines else 'without a word'}"
+    return f"no Ray cluster answers at {address}: {lines[0] if lines else 'no reason given'}"
 
 
 @contextmanager
 def _own_environment() -> Iterator[None]:
-    """What Ray is started with here: a token, and nothing that only the driver needs."""
+    """Context manager that gives Ray a token and hides what only the driver needs."""
     kept = {name: os.environ.pop(name) for name in CREDENTIALS if name in os.environ}
     try:
         with _own_token():
@@ -91,7 +95,7 @@ def _own_environment() -> Iterator[None]:
 
 @contextmanager
 def _own_token() -> Iterator[None]:
-    """A token for the Ray that is started here, unless the user has decided on authentication.
+    """Context manager that sets a token for Ray, unless the user has decided on authentication.
 
     Ray by itself writes its token to a file in the user's home folder that everyone can read. Its
     processes keep what they were started with, so nothing stays behind in this one, and none of its
@@ -113,9 +117,9 @@ def _token() -> str:
     return secrets.token_hex(32)  # one per process, in which Ray reads it only once
 
 
-def check_cpus(spec: StudySpec, cpus: float, place: str) -> None:
-    """UserError if one trial asks for more CPUs than there are; needs no Ray."""
+def check_cpus(spec: StudySpec, cpus: float, where: str) -> None:
+    """Raise UserError if one trial asks for more CPUs than there are; needs no Ray."""
     if spec.resources.cpus > cpus:
         raise UserError(
-            f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {place} has {cpus:g}"
+            f"resources.cpus: a trial asks for {spec.resources.cpus:g} CPUs, but {where} has {cpus:g}"
         )

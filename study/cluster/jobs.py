@@ -1,5 +1,5 @@
-"""Sends a study to a Ray cluster as one of Ray's jobs: its driver runs on the head, whoever sent it
-may go.
+"""Submit a study to a Ray cluster as one of Ray's jobs: its driver runs on the head, so the machine
+that sent it may be switched off.
 
 Used on the head itself; from elsewhere, study/cluster/head_node.py comes here through Ray's SSH.
 """
@@ -30,17 +30,16 @@ JOBS = "http://127.0.0.1:8265"
 SECRETS = Path("~/ganstudy-mlflow.env")
 """Made by ray_cluster.yaml: MLflow's user and password, for the driver alone."""
 BEGUN = "measured with"
-"""What the driver says once the study is under way."""
+"""How the driver's first line begins once the study is under way (study/driver/preparation.py)."""
 POLL_SECONDS = 1.0
 STUDY_FILE = "study.toml"
 
 
 def bundle(file: Path, folder: Path) -> StudySpec:
-    """Copy the study file and the user's own files that it names into `folder`, so that they can
-    travel.
+    """Copy the study file and the user's own files that it names into `folder`, to be sent.
 
-    UserError where the study is not valid, names a file of the user's by a path that leads out of
-    its folder, or data by a path that is none on the cluster.
+    Raises UserError if the study is not valid, if a user's file lies outside the study file's
+    folder, or if a path to data can only mean something on this machine.
     """
     spec, text = read_study(file)
     _refuse_relative(tomllib.loads(text))
@@ -50,6 +49,7 @@ def bundle(file: Path, folder: Path) -> StudySpec:
             Path(os.path.normpath(path))
             for path in (plugins.source(digest), file.absolute().parent)
         )
+        # Outside, its path in the study file would lead to nothing on the head.
         if not own.is_relative_to(base):
             raise UserError(
                 f"{own.name} must lie beside the study file, or below, to be sent with it; it is {own}"
@@ -62,88 +62,87 @@ def bundle(file: Path, folder: Path) -> StudySpec:
 
 
 def _refuse_relative(document: dict[str, Any]) -> None:
-    """Data are not sent, so their path must mean the same on every node; found out here, before a
-    node is taken.
-    """
+    """Raise UserError for a relative path to data, which are not sent with the study."""
     for table, key in itertools.product(("data", "measures"), (*PATH_FIELDS, "weights")):
         path = document.get(table, {}).get(key)
         if path is not None and not path.startswith(("/", "~")):
             raise UserError(
                 f"{table}.{key}: {path!r} is not sent with the study; put it where all nodes find it, and name it by "
-                "its whole path, such as /shared/..."
+                "its absolute path, such as /shared/..."
             )
 
 
-def check_same_code(expected: str, ours: str) -> None:
-    """UserError where the sender's ganstudy is not the one of this head."""
-    here = version_words()
-    if expected != code_version.source_digest():
+def check_same_code(digest: str, sender: str) -> None:
+    """Raise UserError if the source digest of the sender's ganstudy is not that of this head.
+
+    sender: its versions, for the message.
+    """
+    if digest != code_version.source_digest():
         raise UserError(
-            f"this cluster's head has {here}, but the study was sent by {ours}; "
-            "bring the cluster up to date: ray up --no-restart ray_cluster.yaml (where that does not help, a module "
-            "has gone since: ray exec ray_cluster.yaml 'rm -rf ganstudy-source', then ray down and ray up)"
+            f"this cluster's head has {format_versions()}, but the study was sent by {sender}; "
+            "bring the cluster up to date: ray up --no-restart ray_cluster.yaml (if that does not help, a module "
+            "was removed since: ray exec ray_cluster.yaml 'rm -rf ganstudy-source', then ray down and ray up)"
         )
 
 
-def version_words() -> str:
-    """Which ganstudy this is, and on which Python, Ray and torch."""
-    from ganstudy.study.cluster.code_version import origin_of_code
-
-    found = origin_of_code()
-    shown = ", ".join(f"{name} {found[name]}" for name in ("Python", "ray", "torch"))
-    return f"ganstudy {found['ganstudy source']} ({shown})"
+def format_versions() -> str:
+    """Format the digest of this ganstudy and the versions of Python, Ray and torch."""
+    found = code_version.code_provenance()
+    packages = ", ".join(f"{name} {found[name]}" for name in ("Python", "ray", "torch"))
+    return f"ganstudy {found['ganstudy source']} ({packages})"
 
 
 def submit(
     arguments: list[str],
     name: str,
     home: Home,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
+    *,
     jobs: str = JOBS,
     to_the_end: bool = False,
 ) -> int:
-    """Starts `ganstudy ARGUMENTS` as a job, and follows it until the study `name` is under way, or
-    to its end.
+    """Start `ganstudy ARGUMENTS` as a job; follow it until the study is under way, or to its end.
 
-    The exit code of the job where it has ended, else 0. UserError where Ray's job server does not
-    answer.
+    Returns the exit code of the job if it has ended, else 0. Raises UserError if Ray's job server
+    does not answer.
     """
     folder = home.submitted(name) / time.strftime("%Y%m%d-%H%M%S")
     folder.mkdir(parents=True, exist_ok=True)
-    program = [
-        sys.executable,
-        "-u",
-        "-P",
-        "-c",
-        "from ganstudy.study.cli.main import main; main()",
-        *arguments,
-    ]
-    run = f"{shlex.join(program)} --home {shlex.quote(str(home.root))} --address auto"
-    secrets = f"if [ -r {SECRETS} ]; then . {SECRETS}; fi"
-    script = (
-        f"set -o pipefail; {secrets}; {run} 2>&1 | tee -a {shlex.quote(str(folder / 'run.txt'))}"
-    )
     client = _client(jobs)
     job = client.submit_job(
-        entrypoint=f"bash -c {shlex.quote(script)}",
+        entrypoint=_entrypoint(arguments, home, folder / "run.txt"),
         submission_id=f"ganstudy-{name}-{folder.name}",
         metadata={"study": name},
     )
-    say(f"Job {job}; it goes on whoever follows it.")
-    told = 0
+    log(f"Job {job}; it keeps running when nobody follows it.")
+    logged = 0
     while True:
         ended = client.get_job_status(job).is_terminal()
         text = client.get_job_logs(job)
-        lines = text[told : len(text) if ended else text.rfind("\n") + 1]
-        told += len(lines)
+        # Up to the last whole line: the rest of a line may still be on its way.
+        lines = text[logged : len(text) if ended else text.rfind("\n") + 1]
+        logged += len(lines)
         for line in lines.splitlines():
-            say(line)
+            log(line)
         if ended:
+            # None if Ray could not start the driver at all.
             code = client.get_job_info(job).driver_exit_code
             return int(code) if code is not None else 1
         if not to_the_end and BEGUN in text:
             return 0
         time.sleep(POLL_SECONDS)
+
+
+def _entrypoint(arguments: list[str], home: Home, output: Path) -> str:
+    """Return the shell command of a driver on the head, whose output is also kept in a file."""
+    main = "from ganstudy.study.cli.main import main; main()"
+    program = shlex.join([sys.executable, "-u", "-P", "-c", main, *arguments])
+    run = f"{program} --home {shlex.quote(str(home.root))} --address auto"
+    # The password is read there: the dashboard shows a job's command to everyone who can open it.
+    secrets = f"if [ -r {SECRETS} ]; then . {SECRETS}; fi"
+    # pipefail: the exit code is the driver's, not that of tee.
+    script = f"set -o pipefail; {secrets}; {run} 2>&1 | tee -a {shlex.quote(str(output))}"
+    return f"bash -c {shlex.quote(script)}"
 
 
 def _client(jobs: str):  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""Watch the cluster while a study runs, and say when trials wait for room."""
+"""Watch the cluster while a study runs, and report when trials wait for resources."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ from ganstudy.study.cluster.capacity import (
     PLACE_SECONDS,
     POLL_SECONDS,
     Node,
-    amounts,
-    holds,
-    kinds,
+    format_nodes,
+    format_resources,
     nodes,
+    trial_capacity,
 )
 from ganstudy.study.spec.tables import Resources
 
 
 def still_waiting(resources: Resources) -> str:
-    """For who wonders why nothing moves: what a trial asks for, what there is and what of it is
-    free.
-    """
-    there, free = [node["Resources"] for node in nodes()], ray.available_resources()
+    """Explain why no trial has started: what one asks for, what nodes have, what of it is free."""
+    present = [node["Resources"] for node in nodes()]
+    free = ray.available_resources()
     return (
-        f"Nothing has started for {PLACE_SECONDS:g} s. A trial asks for {amounts((resources.cpus, resources.gpus))} on "
-        f"one node; there {'is' if len(there) == 1 else 'are'} {kinds(there)}, of which "
-        f"{amounts((free.get('CPU', 0), free.get('GPU', 0)))} are free now. Processes may be slow to start on a busy "
-        "machine; where others hold the rest, the study goes on once they give room, a node joins, or [resources] asks "
-        "for less."
+        f"Nothing has started for {PLACE_SECONDS:g} s. A trial asks for "
+        f"{format_resources((resources.cpus, resources.gpus))} on one node; there "
+        f"{'is' if len(present) == 1 else 'are'} {format_nodes(present)}, of which "
+        f"{format_resources((free.get('CPU', 0), free.get('GPU', 0)))} are free now. Processes may be slow to start "
+        "on a busy machine; if other jobs use the rest, the study goes on once they free it, a node joins, or "
+        "[resources] asks for less."
     )
 
 
 class ClusterMonitor(Callback):  # type: ignore[misc]
-    """Says when the cluster grows or shrinks, and why trials wait for a place."""
+    """Reports when the cluster grows or shrinks, and why trials wait for resources."""
 
-    def __init__(self, resources: Resources, say: Callable[[str], None]) -> None:
-        self._resources, self._say = resources, say
+    def __init__(self, resources: Resources, log: Callable[[str], None]) -> None:
+        self._resources = resources
+        self._log = log
         self._running: set[str] = set()
         self._ended = threading.Event()
 
@@ -52,51 +53,49 @@ class ClusterMonitor(Callback):  # type: ignore[misc]
         self._ended.set()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its callbacks."""
+        """Return an empty state: Tune pickles its callbacks, and a thread's event cannot be."""
         return {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its process has a place."""
+        """Note that the trial's process has its resources."""
         self._running.add(trial.trial_id)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its place is free."""
+        """Note that the trial's resources are free."""
         self._running.discard(trial.trial_id)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its process is lost."""
+        """Note that the trial's resources are free."""
         self._running.discard(trial.trial_id)
 
     def _watch(self) -> None:
-        before, since, told = self._there(), time.monotonic(), False
+        before = self._present()
+        idle_since, explained = time.monotonic(), False
+        # By address and a part of the id: a node that was restarted is another one.
         while not self._ended.wait(POLL_SECONDS):
             try:
-                there = self._there()
-                if there != before:
-                    self._say(
-                        f"The cluster has changed: {_changed(before, there)}; {self._room(there)}"
+                present = self._present()
+                if present != before:
+                    trials = sum(trial_capacity(node, self._resources) for node in present.values())
+                    self._log(
+                        f"The cluster has changed: {_changed(before, present)}; {trials} trials at a time"
                     )
-                    before = there
+                    before = present
                 if self._running:
-                    since, told = time.monotonic(), False
-                elif time.monotonic() - since > PLACE_SECONDS and not told:
-                    self._say(still_waiting(self._resources))
-                    told = True
+                    idle_since, explained = time.monotonic(), False
+                elif time.monotonic() - idle_since > PLACE_SECONDS and not explained:
+                    self._log(still_waiting(self._resources))
+                    explained = True
             except Exception:  # the head is away for a moment: Tune's own loop finds out
                 continue
 
-    def _there(self) -> dict[str, Node]:
+    def _present(self) -> dict[str, Node]:
         return {f"{n['NodeManagerAddress']} ({n['NodeID'][:6]})": n["Resources"] for n in nodes()}
 
-    def _room(self, there: dict[str, Node]) -> str:
-        return f"{sum(holds(node, self._resources) for node in there.values())} trials at a time"
 
-
-def _changed(before: dict[str, Node], there: dict[str, Node]) -> str:
-    joined, left = sorted(there.keys() - before.keys()), sorted(before.keys() - there.keys())
-    words = [
-        f"{what} {', '.join(which)}"
-        for what, which in (("joined", joined), ("lost", left))
-        if which
-    ]
-    return "; ".join(words) or "other resources"
+def _changed(before: dict[str, Node], present: dict[str, Node]) -> str:
+    joined = sorted(present.keys() - before.keys())
+    left = sorted(before.keys() - present.keys())
+    changes = [f"joined {', '.join(joined)}"] if joined else []
+    changes += [f"lost {', '.join(left)}"] if left else []
+    return "; ".join(changes) or "other resources"

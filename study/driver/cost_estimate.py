@@ -1,4 +1,4 @@
-"""What a study will cost, as far as it can be said beforehand."""
+"""Estimate of what a study will cost: trials, updates, and time if an earlier study measured it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import math
 from bisect import bisect_left
 
+from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_trials
@@ -16,12 +17,12 @@ from ganstudy.trials.config.remedies import LeCamOptions
 
 
 def cost_lines(spec: StudySpec, home: Home) -> list[str]:
-    """Trials and steps, exactly; time, where an earlier study under `home` has measured it."""
+    """Return the estimate in lines: trials and updates exactly, time as studies under `home` took."""
     return [*_search_lines(spec, home), *_dormant_lines(spec), *_confirm_lines(spec, home)]
 
 
 def _dormant_lines(spec: StudySpec) -> list[str]:
-    """Whether lecam would set in after the budget is spent, and so never act."""
+    """Warn if lecam would start to act only after the budget is spent."""
     using = [config for config in spec.distinct_architectures() if "lecam" in config.remedies]
     if not using or spec.train.budget.unit == "seconds":
         return []
@@ -29,15 +30,17 @@ def _dormant_lines(spec: StudySpec) -> list[str]:
     lecam = using[0].remedy_options["lecam"]
     assert isinstance(lecam, LeCamOptions)
     starts = spec.space.boundary_values(key) if key in spec.space.domains else [lecam.start]
+    # At the ends of the space, where both are smallest and largest.
     steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
-    said = "lecam never acts{}: it sets in after {}{:,.0f} discriminator steps, and a trial {} {:,.0f} ({})"
     if min(starts) >= max(steps):
-        return [said.format("", "", min(starts), "has at most", max(steps), key)]
+        return [
+            f"lecam never acts: it sets in after {min(starts):,.0f} discriminator steps, "
+            f"and a trial has at most {max(steps):,.0f} ({key})"
+        ]
     if max(starts) >= min(steps):
         return [
-            said.format(
-                " in some trials", "up to ", max(starts), "may have as few as", min(steps), key
-            )
+            f"lecam never acts in some trials: it sets in after up to {max(starts):,.0f} discriminator steps, "
+            f"and a trial may have as few as {min(steps):,.0f} ({key})"
         ]
     return []
 
@@ -48,83 +51,80 @@ def _confirm_lines(spec: StudySpec, home: Home) -> list[str]:
             "no confirm stage: the report quotes the search's own figures, which flatter what it chose ([confirm])"
         ]
     trials, seeds, budget = max_trials(spec), len(spec.confirm.seeds), spec.train.budget
-    search, confirm = spec.search.trials * len(spec.train.seeds), trials * seeds
     unit = budget.unit.replace("_", " ")
+    search = spec.search.trials * len(spec.train.seeds)
     lines = [
         f"confirm: then up to {trials} trials x {seeds} fresh seeds, each to the end of {budget.amount:g} {unit}: "
-        f"{confirm} trainings, where the search has {'up to ' if spec.schedule.name == 'asha' else ''}{search}"
+        f"{trials * seeds} trainings, where the search has {'up to ' if spec.schedule.name == 'asha' else ''}{search}"
     ]
     if budget.unit == "seconds":
-        return [
-            *lines,
-            f"confirm: at most {_duration(trials * budget.amount)} of training time on one slot",
-        ]
+        at_most = format_duration(trials * budget.amount)
+        lines.append(f"confirm: at most {at_most} of training time on one slot")
+        return lines
     measured = _seconds_per_update(spec, home, seeds)
     if measured is not None:
-        low, high = (trials * updates * measured for updates in _updates(spec))
-        lines.append(f"confirm: {_duration(low)} to {_duration(high)} of training time on one slot")
+        low, high = (format_duration(trials * updates * measured) for updates in _updates(spec))
+        lines.append(f"confirm: {low} to {high} of training time on one slot")
     return lines
 
 
 def _search_lines(spec: StudySpec, home: Home) -> list[str]:
-    budget, train = spec.train.budget, spec.train
+    budget, train, trials = spec.train.budget, spec.train, spec.search.trials
+    unit = budget.unit.replace("_", " ")
     lines = [
-        f"{spec.search.trials} trials x {len(train.seeds)} seeds, each up to {budget.amount:g} "
-        f"{budget.unit.replace('_', ' ')} with {train.evaluations} evaluations",
+        f"{trials} trials x {len(train.seeds)} seeds, each up to {budget.amount:g} {unit} "
+        f"with {train.evaluations} evaluations",
     ]
     if spec.schedule.name == "asha":
         stops = ", ".join(f"{stop:g}" for stop in _stops(spec))
-        lines.append(f"asha may stop a trial early, at {stops} {budget.unit.replace('_', ' ')}")
+        lines.append(f"asha may stop a trial early, at {stops} {unit}")
     if budget.unit == "seconds":
         lines.append(
-            f"training time: at most {_duration(spec.search.trials * budget.amount)} on one slot"
+            f"training time: at most {format_duration(trials * budget.amount)} on one slot"
         )
         return lines
-    least, most = _updates(spec)
-    span = f"{most:,.0f}" if least == most else f"{least:,.0f} to {most:,.0f}"
+    fewest, largest = _updates(spec)
+    span = f"{largest:,.0f}" if fewest == largest else f"{fewest:,.0f} to {largest:,.0f}"
     lines.append(f"{span} updates of either player per trial, for all its seeds together")
     measured = _seconds_per_update(spec, home, len(train.seeds))
     if measured is None:
         lines.append("time: not known before a study of this data and model has run here")
     else:
-        low, high = (spec.search.trials * updates * measured for updates in (least, most))
+        low, high = (format_duration(trials * updates * measured) for updates in (fewest, largest))
         lines.append(
-            f"training time without early stops: {_duration(low)} to {_duration(high)} on one slot "
+            f"training time without early stops: {low} to {high} on one slot "
             f"(measured here: {1000 * measured:.2g} ms per update)"
         )
     return lines
 
 
 def _stops(spec: StudySpec) -> list[float]:
-    """Where asha can act: at the first evaluation at or after each rung, the end of the budget
-    apart.
+    """Return where asha can stop a trial: at the first evaluation at or after each rung.
+
+    The last rung, at the end of the budget, stops nothing.
     """
     distance = spec.train.budget.amount / spec.train.evaluations
+    # Rounding must not move a rung that lies on an evaluation to the next one.
     indices = {math.ceil(rung / distance - 1e-9) for rung in spec.rungs()}
     return [index * distance for index in sorted(indices) if index < spec.train.evaluations]
 
 
 def _updates(spec: StudySpec) -> tuple[float, float]:
-    """(least, most) updates of one trial, over the smallest and largest k and batch size of the
-    space.
-    """
+    """Return the fewest and the most updates of a trial, over the ends of k and of the batch size."""
     updates = [_updates_at(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
     return min(updates), max(updates)
 
 
 def _ratios_and_batches(spec: StudySpec) -> list[tuple[Schedule, int]]:
-    """The ends of k and of the batch size, in every combination."""
+    """Return every combination of the ends of k and of the batch size in the search space."""
     space = spec.space
-    schedules = [
-        as_schedule(v)
-        for v in (space.boundary_values("k") if "k" in space.domains else [spec.train.k])
-    ]
+    ratios = space.boundary_values("k") if "k" in space.domains else [spec.train.k]
     batches = (
         space.boundary_values("batch_size")
         if "batch_size" in space.domains
         else [spec.train.batch_size]
     )
-    return list(itertools.product(schedules, batches))
+    return list(itertools.product(map(as_schedule, ratios), batches))
 
 
 def _discriminator_steps(k: Schedule, batch_size: int, spec: StudySpec) -> float:
@@ -132,6 +132,8 @@ def _discriminator_steps(k: Schedule, batch_size: int, spec: StudySpec) -> float
     if unit == "generator_steps":
         return k.discriminator_steps_due(math.ceil(amount))
     if unit == "updates":
+        # The schedule has no inverse in closed form: search for the number of discriminator steps
+        # that uses the budget together with the generator steps beside it.
         return bisect_left(
             range(math.ceil(amount)), amount, key=lambda d: d + k.generator_steps_beside(d)
         )
@@ -149,32 +151,21 @@ def _updates_at(k: Schedule, batch_size: int, spec: StudySpec) -> float:
 
 
 def _seconds_per_update(spec: StudySpec, home: Home, seeds: int) -> float | None:
-    """Mean over the studies under `home` with the same data and model, of the stages with so many
-    seeds.
-    """
+    """Return the mean over all stages under `home` with the same data, model and number of seeds."""
     measured = []
+    # Ensembles of another number of seeds take another time per update, so they are left out.
     for name in home.names():
         try:
             ledger = Ledger.open(home.study(name).ledger)
         except UserError:
             continue
-        if (ledger.spec.data, ledger.spec.model) != (spec.data, spec.model):
+        found = ledger.spec
+        if (found.data, found.model) != (spec.data, spec.model):
             continue
-        of_seeds = (
-            [ledger.search.seconds_per_update()] if len(ledger.spec.train.seeds) == seeds else []
-        )
+        if len(found.train.seeds) == seeds:
+            measured.append(ledger.search.seconds_per_update())
         confirmation = ledger.confirm
-        if (
-            ledger.spec.confirm is not None
-            and confirmation
-            and len(ledger.spec.confirm.seeds) == seeds
-        ):
-            of_seeds.append(confirmation.seconds_per_update())
-        measured += [seconds for seconds in of_seeds if seconds is not None]
-    return sum(measured) / len(measured) if measured else None
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+        if found.confirm is not None and confirmation and len(found.confirm.seeds) == seeds:
+            measured.append(confirmation.seconds_per_update())
+    seconds = [value for value in measured if value is not None]
+    return sum(seconds) / len(seconds) if seconds else None

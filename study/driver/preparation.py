@@ -13,33 +13,32 @@ from ganstudy.study.tune.evaluator_setup import EvaluatorSetup, make_evaluator_s
 
 
 def prepare_evaluator(spec: StudySpec, home: Home, console: Console) -> EvaluatorSetup:
-    """Set up on a worker what trials are scored with; raise UserError where data or networks will
-    not do.
-    """
-    cpus, gpus = min(1, spec.resources.cpus), min(1, spec.resources.gpus)
-    # Whether there is a place is asked by a task that takes no time: this one may take minutes
-    # where it has one.
-    place = ray.remote(num_cpus=cpus, num_gpus=gpus)(_placed).remote()
-    making = ray.remote(num_cpus=cpus, num_gpus=gpus)(make_evaluator_setup).remote(
-        spec.distinct_architectures(), str(home.cache), gpus > 0
+    """Make on a worker what trials are scored with; raise UserError if data or networks will not do."""
+    on_worker = ray.remote(
+        num_cpus=min(1, spec.resources.cpus), num_gpus=min(1, spec.resources.gpus)
     )
-    if not ray.wait([place], timeout=capacity.PLACE_SECONDS)[0]:
+    # Whether resources are free is asked by a task that takes no time: the other one may take
+    # minutes, once it has them.
+    placed = on_worker(_do_nothing).remote()
+    making = on_worker(make_evaluator_setup).remote(
+        spec.distinct_architectures(), str(home.cache), spec.resources.gpus > 0
+    )
+    if not ray.wait([placed], timeout=capacity.PLACE_SECONDS)[0]:
         console.print(monitor.still_waiting(spec.resources), soft_wrap=True)
     try:
         evaluator_setup: EvaluatorSetup = ray.get(making)
-    except (
-        ValueError
-    ) as error:  # Ray raises what the task raised, with its own traceback as the text
+    except ValueError as error:
+        # Ray raises what the task raised, with the worker's traceback as its text.
         raise UserError(str(getattr(error, "cause", error))) from None
     return evaluator_setup
 
 
-def _placed() -> None:
-    """Done as soon as there is a place for it."""
+def _do_nothing() -> None:
+    pass
 
 
 def describe(evaluator_setup: EvaluatorSetup) -> str:
-    """Describe in lines what the study is measured with."""
+    """Describe in lines what the study is measured with; cluster/jobs.py knows the first words."""
     provenance = evaluator_setup.provenance
     accuracy = provenance.extractor_accuracy
     classifier = "" if accuracy is None else f" (held-out accuracy {accuracy:.1%})"

@@ -1,4 +1,4 @@
-"""What a run shows while it works: a line per finished trial, and the state of the whole below."""
+"""Progress of a run on the terminal: a line per finished trial, and the state of the stage below."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.text import Text
 
+from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.spec.study_spec import StudySpec
@@ -18,13 +19,14 @@ from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState,
 
 
 class RunProgress:
-    """Of one stage: trials done, running, collapsed, diverged, failed; best so far; time left."""
+    """Progress of one stage: trials by state, seeds by verdict, best so far, time left."""
 
     def __init__(self, spec: StudySpec, stage: StageTrials, console: Console) -> None:
-        """stage: says what earlier runs of the study came to and how many trials are left to this
-        one.
-        """
-        self._spec, self._stage, self._total, self._console = spec, stage, stage.left(), console
+        """Count what earlier runs of the study did in `stage`."""
+        self._spec = spec
+        self._stage = stage
+        self._total = stage.left()
+        self._console = console
         self._label = MEASURES[spec.objective.measure].label
         self._sign = -1 if spec.objective.maximize else 1
         self._running: set[int] = set()
@@ -46,6 +48,7 @@ class RunProgress:
         )
 
     def __enter__(self) -> RunProgress:
+        # In a file or a pipe, the redrawn lines would be noise.
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -61,7 +64,7 @@ class RunProgress:
     def observe(
         self, number: int, state: TrialState, outcome: Outcome | None, error: str | None
     ) -> None:
-        """Takes in a change of a trial; study/tune/searcher.py calls it."""
+        """Take note of a change of a trial; called by study/tune/searcher.py."""
         if state is TrialState.RUNNING:
             self._running.add(number)
             return
@@ -83,12 +86,13 @@ class RunProgress:
             and outcome.feasible(self._spec.objective.require)
         ):
             assert outcome.objective is not None
+            # By number where equal, as the ledger's own best trial.
             ranked = (self._sign * outcome.objective, number)
             self._best = min(self._best or ranked, ranked)
 
     @property
     def failed(self) -> int:
-        """Trials of the stage that ended by an error, those of earlier runs included."""
+        """Trials of the stage that failed, those of earlier runs included."""
         return self._ended[TrialState.FAILED]
 
     @property
@@ -120,7 +124,7 @@ class RunProgress:
         return Group(self._bar, Text(self.summary()))
 
     def summary(self) -> str:
-        """The state of the whole in one line; collapse and divergence are counted in seeds."""
+        """Summarise the stage in one line; collapse and divergence are counted in seeds."""
         parts = [
             f"{self.done} done ({self._ended[TrialState.PRUNED]} pruned)",
             f"{len(self._running)} running",
@@ -131,15 +135,8 @@ class RunProgress:
             parts.append(
                 f"best {self._label} {self._sign * self._best[0]:.3g} ({trial_name(self._best[1])})"
             )
+        # A guess: trials of other k or batch size, or stopped early, take another time.
         if 0 < self.done < self._total:
             left = (time.monotonic() - self._start) / self.done * (self._total - self.done)
-            parts.append(f"about {_duration(left)} left")
+            parts.append(f"about {format_duration(left)} left")
         return " | ".join(parts)
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,4 +1,4 @@
-"""Where a study stands, from its ledger alone: plain JSON for scripts and people."""
+"""Status of a study, from its ledger alone, as plain JSON."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from ganstudy.study.tracking.outbox import Outbox
 
 
 def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
-    """Trials by state, seeds by verdict, the best trial, MLflow's run ids and the paths of one
-    study.
+    """Return trials by state, seeds by verdict, the best trial, MLflow's run ids and paths.
 
-    planned, trials, seeds, best and trial_list are the search's; `confirm` has the same of the
-    confirm stage, or is None where the study file asks for none; left counts both, as far as they
+    planned, trials, seeds, best and trial_list are those of the search; `confirm` has the same of
+    the confirm stage, or is None if the study file asks for none; left counts both, as far as they
     are known.
     """
     folder = home.study(name)
@@ -49,7 +48,8 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
         }
     if confirmation is not None:
         found["confirm"] = {
-            "known": not left,  # what is to be confirmed; while the search goes on, planned is the most it can be
+            # Whether it is known what is to be confirmed; until then `planned` is an upper bound.
+            "known": not left,
             "planned": max_trials(spec) if left else confirmation.planned(),
             "left": confirmation.left(),
             "trials": confirmation.counts(),
@@ -63,7 +63,7 @@ def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
 
 
 def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> dict[str, Any]:
-    """The same of a study that was trained elsewhere, from what was kept when it was imported."""
+    """Return the same for an imported study, from what was recorded when it was imported."""
     record = ImportRecord.open(folder.imported)
     found = dict(record.summary)
     trials = found.pop("trial_list")

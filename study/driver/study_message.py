@@ -1,4 +1,4 @@
-"""What the parent run in MLflow says of a study as a whole."""
+"""The message that describes a study on its parent run in MLflow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import platform
 from typing import Any
 
-from ganstudy.study.cluster.code_version import PACKAGES, origin_of_code, source_digest
+from ganstudy.study.cluster.code_version import PACKAGES, code_provenance, source_digest
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
 from ganstudy.trials.results.mlflow_tags import Tag
@@ -15,13 +15,16 @@ from ganstudy.trials.results.mlflow_tags import Tag
 def study_message(
     spec: StudySpec, text: str, evaluator_setup: EvaluatorSetup | None, changes: list[str]
 ) -> dict[str, Any]:
-    """What the parent run tells about the study as a whole."""
+    """Return the study file, parameters, tags and floor of the study's parent run.
+
+    changes: of code or data, which the user accepted.
+    """
     tags: dict[str, Any] = {
         Tag.SPEC: spec.model_dump_json(),
         Tag.SOURCE: source_digest(),
         Tag.PYTHON: platform.python_version(),
         Tag.PACKAGES: json.dumps(
-            {name: found for name, found in origin_of_code().items() if name in PACKAGES}
+            {name: found for name, found in code_provenance().items() if name in PACKAGES}
         ),
         Tag.QUESTION: spec.question,
     }

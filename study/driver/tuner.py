@@ -2,82 +2,82 @@
 
 from __future__ import annotations
 
-from ray import tune
+from typing import Any
 
-from ganstudy.study.cluster import capacity, monitor
-from ganstudy.study.cluster.code_version import origin_of_code
+from ray import tune
+from ray.tune.schedulers import TrialScheduler
+
+from ganstudy.study.cluster.capacity import ConcurrencyLimit
+from ganstudy.study.cluster.code_version import code_provenance
 from ganstudy.study.driver.progress import RunProgress
-from ganstudy.study.home import StudyFolder
+from ganstudy.study.driver.run_context import RunContext
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.storage import LedgerBackup
-from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tune.scheduler import replay, scheduler
 from ganstudy.study.tune.searcher import LedgerSearcher
-from ganstudy.study.tune.stopping import StopRequest
 from ganstudy.study.tune.trainable import TrialTrainable
 from ganstudy.study.tune.training import TrainingFactory
+from ganstudy.study.tune.worker_context import WorkerContext
 
-LOSSES_PER_TRIAL = 100
-"""How often a trial's process may be lost. What is the trial's own fault is counted in
-study/tune/retry_log.py.
+DEATHS_PER_TRIAL = 100
+"""How often Tune starts a trial again after its process died, for whatever reason. Failures of the
+trial's own are counted, and limited much earlier, in study/tune/retry_log.py.
 """
 
 
 def tune_stage(
-    stage: StageTrials,
-    copies: LedgerBackup,
-    stop: StopRequest,
-    folder: StudyFolder,
-    progress: RunProgress,
-    factory: TrainingFactory,
-    watch: monitor.ClusterMonitor,
+    context: RunContext, stage: StageTrials, factory: TrainingFactory, progress: RunProgress
 ) -> None:
-    """Run the trials of `stage` that are left, until they are done or the study is asked to stop."""
+    """Run the trials of `stage` that are left, until they are done or the study is to stop."""
     spec = stage.spec
-    schedule, maximize = scheduler(spec, stage.stage), spec.objective.maximize is not None
+    schedule = scheduler(spec, stage.stage)
+    maximize = spec.objective.maximize is not None
     searcher = LedgerSearcher(
         stage,
-        Outbox(folder.outbox),
-        copies,
-        stop,
-        capacity.ConcurrencyLimit(spec.resources),
-        progress.observe,
+        context.folder,
+        context.stop,
+        concurrent=ConcurrencyLimit(spec.resources),
+        observe=progress.observe,
         replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
     )
     if searcher.total == 0:
         return
-    trainable = tune.with_parameters(
-        TrialTrainable,
+    worker = WorkerContext(
         factory=factory,
         measure=spec.objective.measure,
-        outbox=str(folder.outbox),
-        checkpoints=str(folder.checkpoints),
-        stop=str(folder.stop),
-        logs=str(folder.logs),
-        origin=origin_of_code(),
+        folder=context.folder,
+        provenance=code_provenance(),
         resources=spec.resources,
     )
-    resources = {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus}
-    tuner = tune.Tuner(
-        tune.with_resources(trainable, resources),
-        tune_config=tune.TuneConfig(
-            search_alg=searcher,
-            scheduler=schedule,
-            num_samples=searcher.total,
-            max_concurrent_trials=searcher.total,  # the searcher proposes as many as the cluster has room for
-            reuse_actors=True,
-            trial_name_creator=lambda trial: f"trial-{trial.config['number']:06d}",
-            trial_dirname_creator=lambda trial: (
-                f"trial-{trial.config['number']:06d}-{trial.trial_id}"
-            ),
-        ),
+    trainable = tune.with_resources(
+        tune.with_parameters(TrialTrainable, study=worker),
+        {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus},
+    )
+    tune.Tuner(
+        trainable,
+        tune_config=_tune_config(searcher, schedule),
         run_config=tune.RunConfig(
             name="run",
-            storage_path=str(folder.tune),
+            storage_path=str(context.folder.tune),
             verbose=0,
-            callbacks=[watch],
-            failure_config=tune.FailureConfig(max_failures=LOSSES_PER_TRIAL),
+            callbacks=[context.monitor],
+            failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),
+            # Trials write their own checkpoints; see trainable.py.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
+    ).fit()
+
+
+def _tune_config(searcher: LedgerSearcher, schedule: TrialScheduler) -> tune.TuneConfig:
+    def name(trial: Any) -> str:
+        return f"trial-{trial.config['number']:06d}"
+
+    return tune.TuneConfig(
+        search_alg=searcher,
+        scheduler=schedule,
+        num_samples=searcher.total,
+        # No limit of Tune's: the searcher itself proposes as many as the cluster has room for.
+        max_concurrent_trials=searcher.total,
+        reuse_actors=True,
+        trial_name_creator=name,
+        trial_dirname_creator=lambda trial: f"{name(trial)}-{trial.trial_id}",
     )
-    tuner.fit()

@@ -8,14 +8,13 @@ picture or HTML.
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import Any
 
 from ganstudy.analysis.tables.best_configuration import BestConfiguration
+from ganstudy.study.export.markdown import escape as text
 from ganstudy.trials.results.catalogue import COPYING, MEASURES, MODES, QUALITY
 
-SPECIAL = re.compile(r"([\\`*_{}\[\]<>()#+!|~&$^])|^(\s*)([-=>]|\d+[.)])", re.MULTILINE)
 GROUPS = (QUALITY, MODES, COPYING)
 """Of measures: those of the samples. The others describe the training."""
 TRAINED_AS = {
@@ -55,14 +54,6 @@ class ExportedGenerator:
         facts = self.facts.as_json()
         del facts["seeds"], facts["default_seed"]  # those of the export stand beside the facts
         return {**vars(self), "facts": facts}
-
-
-def text(value: object) -> str:
-    """Return `value` on one line, escaped so that Markdown shows it as text."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
-    return SPECIAL.sub(lambda m: f"\\{m[1]}" if m[1] else f"{m[2]}\\{m[3]}", line).replace(
-        "://", "&#58;//"
-    )
 
 
 def card(exported: ExportedGenerator) -> str:

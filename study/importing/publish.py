@@ -19,7 +19,7 @@ from ganstudy.study.importing.study_facts import study_message, summary
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.tracking.outbox import START, Outbox
-from ganstudy.study.tracking.publisher_process import Conclude, finish, publisher
+from ganstudy.study.tracking.publisher_process import ReportBuilder, finish, publisher
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ImportResult:
 
 
 def publish_import(
-    study: ImportedStudy, home: Home, conclude: Conclude | None, console: Console
+    study: ImportedStudy, home: Home, conclude: ReportBuilder | None, console: Console
 ) -> ImportResult:
     """Publish an import to MLflow, and write the report; what was published before is left out.
 

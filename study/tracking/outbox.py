@@ -1,4 +1,4 @@
-"""The way to MLflow: one small file per message, written whole, removed once it is published.
+"""The outbox for MLflow: one small file per message, written whole, removed once it is published.
 
 Trials write their evaluations and the driver the beginnings and ends, neither waiting for MLflow;
 the publisher reads them in order. What is not yet published survives a crash of any of the three.
@@ -20,14 +20,16 @@ from ganstudy.trials.results.records import Evaluation, TrialState
 if TYPE_CHECKING:
     from ganstudy.study.ledger.outcome import Outcome
 
-START, END = 0, 999_999
+START = 0
+END = 999_999
+"""Orders of a first and a last message; those of evaluations, their indices, lie between."""
 STUDY = -1
-"""In the place of a trial's number: a message about the study itself."""
+"""Stands for a trial's number in a message about the study itself."""
 
 
 @dataclass(frozen=True)
 class Message:
-    """One file of the spool."""
+    """One file of the outbox."""
 
     path: Path
     number: int
@@ -35,12 +37,12 @@ class Message:
     """START, the index of an evaluation, or END."""
 
     def read(self) -> dict[str, Any]:
-        """Its content."""
+        """Return the content."""
         content: dict[str, Any] = json.loads(self.path.read_text())
         return content
 
     def remove(self) -> None:
-        """It is published."""
+        """Delete the file, once the message is published."""
         self.path.unlink(missing_ok=True)
 
 
@@ -57,7 +59,7 @@ class Outbox:
         config: TrialConfig,
         labels: dict[str, Any] | None = None,
     ) -> None:
-        """A trial has been proposed, or its labels have changed; labels: its place in the study."""
+        """Announce a trial that was proposed, or whose labels (stage, role) have changed."""
         content = {
             "params": params,
             "config": config.model_dump(mode="json"),
@@ -68,7 +70,7 @@ class Outbox:
     def put_evaluation(
         self, number: int, evaluation: Evaluation, history: list[dict[str, Any]]
     ) -> None:
-        """A trial has been evaluated; `history` holds all its rows so far."""
+        """Announce an evaluation; `history` holds all the trial's rows so far."""
         content = {
             "rows": evaluation.rows,
             "history": history,
@@ -87,7 +89,7 @@ class Outbox:
         feasible: bool,
         error: str | None,
     ) -> None:
-        """A trial has ended; feasible: it satisfies the study's constraints."""
+        """Announce the end of a trial; feasible: it satisfies the study's constraints."""
         spent = asdict(outcome) if outcome else None
         content = {"state": state.value, "outcome": spent, "feasible": feasible, "error": error}
         self._put(number, END, content)
@@ -95,22 +97,20 @@ class Outbox:
     def put_history(
         self, number: int, params: dict[str, Any], digest: str, content: dict[str, Any]
     ) -> None:
-        """A trial that was trained elsewhere, from its beginning to its last evaluation, as one
-        message each.
+        """Announce a trial that was trained elsewhere: its start, and all evaluations as one message.
 
-        content: rows, history, provenance and notes as in `put_evaluation`; all evaluations are
-        new.
+        content: rows, history, provenance and notes as in `put_evaluation`.
         """
         self._put(number, START, {"params": params, "shown": params, "digest": digest})
         grids = {"grid": None, "start_grid": None}
         self._put(number, content["rows"][0]["evaluation"], {**content, **grids, "whole": True})
 
     def put_study(self, order: int, content: dict[str, Any]) -> None:
-        """The study begins (order START) or ends (END)."""
+        """Announce the beginning (order START) or the end (END) of the study."""
         self._put(STUDY, order, content)
 
     def pending(self) -> list[Message]:
-        """All messages, by trial and order; the study's own start comes first and its end last."""
+        """Return all messages by trial and order, the study's start first and its end last."""
         messages: list[Message] = []
         if not self.folder.exists():
             return messages
@@ -118,6 +118,7 @@ class Outbox:
             if entry.name.endswith(".json"):
                 number, order = map(int, entry.name.removesuffix(".json").split("_"))
                 messages.append(Message(Path(entry.path), number, order))
+        # The study's end after every trial's: its run is then closed.
         last = float("inf")
         return sorted(
             messages,
@@ -125,7 +126,7 @@ class Outbox:
         )
 
     def waiting(self) -> int:
-        """How many messages there are: what is asked while they go by the thousand."""
+        """Return the number of messages, without reading them: it is polled while there are many."""
         if not self.folder.exists():
             return 0
         return sum(entry.name.endswith(".json") for entry in os.scandir(self.folder))

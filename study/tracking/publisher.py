@@ -1,7 +1,7 @@
-"""The only door out: a process of its own that carries the spool's messages to MLflow.
+"""The publisher: a process of its own that sends the outbox's messages to MLflow.
 
 Neither training nor Tune's control loop waits for MLflow. The process ends when its standard input
-is closed and the spool is empty, so it also finishes its work after the driver has died. Every
+is closed and the outbox is empty, so it also finishes its work after the driver has died. Every
 message may be read twice and is published once: runs are found again by their tags, and the
 evaluations already logged are counted in a tag that travels in the same batch as their metrics.
 """
@@ -23,7 +23,8 @@ from typing import Any
 
 SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    # It tries again by itself, for as long as it takes: a server that hangs is to be noticed soon.
+    # publish_until_closed retries by itself for as long as it takes, and should notice soon that a
+    # server hangs.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
@@ -52,8 +53,14 @@ from ganstudy.trials.results.records import (  # noqa: E402
     TrialState,
 )
 
-DESCRIPTION, EXPERIMENT_KIND = "mlflow.note.content", "mlflow.experimentKind"
-POLL_SECONDS, MAX_BACKOFF_SECONDS, GIVE_UP_SECONDS = 0.2, 10.0, 60.0
+DESCRIPTION = "mlflow.note.content"
+EXPERIMENT_KIND = "mlflow.experimentKind"
+POLL_SECONDS = 0.2
+MAX_BACKOFF_SECONDS = 10.0
+GIVE_UP_SECONDS = 60.0
+"""How long MLflow may fail after the driver has gone."""
+LONGEST_PARAM = 6000
+"""Characters of a parameter's value that MLflow accepts."""
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
 BATCH_LIMIT = 1000
 """Metrics per request that MLflow accepts."""
@@ -69,12 +76,15 @@ class Publisher:
         tracking_uri: str,
         artifacts: str | None,
     ) -> None:
-        """artifacts: where a new experiment keeps its files; None leaves that to the tracking
-        server.
+        """Find the study's experiment and parent run, or create them.
+
+        artifacts: where a new experiment keeps its files; None leaves it to the tracking server.
         """
-        self._ledger, self._spool = ledger, outbox
+        self._ledger = ledger
+        self._outbox = outbox
         self._client = mlflow.MlflowClient(tracking_uri)
-        self._name, self._measure = ledger.spec.name, ledger.spec.measure
+        self._name = ledger.spec.name
+        self._measure = ledger.spec.measure
         self._experiment = self._experiment_id(artifacts)
         self._runs = ledger.run_ids()
         self._published: dict[int, int] = {}
@@ -85,7 +95,7 @@ class Publisher:
         experiment = self._client.get_experiment_by_name(self._name)
         if experiment is not None:
             return str(experiment.experiment_id)
-        # Says that these are trainings of models, where MLflow would guess.
+        # MLflow's UI would guess the kind, and shows the view of language models if it guesses wrong.
         return str(
             self._client.create_experiment(
                 self._name, artifacts, {EXPERIMENT_KIND: "custom_model_development"}
@@ -111,26 +121,28 @@ class Publisher:
         return run_id
 
     def publish_pending(self) -> int:
-        """Publishes all messages that are there; the number published. Raises what MLflow said if
-        it took none.
+        """Publish all pending messages and return their number.
+
+        Re-raises the last MLflow error if nothing was published.
         """
-        published, failure = 0, None
+        published = 0
+        failure = None
         for number, group in itertools.groupby(
-            self._spool.pending(), key=lambda message: message.number
+            self._outbox.pending(), key=lambda message: message.number
         ):
-            of_trial = list(group)
+            messages = list(group)
             try:
                 if number == STUDY:
-                    self._publish_study(of_trial)
+                    self._publish_study(messages)
                 else:
-                    self._publish_trial(number, of_trial)
+                    self._publish_trial(number, messages)
             except Exception as error:
                 # What MLflow refuses of one trial must not keep the others back.
                 failure = error
                 continue
-            for message in of_trial:
+            for message in messages:
                 message.remove()
-            published += len(of_trial)
+            published += len(messages)
         if failure is not None and not published:
             raise failure
         return published
@@ -148,74 +160,89 @@ class Publisher:
                 self._client.log_batch(self._parent, _metrics(floor, 0), params, tags)
                 self._client.update_run(self._parent, status="RUNNING")
             else:
-                for path in content["artifacts"]:
-                    self._log_path(Path(path))
+                for path in map(Path, content["artifacts"]):
+                    if path.is_dir():
+                        self._client.log_artifacts(self._parent, str(path), path.name)
+                    else:
+                        self._client.log_artifact(self._parent, str(path))
                 self._client.set_tag(self._parent, DESCRIPTION, content["description"])
                 self._client.set_terminated(self._parent, content["status"])
 
-    def _log_path(self, path: Path) -> None:
-        if path.is_dir():
-            self._client.log_artifacts(self._parent, str(path), path.name)
-        else:
-            self._client.log_artifact(self._parent, str(path))
-
     def _publish_trial(self, number: int, messages: list[Message]) -> None:
         contents = {message.order: message.read() for message in messages}
-        name = (
-            fields.run_name(number, contents[START]) if START in contents else f"trial-{number:04d}"
-        )
+        start, end = contents.get(START), contents.get(END)
+        name = f"trial-{number:04d}" if start is None else fields.run_name(number, start)
         run_id, is_new = self._run(number, name)
-        tags, params = dict[str, str](), []
-        if START in contents:
+        tags = dict[str, str]()
+        params = []
+        if start is not None:
             params = [
-                Param(key, str(value)[:6000])
-                for key, value in fields.flat_params(contents[START]).items()
+                Param(key, str(value)[:LONGEST_PARAM])
+                for key, value in fields.flat_params(start).items()
             ]
-            tags |= {Tag.CONFIG: contents[START]["digest"], **fields.place_tags(contents[START])}
+            tags |= {Tag.CONFIG: start["digest"], **fields.stage_tags(start)}
             if not is_new:  # to MLflow a name costs more than the other tags together
                 tags[MLFLOW_RUN_NAME] = name
+        metrics, evaluation_tags = self._evaluations(number, run_id, contents)
+        tags |= evaluation_tags
+        if end is not None:
+            tags |= fields.end_tags(end)
+            # At step and time 0 for ever: sent twice, it is there once.
+            metrics += [
+                Metric(key, score, 0, 0)
+                for key, score in fields.final_metrics(end, self._measure).items()
+            ]
+        self._log_batches(run_id, metrics, params, [RunTag(*tag) for tag in tags.items()])
+        if end is not None:
+            self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
+
+    def _evaluations(
+        self, number: int, run_id: str, contents: dict[int, dict[str, Any]]
+    ) -> tuple[list[Metric], dict[str, str]]:
+        """Log the files of a trial's new evaluations; return their metrics and tags."""
         published = self._published_evaluations(number, run_id)
         new = {
-            order: c for order, c in contents.items() if START < order < END and order > published
+            order: content
+            for order, content in contents.items()
+            if START < order < END and order > published
         }
+        if not new:
+            return [], {}
+        latest = max(new)
+        tags = {Tag.PUBLISHED.value: str(latest)}
+        if new[latest]["notes"]:
+            tags[Tag.NOTES] = "; ".join(new[latest]["notes"])
         metrics = [
             metric
             for _, content in sorted(new.items())
             for rows in fields.new_rows(content, published)
             for metric in _metrics(fields.metrics(rows), fields.step_of(rows))
         ]
-        if new:
-            latest = max(new)
-            tags[Tag.PUBLISHED] = str(latest)
-            if new[latest]["notes"]:
-                tags[Tag.NOTES] = "; ".join(new[latest]["notes"])
-            self._log_history(run_id, new[latest])
-            self._published[number] = latest
-        # Files before the batch that counts them: killed in between, they come twice, where else
-        # they would never come.
+        # Files before the batch that counts them: killed in between, they come twice; in the other
+        # order they would never come.
+        self._log_history(run_id, new[latest])
+        self._published[number] = latest
         for content in new.values():
             self._log_grid(run_id, content)
-        end = contents.get(END)
-        if end is not None:
-            tags |= fields.end_tags(end)
-            # With one time for ever: sent twice, it is there once.
-            metrics += [
-                Metric(key, score, 0, 0)
-                for key, score in fields.final_metrics(end, self._measure).items()
-            ]
-        run_tags = [RunTag(key, value) for key, value in tags.items()]
+        return metrics, tags
+
+    def _log_batches(
+        self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
+    ) -> None:
+        """Log in requests of a size that MLflow accepts: params with the first, tags with the last."""
         for first in range(0, max(1, len(metrics)), BATCH_LIMIT):
-            last = first + BATCH_LIMIT >= len(metrics)
-            batch = metrics[first : first + BATCH_LIMIT]
+            is_last = first + BATCH_LIMIT >= len(metrics)
             self._client.log_batch(
-                run_id, batch, params if first == 0 else [], run_tags if last else []
+                run_id,
+                metrics[first : first + BATCH_LIMIT],
+                params if first == 0 else [],
+                tags if is_last else [],
             )
-        if end is not None:
-            self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
 
     def _run(self, number: int, name: str) -> tuple[str, bool]:
-        """(the run of a trial: remembered, found by its tag after a crash in between, or new;
-        whether it is new).
+        """Return (run id, whether the run is new) of a trial.
+
+        The run is remembered, found by its tag after a crash in between, or created.
         """
         is_new = False
         if number not in self._runs:
@@ -282,10 +309,10 @@ def _metrics(numbers: dict[str, float], step: int) -> list[Metric]:
 
 
 def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
-    """Publishes until `closed` is set and nothing is pending; an exit code, 1 if messages are left.
+    """Publish until `closed` is set and nothing is pending; return 1 if messages are left, else 0.
 
-    A failure of MLflow is tried again, ever more slowly, without end while the driver lives and for
-    GIVE_UP_SECONDS of failures once it has gone.
+    Failures of MLflow are retried with growing pauses: without end while the driver lives, and for
+    GIVE_UP_SECONDS once it has gone.
     """
     publisher: Publisher | None = None
     backoff, failing_since = POLL_SECONDS, None
@@ -298,7 +325,7 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
             if closing and not published:
                 return 0
         except Exception:
-            logging.exception("MLflow did not take the records; they wait in the spool")
+            logging.exception("MLflow did not take the records; they wait in the outbox")
             if not closing or failing_since is None:
                 failing_since = time.monotonic()
             if closing and time.monotonic() - failing_since > GIVE_UP_SECONDS:
@@ -310,15 +337,15 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
 
 
 def main() -> int:
-    """Entry of the publisher's process: ledger, spool, tracking URI and artifact root as JSON."""
+    """Run the publisher's process; its argument is JSON: ledger, outbox, uri, artifacts."""
     private_files()
     logging.basicConfig(
         level=logging.WARNING, format="%(asctime)s publisher %(levelname)s %(message)s"
     )
     arguments = json.loads(sys.argv[1])
-    # One publisher per study: that of a driver that was killed may still be at work.
+    # One publisher per study: that of a driver that was killed may still be publishing.
     lock = FileLock(Path(arguments["ledger"]).with_name("publisher.lock"))
-    lock.acquire()
+    lock.acquire()  # held until the process ends
     closed = threading.Event()
 
     def wait_for_end_of_input() -> None:
@@ -331,7 +358,7 @@ def main() -> int:
         path = Path(arguments["ledger"])
         ledger = ImportRecord.open(path) if path.name == IMPORT_FILE else Ledger.open(path)
         return Publisher(
-            ledger, Outbox(Path(arguments["spool"])), arguments["uri"], arguments["artifacts"]
+            ledger, Outbox(Path(arguments["outbox"])), arguments["uri"], arguments["artifacts"]
         )
 
     return publish_until_closed(publisher, closed)

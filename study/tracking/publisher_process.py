@@ -1,5 +1,5 @@
-"""The publisher's process as the driver sees it, and the end of a study: report, and goodbye to
-MLflow.
+"""The publisher's process as the driver sees it, and the end of a study: report, end of its MLflow
+run.
 """
 
 from __future__ import annotations
@@ -22,35 +22,37 @@ from ganstudy.study.spec.study_spec import Published
 from ganstudy.study.tracking.outbox import END, Outbox
 
 STALLED_SECONDS = 60
-"""How long the driver waits at the end for MLflow without any message being taken."""
+"""How long the driver waits at the end while MLflow takes no message."""
 
 
 @dataclass(frozen=True)
-class Ending:
-    """What a finished study leaves in MLflow: files, and the answer as the parent run's
-    description.
-    """
+class StudyArtifacts:
+    """What a finished study leaves on its MLflow run."""
 
     description: str = ""
-    artifacts: list[Path] = field(default_factory=list)
+    """The conclusions, in Markdown."""
+    files: list[Path] = field(default_factory=list)
+    """Files and folders: the report and its tables."""
 
 
-Conclude = Callable[[], Ending]
+ReportBuilder = Callable[[], StudyArtifacts]
+"""Writes the report, once everything that it reads has been published."""
 
 
 @contextmanager
 def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
-    """The publisher's process; closing its input tells it to finish what is in the spool."""
+    """Context manager that runs the publisher's process, and lets it publish the rest at the end."""
     folder = home.study(spec.name)
     embedded = home.embedded(spec.tracking.uri)
     arguments = {
         "ledger": str(folder.imported if folder.imported.exists() else folder.ledger),
-        "spool": str(folder.outbox),
+        "outbox": str(folder.outbox),
         "uri": home.tracking_uri(spec.tracking.uri),
         "artifacts": (home.mlflow_artifacts / spec.name).as_uri() if embedded else None,
     }
     if embedded:
         home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
+    # -P and -c: no folder but that of our own package comes onto the path.
     code = (
         "import sys; sys.path.insert(0, sys.argv[2]); from ganstudy.study.tracking.publisher import main; "
         "sys.exit(main())"
@@ -65,14 +67,16 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,  # Ctrl-C is for the driver
         )
     assert process.stdin is not None
+    # The pipe closes however this process ends; the publisher then finishes its work and ends too.
     try:
         yield process
     except BaseException:
-        process.stdin.close()  # it finishes by itself, and who stops at once shall not wait for it
+        # Closing its input tells it to finish by itself; whoever stops at once does not wait for it.
+        process.stdin.close()
         raise
     process.stdin.close()
     if Outbox(folder.outbox).waiting():
-        process.terminate()  # it had its time, and what waits is safe where it is
+        process.terminate()  # it had its time, and what waits is safe in the outbox
     try:
         process.wait(STALLED_SECONDS)
     except subprocess.TimeoutExpired:
@@ -84,51 +88,52 @@ def finish(
     home: Home,
     process: subprocess.Popen[bytes],
     left: int,
-    conclude: Conclude | None,
+    build_report: ReportBuilder | None,
     console: Console,
 ) -> int:
-    """Waits until everything is published, writes the report and says goodbye; the records that
-    still wait.
+    """Flush the outbox, write the report and end the study's MLflow run.
 
-    left: trials that the study still lacks.
+    left: trials that the study still lacks. Returns the number of unpublished records.
     """
     folder = home.study(spec.name)
     outbox = Outbox(folder.outbox)
     _wait_until_published(outbox, process, console)
     if not outbox.waiting():
-        ending = _concluded(conclude, spec, folder, console)
-        artifacts = [str(path) for path in ending.artifacts]
-        status = "FINISHED" if left == 0 else "KILLED"
-        outbox.put_study(
-            END, {"status": status, "description": ending.description, "artifacts": artifacts}
-        )
+        # Before the last message: the report reads what has been published, and goes with it.
+        made = _build(build_report, spec, folder, console)
+        content = {
+            "status": "FINISHED" if left == 0 else "KILLED",
+            "description": made.description,
+            "artifacts": [str(path) for path in made.files],
+        }
+        outbox.put_study(END, content)
         _wait_until_published(outbox, process, console)
     return outbox.waiting()
 
 
-def _concluded(
-    conclude: Conclude | None, spec: Published, folder: StudyFolder, console: Console
-) -> Ending:
-    """The report; its failure is said and logged, and leaves the study as complete as it is."""
+def _build(
+    build_report: ReportBuilder | None, spec: Published, folder: StudyFolder, console: Console
+) -> StudyArtifacts:
+    """Build the report; print and log its failure, which leaves the study as complete as it is."""
     try:
-        return conclude() if conclude is not None else Ending()
+        return build_report() if build_report is not None else StudyArtifacts()
     except Exception as error:
         with folder.log.open("a", encoding="utf-8") as log:
             log.write(traceback.format_exc())
         console.print(
             f"The report could not be written: {type(error).__name__}: {error} (details in {folder.log}). "
-            f"Nothing of the study is lost; to try again: ganstudy report {spec.name}",
+            f"The study itself is complete; to try again: ganstudy report {spec.name}",
             soft_wrap=True,
         )
-        return Ending()
+        return StudyArtifacts()
 
 
 def _wait_until_published(
     outbox: Outbox, process: subprocess.Popen[bytes], console: Console
 ) -> None:
-    """Until the spool is empty, the publisher is gone, or nothing moves any more."""
+    """Wait until the outbox is empty, the publisher has ended, or MLflow takes nothing any more."""
     pending, since = outbox.waiting(), time.monotonic()
-    with console.status("publishing to MLflow"):
+    with console.status("Publishing to MLflow"):
         while pending and process.poll() is None and time.monotonic() - since < STALLED_SECONDS:
             time.sleep(0.1)
             now = outbox.waiting()

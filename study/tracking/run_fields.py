@@ -1,6 +1,4 @@
-"""What a message becomes in MLflow: the metrics, parameters, tags and name of a run, as plain
-values.
-"""
+"""Turn a message into the metrics, parameters, tags and name of an MLflow run, as plain values."""
 
 from __future__ import annotations
 
@@ -24,12 +22,16 @@ from ganstudy.trials.results.records import (
 
 RUN_COLOUR = "mlflow.runColor"
 """Tag of a run's colour in MLflow's charts, which is that of the worst verdict among its seeds."""
+LONGEST_TAG = 5000
+"""Characters of a tag's value that MLflow accepts."""
 LONGEST_NAME = 80
+"""Characters of a run's name; MLflow's tables cut longer ones off."""
 
 
 def new_rows(content: dict[str, Any], published: int) -> list[list[dict[str, Any]]]:
-    """The rows of each evaluation that a message tells of: one, or all of them where it brings a
-    whole history.
+    """Return the rows of each new evaluation in a message.
+
+    One evaluation, or all that are not yet published if the message holds a whole history.
     """
     if not content.get("whole"):
         return [content["rows"]]
@@ -40,14 +42,12 @@ def new_rows(content: dict[str, Any], published: int) -> list[list[dict[str, Any
 
 
 def step_of(rows: list[dict[str, Any]]) -> int:
-    """MLflow's step is the number of generator steps, whatever the budget's unit; else the counter
-    that there is.
-    """
+    """Return MLflow's step: generator steps, whatever the budget's unit, else another counter."""
     return int(next(rows[0][name] for name in COUNTERS if rows[0][name] is not None))
 
 
 def metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Medians over seeds, seeds per verdict, and the counters."""
+    """Return the metrics of one evaluation: medians over seeds, seeds per verdict, the counters."""
     medians = {
         m.name: median_over_seeds([row.get(m.name) for row in rows], m.direction)
         for m in MEASURES.values()
@@ -61,12 +61,12 @@ def metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def flat_params(content: dict[str, Any]) -> dict[str, Any]:
-    """The trial's parameters as MLflow shows them: k as a decimal number, remedies as one label."""
-    if "shown" in content:  # of a trial without a configuration of ours
+    """Return a trial's parameters as MLflow shows them: k as a decimal, remedies as one label."""
+    if "shown" in content:  # imported: there is no configuration of ours
         return dict(content["shown"])
     config = content["config"]
     params = {
-        "k": _k_as_shown(config["k"]),
+        "k": _k_as_number(config["k"]),
         "method": config["method"],
         "remedies": remedy_label(config["remedies"]),
         **{
@@ -85,17 +85,19 @@ def flat_params(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _k_as_shown(text: str) -> float | str:
-    """A constant as a decimal number, a schedule as it is."""
+def _k_as_number(text: str) -> float | str:
+    """Return a constant k as a decimal number, a schedule as it is."""
+    if " " in text:
+        return text
+    # A number is what MLflow's charts and comparisons can order; "1/5" would be text to them.
     numerator, _, denominator = text.partition("/")
-    return text if " " in text else int(numerator) / int(denominator or 1)
+    return int(numerator) / int(denominator or 1)
 
 
 def run_name(number: int, start: dict[str, Any]) -> str:
-    """What tells trials apart in MLflow's tables and legends: 0007 k=1 feature_matching,
-    confirm-0003 (best).
+    """Return the run's name: "0007 k=1 feature_matching", "confirm-0003 (best)".
 
-    The role of a confirm trial may change when the search goes on.
+    The role of a confirm trial, and so its name, may change when the search goes on.
     """
     if number >= FIRST_CONFIRM:
         return f"confirm-{number - FIRST_CONFIRM:04d}" + (
@@ -107,17 +109,22 @@ def run_name(number: int, start: dict[str, Any]) -> str:
     return " ".join([f"{number:04d}", *parts])[:LONGEST_NAME]
 
 
-def place_tags(start: dict[str, Any]) -> dict[str, str]:
-    """The trial's place in the study; messages from before there were stages tell none."""
-    told = {Tag.ROLE: start.get("role"), Tag.CONFIRMS: start.get("confirms")}
-    stage = {Tag.STAGE.value: start.get("stage", Stage.SEARCH.value)}
-    return stage | {key.value: str(value) for key, value in told.items() if value is not None}
+def stage_tags(start: dict[str, Any]) -> dict[str, str]:
+    """Return the tags of a trial's stage and role."""
+    # Messages of older versions, from before there were stages, hold none.
+    tags = {Tag.STAGE.value: str(start.get("stage", Stage.SEARCH.value))}
+    for tag, key in ((Tag.ROLE, "role"), (Tag.CONFIRMS, "confirms")):
+        if start.get(key) is not None:
+            tags[tag.value] = str(start[key])
+    return tags
 
 
 def final_metrics(end: dict[str, Any], measure: str) -> dict[str, float]:
-    """The score that counts, of trials that spent their budget. MLflow sorts by a metric's last
-    value, and the last value of `fid` is an early one where a trial was stopped or its seeds
-    diverged."""
+    """Return the objective of a trial that spent its whole budget, as a metric of its own.
+
+    MLflow sorts by a metric's last value, and the last value of `fid` is an early one if the trial
+    was stopped or its seeds diverged.
+    """
     score = (end["outcome"] or {}).get("objective")
     return (
         {}
@@ -127,7 +134,7 @@ def final_metrics(end: dict[str, Any], measure: str) -> dict[str, float]:
 
 
 def end_tags(end: dict[str, Any]) -> dict[str, str]:
-    """How the trial ended."""
+    """Return the tags of a trial's end: state, objective, verdicts, error, colour."""
     outcome = end["outcome"] or {}
     verdicts = outcome.get("verdicts", {})
     tags = {
@@ -138,6 +145,7 @@ def end_tags(end: dict[str, Any]) -> dict[str, str]:
     }
     worst = next((verdict for verdict in WORST_FIRST if verdicts.get(verdict)), None)
     tags |= {Tag.VERDICT: worst.value} if worst is not None else {}
-    tags |= {Tag.ERROR: end["error"][:5000]} if end["error"] else {}
+    if end["error"]:
+        tags[Tag.ERROR] = end["error"][:LONGEST_TAG]
     colour = {RUN_COLOUR: worst.colour} if worst is not None else {}
     return {key.value: value for key, value in tags.items()} | colour

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganstudy.study.home import private_files
+from ganstudy.study.tune.training import load_dataset, make_evaluator
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.trial import TrialConfig
@@ -15,18 +16,17 @@ from ganstudy.trials.results.records import Provenance
 
 if TYPE_CHECKING:
     from ganstudy.trials.data.dataset import Dataset
-from ganstudy.study.tune.training import load_dataset, make_evaluator
 
 
 @dataclass(frozen=True)
 class EvaluatorSetup:
-    """What all scores of a study are measured with, made once and sent to every worker."""
+    """What all scores of a study are measured with: made once, sent to every worker."""
 
     classifier: bytes | None
-    """The in-domain classifier, or None where the features are others."""
+    """Weights of the in-domain classifier; None if another network extracts the features."""
     provenance: Provenance
     floor: dict[str, float | None]
-    """Every measure of real training data scored as if generated, at the same n."""
+    """Every measure of real training data scored as if generated, at the same number of samples."""
     real_effective_modes: float
     modes: list[str]
     """Names of the modes, in the order of the histograms."""
@@ -37,12 +37,11 @@ class EvaluatorSetup:
 def make_evaluator_setup(
     configs: Sequence[TrialConfig], cache: str, on_gpu: bool = False
 ) -> EvaluatorSetup:
-    """Loads the data and trains the classifier, or takes it from the cache; runs on a worker.
+    """Load the data, train the classifier or take it from the cache; runs on a worker.
 
-    configs: one per kind of networks and remedies in the study, all on the same data and measures.
-    on_gpu: whether the worker has a GPU for it, on which Inception's features of the real images
-    take seconds instead of many minutes. Raises ValueError where one of them cannot be trained or
-    measured.
+    configs: one per distinct architecture in the study, all on the same data and measures. on_gpu:
+    whether the worker has a GPU, on which Inception's features of the real images take seconds
+    instead of many minutes. Raises ValueError if one of them cannot be trained or measured.
     """
     private_files()
     dataset, notes = inspect(configs)
@@ -50,20 +49,20 @@ def make_evaluator_setup(
     evaluator = make_evaluator(
         dataset, configs[0].measures, classifier, "cuda" if on_gpu else "cpu"
     )
-    modes, notes = evaluator.modes.names, [*notes, *evaluator.notes]
     return EvaluatorSetup(
-        classifier,
-        evaluator.provenance,
-        evaluator.floor,
-        evaluator.real_effective_modes,
-        modes,
-        notes,
+        classifier=classifier,
+        provenance=evaluator.provenance,
+        floor=evaluator.floor,
+        real_effective_modes=evaluator.real_effective_modes,
+        modes=evaluator.modes.names,
+        notes=[*notes, *evaluator.notes],
     )
 
 
 def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
-    """(the data, what a reader should know); ValueError where the data or one of the configurations
-    will not do.
+    """Return the data and notes for the reader.
+
+    Raises ValueError if the data or the networks of a configuration cannot be used.
     """
     import torch
 
@@ -74,6 +73,7 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
     check_data(dataset, configs[0].measures)
     notes = list(dataset.notes)
     for config in configs:
+        # One seed is enough to see whether the networks can be made, and costs the least memory.
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
         players = make_trainer(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
         notes += [note for note in players.fallbacks() if note not in notes]
@@ -81,18 +81,19 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
 
 
 def describe(configs: Sequence[TrialConfig]) -> list[str]:
-    """What `inspect` found, in lines for a reader; ValueError as there."""
+    """Describe the data and networks in lines for the user; raise ValueError as `inspect` does."""
     dataset, notes = inspect(configs)
     shape = " x ".join(map(str, dataset.shape))
     kind = "images" if dataset.is_images else "points"
     labels = f", {len(dataset.mode_names)} modes" if dataset.mode_names else ", no labels"
-    counted = f"{len(dataset.train)} {kind} of {shape} to train on, {len(dataset.held_out)} held out{labels}"
-    return [counted, *(notes or ["all networks run as packs of seeds"])]
+    amounts = f"{len(dataset.train)} {kind} of {shape} to train on, {len(dataset.held_out)} held out{labels}"
+    return [amounts, *(notes or ["all networks train the seeds of a configuration together"])]
 
 
 def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> bytes | None:
-    """Weights of the data's own classifier, trained unless they lie in the folder `cache`; None
-    where none is used.
+    """Return the weights of the data's own classifier, trained unless `cache` holds them.
+
+    None if the features come from another network.
     """
     from ganstudy.trials.measures.classifier import RECIPE, train_classifier
     from ganstudy.trials.measures.features import extractor_name
@@ -103,6 +104,7 @@ def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -
     path = (
         cache / f"{labelled.name.split('/')[-1]}-classifier-r{RECIPE}-{labelled.digest}.safetensors"
     )
+    # Named by recipe and data, so that a cache shared by studies never gives the wrong one.
     if not path.exists():
         write_whole(path, train_classifier(labelled).weights)
     return path.read_bytes()

@@ -14,7 +14,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.results.records import Stage
 
 PROGRESS, SCORE = "progress", "score"
-"""Keys of a Tune result: the amount spent on the budget's axis, and a finite number where larger is
+"""Keys of a Tune result: the amount spent on the budget's axis, and a finite number, larger is
 better.
 """
 WORST = -1e300
@@ -24,7 +24,7 @@ NaN.
 
 
 def score(objective: float | None, maximize: bool) -> float:
-    """The objective as the scheduler compares it."""
+    """Return the objective as the scheduler compares it."""
     if objective is None:
         return WORST
     return objective if maximize else -objective
@@ -33,11 +33,11 @@ def score(objective: float | None, maximize: bool) -> float:
 def replay(
     scheduler: TrialScheduler, trial_id: str, values: dict[int, float], maximize: bool
 ) -> None:
-    """Fills the rungs with what a trial reached before an interruption, so that later ones are
-    judged against it.
+    """Fill the rungs with what a trial reached before an interruption; later ones are ranked in them.
 
-    Tune itself forgets its schedulers' state. values: objective by progress.
+    values: objective by progress.
     """
+    # Tune forgets its schedulers' state and has no call to restore it; the brackets are private.
     if isinstance(scheduler, AsyncHyperBandScheduler):
         for progress, objective in sorted(values.items()):
             for bracket in scheduler._brackets:
@@ -47,7 +47,7 @@ def replay(
 
 
 def scheduler(spec: StudySpec, stage: Stage = Stage.SEARCH) -> TrialScheduler:
-    """As [schedule] asks in the search; what is to be confirmed is always trained to the end."""
+    """Return the scheduler of [schedule]; in the confirm stage every trial is trained to the end."""
     if spec.schedule.name == "fifo" or stage is Stage.CONFIRM:
         return FIFOScheduler()
     return AsyncHyperBandScheduler(

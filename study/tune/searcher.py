@@ -1,7 +1,6 @@
-"""The ledger proposes, Ray Tune asks: a Tune searcher over the ask and tell of one stage of a
-study.
+"""The ledger proposes, Ray Tune asks: a Tune searcher over one stage of a study.
 
-Tune's own OptunaSearch tells a trial that ASHA stopped as complete, leaves a trial with a NaN
+Tune's own OptunaSearch records a trial that ASHA stopped as complete, leaves a trial with a NaN
 running for ever and cannot be restored after a crash of the driver; here the ledger knows better.
 """
 
@@ -12,6 +11,7 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from ganstudy.study.home import StudyFolder
 from ganstudy.study.ledger.outcome import Outcome, state_at_end
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.ledger.storage import LedgerBackup
@@ -20,41 +20,58 @@ from ganstudy.study.tune.stopping import StopRequest
 from ganstudy.trials.results.records import TrialState
 
 Observer = Callable[[int, TrialState, Outcome | None, str | None], None]
+"""Called at every change of a trial with its number, state, latest outcome and error."""
 Replay = Callable[[str, dict[int, float]], None]
+"""Called with Tune's id of a trial and what it reached in an earlier run: objective by progress."""
 ALIKE = 3
 """Trials that may fail the same way, with none that did not, before the study stops."""
 
 
-class LedgerSearcher(Searcher):  # type: ignore[misc]
+class StatelessSearcher(Searcher):  # type: ignore[misc]
+    """A searcher that Tune may pickle, save and restore at will: the ledger holds the state."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return an empty state."""
+        return {}
+
+    def save(self, checkpoint_path: str) -> None:
+        """Do nothing."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Do nothing."""
+
+
+class LedgerSearcher(StatelessSearcher):
     """Proposes interrupted trials first, then what the stage still lacks."""
 
     def __init__(
         self,
         stage: StageTrials,
-        outbox: Outbox,
-        copies: LedgerBackup,
+        folder: StudyFolder,
         stop: StopRequest,
+        *,
         concurrent: Callable[[], int],
         observe: Observer,
         replay: Replay,
     ) -> None:
-        """observe: told of every change of a trial (number, state, latest outcome, error).
+        """Make a searcher of `stage`.
 
-        replay: told of the evaluations that a trial made in an earlier run (Tune's id for it,
-        values by progress).
-
-        concurrent: how many trials may be open at once; a proposal that nobody can train yet would
-        be drawn without what the running ones are about to teach.
-
-        stop: asked for by the user, by a full disk, or here when trial after trial fails the same
-        way; then nothing new is proposed.
+        stop: requested by the user, by a full disk, or here when trial after trial fails the same
+        way; then nothing new is proposed. concurrent: how many trials may be open at once.
         """
         super().__init__()
-        self._stage, self._spool, self._observe, self._replay = stage, outbox, observe, replay
-        self._copies, self._stop = copies, stop
+        self._stage = stage
+        self._outbox = Outbox(folder.outbox)
+        self._backup = LedgerBackup(folder.ledger)
+        self._stop = stop
+        self._concurrent = concurrent
+        self._observe = observe
+        self._replay = replay
         self._failures: list[str] | None = []
         """Where trials failed, while none has ended otherwise."""
-        self._concurrent = concurrent
         self._interrupted = stage.interrupted()
         self._numbers: dict[str, int] = {}
         self._latest: dict[int, Outcome] = {}
@@ -67,10 +84,12 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         return len(self._interrupted) + self._stage.remaining()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The configuration of the next trial for Tune; None while as many are open as can run."""
+        """Return the configuration of the next trial; None while as many are open as can run."""
+        finished: str = Searcher.FINISHED
         if self._stop.reason() is not None:
-            stopped: str = Searcher.FINISHED
-            return stopped
+            return finished
+        # A proposal that nobody can train yet would be drawn without what the sampler learns from
+        # the trials that are running.
         if len(self._numbers) >= self._concurrent():
             return None
         if self._interrupted:
@@ -79,17 +98,17 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
         elif self._stage.remaining():
             number, params = self._stage.propose()
         else:
-            finished: str = Searcher.FINISHED
             return finished
         config = self._stage.config(params)
         self._numbers[trial_id] = number
-        self._spool.put_start(number, params, config, self._stage.stage_tags(number))
+        self._outbox.put_start(number, params, config, self._stage.stage_tags(number))
         self._observe(number, TrialState.RUNNING, None, None)
         return {"number": number, "trial": config.model_dump_json()}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """An evaluation has come in."""
-        number, outcome = self._numbers[trial_id], result.get("outcome")
+        """Record an evaluation."""
+        number = self._numbers[trial_id]
+        outcome = result.get("outcome")
         if outcome is None:
             return
         self._latest[number] = outcome
@@ -99,53 +118,38 @@ class LedgerSearcher(Searcher):  # type: ignore[misc]
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """The trial is over: finished, stopped by the scheduler, or failed."""
+        """Record the end of a trial: finished, stopped by the scheduler, or failed."""
         number = self._numbers.pop(trial_id)
-        paused = (result or {}).get("paused")
-        if paused is not None:
-            # Saved, and running still as far as the ledger is concerned: the next driver goes on
+        result = result or {}
+        if result.get("paused") is not None:
+            # Saved, and still running as far as the ledger is concerned: the next driver goes on
             # with it.
-            self._stop.ask(paused)
+            self._stop.ask(result["paused"])
             return
         # Tune brings a trial's last evaluation here alone, without an on_trial_result before it.
-        outcome = (result or {}).get("outcome") or self._latest.get(number)
+        outcome = result.get("outcome") or self._latest.get(number)
         if outcome is not None and outcome is not self._latest.pop(number, None):
             self._stage.record_evaluation(number, outcome.objective, outcome.progress)
-        message = (result or {}).get("error")
-        if error:
-            message = "the trial's process was lost again and again"
+        message = "the trial's process died again and again" if error else result.get("error")
         state = state_at_end(outcome, message)
         feasible = outcome is not None and outcome.feasible(self._stage.spec.objective.require)
         # MLflow's copy first: killed in between, the trial ends once more, and is published once
         # more.
-        self._spool.put_end(number, state, outcome, feasible, message)
+        self._outbox.put_end(number, state, outcome, feasible, message)
         self._stage.record_end(number, outcome, message)
         self._observe(number, state, outcome, message)
-        self._copies.keep()
-        self._stop_if_all_fail_alike(state, message, (result or {}).get("place"))
+        self._backup.keep()
+        self._stop_if_all_fail_alike(state, message, result.get("raised_at"))
 
     def _stop_if_all_fail_alike(
-        self, state: TrialState, message: str | None, place: str | None
+        self, state: TrialState, message: str | None, raised_at: str | None
     ) -> None:
         if state is not TrialState.FAILED:
             self._failures = None
         if self._failures is None:
             return
-        self._failures.append(place or message or "")
+        self._failures.append(raised_at or message or "")
         if len(self._failures) >= ALIKE and len(set(self._failures)) == 1:
             self._stop.ask(
                 f"the first {len(self._failures)} trials all failed the same way: {message}"
             )
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Tune pickles its searcher, and the ledger is the state."""
-        return {}
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the state."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the ledger is the state."""
-
-    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Nothing: the ledger is the state."""

@@ -1,5 +1,4 @@
-"""What a worker trains: the contract that study/tune/trainable.py drives, and the real thing behind
-it.
+"""What a worker trains: the protocol that study/tune/trainable.py drives, and its implementation.
 
 torch is imported inside the functions that workers call; the driver never loads it.
 """
@@ -18,46 +17,48 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Evaluation
 
 if TYPE_CHECKING:
-    import torch
-
     from ganstudy.trials.data.dataset import Dataset
     from ganstudy.trials.measures.evaluator import Evaluator
 
 
 class Training(Protocol):
-    """One trial in training; trials.split.ShardedTrial is the real one."""
+    """One trial in training; implemented by trials/training/sharded_trial.py."""
 
     history: list[dict[str, Any]]
     """Rows of all evaluations so far."""
 
     @property
     def finished(self) -> bool:
-        """The budget is spent, or nothing is left to train."""
+        """Whether the budget is spent, or no seed is left to train."""
 
     def advance(self, tick: Callable[[], None]) -> Evaluation:
-        """Trains up to the next evaluation; `tick`, called about once a second, may save, and ends
-        this by raising.
+        """Train up to the next evaluation and return it.
+
+        tick: called about once a second; it may save, and may end the training by raising.
         """
 
     def latest(self) -> Evaluation:
-        """The last evaluation once more."""
+        """Return the last evaluation once more."""
 
     def save(self, folder: Path) -> None:
-        """Writes a checkpoint."""
+        """Write a checkpoint."""
 
     def restore(self, folder: Path) -> bool:
-        """Goes on from the newest checkpoint, if there is one."""
+        """Restore the newest checkpoint; return whether there was one."""
 
 
 class TrainingFactory(Protocol):
     """Makes the training of one configuration; called in the worker, once per attempt at a trial."""
 
-    def __call__(self, config: TrialConfig, parts: int = 1) -> Training:
-        """A training at its beginning, its seeds divided into so many packs, at most one per seed."""
+    def __call__(self, config: TrialConfig, shards: int = 1, /) -> Training:
+        """Return a training at its beginning.
+
+        shards: how many smaller ensembles the seeds are divided into, at most one per seed.
+        """
 
 
 def load_dataset(data: DataOptions) -> Dataset:
-    """The data, loaded once per process. ValueError where they will not do."""
+    """Return the data, loaded once per process; raise ValueError if they cannot be used."""
     return _loaded(type(data), data.model_dump_json())
 
 
@@ -73,7 +74,7 @@ def _loaded(kind: type[DataOptions], options: str) -> Dataset:
 def make_evaluator(
     dataset: Dataset, measures: MeasuresConfig, classifier: bytes | None, device: str
 ) -> Evaluator:
-    """Return what scores samples, kept between trials of one process."""
+    """Return the evaluator, kept between the trials of one process."""
     import torch
 
     from ganstudy.trials.measures.classifier import TrainedClassifier
@@ -85,22 +86,20 @@ def make_evaluator(
 
 @dataclass(frozen=True)
 class EnsembleFactory:
-    """Trains packs of seeds on the worker's GPU where the trial was given one, else on `threads`
-    CPU threads.
-    """
+    """Trains seed ensembles on the worker's GPU, or on `threads` CPU threads."""
 
     classifier: bytes | None
     threads: int
     on_gpu: bool
 
-    def __call__(self, config: TrialConfig, parts: int = 1) -> Training:
-        """A trials.split.ShardedTrial at its beginning."""
+    def __call__(self, config: TrialConfig, shards: int = 1, /) -> Training:
+        """Return a ShardedTrial at its beginning."""
         import torch
 
         from ganstudy.trials.training.sharded_trial import ShardedTrial
 
         torch.set_num_threads(self.threads)
-        device: torch.device = torch.device("cuda" if self.on_gpu else "cpu")
+        device = torch.device("cuda" if self.on_gpu else "cpu")
         dataset = load_dataset(config.data)
         evaluator = make_evaluator(dataset, config.measures, self.classifier, device.type)
-        return ShardedTrial(config, evaluator, device, parts)
+        return ShardedTrial(config, evaluator, device, shards)

@@ -1,8 +1,9 @@
-"""The log of one trial, in the study's folder: whatever node it ran on, nothing has to be fetched
-from there.
+"""Log file of one trial, in the study's folder, whatever node it ran on.
 
-It holds what a trial's process says while the trial is its own: starts with node and position,
-evaluations, errors with their tracebacks, warnings, and whatever the user's own files print.
+It holds starts with node and position, evaluations, errors with their tracebacks, warnings, and
+whatever the user's own files print. contextlib.redirect_stdout and a logging.FileHandler do not
+replace this: output must also reach the process's own stdout, where Ray collects it, and a trial's
+log has a limit of bytes that prints and log records share.
 """
 
 from __future__ import annotations
@@ -17,23 +18,25 @@ from pathlib import Path
 from typing import TextIO
 
 MOST_BYTES = 5 * 2**20
-"""Of one trial; a print in every step must not fill the disk."""
+"""Size of one trial's log; a print in every step must not fill the disk."""
 LEVEL = logging.WARNING
-"""Records of Python's logging from here on, warnings among them."""
+"""Lowest level of Python's log records that are kept; warnings are among them."""
 
 
 def path(folder: Path, number: int) -> Path:
-    """The log of trial `number` of the study whose logs lie in `folder`."""
+    """Return the log file of trial `number` of the study whose logs lie in `folder`."""
     return folder / f"trial-{number:06d}.txt"
 
 
 class TrialLog:
-    """Where the present trial of this process writes; one process trains one trial after another."""
+    """Log of the present trial of this process, which trains one trial after another."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._file = folder, Path()
+        self._folder = folder
+        self._file = Path()
         self._room = 0
-        sys.stdout, sys.stderr = _Tee(sys.stdout, self), _Tee(sys.stderr, self)
+        sys.stdout = _Tee(sys.stdout, self)
+        sys.stderr = _Tee(sys.stderr, self)
         handler = logging.StreamHandler(_Lines(self))
         handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
         handler.setLevel(LEVEL)
@@ -41,23 +44,26 @@ class TrialLog:
         logging.captureWarnings(True)
 
     def begin(self, number: int) -> None:
-        """From here on, everything is trial `number`'s."""
+        """Log to the file of trial `number` from here on."""
         self._file = path(self._folder, number)
         with suppress(OSError):
             self._folder.mkdir(parents=True, exist_ok=True)
             self._room = MOST_BYTES - (self._file.stat().st_size if self._file.exists() else 0)
 
-    def say(self, text: str) -> None:
-        """One line or more, with the time."""
+    def log(self, text: str) -> None:
+        """Write one line or more, with the time."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         self.write("".join(f"{stamp} {line}\n" for line in text.splitlines()))
 
     def error(self, error: BaseException) -> None:
-        """With its traceback."""
-        self.say("".join(traceback.format_exception(error)))
+        """Write an exception with its traceback."""
+        self.log("".join(traceback.format_exception(error)))
 
     def write(self, text: str) -> None:
-        """As it is, while there is room; a full disk is found by those whose files matter."""
+        """Write `text` as it is, while there is room; a full disk is ignored here.
+
+        Checkpoints and records, which matter more, fail on it and stop the study.
+        """
         data = text.encode(errors="replace")
         if self._room <= 0:
             return
@@ -69,22 +75,23 @@ class TrialLog:
 
 
 class _Lines(io.TextIOBase):
-    """A text file whose lines get the time."""
+    """Text stream that writes lines with the time to a log."""
 
     def __init__(self, log: TrialLog) -> None:
         self._log = log
 
     def write(self, text: str) -> int:
         if text.strip():
-            self._log.say(text)
+            self._log.log(text)
         return len(text)
 
 
 class _Tee(io.TextIOBase):
-    """Standard output or error as it was, and into the log."""
+    """Text stream that writes to standard output or error as before, and to a log."""
 
     def __init__(self, before: TextIO, log: TrialLog) -> None:
-        self._before, self._log = before, log
+        self._before = before
+        self._log = log
 
     def write(self, text: str) -> int:
         self._log.write(text)
@@ -97,6 +104,7 @@ class _Tee(io.TextIOBase):
             self._before.flush()
 
     def fileno(self) -> int:
+        # Of the stream as it was: C code and faulthandler write there, beside the log.
         return self._before.fileno()
 
     def isatty(self) -> bool:

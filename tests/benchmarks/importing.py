@@ -44,7 +44,7 @@ def measured(folder: Path, trials: int) -> tuple[float, float, float]:
     from ganstudy.study.importing.mapping import Mapping
     from ganstudy.study.importing.publish import publish_import
     from ganstudy.study.spec.tables import Tracking
-    from ganstudy.study.tracking.publisher_process import Ending
+    from ganstudy.study.tracking.publisher_process import StudyArtifacts
 
     file, home = folder / "histories.csv", Home(folder / "home")
     write_histories(file, trials)
@@ -53,11 +53,11 @@ def measured(folder: Path, trials: int) -> tuple[float, float, float]:
     read = time.perf_counter()
     report = [0.0]
 
-    def conclude() -> Ending:
+    def conclude() -> StudyArtifacts:
         start = time.perf_counter()
         write_report(made.spec, home, home.study("imported"))
         report[0] = time.perf_counter() - start
-        return Ending()
+        return StudyArtifacts()
 
     result = publish_import(made, home, conclude, Console(quiet=True))
     assert result.unpublished == 0 and report[0], "everything has reached MLflow, and there is a report"

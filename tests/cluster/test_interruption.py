@@ -113,7 +113,7 @@ def test_asked_to_stop_by_the_command_by_either_signal_and_twice(study, small_st
         code, output = running.wait()
         print(f"\nstopped {time.monotonic() - asked:.1f} s after {number.name}")
         assert code == 130, output
-        assert "Stopping: the trials in training save where they are" in output and "Traceback" not in output
+        assert "Stopping: trials in training save their state" in output and "Traceback" not in output
         assert f"trials to go: {number.name}" in output and "resume small" in output
         rows = study.rows()
         assert all(rows[n] == row for n, row in done.items()), "what was finished stays as it was"

@@ -154,14 +154,14 @@ def test_list_and_status_of_a_study_half_way() -> None:
     listed = ganstudy("list").stdout
     assert listed.startswith("digits ") and "3/5 trials, fid 12.3 (trial 0: " in listed
 
-    told = ganstudy("status", "digits").stdout
+    output = ganstudy("status", "digits").stdout
     for line in (
         "digits: Which k?",
         "Trials   1 running, 2 complete, 1 failed; 2 of 5 to go",
         "Seeds    1 converged, 1 unsettled, 2 collapsed",
     ):
-        assert line in told.splitlines()
-    assert "Best     fid 12.3 (trial 0: " in told and "None" not in told
+        assert line in output.splitlines()
+    assert "Best     fid 12.3 (trial 0: " in output and "None" not in output
 
     (listed_json,) = json.loads(ganstudy("list", "--json").stdout)
     status_json = json.loads(ganstudy("status", "digits", "--json").stdout)
@@ -176,8 +176,8 @@ def test_list_and_status_of_a_study_half_way() -> None:
 
 def test_status_before_any_trial() -> None:
     new_ledger()
-    told = ganstudy("status", "digits").stdout
-    assert "Trials   none yet; 5 of 5 to go" in told and "no complete trial satisfies the constraints yet" in told
+    output = ganstudy("status", "digits").stdout
+    assert "Trials   none yet; 5 of 5 to go" in output and "no complete trial satisfies the constraints yet" in output
 
 
 def test_the_home_folder_is_the_options_then_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,9 +76,9 @@ def test_where_records_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert home.tracking_uri(None) == "http://127.0.0.1:5000" and not home.embedded(None)
     assert home.tracking_uri("http://mine:5000") == "http://mine:5000", "the study file goes first"
     monkeypatch.setenv("GANSTUDY_TRACKING_URI", "http://user:secret@127.0.0.1:5000")
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         home.tracking_uri(None)
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(raised.value)
 
 
 def test_a_ray_of_our_own_is_started_without_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

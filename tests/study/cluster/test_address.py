@@ -1,4 +1,4 @@
-"""Whether an address is a Ray cluster's is told within a minute, whatever listens there."""
+"""Whether a Ray cluster answers at an address is known within a minute, whatever listens there."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def answer(server: socket.socket, reply: bytes | None) -> str:
 def test_what_is_not_ray(reply: bytes | None, listener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(address, "CONNECT_SECONDS", 0.5)
     start = time.monotonic()
-    with pytest.raises(UserError, match="is not the head of a Ray cluster") as told:
+    with pytest.raises(UserError, match="is not the head of a Ray cluster") as raised:
         address.check_reachable(answer(listener, reply))
-    assert "\n" not in str(told.value) and time.monotonic() - start < 10
+    assert "\n" not in str(raised.value) and time.monotonic() - start < 10
 
 
 def test_where_nothing_listens(listener) -> None:
@@ -82,9 +82,9 @@ def test_another_ray_or_python_is_told_with_both_versions() -> None:
 
     from ganstudy.study.cluster.connection import _not_connected
 
-    with pytest.raises(RuntimeError) as told:
+    with pytest.raises(RuntimeError) as raised:
         check_version_info({"ray_version": "2.9.3", "python_version": "3.10.1"}, "this machine")
-    message = _not_connected("10.0.0.1:6379", str(told.value))
+    message = _not_connected("10.0.0.1:6379", str(raised.value))
     assert "\n" not in message and "other versions than this machine" in message
     for version in ("2.9.3", "3.10.1", ray.__version__, platform.python_version()):
         assert version in message, message

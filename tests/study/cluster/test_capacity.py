@@ -1,4 +1,4 @@
-"""How many trials nodes hold, and what is said where they hold none."""
+"""How many trials nodes hold, and the message if they hold none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ganstudy.study.spec.tables import Resources
     ],
 )
 def test_trials_on_a_node(node: dict[str, float], asked: dict[str, float], trials: int) -> None:
-    assert capacity.holds(node, Resources(**asked)) == trials
+    assert capacity.trial_capacity(node, Resources(**asked)) == trials
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch):
     def there(*resources: dict[str, float], later: tuple[Any, ...] = (), after: float = 10.0) -> None:
         clock[0] += after
         monkeypatch.setattr(capacity, "nodes", lambda: [{"Resources": node} for node in resources])
-        monkeypatch.setattr(capacity, "could_join", lambda: list(later))
+        monkeypatch.setattr(capacity, "autoscaler_groups", lambda: list(later))
 
     return there
 
@@ -75,25 +75,25 @@ def test_an_autoscaler_is_asked_for_all_it_may_bring(cluster) -> None:
 
 def test_what_no_node_can_hold(cluster) -> None:
     cluster({"CPU": 4}, {"CPU": 4}, {"CPU": 0, "GPU": 2})
-    said: list[str] = []
-    with pytest.raises(UserError) as told:
-        capacity.check_cluster(Resources(cpus=2, gpus=1), said.append)
-    assert "a trial asks for 2 CPUs and 1 GPUs on one node" in str(told.value)
-    assert "2 nodes with 4 CPUs and 0 GPUs, 1 node with 0 CPUs and 2 GPUs" in str(told.value)
-    assert len(said) == 1 and "waiting" in said[0]
+    messages: list[str] = []
+    with pytest.raises(UserError) as raised:
+        capacity.check_cluster(Resources(cpus=2, gpus=1), messages.append)
+    assert "a trial asks for 2 CPUs and 1 GPUs on one node" in str(raised.value)
+    assert "2 nodes with 4 CPUs and 0 GPUs, 1 node with 0 CPUs and 2 GPUs" in str(raised.value)
+    assert len(messages) == 1 and "waiting" in messages[0]
     with pytest.raises(UserError, match=r"^resources\.gpus: a trial asks for 1 CPUs and 3 GPUs"):
-        capacity.check_cluster(Resources(gpus=3), said.append)
+        capacity.check_cluster(Resources(gpus=3), messages.append)
 
 
 def test_what_can_be_held_or_could_be(cluster) -> None:
-    said: list[str] = []
+    messages: list[str] = []
     cluster({"CPU": 1})
-    capacity.check_cluster(Resources(), said.append)
+    capacity.check_cluster(Resources(), messages.append)
     cluster({"CPU": 0}, later=[({"CPU": 8, "GPU": 1}, 1)])
-    capacity.check_cluster(Resources(gpus=1), said.append)
-    assert said == []
+    capacity.check_cluster(Resources(gpus=1), messages.append)
+    assert messages == []
     with pytest.raises(UserError):
-        capacity.check_cluster(Resources(gpus=2), said.append)
+        capacity.check_cluster(Resources(gpus=2), messages.append)
 
 
 def test_changes_and_waiting_in_words() -> None:
@@ -107,6 +107,6 @@ def test_both_versions_of_what_differs() -> None:
     code_version.check_same(drivers, dict(drivers))
     with pytest.raises(code_version.OtherCodeError, match=r"torch 2\.0\.1, where the driver has 2\.14\.1"):
         code_version.check_same(drivers, drivers | {"torch": "2.0.1"})
-    assert code_version.differing(drivers, {"torch": "2.14.1", "Python": "3.12.1"}) == (
+    assert code_version.format_worker_differences(drivers, {"torch": "2.14.1", "Python": "3.12.1"}) == (
         "Python 3.12.1, where the driver has 3.11.7, ganstudy source absent, where the driver has aa"
     )

@@ -1,4 +1,4 @@
-"""Commands on a cluster's head: what is sent, what is told, which exit code comes back. Ray is played by a script."""
+"""Commands on a cluster's head: what is sent and printed, which exit code comes back. Ray is played by a script."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ganstudy.study.cli import cluster
 from ganstudy.study.cli.main import main
 from ganstudy.study.cluster import code_version, head_node
-from ganstudy.study.cluster.jobs import bundle, check_same_code, version_words
+from ganstudy.study.cluster.jobs import bundle, check_same_code, format_versions
 from ganstudy.study.errors import UserError
 
 RAY = """
@@ -207,7 +207,7 @@ def test_a_port_is_forwarded_by_ray(play: Play, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_another_ganstudy_than_the_heads() -> None:
-    check_same_code(code_version.source_digest(), version_words())
+    check_same_code(code_version.source_digest(), format_versions())
     with pytest.raises(UserError, match=rf"head has ganstudy {code_version.source_digest()} .* sent by ganstudy 0123"):
         check_same_code("0123", "ganstudy 0123")
 
@@ -215,4 +215,4 @@ def test_another_ganstudy_than_the_heads() -> None:
 def test_every_option_is_passed_on() -> None:
     command = main.commands["resume"]
     values = {"name": "digits", "address": None, "accept_changes": True, "home": "/x", "cluster": None}
-    assert cluster.words(command, values) == ["digits", "--accept-changes", "--home", "/x"]
+    assert cluster.command_line(command, values) == ["digits", "--accept-changes", "--home", "/x"]

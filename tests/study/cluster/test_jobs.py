@@ -39,16 +39,16 @@ class Jobs:
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Submits to a played server; (exit code, lines told, what was sent)."""
+    """Submits to a played server; (exit code, printed lines, what was sent)."""
 
     def play(jobs: Jobs, to_the_end: bool = False) -> tuple[int, list[str], dict[str, Any]]:
         monkeypatch.setattr(submit, "_client", lambda _: jobs)
         monkeypatch.setattr(submit, "POLL_SECONDS", 0)
-        said: list[str] = []
+        messages: list[str] = []
         code = submit.submit(
-            ["run", "/x/a b.toml"], "digits", Home(tmp_path / "h o"), said.append, to_the_end=to_the_end
+            ["run", "/x/a b.toml"], "digits", Home(tmp_path / "h o"), messages.append, to_the_end=to_the_end
         )
-        return code, said, jobs.sent
+        return code, messages, jobs.sent
 
     return play
 
@@ -57,24 +57,24 @@ LINES = ["Loading\n", "measured with points\n", "[1/2] trial 0\n", "[2/2] trial 
 
 
 def test_it_is_followed_until_the_study_is_under_way(play) -> None:
-    code, said, sent = play(Jobs(LINES))
-    assert code == 0 and said[1:] == ["Loading", "measured with points"]
-    assert sent["submission_id"].startswith("ganstudy-digits-") and sent["submission_id"] in said[0]
+    code, messages, sent = play(Jobs(LINES))
+    assert code == 0 and messages[1:] == ["Loading", "measured with points"]
+    assert sent["submission_id"].startswith("ganstudy-digits-") and sent["submission_id"] in messages[0]
 
 
 def test_or_to_its_end(play) -> None:
-    code, said, _ = play(Jobs(LINES, code=130), to_the_end=True)
-    assert code == 130 and said[1:] == [line.strip() for line in LINES]
+    code, messages, _ = play(Jobs(LINES, code=130), to_the_end=True)
+    assert code == 130 and messages[1:] == [line.strip() for line in LINES]
 
 
 def test_a_job_that_is_refused_ends_at_once_with_its_message(play) -> None:
-    code, said, _ = play(Jobs(["ganstudy: resources.gpus: ...\n"], code=2))
-    assert code == 2 and said[-1] == "ganstudy: resources.gpus: ..."
+    code, messages, _ = play(Jobs(["ganstudy: resources.gpus: ...\n"], code=2))
+    assert code == 2 and messages[-1] == "ganstudy: resources.gpus: ..."
 
 
 def test_a_line_half_written_is_told_whole(play) -> None:
-    _, said, _ = play(Jobs(["mea", "sured wi", "th points\n"]))
-    assert said[1:] == ["measured with points"]
+    _, messages, _ = play(Jobs(["mea", "sured wi", "th points\n"]))
+    assert messages[1:] == ["measured with points"]
 
 
 def test_what_runs_on_the_head(play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from ganstudy.study.driver import driver_lock
-from ganstudy.study.driver.driver_lock import DriverLock, driver_of, only_driver
+from ganstudy.study.driver.driver_lock import DriverLock, only_driver
 from ganstudy.study.errors import UserError
 
 
@@ -24,18 +24,18 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def elsewhere(folder: Path, **changes: object) -> None:
-    """The last driver's card as one of another machine would have left it."""
-    told = {"host": "far", "process": 7, "since": "2026-01-01T00:00:00+00:00", "machine": "another", "token": "t"}
-    (folder / "driver.json").write_text(json.dumps(told | changes))
+    """The record of the last driver as one of another machine would have left it."""
+    record = {"host": "far", "process": 7, "since": "2026-01-01T00:00:00+00:00", "machine": "another", "token": "t"}
+    (folder / "driver.json").write_text(json.dumps(record | changes))
 
 
-def test_a_second_driver_is_refused_and_told_who_holds_the_study(tmp_path: Path) -> None:
+def test_a_second_driver_is_refused_with_the_name_of_who_holds_the_study(tmp_path: Path) -> None:
     refused = pytest.raises(UserError, match=r"being run already \(host .*, process \d+, since")
     with only_driver(tmp_path, print), refused, only_driver(tmp_path, print):
         pass
-    assert driver_of(tmp_path) is None
+    assert DriverLock(tmp_path).holder() is None
     with only_driver(tmp_path, print):
-        assert "process" in (driver_of(tmp_path) or "")
+        assert "process" in (DriverLock(tmp_path).holder() or "")
 
 
 def test_a_driver_on_another_machine_that_gives_signs_is_left_alone(tmp_path: Path) -> None:
@@ -52,35 +52,35 @@ def test_a_driver_on_another_machine_that_gives_signs_is_left_alone(tmp_path: Pa
     thread = threading.Thread(target=beat)
     thread.start()
     try:
-        said: list[str] = []
+        messages: list[str] = []
         with (
             pytest.raises(UserError, match=r"being run already \(host far, process 7"),
-            only_driver(tmp_path, said.append),
+            only_driver(tmp_path, messages.append),
         ):
             pass
-        assert "host far" in said[0]
-        assert driver_of(tmp_path) == "host far, process 7, since 2026-01-01T00:00:00+00:00"
+        assert "host far" in messages[0]
+        assert DriverLock(tmp_path).holder() == "host far, process 7, since 2026-01-01T00:00:00+00:00"
     finally:
         gone.set()
         thread.join()
-    with only_driver(tmp_path, said.append):  # once it is silent
-        assert "host far" not in (driver_of(tmp_path) or "")
+    with only_driver(tmp_path, messages.append):  # once it is silent
+        assert "host far" not in (DriverLock(tmp_path).holder() or "")
 
 
-def test_one_that_said_goodbye_is_not_waited_for(tmp_path: Path) -> None:
+def test_one_that_exited_cleanly_is_not_waited_for(tmp_path: Path) -> None:
     elsewhere(tmp_path, ended=True)
-    said: list[str] = []
-    with only_driver(tmp_path, said.append):
-        assert not said
-    assert driver_of(tmp_path) is None
+    messages: list[str] = []
+    with only_driver(tmp_path, messages.append):
+        assert not messages
+    assert DriverLock(tmp_path).holder() is None
 
 
 def test_a_crash_on_this_machine_is_not_waited_for(tmp_path: Path) -> None:
     """Its lock went with its process."""
     elsewhere(tmp_path, machine=driver_lock.machine())
-    said: list[str] = []
-    with only_driver(tmp_path, said.append):
-        assert not said
+    messages: list[str] = []
+    with only_driver(tmp_path, messages.append):
+        assert not messages
 
 
 @pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
@@ -97,11 +97,11 @@ def test_a_driver_that_was_replaced_stops(handler: Any, tmp_path: Path) -> None:
 
 def test_a_card_that_cannot_be_read_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "driver.json").write_text("{")
-    assert driver_of(tmp_path) is None
+    assert DriverLock(tmp_path).holder() is None
     with only_driver(tmp_path, print):
         (tmp_path / "driver.json").write_text("{")
     with only_driver(tmp_path, print):
-        assert "process" in (driver_of(tmp_path) or "")
+        assert "process" in (DriverLock(tmp_path).holder() or "")
 
 
 def test_a_card_half_written_is_read_again(tmp_path: Path) -> None:
@@ -115,4 +115,4 @@ def test_a_card_half_written_is_read_again(tmp_path: Path) -> None:
 def test_an_interrupt_of_the_user_stays_one(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), only_driver(tmp_path, print):
         raise KeyboardInterrupt
-    assert DriverLock(tmp_path)._told()["ended"]
+    assert DriverLock(tmp_path)._record()["ended"]

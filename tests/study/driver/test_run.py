@@ -10,10 +10,9 @@ from ray.tune.schedulers import TrialScheduler
 
 from ganstudy.study.driver.driver_lock import only_driver
 from ganstudy.study.errors import UserError
-from ganstudy.study.home import Home
+from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
-from ganstudy.study.ledger.storage import LedgerBackup
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking.outbox import END, Outbox
 from ganstudy.study.tune.scheduler import replay, scheduler, score
@@ -28,7 +27,7 @@ def outcome(objective: float | None, finished: bool = True) -> Outcome:
 
 
 class Searched:
-    """A searcher over a real ledger and spool, with what it told its observer and its scheduler."""
+    """A searcher over a real ledger and outbox, with what its observer and its scheduler were given."""
 
     def __init__(self, folder: Path, text: str) -> None:
         spec = parse_study(text, "test.toml")
@@ -37,17 +36,16 @@ class Searched:
         self.observed: list[Any] = []
         self.replayed: dict[str, dict[int, float]] = {}
         self.searcher = LedgerSearcher(
-            self.ledger.search,
-            self.outbox,
-            LedgerBackup(folder / "ledger.db"),
+            self.ledger,
+            StudyFolder(folder),
             StopRequest(folder / "stop"),
-            lambda: 2,
-            lambda *change: self.observed.append(change),
-            self.replayed.__setitem__,
+            concurrent=lambda: 2,
+            observe=lambda *change: self.observed.append(change),
+            replay=self.replayed.__setitem__,
         )
 
 
-def test_second_driver_is_refused_and_told_who_holds_the_study(tmp_path: Path) -> None:
+def test_second_driver_is_refused_with_the_name_of_who_holds_the_study(tmp_path: Path) -> None:
     refused = pytest.raises(UserError, match=r"being run already \(host .*, process \d+, since")
     with only_driver(tmp_path, print), refused, only_driver(tmp_path, print):
         pass
@@ -82,7 +80,7 @@ def test_no_more_trials_are_open_than_can_run(tmp_path: Path, small_study) -> No
         (None, True, TrialState.FAILED),
     ],
 )
-def test_every_end_reaches_ledger_spool_and_observer_alike(tmp_path, small_study, result, error, state) -> None:
+def test_every_end_reaches_ledger_outbox_and_observer_alike(tmp_path, small_study, result, error, state) -> None:
     searched = Searched(tmp_path, small_study())
     searched.searcher.suggest("a")
     searched.searcher.on_trial_complete("a", result, error=error)

@@ -28,7 +28,7 @@ PROVENANCE = Provenance("e", "d1", 0.99, "d2", 100, 80, "held_out")
 
 
 class Setup:
-    """A ledger, a spool and a fresh MLflow store."""
+    """A ledger, an outbox and a fresh MLflow store."""
 
     def __init__(self, folder: Path, text: str) -> None:
         self.spec = parse_study(text, "test.toml")
@@ -276,6 +276,6 @@ def test_the_worst_verdict_names_the_run(setup: Setup) -> None:
 def test_the_answer_in_markdown_is_text_whatever_it_looks_like() -> None:
     text = as_markdown("Is **this** bold?", ["lr_d = 2 [1, 3] <script>", "[x](javascript:alert(1))"])
     assert text.startswith(
-        "**Is \\*\\*this\\*\\* bold?**\n\n- lr\\_d = 2 \\[1, 3\\] \\<script\\>\n- \\[x\\](javascript"
+        "**Is \\*\\*this\\*\\* bold?**\n\n- lr\\_d = 2 \\[1, 3\\] \\<script\\>\n- \\[x\\]\\(javascript"
     )
     assert as_markdown("", ["a"]).startswith("- a\n")

@@ -1,4 +1,4 @@
-"""A trial's log holds what its process said while it was the trial's, and no more than there is room for."""
+"""The log of a trial holds the output of its process, up to a limit of bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ganstudy.study.tune.trial_log import TrialLog
 
 log = TrialLog(Path(sys.argv[1]))
 log.begin(3)
-log.say("trial 3 begins")
+log.log("trial 3 begins")
 print("a plug-in's print")
 warnings.warn("a warning")
 logging.getLogger("torch.of.sorts").error("an error record")
@@ -51,13 +51,13 @@ def written(tmp_path: Path) -> Path:
 
 def test_each_trial_has_its_own(written: Path) -> None:
     third, fourth = (trial_log.path(written, number).read_text() for number in (3, 4))
-    for said in (
+    for line in (
         "trial 3 begins",
         "a plug-in's print",
         "UserWarning: a warning",
         "ERROR torch.of.sorts: an error record",
     ):
-        assert said in third and said not in fourth
+        assert line in third and line not in fourth
     assert "chatter" not in third
     assert "of the next trial" in fourth and "Traceback" in fourth and "ZeroDivisionError" in fourth
 

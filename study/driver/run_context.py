@@ -1,0 +1,55 @@
+"""What the functions of one run share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from rich.console import Console
+
+from ganstudy.study.cluster.monitor import ClusterMonitor
+from ganstudy.study.home import Home, StudyFolder
+from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.study.tracking.outbox import Outbox
+from ganstudy.study.tracking.publisher_process import ReportBuilder
+from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.study.tune.training import TrainingFactory
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """A study, where it is kept, and how this run of it reports."""
+
+    spec: StudySpec
+    text: str
+    """The study file."""
+    home: Home
+    console: Console
+    build_report: ReportBuilder | None = None
+    factory: TrainingFactory | None = None
+    """What workers train instead of GANs; for tests and benchmarks."""
+    accept_changes: bool = False
+
+    @property
+    def folder(self) -> StudyFolder:
+        """The study's folder."""
+        return self.home.study(self.spec.name)
+
+    @cached_property
+    def stop(self) -> StopRequest:
+        """The one request by which this run is stopped."""
+        return StopRequest(self.folder.stop)
+
+    @cached_property
+    def monitor(self) -> ClusterMonitor:
+        """The one monitor of the cluster that this run uses."""
+        return ClusterMonitor(self.spec.resources, self.log)
+
+    @property
+    def outbox(self) -> Outbox:
+        """The study's messages to MLflow."""
+        return Outbox(self.folder.outbox)
+
+    def log(self, text: str) -> None:
+        """Print plain text, without breaking its lines."""
+        self.console.print(text, highlight=False, soft_wrap=True)
