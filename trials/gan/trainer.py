@@ -185,8 +185,8 @@ class GanTrainer:
                 loss = self.generator_loss(batch)
 
             # 3. Gradients per seed: a seed's parameters appear in its own loss alone, so the
-            # gradient of the sum is every seed's own. Parameters that the loss does not reach
-            # (features without an output) get zeros.
+            # gradient of the sum is every seed's own. Parameters that the loss does not reach (an
+            # unused head) get zeros.
             gradients = torch.autograd.grad(
                 loss.sum(), parameters, allow_unused=True, materialize_grads=True
             )

@@ -41,7 +41,7 @@ class TrialEvaluator:
         self.config = config
         self.evaluator = evaluator
         model = config.model
-        self._latents = fixed_latents(
+        self.latents = fixed_latents(
             config.seeds,
             "latents/evaluation",
             evaluator.num_generated,
@@ -52,7 +52,7 @@ class TrialEvaluator:
     def sample(self, trainer: Trainer) -> Tensor:
         """Return images [S, n, ...] of latents that stay the same over the trial."""
         # A training batch at a time: what training has memory for, sampling has too.
-        parts = self._latents.split(self.config.batch_size, dim=1)
+        parts = self.latents.split(self.config.batch_size, dim=1)
         return torch.cat([trainer.sample(part) for part in parts], dim=1)
 
     def draw(self, samples: Tensor) -> bytes:

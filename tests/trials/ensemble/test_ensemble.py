@@ -77,7 +77,7 @@ def alone_and_together(evaluator: Any, names: list[str], steps: int) -> float:
     ensemble = train(Trial(config(names), evaluator), steps)
     alone = train(Trial(config(names, seeds=[7]), evaluator), steps)
     assert not ensemble.trainer.fallbacks()
-    latents = ensemble._fixed_latents[:, :50]
+    latents = ensemble.evaluation.latents[:, :50]
     samples = (
         (ensemble.trainer.sample(latents)[2] - alone.trainer.sample(latents[2:])[0])
         .abs()
@@ -346,7 +346,7 @@ def test_every_remedy_meets_the_same_data_and_latents(digits_evaluator, names: l
         for t in (0, 40, 99):
             assert torch.equal(plain.loop.batches[player].at(t), treated.loop.batches[player].at(t))
             assert torch.equal(plain.loop.latents[player].at(t), treated.loop.latents[player].at(t))
-    assert torch.equal(plain._fixed_latents, treated._fixed_latents)
+    assert torch.equal(plain.evaluation.latents, treated.evaluation.latents)
 
 
 def test_streams_depend_on_the_seed_alone() -> None:
