@@ -34,7 +34,7 @@ SWITCHES = tuple(REMEDIES)
 OPTION_KEYS = frozenset({*REMEDY_KEYS, *LOSS_KEYS})
 KEYS = (*TRIAL_KEYS, *SWITCHES, *MODEL_KEYS, *REMEDY_KEYS, *LOSS_KEYS)
 BASELINE_KEYS = frozenset({*TRIAL_KEYS, *MODEL_KEYS} - {"k", "lr_d", "loss", "remedies"})
-"""What matters to a method other than a GAN, which has no discriminator to train."""
+"""What matters to a method other than a GAN, which has no loss, remedies or steps of D and G."""
 BATCH_DIVISORS = tuple(
     f"{options.name}.{options.divides_batch}"
     for options in REMEDIES.values()
