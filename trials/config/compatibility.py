@@ -95,7 +95,8 @@ def _remedies_with_loss(config: Configuration) -> list[str]:
 
 
 def _networks_data_and_batch(config: Configuration) -> list[str]:
-    model, points = config.model, config.data.points
+    model = config.model
+    points = config.data.points
     problems = []
     for name, options in config.remedy_options.items():
         if options.needs_batch_norm and not model.generator_batch_norm:
@@ -103,13 +104,13 @@ def _networks_data_and_batch(config: Configuration) -> list[str]:
                 f"{name} replaces the generator's batch normalisation, "
                 f"and {model.name} as configured has none"
             )
-        if (divisor := options.divides_batch) is not None:
-            value = getattr(options, divisor)
-            if config.batch_size % value:
-                problems.append(
-                    f"batch_size must be a multiple of {name}'s {divisor}, "
-                    f"got batch_size={config.batch_size}, {divisor}={value}"
-                )
+    for name, options in config.remedy_options.items():
+        divisor = options.divides_batch
+        if divisor is not None and config.batch_size % getattr(options, divisor):
+            problems.append(
+                f"batch_size must be a multiple of {name}'s {divisor}, got "
+                f"batch_size={config.batch_size}, {divisor}={getattr(options, divisor)}"
+            )
     if points and model.images_only:
         problems.append(f"{model.name} makes images, and {config.data.name} has points")
     problems += [

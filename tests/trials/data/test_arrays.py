@@ -140,7 +140,7 @@ def test_a_layout_may_be_stated() -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", BYTES)
     for name, message in (
-        ("one.npy", "must be an npz file .*is none"),
+        ("one.npy", "must be an npz file .*is not one"),
         ("none.npz", "is not there"),
         (".", "a folder"),
     ):

@@ -83,7 +83,7 @@ def with_dropout(shape: tuple[int, ...], latent_dim: int) -> tuple[nn.Module, nn
 
 
 class TestLoop(GanContract):
-    """Dropout draws random numbers, which a pack cannot: the contract's tests accept the loop."""
+    """Dropout draws random numbers, which vmap cannot: the contract's tests accept the loop."""
 
     build = staticmethod(with_dropout)
     shape = (1, 8, 8)

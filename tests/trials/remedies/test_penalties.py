@@ -254,7 +254,7 @@ def test_label_smoothing_only_lowers_the_discriminators_target_on_real_images() 
     assert make("r1").real_target is None
 
 
-# --- second order through the pack
+# --- second order through the seed ensemble
 
 
 @pytest.mark.parametrize("name", ["r1", "r2", "gradient_penalty"])

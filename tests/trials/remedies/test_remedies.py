@@ -34,7 +34,7 @@ def make(name: str, **options: Any) -> Any:
 
 
 def ensemble(parameters: dict[str, torch.Tensor]) -> Any:
-    """What a remedy reads of a pack."""
+    """What a remedy reads of a seed ensemble."""
     return SimpleNamespace(parameters=parameters)
 
 
