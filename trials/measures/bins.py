@@ -58,6 +58,7 @@ class Bins:
                 f"{num_bins} bins need > {num_bins} distinct training samples, got {num_distinct} "
                 f"among {len(sample)}"
             )
+        # One start with a fixed seed: bins must be the same in every process of a study.
         clustering = KMeans(num_bins, n_init=1, random_state=0).fit(sample)
         self.centres = torch.from_numpy(clustering.cluster_centers_)
         distances, bins = self._nearest(held_out)

@@ -83,6 +83,8 @@ class TrainedClassifier:
     @property
     def accuracy(self) -> float:
         """Share of held-out images classified correctly."""
+        # safetensors: eight bytes of length, then the header as JSON. Its reader gives metadata of
+        # files only, and these are bytes.
         header = json.loads(self.weights[8 : 8 + int.from_bytes(self.weights[:8], "little")])
         return float(header["__metadata__"]["held_out_accuracy"])
 

@@ -36,6 +36,7 @@ class Neighbourhoods:
         unless N > k.
         """
         _check(len(real), k, "real")
+        # On the CPU scikit-learn keeps to bounded memory by itself; it has no code for a GPU.
         self._k, self._on_gpu = k, real.is_cuda
         if self._on_gpu:
             self._there = real.double()

@@ -76,6 +76,7 @@ class PixelFeatures:
         order = torch.randperm(len(dataset.train), generator=generator(0, "pixels"))[:MOST_FITTED]
         images = as_float(dataset.train[order]).flatten(1).numpy()
         components = min(MOST_COMPONENTS, *images.shape)
+        # Fixed, since scikit-learn takes a randomised solver for large data.
         self._pca = PCA(components, random_state=0).fit(images)
         digest = hashlib.blake2b(self._pca.components_.tobytes(), digest_size=8).hexdigest()
         self.identity = Identity(f"pixels-{components}", digest)

@@ -54,7 +54,7 @@ def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
     """
     name = f"{dataset.name}-classifier-{trained.digest}"
     if name in FEATURE_EXTRACTORS_REGISTRY:
-        return name
+        return name  # torch-fidelity refuses to register a name twice
 
     class InDomainExtractor(FeatureExtractorBase):  # type: ignore[misc]
         """The in-domain classifier behind torch-fidelity's extractor contract."""
@@ -159,6 +159,7 @@ def classifier_extractor(
     """Return the in-domain classifier's extractor: features [N, 64] and logits [N, K]."""
     name = register_classifier(dataset, trained)
     layers = [FEATURE_LAYER, LOGIT_LAYER]
+    # cuda=False, since the extractor moves the network to any device itself.
     return Extractor(create_feature_extractor(name, layers, cuda=False, verbose=False), device)
 
 
@@ -225,6 +226,7 @@ class PrecisionRecall:
         if self._radii is None:
             self._radii = _radii(self._features)
         fake_radii = _radii(features)
+        # In blocks: the whole table of distances would not fit into memory.
         precise = torch.zeros(len(features), dtype=torch.bool, device=features.device)
         recalled = []
         for real, radii in zip(

@@ -63,6 +63,7 @@ def mode_scores(assignment: Assignment, expected: Tensor) -> tuple[dict[str, flo
     histogram = torch.bincount(assignment.modes, minlength=num_modes)
     covered = torch.bincount(assignment.modes[assignment.high_quality], minlength=num_modes) > 0
     p = histogram.double() / histogram.sum()
+    # xlogy, since a mode without samples contributes 0 and not NaN.
     reverse_kl = torch.special.xlogy(p, p / expected.double()).sum()
     scores = {
         "modes_covered": float(covered.sum()),

@@ -75,6 +75,7 @@ def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
     """
     if not rows[-1]["finite"]:
         return Verdict.DIVERGED
+    # Samples can be so far away that no score is finite, and come back: such rows are left out.
     earlier = [row for row in rows[: -window_length(planned)] if row["finite"]]
     window = [row for row in rows[-window_length(planned) :] if row["finite"]]
     if len(window) < MIN_WINDOW:

@@ -157,28 +157,28 @@ def test_samples_as_picture_and_array(exported: Path, tmp_path: Path) -> None:
     assert not np.array_equal(first, np.load(tmp_path / "t.npz")["x"])
 
 
-def test_bad_folders_are_told(exported: Path, tmp_path: Path) -> None:
-    def told(*arguments: Any) -> str:
+def test_bad_folders_are_refused(exported: Path, tmp_path: Path) -> None:
+    def refusal(*arguments: Any) -> str:
         result = ganstudy("sample", *arguments)
         assert result.exit_code == 2, result.output
         assert "Traceback" not in result.output
         return result.output
 
     png = tmp_path / "g.png"
-    assert "say where the samples go" in told(exported)
-    assert "no folder that ganstudy best --export wrote" in told(tmp_path / "none", "--out", png)
-    assert "no generator of seed 9; there are: 4, 7" in told(exported, "--out", png, "--trained-on", "9")
+    assert "say where the samples go" in refusal(exported)
+    assert "no folder that ganstudy best --export wrote" in refusal(tmp_path / "none", "--out", png)
+    assert "no generator of seed 9; there are: 4, 7" in refusal(exported, "--out", png, "--trained-on", "9")
     config = json.loads((exported / "config.json").read_text())
     (exported / "config.json").write_text(json.dumps({**config, "generator": {"layers": ["Pickle", {}]}}))
-    assert "unknown layer 'Pickle'" in told(exported, "--out", png)
+    assert "unknown layer 'Pickle'" in refusal(exported, "--out", png)
     (exported / "config.json").write_text(json.dumps({**config, "generator": {"layers": ["Tanh", {}]}}))
-    assert "do not fit config.json" in told(exported, "--out", png)
+    assert "do not fit config.json" in refusal(exported, "--out", png)
     (exported / "config.json").write_text(json.dumps(config))
     for path in exported.glob("*.safetensors"):
         path.write_bytes(b"\x80\x04K\x01.")
-    assert "cannot be sampled" in told(exported, "--out", png)
+    assert "cannot be sampled" in refusal(exported, "--out", png)
     (exported / "config.json").write_text("[]")
-    assert "lacks generator" in told(exported, "--out", png)
+    assert "lacks generator" in refusal(exported, "--out", png)
 
 
 def test_somebody_elses_code_is_not_run_unasked(exported: Path, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_every_score_has_its_least_number(num: int, message: str) -> None:
 
 
 def test_the_most_demanding_score_is_named_first() -> None:
-    """Whoever is told to take 6 samples should not be told next to take 65."""
+    """Whoever has raised samples to 6 should not read next that it needs 65."""
     assert list(least_samples(64, True)) == [
         "FID",
         "IS",
@@ -179,7 +179,7 @@ def test_equal_held_out_samples_are_refused() -> None:
     assert refusal(dataset) == "real samples must differ, but the features of all 40 are equal"
 
 
-def test_too_few_samples_are_told_of_before_any_pass_the_extractor(
+def test_too_few_samples_are_refused_before_features_are_extracted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passed = []
@@ -213,7 +213,7 @@ def test_a_check_refuses_what_a_run_would(tmp_path: Path, monkeypatch: pytest.Mo
         assert result.exit_code == 2 and message in result.stderr, result.output
 
 
-def test_a_floor_of_fewer_samples_is_said() -> None:
+def test_a_floor_of_fewer_samples_is_noted() -> None:
     assert Evaluator(points(train=50), None, CPU, MeasuresConfig(samples=50)).notes == ()
     (note,) = Evaluator(points(train=50), None, CPU, MeasuresConfig(samples=51)).notes
     assert note.startswith(
@@ -228,7 +228,7 @@ def test_the_floor_is_what_measuring_the_training_sample_gives(digits_evaluator)
     assert histogram == digits_evaluator.floor_histogram
 
 
-def test_notes_reach_the_yardstick(tmp_path) -> None:
+def test_notes_reach_the_evaluator_setup(tmp_path) -> None:
     config = TrialConfig.model_validate(
         {
             "data": {"name": "digits"},
