@@ -72,7 +72,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
             outbox.put_evaluation(number, evaluation, trial.history)
             trial.save(folder.checkpoints / f"{number:06d}-{config.digest}")
         latents = torch.randn(2, 50, 4, generator=torch.Generator().manual_seed(0))
-        drawn[number] = trial._trial.game.sample(latents)
+        drawn[number] = trial._trial.trainer.sample(latents)
         values = [value for value in evaluation.values("fid") if value is not None]
         outcome = Outcome(True, float(np.median(values)), 6.0, evaluation.verdicts(), evaluation.counters.as_columns())
         outbox.put_end(number, ledger.search.record_end(number, outcome, None), outcome, True, None)
@@ -84,7 +84,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
 def test_the_best_is_the_ledgers_best(trained) -> None:
     found = json.loads(ganstudy("best", "rings", "--json", "--home", trained["home"].root).output)
     best = trained["ledger"].search.best()
-    assert found["number"] == best.number and found["value"] == pytest.approx(best.value)
+    assert found["number"] == best.number and found["value"] == pytest.approx(best.objective)
     assert set(found["seeds"]) == {"4", "7"} and found["files"] == []
     shown = ganstudy("best", "rings", "--home", trained["home"].root).output
     assert f"Trial {best.number}: lr_g = " in shown and "flatters" in shown
