@@ -93,8 +93,8 @@ def _rule_problems(template: TrialTemplate, params: dict[str, Any], table: str) 
     try:
         template.trial_config(params)
     except ValidationError as error:
-        # Alone with the fixed values a value may not go together that does so with others:
-        # combination_problems judges what does not go together, in all combinations.
+        # A value that does not go together with the fixed ones may do so with searched ones, so
+        # what does not go together is left to combination_problems.
         if _incompatible(error) is None:
             return [
                 f"{table}.{next(iter(params), e['loc'][0])}: {message_of(e)}"

@@ -84,7 +84,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
 def test_the_best_is_the_ledgers_best(trained) -> None:
     found = json.loads(ganstudy("best", "rings", "--json", "--home", trained["home"].root).output)
     best = trained["ledger"].search.best()
-    assert found["number"] == best.number and found["value"] == pytest.approx(best.value)
+    assert found["number"] == best.number and found["value"] == pytest.approx(best.objective)
     assert set(found["seeds"]) == {"4", "7"} and found["files"] == []
     shown = ganstudy("best", "rings", "--home", trained["home"].root).output
     assert f"Trial {best.number}: lr_g = " in shown and "flatters" in shown
