@@ -7,8 +7,9 @@ import click
 from ganstudy.study.cli.cluster import with_cluster
 from ganstudy.study.cli.options import home_option
 from ganstudy.study.errors import UserError
-from ganstudy.study.home import NAME_RULE, Home
+from ganstudy.study.home import NAME_RULE, Home, StudyFolder
 from ganstudy.study.tune import trial_log
+from ganstudy.trials.results.records import FIRST_CONFIRM
 
 
 @with_cluster()
@@ -32,13 +33,23 @@ def logs(name: str, trial: int | None, home: Home) -> None:
     files = [*runs[-1:], folder.log] if trial is None else [trial_log.path(folder.logs, trial)]
     found = [file for file in files if file.exists()]
     if not found:
-        known = sorted(
-            int(file.stem.rpartition("-")[2]) for file in folder.logs.glob("trial-*.txt")
-        )
-        available = f"trials {known[0]} to {known[-1]}" if known else "none yet"
         wanted = "the driver" if trial is None else f"trial {trial}"
-        raise UserError(f"no log of {wanted} in the study {name!r}; available: {available}")
+        raise UserError(
+            f"no log of {wanted} in the study {name!r}; available: {_available(folder)}"
+        )
     for file in found:
         with file.open(encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 click.echo(line, nl=False)
+
+
+def _available(folder: StudyFolder) -> str:
+    """Describe the trials that have a log, those of the confirm stage apart."""
+    files = folder.logs.glob("trial-*.txt")
+    numbers = sorted(int(file.stem.rpartition("-")[2]) for file in files)
+    search = [number for number in numbers if number < FIRST_CONFIRM]
+    # Their numbers begin at FIRST_CONFIRM, so one range over both stages would promise a million.
+    confirm = [number for number in numbers if number >= FIRST_CONFIRM]
+    ranges = [f"trials {search[0]} to {search[-1]}"] if search else []
+    ranges += [f"confirm trials {confirm[0]} to {confirm[-1]}"] if confirm else []
+    return ", ".join(ranges) or "none yet"
