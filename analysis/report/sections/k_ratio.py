@@ -117,7 +117,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     if answer is None:
         return []
     known = table[
-        (table["axis"] == axis) & (table["trials"] == k_ratio.ENDED) & (table["configurations"] > 0)
+        (table["axis"] == axis) & (table["trials"] == k_ratio.ENDED_TRIALS) & (table["configurations"] > 0)
     ]
     claim, value = _claim(answer)
     parts = [
@@ -140,7 +140,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         value,
         f"{len(known)} values, {counted} at {number(answer['amount'])} {label(axis)}",
     )
-    ended = table[table["trials"] == k_ratio.ENDED].groupby("axis")["configurations"].sum()
+    ended = table[table["trials"] == k_ratio.ENDED_TRIALS].groupby("axis")["configurations"].sum()
     of_axis = {str(name): count(int(n), "configuration") for name, n in ended.items()}
     lost = [] if over_time.unknown(results) else _lost(known)
     return [

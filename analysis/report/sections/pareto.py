@@ -62,7 +62,7 @@ def _values(row: dict[str, float], measure: str, cost: str | None) -> str:
 
 def cost_of(table: pd.DataFrame) -> str | None:
     """The column of the cost, where something was counted."""
-    return next((name for name in pareto.COSTS if name in table), None)
+    return next((name for name in pareto.COST_AXES if name in table), None)
 
 
 def blocks(results: Results) -> list[Block]:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganstudy.analysis.tables.k_ratio import COMPLETE, ENDED, answer_by_axis, pairwise, response
+from ganstudy.analysis.tables.k_ratio import (
+    COMPLETE_TRIALS,
+    ENDED_TRIALS,
+    answer_by_axis,
+    pairwise,
+    response,
+)
 from ganstudy.analysis.tables.learning_rates import fit, rate_map, rate_ratio, region_that_trains
 from ganstudy.analysis.tables.seeds import overall, per_configuration, spread
 
@@ -57,8 +63,8 @@ def test_trials_that_went_on_are_shown_apart_as_a_selection(made_study):
     scores = np.broadcast_to(np.linspace(10, 1, 10), (12, 3, 10))
     table = response(made_study(scores, {"k": [1.0, 5.0] * 6}, {"k": [1, 5]}, reached=reached, states=states))
     steps = table[table["axis"] == "generator_steps"]
-    assert steps.groupby("trials")["amount"].first().to_dict() == {ENDED: 400.0, COMPLETE: 1000.0}
-    assert steps.groupby("trials")["configurations"].sum().to_dict() == {ENDED: 12, COMPLETE: 6}
+    assert steps.groupby("trials")["amount"].first().to_dict() == {ENDED_TRIALS: 400.0, COMPLETE_TRIALS: 1000.0}
+    assert steps.groupby("trials")["configurations"].sum().to_dict() == {ENDED_TRIALS: 12, COMPLETE_TRIALS: 6}
 
 
 def test_a_k_that_was_not_evaluated_so_early_is_named(made_study):
