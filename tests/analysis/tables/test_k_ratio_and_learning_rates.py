@@ -77,7 +77,7 @@ def test_a_k_that_was_not_evaluated_so_early_is_named(made_study):
 
 def test_lost_seeds_are_counted_at_the_amount(made_study):
     lost = np.array([[True, True, False]] * 6 + [[False] * 3] * 6)
-    table = response(made_study(np.ones((12, 3)), {"k": [5.0] * 6 + [1.0] * 6}, {"k": [1, 5]}, lost=lost)).set_index(
+    table = response(made_study(np.ones((12, 3)), {"k": [5.0] * 6 + [1.0] * 6}, {"k": [1, 5]}, failed=lost)).set_index(
         "k"
     )
     shares = table["failed_share"]
@@ -93,7 +93,7 @@ def plane(made_study, rng, configurations, matters=True):
     good = np.abs(np.log10(d / g)) < 1 if matters else rng.random(configurations) < 2 / 3
     lost = rng.random((configurations, 3)) < np.where(good, 0.03, 0.97)[:, None]
     scores = np.exp(np.log10(d / g)[:, None] ** 2 + 0.1 * rng.normal(size=(configurations, 3)))
-    return made_study(scores, {"lr_g": g, "lr_d": d}, {"lr_g": RANGE, "lr_d": RANGE}, lost=lost)
+    return made_study(scores, {"lr_g": g, "lr_d": d}, {"lr_g": RANGE, "lr_d": RANGE}, failed=lost)
 
 
 def test_map_holds_every_configuration_once(made_study, rng):
@@ -139,12 +139,12 @@ def test_nothing_is_fitted_to_few_configurations_or_one_outcome(made_study, rng)
 def test_every_configuration_has_its_row_with_what_its_seeds_say(made_study):
     scores = np.array([[1.0, 2, 3, 4, 5, 6], [7.0, 8, 9, 10, 11, np.nan]])
     lost = np.array([[True] + [False] * 5, [False] * 6])
-    table = per_configuration(made_study(scores, {"k": [1, 5]}, {"k": [1, 5]}, lost=lost)).set_index("number")
+    table = per_configuration(made_study(scores, {"k": [1, 5]}, {"k": [1, 5]}, failed=lost)).set_index("number")
     assert table.loc[0, ["k", "seeds", "median", "median_low", "median_high", "iqm", "best", "worst"]].tolist() == [
         *(1, 6, 3.5, 1, 6, 3.5, 1, 6)
     ]
-    assert table.loc[0, ["lost", "collapsed", "unsettled"]].tolist() == [1, 1, 5]
-    assert table.loc[1, ["lost", "diverged", "worst", "median_high"]].tolist() == [1, 1, np.inf, np.inf]
+    assert table.loc[0, ["failed", "collapsed", "unsettled"]].tolist() == [1, 1, 5]
+    assert table.loc[1, ["failed", "diverged", "worst", "median_high"]].tolist() == [1, 1, np.inf, np.inf]
     assert table["failed_share"].tolist() == pytest.approx([1 / 6] * 2)
     assert table.loc[1, "spread"] == pytest.approx(np.std([7, 8, 9, 10, 11], ddof=1))
 
