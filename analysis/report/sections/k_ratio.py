@@ -117,7 +117,9 @@ def conclusions(results: Results) -> list[Conclusion]:
     if answer is None:
         return []
     known = table[
-        (table["axis"] == axis) & (table["trials"] == k_ratio.ENDED_TRIALS) & (table["configurations"] > 0)
+        (table["axis"] == axis)
+        & (table["trials"] == k_ratio.ENDED_TRIALS)
+        & (table["configurations"] > 0)
     ]
     claim, value = _claim(answer)
     parts = [
