@@ -31,13 +31,13 @@ from ganstudy.analysis.figures.style import (
 )
 from ganstudy.analysis.formatting import label
 
-COLOURS = {"better": GREEN, "worse": RED, "fewer": GREEN, "more": RED, "open": "#777777"}
+COLOURS = {"better": GREEN, "worse": RED, "fewer": GREEN, "more": RED, "inconclusive": "#777777"}
 SYMBOLS = {
     "better": "triangle-up",
     "worse": "x",
     "fewer": "triangle-up",
     "more": "x",
-    "open": "circle-open",
+    "inconclusive": "circle-open",
 }
 FACTORS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
 
@@ -76,7 +76,7 @@ def confirmed(
         mode="markers",
         marker={"color": BLUE, "size": 11},
         name="fresh seeds, median and interval",
-        customdata=table[["num_seeds", "lost"]],
+        customdata=table[["num_seeds", "failed"]],
         hovertemplate="%{y}: %{x:.3g}<br>%{customdata[0]} fresh seeds, %{customdata[1]} lost<extra></extra>",
     )
     figure.update_xaxes(title=scale_of(measure))
@@ -160,7 +160,7 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
     for (axis, trials), group in table.groupby(["axis", "trials"], sort=False):
         chosen = str(trials).startswith("every")
         colour, symbol = (BLUE, "circle") if chosen else (ORANGE, "diamond")
-        for row, column in ((1, "median"), (2, "lost_share")):
+        for row, column in ((1, "median"), (2, "failed_share")):
             style = ".3g" if row == 1 else ".0%"
             figure.add_scatter(
                 x=[in_lines(value) for value in group[setting]],

@@ -15,7 +15,7 @@ def correlations(table: pd.DataFrame, measure: str) -> go.Figure:
     looks = {
         "high is better": (GREEN, "triangle-up"),
         "high is worse": (RED, "x"),
-        "open": ("#777777", "circle-open"),
+        "inconclusive": ("#777777", "circle-open"),
     }
     figure.add_scatter(
         x=table["correlation"],
@@ -24,8 +24,8 @@ def correlations(table: pd.DataFrame, measure: str) -> go.Figure:
         mode="markers",
         marker={
             "size": 11,
-            "color": [looks[verdict][0] for verdict in table["verdict"]],
-            "symbol": [looks[verdict][1] for verdict in table["verdict"]],
+            "color": [looks[verdict][0] for verdict in table["decision"]],
+            "symbol": [looks[verdict][1] for verdict in table["decision"]],
         },
         customdata=table["configurations"],
         hovertemplate="%{y}: %{x:.2f} (%{customdata} configurations)<extra></extra>",

@@ -212,7 +212,7 @@ MOVES = (
         ("hidden_coverage", "hidden coverage", "dot", "diamond"),
     ),
 )
-"""Columns of cycling.cycling_courses in the upper and in the lower panel, their names, dashes and
+"""Columns of cycling.cycling_trajectories in the upper and in the lower panel, their names, dashes and
 symbols.
 """
 

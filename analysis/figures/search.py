@@ -59,7 +59,7 @@ def by_setting(
 def lost_by_setting(table: pd.DataFrame, setting: str, unit: str) -> go.Figure:
     """Share of seeds that collapsed, cycled or diverged, per value of a hyperparameter."""
     axis = {"title": "seeds lost", "tickformat": ".0%", "range": [-0.03, 1.03]}
-    return _intervals(table, setting, "lost_share", unit, ".0%", axis, None)
+    return _intervals(table, setting, "failed_share", unit, ".0%", axis, None)
 
 
 def _intervals(
@@ -133,7 +133,10 @@ def learning_rate_map(table: pd.DataFrame, measure: str) -> go.Figure:
                 marker={
                     "symbol": MARKERS[str(state)],
                     "size": 15,
-                    "line": {"width": [3 if lost else 0.5 for lost in group["lost"]], "color": RED},
+                    "line": {
+                        "width": [3 if lost else 0.5 for lost in group["failed"]],
+                        "color": RED,
+                    },
                     **(
                         {"color": colours, "coloraxis": "coloraxis"}
                         if scored
@@ -143,7 +146,7 @@ def learning_rate_map(table: pd.DataFrame, measure: str) -> go.Figure:
                 text=[_trial_text(row, measure) for row in group.to_dict("records")],
                 hovertemplate="%{text}<extra></extra>",
             )
-    if table["lost"].any():
+    if table["failed"].any():
         ring = {"symbol": "circle-open", "size": 13, "color": RED, "line": {"width": 3}}
         figure.add_scatter(x=[None], y=[None], mode="markers", name="a seed lost", marker=ring)
     figure.update_xaxes(
@@ -181,7 +184,7 @@ def _trial_text(row: dict[Any, Any], measure: str) -> str:
     )
     return (
         f"trial {row['number']} ({row['state']}): {MEASURES[measure].label} {score}<br>{settings}"
-        f"<br>lr_d {row['lr_d']:.2g}, lr_g {row['lr_g']:.2g}<br>{row['lost']} of {row['num_seeds']} seeds lost"
+        f"<br>lr_d {row['lr_d']:.2g}, lr_g {row['lr_g']:.2g}<br>{row['failed']} of {row['num_seeds']} seeds lost"
     )
 
 

@@ -17,19 +17,16 @@ import pandas as pd
 from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.figures import style
 from ganstudy.analysis.formatting import count, label, number, rows, signed
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Figure, Listing, Section, Table
 from ganstudy.analysis.report.html import Report, tables_of_sections
-from ganstudy.analysis.report.phrases import Conclusion, Tile, interval
+from ganstudy.analysis.report.phrases import Conclusion, Tile, interval, settings
 from ganstudy.analysis.report.sections.over_time import percent
-from ganstudy.analysis.stats.intervals import (
-    MIN_CONFIGURATIONS,
-)
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.analysis.tables.budget import expected_best_of_studies
 from ganstudy.analysis.tables.compare import (
-    COMPARED,
+    COMPARED_PROVENANCE,
     DIFFERENCE,
     at_equal_budget,
     refuse_unlike,
@@ -63,7 +60,7 @@ def _fresh(first: Study, second: Study) -> list[dict[str, Any]]:
 
 
 def _confirmed(first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]) -> Conclusion:
-    measure, _ = selection.objective(first)
+    measure, _ = first.objective
     name = MEASURES[measure].label
     parts = [
         f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial {row['confirms']})"
@@ -83,7 +80,7 @@ def _confirmed(first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]
 
 
 def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Conclusion:
-    measure, sign = selection.objective(first)
+    measure, sign = first.objective
     name = MEASURES[measure].label
     if budget.empty:
         return Conclusion(
@@ -93,7 +90,7 @@ def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Conclusion:
             tile=Tile(f"{name} at equal budget", "cannot be told", "no budget in common"),
         )
     one, other, difference = rows(budget)
-    where = f"at {one['progress']:g} {label(first.spec['train']['budget']['unit'])}"
+    where = f"at {one['progress']:g} {label(first.budget.unit)}"
     parts = [
         f"{interval(row, 'median')} in {row['study']} ({count(row['configurations'], 'configuration')})"
         for row in (one, other)
@@ -126,7 +123,7 @@ def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Conclusion:
 
 
 def _bests(first: Study, both: pd.DataFrame) -> list[Conclusion]:
-    measure, _ = selection.objective(first)
+    measure, _ = first.objective
     name, parts = MEASURES[measure].label, []
     for row in rows(both):
         if pd.isna(row["best_trial"]):
@@ -161,10 +158,10 @@ def _lost(both: pd.DataFrame) -> Conclusion:
             tile=tile,
         )
     parts = [
-        f"{percent(row, 'lost_share')} in {row['study']} ({count(row['configurations'], 'configuration')})"
+        f"{percent(row, 'failed_share')} in {row['study']} ({count(row['configurations'], 'configuration')})"
         for row in rows(both)
     ]
-    value = " · ".join(f"{share_:.0%}" for share_ in both["lost_share"])
+    value = " · ".join(f"{share_:.0%}" for share_ in both["failed_share"])
     return Conclusion(
         f"Seeds that {FAILURES}: {' and '.join(parts)}.",
         "95% intervals with configurations as the unit, each at its trial's last evaluation.",
@@ -175,10 +172,9 @@ def _lost(both: pd.DataFrame) -> Conclusion:
 
 def _caveat(first: Study, second: Study) -> Conclusion:
     drawn = [
-        f"{study.name} by {study.spec.get('search', {}).get('sampler', 'tpe')}"
-        for study in (first, second)
+        f"{study.name} by {study.sampler or 'an unknown sampler'}" for study in (first, second)
     ]
-    spaces = [study.spec.get("search", {}).get("space") for study in (first, second)]
+    spaces = [study.space for study in (first, second)]
     same = (
         "from the same space"
         if spaces[0] == spaces[1]
@@ -193,7 +189,7 @@ def build(first: Study, second: Study) -> Report:
     said = conclusions(first, second)
     whole = first, second
     first, second = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
-    both, budget = sides(first, second), at_equal_budget(first, second)
+    both, budget = _with_settings(first, second), at_equal_budget(first, second)
     made = [
         Section("sides", "The studies", said[1:3], [Table("sides", both, "Both studies")]),
         Section("budget", "Scores at equal budget", said[:1], _budget_blocks(first, budget)),
@@ -211,13 +207,23 @@ def build(first: Study, second: Study) -> Report:
     return Report(title, "Two studies side by side", subtitle, said, made, tables_of_sections(made))
 
 
+def _with_settings(first: Study, second: Study) -> pd.DataFrame:
+    """Return `sides` with the settings of either best trial in words."""
+    both, best = sides(first, second), [rows(search.best(study, 1)) for study in (first, second)]
+    words = [
+        settings(s, row[0]) if row else "" for s, row in zip((first, second), best, strict=True)
+    ]
+    both.insert(list(both).index("best_trial") + 1, "settings", words)
+    return both
+
+
 def _budget_blocks(first: Study, budget: pd.DataFrame) -> list[Block]:
     if budget.empty:
         return []
-    measure, _ = selection.objective(first)
+    measure, _ = first.objective
     alone = budget[budget["study"] != DIFFERENCE]
-    unit = label(first.spec["train"]["budget"]["unit"])
-    drawn = alone.assign(evaluation=1, num_seeds=len(first.spec["train"].get("seeds", [])))
+    unit = label(first.budget.unit)
+    drawn = alone.assign(evaluation=1, num_seeds=len(first.planned_seeds))
     figure = search_figures.by_setting(
         drawn, "study", measure, style.as_text(unit), first.floor.get(measure)
     )
@@ -261,7 +267,9 @@ def _making(first: Study, second: Study) -> list[Block]:
         f"{study.name}: {study.tags.get(Tag.SOURCE, 'unknown')}" for study in (first, second)
     ]
     scores = [
-        (column, str(first.provenance[column])) for column in COMPARED if column in first.provenance
+        (column, str(first.provenance[column]))
+        for column in COMPARED_PROVENANCE
+        if column in first.provenance
     ]
     files = [
         Listing(f"{study.name}, defaults filled in (JSON)", json.dumps(study.spec, indent=2))

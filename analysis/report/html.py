@@ -20,9 +20,8 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from ganstudy.analysis.formatting import count, label
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.export import flat, of_one_kind
-from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.frames.study import SEARCHED_FIRST, Study
 from ganstudy.analysis.report import conclusions as answer
 from ganstudy.analysis.report.blocks import (
     Block,
@@ -152,7 +151,7 @@ class Shown:
 def _heading(column: str) -> str:
     if column in MEASURES:
         return MEASURES[column].label
-    if column in selection.SEARCHED_FIRST or "." in column:
+    if column in SEARCHED_FIRST or "." in column:
         return column
     return "trial" if column == "number" else column.replace("_", " ")
 

@@ -50,7 +50,7 @@ def unit(study: Study) -> str:
 
 def settings(study: Study, trial: dict[str, Any]) -> str:
     """The searched hyperparameters of a trial, those that it was not asked left out."""
-    asked = [key for key in selection.searched(study) if not absent(trial[key])]
+    asked = [key for key in study.searched if not absent(trial[key])]
     return ", ".join(_setting(key, trial[key]) for key in asked)
 
 

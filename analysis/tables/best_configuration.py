@@ -84,7 +84,7 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
     trial = _trial(study, number)
     if trial is None:
         return None
-    measure, sign = selection.objective(study)
+    measure, sign = study.objective
     seeds = study.seeds[study.seeds["number"] == trial["number"]]
     if seeds.empty:
         raise ValueError(f"trial {trial['number']} has no evaluation")
@@ -98,9 +98,7 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
         run_id=trial["run_id"],
         config_digest=trial["config_digest"],
         role=_role(trial),
-        params={
-            key: _plain(trial[key]) for key in selection.searched(study) if not pd.isna(trial[key])
-        },
+        params={key: _plain(trial[key]) for key in study.searched if not pd.isna(trial[key])},
         objective=measure,
         direction=MEASURES[measure].direction,
         value=_plain(trial["objective"]),
@@ -163,7 +161,7 @@ def _role(trial: dict[str, Any]) -> str:
 def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
     """Return what keeps the scores from being what they seem; one sentence each."""
     if trial.get("stage") == Stage.CONFIRM.value:
-        failed = int(trial[selection.LOST])
+        failed = int(trial[selection.FAILED])
         return [f"{failed} of {trial['num_seeds']} fresh seeds {FAILURES}."] if failed else []
     if not trial["candidate"]:
         return []
@@ -171,11 +169,11 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
     again = again[(again["confirms"] == trial["number"]) & again["score"].notna()]
     if len(again):
         fresh = again.iloc[0].to_dict()
-        name = MEASURES[selection.objective(study)[0]].label
+        name = MEASURES[study.objective.measure].label
         return [
             "The search selected by these scores, which flatters them. On "
             f"{fresh['num_seeds']} fresh seeds: {name} {number(fresh['score'])}, "
-            f"{fresh['lost']} failed (trial {fresh['number']}); quote that."
+            f"{fresh['failed']} failed (trial {fresh['number']}); quote that."
         ]
     return [
         f"Chosen from {len(_candidates(study))} complete trials within the constraints by these "
@@ -184,8 +182,7 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
 
 
 def _budget(study: Study) -> str:
-    budget = study.spec["train"]["budget"]
-    return f"{budget['amount']:g} {str(budget['unit']).replace('_', ' ')}"
+    return f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}"
 
 
 def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[str, ScoreOverSeeds]:

@@ -28,7 +28,7 @@ from ganstudy.analysis.report import conclusions
 from ganstudy.analysis.report import html as report
 from ganstudy.analysis.report.html import write_report
 from ganstudy.analysis.report.sections import all_trials, convergence
-from ganstudy.analysis.stats import intervals
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.trials.results.catalogue import MEASURES
@@ -219,12 +219,12 @@ def test_failed_pruned_and_diverged_trials_stay_rows(planted):
     assert counted.loc["complete", ["collapsed", "diverged"]].tolist() == [2, 1]
     shown = selection.ranked(planted)
     assert len(shown) == 28 and shown["candidate"].tolist() == [True] * 24 + [False] * 4
-    assert set(shown["lost"].tail(4)) == {0, 1, 2}
+    assert set(shown["failed"].tail(4)) == {0, 1, 2}
 
 
 def test_settings_are_compared_at_the_evaluation_that_every_ended_trial_reached(planted):
     """The pruned one stopped at 2 of 4."""
-    assert [(c.evaluation, c.progress) for c in selection.common_evaluations(planted)] == [(2, 200.0), (4, 400.0)]
+    assert selection.common_budgets(planted) == [200.0, 400.0]
     table = search.by_setting(planted, "k")
     counted = table.set_index(["evaluation", "k"])["configurations"]
     assert counted.to_dict() == {(2, 1.0): 15, (2, 5.0): 12, (4, 1.0): 14, (4, 5.0): 12}
@@ -245,16 +245,16 @@ def test_failed_and_running_trials_do_not_shorten_the_comparison(study_of):
     failed = trial([1.0, 2.0, 3.0], reached=1, state="failed", error="RuntimeError: no", feasible=False)
     running = trial([1.0, 2.0, 3.0], reached=3, state="running", feasible=False)
     study = study_of(*arms(), failed, running)
-    assert [common.evaluation for common in selection.common_evaluations(study)] == [PLANNED]
+    assert selection.common_budgets(study) == [BUDGET]
     assert search.by_setting(study, "k")["configurations"].tolist() == [12, 12]
 
 
 def test_a_trial_that_ended_because_all_seeds_diverged_counts_at_every_later_evaluation(study_of):
     study = study_of(*arms(), *[trial([np.nan] * 3, reached=2, k=5.0, feasible=False) for _ in range(14)])
-    assert [common.evaluation for common in selection.common_evaluations(study)] == [PLANNED]
+    assert selection.common_budgets(study) == [BUDGET]
     row = search.by_setting(study, "k").set_index("k").loc[5.0]
     assert row["configurations"] == 26
-    assert row["median"] == np.inf and row["lost_share"] == pytest.approx(14 / 26)
+    assert row["median"] == np.inf and row["failed_share"] == pytest.approx(14 / 26)
     assert "diverged" in text_of(study)
 
 
@@ -262,15 +262,15 @@ def test_lost_share_counts_collapsed_cycling_and_diverged_seeds(study_of):
     lost = {0: "collapsed", 1: "cycling"}
     study = study_of(*arms(), trial([9.0, 9.0, np.nan], k=5.0, verdicts=lost, feasible=False))
     row = search.by_setting(study, "k").set_index("k").loc[5.0]
-    assert row["lost_share"] == pytest.approx(3 / (3 * 13))
-    assert row["lost_share_low"] < row["lost_share"] < row["lost_share_high"]
+    assert row["failed_share"] == pytest.approx(3 / (3 * 13))
+    assert row["failed_share_low"] < row["failed_share"] < row["failed_share_high"]
 
 
 def test_remedy_that_helps_is_told_with_sign_and_interval_and_the_other_is_not(study_of):
     table = remedy_effects(study_of(*arms(remedy_effect=-60.0, per_arm=8))).set_index("remedies")
     helped, other = table.loc["feature_matching"], table.loc["historical_averaging"]
-    assert helped["verdict"] == "better" and helped["ratio_low"] < 0.4 < helped["ratio_high"] < 1
-    assert other["verdict"] == "open" and other["ratio_low"] < 1 < other["ratio_high"]
+    assert helped["decision"] == "better" and helped["ratio_low"] < 0.4 < helped["ratio_high"] < 1
+    assert other["decision"] == "inconclusive" and other["ratio_low"] < 1 < other["ratio_high"]
     assert (table["configurations"] == 16).all() and (table["comparisons"] == 2).all()
 
 
@@ -280,7 +280,7 @@ def test_larger_is_better_where_the_objective_is_maximised(study_of):
     helped = remedy_effects(
         study_of(*arms(measure="recall", remedy_effect=60.0, per_arm=8), objective={"maximize": "recall"})
     )
-    assert helped["verdict"].tolist() == ["better", "open"] and helped["low"].iloc[0] > 0
+    assert helped["decision"].tolist() == ["better", "inconclusive"] and helped["low"].iloc[0] > 0
     best = search.best(study)
     assert best["recall"].is_monotonic_decreasing and (best["k"] == 1).all()
     by_k = search.by_setting(study, "k")
@@ -366,7 +366,7 @@ def test_identical_arms_cannot_be_told_apart(study_of):
 
 def test_too_few_configurations_are_told_as_such(study_of):
     text = text_of(study_of(*arms(k_effect=500.0, remedy_effect=-60.0, per_arm=1)))
-    assert f"Below {intervals.MIN_CONFIGURATIONS} configurations there is no interval" in text
+    assert f"Below {MIN_CONFIGURATIONS} configurations there is no interval" in text
     assert "cannot be told" in text and "the pairs are too few for one" in text
 
 
@@ -590,9 +590,9 @@ def test_report_shows_every_figure_that_the_study_allows(planted, planted_report
 
 def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
     table = pd.DataFrame({"remedies": ["a", "b"], "difference": [5.0, 5.0], "pairs": 6, "seeds": 18})
-    table = table.assign(low=[1.0, np.nan], high=[np.inf, np.nan], verdict="open")
+    table = table.assign(low=[1.0, np.nan], high=[np.inf, np.nan], decision="inconclusive")
     columns = ("difference", "low", "high")
-    arms_drawn = effects.forest(table, "remedies", columns, "verdict", "FID", 0).data[0].error_x
+    arms_drawn = effects.forest(table, "remedies", columns, "decision", "FID", 0).data[0].error_x
     np.testing.assert_array_equal(np.array(arms_drawn.arrayminus, dtype=float), [4.0, np.nan])
     np.testing.assert_array_equal(np.array(arms_drawn.array, dtype=float), [0.0, np.nan])
 

@@ -30,12 +30,12 @@ def blocks(results: Results) -> list[Block]:
     study = results.study
     if study.trials.empty:
         return []
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     verdicts = [verdict.value for verdict in Verdict]
     shown = [
         "number",
         "state",
-        *selection.searched(study),
+        *study.searched,
         measure,
         "fid",
         "modes_covered",

@@ -20,7 +20,7 @@ NAME, TITLE = "best", "Best configurations of the search"
 
 def blocks(results: Results) -> list[Block]:
     """The leaders."""
-    name = MEASURES[selection.objective(results.study)[0]].label
+    name = MEASURES[results.study.objective.measure].label
     note = (
         f"Complete trials within the study's constraints. {name} and recall are medians over seeds at the last "
         f"evaluation; lowest and highest are the {name} of single seeds; fewest modes is the least that any covers."
@@ -44,7 +44,7 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 def _best(results: Results, winner: dict[str, Any]) -> Conclusion:
     study = results.study
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     name = MEASURES[measure].label
     candidates = int(results.of(selection.ranked, study)["candidate"].sum())
     spread = f"{number(winner['lowest'])} to {number(winner['highest'])}"
@@ -95,7 +95,7 @@ def _modes(winner: dict[str, Any], known: int) -> str:
 def _none_recommended(study: Study) -> Conclusion:
     claim = "No configuration can be recommended: "
     complete = int((study.trials["state"] == TrialState.COMPLETE).sum())
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     name = MEASURES[measure].label
     tile = Tile(f"Best {name}", "none", "no complete trial within the constraints")
     if not complete:
@@ -105,7 +105,8 @@ def _none_recommended(study: Study) -> Conclusion:
     basis = ""
     for trial in rows(search.nearest(study)):
         basis = (
-            f"Nearest to it: trial {trial['number']} ({settings(study, trial)}), which lost {trial[selection.LOST]} of "
+            f"Nearest to it: trial {trial['number']} ({settings(study, trial)}), which lost "
+            f"{trial[selection.FAILED]} of "
             f"{trial['num_seeds']} seeds; {name} {number(trial['objective'])}."
         )
     return Conclusion(claim, basis, first=True, tile=tile)

@@ -8,7 +8,6 @@ import pandas as pd
 from ganstudy.analysis.figures import budget as budget_figures
 from ganstudy.analysis.figures.over_time import Band
 from ganstudy.analysis.formatting import count, number, rows
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, interval
 from ganstudy.analysis.report.sections import over_time
@@ -24,7 +23,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     table, trace = results.of(budget.expected_best, study), results.of(budget.running_best, study)
     if table.empty:
         return []
-    name, last = MEASURES[selection.objective(study)[0]].label, rows(table.tail(1))[0]
+    name, last = MEASURES[study.objective.measure].label, rows(table.tail(1))[0]
     n = count(last["configurations"], "trial")
     if not last["with_score"]:
         return [
@@ -71,7 +70,7 @@ def blocks(results: Results) -> list[Block]:
     table, trace = results.of(budget.expected_best, study), results.of(budget.running_best, study)
     if table.empty or not table["with_score"].iloc[0]:
         return []
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     name, floor = MEASURES[measure].label, study.floor.get(measure)
     learns = not table["exchangeable"].iloc[0]
     drawn = budget_figures.expected_best(table, trace, measure, floor)

@@ -6,10 +6,9 @@ import pandas as pd
 
 from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.figures import style
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import unit
-from ganstudy.analysis.stats.intervals import MIN_CONFIGURATIONS
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURES
@@ -25,7 +24,7 @@ LOST = f"Share of seeds that {FAILURES}, with its 95% interval, configurations a
 
 def table(results: Results, setting: str) -> pd.DataFrame:
     """Return search.by_setting, empty where the study did not vary the setting."""
-    if setting not in selection.searched(results.study):
+    if setting not in results.study.searched:
         return pd.DataFrame()
     return results.of(search.by_setting, results.study, setting)
 
@@ -36,7 +35,7 @@ def blocks(results: Results, setting: str, title: str) -> list[Block]:
     if made.empty:
         return []
     study = results.study
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     name, axis = MEASURES[measure].label, style.as_text(unit(study))
     score = search_figures.by_setting(made, setting, measure, axis, study.floor.get(measure))
     lost = search_figures.lost_by_setting(made, setting, axis)

@@ -9,7 +9,6 @@ import pandas as pd
 
 from ganstudy.analysis.figures import effects as effects_figures
 from ganstudy.analysis.formatting import absent, count, label, listed, number, rows
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, settings
 from ganstudy.analysis.tables import confirm as stage
@@ -32,7 +31,7 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
     study = results.whole
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     name = MEASURES[measure].label
     seeds = count(row["num_seeds"], "fresh seed")
     score = f"{name} {_interval(row, 'score')}, {'on' if row['num_seeds'] == 1 else 'the median of'} {seeds}"
@@ -50,7 +49,7 @@ def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
     )
     claim = f"Confirmed on fresh seeds: {score}. Trial {row['confirms']}, {what}{described}{floor}."
     parts = [
-        f"{row['lost']} of {seeds} {FAILURES}.",
+        f"{row['failed']} of {seeds} {FAILURES}.",
         *_against(results, row, name),
         *_too_good(results, row, name),
     ]
@@ -96,9 +95,7 @@ def _baseline(results: Results, row: dict[str, Any], found: dict[str, Any]) -> l
     plain = next((other for other in rows(table) if other["number"] == found["baseline"]), None)
     if plain is None:
         return []
-    unlike = [
-        key for key in selection.searched(study) if not absent(row[key]) and row[key] != plain[key]
-    ]
+    unlike = [key for key in study.searched if not absent(row[key]) and row[key] != plain[key]]
     drawn = not pd.isna(plain["confirms"])
     which = (
         "the search's best without remedies"
@@ -106,7 +103,7 @@ def _baseline(results: Results, row: dict[str, Any], found: dict[str, Any]) -> l
         else "the search's best with its remedies switched off"
     )
     of_trial = f"trial {plain['confirms']}, " if not pd.isna(plain["confirms"]) else ""
-    lost = f"{plain['lost']} of its {count(plain['num_seeds'], 'fresh seed')} lost"
+    lost = f"{plain['failed']} of its {count(plain['num_seeds'], 'fresh seed')} lost"
     differs = f"; the two differ in {listed(unlike)}" if unlike else ""
     return [f"The baseline is {of_trial}{which} ({settings(study, plain)}; {lost}){differs}."]
 
@@ -119,8 +116,8 @@ def _compared(found: dict[str, Any], name: str) -> str:
     told = {
         "better": "It is better than the plain baseline",
         "worse": "It is worse than the plain baseline",
-        "open": "That it differs from the plain baseline cannot be told",
-    }[found["verdict"]]
+        "inconclusive": "That it differs from the plain baseline cannot be told",
+    }[found["decision"]]
     corrected = (
         f", Holm over {count(found['comparisons'], 'comparison')}"
         if found["comparisons"] > 1
@@ -148,7 +145,7 @@ def _too_good(results: Results, row: dict[str, Any], name: str) -> list[str]:
                 if ratio
                 else f"the fresh median differs by {value}"
             )
-            none, (_, sign) = 1 if ratio else 0, selection.objective(results.whole)
+            none, (_, sign) = 1 if ratio else 0, results.whole.objective
             if absent(low) or low <= none <= high:
                 return [
                     f"Whether {search[0].lower()}{search[1:]} was too good cannot be told: {fresh}."
@@ -175,18 +172,18 @@ def blocks(results: Results) -> list[Block]:
     table = results.of(stage.confirmed, study)
     if table.empty:
         return []
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     name = MEASURES[measure].label
     columns = [
         "confirms",
         "role",
-        *selection.searched(study),
+        *study.searched,
         "search_score",
         "score",
         "score_low",
         "score_high",
     ]
-    columns += ["score_level", "num_seeds", "lost", "state"]
+    columns += ["score_level", "num_seeds", "failed", "state"]
     baseline = results.of(stage.confirmed_against_baseline, study)
     made: list[Block] = []
     if table["score"].notna().any():

@@ -10,7 +10,6 @@ from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.figures import style
 from ganstudy.analysis.figures.over_time import Band
 from ganstudy.analysis.formatting import count, number, rows
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report.blocks import Block, Figure, Heading, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections import over_time
@@ -26,7 +25,7 @@ CURVES = 60
 def conclusions(results: Results) -> list[Conclusion]:
     """Whether settings differ in the time to a score, and how still the score stands at the end."""
     study, made = results.study, list[Conclusion]()
-    name = MEASURES[selection.objective(study)[0]].label
+    name = MEASURES[study.objective.measure].label
     for row in rows(results.of(convergence.time_to_score, study)):
         reached = f"{row['reached']} of {count(row['num_seeds'], 'seed')} reached it"
         what = f"how soon they reach {name} {number(row['threshold'])}"
@@ -93,7 +92,7 @@ def _groups(results: Results, setting: str) -> list[Block]:
     curves = results.of(convergence.group_curves, study, setting)
     if len(curves) == 0 or curves[setting].nunique() < 2:
         return []
-    measure, axis = selection.objective(study)[0], over_time.axis(results)
+    measure, axis = study.objective.measure, over_time.axis(results)
     score, floor = MEASURES[measure].label, study.floor.get(measure)
     bands = [
         Band("lower_quartile", "upper_quartile", 0.12),
@@ -173,7 +172,7 @@ def _trials(results: Results) -> list[Block]:
     table = results.of(search.convergence, study)
     if table.empty:
         return []
-    measure, _ = selection.objective(study)
+    measure, _ = study.objective
     best = results.of(search.best, study)["number"].head(HIGHLIGHTED).tolist()
     pale = search_figures.chosen_curves(table, best, CURVES)
     bands = (

@@ -11,7 +11,7 @@ from ganstudy.analysis.formatting import count, rows
 from ganstudy.analysis.report.blocks import Block, Heading, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import over_time
-from ganstudy.analysis.stats.kaplan_meier import MIN_CONFIGURATIONS
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
 from ganstudy.trials.results.records import FAILURES
 
@@ -35,7 +35,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     row, unit = summary[0], over_time.axis(results)
     n = f"{count(row['configurations'], 'configuration')}, {count(row['num_seeds'], 'seed')}"
     share = f"{over_time.percent(row, 'survival')} of the seeds were not lost ({FAILURES}) by {row['horizon']:g} {unit}"
-    basis = f"Kaplan-Meier estimate over {n}, of which {row['lost']} were lost for good"
+    basis = f"Kaplan-Meier estimate over {n}, of which {row['failed']} were lost for good"
     basis += (
         f" and {row['recovered']} had a lost verdict that went away again."
         if row["recovered"]
@@ -43,17 +43,17 @@ def conclusions(results: Results) -> list[Conclusion]:
     )
     if row["configurations"] < MIN_CONFIGURATIONS:
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
-    if row["pruned"] or row["lost_when_pruned"]:
+    if row["pruned"] or row["failed_when_pruned"]:
         basis += (
-            f" {row['pruned'] + row['lost_when_pruned']} seeds belong to pruned trials: had all of these been lost in "
-            f"the end, {row['if_pruned_lost']:.0%} of all seeds would have held, and had none, "
-            f"{row['if_pruned_held']:.0%}."
+            f" {row['pruned'] + row['failed_when_pruned']} seeds belong to pruned trials: had all of these been lost "
+            f"in the end, {row['if_pruned_failed']:.0%} of all seeds would have held, and had none, "
+            f"{row['if_pruned_survived']:.0%}."
         )
     made = [Conclusion(f"{share}.", basis)]
     claim, why = over_time.tested(
         results.of(failures.survival_tests, study),
         "how soon they lose seeds",
-        f"{row['lost']} seeds lost",
+        f"{row['failed']} seeds lost",
     )
     return [*made, Conclusion(claim, why)] if claim else made
 
@@ -104,8 +104,8 @@ CAPTION = (
 RISK = "Seeds that were still watched and not lost just before each moment: a curve over few of them says little."
 PRUNED = (
     "A trial that was pruned is watched no longer, and it was mostly pruned for being poor, so the curve may "
-    "flatter. if_pruned_lost and if_pruned_held are the shares of all seeds that would have held if every seed of a "
-    "pruned trial had been lost in the end, or none: no assumption puts the truth outside them."
+    "flatter. if_pruned_failed and if_pruned_survived are the shares of all seeds that would have held if every seed "
+    "of a pruned trial had been lost in the end, or none: no assumption puts the truth outside them."
 )
 TESTS = (
     "Configurations are permuted with all their seeds (chi-squared from 200 on); p_adjusted is corrected for the "

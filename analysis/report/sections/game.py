@@ -6,10 +6,10 @@ from typing import Any
 
 from ganstudy.analysis.figures.game import correlations
 from ganstudy.analysis.formatting import count, rows, signed
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import over_time
+from ganstudy.analysis.stats.correlation import MIN_FOR_SPEARMAN
 from ganstudy.analysis.tables import game
 from ganstudy.trials.results.catalogue import MEASURES
 
@@ -21,12 +21,12 @@ def conclusions(results: Results) -> list[Conclusion]:
     study, made = results.study, list[Conclusion]()
     table = results.of(game.game_against_score, study)
     table = table[table["correlation"].notna()]
-    name = MEASURES[selection.objective(study)[0]].label
+    name = MEASURES[study.objective.measure].label
     if len(table):
         made.append(_beside(rows(table), name))
     for row in rows(results.of(game.mismatch_by, study)):
         low, high = row["mismatch_low"], row["mismatch_high"]
-        n = f"{count(row['configurations'], 'configuration')} of at least {game.FEWEST_EVALUATIONS} evaluations"
+        n = f"{count(row['configurations'], 'configuration')} of at least {game.MIN_EVALUATIONS} evaluations"
         middle = signed(row["mismatch"]) + (
             "" if low != low else f" [{signed(low)}, {signed(high)}]"
         )
@@ -43,16 +43,16 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 def _beside(found: list[dict[str, Any]], name: str) -> Conclusion:
     n = max(row["configurations"] for row in found)
-    told = [row for row in found if row["verdict"] != "open"]
+    told = [row for row in found if row["decision"] != "inconclusive"]
     if not told:
-        least = f" Below {game.MIN_PAIRS} there is no interval." if n < game.MIN_PAIRS else ""
+        least = f" Below {MIN_FOR_SPEARMAN} there is no interval." if n < MIN_FOR_SPEARMAN else ""
         return Conclusion(
             f"Whether any measure of the game goes with {name} cannot be told from these data:",
             f"no interval of {count(len(found), 'rank correlation')} over {count(n, 'complete configuration')} lies "
             f"clear of 0.{least}",
         )
     parts = [
-        f"{row['label']} ({row['verdict']}: {signed(row['correlation'])} "
+        f"{row['label']} ({row['decision']}: {signed(row['correlation'])} "
         f"[{signed(row['low'])}, {signed(row['high'])}], n = {row['configurations']})"
         for row in told
     ]
@@ -67,7 +67,7 @@ def blocks(results: Results) -> list[Block]:
     study, made = results.study, list[Block]()
     table = results.of(game.game_against_score, study)
     shown = table[table["correlation"].notna()]
-    measure = selection.objective(study)[0]
+    measure = study.objective.measure
     if len(shown):
         alt = f"Rank correlation of {count(len(shown), 'measure')} of the game with {MEASURES[measure].label}."
         made.append(Figure("game", correlations(shown, measure), CAPTION, alt))
@@ -93,7 +93,7 @@ CAPTION = (
     "Spearman's rank correlation with the final score over the complete configurations (medians over seeds), with "
     "intervals that hold for all measures together with 95%. Red crosses: high values go with a worse score; green "
     "triangles: with a better one; grey circles: cannot be told, because the interval holds 0 or there are fewer than "
-    f"{game.MIN_PAIRS} configurations. The duality gap can be compared only between equal losses."
+    f"{MIN_FOR_SPEARMAN} configurations. The duality gap can be compared only between equal losses."
 )
 MISMATCH = (
     "mismatch: rank correlation of the generator's loss with FID within a seed, its median over configurations; "

@@ -24,7 +24,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         if first["used"] < first["configurations"]:
             of += f", {first['used']} of them drawn at random for each evaluation"
         stable = f"{label(first['setting'])} is first in {first['first_share']:.0%} of {first['resamples']} resamples"
-        told = [row for row in each if row["verdict"] == "matters"]
+        told = [row for row in each if row["decision"] == "matters"]
         if told:
             claim = f"{name}: {', '.join(_told(row) for row in told)} more than chance would."
             claim = claim.replace(

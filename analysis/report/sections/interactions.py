@@ -23,7 +23,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         return [
             Conclusion("Whether settings depend on each other cannot be told from these data:", few)
         ]
-    told = [row for row in asked if row["verdict"] == "depends"]
+    told = [row for row in asked if row["decision"] == "depends"]
     together = f"{count(len(asked), 'pair')} of settings asked; the intervals hold together."
     if not told:
         n = between([row["configurations"] for row in asked])

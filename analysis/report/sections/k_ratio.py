@@ -11,12 +11,11 @@ import pandas as pd
 
 from ganstudy.analysis.figures import effects as effects_figures
 from ganstudy.analysis.formatting import absent, between, count, label, number, rows
-from ganstudy.analysis.frames import selection
-from ganstudy.analysis.frames.comparable import own_axis
+from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, interval
 from ganstudy.analysis.report.sections import over_time
-from ganstudy.analysis.stats.intervals import MIN_CONFIGURATIONS
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import k_ratio
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURES
@@ -26,7 +25,7 @@ NAME, TITLE = "k", "k: discriminator steps per generator step"
 
 def _response(results: Results) -> pd.DataFrame:
     """k_ratio.response, empty where the study did not vary k."""
-    if "k" not in selection.searched(results.study):
+    if "k" not in results.study.searched:
         return pd.DataFrame()
     return results.of(k_ratio.response, results.study)
 
@@ -49,7 +48,7 @@ def blocks(results: Results) -> list[Block]:
     if table.empty:
         return []
     study = results.study
-    name = MEASURES[selection.objective(study)[0]].label
+    name = MEASURES[study.objective.measure].label
     axes = count(table["axis"].nunique(), "axis").replace("axiss", "axes")
     caption = (
         "The menu picks what is held equal: the amount is the largest that every trial reached on that axis; between "
@@ -72,7 +71,7 @@ def blocks(results: Results) -> list[Block]:
     return [
         Figure(
             "k",
-            effects_figures.by_axis(table, "k", selection.objective(study)[0], own_axis(study)),
+            effects_figures.by_axis(table, "k", study.objective.measure, own_axis(study)),
             caption,
             alt,
         ),
@@ -95,7 +94,7 @@ def blocks(results: Results) -> list[Block]:
 
 def _as_text(answer: pd.DataFrame) -> pd.DataFrame:
     lists = {
-        name: answer[name].map(_listed) for name in ("ahead_of", "not_told_apart", "not_compared")
+        name: answer[name].map(_listed) for name in ("ahead_of", "not_separated", "not_compared")
     }
     return answer.assign(**lists)
 
@@ -110,7 +109,7 @@ def _listed(values: list[Any]) -> str:
 
 def conclusions(results: Results) -> list[Conclusion]:
     """Which k leads where all trials got to, and whether that depends on what is held equal."""
-    table, (measure, _) = _response(results), selection.objective(results.study)
+    table, (measure, _) = _response(results), results.study.objective
     if table.empty:
         return []
     answers = {row["axis"]: row for row in rows(_answer(results))}
@@ -119,7 +118,9 @@ def conclusions(results: Results) -> list[Conclusion]:
     if answer is None:
         return []
     known = table[
-        (table["axis"] == axis) & (table["trials"] == k_ratio.ENDED) & (table["configurations"] > 0)
+        (table["axis"] == axis)
+        & (table["trials"] == k_ratio.ENDED_TRIALS)
+        & (table["configurations"] > 0)
     ]
     claim, value = _claim(answer)
     parts = [
@@ -142,7 +143,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         value,
         f"{len(known)} values, {counted} at {number(answer['amount'])} {label(axis)}",
     )
-    ended = table[table["trials"] == k_ratio.ENDED].groupby("axis")["configurations"].sum()
+    ended = table[table["trials"] == k_ratio.ENDED_TRIALS].groupby("axis")["configurations"].sum()
     of_axis = {str(name): count(int(n), "configuration") for name, n in ended.items()}
     lost = [] if over_time.unknown(results) else _lost(known)
     return [
@@ -153,10 +154,10 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _claim(answer: dict[str, Any]) -> tuple[str, str]:
-    if answer["verdict"] == "open":
+    if answer["decision"] == "inconclusive":
         return "Which k is best cannot be told from these data:", "cannot be told"
     beaten = " and ".join(label(value) for value in answer["ahead_of"])
-    rest = " and ".join(label(value) for value in answer["not_told_apart"])
+    rest = " and ".join(label(value) for value in answer["not_separated"])
     behind = f", not told apart from k = {rest}" if rest else ""
     return (
         f"k = {label(answer['leader'])} is ahead of k = {beaten}{behind}:",
@@ -174,7 +175,7 @@ def _by_axis(
     parts = []
     for axis, answer in answers.items():
         claim = _claim(answer)[0].rstrip(":")
-        short = "cannot be told" if answer["verdict"] == "open" else claim
+        short = "cannot be told" if answer["decision"] == "inconclusive" else claim
         parts.append(
             f"at equal {label(axis)} {short} ({number(answer['amount'])}; {counted[axis]})"
         )
@@ -184,7 +185,7 @@ def _by_axis(
                 "The best k depends on what is held equal:", f"{'; '.join(parts)}.", first=True
             )
         ]
-    told = any(answer["verdict"] != "open" for answer in answers.values())
+    told = any(answer["decision"] != "inconclusive" for answer in answers.values())
     claim = (
         "On no two axes are two values of k told apart in opposite order:"
         if told
@@ -196,10 +197,10 @@ def _by_axis(
 def _lost(known: pd.DataFrame) -> list[Conclusion]:
     """Probability that a seed is lost, by k."""
     parts = [
-        f"{over_time.percent(row, 'lost_share')} for k = {label(row['k'])} "
+        f"{over_time.percent(row, 'failed_share')} for k = {label(row['k'])} "
         f"({count(row['configurations'], 'configuration')})"
         for row in rows(known)
-        if not absent(row["lost_share"]) and not math.isnan(row["lost_share_low"])
+        if not absent(row["failed_share"]) and not math.isnan(row["failed_share_low"])
     ]
     if not parts:
         return []

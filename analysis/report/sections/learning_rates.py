@@ -23,7 +23,7 @@ BEST_SHOWN = 50
 
 
 def _searched(results: Results) -> bool:
-    return {"lr_d", "lr_g"} <= set(selection.searched(results.study))
+    return {"lr_d", "lr_g"} <= set(results.study.searched)
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -51,7 +51,7 @@ def _region(results: Results) -> list[Conclusion]:
     first = table[0]
     skill = f"skill {number(first['skill'])} [{number(first['skill_low'])}, {number(first['skill_high'])}]"
     of = f"{count(first['configurations'], 'configuration')}, {count(first['seeds'], 'seed')}"
-    if first["verdict"] != "told":
+    if first["decision"] != "conclusive":
         claim = "Where on the plane of learning rates seeds train cannot be told from these data:"
         basis = (
             f"a fit does not predict unseen configurations better than their mean ({skill}; {of})."
@@ -89,7 +89,7 @@ def _ratio(results: Results) -> list[Conclusion]:
     known = [row for row in rows(table) if row["configurations"]]
     if len(known) < 2:
         return []
-    name = MEASURES[selection.objective(results.study)[0]].label
+    name = MEASURES[results.study.objective.measure].label
     parts = [
         f"{interval(row, 'median')} {row['ratio']} ({count(row['configurations'], 'configuration')})"
         for row in known
@@ -109,7 +109,7 @@ def blocks(results: Results) -> list[Block]:
     study = results.study
     if not _searched(results):
         return []
-    table, (measure, _) = results.of(search.learning_rates, study), selection.objective(study)
+    table, (measure, _) = results.of(search.learning_rates, study), study.objective
     if table.empty:
         return []
     best = results.of(selection.ranked, study)["number"].head(BEST_SHOWN)
@@ -141,7 +141,7 @@ def _maps(results: Results, measure: str) -> list[Block]:
     score = effects_figures.rate_cells(
         table, "median", name, False, MEASURES[measure].direction == "down"
     )
-    lost = effects_figures.rate_cells(table, "lost_share", "seeds lost", True, True)
+    lost = effects_figures.rate_cells(table, "failed_share", "seeds lost", True, True)
     caption = (
         f"Median {name} in each cell, over configurations of the median over seeds, at the last amount that every "
         "trial reached; n configurations. White: none, or the median diverged."

@@ -10,7 +10,6 @@ from PIL import Image
 from ganstudy.analysis.figures import over_time as over_time_figures
 from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.formatting import count, rows
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import (
     Block,
@@ -70,11 +69,11 @@ def blocks(results: Results) -> list[Block]:
     cycling by setting.
     """
     study, made = results.study, list[Block]()
-    courses = results.of(cycling.cycling_courses, study)
+    courses = results.of(cycling.cycling_trajectories, study)
     for row in search.typical_seeds(study).to_dict("records"):
         number, seed = int(row["number"]), int(row["seed"])
         title = f"{row['verdict']}: trial {number}, seed {seed} ({row['why']})"
-        film = search.mode_film(study, number, seed)
+        film = search.mode_shares(study, number, seed)
         shown: list[Block] = []
         if film.size:
             alt = f"Share of the samples in each of {len(film)} modes at {film.shape[1]} moments; {title}."
@@ -94,13 +93,15 @@ def blocks(results: Results) -> list[Block]:
     ]
     if not made:
         return [*by]
-    name = MEASURES[selection.objective(study)[0]].label
+    name = MEASURES[study.objective.measure].label
     note = (
         "Which modes a seed draws from, evaluation by evaluation, and samples of all its trial's seeds (one band or "
         "panel each, in the order of the seeds) from latents that never change. First the median seed of the best "
         f"configuration, then one example per verdict, of median {name} among the longest trials."
     )
-    moved = Table("cycling_courses", courses, "How the modes of these seeds moved", folded=True)
+    moved = Table(
+        "cycling_trajectories", courses, "How the modes of these seeds moved", folded=True
+    )
     return [Note(note), *made, *by, moved]
 
 

@@ -45,7 +45,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     seeds = {verdict: int(counted[verdict.value].sum()) for verdict in Verdict}
     total, lost = (
         sum(seeds.values()),
-        int((results.of(selection.ranked, study)[selection.LOST] > 0).sum()),
+        int((results.of(selection.ranked, study)[selection.FAILED] > 0).sum()),
     )
     configurations = f"{count(len(study.trials), 'configuration')} ({states})"
     kinds = {verdict: verdict.clause for verdict in FAILURE_VERDICTS}

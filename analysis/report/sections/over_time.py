@@ -11,9 +11,9 @@ import pandas as pd
 from ganstudy.analysis.figures.over_time import MOST_PANELS, Band, panels
 from ganstudy.analysis.formatting import count, label, listed, rows
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.frames.comparable import EVALUATION, own_axis
+from ganstudy.analysis.frames.selection import EVALUATION, own_axis
 from ganstudy.analysis.report.blocks import Figure, Results
-from ganstudy.analysis.stats.kaplan_meier import MIN_CONFIGURATIONS
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.trials.results.records import Verdict
 
 RATES = ("lr_d", "lr_g")
@@ -21,7 +21,7 @@ RATES = ("lr_d", "lr_g")
 
 def split_by(results: Results, *settings: str) -> list[str]:
     """Those of the settings (k and remedies where none is named) that the study varied."""
-    varied = selection.searched(results.study)
+    varied = results.study.searched
     return [name for name in settings or selection.COMPARED if name in varied]
 
 
@@ -83,7 +83,7 @@ def tested(tests: pd.DataFrame, what: str, n: str) -> tuple[str, str]:
     if known.empty:
         why = f"below {MIN_CONFIGURATIONS} configurations, or without any such seed, there is no test ({n})."
         return f"Whether values of {names} differ in {what} cannot be told from these data:", why
-    differ = known[known["verdict"] == "differ"]
+    differ = known[known["decision"] == "differ"]
     least = rows(known.sort_values("p_adjusted").head(1))[0]
     held = f"{count(int(known['configurations'].max()), 'configuration')}, {n}"
     corrected = (

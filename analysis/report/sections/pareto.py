@@ -7,7 +7,6 @@ import pandas as pd
 from ganstudy.analysis.figures import budget as budget_figures
 from ganstudy.analysis.figures import search as search_figures
 from ganstudy.analysis.formatting import count, label, number, rows
-from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables import pareto
@@ -25,7 +24,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     table = results.of(pareto.pareto_front, results.study)
     if table.empty:
         return []
-    measure, cost = selection.objective(results.study)[0], cost_of(table)
+    measure, cost = results.study.objective.measure, cost_of(table)
     front = rows(table[table["on_front"]])
     goals = [
         MEASURES[measure].label,
@@ -63,14 +62,14 @@ def _values(row: dict[str, float], measure: str, cost: str | None) -> str:
 
 def cost_of(table: pd.DataFrame) -> str | None:
     """The column of the cost, where something was counted."""
-    return next((name for name in pareto.COSTS if name in table), None)
+    return next((name for name in pareto.COST_AXES if name in table), None)
 
 
 def blocks(results: Results) -> list[Block]:
     """The front among all complete configurations."""
     study = results.study
     table = results.of(pareto.pareto_front, study)
-    measure, cost = selection.objective(study)[0], cost_of(table)
+    measure, cost = study.objective.measure, cost_of(table)
     recall = "recall" in table and measure != "recall"
     if table.empty or not (cost or recall):
         return []

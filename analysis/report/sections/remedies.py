@@ -13,7 +13,7 @@ from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, unit
 from ganstudy.analysis.report.sections import by_setting
 from ganstudy.analysis.tables.remedies import remedy_effects
-from ganstudy.analysis.tables.remedies_by_seed import remedy_twins
+from ganstudy.analysis.tables.remedies_by_seed import remedies_paired_by_seed
 from ganstudy.trials.results.catalogue import MEASURES
 
 NAME, TITLE = "remedies", "Remedies"
@@ -30,7 +30,7 @@ def blocks(results: Results) -> list[Block]:
     made = by_setting.blocks(results, "remedies", "remedies")
     table, (measure, _) = (
         results.of(remedy_effects, results.study),
-        selection.objective(results.study),
+        results.study.objective,
     )
     if table.empty or not table["pairs"].any():
         return made
@@ -70,13 +70,13 @@ def _twins(results: Results, name: str, measure: str) -> list[Block]:
     title = _axis(name, measure, ratio, ", same settings")
     ends = ("effect", "low", "high")
     figure = effects_figures.forest(
-        named, "name", ends, "verdict", title, none=1 if ratio else 0, factor=ratio
+        named, "name", ends, "decision", title, none=1 if ratio else 0, factor=ratio
     )
     alt = f"Effect on {name} by seed, with interval, for {count(len(table), 'configuration')}."
     return [
-        Figure("remedy_twins", figure, note, alt),
+        Figure("remedies_paired_by_seed", figure, note, alt),
         Table(
-            "remedy_twins",
+            "remedies_paired_by_seed",
             table,
             "Single configurations with and without remedies, by seed",
             note,
@@ -86,10 +86,10 @@ def _twins(results: Results, name: str, measure: str) -> list[Block]:
 
 
 def _told_by_seed(results: Results) -> pd.DataFrame:
-    """remedy_twins, where it can tell something and the pairs of configurations cannot; else empty."""
+    """remedies_paired_by_seed, where it can tell something and the pairs of configurations cannot; else empty."""
     if results.of(remedy_effects, results.study)["low"].notna().any():
         return pd.DataFrame()
-    twins = results.of(remedy_twins, results.study)
+    twins = results.of(remedies_paired_by_seed, results.study)
     return twins.iloc[:0] if twins["p_holm"].isna().all() else twins
 
 
@@ -105,18 +105,18 @@ def _forests(table: pd.DataFrame, name: str, measure: str, note: str) -> list[Fi
     columns = ("ratio", "ratio_low", "ratio_high") if ratio else ("difference", "low", "high")
     count_of = count(len(table), "remedy label")
     score = effects_figures.forest(
-        *(table, "remedies", columns, "verdict", _axis(name, measure, ratio)),
+        *(table, "remedies", columns, "decision", _axis(name, measure, ratio)),
         none=1 if ratio else 0,
         factor=ratio,
     )
     improved = effects_figures.forest(
-        *(table, "remedies", ("improvement", "improvement_low", "improvement_high"), "verdict"),
+        *(table, "remedies", ("improvement", "improvement_low", "improvement_high"), "decision"),
         title="P(a seed does better with it) (right: better)",
         none=0.5,
         style=".0%",
     )
     lost = effects_figures.forest(
-        *(table, "remedies", ("lost_difference", "lost_low", "lost_high"), "lost_verdict"),
+        *(table, "remedies", ("failed_difference", "failed_low", "failed_high"), "failed_decision"),
         title="difference in P(seed lost) (left: fewer)",
         none=0,
         style="+.0%",
@@ -141,17 +141,15 @@ def conclusions(results: Results) -> list[Conclusion]:
     study = results.study
     table = results.of(remedy_effects, study)
     if table.empty:
-        control = "remedies" in selection.searched(study) and selection.NONE in set(
-            study.trials["remedies"]
-        )
-        asked = "remedies" in selection.searched(study) and study.trials["remedies"].nunique() > 1
+        control = "remedies" in study.searched and selection.NONE in set(study.trials["remedies"])
+        asked = "remedies" in study.searched and study.trials["remedies"].nunique() > 1
         missing = Conclusion(
             "Remedies: no trial without remedy can be compared with, so nothing can be told.",
             first=True,
         )
         return [missing] if asked and not control else []
     each = rows(table)
-    name = MEASURES[selection.objective(study)[0]].label
+    name = MEASURES[study.objective.measure].label
     where = f"at {each[0]['progress']:g} {unit(study)}" if not absent(each[0]["progress"]) else ""
     if not any(row["pairs"] for row in each):
         few = "no configuration with a remedy can be paired with one without"
@@ -159,13 +157,13 @@ def conclusions(results: Results) -> list[Conclusion]:
     twins = _told_by_seed(results)
     if len(twins):
         return [_by_seed(twins, name, where)]
-    told = [row for row in each if row["verdict"] != "open"]
-    untold = [row for row in each if row["verdict"] == "open"]
+    told = [row for row in each if row["decision"] != "inconclusive"]
+    untold = [row for row in each if row["decision"] == "inconclusive"]
     parts = [_effect(row, name) for row in told]
     if untold:
         names = ", ".join(f"{label(row['remedies'])} ({_open(row)})" for row in untold)
         parts.append(f"no difference to no remedy can be told for {names}")
-    lost = [row for row in each if row["lost_verdict"] != "open"]
+    lost = [row for row in each if row["failed_decision"] != "inconclusive"]
     parts += [_lost(row) for row in lost]
     claim, *rest = [f"Remedies {where}: {parts[0]}", *parts[1:]]
     claim, basis = f"{claim}{';' if rest else '.'}", f"{'; '.join(rest)}." if rest else ""
@@ -176,7 +174,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     if table["low"].isna().any():
         basis += " Where there is no interval, the pairs are too few for one."
     value = (
-        ", ".join(f"{label(row['remedies'])} {row['verdict']}" for row in told) or "cannot be told"
+        ", ".join(f"{label(row['remedies'])} {row['decision']}" for row in told) or "cannot be told"
     )
     pairs = between([row["pairs"] for row in each])
     tile = Tile("Remedies against none", value, f"{count(len(each), 'comparison')}, pairs: {pairs}")
@@ -188,14 +186,14 @@ def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Conclusion:
     each, parts, value = rows(twins), [], []
     several = bool(twins["remedies"].duplicated().any())
     for verdict in ("better", "worse"):
-        found = [row for row in each if row["verdict"] == verdict]
+        found = [row for row in each if row["decision"] == verdict]
         if found:
             effects = ", ".join(
                 f"{_named(row, several)} ({_twin_effect(row, name)})" for row in found
             )
             parts.append(f"{verdict} than without: {effects}")
             value.append(f"{len(found)} {verdict}")
-    untold = [_named(row, several) for row in each if row["verdict"] == "open"]
+    untold = [_named(row, several) for row in each if row["decision"] == "inconclusive"]
     if untold:
         parts.append(f"not told apart: {', '.join(untold)}")
     seeds = between([row["seeds"] for row in each])
@@ -243,7 +241,7 @@ def _size(name: str, factor: bool, value: float, low: float, high: float) -> str
 def _effect(row: dict[str, Any], name: str) -> str:
     improved = f"P(improvement) {row['improvement']:.0%}" if not absent(row["improvement"]) else ""
     return (
-        f"{label(row['remedies'])} is {row['verdict']} than no remedy: {_score(row, name)} "
+        f"{label(row['remedies'])} is {row['decision']} than no remedy: {_score(row, name)} "
         f"({count(row['pairs'], 'pair')}{f', {improved}' if improved else ''})"
     )
 
@@ -257,8 +255,8 @@ def _open(row: dict[str, Any]) -> str:
 
 def _lost(row: dict[str, Any]) -> str:
     points = [
-        f"{100 * row[f'lost_{end}']:+.0f}".replace("-", "−")
+        f"{100 * row[f'failed_{end}']:+.0f}".replace("-", "−")
         for end in ("difference", "low", "high")
     ]
     effect = f"{points[0]} points [{points[1]}, {points[2]}]"
-    return f"{label(row['remedies'])} loses {row['lost_verdict']} seeds than no remedy, {effect}"
+    return f"{label(row['remedies'])} loses {row['failed_decision']} seeds than no remedy, {effect}"

@@ -8,8 +8,8 @@ from typing import Any
 from ganstudy.analysis.formatting import absent, label, number, rows
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.stats.power import MANY, POWER
-from ganstudy.analysis.tables.sample_size import what_would_settle
+from ganstudy.analysis.stats.power import MAX_UNITS, POWER
+from ganstudy.analysis.tables.sample_size import needed_sample_sizes
 
 NAME, TITLE = "settle", "What would change the answer"
 
@@ -19,7 +19,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     table = _open(results)
     if not table:
         return []
-    planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MANY]
+    planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MAX_UNITS]
     if not planned:
         return _each(table)
     nearest = min(
@@ -58,8 +58,8 @@ def _each(table: list[dict[str, Any]]) -> list[Conclusion]:
 def _open(results: Results) -> list[dict[str, Any]]:
     if results.study.trials.empty:
         return []
-    table = results.of(what_would_settle, results.study)
-    return rows(table[table["verdict"] != "told"])
+    table = results.of(needed_sample_sizes, results.study)
+    return rows(table[table["decision"] != "conclusive"])
 
 
 def _question(row: dict[str, Any]) -> str:
@@ -72,7 +72,7 @@ def _question(row: dict[str, Any]) -> str:
 
 def _seeds(row: dict[str, Any]) -> str:
     instead = row["seeds_instead"]
-    if absent(row["needed"]) or row["needed"] > MANY or absent(instead):
+    if absent(row["needed"]) or row["needed"] > MAX_UNITS or absent(instead):
         return ""
     return (
         f", or {instead:.0f} seeds per configuration"
@@ -107,9 +107,9 @@ def blocks(results: Results) -> list[Block]:
     """Every question, open or not."""
     if results.study.trials.empty:
         return []
-    table = results.of(what_would_settle, results.study)
+    table = results.of(needed_sample_sizes, results.study)
     return (
-        [Table("what_would_settle", table, "What it would take", NOTE, folded=True)]
+        [Table("needed_sample_sizes", table, "What it would take", NOTE, folded=True)]
         if len(table)
         else []
     )

@@ -38,7 +38,7 @@ def conclusions(results: Results) -> list[Conclusion]:
                 f"Variance of ranks; {of}, at {number(row['progress'])} {label(row['axis'])}.",
             )
         )
-    name = MEASURES[selection.objective(study)[0]].label
+    name = MEASURES[study.objective.measure].label
     whole = rows(results.of(seeds.overall, study))
     if whole:
         parts = [f"{row['statistic']} {interval({**row, **_ends(row)}, 'value')}" for row in whole]
@@ -62,7 +62,7 @@ def blocks(results: Results) -> list[Block]:
     study = results.study
     columns = [
         "number",
-        *selection.searched(study),
+        *study.searched,
         "state",
         "seeds",
         "median",
@@ -74,10 +74,10 @@ def blocks(results: Results) -> list[Block]:
         "best",
         "worst",
         "spread",
-        selection.LOST,
-        "lost_share",
-        "lost_share_low",
-        "lost_share_high",
+        selection.FAILED,
+        "failed_share",
+        "failed_share_low",
+        "failed_share_high",
     ]
     each = results.of(seeds.per_configuration, study)
     if each.empty:

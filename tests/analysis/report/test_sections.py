@@ -163,7 +163,7 @@ def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Stud
     assert made.tables.keys() >= {
         *("confirmed", "confirmed_against_baseline", "search_optimism", "remedy_effects", "k_answer_by_axis"),
         *("k_response", "k_pairwise", "rate_map", "rate_ratio", "interactions", "importance", "per_configuration"),
-        *("spread", "overall", "what_would_settle"),
+        *("spread", "overall", "needed_sample_sizes"),
     }
 
 

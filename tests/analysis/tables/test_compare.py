@@ -11,6 +11,7 @@ from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study, UnlikeScoresError
 from ganstudy.analysis.report import compare
 from ganstudy.analysis.tables import search
+from ganstudy.analysis.tables.compare import UnlikeStudiesError
 from ganstudy.study.cli.main import main
 
 
@@ -47,7 +48,7 @@ def test_the_study_with_the_lower_fid_is_told_as_better(loaded: Study, factor: f
     assert (difference["median_high"] < 0) == (better == "second")
     both = compare.sides(loaded, other).set_index("study")
     assert both.loc["second", "fid"] == pytest.approx(factor * both.loc["first", "fid"])
-    assert both.loc["second", "lost_share"] == both.loc["first", "lost_share"]
+    assert both.loc["second", "failed_share"] == both.loc["first", "failed_share"]
 
 
 def test_larger_is_better_where_the_objective_is_maximised(loaded: Study) -> None:
@@ -85,13 +86,13 @@ def test_lost_seeds_are_not_compared_where_verdicts_are_unknown(loaded: Study) -
     (said,) = (s for s in compare.conclusions(loaded, hidden) if "lost" in str(s))
     assert said.claim == "Which study lost more seeds cannot be told from these data:"
     assert said.basis == "no verdict is known of 120 seeds of second."
-    assert compare.sides(loaded, hidden)["lost_share"].isna().tolist() == [False, True]
+    assert compare.sides(loaded, hidden)["failed_share"].isna().tolist() == [False, True]
 
 
 def test_configurations_count_alike_in_the_share_of_lost_seeds_whatever_their_seeds(loaded: Study) -> None:
     trials = loaded.trials.head(2).assign(num_seeds=[1, 3], collapsed=[1, 0], cycling=0, diverged=0)
     few = dataclasses.replace(loaded, trials=trials)
-    assert compare.sides(few, few)["lost_share"].tolist() == [0.5, 0.5]
+    assert compare.sides(few, few)["failed_share"].tolist() == [0.5, 0.5]
 
 
 def test_too_few_configurations_tell_nothing(loaded: Study) -> None:
@@ -112,11 +113,11 @@ def test_unlike_scores_are_refused_with_what_differs(loaded: Study, column: str,
 
 def test_unlike_goals_and_budgets_are_refused(loaded: Study) -> None:
     goal = dataclasses.replace(loaded, name="goal", spec={**loaded.spec, "objective": {"maximize": "recall"}})
-    with pytest.raises(compare.UnlikeStudiesError, match=r"unlike objective .*: fid in first, recall in goal"):
+    with pytest.raises(UnlikeStudiesError, match=r"unlike objective .*: fid in first, recall in goal"):
         compare.build(loaded, goal)
     train = {**loaded.spec["train"], "budget": {"unit": "images", "amount": 3000}}
     images = dataclasses.replace(loaded, name="other", spec={**loaded.spec, "train": train})
-    with pytest.raises(compare.UnlikeStudiesError, match="generator_steps in first, images in other"):
+    with pytest.raises(UnlikeStudiesError, match="generator_steps in first, images in other"):
         compare.build(loaded, images)
 
 
