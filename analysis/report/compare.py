@@ -21,8 +21,8 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Figure, Listing, Section, Table
 from ganstudy.analysis.report.html import Report, tables_of_sections
+from ganstudy.analysis.report.over_time import percent
 from ganstudy.analysis.report.phrases import Conclusion, Tile, interval
-from ganstudy.analysis.report.sections.over_time import percent
 from ganstudy.analysis.stats.intervals import (
     MIN_CONFIGURATIONS,
 )

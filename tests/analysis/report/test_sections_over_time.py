@@ -132,7 +132,7 @@ def test_half_a_random_search_and_the_order_of_one_that_learns(study_over_time):
 def test_a_front_is_told_with_its_members(planted):
     results = Results(planted)
     text = words(pareto, results)
-    front = results.of(pareto.pareto.pareto_front, results.study).query("on_front")
+    front = results.cached(pareto.pareto.pareto_front, results.study).query("on_front")
     assert f"{len(front)} of 12 complete configurations" in text and "FID, recall and seconds together" in text
     assert all(f"trial {number} (" in text for number in front["number"].head(pareto.NAMED))
 
@@ -207,7 +207,7 @@ def test_the_front_is_marked(planted):
     results = Results(planted)
     figure = drawn(pareto, results)["pareto"].figure
     shapes = {t.marker.symbol: len(t.x) for t in figure.data if t.x[0] is not None}
-    front = int(results.of(pareto.pareto.pareto_front, results.study)["on_front"].sum())
+    front = int(results.cached(pareto.pareto.pareto_front, results.study)["on_front"].sum())
     assert shapes == {"circle": 12 - front, "diamond": front}
 
 
