@@ -1,178 +1,321 @@
-"""Which trials are compared with each other, and at which amount of training."""
+"""Which trials are compared, and at what amount of training: everything that a comparison between
+settings needs.
+
+Trials are compared at an amount that all of them reached. Those that the scheduler let go on are a
+selection, and their later scores would flatter the setting they have. The amount may be counted on
+any axis: at equal generator steps a trial with k = 5 has made five times the discriminator steps of
+one with k = 1, and the reader should see whether that decides the answer.
+"""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.intervals import Scores
+from ganstudy.analysis.stats.bootstrap import median_of_configurations
+from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats, Ints, Scores
+from ganstudy.analysis.stats.order_statistics import median_over_seeds, seed_medians
+from ganstudy.analysis.stats.proportions import clustered_proportion
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import TrialState, Verdict
+from ganstudy.trials.results.records import Stage, TrialState, Verdict
 
-SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
 COMPARED = ("k", "remedies")
+"""Settings that a report compares value by value."""
 NONE = "none"
 """Label of no remedy."""
-NOT_TRAINING = (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)
-LOST = "lost"
-"""Column: seeds that collapsed, cycled or diverged."""
+EVERYTHING = "all"
+"""Label of the one group where no setting splits the trials."""
+FAILURE_VERDICTS = (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)
+FAILED = "failed"
+"""Column: number of seeds with a failure verdict."""
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """States of the trials that are compared: how far a failed or running one got says nothing about
 its setting.
 """
 MAX_GROUPS = 8
 """A setting with more numbers than this (drawn from a range) is compared by thirds."""
-MOST_COUNTED = 60
-"""Length of the arrays of trials with unlike numbers of seeds, at most; 1 to 6 seeds are counted
-exactly.
-"""
 SEED = 0
 """Of the bootstrap, so that a report made twice says the same."""
+AXES = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
+"""Axes on which training can be equal; columns of Study.evaluations."""
+EVALUATION = "evaluation"
+"""Stands for an axis where an imported study counts nothing."""
+TOLERANCE = 1e-9
+"""Relative; amounts are sums of floats."""
 
 
-def searched(study: Study) -> list[str]:
-    """Hyperparameters that the study varied, the four of the lecture first."""
-    space = study.spec.get("search", {}).get("space", {})
-    varied = [
-        key for key, domain in space.items() if isinstance(domain, dict | list) and len(domain) > 1
+@dataclass(frozen=True)
+class ComparedScores:
+    """Scores of the compared trials at one amount of training, smaller is better."""
+
+    axis: str
+    amount: float
+    """NaN where nothing can be compared."""
+    numbers: Ints
+    """[C] of the trials; a configuration that was drawn twice is there once."""
+    seeds: Ints
+    """[S]"""
+    scores: Scores
+    """[C, S]; infinity where a seed has diverged, NaN where the configuration was not trained on
+    that seed.
+    """
+    failed: Scores
+    """[C, S]; 1 where the seed had collapsed, cycled or diverged, else 0; NaN as in `scores`."""
+    not_yet: int
+    """Configurations left out since their first evaluation came after the amount."""
+    sign: int
+    """-1 where larger values of the measure are better, which `scores` negates."""
+
+    @property
+    def medians(self) -> Floats:
+        """[C] over seeds; infinite where the median falls on a diverged seed."""
+        return median_over_seeds(self.scores)
+
+    @property
+    def num_seeds(self) -> int:
+        """Seeds of all configurations together."""
+        return int((~np.isnan(self.scores)).sum())
+
+    def only(self, numbers: set[int]) -> ComparedScores:
+        """Return the same of some of the trials."""
+        kept = np.isin(self.numbers, list(numbers))
+        return replace(
+            self, numbers=self.numbers[kept], scores=self.scores[kept], failed=self.failed[kept]
+        )
+
+    def median(self) -> Estimate:
+        """Estimate the median over configurations of the median over seeds, in the measure's own
+        direction.
+        """
+        rng = np.random.default_rng(SEED)
+        return median_of_configurations(seed_medians(self.scores), rng).in_direction(self.sign)
+
+    def failed_share(self) -> Estimate:
+        """Estimate the probability that a seed fails."""
+        shares = np.nanmean(self.failed, axis=1) if self.num_seeds else np.empty(0)
+        return clustered_proportion(shares, self.num_seeds)
+
+
+def search_stage(study: Study) -> Study:
+    """Return the study without the trainings on fresh seeds of its confirm stage."""
+    return study.of_stage(Stage.SEARCH)
+
+
+def distinct_configurations(study: Study) -> Study:
+    """Return the search's trials with every configuration once: of equal ones the one that got
+    furthest, the first of those.
+
+    Equal configurations made the same numbers on the same seeds, as far as both went, so the longer
+    one holds all that is known; the shorter one would lower the amount at which all trials are
+    compared. One that failed or still runs counts only where none has ended.
+    """
+    study = search_stage(study)
+    trials = study.trials
+    if "config_digest" not in trials or trials.empty:
+        return study
+    furthest = trials.assign(ended=trials["state"].isin(ENDED)).sort_values(
+        ["ended", "evaluations", "number"], ascending=[False, False, True], kind="stable"
+    )
+    repeated = furthest["config_digest"].duplicated() & furthest["config_digest"].notna()
+    return study.only(trials["number"].isin(furthest.loc[~repeated, "number"]))
+
+
+def ended(study: Study) -> set[int]:
+    """Return the numbers of the trials that can be compared: complete or pruned."""
+    return set(study.trials.loc[study.trials["state"].isin(ENDED), "number"])
+
+
+def own_axis(study: Study) -> str:
+    """Return the axis of the study's budget, or that of its evaluations where nothing else was
+    counted.
+    """
+    for axis in (study.budget.unit or AXES[0], *AXES):
+        if axis in study.evaluations and study.evaluations[axis].notna().any():
+            return axis
+    return EVALUATION
+
+
+def axes(study: Study) -> list[str]:
+    """Return the axes of AXES that the study counted."""
+    return [
+        axis for axis in AXES if axis in study.evaluations and study.evaluations[axis].notna().any()
     ]
-    columns = [key for key in varied if key in study.trials]
-    if "remedies" not in columns and any(
-        set(map(repr, space[key])) == {"True", "False"} for key in varied
-    ):
-        columns.append("remedies")  # switched on and off one by one
-    return sorted(
-        columns, key=lambda key: (SEARCHED_FIRST.index(key) if key in SEARCHED_FIRST else 9, key)
+
+
+def diverged(rows: pd.DataFrame) -> pd.Series:
+    """Return which rows of `evaluations` are of a seed that has diverged."""
+    gone = pd.Series(False, index=rows.index)
+    if "finite" in rows:
+        gone |= rows["finite"].eq(False)
+    if "verdict" in rows:
+        gone |= rows["verdict"].eq(Verdict.DIVERGED)
+    return gone
+
+
+def progress(study: Study, rows: pd.DataFrame, axis: str) -> pd.Series:
+    """Return where on `axis` each row of `evaluations` lies.
+
+    On the budget's own axis that is where the evaluation was planned, since k and batches round the
+    counters up: trials at equal evaluations have spent equal budgets.
+    """
+    planned = study.evaluation_times
+    if axis == study.budget.unit and planned:
+        positions: pd.Series = rows[EVALUATION].map(dict(enumerate(planned, 1))).astype(float)
+        return positions
+    return pd.to_numeric(rows[axis]).astype(float)
+
+
+def dead_trials(rows: pd.DataFrame) -> set[int]:
+    """Return the numbers of the trials whose seeds had all diverged at their last evaluation.
+
+    They end early, and their last row stands for every later amount: at any budget they would be
+    without a score.
+    """
+    if rows.empty:
+        return set()
+    last = rows.loc[rows.groupby(["number", "seed"])[EVALUATION].idxmax()]
+    gone = diverged(last).groupby(last["number"]).all()
+    return set(gone.index[gone])
+
+
+def common_amounts(rows: pd.DataFrame) -> list[float]:
+    """Return the largest `progress` that every trial of `rows` reached, and the largest of all; one
+    entry if they agree.
+    """
+    if rows.empty:
+        return []
+    living = rows[~rows["number"].isin(dead_trials(rows))]
+    reached = (living if len(living) else rows).groupby("number")["progress"].max()
+    last = float(rows["progress"].max())
+    # Where all trials died the last evaluation of any is compared at: each stands at it.
+    common = float(reached.min()) if len(living) else last
+    return sorted({common, float(reached.max())})
+
+
+def common_budgets(study: Study) -> list[float]:
+    """Return the largest amount on the budget's axis that every ended trial of the search reached,
+    and the largest of all; one entry if they agree.
+    """
+    axis, measure = own_axis(study), study.objective.measure
+    return common_amounts(_rows(search_stage(study), axis, measure, complete=False))
+
+
+def compared_scores(
+    study: Study,
+    axis: str | None = None,
+    measure: str | None = None,
+    *,
+    complete: bool = False,
+    amount: float | None = None,
+) -> ComparedScores:
+    """Return the scores of all ended trials of the search at one amount of training.
+
+    axis: one of AXES, or EVALUATION; the budget's own where None. measure: the objective's where
+    None. complete: only the trials that spent their whole budget (a selection where the others were
+    pruned). amount: the largest that each of them reached where None; of a later one, only the
+    trials that reached it.
+
+    Between two evaluations a score is interpolated, on a log scale for ratios (Study.is_ratio): the
+    last one before the amount would set back whoever is evaluated seldom on this axis, k = 5 on
+    that of discriminator steps by up to five times as much as k = 1. A verdict is that of the last
+    evaluation at or before the amount, and a seed that is about to diverge keeps its score until
+    then. A seed that was not measured at an evaluation keeps its score before. A trial that ended
+    since all its seeds had diverged has diverged at every later amount.
+    """
+    study, axis = search_stage(study), axis or own_axis(study)
+    log = study.is_ratio and measure in (None, study.objective.measure)
+    measure = measure or study.objective.measure
+    sign = -1 if MEASURES[measure].direction == "up" else 1
+    rows = _rows(study, axis, measure, complete)
+    if rows.empty:
+        empty, none = np.empty((0, 0)), np.empty(0, dtype=np.int64)
+        return ComparedScores(axis, NAN, none, none, empty, empty, 0, sign)
+    amount = common_amounts(rows)[0] if amount is None else amount
+    reach = rows.groupby("number")["progress"].transform("max") >= amount * (1 - TOLERANCE)
+    rows = rows[reach | rows["number"].isin(dead_trials(rows))]
+    order = rows.sort_values("progress", kind="stable")
+    reached = order["progress"] <= amount * (1 + TOLERANCE)
+    seed = ["number", "seed"]
+    before = order[reached].groupby(seed).tail(1).set_index(seed)
+    after = order[~reached].groupby(seed).head(1).set_index(seed).reindex(before.index)
+    value = sign * _interpolated(before, after, amount, log)
+    frame = before.assign(score=np.where(before["gone"], np.inf, value))
+    scores = frame["score"].unstack("seed")
+    return ComparedScores(
+        axis=axis,
+        amount=float(amount),
+        numbers=scores.index.to_numpy(dtype=np.int64),
+        seeds=scores.columns.to_numpy(dtype=np.int64),
+        scores=scores.to_numpy(dtype=float),
+        failed=frame["failed"].astype(float).unstack("seed").to_numpy(dtype=float),
+        not_yet=rows["number"].nunique() - len(scores),
+        sign=sign,
     )
 
 
-def objective(study: Study) -> tuple[str, int]:
-    """(measure, sign): sign * measure is smaller where better."""
-    chosen = study.spec.get("objective", {})
-    measure = chosen.get("minimize") or chosen.get("maximize") or "fid"
-    return measure, -1 if MEASURES[measure].direction == "up" else 1
+def _rows(study: Study, axis: str, measure: str, complete: bool) -> pd.DataFrame:
+    """Return number, seed, evaluation, progress, score (of the measure), gone (diverged), finite,
+    verdict and failed of the ended trials, every configuration once.
+    """
+    study, rows = distinct_configurations(study), study.evaluations
+    if study.trials.empty or rows.empty or axis not in rows or measure not in rows:
+        return pd.DataFrame()
+    numbers = study.trials.loc[study.trials["state"].isin(ENDED[:1] if complete else ENDED)]
+    rows = rows[rows["number"].isin(numbers["number"])]
+    kept = [name for name in ("finite", "verdict") if name in rows]
+    rows = rows[["number", "seed", EVALUATION, *kept]].assign(
+        progress=progress(study, rows, axis),
+        score=pd.to_numeric(rows[measure]),
+        gone=diverged(rows),
+    )
+    failed = rows["verdict"].isin(FAILURE_VERDICTS) if "verdict" in rows else False
+    rows = rows.assign(failed=rows["gone"] | failed)
+    return rows[rows["progress"].notna() & (rows["score"].notna() | rows["gone"])]
+
+
+def _interpolated(before: pd.DataFrame, after: pd.DataFrame, amount: float, log: bool) -> Floats:
+    start, end = before["score"].to_numpy(dtype=float), after["score"].to_numpy(dtype=float)
+    first, second = before["progress"].to_numpy(dtype=float), after["progress"].to_numpy(float)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = np.clip((amount - first) / (second - first), 0, 1)
+        mixed = start * (end / start) ** weight if log else start + weight * (end - start)
+    return np.where(np.isfinite(mixed) & (weight > TOLERANCE), mixed, start)
 
 
 def ranked(study: Study) -> pd.DataFrame:
-    """All trials with `lost` and `candidate` (complete, with a score, within the constraints);
-    those first, the best first, then the rest by score."""
-    _, sign = objective(study)
+    """Return all trials with `failed` and `candidate` (complete, with a score, within the
+    constraints); candidates first, the best first, then the rest by score.
+    """
     trials = study.trials
     candidate = (
         (trials["state"] == TrialState.COMPLETE)
         & trials["feasible"].astype(bool)
         & trials["objective"].notna()
     )
-    lost = trials[[verdict.value for verdict in NOT_TRAINING]].sum(axis=1).astype(int)
-    ordered = trials.assign(candidate=candidate, order=sign * trials["objective"], **{LOST: lost})
-    by = ["candidate", "order", "number"]
+    failed = trials[[verdict.value for verdict in FAILURE_VERDICTS]].sum(axis=1).astype(int)
+    order = study.objective.sign * trials["objective"]
     return (
-        ordered.sort_values(by, ascending=[False, True, True])
+        trials.assign(candidate=candidate, order=order, **{FAILED: failed})
+        .sort_values(["candidate", "order", "number"], ascending=[False, True, True])
         .drop(columns="order")
         .reset_index(drop=True)
     )
 
 
-@dataclass(frozen=True)
-class Common:
-    """An evaluation at which trials are compared at equal budget."""
+def groups(study: Study, setting: str | None) -> dict[Any, set[int]]:
+    """Return the numbers of the trials by value of a hyperparameter, NONE first, the rest in order.
 
-    evaluation: int
-    progress: float
-    """On the budget's axis."""
-
-
-def common_evaluations(study: Study) -> list[Common]:
-    """The last evaluation that all ended trials reached, and the last one of all; one entry if they
-    agree.
+    Thirds, as 'low to high', where more than MAX_GROUPS numbers were tried; one group EVERYTHING
+    where `setting` is None; empty where no trial knows the setting.
     """
-    rows = _comparable(study)
-    if rows.empty:
-        return []
-    reached = rows.groupby("number")["evaluation"].max()
-    moments = planned_moments(study)
-    return [
-        Common(end, moments[end - 1]) for end in sorted({int(reached.min()), int(reached.max())})
-    ]
-
-
-def planned_moments(study: Study) -> list[float]:
-    """Where on the budget's axis each evaluation lies, the first at index 0."""
-    train = study.spec["train"]
-    # Imported histories may have been measured at uneven moments.
-    return train.get("moments") or [
-        train["budget"]["amount"] * end / train["evaluations"]
-        for end in range(1, train["evaluations"] + 1)
-    ]
-
-
-def _comparable(study: Study) -> pd.DataFrame:
-    """Evaluations of the ended trials. A trial ends early once all its seeds have diverged: its
-    last evaluation stands for all later ones, since it would be without a value at any budget."""
-    ended = study.trials.loc[study.trials["state"].isin(ENDED), "number"]
-    rows = study.evaluations[study.evaluations["number"].isin(ended)]
-    if rows.empty:
-        return rows
-    final = study.seeds[study.seeds["number"].isin(ended)]
-    dead = final[~final.groupby("number")["finite"].transform("any").astype(bool)]
-    later = [
-        dead[dead["evaluation"] < evaluation].assign(evaluation=evaluation)
-        for evaluation in range(2, int(rows["evaluation"].max()) + 1)
-    ]
-    return pd.concat([rows, *(frame for frame in later if len(frame))], ignore_index=True)
-
-
-def scores_at(study: Study, evaluation: int, measure: str) -> pd.DataFrame:
-    """One row per ended trial that reached `evaluation`: number, `scores` (array over seeds,
-    infinity where a seed has none; negated where larger is better), `lost`, seeds that collapsed,
-    cycled or diverged, and `seeds`, their number.
-
-    Imported trials may have unlike numbers of seeds: each is then counted so often that all arrays
-    are of one length (and `lost` with it), which leaves a trial's median as it is and the trial the
-    unit.
-
-    A configuration that was drawn twice counts once: on the same seeds it made the same numbers
-    twice."""
-    rows = _comparable(study)
-    present = study.trials[study.trials["number"].isin(rows["number"])]
-    rows = rows[~rows["number"].isin(present.loc[present["config_digest"].duplicated(), "number"])]
-    rows = rows[rows["evaluation"] == evaluation]
-    sign = -1.0 if MEASURES[measure].direction == "up" else 1.0
-    numbers: list[Any] = []
-    arrays: list[Scores] = []
-    lost: list[int] = []
-    for number, seeds in rows.groupby("number"):
-        numbers.append(number)
-        arrays.append((sign * seeds[measure]).fillna(np.inf).to_numpy(dtype=float))
-        lost.append(int(seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING]).sum()))
-    counts = [len(scores) for scores in arrays]
-    length = min(math.lcm(*counts), MOST_COUNTED) if counts else 0
-    lost = [round(gone * length / n) for gone, n in zip(lost, counts, strict=True)]
-    return pd.DataFrame(
-        {
-            "number": numbers,
-            "scores": [_counted(a, length) for a in arrays],
-            LOST: lost,
-            "seeds": counts,
-        }
-    )
-
-
-def _counted(scores: Scores, length: int) -> Scores:
-    """`scores` as `length` numbers of the same quantiles."""
-    if len(scores) == length:
-        return scores
-    return np.sort(scores)[np.arange(length) * len(scores) // length]
-
-
-def groups(study: Study, setting: str) -> dict[Any, set[int]]:
-    """Numbers of the trials by value of a hyperparameter, NONE first, the rest in order; thirds as
-    'low to high' where more than MAX_GROUPS numbers were tried."""
+    if setting is None:
+        return {EVERYTHING: set(study.trials["number"])}
+    if setting not in study.trials or study.trials[setting].isna().all():
+        return {}
     asked = study.trials.dropna(subset=[setting])
     values, thirds = asked[setting], asked[setting].nunique() > MAX_GROUPS
     if thirds and pd.api.types.is_numeric_dtype(values):
@@ -185,10 +328,6 @@ def groups(study: Study, setting: str) -> dict[Any, set[int]]:
     else:
         order = sorted(
             values.unique().tolist(),
-            key=lambda v: (v != NONE, *((0, v) if _numeric(v) else (1, str(v)))),
+            key=lambda v: (v != NONE, *((0, v) if isinstance(v, int | float) else (1, str(v)))),
         )
     return {value: set(asked.loc[values == value, "number"]) for value in order}
-
-
-def _numeric(value: Any) -> bool:
-    return isinstance(value, int | float)

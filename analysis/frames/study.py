@@ -6,18 +6,22 @@ import re
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
+from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import (
+    SAMPLER_NOT_STATED,
     SAMPLES_KEY,
     STUDY_FILE,
     Stage,
 )
+
+SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
 
 PROVENANCE_COLUMNS = (
     "extractor",
@@ -33,6 +37,22 @@ class UnlikeScoresError(ValueError):
     """Scores that were measured with different extractors, data or numbers of images cannot be
     compared.
     """
+
+
+class Budget(NamedTuple):
+    """Training that a trial may spend."""
+
+    unit: str
+    """A counter such as generator_steps; '' where the study file does not say."""
+    amount: float
+
+
+class Objective(NamedTuple):
+    """The measure that decides, with its direction."""
+
+    measure: str
+    sign: int
+    """sign * measure is smaller where better: -1 where larger values of the measure are better."""
 
 
 @dataclass
@@ -70,28 +90,119 @@ class Study:
     _client: mlflow.MlflowClient
     run_id: str = ""
     """Of the parent run."""
+    _whole: Study | None = None
+    """The study that this is one stage of."""
+
+    # Everything that analysis reads of the study file. Imported studies lack most of it.
+
+    @property
+    def budget(self) -> Budget:
+        """Budget of one trial; unit '' and amount NaN where unknown."""
+        budget = self._train.get("budget", {})
+        return Budget(str(budget.get("unit", "")), float(budget.get("amount", "nan")))
+
+    @property
+    def evaluation_times(self) -> list[float]:
+        """Where on the budget's axis each evaluation was planned, the first at index 0; empty where
+        unknown.
+        """
+        # Imported histories may have been measured at uneven times, which they name.
+        if times := self._train.get("moments"):
+            return list(map(float, times))
+        planned = int(self._train.get("evaluations", 0))
+        return [self.budget.amount * end / planned for end in range(1, planned + 1)]
+
+    @property
+    def planned_seeds(self) -> list[int]:
+        """Seeds of every trial of the search."""
+        return list(self._train.get("seeds", []))
+
+    @property
+    def data_name(self) -> str:
+        """Name of the data set; '' where unknown."""
+        return str(self.spec.get("data", {}).get("name", ""))
+
+    @property
+    def sampler(self) -> str:
+        """Name of the sampler that drew the trials; '' where unknown, as for most imports."""
+        sampler = str(self.spec.get("search", {}).get("sampler", ""))
+        return "" if sampler == SAMPLER_NOT_STATED else sampler
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """Domain of every hyperparameter as [search.space] states it."""
+        return dict(self.spec.get("search", {}).get("space", {}))
+
+    @property
+    def searched(self) -> list[str]:
+        """Hyperparameters that the study varied and the trials name, the four main ones first."""
+        space = self.space
+        varied = [
+            key
+            for key, domain in space.items()
+            if isinstance(domain, dict | list) and len(domain) > 1
+        ]
+        columns = [key for key in varied if key in self.trials]
+        if "remedies" not in columns and any(
+            set(map(repr, space[key])) == {"True", "False"} for key in varied
+        ):
+            columns.append("remedies")  # switched on and off one by one
+        return sorted(
+            columns,
+            key=lambda key: (SEARCHED_FIRST.index(key) if key in SEARCHED_FIRST else 9, key),
+        )
+
+    @property
+    def objective(self) -> Objective:
+        """Measure that the study minimises or maximises; FID where it does not say."""
+        chosen = self.spec.get("objective", {})
+        measure = chosen.get("minimize") or chosen.get("maximize") or "fid"
+        return Objective(measure, -1 if MEASURES[measure].direction == "up" else 1)
+
+    @property
+    def constraints(self) -> dict[str, int]:
+        """Failed seeds that a trial may have by verdict, where the objective limits them."""
+        return dict(self.spec.get("objective", {}).get("require", {}))
+
+    @property
+    def is_ratio(self) -> bool:
+        """Whether scores are compared as ratios rather than differences: smaller is better, and
+        every score of the objective is positive.
+
+        Of both stages together, so that no report mixes the two.
+        """
+        evaluations = (self._whole or self).evaluations
+        values = evaluations.get(self.objective.measure, pd.Series(dtype=float)).dropna()
+        return self.objective.sign > 0 and bool(len(values)) and bool((values > 0).all())
+
+    @property
+    def _train(self) -> dict[str, Any]:
+        return dict(self.spec.get("train", {}))
 
     def of_stage(self, stage: Stage) -> Study:
-        """The same study with the trials of one stage alone; a study without stages is all search."""
+        """Return the study with the trials of one stage alone; one without stages is all search."""
         of = self.trials["stage"].fillna(Stage.SEARCH) if "stage" in self.trials else Stage.SEARCH
         chosen = pd.Series(of == stage, index=self.trials.index)
         if chosen.all():
             return self
-        trials = self.trials[chosen].reset_index(drop=True)
-        rows = self.evaluations[self.evaluations["number"].isin(trials["number"])].reset_index(
-            drop=True
-        )
-        return replace(self, trials=trials, evaluations=rows)
+        return self.only(chosen)
+
+    def only(self, kept: pd.Series) -> Study:
+        """Return the study with those of its trials that `kept`, a row per trial, is true of."""
+        trials, rows = self.trials[kept].reset_index(drop=True), self.evaluations
+        if len(rows):
+            rows = rows[rows["number"].isin(trials["number"])].reset_index(drop=True)
+        return replace(self, trials=trials, evaluations=rows, _whole=self._whole or self)
 
     @cached_property
     def seeds(self) -> pd.DataFrame:
-        """The rows of `evaluations` at each trial's last evaluation."""
+        """Rows of `evaluations` at each trial's last evaluation."""
         return self.evaluations if self.evaluations.empty else last_evaluations(self.evaluations)
 
     @cached_property
     def modes(self) -> pd.DataFrame:
-        """number, seed, evaluation, generator_steps, mode (index into mode_names), count; finite
-        seeds only.
+        """Frame of number, seed, evaluation, generator_steps, mode (index into mode_names) and count;
+        finite seeds only.
         """
         columns = ["number", "seed", "evaluation", "generator_steps", "histogram"]
         if self.evaluations.empty:
@@ -106,7 +217,7 @@ class Study:
         return long.assign(mode=np.arange(len(long)) - begun, count=counts)
 
     def study_file(self) -> str:
-        """The study file as it was written, comments included; '' where MLflow has none."""
+        """Return the study file as it was written, comments included; '' where MLflow has none."""
         try:
             return Path(self._client.download_artifacts(self.run_id, STUDY_FILE)).read_text(
                 encoding="utf-8"
@@ -115,7 +226,7 @@ class Study:
             return ""
 
     def sample_grids(self, number: int) -> dict[int, bytes]:
-        """PNG by generator steps, for one trial."""
+        """Return the sample grids of one trial: PNG by generator steps."""
         (run_id,) = self.trials.loc[self.trials["number"] == number, "run_id"]
         grids = {}
         for artifact in self._client.list_artifacts(run_id, "images"):
@@ -128,7 +239,7 @@ class Study:
 
 
 def refuse_unlike(evaluations: pd.DataFrame) -> None:
-    """Raises UnlikeScoresError unless all rows were measured alike."""
+    """Raise UnlikeScoresError unless all rows were measured alike."""
     for column in PROVENANCE_COLUMNS:
         values = (
             sorted(map(str, evaluations[column].dropna().unique())) if column in evaluations else []

@@ -11,40 +11,34 @@ tests/analysis/stats/test_kaplan_meier.py simulates what each promises.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
-from ganstudy.analysis.stats.order_statistics import LEVEL
+from ganstudy.analysis.stats.estimate import (
+    LEVEL,
+    MIN_CONFIGURATIONS,
+    NAN,
+    Estimate,
+    Floats,
+    Ints,
+)
 
-MIN_CONFIGURATIONS = 6
-"""Below this no interval and no test is given."""
 MIN_FOR_MEAN = 12
-"""Below this the restricted mean has no interval: with 6 configurations it would cover 92%."""
-MOST_TIMES = 100
+"""Configurations below which the restricted mean has no interval: with 6 it would cover 92%."""
+MAX_TIMES = 100
 """More distinct times than this are rounded up to so many even ones."""
 PERMUTATIONS = 4999
-MANY = 200
+CHI_SQUARED_FROM = 200
 """From this many configurations on chi-squared stands for the permutations."""
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-class Interval(NamedTuple):
-    """A number with its ends; NaN where none can be given, infinite where an event is not reached."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
-class Survival:
+class SurvivalCurve:
     """Share of seeds without the event after each time, [T]; all ends are pointwise at 95%."""
 
     times: Floats
@@ -52,78 +46,121 @@ class Survival:
     low: Floats
     high: Floats
     at_risk: Ints
-    """Seeds without the event and still watched just before each time."""
+    """Seeds without the event and still observed just before each time."""
     configurations_at_risk: Ints
     events: Ints
     """At each time."""
     configurations: int
     seeds: int
     influence: Floats
-    """[C, T]: what each configuration adds to the error of `survival`."""
+    """[C, T]: what each configuration adds to the error of `survival` (influence function)."""
 
-    def at(self, time: float) -> Interval:
-        """The share after `time`, which lies within what was watched."""
+    def at(self, time: float) -> Estimate:
+        """Return the share after `time`, which lies within what was observed."""
         i = int(np.searchsorted(self.times, time, side="right")) - 1
         if i < 0:
-            return (
-                Interval(1.0, math.nan, math.nan)
-                if self.seeds
-                else Interval(math.nan, math.nan, math.nan)
-            )
-        return Interval(float(self.survival[i]), float(self.low[i]), float(self.high[i]))
+            return Estimate(1.0 if self.seeds else NAN, n=self.configurations)
+        ends = float(self.low[i]), float(self.high[i])
+        return Estimate(float(self.survival[i]), *ends, n=self.configurations)
 
-    def median_time(self) -> Interval:
-        """First time by which half of the seeds had the event; its ends where the curve's ends
-        cross one half (Brookmeyer & Crowley 1982). Infinite where half is not reached."""
+    def median_time(self) -> Estimate:
+        """Return the first time by which half of the seeds had the event; its ends where the curve's
+        ends cross one half (Brookmeyer & Crowley 1982). Infinite where half is not reached.
+        """
         if not self.seeds:
-            return Interval(math.nan, math.nan, math.nan)
+            return Estimate(NAN)
         middle = self._first_below(self.survival)
         if self.configurations < MIN_CONFIGURATIONS:
-            return Interval(middle, math.nan, math.nan)
-        return Interval(middle, self._first_below(self.low), self._first_below(self.high))
+            return Estimate(middle, n=self.configurations)
+        ends = self._first_below(self.low), self._first_below(self.high)
+        return Estimate(middle, *ends, n=self.configurations)
 
     def _first_below(self, curve: Floats) -> float:
         below = np.flatnonzero(curve <= 0.5)
         return float(self.times[below[0]]) if len(below) else math.inf
 
-    def restricted_mean(self, horizon: float) -> Interval:
-        """Mean time without the event up to `horizon`, the area under the curve (Royston & Parmar
-        2013).
+    def restricted_mean(self, horizon: float) -> Estimate:
+        """Return the mean time without the event up to `horizon`, the area under the curve (Royston
+        & Parmar 2013).
         """
         if not self.seeds:
-            return Interval(math.nan, math.nan, math.nan)
+            return Estimate(NAN)
         inside = self.times < horizon
         edges = np.concatenate([[0.0], self.times[inside], [horizon]])
         widths = np.diff(edges)
         value = float(widths[0] + (widths[1:] * self.survival[inside]).sum())
         if self.configurations < MIN_FOR_MEAN:
-            return Interval(value, math.nan, math.nan)
+            return Estimate(value, n=self.configurations)
         error = self.influence[:, inside] @ widths[1:]
-        half = _t(self.configurations) * math.sqrt(_variance(error))
-        return Interval(value, max(0.0, value - half), min(horizon, value + half))
+        half = _t_quantile(self.configurations) * math.sqrt(_variance(error))
+        low, high = max(0.0, value - half), min(horizon, value + half)
+        return Estimate(value, low, high, n=self.configurations)
+
+
+@dataclass(frozen=True)
+class EventTimes:
+    """When an event came to each seed, or until when it was observed without; one entry per seed."""
+
+    times: Floats
+    """Of the event, or of censoring; infinite for a seed that is known never to have the event."""
+    happened: NDArray[np.bool_]
+    number: Ints
+    """Of the trial."""
+    pruned: NDArray[np.bool_]
+    """Its trial was pruned, before the event or after."""
+    recovered: NDArray[np.bool_]
+    """It had been in the state of the event and was not in the end."""
+    evaluation_times: Floats
+    """All times at which seeds were evaluated."""
+
+    @classmethod
+    def none(cls) -> EventTimes:
+        """Return the event times of no seed."""
+        floats, bools = np.empty(0), np.empty(0, dtype=bool)
+        return cls(floats, bools, np.empty(0, dtype=np.int64), bools, bools, floats)
+
+    def of(self, numbers: Iterable[int]) -> EventTimes:
+        """Return the event times of the seeds of these trials."""
+        kept = np.isin(self.number, list(numbers))
+        return EventTimes(
+            times=self.times[kept],
+            happened=self.happened[kept],
+            number=self.number[kept],
+            pruned=self.pruned[kept],
+            recovered=self.recovered[kept],
+            evaluation_times=self.evaluation_times,
+        )
+
+    def curve(self) -> SurvivalCurve:
+        """Return the share of the seeds without the event."""
+        reached = self.times[np.isfinite(self.times)].max(initial=0.0)
+        times = self.evaluation_times[self.evaluation_times <= reached]
+        return kaplan_meier(self.times, self.happened, self.number, times)
 
 
 def kaplan_meier(
     times: Floats,
     happened: NDArray[np.bool_],
     configuration: Ints,
-    moments: Sequence[float] | Floats = (),
-) -> Survival:
-    """Kaplan & Meier 1958, by seed; the intervals treat configurations as independent and seeds as
-    they turn out.
+    more_times: Sequence[float] | Floats = (),
+) -> SurvivalCurve:
+    """Estimate the survival curve (Kaplan & Meier 1958) by seed; the intervals treat configurations
+    as independent and seeds as they turn out.
 
-    times: when the event was seen, or when the seed was last watched; infinite for a seed that is
+    times: when the event was seen, or when the seed was last observed; infinite for a seed that is
     known never to have the event. happened: whether it was seen. configuration: any number per
-    seed, equal within a configuration. moments: further times that the curve is wanted at, such as
-    evaluations at which nothing happened.
+    seed, equal within a configuration. more_times: further times that the curve is wanted at, such
+    as evaluations at which nothing happened.
     """
+    # The curve equals scipy.stats.ecdf's of the same censored data, as a test holds; that keeps no
+    # counts per configuration, which the variance needs, and so nothing would be saved by it.
     times, grid = _rounded(times)
-    grid = np.union1d(grid, moments)
+    grid = np.union1d(grid, more_times)
     units, unit = np.unique(configuration, return_inverse=True)
     deaths = np.zeros((len(units), len(grid)))
     np.add.at(deaths, (unit[happened], np.searchsorted(grid, times[happened])), 1.0)
-    # A seed is at risk at all times up to its own; one that is last watched at a time can have the
-    # event at it.
+    # A seed is at risk at all times up to its own; one that is last observed at a time can have
+    # the event at it.
     last = np.searchsorted(grid, times, side="right") - 1
     ends = np.zeros((len(units), len(grid) + 1))
     np.add.at(ends, (unit, last + 1), 1.0)
@@ -134,47 +171,47 @@ def kaplan_meier(
     survival = np.cumprod(1 - hazard)
     rest = np.maximum(watched - died, 1.0)  # where nobody is left the residuals are 0
     influence = -survival * np.cumsum((deaths - at_risk * hazard) / rest, axis=1)
-    low, high = _ends(survival, influence, watched, died, len(units), len(times))
-    return Survival(
-        *(
-            grid,
-            survival,
-            low,
-            high,
-            watched.astype(np.int64),
-            (at_risk > 0).sum(axis=0),
-            died.astype(np.int64),
-        ),
-        *(len(units), len(times), influence),
+    low, high = _curve_ends(survival, influence, watched, died, len(times))
+    return SurvivalCurve(
+        times=grid,
+        survival=survival,
+        low=low,
+        high=high,
+        at_risk=watched.astype(np.int64),
+        configurations_at_risk=(at_risk > 0).sum(axis=0),
+        events=died.astype(np.int64),
+        configurations=len(units),
+        seeds=len(times),
+        influence=influence,
     )
 
 
 def _rounded(times: Floats) -> tuple[Floats, Floats]:
-    """Times and their distinct finite values, rounded up where there are too many."""
+    """Return the times and their distinct finite values, rounded up where there are too many."""
     times = np.asarray(times, dtype=float)
     grid = np.unique(times[np.isfinite(times)])
-    if len(grid) > MOST_TIMES:
-        even = np.linspace(0.0, grid[-1], MOST_TIMES + 1)[1:]
+    if len(grid) > MAX_TIMES:
+        even = np.linspace(0.0, grid[-1], MAX_TIMES + 1)[1:]
         finite = np.isfinite(times)
         times = times.copy()
-        times[finite] = even[np.minimum(np.searchsorted(even, times[finite]), MOST_TIMES - 1)]
+        times[finite] = even[np.minimum(np.searchsorted(even, times[finite]), MAX_TIMES - 1)]
         grid = np.unique(times[finite])
     return times, grid
 
 
-def _ends(
-    survival: Floats, influence: Floats, watched: Floats, died: Floats, units: int, seeds: int
+def _curve_ends(
+    survival: Floats, influence: Floats, watched: Floats, died: Floats, seeds: int
 ) -> tuple[Floats, Floats]:
-    """Wilson's interval at the effective number of seeds (Korn & Graubard 1998 for clustered
-    shares).
+    """Return the ends of Wilson's interval at the effective number of seeds (Korn & Graubard 1998
+    for clustered shares).
 
     That number is where the share's own variance meets the configurations' one. It is kept between
     what it would be if seeds shared nothing (Greenwood's variance) and if all seeds of a
     configuration shared their fate, since the variance of few configurations may be far too small
     by chance. Where all seeds are left, or none, it is the number of configurations less those no
-    longer watched (Peto et al. 1977).
+    longer observed (Peto et al. 1977).
     """
-    nan = np.full(len(survival), math.nan)
+    nan, units = np.full(len(survival), NAN), len(influence)
     if units < MIN_CONFIGURATIONS:
         return nan, nan.copy()
     before = np.concatenate([[1.0], survival[:-1]])
@@ -183,14 +220,13 @@ def _ends(
         most = survival * (1 - survival) / greenwood
         effective = survival * (1 - survival) / _variance(influence)
         peto = np.where(watched > 0, np.minimum(watched / before, seeds), np.nan)
-    # Where nobody is left to watch the curve stays, and so does what is known about it.
-    most = _carried(
-        np.where((survival <= 0) | (survival >= 1), peto, np.where(watched > 0, most, np.nan))
-    )
+    # Where nobody is left at risk the curve stays, and so does what is known about it.
+    most = np.where((survival <= 0) | (survival >= 1), peto, np.where(watched > 0, most, np.nan))
+    most = most[np.maximum.accumulate(np.where(np.isnan(most), 0, np.arange(len(most))))]
     fewest = most * (units / seeds)
     effective = np.where(np.isfinite(effective), np.clip(effective, fewest, most), fewest)
     effective = np.where((survival <= 0) | (survival >= 1), fewest, effective)
-    z = _t(units) if units < MANY else float(norm.ppf((1 + LEVEL) / 2))
+    z = _t_quantile(units) if units < CHI_SQUARED_FROM else float(norm.ppf((1 + LEVEL) / 2))
     middle = (survival + z**2 / (2 * effective)) / (1 + z**2 / effective)
     half = (
         z
@@ -202,26 +238,20 @@ def _ends(
     return low, high
 
 
-def _carried(values: Floats) -> Floats:
-    known = np.where(np.isnan(values), 0, np.arange(len(values)))
-    carried: Floats = values[np.maximum.accumulate(known)]
-    return carried
-
-
 def _variance(influence: Floats) -> Floats:
-    """Of a sum of independent contributions, along the first axis."""
+    """Return the variance of a sum of independent contributions, along the first axis."""
     n = len(influence)
     variance: Floats = n / (n - 1) * (influence**2).sum(axis=0)
     return variance
 
 
-def _t(units: int) -> float:
+def _t_quantile(units: int) -> float:
     return float(student.ppf((1 + LEVEL) / 2, units - 1))
 
 
 @dataclass(frozen=True)
 class LogRank:
-    """Whether groups of configurations differ in when the event comes."""
+    """Log-rank test of whether groups of configurations differ in when the event comes."""
 
     statistic: float
     """About chi-squared with groups - 1 degrees of freedom where they do not."""
@@ -241,7 +271,7 @@ def log_rank(
     group: Ints,
     rng: np.random.Generator,
 ) -> LogRank:
-    """The log-rank test (Mantel 1966; Peto & Peto 1972) with the configuration as the unit.
+    """Test with the log-rank test (Mantel 1966; Peto & Peto 1972), the configuration as the unit.
 
     A group's events beyond those expected are the sum over its seeds of event minus pooled
     cumulative hazard at the seed's time. Summed per configuration instead, these scores are
@@ -256,7 +286,7 @@ def log_rank(
     spread = float((scores**2).sum())
     tested = int((sizes > 0).sum())
     if len(units) < MIN_CONFIGURATIONS or tested < 2 or spread < 1e-12:
-        return LogRank(math.nan, math.nan, len(units), excess, "none")
+        return LogRank(NAN, NAN, len(units), excess, "none")
     kept = sizes > 0
 
     def statistic(sums: Floats) -> Floats:
@@ -266,7 +296,7 @@ def log_rank(
         return value
 
     observed = float(statistic(excess))
-    if len(units) >= MANY:
+    if len(units) >= CHI_SQUARED_FROM:
         return LogRank(
             observed, float(chi2.sf(observed, tested - 1)), len(units), excess, "chi-squared"
         )
@@ -277,7 +307,9 @@ def log_rank(
 
 
 def residuals(times: Floats, happened: NDArray[np.bool_]) -> Floats:
-    """Per seed: its event (1 or 0) minus the pooled cumulative hazard at its time; they sum to 0."""
+    """Return per seed its event (1 or 0) minus the pooled cumulative hazard at its time; they sum to
+    0 (martingale residuals).
+    """
     times, grid = _rounded(times)
     slot = (
         np.searchsorted(grid, times, side="right") - 1

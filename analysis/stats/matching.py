@@ -1,7 +1,7 @@
 """Which configuration of one arm is compared with which of the other, so that they differ in the
 arm alone.
 
-Of a grid every configuration has a twin. Elsewhere the nearest settings must do, one to one, and
+Of a grid every configuration has an exact match. Elsewhere the nearest settings must do, one to one, and
 what remains of their difference is taken out by a regression of the scores on the settings, if it
 predicts any.
 """
@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
-from ganstudy.analysis.stats.intervals import Scores
+from ganstudy.analysis.stats.estimate import NAN, Floats, Ints
 
 LOG_FROM = 10.0
 """A positive setting whose largest value is this many times its smallest is taken on a log scale."""
@@ -27,17 +26,17 @@ UNLIKE = 2.0
 """Distance of two values of a setting without order, in standard deviations of a setting with
 order.
 """
-FARTHEST = 1.0
+MAX_DISTANCE = 1.0
 """Root mean square distance per setting, in standard deviations; two configurations at random are
 1.4 apart.
 """
-MOST_IN_AN_ARM = 1000
+MAX_IN_AN_ARM = 1000
 """More configurations than this are drawn from at random: pairing takes the cube of their number."""
 MIN_FOR_REGRESSION = 20
 FOLDS = 10
 MIN_SKILL = 0.05
 """Share of the variance that a prediction must explain of configurations it has not seen."""
-MOST_CURVED = 6
+MAX_CURVED = 6
 """Settings of which the regression knows squares and products."""
 
 
@@ -45,8 +44,8 @@ MOST_CURVED = 6
 class Pairs:
     """Rows of the two arms that belong together."""
 
-    treated: NDArray[np.int64]
-    control: NDArray[np.int64]
+    treated: Ints
+    control: Ints
     distance: float
     """Median over the pairs of the root mean square distance per setting, in standard deviations;
     NaN without any.
@@ -55,14 +54,14 @@ class Pairs:
     """Whether the two of each pair agree in every setting that was matched."""
 
 
-def coordinates(settings: pd.DataFrame) -> NDArray[np.float64]:
-    """[C, D]: settings as numbers whose distances mean something, log where LOG_FROM says so, in
-    standard deviations.
+def coordinates(settings: pd.DataFrame) -> Floats:
+    """Return [C, D]: settings as numbers whose distances mean something, log where LOG_FROM says
+    so, in standard deviations.
 
     A setting that is missing anywhere (it belongs to one remedy alone) or never changes is left
     out; one without order becomes a column per value.
     """
-    columns: list[NDArray[np.float64]] = []
+    columns: list[Floats] = []
     for name in settings:
         values = settings[name]
         if values.isna().any() or values.nunique() < 2:
@@ -80,51 +79,51 @@ def coordinates(settings: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def match(
-    treated: NDArray[np.float64],
-    control: NDArray[np.float64],
+    treated: Floats,
+    control: Floats,
     settings: int,
     rng: np.random.Generator,
 ) -> Pairs:
-    """One to one, by the least sum of squared distances (Rosenbaum 1989); pairs farther apart than
-    FARTHEST are left out. The scores have no say in it.
+    """Match the two arms one to one, by the least sum of squared distances (Rosenbaum 1989); pairs
+    farther apart than MAX_DISTANCE are left out.
 
     treated, control: coordinates [T, D] and [C, D]; settings: how many settings the D columns stand
-    for.
+    for. Scores take no part: matching on outcomes would bias the comparison.
     """
-    first, second = _at_most(len(treated), rng), _at_most(len(control), rng)
+    first, second = _sample(len(treated), rng), _sample(len(control), rng)
     if not settings:
         n = min(len(first), len(second))
         return Pairs(
             rng.permutation(first)[:n],
             rng.permutation(second)[:n],
-            0.0 if n else float("nan"),
+            0.0 if n else NAN,
             True,
         )
     squared = cdist(treated[first], control[second], "sqeuclidean") / settings
     rows, columns = linear_sum_assignment(squared)
-    near = squared[rows, columns] <= FARTHEST**2
+    near = squared[rows, columns] <= MAX_DISTANCE**2
     distances = np.sqrt(squared[rows[near], columns[near]])
     exact = bool(len(distances)) and bool(distances.max() < 1e-9)
     return Pairs(
         first[rows[near]],
         second[columns[near]],
-        float(np.median(distances)) if len(distances) else float("nan"),
+        float(np.median(distances)) if len(distances) else NAN,
         exact,
     )
 
 
-def _at_most(count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def _sample(count: int, rng: np.random.Generator) -> Ints:
     everything = np.arange(count)
     return (
         everything
-        if count <= MOST_IN_AN_ARM
-        else np.sort(rng.choice(everything, MOST_IN_AN_ARM, replace=False))
+        if count <= MAX_IN_AN_ARM
+        else np.sort(rng.choice(everything, MAX_IN_AN_ARM, replace=False))
     )
 
 
-def explained(points: NDArray[np.float64], scores: Scores) -> Scores:
-    """What the settings predict of each score [C], from other configurations alone; zeros where
-    that explains nothing.
+def covariate_adjustment(points: Floats, scores: Floats) -> Floats:
+    """Return what the settings predict of each score [C], by cross-validated ridge regression;
+    zeros where that explains nothing.
 
     Arms are not among the settings, and no configuration takes part in its own prediction: if the
     arms do the same, what is left after the prediction is as exchangeable as the scores were, and a
@@ -132,11 +131,11 @@ def explained(points: NDArray[np.float64], scores: Scores) -> Scores:
     Diverged configurations are predicted from the others.
     """
     known = np.isfinite(scores)
-    none: Scores = np.zeros(len(scores))
+    none: Floats = np.zeros(len(scores))
     if known.sum() < MIN_FOR_REGRESSION or not points.shape[1]:
         return none
     features = points
-    if points.shape[1] <= MOST_CURVED:
+    if points.shape[1] <= MAX_CURVED:
         features = PolynomialFeatures(2, include_bias=False).fit_transform(points)
     features = StandardScaler().fit_transform(features)
     predicted, trivial = np.empty(len(scores)), np.empty(len(scores))

@@ -33,7 +33,7 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
     trial = _chosen(study, number)
     if trial is None:
         return None
-    measure, sign = selection.objective(study)
+    measure, sign = study.objective
     seeds = study.seeds[study.seeds["number"] == trial["number"]]
     if seeds.empty:
         raise ValueError(f"trial {trial['number']} has no evaluation")
@@ -47,9 +47,7 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
         "run_id": trial["run_id"],
         "config_digest": trial["config_digest"],
         "role": _role(study, trial),
-        "params": {
-            key: _plain(trial[key]) for key in selection.searched(study) if not pd.isna(trial[key])
-        },
+        "params": {key: _plain(trial[key]) for key in study.searched if not pd.isna(trial[key])},
         "objective": measure,
         "direction": MEASURES[measure].direction,
         "value": _plain(trial["objective"]),
@@ -110,7 +108,7 @@ def _role(study: Study, trial: dict[str, Any]) -> str:
 def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
     """What keeps the scores from being what they seem."""
     if trial.get("stage") == Stage.CONFIRM.value:
-        lost = int(trial[selection.LOST])
+        lost = int(trial[selection.FAILED])
         return (
             [f"{lost} of {trial['num_seeds']} fresh seeds collapsed, cycled or diverged."]
             if lost
@@ -122,10 +120,10 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
     for fresh in again[(again["confirms"] == trial["number"]) & again["score"].notna()].to_dict(
         "records"
     ):
-        name = MEASURES[selection.objective(study)[0]].label
+        name = MEASURES[study.objective.measure].label
         return [
             f"By such scores the search chose, which flatters them. On {fresh['num_seeds']} fresh seeds: {name} "
-            f"{number(fresh['score'])}, {fresh['lost']} lost (trial {fresh['number']}); quote that."
+            f"{number(fresh['score'])}, {fresh['failed']} failed (trial {fresh['number']}); quote that."
         ]
     return [
         f"Chosen from {len(_candidates(study))} complete trials within the constraints by these very scores, which "
@@ -134,8 +132,7 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
 
 
 def _budget(study: Study) -> str:
-    budget = study.spec["train"]["budget"]
-    return f"{budget['amount']:g} {str(budget['unit']).replace('_', ' ')}"
+    return f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}"
 
 
 def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -21,14 +21,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from ganstudy.analysis.frames.comparable import search_stage
-from ganstudy.analysis.frames.selection import SEED, objective
+from ganstudy.analysis.frames.selection import SEED, groups, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.frames.trajectories import grouped
-from ganstudy.analysis.stats.order_statistics import LEVEL, quantile_interval
-from ganstudy.trials.results.records import SAMPLER_NOT_STATED, TrialState
+from ganstudy.analysis.stats.estimate import LEVEL, Floats
+from ganstudy.analysis.stats.order_statistics import quantile_interval
+from ganstudy.analysis.tables.search import HOUR
+from ganstudy.trials.results.records import TrialState
 
-EXCHANGEABLE = ("random", "qmc", "grid")
+EXCHANGEABLE = ("random", "grid")
 """Samplers whose next trial does not depend on the scores so far."""
 BUDGETS = 25
 """Sizes of the subsets, at most, evenly spaced on a log scale."""
@@ -38,13 +38,11 @@ LARGEST_SHARE = 0.25
 best trial seen.
 """
 MIN_TRIALS = 20
-HOUR = 3600.0
-Floats = NDArray[np.float64]
 
 
 def best_of(scores: ArrayLike, budgets: ArrayLike) -> Floats:
-    """[B, N]: probability that the best of b trials without replacement is the i-th best of N; ties
-    in any order.
+    """Return [B, N]: probability that the best of b trials, drawn without replacement, is the i-th
+    best of N; ties in any order.
     """
     n = np.asarray(scores, dtype=float).shape[-1]
     b = np.asarray(budgets)[:, None]
@@ -57,30 +55,26 @@ def best_of(scores: ArrayLike, budgets: ArrayLike) -> Floats:
 
 
 BUDGET_COLUMNS = [
-    *(
-        "trials",
-        "seconds",
-        "device_hours",
-        "median",
-        "median_low",
-        "median_high",
-        "expected",
-        "expected_low",
-    ),
-    *(
-        "expected_high",
-        "found",
-        "configurations",
-        "with_score",
-        "num_seeds",
-        "sampler",
-        "exchangeable",
-    ),
+    "trials",
+    "seconds",
+    "device_hours",
+    "median",
+    "median_low",
+    "median_high",
+    "expected",
+    "expected_low",
+    "expected_high",
+    "found",
+    "configurations",
+    "with_score",
+    "num_seeds",
+    "sampler",
+    "exchangeable",
 ]
 
 
 def expected_best(study: Study, setting: str | None = None) -> pd.DataFrame:
-    """The best score of b trials of the search, per value of a setting such as remedies.
+    """Estimate the best score of b trials of the search, per value of a setting such as remedies.
 
     setting (or `group`), trials (b), seconds and device_hours (what b of these trials cost on
     average, evaluations included), median (of the best score; infinite where it is none at all:
@@ -93,12 +87,12 @@ def expected_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     """
     study = search_stage(study)
     trials = outcomes(study)
-    _, sign = objective(study)
-    worst = _worst(study, trials, sign)
-    sampler = sampler_of(study)
+    sign, scores = study.objective.sign, pd.to_numeric(study.trials["objective"]).dropna()
+    # The worst score that any trial reported, within the constraints or not.
+    worst = float((sign * scores).max()) if len(scores) else math.nan
     frames = []
-    for value, numbers in grouped(study, setting).items():
-        frame = _curve(trials[trials["number"].isin(numbers)], worst, sign, sampler)
+    for value, numbers in groups(study, setting).items():
+        frame = _curve(trials[trials["number"].isin(numbers)], worst, sign, study.sampler)
         frame[setting or "group"] = value
         frames.append(frame)
     frames = [frame for frame in frames if len(frame)]
@@ -109,11 +103,12 @@ def expected_best(study: Study, setting: str | None = None) -> pd.DataFrame:
 
 
 def outcomes(study: Study) -> pd.DataFrame:
-    """One row per ended or failed trial of the search in the order in which they were drawn:
+    """Return one row per ended or failed trial of the search in the order in which they were drawn.
+
     number, score (smaller is better; infinite where it yields none), seconds (training and
-    evaluation), device_hours, num_seeds."""
-    trials = search_stage(study).trials
-    _, sign = objective(study)
+    evaluation), device_hours, num_seeds.
+    """
+    trials, sign = search_stage(study).trials, study.objective.sign
     trials = trials[trials["state"] != TrialState.RUNNING.value].sort_values("number")
     scored = (trials["state"] == TrialState.COMPLETE.value) & trials["feasible"].eq(True)
     score = (sign * pd.to_numeric(trials["objective"])).astype(float).where(scored).fillna(np.inf)
@@ -135,22 +130,6 @@ def _column(trials: pd.DataFrame, name: str) -> pd.Series:
     )
 
 
-def _worst(study: Study, trials: pd.DataFrame, sign: int) -> float:
-    """The worst score that any trial reported, within the constraints or not."""
-    every = (
-        pd.to_numeric(study.trials["objective"]).dropna()
-        if "objective" in study.trials
-        else pd.Series(dtype=float)
-    )
-    return float((sign * every).max()) if len(every) else math.nan
-
-
-def sampler_of(study: Study) -> str:
-    """The sampler that drew the trials; '' where unknown, as for imported ones."""
-    sampler = str(study.spec.get("search", {}).get("sampler", ""))
-    return "" if sampler == SAMPLER_NOT_STATED else sampler
-
-
 def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.DataFrame:
     n = len(trials)
     if not n:
@@ -161,8 +140,12 @@ def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.Da
     cumulated = np.cumsum(weights, axis=1)
     median = scores[(cumulated < 0.5 - 1e-12).sum(axis=1)]
     exchangeable = sampler in EXCHANGEABLE
+    # The median of the best of b independent trials is the quantile of one trial at 1 - (1/2)^(1/b).
     ends = np.array(
-        [_median_ends(scores, int(b)) if exchangeable else (math.nan, math.nan) for b in budgets]
+        [
+            quantile_interval(scores, 1 - 0.5 ** (1 / b)) if exchangeable else (math.nan, math.nan)
+            for b in budgets.tolist()
+        ]
     )
     counted = np.where(np.isfinite(scores), scores, worst)
     expected = weights @ counted
@@ -196,16 +179,10 @@ def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.Da
     )
 
 
-def _median_ends(ordered: Floats, b: int) -> tuple[float, float]:
-    """The median of the best of b independent trials is the quantile of one trial at 1 -
-    (1/2)^(1/b).
-    """
-    return quantile_interval(ordered, 1 - 0.5 ** (1 / b))
-
-
 def _bootstrap(
     ordered: Floats, weights: Floats, budgets: NDArray[np.int64]
 ) -> tuple[Floats, Floats]:
+    """Return [B] and [B], the ends of the bootstrap interval of the expected best score."""
     n = len(ordered)
     low, high = np.full(len(budgets), math.nan), np.full(len(budgets), math.nan)
     given = budgets <= LARGEST_SHARE * n
@@ -214,9 +191,8 @@ def _bootstrap(
     rng = np.random.default_rng(SEED)
     means = np.empty((RESAMPLES, int(given.sum())))
     for row in range(RESAMPLES):
-        drawn = np.repeat(
-            ordered, np.bincount(rng.integers(n, size=n), minlength=n)
-        )  # stays in order
+        # Repeated in place, the values stay in order.
+        drawn = np.repeat(ordered, np.bincount(rng.integers(n, size=n), minlength=n))
         means[row] = weights[given] @ drawn
     tail = (1 - LEVEL) / 2
     low[given], high[given] = np.quantile(means, [tail, 1 - tail], axis=0)
@@ -224,11 +200,12 @@ def _bootstrap(
 
 
 def expected_best_of_studies(studies: Iterable[Study]) -> pd.DataFrame:
-    """`expected_best` of several studies one below the other, for comparing samplers: its columns
-    after `study`.
+    """Return `expected_best` of several studies one below the other, for comparing samplers: its
+    columns after `study`.
 
     The caller sees to it that their scores are comparable (equal provenance, data and budget per
-    trial)."""
+    trial).
+    """
     frames = [
         expected_best(study).drop(columns="group").assign(study=study.name) for study in studies
     ]
@@ -243,7 +220,7 @@ TRACE_COLUMNS = ["number", "trials", "seconds", "device_hours", "score", "best",
 
 
 def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
-    """What the search had found after each trial, in the order in which they were drawn.
+    """Return what the search had found after each trial, in the order in which they were drawn.
 
     setting (or `group`: all), number, trials (so far), seconds and device_hours (so far,
     evaluations included; a trial of unknown cost adds nothing), score (the objective of this trial;
@@ -251,11 +228,10 @@ def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     count one after the other.
     """
     study = search_stage(study)
-    trials = outcomes(study)
-    _, sign = objective(study)
+    trials, sign = outcomes(study), study.objective.sign
     frames = []
-    for value, numbers in grouped(study, setting).items():
-        part: dict[str, Any] = {"sampler": sampler_of(study), setting or "group": value}
+    for value, numbers in groups(study, setting).items():
+        part: dict[str, Any] = {"sampler": study.sampler, setting or "group": value}
         rows = trials[trials["number"].isin(numbers)]
         finite = rows["score"].where(np.isfinite(rows["score"]))
         frame = pd.DataFrame(

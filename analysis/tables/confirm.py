@@ -7,82 +7,89 @@ trained to the end of the budget. docs/confirm.md says what the intervals hold, 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import ENDED, NOT_TRAINING, objective, ranked, searched
+from ganstudy.analysis.frames.selection import ENDED, FAILURE_VERDICTS, ranked
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.few_seeds import (
-    NAN,
-    Interval,
-    Seeds,
-    holm,
-    median_interval,
-    optimism,
-    paired,
-    verdicts,
+from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats
+from ganstudy.analysis.stats.few_seeds import compare_by_seed, median_interval, optimism
+from ganstudy.analysis.stats.multiplicity import decisions, holm
+from ganstudy.analysis.stats.proportions import (
+    binomial_proportion,
+    proportion_over_configurations,
 )
-from ganstudy.analysis.stats.intervals import share, share_of_seeds
 from ganstudy.trials.results.records import Stage, TrialState
 
-LOG_SCALE = frozenset({"fid"})
-"""Measures that are compared as ratios: positive, and seeds spread in proportion to the level. The
-others by difference: they may be 0, or below."""
 BASELINE, BEST, NEAREST = "baseline", "best", "nearest"
-ESTIMATE = ("", "_low", "_high", "_level")
-CONFIRMED = (
-    *("score", "score_low", "score_high", "score_level", "num_seeds", "valued_seeds", "lost"),
-    *("lost_share", "lost_share_low", "lost_share_high", "search_score", "search_seeds", "state"),
+SCORE_COLUMNS = (
+    "score",
+    "score_low",
+    "score_high",
+    "score_level",
+    "num_seeds",
+    "valued_seeds",
+    "failed",
+    "failed_share",
+    "failed_share_low",
+    "failed_share_high",
+    "search_score",
+    "search_seeds",
+    "state",
 )
-COMPARED = (
-    *(
-        "number",
-        "confirms",
-        "role",
-        "baseline",
-        "effect",
-        "low",
-        "high",
-        "level",
-        "scale",
-        "method",
-        "p",
-        "p_holm",
-    ),
-    *("comparisons", "verdict", "improved_share", "improved_low", "improved_high", "num_seeds"),
+COMPARISON_COLUMNS = (
+    "number",
+    "confirms",
+    "role",
+    "baseline",
+    "effect",
+    "low",
+    "high",
+    "level",
+    "scale",
+    "method",
+    "p",
+    "p_holm",
+    "comparisons",
+    "decision",
+    "improved_share",
+    "improved_low",
+    "improved_high",
+    "num_seeds",
 )
-OPTIMISM = (
-    *(
-        "number",
-        "confirms",
-        "role",
-        "configurations",
-        "search_score",
-        "score",
-        "optimism",
-        "low",
-        "high",
-        "level",
-    ),
-    *("scale", "num_seeds"),
+OPTIMISM_COLUMNS = (
+    "number",
+    "confirms",
+    "role",
+    "configurations",
+    "search_score",
+    "score",
+    "optimism",
+    "low",
+    "high",
+    "level",
+    "scale",
+    "num_seeds",
 )
 
 
 def confirmed(study: Study) -> pd.DataFrame:
-    """One row per confirm trial that is over (a failed one without a score), in the order of the
-    search's own scores, a baseline that it never drew last.
+    """Return one row per confirm trial that is over (a failed one without a score), in the order of
+    the search's own scores, a baseline that it never drew last.
 
     number, confirms, role, the searched hyperparameters, score (of the objective: the median over
     fresh seeds) with score_low and score_high (exact for the median of all seeds, at the level
-    score_level; NaN below 5 seeds), num_seeds, valued_seeds (that have a value), lost (that
-    collapsed, cycled or diverged), lost_share with Clopper and Pearson's 95% interval, search_score
+    score_level; NaN below 5 seeds), num_seeds, valued_seeds (that have a value), failed (that
+    collapsed, cycled or diverged), failed_share with Clopper and Pearson's 95% interval, search_score
     (what the search said of the same configuration) with search_seeds, state.
     """
-    _, sign = objective(study)
-    found = _found(study)
+    sign = study.objective.sign
+    in_search = study.of_stage(Stage.SEARCH).trials.set_index("number")
+    found = in_search[["objective", "num_seeds"]].to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
         values = scores.get(trial["number"], pd.Series(dtype=float)).to_numpy()
@@ -91,95 +98,94 @@ def confirmed(study: Study) -> pd.DataFrame:
             if len(values)
             else study.seeds[:0]
         )
-        lost = seeds["verdict"].isin([verdict.value for verdict in NOT_TRAINING])
-        gone = share_of_seeds(int(lost.sum()), len(lost))
-        search = found.get(_whole(trial["confirms"]), {})
+        failed = int(seeds["verdict"].isin(FAILURE_VERDICTS).sum())
+        score = median_interval(values).in_direction(sign)
+        search = {} if pd.isna(trial["confirms"]) else found.get(int(trial["confirms"]), {})
         rows.append(
             {
-                **{key: trial[key] for key in ("number", "confirms", "role", *searched(study))},
-                **_in_direction("score", median_interval(values), sign),
+                **{key: trial[key] for key in ("number", "confirms", "role", *study.searched)},
+                **score.columns("score"),
+                "score_level": score.level,
                 "num_seeds": len(values),
                 "valued_seeds": int(np.isfinite(values).sum()),
-                "lost": int(lost.sum()),
-                "lost_share": gone.value,
-                "lost_share_low": gone.low,
-                "lost_share_high": gone.high,
+                "failed": failed,
+                **binomial_proportion(failed, len(seeds)).columns("failed_share"),
                 "search_score": search.get("objective", NAN),
                 "search_seeds": search.get("num_seeds", 0),
                 "state": trial["state"],
             }
         )
-    table = pd.DataFrame(rows, columns=["number", "confirms", "role", *searched(study), *CONFIRMED])
+    columns = ["number", "confirms", "role", *study.searched, *SCORE_COLUMNS]
+    table = pd.DataFrame(rows, columns=columns)
     order = (sign * table["search_score"].astype(float)).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)
 
 
 def confirmed_against_baseline(study: Study) -> pd.DataFrame:
-    """Each confirmed configuration against the plain baseline, paired by fresh seed; nothing where
-    that is missing.
+    """Compare each confirmed configuration with the plain baseline, paired by fresh seed; empty
+    without a baseline.
 
     number, confirms, role, baseline (its number), effect with low and high, level: on the scale
     "ratio" (geometric mean over seeds of score / baseline) or "difference" (mean of score -
     baseline); where a seed has no value in one of the two (method "sign" instead of "t"), the
     median over seeds, infinite where that falls on one. p, p_holm (corrected for `comparisons`),
-    verdict (better or worse where p_holm < 0.05, else open), improved_share (seeds on which the
+    decision (better or worse where p_holm < 0.05, else inconclusive), improved_share (seeds on which the
     configuration beats the baseline; ties are halves) with Wilson's 95% interval: the probability
     of improvement, num_seeds (pairs).
     """
-    measure, sign = objective(study)
     over, scores = _over(study), _scores(study)
     if over.empty:
-        return pd.DataFrame(columns=list(COMPARED))
+        return pd.DataFrame(columns=list(COMPARISON_COLUMNS))
     of_role = over["role"].map(partial(has_role, role=BASELINE))
     baselines = over.loc[of_role, "number"].tolist()
     if not baselines:
-        return pd.DataFrame(columns=list(COMPARED))
+        return pd.DataFrame(columns=list(COMPARISON_COLUMNS))
     control = scores[baselines[0]]
     rows: list[dict[str, Any]] = []
     for trial in over[over["number"] != baselines[0]].to_dict("records"):
         treated, plain = scores[trial["number"]].align(control, join="inner")
-        first, second = (_scaled(values.to_numpy(), measure, sign) for values in (treated, plain))
-        compared = paired(first, second)
-        improved = share(
-            (2 * (treated < plain) + (treated == plain)).to_numpy().astype(np.int64), 2
-        )
-        low, high = (compared.low, compared.high) if sign > 0 else (-compared.high, -compared.low)
+        compared = compare_by_seed(*(_on_scale(s.to_numpy(), study) for s in (treated, plain)))
+        effect = _as_shown(compared.effect, study)
+        # Of two halves per seed, so that a tie counts one of them.
+        halves = (2 * (treated < plain) + (treated == plain)).to_numpy().astype(np.int64)
+        improved = proportion_over_configurations(halves, 2)
         rows.append(
             {
                 **{key: trial[key] for key in ("number", "confirms", "role")},
                 "baseline": baselines[0],
-                "effect": _unscaled(sign * compared.value, measure),
-                "low": _unscaled(low, measure),
-                "high": _unscaled(high, measure),
-                "level": compared.level,
-                "scale": _scale(measure),
+                "effect": effect.value,
+                "low": effect.low,
+                "high": effect.high,
+                "level": effect.level,
+                "scale": _scale(study),
                 "method": compared.method,
                 "p": compared.p,
                 "improved_share": improved.value,
                 "improved_low": improved.low,
                 "improved_high": improved.high,
-                "num_seeds": compared.n,
-                "order": compared.value,
+                "num_seeds": effect.n,
+                "worse_by": compared.effect.value,
             }
         )
-    table = pd.DataFrame(rows, columns=[*COMPARED, "order"])
+    table = pd.DataFrame(rows, columns=[*COMPARISON_COLUMNS, "worse_by"])
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     table["comparisons"] = len(table)
-    table["verdict"] = verdicts(
-        table["p_holm"].to_numpy(dtype=float), table["order"].to_numpy(dtype=float)
+    table["decision"] = decisions(
+        table["p_holm"].to_numpy(dtype=float), table["worse_by"].to_numpy(dtype=float)
     )
-    return table.drop(columns="order")
+    return table.drop(columns="worse_by")
 
 
 def has_role(roles: Any, role: str) -> bool:
-    """Whether a trial's roles, as the column `role` joins them, hold this one."""
+    """Return whether a trial's roles, as the column `role` joins them, hold this one."""
     return role in str(roles).split("; ")
 
 
 def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
-    """The row of `confirmed` to quote: what the search's own scores put first (or what came nearest
-    to the constraints), whatever the fresh seeds said of the others. None where that has no score,
-    or not yet."""
+    """Return the row of `confirmed` to quote: what the search's own scores put first (or what came
+    nearest to the constraints), whatever the fresh seeds say of the others. None where that has no
+    score, or not yet.
+    """
     for role in (BEST, NEAREST):
         named = table[table["role"].map(partial(has_role, role=role))]
         if role == BEST and len(named):
@@ -191,30 +197,30 @@ def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
 
 
 def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
-    """Which of the confirmed are the search's first choice: others may be done with before it is."""
+    """Return which of the confirmed are the search's first choice: others may end before it does."""
     search = study.of_stage(Stage.SEARCH)
     candidates = ranked(search)
     candidates = candidates[candidates["candidate"]]
     if candidates.empty:
         return pd.Series(False, index=table.index)
     first = candidates.iloc[0]
-    keys = searched(search)
-    alike = (table[keys].astype(str) == first[keys].astype(str)).all(
-        axis=1
-    )  # it may have been drawn twice
+    keys = search.searched
+    # By settings too: the configuration may have been drawn twice.
+    alike = (table[keys].astype(str) == first[keys].astype(str)).all(axis=1)
     return alike | table["confirms"].eq(first["number"]).fillna(False).astype(bool)
 
 
 def readable(table: pd.DataFrame) -> list[str]:
-    """The columns of a table of this module that say something to a reader: without empty ones, and
-    without confirm trials' own numbers, which count from a million; readers know the trials that
-    they confirm."""
+    """Return the columns of a table of this module that say something to a reader: without empty
+    ones, and without confirm trials' own numbers, which count from a million; readers know the
+    trials that they confirm.
+    """
     filled = table.dropna(axis=1, how="all").columns
     return [column for column in filled if column not in ("number", "baseline")]
 
 
 def search_optimism(study: Study) -> pd.DataFrame:
-    """How much the search's own figures flattered what it chose as best.
+    """Estimate how much the search's own scores flattered what it chose as best.
 
     One row per configuration with the role "best", and a last one over all of them (number and
     confirms <NA>, role "all"): configurations (1, or how many), search_score, score (median over
@@ -223,27 +229,27 @@ def search_optimism(study: Study) -> pd.DataFrame:
     "difference", score - search_score. Exact intervals of medians over seeds (NaN below 5): of the
     configuration's own score; over all, of the median over configurations. num_seeds.
     """
-    measure, sign = objective(study)
+    sign = study.objective.sign
     table, scores = confirmed(study), _scores(study)
     chosen = table[table["role"].map(partial(has_role, role=BEST)) & table["search_score"].notna()]
     rows: list[dict[str, Any]] = []
     for row in chosen.to_dict("records"):
-        fresh = median_interval(_scaled(scores[row["number"]].to_numpy(), measure, sign))
-        said = _scaled(np.array([sign * row["search_score"]]), measure, sign)[0]
+        fresh = median_interval(_on_scale(scores[row["number"]].to_numpy(), study))
+        in_search = float(_on_scale(np.array([sign * row["search_score"]]), study)[0])
         named = {
             key: row[key]
             for key in ("number", "confirms", "role", "search_score", "score", "num_seeds")
         }
-        rows.append({**named, "configurations": 1, **_too_good(fresh, said, measure, sign)})
+        rows.append({**named, "configurations": 1, **_optimism(fresh, in_search, study)})
     if len(chosen) > 1:
         together = (
             pd.concat([scores[number] for number in chosen["number"]], axis=1, join="inner")
             .to_numpy()
             .T
         )
-        said = _scaled(sign * chosen["search_score"].to_numpy(dtype=float), measure, sign)
+        in_searches = _on_scale(sign * chosen["search_score"].to_numpy(dtype=float), study)
         with np.errstate(invalid="ignore"):
-            overall = optimism(said, _scaled(together, measure, sign))
+            overall = optimism(in_searches, _on_scale(together, study))
         named = {
             "number": pd.NA,
             "confirms": pd.NA,
@@ -252,30 +258,24 @@ def search_optimism(study: Study) -> pd.DataFrame:
             "score": NAN,
         }
         counted = {"configurations": len(chosen), "num_seeds": overall.n}
-        rows.append({**named, **counted, **_too_good(overall, 0.0, measure, sign)})
-    return pd.DataFrame(rows, columns=list(OPTIMISM)).astype(
+        rows.append({**named, **counted, **_optimism(overall, 0.0, study)})
+    return pd.DataFrame(rows, columns=list(OPTIMISM_COLUMNS)).astype(
         {"number": "Int64", "confirms": "Int64"}
     )
 
 
 def _over(study: Study, failed: bool = False) -> pd.DataFrame:
-    """The confirm trials that ended with an evaluation, and those that failed if so asked."""
+    """Return the confirm trials that ended with an evaluation, and those that failed if `failed`."""
     trials = study.of_stage(Stage.CONFIRM).trials
     ended = trials["state"].isin(ENDED) & (trials["evaluations"] > 0)
     return trials[ended | (trials["state"] == TrialState.FAILED) if failed else ended]
 
 
-def _found(study: Study) -> dict[int | None, dict[str, Any]]:
-    """The search's trials by number."""
-    trials = study.of_stage(Stage.SEARCH).trials
-    return trials.set_index("number")[["objective", "num_seeds"]].to_dict("index")  # type: ignore[return-value]
-
-
 def _scores(study: Study) -> dict[int, pd.Series]:
-    """By number of a confirm trial: the objective at its end by seed; smaller is better, infinity
-    where it is none.
+    """Return by number of a confirm trial the objective at its end by seed; smaller is better,
+    infinity where a seed has no value.
     """
-    measure, sign = objective(study)
+    measure, sign = study.objective
     rows = study.seeds[study.seeds["number"].isin(_over(study)["number"])]
     ranked = rows.assign(score=(sign * rows[measure].astype(float)).fillna(np.inf))
     return {
@@ -284,44 +284,29 @@ def _scores(study: Study) -> dict[int, pd.Series]:
     }
 
 
-def _scale(measure: str) -> str:
-    return "ratio" if measure in LOG_SCALE else "difference"
+def _scale(study: Study) -> str:
+    return "ratio" if study.is_ratio else "difference"
 
 
-def _scaled(scores: Seeds, measure: str, sign: int) -> Seeds:
-    """On the scale on which scores are compared; smaller is better."""
-    if measure not in LOG_SCALE:
-        return scores
-    logs: Seeds = sign * np.log(np.maximum(sign * scores, np.finfo(float).tiny))
-    return logs
+def _on_scale(scores: Floats, study: Study) -> Floats:
+    """Return scores on the scale on which they are compared: logarithms for ratios."""
+    return np.log(scores) if study.is_ratio else scores
 
 
-def _unscaled(value: float, measure: str) -> float:
-    return float(np.exp(value)) if measure in LOG_SCALE else value
+def _as_shown(effect: Estimate, study: Study) -> Estimate:
+    """Return an effect on that scale in the measure's own direction, ratios as factors."""
+    effect = effect.in_direction(study.objective.sign)
+    return effect.as_ratio() if study.is_ratio else effect
 
 
-def _in_direction(name: str, interval: Interval, sign: int) -> dict[str, float]:
-    """The interval in the measure's own direction."""
-    low, high = (interval.low, interval.high) if sign > 0 else (-interval.high, -interval.low)
-    return dict(
-        zip(
-            (name + end for end in ESTIMATE),
-            (sign * interval.value, low, high, interval.level),
-            strict=True,
-        )
-    )
-
-
-def _too_good(fresh: Interval, said: float, measure: str, sign: int) -> dict[str, Any]:
-    ends = _in_direction(
-        "", Interval(fresh.value - said, fresh.low - said, fresh.high - said, fresh.level, 0), sign
-    )
-    values = {
-        key: _unscaled(ends[end], measure)
-        for key, end in zip(("optimism", "low", "high"), ESTIMATE[:3], strict=True)
+def _optimism(fresh: Estimate, in_search: float, study: Study) -> dict[str, Any]:
+    """Return the columns optimism, low, high, level and scale of scores less the search's own."""
+    value, low, high = (end - in_search for end in (fresh.value, fresh.low, fresh.high))
+    shown = _as_shown(replace(fresh, value=value, low=low, high=high), study)
+    return {
+        "optimism": shown.value,
+        "low": shown.low,
+        "high": shown.high,
+        "level": shown.level,
+        "scale": _scale(study),
     }
-    return {**values, "level": fresh.level, "scale": _scale(measure)}
-
-
-def _whole(number: Any) -> int | None:
-    return None if pd.isna(number) else int(number)

@@ -1,5 +1,4 @@
-"""How training goes on: curves with bands, the time to a given score, and how still the score
-stands at the end.
+"""Convergence: curves with bands, the time to a given score, and how stable the score is at the end.
 
 All on the objective of the study, called the score here; on any axis of the budget.
 """
@@ -11,67 +10,63 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.comparable import own_axis, search_stage
-from ganstudy.analysis.frames.selection import objective
+from ganstudy.analysis.frames.selection import (
+    distinct_configurations,
+    groups,
+    own_axis,
+    search_stage,
+)
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import (
-    at_moments,
-    distinct,
-    ended,
-    grid,
-    grouped,
-    moments,
-    owner,
+    at_times,
+    ended_trajectories,
+    evaluation_grid,
+    trajectories,
+    trial_of,
 )
-from ganstudy.analysis.stats.order_statistics import Quantile, median
-from ganstudy.analysis.tables.failures import (
-    Watched,
-    columns,
-    common_horizon,
-    curves,
-    log_rank_tests,
-)
+from ganstudy.analysis.stats.estimate import NAN
+from ganstudy.analysis.stats.kaplan_meier import EventTimes
+from ganstudy.analysis.stats.order_statistics import median
+from ganstudy.analysis.tables.failures import common_horizon, curves, log_rank_tests
 from ganstudy.trials.results.records import TrialState
 
-LAST = 1 / 3
-"""Share of the course over which it should stand still."""
-FEWEST_AT_END = 3
+LATE_SHARE = 1 / 3
+"""Share of a trajectory, from its end, over which the score should be stable."""
+MIN_LATE_EVALUATIONS = 3
 
 GROUP_COLUMNS = [
-    *(
-        "progress",
-        "median",
-        "median_low",
-        "median_high",
-        "lower_quartile",
-        "upper_quartile",
-        "configurations",
-    ),
-    *("num_seeds", "started", "unit"),
+    "progress",
+    "median",
+    "median_low",
+    "median_high",
+    "lower_quartile",
+    "upper_quartile",
+    "configurations",
+    "num_seeds",
+    "started",
+    "unit",
 ]
 
 
 def group_curves(study: Study, setting: str | None = None, axis: str | None = None) -> pd.DataFrame:
-    """The score over time per value of a setting, of the trials that got that far.
+    """Estimate the score over time per value of a setting, of the trials that got that far.
 
     setting (or `group`), progress (on `axis`), median over configurations of the median over seeds
     with _low and _high (95%, from the order of the values; NaN below 6 configurations, infinite
     where diverged ones are reached), lower_quartile and upper_quartile (the band that holds the
-    middle half of the configurations), configurations and num_seeds (at that moment), started
+    middle half of the configurations), configurations and num_seeds (at that time), started
     (configurations of this value at all: where fewer are left, the scheduler chose which), unit.
     """
-    study, unit = distinct(study), axis or own_axis(study)
-    _, sign = objective(study)
-    rows = moments(study, axis)
-    rows = rows[rows["number"].isin(ended(study))]
-    rows = rows.assign(course=rows.groupby("course").ngroup())
-    points = grid(rows)
-    table = at_moments(rows, rows["score"], points)
-    number = owner(rows)
+    study, unit = distinct_configurations(study), axis or own_axis(study)
+    sign = study.objective.sign
+    rows = ended_trajectories(study, axis)
+    points = evaluation_grid(rows)
+    table = at_times(rows, rows["score"], points)
+    number = trial_of(rows)
     by_trial = pd.DataFrame(table).groupby(number.to_numpy()).median()
     seeds = pd.DataFrame(table).notna().groupby(number.to_numpy()).sum()
     made: list[dict[str, Any]] = []
-    for value, numbers in grouped(study, setting).items():
+    for value, numbers in groups(study, setting).items():
         inside = by_trial.index.isin(numbers)
         for column, progress in enumerate(points):
             scores = by_trial.loc[inside, column].dropna()
@@ -81,7 +76,7 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
                 {
                     setting or "group": value,
                     "progress": progress,
-                    **quantile_columns("median", median(scores), sign),
+                    **median(scores).in_direction(sign).columns("median"),
                     **_quartiles(scores, sign),
                     "configurations": len(scores),
                     "num_seeds": int(seeds.loc[inside, column].sum()),
@@ -92,95 +87,85 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
     return pd.DataFrame(made, columns=[setting or "group", *GROUP_COLUMNS])
 
 
-def quantile_columns(name: str, quantile: Quantile, sign: int = 1) -> dict[str, float]:
-    """The quantile in the measure's own direction, with its ends."""
-    low, high = (quantile.low, quantile.high) if sign > 0 else (-quantile.high, -quantile.low)
-    return {name: sign * quantile.value, f"{name}_low": low, f"{name}_high": high}
-
-
 def _quartiles(scores: pd.Series, sign: int) -> dict[str, float]:
-    """Quartiles that are values themselves, so that infinite ones need no interpolation."""
+    """Return quartiles that are values themselves, so that infinite ones need no interpolation."""
     ends = sorted(sign * float(np.quantile(scores, q, method="nearest")) for q in (0.25, 0.75))
     return {"lower_quartile": ends[0], "upper_quartile": ends[1]}
 
 
 def default_threshold(study: Study) -> float:
-    """The median over complete configurations of their final score: half of what ran to the end
-    gets there, so that times to it can be compared. NaN without any."""
-    study = distinct(study)
+    """Return the median over complete configurations of their final score; NaN without any.
+
+    Half of what ran to the end gets there, so that times to it can be compared.
+    """
+    study = distinct_configurations(study)
     complete = study.trials[study.trials["state"] == TrialState.COMPLETE.value]
-    _, sign = objective(study)
+    sign = study.objective.sign
     scores = sign * pd.to_numeric(complete["objective"]).fillna(sign * np.inf)
-    middle = float(np.quantile(scores, 0.5, method="inverted_cdf")) if len(scores) else float("nan")
-    return sign * middle if np.isfinite(middle) else float("nan")
+    middle = float(np.quantile(scores, 0.5, method="inverted_cdf")) if len(scores) else NAN
+    return sign * middle if np.isfinite(middle) else NAN
 
 
-def watch_for(
+def threshold_times(
     study: Study, threshold: float, axis: str | None = None, stays: bool = False
-) -> Watched:
-    """When each seed's score first reached `threshold`, or with `stays` from when on it was never
-    worse again.
+) -> EventTimes:
+    """Return when each seed's score first reached `threshold`, or with `stays` from when on it was
+    never worse again.
 
     A seed that is not finite at its end never reaches it (time: infinite). Others are censored at
     their last evaluation. First reaching is helped by noise of the score: with many evaluations one
     of them is lucky.
     """
-    study = distinct(study)
-    _, sign = objective(study)
-    rows = moments(study, axis)
+    study = distinct_configurations(study)
+    sign = study.objective.sign
+    rows = trajectories(study, axis)
     rows = rows[rows["score"].notna()]
     if rows.empty or not np.isfinite(threshold):
-        nothing, none = np.empty(0), np.empty(0, dtype=bool)
-        return Watched(nothing, none, np.empty(0, dtype=np.int64), none, none, nothing)
+        return EventTimes.none()
     there = rows["score"].astype(float) <= sign * threshold
     rows = rows.assign(there=there, position=np.arange(len(rows)))
-    seeds = rows.groupby("course", sort=True)
+    seeds = rows.groupby("trajectory", sort=True)
     first, last = seeds["position"].min(), seeds["position"].max()
     if stays:
-        away = rows["position"].where(~rows["there"]).groupby(rows["course"]).max()
+        away = rows["position"].where(~rows["there"]).groupby(rows["trajectory"]).max()
         event, happened = (away + 1).fillna(first), rows["there"].to_numpy()[last]
     else:
-        event = rows["position"].where(rows["there"]).groupby(rows["course"]).min()
+        event = rows["position"].where(rows["there"]).groupby(rows["trajectory"]).min()
         happened = event.notna().to_numpy()
     progress = rows["progress"].to_numpy(dtype=float)
     times = progress[np.where(happened, event.fillna(last), last).astype(int)]
     never = ~happened & ~np.isfinite(rows["score"].to_numpy(dtype=float)[last])
     number = seeds["number"].first().to_numpy(dtype=np.int64)
     pruned = study.trials.loc[study.trials["state"] == TrialState.PRUNED.value, "number"]
-    lost_again = seeds["there"].any().to_numpy() & ~rows["there"].to_numpy()[last]
-    return Watched(
-        *(
-            np.where(never, np.inf, times),
-            happened,
-            number,
-            np.isin(number, pruned) & ~never,
-            lost_again,
-        ),
-        grid(rows),
+    return EventTimes(
+        times=np.where(never, np.inf, times),
+        happened=happened,
+        number=number,
+        pruned=np.isin(number, pruned) & ~never,
+        recovered=seeds["there"].any().to_numpy() & ~rows["there"].to_numpy()[last],
+        evaluation_times=evaluation_grid(rows),
     )
 
 
 TIME_COLUMNS = [
-    *(
-        "threshold",
-        "configurations",
-        "num_seeds",
-        "reached",
-        "left_again",
-        "pruned",
-        "horizon",
-        "share",
-        "share_low",
-    ),
-    *(
-        "share_high",
-        "share_if_pruned_never",
-        "median_time",
-        "median_time_low",
-        "median_time_high",
-        "mean_time",
-    ),
-    *("mean_time_low", "mean_time_high", "unit"),
+    "threshold",
+    "configurations",
+    "num_seeds",
+    "reached",
+    "left_again",
+    "pruned",
+    "horizon",
+    "share",
+    "share_low",
+    "share_high",
+    "share_if_pruned_never",
+    "median_time",
+    "median_time_low",
+    "median_time_high",
+    "mean_time",
+    "mean_time_low",
+    "mean_time_high",
+    "unit",
 ]
 
 
@@ -191,7 +176,8 @@ def time_to_score(
     axis: str | None = None,
     stays: bool = False,
 ) -> pd.DataFrame:
-    """How long seeds take to reach a score (default_threshold where None), per value of a setting.
+    """Estimate how long seeds take to reach a score (default_threshold where None), per value of a
+    setting.
 
     setting (or `group`), threshold, configurations, num_seeds, reached (seeds), left_again (seeds
     that reached it and are worse at their end), pruned (seeds whose trial was pruned before),
@@ -201,13 +187,13 @@ def time_to_score(
     configurations), unit. Pruned trials were poor, so that `share` flatters and
     share_if_pruned_never does not.
     """
-    study, unit = distinct(study), axis or own_axis(study)
+    study, unit = distinct_configurations(study), axis or own_axis(study)
     threshold = default_threshold(study) if threshold is None else threshold
-    watched, groups = watch_for(study, threshold, axis, stays), grouped(study, setting)
-    horizon = common_horizon(watched, groups)
+    events, by_value = threshold_times(study, threshold, axis, stays), groups(study, setting)
+    horizon = common_horizon(events, by_value)
     made: list[dict[str, Any]] = []
-    for value, numbers in groups.items():
-        seeds = watched.of(numbers)
+    for value, numbers in by_value.items():
+        seeds = events.of(numbers)
         if not len(seeds.times):
             continue
         curve = seeds.curve()
@@ -222,14 +208,12 @@ def time_to_score(
                 "left_again": int(seeds.recovered.sum()),
                 "pruned": int((seeds.pruned & ~seeds.happened).sum()),
                 "horizon": horizon,
-                **{
-                    "share": 1 - without.value,
-                    "share_low": 1 - without.high,
-                    "share_high": 1 - without.low,
-                },
+                "share": 1 - without.value,
+                "share_low": 1 - without.high,
+                "share_high": 1 - without.low,
                 "share_if_pruned_never": float(seeds.happened.mean()),
-                **columns("median_time", curve.median_time()),
-                **columns("mean_time", curve.restricted_mean(horizon)),
+                **curve.median_time().columns("median_time"),
+                **curve.restricted_mean(horizon).columns("mean_time"),
                 "unit": unit,
             }
         )
@@ -243,17 +227,16 @@ def reach_curves(
     axis: str | None = None,
     stays: bool = False,
 ) -> pd.DataFrame:
-    """Share of the seeds that have reached a score, over time.
+    """Estimate the share of the seeds that have reached a score, over time.
 
     setting (or `group`), progress, share with low and high (pointwise 95%), at_risk (seeds still
-    watched that had not reached it), configurations_at_risk, events, configurations, num_seeds,
+    observed that had not reached it), configurations_at_risk, events, configurations, num_seeds,
     threshold.
     """
-    study = distinct(study)
+    study = distinct_configurations(study)
     threshold = default_threshold(study) if threshold is None else threshold
-    frame = curves(
-        watch_for(study, threshold, axis, stays), grouped(study, setting), setting or "group"
-    )
+    events = threshold_times(study, threshold, axis, stays)
+    frame = curves(events, groups(study, setting), setting or "group")
     share, low, high = (1 - frame[name] for name in ("survival", "high", "low"))
     frame = frame.assign(survival=share, low=low, high=high, threshold=threshold)
     return frame.rename(columns={"survival": "share"})
@@ -262,16 +245,16 @@ def reach_curves(
 def reach_tests(
     study: Study, threshold: float | None = None, axis: str | None = None, stays: bool = False
 ) -> pd.DataFrame:
-    """Log-rank tests of the time to a score, with the columns of survival.survival_tests: one row
-    per setting.
+    """Test with log-rank tests whether the time to a score differs, with the columns of
+    failures.survival_tests: one row per setting.
     """
-    study = distinct(study)
+    study = distinct_configurations(study)
     threshold = default_threshold(study) if threshold is None else threshold
-    return log_rank_tests(watch_for(study, threshold, axis, stays), study)
+    return log_rank_tests(threshold_times(study, threshold, axis, stays), study)
 
 
 def stability(study: Study) -> pd.DataFrame:
-    """How still the score stands over the last third of each complete trial, at least three
+    """Measure how stable the score is over the last third of each complete trial, at least three
     evaluations.
 
     number, evaluations (looked at), spread (of a seed: greatest minus least, over its median; the
@@ -282,16 +265,17 @@ def stability(study: Study) -> pd.DataFrame:
     """
     study = search_stage(study)
     complete = study.trials.loc[study.trials["state"] == TrialState.COMPLETE.value, "number"]
-    rows = moments(study, "evaluation")
+    rows = trajectories(study, "evaluation")
     rows = rows[rows["number"].isin(complete)]
-    _, sign = objective(study)
-    rows = rows.assign(value=sign * rows["score"].astype(float))
+    rows = rows.assign(value=study.objective.sign * rows["score"].astype(float))
     evaluations = rows.groupby("number")["evaluation"].transform("nunique")
-    window = np.maximum(FEWEST_AT_END, np.ceil(evaluations.to_numpy(dtype=float) * LAST))
-    late = rows.groupby("course")["evaluation"].rank(ascending=False, method="first") <= window
+    window = np.maximum(
+        MIN_LATE_EVALUATIONS, np.ceil(evaluations.to_numpy(dtype=float) * LATE_SHARE)
+    )
+    late = rows.groupby("trajectory")["evaluation"].rank(ascending=False, method="first") <= window
     seeds = (
         rows[late]
-        .groupby(["number", "course"])["value"]
+        .groupby(["number", "trajectory"])["value"]
         .agg(["min", "max", "median", "first", "last", "size"])
     )
     whole = (
@@ -330,21 +314,23 @@ STABILITY_COLUMNS = [
 
 
 def stability_by(study: Study, setting: str | None = None) -> pd.DataFrame:
-    """Median over configurations of `stability`, per value of a setting.
+    """Estimate the median over configurations of `stability`, per value of a setting.
 
     setting (or `group`), spread with _low and _high (95%), change with _low and _high,
     configurations.
     """
-    study = distinct(study)
+    study = distinct_configurations(study)
     table = stability(study)
     made = []
-    for value, numbers in grouped(study, setting).items():
+    for value, numbers in groups(study, setting).items():
         inside = table[table["number"].isin(numbers)]
         if len(inside):
-            ends = {
-                k: v
-                for name in ("spread", "change")
-                for k, v in quantile_columns(name, median(inside[name])).items()
-            }
-            made.append({setting or "group": value, **ends, "configurations": len(inside)})
+            made.append(
+                {
+                    setting or "group": value,
+                    **median(inside["spread"]).columns("spread"),
+                    **median(inside["change"]).columns("change"),
+                    "configurations": len(inside),
+                }
+            )
     return pd.DataFrame(made, columns=[setting or "group", *STABILITY_COLUMNS])

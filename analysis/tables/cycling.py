@@ -1,5 +1,5 @@
-"""Cycling over time: the film of the modes for typical seeds of each verdict, and how often each
-setting cycles.
+"""Cycling over time: the share of every mode for typical seeds of each verdict, and how often seeds
+cycle under each setting.
 """
 
 from __future__ import annotations
@@ -9,31 +9,43 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.comparable import own_axis, search_stage
-from ganstudy.analysis.frames.selection import objective
+from ganstudy.analysis.frames.selection import (
+    distinct_configurations,
+    groups,
+    own_axis,
+    search_stage,
+)
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import (
-    at_moments,
-    common_moments,
-    distinct,
-    ended,
-    grouped,
-    moments,
-    owner,
-    share_by_trial,
+    at_times,
+    common_times,
+    ended_trajectories,
+    proportion_by_trial,
+    trajectories,
+    trial_of,
 )
+from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.order_statistics import median
-from ganstudy.analysis.tables.convergence import quantile_columns
-from ganstudy.analysis.tables.search import mode_film, typical_seeds
+from ganstudy.analysis.tables.search import mode_shares, typical_seeds
 from ganstudy.trials.results.catalogue import CYCLING, MEASURES
 from ganstudy.trials.results.records import Verdict
 
 MOVES = tuple(measure.name for measure in MEASURES.values() if measure.group == CYCLING)
-FILM_COLUMNS = ["number", "seed", "verdict", "why", "generator_steps", "mode", "mode_name", "share"]
+HEATMAP_COLUMNS = [
+    "number",
+    "seed",
+    "verdict",
+    "why",
+    "generator_steps",
+    "mode",
+    "mode_name",
+    "share",
+]
 
 
-def films(study: Study) -> pd.DataFrame:
-    """The film of the modes of tables.typical_seeds: one row per seed, evaluation and mode.
+def mode_heatmaps(study: Study) -> pd.DataFrame:
+    """Return the share of every mode over time of search.typical_seeds: one row per seed, evaluation
+    and mode.
 
     number, seed, verdict (at its end), why ('best configuration' or 'typical'), generator_steps,
     mode (index), mode_name (the index as text where names are unknown), share (of the samples).
@@ -42,11 +54,11 @@ def films(study: Study) -> pd.DataFrame:
     study = search_stage(study)
     frames = []
     for seed in _typical(study).to_dict("records"):
-        film = mode_film(study, int(seed["number"]), int(seed["seed"]))
-        if film.empty:
+        shares = mode_shares(study, int(seed["number"]), int(seed["seed"]))
+        if shares.empty:
             continue
         long = (
-            film.rename_axis(index="mode")
+            shares.rename_axis(index="mode")
             .reset_index()
             .melt("mode", var_name="generator_steps", value_name="share")
         )
@@ -57,67 +69,64 @@ def films(study: Study) -> pd.DataFrame:
             long.assign(**{str(key): seed[key] for key in ("number", "seed", "verdict", "why")})
         )
     if not frames:
-        return pd.DataFrame(columns=FILM_COLUMNS)
+        return pd.DataFrame(columns=HEATMAP_COLUMNS)
     made = pd.concat(frames, ignore_index=True)
     names = study.mode_names
     made["mode_name"] = [names[mode] if mode < len(names) else str(mode) for mode in made["mode"]]
-    return made[FILM_COLUMNS]
+    return made[HEATMAP_COLUMNS]
 
 
 def _typical(study: Study) -> pd.DataFrame:
-    """tables.typical_seeds, of a study that can be asked."""
-    needed = {"verdict", objective(study)[0], "evaluation"}
+    """Return search.typical_seeds, empty where the study lacks verdicts or scores."""
+    needed = {"verdict", study.objective.measure, "evaluation"}
     if study.evaluations.empty or not needed <= set(study.evaluations):
         return pd.DataFrame(columns=["number", "seed", "verdict", "why"])
     return typical_seeds(study)
 
 
-def cycling_courses(study: Study, axis: str | None = None) -> pd.DataFrame:
-    """How the modes of tables.typical_seeds moved: one row per seed and evaluation.
+def cycling_trajectories(study: Study, axis: str | None = None) -> pd.DataFrame:
+    """Return how the modes of search.typical_seeds moved: one row per seed and evaluation.
 
     number, seed, verdict (at its end), why, evaluation, progress (on `axis`), verdict_then,
     movement, dominant_switches, returns, hidden_coverage, effective_modes, the objective's measure,
     unit. NaN where a study has no such measure.
     """
-    study, measure = search_stage(study), objective(study)[0]
+    study, measure = search_stage(study), study.objective.measure
     wanted = [*MOVES, "effective_modes", *([measure] if measure != "effective_modes" else [])]
     head = ["number", "seed", "verdict", "why", "evaluation", "progress", "verdict_then"]
     chosen = _typical(study)
-    rows = moments(study, axis)
+    rows = trajectories(study, axis)
     if rows.empty or chosen.empty:
         return pd.DataFrame(columns=[*head, *wanted, "unit"])
     rows = rows.rename(columns={"verdict": "verdict_then"})
     made = chosen.merge(rows, on=["number", "seed"], how="inner")
-    missing = {name: float("nan") for name in wanted if name not in made}
+    missing = {name: NAN for name in wanted if name not in made}
     return made.assign(unit=axis or own_axis(study), **missing)[[*head, *wanted, "unit"]]
 
 
 BY_COLUMNS = [
-    *(
-        "progress",
-        "configurations",
-        "num_seeds",
-        "cycling",
-        "cycling_low",
-        "cycling_high",
-        "returns",
-        "returns_low",
-    ),
-    *(
-        "returns_high",
-        "switches",
-        "switches_low",
-        "switches_high",
-        "returned",
-        "returned_low",
-        "returned_high",
-    ),
-    *("configurations_with_modes", "unit"),
+    "progress",
+    "configurations",
+    "num_seeds",
+    "cycling",
+    "cycling_low",
+    "cycling_high",
+    "returns",
+    "returns_low",
+    "returns_high",
+    "switches",
+    "switches_low",
+    "switches_high",
+    "returned",
+    "returned_low",
+    "returned_high",
+    "configurations_with_modes",
+    "unit",
 ]
 
 
 def cycling_by(study: Study, setting: str | None = None, axis: str | None = None) -> pd.DataFrame:
-    """How often seeds cycle per value of a setting, at the last moment that all ended trials
+    """Estimate how often seeds cycle per value of a setting, at the last time that all ended trials
     reached, and at the end.
 
     setting (or `group`), progress (on `axis`), configurations and num_seeds (that got there),
@@ -126,24 +135,22 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     returned (share of seeds with at least one return) with _low and _high,
     configurations_with_modes (that the last three come from: those with histograms), unit.
     """
-    study, unit = distinct(study), axis or own_axis(study)
-    rows = moments(study, axis)
-    rows = rows[rows["number"].isin(ended(study))]
-    rows = rows.assign(course=rows.groupby("course").ngroup())
-    points = np.array(common_moments(study, rows))
+    study, unit = distinct_configurations(study), axis or own_axis(study)
+    rows = ended_trajectories(study, axis)
+    points = np.array(common_times(rows))
     made: list[dict[str, Any]] = []
     if not len(points) or "verdict" not in rows:
         return pd.DataFrame(columns=[setting or "group", *BY_COLUMNS])
     known = rows["verdict"].isin([str(verdict) for verdict in Verdict])
     cycles = (rows["verdict"] == Verdict.CYCLING.value).astype(float).where(known)
     counts = {
-        name: rows[name] if name in rows else cycles * float("nan")
+        name: rows[name] if name in rows else cycles * NAN
         for name in ("returns", "dominant_switches")
     }
-    tables = {name: at_moments(rows, values, points) for name, values in counts.items()}
-    verdicts = at_moments(rows, cycles, points)
-    number = owner(rows)
-    for value, numbers in grouped(study, setting).items():
+    tables = {name: at_times(rows, values, points) for name, values in counts.items()}
+    verdicts = at_times(rows, cycles, points)
+    number = trial_of(rows)
+    for value, numbers in groups(study, setting).items():
         for column, progress in enumerate(points):
             seeds = pd.DataFrame(
                 {
@@ -161,20 +168,16 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
 
 
 def _row(seeds: pd.DataFrame) -> dict[str, Any]:
-    cycling = share_by_trial(seeds["cycling"] == 1, seeds["number"])
+    cycling = proportion_by_trial(seeds["cycling"] == 1, seeds["number"])
     with_modes = seeds[seeds["returns"].notna() & seeds["switches"].notna()]
     by_trial = with_modes.groupby("number")[["returns", "switches"]].median()
-    returned = share_by_trial(with_modes["returns"] > 0, with_modes["number"])
+    returned = proportion_by_trial(with_modes["returns"] > 0, with_modes["number"])
     return {
         "configurations": seeds["number"].nunique(),
         "num_seeds": len(seeds),
-        **{"cycling": cycling.value, "cycling_low": cycling.low, "cycling_high": cycling.high},
-        **quantile_columns("returns", median(by_trial["returns"])),
-        **quantile_columns("switches", median(by_trial["switches"])),
-        **{
-            "returned": returned.value,
-            "returned_low": returned.low,
-            "returned_high": returned.high,
-        },
+        **cycling.columns("cycling"),
+        **median(by_trial["returns"]).columns("returns"),
+        **median(by_trial["switches"]).columns("switches"),
+        **returned.columns("returned"),
         "configurations_with_modes": len(by_trial),
     }

@@ -25,11 +25,17 @@ from optuna.importance import (
 from optuna.trial import FrozenTrial, create_trial
 from scipy.stats import rankdata
 
-from ganstudy.analysis.frames.comparable import Compared, compared, search_stage
-from ganstudy.analysis.frames.selection import MAX_GROUPS, SEED, searched
+from ganstudy.analysis.frames.selection import (
+    MAX_GROUPS,
+    SEED,
+    ComparedScores,
+    compared_scores,
+    search_stage,
+)
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.intervals import Scores
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, Floats
 from ganstudy.analysis.stats.matching import LOG_FROM
+from ganstudy.analysis.stats.multiplicity import ALPHA
 
 EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {
     "PED-ANOVA": lambda: PedAnovaImportanceEvaluator(target_quantile=TARGET),
@@ -47,35 +53,38 @@ MOST_TRIALS = {"PED-ANOVA": 300, "fANOVA": 150}
 their number.
 """
 MIN_TRIALS = 20
-ALPHA = 0.05
 COLUMNS = [
-    *(
-        "evaluator",
-        "setting",
-        "importance",
-        "low",
-        "high",
-        "chance",
-        "p",
-        "verdict",
-        "rank",
-        "rank_low",
-        "rank_high",
-    ),
-    *("first_share", "configurations", "seeds", "used", "resamples", "axis", "progress"),
+    "evaluator",
+    "setting",
+    "importance",
+    "low",
+    "high",
+    "chance",
+    "p",
+    "decision",
+    "rank",
+    "rank_low",
+    "rank_high",
+    "first_share",
+    "configurations",
+    "seeds",
+    "used",
+    "resamples",
+    "axis",
+    "progress",
 ]
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Where a setting was drawn from, for an evaluator: choices as text, ranges as floats."""
+    """Domain of a setting as an evaluator takes it: choices as text, ranges as floats."""
 
     distribution: CategoricalDistribution | FloatDistribution
     log: bool
     """Logarithms stand for the values: fANOVA weighs a range evenly as it finds it."""
 
-    def place(self, value: Any) -> str | float:
-        """The value as the distribution has it."""
+    def convert(self, value: Any) -> str | float:
+        """Return the value as the distribution has it."""
         if isinstance(self.distribution, CategoricalDistribution):
             return str(value)
         number = math.log(value) if self.log else float(value)
@@ -83,15 +92,15 @@ class Domain:
 
 
 def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA")) -> pd.DataFrame:
-    """Importance of every searched setting for the rank of the objective, at the amount that all
-    trials reached.
+    """Estimate the importance of every searched setting for the rank of the objective, at the amount
+    that all trials reached.
 
     evaluator, setting; importance (shares that sum to 1 over the settings of an evaluator); low,
     high: the middle 95% over `resamples` bootstrap resamples of the trials, a range of stability
     rather than a confidence interval, since resampling moves small importances up; chance: 95%
     quantile of the importance where the scores are dealt out at random; p: of as much by chance,
-    times the settings of the evaluator; verdict: "matters" where p <= 5%, else "open"; rank (1 is
-    first) with rank_low and rank_high over the resamples, first_share: share of them that put it
+    times the settings of the evaluator; decision: "matters" where p <= 5%, else "inconclusive"; rank
+    (1 is first) with rank_low and rank_high over the resamples, first_share: share of them that put it
     first; configurations (n), seeds; used: trials per evaluation, MOST_TRIALS of them at most;
     axis, progress.
 
@@ -101,25 +110,22 @@ def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA
     trials.
     """
     study = search_stage(study)
-    frame = compared(study)
+    frame = compared_scores(study)
     if len(frame.numbers) < MIN_TRIALS:
         return pd.DataFrame(columns=COLUMNS)
     trials = _trials(study, frame, _space(study, frame))
-    seeds = int((~np.isnan(frame.scores)).sum())
-    rows: list[dict[str, Any]] = []
-    for name in evaluators:
-        for row in _stability(name, trials, frame.medians):
-            told = {
-                "configurations": len(trials),
-                "seeds": seeds,
-                "axis": frame.axis,
-                "progress": frame.amount,
-            }
-            rows.append({"evaluator": name, **row, **told})
+    n = {"configurations": len(trials), "seeds": frame.num_seeds}
+    where = {"axis": frame.axis, "progress": frame.amount}
+    rows: list[dict[str, Any]] = [
+        {"evaluator": name, **row, **n, **where}
+        for name in evaluators
+        for row in _importances(name, trials, frame.medians)
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _stability(name: str, trials: list[FrozenTrial], scores: Scores) -> list[dict[str, Any]]:
+def _importances(name: str, trials: list[FrozenTrial], scores: Floats) -> list[dict[str, Any]]:
+    """Return the rows of one evaluator, the most important setting first."""
     rng = np.random.default_rng(SEED)
     n, used = len(trials), min(len(trials), MOST_TRIALS[name])
     chosen = rng.permutation(n)[:used]
@@ -157,7 +163,7 @@ def _stability(name: str, trials: list[FrozenTrial], scores: Scores) -> list[dic
                 "high": float(high),
                 "chance": float(chance[i]),
                 "p": float(beyond[i]),
-                "verdict": "matters" if beyond[i] <= ALPHA else "open",
+                "decision": "matters" if beyond[i] <= ALPHA else INCONCLUSIVE,
                 "rank": i + 1,
                 "rank_low": int(first),
                 "rank_high": int(last),
@@ -169,20 +175,21 @@ def _stability(name: str, trials: list[FrozenTrial], scores: Scores) -> list[dic
     return rows
 
 
-def _shares(raw: Scores) -> Scores:
+def _shares(raw: Floats) -> Floats:
     total = raw.sum(axis=1, keepdims=True)
-    shares: Scores = np.where(total > 0, raw / np.where(total > 0, total, 1), 1 / raw.shape[1])
+    shares: Floats = np.where(total > 0, raw / np.where(total > 0, total, 1), 1 / raw.shape[1])
     return shares
 
 
-def _beyond_chance(raw: Scores, dealt: Scores) -> Scores:
-    """p per setting [D] against [B, D] where the scores were dealt out at random: how often the
-    most surprising of all settings surprises as much (Westfall & Young 1993, single step)."""
+def _beyond_chance(raw: Floats, dealt: Floats) -> Floats:
+    """Return p per setting [D] against [B, D] where the scores were dealt out at random: how often
+    the most surprising of all settings surprises as much (Westfall & Young 1993, single step).
+    """
     everything = np.vstack([raw, dealt])
     spread = everything.std(axis=0)
     surprise = (everything - everything.mean(axis=0)) / np.where(spread > 0, spread, 1)
     most = surprise[1:].max(axis=1)
-    p: Scores = (1 + (most[:, None] >= surprise[0]).sum(axis=0)) / (1 + len(dealt))
+    p: Floats = (1 + (most[:, None] >= surprise[0]).sum(axis=0)) / (1 + len(dealt))
     return p
 
 
@@ -195,9 +202,9 @@ def _optuna_study(trials: list[FrozenTrial]) -> optuna.Study:
     return study
 
 
-def _evaluate(name: str, study: optuna.Study, scores: Scores) -> dict[str, float]:
-    """The evaluator's own numbers; scores [C] by the trial's place in the study, infinite ones
-    ranked last.
+def _evaluate(name: str, study: optuna.Study, scores: Floats) -> dict[str, float]:
+    """Return the evaluator's own numbers; scores [C] by the trial's number in the study, infinite
+    ones ranked last.
     """
     ranks = rankdata(scores)
     with warnings.catch_warnings():
@@ -207,13 +214,13 @@ def _evaluate(name: str, study: optuna.Study, scores: Scores) -> dict[str, float
         return EVALUATORS[name]().evaluate(study, target=lambda trial: float(ranks[trial.number]))
 
 
-def _trials(study: Study, frame: Compared, space: dict[str, Domain]) -> list[FrozenTrial]:
-    """The compared trials as Optuna's own, each with the settings it was asked for."""
+def _trials(study: Study, frame: ComparedScores, space: dict[str, Domain]) -> list[FrozenTrial]:
+    """Return the compared trials as Optuna's own, each with the settings it was asked for."""
     table = study.trials.set_index("number").loc[frame.numbers, list(space)]
     made = []
     for row in table.to_dict("records"):
         params = {
-            str(name): space[str(name)].place(value)
+            str(name): space[str(name)].convert(value)
             for name, value in row.items()
             if not pd.isna(value)
         }
@@ -224,14 +231,14 @@ def _trials(study: Study, frame: Compared, space: dict[str, Domain]) -> list[Fro
     return made
 
 
-def _space(study: Study, frame: Compared) -> dict[str, Domain]:
-    """Where each searched setting was drawn from; settings with one value among the compared trials
+def _space(study: Study, frame: ComparedScores) -> dict[str, Domain]:
+    """Return the domain of each searched setting; settings with one value among the compared trials
     are left out.
     """
-    asked = study.spec.get("search", {}).get("space", {})
+    asked = study.space
     table = study.trials.set_index("number").loc[frame.numbers]
     space = {}
-    for name in searched(study):
+    for name in study.searched:
         values, domain = table[name].dropna(), asked.get(name)
         if values.nunique() < 2:
             continue

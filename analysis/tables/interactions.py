@@ -10,17 +10,29 @@ from __future__ import annotations
 
 import itertools
 import math
-from statistics import NormalDist
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, t
+from scipy.stats import rankdata
 
-from ganstudy.analysis.frames.comparable import Compared, compared, search_stage
-from ganstudy.analysis.frames.selection import NONE, groups, searched
+from ganstudy.analysis.frames.selection import (
+    NONE,
+    ComparedScores,
+    compared_scores,
+    groups,
+    search_stage,
+)
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.intervals import LEVEL, NAN, Scores
+from ganstudy.analysis.stats.correlation import (
+    fisher_interval,
+    fisher_p,
+    normal_scores,
+    pearson,
+)
+from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.matching import coordinates
+from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
 from ganstudy.analysis.tables.remedies import Arms, Matcher, matchable
 
 MIN_PAIRS = 12
@@ -30,25 +42,25 @@ MIN_REST = 20
 tested in.
 """
 COLUMNS = [
-    *(
-        "kind",
-        "first",
-        "second",
-        "correlation",
-        "low",
-        "high",
-        "p",
-        "verdict",
-        "configurations",
-        "seeds",
-    ),
-    *("comparisons", "axis", "progress"),
+    "kind",
+    "first",
+    "second",
+    "correlation",
+    "low",
+    "high",
+    "p",
+    "decision",
+    "configurations",
+    "seeds",
+    "comparisons",
+    "axis",
+    "progress",
 ]
 
 
 def interactions(study: Study) -> pd.DataFrame:
-    """Every remedy with every setting that has an order, and every two such settings with each
-    other.
+    """Estimate the interaction of every remedy with every setting that has an order, and of every
+    two such settings with each other.
 
     kind: "remedy" (first: the remedies, second: a setting): rank correlation of the benefit, what
     the remedy takes off the score of its matched pair without remedy, with the setting: above 0 it
@@ -57,55 +69,66 @@ def interactions(study: Study) -> pd.DataFrame:
     large values suit each other;
 
     low and high (NaN where n does not allow an interval: below twelve pairs, or fewer than 20
-    configurations more than the model has coefficients); p (of none, times comparisons); verdict:
-    "depends" where the interval excludes 0, else "open"; configurations (pairs, for a remedy),
-    seeds; comparisons, for which all intervals hold together; axis, progress.
+    configurations more than the model has coefficients); p (of none, times comparisons);
+    decision: "depends" where the interval excludes 0, else "inconclusive"; configurations (pairs,
+    for a remedy), seeds; comparisons, for which all intervals hold together; axis, progress.
     """
     study = search_stage(study)
-    frame = compared(study)
+    frame = compared_scores(study)
     if not len(frame.numbers):
         return pd.DataFrame(columns=COLUMNS)
     ordered = _ordered(study, frame)
     cases = [*_remedy_cases(study, frame, ordered), *_setting_cases(study, frame, ordered)]
-    comparisons = sum(
-        not math.isnan(_interval(correlation, degrees, LEVEL, factor)[0])
-        for *_, correlation, degrees, factor in cases
-    )
+    comparisons = sum(case.degrees > 0 for case in cases)
+    level = bonferroni_level(comparisons)
     rows = []
-    for kind, first, second, configurations, seeds, correlation, degrees, factor in cases:
-        low, high = _interval(correlation, degrees, 1 - (1 - LEVEL) / max(1, comparisons), factor)
-        p = (
-            min(1.0, _p(correlation, degrees, factor) * max(1, comparisons))
-            if not math.isnan(low)
-            else NAN
+    for case in cases:
+        low, high = fisher_interval(case.correlation, case.degrees, level, case.factor)
+        estimate = Estimate(case.correlation, low, high, level, case.configurations)
+        p = NAN
+        if estimate.has_interval:
+            p = bonferroni(fisher_p(case.correlation, case.degrees, case.factor), comparisons)
+        rows.append(
+            {
+                "kind": case.kind,
+                "first": case.first,
+                "second": case.second,
+                "correlation": estimate.value,
+                "low": low,
+                "high": high,
+                "p": p,
+                "decision": estimate.decide("depends", "depends"),
+                "configurations": case.configurations,
+                "seeds": case.seeds,
+                "comparisons": comparisons,
+                "axis": frame.axis,
+                "progress": frame.amount,
+            }
         )
-        verdict = "depends" if low > 0 or high < 0 else "open"
-        told = (
-            correlation,
-            low,
-            high,
-            p,
-            verdict,
-            configurations,
-            seeds,
-            comparisons,
-            frame.axis,
-            frame.amount,
-        )
-        rows.append((kind, first, second, *told))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-Case = tuple[str, str, str, int, int, float, int, float]
-"""kind, first, second, configurations, seeds, correlation, degrees of freedom (0: no interval),
-variance factor.
-"""
+@dataclass(frozen=True)
+class Case:
+    """A correlation that shows an interaction."""
+
+    kind: str
+    """"remedy" or "settings"."""
+    first: str
+    second: str
+    configurations: int
+    seeds: int
+    correlation: float
+    degrees: int
+    """Of freedom; 0 where n does not allow an interval."""
+    factor: float = 1.0
+    """Of the variance of Fisher's z."""
 
 
-def _ordered(study: Study, frame: Compared) -> list[str]:
-    """Searched settings with an order that every compared configuration has."""
+def _ordered(study: Study, frame: ComparedScores) -> list[str]:
+    """Return the searched settings with an order that every compared configuration has."""
     table = study.trials.set_index("number").loc[frame.numbers]
-    numeric = [name for name in searched(study) if pd.api.types.is_numeric_dtype(table[name])]
+    numeric = [name for name in study.searched if pd.api.types.is_numeric_dtype(table[name])]
     return [
         name
         for name in numeric
@@ -113,83 +136,65 @@ def _ordered(study: Study, frame: Compared) -> list[str]:
     ]
 
 
-def _remedy_cases(study: Study, frame: Compared, ordered: list[str]) -> list[Case]:
-    by_label = groups(study, "remedies") if "remedies" in searched(study) else {}
+def _remedy_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> list[Case]:
+    by_label = groups(study, "remedies") if "remedies" in study.searched else {}
     control = by_label.pop(NONE, set())
     matcher, cases = Matcher(study, frame, "remedies"), []
     for label, treated in by_label.items():
         arms = matcher.arms(treated, control)
         for name in ordered:
             if name in arms.settings and arms.settings[name].nunique() > 1:
-                cases.append(("remedy", str(label), name, *_benefit(arms, name)))
+                cases.append(_benefit(arms, str(label), name))
     return cases
 
 
-def _benefit(arms: Arms, name: str) -> tuple[int, int, float, int, float]:
-    pairs, seeds = len(arms.treated), int((~np.isnan(arms.treated)).sum())
-    correlation = _pearson(
-        rankdata(-arms.differences), rankdata(arms.settings[name].to_numpy(dtype=float))
-    )
+def _benefit(arms: Arms, remedy: str, setting: str) -> Case:
+    """Correlate what a remedy takes off the score of its matched pair with a setting."""
+    pairs = len(arms.treated)
+    settings = arms.settings[setting].to_numpy(dtype=float)
+    correlation = pearson(rankdata(-arms.differences), rankdata(settings))
     enough = pairs >= MIN_PAIRS and not math.isnan(correlation)
-    # Bonett & Wright 2000: the variance of Fisher's z of a rank correlation.
-    return pairs, seeds, correlation, pairs - 3 if enough else 0, 1 + correlation**2 / 2
+    return Case(
+        kind="remedy",
+        first=remedy,
+        second=setting,
+        configurations=pairs,
+        seeds=int((~np.isnan(arms.treated)).sum()),
+        correlation=correlation,
+        degrees=pairs - 3 if enough else 0,
+        # Bonett & Wright 2000: the variance of Fisher's z of a rank correlation.
+        factor=1 + correlation**2 / 2,
+    )
 
 
-def _setting_cases(study: Study, frame: Compared, ordered: list[str]) -> list[Case]:
-    settings = study.trials.set_index("number").loc[frame.numbers, searched(study)]
+def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> list[Case]:
+    settings = study.trials.set_index("number").loc[frame.numbers, study.searched]
     points = {name: coordinates(settings[[name]])[:, 0] for name in ordered}
-    every = [name for name in searched(study) if matchable(settings[name], "")]
+    every = [name for name in study.searched if matchable(settings[name], "")]
     if len(points) < 2:
         return []
     squares = [points[name] ** 2 for name in ordered if settings[name].nunique() > 2]
     additive = np.column_stack([np.ones(len(settings)), coordinates(settings[every]), *squares])
-    goodness = _normal(-frame.medians)
-    seeds = int((~np.isnan(frame.scores)).sum())
+    goodness = normal_scores(-frame.medians)
     basis = np.linalg.svd(additive, full_matrices=False)
     kept = basis[0][:, basis[1] > 1e-9 * basis[1][0]]
     rest = len(settings) - kept.shape[1]
     cases = []
     for one, other in itertools.combinations(ordered, 2):
         product = points[one] * points[other]
-        correlation = _pearson(
-            *(values - kept @ (kept.T @ values) for values in (goodness, product))
-        )
+        # What the additive model leaves of either.
+        left = [values - kept @ (kept.T @ values) for values in (goodness, product)]
+        correlation = pearson(*left)
         enough = rest >= MIN_REST and not math.isnan(correlation)
         cases.append(
-            (
-                "settings",
-                one,
-                other,
-                len(settings),
-                seeds,
-                correlation,
-                rest - 2 if enough else 0,
-                1.0,
+            Case(
+                kind="settings",
+                first=one,
+                second=other,
+                configurations=len(settings),
+                seeds=frame.num_seeds,
+                correlation=correlation,
+                degrees=rest - 2 if enough else 0,
             )
         )
     return cases
-
-
-def _normal(values: Scores) -> Scores:
-    quantiles = (rankdata(values) - 0.375) / (len(values) + 0.25)
-    return np.array([NormalDist().inv_cdf(q) for q in quantiles])
-
-
-def _pearson(first: Scores, second: Scores) -> float:
-    first, second = first - first.mean(), second - second.mean()
-    size = math.sqrt(float(first @ first) * float(second @ second))
-    return float(first @ second) / size if size > 1e-9 else NAN
-
-
-def _interval(correlation: float, degrees: int, level: float, factor: float) -> tuple[float, float]:
-    """Fisher's z; NaN where `degrees` is 0. Student's quantile for the normal one: n is small."""
-    if not degrees:
-        return NAN, NAN
-    z = math.atanh(max(-1 + 1e-9, min(1 - 1e-9, correlation)))
-    half = float(t.ppf((1 + level) / 2, degrees)) * math.sqrt(factor / degrees)
-    return math.tanh(z - half), math.tanh(z + half)
-
-
-def _p(correlation: float, degrees: int, factor: float) -> float:
-    z = math.atanh(max(-1 + 1e-9, min(1 - 1e-9, abs(correlation))))
-    return 2 * float(t.sf(z / math.sqrt(factor / degrees), degrees))

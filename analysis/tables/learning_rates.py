@@ -1,9 +1,9 @@
-"""Learning rates: where on the plane of lr_g and lr_d the training works, and what their ratio
-does.
+"""Learning rates: where on the plane of lr_g and lr_d the training works, and the effect of their
+ratio.
 
-"Trains" means that a seed was not lost: it has neither collapsed nor diverged and does not cycle,
-at the amount of training that every trial reached. Everything here is told over configurations; a
-fit is told only where it predicts configurations that it has not seen.
+"Trains" means that a seed has not failed: it has neither collapsed nor diverged and does not cycle,
+at the amount of training that every trial reached. Everything here is estimated over
+configurations; a fit is reported only where it predicts configurations that it has not seen.
 """
 
 from __future__ import annotations
@@ -19,18 +19,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 from sklearn.preprocessing import PolynomialFeatures
 
-from ganstudy.analysis.frames.comparable import Compared, compared, search_stage
-from ganstudy.analysis.frames.selection import SEED, objective
+from ganstudy.analysis.frames.selection import SEED, ComparedScores, compared_scores, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.intervals import (
-    LEVEL,
-    NAN,
-    Estimate,
-    Scores,
-    median_of_configurations,
-    rectangular,
-    share_of_units,
-)
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Floats
+from ganstudy.analysis.stats.proportions import clustered_proportion
 
 RATES = ("lr_g", "lr_d")
 CELLS = 4
@@ -45,50 +37,48 @@ FOLDS = 10
 FINE = 40
 """Points per axis at which the region is drawn."""
 ESTIMATES = [
-    *(
-        "configurations",
-        "seeds",
-        "median",
-        "median_low",
-        "median_high",
-        "lost_share",
-        "lost_share_low",
-    ),
-    *("lost_share_high", "progress"),
+    "configurations",
+    "seeds",
+    "median",
+    "median_low",
+    "median_high",
+    "failed_share",
+    "failed_share_low",
+    "failed_share_high",
+    "progress",
 ]
 MAP_COLUMNS = ["lr_g_low", "lr_g_high", "lr_d_low", "lr_d_high", *ESTIMATES]
 REGION_COLUMNS = [
-    *(
-        "setting",
-        "low",
-        "high",
-        "area",
-        "searched_low",
-        "searched_high",
-        "inside",
-        "inside_trained",
-        "inside_low",
-    ),
-    *(
-        "inside_high",
-        "outside",
-        "outside_trained",
-        "outside_low",
-        "outside_high",
-        "skill",
-        "skill_low",
-        "skill_high",
-    ),
-    *("verdict", "configurations", "seeds", "progress"),
+    "setting",
+    "low",
+    "high",
+    "area",
+    "searched_low",
+    "searched_high",
+    "inside",
+    "inside_trained",
+    "inside_low",
+    "inside_high",
+    "outside",
+    "outside_trained",
+    "outside_low",
+    "outside_high",
+    "skill",
+    "skill_low",
+    "skill_high",
+    "decision",
+    "configurations",
+    "seeds",
+    "progress",
 ]
 
 
 def rate_map(study: Study) -> pd.DataFrame:
-    """The plane of the learning rates in CELLS x CELLS cells, equally wide on a log scale; empty
-    cells are left out.
+    """Return the plane of the learning rates in CELLS x CELLS cells, equally wide on a log scale;
+    empty cells are left out.
 
     lr_g_low, lr_g_high, lr_d_low, lr_d_high: the cell's ends; configurations (n), seeds; median of
-    the objective with its interval, lost_share with its interval (both as in response.response);
+    the objective with its interval, failed_share with its interval (both as in k_ratio.response);
     progress, on the budget's axis.
     """
     frame, rates = _rates(search_stage(study))
@@ -105,17 +95,17 @@ def rate_map(study: Study) -> pd.DataFrame:
             inside = (cells[0] == g) & (cells[1] == d)
             if inside.any():
                 ends = np.exp([*edges[0][g : g + 2], *edges[1][d : d + 2]]).tolist()
-                rows.append((*ends, *_estimates(study, frame, inside).values()))
+                rows.append((*ends, *_estimates(frame, inside).values()))
     return pd.DataFrame(rows, columns=MAP_COLUMNS)
 
 
-def _edges(logs: Scores) -> Scores:
+def _edges(logs: Floats) -> Floats:
     low, high = float(logs.min()), float(logs.max())
     return np.linspace(low, high, CELLS + 1) if high > low else np.array([low, high])
 
 
 def rate_ratio(study: Study) -> pd.DataFrame:
-    """lr_d / lr_g in three groups: below 1/3, from 1/3 to 3, above 3.
+    """Return lr_d / lr_g in three groups: below 1/3, from 1/3 to 3, above 3.
 
     ratio (the group's words), ratio_low, ratio_high (0 and infinity at the ends), then as in
     rate_map.
@@ -130,15 +120,15 @@ def rate_ratio(study: Study) -> pd.DataFrame:
     group = (ratio > ends[0] - 1e-9).astype(int) + (ratio > ends[1] + 1e-9)
     words = ((0.0, SIDES[0], "below 1/3"), (*SIDES, "1/3 to 3"), (SIDES[1], np.inf, "above 3"))
     rows = [
-        (word, low, high, *_estimates(study, frame, group == i).values())
+        (word, low, high, *_estimates(frame, group == i).values())
         for i, (low, high, word) in enumerate(words)
     ]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _rates(study: Study) -> tuple[Compared, Scores]:
-    """The compared trials that have both rates, and [C, 2] the logarithms of lr_g and lr_d."""
-    frame = compared(study)
+def _rates(study: Study) -> tuple[ComparedScores, Floats]:
+    """Return the compared trials that have both rates, and [C, 2] the logarithms of lr_g and lr_d."""
+    frame = compared_scores(study)
     if not all(name in study.trials for name in RATES):
         return frame.only(set()), np.empty((0, 2))
     known = (
@@ -150,47 +140,35 @@ def _rates(study: Study) -> tuple[Compared, Scores]:
     return frame.only(set(known.index[good])), np.log(known[good].to_numpy(dtype=float))
 
 
-def _estimates(study: Study, frame: Compared, inside: NDArray[np.bool_]) -> dict[str, Any]:
-    _, sign = objective(study)
+def _estimates(frame: ComparedScores, inside: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return the columns ESTIMATES of some of the compared trials."""
     group = frame.only(set(frame.numbers[inside].tolist()))
-    seeds = int((~np.isnan(group.scores)).sum())
-    median = median_of_configurations(rectangular(group.scores), np.random.default_rng(SEED))
-    lost = (
-        share_of_units(np.nanmean(group.lost, axis=1), seeds)
-        if seeds
-        else Estimate(NAN, NAN, NAN, 0)
-    )
-    ends = (median.low, median.high) if sign > 0 else (-median.high, -median.low)
-    values = [
-        len(group.numbers),
-        seeds,
-        sign * median.value,
-        *ends,
-        lost.value,
-        lost.low,
-        lost.high,
-        frame.amount,
-    ]
-    return dict(zip(ESTIMATES, values, strict=True))
+    return {
+        "configurations": len(group.numbers),
+        "seeds": group.num_seeds,
+        **group.median().columns("median"),
+        **group.failed_share().columns("failed_share"),
+        "progress": frame.amount,
+    }
 
 
 @dataclass(frozen=True)
 class Fit:
-    """How well the learning rates predict whether a seed trains."""
+    """Logistic regression of whether a seed trains on the learning rates."""
 
     skill: Estimate
     """1 - Brier score / that of the mean alone, on configurations left out of the fit: 0 is no
     skill, 1 perfect.
     """
-    predicted: Scores
+    predicted: Floats
     """[C] probability that a seed of the configuration trains, from the others alone."""
-    at: Scores
+    at: Floats
     """[P] the same at the asked points, from all configurations."""
 
 
-def fit(rates: Scores, trained: Scores, at: Scores) -> Fit | None:
-    """Logistic regression of the share of seeds that train [C] on a quadratic of the log rates [C,
-    2].
+def fit(rates: Floats, trained: Floats, at: Floats) -> Fit | None:
+    """Fit a logistic regression of the share of seeds that train [C] on a quadratic of the log rates
+    [C, 2].
 
     Ten-fold cross-validation over configurations. The interval of the skill is Student's, of the
     configurations' gains against the mean. None below MIN_FOR_FIT configurations, or where every
@@ -212,19 +190,20 @@ def fit(rates: Scores, trained: Scores, at: Scores) -> Fit | None:
         / np.sqrt(len(gains))
     )
     value = float(gains.mean())
-    skill = Estimate(
-        value / reference, (value - half) / reference, (value + half) / reference, len(rates)
-    )
+    low, high = (value - half) / reference, (value + half) / reference
+    skill = Estimate(value / reference, low, high, n=len(rates))
     return Fit(skill, predicted, _probabilities(points, trained, asked))
 
 
-def _curved(points: Scores) -> Scores:
-    curved: Scores = PolynomialFeatures(2, include_bias=False).fit_transform(points)
+def _curved(points: Floats) -> Floats:
+    curved: Floats = PolynomialFeatures(2, include_bias=False).fit_transform(points)
     return curved
 
 
-def _probabilities(points: Scores, trained: Scores, asked: Scores) -> Scores:
-    """Every configuration counts as one seed that trained and one that did not, weighted by their
+def _probabilities(points: Floats, trained: Floats, asked: Floats) -> Floats:
+    """Return the fitted probabilities at the asked points.
+
+    Every configuration counts as one seed that trained and one that did not, weighted by their
     shares.
     """
     outcomes = np.repeat([1, 0], len(trained))
@@ -234,26 +213,26 @@ def _probabilities(points: Scores, trained: Scores, asked: Scores) -> Scores:
     model = LogisticRegression(C=1.0, max_iter=1000).fit(
         np.concatenate([points, points]), outcomes, sample_weight=weights
     )
-    probabilities: Scores = model.predict_proba(asked)[:, 1]
+    probabilities: Floats = model.predict_proba(asked)[:, 1]
     return probabilities
 
 
 def region_that_trains(study: Study) -> pd.DataFrame:
-    """Where a seed trains with a fitted probability of LIKELY or more: three rows, lr_g, lr_d and
-    ratio (lr_d / lr_g).
+    """Estimate where a seed trains with a fitted probability of LIKELY or more: three rows, lr_g,
+    lr_d and ratio (lr_d / lr_g).
 
     setting, low, high: the region's ends on this axis (the region is no rectangle: of the box that
     they make, a part may not train); area: its share of the plane that was searched, on log scales;
     searched_low, searched_high: of what was tried; inside: configurations that a fit to the others
     places in the region, and of their seeds inside_trained with inside_low and inside_high, the
     share that did train; outside: the rest, the same; skill (see Fit) with skill_low and
-    skill_high; verdict: "told" where skill_low > 0, else "open", and then low, high and area are
-    NaN; configurations (n), seeds, progress. Empty where nothing can be fitted.
+    skill_high; decision: "conclusive" where skill_low > 0, else "inconclusive", and then low, high
+    and area are NaN; configurations (n), seeds, progress. Empty where nothing can be fitted.
     """
     frame, rates = _rates(search_stage(study))
     if not len(frame.numbers):
         return pd.DataFrame(columns=REGION_COLUMNS)
-    trained = 1 - np.nanmean(frame.lost, axis=1)
+    trained = 1 - np.nanmean(frame.failed, axis=1)
     low, high = rates.min(axis=0), rates.max(axis=0)
     grid = np.stack(
         np.meshgrid(*(np.linspace(low[i], high[i], FINE) for i in range(2))), axis=-1
@@ -261,12 +240,12 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     found = fit(rates, trained, grid)
     if found is None:
         return pd.DataFrame(columns=REGION_COLUMNS)
-    told = found.skill.low > 0
-    likely = grid[found.at >= LIKELY] if told else np.empty((0, 2))
-    placed = found.predicted >= LIKELY
+    conclusive = found.skill.low > 0
+    likely = grid[found.at >= LIKELY] if conclusive else np.empty((0, 2))
+    inside = found.predicted >= LIKELY
     shares = {
         f"{where}{name}": value
-        for where, chosen in (("inside", placed), ("outside", ~placed))
+        for where, chosen in (("inside", inside), ("outside", ~inside))
         for name, value in _trained(frame, trained, chosen).items()
     }
     rows = []
@@ -278,23 +257,22 @@ def region_that_trains(study: Study) -> pd.DataFrame:
                 "setting": name,
                 "low": ends[0],
                 "high": ends[1],
-                "area": len(likely) / len(grid) if told else NAN,
+                "area": len(likely) / len(grid) if conclusive else NAN,
                 "searched_low": float(np.exp(tried.min())),
                 "searched_high": float(np.exp(tried.max())),
                 **shares,
-                "skill": found.skill.value,
-                "skill_low": found.skill.low,
-                "skill_high": found.skill.high,
-                "verdict": "told" if told else "open",
+                **found.skill.columns("skill"),
+                "decision": "conclusive" if conclusive else INCONCLUSIVE,
                 "configurations": len(rates),
-                "seeds": int((~np.isnan(frame.scores)).sum()),
+                "seeds": frame.num_seeds,
                 "progress": frame.amount,
             }
         )
     return pd.DataFrame(rows, columns=REGION_COLUMNS)
 
 
-def _trained(frame: Compared, trained: Scores, chosen: NDArray[np.bool_]) -> dict[str, float]:
+def _trained(frame: ComparedScores, trained: Floats, chosen: NDArray[np.bool_]) -> dict[str, float]:
+    """Return how many configurations were chosen, and the share of their seeds that trained."""
     seeds = float((~np.isnan(frame.scores[chosen])).sum())
-    share = share_of_units(trained[chosen], seeds)
+    share = clustered_proportion(trained[chosen], seeds)
     return {"": int(chosen.sum()), "_trained": share.value, "_low": share.low, "_high": share.high}

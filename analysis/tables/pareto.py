@@ -1,5 +1,5 @@
-"""Which configurations are worth their cost: the front of score, recall and cost, and how sure each
-one's place is.
+"""Which configurations are worth their cost: the Pareto front of score, recall and cost, and how
+sure each one's place on it is.
 """
 
 from __future__ import annotations
@@ -10,20 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ganstudy.analysis.frames.selection import SEED, objective, searched
+from ganstudy.analysis.frames.selection import SEED, distinct_configurations
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.frames.trajectories import distinct
+from ganstudy.analysis.stats.estimate import Floats
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import TrialState
 
 COSTS = ("seconds", "images", "updates", "generator_steps")
 RESAMPLES = 500
-Floats = NDArray[np.float64]
 
 
 def front(values: Floats) -> NDArray[np.bool_]:
-    """Which rows of [N, 3] are on the front, smaller being better in each column; equal rows are on
-    it together.
+    """Return which rows of [N, 3] are on the Pareto front, smaller being better in each column; equal
+    rows are on it together.
 
     A row is off it where another is at least as good in all columns and better in one.
     """
@@ -34,8 +33,8 @@ def front(values: Floats) -> NDArray[np.bool_]:
     second: list[float] = []
     third: list[float] = []
     for i, (_, y, z) in enumerate(unique.tolist()):
-        place = bisect.bisect_right(second, y)
-        if place and third[place - 1] <= z:
+        position = bisect.bisect_right(second, y)
+        if position and third[position - 1] <= z:
             continue
         kept[i] = True
         start = bisect.bisect_left(second, y)
@@ -47,7 +46,7 @@ def front(values: Floats) -> NDArray[np.bool_]:
 
 
 def pareto_front(study: Study, cost: str | None = None) -> pd.DataFrame:
-    """The complete configurations within the constraints, those on the front first.
+    """Return the complete configurations within the constraints, those on the front first.
 
     number, the searched hyperparameters, the objective's measure and recall (medians over seeds;
     recall is left out where the study has none, or it is the objective), the cost (seconds or what
@@ -56,8 +55,8 @@ def pareto_front(study: Study, cost: str | None = None) -> pd.DataFrame:
     resample is one of ten, and the share no more than a hint. Seconds are comparable where the
     trials ran on like machines.
     """
-    study = distinct(study)
-    measure, sign = objective(study)
+    study = distinct_configurations(study)
+    measure, sign = study.objective
     trials = study.trials
     known = [
         name
@@ -70,7 +69,7 @@ def pareto_front(study: Study, cost: str | None = None) -> pd.DataFrame:
         else None
     )
     shown = [measure, *([second] if second else []), *known[:1]]
-    columns = ["number", *searched(study), *shown, "on_front", "on_front_share", "num_seeds"]
+    columns = ["number", *study.searched, *shown, "on_front", "on_front_share", "num_seeds"]
     candidate = (trials["state"] == TrialState.COMPLETE.value) & trials["feasible"].eq(True)
     trials = trials[candidate & trials["objective"].notna()]
     for name in shown[1:]:
@@ -92,8 +91,8 @@ def pareto_front(study: Study, cost: str | None = None) -> pd.DataFrame:
 
 
 def _by_seed(study: Study, numbers: pd.Series, name: str) -> Floats:
-    """[C, S] at each trial's last evaluation, smaller is better; infinite where a seed has no
-    value.
+    """Return [C, S] at each trial's last evaluation, smaller is better; infinite where a seed has no
+    value, NaN where the trial was not trained on it.
     """
     rows = study.seeds
     sign = -1.0 if MEASURES[name].direction == "up" else 1.0
@@ -106,7 +105,7 @@ def _by_seed(study: Study, numbers: pd.Series, name: str) -> Floats:
 
 
 def _stability(seeds: list[Floats], price: Floats) -> Floats:
-    """[C]: share of resamples of the seeds with each configuration on the front.
+    """Return [C]: the share of resamples of the seeds with each configuration on the front.
 
     Configurations share their seeds, so a resample draws the same seeds of all of them.
     """

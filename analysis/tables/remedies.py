@@ -1,5 +1,4 @@
-"""What a setting does to the score and to the seeds that are lost: each of its values against one
-of them.
+"""Effect of a setting on the score and on failed seeds: each of its values against one of them.
 
 Configurations are matched on their other settings (analysis/stats/matching.py) and paired by seed
 (analysis/stats/paired.py). All intervals of a table hold together: Bonferroni over its comparisons.
@@ -13,51 +12,52 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.comparable import Compared, compared, is_ratio, search_stage
-from ganstudy.analysis.frames.selection import NONE, SEED, groups, objective, searched
+from ganstudy.analysis.frames.selection import (
+    NONE,
+    SEED,
+    ComparedScores,
+    compared_scores,
+    groups,
+    search_stage,
+)
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.intervals import LEVEL, NAN, Scores, over_seeds
-from ganstudy.analysis.stats.matching import Pairs, coordinates, explained, match
+from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats, Scores
+from ganstudy.analysis.stats.matching import Pairs, coordinates, covariate_adjustment, match
+from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
+from ganstudy.analysis.stats.order_statistics import median_over_seeds
 from ganstudy.analysis.stats.paired import (
-    Paired,
-    difference_of_shares,
+    difference_of_proportions,
     pair_differences,
     probability_of_improvement,
     signed_rank,
 )
 
 COLUMNS = [
-    *(
-        "configurations",
-        "control_configurations",
-        "pairs",
-        "seeds",
-        "difference",
-        "low",
-        "high",
-        "ratio",
-        "ratio_low",
-    ),
-    *(
-        "ratio_high",
-        "verdict",
-        "p",
-        "improvement",
-        "improvement_low",
-        "improvement_high",
-        "lost_difference",
-    ),
-    *(
-        "lost_low",
-        "lost_high",
-        "lost_verdict",
-        "axis",
-        "progress",
-        "comparisons",
-        "matching",
-        "matched_on",
-        "distance",
-    ),
+    "configurations",
+    "control_configurations",
+    "pairs",
+    "seeds",
+    "difference",
+    "low",
+    "high",
+    "ratio",
+    "ratio_low",
+    "ratio_high",
+    "decision",
+    "p",
+    "improvement",
+    "improvement_low",
+    "improvement_high",
+    "failed_difference",
+    "failed_low",
+    "failed_high",
+    "failed_decision",
+    "axis",
+    "progress",
+    "comparisons",
+    "matching",
+    "matched_on",
+    "distance",
 ]
 
 
@@ -71,8 +71,8 @@ class Arms:
     treated: Scores
     control: Scores
     """[P, S], logarithms where factors are compared, less what the other settings explain."""
-    treated_lost: Scores
-    control_lost: Scores
+    treated_failed: Scores
+    control_failed: Scores
     control_median: float
     """Of the control side's configurations in the pairs, in the measure's own units."""
     settings: pd.DataFrame
@@ -81,17 +81,17 @@ class Arms:
     matched_on: list[str]
 
     @property
-    def differences(self) -> Scores:
-        """[P]"""
+    def differences(self) -> Floats:
+        """[P] of the pairs: treated minus control, median over common seeds."""
         return pair_differences(self.treated, self.control)
 
 
 def remedy_effects(study: Study) -> pd.DataFrame:
-    """Every set of remedies against none, at the amount that all trials reached.
+    """Compare every set of remedies with none, at the amount that all trials reached.
 
     remedies, then the columns of setting_effects.
     """
-    if "remedies" not in searched(study):
+    if "remedies" not in study.searched:
         return pd.DataFrame(columns=["remedies", *COLUMNS])
     return setting_effects(study, "remedies", NONE)
 
@@ -99,23 +99,23 @@ def remedy_effects(study: Study) -> pd.DataFrame:
 def setting_effects(
     study: Study, setting: str, baseline: Any = None, axis: str | None = None
 ) -> pd.DataFrame:
-    """Each value of `setting` (thirds of a range) against `baseline`, the first one where None.
+    """Compare each value of `setting` (thirds of a range) with `baseline`, the first where None.
 
     setting; configurations and control_configurations, of the arms at the amount compared at; pairs
     (n of every estimate) and seeds (of the treated side in them);
 
     ratio: of the score to the baseline's, Hodges and Lehmann's median of the pairs' ratios, with
-    ratio_low and ratio_high; NaN unless factors mean something (comparable.is_ratio);
+    ratio_low and ratio_high; NaN unless factors mean something (Study.is_ratio);
 
     difference: of the objective in its own direction, with low and high; where there is a ratio,
     what that comes to at the baseline's median score; else of the pairs themselves;
 
-    verdict: better or worse where the interval excludes none, else open; p: of no effect, times the
-    comparisons;
+    decision: better or worse where the interval excludes no effect, else inconclusive; p: of no
+    effect, times the comparisons; NaN without pairs;
 
-    improvement: P(a seed does better with the value than with the baseline) and lost_difference: of
-    the probability that a seed collapses, cycles or diverges, each with low and high; lost_verdict:
-    fewer, more or open;
+    improvement: P(a seed does better with the value than with the baseline) and failed_difference:
+    of the probability that a seed collapses, cycles or diverges, each with low and high;
+    failed_decision: fewer, more or inconclusive;
 
     axis, progress: what was equal, and how much of it; comparisons: in the table; the intervals
     hold for all of them. An interval is NaN where so few pairs cannot keep that promise: fewer than
@@ -129,41 +129,36 @@ def setting_effects(
     empty = pd.DataFrame(columns=[setting, *COLUMNS])
     if setting not in study.trials:
         return empty
-    frame, by_value = compared(study, axis), groups(study, setting)
+    frame, by_value = compared_scores(study, axis), groups(study, setting)
     if not by_value or (baseline is not None and baseline not in by_value):
         return empty
     baseline = next(iter(by_value)) if baseline is None else baseline
     others = [value for value in by_value if value != baseline]
-    level = 1 - (1 - LEVEL) / max(1, len(others))
     matcher, rows = Matcher(study, frame, setting), []
     for value in others:
         arms = matcher.arms(by_value[value], by_value[baseline])
-        rows.append({setting: value, **_row(study, frame, arms, level, len(others))})
+        rows.append({setting: value, **_row(study, frame, arms, len(others))})
     return pd.DataFrame(rows, columns=[setting, *COLUMNS])
 
 
-def _row(
-    study: Study, frame: Compared, arms: Arms, level: float, comparisons: int
-) -> dict[str, Any]:
-    _, sign = objective(study)
-    effect = signed_rank(arms.differences, level)
+def _row(study: Study, frame: ComparedScores, arms: Arms, comparisons: int) -> dict[str, Any]:
+    level = bonferroni_level(comparisons)
+    compared = signed_rank(arms.differences, level)
     better = probability_of_improvement(arms.treated, arms.control, level)
-    lost = difference_of_shares(arms.treated_lost, arms.control_lost, level)
+    failed = difference_of_proportions(arms.treated_failed, arms.control_failed, level)
     return {
         "configurations": len(frame.only(arms.numbers[0]).numbers),
         "control_configurations": len(frame.only(arms.numbers[1]).numbers),
-        "pairs": effect.pairs,
+        "pairs": compared.effect.n,
         "seeds": int((~np.isnan(arms.treated)).sum()),
-        **_effect(effect, is_ratio(study), arms.control_median, sign),
-        "verdict": "better" if effect.high < 0 else "worse" if effect.low > 0 else "open",
-        "p": min(1.0, effect.p * comparisons),
-        "improvement": better.value,
-        "improvement_low": better.low,
-        "improvement_high": better.high,
-        "lost_difference": lost.value,
-        "lost_low": lost.low,
-        "lost_high": lost.high,
-        "lost_verdict": "fewer" if lost.high < 0 else "more" if lost.low > 0 else "open",
+        **_effect(compared.effect, study, arms.control_median),
+        "decision": compared.effect.decide("better", "worse"),
+        "p": bonferroni(compared.p, comparisons),
+        **better.columns("improvement"),
+        "failed_difference": failed.value,
+        "failed_low": failed.low,
+        "failed_high": failed.high,
+        "failed_decision": failed.decide("fewer", "more"),
         "axis": frame.axis,
         "progress": frame.amount,
         "comparisons": comparisons,
@@ -173,71 +168,70 @@ def _row(
     }
 
 
-def _effect(effect: Paired, ratio: bool, control: float, sign: int) -> dict[str, float]:
-    value, low, high = effect.value, effect.low, effect.high
-    if not ratio:
-        ends = (low, high) if sign > 0 else (-high, -low)
-        none = {"ratio": NAN, "ratio_low": NAN, "ratio_high": NAN}
-        return {"difference": sign * value, "low": ends[0], "high": ends[1], **none}
-    factors = [float(np.exp(end)) for end in (value, low, high)]
-    differences = [control * (factor - 1) if np.isfinite(control) else NAN for factor in factors]
-    return {
-        **dict(zip(("difference", "low", "high"), differences, strict=True)),
-        **dict(zip(("ratio", "ratio_low", "ratio_high"), factors, strict=True)),
+def _effect(effect: Estimate, study: Study, control: float) -> dict[str, float]:
+    """Return the columns difference and ratio with their ends; `control` is the baseline's score."""
+    if not study.is_ratio:
+        shown = effect.in_direction(study.objective.sign)
+        ends = {"difference": shown.value, "low": shown.low, "high": shown.high}
+        return ends | Estimate(NAN).columns("ratio")
+    ratio = effect.as_ratio()
+    differences = {
+        name: control * (factor - 1) if np.isfinite(control) else NAN
+        for name, factor in (("difference", ratio.value), ("low", ratio.low), ("high", ratio.high))
     }
+    return differences | ratio.columns("ratio")
 
 
 class Matcher:
-    """Matches trials of `frame` on every searched setting but `setting` and what depends on it."""
+    """Matching of the trials of `frame` on every searched setting but `setting` and what depends on
+    it.
+    """
 
-    def __init__(self, study: Study, frame: Compared, setting: str) -> None:
+    def __init__(self, study: Study, frame: ComparedScores, setting: str) -> None:
         table = study.trials.set_index("number").loc[frame.numbers]
         self._frame = frame
-        self._settings = table[searched(study)]
-        self._asked = [name for name in searched(study) if matchable(table[name], setting)]
-        self._points = coordinates(table[self._asked])
-        self._scores = np.log(frame.scores) if is_ratio(study) else frame.scores
-        self._rest = (
-            explained(self._points, over_seeds(self._scores)) if len(table) else np.empty(0)
-        )
+        self._settings = table[study.searched]
+        self._matched_on = [name for name in study.searched if matchable(table[name], setting)]
+        self._points = coordinates(table[self._matched_on])
+        self._scores = np.log(frame.scores) if study.is_ratio else frame.scores
+        medians = median_over_seeds(self._scores)
+        self._adjustment = covariate_adjustment(self._points, medians)
 
     def arms(self, treated: set[int], control: set[int]) -> Arms:
-        """The trials `treated` against the trials `control`."""
+        """Match the trials `treated` with the trials `control`."""
         first, second = (
             np.flatnonzero(np.isin(self._frame.numbers, list(arm))) for arm in (treated, control)
         )
         rng = np.random.default_rng(SEED)
-        pairs = match(self._points[first], self._points[second], len(self._asked), rng)
+        pairs = match(self._points[first], self._points[second], len(self._matched_on), rng)
         one, other = first[pairs.treated], second[pairs.control]
-        # Twins need no regression: it would tell them apart, since each is predicted without
+        # Exact matches need no adjustment: it would separate them, since each is predicted without
         # itself.
-        rest = np.zeros(len(self._rest)) if pairs.exact else self._rest
-        scores = self._scores - rest[:, None]
-        control_median = (
-            float(np.median(over_seeds(self._frame.scores[other]))) if len(other) else NAN
-        )
-        matching = (
-            ("exact" if pairs.exact else "nearest") + (" + regression" if rest.any() else "")
-            if len(one)
-            else ""
-        )
+        adjusted = bool(self._adjustment.any()) and not pairs.exact
+        scores = self._scores - self._adjustment[:, None] if adjusted else self._scores
+        control_median, matching = NAN, ""
+        if len(one):
+            control_median = float(np.median(median_over_seeds(self._frame.scores[other])))
+            matching = "exact" if pairs.exact else "nearest"
+            matching += " + regression" if adjusted else ""
         return Arms(
-            pairs,
-            (treated, control),
-            scores[one],
-            scores[other],
-            self._frame.lost[one],
-            self._frame.lost[other],
-            control_median,
-            self._settings.iloc[one].reset_index(drop=True),
-            matching,
-            self._asked,
+            pairs=pairs,
+            numbers=(treated, control),
+            treated=scores[one],
+            control=scores[other],
+            treated_failed=self._frame.failed[one],
+            control_failed=self._frame.failed[other],
+            control_median=control_median,
+            settings=self._settings.iloc[one].reset_index(drop=True),
+            matching=matching,
+            matched_on=self._matched_on,
         )
 
 
 def matchable(values: pd.Series, setting: str) -> bool:
-    """Whether pairs can be alike in a setting: it is not the one compared (nor a remedy's switch
-    where remedies are), every configuration has it, and it varies."""
+    """Return whether pairs can be alike in a setting: it is not the one compared (nor a remedy's
+    switch where remedies are), every configuration has it, and it varies.
+    """
     name = str(values.name)
     switch = setting == "remedies" and set(values.map(str)) <= {"True", "False"}
     return name != setting and not switch and not bool(values.isna().any()) and values.nunique() > 1

@@ -1,9 +1,9 @@
-"""A configuration with a remedy against its twin without, with the seed as the unit.
+"""A configuration with a remedy against the same one without, paired by seed.
 
 Where each remedy was tried at one or a few configurations, as in a grid of remedies alone, no
-interval over configurations exists. The seeds still tell whether the remedy changes what *these*
-settings come to. That is less than to say that the remedy helps: another learning rate may answer
-otherwise, and only other configurations can tell.
+interval over configurations exists. The seeds still show whether the remedy changes the outcome of
+*these* settings. That is less than to say that the remedy helps: another learning rate may answer
+otherwise, and only other configurations can show it.
 """
 
 from __future__ import annotations
@@ -13,99 +13,101 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.comparable import compared, is_ratio, search_stage
-from ganstudy.analysis.frames.selection import NONE, objective, searched
+from ganstudy.analysis.frames.selection import NONE, compared_scores, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.few_seeds import NAN, holm, paired, verdicts
+from ganstudy.analysis.stats.estimate import NAN
+from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.multiplicity import decisions, holm
 from ganstudy.analysis.tables.remedies import matchable
 
-MIN_SEEDS = 5
+MIN_SEEDS_FOR_TEST = 5
 """Of three seeds that collapse half of the time, one study in thirty-two has all three differ alike
 by chance.
 """
 COLUMNS = [
-    *(
-        "scale",
-        "effect",
-        "low",
-        "high",
-        "level",
-        "method",
-        "p",
-        "p_holm",
-        "comparisons",
-        "verdict",
-        "lost",
-    ),
-    *("control_lost", "seeds", "axis", "progress"),
+    "scale",
+    "effect",
+    "low",
+    "high",
+    "level",
+    "method",
+    "p",
+    "p_holm",
+    "comparisons",
+    "decision",
+    "failed",
+    "control_failed",
+    "seeds",
+    "axis",
+    "progress",
 ]
 
 
-def remedy_twins(study: Study) -> pd.DataFrame:
-    """Every configuration with remedies that has a twin without, equal in all else that was
-    searched, seed by seed at the amount that all trials reached; of a remedy's own parameters each
-    value is a row.
+def remedies_paired_by_seed(study: Study) -> pd.DataFrame:
+    """Compare every configuration with remedies with the one without that is equal in all else that
+    was searched, seed by seed at the amount that all trials reached.
 
-    remedies, number, control (numbers of the trials), the other searched settings;
+    One row per configuration; of a remedy's own parameters each value is a row. remedies, number,
+    control (numbers of the trials), the other searched settings;
 
     scale, effect with low and high at `level`: "ratio", the geometric mean over seeds of score /
-    twin's score, or "difference", the mean of score - twin's (comparable.is_ratio says which); by
+    control's score, or "difference", the mean of score - control's (Study.is_ratio says which); by
     Student's t, or, where a seed has diverged in one of the two (method "sign"), the median over
     seeds. Each interval holds alone;
 
-    p; p_holm, corrected for `comparisons`; verdict: better or worse where p_holm < 0.05 and there
-    are MIN_SEEDS seeds, else open; lost, control_lost: seeds that had collapsed, cycled or
-    diverged; seeds: n; axis, progress.
+    p; p_holm, corrected for `comparisons`; decision: better or worse where p_holm < 0.05 and there
+    are MIN_SEEDS_FOR_TEST seeds, else inconclusive; failed, control_failed: seeds that had
+    collapsed, cycled or diverged; seeds: n; axis, progress.
     """
     study = search_stage(study)
     table = study.trials
-    if "remedies" not in searched(study) or table.empty:
+    if "remedies" not in study.searched or table.empty:
         return pd.DataFrame(columns=["remedies", "number", "control", *COLUMNS])
-    frame, (_, sign), ratio = compared(study), objective(study), is_ratio(study)
+    frame, ratio = compared_scores(study), study.is_ratio
     table = table.set_index("number").loc[frame.numbers]
-    asked = [name for name in searched(study) if matchable(table[name], "remedies")]
-    labels, keys = (
-        table["remedies"].tolist(),
-        list(map(tuple, table[asked].to_numpy(dtype=object).tolist())),
-    )
-    controls = {keys[i]: i for i in reversed(range(len(keys))) if labels[i] == NONE}
+    others = [name for name in study.searched if matchable(table[name], "remedies")]
+    labels = table["remedies"].tolist()
+    settings = list(map(tuple, table[others].to_numpy(dtype=object).tolist()))
+    controls = {settings[i]: i for i in reversed(range(len(settings))) if labels[i] == NONE}
     with np.errstate(divide="ignore"):
         scores = np.log(frame.scores) if ratio else frame.scores
     rows: list[dict[str, Any]] = []
-    for first, (label, key) in enumerate(zip(labels, keys, strict=True)):
-        second = controls.get(key)
+    for first, (label, setting) in enumerate(zip(labels, settings, strict=True)):
+        second = controls.get(setting)
         if label == NONE or second is None:
             continue
         both = ~np.isnan(frame.scores[first]) & ~np.isnan(frame.scores[second])
-        found = paired(scores[first, both], scores[second, both])
-        ends = (found.low, found.high) if sign > 0 else (-found.high, -found.low)
-        values = (sign * found.value, *ends)
+        compared = compare_by_seed(scores[first, both], scores[second, both])
+        shown = compared.effect.in_direction(frame.sign)
+        ends = np.array([shown.value, shown.low, shown.high])
+        effect, low, high = np.exp(ends) if ratio else ends
         rows.append(
             {
                 "remedies": label,
                 "number": int(frame.numbers[first]),
                 "control": int(frame.numbers[second]),
-                **dict(zip(asked, key, strict=True)),
+                **dict(zip(others, setting, strict=True)),
                 "scale": "ratio" if ratio else "difference",
-                **dict(
-                    zip(("effect", "low", "high"), np.exp(values) if ratio else values, strict=True)
-                ),
-                "level": found.level,
-                "method": found.method,
-                "p": found.p if found.n >= MIN_SEEDS else NAN,
-                "lost": int(np.nansum(frame.lost[first])),
-                "control_lost": int(np.nansum(frame.lost[second])),
-                "seeds": found.n,
+                "effect": effect,
+                "low": low,
+                "high": high,
+                "level": shown.level,
+                "method": compared.method,
+                "p": compared.p if shown.n >= MIN_SEEDS_FOR_TEST else NAN,
+                "failed": int(np.nansum(frame.failed[first])),
+                "control_failed": int(np.nansum(frame.failed[second])),
+                "seeds": shown.n,
                 "axis": frame.axis,
                 "progress": frame.amount,
-                "order": found.value,
+                "worse_by": compared.effect.value,
             }
         )
-    told = pd.DataFrame(rows, columns=["remedies", "number", "control", *asked, *COLUMNS, "order"])
-    known = told["p"].notna()
-    told.loc[known, "p_holm"] = holm(told.loc[known, "p"].to_numpy(dtype=float))
-    told["comparisons"] = int(known.sum())
-    told["verdict"] = verdicts(
-        told["p_holm"].to_numpy(dtype=float), told["order"].to_numpy(dtype=float)
+    columns = ["remedies", "number", "control", *others, *COLUMNS, "worse_by"]
+    made = pd.DataFrame(rows, columns=columns)
+    known = made["p"].notna()
+    made.loc[known, "p_holm"] = holm(made.loc[known, "p"].to_numpy(dtype=float))
+    made["comparisons"] = int(known.sum())
+    made["decision"] = decisions(
+        made["p_holm"].to_numpy(dtype=float), made["worse_by"].to_numpy(dtype=float)
     )
-    return told.drop(columns="order")
+    return made.drop(columns="worse_by")

@@ -1,5 +1,4 @@
-"""From frames to the numbers that the report shows: every picture and every sentence comes from one
-of these.
+"""Tables of the search as a whole: its best trials, outcomes, cost, and scores by setting.
 
 Comparisons between settings use the evaluation that every trial reached, since the scheduler lets
 only the promising ones go on: their later scores are a selection. The full budget is shown beside
@@ -14,28 +13,25 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.selection import (
-    LOST,
-    SEED,
-    common_evaluations,
+    FAILED,
+    TOLERANCE,
+    common_budgets,
+    compared_scores,
     groups,
-    objective,
     ranked,
-    scores_at,
-    searched,
 )
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.intervals import Estimate, Scores, median_of_configurations, share
 from ganstudy.trials.results.records import TrialState, Verdict
 
 
 def best(study: Study, count: int = 5) -> pd.DataFrame:
-    """The best complete trials that satisfy the constraints, with their spread over seeds.
+    """Return the best complete trials that satisfy the constraints, with their spread over seeds.
 
     number, the searched hyperparameters, the objective's measure (median over seeds), lowest and
     highest (single seeds, of those with a value), diverged (seeds without one), fewest_modes (least
     over seeds), median_recall, num_seeds.
     """
-    measure, _ = objective(study)
+    measure = study.objective.measure
     trials = ranked(study)
     rows = []
     for trial in trials[trials["candidate"]].head(count).to_dict("records"):
@@ -43,7 +39,7 @@ def best(study: Study, count: int = 5) -> pd.DataFrame:
         rows.append(
             {
                 "number": trial["number"],
-                **{key: trial[key] for key in searched(study)},
+                **{key: trial[key] for key in study.searched},
                 measure: trial["objective"],
                 "lowest": seeds[measure].min(),
                 "highest": seeds[measure].max(),
@@ -54,21 +50,21 @@ def best(study: Study, count: int = 5) -> pd.DataFrame:
             }
         )
     ends = ["lowest", "highest", "diverged", "fewest_modes", "median_recall", "num_seeds"]
-    return pd.DataFrame(rows, columns=["number", *searched(study), measure, *ends])
+    return pd.DataFrame(rows, columns=["number", *study.searched, measure, *ends])
 
 
 def nearest(study: Study) -> pd.DataFrame:
-    """At most one row of `ranked`: the complete trial with the fewest lost seeds, of those the
-    best.
+    """Return at most one row of `ranked`: the complete trial with the fewest failed seeds, of those
+    the best.
     """
     trials = ranked(study)
     complete = trials[(trials["state"] == TrialState.COMPLETE) & trials["objective"].notna()]
-    return complete.sort_values(LOST, kind="stable").head(1)
+    return complete.sort_values(FAILED, kind="stable").head(1)
 
 
 def outcomes(study: Study) -> pd.DataFrame:
-    """state, trials; then one column per verdict: seeds at the last evaluation of the trials in
-    that state.
+    """Return the outcomes: state, trials; then one column per verdict: seeds at the last evaluation
+    of the trials in that state.
     """
     verdicts = [verdict.value for verdict in Verdict]
     counted = study.trials.groupby("state")[verdicts].sum()
@@ -78,42 +74,43 @@ def outcomes(study: Study) -> pd.DataFrame:
 
 
 def by_setting(study: Study, setting: str) -> pd.DataFrame:
-    """How the values of one hyperparameter did in the study's objective, at each common evaluation.
+    """Estimate the objective and the failed seeds for each value of one hyperparameter, at each
+    common evaluation.
 
     setting, evaluation, progress, configurations (n), num_seeds, median with median_low and
-    median_high (95%; NaN below intervals.MIN_CONFIGURATIONS, infinite where diverged seeds are
-    reached), lost_share with lost_share_low and lost_share_high (95%).
+    median_high (95%; NaN below estimate.MIN_CONFIGURATIONS, infinite where diverged seeds are
+    reached), failed_share with failed_share_low and failed_share_high (95%).
     """
-    measure, sign = objective(study)
     rows: list[dict[str, Any]] = []
-    for common in common_evaluations(study):
-        frame = scores_at(study, common.evaluation, measure)
+    for amount in common_budgets(study):
+        frame = compared_scores(study, amount=amount)
+        reached = amount * (1 + TOLERANCE)
+        evaluation = int(np.searchsorted(study.evaluation_times, reached, side="right"))
         for value, numbers in groups(study, setting).items():
-            group = frame[frame["number"].isin(numbers)]
-            scores = _stack(group)
-            median = median_of_configurations(scores, np.random.default_rng(SEED))
-            gone = share(group[LOST].to_numpy(dtype=np.int64), scores.shape[1])
+            group = frame.only(numbers)
             rows.append(
                 {
                     setting: value,
-                    "evaluation": common.evaluation,
-                    "progress": common.progress,
-                    "configurations": len(group),
-                    "num_seeds": int(group["seeds"].sum()),
-                    **_columns("median", median, sign),
-                    **_columns("lost_share", gone),
+                    "evaluation": evaluation,
+                    "progress": amount,
+                    "configurations": len(group.numbers),
+                    "num_seeds": group.num_seeds,
+                    **group.median().columns("median"),
+                    **group.failed_share().columns("failed_share"),
                 }
             )
-    ends = [f"{name}{end}" for name in ("median", "lost_share") for end in ("", "_low", "_high")]
-    return pd.DataFrame(
-        rows, columns=[setting, "evaluation", "progress", "configurations", "num_seeds", *ends]
-    )
+    head = [setting, "evaluation", "progress", "configurations", "num_seeds"]
+    ends = [f"{name}{end}" for name in ("median", "failed_share") for end in ("", "_low", "_high")]
+    return pd.DataFrame(rows, columns=[*head, *ends])
 
 
 def learning_rates(study: Study) -> pd.DataFrame:
-    """number, lr_d, lr_g, k, remedies, state, the objective's measure (median over seeds),
-    evaluations, lost and num_seeds, at the last evaluation."""
-    measure, _ = objective(study)
+    """Return the learning rates of all trials with their outcomes.
+
+    number, lr_d, lr_g, k, remedies, state, the objective's measure (median over seeds),
+    evaluations, failed and num_seeds, at the last evaluation.
+    """
+    measure = study.objective.measure
     trials = ranked(study)
     wanted = [
         "number",
@@ -124,7 +121,7 @@ def learning_rates(study: Study) -> pd.DataFrame:
         "state",
         measure,
         "evaluations",
-        LOST,
+        FAILED,
         "num_seeds",
     ]
     return trials[[column for column in wanted if column in trials]].sort_values(
@@ -133,11 +130,13 @@ def learning_rates(study: Study) -> pd.DataFrame:
 
 
 def convergence(study: Study) -> pd.DataFrame:
-    """number, evaluation, progress, median of the objective's measure (NaN where it falls on a
+    """Return the score of every trial at every evaluation.
+
+    number, evaluation, progress, median of the objective's measure (NaN where it falls on a
     diverged seed), lowest and highest over the seeds that have a value, num_seeds (that have one).
     """
-    measure, sign = objective(study)
-    unit = study.spec["train"]["budget"]["unit"]
+    measure, sign = study.objective
+    unit = study.budget.unit
     rows = study.evaluations.assign(ranked=(sign * study.evaluations[measure]).fillna(np.inf))
     frame = rows.groupby(["number", "evaluation"]).agg(
         progress=(unit, "first"),
@@ -155,13 +154,13 @@ BANDS = {"low_80": 0.1, "low_50": 0.25, "median": 0.5, "high_50": 0.75, "high_80
 
 
 def convergence_bands(study: Study) -> pd.DataFrame:
-    """evaluation, progress, trials (that reached it), and quantiles over them of `median` of the
-    table convergence: low_80 and high_80 (the middle 80%), low_50 and high_50 (the middle half),
-    median.
+    """Return quantiles over the trials of `median` of the table convergence.
 
-    A trial whose median falls on a diverged seed ranks worst; NaN where a quantile does.
+    evaluation, progress, trials (that reached it), low_80 and high_80 (the middle 80%), low_50 and
+    high_50 (the middle half), median. A trial whose median falls on a diverged seed ranks worst;
+    NaN where a quantile does.
     """
-    _, sign = objective(study)
+    sign = study.objective.sign
     curves = convergence(study)
     ranks = (sign * curves["median"]).fillna(np.inf).groupby(curves["evaluation"])
     bands = pd.DataFrame(
@@ -176,16 +175,24 @@ def convergence_bands(study: Study) -> pd.DataFrame:
     return bands.reset_index()
 
 
+HOUR = 3600.0
 COSTS = {
-    **dict.fromkeys(("generator_steps", "discriminator_steps", "images"), 1.0),
-    **{"seconds": 3600.0, "evaluation_seconds": 3600.0, "device_seconds": 3600.0},
+    "generator_steps": 1.0,
+    "discriminator_steps": 1.0,
+    "images": 1.0,
+    "seconds": HOUR,
+    "evaluation_seconds": HOUR,
+    "device_seconds": HOUR,
 }
+"""Counter: how many make one unit of the table cost."""
 
 
 def cost(study: Study) -> pd.DataFrame:
-    """state, trials, generator_steps, discriminator_steps, images (of one seed, summed over
-    trials), hours (of training), evaluation_hours, device_hours; one row per state and one for
-    `all`. NaN where nothing was counted."""
+    """Return the cost of the trials: one row per state and one for `all`.
+
+    state, trials, generator_steps, discriminator_steps, images (of one seed, summed over trials),
+    hours (of training), evaluation_hours, device_hours. NaN where nothing was counted.
+    """
     known = [name for name in COSTS if name in study.trials]
     spent = (study.trials[known] / pd.Series({name: COSTS[name] for name in known})).groupby(
         study.trials["state"]
@@ -214,9 +221,10 @@ def cost(study: Study) -> pd.DataFrame:
 
 
 def typical_seeds(study: Study) -> pd.DataFrame:
-    """One (number, seed) per verdict that occurs: of the longest trials, the one of median score;
-    before them the median seed of the best configuration."""
-    measure, sign = objective(study)
+    """Return one (number, seed) per verdict that occurs: of the longest trials, the one of median
+    score; before them the median seed of the best configuration.
+    """
+    measure, sign = study.objective
     last = study.seeds.assign(order=sign * study.seeds[measure]).sort_values("order", kind="stable")
     chosen = []
     winners = best(study, 1)
@@ -243,22 +251,12 @@ def _middle(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.iloc[[(len(rows) - 1) // 2]]
 
 
-def mode_film(study: Study, number: int, seed: int) -> pd.DataFrame:
-    """Share of the samples per mode (rows, in the order of mode_names) over generator steps
-    (columns).
+def mode_shares(study: Study, number: int, seed: int) -> pd.DataFrame:
+    """Return the share of the samples per mode (rows, in the order of mode_names) over generator
+    steps (columns).
     """
     rows = study.modes[(study.modes["number"] == number) & (study.modes["seed"] == seed)]
     counts = rows.pivot_table(
         index="mode", columns="generator_steps", values="count", aggfunc="sum"
     )
     return counts / counts.sum()
-
-
-def _stack(group: pd.DataFrame) -> Scores:
-    return np.stack(group["scores"].to_list()) if len(group) else np.empty((0, 1))
-
-
-def _columns(name: str, estimate: Estimate, sign: int = 1) -> dict[str, float]:
-    """The estimate in the measure's own direction."""
-    ends = (estimate.low, estimate.high) if sign > 0 else (-estimate.high, -estimate.low)
-    return {name: sign * estimate.value, f"{name}_low": ends[0], f"{name}_high": ends[1]}

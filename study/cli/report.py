@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
 
 def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
-    """Writes the report; returns the answer's sentences."""
+    """Write the report; return the sentences of its answer."""
     from ganstudy.analysis.report.html import build
 
     made = build(_loaded(spec, home))
     made.write(folder.report)
-    return [str(said) for said in made.answer]
+    return [str(conclusion) for conclusion in made.answer]
 
 
 def as_markdown(question: str, sentences: list[str]) -> str:
-    """The answer as MLflow shows it on the study's run; what stands in it is text, whatever it
-    looks like.
+    """Return the answer as the Markdown description of the study's run in MLflow.
+
+    Everything in it is escaped: names and settings are text, even where they look like markup.
     """
     escaped = [re.sub(r"([\\\\`*_{}\[\]<>#|!&])", r"\\\1", text) for text in (question, *sentences)]
     points = "\n".join(f"- {sentence}" for sentence in escaped[1:])
@@ -38,7 +39,7 @@ def as_markdown(question: str, sentences: list[str]) -> str:
 
 
 def load(folder: StudyFolder, home: Home) -> Study:
-    """The study of the folder, from MLflow; UserError where it is not there."""
+    """Load the study of the folder from MLflow. Raises UserError where it is not there."""
     return _loaded(_spec_of(folder), home)
 
 
@@ -81,9 +82,9 @@ def report(name: str, show: bool, home: str | None) -> None:
 @click.option("--open", "show", is_flag=True, help="Open it in a browser.")
 @home_option
 def compare(first: str, second: str, out: Path | None, show: bool, home: str | None) -> None:
-    """Compare the studies FIRST and SECOND: their best, what they lost, scores at equal budget.
+    """Compare the studies FIRST and SECOND: best scores, failed seeds, scores at equal budget.
 
-    Refuses scores that were measured unlike each other.
+    Refuses scores that were measured differently.
 
     \b
     Example:  ganstudy compare digits digits-wgan --open

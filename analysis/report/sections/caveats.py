@@ -71,7 +71,10 @@ def _single_seeds(study: Study) -> str:
     if not single:
         return ""
     subject = f"All {single}" if single == len(trials) else f"{single} of {len(trials)}"
-    return f"{subject} configurations were trained on a single seed: how much their scores vary between seeds is unknown."
+    return (
+        f"{subject} configurations were trained on a single seed: how much their scores vary between seeds is "
+        "unknown."
+    )
 
 
 def _ended_early(study: Study) -> str:

@@ -113,7 +113,7 @@ CURVES = (
     "95% interval, seeds of one configuration counting as dependent; grey: the other values. n counts configurations; "
     f"below {MIN_CONFIGURATIONS} there is no interval. A step is at the evaluation at which the failure was seen."
 )
-AT_RISK = "Seeds that were still observed and had not failed just before each time: a curve over few seeds is uncertain."
+AT_RISK = "Seeds still observed and without failure just before each time: a curve over few seeds is uncertain."
 SUMMARY = (
     "A trial that was pruned is censored, and it was mostly pruned for being poor, so the curve may look too good. "
     "if_pruned_failed and if_pruned_survived are the shares of all seeds without failure at the end if every seed of a "

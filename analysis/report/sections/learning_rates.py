@@ -37,7 +37,8 @@ def _region(results: Results) -> list[Conclusion]:
     table = rows(results.cached(learning_rates.region_that_trains, results.study))
     inconclusive = "In which region of the learning rates seeds train is inconclusive:"
     if not table:
-        few = f"that takes at least {learning_rates.MIN_FOR_FIT} configurations, some with failed seeds and some without."
+        n = learning_rates.MIN_FOR_FIT
+        few = f"that takes at least {n} configurations, some with failed seeds and some without."
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
         return [Conclusion(inconclusive, few)] if tried else []
     row = table[0]
@@ -147,8 +148,8 @@ def _tables(results: Results) -> list[Block]:
 
 
 MAP = (
-    "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how the trial ended. A thick "
-    "red ring: at least one seed collapsed, cycled or diverged."
+    "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how the trial ended. A "
+    "thick red ring: at least one seed collapsed, cycled or diverged."
 )
 CELLS = (
     "Median {name} in each cell, over configurations of the median over seeds, at the last amount that every trial "

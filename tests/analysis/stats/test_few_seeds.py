@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from ganstudy.analysis.stats.estimate import LEVEL
 from ganstudy.analysis.stats.few_seeds import (
-    LEVEL,
-    holm,
+    compare_by_seed,
     mean_interval,
     median_interval,
     optimism,
-    paired,
 )
+from ganstudy.analysis.stats.multiplicity import holm
 
 ROUNDS = 1500
 NOISES = {
@@ -70,7 +70,7 @@ def false_findings(noise: str, rounds: int, arms: int = 4, fresh: int = 5, lost:
         common = 0.5 * NOISES[noise](rng, fresh)
         scores = common + NOISES[noise](rng, (arms + 1, fresh))
         scores[rng.random(scores.shape) < lost] = np.inf
-        found += bool((holm(np.array([paired(arm, scores[0]).p for arm in scores[1:]])) < 0.05).any())
+        found += bool((holm(np.array([compare_by_seed(arm, scores[0]).p for arm in scores[1:]])) < 0.05).any())
     return found / rounds
 
 
@@ -80,7 +80,7 @@ def power(ratio: float, fresh: int, rounds: int, arms: int = 4) -> float:
     for _ in range(rounds):
         scores = 0.5 * rng.normal(0, 0.2, fresh) + rng.normal(0, 0.2, (arms + 1, fresh))
         scores[1] += math.log(ratio)
-        found += bool(holm(np.array([paired(arm, scores[0]).p for arm in scores[1:]]))[0] < 0.05)
+        found += bool(holm(np.array([compare_by_seed(arm, scores[0]).p for arm in scores[1:]]))[0] < 0.05)
     return found / rounds
 
 
@@ -94,8 +94,9 @@ def test_which_seeds_enclose_the_median(n: int, ends: tuple[int, int], level: fl
 
 
 def test_too_few_seeds_have_no_interval_and_lost_ones_reach_it() -> None:
-    assert np.isnan(median_interval(np.array([1.0, 2.0, 3.0, 4.0]))[1:4]).all()
-    assert median_interval(np.array([1.0, 2.0, 3.0, 4.0, np.inf]))[:3] == (3.0, 1.0, np.inf)
+    four, five = median_interval(np.arange(4.0)), median_interval(np.array([1.0, 2.0, 3.0, 4.0, np.inf]))
+    assert np.isnan([four.low, four.high, four.level]).all() and not four.has_interval
+    assert (five.value, five.low, five.high) == (3.0, 1.0, np.inf)
     assert median_interval(np.array([1.0, 2.0, np.inf, np.inf, np.inf])).value == np.inf
     assert np.isnan(median_interval(np.empty(0)).value) and np.isnan(mean_interval(np.array([1.0])).low)
 
@@ -147,21 +148,21 @@ def test_a_large_difference_is_found() -> None:
 def test_pairs_of_which_one_is_lost_are_judged_by_their_signs() -> None:
     better, worse = np.arange(8.0), np.arange(8.0) + 1
     worse[3] = np.inf
-    found = paired(better, worse)
-    assert found.method == "sign" and found.p == pytest.approx(2 / 2**8) and found.value == -1.0
-    assert found.low == -np.inf and found.high == -1.0
-    both = paired(np.array([np.inf] * 5), np.array([np.inf] * 5))
-    assert (both.p, both.value, both.method) == (1.0, 0.0, "sign"), "lost in both is a tie"
-    same = paired(np.arange(5.0), np.arange(5.0))
-    assert (same.p, same.value) == (1.0, 0.0)
+    found = compare_by_seed(better, worse)
+    assert found.method == "sign" and found.p == pytest.approx(2 / 2**8) and found.effect.value == -1.0
+    assert found.effect.low == -np.inf and found.effect.high == -1.0
+    both = compare_by_seed(np.array([np.inf] * 5), np.array([np.inf] * 5))
+    assert (both.p, both.effect.value, both.method) == (1.0, 0.0, "sign"), "lost in both is a tie"
+    same = compare_by_seed(np.arange(5.0), np.arange(5.0))
+    assert (same.p, same.effect.value) == (1.0, 0.0)
 
 
 def test_a_pair_by_hand() -> None:
     treated, control = np.array([1.0, 2.0, 4.0]), np.array([2.0, 2.5, 6.0])
-    found = paired(treated, control)
+    found = compare_by_seed(treated, control)
     t = stats.ttest_rel(treated, control)
-    assert (found.value, found.p) == (pytest.approx(-3.5 / 3), pytest.approx(t.pvalue))
-    assert (found.low, found.high) == pytest.approx(tuple(t.confidence_interval()))
+    assert (found.effect.value, found.p) == (pytest.approx(-3.5 / 3), pytest.approx(t.pvalue))
+    assert (found.effect.low, found.effect.high) == pytest.approx(tuple(t.confidence_interval()))
 
 
 def test_holm() -> None:

@@ -9,14 +9,13 @@ import pytest
 from scipy import stats
 
 from ganstudy.analysis.stats import kaplan_meier as censored
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.stats.kaplan_meier import (
-    MIN_CONFIGURATIONS,
     MIN_FOR_MEAN,
     kaplan_meier,
     log_rank,
     residuals,
 )
-from ganstudy.analysis.stats.order_statistics import median, quantile_interval
 
 EVALUATIONS = np.arange(1.0, 11.0)
 SCALE, SHAPE = 8.0, 1.2
@@ -155,7 +154,7 @@ def test_many_distinct_times_are_rounded_up_and_keep_their_curve(rng):
     happened = rng.random(3000) < 0.8
     curve = kaplan_meier(times, happened, np.arange(3000) // 3)
     reference = stats.ecdf(stats.CensoredData(uncensored=times[happened], right=times[~happened])).sf
-    assert len(curve.times) <= censored.MOST_TIMES
+    assert len(curve.times) <= censored.MAX_TIMES
     assert np.abs(curve.survival - reference.evaluate(curve.times)).max() < 0.02
 
 
@@ -163,7 +162,7 @@ def test_chi_squared_agrees_with_the_permutations_where_it_takes_over(rng, monke
     times, happened, unit = fates(rng, 200)
     group = unit % 3
     many = log_rank(times, happened, unit, group, rng)
-    monkeypatch.setattr(censored, "MANY", 201)
+    monkeypatch.setattr(censored, "CHI_SQUARED_FROM", 201)
     few = log_rank(times, happened, unit, group, rng)
     assert (many.method, few.method) == ("chi-squared", "permutation")
     assert many.statistic == few.statistic and many.p == pytest.approx(few.p, abs=0.02)
@@ -268,25 +267,3 @@ def test_what_the_log_rank_test_promises(rng, capsys, monkeypatch):
             percents = f"{pruned[0]:.0%} and {pruned[1]:.0%}"
             print(f"| {configurations} | {shared} | {groups} | {percents} | {false:.1%} | {power:.1%} |")
             assert 0.025 <= false <= 0.075
-
-
-# Quantiles by order
-
-
-def test_median_needs_six_values_and_holds_infinities():
-    five, six = median(range(5)), median(range(6))
-    assert math.isnan(five.low) and math.isnan(five.high) and five.value == 2.0
-    assert (six.low, six.high, six.n) == (0.0, 5.0, 6)
-    lost = median([1.0, 2, 3, 4, 5, np.inf, np.inf, np.inf])
-    assert lost.value == 4.5 and lost.high == np.inf
-    assert median([]).n == 0 and math.isnan(median([]).value)
-
-
-@pytest.mark.parametrize(("n", "p"), [(6, 0.5), (12, 0.5), (24, 0.5), (100, 0.1), (100, 0.03), (24, 0.2)])
-def test_quantile_ends_enclose_with_the_promised_probability_and_no_tighter_ones_do(n, p):
-    """Exactly, from the binomial distribution of how many values lie below the quantile."""
-    low, high = quantile_interval(np.arange(1.0, n + 1), p)
-    below = stats.binom(n, p)
-    rank_low, rank_high = (0 if math.isnan(low) else int(low)), (n + 1 if math.isnan(high) else int(high))
-    assert below.cdf(rank_low - 1) <= 0.025 < below.cdf(rank_low)
-    assert below.sf(rank_high - 1) <= 0.025 < below.sf(rank_high - 2)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ganstudy.analysis.stats import matching
-from ganstudy.analysis.stats.matching import coordinates, explained, match
+from ganstudy.analysis.stats.matching import coordinates, covariate_adjustment, match
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_what_only_some_configurations_have_or_all_share_is_not_matched():
 
 
 def test_settings_without_order_match_themselves_first(rng, monkeypatch):
-    monkeypatch.setattr(matching, "FARTHEST", 2.0)
+    monkeypatch.setattr(matching, "MAX_DISTANCE", 2.0)
     settings = pd.DataFrame({"loss": ["hinge", "wasserstein", "wasserstein", "hinge"], "k": [1.0, 2.0, 1.2, 1.8]})
     points = coordinates(settings)
     pairs = match(points[:2], points[2:], 2, rng)
@@ -55,7 +55,7 @@ def test_nothing_to_match_on_pairs_at_random(rng):
 
 
 def test_large_arms_are_drawn_from(rng, monkeypatch):
-    monkeypatch.setattr(matching, "MOST_IN_AN_ARM", 10)
+    monkeypatch.setattr(matching, "MAX_IN_AN_ARM", 10)
     pairs = match(rng.normal(size=(50, 1)), rng.normal(size=(40, 1)), 1, rng)
     assert len(pairs.treated) <= 10 and len(set(pairs.control)) == len(pairs.control)
 
@@ -64,10 +64,10 @@ def test_settings_explain_what_they_explain_and_noise_nothing(rng):
     points = rng.normal(size=(80, 2))
     curved = points[:, 0] ** 2 - points[:, 1] + 0.2 * rng.normal(size=80)
     curved[3] = np.inf
-    rest = curved - explained(points, curved)
+    rest = curved - covariate_adjustment(points, curved)
     assert np.isinf(rest[3]) and np.std(np.delete(rest, 3)) < 0.3 * np.std(np.delete(curved, 3))
-    assert not explained(points, rng.normal(size=80)).any()
-    assert not explained(points[:15], curved[:15]).any()
+    assert not covariate_adjustment(points, rng.normal(size=80)).any()
+    assert not covariate_adjustment(points[:15], curved[:15]).any()
 
 
 def test_no_configuration_predicts_itself(rng):
@@ -75,5 +75,5 @@ def test_no_configuration_predicts_itself(rng):
     scores = 3 * points[:, 0] + rng.normal(size=60)
     changed = scores.copy()
     changed[10] += 3
-    before, after = explained(points, scores), explained(points, changed)
+    before, after = covariate_adjustment(points, scores), covariate_adjustment(points, changed)
     assert before[10] == after[10] and (before != after).any()

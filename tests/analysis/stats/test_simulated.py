@@ -13,22 +13,21 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganstudy.analysis.stats import intervals
-from ganstudy.analysis.stats.intervals import (
+from ganstudy.analysis.stats import bootstrap
+from ganstudy.analysis.stats.bootstrap import (
     interquartile_mean_of_configurations,
     interquartile_mean_of_seeds,
     median_of_configurations,
-    median_of_seeds,
-    share,
-    share_between_configurations,
-    share_of_seeds,
 )
+from ganstudy.analysis.stats.correlation import intraclass_correlation
+from ganstudy.analysis.stats.order_statistics import median
 from ganstudy.analysis.stats.paired import (
-    difference_of_shares,
+    difference_of_proportions,
     pair_differences,
     probability_of_improvement,
     signed_rank,
 )
+from ganstudy.analysis.stats.proportions import binomial_proportion, proportion_over_configurations
 from ganstudy.analysis.tables.interactions import interactions
 from ganstudy.analysis.tables.learning_rates import fit
 
@@ -48,7 +47,7 @@ def rng():
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
-    monkeypatch.setattr(intervals, "RESAMPLES", 500)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 500)
 
 
 def at_least(promised, repetitions):
@@ -90,15 +89,15 @@ def test_medians_and_interquartile_means_over_configurations_are_covered(repetit
 @pytest.mark.parametrize("repetitions", SIMULATED)
 def test_medians_interquartile_means_and_shares_over_one_configurations_seeds_are_covered(repetitions, rng):
     """Log-normal scores, as FID is; shares of one in ten and three in ten."""
-    middle = float(intervals.interquartile_mean(np.exp(np.random.default_rng(0).normal(size=400_000))))
+    middle = float(bootstrap.interquartile_mean(np.exp(np.random.default_rng(0).normal(size=400_000))))
     rows = []
     for seeds in (6, 10, 20):
         found = np.zeros(4)
         for _ in range(repetitions):
             scores = np.exp(rng.normal(size=seeds))
-            median, mean = median_of_seeds(scores), interquartile_mean_of_seeds(scores, rng)
-            few, some = (share_of_seeds(int(rng.binomial(seeds, p)), seeds) for p in (0.1, 0.3))
-            covered = (median.low <= 1 <= median.high, mean.low <= middle <= mean.high)
+            half, mean = median(scores), interquartile_mean_of_seeds(scores, rng)
+            few, some = (binomial_proportion(int(rng.binomial(seeds, p)), seeds) for p in (0.1, 0.3))
+            covered = (half.low <= 1 <= half.high, mean.low <= middle <= mean.high)
             found += (*covered, few.low <= 0.1 <= few.high, some.low <= 0.3 <= some.high)
         rows.append((seeds, *(float(share) for share in found / repetitions)))
         assert min(rows[-1][1:]) >= at_least(0.94, repetitions), rows[-1]
@@ -119,7 +118,7 @@ def test_shares_over_configurations_are_covered_however_much_seeds_share_their_f
                         p = (rng.random(configurations) < truth).astype(float) if fate else truth
                     else:
                         p = rng.beta(truth, 1 - truth, size=configurations)
-                    estimate = share(rng.binomial(3, p, size=configurations), 3)
+                    estimate = proportion_over_configurations(rng.binomial(3, p, size=configurations), 3)
                     covered += estimate.low - 1e-12 <= truth <= estimate.high + 1e-12
                 found.append(covered / repetitions)
             rows.append((configurations, str(truth), *found))
@@ -138,7 +137,7 @@ def test_share_of_variance_is_covered(repetitions, rng):
                 covered = 0
                 for _ in range(repetitions // 4):
                     scores = two_level(rng, configurations, math.sqrt(truth), math.sqrt(1 - truth), seeds)
-                    estimate = share_between_configurations(scores + rng.normal(size=(1, seeds)))
+                    estimate = intraclass_correlation(scores + rng.normal(size=(1, seeds)))
                     covered += estimate.low <= truth <= estimate.high
                 found.append(covered / (repetitions // 4))
             rows.append((configurations, str(seeds), *found))
@@ -179,7 +178,7 @@ def test_arms_that_are_the_same_are_told_apart_at_most_at_the_stated_rate(repeti
                 score = better = 0
                 for _ in range(repetitions // comparisons):
                     treated, control = arms(rng, pairs, comparisons=comparisons, **model)
-                    effects = [signed_rank(pair_differences(arm, control), level) for arm in treated]
+                    effects = [signed_rank(pair_differences(arm, control), level).effect for arm in treated]
                     chances = [probability_of_improvement(arm, control, level) for arm in treated]
                     score += any(effect.low > 0 or effect.high < 0 for effect in effects)
                     better += any(chance.low > 0.5 or chance.high < 0.5 for chance in chances)
@@ -202,7 +201,7 @@ def test_planted_effects_are_covered_and_found(repetitions, rng):
                 for _ in range(repetitions // 2):
                     (treated,), control = arms(rng, pairs, effect, **model)
                     differences = pair_differences(treated, control)
-                    one, four = signed_rank(differences), signed_rank(differences, 1 - 0.05 / 4)
+                    one, four = signed_rank(differences).effect, signed_rank(differences, 1 - 0.05 / 4).effect
                     covered += one.low <= effect <= one.high
                     power += one.high < 0
                     power_of_four += four.high < 0
@@ -245,7 +244,7 @@ def test_difference_of_lost_shares_is_covered(repetitions, rng):
                 fate = rng.random((pairs, 1))
                 other = np.where(rng.random((pairs, 1)) < together, fate, rng.random((pairs, 1)))
                 treated, control = (np.repeat(f < p, 3, axis=1) * 1.0 for f, p in ((fate, first), (other, second)))
-                estimate = difference_of_shares(treated, control)
+                estimate = difference_of_proportions(treated, control)
                 covered += estimate.low - 1e-12 <= first - second <= estimate.high + 1e-12
             found.append(covered / repetitions)
         rows.append((pairs, *found))
@@ -278,11 +277,11 @@ def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, ma
         settings, scores = drawn(rng, 75)
         study = made_study(scores, settings, SPACE)
         table, crossed = remedy_effects(study), interactions(study)
-        effects += (table["verdict"] != "open").any()
-        losses += (table["lost_verdict"] != "open").any()
+        effects += (table["decision"] != "inconclusive").any()
+        losses += (table["failed_decision"] != "inconclusive").any()
         remedies = crossed["kind"] == "remedy"
-        dependences += (crossed.loc[remedies, "verdict"] != "open").any()
-        products += (crossed.loc[~remedies, "verdict"] != "open").any()
+        dependences += (crossed.loc[remedies, "decision"] != "inconclusive").any()
+        products += (crossed.loc[~remedies, "decision"] != "inconclusive").any()
     found = [count / repetitions for count in (effects, losses, dependences, products)]
     told("A/A of whole studies: effect, lost seeds, remedy with setting, setting with setting", [tuple(found)])
     assert max(found) <= at_most(0.05, repetitions)

@@ -75,9 +75,9 @@ def test_confirmed_has_the_fresh_score_its_interval_and_what_the_search_said() -
     first, second = table.iloc[0], table.iloc[1]
     assert (first["score"], first["score_low"], first["score_high"], first["score_level"]) == (8.0, 7.0, 9.0, 0.9375)
     assert (first["search_score"], first["search_seeds"], first["num_seeds"], first["k"]) == (4.0, 3, 5, 5)
-    assert (second["score"], second["score_high"], second["valued_seeds"], second["lost"]) == (7.0, math.inf, 4, 2)
-    assert second["lost_share"] == 0.4 and second["lost_share_low"] == pytest.approx(0.0527, abs=1e-4)
-    assert second["lost_share_high"] == pytest.approx(0.8534, abs=1e-4), "Clopper and Pearson of 2 in 5"
+    assert (second["score"], second["score_high"], second["valued_seeds"], second["failed"]) == (7.0, math.inf, 4, 2)
+    assert second["failed_share"] == 0.4 and second["failed_share_low"] == pytest.approx(0.0527, abs=1e-4)
+    assert second["failed_share_high"] == pytest.approx(0.8534, abs=1e-4), "Clopper and Pearson of 2 in 5"
 
 
 def test_how_much_too_good_the_search_was() -> None:
@@ -96,10 +96,10 @@ def test_against_the_baseline_seed_by_seed() -> None:
     best, lossy = table.loc[C], table.loc[C + 2]
     logs = [math.log(a / b) for a, b in ((7, 15), (8, 16), (9, 18.5), (7.5, 14.8), (8.5, 16.9))]
     assert best["effect"] == pytest.approx(math.exp(sum(logs) / 5)) and best["low"] < best["effect"] < best["high"] < 1
-    assert (best["verdict"], best["method"], best["baseline"], best["comparisons"]) == ("better", "t", C + 1, 2)
+    assert (best["decision"], best["method"], best["baseline"], best["comparisons"]) == ("better", "t", C + 1, 2)
     assert best["p_holm"] == pytest.approx(2 * best["p"])
     assert (best["improved_share"], best["improved_high"]) == (1.0, 1.0) and best["improved_low"] < 0.6
-    assert (lossy["method"], lossy["verdict"], lossy["improved_share"]) == ("sign", "open", 0.8)
+    assert (lossy["method"], lossy["decision"], lossy["improved_share"]) == ("sign", "inconclusive", 0.8)
 
 
 def test_a_maximum_is_told_in_its_own_direction() -> None:
@@ -113,7 +113,7 @@ def test_a_maximum_is_told_in_its_own_direction() -> None:
     assert (table["score"][0], table["score_low"][0], table["score_high"][0]) == (0.6, 0.5, 0.7)
     assert math.isnan(table["search_score"][1]) and table["search_seeds"][1] == 0 and pd.isna(table["confirms"][1])
     (row,) = confirmed_against_baseline(study).to_dict("records")
-    assert (row["scale"], row["verdict"]) == ("difference", "better") and row["effect"] == pytest.approx(0.298)
+    assert (row["scale"], row["decision"]) == ("difference", "better") and row["effect"] == pytest.approx(0.298)
     assert row["low"] < row["effect"] < row["high"] and row["improved_share"] == 1.0
     assert len(optimism) == 1 and optimism["optimism"][0] == pytest.approx(-0.2), "the search had said 0.8"
     assert optimism["low"][0] == pytest.approx(-0.3) and optimism["high"][0] == pytest.approx(-0.1)

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from ganstudy.analysis.frames import trajectories
-from ganstudy.analysis.frames.comparable import own_axis
+from ganstudy.analysis.frames.selection import distinct_configurations, own_axis
+from ganstudy.analysis.stats.correlation import spearman
 from ganstudy.analysis.tables import convergence, cycling, failures, game
-from ganstudy.analysis.tables.failures import Loss
+from ganstudy.analysis.tables.failures import EventRule
 from ganstudy.trials.results.records import Verdict
 
 E = 10
@@ -37,7 +38,7 @@ def test_confirm_trials_and_second_draws_of_a_configuration_are_left_out(study_o
     study = study_over_time(falling(np.full((4, 2), 10.0)), reached=[10, 4, 10, 10])
     study.trials["config_digest"] = ["a", "b", "b", "c"]
     study.trials["stage"] = ["search", "search", "search", "confirm"]
-    kept = trajectories.distinct(study)
+    kept = distinct_configurations(study)
     assert kept.trials["number"].tolist() == [0, 2]  # of two alike the one that got further
     assert set(kept.evaluations["number"]) == {0, 2}
     assert trajectories.search_stage(study).trials["number"].tolist() == [0, 1, 2]
@@ -45,35 +46,35 @@ def test_confirm_trials_and_second_draws_of_a_configuration_are_left_out(study_o
 
 def test_values_at_moments_go_on_until_the_next_evaluation_and_not_beyond_the_last(study_over_time):
     study = study_over_time(np.array([[[5.0, 4, 3, 2]], [[9.0, 8, 7, 6]]]), reached=[4, 2])
-    rows = trajectories.moments(study)
-    at = trajectories.at_moments(rows, rows["score"], np.array([50.0, 100.0, 250.0, 300.0, 400.0]))
+    rows = trajectories.trajectories(study)
+    at = trajectories.at_times(rows, rows["score"], np.array([50.0, 100.0, 250.0, 300.0, 400.0]))
     np.testing.assert_array_equal(at, [[np.nan, 5, 4, 3, 2], [np.nan, 9, 8, np.nan, np.nan]])
 
 
 def test_a_trial_whose_seeds_all_diverged_has_no_end_and_no_score(study_over_time):
     study = study_over_time(np.array([[[5.0, np.nan, np.nan, np.nan]], [[9.0, 8, 7, 6]]]), reached=[2, 4])
-    rows = trajectories.moments(study)
+    rows = trajectories.trajectories(study)
     assert trajectories.dead(rows) == {0}
-    at = trajectories.at_moments(rows, rows["score"], trajectories.grid(rows))
+    at = trajectories.at_times(rows, rows["score"], trajectories.evaluation_grid(rows))
     np.testing.assert_array_equal(at, [[5, np.inf, np.inf, np.inf], [9, 8, 7, 6]])
-    assert trajectories.common_moments(study, rows) == [400.0]
+    assert trajectories.common_times(rows) == [400.0]
 
 
 def test_a_score_that_was_not_measured_is_not_a_divergence(study_over_time):
     scores = np.array([[[5.0, 4, 3, 2]]])
     study = study_over_time(scores)
     study.evaluations.loc[1, "fid"] = np.nan  # finite, but without a score
-    rows = trajectories.moments(study)
-    at = trajectories.at_moments(rows, rows["score"], trajectories.grid(rows))
+    rows = trajectories.trajectories(study)
+    at = trajectories.at_times(rows, rows["score"], trajectories.evaluation_grid(rows))
     np.testing.assert_array_equal(at, [[5, 5, 3, 2]])
 
 
 def test_an_axis_of_uneven_moments_becomes_an_even_grid(study_over_time):
     study = study_over_time(falling(np.full((30, 2), 10.0)))
-    rows = trajectories.moments(study, "seconds")
-    points = trajectories.grid(rows)
+    rows = trajectories.trajectories(study, "seconds")
+    points = trajectories.evaluation_grid(rows)
     assert len(points) == trajectories.EVEN_MOMENTS and points[-1] == rows["progress"].max()
-    assert len(trajectories.grid(trajectories.moments(study))) == E
+    assert len(trajectories.evaluation_grid(trajectories.trajectories(study))) == E
 
 
 # Convergence
@@ -149,9 +150,9 @@ def test_a_faster_value_is_told_by_the_log_rank_test(study_over_time):
     rng = np.random.default_rng(5)
     final = np.where(np.arange(24)[:, None] < 12, 10.0, 60.0) + 5 * rng.normal(size=(24, 3))
     told = convergence.reach_tests(study_over_time(falling(final), k=np.arange(24) // 12), threshold=70.0)
-    assert told["verdict"].tolist() == ["differ"] and told["p_adjusted"].iloc[0] < 0.01
+    assert told["decision"].tolist() == ["differ"] and told["p_adjusted"].iloc[0] < 0.01
     open_ = convergence.reach_tests(study_over_time(falling(final), k=np.arange(24) % 2), threshold=70.0)
-    assert open_["verdict"].tolist() == ["open"]
+    assert open_["decision"].tolist() == ["inconclusive"]
 
 
 def test_stability_is_the_relative_spread_of_the_last_third(study_over_time):
@@ -181,22 +182,23 @@ COURSES = (
 
 
 def times_of(study, **options):
-    watched = failures.watch_losses(study, **options)
+    watched = failures.failure_times(study, **options)
     return [(time / 100, bool(event)) for time, event in zip(watched.times, watched.happened, strict=True)]
 
 
 def test_a_loss_for_good_begins_the_run_of_lost_verdicts_that_the_course_ends_with(study_over_time):
     study = study_over_time(np.full((6, 1, E), 9.0), verdicts_of(*COURSES))
     assert times_of(study) == [(10, False), (5, True), (10, False), (7, True), (10, True), (3, True)]
-    assert times_of(study, loss=Loss.FIRST) == [(10, False), (5, True), (5, True), (3, True), (10, True), (3, True)]
+    first = [(10, False), (5, True), (5, True), (3, True), (10, True), (3, True)]
+    assert times_of(study, rule=EventRule.FIRST) == first
     row = failures.survival_summary(study).iloc[0]
-    assert (row["lost"], row["recovered"], row["num_seeds"]) == (4, 1, 6)
+    assert (row["failed"], row["recovered"], row["num_seeds"]) == (4, 1, 6)
     assert row["survival"] == pytest.approx(2 / 6) and row["median_time"] == 700.0
 
 
 def test_collapse_alone_is_censored_by_divergence(study_over_time):
     study = study_over_time(np.full((6, 1, E), 9.0), verdicts_of(*COURSES))
-    only = times_of(study, kinds=[Verdict.COLLAPSED], loss=Loss.FIRST)
+    only = times_of(study, kinds=[Verdict.COLLAPSED], rule=EventRule.FIRST)
     assert only == [(10, False), (5, True), (5, True), (3, True), (9, False), (10, False)]
 
 
@@ -204,11 +206,11 @@ def test_what_pruning_may_hide_is_bounded(study_over_time):
     kinds = verdicts_of(*["uuuuuuuuuu"] * 4, *["uuuccccccc"] * 4)
     study = study_over_time(np.full((8, 1, E), 9.0), kinds, reached=[10, 10, 3, 3, 10, 10, 4, 4])
     row = failures.survival_summary(study).iloc[0]
-    assert (row["lost"], row["pruned"], row["lost_when_pruned"]) == (4, 2, 2)
-    assert row["if_pruned_lost"] == 0.25 and row["if_pruned_held"] == 0.75
-    assert row["if_pruned_lost"] <= row["survival"] <= row["if_pruned_held"]
-    first = failures.survival_summary(study, loss=Loss.FIRST).iloc[0]
-    assert first["if_pruned_held"] == 0.5  # a first loss cannot be undone
+    assert (row["failed"], row["pruned"], row["failed_when_pruned"]) == (4, 2, 2)
+    assert row["if_pruned_failed"] == 0.25 and row["if_pruned_survived"] == 0.75
+    assert row["if_pruned_failed"] <= row["survival"] <= row["if_pruned_survived"]
+    first = failures.survival_summary(study, rule=EventRule.FIRST).iloc[0]
+    assert first["if_pruned_survived"] == 0.5  # a first loss cannot be undone
 
 
 def test_curves_hold_every_evaluation_with_numbers_at_risk(study_over_time):
@@ -233,9 +235,9 @@ def test_a_value_that_loses_its_seeds_is_told_and_equal_ones_are_not(study_over_
     by = np.arange(24) % 2
     told = failures.survival_tests(planted(study_over_time, rng, by, (0.05, 0.9)))
     assert told[["setting", "groups", "configurations", "num_seeds"]].iloc[0].tolist() == ["k", 2, 24, 72]
-    assert told["verdict"].tolist() == ["differ"] and told["method"].tolist() == ["permutation"]
+    assert told["decision"].tolist() == ["differ"] and told["method"].tolist() == ["permutation"]
     equal = failures.survival_tests(planted(study_over_time, rng, by, (0.4, 0.4)))
-    assert equal["verdict"].tolist() == ["open"]
+    assert equal["decision"].tolist() == ["inconclusive"]
 
 
 def test_an_a_a_study_finds_a_difference_at_the_stated_rate(study_over_time, monkeypatch):
@@ -244,7 +246,7 @@ def test_an_a_a_study_finds_a_difference_at_the_stated_rate(study_over_time, mon
     rng = np.random.default_rng(8)
     by = np.arange(20) % 2
     made = [failures.survival_tests(planted(study_over_time, rng, by, (0.5, 0.5), 20)) for _ in range(40)]
-    assert sum(table["verdict"].iloc[0] == "differ" for table in made) <= 7
+    assert sum(table["decision"].iloc[0] == "differ" for table in made) <= 7
 
 
 def test_several_settings_are_corrected_for(study_over_time):
@@ -276,11 +278,11 @@ def test_films_show_typical_seeds_as_shares_that_sum_to_one(study_over_time):
     study = replace(study, mode_names=["a", "b"])
     study.evaluations["histogram"] = [[10, 30]] * len(study.evaluations)
     study.evaluations["movement"] = 0.5
-    film = cycling.films(study)
+    film = cycling.mode_heatmaps(study)
     assert set(film["verdict"]) == {"converged", "collapsed", "unsettled"}
     np.testing.assert_allclose(film.groupby(["number", "seed", "generator_steps"])["share"].sum(), 1.0)
     assert film.groupby("mode_name")["share"].first().to_dict() == {"a": 0.25, "b": 0.75}
-    course = cycling.cycling_courses(study)
+    course = cycling.cycling_trajectories(study)
     assert (course.groupby(["number", "seed"]).size() == E).all()
     assert (course["movement"] == 0.5).all() and course["returns"].isna().all()
     assert course[course["verdict"] == "collapsed"]["verdict_then"].tolist() == ["unsettled"] * 4 + ["collapsed"] * 6
@@ -296,9 +298,9 @@ def test_a_measure_of_the_game_that_goes_with_the_score_is_told(study_over_time)
     noise = np.broadcast_to(rng.normal(size=(40, 1, 1)), (40, 1, E))
     study = study_over_time(falling(final), more={"duality_gap": gap, "path_rotation": noise, "d_auc": -gap})
     table = game.game_against_score(study).set_index("measure")
-    assert table["verdict"].to_dict() == {
+    assert table["decision"].to_dict() == {
         "duality_gap": "high is worse",
-        "path_rotation": "open",
+        "path_rotation": "inconclusive",
         "d_auc": "high is better",
     }
     assert table.loc["duality_gap", "low"] > 0.8 and (table["comparisons"] == 3).all()
@@ -315,7 +317,7 @@ def test_interval_of_a_rank_correlation_covers(n):
     truth, hits = 6 / math.pi * math.asin(0.3), 0
     for _ in range(400):
         x = rng.normal(size=n)
-        found = game.rank_correlation(x, 0.6 * x + 0.8 * rng.normal(size=n))
+        found = spearman(x, 0.6 * x + 0.8 * rng.normal(size=n))
         hits += found.low <= truth <= found.high
     assert 0.91 <= hits / 400 <= 0.9825
 
@@ -326,7 +328,7 @@ def test_unrelated_measures_are_told_at_the_stated_rate():
     found = 0
     for _ in range(150):
         score = rng.normal(size=24)
-        intervals = [game.rank_correlation(rng.normal(size=24), score, 10) for _ in range(10)]
+        intervals = [spearman(rng.normal(size=24), score, 10) for _ in range(10)]
         found += any(interval.low > 0 or interval.high < 0 for interval in intervals)
     assert found / 150 <= 0.1134
 
@@ -351,8 +353,8 @@ TABLES = {
     "survival_curves": lambda study: failures.survival_curves(study, "k"),
     "survival_summary": lambda study: failures.survival_summary(study, "k"),
     "survival_tests": failures.survival_tests,
-    "films": cycling.films,
-    "cycling_courses": cycling.cycling_courses,
+    "films": cycling.mode_heatmaps,
+    "cycling_trajectories": cycling.cycling_trajectories,
     "cycling_by": lambda study: cycling.cycling_by(study, "k"),
     "game_against_score": game.game_against_score,
     "mismatch_by": lambda study: game.mismatch_by(study, "k"),

@@ -41,9 +41,9 @@ def test_the_setting_that_matters_is_found_by_both_and_no_other(made_study, rng)
     table = importance(study_of(made_study, rng, 60))
     assert table.groupby("evaluator")["importance"].sum().tolist() == pytest.approx([1, 1])
     first = table[table["rank"] == 1].set_index("evaluator")
-    assert (first["setting"] == "lr_d").all() and (first["verdict"] == "matters").all()
+    assert (first["setting"] == "lr_d").all() and (first["decision"] == "matters").all()
     assert (first["importance"] > first["chance"]).all() and (first["first_share"] > 0.9).all()
-    assert set(table.loc[table["rank"] > 1, "verdict"]) == {"open"}
+    assert set(table.loc[table["rank"] > 1, "decision"]) == {"inconclusive"}
     assert ((table["low"] <= table["high"]) & (table["rank_low"] <= table["rank_high"])).all()
     assert (table["configurations"] == 60).all() and (table["seeds"] == 180).all()
 
@@ -72,6 +72,6 @@ def test_few_trials_say_nothing(made_study, rng):
 def test_imported_settings_without_a_space_and_all_diverged_are_survived(made_study, rng):
     study = study_of(made_study, rng, 30)
     study.evaluations["fid"], study.evaluations["finite"] = np.nan, False
-    assert set(importance(study, evaluators=("PED-ANOVA",))["verdict"]) <= {"open"}
+    assert set(importance(study, evaluators=("PED-ANOVA",))["decision"]) <= {"inconclusive"}
     study.spec = {}
     assert importance(study).empty

@@ -31,8 +31,8 @@ def test_k_is_ahead_at_equal_generator_steps_and_not_at_equal_discriminator_step
     assert table["generator_steps"].tolist() == pytest.approx([1, 0.5, 0.2], rel=0.1)
     assert table["discriminator_steps"].tolist() == pytest.approx([1, 1, 1], rel=0.1)
     answer = answer_by_axis(by_discriminator).set_index("axis")
-    assert answer.loc["generator_steps", ["leader", "ahead_of", "verdict"]].tolist() == [5.0, [2.0, 1.0], "ahead"]
-    assert answer.loc["discriminator_steps", "verdict"] == answer.loc["images", "verdict"] == "open"
+    assert answer.loc["generator_steps", ["leader", "ahead_of", "decision"]].tolist() == [5.0, [2.0, 1.0], "ahead"]
+    assert answer.loc["discriminator_steps", "decision"] == answer.loc["images", "decision"] == "inconclusive"
     assert not answer["changes"].any(), "open is no other answer"
 
 
@@ -46,7 +46,7 @@ def test_where_the_answer_changes_with_the_axis_it_says_so(made_study, rng):
     assert answer["leader"].to_dict() == {
         **{"generator_steps": 5.0, "discriminator_steps": 1.0, "updates": 1.0, "images": 1.0, "seconds": 1.0}
     }
-    assert (answer["verdict"] == "ahead").all() and answer["changes"].all()
+    assert (answer["decision"] == "ahead").all() and answer["changes"].all()
     effect = pairwise(study).set_index("axis")
     assert effect.loc["generator_steps", "low"] < 1 / 0.75 < effect.loc["generator_steps", "high"]
     assert effect.loc["updates", "high"] < 0.6 and effect.loc["updates", "ahead"] == 1.0
@@ -74,7 +74,8 @@ def test_lost_seeds_are_counted_at_the_amount(made_study):
     table = response(made_study(np.ones((12, 3)), {"k": [5.0] * 6 + [1.0] * 6}, {"k": [1, 5]}, lost=lost)).set_index(
         "k"
     )
-    assert table.loc[5.0, "lost_share"].iloc[0] == pytest.approx(2 / 3) and table.loc[1.0, "lost_share"].iloc[0] == 0
+    shares = table["failed_share"]
+    assert shares.loc[5.0].iloc[0] == pytest.approx(2 / 3) and shares.loc[1.0].iloc[0] == 0
 
 
 # Learning rates
@@ -94,13 +95,13 @@ def test_map_holds_every_configuration_once(made_study, rng):
     assert table["configurations"].sum() == 100 and len(table) == 16
     corner = table[(table["lr_g_low"] > 2e-3) & (table["lr_d_high"] < 4e-4)].iloc[0]
     middle = table[(table["lr_g_low"] > 2e-3) & (table["lr_d_low"] > 2e-3)].iloc[0]
-    assert corner["lost_share_low"] > middle["lost_share_high"] and corner["median"] > middle["median"]
+    assert corner["failed_share_low"] > middle["failed_share_high"] and corner["median"] > middle["median"]
 
 
 def test_ratio_in_three_groups_with_its_ends_in_the_middle(made_study, rng):
     table = rate_ratio(plane(made_study, rng, 100)).set_index("ratio")
     assert table["configurations"].sum() == 100
-    assert table.loc["1/3 to 3", "lost_share_high"] < table.loc["below 1/3", "lost_share_low"]
+    assert table.loc["1/3 to 3", "failed_share_high"] < table.loc["below 1/3", "failed_share_low"]
     exact = made_study(np.ones((3, 1)), {"lr_g": [1e-4, 3e-4, 1e-4], "lr_d": [3e-4, 1e-4, 1e-4]})
     assert rate_ratio(exact)["configurations"].tolist() == [0, 3, 0]
 
@@ -108,7 +109,7 @@ def test_ratio_in_three_groups_with_its_ends_in_the_middle(made_study, rng):
 def test_region_that_trains_is_found_where_it_was_planted(made_study, rng):
     table = region_that_trains(plane(made_study, rng, 200)).set_index("setting")
     ratio = table.loc["ratio"]
-    assert ratio["verdict"] == "told" and 0.05 < ratio["low"] < 0.35 and 3 < ratio["high"] < 20
+    assert ratio["decision"] == "conclusive" and 0.05 < ratio["low"] < 0.35 and 3 < ratio["high"] < 20
     assert ratio["inside_low"] > 0.85 > 0.5 > ratio["outside_high"] and ratio["skill_low"] > 0.3
     assert 0.4 < ratio["area"] < 0.8, "three quarters of the square of two decades"
     assert ratio["inside"] + ratio["outside"] == ratio["configurations"] == 200 and ratio["seeds"] == 600
@@ -116,7 +117,7 @@ def test_region_that_trains_is_found_where_it_was_planted(made_study, rng):
 
 def test_no_region_is_told_where_the_rates_do_not_matter(made_study, rng):
     table = region_that_trains(plane(made_study, rng, 100, matters=False))
-    assert (table["verdict"] == "open").all() and table[["low", "high", "area"]].isna().all(axis=None)
+    assert (table["decision"] == "inconclusive").all() and table[["low", "high", "area"]].isna().all(axis=None)
 
 
 def test_nothing_is_fitted_to_few_configurations_or_one_outcome(made_study, rng):
@@ -138,7 +139,7 @@ def test_every_configuration_has_its_row_with_what_its_seeds_say(made_study):
     ]
     assert table.loc[0, ["lost", "collapsed", "unsettled"]].tolist() == [1, 1, 5]
     assert table.loc[1, ["lost", "diverged", "worst", "median_high"]].tolist() == [1, 1, np.inf, np.inf]
-    assert table["lost_share"].tolist() == pytest.approx([1 / 6] * 2)
+    assert table["failed_share"].tolist() == pytest.approx([1 / 6] * 2)
     assert table.loc[1, "spread"] == pytest.approx(np.std([7, 8, 9, 10, 11], ddof=1))
 
 

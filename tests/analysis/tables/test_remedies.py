@@ -48,8 +48,8 @@ def test_of_a_grid_the_twins_are_compared_and_the_other_settings_do_not_blur_the
     """The other settings move FID by a factor of 14, the remedy by a quarter: nine pairs tell it."""
     table = remedy_effects(made_study(*gridded(rng, helps=np.log(0.75)))).set_index("remedies")
     helped, other = table.loc["feature_matching"], table.loc["historical_averaging"]
-    assert helped["verdict"] == "better" and helped["ratio_low"] < 0.75 < helped["ratio_high"] < 1
-    assert other["verdict"] == "open" and other["ratio_low"] < 1 < other["ratio_high"]
+    assert helped["decision"] == "better" and helped["ratio_low"] < 0.75 < helped["ratio_high"] < 1
+    assert other["decision"] == "inconclusive" and other["ratio_low"] < 1 < other["ratio_high"]
     assert (table["matching"] == "exact").all() and (table["distance"] == 0).all()
     assert (table["pairs"] == 9).all() and (table["seeds"] == 27).all() and (table["comparisons"] == 2).all()
     assert helped["matched_on"] == "k; lr_d" and helped["p"] <= 0.05 < other["p"]
@@ -72,8 +72,8 @@ def test_of_settings_drawn_from_ranges_the_nearest_are_compared_and_the_rest_is_
     table = remedy_effects(made_study(scored(rng, centres + effect), settings, DRAWN)).set_index("remedies")
     helped = table.loc["feature_matching"]
     assert helped["matching"] == "nearest + regression" and 0 < helped["distance"] < 0.7
-    assert helped["verdict"] == "better" and helped["ratio_low"] < np.exp(-0.4) < helped["ratio_high"]
-    assert table.loc["historical_averaging", "verdict"] == "open"
+    assert helped["decision"] == "better" and helped["ratio_low"] < np.exp(-0.4) < helped["ratio_high"]
+    assert table.loc["historical_averaging", "decision"] == "inconclusive"
     assert helped["pairs"] <= min(helped["configurations"], helped["control_configurations"])
 
 
@@ -87,7 +87,7 @@ def test_a_remedy_that_was_drawn_with_better_rates_is_not_taken_for_one_that_hel
     study = made_study(scored(rng, centres), settings, DRAWN)
     unmatched = np.median(centres[remedies != "none"]) - np.median(centres[remedies == "none"])
     row = remedy_effects(study).iloc[0]
-    assert unmatched < -0.1 and row["verdict"] == "open" and 0.9 < row["ratio"] < 1.1
+    assert unmatched < -0.1 and row["decision"] == "inconclusive" and 0.9 < row["ratio"] < 1.1
 
 
 def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
@@ -95,7 +95,7 @@ def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
     recall = 0.5 + 0.01 * rng.normal(size=scores.shape) + 0.1 * (settings["remedies"] == "feature_matching")[:, None]
     table = remedy_effects(made_study(recall, settings, space, measure="recall", maximize="recall"))
     row = table.set_index("remedies").loc["feature_matching"]
-    assert row["verdict"] == "better" and 0 < row["low"] < 0.1 < row["high"] and np.isnan(row["ratio"])
+    assert row["decision"] == "better" and 0 < row["low"] < 0.1 < row["high"] and np.isnan(row["ratio"])
     assert row["improvement"] > 0.95
 
 
@@ -104,28 +104,28 @@ def test_a_remedy_against_losing_seeds_is_told_though_no_score_changes(made_stud
     lost = (settings["remedies"] != "feature_matching")[:, None] & np.ones((1, 3), dtype=bool)
     table = remedy_effects(made_study(scores, settings, space, lost=lost)).set_index("remedies")
     row = table.loc["feature_matching"]
-    assert row["lost_verdict"] == "fewer" and row["lost_difference"] == -1 and row["lost_high"] < 0
-    assert table.loc["historical_averaging", ["lost_verdict", "lost_difference"]].tolist() == ["open", 0]
+    assert row["failed_decision"] == "fewer" and row["failed_difference"] == -1 and row["failed_high"] < 0
+    assert table.loc["historical_averaging", ["failed_decision", "failed_difference"]].tolist() == ["inconclusive", 0]
 
 
 def test_diverged_seeds_count_against_their_arm(made_study, rng):
     scores, settings, space = gridded(rng)
     scores[settings["remedies"] == "feature_matching"] = np.nan
     row = remedy_effects(made_study(scores, settings, space)).set_index("remedies").loc["feature_matching"]
-    assert row["verdict"] == "worse" and row["improvement"] == 0 and row["lost_verdict"] == "more"
+    assert row["decision"] == "worse" and row["improvement"] == 0 and row["failed_decision"] == "more"
 
 
 def test_too_few_pairs_give_values_and_no_intervals(made_study, rng):
     scores, settings, space = gridded(rng, helps=-3.0)
     few = settings["lr_d"] == 1e-4
     row = remedy_effects(made_study(scores[few], {k: v[few] for k, v in settings.items()}, space)).iloc[0]
-    assert row["pairs"] == 3 and row["ratio"] < 0.2 and np.isnan(row["ratio_low"]) and row["verdict"] == "open"
+    assert row["pairs"] == 3 and row["ratio"] < 0.2 and np.isnan(row["ratio_low"]) and row["decision"] == "inconclusive"
 
 
 def test_any_setting_can_be_compared_with_any_baseline(made_study, rng):
     table = setting_effects(made_study(*gridded(rng)), "k", baseline=2.0).set_index("k")
     assert table.index.tolist() == [1.0, 5.0]
-    assert table["verdict"].tolist() == ["better", "worse"]
+    assert table["decision"].tolist() == ["better", "worse"]
     assert table.loc[5.0, "ratio_low"] < 2.5 < table.loc[5.0, "ratio_high"]
     assert "remedies" in table.loc[1.0, "matched_on"]
 
@@ -135,18 +135,18 @@ def test_a_remedy_that_helps_at_large_k_only_depends_on_k(made_study, rng):
     effect = -0.8 * (settings["remedies"] == "feature_matching") * (settings["k"] == 5)
     table = interactions(made_study(scored(rng, centres + effect), settings, DRAWN)).set_index(["first", "second"])
     found = table.loc[("feature_matching", "k")]
-    assert found["verdict"] == "depends" and 0 < found["low"] < found["correlation"] < found["high"]
-    assert table.loc[("historical_averaging", "k"), "verdict"] == "open"
+    assert found["decision"] == "depends" and 0 < found["low"] < found["correlation"] < found["high"]
+    assert table.loc[("historical_averaging", "k"), "decision"] == "inconclusive"
     rates = table.loc[("lr_d", "lr_g")]
-    assert rates["verdict"] == "depends" and rates["correlation"] > 0.3, "their ratio matters: large suits large"
-    assert table.loc[("k", "lr_d"), "verdict"] == "open"
+    assert rates["decision"] == "depends" and rates["correlation"] > 0.3, "their ratio matters: large suits large"
+    assert table.loc[("k", "lr_d"), "decision"] == "inconclusive"
     assert (table["comparisons"] == 9).all()
 
 
 def test_interactions_of_few_configurations_are_not_told(made_study, rng):
     settings, centres = drawn(rng, 18)
     table = interactions(made_study(scored(rng, centres), settings, DRAWN))
-    assert len(table) and table["low"].isna().all() and (table["verdict"] == "open").all()
+    assert len(table) and table["low"].isna().all() and (table["decision"] == "inconclusive").all()
 
 
 EDGES = {
@@ -170,7 +170,7 @@ def test_every_study_has_tables(case, made_study):
         setting_effects(study, "loss"),
         interactions(study),
     ):
-        assert set(table.get("verdict", [])) <= {"open"}
+        assert set(table.get("decision", [])) <= {"inconclusive"}
 
 
 def test_a_study_of_unknown_space_has_empty_tables(made_study, rng):

@@ -10,8 +10,9 @@ from scipy import stats
 
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.sections import remedies as section
-from ganstudy.analysis.stats.few_seeds import holm, paired
-from ganstudy.analysis.tables.remedies_by_seed import MIN_SEEDS, remedy_twins
+from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.multiplicity import holm
+from ganstudy.analysis.tables.remedies_by_seed import MIN_SEEDS_FOR_TEST, remedies_paired_by_seed
 
 NAMES = ["feature_matching", "historical_averaging", "packing", "r1"]
 SPACE = {"remedies": [[], *([name] for name in NAMES)]}
@@ -39,14 +40,15 @@ def tried_once(made_study, scores, **options):
 
 def test_the_effect_is_the_geometric_mean_over_seeds_with_students_interval(made_study, scores):
     scores[1] *= 0.5
-    table = remedy_twins(tried_once(made_study, scores)).set_index("remedies")
+    table = remedies_paired_by_seed(tried_once(made_study, scores)).set_index("remedies")
     row, logs = table.loc["feature_matching"], np.log(scores[1] / scores[0])
     half = stats.t.ppf(0.975, 4) * logs.std(ddof=1) / math.sqrt(5)
     assert row["effect"] == pytest.approx(np.exp(logs.mean()))
     assert row["low"] == pytest.approx(np.exp(logs.mean() - half)) and row["high"] < 1
     assert row["p"] == pytest.approx(stats.ttest_rel(np.log(scores[1]), np.log(scores[0])).pvalue)
-    assert row["verdict"] == "better" and row["seeds"] == 5 and row["control"] == 0 and row["comparisons"] == 4
-    assert (table["p_holm"] >= table["p"]).all() and (table.drop("feature_matching")["verdict"] == "open").all()
+    assert row["decision"] == "better" and row["seeds"] == 5 and row["control"] == 0 and row["comparisons"] == 4
+    assert (table["p_holm"] >= table["p"]).all()
+    assert (table.drop("feature_matching")["decision"] == "inconclusive").all()
 
 
 def test_twins_agree_in_all_else_and_each_value_of_a_remedys_own_parameter_is_a_row(made_study, rng):
@@ -56,21 +58,21 @@ def test_twins_agree_in_all_else_and_each_value_of_a_remedys_own_parameter_is_a_
         "packing.size": [np.nan, 2.0, 3.0, np.nan, 2.0, 2.0],
     }
     space = {"k": [1, 2, 5], "remedies": [[], ["packing"]], "packing.size": [2, 3]}
-    table = remedy_twins(made_study(np.exp(rng.normal(size=(6, 5))), settings, space))
+    table = remedies_paired_by_seed(made_study(np.exp(rng.normal(size=(6, 5))), settings, space))
     assert table[["number", "control"]].to_numpy().tolist() == [[1, 0], [2, 0], [4, 3]], "k = 5 has no twin"
     assert table["k"].tolist() == [1.0, 1.0, 2.0]
 
 
 def test_below_five_seeds_no_verdict(made_study, scores):
     scores[1] *= 0.1
-    table = remedy_twins(tried_once(made_study, scores[:, : MIN_SEEDS - 1]))
-    assert (table["verdict"] == "open").all() and table["p"].isna().all() and (table["comparisons"] == 0).all()
+    table = remedies_paired_by_seed(tried_once(made_study, scores[:, : MIN_SEEDS_FOR_TEST - 1]))
+    assert (table["decision"] == "inconclusive").all() and table["p"].isna().all() and (table["comparisons"] == 0).all()
 
 
 def test_diverged_seeds_count_as_worst(made_study, scores):
     scores[1, :2] = np.nan
     scores[2:] = np.nan
-    table = remedy_twins(tried_once(made_study, scores)).set_index("remedies")
+    table = remedies_paired_by_seed(tried_once(made_study, scores)).set_index("remedies")
     assert table.loc["feature_matching", ["method", "lost"]].tolist() == ["sign", 2]
     assert table.loc["r1", "effect"] == math.inf and table.loc["r1", "lost"] == 5
 
@@ -78,9 +80,10 @@ def test_diverged_seeds_count_as_worst(made_study, scores):
 def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
     recall = 0.5 + 0.01 * rng.normal(size=(5, 5))
     recall[1] += 0.2
-    table = remedy_twins(tried_once(made_study, recall, measure="recall", maximize="recall")).set_index("remedies")
+    study = tried_once(made_study, recall, measure="recall", maximize="recall")
+    table = remedies_paired_by_seed(study).set_index("remedies")
     row = table.loc["feature_matching"]
-    assert row["verdict"] == "better" and row["scale"] == "difference" and 0 < row["low"] < 0.2 < row["high"]
+    assert row["decision"] == "better" and row["scale"] == "difference" and 0 < row["low"] < 0.2 < row["high"]
 
 
 @pytest.mark.parametrize("noise", NOISES)
@@ -89,7 +92,7 @@ def test_alike_remedies_are_rarely_told_apart(noise):
     rng, found, rounds = np.random.default_rng(5), 0, 400
     for _ in range(rounds):
         logs = 0.5 * NOISES[noise](rng, (1, 5)) + NOISES[noise](rng, (18, 5))
-        found += bool((holm(np.array([paired(arm, logs[0]).p for arm in logs[1:]])) < 0.05).any())
+        found += bool((holm(np.array([compare_by_seed(arm, logs[0]).p for arm in logs[1:]])) < 0.05).any())
     print(f"\n{noise}: {found / rounds:.1%}")
     assert found / rounds < 0.05 + 3 * math.sqrt(0.05 * 0.95 / rounds)
 
@@ -101,16 +104,16 @@ def test_large_effects_are_found(seeds, ratio, least):
     for _ in range(rounds):
         logs = rng.normal(0, 0.1, (18, seeds))
         logs[1] += math.log(ratio)
-        found += bool(holm(np.array([paired(arm, logs[0]).p for arm in logs[1:]]))[0] < 0.05)
+        found += bool(holm(np.array([compare_by_seed(arm, logs[0]).p for arm in logs[1:]]))[0] < 0.05)
     print(f"\n{seeds} seeds, x {ratio}: {found / rounds:.0%}")
     assert found / rounds > least
 
 
 def test_without_twins_or_remedies_there_is_no_row(made_study, rng):
     scores = np.exp(rng.normal(size=(3, 5)))
-    assert remedy_twins(made_study(scores, {"remedies": NAMES[:3]}, SPACE)).empty, "no trial without"
-    assert remedy_twins(made_study(scores, {"k": [1.0, 2.0, 5.0]}, {"k": [1, 2, 5]})).empty
-    assert remedy_twins(made_study(np.empty((0, 5)), {"remedies": []}, SPACE)).empty
+    assert remedies_paired_by_seed(made_study(scores, {"remedies": NAMES[:3]}, SPACE)).empty, "no trial without"
+    assert remedies_paired_by_seed(made_study(scores, {"k": [1.0, 2.0, 5.0]}, {"k": [1, 2, 5]})).empty
+    assert remedies_paired_by_seed(made_study(np.empty((0, 5)), {"remedies": []}, SPACE)).empty
 
 
 def test_the_report_says_what_the_seeds_say_of_single_configurations(made_study, scores):
@@ -120,10 +123,10 @@ def test_the_report_says_what_the_seeds_say_of_single_configurations(made_study,
     (said,) = section.conclusions(results)
     assert said.claim.startswith("Remedies at 100 generator steps, each at one configuration: better than without: ")
     assert "feature matching (FID × 0.5" in said.claim and "orse than without: historical averaging" in said.basis
-    assert "ot told apart: packing, r1." in said.basis and "5 each" in said.basis and "Holm over 4" in said.basis
+    assert "nconclusive: packing, r1." in said.basis and "5 each" in said.basis and "Holm over 4" in said.basis
     assert said.tile.value == "1 better, 1 worse"
     names = [getattr(block, "name", "") for block in section.blocks(results)]
-    assert "remedy_twins" in names
+    assert "remedies_paired_by_seed" in names
 
 
 def test_where_configurations_tell_the_seeds_are_not_asked(made_study, rng):
@@ -131,5 +134,5 @@ def test_where_configurations_tell_the_seeds_are_not_asked(made_study, rng):
     settings = {"k": k.ravel(), "remedies": remedies.ravel()}
     space = {"k": list(range(1, 9)), "remedies": [[], ["packing"]]}
     results = Results(made_study(np.exp(rng.normal(size=(16, 5))), settings, space))
-    assert "remedy_twins" not in [getattr(block, "name", "") for block in section.blocks(results)]
+    assert "remedies_paired_by_seed" not in [getattr(block, "name", "") for block in section.blocks(results)]
     assert "pairs" in str(section.conclusions(results)[0])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 
 import numpy as np
 import pytest
 from scipy.stats import norm, ttest_1samp
 
-from ganstudy.analysis.stats import intervals
-from ganstudy.analysis.stats.intervals import difference_of_medians
-from ganstudy.analysis.stats.power import _paired_seeds, median_error, plan, seeds_needed
-from ganstudy.analysis.tables.sample_size import what_would_settle
+from ganstudy.analysis.stats import bootstrap
+from ganstudy.analysis.stats.bootstrap import difference_of_medians
+from ganstudy.analysis.stats.power import _paired_seeds, median_error, sample_size, seeds_needed
+from ganstudy.analysis.tables.sample_size import needed_sample_sizes
 
 
 @pytest.fixture
@@ -25,12 +26,12 @@ def rng():
 def test_plan_is_the_textbook_one():
     """Two groups of n with unit spread compared by means: n = 2 (z_0.975 + z_0.8)^2 / effect^2 (Cohen 1988: 63)."""
     n = 20
-    made = plan(0.5, math.sqrt(2 / n), n)
+    made = sample_size(0.5, math.sqrt(2 / n), n)
     assert math.ceil(made.needed) == 63
     assert made.detectable == pytest.approx((1.959964 + 0.841621) * math.sqrt(2 / n), rel=1e-5)
-    assert made.needed_least < made.needed < plan(0.5, math.sqrt(2 / n), n, comparisons=4).needed
-    assert plan(0.0, 1.0, n).needed == math.inf
-    assert all(math.isnan(value) for value in plan(math.inf, 1.0, n))
+    assert made.needed_least < made.needed < sample_size(0.5, math.sqrt(2 / n), n, comparisons=4).needed
+    assert sample_size(0.0, 1.0, n).needed == math.inf
+    assert all(math.isnan(value) for value in astuple(sample_size(math.inf, 1.0, n)))
 
 
 def test_error_of_a_median_is_that_of_simulated_medians(rng):
@@ -74,10 +75,10 @@ def test_open_questions_get_a_plan_and_answered_ones_say_so(study_over_time, rng
     remedies = np.repeat(["none", "a", "b"], 12)
     centres = np.select([remedies == "a", remedies == "b"], [4.6 - 1.5, 4.6 + 0.15], 4.6)
     study = study_over_time(logs(rng, centres), remedies=remedies)
-    table = what_would_settle(study).set_index(["question", "first"])
+    table = needed_sample_sizes(study).set_index(["question", "first"])
     told, untold = table.loc[("remedies", "a")], table.loc[("remedies", "b")]
-    assert told["verdict"] == "told" and told["high"] < 1 and told["needed"] <= 12
-    assert untold["verdict"] == "open" and untold["low"] < 1 < untold["high"]
+    assert told["decision"] == "conclusive" and told["high"] < 1 and told["needed"] <= 12
+    assert untold["decision"] == "inconclusive" and untold["low"] < 1 < untold["high"]
     assert untold["needed"] > 12 > untold["needed_least"] > 0 or untold["needed_least"] > 12
     assert (table.loc["remedies", "comparisons"] == 2).all() and (table["scale"] == "ratio").all()
     assert table.loc["remedies", "detectable"].gt(1).all()
@@ -87,8 +88,8 @@ def test_open_questions_get_a_plan_and_answered_ones_say_so(study_over_time, rng
 def test_effects_too_small_to_find_are_better_treated_as_equal(study_over_time):
     scores = np.exp(np.tile(np.linspace(-1, 1, 10), 2))[:, None, None] * np.ones((20, 3, 2))
     scores[10:] *= 1.001
-    row = what_would_settle(study_over_time(scores, k=np.arange(20) // 10)).iloc[0]
-    assert (row["first"], row["second"], row["verdict"]) == ("0", "1", "open")
+    row = needed_sample_sizes(study_over_time(scores, k=np.arange(20) // 10)).iloc[0]
+    assert (row["first"], row["second"], row["decision"]) == ("0", "1", "inconclusive")
     assert row["needed"] > 1000 and "treat as equal" in row["advice"]
 
 
@@ -97,7 +98,7 @@ def test_more_seeds_help_only_against_what_seeds_vary(study_over_time, rng):
     by_seeds = logs(rng, 4 + 0.25 * k, between=0.01, within=1.0)
     by_configurations = logs(rng, 4 + 0.25 * k, between=1.0, within=0.01)
     instead = [
-        what_would_settle(study_over_time(s, k=k)).iloc[0]["seeds_instead"] for s in (by_seeds, by_configurations)
+        needed_sample_sizes(study_over_time(s, k=k)).iloc[0]["seeds_instead"] for s in (by_seeds, by_configurations)
     ]
     assert math.isfinite(instead[0]) or math.isnan(instead[0])
     assert not math.isfinite(instead[1])
@@ -105,24 +106,24 @@ def test_more_seeds_help_only_against_what_seeds_vary(study_over_time, rng):
 
 def test_best_against_second_is_a_question_of_seeds(study_over_time):
     scores = np.repeat(np.array([[10.0, 11, 12], [10.5, 10.9, 12.8], [50, 51, 52]])[:, :, None], 2, axis=2)
-    row = what_would_settle(study_over_time(scores)).set_index("question").loc["best"]
-    assert (row["unit"], row["first"], row["second"], row["verdict"]) == ("seeds", "1", "0", "open")
+    row = needed_sample_sizes(study_over_time(scores)).set_index("question").loc["best"]
+    assert (row["unit"], row["first"], row["second"], row["decision"]) == ("seeds", "1", "0", "inconclusive")
     assert row["needed"] > 3 and row["detectable"] > 1
 
 
 def test_too_few_or_diverged_have_no_plan(study_over_time, rng):
-    few = what_would_settle(study_over_time(logs(rng, np.zeros(6)), k=np.arange(6) // 3)).iloc[0]
-    assert few["verdict"] == "too few" and math.isnan(few["needed"])
+    few = needed_sample_sizes(study_over_time(logs(rng, np.zeros(6)), k=np.arange(6) // 3)).iloc[0]
+    assert few["decision"] == "too few" and math.isnan(few["needed"])
     scores = logs(rng, np.zeros(16))
     scores[:6] = np.nan
-    lost = what_would_settle(study_over_time(scores, k=np.arange(16) // 8)).iloc[0]
-    assert lost["verdict"] == "too few" and "diverged" in lost["advice"]
+    lost = needed_sample_sizes(study_over_time(scores, k=np.arange(16) // 8)).iloc[0]
+    assert lost["decision"] == "too few" and "diverged" in lost["advice"]
 
 
 def test_a_difference_keeps_the_direction_of_a_maximised_objective(study_over_time, rng):
     recall = 0.5 + 0.05 * rng.normal(size=(24, 3, 2)) + 0.2 * (np.arange(24) // 12)[:, None, None]
-    row = what_would_settle(study_over_time(recall, objective={"maximize": "recall"}, k=np.arange(24) // 12)).iloc[0]
-    assert (row["first"], row["scale"], row["verdict"]) == ("1", "difference", "told")
+    row = needed_sample_sizes(study_over_time(recall, objective={"maximize": "recall"}, k=np.arange(24) // 12)).iloc[0]
+    assert (row["first"], row["scale"], row["decision"]) == ("1", "difference", "conclusive")
     assert 0 < row["low"] < row["effect"] < row["high"]
 
 
@@ -135,7 +136,8 @@ def test_studies_that_lack_things(study_over_time, rng, lack):
         study.spec = {}
     else:
         study.evaluations = study.evaluations.head(0)
-    assert list(what_would_settle(study).columns) == list(what_would_settle(study_over_time(logs(rng, [0.0]))).columns)
+    empty = needed_sample_sizes(study_over_time(logs(rng, [0.0])))
+    assert list(needed_sample_sizes(study).columns) == list(empty.columns)
 
 
 # Simulations
@@ -155,14 +157,14 @@ def planned(rng, pilot, effect, spread=0.5):
     """The plan from `pilot` configurations per value, on the log scale."""
     first, second = (centre + spread * rng.normal(size=pilot) for centre in (effect, 0.0))
     error = math.hypot(median_error(first), median_error(second))
-    return plan(float(np.median(first) - np.median(second)), error, pilot)
+    return sample_size(float(np.median(first) - np.median(second)), error, pilot)
 
 
 def test_the_predicted_number_of_configurations_has_the_promised_power(rng, monkeypatch):
     """From the true effect and a large pilot's spread; at 80%, 99.9% of 200 repetitions find 71% to 88.5%."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 500)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 500)
     error = np.mean([planned(rng, 100, 0.6).error for _ in range(50)])
-    needed = math.ceil(plan(0.6, error, 100).needed)
+    needed = math.ceil(sample_size(0.6, error, 100).needed)
     assert 10 < needed < 40
     assert 0.71 <= power(rng, needed, 0.6, 200) <= 0.9
 
@@ -172,7 +174,7 @@ def test_the_predicted_number_of_configurations_has_the_promised_power(rng, monk
 @pytest.mark.timeout(1800)
 def test_what_plans_promise(rng, monkeypatch, capsys):
     """Power at the predicted number, and how far predictions from small pilots scatter; for the documentation."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 1000)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 1000)
     z = norm.ppf(0.975) + norm.ppf(0.8)
     with capsys.disabled():
         print(
@@ -182,7 +184,7 @@ def test_what_plans_promise(rng, monkeypatch, capsys):
         at_small = power(rng, 12, z * small, 600)
         for effect in (0.4, 0.6, 0.9):
             error = np.mean([planned(rng, 100, effect).error for _ in range(200)])
-            needed = math.ceil(plan(effect, error, 100).needed)
+            needed = math.ceil(sample_size(effect, error, 100).needed)
             there = power(rng, needed, effect, 600)
             print(f"| {math.exp(effect):.2f} | {needed} | {there:.1%} | {at_small:.1%} |")
             assert 0.72 <= there <= 0.92

@@ -8,19 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganstudy.analysis.stats import intervals
-from ganstudy.analysis.stats.intervals import (
-    MIN_CONFIGURATIONS,
+from ganstudy.analysis.stats import bootstrap
+from ganstudy.analysis.stats.bootstrap import (
     difference_of_medians,
     interquartile_mean,
     interquartile_mean_of_configurations,
     interquartile_mean_of_seeds,
     median_of_configurations,
-    median_of_seeds,
-    share,
-    share_between_configurations,
-    share_of_seeds,
 )
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 
 TRUTH = 100.0
 REPETITIONS = 400
@@ -36,7 +32,7 @@ def rng():
 @pytest.fixture
 def few_resamples(monkeypatch):
     """1000 bootstrap resamples instead of 4000: the simulations become four times as fast."""
-    monkeypatch.setattr(intervals, "RESAMPLES", 1000)
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 1000)
 
 
 def draw(rng, configurations, seeds=3, between=20.0, within=10.0, median=TRUTH):
@@ -77,7 +73,7 @@ def test_interval_of_the_fewest_configurations_covers_the_truth_without_help_fro
 
 def test_fewer_configurations_would_promise_too_much(rng, few_resamples, monkeypatch):
     """Why MIN_CONFIGURATIONS is what it is: three cover 1 - 2 / 2**3 = 75%, four 87.5%. Found: 77.3% and 87.8%."""
-    monkeypatch.setattr(intervals, "MIN_CONFIGURATIONS", 1)
+    monkeypatch.setattr(bootstrap, "MIN_CONFIGURATIONS", 1)
     assert coverage(rng, 3, within=1e-6) < 0.82
     assert coverage(rng, 4, within=1e-6) < 0.91
 
@@ -96,7 +92,7 @@ def test_arms_that_are_the_same_are_told_apart_at_most_at_the_stated_rate(rng, f
 def test_a_large_effect_is_found_with_its_sign(rng):
     estimate = difference_of_medians(draw(rng, 12, median=TRUTH - 60), draw(rng, 12), rng)
     assert estimate.low < -60 < estimate.high < 0
-    assert estimate.configurations == 12
+    assert estimate.n == 12
 
 
 def test_a_large_effect_is_found_nearly_always(rng, few_resamples):
@@ -138,15 +134,14 @@ def test_too_few_configurations_give_a_value_and_no_interval(rng, configurations
     ):
         assert math.isfinite(estimate.value)
         assert math.isnan(estimate.low) and math.isnan(estimate.high)
-        assert estimate.configurations == configurations
+        assert estimate.n == configurations
 
 
 def test_no_configuration_gives_no_value(rng):
     empty = np.empty((0, 3))
     for estimate in (median_of_configurations(empty, rng), difference_of_medians(empty, draw(rng, 5), rng)):
-        assert estimate.configurations == 0
+        assert estimate.n == 0
         assert math.isnan(estimate.value) and math.isnan(estimate.low) and math.isnan(estimate.high)
-    assert math.isnan(share(np.array([], dtype=np.int64), 3).value)
 
 
 def test_diverged_seeds_rank_worst(rng):
@@ -195,59 +190,12 @@ def test_same_generator_gives_the_same_interval(rng):
     assert first == second
 
 
-def test_share_is_wilsons_interval_at_the_number_of_configurations():
-    """Against scipy's own, and its known values: 0 of 10 gives z^2 / (10 + z^2) = 27.75% at the top."""
-    for lost in (0, 3, 5, 7, 10):
-        estimate = share(np.array([3] * lost + [0] * (10 - lost)), 3)
-        reference = stats.binomtest(lost, 10).proportion_ci(0.95, method="wilson")
-        assert estimate.value == pytest.approx(lost / 10)
-        assert (estimate.low, estimate.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
-    assert share(np.zeros(10, dtype=np.int64), 3).high == pytest.approx(0.2775328, abs=1e-6)
-
-
-def test_share_next_to_nothing_begins_where_poissons_does():
-    """Brown, Cai & DasGupta: -ln(0.95) / n for one of n, and the other way round for all but one."""
-    one = share(np.array([1] + [0] * 9), 1)
-    assert one.low == pytest.approx(-math.log(0.95) / 10)
-    other = share(np.array([0] + [1] * 9), 1)
-    assert (other.low, other.high) == pytest.approx((1 - one.high, 1 - one.low))
-
-
-def test_seeds_that_do_not_share_their_fate_count_for_more_than_one():
-    """Ten configurations of which each loses one of three seeds speak for more than ten, and at most for thirty."""
-    alike, apart = share(np.array([1] * 10), 3), share(np.array([3, 0, 0, 3, 0, 0, 3, 0, 0, 1]), 3)
-    assert alike.value == apart.value == pytest.approx(1 / 3)
-    thirty = stats.binomtest(10, 30).proportion_ci(0.95, method="wilson")
-    assert thirty.high - thirty.low - 1e-9 <= alike.high - alike.low < 0.75 * (apart.high - apart.low)
-
-
-def test_share_takes_numbers_of_seeds_that_differ():
-    assert share(np.array([1, 3, 0]), np.array([1, 3, 2])).value == pytest.approx(2 / 3)
-
-
-def test_share_of_one_configurations_seeds_is_clopper_and_pearsons():
-    for lost, seeds in ((0, 3), (1, 3), (3, 3), (4, 10)):
-        estimate = share_of_seeds(lost, seeds)
-        reference = stats.binomtest(lost, seeds).proportion_ci(0.95, method="exact")
-        assert (estimate.low, estimate.high) == pytest.approx((reference.low, reference.high), abs=1e-12)
-
-
 def test_interquartile_mean_is_the_mean_of_the_middle_half(rng):
     scores = rng.normal(size=(5, 12))
     assert interquartile_mean(scores) == pytest.approx(stats.trim_mean(scores, 0.25, axis=1))
     assert interquartile_mean(np.array([0.0, 4.0, 100.0])) == pytest.approx((0 / 4 + 4 + 100 / 4) / 1.5)
     assert interquartile_mean(np.array([1.0, 2.0, 3.0, np.inf])) == 2.5
     assert interquartile_mean(np.array([1.0, 2.0, np.inf, np.inf])) == np.inf
-
-
-def test_median_of_seeds_has_the_sign_tests_interval():
-    """[least, greatest] of six covers 1 - 2 / 2^6; of nine the second lowest and highest do, of twelve the third."""
-    for seeds, outside in ((6, 0), (9, 1), (12, 2), (20, 5)):
-        estimate = median_of_seeds(np.arange(float(seeds)))
-        assert (estimate.low, estimate.high) == (outside, seeds - 1 - outside)
-        assert 2 * stats.binom.cdf(outside, seeds, 0.5) <= 0.05 < 2 * stats.binom.cdf(outside + 1, seeds, 0.5)
-    assert math.isnan(median_of_seeds(np.arange(5.0)).low)
-    assert median_of_seeds(np.array([1.0, 2, 3, 4, 5, np.inf])).high == np.inf
 
 
 def test_interquartile_means_have_intervals_from_six_on(rng):
@@ -257,55 +205,3 @@ def test_interquartile_means_have_intervals_from_six_on(rng):
     for estimate in (interquartile_mean_of_configurations(enough, rng), interquartile_mean_of_seeds(enough[:, 0], rng)):
         assert estimate.low < estimate.value < estimate.high
     assert interquartile_mean_of_configurations(few, rng).value == pytest.approx(interquartile_mean(few.ravel()))
-
-
-def test_share_of_variance_between_configurations_is_the_intraclass_correlation(rng):
-    """0.8 planted, on configurations many enough to meet it; seeds that are bad for all are set apart."""
-    centres = math.sqrt(0.8) * rng.normal(size=(2000, 1))
-    scores = centres + math.sqrt(0.2) * rng.normal(size=(2000, 4)) + np.array([0.0, 3.0, -2.0, 5.0])
-    found = share_between_configurations(scores)
-    assert found.value == pytest.approx(0.8, abs=0.02)
-    missing = scores - np.array([0.0, 3.0, -2.0, 5.0])
-    missing[rng.random(missing.shape) < 0.3] = np.nan
-    assert share_between_configurations(missing).value == pytest.approx(0.8, abs=0.03)
-
-
-def test_share_of_variance_is_told_with_an_interval_from_twelve_configurations_on(rng):
-    assert math.isnan(share_between_configurations(rng.normal(size=(11, 3))).low)
-    found = share_between_configurations(rng.normal(size=(12, 3)))
-    assert found.low == 0 <= found.value <= found.high < 1
-    assert share_between_configurations(np.repeat(rng.normal(size=(12, 1)), 3, axis=1)).low > 0.99
-    assert math.isnan(share_between_configurations(rng.normal(size=(20, 1))).value)
-
-
-def test_a_monotone_change_of_the_scores_and_divergence_leave_the_share_of_variance_what_it_is(rng):
-    scores = rng.normal(size=(20, 1)) + rng.normal(size=(20, 3))
-    diverged = np.exp(scores)
-    diverged[diverged == diverged.max(axis=0)] = np.inf
-    assert share_between_configurations(diverged) == share_between_configurations(scores)
-
-
-def test_share_counts_configurations_and_not_seeds():
-    by_seeds = share(np.array([3, 3, 0, 0]), 3)
-    assert by_seeds == share(np.array([1, 1, 0, 0]), 1)
-    assert by_seeds.configurations == 4
-
-
-def test_share_covers_where_seeds_of_a_configuration_share_their_fate(rng):
-    """All seeds or none of a configuration are lost, 30% of configurations. Found: 95.2%."""
-    truth, covered = 0.3, 0
-    for _ in range(2000):
-        estimate = share(3 * (rng.random(12) < truth).astype(np.int64), 3)
-        covered += estimate.low <= truth <= estimate.high
-    assert 0.93 <= covered / 2000 <= 0.98
-
-
-@pytest.mark.parametrize("configurations", [6, 12, 24, 60])
-def test_share_covers_at_every_truth_where_seeds_of_a_configuration_share_their_fate(configurations):
-    """By counting, not by simulation. Least found: 90.8%, at 6 and a share of 0.44; on average 95.3% to 96.4%."""
-    numbers = np.arange(configurations + 1)
-    estimates = [share(np.repeat([1, 0], [n, configurations - n]), 1) for n in numbers]
-    low, high = np.array([[e.low, e.high] for e in estimates]).T
-    truths = np.linspace(0.001, 0.5, 300)
-    covered = [stats.binom.pmf(numbers, configurations, p)[(low <= p) & (p <= high)].sum() for p in truths]
-    assert min(covered) >= 0.90 and np.mean(covered) >= 0.95

@@ -1,0 +1,43 @@
+"""Several comparisons at once: adjusted p-values, levels and decisions."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, Floats
+
+ALPHA = 0.05
+"""Significance level of every test, after correction for multiple comparisons."""
+
+
+def bonferroni(p: float, comparisons: int) -> float:
+    """Return the p-value adjusted for `comparisons` tests; NaN stays NaN."""
+    # min(1.0, nan) would be 1.
+    return p if p != p else min(1.0, p * comparisons)
+
+
+def bonferroni_level(comparisons: int) -> float:
+    """Return the level of each of `comparisons` intervals at which all hold together at LEVEL."""
+    return 1 - (1 - LEVEL) / max(1, comparisons)
+
+
+def holm(p_values: Floats) -> Floats:
+    """Return Holm's (1979) adjusted p-values: below 0.05 for a false finding in at most 5% of such
+    families.
+    """
+    order = np.argsort(p_values, kind="stable")
+    factors = len(p_values) - np.arange(len(p_values))
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p_values[order]))
+    return adjusted
+
+
+def decisions(adjusted: Floats, effects: Floats) -> NDArray[np.str_]:
+    """Return "better" or "worse" by the sign of the effect (smaller is better) where the adjusted
+    p-value is below ALPHA; else "inconclusive", as where it is NaN.
+    """
+    decided: NDArray[np.str_] = np.where(
+        adjusted < ALPHA, np.where(effects < 0, "better", "worse"), INCONCLUSIVE
+    )
+    return decided
