@@ -25,6 +25,26 @@ AXES = {
 }
 """Columns of a budget, and their names."""
 SHORT_NAMES = {"trials": "trials", "seconds": "seconds", "device_hours": "device hours"}
+BAND = {
+    "mode": "lines",
+    "name": "95% interval",
+    "fill": "toself",
+    "fillcolor": BLUE,
+    "opacity": 0.2,
+    "line": {"width": 0},
+    "hoverinfo": "skip",
+}
+MEDIAN = {
+    "mode": "lines+markers",
+    "name": "median, random order",
+    "line": {"color": BLUE, "dash": "solid"},
+    "marker": {"symbol": "circle", "size": 7},
+}
+RUNNING = {
+    "mode": "lines",
+    "name": "the search's own order",
+    "line": {"color": ORANGE, "dash": "dash", "shape": "hv", "width": 2},
+}
 TRACE_POINTS = 300
 """Most points of a running best: where it changed, and an evenly spaced choice of the others."""
 
@@ -50,39 +70,14 @@ def expected_best(
     running = _thinned(trace)
     figure = new_figure(480)
     positions = []
-    if len(band):
-        ends = [*band["median_high"], *band["median_low"][::-1]]
-        positions.append(_positions(pd.concat([band, band[::-1]]), names))
-        figure.add_scatter(
-            x=positions[-1][0],
-            y=ends,
-            mode="lines",
-            name="95% interval",
-            fill="toself",
-            fillcolor=BLUE,
-            opacity=0.2,
-            line={"width": 0},
-            hoverinfo="skip",
-        )
-    if median.notna().any():
-        positions.append(_positions(table, names))
-        figure.add_scatter(
-            x=positions[-1][0],
-            y=median,
-            mode="lines+markers",
-            name="median, random order",
-            line={"color": BLUE, "dash": "solid"},
-            marker={"symbol": "circle", "size": 7},
-        )
-    if running["best"].notna().any():
-        positions.append(_positions(running, names))
-        figure.add_scatter(
-            x=positions[-1][0],
-            y=running["best"],
-            mode="lines",
-            name="the search's own order",
-            line={"color": ORANGE, "dash": "dash", "shape": "hv", "width": 2},
-        )
+    for of, y, look in (
+        (pd.concat([band, band[::-1]]), [*band["median_high"], *band["median_low"][::-1]], BAND),
+        (table, median, MEDIAN),
+        (running, running["best"], RUNNING),
+    ):
+        if pd.Series(y, dtype=float).notna().any():
+            positions.append(_positions(of, names))
+            figure.add_scatter(x=positions[-1][0], y=y, **look)
     scores = pd.concat([median, running["best"], band["median_low"], band["median_high"]]).dropna()
     logarithmic = is_logarithmic(scores)
     figure.update_xaxes(title=AXES[names[0]], rangemode="tozero")
