@@ -1,4 +1,4 @@
-"""Numbers and names as words."""
+"""Numbers and names as readers see them."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ import pandas as pd
 
 
 def number(value: float) -> str:
-    """A median or an end of its interval; not finite where it falls on diverged seeds."""
+    """Format a median or an end of its interval; not finite where it falls on diverged seeds."""
     return _digits(value) if math.isfinite(value) else "diverged"
 
 
 def _digits(value: float, sign: str = "") -> str:
-    """Three digits; thousands as they are spoken, not as a power of ten."""
+    """Format with three digits; thousands in full, not as a power of ten."""
     return f"{value:{sign}.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:{sign}.3g}"
 
 
 def signed(value: float) -> str:
-    """A difference, always with its sign."""
+    """Format a difference, always with its sign."""
     return _digits(value, "+").replace("-", "−") if math.isfinite(value) else "diverged"
 
 
 def count(number: int, noun: str) -> str:
-    """1 seed, 2 seeds."""
+    """Format a number with its noun: 1 seed, 2 seeds."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def between(numbers: list[int]) -> str:
-    """3 to 5, or 3 where all are alike."""
+    """Format a range: 3 to 5, or 3 where all are alike."""
     low, high = min(numbers), max(numbers)
     return str(low) if low == high else f"{low} to {high}"
 
 
 def listed(names: list[str]) -> str:
-    """a, b and c"""
+    """Join names: a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def label(value: Any) -> str:
-    """A hyperparameter's value as readers see it."""
+    """Format the value or the name of a hyperparameter."""
     if isinstance(value, float):
         return f"{value:.4g}"
     return str(value).replace("_", " ").replace("+", " + ")
 
 
 def absent(value: Any) -> bool:
-    """Whether a cell holds nothing."""
+    """Return whether a cell of a table is NaN."""
     return isinstance(value, float) and math.isnan(value)
 
 
 def rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as dictionaries by column name."""
+    """Return the rows as dictionaries by column name."""
     return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

@@ -181,7 +181,7 @@ def benchmark_module():
 
 @pytest.fixture(scope="session")
 def study_over_time():
-    """Builds a Study from courses, without MLflow.
+    """Build a Study from trajectories, without MLflow.
 
     build(scores [C, S, E], verdicts [C, S, E] of text, settings: column -> C values): the objective's measure by
     configuration, seed and evaluation (NaN: not finite). reached: [C] evaluations made of E. more: measure ->
@@ -207,8 +207,8 @@ def study_over_time():
         steps = 100.0 * (e + 1)
         rows = pd.DataFrame({"number": c, "seed": s, "evaluation": e + 1, measure: scores.ravel()})
         rows["finite"] = rows[measure].notna()
-        told = np.full(scores.shape, "unsettled") if verdicts is None else np.broadcast_to(verdicts, scores.shape)
-        rows["verdict"] = np.where(rows["finite"], told.ravel(), "diverged")
+        given = np.full(scores.shape, "unsettled") if verdicts is None else np.broadcast_to(verdicts, scores.shape)
+        rows["verdict"] = np.where(rows["finite"], given.ravel(), "diverged")
         rows = rows.assign(generator_steps=steps, seconds=steps / 10 + c, device_seconds=0.0, histogram=None)
         rows = rows.assign(**{name: np.nan for name in MEASURES if name not in rows})
         for name, values in (more or {}).items():
@@ -255,10 +255,10 @@ def write_study(tmp_path: Path):
 
 @pytest.fixture(scope="session")
 def made_study():
-    """Builds a Study from arrays, without MLflow: fast enough for simulations.
+    """Build a Study from arrays, without MLflow: fast enough for simulations.
 
     build(scores [C, S] or [C, S, E], settings: column -> C values, ...): FID by configuration, seed and evaluation
-    (NaN: diverged from then on); lost: [C, S] of booleans, seeds that had collapsed from the first evaluation on;
+    (NaN: diverged from then on); failed: [C, S] of booleans, seeds that had collapsed from the first evaluation on;
     reached: [C] evaluations made of E; states: [C]; other measures and counters are absent, as in an imported study.
     """
     import numpy as np
@@ -267,7 +267,7 @@ def made_study():
     from ganstudy.analysis.frames.study import Study
 
     def build(
-        scores, settings, space=None, lost=None, reached=None, states=None, measure="fid", seeds=None, **objective
+        scores, settings, space=None, failed=None, reached=None, states=None, measure="fid", seeds=None, **objective
     ):
         scores = np.asarray(scores, dtype=float)
         scores = scores[:, :, None] if scores.ndim == 2 else scores
@@ -281,8 +281,8 @@ def made_study():
         rows["finite"] = rows[measure].notna()
         gone = (
             np.zeros(scores.shape, dtype=bool)
-            if lost is None
-            else np.broadcast_to(np.asarray(lost)[:, :, None], scores.shape)
+            if failed is None
+            else np.broadcast_to(np.asarray(failed)[:, :, None], scores.shape)
         )
         rows["verdict"] = np.where(~rows["finite"], "diverged", np.where(gone.ravel(), "collapsed", "unsettled"))
         k = pd.to_numeric(table["k"], errors="coerce").to_numpy()[c] if "k" in table else 1.0

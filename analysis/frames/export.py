@@ -18,7 +18,6 @@ from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import COUNTERS, Verdict
 
 Format = Literal["parquet", "csv"]
-FORMATS: tuple[Format, ...] = ("parquet", "csv")
 NAMES = ("trials", "seeds", "evaluations", "modes")
 
 _COUNTED = {
@@ -102,13 +101,13 @@ assert set(_COUNTED) == set(COUNTERS) and set(PROVENANCE_COLUMNS) <= set(_PROVEN
 
 
 def frames(study: Study) -> Iterator[tuple[str, pd.DataFrame]]:
-    """(name, frame) for NAMES."""
+    """Yield (name, frame) for NAMES."""
     for name in NAMES:
         yield name, getattr(study, name)
 
 
 def write_frames(study: Study, folder: Path, kind: Format) -> list[Path]:
-    """Writes every frame to FOLDER/NAME.KIND; the files. In CSV a histogram is a JSON list."""
+    """Write every frame to FOLDER/NAME.KIND and return the files; in CSV a histogram is a JSON list."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for name, frame in frames(study):
@@ -122,18 +121,18 @@ def write_frames(study: Study, folder: Path, kind: Format) -> list[Path]:
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """`frame` as CSV can hold it: a histogram as a JSON list."""
+    """Return the frame as CSV can hold it: a histogram as a JSON list."""
     if "histogram" not in frame:
         return frame
     texts = frame["histogram"].map(
-        lambda held: json.dumps(list(map(int, held))), na_action="ignore"
+        lambda counts: json.dumps(list(map(int, counts))), na_action="ignore"
     )
     return frame.assign(histogram=texts.astype("str"))
 
 
 def of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """Columns of numbers and words together (k may be a number or a schedule) as words, since
-    Parquet has types.
+    """Return the table with columns of numbers and words together (k may be a number or a schedule)
+    as words, since Parquet has types.
     """
     mixed = [
         name

@@ -1,4 +1,4 @@
-"""The only door in: MLflow's runs and histories as pandas frames.
+"""Loads a study: MLflow's runs and histories as pandas frames.
 
     study = load_study("digits")
     study.trials        one row per trial
@@ -6,7 +6,7 @@
     study.evaluations   one row per trial, seed and evaluation
     study.modes         one row per trial, seed, evaluation and mode
 
-The columns are described in the docstring of each property of Study.
+The columns are described in frames/export.py and docs/frames.md.
 """
 
 from __future__ import annotations
@@ -48,19 +48,23 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 PAGE = 1000
+"""Runs per request to MLflow."""
 READERS = 8
 """Histories that are read, or asked of a server, at the same time."""
 KEPT_EMPTY = ("number", "seed", "evaluation", "finite", "verdict", *COUNTERS)
+"""Columns that stay where no trial has a value in them."""
 
 
 def default_tracking_uri() -> str:
-    """MLFLOW_TRACKING_URI, or the embedded store under GANSTUDY_HOME, or under ./ganstudy-data."""
+    """Return MLFLOW_TRACKING_URI, or the embedded store under GANSTUDY_HOME, or under
+    ./ganstudy-data.
+    """
     home = Path(os.environ.get("GANSTUDY_HOME") or "ganstudy-data").expanduser().absolute()
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
 
 
 def load_study(name: str, tracking_uri: str | None = None) -> Study:
-    """The study `name` from MLflow.
+    """Load the study `name` from MLflow.
 
     Raises KeyError where MLflow has no such study, ConnectionError where it does not answer, and
     UnlikeScoresError where its trials were measured with different extractors, data or numbers of
@@ -70,9 +74,8 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
     try:
         experiment = client.get_experiment_by_name(name)
     except MlflowException as error:
-        reason = re.sub(
-            r"//[^/\s]*@", "//", str(error).splitlines()[0]
-        )  # a URI may hold a password
+        # A URI may hold a password.
+        reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])
         raise ConnectionError(f"MLflow does not answer: {reason}") from None
     runs = _runs(client, experiment.experiment_id) if experiment is not None else []
     parents = [
@@ -148,7 +151,7 @@ def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFra
 
 
 def _history(client: mlflow.MlflowClient, run: Run) -> pa.Table:
-    """All rows of one trial, with its number in front."""
+    """Return all rows of one trial, with its number in front."""
     # One thread per file: ten thousand small files are read faster side by side than column by
     # column.
     history = (
@@ -161,17 +164,11 @@ def _history(client: mlflow.MlflowClient, run: Run) -> pa.Table:
 
 
 def _history_path(client: mlflow.MlflowClient, run: Run) -> str:
-    """The file itself where artifacts lie on this machine, else a download."""
-    folder = _local_folder(run.info.artifact_uri)
-    if folder is not None:
-        return str(folder / HISTORY_FILE)
+    """Return the path of the file itself where artifacts lie on this machine, else of a download."""
+    location = urlparse(run.info.artifact_uri)
+    if location.scheme in ("", "file"):
+        return str(Path(unquote(location.path)) / HISTORY_FILE)
     return str(client.download_artifacts(run.info.run_id, HISTORY_FILE))
-
-
-def _local_folder(artifact_uri: str) -> Path | None:
-    """Where a run's artifacts lie, if that is on this machine."""
-    location = urlparse(artifact_uri)
-    return Path(unquote(location.path)) if location.scheme in ("", "file") else None
 
 
 def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
@@ -200,7 +197,7 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _head(run: Run) -> dict[str, Any]:
-    """What the run's tags and parameters say of a trial."""
+    """Return what the run's tags and parameters hold of a trial."""
     tags = run.data.tags
     return {
         "number": int(tags[Tag.TRIAL]),
@@ -218,9 +215,12 @@ def _head(run: Run) -> dict[str, Any]:
 
 
 def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """By trial, at its last evaluation: seeds per verdict, num_seeds, evaluations, medians over
-    seeds where a seed without a value ranks worst (trials.records.median_over_seeds, for all trials
-    at once), and the counters."""
+    """Return the outcome of every trial at its last evaluation: seeds per verdict, num_seeds,
+    evaluations, medians over seeds, and the counters.
+
+    In medians a seed without a value ranks worst: trials.results.records.median_over_seeds, for all
+    trials at once.
+    """
     final = last_evaluations(evaluations)
     by_trial = final.groupby("number")
     counts = [

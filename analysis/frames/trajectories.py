@@ -26,7 +26,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import Estimate, Floats
 from ganstudy.analysis.stats.proportions import proportion_over_configurations
 
-MAX_TIMES = 40
+MAX_GRID_TIMES = 40
 """More distinct times than this (seconds differ from trial to trial) become EVEN_TIMES evenly
 spaced ones.
 """
@@ -71,7 +71,7 @@ def evaluation_grid(rows: pd.DataFrame) -> Floats:
     evenly spaced ones if too many.
     """
     distinct_times = np.unique(rows["progress"].to_numpy(dtype=float))
-    if len(distinct_times) <= MAX_TIMES:
+    if len(distinct_times) <= MAX_GRID_TIMES:
         return distinct_times
     return np.linspace(0.0, distinct_times[-1], EVEN_TIMES + 1)[1:]
 

@@ -34,6 +34,7 @@ MAX_IN_AN_ARM = 1000
 """More configurations than this are drawn from at random: pairing takes the cube of their number."""
 MIN_FOR_REGRESSION = 20
 FOLDS = 10
+"""Of cross-validation over configurations."""
 MIN_SKILL = 0.05
 """Share of the variance that a prediction must explain of configurations it has not seen."""
 MAX_CURVED = 6

@@ -32,12 +32,12 @@ EXCHANGEABLE = ("random", "grid")
 """Samplers whose next trial does not depend on the scores so far."""
 BUDGETS = 25
 """Sizes of the subsets, at most, evenly spaced on a log scale."""
-RESAMPLES = 1000
+MEAN_RESAMPLES = 1000
 LARGEST_SHARE = 0.25
 """Of the trials: beyond it the bootstrap of the mean has no interval, as a resample never beats the
 best trial seen.
 """
-MIN_TRIALS = 20
+MIN_TRIALS_FOR_MEAN = 20
 
 
 def best_of(scores: ArrayLike, budgets: ArrayLike) -> Floats:
@@ -186,11 +186,11 @@ def _bootstrap(
     n = len(ordered)
     low, high = np.full(len(budgets), math.nan), np.full(len(budgets), math.nan)
     given = budgets <= LARGEST_SHARE * n
-    if n < MIN_TRIALS or not given.any() or not np.isfinite(ordered).all():
+    if n < MIN_TRIALS_FOR_MEAN or not given.any() or not np.isfinite(ordered).all():
         return low, high
     rng = np.random.default_rng(SEED)
-    means = np.empty((RESAMPLES, int(given.sum())))
-    for row in range(RESAMPLES):
+    means = np.empty((MEAN_RESAMPLES, int(given.sum())))
+    for row in range(MEAN_RESAMPLES):
         # Repeated in place, the values stay in order.
         drawn = np.repeat(ordered, np.bincount(rng.integers(n, size=n), minlength=n))
         means[row] = weights[given] @ drawn

@@ -85,7 +85,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     fresh seeds) with score_low and score_high (exact for the median of all seeds, at the level
     score_level; NaN below 5 seeds), num_seeds, valued_seeds (that have a value), failed (that
     collapsed, cycled or diverged), failed_share with Clopper and Pearson's 95% interval, search_score
-    (what the search said of the same configuration) with search_seeds, state.
+    (the search's score of the same configuration) with search_seeds, state.
     """
     sign = study.objective.sign
     in_search = study.of_stage(Stage.SEARCH).trials.set_index("number")

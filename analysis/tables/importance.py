@@ -53,7 +53,7 @@ MOST_TRIALS = {"PED-ANOVA": 300, "fANOVA": 150}
 their number.
 """
 MIN_TRIALS = 20
-COLUMNS = [
+IMPORTANCE_COLUMNS = [
     "evaluator",
     "setting",
     "importance",
@@ -112,7 +112,7 @@ def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA
     study = search_stage(study)
     frame = compared_scores(study)
     if len(frame.numbers) < MIN_TRIALS:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=IMPORTANCE_COLUMNS)
     trials = _trials(study, frame, _space(study, frame))
     n = {"configurations": len(trials), "seeds": frame.num_seeds}
     where = {"axis": frame.axis, "progress": frame.amount}
@@ -121,7 +121,7 @@ def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA
         for name in evaluators
         for row in _importances(name, trials, frame.medians)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=IMPORTANCE_COLUMNS)
 
 
 def _importances(name: str, trials: list[FrozenTrial], scores: Floats) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ MIN_REST = 20
 """Configurations beyond the number of coefficients of the model that two settings' product is
 tested in.
 """
-COLUMNS = [
+INTERACTION_COLUMNS = [
     "kind",
     "first",
     "second",
@@ -76,7 +76,7 @@ def interactions(study: Study) -> pd.DataFrame:
     study = search_stage(study)
     frame = compared_scores(study)
     if not len(frame.numbers):
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=INTERACTION_COLUMNS)
     ordered = _ordered(study, frame)
     cases = [*_remedy_cases(study, frame, ordered), *_setting_cases(study, frame, ordered)]
     comparisons = sum(case.degrees > 0 for case in cases)
@@ -105,7 +105,7 @@ def interactions(study: Study) -> pd.DataFrame:
                 "progress": frame.amount,
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    return pd.DataFrame(rows, columns=INTERACTION_COLUMNS)
 
 
 @dataclass(frozen=True)

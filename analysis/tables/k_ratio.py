@@ -26,8 +26,8 @@ from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
 from ganstudy.analysis.stats.paired import signed_rank
 from ganstudy.analysis.tables.remedies import Matcher
 
-ENDED, COMPLETE = "every ended trial", "complete trials only"
-COLUMNS = [
+ENDED_TRIALS, COMPLETE_TRIALS = "every ended trial", "complete trials only"
+RESPONSE_COLUMNS = [
     "axis",
     "amount",
     "trials",
@@ -88,22 +88,22 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     """
     study = search_stage(study)
     if setting not in study.trials:
-        return pd.DataFrame(columns=[setting, *COLUMNS])
+        return pd.DataFrame(columns=[setting, *RESPONSE_COLUMNS])
     by_value, rows = groups(study, setting), []
     for axis in axes(study) or [own_axis(study)]:
         frames = {
-            ENDED: compared_scores(study, axis),
-            COMPLETE: compared_scores(study, axis, complete=True),
+            ENDED_TRIALS: compared_scores(study, axis),
+            COMPLETE_TRIALS: compared_scores(study, axis, complete=True),
         }
-        if len(frames[COMPLETE].numbers) == len(frames[ENDED].numbers):
-            del frames[COMPLETE]
+        if len(frames[COMPLETE_TRIALS].numbers) == len(frames[ENDED_TRIALS].numbers):
+            del frames[COMPLETE_TRIALS]
         for trials, frame in frames.items():
             if len(frame.numbers):
                 rows += [
                     {setting: value, "trials": trials, **_row(frame.only(numbers))}
                     for value, numbers in by_value.items()
                 ]
-    return pd.DataFrame(rows, columns=[setting, *COLUMNS])
+    return pd.DataFrame(rows, columns=[setting, *RESPONSE_COLUMNS])
 
 
 def _row(group: ComparedScores) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def answer_by_axis(
     against = pairwise(study, setting) if against is None else against
     by_axis = {axis: _ordered_pairs(rows) for axis, rows in against.groupby("axis", sort=False)}
     rows = []
-    for axis, group in table[table["trials"] == ENDED].groupby("axis", sort=False):
+    for axis, group in table[table["trials"] == ENDED_TRIALS].groupby("axis", sort=False):
         known = group[group["configurations"] > 0]
         order = study.objective.sign * known["median"]
         known = known.assign(order=order).sort_values("order", kind="stable")

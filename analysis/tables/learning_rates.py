@@ -22,6 +22,7 @@ from sklearn.preprocessing import PolynomialFeatures
 from ganstudy.analysis.frames.selection import SEED, ComparedScores, compared_scores, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Floats
+from ganstudy.analysis.stats.matching import FOLDS
 from ganstudy.analysis.stats.proportions import clustered_proportion
 
 RATES = ("lr_g", "lr_d")
@@ -33,7 +34,6 @@ LIKELY = 0.8
 """Fitted probability to train from which a point belongs to the region that trains."""
 MIN_FOR_FIT = 20
 """Configurations."""
-FOLDS = 10
 FINE = 40
 """Points per axis at which the region is drawn."""
 ESTIMATES = [

@@ -16,8 +16,8 @@ from ganstudy.analysis.stats.estimate import Floats
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import TrialState
 
-COSTS = ("seconds", "images", "updates", "generator_steps")
-RESAMPLES = 500
+COST_AXES = ("seconds", "images", "updates", "generator_steps")
+SEED_RESAMPLES = 500
 
 
 def front(values: Floats) -> NDArray[np.bool_]:
@@ -60,7 +60,7 @@ def pareto_front(study: Study, cost: str | None = None) -> pd.DataFrame:
     trials = study.trials
     known = [
         name
-        for name in ((cost,) if cost else COSTS)
+        for name in ((cost,) if cost else COST_AXES)
         if name in trials and trials[name].notna().any()
     ]
     second = (
@@ -115,7 +115,7 @@ def _stability(seeds: list[Floats], price: Floats) -> Floats:
         return np.full(len(scores), np.nan)
     rng = np.random.default_rng(SEED)
     draws, times = np.unique(
-        np.sort(rng.integers(num_seeds, size=(RESAMPLES, num_seeds)), axis=1),
+        np.sort(rng.integers(num_seeds, size=(SEED_RESAMPLES, num_seeds)), axis=1),
         axis=0,
         return_counts=True,
     )
@@ -127,5 +127,5 @@ def _stability(seeds: list[Floats], price: Floats) -> Floats:
         values[:, 2] = price
         # A configuration whose median has diverged has no score and is on no front.
         on += count * (front(values) & np.isfinite(values[:, 0]))
-    share: Floats = on / RESAMPLES
+    share: Floats = on / SEED_RESAMPLES
     return share

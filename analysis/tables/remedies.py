@@ -32,7 +32,7 @@ from ganstudy.analysis.stats.paired import (
     signed_rank,
 )
 
-COLUMNS = [
+EFFECT_COLUMNS = [
     "configurations",
     "control_configurations",
     "pairs",
@@ -92,7 +92,7 @@ def remedy_effects(study: Study) -> pd.DataFrame:
     remedies, then the columns of setting_effects.
     """
     if "remedies" not in study.searched:
-        return pd.DataFrame(columns=["remedies", *COLUMNS])
+        return pd.DataFrame(columns=["remedies", *EFFECT_COLUMNS])
     return setting_effects(study, "remedies", NONE)
 
 
@@ -126,7 +126,7 @@ def setting_effects(
     deviations per setting.
     """
     study = search_stage(study)
-    empty = pd.DataFrame(columns=[setting, *COLUMNS])
+    empty = pd.DataFrame(columns=[setting, *EFFECT_COLUMNS])
     if setting not in study.trials:
         return empty
     frame, by_value = compared_scores(study, axis), groups(study, setting)
@@ -138,7 +138,7 @@ def setting_effects(
     for value in others:
         arms = matcher.arms(by_value[value], by_value[baseline])
         rows.append({setting: value, **_row(study, frame, arms, len(others))})
-    return pd.DataFrame(rows, columns=[setting, *COLUMNS])
+    return pd.DataFrame(rows, columns=[setting, *EFFECT_COLUMNS])
 
 
 def _row(study: Study, frame: ComparedScores, arms: Arms, comparisons: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import NONE, compared_scores, search_stage
+from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_scores, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
@@ -24,7 +24,7 @@ MIN_SEEDS_FOR_TEST = 5
 """Of three seeds that collapse half of the time, one study in thirty-two has all three differ alike
 by chance.
 """
-COLUMNS = [
+PAIRED_COLUMNS = [
     "scale",
     "effect",
     "low",
@@ -62,47 +62,23 @@ def remedies_paired_by_seed(study: Study) -> pd.DataFrame:
     study = search_stage(study)
     table = study.trials
     if "remedies" not in study.searched or table.empty:
-        return pd.DataFrame(columns=["remedies", "number", "control", *COLUMNS])
-    frame, ratio = compared_scores(study), study.is_ratio
+        return pd.DataFrame(columns=["remedies", "number", "control", *PAIRED_COLUMNS])
+    frame = compared_scores(study)
     table = table.set_index("number").loc[frame.numbers]
     others = [name for name in study.searched if matchable(table[name], "remedies")]
     labels = table["remedies"].tolist()
     settings = list(map(tuple, table[others].to_numpy(dtype=object).tolist()))
     controls = {settings[i]: i for i in reversed(range(len(settings))) if labels[i] == NONE}
-    with np.errstate(divide="ignore"):
-        scores = np.log(frame.scores) if ratio else frame.scores
-    rows: list[dict[str, Any]] = []
-    for first, (label, setting) in enumerate(zip(labels, settings, strict=True)):
-        second = controls.get(setting)
-        if label == NONE or second is None:
-            continue
-        both = ~np.isnan(frame.scores[first]) & ~np.isnan(frame.scores[second])
-        compared = compare_by_seed(scores[first, both], scores[second, both])
-        shown = compared.effect.in_direction(frame.sign)
-        ends = np.array([shown.value, shown.low, shown.high])
-        effect, low, high = np.exp(ends) if ratio else ends
-        rows.append(
-            {
-                "remedies": label,
-                "number": int(frame.numbers[first]),
-                "control": int(frame.numbers[second]),
-                **dict(zip(others, setting, strict=True)),
-                "scale": "ratio" if ratio else "difference",
-                "effect": effect,
-                "low": low,
-                "high": high,
-                "level": shown.level,
-                "method": compared.method,
-                "p": compared.p if shown.n >= MIN_SEEDS_FOR_TEST else NAN,
-                "failed": int(np.nansum(frame.failed[first])),
-                "control_failed": int(np.nansum(frame.failed[second])),
-                "seeds": shown.n,
-                "axis": frame.axis,
-                "progress": frame.amount,
-                "worse_by": compared.effect.value,
-            }
-        )
-    columns = ["remedies", "number", "control", *others, *COLUMNS, "worse_by"]
+    rows = [
+        {
+            "remedies": label,
+            **dict(zip(others, setting, strict=True)),
+            **_row(frame, first, controls[setting], study.is_ratio),
+        }
+        for first, (label, setting) in enumerate(zip(labels, settings, strict=True))
+        if label != NONE and setting in controls
+    ]
+    columns = ["remedies", "number", "control", *others, *PAIRED_COLUMNS, "worse_by"]
     made = pd.DataFrame(rows, columns=columns)
     known = made["p"].notna()
     made.loc[known, "p_holm"] = holm(made.loc[known, "p"].to_numpy(dtype=float))
@@ -111,3 +87,29 @@ def remedies_paired_by_seed(study: Study) -> pd.DataFrame:
         made["p_holm"].to_numpy(dtype=float), made["worse_by"].to_numpy(dtype=float)
     )
     return made.drop(columns="worse_by")
+
+
+def _row(frame: ComparedScores, first: int, second: int, ratio: bool) -> dict[str, Any]:
+    """Compare two configurations, by their rows in `frame`, on the seeds that they share."""
+    both = ~np.isnan(frame.scores[first]) & ~np.isnan(frame.scores[second])
+    scores = frame.scores[[first, second]][:, both]
+    compared = compare_by_seed(*(np.log(scores) if ratio else scores))
+    effect = compared.effect.in_direction(frame.sign)
+    effect = effect.as_ratio() if ratio else effect
+    return {
+        "number": int(frame.numbers[first]),
+        "control": int(frame.numbers[second]),
+        "scale": "ratio" if ratio else "difference",
+        "effect": effect.value,
+        "low": effect.low,
+        "high": effect.high,
+        "level": effect.level,
+        "method": compared.method,
+        "p": compared.p if effect.n >= MIN_SEEDS_FOR_TEST else NAN,
+        "failed": int(np.nansum(frame.failed[first])),
+        "control_failed": int(np.nansum(frame.failed[second])),
+        "seeds": effect.n,
+        "axis": frame.axis,
+        "progress": frame.amount,
+        "worse_by": compared.effect.value,
+    }

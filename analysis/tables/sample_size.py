@@ -41,7 +41,7 @@ from ganstudy.analysis.stats.power import (
 
 TOO_FEW = "too few"
 CONCLUSIVE = "conclusive"
-COLUMNS = [
+SAMPLE_SIZE_COLUMNS = [
     "question",
     "unit",
     "first",
@@ -79,7 +79,7 @@ def needed_sample_sizes(study: Study) -> pd.DataFrame:
     no effect, 'inconclusive', or 'too few'), advice.
     """
     study = distinct_configurations(study)
-    return pd.DataFrame([*_settings(study), *_best(study)], columns=COLUMNS)
+    return pd.DataFrame([*_settings(study), *_best(study)], columns=SAMPLE_SIZE_COLUMNS)
 
 
 def _settings(study: Study) -> list[dict[str, Any]]:

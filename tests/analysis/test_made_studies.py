@@ -224,7 +224,7 @@ def test_failed_pruned_and_diverged_trials_stay_rows(planted):
 
 def test_settings_are_compared_at_the_evaluation_that_every_ended_trial_reached(planted):
     """The pruned one stopped at 2 of 4."""
-    assert [(c.evaluation, c.progress) for c in selection.common_evaluations(planted)] == [(2, 200.0), (4, 400.0)]
+    assert selection.common_budgets(planted) == [200.0, 400.0]
     table = search.by_setting(planted, "k")
     counted = table.set_index(["evaluation", "k"])["configurations"]
     assert counted.to_dict() == {(2, 1.0): 15, (2, 5.0): 12, (4, 1.0): 14, (4, 5.0): 12}
@@ -245,13 +245,13 @@ def test_failed_and_running_trials_do_not_shorten_the_comparison(study_of):
     failed = trial([1.0, 2.0, 3.0], reached=1, state="failed", error="RuntimeError: no", feasible=False)
     running = trial([1.0, 2.0, 3.0], reached=3, state="running", feasible=False)
     study = study_of(*arms(), failed, running)
-    assert [common.evaluation for common in selection.common_evaluations(study)] == [PLANNED]
+    assert selection.common_budgets(study) == [BUDGET]
     assert search.by_setting(study, "k")["configurations"].tolist() == [12, 12]
 
 
 def test_a_trial_that_ended_because_all_seeds_diverged_counts_at_every_later_evaluation(study_of):
     study = study_of(*arms(), *[trial([np.nan] * 3, reached=2, k=5.0, feasible=False) for _ in range(14)])
-    assert [common.evaluation for common in selection.common_evaluations(study)] == [PLANNED]
+    assert selection.common_budgets(study) == [BUDGET]
     row = search.by_setting(study, "k").set_index("k").loc[5.0]
     assert row["configurations"] == 26
     assert row["median"] == np.inf and row["failed_share"] == pytest.approx(14 / 26)

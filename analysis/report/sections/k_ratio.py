@@ -98,7 +98,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     axis = own_axis(results.study)
     if axis not in answers:
         return []
-    every = table[table["trials"] == k_ratio.ENDED]
+    every = table[table["trials"] == k_ratio.ENDED_TRIALS]
     counted = every.groupby("axis")["configurations"].sum()
     own = every[(every["axis"] == axis) & (every["configurations"] > 0)]
     failed = [] if over_time.unknown_verdicts(results) else _failed(own)

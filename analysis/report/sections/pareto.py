@@ -72,7 +72,7 @@ def _values(row: dict[str, Any], study: Study, cost: str | None) -> str:
 
 def cost_of(table: pd.DataFrame) -> str | None:
     """Return the column of the cost; None where none was counted."""
-    return next((name for name in pareto.COSTS if name in table), None)
+    return next((name for name in pareto.COST_AXES if name in table), None)
 
 
 def blocks(results: Results) -> list[Block]:

@@ -130,7 +130,7 @@ def coverage(rng, study_over_time, trials, repetitions):
 
 def test_intervals_of_the_best_cover(study_over_time, monkeypatch):
     """At a true 95%, 99.9% of 40 repetitions cover in 82.5% or more; the mean's bootstrap is known to fall short."""
-    monkeypatch.setattr("ganstudy.analysis.tables.budget.RESAMPLES", 100)
+    monkeypatch.setattr("ganstudy.analysis.tables.budget.MEAN_RESAMPLES", 100)
     shares = coverage(np.random.default_rng(4), study_over_time, 40, 40)
     assert set(shares) >= {1, 2, 5, 10}
     assert all(share[0] >= 0.825 and share[1] >= 0.75 for share in shares.values())
@@ -141,7 +141,7 @@ def test_intervals_of_the_best_cover(study_over_time, monkeypatch):
 @pytest.mark.timeout(1800)
 def test_what_the_intervals_of_the_best_promise(study_over_time, monkeypatch, capsys):
     """Coverage by number of trials and budget; for docs/statistics-over-time.md."""
-    monkeypatch.setattr("ganstudy.analysis.tables.budget.RESAMPLES", 300)
+    monkeypatch.setattr("ganstudy.analysis.tables.budget.MEAN_RESAMPLES", 300)
     with capsys.disabled():
         print("\n| trials | b | median of the best | mean of the best |\n|---|---|---|---|")
         shares = coverage(np.random.default_rng(5), study_over_time, 24, 150)

@@ -10,9 +10,9 @@ import pytest
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import (
-    COMPARED,
-    CONFIRMED,
-    OPTIMISM,
+    COMPARISON_COLUMNS,
+    OPTIMISM_COLUMNS,
+    SCORE_COLUMNS,
     confirmed,
     confirmed_against_baseline,
     search_optimism,
@@ -119,6 +119,21 @@ def test_a_maximum_is_told_in_its_own_direction() -> None:
     assert optimism["low"][0] == pytest.approx(-0.3) and optimism["high"][0] == pytest.approx(-0.1)
 
 
+def test_any_positive_measure_is_compared_by_ratio_as_in_the_search() -> None:
+    """KID too, where every score of the study is positive; where one is not, by difference."""
+    trials = (
+        {"number": 0, "scores": seeds(0.02, 0.04, 0.09, first=0)},
+        {"number": C, "role": "best", "confirms": 0, "scores": seeds(0.06, 0.05, 0.07, 0.055, 0.065)},
+        {"number": C + 1, "role": "baseline", "confirms": None, "scores": seeds(0.12, 0.1, 0.14, 0.11, 0.13)},
+    )
+    study = made(*trials, objective={"minimize": "kid"})
+    (row,) = confirmed_against_baseline(study).to_dict("records")
+    assert row["scale"] == "ratio" and row["effect"] == pytest.approx(0.5)
+    study.evaluations.loc[0, "kid"] = -0.001
+    (row,) = confirmed_against_baseline(study).to_dict("records")
+    assert row["scale"] == "difference" and row["effect"] == pytest.approx(-0.06)
+
+
 def test_a_failed_one_stays_a_row_and_is_not_compared() -> None:
     study = usual()
     study.trials.loc[study.trials["number"] == C + 2, "state"] = "failed"
@@ -135,9 +150,9 @@ def test_a_study_without_the_stage_has_empty_tables() -> None:
     without = made({"number": 0, "scores": seeds(3.0, first=0)})
     without.trials = without.trials.drop(columns=["stage", "role", "confirms"])
     for study in (plain, without):
-        assert list(confirmed(study)) == ["number", "confirms", "role", "k", "remedies", *CONFIRMED]
-        assert list(confirmed_against_baseline(study)) == list(COMPARED)
-        assert list(search_optimism(study)) == list(OPTIMISM)
+        assert list(confirmed(study)) == ["number", "confirms", "role", "k", "remedies", *SCORE_COLUMNS]
+        assert list(confirmed_against_baseline(study)) == list(COMPARISON_COLUMNS)
+        assert list(search_optimism(study)) == list(OPTIMISM_COLUMNS)
         assert not len(confirmed(study)) + len(confirmed_against_baseline(study)) + len(search_optimism(study))
         assert len(study.of_stage(Stage.SEARCH).trials) == 1 and study.of_stage(Stage.CONFIRM).trials.empty
 

@@ -10,8 +10,13 @@ import pandas as pd
 import pytest
 
 from ganstudy.analysis.frames import trajectories
-from ganstudy.analysis.frames.selection import distinct_configurations, own_axis
-from ganstudy.analysis.stats.correlation import spearman
+from ganstudy.analysis.frames.selection import (
+    dead_trials,
+    distinct_configurations,
+    own_axis,
+    search_stage,
+)
+from ganstudy.analysis.stats.correlation import MIN_FOR_SPEARMAN, spearman
 from ganstudy.analysis.tables import convergence, cycling, failures, game
 from ganstudy.analysis.tables.failures import EventRule
 from ganstudy.trials.results.records import Verdict
@@ -41,7 +46,7 @@ def test_confirm_trials_and_second_draws_of_a_configuration_are_left_out(study_o
     kept = distinct_configurations(study)
     assert kept.trials["number"].tolist() == [0, 2]  # of two alike the one that got further
     assert set(kept.evaluations["number"]) == {0, 2}
-    assert trajectories.search_stage(study).trials["number"].tolist() == [0, 1, 2]
+    assert search_stage(study).trials["number"].tolist() == [0, 1, 2]
 
 
 def test_values_at_moments_go_on_until_the_next_evaluation_and_not_beyond_the_last(study_over_time):
@@ -54,7 +59,7 @@ def test_values_at_moments_go_on_until_the_next_evaluation_and_not_beyond_the_la
 def test_a_trial_whose_seeds_all_diverged_has_no_end_and_no_score(study_over_time):
     study = study_over_time(np.array([[[5.0, np.nan, np.nan, np.nan]], [[9.0, 8, 7, 6]]]), reached=[2, 4])
     rows = trajectories.trajectories(study)
-    assert trajectories.dead(rows) == {0}
+    assert dead_trials(rows) == {0}
     at = trajectories.at_times(rows, rows["score"], trajectories.evaluation_grid(rows))
     np.testing.assert_array_equal(at, [[5, np.inf, np.inf, np.inf], [9, 8, 7, 6]])
     assert trajectories.common_times(rows) == [400.0]
@@ -73,7 +78,7 @@ def test_an_axis_of_uneven_moments_becomes_an_even_grid(study_over_time):
     study = study_over_time(falling(np.full((30, 2), 10.0)))
     rows = trajectories.trajectories(study, "seconds")
     points = trajectories.evaluation_grid(rows)
-    assert len(points) == trajectories.EVEN_MOMENTS and points[-1] == rows["progress"].max()
+    assert len(points) == trajectories.EVEN_TIMES and points[-1] == rows["progress"].max()
     assert len(trajectories.evaluation_grid(trajectories.trajectories(study))) == E
 
 
@@ -307,7 +312,7 @@ def test_a_measure_of_the_game_that_goes_with_the_score_is_told(study_over_time)
     assert table["configurations"].tolist() == [40, 40, 40]
 
 
-@pytest.mark.parametrize("n", [game.MIN_PAIRS, 24, 100])
+@pytest.mark.parametrize("n", [MIN_FOR_SPEARMAN, 24, 100])
 def test_interval_of_a_rank_correlation_covers(n):
     """Of a normal pair correlated by 0.6, whose rank correlation is 6 / pi asin(0.6 / 2).
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganstudy.analysis.tables.k_ratio import COMPLETE, ENDED, answer_by_axis, pairwise, response
+from ganstudy.analysis.tables.k_ratio import (
+    COMPLETE_TRIALS,
+    ENDED_TRIALS,
+    answer_by_axis,
+    pairwise,
+    response,
+)
 from ganstudy.analysis.tables.learning_rates import fit, rate_map, rate_ratio, region_that_trains
 from ganstudy.analysis.tables.seeds import overall, per_configuration, spread
 
@@ -57,8 +63,8 @@ def test_trials_that_went_on_are_shown_apart_as_a_selection(made_study):
     scores = np.broadcast_to(np.linspace(10, 1, 10), (12, 3, 10))
     table = response(made_study(scores, {"k": [1.0, 5.0] * 6}, {"k": [1, 5]}, reached=reached, states=states))
     steps = table[table["axis"] == "generator_steps"]
-    assert steps.groupby("trials")["amount"].first().to_dict() == {ENDED: 400.0, COMPLETE: 1000.0}
-    assert steps.groupby("trials")["configurations"].sum().to_dict() == {ENDED: 12, COMPLETE: 6}
+    assert steps.groupby("trials")["amount"].first().to_dict() == {ENDED_TRIALS: 400.0, COMPLETE_TRIALS: 1000.0}
+    assert steps.groupby("trials")["configurations"].sum().to_dict() == {ENDED_TRIALS: 12, COMPLETE_TRIALS: 6}
 
 
 def test_a_k_that_was_not_evaluated_so_early_is_named(made_study):
@@ -71,7 +77,7 @@ def test_a_k_that_was_not_evaluated_so_early_is_named(made_study):
 
 def test_lost_seeds_are_counted_at_the_amount(made_study):
     lost = np.array([[True, True, False]] * 6 + [[False] * 3] * 6)
-    table = response(made_study(np.ones((12, 3)), {"k": [5.0] * 6 + [1.0] * 6}, {"k": [1, 5]}, lost=lost)).set_index(
+    table = response(made_study(np.ones((12, 3)), {"k": [5.0] * 6 + [1.0] * 6}, {"k": [1, 5]}, failed=lost)).set_index(
         "k"
     )
     shares = table["failed_share"]
@@ -87,7 +93,7 @@ def plane(made_study, rng, configurations, matters=True):
     good = np.abs(np.log10(d / g)) < 1 if matters else rng.random(configurations) < 2 / 3
     lost = rng.random((configurations, 3)) < np.where(good, 0.03, 0.97)[:, None]
     scores = np.exp(np.log10(d / g)[:, None] ** 2 + 0.1 * rng.normal(size=(configurations, 3)))
-    return made_study(scores, {"lr_g": g, "lr_d": d}, {"lr_g": RANGE, "lr_d": RANGE}, lost=lost)
+    return made_study(scores, {"lr_g": g, "lr_d": d}, {"lr_g": RANGE, "lr_d": RANGE}, failed=lost)
 
 
 def test_map_holds_every_configuration_once(made_study, rng):
@@ -133,12 +139,12 @@ def test_nothing_is_fitted_to_few_configurations_or_one_outcome(made_study, rng)
 def test_every_configuration_has_its_row_with_what_its_seeds_say(made_study):
     scores = np.array([[1.0, 2, 3, 4, 5, 6], [7.0, 8, 9, 10, 11, np.nan]])
     lost = np.array([[True] + [False] * 5, [False] * 6])
-    table = per_configuration(made_study(scores, {"k": [1, 5]}, {"k": [1, 5]}, lost=lost)).set_index("number")
+    table = per_configuration(made_study(scores, {"k": [1, 5]}, {"k": [1, 5]}, failed=lost)).set_index("number")
     assert table.loc[0, ["k", "seeds", "median", "median_low", "median_high", "iqm", "best", "worst"]].tolist() == [
         *(1, 6, 3.5, 1, 6, 3.5, 1, 6)
     ]
-    assert table.loc[0, ["lost", "collapsed", "unsettled"]].tolist() == [1, 1, 5]
-    assert table.loc[1, ["lost", "diverged", "worst", "median_high"]].tolist() == [1, 1, np.inf, np.inf]
+    assert table.loc[0, ["failed", "collapsed", "unsettled"]].tolist() == [1, 1, 5]
+    assert table.loc[1, ["failed", "diverged", "worst", "median_high"]].tolist() == [1, 1, np.inf, np.inf]
     assert table["failed_share"].tolist() == pytest.approx([1 / 6] * 2)
     assert table.loc[1, "spread"] == pytest.approx(np.std([7, 8, 9, 10, 11], ddof=1))
 

@@ -102,7 +102,7 @@ def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
 def test_a_remedy_against_losing_seeds_is_told_though_no_score_changes(made_study, rng):
     scores, settings, space = gridded(rng)
     lost = (settings["remedies"] != "feature_matching")[:, None] & np.ones((1, 3), dtype=bool)
-    table = remedy_effects(made_study(scores, settings, space, lost=lost)).set_index("remedies")
+    table = remedy_effects(made_study(scores, settings, space, failed=lost)).set_index("remedies")
     row = table.loc["feature_matching"]
     assert row["failed_decision"] == "fewer" and row["failed_difference"] == -1 and row["failed_high"] < 0
     assert table.loc["historical_averaging", ["failed_decision", "failed_difference"]].tolist() == ["inconclusive", 0]

@@ -73,8 +73,8 @@ def test_diverged_seeds_count_as_worst(made_study, scores):
     scores[1, :2] = np.nan
     scores[2:] = np.nan
     table = remedies_paired_by_seed(tried_once(made_study, scores)).set_index("remedies")
-    assert table.loc["feature_matching", ["method", "lost"]].tolist() == ["sign", 2]
-    assert table.loc["r1", "effect"] == math.inf and table.loc["r1", "lost"] == 5
+    assert table.loc["feature_matching", ["method", "failed"]].tolist() == ["sign", 2]
+    assert table.loc["r1", "effect"] == math.inf and table.loc["r1", "failed"] == 5
 
 
 def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
