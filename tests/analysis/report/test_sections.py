@@ -23,6 +23,7 @@ from ganstudy.analysis.report.sections import (
     outcomes,
     remedies,
     sample_size,
+    sampler,
     seeds,
 )
 from ganstudy.analysis.tables import confirm
@@ -232,3 +233,15 @@ def test_two_confirmed_studies_are_compared_on_fresh_seeds(loaded: Study) -> Non
     made = compare.build(first, second)
     assert {"confirmed_1", "confirmed_2", "expected_best"} <= made.tables.keys()
     assert made.tables["sides"]["trials"].tolist() == [len(first.of_stage(Stage.SEARCH).trials)] * 2
+
+
+def test_only_a_full_grid_has_no_caveat_about_other_settings(loaded: Study) -> None:
+    search = {"sampler": "grid", "space": {"k": [1, 5], "remedies": [[], ["lecam"]]}}
+    trials = loaded.trials.head(4).assign(k=[1.0, 1.0, 5.0, 5.0], remedies=["none", "lecam"] * 2)
+    full = dataclasses.replace(loaded, trials=trials, spec=loaded.spec | {"search": search})
+    assert sampler.is_full_grid(full)
+    assert not sampler.is_full_grid(dataclasses.replace(full, trials=trials.head(3)))
+    learning = loaded.spec | {"search": search | {"sampler": "tpe"}}
+    assert not sampler.is_full_grid(dataclasses.replace(full, spec=learning))
+    not_evaluated = trials.assign(evaluations=[1, 1, 1, 0])
+    assert not sampler.is_full_grid(dataclasses.replace(full, trials=not_evaluated))
