@@ -11,6 +11,7 @@ from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study, UnlikeScoresError
 from ganstudy.analysis.report import compare
 from ganstudy.analysis.tables import search
+from ganstudy.analysis.tables.compare import UnlikeStudiesError
 from ganstudy.study.cli.main import main
 
 
@@ -112,11 +113,11 @@ def test_unlike_scores_are_refused_with_what_differs(loaded: Study, column: str,
 
 def test_unlike_goals_and_budgets_are_refused(loaded: Study) -> None:
     goal = dataclasses.replace(loaded, name="goal", spec={**loaded.spec, "objective": {"maximize": "recall"}})
-    with pytest.raises(compare.UnlikeStudiesError, match=r"unlike objective .*: fid in first, recall in goal"):
+    with pytest.raises(UnlikeStudiesError, match=r"unlike objective .*: fid in first, recall in goal"):
         compare.build(loaded, goal)
     train = {**loaded.spec["train"], "budget": {"unit": "images", "amount": 3000}}
     images = dataclasses.replace(loaded, name="other", spec={**loaded.spec, "train": train})
-    with pytest.raises(compare.UnlikeStudiesError, match="generator_steps in first, images in other"):
+    with pytest.raises(UnlikeStudiesError, match="generator_steps in first, images in other"):
         compare.build(loaded, images)
 
 
