@@ -17,8 +17,9 @@ CHANGES = (
         ("hidden_coverage", "hidden coverage", "dot", "diamond"),
     ),
 )
-"""Columns of tables.cycling.cycling_trajectories in the upper and the lower panel, with their names,
-dashes and symbols.
+"""Columns of tables.cycling.cycling_trajectories in the upper and in the lower panel.
+
+Each with its name, dash and symbol.
 """
 
 

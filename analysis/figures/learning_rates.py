@@ -101,8 +101,9 @@ def _trial_text(row: dict[Any, Any], measure: str) -> str:
         f"{key} {as_text(label(row[key]))}" for key in ("k", "remedies") if key in row
     )
     return (
-        f"trial {row['number']} ({row['state']}): {MEASURES[measure].label} {score}<br>{settings}"
-        f"<br>lr_d {row['lr_d']:.2g}, lr_g {row['lr_g']:.2g}<br>{row['failed']} of {row['num_seeds']} seeds failed"
+        f"trial {row['number']} ({row['state']}): {MEASURES[measure].label} "
+        f"{score}<br>{settings}<br>lr_d {row['lr_d']:.2g}, lr_g "
+        f"{row['lr_g']:.2g}<br>{row['failed']} of {row['num_seeds']} seeds failed"
     )
 
 

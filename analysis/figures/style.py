@@ -62,7 +62,7 @@ def styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
 
 
 def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
-    """Return the error bars of an interval: none where it is NaN, and none towards an infinite end."""
+    """Return the error bars of an interval: none where it is NaN or towards an infinite end."""
     above, below = high - middle, middle - low
     one_sided = above.map(math.isfinite) != below.map(math.isfinite)
     # plotly draws no bar at all if one of its two lengths is not finite.
@@ -83,7 +83,7 @@ def scale_of(measure: str) -> str:
 
 
 def is_logarithmic(values: pd.Series) -> bool:
-    """Return whether values are shown on a log scale: all positive, over more than a factor of 3."""
+    """Return whether to use a log scale: all positive, over more than a factor of 3."""
     return len(values) > 0 and values.min() > 0 and values.max() > 3 * values.min()
 
 

@@ -19,7 +19,7 @@ from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.trials.results.records import Stage
 
 ROWS_SHOWN = 200
-"""Rows of a table in the page; a download holds all. More make a page of thousands of trials slow."""
+"""Rows of a table in the page, as more of them make it slow; downloads have all."""
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 

@@ -12,12 +12,16 @@ from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 
 SCORE = (
-    "Median over configurations of the median over seeds, with its 95% bootstrap interval over both. No interval below "
-    f"{MIN_CONFIGURATIONS} configurations, no bar towards an end that falls on diverged seeds, and no point where the "
-    "median does. Where two evaluations are shown, only the trials that were not pruned reached the later one: compare "
-    "settings at the earlier one."
+    "Median over configurations of the median over seeds, with its 95% bootstrap interval over "
+    f"both. No interval below {MIN_CONFIGURATIONS} configurations, no bar towards an end that "
+    "falls on diverged seeds, and no point where the median does. Where two evaluations are "
+    "shown, only the trials that were not pruned reached the later one: compare settings at the "
+    "earlier one."
 )
-FAILED = "Share of seeds that collapsed, cycled or diverged, with its 95% interval, configurations as the unit."
+FAILED = (
+    "Share of seeds that collapsed, cycled or diverged, with its 95% interval, configurations as "
+    "the unit."
+)
 
 
 def table(results: Results, setting: str) -> pd.DataFrame:

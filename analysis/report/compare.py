@@ -1,5 +1,4 @@
-"""Two studies side by side: their best configurations, their failed seeds, and their scores at equal
-budget.
+"""Two studies side by side: best configurations, failed seeds, and scores at equal budget.
 
 Refuses scores that were measured differently, and studies with different goals.
 """
@@ -75,10 +74,14 @@ def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Concl
     one, other, difference = rows(budget)
     where = f"at {one['progress']:g} {unit(first)}"
     medians = [
-        f"{interval(row, 'median')} in {row['study']} ({count(row['configurations'], 'configuration')})"
+        f"{interval(row, 'median')} in {row['study']} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in (one, other)
     ]
-    basis = f"{where}, the last budget that every trial of both reached, the median {name} is {' and '.join(medians)}"
+    basis = (
+        f"{where}, the last budget that every trial of both reached, the median {name} is "
+        f"{' and '.join(medians)}"
+    )
     low, high = difference["median_low"], difference["median_high"]
     claim, value = "Which study's configurations score better is inconclusive:", "inconclusive"
     if math.isnan(low):
@@ -89,7 +92,10 @@ def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Concl
             else "; too many diverged for an interval"
         )
     else:
-        basis += f"; the difference is {signed(difference['median'])} with 95% interval [{signed(low)}, {signed(high)}]"
+        basis += (
+            f"; the difference is {signed(difference['median'])} with 95% interval "
+            f"[{signed(low)}, {signed(high)}]"
+        )
         if not low <= 0 <= high:
             # The difference has the measure's own direction: where a small value is good, a
             # difference below 0 means that the second is better.
@@ -104,14 +110,18 @@ def _on_fresh_seeds(
     """Compare the rows of tables.confirm.confirmed that are quoted of both studies."""
     name = score_name(first)
     parts = [
-        f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial {row['confirms']})"
+        f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial "
+        f"{row['confirms']})"
         for study, row in zip(names, fresh, strict=True)
     ]
     one, other = ((row["score_low"], row["score_high"]) for row in fresh)
     overlap = "the intervals do not overlap"
     if not (one[1] < other[0] or other[1] < one[0]):
         overlap = "these intervals are inconclusive about which is better"
-    basis = f"Each is its search's first choice, trained again on seeds that the search never used; {overlap}."
+    basis = (
+        "Each is its search's first choice, trained again on seeds that the search never used; "
+        f"{overlap}."
+    )
     value = " · ".join(number(row["score"]) for row in fresh)
     tile = Tile(f"Confirmed {name}", value, " · ".join(names))
     return Conclusion(f"{name} on fresh seeds: {'; '.join(parts)}.", basis, first=True, tile=tile)
@@ -123,10 +133,16 @@ def _best(first: Study, both: pd.DataFrame) -> Conclusion:
         if pd.isna(row["best_trial"]):
             parts.append(f"{row['study']} has none within its constraints")
             continue
-        seeds = f"median of {count(int(row['num_seeds']), 'seed')}, {number(row['lowest'])} to {number(row['highest'])}"
+        seeds = (
+            f"median of {count(int(row['num_seeds']), 'seed')}, {number(row['lowest'])} to "
+            f"{number(row['highest'])}"
+        )
         which = f"trial {row['best_trial']}, the best of {row['candidates']}"
         parts.append(f"{row['study']} {number(row[measure])} ({seeds}; {which})")
-    basis = "Being chosen as the best makes a score look too good, the more so the more trials there were."
+    basis = (
+        "Being chosen as the best makes a score look too good, the more so the more trials there "
+        "were."
+    )
     value = " · ".join("none" if math.isnan(score) else number(score) for score in both[measure])
     tile = Tile(f"Best {name}", value, " · ".join(both["study"]))
     return Conclusion(f"Best {name}: {'; '.join(parts)}.", basis, first=True, tile=tile)
@@ -149,7 +165,8 @@ def _failed(both: pd.DataFrame) -> Conclusion:
             tile=Tile("Failed seeds", "unknown", "verdicts are unknown"),
         )
     parts = [
-        f"{percent(row, 'failed_share')} in {row['study']} ({count(row['configurations'], 'configuration')})"
+        f"{percent(row, 'failed_share')} in {row['study']} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in rows(both)
     ]
     value = " · ".join(f"{share:.0%}" for share in both["failed_share"])
@@ -217,7 +234,10 @@ def _budget_blocks(first: Study, second: Study) -> list[Block]:
         evaluation=1, num_seeds=len(first.planned_seeds)
     )
     axes = ScoreAxes(measure, as_text(unit(first)), first.floor.get(measure))
-    caption = "Median over configurations of the median over seeds, with its 95% bootstrap interval over both."
+    caption = (
+        "Median over configurations of the median over seeds, with its 95% bootstrap interval "
+        "over both."
+    )
     alt = f"Median {score_name(first)} of both studies at equal budget."
     return [
         Figure("equal_budget", by_setting(drawn, "study", axes), caption, alt),
@@ -242,8 +262,8 @@ def _best_blocks(first: Study, second: Study) -> list[Block]:
 def _expected_blocks(first: Study, second: Study) -> list[Block]:
     table = expected_best_of_studies([first, second])
     note = (
-        "The best score to expect of so many trials of each study, and what they cost; where the studies sampled "
-        "differently, this is how their samplers compare."
+        "The best score to expect of so many trials of each study, and what they cost; where the "
+        "studies sampled differently, this is how their samplers compare."
     )
     return [Table("expected_best", table, "Expected best", note, folded=True)] if len(table) else []
 

@@ -54,7 +54,10 @@ def figure(name: str, curves: Curves, caption: str) -> list[Figure]:
             f" Of {len(points)} values the {MOST_PANELS} with the most configurations are drawn."
         )
     across, up = curves.titles
-    alt = f"{up} against {across}, in one panel for each of {min(len(points), MOST_PANELS)} values of "
+    alt = (
+        f"{up} against {across}, in one panel for each of {min(len(points), MOST_PANELS)} values "
+        "of "
+    )
     return [Figure(name, panels(curves), caption, f"{alt}{label(curves.setting)}.")]
 
 

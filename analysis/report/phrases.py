@@ -38,7 +38,7 @@ class Conclusion:
 
 
 def interval(row: dict[str, Any], column: str) -> str:
-    """Return the row's `column` with the interval in column_low and column_high, if there is one."""
+    """Return the row's `column`, with the interval in column_low and column_high if there is one."""
     ends = row[f"{column}_low"], row[f"{column}_high"]
     middle = number(row[column])
     return middle if math.isnan(ends[0]) else f"{middle} [{number(ends[0])}, {number(ends[1])}]"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ganstudy.analysis.formatting import number
+from ganstudy.analysis.formatting import listed, number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import BEST, confirmed, first_choice, has_role
@@ -54,9 +54,7 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
         "seeds": values,
         "default_seed": alive[(len(alive) - 1) // 2][1] if alive else next(iter(values)),
         "num_seeds": len(values),
-        "diverged": f"of which {', '.join(map(str, lost))} diverged"
-        if lost
-        else "none of which diverged",
+        "diverged": f"seed {listed(list(map(str, lost)))} diverged" if lost else "no seed diverged",
         "scores": _scores(study, trial, seeds),
         "verdicts": {v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
         "budget": _budget(study),

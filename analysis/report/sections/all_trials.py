@@ -39,7 +39,10 @@ def blocks(results: Results) -> list[Block]:
         "recall",
         *(verdict.value for verdict in Verdict),
     ]
-    note = f"First the trials within the constraints, then the others, each group by {score_name(study)}."
+    note = (
+        "First the trials within the constraints, then the others, each group by "
+        f"{score_name(study)}."
+    )
     made: list[Block] = [
         Table(
             name="trials",

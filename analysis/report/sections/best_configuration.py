@@ -24,9 +24,9 @@ def blocks(results: Results) -> list[Block]:
         return []
     name = score_name(results.study)
     note = (
-        f"Complete trials within the study's constraints. {name} and recall are medians over seeds at the last "
-        f"evaluation; lowest and highest are the {name} of single seeds; fewest modes is the smallest number of modes "
-        "that a seed covers."
+        f"Complete trials within the study's constraints. {name} and recall are medians over "
+        f"seeds at the last evaluation; lowest and highest are the {name} of single seeds; fewest "
+        "modes is the smallest number of modes that a seed covers."
     )
     return [Table("best", best.dropna(axis=1, how="all"), "The best configurations", note)]
 
@@ -65,8 +65,8 @@ def _recommendation(results: Results, best: dict[str, Any]) -> Conclusion:
     candidates = int(results.cached(selection.ranked, study)["candidate"].sum())
     if candidates > 1:
         basis.append(
-            f"It is the best of {candidates} complete trials within the constraints, and being chosen as the best "
-            f"makes a score look too good: {_advice(study, fresh)}"
+            f"It is the best of {candidates} complete trials within the constraints, and being "
+            f"chosen as the best makes a score look too good: {_advice(study, fresh)}"
         )
     tile = Tile(f"Best {name}", score, f"{note}; {floor}" if floor else note)
     return Conclusion(claim, " ".join(basis), first=not fresh, tile=tile)
@@ -96,13 +96,17 @@ def _no_recommendation(study: Study) -> Conclusion:
     complete = int((study.trials["state"] == TrialState.COMPLETE).sum())
     if not complete:
         return Conclusion(f"{claim}no trial has spent its whole budget.", first=True, tile=tile)
-    claim += f"of {count(complete, 'trial')} that ran to the end, none has a score within the study's constraints"
+    claim += (
+        f"of {count(complete, 'trial')} that ran to the end, none has a score within the study's "
+        "constraints"
+    )
     claim += f" ({limits})." if (limits := _limits(study)) else "."
     basis = ""
     for trial in rows(search.nearest(study)):
         basis = (
             f"Nearest to it: trial {trial['number']} ({settings(study, trial)}), of which "
-            f"{trial[selection.FAILED]} of {trial['num_seeds']} seeds failed; {name} {number(trial['objective'])}."
+            f"{trial[selection.FAILED]} of {trial['num_seeds']} seeds failed; {name} "
+            f"{number(trial['objective'])}."
         )
     return Conclusion(claim, basis, first=True, tile=tile)
 

@@ -27,7 +27,10 @@ def conclusions(results: Results) -> list[Conclusion]:
     last = rows(table.tail(1))[0]
     trials = count(last["configurations"], "trial")
     if not last["with_score"]:
-        claim = f"None of {trials} has a score within the constraints, so what more trials would bring is unknown."
+        claim = (
+            f"None of {trials} has a score within the constraints, so what more trials would "
+            "bring is unknown."
+        )
         return [Conclusion(claim)]
     name = score_name(study)
     trace = results.cached(budget.running_best, study)
@@ -50,7 +53,10 @@ def conclusions(results: Results) -> list[Conclusion]:
     if np.isfinite(half["median"]):
         bought = f"In the median, the best of {drawn} drawn from them has {name} {_median(half)}"
     else:
-        bought = f"At least one of {drawn} drawn from them has a score with probability {half['found']:.0%}"
+        bought = (
+            f"At least one of {drawn} drawn from them has a score with probability "
+            f"{half['found']:.0%}"
+        )
     return [Conclusion(f"{found}.", f"{bought}; {yielded}")]
 
 
@@ -105,20 +111,20 @@ def _finite(table: pd.DataFrame) -> pd.DataFrame:
 
 
 EXCHANGEABLE = (
-    "Blue: the median of the best of so many trials drawn from those of the study, with its 95% interval where there "
-    "are enough trials for both of its ends."
+    "Blue: the median of the best of so many trials drawn from those of the study, with its 95% "
+    "interval where there are enough trials for both of its ends."
 )
 LEARNS = (
-    "The sampler learns from earlier trials, or is not known: the blue median is what these trials would give in "
-    "random order, as no search runs them, and has no interval."
+    "The sampler learns from earlier trials, or is not known: the blue median is what these "
+    "trials would give in random order, as no search runs them, and has no interval."
 )
 COMMON = (
-    "The curve begins at the number of trials of which more often than not at least one has a score within the "
-    "constraints; pruned and failed trials have none, and their cost counts. Orange dashes: the best that this search "
-    "had found, in its own order, with trials that ran at the same time one after the other. Dotted: real against "
-    "real."
+    "The curve begins at the number of trials of which more often than not at least one has a "
+    "score within the constraints; pruned and failed trials have none, and their cost counts. "
+    "Orange dashes: the best that this search had found, in its own order, with trials that ran "
+    "at the same time one after the other. Dotted: real against real."
 )
 BY_REMEDY = (
-    "Median of the best of so many trials of each remedy, with its interval where there is one; grey: the other "
-    "remedies. n counts trials."
+    "Median of the best of so many trials of each remedy, with its interval where there is one; "
+    "grey: the other remedies. n counts trials."
 )

@@ -34,7 +34,8 @@ def caveats(study: Study) -> list[str]:
         return []
     source = json.loads(study.tags[Tag.IMPORTED])
     sentences = [
-        f"These histories were trained elsewhere and imported from {source['file']} (digest {source['digest']}).",
+        f"These histories were trained elsewhere and imported from {source['file']} (digest "
+        f"{source['digest']}).",
         _provenance(study),
         _verdicts(study),
         _single_seeds(study),
@@ -50,8 +51,8 @@ def _provenance(study: Study) -> str:
     if study.provenance.get("extractor") != NOT_STATED:
         return ""
     return (
-        "What the scores were measured with was not stated: they can be compared with each other, but not with those "
-        "of another study."
+        "What the scores were measured with was not stated: they can be compared with each "
+        "other, but not with those of another study."
     )
 
 
@@ -60,8 +61,9 @@ def _verdicts(study: Study) -> str:
     if not unknown:
         return ""
     return (
-        f"Whether {unknown} of {seeds} seeds collapsed, cycled or converged is unknown, because the measures that "
-        "verdicts need are missing or too few: counts of failed seeds are lower bounds."
+        f"Whether {unknown} of {seeds} seeds collapsed, cycled or converged is unknown, because "
+        "the measures that verdicts need are missing or too few: counts of failed seeds are "
+        "lower bounds."
     )
 
 
@@ -72,8 +74,8 @@ def _single_seeds(study: Study) -> str:
         return ""
     subject = f"All {single}" if single == len(trials) else f"{single} of {len(trials)}"
     return (
-        f"{subject} configurations were trained on a single seed: how much their scores vary between seeds is "
-        "unknown."
+        f"{subject} configurations were trained on a single seed: how much their scores vary "
+        "between seeds is unknown."
     )
 
 
@@ -84,8 +86,8 @@ def _ended_early(study: Study) -> str:
     if silent.empty:
         return ""
     return (
-        f"{len(silent)} seeds of {silent['number'].nunique()} configurations have no score at the end of their trial; "
-        "they count as the worst, and why they ended is unknown."
+        f"{len(silent)} seeds of {silent['number'].nunique()} configurations have no score at the "
+        "end of their trial; they count as the worst, and why they ended is unknown."
     )
 
 
@@ -97,8 +99,9 @@ def _uneven(study: Study) -> str:
     if not lacking:
         return ""
     return (
-        f"Trials were measured at {len(measured.columns)} different times, and {lacking} of {len(measured)} were not "
-        "measured at some of these before their end: a comparison at one time leaves them out there."
+        f"Trials were measured at {len(measured.columns)} different times, and {lacking} of "
+        f"{len(measured)} were not measured at some of these before their end: a comparison at "
+        "one time leaves them out there."
     )
 
 
@@ -106,8 +109,8 @@ def _floor(study: Study) -> str:
     if study.floor:
         return ""
     return (
-        "The score of real data at the same number of samples was not stated, so how far the best is from it is "
-        "unknown."
+        "The score of real data at the same number of samples was not stated, so how far the "
+        "best is from it is unknown."
     )
 
 

@@ -93,8 +93,9 @@ def _effect(effect: dict[str, Any], name: str) -> str:
 
 
 def _baseline(results: Results, row: dict[str, Any], effect: dict[str, Any]) -> list[str]:
-    """Say which configuration the plain baseline is, and in which settings it differs: the effect is
-    that of all of them together.
+    """Say which configuration the plain baseline is, and in which settings it differs.
+
+    The effect is that of all these settings together.
     """
     study, table = results.whole, results.cached(tables.confirmed, results.whole)
     baseline = next((other for other in rows(table) if other["number"] == effect["baseline"]), None)
@@ -108,7 +109,8 @@ def _baseline(results: Results, row: dict[str, Any], effect: dict[str, Any]) -> 
     seeds = count(baseline["num_seeds"], "fresh seed")
     differs = f"; the two differ in {listed(unlike)}" if unlike else ""
     return [
-        f"The baseline is {which} ({settings(study, baseline)}; {baseline['failed']} of its {seeds} failed){differs}."
+        f"The baseline is {which} ({settings(study, baseline)}; {baseline['failed']} of its "
+        f"{seeds} failed){differs}."
     ]
 
 
@@ -140,9 +142,7 @@ def _ends(row: dict[str, Any]) -> str:
 
 
 def blocks(results: Results) -> list[Block]:
-    """Return fresh scores beside those of the search, effects against the baseline, and the optimism
-    of the search.
-    """
+    """Return fresh scores beside the search's, effects against the baseline, and the optimism."""
     study = results.whole
     table = results.cached(tables.confirmed, study)
     if table.empty:
@@ -201,20 +201,23 @@ def _row_name(row: dict[str, Any]) -> str:
 
 
 FIGURE = (
-    "Small strokes: single fresh seeds; blue: their median with its interval; open diamond: the score of the same "
-    "configuration in the search, on the search's seeds. The dashed line is the plain baseline's median."
+    "Small strokes: single fresh seeds; blue: their median with its interval; open diamond: the "
+    "score of the same configuration in the search, on the search's seeds. The dashed line is "
+    "the plain baseline's median."
 )
 CONFIRMED = (
-    "The configurations that the search chose, trained again to the end of the budget on seeds that it never used; in "
-    "the order of the search's own scores. The score is the median over the fresh seeds, its interval exact at the "
-    f"level in the table (below {FEWEST_SEEDS} seeds there is none). The one to quote is the search's first choice: "
-    "the best of the confirmed would again look too good."
+    "The configurations that the search chose, trained again to the end of the budget on seeds "
+    "that it never used; in the order of the search's own scores. The score is the median over "
+    f"the fresh seeds, its interval exact at the level in the table (below {FEWEST_SEEDS} seeds "
+    "there is none). The one to quote is the search's first choice: the best of the confirmed "
+    "would again look too good."
 )
 AGAINST_BASELINE = (
-    "Paired by fresh seed: a ratio is the geometric mean over seeds of score / baseline, a difference the mean "
-    "of score − baseline; p_holm is corrected for all comparisons in the table, the intervals are not."
+    "Paired by fresh seed: a ratio is the geometric mean over seeds of score / baseline, a "
+    "difference the mean of score − baseline; p_holm is corrected for all comparisons in the "
+    "table, the intervals are not."
 )
 OPTIMISM = (
-    "Score on fresh seeds divided by the search's own score (or minus it, where the scale is difference); the last row "
-    "is over all that were chosen as best."
+    "Score on fresh seeds divided by the search's own score (or minus it, where the scale is "
+    "difference); the last row is over all that were chosen as best."
 )

@@ -1,5 +1,5 @@
-"""Scores over the budget: curves of trials and of groups, the time to a score, and whether the score
-still changes at the end.
+"""Scores over the budget: curves of trials and of groups, the time to a score, and its trend at the
+end.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CURVES = 60
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return whether settings differ in the time to a score, and whether the score still changes."""
+    """Return whether settings differ in the time to a score, and the trend at the end."""
     study, found = results.study, list[Conclusion]()
     name = score_name(study)
     for row in rows(results.cached(convergence.time_to_score, study)):
@@ -40,16 +40,19 @@ def _trend(row: dict[str, Any], name: str) -> Conclusion:
     """Return how the score changed over the last third of the budget."""
     n = f"the median over {count(int(row['configurations']), 'configuration')} that ran to the end"
     basis = (
-        f"within a seed its largest and smallest value are {percent(row, 'spread')} of its median apart, and it "
-        f"changed by {_change(row)} ({n}). Scores of a generator that no longer changes spread too, as each is "
-        "measured on new samples."
+        f"within a seed its largest and smallest value are {percent(row, 'spread')} of its median "
+        f"apart, and it changed by {_change(row)} ({n}). Scores of a generator that no longer "
+        "changes spread too, as each is measured on new samples."
     )
     if row["change_low"] > 0:
         claim = f"{name} was still rising over the last third of the budget:"
     elif row["change_high"] < 0:
         claim = f"{name} was still falling over the last third of the budget:"
     else:
-        claim = f"Whether {name} was still rising or falling over the last third of the budget is inconclusive:"
+        claim = (
+            f"Whether {name} was still rising or falling over the last third of the budget is "
+            "inconclusive:"
+        )
     return Conclusion(claim, basis)
 
 
@@ -96,7 +99,10 @@ def _trials(results: Results) -> list[Block]:
     if table["lowest"].notna().any():
         axes = ScoreAxes(measure, axis, study.floor.get(measure))
         caption = TRIALS if all_drawn else f"{TRIALS} {MANY_TRIALS.format(drawn=len(pale))}"
-        alt = f"{score_name(study)} against {axis}: the best {len(best)} trials and {len(pale)} others."
+        alt = (
+            f"{score_name(study)} against {axis}: the best {len(best)} trials and {len(pale)} "
+            "others."
+        )
         figure = figures.convergence(table, best, pale, bands, axes)
         made.append(Figure("convergence", figure, caption, alt))
     made.append(Table("convergence", table, "Scores at every evaluation", folded=True))
@@ -159,30 +165,32 @@ def _times_to_score(results: Results, setting: str) -> list[Block]:
 
 
 TRIALS = (
-    "Median over seeds at each evaluation; the band of the best trials runs from their lowest to their highest seed. A "
-    "curve breaks where its median falls on diverged seeds."
+    "Median over seeds at each evaluation; the band of the best trials runs from their lowest to "
+    "their highest seed. A curve breaks where its median falls on diverged seeds."
 )
 MANY_TRIALS = (
-    "Of the other trials, {drawn} are drawn, evenly spaced from best to worst; the grey bands contain the middle half "
-    "and the middle 80% of all trials that reached the evaluation."
+    "Of the other trials, {drawn} are drawn, evenly spaced from best to worst; the grey bands "
+    "contain the middle half and the middle 80% of all trials that reached the evaluation."
 )
 GROUPS = (
-    f"Median over the configurations that got so far; dark: its 95% interval, from {MIN_CONFIGURATIONS} configurations "
-    "on; pale: the middle half of the configurations; grey: the other values; dotted: real against real. n counts the "
-    "configurations that started: those that were stopped on the way were mostly poor, so the curves of the others "
-    "look too good. A line breaks where the median has diverged."
+    "Median over the configurations that got so far; dark: its 95% interval, from "
+    f"{MIN_CONFIGURATIONS} configurations on; pale: the middle half of the configurations; grey: "
+    "the other values; dotted: real against real. n counts the configurations that started: "
+    "those that were stopped on the way were mostly poor, so the curves of the others look too "
+    "good. A line breaks where the median has diverged."
 )
 REACHED = (
-    "Share of seeds that have reached {score}, the median final score of the complete configurations: a point of "
-    "comparison, not a goal. Kaplan-Meier estimate with a pointwise 95% interval, from "
-    f"{MIN_CONFIGURATIONS} configurations on; grey: the other values. Seeds of pruned trials are censored, and as they "
-    "were poor, the curves look too good."
+    "Share of seeds that have reached {score}, the median final score of the complete "
+    "configurations: a point of comparison, not a goal. Kaplan-Meier estimate with a pointwise "
+    f"95% interval, from {MIN_CONFIGURATIONS} configurations on; grey: the other values. Seeds of "
+    "pruned trials are censored, and as they were poor, the curves look too good."
 )
 TIMES = (
-    "share_if_pruned_never counts all seeds of pruned trials as never reaching the score: a lower bound. A median time "
-    "is infinite (shown as diverged) where half never reach it."
+    "share_if_pruned_never counts all seeds of pruned trials as never reaching the score: a "
+    "lower bound. A median time is infinite (shown as diverged) where half never reach it."
 )
 STABILITY = (
-    "Of each complete trial, over at least three evaluations; spread: of a seed, largest minus smallest score over its "
-    "median, then the median over seeds; change: last minus first over the median."
+    "Of each complete trial, over at least three evaluations; spread: of a seed, largest minus "
+    "smallest score over its median, then the median over seeds; change: last minus first over "
+    "the median."
 )

@@ -42,8 +42,8 @@ def conclusions(results: Results) -> list[Conclusion]:
         return []
     row = table[0]
     claim = (
-        f"{percent(row, 'cycling')} of the seeds were cycling at {row['progress']:g} {over_time.axis(results)}, the "
-        "last time that every ended trial reached."
+        f"{percent(row, 'cycling')} of the seeds were cycling at {row['progress']:g} "
+        f"{over_time.axis(results)}, the last time that every ended trial reached."
     )
     n = f"{count(row['num_seeds'], 'seed')} of {count(row['configurations'], 'configuration')}"
     returned = (
@@ -81,13 +81,19 @@ def _seed(results: Results, typical: dict[str, Any]) -> list[Block]:
     shares = search.mode_shares(study, number, seed)
     if shares.size:
         figure = figures.mode_heatmap(shares, study.mode_names)
-        alt = f"Share of the samples in each of {len(shares)} modes at {shares.shape[1]} times; {title}."
+        alt = (
+            f"Share of the samples in each of {len(shares)} modes at {shares.shape[1]} times; "
+            f"{title}."
+        )
         shown.append(Figure(f"modes_{number}_{seed}", figure, "", alt))
     trajectories = results.cached(cycling.cycling_trajectories, study)
     own = trajectories[(trajectories["number"] == number) & (trajectories["seed"] == seed)]
     if own[list(cycling.MOVES)].notna().any(axis=None):
         figure = figures.mode_changes(own, over_time.axis(results))
-        alt = f"Movement, hidden coverage, switches and returns of the modes at {len(own)} times; {title}."
+        alt = (
+            f"Movement, hidden coverage, switches and returns of the modes at {len(own)} times; "
+            f"{title}."
+        )
         shown.append(Figure(f"moves_{number}_{seed}", figure, MOVES, alt))
     if pictures := _pictures(study, number):
         shown.append(Pictures(pictures))
@@ -133,18 +139,19 @@ def _embedded(png: bytes) -> tuple[bytes, str]:
 
 
 NOTE = (
-    "Which modes a seed draws from, evaluation by evaluation, and samples of all its trial's seeds (one band or panel "
-    "each, in the order of the seeds) from latents that never change. First the median seed of the best configuration, "
-    "then one example per verdict, of median {name} among the longest trials."
+    "Which modes a seed draws from, evaluation by evaluation, and samples of all its trial's "
+    "seeds (one band or panel each, in the order of the seeds) from latents that never change. "
+    "First the median seed of the best configuration, then one example per verdict, of median "
+    "{name} among the longest trials."
 )
 MOVES = (
-    "Above: the share of the samples that moved to other modes since the previous evaluation. Below: how often the "
-    "dominant mode has changed, how often one came back, and how many effective modes the last evaluations together "
-    "cover beyond this one (hidden coverage: made, then forgotten). Red crosses: the verdict was collapsed, cycling or "
-    "diverged."
+    "Above: the share of the samples that moved to other modes since the previous evaluation. "
+    "Below: how often the dominant mode has changed, how often one came back, and how many "
+    "effective modes the last evaluations together cover beyond this one (hidden coverage: made, "
+    "then forgotten). Red crosses: the verdict was collapsed, cycling or diverged."
 )
 BY_SETTING = (
-    "At the last time that every ended trial reached, and at the end, which only the trials reach that were not "
-    "stopped before. cycling: share of seeds whose verdict was cycling then; returns and switches: so far; returned: "
-    "share of seeds with at least one return."
+    "At the last time that every ended trial reached, and at the end, which only the trials "
+    "reach that were not stopped before. cycling: share of seeds whose verdict was cycling then; "
+    "returns and switches: so far; returned: share of seeds with at least one return."
 )

@@ -20,7 +20,7 @@ TIMES_SHOWN = 6
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return the share without failure, what pruning may have hidden, and whether settings differ."""
+    """Return the share without failure, what pruning may hide, and whether settings differ."""
     study = results.study
     if unknown := over_time.unknown_verdicts(results):
         return [Conclusion("How many seeds failed, and when, is unknown:", f"{unknown}.")]
@@ -41,9 +41,9 @@ def conclusions(results: Results) -> list[Conclusion]:
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
     if pruned := row["pruned"] + row["failed_when_pruned"]:
         basis += (
-            f" {count(pruned, 'seed')} belong to pruned trials: the share without failure at the end would be "
-            f"{row['if_pruned_failed']:.0%} of all seeds if all of these had failed, and "
-            f"{row['if_pruned_survived']:.0%} if none had."
+            f" {count(pruned, 'seed')} belong to pruned trials: the share without failure at the "
+            f"end would be {row['if_pruned_failed']:.0%} of all seeds if all of these had failed, "
+            f"and {row['if_pruned_survived']:.0%} if none had."
         )
     tests = results.cached(failures.survival_tests, study)
     events = f"{count(row['failed'], 'seed')} failed"
@@ -109,18 +109,23 @@ def at_risk(curves: pd.DataFrame, setting: str) -> pd.DataFrame:
 
 
 CURVES = (
-    "Share of seeds that have not failed (collapsed, cycling or diverged): Kaplan-Meier estimate with its pointwise "
-    "95% interval, seeds of one configuration counting as dependent; grey: the other values. n counts configurations; "
-    f"below {MIN_CONFIGURATIONS} there is no interval. A step is at the evaluation at which the failure was seen."
+    "Share of seeds that have not failed (collapsed, cycling or diverged): Kaplan-Meier estimate "
+    "with its pointwise 95% interval, seeds of one configuration counting as dependent; grey: "
+    f"the other values. n counts configurations; below {MIN_CONFIGURATIONS} there is no interval. "
+    "A step is at the evaluation at which the failure was seen."
 )
-AT_RISK = "Seeds still observed and without failure just before each time: a curve over few seeds is uncertain."
+AT_RISK = (
+    "Seeds still observed and without failure just before each time: a curve over few seeds is "
+    "uncertain."
+)
 SUMMARY = (
-    "A trial that was pruned is censored, and it was mostly pruned for being poor, so the curve may look too good. "
-    "if_pruned_failed and if_pruned_survived are the shares of all seeds without failure at the end if every seed of a "
-    "pruned trial had failed, or none: the true share is between them."
+    "A trial that was pruned is censored, and it was mostly pruned for being poor, so the curve "
+    "may look too good. if_pruned_failed and if_pruned_survived are the shares of all seeds "
+    "without failure at the end if every seed of a pruned trial had failed, or none: the true "
+    "share is between them."
 )
 TESTS = (
-    "Configurations are permuted with all their seeds (chi-squared from 200 on); p_adjusted is corrected for the "
-    "number of settings. Other settings are ignored: where the sampler follows the score, values may differ because of "
-    "them."
+    "Configurations are permuted with all their seeds (chi-squared from 200 on); p_adjusted is "
+    "corrected for the number of settings. Other settings are ignored: where the sampler follows "
+    "the score, values may differ because of them."
 )

@@ -34,8 +34,8 @@ def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
         least = f" Below {MIN_FOR_SPEARMAN} there is no interval." if few else ""
         return Conclusion(
             f"Whether any measure of the game correlates with {name} is inconclusive:",
-            f"none of {count(len(measures), 'rank correlation')} over {count(n, 'complete configuration')} has an "
-            f"interval that excludes 0.{least}",
+            f"none of {count(len(measures), 'rank correlation')} over "
+            f"{count(n, 'complete configuration')} has an interval that excludes 0.{least}",
         )
     parts = [
         f"{row['label']} ({row['decision']}: {signed(row['correlation'])} "
@@ -43,18 +43,24 @@ def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
         for row in conclusive
     ]
     return Conclusion(
-        f"{len(conclusive)} of {count(len(measures), 'measure')} of the game correlate with {name}:",
-        f"{'; '.join(parts)}. The intervals of the rank correlation hold for all {len(measures)} measures together.",
+        f"{len(conclusive)} of {count(len(measures), 'measure')} of the game correlate with "
+        f"{name}:",
+        f"{'; '.join(parts)}. The intervals of the rank correlation hold for all {len(measures)} "
+        "measures together.",
     )
 
 
 def _mismatch(row: dict[str, Any]) -> Conclusion:
     low, high = row["mismatch_low"], row["mismatch_high"]
     ends = "" if low != low else f" [{signed(low)}, {signed(high)}]"
-    n = f"{count(row['configurations'], 'configuration')} of at least {game.MIN_EVALUATIONS} evaluations"
+    n = (
+        f"{count(row['configurations'], 'configuration')} of at least {game.MIN_EVALUATIONS} "
+        "evaluations"
+    )
     basis = (
-        f"the rank correlation of its loss with FID within a seed has a median of {signed(row['mismatch'])}{ends} "
-        f"({n}), and it is below 0 in {percent(row, 'misleads')} of {count(row['num_seeds'], 'seed')}."
+        "the rank correlation of its loss with FID within a seed has a median of "
+        f"{signed(row['mismatch'])}{ends} ({n}), and it is below 0 in {percent(row, 'misleads')} "
+        f"of {count(row['num_seeds'], 'seed')}."
     )
     if low > 0:
         claim = "The generator's loss falls and rises with FID:"
@@ -71,7 +77,10 @@ def blocks(results: Results) -> list[Block]:
     table = results.cached(game.game_against_score, study)
     known = table[table["correlation"].notna()]
     if len(known):
-        alt = f"Rank correlation of {count(len(known), 'measure')} of the game with {score_name(study)}."
+        alt = (
+            f"Rank correlation of {count(len(known), 'measure')} of the game with "
+            f"{score_name(study)}."
+        )
         figure = correlations(known, study.objective.measure)
         made.append(Figure("game", figure, CORRELATIONS, alt))
     tables = [
@@ -85,12 +94,14 @@ def blocks(results: Results) -> list[Block]:
 
 
 CORRELATIONS = (
-    "Spearman's rank correlation with the final score over the complete configurations (medians over seeds), with "
-    "intervals that hold for all measures together with 95%. Red crosses: high values go with a worse score; green "
-    "triangles: with a better one; grey circles: inconclusive, because the interval includes 0 or there are fewer than "
-    f"{MIN_FOR_SPEARMAN} configurations. The duality gap can be compared only between equal losses."
+    "Spearman's rank correlation with the final score over the complete configurations (medians "
+    "over seeds), with intervals that hold for all measures together with 95%. Red crosses: high "
+    "values go with a worse score; green triangles: with a better one; grey circles: "
+    f"inconclusive, because the interval includes 0 or there are fewer than {MIN_FOR_SPEARMAN} "
+    "configurations. The duality gap can be compared only between equal losses."
 )
 MISMATCH = (
-    "mismatch: rank correlation of the generator's loss with FID within a seed, its median over configurations; "
-    "misleads: share of seeds in which it is below 0, so that the loss falls while FID rises."
+    "mismatch: rank correlation of the generator's loss with FID within a seed, its median over "
+    "configurations; misleads: share of seeds in which it is below 0, so that the loss falls "
+    "while FID rises."
 )

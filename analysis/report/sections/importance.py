@@ -25,7 +25,10 @@ def conclusions(results: Results) -> list[Conclusion]:
         n = count(first["configurations"], "configuration")
         if first["used"] < first["configurations"]:
             n += f", {first['used']} of them drawn at random for each evaluation"
-        stable = f"{label(first['setting'])} is first in {first['first_share']:.0%} of {first['resamples']} resamples"
+        stable = (
+            f"{label(first['setting'])} is first in {first['first_share']:.0%} of "
+            f"{first['resamples']} resamples"
+        )
         matter = [row for row in settings if row["decision"] == "matters"]
         if matter:
             verb = "matters" if len(matter) == 1 else "matter"
@@ -37,7 +40,10 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _share(row: dict[str, Any]) -> str:
-    return f"{label(row['setting'])} ({row['importance']:.0%}, {row['low']:.0%} to {row['high']:.0%} over resamples)"
+    return (
+        f"{label(row['setting'])} ({row['importance']:.0%}, {row['low']:.0%} to {row['high']:.0%} "
+        "over resamples)"
+    )
 
 
 def blocks(results: Results) -> list[Block]:
@@ -51,7 +57,10 @@ def blocks(results: Results) -> list[Block]:
     caption = CAPTION
     if sampled:
         caption += f" Of {n} trials each evaluation uses a random sample: {', '.join(sampled)}."
-    alt = f"Importance of {table['setting'].nunique()} settings by {table['evaluator'].nunique()} evaluators."
+    alt = (
+        f"Importance of {table['setting'].nunique()} settings by {table['evaluator'].nunique()} "
+        "evaluators."
+    )
     return [
         Figure("importance", importances(table), caption, alt),
         Table("importance", table, "Importance with its stability", folded=True),
@@ -59,8 +68,10 @@ def blocks(results: Results) -> list[Block]:
 
 
 CAPTION = (
-    "Shares of the importance for the rank of the objective, at the last amount that every trial reached. Bars: the "
-    "middle 95% over resamples of the trials, which show how stable it is and are not a confidence interval. Strokes: "
-    "what 95% of the same evaluations stay below where the scores are permuted at random "
-    f"({', '.join(f'{name} {times} times' for name, times in DEALT.items())}). Not shown below {MIN_TRIALS} trials."
+    "Shares of the importance for the rank of the objective, at the last amount that every trial "
+    "reached. Bars: the middle 95% over resamples of the trials, which show how stable it is and "
+    "are not a confidence interval. Strokes: what 95% of the same evaluations stay below where "
+    "the scores are permuted at random "
+    f"({', '.join(f'{name} {times} times' for name, times in DEALT.items())}). Not shown below "
+    f"{MIN_TRIALS} trials."
 )

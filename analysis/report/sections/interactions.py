@@ -20,7 +20,10 @@ def conclusions(results: Results) -> list[Conclusion]:
     inconclusive = "Whether the effect of any setting depends on another one is inconclusive:"
     tested = [row for row in table if not absent(row["low"])]
     if not tested:
-        few = f"it takes {MIN_PAIRS} pairs, or {MIN_REST} configurations more than the model has coefficients."
+        few = (
+            f"it takes {MIN_PAIRS} pairs, or {MIN_REST} configurations more than the model has "
+            "coefficients."
+        )
         return [Conclusion(inconclusive, few)]
     together = f"{count(len(tested), 'pair')} of settings tested; the intervals hold together"
     found = [row for row in tested if row["decision"] == "depends"]
@@ -36,7 +39,10 @@ def _interaction(row: dict[str, Any]) -> str:
     n = f"rank correlation {ends}, n = {row['configurations']}"
     first, second = label(row["first"]), label(row["second"])
     if row["kind"] == "remedy":
-        return f"{first} helps {'more' if row['correlation'] > 0 else 'less'} the larger {second} ({n})"
+        return (
+            f"{first} helps {'more' if row['correlation'] > 0 else 'less'} the larger {second} "
+            f"({n})"
+        )
     how = "suit each other" if row["correlation"] > 0 else "do not suit each other"
     return f"large {first} and large {second} {how} ({n})"
 
@@ -48,6 +54,7 @@ def blocks(results: Results) -> list[Block]:
 
 
 NOTE = (
-    "Rank correlations: of a remedy's benefit, pair by pair, with a setting; or of how good the score is with the "
-    "product of two settings, beyond the effect of each alone. The intervals hold for all of them together."
+    "Rank correlations: of a remedy's benefit, pair by pair, with a setting; or of how good the "
+    "score is with the product of two settings, beyond the effect of each alone. The intervals "
+    "hold for all of them together."
 )

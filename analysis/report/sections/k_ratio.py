@@ -47,7 +47,10 @@ def blocks(results: Results) -> list[Block]:
         return []
     study, name, pairs = results.study, score_name(results.study), _pairs(results)
     axes = count(table["axis"].nunique(), "axis").replace("axiss", "axes")
-    alt = f"{name} and share of failed seeds for each of {table['k'].nunique()} values of k, on {axes}."
+    alt = (
+        f"{name} and share of failed seeds for each of {table['k'].nunique()} values of k, on "
+        f"{axes}."
+    )
     figure = by_axis(table, "k", study.objective.measure, own_axis(study))
     answer = _answer(results)
     lists = {
@@ -71,19 +74,21 @@ def blocks(results: Results) -> list[Block]:
 
 
 FIGURE = (
-    "The menu picks what is held equal: the amount is the largest that every trial reached on that axis; between "
-    "evaluations scores are interpolated. Above: median over configurations of the median over seeds with its 95% "
-    f"bootstrap interval, none below {MIN_CONFIGURATIONS} configurations. Below: share of seeds that had collapsed, "
-    "cycled or diverged, with its 95% interval. Orange: only the trials that spent the whole budget, which are a "
-    "selection."
+    "The menu picks what is held equal: the amount is the largest that every trial reached on "
+    "that axis; between evaluations scores are interpolated. Above: median over configurations "
+    f"of the median over seeds with its 95% bootstrap interval, none below {MIN_CONFIGURATIONS} "
+    "configurations. Below: share of seeds that had collapsed, cycled or diverged, with its 95% "
+    "interval. Orange: only the trials that spent the whole budget, which are a selection."
 )
 ANSWER = (
-    "Which k leads at equal amounts of what was counted. ahead_of: the values that it beats in matched pairs, paired "
-    "by seed; not_separated: the values against which the pairs are inconclusive."
+    "Which k leads at equal amounts of what was counted. ahead_of: the values that it beats in "
+    "matched pairs, paired by seed; not_separated: the values against which the pairs are "
+    "inconclusive."
 )
 PAIRS = (
-    "Matched on the other settings and paired by seed; the intervals of an axis hold together (Bonferroni). A ratio "
-    "below 1, or a difference on the better side of 0, means that the first is better."
+    "Matched on the other settings and paired by seed; the intervals of an axis hold together "
+    "(Bonferroni). A ratio below 1, or a difference on the better side of 0, means that the "
+    "first is better."
 )
 
 
@@ -114,12 +119,13 @@ def _best(results: Results, answer: dict[str, Any], known: pd.DataFrame) -> Conc
     axis = answer["axis"]
     amount = f"{number(answer['amount'])} {label(axis)}"
     medians = [
-        f"{interval(row, 'median')} for k = {label(row['k'])} ({count(row['configurations'], 'configuration')})"
+        f"{interval(row, 'median')} for k = {label(row['k'])} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in rows(known)
     ]
     basis = (
-        f"at {amount}, the most that every trial reached, the median {score_name(results.study)} and its 95% interval "
-        f"are {'; '.join(medians)}."
+        f"at {amount}, the most that every trial reached, the median {score_name(results.study)} "
+        f"and its 95% interval are {'; '.join(medians)}."
     )
     if known["median_low"].isna().any():
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
@@ -172,7 +178,8 @@ def _by_axis(
 def _failed(known: pd.DataFrame) -> list[Conclusion]:
     """Return the share of failed seeds by k."""
     parts = [
-        f"{percent(row, 'failed_share')} for k = {label(row['k'])} ({count(row['configurations'], 'configuration')})"
+        f"{percent(row, 'failed_share')} for k = {label(row['k'])} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in rows(known)
         if not absent(row["failed_share"]) and not absent(row["failed_share_low"])
     ]

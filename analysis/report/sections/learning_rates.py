@@ -53,17 +53,21 @@ def _region(results: Results) -> list[Conclusion]:
         )
         return [Conclusion(inconclusive, basis)]
     if pd.isna(row["low"]):
-        claim = f"Nowhere in the searched region does a seed train with a probability of {likely} or more:"
+        claim = (
+            f"Nowhere in the searched region does a seed train with a probability of {likely} or "
+            "more:"
+        )
         return [Conclusion(claim, f"by a fit to {n} ({skill} on configurations left out).")]
     ends = {row["setting"]: f"{row['low']:.2g} to {row['high']:.2g}" for row in table}
     claim = (
-        f"Seeds train (with a probability of {likely} or more) in {row['area']:.0%} of the searched region, within "
-        f"lr_g {ends['lr_g']}, lr_d {ends['lr_d']} and lr_d / lr_g {ends['ratio']}."
+        f"Seeds train (with a probability of {likely} or more) in {row['area']:.0%} of the "
+        f"searched region, within lr_g {ends['lr_g']}, lr_d {ends['lr_d']} and lr_d / lr_g "
+        f"{ends['ratio']}."
     )
     basis = (
         f"Of the {row['inside']} configurations that a fit to the others predicts to be there, "
-        f"{_share(row, 'inside')} of seeds trained, of the {row['outside']} elsewhere {_share(row, 'outside')} "
-        f"({n}; {skill} on configurations left out)."
+        f"{_share(row, 'inside')} of seeds trained, of the {row['outside']} elsewhere "
+        f"{_share(row, 'outside')} ({n}; {skill} on configurations left out)."
     )
     return [Conclusion(claim, basis)]
 
@@ -81,7 +85,8 @@ def _ratio(results: Results) -> list[Conclusion]:
     if len(known) < 2:
         return []
     parts = [
-        f"{interval(row, 'median')} {row['ratio']} ({count(row['configurations'], 'configuration')})"
+        f"{interval(row, 'median')} {row['ratio']} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in known
     ]
     claim = f"Median {score_name(results.study)} by lr_d / lr_g: {'; '.join(parts)}."
@@ -104,7 +109,10 @@ def blocks(results: Results) -> list[Block]:
     which = "Every trial"
     if len(shown) < len(table):
         which = f"{len(shown)} of {len(table)} trials, the best {len(best)} among them,"
-    alt = f"Map of {len(shown)} trials: learning rate of the generator against that of the discriminator, by {name}."
+    alt = (
+        f"Map of {len(shown)} trials: learning rate of the generator against that of the "
+        f"discriminator, by {name}."
+    )
     figure = learning_rate_map(shown, study.objective.measure)
     return [
         Figure("learning_rates", figure, MAP.format(which=which, name=name), alt),
@@ -148,14 +156,14 @@ def _tables(results: Results) -> list[Block]:
 
 
 MAP = (
-    "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how the trial ended. A "
-    "thick red ring: at least one seed collapsed, cycled or diverged."
+    "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how "
+    "the trial ended. A thick red ring: at least one seed collapsed, cycled or diverged."
 )
 CELLS = (
-    "Median {name} in each cell, over configurations of the median over seeds, at the last amount that every trial "
-    "reached; n configurations. White: none, or the median diverged."
+    "Median {name} in each cell, over configurations of the median over seeds, at the last "
+    "amount that every trial reached; n configurations. White: none, or the median diverged."
 )
 REGION = (
-    f"Where a seed trains with a fitted probability of {learning_rates.LIKELY:.0%} or more; skill is that on "
-    "configurations left out."
+    f"Where a seed trains with a fitted probability of {learning_rates.LIKELY:.0%} or more; skill "
+    "is that on configurations left out."
 )

@@ -53,7 +53,10 @@ def conclusions(results: Results) -> list[Conclusion]:
     else:
         claim = f"{failed} of {configurations} had at least one failed seed."
         kinds = [f"{by_verdict[verdict]} {words}" for verdict, words in IN_WORDS.items()]
-        basis = f"Of all {total}, at the last evaluation of their trial {kinds[0]}, {kinds[1]} and {kinds[2]}"
+        basis = (
+            f"Of all {total}, at the last evaluation of their trial {kinds[0]}, {kinds[1]} and "
+            f"{kinds[2]}"
+        )
         if unknown:
             claim, basis = f"At least {claim}", f"{basis}; {unknown}"
     if (study.trials["error"] != "").any():

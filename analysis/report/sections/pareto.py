@@ -46,12 +46,15 @@ def conclusions(results: Results) -> list[Conclusion]:
     claim = f"{len(front)} of {n} are beaten by no other in {listed(goals)} together:"
     shares = table.loc[table["on_front"], "on_front_share"]
     if shares.isna().any():
-        sure = "How sure this is remains unknown with a single seed, or where trials have unlike seeds."
+        sure = (
+            "How sure this is remains unknown with a single seed, or where trials have unlike "
+            "seeds."
+        )
     else:
         seeds = count(int(table["num_seeds"].max()), "seed")
         sure = (
-            f"{int((shares >= SURE).sum())} of them are on the front in at least {SURE:.0%} of resamples of the seeds "
-            f"({seeds}: a hint, not an interval)."
+            f"{int((shares >= SURE).sum())} of them are on the front in at least {SURE:.0%} of "
+            f"resamples of the seeds ({seeds}: a hint, not an interval)."
         )
     return [Conclusion(claim, f"{named}. {sure}")]
 
@@ -87,7 +90,10 @@ def blocks(results: Results) -> list[Block]:
     shown = thinned(table, table["on_front"], POINTS)
     caption = FIGURE
     if cost:
-        caption += " Cost is that of the trial as it ran, and comparable only between machines that are alike."
+        caption += (
+            " Cost is that of the trial as it ran, and comparable only between machines that are "
+            "alike."
+        )
     else:
         caption += " What the trials cost was not counted."
     if cost and recall:
@@ -96,7 +102,10 @@ def blocks(results: Results) -> list[Block]:
         caption += " Recall was not measured."
     if len(shown) < len(table):
         caption += f" {len(shown)} of {len(table)} configurations are drawn."
-    alt = f"{score_name(study)} against {label(cost or 'recall')} of {count(len(shown), 'configuration')}."
+    alt = (
+        f"{score_name(study)} against {label(cost or 'recall')} of "
+        f"{count(len(shown), 'configuration')}."
+    )
     title = "Complete configurations, those on the front first"
     return [
         Figure("pareto", figures.pareto(shown, measure, cost), caption, alt),
@@ -105,7 +114,10 @@ def blocks(results: Results) -> list[Block]:
 
 
 FIGURE = (
-    "Complete configurations within the constraints. Diamonds are on the front: no other is at least as good in "
-    "everything and better in something."
+    "Complete configurations within the constraints. Diamonds are on the front: no other is at "
+    "least as good in everything and better in something."
 )
-TABLE = "on_front_share: how often a configuration is on the front when the seeds are resampled, the same for all."
+TABLE = (
+    "on_front_share: how often a configuration is on the front when the seeds are resampled, the "
+    "same for all."
+)

@@ -36,8 +36,8 @@ def blocks(results: Results) -> list[Block]:
 
 
 COST = (
-    "Steps, updates and images are those of one seed, summed over trials; hours are those of whole trials, all seeds "
-    "together. Device hours count the time for which a GPU was reserved."
+    "Steps, updates and images are those of one seed, summed over trials; hours are those of "
+    "whole trials, all seeds together. Device hours count the time for which a GPU was reserved."
 )
 
 
@@ -50,8 +50,8 @@ def _scores(study: Study) -> list[tuple[str, str]]:
     if accuracy is not None:
         extractor += f", held-out accuracy {100 * accuracy:.1f}%"
     scores = (
-        f"{provenance['num_generated']} generated samples per seed against {provenance['num_real']} real ones "
-        f"({label(provenance['split'])}, never trained on)"
+        f"{provenance['num_generated']} generated samples per seed against "
+        f"{provenance['num_real']} real ones ({label(provenance['split'])}, never trained on)"
     )
     data = f"{study.data_name} ({provenance['data_digest']})".strip()
     facts = [("Scores", scores), ("Extractor", extractor), ("Data", data)]

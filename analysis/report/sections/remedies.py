@@ -132,16 +132,17 @@ def _by_seed_blocks(results: Results) -> list[Block]:
 
 
 EFFECTS = (
-    "Configurations with the remedy against the most similar ones without, paired by seed, at the last amount that "
-    "every trial reached; {matching}. The intervals hold for all comparisons together with 95% (Bonferroni); where "
-    "there are too few pairs for that, there is none. Green triangles: better; red crosses: worse; grey circles: "
-    "inconclusive."
+    "Configurations with the remedy against the most similar ones without, paired by seed, at "
+    "the last amount that every trial reached; {matching}. The intervals hold for all "
+    "comparisons together with 95% (Bonferroni); where there are too few pairs for that, there "
+    "is none. Green triangles: better; red crosses: worse; grey circles: inconclusive."
 )
 BY_SEED = (
-    "Single configurations with a remedy against the same ones without, paired by seed, at the last amount that every "
-    "trial reached. Each interval holds alone with 95%; the decisions (green triangles: better; red crosses: worse; "
-    "grey circles: inconclusive) hold for all {compared} together (Holm). They are about these configurations alone: "
-    "at other settings a remedy may act differently."
+    "Single configurations with a remedy against the same ones without, paired by seed, at the "
+    "last amount that every trial reached. Each interval holds alone with 95%; the decisions "
+    "(green triangles: better; red crosses: worse; grey circles: inconclusive) hold for all "
+    "{compared} together (Holm). They are about these configurations alone: at other settings a "
+    "remedy may act differently."
 )
 
 
@@ -176,7 +177,8 @@ def _of_pairs(effects: list[dict[str, Any]], name: str, where: str) -> Conclusio
     conclusive = [row for row in effects if row["decision"] != "inconclusive"]
     inconclusive = [row for row in effects if row["decision"] == "inconclusive"]
     parts = [
-        f"{label(row['remedies'])} is {row['decision']} than no remedy: {_effect_on_score(row, name)} ({_n(row)})"
+        f"{label(row['remedies'])} is {row['decision']} than no remedy: "
+        f"{_effect_on_score(row, name)} ({_n(row)})"
         for row in conclusive
     ]
     if inconclusive:
@@ -239,8 +241,8 @@ def _failed(row: dict[str, Any]) -> str:
         for end in ("difference", "low", "high")
     )
     return (
-        f"{label(row['remedies'])} has {row['failed_decision']} failed seeds than no remedy, {points} percentage "
-        f"points [{low}, {high}]"
+        f"{label(row['remedies'])} has {row['failed_decision']} failed seeds than no remedy, "
+        f"{points} percentage points [{low}, {high}]"
     )
 
 
@@ -252,7 +254,9 @@ def _of_single_configurations(table: pd.DataFrame, name: str, where: str) -> Con
         found = [row for row in effects if row["decision"] == decision]
         if found:
             sizes = ", ".join(
-                f"{_named(row, several)} ({_size_by_seed(row, name)})" for row in found
+                f"{_named(row, several)} "
+                f"({_size(name, row['scale'] == 'ratio', row['effect'], row['low'], row['high'])})"
+                for row in found
             )
             parts.append(f"{decision} than without: {sizes}")
             counts.append(f"{len(found)} {decision}")
@@ -266,8 +270,9 @@ def _of_single_configurations(table: pd.DataFrame, name: str, where: str) -> Con
     each = "single configurations" if several else "one configuration"
     return Conclusion(
         f"Remedies{where}, each at {each}: {parts[0]}.",
-        f"{others}The same settings with and without, seed by seed ({seeds} each); Holm over {compared}, each interval "
-        "alone. Whether a remedy does the same at other settings is unknown with so few configurations.",
+        f"{others}The same settings with and without, seed by seed ({seeds} each); Holm over "
+        f"{compared}, each interval alone. Whether a remedy does the same at other settings is "
+        "unknown with so few configurations.",
         first=True,
         tile=Tile(
             TILE,
@@ -279,7 +284,3 @@ def _of_single_configurations(table: pd.DataFrame, name: str, where: str) -> Con
 
 def _named(row: dict[str, Any], several: bool) -> str:
     return label(row["remedies"]) + (f" in trial {row['number']}" if several else "")
-
-
-def _size_by_seed(row: dict[str, Any], name: str) -> str:
-    return _size(name, row["scale"] == "ratio", row["effect"], row["low"], row["high"])

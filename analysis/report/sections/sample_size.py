@@ -15,13 +15,16 @@ TITLE = "What would change the answer"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return the cheapest way to another conclusion, then one sentence per inconclusive comparison."""
+    """Return the comparison nearest to a conclusion, then all others that are inconclusive."""
     table = _inconclusive(results)
     planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MAX_UNITS]
     if not planned:
         return _sentences(table)
     nearest = min(planned, key=_factor)
-    claim = f"The nearest to a conclusion: {_question(nearest)} needs {nearest['advice']}{_seeds(nearest)}"
+    claim = (
+        f"The nearest to a conclusion: {_question(nearest)} needs "
+        f"{nearest['advice']}{_seeds(nearest)}"
+    )
     claim += f" ({POWER:.0%} power; {count(len(table), 'comparison')} inconclusive, below)."
     others = [row for row in table if row is not nearest]
     return [Conclusion(claim, _basis(nearest), first=True), *_sentences(others)]
@@ -41,7 +44,10 @@ def _sentences(table: list[dict[str, Any]]) -> list[Conclusion]:
     ]
     few = [f"{_question(row)} ({_n(row)})" for row in table if absent(row["needed"])]
     if few:
-        claim = "No sample size can be estimated, since there are too few configurations or too many diverged: "
+        claim = (
+            "No sample size can be estimated, since there are too few configurations or too many "
+            "diverged: "
+        )
         found.append(Conclusion(f"{claim}{', '.join(few)}."))
     return found
 
@@ -84,7 +90,10 @@ def _basis(row: dict[str, Any]) -> str:
     least = ""
     if not absent(row["needed_least"]) and math.isfinite(row["needed_least"]):
         units = " per value" if row["unit"] == "configurations" else ""
-        least = f"; {row['needed_least']:.0f}{units} would do if the true effect were the far end of the interval"
+        least = (
+            f"; {row['needed_least']:.0f}{units} would do if the true effect were the far end of "
+            "the interval"
+        )
     return f"Observed: {sign}{number(row['effect'])}{ends}, {n}{least}."
 
 
@@ -97,7 +106,7 @@ def blocks(results: Results) -> list[Block]:
 
 
 NOTE = (
-    f"From the observed effect and spread, for {POWER:.0%} power; detectable is the smallest effect that the present n "
-    "finds with that power. Medians of unmatched groups are compared here: the matched comparisons above can find "
-    "smaller effects."
+    f"From the observed effect and spread, for {POWER:.0%} power; detectable is the smallest "
+    "effect that the present n finds with that power. Medians of unmatched groups are compared "
+    "here: the matched comparisons above can find smaller effects."
 )

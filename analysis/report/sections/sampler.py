@@ -10,7 +10,10 @@ from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
 
 TITLE = "How the configurations were drawn"
-MATCHED = "Effects and pairs are matched on the settings that were searched; medians of whole groups are not."
+MATCHED = (
+    "Effects and pairs are matched on the settings that were searched; medians of whole groups "
+    "are not."
+)
 FULL_GRID = "on a full grid, so groups of a setting have the same other settings"
 SAMPLERS = {
     "random": "at random, so groups of a setting differ in their other settings by chance only",

@@ -24,8 +24,9 @@ def conclusions(results: Results) -> list[Conclusion]:
             basis = f"{n} are too few for an interval (observed: {1 - row['share']:.0%})."
         else:
             claim = (
-                f"{row['share']:.0%} [{row['low']:.0%}, {row['high']:.0%}] of the spread of scores is between "
-                f"configurations, the other {1 - row['share']:.0%} between seeds of a configuration."
+                f"{row['share']:.0%} [{row['low']:.0%}, {row['high']:.0%}] of the spread of "
+                f"scores is between configurations, the other {1 - row['share']:.0%} between "
+                "seeds of a configuration."
             )
             basis = f"Variance of ranks; {n}, at {number(row['progress'])} {label(row['axis'])}."
         found.append(Conclusion(claim, basis))
@@ -35,14 +36,17 @@ def conclusions(results: Results) -> list[Conclusion]:
         for row in overall:
             ends = {"value_low": row["low"], "value_high": row["high"]}
             parts.append(f"{row['statistic']} {interval(row | ends, 'value')}")
-        n = f"{count(overall[0]['configurations'], 'configuration')}, {count(overall[0]['seeds'], 'seed')}"
+        n = (
+            f"{count(overall[0]['configurations'], 'configuration')}, "
+            f"{count(overall[0]['seeds'], 'seed')}"
+        )
         claim = f"{score_name(study)} of all configurations: {', '.join(parts)}."
         found.append(Conclusion(claim, f"{n}."))
     return found
 
 
 def blocks(results: Results) -> list[Block]:
-    """Return the parts of the spread, the study overall, and every configuration with its intervals."""
+    """Return the parts of the spread, the study overall, and every configuration."""
     study = results.study
     table = results.cached(seeds.per_configuration, study)
     if table.empty:
@@ -80,6 +84,7 @@ def blocks(results: Results) -> list[Block]:
 
 
 NOTE = (
-    "At each trial's last evaluation, over its own seeds: the median and the interquartile mean have intervals from "
-    "six seeds on; that of the share of failed seeds is wide, but valid at any n."
+    "At each trial's last evaluation, over its own seeds: the median and the interquartile mean "
+    "have intervals from six seeds on; that of the share of failed seeds is wide, but valid at "
+    "any n."
 )
