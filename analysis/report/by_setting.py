@@ -42,6 +42,7 @@ def blocks(results: Results, setting: str, title: str) -> list[Block]:
     score = figures.by_setting(made, setting, ScoreAxes(measure, axis, study.floor.get(measure)))
     failed = figures.failed_by_setting(made, setting, axis)
     values = f"each of {made[setting].nunique()} values of {title}."
+    # Side by side: a value with a good median can still have many failed seeds.
     pair = Pair(
         [
             Figure(f"{setting}_score", score, SCORE, f"Median {name} for {values}"),

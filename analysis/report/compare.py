@@ -46,6 +46,7 @@ def conclusions(first: Study, second: Study) -> list[Conclusion]:
     """Return the conclusions about both studies, the most important one first."""
     searches = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
     both = sides(*searches)
+    # Scores of the searches' bests are too good by unlike amounts: fresh seeds decide if both have them.
     chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
     fresh = [row for row in chosen if row]
     best = (

@@ -46,6 +46,7 @@ def figure(name: str, curves: Curves, caption: str) -> list[Figure]:
     table = curves.table
     if table.empty:
         return []
+    # A single panel would repeat the figure over all trials.
     points = table.groupby(curves.setting, sort=False)[curves.line].count()
     if (points > 0).sum() < 2:
         return []
@@ -68,12 +69,14 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     """
     if tests.empty:
         return []
+    # Without a p-value: too few configurations, or no seed had the event.
     known = tests[tests["p_adjusted"].notna()]
     names = listed(tests["setting"].tolist())
     inconclusive = f"Whether values of {names} differ in {what} is inconclusive:"
     if known.empty:
         few = f"a test needs {MIN_CONFIGURATIONS} configurations and a seed to which it happened"
         return [Conclusion(inconclusive, f"{few} ({events}).")]
+    # All settings are corrected alike, so any row has the number of comparisons.
     least = rows(known.sort_values("p_adjusted").head(1))[0]
     method = "log-rank tests with the configuration as the unit"
     if least["comparisons"] > 1:

@@ -54,7 +54,9 @@ def winner(study: Study, number: int | None = None) -> dict[str, Any] | None:
         "seeds": values,
         "default_seed": alive[(len(alive) - 1) // 2][1] if alive else next(iter(values)),
         "num_seeds": len(values),
-        "diverged": f"seed {listed(list(map(str, lost)))} diverged" if lost else "no seed diverged",
+        "diverged": f"{'seed' if len(lost) == 1 else 'seeds'} {listed(list(map(str, lost)))} diverged"
+        if lost
+        else "no seed diverged",
         "scores": _scores(study, trial, seeds),
         "verdicts": {v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
         "budget": _budget(study),

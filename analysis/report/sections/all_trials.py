@@ -58,7 +58,7 @@ def blocks(results: Results) -> list[Block]:
             frame=study.seeds.drop(columns="histogram"),
             title="Every seed at its last evaluation",
             folded=True,
-            rows=0,
+            rows=0,  # a download only: the trials above have them summarised
         ),
     ]
     failed = study.trials[study.trials["error"] != ""]

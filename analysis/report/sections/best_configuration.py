@@ -69,6 +69,7 @@ def _recommendation(results: Results, best: dict[str, Any]) -> Conclusion:
             f"chosen as the best makes a score look too good: {_advice(study, fresh)}"
         )
     tile = Tile(f"Best {name}", score, f"{note}; {floor}" if floor else note)
+    # The first screen has one score to quote: that on fresh seeds, where there is one.
     return Conclusion(claim, " ".join(basis), first=not fresh, tile=tile)
 
 
@@ -80,6 +81,7 @@ def _advice(study: Study, fresh: bool) -> str:
 
 
 def _modes(best: dict[str, Any], known: int) -> str:
+    # Diverged seeds have no samples to count modes in.
     every = "Every seed covers" if best["num_seeds"] > 1 else "It covers"
     if best["diverged"]:
         every = "Every other seed covers"

@@ -39,6 +39,8 @@ def conclusions(results: Results) -> list[Conclusion]:
     first = next(row for row in with_best if row["best"] == best)
     found = f"The search found its best, {name} {number(best)}, after {first['trials']} of {trials}"
     yielded = f"{last['with_score']} of them have a score within the constraints."
+    # Drawing trials in random order says what more of them would bring only if they are
+    # exchangeable: TPE's later trials are better because of the earlier ones.
     if not last["exchangeable"]:
         sampler = last["sampler"]
         why = (
@@ -105,6 +107,7 @@ def blocks(results: Results) -> list[Block]:
 
 
 def _finite(table: pd.DataFrame) -> pd.DataFrame:
+    # Infinite where, more often than not, no trial has a score yet: the line starts after that.
     return table.assign(
         progress=table["trials"], median=table["median"].where(np.isfinite(table["median"]))
     )

@@ -101,6 +101,7 @@ def _baseline(results: Results, row: dict[str, Any], effect: dict[str, Any]) -> 
     baseline = next((other for other in rows(table) if other["number"] == effect["baseline"]), None)
     if baseline is None:
         return []
+    # Settings that only some remedies have are absent here and no difference of their own.
     unlike = [key for key in study.searched if not absent(row[key]) and row[key] != baseline[key]]
     if pd.isna(baseline["confirms"]):
         which = "the search's best with its remedies switched off"
@@ -118,6 +119,7 @@ def _optimism(results: Results, row: dict[str, Any], name: str) -> list[str]:
     """Say whether the search's own score was too good, as the best of many scores is."""
     study = results.whole
     for found in rows(results.cached(tables.search_optimism, study)):
+        # The last row is over all configurations, and its number is absent.
         if found["configurations"] != 1 or found["number"] != row["number"]:
             continue
         search = f"The search's own {name} of {number(found['search_score'])}"

@@ -44,6 +44,7 @@ def _trend(row: dict[str, Any], name: str) -> Conclusion:
         f"apart, and it changed by {_change(row)} ({n}). Scores of a generator that no longer "
         "changes spread too, as each is measured on new samples."
     )
+    # NaN ends, of too few configurations, compare as false and end in the last branch.
     if row["change_low"] > 0:
         claim = f"{name} was still rising over the last third of the budget:"
     elif row["change_high"] < 0:
@@ -68,7 +69,7 @@ def blocks(results: Results) -> list[Block]:
     changes at the end.
     """
     curves = _trials(results)
-    if not curves:
+    if not curves:  # then no trial was evaluated, and groups have no curves either
         return []
     tests = results.cached(convergence.reach_tests, results.study)
     stability = results.cached(convergence.stability, results.study)
@@ -121,6 +122,7 @@ def _groups(results: Results, setting: str) -> list[Block]:
         return []
     name = score_name(study)
     curves = Curves(
+        # The panels' n: those that started, as the curve's own n falls along the budget.
         table=table.assign(configurations=table["started"]),
         setting=setting,
         line="median",

@@ -52,6 +52,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         else "Modes were not counted, so whether one came back is unknown."
     )
     basis = f"Of {n}, with configurations as the unit of the interval. {returned}"
+    # Cycling alone as the event: collapsed seeds are not events here.
     tests = results.cached(failures.survival_tests, study, kinds=(Verdict.CYCLING,))
     events = int(tests["events"].max()) if len(tests) else 0
     cycled = f"{count(events, 'seed')} cycling at the end"
@@ -132,6 +133,7 @@ def _embedded(png: bytes) -> tuple[bytes, str]:
     """Return a picture and its media type, as JPEG where the PNG is large."""
     if len(png) <= LARGEST_PNG:
         return png, "image/png"
+    # Photographs of many seeds are megabytes as PNG, and the page must stay small enough to mail.
     stream = io.BytesIO()
     with Image.open(io.BytesIO(png)) as picture:
         picture.convert("RGB").save(stream, "jpeg", quality=88)

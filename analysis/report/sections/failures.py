@@ -39,6 +39,8 @@ def conclusions(results: Results) -> list[Conclusion]:
     basis += "."
     if row["configurations"] < MIN_CONFIGURATIONS:
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
+    # Both ends are bounds: Kaplan-Meier assumes that censoring is unrelated to failure, but a
+    # scheduler prunes what is poor.
     if pruned := row["pruned"] + row["failed_when_pruned"]:
         basis += (
             f" {count(pruned, 'seed')} belong to pruned trials: the share without failure at the "

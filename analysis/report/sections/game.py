@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ganstudy.analysis.figures.game import correlations
@@ -27,6 +28,7 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
+    # Measures may be missing in some trials, so n differs between them.
     n = max(row["configurations"] for row in measures)
     conclusive = [row for row in measures if row["decision"] != "inconclusive"]
     if not conclusive:
@@ -52,7 +54,7 @@ def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
 
 def _mismatch(row: dict[str, Any]) -> Conclusion:
     low, high = row["mismatch_low"], row["mismatch_high"]
-    ends = "" if low != low else f" [{signed(low)}, {signed(high)}]"
+    ends = "" if math.isnan(low) else f" [{signed(low)}, {signed(high)}]"
     n = (
         f"{count(row['configurations'], 'configuration')} of at least {game.MIN_EVALUATIONS} "
         "evaluations"

@@ -35,6 +35,7 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _interaction(row: dict[str, Any]) -> str:
+    # A minus sign: a hyphen before a number reads as a dash between two.
     ends = f"{row['correlation']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]".replace("-", "−")
     n = f"rank correlation {ends}, n = {row['configurations']}"
     first, second = label(row["first"]), label(row["second"])

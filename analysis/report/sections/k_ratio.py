@@ -103,6 +103,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     axis = own_axis(results.study)
     if axis not in answers:
         return []
+    # Not the complete trials: a scheduler chose them by their score.
     every = table[table["trials"] == k_ratio.ENDED_TRIALS]
     counted = every.groupby("axis")["configurations"].sum()
     own = every[(every["axis"] == axis) & (every["configurations"] > 0)]
@@ -163,6 +164,7 @@ def _by_axis(
         n = count(configurations[axis], "configuration")
         parts.append(f"at equal {label(axis)} {short} ({number(answer['amount'])}; {n})")
     basis = f"{'; '.join(parts)}."
+    # Only a dependence changes how the answer above is to be read, so only it is shown first.
     if any(answer["changes"] for answer in answers.values()):
         return [Conclusion("The best k depends on what is held equal:", basis, first=True)]
     if all(answer["decision"] == "inconclusive" for answer in answers.values()):

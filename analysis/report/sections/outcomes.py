@@ -42,6 +42,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     by_verdict = {verdict: int(counted[verdict.value].sum()) for verdict in Verdict}
     total = count(sum(by_verdict.values()), "seed")
     failed = int((results.cached(selection.ranked, study)[selection.FAILED] > 0).sum())
+    # With unknown verdicts, what was counted is a lower bound, and 0 says nothing.
     basis, unknown = "", over_time.unknown_verdicts(results)
     if not sum(by_verdict.values()):
         claim = f"{configurations}, none of them evaluated"

@@ -34,7 +34,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         *(["recall"] if _has_recall(table, study) else []),
         *([label(cost)] if cost else []),
     ]
-    if len(goals) < 2:
+    if len(goals) < 2:  # with one goal the front is the best configuration
         return []
     front = rows(table[table["on_front"]])
     named = ", ".join(
@@ -45,6 +45,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     n = f"{count(len(table), 'complete configuration')} within the constraints"
     claim = f"{len(front)} of {n} are beaten by no other in {listed(goals)} together:"
     shares = table.loc[table["on_front"], "on_front_share"]
+    # Resampling needs the same seeds, more than one, in every trial.
     if shares.isna().any():
         sure = (
             "How sure this is remains unknown with a single seed, or where trials have unlike "

@@ -83,6 +83,7 @@ def _versions(study: Study) -> list[tuple[str, str]]:
         ("ganstudy source", study.tags.get(Tag.SOURCE, "unknown")),
         ("Python", study.tags.get(Tag.PYTHON, "unknown")),
     ]
+    # Studies of older versions lack these tags.
     packages = json.loads(study.tags.get(Tag.PACKAGES, "{}"))
     if packages:
         named = ", ".join(f"{name} {version}" for name, version in packages.items())

@@ -98,6 +98,8 @@ def _paired_by_seed(results: Results) -> pd.DataFrame:
     """Return remedies_paired_by_seed; empty where it is not needed, as pairs of configurations have
     intervals, or has no test.
     """
+    # Pairs of configurations say more, as they cover many settings; seeds of single
+    # configurations are the fallback of a study that tried each remedy once.
     if results.cached(remedy_effects, results.study)["low"].notna().any():
         return pd.DataFrame()
     table = results.cached(remedies_paired_by_seed, results.study)
@@ -168,6 +170,7 @@ def _without_control(study: Study) -> list[Conclusion]:
     if "remedies" not in study.searched:
         return []
     tried = study.trials["remedies"]
+    # One value is no comparison, and needs no excuse.
     if tried.nunique() < 2 or selection.NONE in set(tried):
         return []
     return [Conclusion("Remedies are not compared: there is no trial without remedy.", first=True)]
@@ -230,6 +233,7 @@ def _effect_on_score(row: dict[str, Any], name: str) -> str:
 
 def _size(name: str, is_ratio: bool, value: float, low: float, high: float) -> str:
     """Return an effect with its interval, if there is one."""
+    # A ratio needs no sign, and a difference without one would read as a score.
     as_text = number if is_ratio else signed
     ends = "" if absent(low) else f" [{as_text(low)}, {as_text(high)}]"
     return f"{name} {'× ' if is_ratio else ''}{as_text(value)}{ends}"

@@ -18,6 +18,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     """Return the comparison nearest to a conclusion, then all others that are inconclusive."""
     table = _inconclusive(results)
     planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MAX_UNITS]
+    # More than MAX_UNITS is out of reach: the advice then is to treat both as equal.
     if not planned:
         return _sentences(table)
     nearest = min(planned, key=_factor)

@@ -44,6 +44,7 @@ def is_full_grid(study: Study) -> bool:
 
     Settings that only some trials have make combinations incomplete: then it is not known.
     """
+    # Failed trials have no scores and are in no group.
     trials = study.trials.loc[study.trials["evaluations"] > 0, study.searched]
     if study.sampler != "grid" or trials.empty or trials.isna().any(axis=None):
         return False

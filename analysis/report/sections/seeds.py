@@ -17,6 +17,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     if study.trials.empty:
         return []
     found = []
+    # The second row, between seeds, is the complement of the first.
     for row in rows(results.cached(seeds.spread, study))[:1]:
         n = f"{count(row['configurations'], 'configuration')} on {count(row['seeds'], 'seed')}"
         if absent(row["low"]):
