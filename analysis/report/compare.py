@@ -221,7 +221,7 @@ def _with_settings(first: Study, second: Study) -> pd.DataFrame:
     for study in (first, second):
         best = rows(search.best(study, 1))
         described.append(settings(study, best[0]) if best else "")
-    both.insert(both.columns.get_loc("best_trial") + 1, "settings", described)
+    both.insert(list(both.columns).index("best_trial") + 1, "settings", described)
     return both
 
 

@@ -37,8 +37,10 @@ def _region(results: Results) -> list[Conclusion]:
     table = rows(results.cached(learning_rates.region_that_trains, results.study))
     inconclusive = "In which region of the learning rates seeds train is inconclusive:"
     if not table:
-        n = learning_rates.MIN_FOR_FIT
-        few = f"that takes at least {n} configurations, some with failed seeds and some without."
+        fewest = learning_rates.MIN_FOR_FIT
+        few = (
+            f"that takes at least {fewest} configurations, some with failed seeds and some without."
+        )
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
         return [Conclusion(inconclusive, few)] if tried else []
     row = table[0]
