@@ -1,22 +1,28 @@
-"""The measures of the game beside the score: a table in, a plotly figure out."""
+"""The measures of the game beside the score."""
 
 from __future__ import annotations
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from ganstudy.analysis.figures.style import BLACK, GREEN, RED, as_text, error_bars, new_figure
+from ganstudy.analysis.figures.style import (
+    BLACK,
+    DARK_GREY,
+    GREEN,
+    RED,
+    as_text,
+    error_bars,
+    new_figure,
+)
 from ganstudy.trials.results.catalogue import MEASURES
+
+COLOURS = {"high is better": GREEN, "high is worse": RED, "inconclusive": DARK_GREY}
+SYMBOLS = {"high is better": "triangle-up", "high is worse": "x", "inconclusive": "circle-open"}
 
 
 def correlations(table: pd.DataFrame, measure: str) -> go.Figure:
-    """Rank correlation of each measure of the game with the score, with its interval."""
+    """Draw the rank correlation of each measure of the game with the score, with its interval."""
     figure = new_figure(110 + 36 * len(table))
-    looks = {
-        "high is better": (GREEN, "triangle-up"),
-        "high is worse": (RED, "x"),
-        "inconclusive": ("#777777", "circle-open"),
-    }
     figure.add_scatter(
         x=table["correlation"],
         y=[as_text(text) for text in table["label"]],
@@ -24,8 +30,8 @@ def correlations(table: pd.DataFrame, measure: str) -> go.Figure:
         mode="markers",
         marker={
             "size": 11,
-            "color": [looks[verdict][0] for verdict in table["decision"]],
-            "symbol": [looks[verdict][1] for verdict in table["decision"]],
+            "color": [COLOURS[decision] for decision in table["decision"]],
+            "symbol": [SYMBOLS[decision] for decision in table["decision"]],
         },
         customdata=table["configurations"],
         hovertemplate="%{y}: %{x:.2f} (%{customdata} configurations)<extra></extra>",

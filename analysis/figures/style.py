@@ -1,12 +1,14 @@
-"""Colours, axes and templates that all figures share."""
+"""Colours, axes and templates that all figures share. Figures draw tables and compute nothing."""
 
 from __future__ import annotations
 
 import html
 import math
 import textwrap
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -16,19 +18,36 @@ from ganstudy.trials.results.catalogue import MEASURES
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
 BLACK, ORANGE, GREEN, BLUE, RED = "#333333", "#E69F00", "#009E73", "#0072B2", "#D55E00"
 GREY = "#B8B8B8"
+DARK_GREY = "#777777"
+LOOKS = ((BLUE, "circle"), (ORANGE, "diamond"))
+"""Colour and symbol of the first and the second group of points."""
+SHARE_AXIS: dict[str, Any] = {"tickformat": ".0%", "range": [-0.03, 1.03]}
+"""Axis of shares from 0 to 1, with room for markers at both ends."""
 DECADES = range(-7, 8)
 TICKS = [digit * 10.0**power for power in DECADES for digit in (1, 2, 5)]
 TEMPLATE = "plotly_white"
 LONGEST_LINE = 26
+"""Characters of a label's line; wider labels leave too little of a phone's screen to the plot."""
+
+
+@dataclass(frozen=True)
+class ScoreAxes:
+    """Axes of a score against the budget."""
+
+    measure: str
+    unit: str
+    """Of the budget, as text that plotly shows as it is (as_text)."""
+    floor: float | None = None
+    """Score of real data against real data."""
 
 
 def new_figure(height: int, **layout: Any) -> go.Figure:
-    """An empty figure of the report's looks."""
+    """Return an empty figure in the style of the report."""
     return styled(go.Figure(), height, **layout)
 
 
 def styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
-    """`figure` as all figures of a report look."""
+    """Give `figure` the style of the report, and return it."""
     # Assigned: update_layout would merge two templates property by property, which takes most of a
     # report's time.
     figure.layout.template = TEMPLATE
@@ -43,11 +62,10 @@ def styled(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
 
 
 def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, Any]:
-    """Arms of an interval: none where there is no interval, and none towards an end that is
-    infinite.
-    """
+    """Return the error bars of an interval: none where it is NaN or towards an infinite end."""
     above, below = high - middle, middle - low
     one_sided = above.map(math.isfinite) != below.map(math.isfinite)
+    # plotly draws no bar at all if one of its two lengths is not finite.
     arms = [arm.mask(one_sided & ~arm.map(math.isfinite), 0.0) for arm in (above, below)]
     return {
         "type": "data",
@@ -59,21 +77,23 @@ def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, 
 
 
 def scale_of(measure: str) -> str:
-    """The measure with its direction, for an axis."""
-    return f"{MEASURES[measure].label} ({_better(measure)} is better)"
-
-
-def _better(measure: str) -> str:
-    return "higher" if MEASURES[measure].direction == "up" else "lower"
+    """Return the title of a score's axis: the measure and its direction."""
+    better = "higher" if MEASURES[measure].direction == "up" else "lower"
+    return f"{MEASURES[measure].label} ({better} is better)"
 
 
 def is_logarithmic(values: pd.Series) -> bool:
-    """Whether the values are shown on a log scale: all above 0, over more than a factor of three."""
+    """Return whether to use a log scale: all positive, over more than a factor of 3."""
     return len(values) > 0 and values.min() > 0 and values.max() > 3 * values.min()
 
 
+def log_axis() -> dict[str, Any]:
+    """Return a log axis with ticks at 1, 2 and 5 of every decade."""
+    return {"type": "log", "tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
+
+
 def add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> None:
-    """A dotted line at what real data score against real data."""
+    """Draw a dotted line at the score of real data against real data."""
     logarithmic = figure.layout.yaxis.type == "log"
     if floor is None or (logarithmic and floor <= 0):
         return
@@ -84,6 +104,7 @@ def add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> 
         figure.add_annotation(x=floor, xanchor="left", yref="paper", y=0, yanchor="bottom", **text)
     else:
         figure.add_hline(y=floor, line=line)
+        # On a log axis plotly takes lines in data units, but annotations in powers of ten.
         height = math.log10(floor) if logarithmic else floor
         figure.add_annotation(
             xref="paper", x=1, xanchor="right", y=height, yanchor="bottom", **text
@@ -91,11 +112,20 @@ def add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> 
 
 
 def in_lines(value: Any) -> str:
-    """A label of one remedy per line, for an axis of categories; long words are broken."""
+    """Return a label with one remedy per line, for an axis of categories; long words are broken."""
     lines = [textwrap.wrap(part, LONGEST_LINE) or [""] for part in label(value).split(" + ")]
     return " +<br>".join("<br>".join(map(as_text, part)) for part in lines)
 
 
 def as_text(text: str) -> str:
-    """Text that plotly shows as it is: it takes tags in labels for markup, links included."""
+    """Escape text for plotly, which takes tags in labels for markup, links included."""
     return html.escape(text, quote=False)
+
+
+def thinned(table: pd.DataFrame, kept: pd.Series, most: int) -> pd.DataFrame:
+    """Return at most `most` rows: those `kept`, and an evenly spaced choice of the others."""
+    others = np.flatnonzero(~kept.to_numpy())
+    room = max(0, most - int(kept.sum()))
+    if len(others) > room:
+        others = others[np.linspace(0, len(others) - 1, room).astype(int)] if room else others[:0]
+    return table.iloc[np.sort(np.concatenate([np.flatnonzero(kept.to_numpy()), others]))]

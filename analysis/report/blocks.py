@@ -1,8 +1,8 @@
-"""What a section of the report is made of, and what it may draw on.
+"""What a section of the report consists of, and the results that its tables are computed from.
 
-A section is a module of analysis/sections with NAME (its anchor), TITLE, `said` (its conclusions,
-each from a table) and `blocks` (tables, then figures). analysis/report/sections/registry.py lists
-them.
+A section is one stem: tables/NAME.py computes, figures/NAME.py draws, report/sections/NAME.py says
+and shows (`conclusions`, each from a table; `blocks`, tables and figures). One line in
+report/sections/registry.py puts it into the report.
 """
 
 from __future__ import annotations
@@ -19,39 +19,44 @@ from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.trials.results.records import Stage
 
 ROWS_SHOWN = 200
-"""Rows of a table that the page holds; the rest is in its download."""
+"""Rows of a table in the page, as more of them make it slow; downloads have all."""
 Arguments = ParamSpec("Arguments")
-Made = TypeVar("Made")
+Result = TypeVar("Result")
 
 
 class Results:
-    """A study, and what was computed from it, each thing once.
+    """A study and its computed tables, each computed once.
 
-    `study` is its search, which all sections but those of the confirm stage are about; `whole` has
-    both stages.
+    `study` is the search, which every section but the confirm stage's is about; `whole` has both
+    stages.
     """
 
     def __init__(self, study: Study) -> None:
-        self.whole, self.study = study, study.of_stage(Stage.SEARCH)
-        self._made: dict[Hashable, Any] = {}
+        self.whole = study
+        self.study = study.of_stage(Stage.SEARCH)
+        self._cache: dict[Hashable, Any] = {}
 
-    def of(
-        self, function: Callable[Arguments, Made], *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Made:
-        """function(*args, **kwargs), remembered: sections share tables, and some tables take
-        seconds.
+    def cached(
+        self,
+        function: Callable[Arguments, Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Result:
+        """Return function(*args, **kwargs), computed at the first call with these arguments.
 
-        The studies among the arguments are told by identity, the others must be hashable.
+        Studies are compared by identity; the other arguments must be hashable.
         """
+        # Not functools.cache: a Study holds frames and has no hash, and the tables must go with
+        # the report instead of staying in memory for as long as the process lives.
         key = (
             f"{function.__module__}.{function.__qualname__}",
             tuple(id(value) if isinstance(value, Study) else value for value in args),
             tuple(sorted(kwargs.items())),
         )
-        if key not in self._made:
-            self._made[key] = function(*args, **kwargs)
-        made: Made = self._made[key]
-        return made
+        if key not in self._cache:
+            self._cache[key] = function(*args, **kwargs)
+        result: Result = self._cache[key]
+        return result
 
 
 @dataclass(frozen=True)
@@ -60,32 +65,32 @@ class Table:
 
     kind: ClassVar[str] = "table"
     name: str
-    """Of the files: NAME.csv and NAME.parquet."""
+    """Stem of its files, NAME.csv and NAME.parquet; unique in the report."""
     frame: pd.DataFrame
     title: str
     note: str = ""
     folded: bool = False
-    """Shown only once it is opened; the numbers behind a figure are."""
+    """Whether a reader must open it: for the numbers behind a figure."""
     columns: list[str] | None = None
-    """Those that the page shows; all are in the download."""
+    """Columns in the page, all that are not empty by default; the download has every one."""
     rows: int = ROWS_SHOWN
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure that is drawn when it comes near the screen."""
+    """A figure, drawn when it comes near the screen."""
 
     kind: ClassVar[str] = "figure"
     name: str
     figure: go.Figure
     caption: str
     alt: str
-    """What it shows, for those who cannot see it."""
+    """Description for readers who cannot see it."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Blocks beside each other where there is room."""
+    """Figures side by side on a wide screen."""
 
     kind: ClassVar[str] = "pair"
     blocks: list[Figure]
@@ -111,7 +116,7 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Heading:
-    """Begins a part of a section."""
+    """A heading inside a section."""
 
     kind: ClassVar[str] = "heading"
     text: str
@@ -127,7 +132,7 @@ class Note:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they stand for."""
+    """Names with their values."""
 
     kind: ClassVar[str] = "facts"
     facts: list[tuple[str, str]]
@@ -135,7 +140,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Points:
-    """A list."""
+    """A list of bullet points."""
 
     kind: ClassVar[str] = "points"
     points: list[str]
@@ -143,7 +148,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Listing:
-    """Text as it stands in a file."""
+    """Text shown as in a file."""
 
     kind: ClassVar[str] = "listing"
     title: str
@@ -154,22 +159,22 @@ class Listing:
 Block = Table | Figure | Pair | Pictures | Heading | Note | Facts | Points | Listing
 
 
-class Part(Protocol):
-    """A section, as its module offers it."""
+class SectionModule(Protocol):
+    """A module of report/sections. Its stem is the section's anchor in the page."""
 
-    NAME: str
+    __name__: str
     TITLE: str
 
     def conclusions(self, results: Results) -> list[Conclusion]:
-        """Its conclusions, the most important one first; may be empty."""
+        """Return its conclusions, the most important one first; may be empty."""
 
     def blocks(self, results: Results) -> list[Block]:
-        """What it shows; empty where the study has nothing for it."""
+        """Return its tables and figures; empty where the study has no data for them."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section with everything in it."""
+    """A section as a report shows it."""
 
     name: str
     title: str
@@ -177,15 +182,20 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
 
 
-def sections(parts: tuple[Part, ...], results: Results) -> list[Section]:
-    """Those of the parts that have something to show or to say."""
-    made = [
-        Section(part.NAME, part.TITLE, part.conclusions(results), part.blocks(results))
-        for part in parts
+def build_sections(modules: tuple[SectionModule, ...], results: Results) -> list[Section]:
+    """Return the sections that have a conclusion or a block."""
+    sections = [
+        Section(
+            name=module.__name__.rpartition(".")[2],
+            title=module.TITLE,
+            conclusions=module.conclusions(results),
+            blocks=module.blocks(results),
+        )
+        for module in modules
     ]
-    return [section for section in made if section.conclusions or section.blocks]
+    return [section for section in sections if section.conclusions or section.blocks]
 
 
 def tables_of(blocks: list[Block]) -> list[Table]:
-    """The tables that hold something."""
+    """Return the tables that have rows."""
     return [block for block in blocks if isinstance(block, Table) and len(block.frame)]

@@ -1,8 +1,6 @@
-"""Two studies side by side: their best configurations, what they lost, and their scores at equal
-budget.
+"""Two studies side by side: best configurations, failed seeds, and scores at equal budget.
 
-Scores that were measured unlike each other are refused, and so are studies that pursue different
-goals.
+Refuses scores that were measured differently, and studies with different goals.
 """
 
 from __future__ import annotations
@@ -14,14 +12,21 @@ from typing import Any
 
 import pandas as pd
 
-from ganstudy.analysis.figures import search as search_figures
-from ganstudy.analysis.figures import style
-from ganstudy.analysis.formatting import count, label, number, rows, signed
+from ganstudy.analysis.figures.by_setting import by_setting
+from ganstudy.analysis.figures.style import ScoreAxes, as_text
+from ganstudy.analysis.formatting import count, number, rows, signed
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Figure, Listing, Section, Table
 from ganstudy.analysis.report.html import Report, tables_of_sections
-from ganstudy.analysis.report.phrases import Conclusion, Tile, interval, settings
-from ganstudy.analysis.report.sections.over_time import percent
+from ganstudy.analysis.report.phrases import (
+    Conclusion,
+    Tile,
+    interval,
+    percent,
+    score_name,
+    settings,
+    unit,
+)
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.analysis.tables.budget import expected_best_of_studies
@@ -33,236 +38,238 @@ from ganstudy.analysis.tables.compare import (
     sides,
 )
 from ganstudy.analysis.tables.confirm import confirmed, first_choice, readable
-from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import FAILURES, Stage
 
 
 def conclusions(first: Study, second: Study) -> list[Conclusion]:
-    """What can be said of the two, most important first."""
+    """Return the conclusions about both studies, the most important one first."""
     searches = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
-    both, budget = sides(*searches), at_equal_budget(*searches)
-    fresh = _fresh(first, second)
-    bests = (
-        [_confirmed(first, fresh, (first.name, second.name))]
-        if len(fresh) == 2
-        else _bests(first, both)
-    )
-    return [_compared(first, second, budget), *bests, _lost(both), _caveat(first, second)]
-
-
-def _fresh(first: Study, second: Study) -> list[dict[str, Any]]:
-    """Of the studies that have one: the search's first choice on fresh seeds, a row of
-    confirmed.confirmed.
-    """
+    both = sides(*searches)
+    # Scores of the searches' bests are too good by unlike amounts: fresh seeds decide if both have them.
     chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
-    return [row for row in chosen if row]
+    fresh = [row for row in chosen if row]
+    best = (
+        _on_fresh_seeds(first, fresh, (first.name, second.name))
+        if len(fresh) == 2
+        else _best(first, both)
+    )
+    return [
+        _at_equal_budget(first, second, at_equal_budget(*searches)),
+        best,
+        _failed(both),
+        _samplers(first, second),
+    ]
 
 
-def _confirmed(first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]) -> Conclusion:
-    measure, _ = first.objective
-    name = MEASURES[measure].label
+def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Conclusion:
+    name = score_name(first)
+    title = f"{name} at equal budget"
+    if budget.empty:
+        return Conclusion(
+            "Scores cannot be compared at equal budget:",
+            "the studies have no budget in common that every ended trial of both reached.",
+            first=True,
+            tile=Tile(title, "not comparable", "no budget in common"),
+        )
+    one, other, difference = rows(budget)
+    where = f"at {one['progress']:g} {unit(first)}"
+    medians = [
+        f"{interval(row, 'median')} in {row['study']} "
+        f"({count(row['configurations'], 'configuration')})"
+        for row in (one, other)
+    ]
+    basis = (
+        f"{where}, the last budget that every trial of both reached, the median {name} is "
+        f"{' and '.join(medians)}"
+    )
+    low, high = difference["median_low"], difference["median_high"]
+    claim, value = "Which study's configurations score better is inconclusive:", "inconclusive"
+    if math.isnan(low):
+        few = min(one["configurations"], other["configurations"]) < MIN_CONFIGURATIONS
+        basis += (
+            f"; below {MIN_CONFIGURATIONS} configurations there is no interval"
+            if few
+            else "; too many diverged for an interval"
+        )
+    else:
+        basis += (
+            f"; the difference is {signed(difference['median'])} with 95% interval "
+            f"[{signed(low)}, {signed(high)}]"
+        )
+        if not low <= 0 <= high:
+            # The difference has the measure's own direction: where a small value is good, a
+            # difference below 0 means that the second is better.
+            better = second.name if (high < 0) == (first.objective.sign > 0) else first.name
+            claim, value = f"The configurations of {better} score better:", f"{better} better"
+    return Conclusion(claim, f"{basis}.", first=True, tile=Tile(title, value, where))
+
+
+def _on_fresh_seeds(
+    first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]
+) -> Conclusion:
+    """Compare the rows of tables.confirm.confirmed that are quoted of both studies."""
+    name = score_name(first)
     parts = [
-        f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial {row['confirms']})"
+        f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial "
+        f"{row['confirms']})"
         for study, row in zip(names, fresh, strict=True)
     ]
-    ends = [(row["score_low"], row["score_high"]) for row in fresh]
-    apart = ends[0][1] < ends[1][0] or ends[1][1] < ends[0][0]
-    basis = "Each is its search's first choice, trained again on seeds that the search never saw; "
-    basis += (
-        "the intervals do not overlap."
-        if apart
-        else "no difference between them can be told from these intervals."
+    one, other = ((row["score_low"], row["score_high"]) for row in fresh)
+    overlap = "the intervals do not overlap"
+    if not (one[1] < other[0] or other[1] < one[0]):
+        overlap = "these intervals are inconclusive about which is better"
+    basis = (
+        "Each is its search's first choice, trained again on seeds that the search never used; "
+        f"{overlap}."
     )
     value = " · ".join(number(row["score"]) for row in fresh)
     tile = Tile(f"Confirmed {name}", value, " · ".join(names))
     return Conclusion(f"{name} on fresh seeds: {'; '.join(parts)}.", basis, first=True, tile=tile)
 
 
-def _compared(first: Study, second: Study, budget: pd.DataFrame) -> Conclusion:
-    measure, sign = first.objective
-    name = MEASURES[measure].label
-    if budget.empty:
-        return Conclusion(
-            "Scores at equal budget cannot be told:",
-            "the studies have no budget in common that every ended trial of both reached.",
-            first=True,
-            tile=Tile(f"{name} at equal budget", "cannot be told", "no budget in common"),
-        )
-    one, other, difference = rows(budget)
-    where = f"at {one['progress']:g} {label(first.budget.unit)}"
-    parts = [
-        f"{interval(row, 'median')} in {row['study']} ({count(row['configurations'], 'configuration')})"
-        for row in (one, other)
-    ]
-    basis = f"{where}, the last budget that every trial of both reached, the median {name} is {' and '.join(parts)}"
-    low, high = difference["median_low"], difference["median_high"]
-    if math.isnan(low):
-        claim, value = "Which study's configurations score better cannot be told:", "cannot be told"
-        few = min(one["configurations"], other["configurations"]) < MIN_CONFIGURATIONS
-        basis += (
-            f"; below {MIN_CONFIGURATIONS} configurations there is no interval"
-            if few
-            else "; too many diverged"
-        )
-    else:
-        basis += f"; the difference is {signed(difference['median'])} with 95% interval [{signed(low)}, {signed(high)}]"
-        if low <= 0 <= high:
-            claim, value = (
-                "No difference between the studies' configurations can be told:",
-                "no difference told",
-            )
-        else:
-            # The difference is in the measure's own direction: below 0 the second is better where
-            # small is.
-            better = second.name if (high < 0) == (sign > 0) else first.name
-            claim, value = f"The configurations of {better} score better:", f"{better} better"
-    return Conclusion(
-        claim, f"{basis}.", first=True, tile=Tile(f"{name} at equal budget", value, where)
-    )
-
-
-def _bests(first: Study, both: pd.DataFrame) -> list[Conclusion]:
-    measure, _ = first.objective
-    name, parts = MEASURES[measure].label, []
+def _best(first: Study, both: pd.DataFrame) -> Conclusion:
+    name, measure, parts = score_name(first), first.objective.measure, []
     for row in rows(both):
         if pd.isna(row["best_trial"]):
             parts.append(f"{row['study']} has none within its constraints")
             continue
-        seeds = f"median of {count(int(row['num_seeds']), 'seed')}, {number(row['lowest'])} to {number(row['highest'])}"
+        seeds = (
+            f"median of {count(int(row['num_seeds']), 'seed')}, {number(row['lowest'])} to "
+            f"{number(row['highest'])}"
+        )
         which = f"trial {row['best_trial']}, the best of {row['candidates']}"
         parts.append(f"{row['study']} {number(row[measure])} ({seeds}; {which})")
-    basis = "Each was chosen as the best of its study, which flatters it, the more the more trials there were."
-    value = " · ".join(number(v) if not math.isnan(v) else "none" for v in both[measure])
+    basis = (
+        "Being chosen as the best makes a score look too good, the more so the more trials there "
+        "were."
+    )
+    value = " · ".join("none" if math.isnan(score) else number(score) for score in both[measure])
     tile = Tile(f"Best {name}", value, " · ".join(both["study"]))
-    return [Conclusion(f"Best {name}: {'; '.join(parts)}.", basis, first=True, tile=tile)]
+    return Conclusion(f"Best {name}: {'; '.join(parts)}.", basis, first=True, tile=tile)
 
 
-def _lost(both: pd.DataFrame) -> Conclusion:
+def _failed(both: pd.DataFrame) -> Conclusion:
     if not both["configurations"].all():
+        claim = "Failed seeds cannot be compared: a study has no evaluated configuration."
+        return Conclusion(claim, first=True)
+    unknown = [
+        f"{count(row['unknown_seeds'], 'seed')} of {row['study']}"
+        for row in rows(both)
+        if row["unknown_seeds"]
+    ]
+    if unknown:
         return Conclusion(
-            "Seeds lost cannot be compared: a study has no evaluated configuration.", first=True
-        )
-    if both["unknown_seeds"].any():
-        without = [
-            f"{count(row['unknown_seeds'], 'seed')} of {row['study']}"
-            for row in rows(both)
-            if row["unknown_seeds"]
-        ]
-        basis = f"no verdict is known of {' and of '.join(without)}."
-        tile = Tile("Seeds lost", "cannot be told", "verdicts are unknown")
-        return Conclusion(
-            "Which study lost more seeds cannot be told from these data:",
-            basis,
+            "Which study had more failed seeds is unknown:",
+            f"no verdict is known of {' and of '.join(unknown)}.",
             first=True,
-            tile=tile,
+            tile=Tile("Failed seeds", "unknown", "verdicts are unknown"),
         )
     parts = [
-        f"{percent(row, 'failed_share')} in {row['study']} ({count(row['configurations'], 'configuration')})"
+        f"{percent(row, 'failed_share')} in {row['study']} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in rows(both)
     ]
-    value = " · ".join(f"{share_:.0%}" for share_ in both["failed_share"])
+    value = " · ".join(f"{share:.0%}" for share in both["failed_share"])
     return Conclusion(
         f"Seeds that {FAILURES}: {' and '.join(parts)}.",
         "95% intervals with configurations as the unit, each at its trial's last evaluation.",
         first=True,
-        tile=Tile("Seeds lost", value, " · ".join(both["study"])),
+        tile=Tile("Failed seeds", value, " · ".join(both["study"])),
     )
 
 
-def _caveat(first: Study, second: Study) -> Conclusion:
+def _samplers(first: Study, second: Study) -> Conclusion:
     drawn = [
         f"{study.name} by {study.sampler or 'an unknown sampler'}" for study in (first, second)
     ]
-    spaces = [study.space for study in (first, second)]
     same = (
         "from the same space"
-        if spaces[0] == spaces[1]
+        if first.space == second.space
         else "from different spaces, which is part of any difference"
     )
     return Conclusion(f"The configurations were drawn {same}: {', '.join(drawn)}.", first=True)
 
 
 def build(first: Study, second: Study) -> Report:
-    """The report of both; raises as refuse_unlike does."""
+    """Return the report of both; raises as refuse_unlike does."""
     refuse_unlike(first, second)
-    said = conclusions(first, second)
-    whole = first, second
-    first, second = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
-    both, budget = _with_settings(first, second), at_equal_budget(first, second)
-    made = [
-        Section("sides", "The studies", said[1:3], [Table("sides", both, "Both studies")]),
-        Section("budget", "Scores at equal budget", said[:1], _budget_blocks(first, budget)),
-        Section(
-            "leaders",
-            "Best configurations",
-            [],
-            [*_on_fresh_seeds(whole), *_leaders(first, second)],
-        ),
-        Section("expected", "Expected best against budget", [], _expected(first, second)),
-        Section("making", "How they were made", said[3:], _making(first, second)),
+    answer = conclusions(first, second)
+    at_budget, best, failed, samplers = answer
+    searches = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
+    both = Table("sides", _with_settings(*searches), "Both studies")
+    sections = [
+        Section("sides", "The studies", [best, failed], [both]),
+        Section("budget", "Scores at equal budget", [at_budget], _budget_blocks(*searches)),
+        Section("best", "Best configurations", [], _best_blocks(first, second)),
+        Section("expected", "Expected best against budget", [], _expected_blocks(*searches)),
+        Section("provenance", "How they were made", [samplers], _provenance_blocks(*searches)),
     ]
-    subtitle = f"{len(first.trials)} and {len(second.trials)} trials"
-    title = f"{first.name} and {second.name}"
-    return Report(title, "Two studies side by side", subtitle, said, made, tables_of_sections(made))
+    return Report(
+        title=f"{first.name} and {second.name}",
+        question="Two studies side by side",
+        subtitle=f"{len(searches[0].trials)} and {len(searches[1].trials)} trials",
+        answer=answer,
+        sections=sections,
+        tables=tables_of_sections(sections),
+    )
 
 
 def _with_settings(first: Study, second: Study) -> pd.DataFrame:
     """Return `sides` with the settings of either best trial in words."""
-    both, best = sides(first, second), [rows(search.best(study, 1)) for study in (first, second)]
-    words = [
-        settings(s, row[0]) if row else "" for s, row in zip((first, second), best, strict=True)
-    ]
-    both.insert(list(both).index("best_trial") + 1, "settings", words)
+    both, described = sides(first, second), []
+    for study in (first, second):
+        best = rows(search.best(study, 1))
+        described.append(settings(study, best[0]) if best else "")
+    both.insert(list(both.columns).index("best_trial") + 1, "settings", described)
     return both
 
 
-def _budget_blocks(first: Study, budget: pd.DataFrame) -> list[Block]:
-    if budget.empty:
+def _budget_blocks(first: Study, second: Study) -> list[Block]:
+    table = at_equal_budget(first, second)
+    if table.empty:
         return []
-    measure, _ = first.objective
-    alone = budget[budget["study"] != DIFFERENCE]
-    unit = label(first.budget.unit)
-    drawn = alone.assign(evaluation=1, num_seeds=len(first.planned_seeds))
-    figure = search_figures.by_setting(
-        drawn, "study", measure, style.as_text(unit), first.floor.get(measure)
+    measure = first.objective.measure
+    # The figure is that of one study's settings, with the study as the setting.
+    drawn = table[table["study"] != DIFFERENCE].assign(
+        evaluation=1, num_seeds=len(first.planned_seeds)
     )
-    caption = "Median over configurations of the median over seeds, with its 95% bootstrap interval over both."
-    alt = f"Median {MEASURES[measure].label} of both studies at equal budget."
+    axes = ScoreAxes(measure, as_text(unit(first)), first.floor.get(measure))
+    caption = (
+        "Median over configurations of the median over seeds, with its 95% bootstrap interval "
+        "over both."
+    )
+    alt = f"Median {score_name(first)} of both studies at equal budget."
     return [
-        Figure("equal_budget", figure, caption, alt),
-        Table("at_equal_budget", budget, "Scores at equal budget"),
+        Figure("equal_budget", by_setting(drawn, "study", axes), caption, alt),
+        Table("at_equal_budget", table, "Scores at equal budget"),
     ]
 
 
-def _leaders(first: Study, second: Study) -> list[Block]:
-    made: list[Block] = []
+def _best_blocks(first: Study, second: Study) -> list[Block]:
+    """Return the confirmed configurations of both, then the best ones of both searches."""
+    fresh: list[Block] = []
+    best: list[Block] = []
     for index, study in enumerate((first, second), 1):
-        best = search.best(study).dropna(axis=1, how="all")
-        if len(best):
-            made.append(Table(f"best_{index}", best, f"The best configurations of {study.name}"))
-    return made
-
-
-def _on_fresh_seeds(studies: tuple[Study, Study]) -> list[Block]:
-    made: list[Block] = []
-    for index, study in enumerate(studies, 1):
         if len(table := confirmed(study)):
             title = f"Confirmed on fresh seeds: {study.name}"
-            made.append(Table(f"confirmed_{index}", table, title, columns=readable(table)))
-    return made
+            fresh.append(Table(f"confirmed_{index}", table, title, columns=readable(table)))
+        table = search.best(study.of_stage(Stage.SEARCH)).dropna(axis=1, how="all")
+        if len(table):
+            best.append(Table(f"best_{index}", table, f"The best configurations of {study.name}"))
+    return [*fresh, *best]
 
 
-def _expected(first: Study, second: Study) -> list[Block]:
-    note = (
-        "The best score to expect of so many trials of each study, and what they cost; where the studies sampled "
-        "differently, this is how their samplers compare."
-    )
+def _expected_blocks(first: Study, second: Study) -> list[Block]:
     table = expected_best_of_studies([first, second])
+    note = (
+        "The best score to expect of so many trials of each study, and what they cost; where the "
+        "studies sampled differently, this is how their samplers compare."
+    )
     return [Table("expected_best", table, "Expected best", note, folded=True)] if len(table) else []
 
 
-def _making(first: Study, second: Study) -> list[Block]:
+def _provenance_blocks(first: Study, second: Study) -> list[Block]:
     sources = [
         f"{study.name}: {study.tags.get(Tag.SOURCE, 'unknown')}" for study in (first, second)
     ]
@@ -279,8 +286,8 @@ def _making(first: Study, second: Study) -> list[Block]:
 
 
 def write(first: Study, second: Study, path: Path) -> list[str]:
-    """Writes the comparison to `path`, its tables beside it; the answer's sentences."""
+    """Write the comparison to `path` and its tables beside it; return the answer's sentences."""
     report = build(first, second)
     path.parent.mkdir(parents=True, exist_ok=True)
     report.write(path)
-    return [str(said) for said in report.answer]
+    return [str(conclusion) for conclusion in report.answer]

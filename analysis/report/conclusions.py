@@ -1,7 +1,7 @@
 """The answer in words: the conclusions of all sections that belong on the first screen.
 
-Every one is made from a table, with its n and interval, by the section that shows the table. Where
-the data cannot tell, that is the conclusion.
+Each is drawn by the section that shows its table, with n and interval. Where the data are
+inconclusive, that is the conclusion.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ from __future__ import annotations
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.report.sections.registry import PARTS
+from ganstudy.analysis.report.sections.registry import SECTIONS
 
-NOTHING = Conclusion("No trial has been published yet.", first=True)
+NO_TRIALS = Conclusion("No trial has been published yet.", first=True)
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """The answer, most important first."""
+    """Return the answer, the most important conclusion first."""
     if results.study.trials.empty:
-        return [NOTHING]
-    return [said for part in PARTS for said in part.conclusions(results) if said.first]
+        return [NO_TRIALS]
+    return [
+        conclusion
+        for section in SECTIONS
+        for conclusion in section.conclusions(results)
+        if conclusion.first
+    ]
 
 
 def sentences(study: Study) -> list[str]:
-    """The answer as plain text, one conclusion each."""
-    return [str(said) for said in conclusions(Results(study))]
+    """Return the answer as plain text, one string per conclusion."""
+    return [str(conclusion) for conclusion in conclusions(Results(study))]

@@ -1,8 +1,8 @@
-"""The report: one self-contained HTML file, and the tables beside it as Parquet and CSV.
+"""The report: one self-contained HTML file, and its tables beside it as Parquet and CSV.
 
 The page holds its data compressed: plotly's code once, one JSON text per figure, one CSV text per
-table. A small script (templates/report.js) unpacks what comes near the screen, so that it opens and
-scrolls fast.
+table. templates/report.js unpacks what comes near the screen, so that the page opens and scrolls
+fast.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ from ganstudy.analysis.report.blocks import (
     Results,
     Section,
     Table,
-    sections,
+    build_sections,
     tables_of,
 )
 from ganstudy.analysis.report.phrases import Conclusion, unit
-from ganstudy.analysis.report.sections.registry import PARTS
+from ganstudy.analysis.report.sections.registry import SECTIONS
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage
 
 SHOWN_DECIMALS = 4
 LARGEST_DOWNLOAD = 1_000_000
-"""Cells of a table that the page carries; a larger one lies beside it only."""
+"""Most cells of a table in the page; a larger table is only in a file beside it."""
 DOWNLOADED = "%.6g"
-"""Digits in downloads; the files beside the page have all."""
+"""Format of numbers in downloads; the files beside the page have all digits."""
 
 
 @dataclass
 class Report:
-    """A page, and every table by its name."""
+    """The contents of a page, and every table by its name."""
 
     title: str
     question: str
@@ -58,7 +58,7 @@ class Report:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def write(self, path: Path) -> Path:
-        """Writes the page to `path` and the tables to `tables/` beside it; returns `path`."""
+        """Write the page to `path` and the tables to `tables/` beside it; return `path`."""
         _write_tables(self.tables, path.parent / "tables")
         environment = jinja2.Environment(
             loader=jinja2.PackageLoader("ganstudy.analysis.report"),
@@ -69,10 +69,9 @@ class Report:
         )
         html = environment.get_template("report.html.jinja").render(
             report=self,
-            tiles=[said.tile for said in self.answer if said.tile is not None],
+            tiles=[conclusion.tile for conclusion in self.answer if conclusion.tile is not None],
             shown=Shown,
             data_uri=_data_uri,
-            packed=_packed,
             figure_json=_figure_json,
             csv=_csv,
             style=_own_file(environment, "report.css"),
@@ -84,46 +83,53 @@ class Report:
 
 
 def build(study: Study) -> Report:
-    """The report of a study."""
+    """Return the report of a study."""
     results = Results(study)
-    conclusions, made = answer.conclusions(results), sections(PARTS, results)
-    frames = {"evaluations": study.evaluations, "modes": study.modes}
+    sections = build_sections(SECTIONS, results)
     return Report(
         title=study.name,
         question=study.question,
         subtitle=_subtitle(study),
-        answer=conclusions,
-        sections=made,
-        tables={**tables_of_sections(made), "trials": study.trials, "seeds": study.seeds, **frames},
+        answer=answer.conclusions(results),
+        sections=sections,
+        tables={
+            **tables_of_sections(sections),
+            # Whole, where a section shows a selection or other columns under the same name.
+            "trials": study.trials,
+            "seeds": study.seeds,
+            "evaluations": study.evaluations,
+            "modes": study.modes,
+        },
     )
 
 
 def write_report(study: Study, path: Path) -> Path:
-    """Writes the report to `path` and every table to `tables/` beside it; returns `path`."""
+    """Write the report to `path` and every table to `tables/` beside it; return `path`."""
     return build(study).write(path)
 
 
 def _subtitle(study: Study) -> str:
-    train = study.spec.get("train", {})
-    parts = [count(len(study.of_stage(Stage.SEARCH).trials), "trial")]
-    if train.get("seeds"):
-        parts[0] += f" of {count(len(train['seeds']), 'seed')} each"
+    trials = count(len(study.of_stage(Stage.SEARCH).trials), "trial")
+    if study.planned_seeds:
+        trials += f" of {count(len(study.planned_seeds), 'seed')} each"
+    parts = [trials]
     if confirmed := len(study.of_stage(Stage.CONFIRM).trials):
         parts.append(f"{confirmed} trained again on fresh seeds")
-    if train.get("budget"):
-        parts.append(f"{train['budget']['amount']:g} {unit(study)}")
-    if study.spec.get("data", {}).get("name"):
-        parts.append(f"data {study.spec['data']['name']}")
+    if study.budget.unit:
+        parts.append(f"{study.budget.amount:g} {unit(study)}")
+    if study.data_name:
+        parts.append(f"data {study.data_name}")
     return " · ".join(parts)
 
 
-def tables_of_sections(made: list[Section]) -> dict[str, pd.DataFrame]:
-    """The tables that they show, by name."""
-    shown = [table for section in made for table in tables_of(_flat(section.blocks))]
+def tables_of_sections(sections: list[Section]) -> dict[str, pd.DataFrame]:
+    """Return the tables that the sections show, by name."""
+    shown = [table for section in sections for table in tables_of(flatten(section.blocks))]
     return {table.name: table.frame for table in shown}
 
 
-def _flat(blocks: list[Block]) -> list[Block]:
+def flatten(blocks: list[Block]) -> list[Block]:
+    """Return the blocks with pairs replaced by their figures."""
     return [
         inner
         for block in blocks
@@ -132,9 +138,7 @@ def _flat(blocks: list[Block]) -> list[Block]:
 
 
 class Shown:
-    """A table as the template shows it: headings and formatted cells of the rows that the page
-    holds.
-    """
+    """A table as the template shows it: headings, and formatted cells of the rows in the page."""
 
     def __init__(self, table: Table) -> None:
         frame = (
@@ -158,21 +162,22 @@ def _heading(column: str) -> str:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell shows; numbers stand to the right."""
+    """Text of a table cell, and whether it is aligned as a number."""
 
     text: str
     number: bool
 
 
 def _cell(value: object) -> Cell:
+    # Only NaN is unlike itself; pd.isna would also take lists apart.
     if value is None or value is pd.NA or (isinstance(value, float) and value != value):
         return Cell("–", True)
     if isinstance(value, bool):
         return Cell("yes" if value else "no", False)
     if isinstance(value, float):
-        return Cell(
-            f"{value:.{SHOWN_DECIMALS}g}" if abs(value) != float("inf") else "diverged", True
-        )
+        # Scores of diverged seeds are infinite, so a median or interval end that falls on them is.
+        finite = abs(value) != float("inf")
+        return Cell(f"{value:.{SHOWN_DECIMALS}g}" if finite else "diverged", True)
     return Cell(label(value), not isinstance(value, str))
 
 
@@ -181,7 +186,7 @@ def _figure_json(block: Figure) -> Markup:
 
 
 def _packed(text: str) -> Markup:
-    """Compressed and in letters that mean nothing to HTML."""
+    """Return the text compressed, in base64: no letter of it means anything to HTML."""
     return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 
@@ -198,12 +203,12 @@ def _own_file(environment: jinja2.Environment, name: str) -> Markup:
     return Markup(environment.loader.get_source(environment, name)[0])
 
 
-def _write_tables(made: dict[str, pd.DataFrame], folder: Path) -> None:
+def _write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in made.items():
+    for name, table in tables.items():
         typed = of_one_kind(table)
         typed.to_parquet(folder / f"{name}.parquet", index=False)
-        # Arrow writes the long ones ten times as fast as pandas does.
+        # Arrow writes long tables ten times as fast as pandas.
         pyarrow.csv.write_csv(
             pa.Table.from_pandas(flat(typed), preserve_index=False), folder / f"{name}.csv"
         )

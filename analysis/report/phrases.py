@@ -1,4 +1,4 @@
-"""What sentences are made of: conclusions in two parts, and numbers as words."""
+"""Conclusions in two parts, and numbers and settings as words."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 from ganstudy.analysis.formatting import absent, label, number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
+from ganstudy.trials.results.catalogue import MEASURES
 
 
 @dataclass(frozen=True)
 class Tile:
-    """One number of the first screen."""
+    """One number on the first screen."""
 
     title: str
     value: str
@@ -22,12 +23,12 @@ class Tile:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """A conclusion drawn from a table; plain text."""
+    """A conclusion drawn from a table, as plain text."""
 
     claim: str
-    """What can be said, or that nothing can be said: read alone, it must not mislead."""
+    """The finding, or that the data are inconclusive; must not mislead when read alone."""
     basis: str = ""
-    """With what n and interval, and what it does not say."""
+    """The n and interval that it rests on, and its limits."""
     first: bool = False
     """Whether it belongs on the first screen, and into the description in MLflow."""
     tile: Tile | None = None
@@ -37,29 +38,39 @@ class Conclusion:
 
 
 def interval(row: dict[str, Any], column: str) -> str:
-    """The row's `column` with the interval in column_low and column_high, where it has one."""
+    """Return the row's `column`, with the interval in column_low and column_high if there is one."""
     ends = row[f"{column}_low"], row[f"{column}_high"]
     middle = number(row[column])
     return middle if math.isnan(ends[0]) else f"{middle} [{number(ends[0])}, {number(ends[1])}]"
 
 
+def percent(row: dict[str, Any], column: str) -> str:
+    """Return the row's share `column` with its interval, if there is one."""
+    low, high = row[f"{column}_low"], row[f"{column}_high"]
+    middle = f"{row[column]:.0%}"
+    return middle if math.isnan(low) or math.isnan(high) else f"{middle} [{low:.0%}, {high:.0%}]"
+
+
+def score_name(study: Study) -> str:
+    """Return the label of the measure that decides."""
+    return MEASURES[study.objective.measure].label
+
+
 def unit(study: Study) -> str:
-    """The axis of the budget: generator steps, for example."""
-    return label(study.spec["train"]["budget"]["unit"])
+    """Return the unit of the budget in words, for example "generator steps"."""
+    return label(study.budget.unit)
 
 
 def settings(study: Study, trial: dict[str, Any]) -> str:
-    """The searched hyperparameters of a trial, those that it was not asked left out."""
-    asked = [key for key in study.searched if not absent(trial[key])]
-    return ", ".join(_setting(key, trial[key]) for key in asked)
+    """Return the searched settings of a trial in words, without those that did not apply to it."""
+    applicable = [key for key in study.searched if not absent(trial[key])]
+    return ", ".join(_setting(key, trial[key]) for key in applicable)
 
 
 def _setting(key: str, value: Any) -> str:
     if key == "remedies":
         return "no remedy" if value == selection.NONE else label(value)
-    whole = isinstance(value, float) and value == int(value)
-    return (
-        f"{key} = {value:.2g}"
-        if isinstance(value, float) and not whole
-        else f"{key} = {label(value)}"
-    )
+    # Learning rates are drawn with many digits; whole numbers such as k are shown in full.
+    if isinstance(value, float) and value != int(value):
+        return f"{key} = {value:.2g}"
+    return f"{key} = {label(value)}"

@@ -147,7 +147,7 @@ def report(name: str, show: bool, home: Home) -> None:
 def compare(first: str, second: str, out: Path | None, show: bool, home: Home) -> None:
     """Compare the studies FIRST and SECOND: best configurations, failed seeds, scores at equal budget.
 
-    Refuses scores that were measured unlike each other.
+    Refuses scores that were measured differently.
 
     \b
     Example:  ganstudy compare digits digits-wgan --open

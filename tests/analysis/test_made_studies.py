@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ganstudy.analysis.figures import effects
+from ganstudy.analysis.figures.forest import Effect, forest
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import UnlikeScoresError
@@ -327,13 +327,13 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
     assert f"FID {winner['fid']:.3g}, the median of 3 seeds ({winner['lowest']:.3g} to " in first
     assert "real against real scores 1.5" in first and "Every seed covers all 4 modes" in first
     assert "best of 24 complete trials" in first
-    assert by_k.startswith("k = 1 is ahead of k = 5: at 200 generator steps, the most that every trial reached")
+    assert by_k.startswith("k = 1 is better than k = 5: at 200 generator steps, the most that every trial reached")
     assert re.search(r"\d+ \[\d+, \d+\] for k = 1 \(15 configurations\)", by_k)
 
 
 def test_lost_seeds_and_failures_are_told(planted):
     text = conclusions.sentences(planted)[1]
-    assert text.startswith("2 of 28 configurations (26 complete, 1 pruned, 1 failed) lost at least one seed.")
+    assert text.startswith("2 of 28 configurations (26 complete, 1 pruned, 1 failed) had at least one failed seed.")
     assert "Of all 81 seeds" in text and "2 had collapsed, 0 were cycling and 1 had diverged" in text
     assert "errors" in text
 
@@ -346,7 +346,8 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     )
     assert found and float(found[2]) < float(found[1]) < float(found[3]) < 1
     assert int(found[4]) == remedy_effects(study).set_index("remedies").loc["feature_matching", "pairs"] > 6
-    assert re.search(r"told for historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs\)", text)
+    other = r"historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs\)"
+    assert re.search(f"inconclusive against no remedy: {other}", text)
     assert "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together." in text
     assert "drawn by TPE" in " ".join(str(said) for part in report.build(study).sections for said in part.conclusions)
 
@@ -359,20 +360,20 @@ def test_a_remedy_that_harms_is_told_as_worse(study_of):
 
 def test_identical_arms_cannot_be_told_apart(study_of):
     text = text_of(study_of(*arms(), sampler="random"))
-    assert "Which k is best cannot be told from these data" in text
-    assert "no difference to no remedy can be told for feature matching (" in text
+    assert "Which k is best is inconclusive" in text
+    assert "inconclusive against no remedy: feature matching (" in text
     assert "ahead" not in text and "better" not in text and "worse" not in text
 
 
 def test_too_few_configurations_are_told_as_such(study_of):
     text = text_of(study_of(*arms(k_effect=500.0, remedy_effect=-60.0, per_arm=1)))
     assert f"Below {MIN_CONFIGURATIONS} configurations there is no interval" in text
-    assert "cannot be told" in text and "the pairs are too few for one" in text
+    assert "is inconclusive" in text and "there are too few pairs for one" in text
 
 
 def test_remedies_without_a_control_are_not_compared(study_of):
     made = [made for made in arms() if made.params["remedies"] != "none"]
-    assert "no trial without remedy can be compared with" in text_of(study_of(*made))
+    assert "there is no trial without remedy" in text_of(study_of(*made))
 
 
 def test_no_recommendation_names_the_constraints_and_the_nearest(study_of):
@@ -384,7 +385,7 @@ def test_no_recommendation_names_the_constraints_and_the_nearest(study_of):
     first = conclusions.sentences(study_of(*made))[0]
     assert first.startswith("No configuration can be recommended: of 3 trials that ran to the end, none")
     assert "no seed collapsed or cycling or diverged" in first
-    assert "trial 0 (k = 1" in first and "lost 1 of 3 seeds; FID 20." in first
+    assert "trial 0 (k = 1" in first and "1 of 3 seeds failed; FID 20." in first
 
 
 def test_allowed_diverged_seeds_are_told_with_the_winner(study_of):
@@ -427,7 +428,7 @@ SAID = {
     "all pruned": "no trial has spent its whole budget",
     "neither k nor remedies searched": "lr_d = ",
     "nothing searched": "). FID ",
-    "only k searched": "Which k is best cannot be told",
+    "only k searched": "Which k is best is inconclusive",
     "a schedule among the k": "k = 5 until 100 then 1",
     "one value of k": "). FID ",
     "ring": "covers all 4 modes",
@@ -573,16 +574,16 @@ def test_medians_of_all_trials_at_once_are_those_of_each(planted):
 def test_report_shows_every_figure_that_the_study_allows(planted, planted_report, study_of, tmp_path):
     drawn = {i for i in Markup(planted_report.write(tmp_path / "a.html").read_text()).ids if i.startswith("figure-")}
     seeds = [f"{row.number}_{row.seed}" for row in search.typical_seeds(planted).itertuples()]
-    films = {f"figure-{kind}_{seed}" for kind in ("film", "moves") for seed in seeds}
+    films = {f"figure-{kind}_{seed}" for kind in ("modes", "moves") for seed in seeds}
     assert films < drawn
-    names = ("k", "learning_rates", "rates_score", "rates_lost", "remedies_score", "remedies_lost", "remedies")
-    names += ("remedies_improvement", "remedies_lost_difference", "importance", "convergence")
+    names = ("k", "learning_rates", "rates_score", "rates_failed", "remedies_score", "remedies_failed", "remedies")
+    names += ("remedies_improvement", "remedies_failed_difference", "importance", "convergence")
     by = {f"{kind}_{setting}" for kind in ("group_curves", "reach", "survival") for setting in ("k", "remedies")}
     over_time = {*by, "survival_lr_d", "survival_lr_g", "budget", "budget_remedies", "pareto"}
     assert drawn - films == {f"figure-{name}" for name in {*names, *over_time}}
     html = write_report(study_of(*arms(), space={"k": [1, 5]}), tmp_path / "b.html").read_text()
     drawn = {i for i in Markup(html).ids if i.startswith("figure-")}
-    drawn = {name for name in drawn if not name.startswith(("figure-film_", "figure-moves_"))}
+    drawn = {name for name in drawn if not name.startswith(("figure-modes_", "figure-moves_"))}
     by_k = {f"figure-{kind}_k" for kind in ("group_curves", "reach", "survival")}
     over_time = {"figure-convergence", "figure-budget", "figure-pareto", *by_k}
     assert drawn == {"figure-k", *over_time}
@@ -592,7 +593,7 @@ def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
     table = pd.DataFrame({"remedies": ["a", "b"], "difference": [5.0, 5.0], "pairs": 6, "seeds": 18})
     table = table.assign(low=[1.0, np.nan], high=[np.inf, np.nan], decision="inconclusive")
     columns = ("difference", "low", "high")
-    arms_drawn = effects.forest(table, "remedies", columns, "decision", "FID", 0).data[0].error_x
+    arms_drawn = forest(table, "remedies", Effect(columns, "decision", "FID", 0)).data[0].error_x
     np.testing.assert_array_equal(np.array(arms_drawn.arrayminus, dtype=float), [4.0, np.nan])
     np.testing.assert_array_equal(np.array(arms_drawn.array, dtype=float), [0.0, np.nan])
 

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from ganstudy.analysis.frames.export import COLUMNS, OPTIONAL, frames
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.sections.caveats import limits
+from ganstudy.analysis.report.sections.caveats import caveats
 from ganstudy.study.cli.main import main
 from ganstudy.study.home import Home
 from ganstudy.trials.results.mlflow_tags import Tag
@@ -83,11 +83,11 @@ def test_every_column_of_every_frame_is_documented(study: Study) -> None:
 
 
 def test_what_cannot_be_said_is_said(study: Study, imported) -> None:
-    told = " ".join(limits(study))
+    told = " ".join(caveats(study))
     for part in (
         "imported from theirs.csv",
         "What the scores were measured with was not stated",
-        "of 5 seeds collapsed, cycled or converged is not known",
+        "of 5 seeds collapsed, cycled or converged is unknown",
         "1 of 3 configurations were trained on a single seed",
         "none of the counters",
     ):

@@ -40,8 +40,11 @@ SAMPLER_NOT_STATED = "others"
 
 def facts_of(sampler: str) -> SamplerFacts:
     """Return the facts of a sampler; of an unknown one, as an import may name, the cautious ones."""
+    how = (
+        f"by {sampler}" if sampler and sampler != SAMPLER_NOT_STATED else "in a way that is unknown"
+    )
     unknown = SamplerFacts(
-        drawn=f"by {sampler}, so groups of a setting may differ in their other settings too",
+        drawn=f"{how}, so groups of a setting may differ in their other settings too",
         exchangeable=False,
     )
     return SAMPLERS.get(sampler, unknown)

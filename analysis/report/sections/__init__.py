@@ -1,1 +1,1 @@
-"""The sections of the report, one file each; analysis/report/blocks.py says what a section is."""
+"""The sections of the report, one module each; report/blocks.py defines what a section is."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.selection import ranked
 from ganstudy.analysis.report.blocks import (
     ROWS_SHOWN,
     Block,
@@ -12,50 +12,53 @@ from ganstudy.analysis.report.blocks import (
     Results,
     Table,
 )
-from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.analysis.report.phrases import Conclusion, score_name
 from ganstudy.trials.results.records import Verdict
 
-NAME, TITLE = "trials", "All trials"
+TITLE = "All trials"
 ERRORS_SHOWN = 50
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Rows say it themselves."""
+    """Return none: rows need no summary."""
     return []
 
 
 def blocks(results: Results) -> list[Block]:
-    """The trials in order, the frames they come from, the errors."""
+    """Return the trials in order, the seeds, and the errors."""
     study = results.study
     if study.trials.empty:
         return []
-    measure, _ = study.objective
-    verdicts = [verdict.value for verdict in Verdict]
-    shown = [
+    columns = [
         "number",
         "state",
         *study.searched,
-        measure,
+        study.objective.measure,
         "fid",
         "modes_covered",
         "recall",
-        *verdicts,
+        *(verdict.value for verdict in Verdict),
     ]
-    note = f"First those within the constraints, then the rest, each by {MEASURES[measure].label}."
+    note = (
+        "First the trials within the constraints, then the others, each group by "
+        f"{score_name(study)}."
+    )
     made: list[Block] = [
         Table(
-            *("trials", results.of(selection.ranked, study), f"{len(study.trials)} trials", note),
+            name="trials",
+            frame=results.cached(ranked, study),
+            title=f"{len(study.trials)} trials",
+            note=note,
             folded=True,
-            columns=list(dict.fromkeys(shown)),
+            columns=list(dict.fromkeys(columns)),
             rows=ROWS_SHOWN,
         ),
         Table(
-            "seeds",
-            study.seeds.drop(columns="histogram"),
-            "Every seed at its last evaluation",
+            name="seeds",
+            frame=study.seeds.drop(columns="histogram"),
+            title="Every seed at its last evaluation",
             folded=True,
-            rows=0,
+            rows=0,  # a download only: the trials above have them summarised
         ),
     ]
     failed = study.trials[study.trials["error"] != ""]
@@ -64,7 +67,7 @@ def blocks(results: Results) -> list[Block]:
             f"trial {row['number']}: {row['error']}"
             for row in failed.head(ERRORS_SHOWN).to_dict("records")
         ]
-        made += [Heading("Failures"), Points(errors)]
+        made += [Heading("Failed trials"), Points(errors)]
         if len(failed) > ERRORS_SHOWN:
             made.append(Note(f"And {len(failed) - ERRORS_SHOWN} more, in the table of all trials."))
     return made

@@ -2,124 +2,132 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.figures import budget as budget_figures
-from ganstudy.analysis.figures.over_time import Band
+from ganstudy.analysis.figures import budget as figures
+from ganstudy.analysis.figures.panels import Band, Curves
 from ganstudy.analysis.formatting import count, number, rows
+from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, interval
-from ganstudy.analysis.report.sections import over_time
+from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
 from ganstudy.analysis.tables import budget
-from ganstudy.trials.results.catalogue import MEASURES
 
-NAME, TITLE = "budget", "What a budget buys"
+TITLE = "What a budget buys"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """What half of the budget would have bought, or when the search found its best."""
+    """Return when the search found its best, and what half of its trials would have found."""
     study = results.study
-    table, trace = results.of(budget.expected_best, study), results.of(budget.running_best, study)
+    table = results.cached(budget.expected_best, study)
     if table.empty:
         return []
-    name, last = MEASURES[study.objective.measure].label, rows(table.tail(1))[0]
-    n = count(last["configurations"], "trial")
+    last = rows(table.tail(1))[0]
+    trials = count(last["configurations"], "trial")
     if not last["with_score"]:
-        return [
-            Conclusion(
-                f"None of {n} yielded a score within the constraints, so nothing is known of a larger budget."
-            )
-        ]
-    ordered = rows(trace[trace["best"].notna()])
-    best = ordered[-1]["best"]
-    first = next(row for row in ordered if row["best"] == best)
-    found = f"The search had its best, {name} {number(best)}, after {first['trials']} of {n}"
-    yields = f"{last['with_score']} of them yielded a score within the constraints."
+        claim = (
+            f"None of {trials} has a score within the constraints, so what more trials would "
+            "bring is unknown."
+        )
+        return [Conclusion(claim)]
+    name = score_name(study)
+    trace = results.cached(budget.running_best, study)
+    with_best = rows(trace[trace["best"].notna()])
+    best = with_best[-1]["best"]
+    first = next(row for row in with_best if row["best"] == best)
+    found = f"The search found its best, {name} {number(best)}, after {first['trials']} of {trials}"
+    yielded = f"{last['with_score']} of them have a score within the constraints."
+    # Drawing trials in random order says what more of them would bring only if they are
+    # exchangeable: TPE's later trials are better because of the earlier ones.
     if not last["exchangeable"]:
-        learns = f"the sampler ({last['sampler']}) learns from the trials before"
-        sampler = learns if last["sampler"] else "the sampler is not known"
-        why = f"{sampler}, so their order matters, and one search is one draw. {yields}"
-        return [
-            Conclusion(
-                f"{found}; what more trials would bring cannot be told from these data:", why
-            )
-        ]
+        sampler = last["sampler"]
+        why = (
+            f"the sampler ({sampler}) learns from earlier trials"
+            if sampler
+            else "the sampler is not known"
+        )
+        why += f", so their order matters, and this search is a single draw. {yielded}"
+        return [Conclusion(f"{found}; what more trials would bring is inconclusive:", why)]
     half = rows(table[table["trials"] <= max(1, last["configurations"] // 2)].tail(1))[0]
-    bought = (
-        f"in the median, the best of {count(half['trials'], 'trial')} drawn from them has {name} "
-        f"{interval_of(half)}; {yields}"
-        if np.isfinite(half["median"])
-        else f"{count(half['trials'], 'trial')} drawn from them hold a score with probability {half['found']:.0%}; "
-        f"{yields}"
-    )
-    return [Conclusion(f"{found}.", f"{bought[0].upper()}{bought[1:]}")]
+    drawn = count(half["trials"], "trial")
+    if np.isfinite(half["median"]):
+        bought = f"In the median, the best of {drawn} drawn from them has {name} {_median(half)}"
+    else:
+        bought = (
+            f"At least one of {drawn} drawn from them has a score with probability "
+            f"{half['found']:.0%}"
+        )
+    return [Conclusion(f"{found}.", f"{bought}; {yielded}")]
 
 
-def interval_of(row: dict[str, float]) -> str:
-    """The median with its interval, or with what is missing of it."""
+def _median(row: dict[str, Any]) -> str:
+    """Return the median with its interval, or with what is missing of it."""
     low, high = row["median_low"], row["median_high"]
     if np.isnan(low) != np.isnan(high):
-        return f"{number(row['median'])} (so few trials bound it on one side only)"
-    return interval(row, "median") + (" (so few trials give no interval)" if np.isnan(low) else "")
+        return f"{number(row['median'])} (too few trials for both ends of an interval)"
+    return interval(row, "median") + (" (too few trials for an interval)" if np.isnan(low) else "")
 
 
 def blocks(results: Results) -> list[Block]:
-    """Curves over all trials, and by remedy."""
+    """Return the curves over all trials and by remedy, with their tables."""
     study = results.study
-    table, trace = results.of(budget.expected_best, study), results.of(budget.running_best, study)
+    table = results.cached(budget.expected_best, study)
+    trace = results.cached(budget.running_best, study)
     if table.empty or not table["with_score"].iloc[0]:
         return []
-    measure, _ = study.objective
-    name, floor = MEASURES[measure].label, study.floor.get(measure)
-    learns = not table["exchangeable"].iloc[0]
-    drawn = budget_figures.expected_best(table, trace, measure, floor)
-    caption = f"{LEARNS if learns else EXCHANGEABLE} {COMMON}"
-    alt = f"Best {name} against {' or '.join(budget_figures.AXES[axis] for axis in budget_figures.axes(table))}."
-    made: list[Block] = [Figure("budget", drawn, caption, alt)]
+    measure, name = study.objective.measure, score_name(study)
+    floor = study.floor.get(measure)
+    exchangeable = bool(table["exchangeable"].iloc[0])
+    drawn = figures.expected_best(table, trace, measure, floor)
+    caption = f"{EXCHANGEABLE if exchangeable else LEARNS} {COMMON}"
+    axes = " or ".join(figures.AXES[axis] for axis in figures.axes(table))
+    made: list[Block] = [Figure("budget", drawn, caption, f"Best {name} against {axes}.")]
     for setting in over_time.split_by(results, "remedies"):
-        by = results.of(budget.expected_best, study, setting)
-        made += over_time.figure(
-            *(
-                "budget_remedies",
-                _finite(by),
-                setting,
-                "median",
-                [Band("median_low", "median_high", 0.2)],
-            ),
-            *(("trials", f"best {name}"), BY + (" " + LEARNS if learns else "")),
+        by = results.cached(budget.expected_best, study, setting)
+        curves = Curves(
+            table=_finite(by),
+            setting=setting,
+            line="median",
+            titles=("trials", f"best {name}"),
+            bands=(Band("median_low", "median_high", 0.2),),
             floor=floor,
         )
+        caption = BY_REMEDY if exchangeable else f"{BY_REMEDY} {LEARNS}"
+        made += over_time.figure("budget_remedies", curves, caption)
         made.append(
             Table("expected_best_remedies", by, "The best of so many trials by remedy", folded=True)
         )
     return [
         *made,
         Table("expected_best", table, "The best of so many trials", folded=True),
-        Table("running_best", trace, "What the search had found after each trial", folded=True),
+        Table("running_best", trace, "The best of the search after each trial", folded=True),
     ]
 
 
 def _finite(table: pd.DataFrame) -> pd.DataFrame:
+    # Infinite where, more often than not, no trial has a score yet: the line starts after that.
     return table.assign(
         progress=table["trials"], median=table["median"].where(np.isfinite(table["median"]))
     )
 
 
 EXCHANGEABLE = (
-    "Blue: the median of the best of so many trials drawn from those that were made, with its 95% interval where the "
-    "trials are enough for both of its ends."
+    "Blue: the median of the best of so many trials drawn from those of the study, with its 95% "
+    "interval where there are enough trials for both of its ends."
 )
 LEARNS = (
-    "The sampler learns from the trials before, or is not known: the blue median says what these trials would give in "
-    "random order, which nobody would run, and has no interval."
+    "The sampler learns from earlier trials, or is not known: the blue median is what these "
+    "trials would give in random order, as no search runs them, and has no interval."
 )
 COMMON = (
-    "It begins where so many trials hold a score within the constraints more often than not; pruned and failed trials "
-    "yield none and cost what they cost. Orange dashes: what this search had found, in its own order, trials that ran "
-    "side by side one after the other. Dotted: real against real."
+    "The curve begins at the number of trials of which more often than not at least one has a "
+    "score within the constraints; pruned and failed trials have none, and their cost counts. "
+    "Orange dashes: the best that this search had found, in its own order, with trials that ran "
+    "at the same time one after the other. Dotted: real against real."
 )
-BY = (
-    "Median of the best of so many trials of each remedy, with its interval where one can be given; grey: the other "
-    "remedies. n counts trials."
+BY_REMEDY = (
+    "Median of the best of so many trials of each remedy, with its interval where there is one; "
+    "grey: the other remedies. n counts trials."
 )

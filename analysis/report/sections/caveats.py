@@ -1,11 +1,8 @@
-"""What the data of a study cannot tell, in sentences: of imported histories above all, which may
-lack anything.
-"""
+"""What the data of a study do not contain, in sentences: imported histories may lack anything."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pandas as pd
 
@@ -16,45 +13,46 @@ from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import COUNTERS, Verdict
 
-NAME, TITLE = "limits", "What these data cannot tell"
+TITLE = "What these data do not contain"
 NOT_STATED = "imported"
-"""Extractor of scores of which nobody said what they were measured with."""
+"""Extractor of scores whose file does not state what they were measured with."""
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """One conclusion per thing that is missing."""
-    return [Conclusion(sentence, first=True) for sentence in limits(results.whole)]
+    """Return one conclusion per thing that is missing."""
+    return [Conclusion(sentence, first=True) for sentence in caveats(results.whole)]
 
 
 def blocks(results: Results) -> list[Block]:
-    """Nothing: what is missing has no table."""
+    """Return none: what is missing has no table."""
     return []
 
 
-def limits(study: Study) -> list[str]:
-    """What cannot be said, and why; empty for a study that was trained here."""
+def caveats(study: Study) -> list[str]:
+    """Return what is missing and what follows from it; empty for a study that was trained here."""
     if Tag.IMPORTED not in study.tags or study.evaluations.empty:
         return []
     source = json.loads(study.tags[Tag.IMPORTED])
-    found = [
-        f"These histories were trained elsewhere and imported from {source['file']} (digest {source['digest']}).",
+    sentences = [
+        f"These histories were trained elsewhere and imported from {source['file']} (digest "
+        f"{source['digest']}).",
         _provenance(study),
         _verdicts(study),
         _single_seeds(study),
         _ended_early(study),
         _uneven(study),
         _floor(study),
-        _absent(study),
+        _not_measured(study),
     ]
-    return [sentence for sentence in found if sentence]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _provenance(study: Study) -> str:
     if study.provenance.get("extractor") != NOT_STATED:
         return ""
     return (
-        "What the scores were measured with was not stated: they can be compared with each other, and not with those "
-        "of any other study."
+        "What the scores were measured with was not stated: they can be compared with each "
+        "other, but not with those of another study."
     )
 
 
@@ -63,8 +61,9 @@ def _verdicts(study: Study) -> str:
     if not unknown:
         return ""
     return (
-        f"Whether {unknown} of {seeds} seeds collapsed, cycled or converged is not known, since what the verdicts are "
-        "told by was not measured or does not suffice: counts of lost seeds are lower bounds."
+        f"Whether {unknown} of {seeds} seeds collapsed, cycled or converged is unknown, because "
+        "the measures that verdicts need are missing or too few: counts of failed seeds are "
+        "lower bounds."
     )
 
 
@@ -73,10 +72,10 @@ def _single_seeds(study: Study) -> str:
     single = int((trials["num_seeds"] == 1).sum())
     if not single:
         return ""
-    all_of = f"All {single}" if single == len(trials) else f"{single} of {len(trials)}"
+    subject = f"All {single}" if single == len(trials) else f"{single} of {len(trials)}"
     return (
-        f"{all_of} configurations were trained on a single seed: how far another seed would have come out differently "
-        "cannot be said of them."
+        f"{subject} configurations were trained on a single seed: how much their scores vary "
+        "between seeds is unknown."
     )
 
 
@@ -87,38 +86,42 @@ def _ended_early(study: Study) -> str:
     if silent.empty:
         return ""
     return (
-        f"{len(silent)} seeds of {silent['number'].nunique()} configurations have no score at the end of their trial; "
-        "they count as the worst, and why they ended is not known."
+        f"{len(silent)} seeds of {silent['number'].nunique()} configurations have no score at the "
+        "end of their trial; they count as the worst, and why they ended is unknown."
     )
 
 
 def _uneven(study: Study) -> str:
-    there = pd.crosstab(study.evaluations["number"], study.evaluations["evaluation"]) > 0
-    reached = study.evaluations.groupby("number")["evaluation"].max().reindex(there.index)
-    due = pd.DataFrame({moment: reached >= moment for moment in there.columns}, index=there.index)
-    lacking = int((due & ~there).any(axis=1).sum())
+    measured = pd.crosstab(study.evaluations["number"], study.evaluations["evaluation"]) > 0
+    reached = study.evaluations.groupby("number")["evaluation"].max().reindex(measured.index)
+    due = pd.DataFrame({end: reached >= end for end in measured.columns}, index=measured.index)
+    lacking = int((due & ~measured).any(axis=1).sum())
     if not lacking:
         return ""
     return (
-        f"Trials were measured at {len(there.columns)} different moments, and {lacking} of {len(there)} lack some that "
-        "lie before their end: a comparison at one moment leaves out those that were not measured there."
+        f"Trials were measured at {len(measured.columns)} different times, and {lacking} of "
+        f"{len(measured)} were not measured at some of these before their end: a comparison at "
+        "one time leaves them out there."
     )
 
 
 def _floor(study: Study) -> str:
     if study.floor:
         return ""
-    return "What real data score at the same number of samples was not stated, so how far the best is from it is open."
+    return (
+        "The score of real data at the same number of samples was not stated, so how far the "
+        "best is from it is unknown."
+    )
 
 
-def _absent(study: Study) -> str:
+def _not_measured(study: Study) -> str:
     measured = {MEASURES[name].group for name in MEASURES if study.evaluations[name].notna().any()}
     groups = [
         group
-        for group in dict.fromkeys(m.group for m in MEASURES.values())
+        for group in dict.fromkeys(measure.group for measure in MEASURES.values())
         if group not in measured
     ]
     counters = [name.replace("_", " ") for name in COUNTERS if study.evaluations[name].isna().all()]
-    parts: list[Any] = [f"no measure of the groups {', '.join(groups)}"] if groups else []
+    parts = [f"no measure of the groups {', '.join(groups)}"] if groups else []
     parts += [f"none of the counters {', '.join(counters)}"] if counters else []
-    return f"The file holds {' and '.join(parts)}: nothing is said about them." if parts else ""
+    return f"The file has {' and '.join(parts)}." if parts else ""

@@ -1,132 +1,133 @@
-"""Until when seeds hold: the share not yet lost, per value of a setting, and whether the values
-differ.
+"""Failures over time: the share of seeds that have not failed, per value of a setting, and whether
+the values differ.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
-from ganstudy.analysis.figures.over_time import Band
+from ganstudy.analysis.figures.panels import Band, Curves
 from ganstudy.analysis.formatting import count, rows
+from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Heading, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.report.sections import over_time
+from ganstudy.analysis.report.phrases import Conclusion, percent
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
-from ganstudy.trials.results.records import FAILURES
 
-NAME, TITLE = "survival", "Until when seeds hold"
-SHOWN_MOMENTS = 6
-"""Of the numbers at risk."""
+TITLE = "Failures over time"
+TIMES_SHOWN = 6
+"""Columns of the numbers at risk."""
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """The share that held, with what pruning may have hidden, and whether settings differ."""
+    """Return the share without failure, what pruning may hide, and whether settings differ."""
     study = results.study
-    if why := over_time.unknown(results):
-        return [
-            Conclusion(
-                "How many seeds were lost, and when, cannot be told from these data:", f"{why}."
-            )
-        ]
-    summary = rows(results.of(failures.survival_summary, study))
+    if unknown := over_time.unknown_verdicts(results):
+        return [Conclusion("How many seeds failed, and when, is unknown:", f"{unknown}.")]
+    summary = rows(results.cached(failures.survival_summary, study))
     if not summary:
         return []
-    row, unit = summary[0], over_time.axis(results)
-    n = f"{count(row['configurations'], 'configuration')}, {count(row['num_seeds'], 'seed')}"
-    share = f"{over_time.percent(row, 'survival')} of the seeds were not lost ({FAILURES}) by {row['horizon']:g} {unit}"
-    basis = f"Kaplan-Meier estimate over {n}, of which {row['failed']} were lost for good"
-    basis += (
-        f" and {row['recovered']} had a lost verdict that went away again."
-        if row["recovered"]
-        else "."
+    row = summary[0]
+    survived = (
+        f"{percent(row, 'survival')} of the seeds had not failed (collapsed, cycling or diverged)"
     )
+    claim = f"{survived} by {row['horizon']:g} {over_time.axis(results)}."
+    n = f"{count(row['configurations'], 'configuration')}, {count(row['num_seeds'], 'seed')}"
+    basis = f"Kaplan-Meier estimate over {n}, of which {row['failed']} failed for good"
+    if row["recovered"]:
+        basis += f" and {row['recovered']} had a failure verdict that went away again"
+    basis += "."
     if row["configurations"] < MIN_CONFIGURATIONS:
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
-    if row["pruned"] or row["failed_when_pruned"]:
+    # Both ends are bounds: Kaplan-Meier assumes that censoring is unrelated to failure, but a
+    # scheduler prunes what is poor.
+    if pruned := row["pruned"] + row["failed_when_pruned"]:
         basis += (
-            f" {row['pruned'] + row['failed_when_pruned']} seeds belong to pruned trials: had all of these been lost "
-            f"in the end, {row['if_pruned_failed']:.0%} of all seeds would have held, and had none, "
-            f"{row['if_pruned_survived']:.0%}."
+            f" {count(pruned, 'seed')} belong to pruned trials: the share without failure at the "
+            f"end would be {row['if_pruned_failed']:.0%} of all seeds if all of these had failed, "
+            f"and {row['if_pruned_survived']:.0%} if none had."
         )
-    made = [Conclusion(f"{share}.", basis)]
-    claim, why = over_time.tested(
-        results.of(failures.survival_tests, study),
-        "how soon they lose seeds",
-        f"{row['failed']} seeds lost",
-    )
-    return [*made, Conclusion(claim, why)] if claim else made
+    tests = results.cached(failures.survival_tests, study)
+    events = f"{count(row['failed'], 'seed')} failed"
+    return [Conclusion(claim, basis), *over_time.tested(tests, "how soon seeds fail", events)]
 
 
 def blocks(results: Results) -> list[Block]:
-    """Curves, numbers at risk and a summary per setting; the tests."""
+    """Return curves, numbers at risk and a summary per setting, and the tests."""
     study, made = results.study, list[Block]()
-    if over_time.unknown(results):
+    if over_time.unknown_verdicts(results):
         return []
-    for setting in over_time.split_by(results, "k", "remedies", *over_time.RATES):
-        curves = results.of(failures.survival_curves, study, setting)
-        if curves[setting].nunique() < 2:
+    for setting in over_time.split_by(results, "k", "remedies", *over_time.LEARNING_RATES):
+        table = results.cached(failures.survival_curves, study, setting)
+        if table[setting].nunique() < 2:
             continue
-        unit = over_time.axis(results)
-        drawn = over_time.figure(
-            *(f"survival_{setting}", curves, setting, "survival", [Band("low", "high", 0.2)]),
-            *((unit, "seeds not yet lost"), CAPTION),
+        curves = Curves(
+            table=table,
+            setting=setting,
+            line="survival",
+            titles=(over_time.axis(results), "seeds without failure"),
+            bands=(Band("low", "high", 0.2),),
             share=True,
         )
+        summary = results.cached(failures.survival_summary, study, setting)
         made += [
             Heading(f"By {setting}"),
-            *drawn,
+            *over_time.figure(f"survival_{setting}", curves, CURVES),
             Table(
-                f"at_risk_{setting}", at_risk(curves, setting), f"Seeds at risk by {setting}", RISK
+                f"at_risk_{setting}",
+                at_risk(table, setting),
+                f"Seeds at risk by {setting}",
+                AT_RISK,
             ),
             Table(
-                f"survival_summary_{setting}",
-                results.of(failures.survival_summary, study, setting),
-                f"How many held by {setting}, and for how long",
-                PRUNED,
+                name=f"survival_summary_{setting}",
+                frame=summary,
+                title=f"Seeds without failure by {setting}",
+                note=SUMMARY,
                 folded=True,
             ),
-            Table(f"survival_{setting}", curves, f"Share not yet lost by {setting}", folded=True),
+            Table(f"survival_{setting}", table, f"Share without failure by {setting}", folded=True),
         ]
-    tests = results.of(failures.survival_tests, study)
-    return (
-        [*made, Table("survival_tests", tests, "Log-rank tests", TESTS, folded=True)]
-        if made
-        else []
-    )
-
-
-CAPTION = (
-    f"Share of seeds not yet lost ({FAILURES}), by Kaplan and Meier, with its pointwise 95% interval, seeds of one "
-    "configuration counting as dependent; grey: the other values. n counts configurations; below "
-    f"{MIN_CONFIGURATIONS} there is no interval. A step stands at the evaluation at which the loss was seen."
-)
-RISK = "Seeds that were still watched and not lost just before each moment: a curve over few of them says little."
-PRUNED = (
-    "A trial that was pruned is watched no longer, and it was mostly pruned for being poor, so the curve may "
-    "flatter. if_pruned_failed and if_pruned_survived are the shares of all seeds that would have held if every seed "
-    "of a pruned trial had been lost in the end, or none: no assumption puts the truth outside them."
-)
-TESTS = (
-    "Configurations are permuted with all their seeds (chi-squared from 200 on); p_adjusted is corrected for the "
-    "number of settings. Other settings are held for noise: under a sampler that follows the score, values may differ "
-    "through them."
-)
+    if made:
+        tests = results.cached(failures.survival_tests, study)
+        made.append(Table("survival_tests", tests, "Log-rank tests", TESTS, folded=True))
+    return made
 
 
 def at_risk(curves: pd.DataFrame, setting: str) -> pd.DataFrame:
-    """Seeds at risk per value (rows) at a few moments (columns); 0 once nobody is watched."""
-    points = sorted(curves["progress"].unique())
+    """Return the seeds at risk per value (rows) at a few times (columns); 0 after a value's end."""
+    times = sorted(curves["progress"].unique())
     chosen = sorted(
-        {points[round(i * (len(points) - 1) / (SHOWN_MOMENTS - 1))] for i in range(SHOWN_MOMENTS)}
+        {times[round(i * (len(times) - 1) / (TIMES_SHOWN - 1))] for i in range(TIMES_SHOWN)}
     )
     made = []
     for value, curve in curves.groupby(setting, sort=False):
         known = curve.set_index("progress")["at_risk"]
-        # Just before a moment at which this group has no row, those of its next row are watched;
-        # none after its last.
-        counted = {
-            f"at {moment:g}": int(known[known.index >= moment].head(1).sum()) for moment in chosen
-        }
+        # Just before a time at which this group has no row, the seeds at risk are those of its
+        # next row; after its last row there are none.
+        counted = {f"at {time:g}": int(known[known.index >= time].head(1).sum()) for time in chosen}
         made.append({setting: value, **counted})
     return pd.DataFrame(made)
+
+
+CURVES = (
+    "Share of seeds that have not failed (collapsed, cycling or diverged): Kaplan-Meier estimate "
+    "with its pointwise 95% interval, seeds of one configuration counting as dependent; grey: "
+    f"the other values. n counts configurations; below {MIN_CONFIGURATIONS} there is no interval. "
+    "A step is at the evaluation at which the failure was seen."
+)
+AT_RISK = (
+    "Seeds still observed and without failure just before each time: a curve over few seeds is "
+    "uncertain."
+)
+SUMMARY = (
+    "A trial that was pruned is censored, and it was mostly pruned for being poor, so the curve "
+    "may look too good. if_pruned_failed and if_pruned_survived are the shares of all seeds "
+    "without failure at the end if every seed of a pruned trial had failed, or none: the true "
+    "share is between them."
+)
+TESTS = (
+    "Configurations are permuted with all their seeds (chi-squared from 200 on); p_adjusted is "
+    "corrected for the number of settings. Other settings are ignored: where the sampler follows "
+    "the score, values may differ because of them."
+)

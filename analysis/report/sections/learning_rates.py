@@ -1,4 +1,4 @@
-"""The learning rates of both players: where they train, and what their ratio does."""
+"""The learning rates of both players: where seeds train, and what their ratio does."""
 
 from __future__ import annotations
 
@@ -6,73 +6,71 @@ from typing import Any
 
 import pandas as pd
 
-from ganstudy.analysis.figures import effects as effects_figures
-from ganstudy.analysis.figures import search as search_figures
+from ganstudy.analysis.figures.learning_rates import learning_rate_cells, learning_rate_map
+from ganstudy.analysis.figures.style import thinned
 from ganstudy.analysis.formatting import count, number, rows
-from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.selection import ranked
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, interval
+from ganstudy.analysis.report.over_time import LEARNING_RATES
+from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
 from ganstudy.analysis.tables import learning_rates, search
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURES
 
-NAME, TITLE = "learning_rates", "Learning rates"
+TITLE = "Learning rates"
 POINTS = 500
-"""Trials on the map; of more, the best and an even choice of the others."""
+"""Trials on the map; of more, the best and an evenly spaced choice of the others."""
 BEST_SHOWN = 50
 
 
 def _searched(results: Results) -> bool:
-    return {"lr_d", "lr_g"} <= set(results.study.searched)
+    return set(LEARNING_RATES) <= set(results.study.searched)
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """The region that trains, and the ratio of the rates."""
+    """Return the region in which seeds train, and the scores by the ratio of the rates."""
     if not _searched(results):
         return []
     return [*_region(results), *_ratio(results)]
 
 
 def _region(results: Results) -> list[Conclusion]:
-    table = rows(results.of(learning_rates.region_that_trains, results.study))
+    table = rows(results.cached(learning_rates.region_that_trains, results.study))
+    inconclusive = "In which region of the learning rates seeds train is inconclusive:"
     if not table:
-        n = len(results.of(learning_rates.rate_ratio, results.study))
-        few = f"that takes {learning_rates.MIN_FOR_FIT} configurations or more, some of which lose seeds and some not."
-        return (
-            [
-                Conclusion(
-                    "Where on the plane of learning rates seeds train cannot be told from these data:",
-                    few,
-                )
-            ]
-            if n
-            else []
+        fewest = learning_rates.MIN_FOR_FIT
+        few = (
+            f"that takes at least {fewest} configurations, some with failed seeds and some without."
         )
-    first = table[0]
-    skill = f"skill {number(first['skill'])} [{number(first['skill_low'])}, {number(first['skill_high'])}]"
-    of = f"{count(first['configurations'], 'configuration')}, {count(first['seeds'], 'seed')}"
-    if first["decision"] != "conclusive":
-        claim = "Where on the plane of learning rates seeds train cannot be told from these data:"
+        tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
+        return [Conclusion(inconclusive, few)] if tried else []
+    row = table[0]
+    skill = (
+        f"skill {number(row['skill'])} [{number(row['skill_low'])}, {number(row['skill_high'])}]"
+    )
+    n = f"{count(row['configurations'], 'configuration')}, {count(row['seeds'], 'seed')}"
+    likely = f"{learning_rates.LIKELY:.0%}"
+    if row["decision"] != "conclusive":
         basis = (
-            f"a fit does not predict unseen configurations better than their mean ({skill}; {of})."
+            f"a fit does not predict unseen configurations better than their mean ({skill}; {n})."
         )
-        return [Conclusion(claim, basis)]
-    if pd.isna(first["low"]):
+        return [Conclusion(inconclusive, basis)]
+    if pd.isna(row["low"]):
         claim = (
-            "Nowhere on the searched plane does a seed train with a probability of "
-            f"{learning_rates.LIKELY:.0%} or more:"
+            f"Nowhere in the searched region does a seed train with a probability of {likely} or "
+            "more:"
         )
-        return [Conclusion(claim, f"a fit to {of} says so ({skill} on configurations left out).")]
+        return [Conclusion(claim, f"by a fit to {n} ({skill} on configurations left out).")]
     ends = {row["setting"]: f"{row['low']:.2g} to {row['high']:.2g}" for row in table}
     claim = (
-        f"Seeds train (with a probability of {learning_rates.LIKELY:.0%} or more) on "
-        f"{first['area']:.0%} of the searched plane, within lr_g {ends['lr_g']}, "
-        f"lr_d {ends['lr_d']} and lr_d / lr_g {ends['ratio']}."
+        f"Seeds train (with a probability of {likely} or more) in {row['area']:.0%} of the "
+        f"searched region, within lr_g {ends['lr_g']}, lr_d {ends['lr_d']} and lr_d / lr_g "
+        f"{ends['ratio']}."
     )
     basis = (
-        f"Of the {first['inside']} configurations that a fit to the others places there, "
-        f"{_share(first, 'inside')} of seeds trained, of the {first['outside']} elsewhere {_share(first, 'outside')} "
-        f"({of}; {skill} on configurations left out)."
+        f"Of the {row['inside']} configurations that a fit to the others predicts to be there, "
+        f"{_share(row, 'inside')} of seeds trained, of the {row['outside']} elsewhere "
+        f"{_share(row, 'outside')} ({n}; {skill} on configurations left out)."
     )
     return [Conclusion(claim, basis)]
 
@@ -85,97 +83,90 @@ def _share(row: dict[str, Any], where: str) -> str:
 
 
 def _ratio(results: Results) -> list[Conclusion]:
-    table = results.of(learning_rates.rate_ratio, results.study)
+    table = results.cached(learning_rates.rate_ratio, results.study)
     known = [row for row in rows(table) if row["configurations"]]
     if len(known) < 2:
         return []
-    name = MEASURES[results.study.objective.measure].label
     parts = [
-        f"{interval(row, 'median')} {row['ratio']} ({count(row['configurations'], 'configuration')})"
+        f"{interval(row, 'median')} {row['ratio']} "
+        f"({count(row['configurations'], 'configuration')})"
         for row in known
     ]
-    return [
-        Conclusion(
-            f"Median {name} by lr_d / lr_g: {'; '.join(parts)}.",
-            "These groups are not matched in the rest.",
-        )
-    ]
+    claim = f"Median {score_name(results.study)} by lr_d / lr_g: {'; '.join(parts)}."
+    return [Conclusion(claim, "These groups are not matched on their other settings.")]
 
 
 def blocks(results: Results) -> list[Block]:
-    """Every trial on the plane of both learning learning_rates, maps of score and lost seeds, the ratio, the
+    """Return every trial at its learning rates, maps of score and failed seeds, the ratio, and the
     region.
     """
     study = results.study
     if not _searched(results):
         return []
-    table, (measure, _) = results.of(search.learning_rates, study), study.objective
+    table = results.cached(search.learning_rates, study)
     if table.empty:
         return []
-    best = results.of(selection.ranked, study)["number"].head(BEST_SHOWN)
-    shown = search_figures.thinned(table, table["number"].isin(best), POINTS)
-    name = MEASURES[measure].label
-    some = (
-        f"{len(shown)} of {len(table)} trials, the best {len(best)} among them,"
-        if len(shown) < len(table)
-        else "Every trial"
+    best = results.cached(ranked, study)["number"].head(BEST_SHOWN)
+    shown = thinned(table, table["number"].isin(best), POINTS)
+    name = score_name(study)
+    which = "Every trial"
+    if len(shown) < len(table):
+        which = f"{len(shown)} of {len(table)} trials, the best {len(best)} among them,"
+    alt = (
+        f"Map of {len(shown)} trials: learning rate of the generator against that of the "
+        f"discriminator, by {name}."
     )
-    caption = (
-        f"{some} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how the trial ended. "
-        f"A thick red ring: at least one seed {FAILURES}."
-    )
-    alt = f"Map of {len(shown)} trials: learning rate of the generator against that of the discriminator, by {name}."
+    figure = learning_rate_map(shown, study.objective.measure)
     return [
-        Figure("learning_rates", search_figures.learning_rate_map(shown, measure), caption, alt),
-        *_maps(results, measure),
-        *_ratios(results),
+        Figure("learning_rates", figure, MAP.format(which=which, name=name), alt),
+        *_cells(results),
+        *_tables(results),
         Table("learning_rates", table, "Trials by learning rates", folded=True),
     ]
 
 
-def _maps(results: Results, measure: str) -> list[Block]:
-    table = results.of(learning_rates.rate_map, results.study)
+def _cells(results: Results) -> list[Block]:
+    table = results.cached(learning_rates.rate_map, results.study)
     if table.empty:
         return []
-    name = MEASURES[measure].label
-    score = effects_figures.rate_cells(
-        table, "median", name, False, MEASURES[measure].direction == "down"
+    name = score_name(results.study)
+    smaller = MEASURES[results.study.objective.measure].direction == "down"
+    score = learning_rate_cells(table, "median", name, share=False, worse_is_more=smaller)
+    failed = learning_rate_cells(
+        table, "failed_share", "failed seeds", share=True, worse_is_more=True
     )
-    lost = effects_figures.rate_cells(table, "failed_share", "seeds lost", True, True)
-    caption = (
-        f"Median {name} in each cell, over configurations of the median over seeds, at the last amount that every "
-        "trial reached; n configurations. White: none, or the median diverged."
-    )
+    alt = f"Map of the median {name} in {len(table)} cells."
+    caption = f"Share of seeds that had {FAILURES}."
     return [
         Pair(
             [
-                Figure(
-                    "rates_score",
-                    score,
-                    caption,
-                    f"Map of the median {name} in {len(table)} cells.",
-                ),
-                Figure(
-                    "rates_lost",
-                    lost,
-                    f"Share of seeds that had {FAILURES}.",
-                    "Map of lost seeds.",
-                ),
+                Figure("rates_score", score, CELLS.format(name=name), alt),
+                Figure("rates_failed", failed, caption, "Map of failed seeds."),
             ]
         ),
         Table("rate_map", table, "The cells with their intervals", folded=True),
     ]
 
 
-def _ratios(results: Results) -> list[Block]:
-    ratio = results.of(learning_rates.rate_ratio, results.study)
-    region = results.of(learning_rates.region_that_trains, results.study)
-    note = "Where a seed trains with a fitted probability of 80% or more; skill is that on configurations left out."
+def _tables(results: Results) -> list[Block]:
+    ratio = results.cached(learning_rates.rate_ratio, results.study)
+    region = results.cached(learning_rates.region_that_trains, results.study)
+    ratio = ratio.drop(columns=["ratio_low", "ratio_high"])
     return [
-        Table(
-            "rate_ratio",
-            ratio.drop(columns=["ratio_low", "ratio_high"]),
-            "By the ratio lr_d / lr_g",
-        ),
-        Table("region_that_trains", region, "The region that trains", note, folded=True),
+        Table("rate_ratio", ratio, "By the ratio lr_d / lr_g"),
+        Table("region_that_trains", region, "The region in which seeds train", REGION, folded=True),
     ]
+
+
+MAP = (
+    "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how "
+    "the trial ended. A thick red ring: at least one seed collapsed, cycled or diverged."
+)
+CELLS = (
+    "Median {name} in each cell, over configurations of the median over seeds, at the last "
+    "amount that every trial reached; n configurations. White: none, or the median diverged."
+)
+REGION = (
+    f"Where a seed trains with a fitted probability of {learning_rates.LIKELY:.0%} or more; skill "
+    "is that on configurations left out."
+)

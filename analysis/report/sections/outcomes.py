@@ -1,86 +1,76 @@
-"""What became of the trials: how many seeds were lost, and to what."""
+"""How the trials ended: how many seeds failed, and with which verdict."""
 
 from __future__ import annotations
 
 from ganstudy.analysis.formatting import count, rows
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile
-from ganstudy.analysis.report.sections import over_time
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.mlflow_tags import Tag
-from ganstudy.trials.results.records import FAILURE_VERDICTS, FAILURES, Verdict
+from ganstudy.trials.results.records import FAILURES, Verdict
 
-NAME, TITLE = "outcomes", "What became of the trials"
+TITLE = "How the trials ended"
+IN_WORDS = {
+    Verdict.COLLAPSED: "had collapsed",
+    Verdict.CYCLING: "were cycling",
+    Verdict.DIVERGED: "had diverged",
+}
 
 
 def blocks(results: Results) -> list[Block]:
-    """Trials by state, seeds by verdict."""
-    stopped = (
-        "ended before the others"
-        if Tag.IMPORTED in results.study.tags
-        else "was stopped by the scheduler"
-    )
+    """Return trials by state, with their seeds by verdict."""
+    imported = Tag.IMPORTED in results.study.tags
+    stopped = "ended before the others" if imported else "was stopped by the scheduler"
     note = (
         "Trials by state; the verdicts count seeds at each trial's last evaluation. A pruned trial "
-        f"{stopped}, and its verdict is that of the moment."
+        f"{stopped}, and its verdicts are those at that time."
     )
-    return [
-        Table(
-            "outcomes",
-            results.of(search.outcomes, results.study),
-            "Trials by state and verdict",
-            note,
-        )
-    ]
+    outcomes = results.cached(search.outcomes, results.study)
+    return [Table("outcomes", outcomes, "Trials by state and verdict", note)]
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """How many configurations and seeds were lost."""
+    """Return how many configurations had failed seeds, and how many seeds failed."""
     study = results.study
     if study.trials.empty:
         return []
-    counted = results.of(search.outcomes, study)
+    counted = results.cached(search.outcomes, study)
     states = ", ".join(f"{row['trials']} {row['state']}" for row in rows(counted))
-    seeds = {verdict: int(counted[verdict.value].sum()) for verdict in Verdict}
-    total, lost = (
-        sum(seeds.values()),
-        int((results.of(selection.ranked, study)[selection.FAILED] > 0).sum()),
-    )
     configurations = f"{count(len(study.trials), 'configuration')} ({states})"
-    kinds = {verdict: verdict.clause for verdict in FAILURE_VERDICTS}
-    basis, unknown = "", over_time.unknown(results)
-    if not total:
+    by_verdict = {verdict: int(counted[verdict.value].sum()) for verdict in Verdict}
+    total = count(sum(by_verdict.values()), "seed")
+    failed = int((results.cached(selection.ranked, study)[selection.FAILED] > 0).sum())
+    # With unknown verdicts, what was counted is a lower bound, and 0 says nothing.
+    basis, unknown = "", over_time.unknown_verdicts(results)
+    if not sum(by_verdict.values()):
         claim = f"{configurations}, none of them evaluated"
-    elif not lost and unknown:
-        claim, basis = f"Whether any of {configurations} lost a seed cannot be told:", unknown
-    elif not lost:
-        claim = f"None of {configurations} lost a seed:"
-        basis = f"of {count(total, 'seed')} none had {FAILURES}"
+    elif not failed and unknown:
+        claim, basis = f"Whether any of {configurations} had a failed seed is unknown:", unknown
+    elif not failed:
+        claim = f"None of {configurations} had a failed seed:"
+        basis = f"of {total} none had {FAILURES}"
     else:
-        collapsed, cycling, diverged = (
-            f"{seeds[verdict]} {words}" for verdict, words in kinds.items()
-        )
-        claim = f"{lost} of {configurations} lost at least one seed."
+        claim = f"{failed} of {configurations} had at least one failed seed."
+        kinds = [f"{by_verdict[verdict]} {words}" for verdict, words in IN_WORDS.items()]
         basis = (
-            f"Of all {count(total, 'seed')}, at the last evaluation of their trial {collapsed}, {cycling} and "
-            f"{diverged}"
+            f"Of all {total}, at the last evaluation of their trial {kinds[0]}, {kinds[1]} and "
+            f"{kinds[2]}"
         )
         if unknown:
-            claim = f"At least {claim}"
-            basis += f"; {unknown}"
+            claim, basis = f"At least {claim}", f"{basis}; {unknown}"
     if (study.trials["error"] != "").any():
-        also = "the report lists the errors of those that failed"
-        claim, basis = (claim, f"{basis}; {also}") if basis else (f"{claim}; {also}", "")
-    claim, basis = (claim, f"{basis}.") if basis else (f"{claim}.", "")
-    gone = sum(seeds[verdict] for verdict in kinds)
-    tile = Tile(
-        "Configurations that lost a seed",
-        f"{'at least ' * bool(unknown)}{lost} of {len(study.trials)}"
-        if lost or not unknown
-        else "cannot be told",
-        "verdicts are unknown"
-        if unknown
-        else f"{gone} of {count(total, 'seed')}: {', '.join(f'{seeds[verdict]} {verdict}' for verdict in kinds)}",
-    )
+        errors = "the report lists the errors of failed trials"
+        claim, basis = (claim, f"{basis}; {errors}") if basis else (f"{claim}; {errors}", "")
+    if basis:
+        basis += "."
+    else:
+        claim += "."
+    value = f"{failed} of {len(study.trials)}"
+    kinds = [f"{by_verdict[verdict]} {verdict}" for verdict in IN_WORDS]
+    note = f"{sum(by_verdict[verdict] for verdict in IN_WORDS)} of {total}: {', '.join(kinds)}"
+    if unknown:
+        value, note = f"at least {value}" if failed else "unknown", "verdicts are unknown"
+    tile = Tile("Configurations with failed seeds", value, note)
     return [Conclusion(claim, basis, first=True, tile=tile)]

@@ -1,4 +1,4 @@
-"""How the study was made, and how to make it again."""
+"""How the study was made, and how to repeat it."""
 
 from __future__ import annotations
 
@@ -10,100 +10,94 @@ from ganstudy.analysis.formatting import label
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Listing, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.tables import search as tables
+from ganstudy.analysis.tables import search
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 
-NAME, TITLE = "making", "How it was made"
+TITLE = "How it was made"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Facts, no conclusions."""
+    """Return none: these are facts."""
     return []
 
 
 def blocks(results: Results) -> list[Block]:
-    """Provenance, versions, seeds, failures, cost, and the study file."""
+    """Return provenance, versions, seeds, failures, cost, and the study file."""
     study = results.study
     text = study.study_file()
     return [
-        Facts([*_scores(study), *_trials(study), *_versions(study), *_again(study, bool(text))]),
-        Table("cost", results.of(tables.cost, study), "What it cost", COST_NOTE),
+        Facts([*_scores(study), *_trials(study), *_versions(study), *_repeat(study, text)]),
+        Table("cost", results.cached(search.cost, study), "What it cost", COST),
         *([Listing("The study file", text)] if text else []),
         Listing("The study, defaults filled in (JSON)", json.dumps(study.spec, indent=2)),
         Table("measures", _measures(study), "Measures, and what real data score", folded=True),
     ]
 
 
-COST_NOTE = (
-    "Steps, updates and images are those of one seed, summed over trials; hours are those of whole trials, all seeds "
-    "together. Device hours count the time in which a GPU was held."
+COST = (
+    "Steps, updates and images are those of one seed, summed over trials; hours are those of "
+    "whole trials, all seeds together. Device hours count the time for which a GPU was reserved."
 )
 
 
 def _scores(study: Study) -> list[tuple[str, str]]:
     provenance = study.provenance
     if not provenance:
-        return [("Scores", "nothing is known of how they were measured")]
+        return [("Scores", "how they were measured is unknown")]
+    extractor = f"{provenance['extractor']} ({provenance['extractor_digest']})"
     accuracy = provenance.get("extractor_accuracy")
-    held_out = f", held-out accuracy {100 * accuracy:.1f}%" if accuracy is not None else ""
-    return [
-        (
-            "Scores",
-            f"{provenance['num_generated']} generated samples per seed against {provenance['num_real']} real ones "
-            f"({label(provenance['split'])}, never trained on)",
-        ),
-        ("Extractor", f"{provenance['extractor']} ({provenance['extractor_digest']}){held_out}"),
-        (
-            "Data",
-            f"{study.spec.get('data', {}).get('name', '')} ({provenance['data_digest']})".strip(),
-        ),
-        *([("Modes", provenance["modes"])] if provenance.get("modes") else []),
-    ]
+    if accuracy is not None:
+        extractor += f", held-out accuracy {100 * accuracy:.1f}%"
+    scores = (
+        f"{provenance['num_generated']} generated samples per seed against "
+        f"{provenance['num_real']} real ones ({label(provenance['split'])}, never trained on)"
+    )
+    data = f"{study.data_name} ({provenance['data_digest']})".strip()
+    facts = [("Scores", scores), ("Extractor", extractor), ("Data", data)]
+    if provenance.get("modes"):
+        facts.append(("Modes", provenance["modes"]))
+    return facts
 
 
 def _trials(study: Study) -> list[tuple[str, str]]:
-    train, search = study.spec.get("train", {}), study.spec.get("search", {})
+    search = study.spec.get("search", {})
+    planned = search.get("trials", "an unknown number")
     failed = int((study.trials["error"] != "").sum())
+    sampler = study.sampler or "unknown"
     facts = [
-        (
-            "Trials",
-            f"{len(study.trials)} of {search.get('trials', 'an unknown number')} planned, {failed} failed",
-        ),
-        ("Seeds", ", ".join(map(str, train["seeds"])))
-        if train.get("seeds")
-        else ("Seeds", "unknown"),
-        ("Sampler", f"{search.get('sampler', 'tpe')}, seed {search.get('seed', 'unknown')}"),
+        ("Trials", f"{len(study.trials)} of {planned} planned, {failed} failed"),
+        ("Seeds", ", ".join(map(str, study.planned_seeds)) or "unknown"),
+        ("Sampler", f"{sampler}, seed {search.get('seed', 'unknown')}"),
     ]
-    budget = train.get("budget", {})
-    if budget:
-        looks = (
-            f"{train.get('evaluations')} evaluations" if train.get("evaluations") else "evaluated"
-        )
-        facts.append(("Budget", f"{budget['amount']:g} {label(budget['unit'])} per trial, {looks}"))
+    if study.budget.unit:
+        evaluations = study.spec["train"].get("evaluations")
+        evaluated = f"{evaluations} evaluations" if evaluations else "evaluated"
+        amount = f"{study.budget.amount:g} {label(study.budget.unit)}"
+        facts.append(("Budget", f"{amount} per trial, {evaluated}"))
     return facts
 
 
 def _versions(study: Study) -> list[tuple[str, str]]:
-    packages = json.loads(study.tags.get(Tag.PACKAGES, "{}"))
-    named = ", ".join(f"{name} {version}" for name, version in packages.items())
-    return [
+    facts = [
         ("ganstudy source", study.tags.get(Tag.SOURCE, "unknown")),
         ("Python", study.tags.get(Tag.PYTHON, "unknown")),
-        *([("Packages", named)] if named else []),
-        *([("Changed on the way", changes)] if (changes := study.tags.get(Tag.CHANGES)) else []),
     ]
+    # Studies of older versions lack these tags.
+    packages = json.loads(study.tags.get(Tag.PACKAGES, "{}"))
+    if packages:
+        named = ", ".join(f"{name} {version}" for name, version in packages.items())
+        facts.append(("Packages", named))
+    if changes := study.tags.get(Tag.CHANGES):
+        facts.append(("Changed during the run", changes))
+    return facts
 
 
-def _again(study: Study, has_file: bool) -> list[tuple[str, str]]:
-    if not has_file:
+def _repeat(study: Study, text: str) -> list[tuple[str, str]]:
+    if not text:
         return []
-    return [
-        (
-            "To make it again",
-            f"save the study file below as {study.name}.toml; ganstudy run {study.name}.toml",
-        )
-    ]
+    file = f"{study.name}.toml"
+    return [("To repeat it", f"save the study file below as {file}; ganstudy run {file}")]
 
 
 def _measures(study: Study) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The remedies against no remedy, in matched pairs."""
+"""Remedies against no remedy, in matched pairs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from ganstudy.analysis.figures import effects as effects_figures
+from ganstudy.analysis.figures.forest import Effect, forest
 from ganstudy.analysis.formatting import absent, between, count, label, number, rows, signed
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.report import by_setting
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile, unit
-from ganstudy.analysis.report.sections import by_setting
+from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, unit
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.analysis.tables.remedies_by_seed import remedies_paired_by_seed
 from ganstudy.trials.results.catalogue import MEASURES
 
-NAME, TITLE = "remedies", "Remedies"
+TITLE = "Remedies"
+TILE = "Remedies against none"
 MATCHING = {
     "exact": "pairs agree in all other settings",
     "nearest": "each pair is the nearest in the other settings",
@@ -26,188 +28,259 @@ MATCHING = {
 
 
 def blocks(results: Results) -> list[Block]:
-    """Score and lost seeds by remedy, and the effects against none."""
-    made = by_setting.blocks(results, "remedies", "remedies")
-    table, (measure, _) = (
-        results.of(remedy_effects, results.study),
-        results.study.objective,
-    )
+    """Return score and failed seeds by remedy, and the effects of remedies against none."""
+    by_remedy = by_setting.blocks(results, "remedies", "remedies")
+    table = results.cached(remedy_effects, results.study)
     if table.empty or not table["pairs"].any():
-        return made
-    note = (
-        "Configurations with the remedy against the most alike ones without, paired by seed, at the last amount that "
-        f"every trial reached; {_matching(table)}. The intervals hold for all comparisons together with 95% "
-        "(Bonferroni); where so few pairs cannot keep that promise there is none. Green triangles: better; red "
-        "crosses: worse; grey circles: cannot be told."
-    )
+        return by_remedy
+    note = EFFECTS.format(matching=_matching(table))
+    title = "Effects of the remedies against none"
     return [
-        *made,
-        *_twins(results, MEASURES[measure].label, measure),
-        Pair(_forests(table, MEASURES[measure].label, measure, note)),
-        Table("remedy_effects", table, "Effects of the remedies against none", note, folded=True),
-    ]
-
-
-def _twins(results: Results, name: str, measure: str) -> list[Block]:
-    """Single configurations by seed, where there are too few of them for more."""
-    table = _told_by_seed(results)
-    if table.empty:
-        return []
-    repeated = table["remedies"].duplicated(keep=False)
-    named = table.assign(
-        name=table["remedies"]
-        + (" (trial " + table["number"].astype(str) + ")").where(repeated, ""),
-        pairs=1,
-    )
-    ratio = table["scale"].iloc[0] == "ratio"
-    compared = count(int(table["comparisons"].iloc[0]), "comparison")
-    note = (
-        "Single configurations with a remedy against the same ones without, paired by seed, at the last amount that "
-        f"every trial reached. Each interval holds alone with 95%; the verdicts (green triangles: better; red crosses: "
-        f"worse; grey circles: cannot be told) hold for all {compared} together (Holm). They "
-        "are about these configurations alone: that a remedy does the same at other settings, others must tell."
-    )
-    title = _axis(name, measure, ratio, ", same settings")
-    ends = ("effect", "low", "high")
-    figure = effects_figures.forest(
-        named, "name", ends, "decision", title, none=1 if ratio else 0, factor=ratio
-    )
-    alt = f"Effect on {name} by seed, with interval, for {count(len(table), 'configuration')}."
-    return [
-        Figure("remedies_paired_by_seed", figure, note, alt),
-        Table(
-            "remedies_paired_by_seed",
-            table,
-            "Single configurations with and without remedies, by seed",
-            note,
-            folded=True,
-        ),
-    ]
-
-
-def _told_by_seed(results: Results) -> pd.DataFrame:
-    """remedies_paired_by_seed, where it can tell something and the pairs of configurations cannot; else empty."""
-    if results.of(remedy_effects, results.study)["low"].notna().any():
-        return pd.DataFrame()
-    twins = results.of(remedies_paired_by_seed, results.study)
-    return twins.iloc[:0] if twins["p_holm"].isna().all() else twins
-
-
-def _axis(name: str, measure: str, ratio: bool, where: str = "") -> str:
-    """Title of the axis of a score against that without the remedy."""
-    what = "as a factor of that without" if ratio else "minus that without"
-    better = "right" if MEASURES[measure].direction == "up" else "left"
-    return f"{name} {what}{where} ({better}: better)"
-
-
-def _forests(table: pd.DataFrame, name: str, measure: str, note: str) -> list[Figure]:
-    ratio = bool(table["ratio"].notna().any())
-    columns = ("ratio", "ratio_low", "ratio_high") if ratio else ("difference", "low", "high")
-    count_of = count(len(table), "remedy label")
-    score = effects_figures.forest(
-        *(table, "remedies", columns, "decision", _axis(name, measure, ratio)),
-        none=1 if ratio else 0,
-        factor=ratio,
-    )
-    improved = effects_figures.forest(
-        *(table, "remedies", ("improvement", "improvement_low", "improvement_high"), "decision"),
-        title="P(a seed does better with it) (right: better)",
-        none=0.5,
-        style=".0%",
-    )
-    lost = effects_figures.forest(
-        *(table, "remedies", ("failed_difference", "failed_low", "failed_high"), "failed_decision"),
-        title="difference in P(seed lost) (left: fewer)",
-        none=0,
-        style="+.0%",
-    )
-    said = "Effect on {}, with interval, for " + count_of + "."
-    return [
-        Figure("remedies", score, note, said.format(name)),
-        Figure("remedies_improvement", improved, "", said.format("the probability of improvement")),
-        Figure("remedies_lost_difference", lost, "", said.format("the share of lost seeds")),
+        *by_remedy,
+        *_by_seed_blocks(results),
+        Pair(_forests(table, results.study, note)),
+        Table("remedy_effects", table, title, note, folded=True),
     ]
 
 
 def _matching(table: pd.DataFrame) -> str:
-    used = [kind for kind in table["matching"].unique() if kind]
-    return (
-        "; ".join(dict.fromkeys(MATCHING.get(kind, kind) for kind in used)) or "no pair was found"
+    kinds = [MATCHING.get(kind, kind) for kind in table["matching"].unique() if kind]
+    return "; ".join(dict.fromkeys(kinds)) or "no pair was found"
+
+
+def _forests(table: pd.DataFrame, study: Study, note: str) -> list[Figure]:
+    is_ratio = bool(table["ratio"].notna().any())
+    score = Effect(
+        columns=("ratio", "ratio_low", "ratio_high") if is_ratio else ("difference", "low", "high"),
+        decision="decision",
+        title=_axis_title(study, is_ratio),
+        none=1 if is_ratio else 0,
+        factor=is_ratio,
     )
+    improvement = Effect(
+        columns=("improvement", "improvement_low", "improvement_high"),
+        decision="decision",
+        title="P(a seed does better with it) (right: better)",
+        none=0.5,
+        style=".0%",
+    )
+    failed = Effect(
+        columns=("failed_difference", "failed_low", "failed_high"),
+        decision="failed_decision",
+        title="difference in P(seed fails) (left: fewer)",
+        none=0,
+        style="+.0%",
+    )
+    n = count(len(table), "remedy label")
+    return [
+        Figure(
+            name,
+            forest(table, "remedies", effect),
+            caption,
+            f"Effect on {on}, with interval, for {n}.",
+        )
+        for name, effect, caption, on in (
+            ("remedies", score, note, score_name(study)),
+            ("remedies_improvement", improvement, "", "the probability of improvement"),
+            ("remedies_failed_difference", failed, "", "the share of failed seeds"),
+        )
+    ]
+
+
+def _axis_title(study: Study, is_ratio: bool, where: str = "") -> str:
+    """Return the title of the axis of a score against that without the remedy."""
+    what = "as a factor of that without" if is_ratio else "minus that without"
+    better = "right" if MEASURES[study.objective.measure].direction == "up" else "left"
+    return f"{score_name(study)} {what}{where} ({better}: better)"
+
+
+def _paired_by_seed(results: Results) -> pd.DataFrame:
+    """Return remedies_paired_by_seed; empty where it is not needed, as pairs of configurations have
+    intervals, or has no test.
+    """
+    # Pairs of configurations say more, as they cover many settings; seeds of single
+    # configurations are the fallback of a study that tried each remedy once.
+    if results.cached(remedy_effects, results.study)["low"].notna().any():
+        return pd.DataFrame()
+    table = results.cached(remedies_paired_by_seed, results.study)
+    return table.iloc[:0] if table["p_holm"].isna().all() else table
+
+
+def _by_seed_blocks(results: Results) -> list[Block]:
+    """Return single configurations by seed, where they are too few for pairs of configurations."""
+    table = _paired_by_seed(results)
+    if table.empty:
+        return []
+    study = results.study
+    several = table["remedies"].duplicated(keep=False)
+    trial = (" (trial " + table["number"].astype(str) + ")").where(several, "")
+    is_ratio = table["scale"].iloc[0] == "ratio"
+    effect = Effect(
+        columns=("effect", "low", "high"),
+        decision="decision",
+        title=_axis_title(study, is_ratio, ", same settings"),
+        none=1 if is_ratio else 0,
+        factor=is_ratio,
+    )
+    figure = forest(table.assign(name=table["remedies"] + trial, pairs=1), "name", effect)
+    note = BY_SEED.format(compared=count(int(table["comparisons"].iloc[0]), "comparison"))
+    n = count(len(table), "configuration")
+    alt = f"Effect on {score_name(study)} by seed, with interval, for {n}."
+    title = "Single configurations with and without remedies, by seed"
+    return [
+        Figure("remedies_paired_by_seed", figure, note, alt),
+        Table("remedies_paired_by_seed", table, title, note, folded=True),
+    ]
+
+
+EFFECTS = (
+    "Configurations with the remedy against the most similar ones without, paired by seed, at "
+    "the last amount that every trial reached; {matching}. The intervals hold for all "
+    "comparisons together with 95% (Bonferroni); where there are too few pairs for that, there "
+    "is none. Green triangles: better; red crosses: worse; grey circles: inconclusive."
+)
+BY_SEED = (
+    "Single configurations with a remedy against the same ones without, paired by seed, at the "
+    "last amount that every trial reached. Each interval holds alone with 95%; the decisions "
+    "(green triangles: better; red crosses: worse; grey circles: inconclusive) hold for all "
+    "{compared} together (Holm). They are about these configurations alone: at other settings a "
+    "remedy may act differently."
+)
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Which remedies are better or worse than none, and of which it cannot be told."""
+    """Return which remedies are better or worse than none, and for which that is inconclusive."""
     study = results.study
-    table = results.of(remedy_effects, study)
+    table = results.cached(remedy_effects, study)
     if table.empty:
-        control = "remedies" in study.searched and selection.NONE in set(study.trials["remedies"])
-        asked = "remedies" in study.searched and study.trials["remedies"].nunique() > 1
-        missing = Conclusion(
-            "Remedies: no trial without remedy can be compared with, so nothing can be told.",
-            first=True,
-        )
-        return [missing] if asked and not control else []
-    each = rows(table)
-    name = MEASURES[study.objective.measure].label
-    where = f"at {each[0]['progress']:g} {unit(study)}" if not absent(each[0]["progress"]) else ""
-    if not any(row["pairs"] for row in each):
+        return _without_control(study)
+    effects = rows(table)
+    if not table["pairs"].any():
         few = "no configuration with a remedy can be paired with one without"
-        return [Conclusion(f"Remedies: {few}, so nothing can be told.", first=True)]
-    twins = _told_by_seed(results)
-    if len(twins):
-        return [_by_seed(twins, name, where)]
-    told = [row for row in each if row["decision"] != "inconclusive"]
-    untold = [row for row in each if row["decision"] == "inconclusive"]
-    parts = [_effect(row, name) for row in told]
-    if untold:
-        names = ", ".join(f"{label(row['remedies'])} ({_open(row)})" for row in untold)
-        parts.append(f"no difference to no remedy can be told for {names}")
-    lost = [row for row in each if row["failed_decision"] != "inconclusive"]
-    parts += [_lost(row) for row in lost]
-    claim, *rest = [f"Remedies {where}: {parts[0]}", *parts[1:]]
-    claim, basis = f"{claim}{';' if rest else '.'}", f"{'; '.join(rest)}." if rest else ""
-    together = (
-        f"; the intervals hold for the {len(each)} comparisons together" if len(each) > 1 else ""
-    )
-    basis += f" Matched on {_listed(each[0]['matched_on'])}, paired by seed{together}."
-    if table["low"].isna().any():
-        basis += " Where there is no interval, the pairs are too few for one."
-    value = (
-        ", ".join(f"{label(row['remedies'])} {row['decision']}" for row in told) or "cannot be told"
-    )
-    pairs = between([row["pairs"] for row in each])
-    tile = Tile("Remedies against none", value, f"{count(len(each), 'comparison')}, pairs: {pairs}")
-    return [Conclusion(claim, basis.strip(), first=True, tile=tile)]
+        return [Conclusion(f"Remedies are not compared: {few}.", first=True)]
+    progress = effects[0]["progress"]
+    where = "" if absent(progress) else f" at {progress:g} {unit(study)}"
+    by_seed = _paired_by_seed(results)
+    if len(by_seed):
+        return [_of_single_configurations(by_seed, score_name(study), where)]
+    return [_of_pairs(effects, score_name(study), where)]
 
 
-def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Conclusion:
-    """What the seeds say of single configurations."""
-    each, parts, value = rows(twins), [], []
-    several = bool(twins["remedies"].duplicated().any())
-    for verdict in ("better", "worse"):
-        found = [row for row in each if row["decision"] == verdict]
+def _without_control(study: Study) -> list[Conclusion]:
+    if "remedies" not in study.searched:
+        return []
+    tried = study.trials["remedies"]
+    # One value is no comparison, and needs no excuse.
+    if tried.nunique() < 2 or selection.NONE in set(tried):
+        return []
+    return [Conclusion("Remedies are not compared: there is no trial without remedy.", first=True)]
+
+
+def _of_pairs(effects: list[dict[str, Any]], name: str, where: str) -> Conclusion:
+    conclusive = [row for row in effects if row["decision"] != "inconclusive"]
+    inconclusive = [row for row in effects if row["decision"] == "inconclusive"]
+    parts = [
+        f"{label(row['remedies'])} is {row['decision']} than no remedy: "
+        f"{_effect_on_score(row, name)} ({_n(row)})"
+        for row in conclusive
+    ]
+    if inconclusive:
+        names = ", ".join(
+            f"{label(row['remedies'])} ({_effect_in_short(row)})" for row in inconclusive
+        )
+        parts.append(f"inconclusive against no remedy: {names}")
+    parts += [_failed(row) for row in effects if row["failed_decision"] != "inconclusive"]
+    basis = f"{'; '.join(parts[1:])}. " if parts[1:] else ""
+    matched_on = (
+        effects[0]["matched_on"].replace("; ", ", ") or "nothing, as nothing else was searched"
+    )
+    basis += f"Matched on {matched_on}, paired by seed"
+    if len(effects) > 1:
+        basis += f"; the intervals hold for the {len(effects)} comparisons together"
+    basis += "."
+    if any(absent(row["low"]) for row in effects):
+        basis += " Where there is no interval, there are too few pairs for one."
+    decisions = ", ".join(f"{label(row['remedies'])} {row['decision']}" for row in conclusive)
+    pairs = between([row["pairs"] for row in effects])
+    tile = Tile(
+        TILE,
+        decisions or "inconclusive",
+        f"{count(len(effects), 'comparison')}, pairs: {pairs}",
+    )
+    end = ";" if parts[1:] else "."
+    return Conclusion(f"Remedies{where}: {parts[0]}{end}", basis, first=True, tile=tile)
+
+
+def _n(row: dict[str, Any]) -> str:
+    pairs = count(row["pairs"], "pair")
+    if absent(row["improvement"]):
+        return pairs
+    return f"{pairs}, P(improvement) {row['improvement']:.0%}"
+
+
+def _effect_in_short(row: dict[str, Any]) -> str:
+    pairs = count(row["pairs"], "pair")
+    if absent(row["ratio"]) or absent(row["ratio_low"]):
+        return pairs
+    return f"{_effect_on_score(row, '').strip()}, {pairs}"
+
+
+def _effect_on_score(row: dict[str, Any], name: str) -> str:
+    if absent(row["ratio"]):
+        return _size(name, False, row["difference"], row["low"], row["high"])
+    return _size(name, True, row["ratio"], row["ratio_low"], row["ratio_high"])
+
+
+def _size(name: str, is_ratio: bool, value: float, low: float, high: float) -> str:
+    """Return an effect with its interval, if there is one."""
+    # A ratio needs no sign, and a difference without one would read as a score.
+    as_text = number if is_ratio else signed
+    ends = "" if absent(low) else f" [{as_text(low)}, {as_text(high)}]"
+    return f"{name} {'× ' if is_ratio else ''}{as_text(value)}{ends}"
+
+
+def _failed(row: dict[str, Any]) -> str:
+    points, low, high = (
+        f"{100 * row[f'failed_{end}']:+.0f}".replace("-", "−")
+        for end in ("difference", "low", "high")
+    )
+    return (
+        f"{label(row['remedies'])} has {row['failed_decision']} failed seeds than no remedy, "
+        f"{points} percentage points [{low}, {high}]"
+    )
+
+
+def _of_single_configurations(table: pd.DataFrame, name: str, where: str) -> Conclusion:
+    effects = rows(table)
+    several = bool(table["remedies"].duplicated().any())
+    parts, counts = [], []
+    for decision in ("better", "worse"):
+        found = [row for row in effects if row["decision"] == decision]
         if found:
-            effects = ", ".join(
-                f"{_named(row, several)} ({_twin_effect(row, name)})" for row in found
+            sizes = ", ".join(
+                f"{_named(row, several)} "
+                f"({_size(name, row['scale'] == 'ratio', row['effect'], row['low'], row['high'])})"
+                for row in found
             )
-            parts.append(f"{verdict} than without: {effects}")
-            value.append(f"{len(found)} {verdict}")
-    untold = [_named(row, several) for row in each if row["decision"] == "inconclusive"]
-    if untold:
-        parts.append(f"not told apart: {', '.join(untold)}")
-    seeds = between([row["seeds"] for row in each])
-    compared = count(each[0]["comparisons"], "comparison")
-    rest = "; ".join(parts[1:])
-    rest = f"{rest[0].upper()}{rest[1:]}. " if rest else ""
+            parts.append(f"{decision} than without: {sizes}")
+            counts.append(f"{len(found)} {decision}")
+    rest = [_named(row, several) for row in effects if row["decision"] == "inconclusive"]
+    if rest:
+        parts.append(f"inconclusive: {', '.join(rest)}")
+    seeds = between([row["seeds"] for row in effects])
+    compared = count(effects[0]["comparisons"], "comparison")
+    others = "; ".join(parts[1:])
+    others = f"{others[0].upper()}{others[1:]}. " if others else ""
+    each = "single configurations" if several else "one configuration"
     return Conclusion(
-        f"Remedies {where}, each at {'single configurations' if several else 'one configuration'}: {parts[0]}.",
-        f"{rest}The same settings with and without, seed by seed ({seeds} each); Holm over {compared}, each interval "
-        "alone. Whether a remedy does the same at other settings cannot be told from so few configurations.",
+        f"Remedies{where}, each at {each}: {parts[0]}.",
+        f"{others}The same settings with and without, seed by seed ({seeds} each); Holm over "
+        f"{compared}, each interval alone. Whether a remedy does the same at other settings is "
+        "unknown with so few configurations.",
         first=True,
         tile=Tile(
-            "Remedies against none",
-            ", ".join(value) or "cannot be told",
+            TILE,
+            ", ".join(counts) or "inconclusive",
             f"{compared} by {seeds} seeds, each at the same settings",
         ),
     )
@@ -215,48 +288,3 @@ def _by_seed(twins: pd.DataFrame, name: str, where: str) -> Conclusion:
 
 def _named(row: dict[str, Any], several: bool) -> str:
     return label(row["remedies"]) + (f" in trial {row['number']}" if several else "")
-
-
-def _twin_effect(row: dict[str, Any], name: str) -> str:
-    return _size(name, row["scale"] == "ratio", row["effect"], row["low"], row["high"])
-
-
-def _listed(names: str) -> str:
-    return names.replace("; ", ", ") or "nothing else (nothing else was searched)"
-
-
-def _score(row: dict[str, Any], name: str) -> str:
-    """The effect with its interval, if there is one."""
-    if absent(row["ratio"]):
-        return _size(name, False, row["difference"], row["low"], row["high"])
-    return _size(name, True, row["ratio"], row["ratio_low"], row["ratio_high"])
-
-
-def _size(name: str, factor: bool, value: float, low: float, high: float) -> str:
-    told = number if factor else signed
-    ends = "" if absent(low) else f" [{told(low)}, {told(high)}]"
-    return f"{name} {'× ' if factor else ''}{told(value)}{ends}"
-
-
-def _effect(row: dict[str, Any], name: str) -> str:
-    improved = f"P(improvement) {row['improvement']:.0%}" if not absent(row["improvement"]) else ""
-    return (
-        f"{label(row['remedies'])} is {row['decision']} than no remedy: {_score(row, name)} "
-        f"({count(row['pairs'], 'pair')}{f', {improved}' if improved else ''})"
-    )
-
-
-def _open(row: dict[str, Any]) -> str:
-    effect = (
-        "" if absent(row["ratio"]) or absent(row["ratio_low"]) else f"{_score(row, '').strip()}, "
-    )
-    return f"{effect}{count(row['pairs'], 'pair')}"
-
-
-def _lost(row: dict[str, Any]) -> str:
-    points = [
-        f"{100 * row[f'failed_{end}']:+.0f}".replace("-", "−")
-        for end in ("difference", "low", "high")
-    ]
-    effect = f"{points[0]} points [{points[1]}, {points[2]}]"
-    return f"{label(row['remedies'])} loses {row['failed_decision']} seeds than no remedy, {effect}"

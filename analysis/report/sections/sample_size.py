@@ -1,64 +1,62 @@
-"""What would change the answer: how much more would settle what is open."""
+"""Sample size: how many more configurations or seeds an inconclusive comparison needs."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ganstudy.analysis.formatting import absent, label, number, rows
+from ganstudy.analysis.formatting import absent, count, label, number, rows
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
 from ganstudy.analysis.tables.sample_size import needed_sample_sizes
 
-NAME, TITLE = "settle", "What would change the answer"
+TITLE = "What would change the answer"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """One line for the first screen, one sentence per open question."""
-    table = _open(results)
-    if not table:
-        return []
+    """Return the comparison nearest to a conclusion, then all others that are inconclusive."""
+    table = _inconclusive(results)
     planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MAX_UNITS]
+    # More than MAX_UNITS is out of reach: the advice then is to treat both as equal.
     if not planned:
-        return _each(table)
-    nearest = min(
-        planned,
-        key=lambda row: (
-            float(row["needed"]) / max(1.0, float(min(row["n_first"], row["n_second"])))
-        ),
-    )
+        return _sentences(table)
+    nearest = min(planned, key=_factor)
     claim = (
-        f"What would settle more: {_question(nearest)} takes {nearest['advice']}{_seeds(nearest)}"
+        f"The nearest to a conclusion: {_question(nearest)} needs "
+        f"{nearest['advice']}{_seeds(nearest)}"
     )
-    power = f" ({POWER:.0%} power; {len(table)} questions open, below)."
-    return [
-        Conclusion(claim + power, _basis(nearest), first=True),
-        *_each([row for row in table if row is not nearest]),
-    ]
+    claim += f" ({POWER:.0%} power; {count(len(table), 'comparison')} inconclusive, below)."
+    others = [row for row in table if row is not nearest]
+    return [Conclusion(claim, _basis(nearest), first=True), *_sentences(others)]
 
 
-def _each(table: list[dict[str, Any]]) -> list[Conclusion]:
-    """One sentence per question that can be planned for, and one for those that cannot."""
-    made = [
+def _factor(row: dict[str, Any]) -> float:
+    """Return by which factor the data would have to grow."""
+    return float(row["needed"]) / max(1.0, float(min(row["n_first"], row["n_second"])))
+
+
+def _sentences(table: list[dict[str, Any]]) -> list[Conclusion]:
+    """Return a sentence per comparison that can be planned for, and one for all others."""
+    found = [
         Conclusion(f"{_question(row)}: {row['advice']}{_seeds(row)}.", _basis(row))
         for row in table
         if not absent(row["needed"])
     ]
-    few = [
-        f"{_question(row)} (n = {row['n_first']} and {row['n_second']})"
-        for row in table
-        if absent(row["needed"])
-    ]
+    few = [f"{_question(row)} ({_n(row)})" for row in table if absent(row["needed"])]
     if few:
-        made.append(Conclusion(f"Too few, or too many diverged, to plan from: {', '.join(few)}."))
-    return made
+        claim = (
+            "No sample size can be estimated, since there are too few configurations or too many "
+            "diverged: "
+        )
+        found.append(Conclusion(f"{claim}{', '.join(few)}."))
+    return found
 
 
-def _open(results: Results) -> list[dict[str, Any]]:
+def _inconclusive(results: Results) -> list[dict[str, Any]]:
     if results.study.trials.empty:
         return []
-    table = results.of(needed_sample_sizes, results.study)
+    table = results.cached(needed_sample_sizes, results.study)
     return rows(table[table["decision"] != "conclusive"])
 
 
@@ -74,42 +72,42 @@ def _seeds(row: dict[str, Any]) -> str:
     instead = row["seeds_instead"]
     if absent(row["needed"]) or row["needed"] > MAX_UNITS or absent(instead):
         return ""
-    return (
-        f", or {instead:.0f} seeds per configuration"
-        if math.isfinite(instead)
-        else ", which more seeds cannot replace"
-    )
+    if math.isfinite(instead):
+        return f", or {instead:.0f} seeds per configuration"
+    return ", which more seeds cannot replace"
+
+
+def _n(row: dict[str, Any]) -> str:
+    first, second = row["n_first"], row["n_second"]
+    return f"n = {first}" if first == second else f"n = {first} and {second}"
 
 
 def _basis(row: dict[str, Any]) -> str:
+    n = f"{_n(row)} {row['unit']}"
+    if absent(row["effect"]):
+        return f"{n}."
     sign = "× " if row["scale"] == "ratio" else ""
     ends = "" if absent(row["low"]) else f" [{number(row['low'])}, {number(row['high'])}]"
-    n = (
-        f"n = {row['n_first']}"
-        if row["n_first"] == row["n_second"]
-        else f"n = {row['n_first']} and {row['n_second']}"
-    )
-    if absent(row["effect"]):
-        return f"{n} {row['unit']}."
-    least, in_all = "", " in all" if row["unit"] == "configurations" else ""
+    least = ""
     if not absent(row["needed_least"]) and math.isfinite(row["needed_least"]):
-        least = f"; if the truth were the interval's far end, {row['needed_least']:.0f}{in_all} would do"
-    return f"Observed: {sign}{number(row['effect'])}{ends}, {n} {row['unit']}{least}."
-
-
-NOTE = (
-    f"From the effect and spread observed, for {POWER:.0%} power; detectable is the smallest effect that the present n "
-    "tells apart. Here medians of unmatched groups are compared: the matched comparisons above can tell more."
-)
+        units = " per value" if row["unit"] == "configurations" else ""
+        least = (
+            f"; {row['needed_least']:.0f}{units} would do if the true effect were the far end of "
+            "the interval"
+        )
+    return f"Observed: {sign}{number(row['effect'])}{ends}, {n}{least}."
 
 
 def blocks(results: Results) -> list[Block]:
-    """Every question, open or not."""
+    """Return every comparison, conclusive or not."""
     if results.study.trials.empty:
         return []
-    table = results.of(needed_sample_sizes, results.study)
-    return (
-        [Table("needed_sample_sizes", table, "What it would take", NOTE, folded=True)]
-        if len(table)
-        else []
-    )
+    table = results.cached(needed_sample_sizes, results.study)
+    return [Table("needed_sample_sizes", table, "Needed sample sizes", NOTE, folded=True)]
+
+
+NOTE = (
+    f"From the observed effect and spread, for {POWER:.0%} power; detectable is the smallest "
+    "effect that the present n finds with that power. Medians of unmatched groups are compared "
+    "here: the matched comparisons above can find smaller effects."
+)

@@ -20,22 +20,22 @@
   const plots = [...document.querySelectorAll(".plot")];
   const settings = { responsive: true, displayModeBar: false };
   const described = new Map();
-  const prepare = async (place) => {
-    const [figure] = await Promise.all([unpacked(place.dataset.figure), plotly()]);
-    if (!described.has(place)) described.set(place, JSON.parse(figure));
+  const prepare = async (element) => {
+    const [figure] = await Promise.all([unpacked(element.dataset.figure), plotly()]);
+    if (!described.has(element)) described.set(element, JSON.parse(figure));
   };
-  const paint = (place) => {
-    if (place.dataset.drawn) return;
-    place.dataset.drawn = "yes";
-    const { data, layout } = described.get(place);
-    window.Plotly.newPlot(place, data, layout, settings);
+  const paint = (element) => {
+    if (element.dataset.drawn) return;
+    element.dataset.drawn = "yes";
+    const { data, layout } = described.get(element);
+    window.Plotly.newPlot(element, data, layout, settings);
   };
-  const draw = async (place) => {
+  const draw = async (element) => {
     try {
-      await prepare(place);
-      paint(place);
+      await prepare(element);
+      paint(element);
     } catch (error) {
-      place.textContent = "This figure could not be drawn here; the tables hold its numbers.";
+      element.textContent = "This figure could not be drawn here; the tables hold its numbers.";
       console.error(error);
     }
   };
@@ -52,12 +52,12 @@
       },
       { rootMargin: "800px 0px" },
     );
-    plots.forEach((place) => near.observe(place));
+    plots.forEach((element) => near.observe(element));
     // Prepared, not drawn: what is printed must be there at once.
     (window.requestIdleCallback ?? setTimeout)(() => plots.forEach(prepare));
   } else {
-    plots.forEach((place) => {
-      place.textContent = "This browser is too old to draw the figures; the tables hold their numbers.";
+    plots.forEach((element) => {
+      element.textContent = "This browser is too old to draw the figures; the tables hold their numbers.";
     });
   }
 
@@ -78,7 +78,7 @@
       closed.push(details);
       details.open = true;
     });
-    plots.filter((place) => described.has(place)).forEach(paint);
+    plots.filter((element) => described.has(element)).forEach(paint);
     document.querySelectorAll(".plot .main-svg").forEach((svg) => {
       svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
     });

@@ -23,6 +23,7 @@ from ganstudy.analysis.report.sections import (
     outcomes,
     remedies,
     sample_size,
+    sampler,
     seeds,
 )
 from ganstudy.analysis.tables import confirm
@@ -74,7 +75,7 @@ def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded:
 def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(loaded: Study) -> None:
     study = with_fresh_seeds(loaded)
     table = confirm.confirmed(study)
-    row = section.stage.first_choice(study, table)
+    row = confirm.first_choice(study, table)
     assert row is not None and row["role"] == "best" and row["score"] > table["score"].min()
     first, *others = conclusions.conclusions(Results(study))
     assert first.claim.startswith(f"Confirmed on fresh seeds: FID {row['score']:.3g} [")
@@ -87,7 +88,7 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     found = confirm.confirmed_against_baseline(study).set_index("number").loc[row["number"]]
     assert f"FID × {found['effect']:.3g} [" in first.basis and "Holm over 2 comparisons" in first.basis
     assert first.tile is not None and first.tile.title == "Confirmed FID"
-    assert not any("before quoting it" in str(said) or said.claim.startswith("Best conf") for said in others)
+    assert not any("before quoting it" in str(finding) or finding.claim.startswith("Best conf") for finding in others)
 
 
 def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> None:
@@ -106,23 +107,26 @@ def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Stu
         (2.0, "was too good: the fresh median is × 1.99 [1."),
         (0.5, "was not too good: the fresh median is × 0.498 [0.4"),
     ):
-        said = conclusions.conclusions(Results(with_fresh_seeds(loaded, (factor,) * 3)))[0]
-        assert words in said.basis, said.basis
-    said = conclusions.conclusions(Results(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
-    assert "Whether the search's own FID of " in said.basis and "was too good cannot be told: the fresh" in said.basis
+        finding = conclusions.conclusions(Results(with_fresh_seeds(loaded, (factor,) * 3)))[0]
+        assert words in finding.basis, finding.basis
+    finding = conclusions.conclusions(Results(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
+    assert "Whether the search's own FID of " in finding.basis
+    assert "was too good is inconclusive: the fresh" in finding.basis
 
 
 def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
     kept = dict.fromkeys((verdict.value for verdict in Verdict), 0)
     trials = loaded.trials.assign(**{**kept, "unknown": loaded.trials["num_seeds"]})
     study = dataclasses.replace(loaded, trials=trials, evaluations=loaded.evaluations.assign(verdict="unknown"))
-    (said,) = outcomes.conclusions(Results(study))
-    assert said.claim.startswith("Whether any of 60 configurations (") and said.claim.endswith("cannot be told:")
-    assert said.basis == "the verdict is unknown for 180 of 180 seeds."
-    assert said.tile is not None and (said.tile.value, said.tile.note) == ("cannot be told", "verdicts are unknown")
-    assert not any("lost by k" in str(other) for other in conclusions.conclusions(Results(study)))
-    (said,) = outcomes.conclusions(Results(dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))))
-    assert said.claim.startswith("At least 1 of 60 configurations") and "the verdict is unknown" in said.basis
+    (finding,) = outcomes.conclusions(Results(study))
+    assert finding.claim.startswith("Whether any of 60 configurations (")
+    assert finding.claim.endswith("had a failed seed is unknown:")
+    assert finding.basis == "the verdict is unknown for 180 of 180 seeds."
+    assert finding.tile is not None and (finding.tile.value, finding.tile.note) == ("unknown", "verdicts are unknown")
+    assert not any("Failed seeds by k" in str(other) for other in conclusions.conclusions(Results(study)))
+    one = dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))
+    (finding,) = outcomes.conclusions(Results(one))
+    assert finding.claim.startswith("At least 1 of 60 configurations") and "the verdict is unknown" in finding.basis
 
 
 def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: Study) -> None:
@@ -130,11 +134,11 @@ def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: St
     roles = {"best with remedies": "best"}
     trials = study.trials.assign(role=study.trials["role"].replace(roles))
     both = dataclasses.replace(study, trials=trials)
-    first = section.stage.first_choice(both, confirm.confirmed(both))
+    first = confirm.first_choice(both, confirm.confirmed(both))
     assert first is not None and first["number"] == FIRST_CONFIRM
     state = trials["state"].where(trials["number"] != FIRST_CONFIRM, "running")
     unfinished = dataclasses.replace(both, trials=trials.assign(state=state))
-    assert section.stage.first_choice(unfinished, confirm.confirmed(unfinished)) is None
+    assert confirm.first_choice(unfinished, confirm.confirmed(unfinished)) is None
 
 
 def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:
@@ -142,7 +146,7 @@ def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:
     assert first.startswith("Best configuration") and "before quoting it, as [confirm] in the study file does" in first
 
 
-def test_a_baseline_that_cannot_be_told_apart_is_said_to_be_so(loaded: Study) -> None:
+def test_no_difference_from_the_baseline_is_inconclusive(loaded: Study) -> None:
     study = with_fresh_seeds(loaded, (1.0, 1.0, 1.0))
     level = study.trials["number"].isin(range(FIRST_CONFIRM, FIRST_CONFIRM + 3))
     numbers = study.trials.loc[level, "number"]
@@ -150,16 +154,16 @@ def test_a_baseline_that_cannot_be_told_apart_is_said_to_be_so(loaded: Study) ->
     noise = pd.Series(50 * np.exp(0.3 * rng.normal(size=len(study.evaluations))), index=study.evaluations.index)
     rows = study.evaluations
     flat = rows.assign(fid=rows["fid"].where(~rows["number"].isin(numbers), noise))
-    said = conclusions.conclusions(Results(dataclasses.replace(study, evaluations=flat)))[0]
-    assert "That it differs from the plain baseline cannot be told" in said.basis
+    finding = conclusions.conclusions(Results(dataclasses.replace(study, evaluations=flat)))[0]
+    assert "Whether it differs from the plain baseline is inconclusive" in finding.basis
 
 
 def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Study) -> None:
     made = html.build(with_fresh_seeds(loaded))
     assert 3 <= len(made.answer) <= 6
     names = [part.name for part in made.sections]
-    assert names[0] == "confirmed"
-    assert {"interactions", "importance", "spread", "settle", "k", "remedies", "learning_rates"} <= set(names)
+    assert names[0] == "confirm"
+    assert {"interactions", "importance", "seeds", "sample_size", "k_ratio", "remedies", "learning_rates"} <= set(names)
     assert made.tables.keys() >= {
         *("confirmed", "confirmed_against_baseline", "search_optimism", "remedy_effects", "k_answer_by_axis"),
         *("k_response", "k_pairwise", "rate_map", "rate_ratio", "interactions", "importance", "per_configuration"),
@@ -203,8 +207,8 @@ def lacking(study: Study) -> dict[str, Study]:
 def test_sections_of_a_study_that_lacks_things_say_so_or_nothing(loaded: Study, case: str) -> None:
     results = Results(lacking(loaded)[case])
     for part in (section, interactions, importance, seeds, sample_size, k_ratio, remedies):
-        for said in part.conclusions(results):
-            assert not any(word in f" {said} " for word in (" nan", "[nan", " inf ", "None")), str(said)
+        for finding in part.conclusions(results):
+            assert not any(word in f" {finding} " for word in (" nan", "[nan", " inf ", "None")), str(finding)
         part.blocks(results)
 
 
@@ -223,9 +227,21 @@ def test_a_confirm_trial_that_failed_is_not_quoted(loaded: Study) -> None:
 
 def test_two_confirmed_studies_are_compared_on_fresh_seeds(loaded: Study) -> None:
     first, second = with_fresh_seeds(loaded), with_fresh_seeds(loaded, (8.0, 1.0, 4.0), name="second")
-    said = compare.conclusions(first, second)[1]
-    assert said.claim.startswith("FID on fresh seeds: first ") and "the intervals do not overlap" in said.basis
+    finding = compare.conclusions(first, second)[1]
+    assert finding.claim.startswith("FID on fresh seeds: first ") and "the intervals do not overlap" in finding.basis
     assert compare.conclusions(first, loaded)[1].claim.startswith("Best FID:")
     made = compare.build(first, second)
     assert {"confirmed_1", "confirmed_2", "expected_best"} <= made.tables.keys()
     assert made.tables["sides"]["trials"].tolist() == [len(first.of_stage(Stage.SEARCH).trials)] * 2
+
+
+def test_only_a_full_grid_has_no_caveat_about_other_settings(loaded: Study) -> None:
+    search = {"sampler": "grid", "space": {"k": [1, 5], "remedies": [[], ["lecam"]]}}
+    trials = loaded.trials.head(4).assign(k=[1.0, 1.0, 5.0, 5.0], remedies=["none", "lecam"] * 2)
+    full = dataclasses.replace(loaded, trials=trials, spec=loaded.spec | {"search": search})
+    assert sampler.is_full_grid(full)
+    assert not sampler.is_full_grid(dataclasses.replace(full, trials=trials.head(3)))
+    learning = loaded.spec | {"search": search | {"sampler": "tpe"}}
+    assert not sampler.is_full_grid(dataclasses.replace(full, spec=learning))
+    not_evaluated = trials.assign(evaluations=[1, 1, 1, 0])
+    assert not sampler.is_full_grid(dataclasses.replace(full, trials=not_evaluated))

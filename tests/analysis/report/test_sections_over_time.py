@@ -13,22 +13,16 @@ import pandas as pd
 import pytest
 
 from ganstudy.analysis.figures import budget as figures_budget
-from ganstudy.analysis.figures import over_time as figures_over_time
+from ganstudy.analysis.figures import panels
+from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Figure, Results, Table
-from ganstudy.analysis.report.html import _flat
-from ganstudy.analysis.report.sections import (
-    budget,
-    convergence,
-    game,
-    modes_over_time,
-    over_time,
-    pareto,
-)
-from ganstudy.analysis.report.sections import failures as survival_section
+from ganstudy.analysis.report.html import flatten
+from ganstudy.analysis.report.sections import budget, convergence, cycling, game, pareto
+from ganstudy.analysis.report.sections import failures as failures_section
 from ganstudy.analysis.tables import failures
 
 E = 10
-PARTS = (convergence, survival_section, game, modes_over_time, budget, pareto)
+SECTIONS = (convergence, failures_section, game, cycling, budget, pareto)
 
 
 def falling(final, start=100.0):
@@ -65,7 +59,7 @@ def words(part, results):
 
 def drawn(part, results):
     results.study._client = SimpleNamespace(list_artifacts=lambda *asked: [])  # there are no pictures
-    return {block.name: block for block in _flat(part.blocks(results)) if isinstance(block, Figure)}
+    return {block.name: block for block in flatten(part.blocks(results)) if isinstance(block, Figure)}
 
 
 def traced(figure, **wanted):
@@ -76,17 +70,17 @@ def traced(figure, **wanted):
 
 
 def test_a_planted_difference_in_holding_is_told_with_p_and_n(planted):
-    text = words(survival_section, Results(planted))
-    assert "50% [" in text and "24 configurations, 72 seeds, of which 36 were lost for good" in text
-    assert re.search(r"Values of k \(p = below 0\.001\) differ in how soon they lose seeds\.", text)
-    assert "24 configurations, 36 seeds lost" in text and "pruned" not in text
+    text = words(failures_section, Results(planted))
+    assert "50% [" in text and "24 configurations, 72 seeds, of which 36 failed for good" in text
+    assert re.search(r"Values of k \(p = below 0\.001\) differ in how soon seeds fail\.", text)
+    assert "24 configurations, 36 seeds failed" in text and "pruned" not in text
 
 
 def test_pruned_trials_are_told_with_both_ends(study_over_time):
     scores, reached = falling(np.full((8, 2), 10.0)), [E] * 4 + [3] * 4
-    text = words(survival_section, Results(study_over_time(scores, reached=reached, k=[1, 5] * 4)))
+    text = words(failures_section, Results(study_over_time(scores, reached=reached, k=[1, 5] * 4)))
     assert "8 seeds belong to pruned trials" in text
-    assert "50% of all seeds would have held, and had none, 100%" in text
+    assert "50% of all seeds if all of these had failed, and 100% if none had." in text
 
 
 def test_settings_without_effect_cannot_be_told(study_over_time):
@@ -95,9 +89,9 @@ def test_settings_without_effect_cannot_be_told(study_over_time):
     verdicts = np.full((24, 2, E), "unsettled", dtype=object)
     verdicts[rng.random(24) < 0.4, :, 4:] = "collapsed"
     study = study_over_time(falling(30 + 5 * rng.normal(size=(24, 2))), verdicts, k=k)
-    for part, what in ((survival_section, "lose seeds"), (convergence, "reach FID")):
+    for part, what in ((failures_section, "seeds fail"), (convergence, "they reach FID")):
         text = words(part, Results(study))
-        assert f"Whether values of k differ in how soon they {what}" in text and "cannot be told" in text
+        assert f"Whether values of k differ in how soon {what}" in text and "is inconclusive" in text
         assert "Values of k (" not in text
 
 
@@ -109,7 +103,8 @@ def test_time_to_a_score_and_what_is_still_moving(planted):
 
 def test_measures_of_the_game_that_go_with_the_score_are_named_with_intervals(planted):
     text = words(game, Results(planted))
-    assert re.search(r"1 of 2 measures of the game go with FID: Discriminator AUC \(high is worse: \+[\d.]+ \[", text)
+    auc = r"Discriminator AUC \(high is worse: \+[\d.]+ \["
+    assert re.search(f"1 of 2 measures of the game correlate with FID: {auc}", text)
     assert "n = 24" in text and "Generator loss (" not in text
     assert "The generator's loss falls and rises with FID" in text and "+0.5 [+0.5, +0.5] (24 configurations" in text
 
@@ -117,22 +112,23 @@ def test_measures_of_the_game_that_go_with_the_score_are_named_with_intervals(pl
 def test_a_loss_that_misleads_is_told(planted):
     planted.evaluations["mismatch"] = -0.5
     text = words(game, Results(planted))
-    assert "The generator's loss misleads, it falls while FID rises" in text and "of 72 seeds it is below 0" in text
+    assert "The generator's loss misleads, it falls while FID rises" in text
+    assert re.search(r"it is below 0 in 100% \[.*\] of 72 seeds", text)
 
 
 def test_half_a_random_search_and_the_order_of_one_that_learns(study_over_time):
     final = np.arange(24.0)[::-1, None] + 10
     text = words(budget, Results(study_over_time(falling(final), sampler="random", k=[1, 5] * 12)))
-    assert "had its best, FID 10, after 24 of 24 trials." in text
+    assert "found its best, FID 10, after 24 of 24 trials." in text
     assert re.search(r"the best of 1[0-2] trials drawn from them has FID 1[01] ", text)
     learns = words(budget, Results(study_over_time(falling(final[::-1]), sampler="tpe", k=[1, 5] * 12)))
-    assert "after 1 of 24 trials; what more trials would bring cannot be told" in learns and "one draw" in learns
+    assert "after 1 of 24 trials; what more trials would bring is inconclusive" in learns and "single draw" in learns
 
 
 def test_a_front_is_told_with_its_members(planted):
     results = Results(planted)
     text = words(pareto, results)
-    front = results.of(pareto.pareto.pareto_front, results.study).query("on_front")
+    front = results.cached(pareto.pareto.pareto_front, results.study).query("on_front")
     assert f"{len(front)} of 12 complete configurations" in text and "FID, recall and seconds together" in text
     assert all(f"trial {number} (" in text for number in front["number"].head(pareto.NAMED))
 
@@ -140,7 +136,7 @@ def test_a_front_is_told_with_its_members(planted):
 def test_cycling_is_told_with_its_share(study_over_time):
     verdicts = np.full((12, 2, E), "unsettled", dtype=object)
     verdicts[:3, :, 6:] = "cycling"
-    text = words(modes_over_time, Results(study_over_time(falling(np.full((12, 2), 10.0)), verdicts, k=[1, 5] * 6)))
+    text = words(cycling, Results(study_over_time(falling(np.full((12, 2), 10.0)), verdicts, k=[1, 5] * 6)))
     assert "25% [" in text and "24 seeds of 12 configurations" in text and "Modes were not counted" in text
 
 
@@ -148,7 +144,7 @@ def test_cycling_is_told_with_its_share(study_over_time):
 
 
 def test_panels_draw_each_value_with_its_own_line_and_bands(planted):
-    figure = drawn(survival_section, Results(planted))["survival_k"].figure
+    figure = drawn(failures_section, Results(planted))["survival_k"].figure
     titles = [note.text for note in figure.layout.annotations]
     assert titles == ["k = 1<br>n = 12", "k = 5<br>n = 12"]
     first, second = traced(figure, mode="lines+markers")
@@ -159,7 +155,8 @@ def test_panels_draw_each_value_with_its_own_line_and_bands(planted):
 def test_a_line_that_diverges_breaks_and_its_band_leaves_the_panel():
     table = pd.DataFrame({"k": [1, 1, 5, 5], "progress": [1.0, 2.0] * 2, "configurations": 6})
     table = table.assign(median=[10.0, math.inf, 20.0, 15.0], low=5.0, high=[20.0, math.inf, 30.0, 25.0])
-    figure = figures_over_time.panels(table, "k", "median", [figures_over_time.Band("low", "high", 0.2)], ("x", "y"))
+    curves = panels.Curves(table, "k", "median", ("x", "y"), (panels.Band("low", "high", 0.2),))
+    figure = panels.panels(curves)
     line = traced(figure, mode="lines+markers")[0]
     assert np.isnan(line.y[1]) and line.y[0] == 10
     ends = [trace.y[1] for trace in figure.data if trace.line.width == 0 and trace.fill is None]
@@ -170,14 +167,15 @@ def test_of_many_values_those_with_most_configurations_are_drawn():
     values = [f"remedy {i}" for i in range(12)]
     table = pd.DataFrame({"remedies": np.repeat(values, 2), "progress": [1.0, 2.0] * 12})
     table = table.assign(configurations=np.repeat(np.arange(12), 2), share=0.5)
-    assert figures_over_time.largest(table, "remedies") == values[4:]
-    (made,) = over_time.figure("x", table, "remedies", "share", [], ("steps", "share"), "All.", share=True)
+    assert panels.largest(table, "remedies") == values[4:]
+    curves = panels.Curves(table, "remedies", "share", ("steps", "share"), share=True)
+    (made,) = over_time.figure("x", curves, "All.")
     assert len(traced(made.figure, mode="lines+markers")) == 8 and "Of 12 values the 8" in made.caption
 
 
 def test_numbers_at_risk_are_those_still_watched(study_over_time):
     study = study_over_time(falling(np.full((8, 2), 10.0)), reached=[E] * 4 + [3, 3, E, E], k=[1] * 4 + [5] * 4)
-    table = survival_section.at_risk(failures.survival_curves(study, "k"), "k").set_index("k")
+    table = failures_section.at_risk(failures.survival_curves(study, "k"), "k").set_index("k")
     assert table.columns[[0, -1]].tolist() == ["at 0", "at 1000"] and len(table.columns) == 6
     assert table.loc[1].tolist() == [8] * 6 and table.loc[5].tolist() == [8, 8, 4, 4, 4, 4]
 
@@ -207,15 +205,15 @@ def test_the_front_is_marked(planted):
     results = Results(planted)
     figure = drawn(pareto, results)["pareto"].figure
     shapes = {t.marker.symbol: len(t.x) for t in figure.data if t.x[0] is not None}
-    front = int(results.of(pareto.pareto.pareto_front, results.study)["on_front"].sum())
+    front = int(results.cached(pareto.pareto.pareto_front, results.study)["on_front"].sum())
     assert shapes == {"circle": 12 - front, "diamond": front}
 
 
 def test_how_a_seed_moved_is_drawn_under_its_film(planted):
-    made = drawn(modes_over_time, Results(planted))
+    made = drawn(cycling, Results(planted))
     assert {name.split("_")[0] for name in made} == {"moves"} and len(made) == 3
     collapsed = next(block for block in made.values() if "collapsed" in block.alt)
-    (crosses,) = traced(collapsed.figure, name="lost verdict")
+    (crosses,) = traced(collapsed.figure, name="failure verdict")
     assert list(crosses.x) == [600, 700, 800, 900, 1000]
     assert len(traced(collapsed.figure, name="hidden coverage")) == 0  # it was not measured
 
@@ -263,7 +261,7 @@ LACKING = {
 @pytest.mark.parametrize("case", LACKING)
 def test_studies_that_lack_things_draw_nothing_empty_and_say_nothing_odd(case, study_over_time):
     results = Results(LACKING[case](study_over_time))
-    for part in PARTS:
+    for part in SECTIONS:
         text = words(part, results)
         assert not re.search(r"\bnan\b|\binf\b|None(?! of)|\.0 ", text), text
         for block in drawn(part, results).values():
@@ -275,22 +273,22 @@ def test_studies_that_lack_things_draw_nothing_empty_and_say_nothing_odd(case, s
             json.loads(block.figure.to_json())
         assert not [said for said in part.conclusions(results) if said.first]
     if case in ("nothing", "failed"):
-        assert not any(drawn(part, results) for part in PARTS)
+        assert not any(drawn(part, results) for part in SECTIONS)
 
 
 def test_what_is_lacking_is_said(study_over_time):
     assert "the sampler is not known" in words(budget, Results(bare(study_over_time)))
-    for part in (survival_section, modes_over_time):
+    for part in (failures_section, cycling):
         results = Results(bare(study_over_time))
-        assert "cannot be told from these data: the verdict is unknown for 8 of 8 seeds." in words(part, results)
+        assert "unknown: the verdict is unknown for 8 of 8 seeds." in words(part, results)
         drawn(part, results)
         assert not [block for block in part.blocks(results) if isinstance(block, Table) and block.name.endswith("_k")]
-    assert "so nothing is known" in words(budget, Results(failed(study_over_time)))
+    assert "so what more trials would bring is unknown" in words(budget, Results(failed(study_over_time)))
     single = Results(LACKING["single seeds"](study_over_time))
-    assert "cannot be told from a single seed" in words(pareto, single)
+    assert "How sure this is remains unknown with a single seed" in words(pareto, single)
     few = Results(study_over_time(falling(np.full((4, 2), 10.0)), k=[1, 5] * 2))
-    assert "Below 6 configurations there is no interval" in words(survival_section, few)
-    assert "below 6 configurations, or without any such seed, there is no test" in words(survival_section, few)
+    assert "Below 6 configurations there is no interval" in words(failures_section, few)
+    assert "a test needs 6 configurations and a seed to which it happened" in words(failures_section, few)
 
 
 def test_names_of_tables_and_figures_are_unique_and_figures_stay_small(study_over_time):
@@ -302,7 +300,7 @@ def test_names_of_tables_and_figures_are_unique_and_figures_stay_small(study_ove
     study = study_over_time(falling(final), more=more, k=rng.choice(np.arange(8) / 2, 2000), remedies=remedies)
     results = Results(study)
     assert drawn(pareto, results)
-    blocks = [block for part in PARTS for block in _flat(part.blocks(results))]
+    blocks = [block for part in SECTIONS for block in flatten(part.blocks(results))]
     figures = [block for block in blocks if isinstance(block, Figure)]
     tables = [block.name for block in blocks if isinstance(block, Table)]
     assert len({block.name for block in figures}) == len(figures) >= 8 and len(set(tables)) == len(tables)

@@ -35,15 +35,15 @@ def test_a_study_against_itself_has_no_difference(loaded: Study) -> None:
     assert budget["progress"].unique().tolist() == [900.0]  # the last that pruned trials reached
     difference = budget.loc[compare.DIFFERENCE]
     assert difference["median"] == 0 and difference["median_low"] < 0 < difference["median_high"]
-    said = compare.conclusions(loaded, another(loaded))[0]
-    assert said.claim == "No difference between the studies' configurations can be told:"
+    finding = compare.conclusions(loaded, another(loaded))[0]
+    assert finding.claim == "Which study's configurations score better is inconclusive:"
 
 
 @pytest.mark.parametrize(("factor", "better"), [(0.05, "second"), (20.0, "first")])
 def test_the_study_with_the_lower_fid_is_told_as_better(loaded: Study, factor: float, better: str) -> None:
     other = another(loaded, factor=factor)
-    said = compare.conclusions(loaded, other)[0]
-    assert said.claim == f"The configurations of {better} score better:"
+    finding = compare.conclusions(loaded, other)[0]
+    assert finding.claim == f"The configurations of {better} score better:"
     difference = compare.at_equal_budget(loaded, other).set_index("study").loc[compare.DIFFERENCE]
     assert (difference["median_high"] < 0) == (better == "second")
     both = compare.sides(loaded, other).set_index("study")
@@ -83,9 +83,9 @@ def test_uneven_moments_are_matched_where_they_lie(loaded: Study) -> None:
 def test_lost_seeds_are_not_compared_where_verdicts_are_unknown(loaded: Study) -> None:
     other = another(loaded)
     hidden = dataclasses.replace(other, trials=other.trials.assign(unknown=other.trials["num_seeds"]))
-    (said,) = (s for s in compare.conclusions(loaded, hidden) if "lost" in str(s))
-    assert said.claim == "Which study lost more seeds cannot be told from these data:"
-    assert said.basis == "no verdict is known of 120 seeds of second."
+    (finding,) = (s for s in compare.conclusions(loaded, hidden) if "failed" in str(s))
+    assert finding.claim == "Which study had more failed seeds is unknown:"
+    assert finding.basis == "no verdict is known of 120 seeds of second."
     assert compare.sides(loaded, hidden)["failed_share"].isna().tolist() == [False, True]
 
 
@@ -97,8 +97,8 @@ def test_configurations_count_alike_in_the_share_of_lost_seeds_whatever_their_se
 
 def test_too_few_configurations_tell_nothing(loaded: Study) -> None:
     few = dataclasses.replace(another(loaded, factor=0.05), trials=loaded.trials.head(5))
-    said = compare.conclusions(loaded, few)[0]
-    assert "cannot be told" in said.claim and "below 6 configurations there is no interval" in said.basis
+    finding = compare.conclusions(loaded, few)[0]
+    assert "is inconclusive" in finding.claim and "below 6 configurations there is no interval" in finding.basis
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""A setting's values side by side: score and share of failed seeds."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ganstudy.analysis.figures import by_setting as figures
+from ganstudy.analysis.figures.style import ScoreAxes, as_text
+from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
+from ganstudy.analysis.report.phrases import score_name, unit
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
+from ganstudy.analysis.tables import search
+from ganstudy.trials.results.records import FAILURES
+
+SCORE = (
+    "Median over configurations of the median over seeds, with its 95% bootstrap interval over "
+    f"both. No interval below {MIN_CONFIGURATIONS} configurations, no bar towards an end that "
+    "falls on diverged seeds, and no point where the median does. Where two evaluations are "
+    "shown, only the trials that were not pruned reached the later one: compare settings at the "
+    "earlier one."
+)
+FAILED = f"Share of seeds that {FAILURES}, with its 95% interval, configurations as the unit."
+
+
+def table(results: Results, setting: str) -> pd.DataFrame:
+    """Return search.by_setting, empty where the study did not vary the setting."""
+    if setting not in results.study.searched:
+        return pd.DataFrame()
+    return results.cached(search.by_setting, results.study, setting)
+
+
+def blocks(results: Results, setting: str, title: str) -> list[Block]:
+    """Return figures of the score and of failed seeds by value, and the numbers behind them."""
+    made = table(results, setting)
+    if made.empty:
+        return []
+    study = results.study
+    name, axis = score_name(study), as_text(unit(study))
+    measure = study.objective.measure
+    score = figures.by_setting(made, setting, ScoreAxes(measure, axis, study.floor.get(measure)))
+    failed = figures.failed_by_setting(made, setting, axis)
+    values = f"each of {made[setting].nunique()} values of {title}."
+    # Side by side: a value with a good median can still have many failed seeds.
+    pair = Pair(
+        [
+            Figure(f"{setting}_score", score, SCORE, f"Median {name} for {values}"),
+            Figure(f"{setting}_failed", failed, FAILED, f"Share of failed seeds for {values}"),
+        ]
+    )
+    return [pair, Table(f"by_{setting}", made, f"{name} and failed seeds by {title}", folded=True)]

@@ -1,0 +1,97 @@
+"""What the sections over time share: settings that split the curves, panels of curves, and log-rank
+tests in words.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from ganstudy.analysis.figures.panels import MOST_PANELS, Curves, panels
+from ganstudy.analysis.formatting import count, label, listed, rows
+from ganstudy.analysis.frames.selection import COMPARED, EVALUATION, own_axis
+from ganstudy.analysis.report.blocks import Figure, Results
+from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
+from ganstudy.trials.results.records import Verdict
+
+LEARNING_RATES = ("lr_d", "lr_g")
+
+
+def split_by(results: Results, *settings: str) -> list[str]:
+    """Return those of the settings (k and remedies by default) that the study varied."""
+    varied = results.study.searched
+    return [name for name in settings or COMPARED if name in varied]
+
+
+def axis(results: Results) -> str:
+    """Return the unit of progress in words."""
+    unit = own_axis(results.study)
+    return "evaluations" if unit == EVALUATION else label(unit)
+
+
+def unknown_verdicts(results: Results) -> str:
+    """Return a clause that counts the seeds with an unknown verdict; '' where every one is known.
+
+    Failures are not counted then: the seeds with a known verdict are mostly those that diverged.
+    """
+    seeds = results.study.seeds
+    unknown = int((seeds["verdict"] == Verdict.UNKNOWN.value).sum()) if len(seeds) else 0
+    return f"the verdict is unknown for {unknown} of {count(len(seeds), 'seed')}" if unknown else ""
+
+
+def figure(name: str, curves: Curves, caption: str) -> list[Figure]:
+    """Return a figure with a panel per value of the setting; none where fewer than two values have
+    a line.
+    """
+    table = curves.table
+    if table.empty:
+        return []
+    # A single panel would repeat the figure over all trials.
+    points = table.groupby(curves.setting, sort=False)[curves.line].count()
+    if (points > 0).sum() < 2:
+        return []
+    if len(points) > MOST_PANELS:
+        caption += (
+            f" Of {len(points)} values the {MOST_PANELS} with the most configurations are drawn."
+        )
+    across, up = curves.titles
+    alt = (
+        f"{up} against {across}, in one panel for each of {min(len(points), MOST_PANELS)} values "
+        "of "
+    )
+    return [Figure(name, panels(curves), caption, f"{alt}{label(curves.setting)}.")]
+
+
+def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
+    """Return the conclusion of log-rank tests: which settings differ in `what`; none without tests.
+
+    events: how many seeds had the event, in words.
+    """
+    if tests.empty:
+        return []
+    # Without a p-value: too few configurations, or no seed had the event.
+    known = tests[tests["p_adjusted"].notna()]
+    names = listed(tests["setting"].tolist())
+    inconclusive = f"Whether values of {names} differ in {what} is inconclusive:"
+    if known.empty:
+        few = f"a test needs {MIN_CONFIGURATIONS} configurations and a seed to which it happened"
+        return [Conclusion(inconclusive, f"{few} ({events}).")]
+    # All settings are corrected alike, so any row has the number of comparisons.
+    least = rows(known.sort_values("p_adjusted").head(1))[0]
+    method = "log-rank tests with the configuration as the unit"
+    if least["comparisons"] > 1:
+        method += f", corrected for {count(int(least['comparisons']), 'setting')}"
+    method += f"; {count(int(known['configurations'].max()), 'configuration')}, {events}"
+    differ = known[known["decision"] == "differ"]
+    if differ.empty:
+        smallest = f"the smallest p is {least['p_adjusted']:.2g}, for {least['setting']}"
+        return [Conclusion(inconclusive, f"{smallest} ({method}).")]
+    found = listed([f"{row['setting']} (p = {_p(row['p_adjusted'])})" for row in rows(differ)])
+    others = [name for name in tests["setting"] if name not in set(differ["setting"])]
+    rest = f" Inconclusive for {listed(others)}." if others else ""
+    basis = f"{method[0].upper()}{method[1:]}.{rest}"
+    return [Conclusion(f"Values of {found} differ in {what}.", basis)]
+
+
+def _p(value: float) -> str:
+    return "below 0.001" if value < 0.001 else f"{value:.2g}"
