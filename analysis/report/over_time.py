@@ -74,7 +74,7 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     names = listed(tests["setting"].tolist())
     inconclusive = f"Whether values of {names} differ in {what} is inconclusive:"
     if known.empty:
-        few = f"a test needs {MIN_CONFIGURATIONS} configurations and a seed to which it happened"
+        few = f"a test needs {MIN_CONFIGURATIONS} configurations and at least one such seed"
         return [Conclusion(inconclusive, f"{few} ({events}).")]
     # All settings are corrected alike, so any row has the number of comparisons.
     least = rows(known.sort_values("p_adjusted").head(1))[0]
@@ -86,7 +86,7 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     if differ.empty:
         smallest = f"the smallest p is {least['p_adjusted']:.2g}, for {least['setting']}"
         return [Conclusion(inconclusive, f"{smallest} ({method}).")]
-    found = listed([f"{row['setting']} (p = {_p(row['p_adjusted'])})" for row in rows(differ)])
+    found = listed([f"{row['setting']} ({_p(row['p_adjusted'])})" for row in rows(differ)])
     others = [name for name in tests["setting"] if name not in set(differ["setting"])]
     rest = f" Inconclusive for {listed(others)}." if others else ""
     basis = f"{method[0].upper()}{method[1:]}.{rest}"
@@ -94,4 +94,4 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
 
 
 def _p(value: float) -> str:
-    return "below 0.001" if value < 0.001 else f"{value:.2g}"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"

@@ -47,17 +47,14 @@ def conclusions(results: Results) -> list[Conclusion]:
     shares = table.loc[table["on_front"], "on_front_share"]
     # Resampling needs the same seeds, more than one, in every trial.
     if shares.isna().any():
-        sure = (
-            "How sure this is remains unknown with a single seed, or where trials have unlike "
-            "seeds."
-        )
+        stable = "How sure this is remains unknown with a single seed, or where trials have unlike seeds."
     else:
-        seeds = count(int(table["num_seeds"].max()), "seed")
-        sure = (
-            f"{int((shares >= SURE).sum())} of them are on the front in at least {SURE:.0%} of "
+        seeds, sure = count(int(table["num_seeds"].max()), "seed"), int((shares >= SURE).sum())
+        stable = (
+            f"{sure} of them {'is' if sure == 1 else 'are'} on the front in at least {SURE:.0%} of "
             f"resamples of the seeds ({seeds}: a hint, not an interval)."
         )
-    return [Conclusion(claim, f"{named}. {sure}")]
+    return [Conclusion(claim, f"{named}. {stable}")]
 
 
 def _has_recall(table: pd.DataFrame, study: Study) -> bool:
