@@ -33,7 +33,11 @@ it to. Deviations are relative where the compared numbers are not of order 1.
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--conformance", metavar="FILE", help="write the table of largest deviations to FILE (Markdown)")
+    parser.addoption(
+        "--conformance",
+        metavar="FILE",
+        help="write the table of largest deviations to FILE (Markdown)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,7 +49,9 @@ class OtherProcesses:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        for entry, against, deviation, bound in getattr(node, "workeroutput", {}).get("conformance", []):
+        for entry, against, deviation, bound in getattr(node, "workeroutput", {}).get(
+            "conformance", []
+        ):
             _note(entry, against, deviation, bound)
 
 
@@ -75,10 +81,13 @@ def _note(entry: str, against: str, deviation: float, bound: float) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     path = session.config.getoption("--conformance")
     if hasattr(session.config, "workeroutput"):
-        session.config.workeroutput["conformance"] = [(*names, *numbers) for names, numbers in CONFORMANCE.items()]
+        session.config.workeroutput["conformance"] = [
+            (*names, *numbers) for names, numbers in CONFORMANCE.items()
+        ]
     elif path:
         rows = [
-            f"| {entry} | {against} | {d:.1e} | {b:.0e} |" for (entry, against), (d, b) in sorted(CONFORMANCE.items())
+            f"| {entry} | {against} | {d:.1e} | {b:.0e} |"
+            for (entry, against), (d, b) in sorted(CONFORMANCE.items())
         ]
         Path(path).write_text(CONFORMANCE_HEAD + "\n".join(rows) + "\n")
 
@@ -186,7 +195,9 @@ def benchmark_module():
     """A module of tests/benchmarks by its name."""
 
     def module(name: str) -> Any:
-        spec = importlib.util.spec_from_file_location(name, Path(__file__).parent / "benchmarks" / f"{name}.py")
+        spec = importlib.util.spec_from_file_location(
+            name, Path(__file__).parent / "benchmarks" / f"{name}.py"
+        )
         assert spec is not None and spec.loader is not None
         made = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(made)
@@ -210,7 +221,15 @@ def study_over_time():
     from ganstudy.trials.results.catalogue import MEASURES
 
     def build(
-        scores, verdicts=None, *, reached=None, states=None, more=None, objective=None, sampler="random", **settings
+        scores,
+        verdicts=None,
+        *,
+        reached=None,
+        states=None,
+        more=None,
+        objective=None,
+        sampler="random",
+        **settings,
     ):
         scores = np.asarray(scores, dtype=float)
         configurations, num_seeds, evaluations = scores.shape
@@ -223,18 +242,34 @@ def study_over_time():
         steps = 100.0 * (e + 1)
         rows = pd.DataFrame({"number": c, "seed": s, "evaluation": e + 1, measure: scores.ravel()})
         rows["finite"] = rows[measure].notna()
-        given = np.full(scores.shape, "unsettled") if verdicts is None else np.broadcast_to(verdicts, scores.shape)
+        given = (
+            np.full(scores.shape, "unsettled")
+            if verdicts is None
+            else np.broadcast_to(verdicts, scores.shape)
+        )
         rows["verdict"] = np.where(rows["finite"], given.ravel(), "diverged")
-        rows = rows.assign(generator_steps=steps, seconds=steps / 10 + c, device_seconds=0.0, histogram=None)
+        rows = rows.assign(
+            generator_steps=steps, seconds=steps / 10 + c, device_seconds=0.0, histogram=None
+        )
         rows = rows.assign(**{name: np.nan for name in MEASURES if name not in rows})
         for name, values in (more or {}).items():
             rows[name] = np.broadcast_to(values, scores.shape).ravel()
         rows = rows[rows["evaluation"] <= reached[c]].reset_index(drop=True)
         last = rows[rows["evaluation"] == reached[rows["number"]]]
         table = pd.DataFrame(
-            {"number": np.arange(configurations), "config_digest": [f"c{i}" for i in range(configurations)]}
+            {
+                "number": np.arange(configurations),
+                "config_digest": [f"c{i}" for i in range(configurations)],
+            }
         )
-        table = table.assign(state=states, feasible=True, evaluations=reached, num_seeds=num_seeds, error="", run_id="")
+        table = table.assign(
+            state=states,
+            feasible=True,
+            evaluations=reached,
+            num_seeds=num_seeds,
+            error="",
+            run_id="",
+        )
         for verdict in ("converged", "unsettled", "cycling", "collapsed", "diverged"):
             counted = (last["verdict"] == verdict).groupby(last["number"]).sum()
             table[verdict] = table["number"].map(counted).fillna(0).astype(int)
@@ -248,7 +283,10 @@ def study_over_time():
         table = table.assign(**settings)
         spec = {
             "name": "made",
-            "train": {"budget": {"unit": "generator_steps", "amount": 100.0 * evaluations}, "evaluations": evaluations},
+            "train": {
+                "budget": {"unit": "generator_steps", "amount": 100.0 * evaluations},
+                "evaluations": evaluations,
+            },
             "search": {"sampler": sampler, "space": {name: [0, 1] for name in settings}},
             "objective": chosen,
         }
@@ -283,7 +321,15 @@ def made_study():
     from ganstudy.analysis.frames.study import Study
 
     def build(
-        scores, settings, space=None, failed=None, reached=None, states=None, measure="fid", seeds=None, **objective
+        scores,
+        settings,
+        space=None,
+        failed=None,
+        reached=None,
+        states=None,
+        measure="fid",
+        seeds=None,
+        **objective,
     ):
         scores = np.asarray(scores, dtype=float)
         scores = scores[:, :, None] if scores.ndim == 2 else scores
@@ -292,7 +338,9 @@ def made_study():
         reached = np.full(configurations, evaluations) if reached is None else np.asarray(reached)
         states = ["complete"] * configurations if states is None else states
         c, s, e = (axis.ravel() for axis in np.indices(scores.shape))
-        rows = pd.DataFrame({"number": c, "seed": np.asarray(seeds or range(num_seeds))[s], "evaluation": e + 1})
+        rows = pd.DataFrame(
+            {"number": c, "seed": np.asarray(seeds or range(num_seeds))[s], "evaluation": e + 1}
+        )
         rows[measure] = scores.ravel()
         rows["finite"] = rows[measure].notna()
         gone = (
@@ -300,7 +348,9 @@ def made_study():
             if failed is None
             else np.broadcast_to(np.asarray(failed)[:, :, None], scores.shape)
         )
-        rows["verdict"] = np.where(~rows["finite"], "diverged", np.where(gone.ravel(), "collapsed", "unsettled"))
+        rows["verdict"] = np.where(
+            ~rows["finite"], "diverged", np.where(gone.ravel(), "collapsed", "unsettled")
+        )
         k = pd.to_numeric(table["k"], errors="coerce").to_numpy()[c] if "k" in table else 1.0
         rows["generator_steps"] = 100.0 * (e + 1)
         rows["discriminator_steps"] = k * rows["generator_steps"]
@@ -308,11 +358,18 @@ def made_study():
         rows["images"] = 64 * rows["discriminator_steps"]
         rows["seconds"] = rows["updates"] / 100
         rows = rows[rows["evaluation"] <= reached[c]].reset_index(drop=True)
-        table = table.assign(state=states, config_digest=[f"c{i}" for i in range(configurations)], num_seeds=num_seeds)
+        table = table.assign(
+            state=states,
+            config_digest=[f"c{i}" for i in range(configurations)],
+            num_seeds=num_seeds,
+        )
         table = table.assign(evaluations=reached, feasible=True, run_id="", error="")
         spec = {
             "name": "made",
-            "train": {"budget": {"unit": "generator_steps", "amount": 100.0 * evaluations}, "evaluations": evaluations},
+            "train": {
+                "budget": {"unit": "generator_steps", "amount": 100.0 * evaluations},
+                "evaluations": evaluations,
+            },
             "search": {"sampler": "random", "space": space or {}},
             "objective": objective or {"minimize": measure},
         }
@@ -322,7 +379,9 @@ def made_study():
 
 
 @pytest.fixture(autouse=True)
-def few_resamples_of_importance(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def few_resamples_of_importance(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Half of a small report's time is importance's resamples; what they are good for is test_importance.py's."""
     if request.path.stem not in ("test_importance", "test_simulated"):
         for name in importance.DEALT:

@@ -19,20 +19,62 @@ RAYJOB = ROOT / "examples" / "clusters" / "kuberay-rayjob.yaml"
 RAYJOB_KEYS = {
     "": {"apiVersion", "kind", "metadata", "spec"},
     "spec": {
-        *("entrypoint", "submissionMode", "shutdownAfterJobFinishes", "ttlSecondsAfterFinished", "backoffLimit"),
-        *("rayClusterSpec", "activeDeadlineSeconds", "runtimeEnvYAML", "metadata", "submitterPodTemplate", "suspend"),
+        *(
+            "entrypoint",
+            "submissionMode",
+            "shutdownAfterJobFinishes",
+            "ttlSecondsAfterFinished",
+            "backoffLimit",
+        ),
+        *(
+            "rayClusterSpec",
+            "activeDeadlineSeconds",
+            "runtimeEnvYAML",
+            "metadata",
+            "submitterPodTemplate",
+            "suspend",
+        ),
     },
     "spec.rayClusterSpec": {
-        *("rayVersion", "enableInTreeAutoscaling", "autoscalerOptions", "authOptions", "headGroupSpec"),
+        *(
+            "rayVersion",
+            "enableInTreeAutoscaling",
+            "autoscalerOptions",
+            "authOptions",
+            "headGroupSpec",
+        ),
         *("workerGroupSpecs", "suspend", "headServiceAnnotations"),
     },
     "spec.rayClusterSpec.autoscalerOptions": {
-        *("version", "idleTimeoutSeconds", "upscalingMode", "resources", "image", "env", "envFrom", "volumeMounts"),
+        *(
+            "version",
+            "idleTimeoutSeconds",
+            "upscalingMode",
+            "resources",
+            "image",
+            "env",
+            "envFrom",
+            "volumeMounts",
+        ),
     },
     "spec.rayClusterSpec.authOptions": {"mode", "secretName"},
-    "spec.rayClusterSpec.headGroupSpec": {"serviceType", "headService", "enableIngress", "rayStartParams", "template"},
+    "spec.rayClusterSpec.headGroupSpec": {
+        "serviceType",
+        "headService",
+        "enableIngress",
+        "rayStartParams",
+        "template",
+    },
 }
-WORKER_KEYS = {"groupName", "replicas", "minReplicas", "maxReplicas", "numOfHosts", "rayStartParams", "template"}
+WORKER_KEYS = {
+    "groupName",
+    "replicas",
+    "minReplicas",
+    "maxReplicas",
+    "numOfHosts",
+    "rayStartParams",
+    "template",
+}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -63,10 +105,14 @@ def test_schema_would_refuse_a_typing_error(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_every_node_asks_for_a_token_and_the_dashboard_stays_inside(path: Path) -> None:
     config = read(path)
-    (environment,) = (command for command in config["setup_commands"] if command.endswith("> ~/ganstudy.env"))
+    (environment,) = (
+        command for command in config["setup_commands"] if command.endswith("> ~/ganstudy.env")
+    )
     assert "RAY_AUTH_MODE=token RAY_AUTH_TOKEN_PATH=/shared/ray_token" in environment
     for role in ("head", "worker"):
-        starts = [command for command in config[f"{role}_start_ray_commands"] if "ray start" in command]
+        starts = [
+            command for command in config[f"{role}_start_ray_commands"] if "ray start" in command
+        ]
         assert len(starts) == 1 and starts[0].startswith(". ~/ganstudy.env; "), starts
     assert "--dashboard-host=127.0.0.1" in " ".join(config["head_start_ray_commands"])
     assert "0.0.0.0" not in path.read_text()
@@ -77,10 +123,14 @@ def test_only_the_head_has_the_password_of_mlflow(path: Path) -> None:
     config = read(path)
     for_workers = config["setup_commands"] + config["worker_start_ray_commands"]
     assert not any("MLFLOW" in command or "ganstudy-mlflow" in command for command in for_workers)
-    (server,) = (command for command in config["head_start_ray_commands"] if "ganstudy serve" in command)
+    (server,) = (
+        command for command in config["head_start_ray_commands"] if "ganstudy serve" in command
+    )
     assert "--host" not in server, "MLflow listens on the head alone"
     (start,) = (command for command in config["head_start_ray_commands"] if "ray start" in command)
-    assert "ganstudy-mlflow" not in start, "the processes of trials on the head would have it from there"
+    assert "ganstudy-mlflow" not in start, (
+        "the processes of trials on the head would have it from there"
+    )
 
 
 @pytest.mark.parametrize("path", CLOUDS, ids=lambda path: path.name)
@@ -115,9 +165,13 @@ def test_rayjob_has_the_structure_of_one() -> None:
     assert cluster["authOptions"]["mode"] == "token"
     assert cluster["headGroupSpec"]["serviceType"] == "ClusterIP"
     for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
-        assert all(isinstance(value, str) for value in group["rayStartParams"].values()), "KubeRay takes texts alone"
+        assert all(isinstance(value, str) for value in group["rayStartParams"].values()), (
+            "KubeRay takes texts alone"
+        )
         pod = group["template"]["spec"]
-        mounted = {mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]}
+        mounted = {
+            mount["name"] for container in pod["containers"] for mount in container["volumeMounts"]
+        }
         assert mounted == {volume["name"] for volume in pod["volumes"]}
     (workers,) = cluster["workerGroupSpecs"]
     assert workers["minReplicas"] == 0 < workers["maxReplicas"]

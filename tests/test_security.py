@@ -62,7 +62,10 @@ def test_a_password_in_the_tracking_uri_is_refused_and_told_to_nobody(
     text = small_study() + f'\n[tracking]\nuri = "https://someone:{SECRET}@mlflow.example"\n'
     (tmp_path / "my.toml").write_text(text)
     result = subprocess.run(
-        [*GANSTUDY, command, "my.toml", "--home", "home"], cwd=tmp_path, capture_output=True, text=True
+        [*GANSTUDY, command, "my.toml", "--home", "home"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 2 and result.stdout == ""
     assert SECRET not in result.stderr and "someone" not in result.stderr
@@ -70,9 +73,13 @@ def test_a_password_in_the_tracking_uri_is_refused_and_told_to_nobody(
     assert not (tmp_path / "home").exists()
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:5000", "https://mlflow.example/at/a-path/", "http://[::1]:5000"])
+@pytest.mark.parametrize(
+    "uri", ["http://127.0.0.1:5000", "https://mlflow.example/at/a-path/", "http://[::1]:5000"]
+)
 def test_addresses_of_servers_are_taken(uri: str, small_study) -> None:
-    assert parse_study(small_study() + f'\n[tracking]\nuri = "{uri}"\n', "my.toml").tracking.uri == uri
+    assert (
+        parse_study(small_study() + f'\n[tracking]\nuri = "{uri}"\n', "my.toml").tracking.uri == uri
+    )
 
 
 def test_the_password_of_the_environment_reaches_the_server_and_nothing_else(
@@ -117,7 +124,9 @@ def published(tmp_path_factory: pytest.TempPathFactory, small_study) -> dict[str
         try:
             CliRunner().invoke(main, ["list", "--home", str(home.root)])
             Ledger.create(folder.ledger, spec, text)
-            Outbox(folder.outbox).put_study(START, {"study_file": text, "params": {"a": 1}, "tags": {}, "floor": {}})
+            Outbox(folder.outbox).put_study(
+                START, {"study_file": text, "params": {"a": 1}, "tags": {}, "floor": {}}
+            )
             os.umask(0)  # the publisher is to see to it itself
             with publisher(spec, home) as process:
                 command = Path(f"/proc/{process.pid}/cmdline").read_bytes()
@@ -143,7 +152,9 @@ def test_the_publisher_leaves_the_password_nowhere(published: dict[str, Any]) ->
 
 def open_to_others(root: Path) -> list[str]:
     return sorted(
-        str(path) for path in (root, *root.rglob("*")) if not path.is_symlink() and path.stat().st_mode & 0o22
+        str(path)
+        for path in (root, *root.rglob("*"))
+        if not path.is_symlink() and path.stat().st_mode & 0o22
     )
 
 
@@ -199,14 +210,19 @@ def test_a_home_that_everyone_can_write_to_is_refused(tmp_path: Path) -> None:
 # MLflow's pages
 
 
-def test_the_server_is_for_this_machine_and_inherits_no_looser_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_server_is_for_this_machine_and_inherits_no_looser_setting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE", "true")
     monkeypatch.setenv("_MLFLOW_IN_JOB_EXECUTOR", "true")
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", SECRET)
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
     command, environment = ui.command(Home(Path("/x")), 5001), ui.environment()
     options = dict(itertools.pairwise(command))
-    assert options["--host"] == "127.0.0.1" and options["--allowed-hosts"] == "127.0.0.1:5001,localhost:5001"
+    assert (
+        options["--host"] == "127.0.0.1"
+        and options["--allowed-hosts"] == "127.0.0.1:5001,localhost:5001"
+    )
     assert options["--cors-allowed-origins"] == "http://127.0.0.1:5001,http://localhost:5001"
     assert {name: value for name, value in environment.items() if "MLFLOW" in name} == {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -233,7 +249,9 @@ def test_a_port_that_is_taken_is_one_message_before_anything_starts(tmp_path: Pa
 
 
 @pytest.fixture
-def served(published: dict[str, Any], tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes], Path]]:
+def served(
+    published: dict[str, Any], tmp_path: Path
+) -> Iterator[tuple[str, subprocess.Popen[bytes], Path]]:
     port, log = free_port(), tmp_path / "log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -250,7 +268,9 @@ def served(published: dict[str, Any], tmp_path: Path) -> Iterator[tuple[str, sub
 
 def answer(url: str, **headers: str) -> int:
     try:
-        return int(urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10).status)
+        return int(
+            urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=10).status
+        )
     except urllib.error.HTTPError as error:
         return error.code
     except OSError:
@@ -264,7 +284,12 @@ def test_the_pages_answer_this_machine_alone(served, published: dict[str, Any]) 
     run_id = Ledger.open(published["home"].study("small").ledger).parent_run_id
     for page in ("", "ajax-api/2.0/mlflow/experiments/search?max_results=5"):
         assert answer(f"{address}/{page}") == 200
-        for host in ("evil.example", "10.0.0.1", "127.0.0.1:1", f"evil.example:{address.rpartition(':')[2]}"):
+        for host in (
+            "evil.example",
+            "10.0.0.1",
+            "127.0.0.1:1",
+            f"evil.example:{address.rpartition(':')[2]}",
+        ):
             assert answer(f"{address}/{page}", Host=host) == 403, (page, host)
     assert answer(f"{address}/get-artifact?run_uuid={run_id}&path=study.toml") == 200
     assert answer(f"{address}/api/2.0/mlflow-artifacts/artifacts?path=.") == 503, (
@@ -278,7 +303,9 @@ def test_the_pages_answer_this_machine_alone(served, published: dict[str, Any]) 
     with pytest.raises(urllib.error.HTTPError, match="403"):
         urllib.request.urlopen(create, timeout=10)
     port = int(address.rpartition(":")[2])
-    elsewhere = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    elsewhere = {
+        info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)
+    }
     for host in elsewhere - {"127.0.0.1", "127.0.1.1"}:
         with pytest.raises(OSError):
             socket.create_connection((str(host), port), 2)
@@ -303,7 +330,9 @@ def test_ctrl_c_before_the_pages_are_there(served, seconds: float) -> None:
 # Ray
 
 
-def test_a_ray_of_our_own_has_a_token_that_stays_in_its_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_ray_of_our_own_has_a_token_that_stays_in_its_processes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in connection.AUTHENTICATION:
         monkeypatch.delenv(name, raising=False)
     tokens = []
@@ -316,13 +345,19 @@ def test_a_ray_of_our_own_has_a_token_that_stays_in_its_processes(monkeypatch: p
     assert len(tokens[0]) == 64
 
 
-@pytest.mark.parametrize(("name", "value"), [("RAY_AUTH_MODE", "disabled"), ("RAY_AUTH_TOKEN_PATH", "/x")])
-def test_what_the_user_decided_about_tokens_stays(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("RAY_AUTH_MODE", "disabled"), ("RAY_AUTH_TOKEN_PATH", "/x")]
+)
+def test_what_the_user_decided_about_tokens_stays(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for other in connection.AUTHENTICATION:
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, value)
     with connection._own_token():
-        assert {n: os.environ.get(n) for n in connection.AUTHENTICATION if n in os.environ} == {name: value}
+        assert {n: os.environ.get(n) for n in connection.AUTHENTICATION if n in os.environ} == {
+            name: value
+        }
     assert os.environ[name] == value
 
 
@@ -350,9 +385,14 @@ with connection.connected(None):
 
 @pytest.mark.slow
 def test_nobody_without_the_token_reaches_a_ray_of_our_own(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in connection.AUTHENTICATION}
+    environment = {
+        name: value for name, value in os.environ.items() if name not in connection.AUTHENTICATION
+    }
     result = subprocess.run(
-        [sys.executable, "-c", DRIVER], env={**environment, "HOME": str(tmp_path)}, capture_output=True, text=True
+        [sys.executable, "-c", DRIVER],
+        env={**environment, "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout.splitlines()[-1])

@@ -61,7 +61,17 @@ ATTACKS = (
 )
 
 
-def trial(final, *, reached=PLANNED, state="complete", feasible=True, error="", verdicts=None, measure="fid", **params):
+def trial(
+    final,
+    *,
+    reached=PLANNED,
+    state="complete",
+    feasible=True,
+    error="",
+    verdicts=None,
+    measure="fid",
+    **params,
+):
     """One trial whose seeds end at the scores `final` (NaN: diverged from the second evaluation on)."""
     rows = []
     for evaluation in range(1, reached + 1):
@@ -75,20 +85,32 @@ def trial(final, *, reached=PLANNED, state="complete", feasible=True, error="", 
             counters = dict.fromkeys(set(COUNTERS) - {"generator_steps"}, 1.0)
             steps = evaluation * BUDGET // PLANNED
             verdict = "diverged" if gone else (verdicts or {}).get(seed, "unsettled")
-            row |= {"seed": seed, "evaluation": evaluation, "finite": not gone, "verdict": verdict, **counters}
+            row |= {
+                "seed": seed,
+                "evaluation": evaluation,
+                "finite": not gone,
+                "verdict": verdict,
+                **counters,
+            }
             row |= {"generator_steps": steps, "histogram": None if gone else [100, 200, 150, 50]}
             rows.append(row | PROVENANCE)
     at_end = [row[measure] for row in rows[-len(final) :]] if rows else []
     ranked = sorted(np.inf if v is None else v if measure == "fid" else -v for v in at_end)
     middle = ranked[len(ranked) // 2] if ranked else np.inf
     objective = None if np.isinf(middle) else abs(middle)
-    tags = {"ganstudy.kind": "trial", "ganstudy.state": state, "ganstudy.objective": json.dumps(objective)}
+    tags = {
+        "ganstudy.kind": "trial",
+        "ganstudy.state": state,
+        "ganstudy.objective": json.dumps(objective),
+    }
     tags |= {"mlflow.parentRunId": "parent", "ganstudy.feasible": json.dumps(feasible)} | (
         {"ganstudy.error": error} if error else {}
     )
     tags |= {"ganstudy.published": str(reached)} if reached else {}
     settings = {"k": 1.0, "lr_d": 1e-3, "lr_g": 1e-3, "remedies": "none", "seeds": "0,1,2"} | params
-    return SimpleNamespace(tags=tags, params={key: str(value) for key, value in settings.items()}, rows=rows)
+    return SimpleNamespace(
+        tags=tags, params={key: str(value) for key, value in settings.items()}, rows=rows
+    )
 
 
 def png():
@@ -101,14 +123,30 @@ def png():
 def study_of(tmp_path, monkeypatch):
     """Builds a study from trials, through load_study."""
 
-    def build(*trials, space=SPACE, objective=None, modes=MODES, question="Which k?", sampler="tpe", name="made-up"):
+    def build(
+        *trials,
+        space=SPACE,
+        objective=None,
+        modes=MODES,
+        question="Which k?",
+        sampler="tpe",
+        name="made-up",
+    ):
         spec = {
             "name": name,
-            "train": {"budget": {"unit": "generator_steps", "amount": BUDGET}, "evaluations": PLANNED},
+            "train": {
+                "budget": {"unit": "generator_steps", "amount": BUDGET},
+                "evaluations": PLANNED,
+            },
             "search": {"sampler": sampler, "space": space},
-            "objective": objective or {"minimize": "fid", "require": {"collapsed": 0, "cycling": 0, "diverged": 0}},
+            "objective": objective
+            or {"minimize": "fid", "require": {"collapsed": 0, "cycling": 0, "diverged": 0}},
         }
-        tags = {"ganstudy.kind": "study", "ganstudy.spec": json.dumps(spec), "ganstudy.question": question}
+        tags = {
+            "ganstudy.kind": "study",
+            "ganstudy.spec": json.dumps(spec),
+            "ganstudy.question": question,
+        }
         tags |= {"ganstudy.modes": json.dumps(modes), "ganstudy.provenance": json.dumps(PROVENANCE)}
         metrics = {"floor/fid": 1.5, "floor/recall": 0.95}
         runs = [run("parent", tags, {}, metrics)]
@@ -118,7 +156,15 @@ def study_of(tmp_path, monkeypatch):
             if made.rows:
                 pd.DataFrame(made.rows).to_parquet(folder / "history.parquet", index=False)
             (folder / "grid.png").write_bytes(png())
-            runs.append(run(f"run-{number}", made.tags | {"ganstudy.trial": str(number)}, made.params, {}, folder))
+            runs.append(
+                run(
+                    f"run-{number}",
+                    made.tags | {"ganstudy.trial": str(number)},
+                    made.params,
+                    {},
+                    folder,
+                )
+            )
         monkeypatch.setattr(mlflow, "MlflowClient", lambda uri: Client(runs, tmp_path))
         return load_study(name, "nowhere")
 
@@ -126,8 +172,12 @@ def study_of(tmp_path, monkeypatch):
 
 
 def run(run_id, tags, params, metrics, folder=None):
-    info = SimpleNamespace(run_id=run_id, artifact_uri=folder.as_uri() if folder else "", start_time=0)
-    return SimpleNamespace(info=info, data=SimpleNamespace(tags=tags, params=params, metrics=metrics))
+    info = SimpleNamespace(
+        run_id=run_id, artifact_uri=folder.as_uri() if folder else "", start_time=0
+    )
+    return SimpleNamespace(
+        info=info, data=SimpleNamespace(tags=tags, params=params, metrics=metrics)
+    )
 
 
 class Page(list):
@@ -151,7 +201,10 @@ class Client:
         return page
 
     def list_artifacts(self, run_id, path):
-        return [SimpleNamespace(path=f"images/samples+step+{step}+1+a.png") for step in (100, 200, 300, 400)]
+        return [
+            SimpleNamespace(path=f"images/samples+step+{step}+1+a.png")
+            for step in (100, 200, 300, 400)
+        ]
 
     def download_artifacts(self, run_id, path):
         return str(self.folder / f"artifacts of {run_id.removeprefix('run-')}" / "grid.png")
@@ -164,7 +217,9 @@ def arms(k_effect=0.0, remedy_effect=0.0, per_arm=4, **common):
     for k in (1.0, 5.0):
         for remedies in ("none", "feature_matching", "historical_averaging"):
             for _ in range(per_arm):
-                centre = 100 + k_effect * (k == 5) + remedy_effect * (remedies == "feature_matching")
+                centre = (
+                    100 + k_effect * (k == 5) + remedy_effect * (remedies == "feature_matching")
+                )
                 final = centre + 6 * rng.normal() + 3 * rng.normal(size=3)
                 rates = {"lr_d": 10 ** rng.uniform(-4, -2), "lr_g": 10 ** rng.uniform(-4, -2)}
                 made.append(trial(final, k=k, remedies=remedies, **rates, **common))
@@ -173,7 +228,13 @@ def arms(k_effect=0.0, remedy_effect=0.0, per_arm=4, **common):
 
 ODD_ONES = {
     "pruned": trial([150, 160, 170], reached=2, state="pruned"),
-    "failed": trial([], reached=0, state="failed", error="RuntimeError: out of memory (pack.py:7)", feasible=False),
+    "failed": trial(
+        [],
+        reached=0,
+        state="failed",
+        error="RuntimeError: out of memory (pack.py:7)",
+        feasible=False,
+    ),
     "one diverged": trial([60.0, 70.0, np.nan], feasible=False),
     "collapsed": trial([1.0, 2.0, 3.0], feasible=False, verdicts={0: "collapsed", 1: "collapsed"}),
 }
@@ -228,7 +289,9 @@ def test_settings_are_compared_at_the_evaluation_that_every_ended_trial_reached(
     table = search.by_setting(planted, "k")
     counted = table.set_index(["evaluation", "k"])["configurations"]
     assert counted.to_dict() == {(2, 1.0): 15, (2, 5.0): 12, (4, 1.0): 14, (4, 5.0): 12}
-    expected = planted.evaluations.query("evaluation == 2").merge(planted.trials.query("k == 5")[["number"]])
+    expected = planted.evaluations.query("evaluation == 2").merge(
+        planted.trials.query("k == 5")[["number"]]
+    )
     median = expected.groupby("number")["fid"].median().median()
     assert table.set_index(["evaluation", "k"]).loc[(2, 5.0), "median"] == pytest.approx(median)
 
@@ -242,7 +305,9 @@ def test_a_configuration_drawn_twice_counts_once(study_of):
 
 
 def test_failed_and_running_trials_do_not_shorten_the_comparison(study_of):
-    failed = trial([1.0, 2.0, 3.0], reached=1, state="failed", error="RuntimeError: no", feasible=False)
+    failed = trial(
+        [1.0, 2.0, 3.0], reached=1, state="failed", error="RuntimeError: no", feasible=False
+    )
     running = trial([1.0, 2.0, 3.0], reached=3, state="running", feasible=False)
     study = study_of(*arms(), failed, running)
     assert selection.common_budgets(study) == [BUDGET]
@@ -250,7 +315,9 @@ def test_failed_and_running_trials_do_not_shorten_the_comparison(study_of):
 
 
 def test_a_trial_that_ended_because_all_seeds_diverged_counts_at_every_later_evaluation(study_of):
-    study = study_of(*arms(), *[trial([np.nan] * 3, reached=2, k=5.0, feasible=False) for _ in range(14)])
+    study = study_of(
+        *arms(), *[trial([np.nan] * 3, reached=2, k=5.0, feasible=False) for _ in range(14)]
+    )
     assert selection.common_budgets(study) == [BUDGET]
     row = search.by_setting(study, "k").set_index("k").loc[5.0]
     assert row["configurations"] == 26
@@ -278,13 +345,17 @@ def test_larger_is_better_where_the_objective_is_maximised(study_of):
     recall = arms(measure="recall", k_effect=-80.0, remedy_effect=60.0)
     study = study_of(*recall, objective={"maximize": "recall"})
     helped = remedy_effects(
-        study_of(*arms(measure="recall", remedy_effect=60.0, per_arm=8), objective={"maximize": "recall"})
+        study_of(
+            *arms(measure="recall", remedy_effect=60.0, per_arm=8), objective={"maximize": "recall"}
+        )
     )
     assert helped["decision"].tolist() == ["better", "inconclusive"] and helped["low"].iloc[0] > 0
     best = search.best(study)
     assert best["recall"].is_monotonic_decreasing and (best["k"] == 1).all()
     by_k = search.by_setting(study, "k")
-    assert (by_k["median_low"] <= by_k["median"]).all() and (by_k["median"] <= by_k["median_high"]).all()
+    assert (by_k["median_low"] <= by_k["median"]).all() and (
+        by_k["median"] <= by_k["median_high"]
+    ).all()
 
 
 def test_thirds_stand_for_a_hyperparameter_drawn_from_a_range(study_of):
@@ -305,7 +376,11 @@ def test_typical_seeds_show_every_verdict_once_and_the_winner_first(planted):
     assert set(chosen["verdict"]) == {"unsettled", "collapsed", "diverged"}
     winner = search.best(planted, 1)["number"].iloc[0]
     middle = planted.seeds.query("number == @winner").sort_values("fid")["seed"].iloc[1]
-    assert chosen.iloc[0][["number", "seed", "why"]].tolist() == [winner, middle, "best configuration"]
+    assert chosen.iloc[0][["number", "seed", "why"]].tolist() == [
+        winner,
+        middle,
+        "best configuration",
+    ]
     assert not chosen.duplicated(["number", "seed"]).any()
 
 
@@ -327,14 +402,20 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
     assert f"FID {winner['fid']:.3g}, the median of 3 seeds ({winner['lowest']:.3g} to " in first
     assert "real against real scores 1.5" in first and "Every seed covers all 4 modes" in first
     assert "best of 24 complete trials" in first
-    assert by_k.startswith("k = 1 is better than k = 5: at 200 generator steps, the most that every trial reached")
+    assert by_k.startswith(
+        "k = 1 is better than k = 5: at 200 generator steps, the most that every trial reached"
+    )
     assert re.search(r"\d+ \[\d+, \d+\] for k = 1 \(15 configurations\)", by_k)
 
 
 def test_lost_seeds_and_failures_are_told(planted):
     text = conclusions.sentences(planted)[1]
-    assert text.startswith("2 of 28 configurations (26 complete, 1 pruned, 1 failed) had at least one failed seed.")
-    assert "Of all 81 seeds" in text and "2 had collapsed, 0 were cycling and 1 had diverged" in text
+    assert text.startswith(
+        "2 of 28 configurations (26 complete, 1 pruned, 1 failed) had at least one failed seed."
+    )
+    assert (
+        "Of all 81 seeds" in text and "2 had collapsed, 0 were cycling and 1 had diverged" in text
+    )
     assert "errors" in text
 
 
@@ -342,14 +423,24 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     study = study_of(*arms(remedy_effect=-60.0, per_arm=8))
     text = text_of(study)
     found = re.search(
-        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] \((\d+) pairs, P\(impr", text
+        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] \((\d+) pairs, P\(impr",
+        text,
     )
     assert found and float(found[2]) < float(found[1]) < float(found[3]) < 1
-    assert int(found[4]) == remedy_effects(study).set_index("remedies").loc["feature_matching", "pairs"] > 6
+    assert (
+        int(found[4])
+        == remedy_effects(study).set_index("remedies").loc["feature_matching", "pairs"]
+        > 6
+    )
     other = r"historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs\)"
     assert re.search(f"inconclusive against no remedy: {other}", text)
-    assert "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together." in text
-    assert "drawn by TPE" in " ".join(str(said) for part in report.build(study).sections for said in part.conclusions)
+    assert (
+        "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together."
+        in text
+    )
+    assert "drawn by TPE" in " ".join(
+        str(said) for part in report.build(study).sections for said in part.conclusions
+    )
 
 
 def test_a_remedy_that_harms_is_told_as_worse(study_of):
@@ -383,7 +474,9 @@ def test_no_recommendation_names_the_constraints_and_the_nearest(study_of):
         for f, v in ((20.0, lost), (30.0, lost), (5.0, {**lost, 1: "cycling"}))
     ]
     first = conclusions.sentences(study_of(*made))[0]
-    assert first.startswith("No configuration can be recommended: of 3 trials that ran to the end, none")
+    assert first.startswith(
+        "No configuration can be recommended: of 3 trials that ran to the end, none"
+    )
     assert "no seed collapsed or cycling or diverged" in first
     assert "trial 0 (k = 1" in first and "1 of 3 seeds failed; FID 20." in first
 
@@ -401,11 +494,20 @@ def test_allowed_diverged_seeds_are_told_with_the_winner(study_of):
 EDGES = {
     "no trial": {"trials": []},
     "one trial": {"trials": [trial([10.0, 11.0, 12.0])]},
-    "one running": {"trials": [trial([10.0, 11.0, 12.0], reached=1, state="running", feasible=False)]},
-    "all failed": {"trials": [trial([], reached=0, state="failed", error="ValueError: no", feasible=False)] * 3},
+    "one running": {
+        "trials": [trial([10.0, 11.0, 12.0], reached=1, state="running", feasible=False)]
+    },
+    "all failed": {
+        "trials": [trial([], reached=0, state="failed", error="ValueError: no", feasible=False)] * 3
+    },
     "all diverged": {"trials": [trial([np.nan] * 3, reached=2, feasible=False)] * 6},
-    "all pruned": {"trials": [trial([9.0, 8.0, 7.0], reached=2, state="pruned", feasible=False)] * 6},
-    "neither k nor remedies searched": {"trials": arms(), "space": {"lr_d": SPACE["lr_d"], "lr_g": SPACE["lr_g"]}},
+    "all pruned": {
+        "trials": [trial([9.0, 8.0, 7.0], reached=2, state="pruned", feasible=False)] * 6
+    },
+    "neither k nor remedies searched": {
+        "trials": arms(),
+        "space": {"lr_d": SPACE["lr_d"], "lr_g": SPACE["lr_g"]},
+    },
     "nothing searched": {"trials": arms(per_arm=1), "space": {}},
     "only k searched": {"trials": arms(), "space": {"k": [1, 5]}},
     "a schedule among the k": {
@@ -416,7 +518,10 @@ EDGES = {
     "ring": {"trials": arms(), "modes": [f"mode {i}" for i in range(4)]},
     "names of modes unknown": {"trials": arms(), "modes": []},
     "recall": {"trials": arms(measure="recall"), "objective": {"maximize": "recall"}},
-    "modes covered": {"trials": arms(measure="modes_covered"), "objective": {"maximize": "modes_covered"}},
+    "modes covered": {
+        "trials": arms(measure="modes_covered"),
+        "objective": {"maximize": "modes_covered"},
+    },
     "one seed": {"trials": [trial([fid]) for fid in (10.0, 11.0, 12.0)]},
 }
 SAID = {
@@ -439,11 +544,21 @@ SAID = {
 }
 
 
-OFTEN = ("no trial", "one trial", "one running", "all failed", "all diverged", "only k searched", "ring", "one seed")
+OFTEN = (
+    "no trial",
+    "one trial",
+    "one running",
+    "all failed",
+    "all diverged",
+    "only k searched",
+    "ring",
+    "one seed",
+)
 
 
 @pytest.mark.parametrize(
-    "case", [case if case in OFTEN else pytest.param(case, marks=pytest.mark.slow) for case in EDGES]
+    "case",
+    [case if case in OFTEN else pytest.param(case, marks=pytest.mark.slow) for case in EDGES],
 )
 def test_every_study_has_tables_an_answer_and_a_report(case, study_of, tmp_path):
     made = dict(EDGES[case])
@@ -471,7 +586,9 @@ class Markup(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.scripts += tag == "script"
-        self.loaded += [value for key, value in attrs if key in ("src", "href", "srcset", "data", "action")]
+        self.loaded += [
+            value for key, value in attrs if key in ("src", "href", "srcset", "data", "action")
+        ]
         self.loaded += [tag] if tag in ("link", "iframe", "object", "embed", "base") else []
         self.ids += [value for key, value in attrs if key == "id"]
         assert not [key for key, _ in attrs if key.startswith("on")]
@@ -516,7 +633,9 @@ def test_every_table_can_be_had_from_the_page(planted_report, tmp_path):
         assert len(pd.read_csv(io.StringIO(carried[name]))) == len(table)
 
 
-def test_a_table_too_large_for_the_page_is_named_instead(planted, planted_report, tmp_path, monkeypatch):
+def test_a_table_too_large_for_the_page_is_named_instead(
+    planted, planted_report, tmp_path, monkeypatch
+):
     monkeypatch.setattr(report, "LARGEST_DOWNLOAD", planted.trials.size - 1)
     html = planted_report.write(tmp_path / "report.html").read_text()
     assert "csv-trials" not in packed(html) and "csv-best" in packed(html)
@@ -525,9 +644,11 @@ def test_a_table_too_large_for_the_page_is_named_instead(planted, planted_report
 
 def test_a_long_table_is_cut_and_says_so(planted, tmp_path, monkeypatch):
     monkeypatch.setattr(all_trials, "ROWS_SHOWN", 10)
-    monkeypatch.setattr(report, "PARTS", (all_trials,))
+    monkeypatch.setattr(report, "SECTIONS", (all_trials,))
     html = write_report(planted, tmp_path / "report.html").read_text()
-    assert "28 trials, the first 10 of 28" in words(html) and "The other 18 rows are in the download." in words(html)
+    assert "28 trials, the first 10 of 28" in words(
+        html
+    ) and "The other 18 rows are in the download." in words(html)
     (table,) = (part for part in html.split("<table>") if "the first 10 of 28" in part)
     assert table.split("</table>")[0].count("<tr>") == 1 + 10
 
@@ -535,7 +656,7 @@ def test_a_long_table_is_cut_and_says_so(planted, tmp_path, monkeypatch):
 def test_many_curves_are_thinned_and_banded(study_of, tmp_path, monkeypatch):
     study = study_of(*[trial([100.0 + i, 101.0 + i, 99.0 + i]) for i in range(30)])
     monkeypatch.setattr(convergence, "CURVES", 5)
-    monkeypatch.setattr(report, "PARTS", (convergence,))
+    monkeypatch.setattr(report, "SECTIONS", (convergence,))
     made = report.build(study)
     bands = made.tables["convergence_bands"].set_index("evaluation")
     last = study.trials["fid"]
@@ -552,13 +673,20 @@ def test_many_curves_are_thinned_and_banded(study_of, tmp_path, monkeypatch):
 def test_bands_of_a_measure_that_is_maximised_keep_their_order(study_of):
     study = study_of(*arms(measure="recall"), objective={"maximize": "recall"})
     bands = search.convergence_bands(study)
-    assert (bands["low_80"] <= bands["low_50"]).all() and (bands["high_50"] <= bands["high_80"]).all()
+    assert (bands["low_80"] <= bands["low_50"]).all() and (
+        bands["high_50"] <= bands["high_80"]
+    ).all()
 
 
 def test_costs_are_those_of_the_last_evaluations(planted):
     cost = search.cost(planted).set_index("state")
-    assert cost.loc["complete", "generator_steps"] == 26 * BUDGET and cost.loc["pruned", "generator_steps"] == 200
-    assert cost.loc["all", "generator_steps"] == 26 * BUDGET + 200 and cost.loc["all", "trials"] == 28
+    assert (
+        cost.loc["complete", "generator_steps"] == 26 * BUDGET
+        and cost.loc["pruned", "generator_steps"] == 200
+    )
+    assert (
+        cost.loc["all", "generator_steps"] == 26 * BUDGET + 200 and cost.loc["all", "trials"] == 28
+    )
     assert cost.loc["complete", "hours"] == pytest.approx(26 / 3600, abs=1e-6)
 
 
@@ -568,17 +696,37 @@ def test_medians_of_all_trials_at_once_are_those_of_each(planted):
         for measure in MEASURES.values() if len(seeds) else ():
             values = [None if np.isnan(value) else value for value in seeds[measure.name]]
             expected = median_over_seeds(values, measure.direction)
-            assert (expected is None and np.isnan(row[measure.name])) or row[measure.name] == expected
+            assert (expected is None and np.isnan(row[measure.name])) or row[
+                measure.name
+            ] == expected
 
 
-def test_report_shows_every_figure_that_the_study_allows(planted, planted_report, study_of, tmp_path):
-    drawn = {i for i in Markup(planted_report.write(tmp_path / "a.html").read_text()).ids if i.startswith("figure-")}
+def test_report_shows_every_figure_that_the_study_allows(
+    planted, planted_report, study_of, tmp_path
+):
+    drawn = {
+        i
+        for i in Markup(planted_report.write(tmp_path / "a.html").read_text()).ids
+        if i.startswith("figure-")
+    }
     seeds = [f"{row.number}_{row.seed}" for row in search.typical_seeds(planted).itertuples()]
     films = {f"figure-{kind}_{seed}" for kind in ("modes", "moves") for seed in seeds}
     assert films < drawn
-    names = ("k", "learning_rates", "rates_score", "rates_failed", "remedies_score", "remedies_failed", "remedies")
+    names = (
+        "k",
+        "learning_rates",
+        "rates_score",
+        "rates_failed",
+        "remedies_score",
+        "remedies_failed",
+        "remedies",
+    )
     names += ("remedies_improvement", "remedies_failed_difference", "importance", "convergence")
-    by = {f"{kind}_{setting}" for kind in ("group_curves", "reach", "survival") for setting in ("k", "remedies")}
+    by = {
+        f"{kind}_{setting}"
+        for kind in ("group_curves", "reach", "survival")
+        for setting in ("k", "remedies")
+    }
     over_time = {*by, "survival_lr_d", "survival_lr_g", "budget", "budget_remedies", "pareto"}
     assert drawn - films == {f"figure-{name}" for name in {*names, *over_time}}
     html = write_report(study_of(*arms(), space={"k": [1, 5]}), tmp_path / "b.html").read_text()
@@ -590,7 +738,9 @@ def test_report_shows_every_figure_that_the_study_allows(planted, planted_report
 
 
 def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
-    table = pd.DataFrame({"remedies": ["a", "b"], "difference": [5.0, 5.0], "pairs": 6, "seeds": 18})
+    table = pd.DataFrame(
+        {"remedies": ["a", "b"], "difference": [5.0, 5.0], "pairs": 6, "seeds": 18}
+    )
     table = table.assign(low=[1.0, np.nan], high=[np.inf, np.nan], decision="inconclusive")
     columns = ("difference", "low", "high")
     arms_drawn = forest(table, "remedies", Effect(columns, "decision", "FID", 0)).data[0].error_x
@@ -603,7 +753,9 @@ def test_report_shows_failures_films_and_provenance(planted, planted_report, tmp
     assert "trial 25: RuntimeError: out of memory (pack.py:7)" in html
     assert html.count("<h3>diverged: trial 26, seed 2 (typical)</h3>") == 1
     assert html.count("<img ") == 3 * len(search.typical_seeds(planted))
-    assert "digits-classifier (e1), held-out accuracy 97.0%" in words(html) and "(d1)" in words(html)
+    assert "digits-classifier (e1), held-out accuracy 97.0%" in words(html) and "(d1)" in words(
+        html
+    )
 
 
 def test_no_string_from_outside_becomes_markup(study_of, tmp_path, monkeypatch):
@@ -616,7 +768,9 @@ def test_no_string_from_outside_becomes_markup(study_of, tmp_path, monkeypatch):
     ]
     made += [trial([50.0, 51.0, 52.0], remedies=attack, **{attack: attack}) for _ in range(6)]
     space = SPACE | {attack: ["x", attack]}
-    study = study_of(*made, question=attack, name=attack, modes=[attack, "1", "2", "3"], space=space)
+    study = study_of(
+        *made, question=attack, name=attack, modes=[attack, "1", "2", "3"], space=space
+    )
     study.tags |= {"ganstudy.source_digest": attack, "ganstudy.python": attack}
     html = write_report(study, tmp_path / "report.html").read_text()
     parsed = Markup(html)  # which refuses attributes that run something
@@ -628,7 +782,11 @@ def test_no_string_from_outside_becomes_markup(study_of, tmp_path, monkeypatch):
     # In the figures too: plotly takes what looks like tags in its labels for markup, links included.
     figures_drawn = [text for name, text in carried.items() if name.startswith("plot-")]
     assert any("&lt;script&gt;alert(1)" in text for text in figures_drawn)
-    tags = {tag for text in figures_drawn for tag in re.findall(r"(?:<|\\u003c)(\\u002f|/)?([a-z!]+)", text)}
+    tags = {
+        tag
+        for text in figures_drawn
+        for tag in re.findall(r"(?:<|\\u003c)(\\u002f|/)?([a-z!]+)", text)
+    }
     assert tags <= {("", "br"), ("", "extra"), ("/", "extra"), ("\\u002f", "extra")}
 
 
@@ -638,7 +796,9 @@ def test_tables_read_back_equal(planted_report, tmp_path):
     for name, table in made.tables.items():
         parquet = pd.read_parquet(tmp_path / "tables" / f"{name}.parquet")
         words = {column: str for column in table if pd.api.types.is_string_dtype(table[column])}
-        csv = pd.read_csv(tmp_path / "tables" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype=words)
+        csv = pd.read_csv(
+            tmp_path / "tables" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype=words
+        )
         comparable = [column for column in table if column != "histogram"]
         pd.testing.assert_frame_equal(parquet[comparable], table[comparable], check_dtype=False)
         empty_as_missing = table[comparable].replace("", np.nan)

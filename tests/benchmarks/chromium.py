@@ -13,7 +13,14 @@ from selenium.webdriver.chrome.service import Service
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--hide-scrollbars",
+    ),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     # Whatever a page asks of the network fails, and is seen to fail.
     "--host-resolver-rules=MAP * ~NOTFOUND",
@@ -24,7 +31,11 @@ def missing() -> str:
     """What is lacking to start a browser; '' where nothing is."""
     if not any(map(shutil.which, BROWSERS)):
         return "no Chromium here (Debian: apt-get install chromium chromium-driver)"
-    return "" if shutil.which("chromedriver") else "no chromedriver here (Debian: apt-get install chromium-driver)"
+    return (
+        ""
+        if shutil.which("chromedriver")
+        else "no chromedriver here (Debian: apt-get install chromium-driver)"
+    )
 
 
 @contextmanager

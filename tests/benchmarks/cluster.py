@@ -74,8 +74,18 @@ class Sleep:
         self.done += 1
         index = self.done
         counters = Counters(generator_steps=index, discriminator_steps=index)
-        row = {"seed": 0, "evaluation": index, "finite": True, "verdict": "unsettled", "histogram": [1] * 8}
-        row |= {**dict.fromkeys(MEASURES), "fid": 100 * self.config.lr_d / index, **counters.as_columns()}
+        row = {
+            "seed": 0,
+            "evaluation": index,
+            "finite": True,
+            "verdict": "unsettled",
+            "histogram": [1] * 8,
+        }
+        row |= {
+            **dict.fromkeys(MEASURES),
+            "fid": 100 * self.config.lr_d / index,
+            **counters.as_columns(),
+        }
         self.history = [*self.history[-1:], row]  # no long history: this is not about files
         return Evaluation(index, counters, [row], None)
 
@@ -97,7 +107,15 @@ class SleepFactory:
         return Sleep(config, parts, self.seconds)
 
 
-def drive(name: str, trials: int, reports: int, seconds: float, cpus: float, address: str | None, home: str) -> None:
+def drive(
+    name: str,
+    trials: int,
+    reports: int,
+    seconds: float,
+    cpus: float,
+    address: str | None,
+    home: str,
+) -> None:
     """One study, as its driver; prints what it took."""
     from rich.console import Console
 
@@ -109,11 +127,24 @@ def drive(name: str, trials: int, reports: int, seconds: float, cpus: float, add
     start, before = time.monotonic(), os.times()
     spec = parse_study(text, "benchmark")
     console = Console(file=io.StringIO())
-    result = run(spec, text, Home(Path(home)), address=address, console=console, factory=SleepFactory(seconds))
+    result = run(
+        spec,
+        text,
+        Home(Path(home)),
+        address=address,
+        console=console,
+        factory=SleepFactory(seconds),
+    )
     assert (result.trained, result.left) == (trials, 0), console.file.getvalue()  # type: ignore[attr-defined]
     after = os.times()
-    begun = [file.stat() for file in (Path(home) / "studies" / name / "checkpoints").glob("*/attempts.json")]
-    took = {"wall": time.monotonic() - start, "cpu": after.user + after.system - before.user - before.system}
+    begun = [
+        file.stat()
+        for file in (Path(home) / "studies" / name / "checkpoints").glob("*/attempts.json")
+    ]
+    took = {
+        "wall": time.monotonic() - start,
+        "cpu": after.user + after.system - before.user - before.system,
+    }
     print("took", json.dumps(took | {"trials": len(begun)}))
 
 
@@ -140,7 +171,9 @@ def cluster(workers: tuple[str, ...], cpus: int) -> Iterator[Any]:
             for name in workers[1:]:
                 lab[name].kill()
             lab_cluster.filled_in(lab, "head", workers, cpus=cpus)
-            lab["laptop"].run('PATH="$HOME/ganstudy-venv/bin:$PATH"; ray up --yes --no-config-cache ray_cluster.yaml')
+            lab["laptop"].run(
+                'PATH="$HOME/ganstudy-venv/bin:$PATH"; ray up --yes --no-config-cache ray_cluster.yaml'
+            )
             shutil.copyfile(__file__, lab["head"].folder / "home" / "bench.py")
 
             def on_head(*arguments: Any) -> dict[str, float]:
@@ -157,7 +190,9 @@ def wait_for_hosts(lab: Any, number: int) -> None:
     """Until Ray counts so many, the head included."""
     code = "import ray; ray.init('auto', log_to_driver=False); print(sum(n['Alive'] for n in ray.nodes()))"
     for _ in range(60):
-        done = lab["head"].run(f'. ~/ganstudy.env; python -W ignore -c "{code}" 2> /dev/null', check=False)
+        done = lab["head"].run(
+            f'. ~/ganstudy.env; python -W ignore -c "{code}" 2> /dev/null', check=False
+        )
         if done.stdout.strip().endswith(str(number)):
             return
         time.sleep(2)
@@ -191,13 +226,21 @@ def overhead() -> None:
         here = os.path.join(home, "data")  # noqa: PTH118
         command = f"{sys.executable} -P {__file__} drive"
         local = [
-            took(os.popen(f"{command} local-{n} {n} {REPORTS} 0 1 local {here}").read())["wall"] for n in (FEW, MANY)
+            took(os.popen(f"{command} local-{n} {n} {REPORTS} 0 1 local {here}").read())["wall"]
+            for n in (FEW, MANY)
         ]
-    print(f"one machine: {(local[1] - local[0]) / (MANY - FEW):.3f} s per trial; {local[0]:.1f} s for the first {FEW}")
+    print(
+        f"one machine: {(local[1] - local[0]) / (MANY - FEW):.3f} s per trial; {local[0]:.1f} s for the first {FEW}"
+    )
     with cluster(("one",), SLOTS) as (lab, on_head):
         wait_for_hosts(lab, 2)
-        there = [on_head(f"there-{n}", n, REPORTS, 0, 1, "auto", "/mnt/shared/bench")["wall"] for n in (FEW, MANY)]
-    print(f"a cluster:   {(there[1] - there[0]) / (MANY - FEW):.3f} s per trial; {there[0]:.1f} s for the first {FEW}")
+        there = [
+            on_head(f"there-{n}", n, REPORTS, 0, 1, "auto", "/mnt/shared/bench")["wall"]
+            for n in (FEW, MANY)
+        ]
+    print(
+        f"a cluster:   {(there[1] - there[0]) / (MANY - FEW):.3f} s per trial; {there[0]:.1f} s for the first {FEW}"
+    )
 
 
 def load() -> None:
@@ -207,7 +250,13 @@ def load() -> None:
         cpus = 1 / PROCESSES
         idle = on_head("load-0", PROCESSES, 1, 0, cpus, "auto", "/mnt/shared/bench")
         busy = on_head(
-            "load-1", PROCESSES, PER_SECOND * LOAD_SECONDS, 1 / PER_SECOND, cpus, "auto", "/mnt/shared/bench"
+            "load-1",
+            PROCESSES,
+            PER_SECOND * LOAD_SECONDS,
+            1 / PER_SECOND,
+            cpus,
+            "auto",
+            "/mnt/shared/bench",
         )
     seconds, cpu = busy["wall"] - idle["wall"], busy["cpu"] - idle["cpu"]
     reports = PROCESSES * PER_SECOND * LOAD_SECONDS

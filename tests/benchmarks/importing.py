@@ -49,7 +49,9 @@ def measured(folder: Path, trials: int) -> tuple[float, float, float]:
     file, home = folder / "histories.csv", Home(folder / "home")
     write_histories(file, trials)
     begun = time.perf_counter()
-    made = read_import(file, "imported", Mapping(floor={"effective_modes": float(MODES)}), Tracking())
+    made = read_import(
+        file, "imported", Mapping(floor={"effective_modes": float(MODES)}), Tracking()
+    )
     read = time.perf_counter()
     report = [0.0]
 
@@ -60,7 +62,9 @@ def measured(folder: Path, trials: int) -> tuple[float, float, float]:
         return StudyArtifacts()
 
     result = publish_import(made, home, conclude, Console(quiet=True))
-    assert result.unpublished == 0 and report[0], "everything has reached MLflow, and there is a report"
+    assert result.unpublished == 0 and report[0], (
+        "everything has reached MLflow, and there is a report"
+    )
     return read - begun, time.perf_counter() - read - report[0], report[0]
 
 
@@ -72,11 +76,16 @@ def write_histories(file: Path, trials: int) -> None:
         modes = [f"mode_{mode}" for mode in range(MODES)]
         table.writerow(["trial", "seed", "k", "lr_d", "lr_g", "generator_steps", "fid", *modes])
         for trial in range(trials):
-            params = [int(rng.choice([1, 2, 5])), *(f"{10**power:.3g}" for power in rng.uniform(-5, -2, 2))]
+            params = [
+                int(rng.choice([1, 2, 5])),
+                *(f"{10**power:.3g}" for power in rng.uniform(-5, -2, 2)),
+            ]
             for seed in range(SEEDS):
                 for moment in range(1, MOMENTS + 1):
                     counts = rng.integers(1, 250, MODES).tolist()
-                    table.writerow([trial, seed, *params, 100 * moment, f"{rng.lognormal(3, 1):.4f}", *counts])
+                    table.writerow(
+                        [trial, seed, *params, 100 * moment, f"{rng.lognormal(3, 1):.4f}", *counts]
+                    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,12 @@ PROVENANCE = {
     "split": "held_out",
     "modes": f"classes ({MODES})",
 }
-BETTER = {"feature_matching": 0.75, "historical_averaging": 1.0, "minibatch_discrimination": 1.4, "none": 1.0}
+BETTER = {
+    "feature_matching": 0.75,
+    "historical_averaging": 1.0,
+    "minibatch_discrimination": 1.4,
+    "none": 1.0,
+}
 SLOWER = {0.5: 1.3, 1.0: 1.0, 2.0: 1.05, 5.0: 1.6}
 
 
@@ -60,35 +65,56 @@ def configurations(trials: int, rng: np.random.Generator) -> pd.DataFrame:
     )
     distance = np.log10(frame["lr_d"] / 4e-4) ** 2 + np.log10(frame["lr_g"] / 8e-4) ** 2
     level = (
-        40 * frame["k"].map(SLOWER) * frame["remedies"].map(BETTER) * np.exp(distance + 0.15 * rng.normal(size=trials))
+        40
+        * frame["k"].map(SLOWER)
+        * frame["remedies"].map(BETTER)
+        * np.exp(distance + 0.15 * rng.normal(size=trials))
     )
     return frame.assign(level=level, risk=np.clip(0.9 * np.log10(frame["lr_g"] / 4e-4), 0.02, 0.8))
 
 
-def histories(drawn: pd.DataFrame, seeds: int, evaluations: int, rng: np.random.Generator) -> pd.DataFrame:
+def histories(
+    drawn: pd.DataFrame, seeds: int, evaluations: int, rng: np.random.Generator
+) -> pd.DataFrame:
     """One row per trial, seed and evaluation that was reached, with every column of a real history."""
     trials = len(drawn)
-    reached = np.where(drawn["level"] <= drawn["level"].quantile(1 / 3), evaluations, max(1, evaluations * 3 // 10))
+    reached = np.where(
+        drawn["level"] <= drawn["level"].quantile(1 / 3), evaluations, max(1, evaluations * 3 // 10)
+    )
     shape = (trials, evaluations, seeds)
     number, evaluation, seed = (axis.ravel() for axis in np.indices(shape))
     evaluation = evaluation + 1
-    level = drawn["level"].to_numpy()[number] * np.exp(0.08 * rng.normal(size=(trials, 1, seeds))).repeat(
-        evaluations, axis=1
-    ).reshape(-1)
-    lost = (rng.random((trials, 1, seeds)) < drawn["risk"].to_numpy()[:, None, None]).repeat(evaluations, 1).ravel()
+    level = drawn["level"].to_numpy()[number] * np.exp(
+        0.08 * rng.normal(size=(trials, 1, seeds))
+    ).repeat(evaluations, axis=1).reshape(-1)
+    lost = (
+        (rng.random((trials, 1, seeds)) < drawn["risk"].to_numpy()[:, None, None])
+        .repeat(evaluations, 1)
+        .ravel()
+    )
     kind = rng.choice(["collapsed", "cycling", "diverged"], (trials, 1, seeds), p=[0.7, 0.2, 0.1])
     kind = kind.repeat(evaluations, 1).ravel()
     late = evaluation >= 3
     verdict = np.where(lost & late, kind, np.where(evaluation >= 8, "converged", "unsettled"))
     finite = verdict != "diverged"
-    fid = level * (1 + 6 * np.exp(-4 * evaluation / evaluations)) * np.exp(0.03 * rng.normal(size=len(level)))
+    fid = (
+        level
+        * (1 + 6 * np.exp(-4 * evaluation / evaluations))
+        * np.exp(0.03 * rng.normal(size=len(level)))
+    )
     fid = np.where(lost & late, 4 * fid, fid)
     columns: dict[str, Any] = {name: rng.random(len(fid)) for name in MEASURES}
-    columns |= {"fid": fid, "modes_covered": np.where(lost & late, 3.0, 10.0), "duality_gap": np.full(len(fid), np.nan)}
+    columns |= {
+        "fid": fid,
+        "modes_covered": np.where(lost & late, 3.0, 10.0),
+        "duality_gap": np.full(len(fid), np.nan),
+    }
     frame = pd.DataFrame(columns).where(pd.Series(finite), np.nan)
     counts = rng.multinomial(500, [1 / MODES] * MODES, size=len(fid))
     narrow = rng.multinomial(500, [0.6, 0.3, 0.1, *[0.0] * (MODES - 3)], size=len(fid))
-    histogram = pd.Series(list(np.where((lost & late)[:, None], narrow, counts)), dtype=object).where(finite, None)
+    histogram = pd.Series(
+        list(np.where((lost & late)[:, None], narrow, counts)), dtype=object
+    ).where(finite, None)
     steps = evaluation * BUDGET // evaluations
     frame = frame.assign(
         number=number,
@@ -133,7 +159,12 @@ def spec(name: str, trials: int, seeds: int, evaluations: int) -> dict[str, Any]
 
 
 def fill_store(
-    folder: Path, trials: int, seeds: int = 3, evaluations: int = 10, name: str = "made-up", seed: int = 0
+    folder: Path,
+    trials: int,
+    seeds: int = 3,
+    evaluations: int = 10,
+    name: str = "made-up",
+    seed: int = 0,
 ) -> str:
     """Writes a study to a new MLflow store under `folder`, past MLflow's own slow door; returns its tracking URI."""
     rng = np.random.default_rng(seed)
@@ -161,9 +192,14 @@ def fill_store(
     names = [*MEASURES, "generator_steps", "seconds"]
     grid = folder / "grid.png"
     grid.write_bytes(sample_grid())
-    table = pa.Table.from_pandas(rows.assign(**PROVENANCE).drop(columns="number"), preserve_index=False)
+    table = pa.Table.from_pandas(
+        rows.assign(**PROVENANCE).drop(columns="number"), preserve_index=False
+    )
     for number, group in rows.groupby("number"):
-        config, last = drawn.iloc[int(number)], group[group["evaluation"] == group["evaluation"].max()]
+        config, last = (
+            drawn.iloc[int(number)],
+            group[group["evaluation"] == group["evaluation"].max()],
+        )
         run_id = f"{number:032x}"
         home = artifacts / run_id / "artifacts"
         (home / "images").mkdir(parents=True)
@@ -176,9 +212,22 @@ def fill_store(
         feasible = complete and not {"collapsed", "cycling", "diverged"} & set(verdicts)
         runs.append(
             {
-                **{"run_uuid": run_id, "name": f"trial-{number:04d}", "experiment_id": int(experiment), "user_id": ""},
-                **{"status": "FINISHED" if complete else "KILLED", "start_time": int(number), "end_time": int(number)},
-                **{"source_type": "UNKNOWN", "lifecycle_stage": "active", "artifact_uri": home.as_uri()},
+                **{
+                    "run_uuid": run_id,
+                    "name": f"trial-{number:04d}",
+                    "experiment_id": int(experiment),
+                    "user_id": "",
+                },
+                **{
+                    "status": "FINISHED" if complete else "KILLED",
+                    "start_time": int(number),
+                    "end_time": int(number),
+                },
+                **{
+                    "source_type": "UNKNOWN",
+                    "lifecycle_stage": "active",
+                    "artifact_uri": home.as_uri(),
+                },
             }
         )
         kept = {
@@ -194,17 +243,37 @@ def fill_store(
             "mlflow.parentRunId": parent,
             "mlflow.runName": f"trial-{number:04d}",
         }
-        tags += [{"run_uuid": run_id, "key": str(key), "value": value} for key, value in kept.items()]
-        asked = {**config[["k", "lr_d", "lr_g", "remedies"]].to_dict(), "seeds": "0,1,2", "loss": "non_saturating"}
-        params += [{"run_uuid": run_id, "key": key, "value": str(value)} for key, value in asked.items()]
+        tags += [
+            {"run_uuid": run_id, "key": str(key), "value": value} for key, value in kept.items()
+        ]
+        asked = {
+            **config[["k", "lr_d", "lr_g", "remedies"]].to_dict(),
+            "seeds": "0,1,2",
+            "loss": "non_saturating",
+        }
+        params += [
+            {"run_uuid": run_id, "key": key, "value": str(value)} for key, value in asked.items()
+        ]
         medians = last[names].median()
         metrics += [
-            {"run_uuid": run_id, "key": key, "value": value, "timestamp": 1, "step": BUDGET, "is_nan": False}
+            {
+                "run_uuid": run_id,
+                "key": key,
+                "value": value,
+                "timestamp": 1,
+                "step": BUDGET,
+                "is_nan": False,
+            }
             for key, value in medians.dropna().items()
         ]
     engine = sqlalchemy.create_engine(uri)
     with engine.begin() as connection:
-        for model, made in ((SqlRun, runs), (SqlTag, tags), (SqlParam, params), (SqlLatestMetric, metrics)):
+        for model, made in (
+            (SqlRun, runs),
+            (SqlTag, tags),
+            (SqlParam, params),
+            (SqlLatestMetric, metrics),
+        ):
             if made:
                 connection.execute(sqlalchemy.insert(model.__table__), made)
     return uri

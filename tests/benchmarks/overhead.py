@@ -19,7 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-os.environ |= {"MLFLOW_DISABLE_TELEMETRY": "true", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AIR_NEW_OUTPUT": "0"}
+os.environ |= {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+}
 
 REPORTS = 5
 FEW = 10
@@ -60,8 +64,18 @@ class TrivialTraining:
 
         index = len(self.history) + 1
         counters = Counters(generator_steps=index, discriminator_steps=index)
-        row = {"seed": 0, "evaluation": index, "finite": True, "verdict": "unsettled", "histogram": [1] * 8}
-        row |= {**dict.fromkeys(MEASURES), "fid": 100 * self.config.lr_d / index, **counters.as_columns()}
+        row = {
+            "seed": 0,
+            "evaluation": index,
+            "finite": True,
+            "verdict": "unsettled",
+            "histogram": [1] * 8,
+        }
+        row |= {
+            **dict.fromkeys(MEASURES),
+            "fid": 100 * self.config.lr_d / index,
+            **counters.as_columns(),
+        }
         self.history.append(row)
         return Evaluation(index, counters, [row], None)
 
@@ -86,7 +100,11 @@ def ours(trials: int, folder: Path) -> float:
     text = STUDY.format(trials=trials)
     start = time.perf_counter()
     result = run(
-        parse_study(text, "benchmark"), text, Home(folder), console=Console(file=io.StringIO()), factory=TrivialTraining
+        parse_study(text, "benchmark"),
+        text,
+        Home(folder),
+        console=Console(file=io.StringIO()),
+        factory=TrivialTraining,
     )
     assert (result.trained, result.left, result.unpublished) == (trials, 0, 0)
     return time.perf_counter() - start
@@ -105,7 +123,12 @@ def plain(trials: int, folder: Path, reuse_actors: bool) -> float:
             tune.report({"fid": 100 * config["lr_d"] / index})
 
     start = time.perf_counter()
-    ray.init(include_dashboard=False, num_cpus=os.cpu_count(), log_to_driver=False, logging_level=logging.CRITICAL)
+    ray.init(
+        include_dashboard=False,
+        num_cpus=os.cpu_count(),
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+    )
     uri = f"sqlite:///{folder / f'plain-{trials}-{reuse_actors}.db'}"
     mlflow.set_tracking_uri(uri)
     space = {
@@ -137,19 +160,29 @@ def plain(trials: int, folder: Path, reuse_actors: bool) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--trials", type=int, default=100, help="beyond the first 10, for ganstudy")
-    parser.add_argument("--plain-trials", type=int, default=20, help="beyond the first 10, for the plain stack")
+    parser.add_argument(
+        "--plain-trials", type=int, default=20, help="beyond the first 10, for the plain stack"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         base = ours(FEW, folder / "ours")
         per_trial = (ours(FEW + options.trials, folder / "ours") - base) / options.trials
-        print(f"ganstudy: {base:.1f} s for {FEW} trials, start-up included; then {per_trial:.3f} s per trial")
+        print(
+            f"ganstudy: {base:.1f} s for {FEW} trials, start-up included; then {per_trial:.3f} s per trial"
+        )
         for reuse in (False, True):
             base = plain(FEW, folder, reuse)
-            seconds = (plain(FEW + options.plain_trials, folder, reuse) - base) / options.plain_trials
-            print(f"plain stack, reuse_actors={reuse}: {seconds:.3f} s per trial, {seconds / per_trial:.1f} times ours")
+            seconds = (
+                plain(FEW + options.plain_trials, folder, reuse) - base
+            ) / options.plain_trials
+            print(
+                f"plain stack, reuse_actors={reuse}: {seconds:.3f} s per trial, {seconds / per_trial:.1f} times ours"
+            )
 
 
 if __name__ == "__main__":

@@ -29,7 +29,12 @@ MODELS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
 
 
 def seconds(
-    seeds: list[int], names: list[str], steps: int, model: str, device: torch.device, issued: bool = False
+    seeds: list[int],
+    names: list[str],
+    steps: int,
+    model: str,
+    device: torch.device,
+    issued: bool = False,
 ) -> float:
     """Fastest of a few rounds of `steps` updates of each player; issued: none is replayed."""
     shape, networks = MODELS[model]
@@ -62,12 +67,16 @@ def seconds(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=300, help="of each player")
     parser.add_argument("--model", choices=MODELS, default="mlp")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--remedies", nargs="*", choices=REMEDIES, default=list(REMEDIES), metavar="REMEDY")
+    parser.add_argument(
+        "--remedies", nargs="*", choices=REMEDIES, default=list(REMEDIES), metavar="REMEDY"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     plain, device = 0.0, torch.device(options.device)
@@ -78,7 +87,9 @@ def main() -> None:
         label = "+".join(names) or "no remedy"
         replayed = ""
         if device.type == "cuda":
-            issued = seconds(list(range(options.seeds)), names, options.steps, options.model, device, issued=True)
+            issued = seconds(
+                list(range(options.seeds)), names, options.steps, options.model, device, issued=True
+            )
             replayed = f"; replayed where it can be, {issued / pack:.2f} times as fast as issued"
         print(
             f"{label:<28} pack {1000 * pack / options.steps:6.2f} ms per pair of steps, {pack / plain:4.1f} times the "

@@ -24,7 +24,9 @@ def main() -> None:
     """Prints one line of a table per size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, nargs="+", default=[24, 1000, 10000])
-    parser.add_argument("--keep", type=Path, help="keep stores and reports here, and use what is there")
+    parser.add_argument(
+        "--keep", type=Path, help="keep stores and reports here, and use what is there"
+    )
     arguments = parser.parse_args()
     print(
         "| trials | load (s) | CPU (s) | build (s) | CPU (s) | report (MB) "
@@ -55,7 +57,9 @@ def measured(folder: Path, trials: int) -> list[str]:
     path = write_report(study, folder / "report.html")
     times.append(_now())
     seconds = [
-        f"{after - before:.1f}" for one, other in pairwise(times) for before, after in zip(one, other, strict=True)
+        f"{after - before:.1f}"
+        for one, other in pairwise(times)
+        for before, after in zip(one, other, strict=True)
     ]
     return [*seconds, f"{path.stat().st_size / 1e6:.1f}", *opened(path)]
 
@@ -96,7 +100,9 @@ def opened(path: Path) -> list[str]:
         driver.set_script_timeout(120)
         driver.get(path.as_uri())
         first = driver.execute_async_script(FIRST)
-        content = driver.execute_script("return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+        content = driver.execute_script(
+            "return performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"
+        )
         frames = driver.execute_async_script(FRAMES)
     return [f"{number:.0f}" for number in (content, first, np.quantile(frames, 0.95), max(frames))]
 

@@ -31,7 +31,9 @@ OF_THE_MACHINE = {"seconds", "evaluation_seconds", "device_seconds", "peak_memor
 class Running:
     """A command of ganstudy under way; its output can be waited for."""
 
-    def __init__(self, folder: Path, arguments: tuple[str, ...], environment: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, arguments: tuple[str, ...], environment: dict[str, str]
+    ) -> None:
         self.process = subprocess.Popen(
             [*GANSTUDY, *arguments],
             cwd=folder,
@@ -125,7 +127,9 @@ class Operator:
         return Operator(folder, self._classifier_cache)
 
     def start(self, command: str = "run", name: str = "study.toml", *options: str) -> Running:
-        running = Running(self.folder, (command, name, "--home", "data", *options), self.environment)
+        running = Running(
+            self.folder, (command, name, "--home", "data", *options), self.environment
+        )
         self._started.append(running)
         return running
 
@@ -138,7 +142,10 @@ class Operator:
     def rows(self, name: str = "small") -> dict[int, dict[str, Any]]:
         """The ledger's trials by number, without MLflow's ids."""
         rows = [row.as_json() for row in self.ledger(name).trials()]
-        return {row["number"]: {key: value for key, value in row.items() if key != "run_id"} for row in rows}
+        return {
+            row["number"]: {key: value for key, value in row.items() if key != "run_id"}
+            for row in rows
+        }
 
     def wait_until(self, reached: Callable[[], bool], what: str, seconds: float = 400) -> None:
         until = time.monotonic() + seconds
@@ -152,7 +159,9 @@ class Operator:
         newest = (sorted(folder.glob("*.safetensors"))[-1:] for folder in folders)
         return [path for paths in newest for path in paths]
 
-    def assert_whole(self, trials: int, evaluations: int, uri: str | None = None, name: str = "small") -> Any:
+    def assert_whole(
+        self, trials: int, evaluations: int, uri: str | None = None, name: str = "small"
+    ) -> Any:
         """Every trial once and complete, every evaluation of every seed once: in ledger, MLflow and report alike."""
         rows = self.rows(name)
         assert sorted(rows) == list(range(trials))
@@ -165,7 +174,9 @@ class Operator:
         assert len(study.evaluations) == trials * seeds * evaluations
         assert not list(self.home.study(name).outbox.glob("*.json")), "nothing waits"
         table = pd.read_csv(self.home.study(name).path / "tables" / "trials.csv")
-        assert table["number"].tolist() == list(range(trials)) and set(table["state"]) == {"complete"}, "in the report"
+        assert table["number"].tolist() == list(range(trials)) and set(table["state"]) == {
+            "complete"
+        }, "in the report"
         return study
 
     def end(self) -> None:
@@ -186,7 +197,9 @@ def without_the_machine() -> Callable[[Any], Any]:
     """Evaluations without what depends on how fast the machine was, in order."""
 
     def rows(study: Any) -> Any:
-        frame = study.evaluations.drop(columns=[c for c in OF_THE_MACHINE if c in study.evaluations])
+        frame = study.evaluations.drop(
+            columns=[c for c in OF_THE_MACHINE if c in study.evaluations]
+        )
         return frame.sort_values(["number", "seed", "evaluation"]).reset_index(drop=True)
 
     return rows

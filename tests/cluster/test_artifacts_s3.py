@@ -17,9 +17,19 @@ import pytest
 from ganstudy.study.cli import serve
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
-SECRETS = {"MLFLOW_AUTH_ADMIN_PASSWORD": "a long enough password", "MLFLOW_FLASK_SERVER_SECRET_KEY": "0" * 32}
-USER = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": SECRETS["MLFLOW_AUTH_ADMIN_PASSWORD"]}
-AWS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+SECRETS = {
+    "MLFLOW_AUTH_ADMIN_PASSWORD": "a long enough password",
+    "MLFLOW_FLASK_SERVER_SECRET_KEY": "0" * 32,
+}
+USER = {
+    "MLFLOW_TRACKING_USERNAME": "admin",
+    "MLFLOW_TRACKING_PASSWORD": SECRETS["MLFLOW_AUTH_ADMIN_PASSWORD"],
+}
+AWS = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 
 
 def free_port() -> int:
@@ -36,7 +46,14 @@ def start(tmp_path: Path) -> Iterator[Callable[..., None]]:
     def start(command: list[str], environment: dict[str, str], answers_at: str) -> None:
         with (tmp_path / "servers.log").open("ab") as log:
             processes.append(
-                subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+                subprocess.Popen(
+                    command,
+                    env=environment,
+                    cwd=tmp_path,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             )
         for _ in range(600):
             try:
@@ -53,17 +70,27 @@ def start(tmp_path: Path) -> Iterator[Callable[..., None]]:
         process.wait(30)
 
 
-def test_a_study_whose_artifacts_lie_in_a_bucket(start, operator, small_study, tmp_path: Path) -> None:
+def test_a_study_whose_artifacts_lie_in_a_bucket(
+    start, operator, small_study, tmp_path: Path
+) -> None:
     s3, port = free_port(), free_port()
-    start([sys.executable, "-m", "moto.server", "-p", str(s3)], dict(os.environ), f"http://127.0.0.1:{s3}/moto-api/")
+    start(
+        [sys.executable, "-m", "moto.server", "-p", str(s3)],
+        dict(os.environ),
+        f"http://127.0.0.1:{s3}/moto-api/",
+    )
     bucket = boto3.resource(
         "s3", endpoint_url=f"http://127.0.0.1:{s3}", aws_access_key_id="key", aws_secret_access_key="secret",
         region_name="us-east-1",
     ).create_bucket(Bucket="studies")  # fmt: skip
     configuration = tmp_path / "auth.ini"
-    configuration.write_text(serve.AUTHENTICATION.format(database=f"sqlite:///{tmp_path / 'auth.db'}"))
+    configuration.write_text(
+        serve.AUTHENTICATION.format(database=f"sqlite:///{tmp_path / 'auth.db'}")
+    )
     environment = {"MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{s3}", **AWS, **SECRETS}
-    command = serve.command(f"sqlite:///{tmp_path / 'mlflow.db'}", "s3://studies/here", "127.0.0.1", port, ())
+    command = serve.command(
+        f"sqlite:///{tmp_path / 'mlflow.db'}", "s3://studies/here", "127.0.0.1", port, ()
+    )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)

@@ -28,7 +28,9 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def head(tmp_path_factory: pytest.TempPathFactory, stop_ray) -> Iterator[tuple[str, dict[str, str]]]:
+def head(
+    tmp_path_factory: pytest.TempPathFactory, stop_ray
+) -> Iterator[tuple[str, dict[str, str]]]:
     """(address, environment of a client)"""
     tmp_path = tmp_path_factory.mktemp("head")
     token = tmp_path / "token"
@@ -45,7 +47,12 @@ def head(tmp_path_factory: pytest.TempPathFactory, stop_ray) -> Iterator[tuple[s
     # Ray's sockets lie under its folder, and a socket's path must be short.
     with tempfile.TemporaryDirectory(prefix="r", ignore_cleanup_errors=True) as folder:
         started = subprocess.run(
-            [*start, f"--temp-dir={folder}"], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120
+            [*start, f"--temp-dir={folder}"],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
         assert started.returncode == 0, started.stdout + started.stderr
         try:
@@ -54,14 +61,18 @@ def head(tmp_path_factory: pytest.TempPathFactory, stop_ray) -> Iterator[tuple[s
             stop_ray(folder)
 
 
-def test_a_study_on_a_running_cluster(head, tmp_path: Path, small_study, classifier_cache: Path) -> None:
+def test_a_study_on_a_running_cluster(
+    head, tmp_path: Path, small_study, classifier_cache: Path
+) -> None:
     address, environment = head
     shutil.copytree(classifier_cache, tmp_path / "data" / "cache")
     (tmp_path / "study.toml").write_text(small_study(trials=4))
     # A module that would be imported instead of ours, in the folder where the user stands.
     (tmp_path / "trials.py").write_text("raise RuntimeError('imported from the working directory')")
     command = [*GANSTUDY, "run", "study.toml", "--home", "data", "--address", address]
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400)
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=400
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     counts = Ledger.open(Home(tmp_path / "data").study("small").ledger).search.counts()
     assert counts["complete"] + counts["pruned"] == 4
@@ -71,14 +82,32 @@ def test_more_than_the_cluster_has(head, tmp_path: Path, small_study) -> None:
     address, environment = head
     (tmp_path / "greedy.toml").write_text(small_study() + "\n[resources]\ngpus = 64\n")
     command = [*GANSTUDY, "run", "greedy.toml", "--home", "data", "--address", address]
-    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200)
-    assert result.returncode == 2 and "resources.gpus" in result.stderr and "Traceback" not in result.stderr
+    result = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
+    )
+    assert (
+        result.returncode == 2
+        and "resources.gpus" in result.stderr
+        and "Traceback" not in result.stderr
+    )
     assert not (tmp_path / "data").exists()
 
 
 def test_no_cluster_at_the_address(tmp_path: Path, small_study) -> None:
     (tmp_path / "study.toml").write_text(small_study())
-    command = [*GANSTUDY, "run", "study.toml", "--home", "data", "--address", f"127.0.0.1:{free_port()}"]
+    command = [
+        *GANSTUDY,
+        "run",
+        "study.toml",
+        "--home",
+        "data",
+        "--address",
+        f"127.0.0.1:{free_port()}",
+    ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
-    assert result.returncode == 2 and "no Ray cluster answers" in result.stderr and "Traceback" not in result.stderr
+    assert (
+        result.returncode == 2
+        and "no Ray cluster answers" in result.stderr
+        and "Traceback" not in result.stderr
+    )
     assert not (tmp_path / "data").exists()

@@ -28,14 +28,22 @@ def confirm_rows(study) -> dict[int, dict]:
 
 def assert_whole(study) -> None:
     rows, frames = confirm_rows(study), load_study("small", study.home.tracking_uri(None))
-    assert set(study.rows()) == set(range(TRIALS)) and {r["state"] for r in study.rows().values()} == {"complete"}
+    assert set(study.rows()) == set(range(TRIALS)) and {
+        r["state"] for r in study.rows().values()
+    } == {"complete"}
     assert {row["state"] for row in rows.values()} == {"complete"} and len(rows) in (3, 4)
     expected = [*range(TRIALS), *rows]
     assert frames.trials["number"].tolist() == expected, "one run per trial"
     assert frames.trials["config_digest"].is_unique
     assert not frames.evaluations[["number", "seed", "evaluation"]].duplicated().any()
     confirm = frames.evaluations[frames.evaluations["number"] >= FIRST_CONFIRM]
-    assert len(confirm) == len(rows) * SEEDS * EVALUATIONS and set(confirm["seed"]) == {10, 11, 12, 13, 14}
+    assert len(confirm) == len(rows) * SEEDS * EVALUATIONS and set(confirm["seed"]) == {
+        10,
+        11,
+        12,
+        13,
+        14,
+    }
     assert not list(study.home.study("small").outbox.glob("*.json")), "nothing waits"
 
 

@@ -21,9 +21,15 @@ def small_disk() -> Iterator[Callable[[Path, int], Path]]:
     def mount(place: Path, megabytes: int) -> Path:
         place.mkdir(parents=True, exist_ok=True)
         command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,mode=755", "tmpfs", str(place)]
-        tried = subprocess.run(command, capture_output=True, text=True, check=False) if os.geteuid() == 0 else None
+        tried = (
+            subprocess.run(command, capture_output=True, text=True, check=False)
+            if os.geteuid() == 0
+            else None
+        )
         if tried is None or tried.returncode:
-            pytest.skip(f"no file system can be mounted here: {tried.stderr.strip() if tried else 'not root'}")
+            pytest.skip(
+                f"no file system can be mounted here: {tried.stderr.strip() if tried else 'not root'}"
+            )
         mounted.append(place)
         return place
 

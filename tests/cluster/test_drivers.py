@@ -22,11 +22,15 @@ def study(operator, small_study):
     return operator
 
 
-def test_a_second_driver_other_code_and_a_ledger_cut_short(study, small_study, tmp_path: Path) -> None:
+def test_a_second_driver_other_code_and_a_ledger_cut_short(
+    study, small_study, tmp_path: Path
+) -> None:
     """One study, to save starts: a second driver is refused until the first is gone; other code unless it is accepted;
     a ledger that was cut short, until its copy is taken."""
     other = tmp_path / "other"
-    shutil.copytree(ROOT / "src" / "ganstudy", other / "ganstudy", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "src" / "ganstudy", other / "ganstudy", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for package in ("study", "trials", "analysis"):
         target = other / "ganstudy" / package
         shutil.copytree(ROOT / package, target, ignore=shutil.ignore_patterns("__pycache__"))
@@ -36,7 +40,9 @@ def test_a_second_driver_other_code_and_a_ledger_cut_short(study, small_study, t
     first.wait_for("measured with")
     code, output = study.run("resume", "small")
     assert code == 2, output
-    assert re.search(rf"being run already \(host \S+, process {first.process.pid}, since 20\d\d-", output), output
+    assert re.search(
+        rf"being run already \(host \S+, process {first.process.pid}, since 20\d\d-", output
+    ), output
     code, output = study.run("publish", "small")
     assert code == 2 and "being run already" in output
     first.wait_for(r"^\[1/")

@@ -19,7 +19,9 @@ TRIALS, EVALUATIONS = 5, 4
 @pytest.fixture
 def study(operator, small_study):
     """Five trials of some seconds each, drawn at random, all to their end."""
-    operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"), both_cores=True)
+    operator.write(
+        small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"), both_cores=True
+    )
     return operator
 
 
@@ -45,7 +47,9 @@ def clock(study, tmp_path: Path) -> Callable[[int], None]:
 
 
 @pytest.mark.parametrize(
-    ("most", "damaged"), [(3, True), pytest.param(10, False, marks=pytest.mark.exhaustive)], ids=["three", "ten"]
+    ("most", "damaged"),
+    [(3, True), pytest.param(10, False, marks=pytest.mark.exhaustive)],
+    ids=["three", "ten"],
 )
 def test_killed_at_random_moments(
     most: int, damaged: bool, study, clock, tmp_path_factory, without_the_machine
@@ -73,7 +77,9 @@ def test_killed_at_random_moments(
         if study.home.study("small").ledger.exists():
             command, name = "resume", "small"
             after = study.rows()
-            assert all(after[number] == row for number, row in done.items()), "what is finished is not run again"
+            assert all(after[number] == row for number, row in done.items()), (
+                "what is finished is not run again"
+            )
     clock(0)
     start = time.monotonic()
     code, output = study.run("resume", "small")
@@ -85,7 +91,9 @@ def test_killed_at_random_moments(
     undisturbed.write((study.folder / "study.toml").read_text())
     assert undisturbed.run()[0] == 0
     expected = undisturbed.assert_whole(TRIALS, EVALUATIONS)
-    assert {n: r["params"] for n, r in study.rows().items()} == {n: r["params"] for n, r in undisturbed.rows().items()}
+    assert {n: r["params"] for n, r in study.rows().items()} == {
+        n: r["params"] for n, r in undisturbed.rows().items()
+    }
     pd.testing.assert_frame_equal(without_the_machine(found), without_the_machine(expected))
 
 
@@ -93,7 +101,9 @@ def test_asked_to_stop_by_the_command_by_either_signal_and_twice(study, small_st
     """By `ganstudy stop`; by Ctrl-C's signal; by that of `ray job stop` and schedulers; by that twice; and before there
     is any training."""
     trials = TRIALS + 2  # one more ends in every life
-    study.write(small_study(steps=800, trials=trials, sampler="random", schedule="fifo"), both_cores=True)
+    study.write(
+        small_study(steps=800, trials=trials, sampler="random", schedule="fifo"), both_cores=True
+    )
     running, updates = study.start(), []
     running.wait_for(r"^\[1/")
     code, output = study.run("stop", "small")
@@ -113,16 +123,22 @@ def test_asked_to_stop_by_the_command_by_either_signal_and_twice(study, small_st
         code, output = running.wait()
         print(f"\nstopped {time.monotonic() - asked:.1f} s after {number.name}")
         assert code == 130, output
-        assert "Stopping: trials in training save their state" in output and "Traceback" not in output
+        assert (
+            "Stopping: trials in training save their state" in output and "Traceback" not in output
+        )
         assert f"trials to go: {number.name}" in output and "resume small" in output
         rows = study.rows()
         assert all(rows[n] == row for n, row in done.items()), "what was finished stays as it was"
         done = {n: row for n, row in rows.items() if row["state"] == "complete"}
         assert 2 <= len(done) < trials
-        assert study.ledger().search.interrupted(), "the trials in training are neither failed nor pruned"
+        assert study.ledger().search.interrupted(), (
+            "the trials in training are neither failed nor pruned"
+        )
         updates += [int(path.name.split("-")[0]) for path in study.checkpoints()]
         running = study.start("resume", "small")
-    assert any(amount % 100 for amount in updates), f"saved between two evaluations, not only with them: {updates}"
+    assert any(amount % 100 for amount in updates), (
+        f"saved between two evaluations, not only with them: {updates}"
+    )
 
     study.wait_until(running.workers, "a worker there")
     running.signal(signal.SIGTERM)
@@ -141,7 +157,9 @@ def test_asked_to_stop_by_the_command_by_either_signal_and_twice(study, small_st
 
     code, output = study.run("resume", "small")
     assert code == 0, output
-    assert all(study.rows()[n] == row for n, row in done.items()), "what was finished stays as it was"
+    assert all(study.rows()[n] == row for n, row in done.items()), (
+        "what was finished stays as it was"
+    )
     study.assert_whole(trials, EVALUATIONS)
     code, output = study.run("resume", "small")
     assert code == 0 and "[1/" not in output, "a finished study is not run again"
@@ -162,7 +180,9 @@ def killed_and_damaged(study) -> None:
 
 
 @pytest.mark.exhaustive
-def test_damaged_checkpoints_give_way_to_the_ones_before(study, tmp_path_factory, without_the_machine) -> None:
+def test_damaged_checkpoints_give_way_to_the_ones_before(
+    study, tmp_path_factory, without_the_machine
+) -> None:
     killed_and_damaged(study)
     code, output = study.run("resume", "small")
     assert code == 0, output

@@ -34,10 +34,29 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-P", "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port)]
-        command += ["--backend-store-uri", f"sqlite:///{self._folder / 'server.db'}", "--workers", "1"]
+        command = [
+            sys.executable,
+            "-P",
+            "-m",
+            "mlflow",
+            "server",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(self.port),
+        ]
+        command += [
+            "--backend-store-uri",
+            f"sqlite:///{self._folder / 'server.db'}",
+            "--workers",
+            "1",
+        ]
         command += ["--artifacts-destination", (self._folder / "served").as_uri()]
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+        environment = {
+            **os.environ,
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
         self._process = subprocess.Popen(
             command,
             env=environment,
@@ -190,7 +209,9 @@ def test_a_server_that_fails_then_hangs_then_is_slow(server, operator, small_stu
         for number, mood in enumerate(("fails", "hangs", "slow"), 1):
             proxy.mood = mood
             running.wait_for(rf"^\[{number}/")  # training does not wait
-            operator.wait_until(lambda mood=mood: proxy.misbehaved[mood], f"a request in the mood {mood!r}", 120)
+            operator.wait_until(
+                lambda mood=mood: proxy.misbehaved[mood], f"a request in the mood {mood!r}", 120
+            )
         proxy.mood = "passes"
         code, output = running.wait()
         assert code == 0, output

@@ -81,7 +81,10 @@ def test_a_killed_worker(operator, small_study) -> None:
     for done in (0, 1):
         if done:
             running.wait_for(rf"^\[{done}/")
-        operator.wait_until(lambda: any(a["end"] is None for a in attempts(operator, "small")), "a trial in training")
+        operator.wait_until(
+            lambda: any(a["end"] is None for a in attempts(operator, "small")),
+            "a trial in training",
+        )
         time.sleep(2)
         for worker in running.workers()[:1]:
             worker.send_signal(signal.SIGKILL)
@@ -89,7 +92,9 @@ def test_a_killed_worker(operator, small_study) -> None:
     code, output = running.wait()
     assert code == 0, output
     operator.assert_whole(TRIALS, EVALUATIONS)
-    told = [attempt for attempt in attempts(operator, "small") if attempt["end"] == "its process died"]
+    told = [
+        attempt for attempt in attempts(operator, "small") if attempt["end"] == "its process died"
+    ]
     print(f"\n{killed} workers killed, {len(told)} attempts ended by it")
     assert told and not any(attempt["harmless"] for attempt in told)
 
@@ -98,7 +103,11 @@ def test_a_killed_node(operator, small_study, stop_ray, tmp_path: Path) -> None:
     """Two nodes on one machine, one CPU each; the second dies with all its processes, and later another joins."""
     token = tmp_path / "token"
     token.write_text("0123456789abcdef" * 4)
-    operator.environment = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0"}
+    operator.environment = {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(token),
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
     environment = {**os.environ, **operator.environment}
     # The head holds the driver and no trial; Ray takes the death of a node for certain after some missed beats.
     environment |= {"RAY_health_check_failure_threshold": "3", "RAY_health_check_period_ms": "1000"}
@@ -110,7 +119,9 @@ def test_a_killed_node(operator, small_study, stop_ray, tmp_path: Path) -> None:
             """Of this cluster alone: other tests have theirs."""
             lines = {process.pid: _cmdline(process) for process in psutil.process_iter()}
             return {
-                pid for pid, line in lines.items() if "raylet/raylet" in "".join(line[:1]) and folder in " ".join(line)
+                pid
+                for pid, line in lines.items()
+                if "raylet/raylet" in "".join(line[:1]) and folder in " ".join(line)
             }
 
         def start(*arguments: str) -> None:
@@ -130,7 +141,10 @@ def test_a_killed_node(operator, small_study, stop_ray, tmp_path: Path) -> None:
             )
             head = raylets()
             start("--address=127.0.0.1:6399", "--node-ip-address=127.0.0.1")
-            operator.write(small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"), both_cores=True)
+            operator.write(
+                small_study(steps=800, trials=TRIALS, sampler="random", schedule="fifo"),
+                both_cores=True,
+            )
             running = operator.start("run", "study.toml", "--address", "127.0.0.1:6399")
             running.wait_for(r"^\[1/")
             time.sleep(3)
@@ -141,8 +155,12 @@ def test_a_killed_node(operator, small_study, stop_ray, tmp_path: Path) -> None:
             code, output = running.wait()
             assert code == 0, output
             operator.assert_whole(TRIALS, EVALUATIONS)
-            lost = [a for a in attempts(operator, "small") if a["end"] == "its driver or node was lost"]
-            assert lost and all(attempt["harmless"] for attempt in lost), attempts(operator, "small")
+            lost = [
+                a for a in attempts(operator, "small") if a["end"] == "its driver or node was lost"
+            ]
+            assert lost and all(attempt["harmless"] for attempt in lost), attempts(
+                operator, "small"
+            )
         finally:
             stop_ray(folder)
 
@@ -159,7 +177,9 @@ def own_study(operator, trouble: str, trials: int = 2, steps: int = 400, silent:
     body = "\n".join(f"        {line}" for line in trouble.splitlines())
     operator.write(OWN.format(trials=trials, steps=steps, silent=silent))
     operator.give_classifier()
-    (operator.folder / "my_gan.py").write_text(GAN.format(flag=str(operator.folder / "flag"), trouble=body))
+    (operator.folder / "my_gan.py").write_text(
+        GAN.format(flag=str(operator.folder / "flag"), trouble=body)
+    )
 
 
 HANG_ONCE = """if len(latents) == 16 and FLAG.with_suffix(".armed").exists() and not FLAG.exists():
@@ -187,8 +207,12 @@ def test_a_plugin_that_raises_once_and_then_hangs_once(operator) -> None:
     code, output = running.wait(400)
     assert code == 0, output
     operator.assert_whole(3, 2, name="own")
-    assert sum("hiccups" in (a["end"] or "") for a in attempts(operator, "own")) == 1, "told, and tried again"
-    (silent,) = [attempt for attempt in attempts(operator, "own") if "silent" in (attempt["end"] or "")]
+    assert sum("hiccups" in (a["end"] or "") for a in attempts(operator, "own")) == 1, (
+        "told, and tried again"
+    )
+    (silent,) = [
+        attempt for attempt in attempts(operator, "own") if "silent" in (attempt["end"] or "")
+    ]
     assert silent["end"].startswith("it was silent for too long, at my_gan.py:"), silent
 
 
@@ -221,8 +245,12 @@ def test_a_plugin_that_always_raises_stops_the_study_early(operator) -> None:
     failed = [row["error"] for row in rows if row["state"] == "failed"]
     assert 3 <= len(failed) <= 5 and {row["state"] for row in rows} <= {"failed", "running"}, rows
     line = int(re.search(r"my_gan\.py:(\d+)", failed[0])[1])
-    assert "raise RuntimeError" in (operator.folder / "my_gan.py").read_text().splitlines()[line - 1]
-    assert all("the spirit of the machine" in error and "/" not in error for error in failed), "the user's file alone"
+    assert (
+        "raise RuntimeError" in (operator.folder / "my_gan.py").read_text().splitlines()[line - 1]
+    )
+    assert all("the spirit of the machine" in error and "/" not in error for error in failed), (
+        "the user's file alone"
+    )
     ends = [attempt["end"] for attempt in attempts(operator, "own") if not attempt["harmless"]]
     assert len(ends) == 2 * len(failed), "each was tried again once"
 

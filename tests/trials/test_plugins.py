@@ -40,7 +40,9 @@ def test_split(reference: str, parts: tuple[str, str]) -> None:
     assert split(reference) == parts
 
 
-@pytest.mark.parametrize("reference", ["my_gan.py", "my_gan:build", "my_gan.py:", "my_gan.py:a b", "build", ""])
+@pytest.mark.parametrize(
+    "reference", ["my_gan.py", "my_gan:build", "my_gan.py:", "my_gan.py:a b", "build", ""]
+)
 def test_a_malformed_reference_is_refused_with_its_form(reference: str) -> None:
     with pytest.raises(ValueError, match=r"must look like my_file\.py:name, got '"):
         split(reference)
@@ -49,7 +51,10 @@ def test_a_malformed_reference_is_refused_with_its_form(reference: str) -> None:
 def test_the_digest_is_that_of_the_bytes(write) -> None:
     path = write("def build(): return 1\n")
     digest = register(path)
-    assert digest == hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() and len(digest) == 16
+    assert (
+        digest == hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+        and len(digest) == 16
+    )
     assert source(digest) == path
     assert register(write("def build(): return 2\n")) != digest
 
@@ -90,14 +95,18 @@ def test_a_changed_file_is_refused(write) -> None:
     digest = register(path)
     load("my_gan.py:build", digest)
     path.write_text("def build(): return 2\n")
-    with pytest.raises(ValueError, match=rf"my_gan\.py must not change while a study runs: its digest was {digest}"):
+    with pytest.raises(
+        ValueError, match=rf"my_gan\.py must not change while a study runs: its digest was {digest}"
+    ):
         load("my_gan.py:build", digest)
     path.unlink()
     with pytest.raises(ValueError, match="the file is gone"):
         load("my_gan.py:build", digest)
 
 
-def test_a_shipped_file_comes_before_a_registered_one(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shipped_file_comes_before_a_registered_one(
+    write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write("def build(): return __file__\n")
     digest = register(path)
     monkeypatch.setattr(plugins, "SHIPPED", tmp_path / "plugins")
@@ -120,7 +129,10 @@ def test_files_are_shipped_beside_the_packages() -> None:
 def test_an_unknown_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must be registered"):
         load("my_gan.py:build", "")
-    with pytest.raises(ValueError, match=r"lost\.py must be a Python file of yours, and there is no file .*lost\.py"):
+    with pytest.raises(
+        ValueError,
+        match=r"lost\.py must be a Python file of yours, and there is no file .*lost\.py",
+    ):
         register(tmp_path / "lost.py")
 
 
@@ -128,7 +140,9 @@ def test_a_missing_name_lists_those_that_are_there(write) -> None:
     text = "from pathlib import Path\nclass Net:\n    pass\ndef build(): pass\ndef _own(): pass\nwidth = 3\n"
     digest = register(write(text))
     for missing in ("biuld", "width"):
-        with pytest.raises(ValueError, match=f"my_gan.py has no callable '{missing}'; it has: Net, build$"):
+        with pytest.raises(
+            ValueError, match=f"my_gan.py has no callable '{missing}'; it has: Net, build$"
+        ):
             load(f"my_gan.py:{missing}", digest)
     with pytest.raises(ValueError, match="it has: none"):
         load("empty.py:build", register(write("", "empty.py")))
@@ -142,9 +156,15 @@ def test_a_missing_name_lists_those_that_are_there(write) -> None:
             r"my_gan\.py:3 fails on import: ModuleNotFoundError: No module named",
         ),
         ("def build(:\n    pass\n", r"my_gan\.py:1 fails on import: SyntaxError: "),
-        ("def f():\n    return 1 / 0\n\nf()\n", r"my_gan\.py:2 fails on import: ZeroDivisionError: division by zero"),
+        (
+            "def f():\n    return 1 / 0\n\nf()\n",
+            r"my_gan\.py:2 fails on import: ZeroDivisionError: division by zero",
+        ),
         ("import sys\nsys.exit(2)\n", r"my_gan\.py:2 fails on import: SystemExit: 2"),
-        ("import json\njson.loads('{')\n", r"my_gan\.py:2 fails on import: JSONDecodeError: Expecting property name"),
+        (
+            "import json\njson.loads('{')\n",
+            r"my_gan\.py:2 fails on import: JSONDecodeError: Expecting property name",
+        ),
         ("raise ValueError\n", r"my_gan\.py:1 fails on import: ValueError$"),
     ],
 )
@@ -156,7 +176,9 @@ def test_errors_on_import_name_file_and_line(write, text: str, told: str) -> Non
 
 
 def test_where_names_the_innermost_line_inside_the_file(write) -> None:
-    path = write("import json\ndef outer():\n    return inner()\ndef inner():\n    return json.loads('{')\n")
+    path = write(
+        "import json\ndef outer():\n    return inner()\ndef inner():\n    return json.loads('{')\n"
+    )
     outer = load("my_gan.py:outer", register(path))
     with pytest.raises(ValueError) as caught:
         outer()
@@ -167,5 +189,7 @@ def test_where_names_the_innermost_line_inside_the_file(write) -> None:
 
 def test_neither_torch_nor_ray_is_loaded() -> None:
     code = "import sys, trials.plugins; print([n for n in ('torch', 'ray') if n in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"

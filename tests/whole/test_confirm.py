@@ -50,7 +50,9 @@ seeds = [100, 101, 102, 103, 104]
 
 
 def ganstudy(*arguments: str, cwd: Path) -> str:
-    result = subprocess.run([*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=800)
+    result = subprocess.run(
+        [*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=800
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -64,7 +66,9 @@ class Finished:
         ledger = Ledger.open(home.study("ring").ledger)
         self.best, self.counts = ledger.search.best().number, ledger.search.counts()
         self.study = load_study("ring", self.uri)
-        self.status: dict[str, Any] = json.loads(ganstudy("status", "ring", "--json", "--home", "data", cwd=folder))
+        self.status: dict[str, Any] = json.loads(
+            ganstudy("status", "ring", "--json", "--home", "data", cwd=folder)
+        )
         self.rows = self.status["confirm"]["trial_list"]
 
 
@@ -74,7 +78,9 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> list[Finished]:
     folder, finished = tmp_path_factory.mktemp("confirm"), []
     for trials in ("3", "5"):
         (folder / "ring.toml").write_text(STUDY.replace("TRIALS", trials))
-        finished.append(Finished(folder, ganstudy("run", "ring.toml", "--home", "data", cwd=folder)))
+        finished.append(
+            Finished(folder, ganstudy("run", "ring.toml", "--home", "data", cwd=folder))
+        )
     return finished
 
 
@@ -83,7 +89,9 @@ def test_what_the_search_found_is_trained_again_on_fresh_seeds(runs) -> None:
     confirm = frames.trials[frames.trials["stage"] == "confirm"]
     assert len(confirm) == len(first.rows) >= 2 and set(confirm["state"]) == {"complete"}
     assert confirm["number"].tolist() == [FIRST_CONFIRM + k for k in range(len(confirm))]
-    assert (confirm["generator_steps"] == 40).all() and (confirm["num_seeds"] == 5).all(), "no early stop"
+    assert (confirm["generator_steps"] == 40).all() and (confirm["num_seeds"] == 5).all(), (
+        "no early stop"
+    )
     rows = frames.evaluations[frames.evaluations["number"] >= FIRST_CONFIRM]
     assert set(rows["seed"]) == {100, 101, 102, 103, 104} and len(rows) == len(confirm) * 5 * 2
     best = first.best
@@ -99,7 +107,9 @@ def test_the_search_knows_nothing_of_it(runs) -> None:
     first = runs[0]
     assert sum(first.counts.values()) == 3 == first.status["planned"]
     assert first.status["left"] == 0 and first.status["confirm"]["planned"] == len(first.rows)
-    assert len(first.status["trial_list"]) == 3 and len(first.status["confirm"]["trial_list"]) == len(first.rows)
+    assert len(first.status["trial_list"]) == 3 and len(
+        first.status["confirm"]["trial_list"]
+    ) == len(first.rows)
     assert set(first.study.trials.loc[first.study.trials["stage"] == "search", "role"]) == {""}
     assert f"confirming {len(first.rows)} configurations on 5 fresh seeds each" in first.output
 
@@ -120,7 +130,9 @@ def test_the_search_goes_on_and_nothing_is_trained_twice(runs) -> None:
     digests = second.study.trials.loc[second.study.trials["stage"] == "confirm", "config_digest"]
     assert digests.is_unique and len(digests) == len(after)
     roles = second.study.trials.set_index("number")["role"]
-    assert all(roles[number] == row["role"] for number, row in after.items()), "MLflow has the roles of now"
+    assert all(roles[number] == row["role"] for number, row in after.items()), (
+        "MLflow has the roles of now"
+    )
     best = second.best
     assert any(row["confirms"] == best and row["role"].startswith("best") for row in after.values())
     assert len(second.study.trials) == 5 + len(after)

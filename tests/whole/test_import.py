@@ -33,7 +33,9 @@ def table(last: float = 5.0) -> str:
             fid = "nan" if (run, seed) == (1, 1) and step > 10 else f"{last + run + 100 / step}"
             modes = "300,0,0" if run == 1 else "100,110,90"
             note = ATTACK if run else "x"
-            lines.append(f"{run},{seed},{step},{fid},{1 / step},{1 + run % 2},{1e-3 * (run + 1)},{note},{modes}")
+            lines.append(
+                f"{run},{seed},{step},{fid},{1 / step},{1 + run % 2},{1e-3 * (run + 1)},{note},{modes}"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -45,8 +47,17 @@ def ganstudy(home: Path, *arguments: str) -> Result:
 def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("import")
     (folder / "theirs.csv").write_text(table())
-    (folder / "map.toml").write_text('floor = { effective_modes = 3.0 }\n[columns]\nrun = "trial"\n')
-    command = ["import", str(folder / "theirs.csv"), "--name", NAME, "--mapping", str(folder / "map.toml")]
+    (folder / "map.toml").write_text(
+        'floor = { effective_modes = 3.0 }\n[columns]\nrun = "trial"\n'
+    )
+    command = [
+        "import",
+        str(folder / "theirs.csv"),
+        "--name",
+        NAME,
+        "--mapping",
+        str(folder / "map.toml"),
+    ]
     command += ["--map", "iteration=generator_steps", "--question", "Is it so?"]
     result = ganstudy(folder / "data", *command)
     assert result.exit_code == 0, result.output
@@ -62,13 +73,25 @@ def test_the_frames_hold_what_the_file_held(study: Study) -> None:
     assert study.trials["number"].tolist() == [0, 1, 2] and study.question == "Is it so?"
     assert study.trials["state"].tolist() == ["complete", "complete", "pruned"]
     assert study.trials["lr_d"].tolist() == [0.001, 0.002, 0.003]
-    assert study.trials["fid"].tolist()[0] == 6.0 and pd.isna(study.trials["fid"][1]), "the median falls on a lost seed"
-    assert study.trials["num_seeds"].tolist() == [2, 2, 1] and study.trials["evaluations"].tolist() == [4, 4, 2]
+    assert study.trials["fid"].tolist()[0] == 6.0 and pd.isna(study.trials["fid"][1]), (
+        "the median falls on a lost seed"
+    )
+    assert study.trials["num_seeds"].tolist() == [2, 2, 1] and study.trials[
+        "evaluations"
+    ].tolist() == [4, 4, 2]
     rows = study.evaluations[(study.evaluations["number"] == 1) & (study.evaluations["seed"] == 1)]
-    assert rows["finite"].tolist() == [True, False, False, False] and rows["verdict"].tolist()[1:] == ["diverged"] * 3
-    assert rows["generator_steps"].tolist() == [10, 20, 50, 100] and study.evaluations["seconds"].isna().all()
+    assert (
+        rows["finite"].tolist() == [True, False, False, False]
+        and rows["verdict"].tolist()[1:] == ["diverged"] * 3
+    )
+    assert (
+        rows["generator_steps"].tolist() == [10, 20, 50, 100]
+        and study.evaluations["seconds"].isna().all()
+    )
     whole = study.evaluations[(study.evaluations["number"] == 1) & (study.evaluations["seed"] == 0)]
-    assert whole["verdict"].tolist()[-1] == "collapsed" and whole["effective_modes"].tolist()[-1] == 1
+    assert (
+        whole["verdict"].tolist()[-1] == "collapsed" and whole["effective_modes"].tolist()[-1] == 1
+    )
     assert study.mode_names == ["0", "1", "2"] and study.floor == {"effective_modes": 3.0}
     assert set(study.evaluations["extractor"]) == {"imported"}
     assert study.modes.groupby(["number", "seed"])["count"].sum()[(0, 0)] == 1200
@@ -117,8 +140,14 @@ def test_mlflow_has_a_run_per_trial_under_a_parent(imported) -> None:
     client = mlflow.MlflowClient(Home(imported["home"]).tracking_uri(None))
     runs = client.search_runs([client.get_experiment_by_name(NAME).experiment_id])
     parent = next(run for run in runs if run.data.tags[Tag.KIND] == "study")
-    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
-    assert len(runs) == 4 and sorted(run.info.status for run in children) == ["FINISHED", "FINISHED", "KILLED"]
+    children = [
+        run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
+    ]
+    assert len(runs) == 4 and sorted(run.info.status for run in children) == [
+        "FINISHED",
+        "FINISHED",
+        "KILLED",
+    ]
     assert json.loads(parent.data.tags[Tag.IMPORTED])["file"] == "theirs.csv"
     first = next(run for run in children if run.data.tags[Tag.TRIAL] == "0")
     metrics = client.get_metric_history(first.info.run_id, "fid")
@@ -131,7 +160,9 @@ def test_the_same_file_again_changes_nothing(imported) -> None:
 
     def state() -> dict[str, int]:
         runs = client.search_runs([experiment])
-        return {run.info.run_id: len(client.get_metric_history(run.info.run_id, "fid")) for run in runs}
+        return {
+            run.info.run_id: len(client.get_metric_history(run.info.run_id, "fid")) for run in runs
+        }
 
     before = state()
     result = ganstudy(imported["home"], *imported["command"])
@@ -144,7 +175,10 @@ def test_another_file_or_reading_under_the_name_is_refused(imported, tmp_path: P
     other.write_text(table(last=4.0))
     command = list(imported["command"])
     result = ganstudy(imported["home"], command[0], str(other), *command[2:])
-    assert result.exit_code == 2 and "is taken: another file, theirs.csv, was imported under it" in result.output
+    assert (
+        result.exit_code == 2
+        and "is taken: another file, theirs.csv, was imported under it" in result.output
+    )
     result = ganstudy(imported["home"], *command, "--objective", "effective_modes")
     assert result.exit_code == 2 and "the same file, read in another way" in result.output
     assert "Traceback" not in result.output
@@ -153,7 +187,11 @@ def test_another_file_or_reading_under_the_name_is_refused(imported, tmp_path: P
 def test_list_status_and_best(imported) -> None:
     assert f"{NAME:<24} 3/3 trials, fid 6 (trial 0" in ganstudy(imported["home"], "list").output
     status = json.loads(ganstudy(imported["home"], "status", NAME, "--json").output)
-    assert status["trials"]["complete"] == 2 and status["seeds"]["diverged"] == 1 and status["left"] == 0
+    assert (
+        status["trials"]["complete"] == 2
+        and status["seeds"]["diverged"] == 1
+        and status["left"] == 0
+    )
     assert status["imported"]["file"] == "theirs.csv" and len(status["trial_list"]) == 3
     assert "2 complete, 1 pruned; 0 of 3 to go" in ganstudy(imported["home"], "status", NAME).output
     best = json.loads(ganstudy(imported["home"], "best", NAME, "--json").output)
@@ -177,7 +215,9 @@ def test_a_study_file_cannot_take_the_name(imported, small_study, tmp_path: Path
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_frames_are_written_as_files(imported, study: Study, tmp_path: Path, kind: str) -> None:
-    result = ganstudy(imported["home"], "export", NAME, "--out", str(tmp_path / "out"), "--format", kind)
+    result = ganstudy(
+        imported["home"], "export", NAME, "--out", str(tmp_path / "out"), "--format", kind
+    )
     assert result.exit_code == 0, result.output
     read = pd.read_csv if kind == "csv" else pd.read_parquet
     for name, frame in frames(study):
@@ -197,5 +237,7 @@ def test_a_study_that_never_was(imported, tmp_path: Path) -> None:
         assert result.exit_code == 2 and f"known: {NAME}" in result.output
     result = ganstudy(imported["home"], "import", "x.csv", "--name", "../up")
     assert result.exit_code == 2 and "a name has 1 to 80 letters" in result.output
-    result = ganstudy(imported["home"], "import", "x.csv", "--name", "a", "--tracking", "file:///etc")
+    result = ganstudy(
+        imported["home"], "import", "x.csv", "--name", "a", "--tracking", "file:///etc"
+    )
     assert result.exit_code == 2 and "--tracking must be an MLflow server's" in result.output

@@ -77,7 +77,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     # The folder comes first on the path of every process, as it does in a notebook and by `python train.py`.
     environment = {**os.environ, "PYTHONPATH": str(cwd)}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False)
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
+    )
 
 
 def test_command_plug_in_and_workers_find_the_right_one(folder: Path) -> None:
@@ -95,4 +97,6 @@ def test_python_finds_both(folder: Path) -> None:
         "print(len(analysis.pictures(3)), load_study.__module__, run.__module__)"
     )
     result = run(sys.executable, "-c", code, cwd=folder)
-    assert result.stdout == "3 ganstudy.analysis.frames.load ganstudy.study.driver.run\n", result.stderr
+    assert result.stdout == "3 ganstudy.analysis.frames.load ganstudy.study.driver.run\n", (
+        result.stderr
+    )

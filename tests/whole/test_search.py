@@ -22,11 +22,15 @@ GANSTUDY = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import mai
 
 
 def ganstudy(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=800)
+    return subprocess.run(
+        [*GANSTUDY, *arguments], cwd=cwd, capture_output=True, text=True, timeout=800
+    )
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, small_study, classifier_cache: Path) -> dict[str, Any]:
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, small_study, classifier_cache: Path
+) -> dict[str, Any]:
     """One study run by the command line, from a folder with files that shadow our packages."""
     folder = tmp_path_factory.mktemp("chain")
     shutil.copytree(classifier_cache, folder / "data" / "cache")
@@ -48,12 +52,19 @@ def test_all_trials_end_in_a_state_and_none_fails(finished) -> None:
 
 def test_ledger_and_mlflow_tell_the_same(finished) -> None:
     home = finished["home"]
-    ledger, study = Ledger.open(home.study("small").ledger), load_study("small", home.tracking_uri(None))
+    ledger, study = (
+        Ledger.open(home.study("small").ledger),
+        load_study("small", home.tracking_uri(None)),
+    )
     rows = {row.number: row for row in ledger.trials()}
     assert sorted(rows) == study.trials["number"].tolist() == list(range(6))
     for trial in study.trials.to_dict("records"):
         row = rows[trial["number"]]
-        assert (trial["run_id"], trial["state"], trial["feasible"]) == (row.run_id, row.state, row.feasible)
+        assert (trial["run_id"], trial["state"], trial["feasible"]) == (
+            row.run_id,
+            row.state,
+            row.feasible,
+        )
         assert trial["objective"] == pytest.approx(row.objective)
         assert trial["fid"] == pytest.approx(row.objective)
         assert sum(row.verdicts.values()) == 3
@@ -74,7 +85,9 @@ def test_every_evaluation_is_there_once(finished) -> None:
     keys = study.evaluations[["number", "seed", "evaluation"]]
     assert not keys.duplicated().any()
     for number, rows in study.evaluations.groupby("number"):
-        assert sorted(rows["evaluation"].unique()) == list(range(1, rows["evaluation"].max() + 1)), number
+        assert sorted(rows["evaluation"].unique()) == list(
+            range(1, rows["evaluation"].max() + 1)
+        ), number
         assert set(rows["seed"]) == {0, 1, 2}
         assert list(study.sample_grids(number)) == [0, *sorted(rows["generator_steps"].unique())]
 
@@ -93,7 +106,9 @@ def test_mlflow_shows_what_people_look_for(finished) -> None:
     artifacts = {artifact.path for artifact in client.list_artifacts(parent.info.run_id)}
     assert {"study.toml", "report.html", "tables"} <= artifacts
     described = parent.data.tags["mlflow.note.content"]
-    assert parent.info.status == "FINISHED" and described.startswith("**Does the whole chain work?**\n\n- ")
+    assert parent.info.status == "FINISHED" and described.startswith(
+        "**Does the whole chain work?**\n\n- "
+    )
     assert parent.data.metrics["floor/fid"] > 0
 
 
@@ -112,7 +127,9 @@ def test_what_the_terminal_says(finished) -> None:
 
 
 def status(finished) -> dict[str, Any]:
-    return json.loads(ganstudy("status", "small", "--json", "--home", "data", cwd=finished["folder"]).stdout)
+    return json.loads(
+        ganstudy("status", "small", "--json", "--home", "data", cwd=finished["folder"]).stdout
+    )
 
 
 def test_status_and_list_as_json(finished) -> None:
@@ -131,15 +148,27 @@ def test_nothing_is_written_outside_the_home(finished) -> None:
     }  # fmt: skip
 
 
-def test_other_file_under_the_same_name_is_refused_with_the_difference(finished, small_study) -> None:
+def test_other_file_under_the_same_name_is_refused_with_the_difference(
+    finished, small_study
+) -> None:
     (finished["folder"] / "other.toml").write_text(small_study(steps=240, trials=6))
     folder = finished["home"].study("small").path
-    before = (status(finished), (folder / "study.toml").read_text(), (folder / "report.html").stat())
+    before = (
+        status(finished),
+        (folder / "study.toml").read_text(),
+        (folder / "report.html").stat(),
+    )
     result = ganstudy("run", "other.toml", "--home", "data", cwd=finished["folder"])
     (finished["folder"] / "other.toml").unlink()
     assert result.returncode == 2
-    assert "train.budget.amount: 120.0 -> 240.0" in result.stderr and "Traceback" not in result.stderr
-    assert before == (status(finished), (folder / "study.toml").read_text(), (folder / "report.html").stat())
+    assert (
+        "train.budget.amount: 120.0 -> 240.0" in result.stderr and "Traceback" not in result.stderr
+    )
+    assert before == (
+        status(finished),
+        (folder / "study.toml").read_text(),
+        (folder / "report.html").stat(),
+    )
 
 
 def test_more_cpus_than_there_are(finished, small_study) -> None:
@@ -147,5 +176,9 @@ def test_more_cpus_than_there_are(finished, small_study) -> None:
     (finished["folder"] / "greedy.toml").write_text(text.replace('"small"', '"greedy"'))
     result = ganstudy("run", "greedy.toml", "--home", "data", cwd=finished["folder"])
     (finished["folder"] / "greedy.toml").unlink()
-    assert result.returncode == 2 and "resources.cpus" in result.stderr and "Traceback" not in result.stderr
+    assert (
+        result.returncode == 2
+        and "resources.cpus" in result.stderr
+        and "Traceback" not in result.stderr
+    )
     assert not (finished["folder"] / "data" / "studies" / "greedy").exists()

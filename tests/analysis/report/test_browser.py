@@ -39,12 +39,18 @@ def page(benchmark_module, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def complaints(driver) -> list[str]:
-    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    return [
+        entry["message"]
+        for entry in driver.get_log("browser")
+        if entry["level"] in ("SEVERE", "WARNING")
+    ]
 
 
 def requests(driver) -> list[str]:
     events = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    return [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    return [
+        e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"
+    ]
 
 
 def until(driver, script: str, seconds: float = 30.0):
@@ -62,25 +68,32 @@ def test_a_reader_finds_draws_and_downloads(size, browser, page, tmp_path) -> No
         driver.get(page.as_uri())
         # The answer stands on the first screen.
         claim = driver.find_element("css selector", ".answer li strong")
-        assert claim.text.startswith("Best configuration (trial ") and claim.rect["y"] < size[1] - 100
+        assert (
+            claim.text.startswith("Best configuration (trial ") and claim.rect["y"] < size[1] - 100
+        )
         assert driver.find_element("css selector", ".tiles .value").rect["y"] < size[1] / 2
         # Figures are drawn when they come near, not before.
         plots = driver.execute_script("return document.querySelectorAll('.plot').length")
         assert plots > 10
         driver.execute_script("document.querySelector('.plot').scrollIntoView()")
         until(driver, "return document.querySelectorAll('.plot[data-drawn] .main-svg').length > 0")
-        assert driver.execute_script("return document.querySelectorAll('.plot[data-drawn]').length") < plots
+        assert (
+            driver.execute_script("return document.querySelectorAll('.plot[data-drawn]').length")
+            < plots
+        )
         # Every entry of the table of contents leads to its section.
         for link in driver.find_elements("css selector", "nav a"):
             driver.execute_script("arguments[0].click()", link)
             name = link.get_attribute("href").split("#")[1]
             until(
-                driver, f"return Math.abs(document.getElementById('{name}').getBoundingClientRect().top) < innerHeight"
+                driver,
+                f"return Math.abs(document.getElementById('{name}').getBoundingClientRect().top) < innerHeight",
             )
         for plot in driver.find_elements("css selector", ".plot"):
             driver.execute_script("arguments[0].scrollIntoView()", plot)
             until(
-                driver, f"return document.querySelector('[data-figure={plot.get_attribute('data-figure')}] .main-svg')"
+                driver,
+                f"return document.querySelector('[data-figure={plot.get_attribute('data-figure')}] .main-svg')",
             )
         # Nothing is wider than the screen, with everything opened.
         for details in driver.find_elements("css selector", "summary"):
@@ -91,7 +104,9 @@ def test_a_reader_finds_draws_and_downloads(size, browser, page, tmp_path) -> No
         # A curve goes when its name in the legend is clicked.
         plot = "document.querySelector('[data-figure=plot-convergence]')"
         driver.execute_script(f"{plot}.scrollIntoView({{block: 'center'}})")
-        toggle = driver.find_elements("css selector", "[data-figure=plot-convergence] .legendtoggle")[0]
+        toggle = driver.find_elements(
+            "css selector", "[data-figure=plot-convergence] .legendtoggle"
+        )[0]
         driver.execute_cdp_cmd("Input.dispatchMouseEvent", mouse(driver, toggle, "mousePressed"))
         driver.execute_cdp_cmd("Input.dispatchMouseEvent", mouse(driver, toggle, "mouseReleased"))
         until(driver, f"return {plot}.data.some((trace) => trace.visible === 'legendonly')")
@@ -104,12 +119,15 @@ def test_a_reader_finds_draws_and_downloads(size, browser, page, tmp_path) -> No
             time.sleep(0.05)
         assert len(pd.read_csv(table)) == 60
         assert complaints(driver) == []
-        assert [url for url in requests(driver) if not url.startswith(("file:", "data:", "blob:"))] == []
+        assert [
+            url for url in requests(driver) if not url.startswith(("file:", "data:", "blob:"))
+        ] == []
 
 
 def mouse(driver, element, kind: str) -> dict[str, object]:
     box = driver.execute_script(
-        "const b = arguments[0].getBoundingClientRect(); return [b.x, b.y, b.width, b.height]", element
+        "const b = arguments[0].getBoundingClientRect(); return [b.x, b.y, b.width, b.height]",
+        element,
     )
     return {
         **{"type": kind, "x": box[0] + box[2] / 2, "y": box[1] + box[3] / 2},
@@ -125,11 +143,16 @@ def test_on_paper_everything_is_open_and_drawn(browser, page) -> None:
         time.sleep(1)  # until the browser has prepared the figures that are far away
         driver.execute_script("window.dispatchEvent(new Event('beforeprint'))")
         until(driver, "return document.querySelectorAll('.plot:not([data-drawn])').length === 0")
-        assert driver.execute_script("return document.querySelectorAll('details:not([open])').length") == 0
+        assert (
+            driver.execute_script("return document.querySelectorAll('details:not([open])').length")
+            == 0
+        )
         unscaled = "return document.querySelectorAll('.plot .main-svg:not([viewBox])').length"
         assert driver.execute_script(unscaled) == 0
         driver.execute_script("window.dispatchEvent(new Event('afterprint'))")
-        assert driver.execute_script("return document.querySelectorAll('details[open]').length") == 0
+        assert (
+            driver.execute_script("return document.querySelectorAll('details[open]').length") == 0
+        )
         assert complaints(driver) == []
 
 

@@ -39,7 +39,9 @@ def loaded(benchmark_module, tmp_path_factory: pytest.TempPathFactory) -> Study:
     return load_study("first", made_study.fill_store(folder, 60, name="first"))
 
 
-def with_fresh_seeds(study: Study, factors: tuple[float, ...] = (2.0, 1.0, 4.0), name: str = "first") -> Study:
+def with_fresh_seeds(
+    study: Study, factors: tuple[float, ...] = (2.0, 1.0, 4.0), name: str = "first"
+) -> Study:
     """The study with its two best and its best plain configuration confirmed: their search's FID times a factor."""
     rng = np.random.default_rng(5)
     order = selection.ranked(study)
@@ -53,26 +55,56 @@ def with_fresh_seeds(study: Study, factors: tuple[float, ...] = (2.0, 1.0, 4.0),
         new = FIRST_CONFIRM + i
         fids = row["objective"] * factor * np.exp(0.05 * rng.normal(size=len(FRESH)))
         last = study.seeds[study.seeds["number"] == number].iloc[[0] * len(FRESH)]
-        rows.append(last.assign(number=new, seed=list(FRESH), fid=fids, finite=True, verdict="converged"))
-        settled = {"number": new, "stage": "confirm", "role": role, "confirms": number, "num_seeds": len(FRESH)}
-        trials.append(row.to_dict() | settled | {"fid": float(np.median(fids)), "objective": float(np.median(fids))})
-    made = pd.concat([study.trials, pd.DataFrame(trials)], ignore_index=True).astype({"confirms": "Int64"})
+        rows.append(
+            last.assign(number=new, seed=list(FRESH), fid=fids, finite=True, verdict="converged")
+        )
+        settled = {
+            "number": new,
+            "stage": "confirm",
+            "role": role,
+            "confirms": number,
+            "num_seeds": len(FRESH),
+        }
+        trials.append(
+            row.to_dict()
+            | settled
+            | {"fid": float(np.median(fids)), "objective": float(np.median(fids))}
+        )
+    made = pd.concat([study.trials, pd.DataFrame(trials)], ignore_index=True).astype(
+        {"confirms": "Int64"}
+    )
     return dataclasses.replace(
-        study, name=name, trials=made, evaluations=pd.concat([study.evaluations, *rows], ignore_index=True)
+        study,
+        name=name,
+        trials=made,
+        evaluations=pd.concat([study.evaluations, *rows], ignore_index=True),
     )
 
 
 def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded: Study) -> None:
     """Their own numbers count from a million, and mean nothing to a reader."""
     study = with_fresh_seeds(loaded)
-    assert html._subtitle(study).startswith("60 trials of 3 seeds each · 3 trained again on fresh seeds · ")
-    assert html._subtitle(loaded) == html._subtitle(study).replace("3 trained again on fresh seeds · ", "")
-    shown = [html.Shown(block) for block in section.blocks(Results(study)) if isinstance(block, Table)]
+    assert html._subtitle(study).startswith(
+        "60 trials of 3 seeds each · 3 trained again on fresh seeds · "
+    )
+    assert html._subtitle(loaded) == html._subtitle(study).replace(
+        "3 trained again on fresh seeds · ", ""
+    )
+    shown = [
+        html.Shown(block) for block in section.blocks(Results(study)) if isinstance(block, Table)
+    ]
     assert len(shown) == 3
-    assert not any(str(FIRST_CONFIRM)[:-1] in cell.text for table in shown for row in table.rows for cell in row)
+    assert not any(
+        str(FIRST_CONFIRM)[:-1] in cell.text
+        for table in shown
+        for row in table.rows
+        for cell in row
+    )
 
 
-def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(loaded: Study) -> None:
+def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(
+    loaded: Study,
+) -> None:
     study = with_fresh_seeds(loaded)
     table = confirm.confirmed(study)
     row = confirm.first_choice(study, table)
@@ -86,9 +118,14 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     assert f"was too good: the fresh median is × {factor:.3g} [" in first.basis
     assert factor == pytest.approx(2.0, rel=0.1)
     found = confirm.confirmed_against_baseline(study).set_index("number").loc[row["number"]]
-    assert f"FID × {found['effect']:.3g} [" in first.basis and "Holm over 2 comparisons" in first.basis
+    assert (
+        f"FID × {found['effect']:.3g} [" in first.basis and "Holm over 2 comparisons" in first.basis
+    )
     assert first.tile is not None and first.tile.title == "Confirmed FID"
-    assert not any("before quoting it" in str(finding) or finding.claim.startswith("Best conf") for finding in others)
+    assert not any(
+        "before quoting it" in str(finding) or finding.claim.startswith("Best conf")
+        for finding in others
+    )
 
 
 def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> None:
@@ -96,10 +133,17 @@ def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> No
     table = confirm.confirmed(study)
     plain = table[table["role"] == "baseline"].iloc[0]
     (sentence,) = re.findall(
-        r"The baseline is [^)]*\)[^.]*(?:\.\d[^.]*)*\.", conclusions.conclusions(Results(study))[0].basis
+        r"The baseline is [^)]*\)[^.]*(?:\.\d[^.]*)*\.",
+        conclusions.conclusions(Results(study))[0].basis,
     )
-    assert sentence.startswith(f"The baseline is trial {plain['confirms']}, the search's best without remedies (k = ")
-    assert "no remedy" in sentence and "; the two differ in " in sentence and "lr_d" in sentence.rpartition(";")[2]
+    assert sentence.startswith(
+        f"The baseline is trial {plain['confirms']}, the search's best without remedies (k = "
+    )
+    assert (
+        "no remedy" in sentence
+        and "; the two differ in " in sentence
+        and "lr_d" in sentence.rpartition(";")[2]
+    )
 
 
 def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Study) -> None:
@@ -117,16 +161,26 @@ def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Stu
 def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
     kept = dict.fromkeys((verdict.value for verdict in Verdict), 0)
     trials = loaded.trials.assign(**{**kept, "unknown": loaded.trials["num_seeds"]})
-    study = dataclasses.replace(loaded, trials=trials, evaluations=loaded.evaluations.assign(verdict="unknown"))
+    study = dataclasses.replace(
+        loaded, trials=trials, evaluations=loaded.evaluations.assign(verdict="unknown")
+    )
     (finding,) = outcomes.conclusions(Results(study))
     assert finding.claim.startswith("Whether any of 60 configurations (")
     assert finding.claim.endswith("had a failed seed is unknown:")
     assert finding.basis == "the verdict is unknown for 180 of 180 seeds."
-    assert finding.tile is not None and (finding.tile.value, finding.tile.note) == ("unknown", "verdicts are unknown")
-    assert not any("Failed seeds by k" in str(other) for other in conclusions.conclusions(Results(study)))
+    assert finding.tile is not None and (finding.tile.value, finding.tile.note) == (
+        "unknown",
+        "verdicts are unknown",
+    )
+    assert not any(
+        "Failed seeds by k" in str(other) for other in conclusions.conclusions(Results(study))
+    )
     one = dataclasses.replace(study, trials=trials.assign(diverged=[1] + [0] * 59))
     (finding,) = outcomes.conclusions(Results(one))
-    assert finding.claim.startswith("At least 1 of 60 configurations") and "the verdict is unknown" in finding.basis
+    assert (
+        finding.claim.startswith("At least 1 of 60 configurations")
+        and "the verdict is unknown" in finding.basis
+    )
 
 
 def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: Study) -> None:
@@ -143,7 +197,10 @@ def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: St
 
 def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:
     first = conclusions.sentences(loaded)[0]
-    assert first.startswith("Best configuration") and "before quoting it, as [confirm] in the study file does" in first
+    assert (
+        first.startswith("Best configuration")
+        and "before quoting it, as [confirm] in the study file does" in first
+    )
 
 
 def test_no_difference_from_the_baseline_is_inconclusive(loaded: Study) -> None:
@@ -151,7 +208,9 @@ def test_no_difference_from_the_baseline_is_inconclusive(loaded: Study) -> None:
     level = study.trials["number"].isin(range(FIRST_CONFIRM, FIRST_CONFIRM + 3))
     numbers = study.trials.loc[level, "number"]
     rng = np.random.default_rng(0)
-    noise = pd.Series(50 * np.exp(0.3 * rng.normal(size=len(study.evaluations))), index=study.evaluations.index)
+    noise = pd.Series(
+        50 * np.exp(0.3 * rng.normal(size=len(study.evaluations))), index=study.evaluations.index
+    )
     rows = study.evaluations
     flat = rows.assign(fid=rows["fid"].where(~rows["number"].isin(numbers), noise))
     finding = conclusions.conclusions(Results(dataclasses.replace(study, evaluations=flat)))[0]
@@ -163,10 +222,32 @@ def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Stud
     assert 3 <= len(made.answer) <= 6
     names = [part.name for part in made.sections]
     assert names[0] == "confirm"
-    assert {"interactions", "importance", "seeds", "sample_size", "k_ratio", "remedies", "learning_rates"} <= set(names)
+    assert {
+        "interactions",
+        "importance",
+        "seeds",
+        "sample_size",
+        "k_ratio",
+        "remedies",
+        "learning_rates",
+    } <= set(names)
     assert made.tables.keys() >= {
-        *("confirmed", "confirmed_against_baseline", "search_optimism", "remedy_effects", "k_answer_by_axis"),
-        *("k_response", "k_pairwise", "rate_map", "rate_ratio", "interactions", "importance", "per_configuration"),
+        *(
+            "confirmed",
+            "confirmed_against_baseline",
+            "search_optimism",
+            "remedy_effects",
+            "k_answer_by_axis",
+        ),
+        *(
+            "k_response",
+            "k_pairwise",
+            "rate_map",
+            "rate_ratio",
+            "interactions",
+            "importance",
+            "per_configuration",
+        ),
         *("spread", "overall", "needed_sample_sizes"),
     }
 
@@ -175,7 +256,8 @@ def test_the_menu_shows_one_axis_at_a_time_and_begins_with_the_budget(loaded: St
     (figure, *_) = k_ratio.blocks(Results(loaded))
     (menu,) = figure.figure.layout.updatemenus
     assert [button.label for button in menu.buttons] == [
-        f"at equal {axis}" for axis in ("generator steps", "discriminator steps", "updates", "images", "seconds")
+        f"at equal {axis}"
+        for axis in ("generator steps", "discriminator steps", "updates", "images", "seconds")
     ]
     assert menu.active == 0
     shown = [trace.visible for trace in figure.figure.data]
@@ -189,16 +271,26 @@ def lacking(study: Study) -> dict[str, Study]:
     one_seed = study.evaluations[study.evaluations["seed"] == 0]
     counters = ["discriminator_steps", "updates", "images", "seconds", "generator_steps"]
     train = {key: value for key, value in study.spec["train"].items() if key != "seeds"}
-    failed = study.trials.head(3).assign(state="failed", objective=math.nan, feasible=False, evaluations=0, num_seeds=0)
+    failed = study.trials.head(3).assign(
+        state="failed", objective=math.nan, feasible=False, evaluations=0, num_seeds=0
+    )
     return {
-        "one seed": dataclasses.replace(study, evaluations=one_seed, trials=study.trials.assign(num_seeds=1)),
+        "one seed": dataclasses.replace(
+            study, evaluations=one_seed, trials=study.trials.assign(num_seeds=1)
+        ),
         "no counters": dataclasses.replace(
-            study, spec=study.spec | {"train": train}, evaluations=study.evaluations.assign(**dict.fromkeys(counters))
+            study,
+            spec=study.spec | {"train": train},
+            evaluations=study.evaluations.assign(**dict.fromkeys(counters)),
         ),
         "all failed": dataclasses.replace(study, trials=failed, evaluations=study.evaluations[:0]),
-        "nothing": dataclasses.replace(study, trials=study.trials[:0], evaluations=study.evaluations[:0]),
+        "nothing": dataclasses.replace(
+            study, trials=study.trials[:0], evaluations=study.evaluations[:0]
+        ),
         "one trial": dataclasses.replace(
-            study, trials=study.trials.head(1), evaluations=study.evaluations[study.evaluations["number"] == 0]
+            study,
+            trials=study.trials.head(1),
+            evaluations=study.evaluations[study.evaluations["number"] == 0],
         ),
     }
 
@@ -208,7 +300,9 @@ def test_sections_of_a_study_that_lacks_things_say_so_or_nothing(loaded: Study, 
     results = Results(lacking(loaded)[case])
     for part in (section, interactions, importance, seeds, sample_size, k_ratio, remedies):
         for finding in part.conclusions(results):
-            assert not any(word in f" {finding} " for word in (" nan", "[nan", " inf ", "None")), str(finding)
+            assert not any(word in f" {finding} " for word in (" nan", "[nan", " inf ", "None")), (
+                str(finding)
+            )
         part.blocks(results)
 
 
@@ -226,9 +320,15 @@ def test_a_confirm_trial_that_failed_is_not_quoted(loaded: Study) -> None:
 
 
 def test_two_confirmed_studies_are_compared_on_fresh_seeds(loaded: Study) -> None:
-    first, second = with_fresh_seeds(loaded), with_fresh_seeds(loaded, (8.0, 1.0, 4.0), name="second")
+    first, second = (
+        with_fresh_seeds(loaded),
+        with_fresh_seeds(loaded, (8.0, 1.0, 4.0), name="second"),
+    )
     finding = compare.conclusions(first, second)[1]
-    assert finding.claim.startswith("FID on fresh seeds: first ") and "the intervals do not overlap" in finding.basis
+    assert (
+        finding.claim.startswith("FID on fresh seeds: first ")
+        and "the intervals do not overlap" in finding.basis
+    )
     assert compare.conclusions(first, loaded)[1].claim.startswith("Best FID:")
     made = compare.build(first, second)
     assert {"confirmed_1", "confirmed_2", "expected_best"} <= made.tables.keys()

@@ -58,12 +58,20 @@ def words(part, results):
 
 
 def drawn(part, results):
-    results.study._client = SimpleNamespace(list_artifacts=lambda *asked: [])  # there are no pictures
-    return {block.name: block for block in flatten(part.blocks(results)) if isinstance(block, Figure)}
+    results.study._client = SimpleNamespace(
+        list_artifacts=lambda *asked: []
+    )  # there are no pictures
+    return {
+        block.name: block for block in flatten(part.blocks(results)) if isinstance(block, Figure)
+    }
 
 
 def traced(figure, **wanted):
-    return [trace for trace in figure.data if all(getattr(trace, key) == value for key, value in wanted.items())]
+    return [
+        trace
+        for trace in figure.data
+        if all(getattr(trace, key) == value for key, value in wanted.items())
+    ]
 
 
 # What is said
@@ -91,14 +99,21 @@ def test_settings_without_effect_cannot_be_told(study_over_time):
     study = study_over_time(falling(30 + 5 * rng.normal(size=(24, 2))), verdicts, k=k)
     for part, what in ((failures_section, "seeds fail"), (convergence, "they reach FID")):
         text = words(part, Results(study))
-        assert f"Whether values of k differ in how soon {what}" in text and "is inconclusive" in text
+        assert (
+            f"Whether values of k differ in how soon {what}" in text and "is inconclusive" in text
+        )
         assert "Values of k (" not in text
 
 
 def test_time_to_a_score_and_what_is_still_moving(planted):
     text = words(convergence, Results(planted))
-    assert re.search(r"Values of k \(p < 0\.001\) differ in how soon they reach FID 1\d\.\d\.", text)
-    assert "FID was still falling over the last third of the budget" in text and "24 configurations" in text
+    assert re.search(
+        r"Values of k \(p < 0\.001\) differ in how soon they reach FID 1\d\.\d\.", text
+    )
+    assert (
+        "FID was still falling over the last third of the budget" in text
+        and "24 configurations" in text
+    )
 
 
 def test_measures_of_the_game_that_go_with_the_score_are_named_with_intervals(planted):
@@ -106,7 +121,10 @@ def test_measures_of_the_game_that_go_with_the_score_are_named_with_intervals(pl
     auc = r"Discriminator AUC \(high is worse: \+[\d.]+ \["
     assert re.search(f"1 of 2 measures of the game correlate with FID: {auc}", text)
     assert "n = 24" in text and "Generator loss (" not in text
-    assert "The generator's loss falls and rises with FID" in text and "+0.5 [+0.5, +0.5] (24 configurations" in text
+    assert (
+        "The generator's loss falls and rises with FID" in text
+        and "+0.5 [+0.5, +0.5] (24 configurations" in text
+    )
 
 
 def test_a_loss_that_misleads_is_told(planted):
@@ -121,23 +139,37 @@ def test_half_a_random_search_and_the_order_of_one_that_learns(study_over_time):
     text = words(budget, Results(study_over_time(falling(final), sampler="random", k=[1, 5] * 12)))
     assert "found its best, FID 10, after 24 of 24 trials." in text
     assert re.search(r"the best of 1[0-2] trials drawn from them has FID 1[01] ", text)
-    learns = words(budget, Results(study_over_time(falling(final[::-1]), sampler="tpe", k=[1, 5] * 12)))
-    assert "after 1 of 24 trials; what more trials would bring is inconclusive" in learns and "single draw" in learns
+    learns = words(
+        budget, Results(study_over_time(falling(final[::-1]), sampler="tpe", k=[1, 5] * 12))
+    )
+    assert (
+        "after 1 of 24 trials; what more trials would bring is inconclusive" in learns
+        and "single draw" in learns
+    )
 
 
 def test_a_front_is_told_with_its_members(planted):
     results = Results(planted)
     text = words(pareto, results)
     front = results.cached(pareto.pareto.pareto_front, results.study).query("on_front")
-    assert f"{len(front)} of 12 complete configurations" in text and "FID, recall and seconds together" in text
+    assert (
+        f"{len(front)} of 12 complete configurations" in text
+        and "FID, recall and seconds together" in text
+    )
     assert all(f"trial {number} (" in text for number in front["number"].head(pareto.NAMED))
 
 
 def test_cycling_is_told_with_its_share(study_over_time):
     verdicts = np.full((12, 2, E), "unsettled", dtype=object)
     verdicts[:3, :, 6:] = "cycling"
-    text = words(cycling, Results(study_over_time(falling(np.full((12, 2), 10.0)), verdicts, k=[1, 5] * 6)))
-    assert "25% [" in text and "24 seeds of 12 configurations" in text and "Modes were not counted" in text
+    text = words(
+        cycling, Results(study_over_time(falling(np.full((12, 2), 10.0)), verdicts, k=[1, 5] * 6))
+    )
+    assert (
+        "25% [" in text
+        and "24 seeds of 12 configurations" in text
+        and "Modes were not counted" in text
+    )
 
 
 # What is drawn
@@ -154,7 +186,9 @@ def test_panels_draw_each_value_with_its_own_line_and_bands(planted):
 
 def test_a_line_that_diverges_breaks_and_its_band_leaves_the_panel():
     table = pd.DataFrame({"k": [1, 1, 5, 5], "progress": [1.0, 2.0] * 2, "configurations": 6})
-    table = table.assign(median=[10.0, math.inf, 20.0, 15.0], low=5.0, high=[20.0, math.inf, 30.0, 25.0])
+    table = table.assign(
+        median=[10.0, math.inf, 20.0, 15.0], low=5.0, high=[20.0, math.inf, 30.0, 25.0]
+    )
     curves = panels.Curves(table, "k", "median", ("x", "y"), (panels.Band("low", "high", 0.2),))
     figure = panels.panels(curves)
     line = traced(figure, mode="lines+markers")[0]
@@ -170,11 +204,15 @@ def test_of_many_values_those_with_most_configurations_are_drawn():
     assert panels.largest(table, "remedies") == values[4:]
     curves = panels.Curves(table, "remedies", "share", ("steps", "share"), share=True)
     (made,) = over_time.figure("x", curves, "All.")
-    assert len(traced(made.figure, mode="lines+markers")) == 8 and "Of 12 values the 8" in made.caption
+    assert (
+        len(traced(made.figure, mode="lines+markers")) == 8 and "Of 12 values the 8" in made.caption
+    )
 
 
 def test_numbers_at_risk_are_those_still_watched(study_over_time):
-    study = study_over_time(falling(np.full((8, 2), 10.0)), reached=[E] * 4 + [3, 3, E, E], k=[1] * 4 + [5] * 4)
+    study = study_over_time(
+        falling(np.full((8, 2), 10.0)), reached=[E] * 4 + [3, 3, E, E], k=[1] * 4 + [5] * 4
+    )
     table = failures_section.at_risk(failures.survival_curves(study, "k"), "k").set_index("k")
     assert table.columns[[0, -1]].tolist() == ["at 0", "at 1000"] and len(table.columns) == 6
     assert table.loc[1].tolist() == [8] * 6 and table.loc[5].tolist() == [8, 8, 4, 4, 4, 4]
@@ -184,11 +222,16 @@ def test_the_menu_of_the_budget_moves_every_trace(study_over_time):
     study = study_over_time(falling(np.arange(24.0)[:, None] + 10), k=[1, 5] * 12)
     figure = drawn(budget, Results(study))["budget"].figure
     (menu,) = figure.layout.updatemenus
-    assert [button.label for button in menu.buttons] == ["by trials", "by seconds"]  # no device was held
+    assert [button.label for button in menu.buttons] == [
+        "by trials",
+        "by seconds",
+    ]  # no device was held
     for button in menu.buttons:
         assert [len(x) for x in button.args[0]["x"]] == [len(trace.y) for trace in figure.data]
     assert menu.buttons[0].args[0]["x"][1][-1] == 24
-    assert menu.buttons[1].args[0]["x"][1][-1] == pytest.approx(study.trials["seconds"].sum(), rel=1e-4)
+    assert menu.buttons[1].args[0]["x"][1][-1] == pytest.approx(
+        study.trials["seconds"].sum(), rel=1e-4
+    )
     trace = traced(figure, name="the search's own order")[0]
     assert (np.asarray(trace.y) == 10).all()
 
@@ -197,8 +240,13 @@ def test_a_long_running_best_keeps_every_change():
     best = np.repeat(np.arange(40.0, 0, -1), 100)
     trace = pd.DataFrame({"trials": np.arange(1, 4001), "best": best})
     thin = figures_budget._thinned(trace)
-    assert len(thin) <= figures_budget.TRACE_POINTS and thin["trials"].iloc[[0, -1]].tolist() == [1, 4000]
-    assert thin.groupby("best")["trials"].min().sort_index(ascending=False).tolist() == list(range(1, 4000, 100))
+    assert len(thin) <= figures_budget.TRACE_POINTS and thin["trials"].iloc[[0, -1]].tolist() == [
+        1,
+        4000,
+    ]
+    assert thin.groupby("best")["trials"].min().sort_index(ascending=False).tolist() == list(
+        range(1, 4000, 100)
+    )
 
 
 def test_the_front_is_marked(planted):
@@ -251,7 +299,9 @@ LACKING = {
     "one evaluation": lambda build: build(falling(np.full((6, 2), 10.0))[:, :, :1], k=[1, 5] * 3),
     "all diverged": lambda build: build(np.full((6, 2, E), np.nan), k=[1, 5] * 3),
     "single seeds": lambda build: build(falling(np.linspace(10, 40, 12)[:, None]), k=[1, 5] * 6),
-    "all pruned": lambda build: build(falling(np.full((6, 2), 10.0)), reached=[3] * 6, k=[1, 5] * 3),
+    "all pruned": lambda build: build(
+        falling(np.full((6, 2), 10.0)), reached=[3] * 6, k=[1, 5] * 3
+    ),
     "recall": lambda build: build(
         1 - falling(np.full((8, 2), 10.0)) / 100, objective={"maximize": "recall"}, k=[1, 5] * 4
     ),
@@ -266,7 +316,9 @@ def test_studies_that_lack_things_draw_nothing_empty_and_say_nothing_odd(case, s
         assert not re.search(r"\bnan\b|\binf\b|None(?! of)|\.0 ", text), text
         for block in drawn(part, results).values():
             values = [
-                np.asarray(trace.y, dtype=object) for trace in block.figure.data if trace.x is not None and len(trace.x)
+                np.asarray(trace.y, dtype=object)
+                for trace in block.figure.data
+                if trace.x is not None and len(trace.x)
             ]
             assert any(pd.notna(y).any() for y in values), block.name
             assert block.alt and block.caption and "nan" not in block.alt
@@ -282,13 +334,21 @@ def test_what_is_lacking_is_said(study_over_time):
         results = Results(bare(study_over_time))
         assert "unknown: the verdict is unknown for 8 of 8 seeds." in words(part, results)
         drawn(part, results)
-        assert not [block for block in part.blocks(results) if isinstance(block, Table) and block.name.endswith("_k")]
-    assert "so what more trials would bring is unknown" in words(budget, Results(failed(study_over_time)))
+        assert not [
+            block
+            for block in part.blocks(results)
+            if isinstance(block, Table) and block.name.endswith("_k")
+        ]
+    assert "so what more trials would bring is unknown" in words(
+        budget, Results(failed(study_over_time))
+    )
     single = Results(LACKING["single seeds"](study_over_time))
     assert "How sure this is remains unknown with a single seed" in words(pareto, single)
     few = Results(study_over_time(falling(np.full((4, 2), 10.0)), k=[1, 5] * 2))
     assert "Below 6 configurations there is no interval" in words(failures_section, few)
-    assert "a test needs 6 configurations and at least one such seed" in words(failures_section, few)
+    assert "a test needs 6 configurations and at least one such seed" in words(
+        failures_section, few
+    )
 
 
 def test_names_of_tables_and_figures_are_unique_and_figures_stay_small(study_over_time):
@@ -297,11 +357,15 @@ def test_names_of_tables_and_figures_are_unique_and_figures_stay_small(study_ove
     final = rng.uniform(10, 80, (2000, 1))
     more = {"recall": rng.uniform(0, 1, (2000, 1, 1)), "d_auc": rng.uniform(0, 1, (2000, 1, 1))}
     remedies = rng.choice([f"remedy_{i}" for i in range(10)], 2000)
-    study = study_over_time(falling(final), more=more, k=rng.choice(np.arange(8) / 2, 2000), remedies=remedies)
+    study = study_over_time(
+        falling(final), more=more, k=rng.choice(np.arange(8) / 2, 2000), remedies=remedies
+    )
     results = Results(study)
     assert drawn(pareto, results)
     blocks = [block for part in SECTIONS for block in flatten(part.blocks(results))]
     figures = [block for block in blocks if isinstance(block, Figure)]
     tables = [block.name for block in blocks if isinstance(block, Table)]
-    assert len({block.name for block in figures}) == len(figures) >= 8 and len(set(tables)) == len(tables)
+    assert len({block.name for block in figures}) == len(figures) >= 8 and len(set(tables)) == len(
+        tables
+    )
     assert max(len(block.figure.to_json()) for block in figures) < 300_000

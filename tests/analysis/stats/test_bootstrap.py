@@ -54,7 +54,9 @@ def found(rng, configurations, effect=0.0, comparisons=1, **model):
     excluded = 0
     for _ in range(REPETITIONS):
         treated = draw(rng, configurations, median=TRUTH + effect, **model)
-        estimate = difference_of_medians(treated, draw(rng, configurations, **model), rng, comparisons)
+        estimate = difference_of_medians(
+            treated, draw(rng, configurations, **model), rng, comparisons
+        )
         excluded += estimate.low > 0 or estimate.high < 0
     return excluded / REPETITIONS
 
@@ -65,7 +67,9 @@ def test_interval_of_twelve_configurations_covers_the_truth(rng, few_resamples):
     assert low <= coverage(rng, 12) <= high
 
 
-def test_interval_of_the_fewest_configurations_covers_the_truth_without_help_from_seeds(rng, few_resamples):
+def test_interval_of_the_fewest_configurations_covers_the_truth_without_help_from_seeds(
+    rng, few_resamples
+):
     """Seeds that agree are the hard case: [least, greatest] of 5 covers 1 - 2 / 2**5 = 93.75%. Found: 95.3%."""
     low, high = NOMINAL_BAND
     assert low <= coverage(rng, MIN_CONFIGURATIONS, within=1e-6) <= high
@@ -108,14 +112,20 @@ def test_several_comparisons_at_once_widen_the_intervals(rng):
     assert of_four.value == one.value
 
 
-def test_one_of_four_comparisons_of_the_same_is_found_at_most_at_the_stated_rate(rng, few_resamples):
+def test_one_of_four_comparisons_of_the_same_is_found_at_most_at_the_stated_rate(
+    rng, few_resamples
+):
     """Four arms against one control, all alike: how often any of them seems to differ. Found: 1.5%."""
     any_found = 0
     for _ in range(REPETITIONS // 2):
         control = draw(rng, 8)
-        estimates = [difference_of_medians(draw(rng, 8), control, rng, comparisons=4) for _ in range(4)]
+        estimates = [
+            difference_of_medians(draw(rng, 8), control, rng, comparisons=4) for _ in range(4)
+        ]
         any_found += any(e.low > 0 or e.high < 0 for e in estimates)
-    assert any_found / (REPETITIONS // 2) <= 0.105  # in 99.9% of all simulations of 200 at a true 5%
+    assert (
+        any_found / (REPETITIONS // 2) <= 0.105
+    )  # in 99.9% of all simulations of 200 at a true 5%
 
 
 def test_value_is_the_median_over_configurations_of_the_median_over_seeds(rng):
@@ -139,7 +149,10 @@ def test_too_few_configurations_give_a_value_and_no_interval(rng, configurations
 
 def test_no_configuration_gives_no_value(rng):
     empty = np.empty((0, 3))
-    for estimate in (median_of_configurations(empty, rng), difference_of_medians(empty, draw(rng, 5), rng)):
+    for estimate in (
+        median_of_configurations(empty, rng),
+        difference_of_medians(empty, draw(rng, 5), rng),
+    ):
         assert estimate.n == 0
         assert math.isnan(estimate.value) and math.isnan(estimate.low) and math.isnan(estimate.high)
 
@@ -193,7 +206,9 @@ def test_same_generator_gives_the_same_interval(rng):
 def test_interquartile_mean_is_the_mean_of_the_middle_half(rng):
     scores = rng.normal(size=(5, 12))
     assert interquartile_mean(scores) == pytest.approx(stats.trim_mean(scores, 0.25, axis=1))
-    assert interquartile_mean(np.array([0.0, 4.0, 100.0])) == pytest.approx((0 / 4 + 4 + 100 / 4) / 1.5)
+    assert interquartile_mean(np.array([0.0, 4.0, 100.0])) == pytest.approx(
+        (0 / 4 + 4 + 100 / 4) / 1.5
+    )
     assert interquartile_mean(np.array([1.0, 2.0, 3.0, np.inf])) == 2.5
     assert interquartile_mean(np.array([1.0, 2.0, np.inf, np.inf])) == np.inf
 
@@ -202,6 +217,11 @@ def test_interquartile_means_have_intervals_from_six_on(rng):
     few, enough = draw(rng, 5), draw(rng, 6)
     assert math.isnan(interquartile_mean_of_configurations(few, rng).low)
     assert math.isnan(interquartile_mean_of_seeds(few[:, 0], rng).low)
-    for estimate in (interquartile_mean_of_configurations(enough, rng), interquartile_mean_of_seeds(enough[:, 0], rng)):
+    for estimate in (
+        interquartile_mean_of_configurations(enough, rng),
+        interquartile_mean_of_seeds(enough[:, 0], rng),
+    ):
         assert estimate.low < estimate.value < estimate.high
-    assert interquartile_mean_of_configurations(few, rng).value == pytest.approx(interquartile_mean(few.ravel()))
+    assert interquartile_mean_of_configurations(few, rng).value == pytest.approx(
+        interquartile_mean(few.ravel())
+    )

@@ -25,7 +25,12 @@ def test_the_ratio_is_the_exponential_of_the_logarithms_estimate():
 
 @pytest.mark.parametrize(
     ("low", "high", "decision"),
-    [(-2, -1, "better"), (1, 2, "worse"), (-1, 1, INCONCLUSIVE), (math.nan, math.nan, INCONCLUSIVE)],
+    [
+        (-2, -1, "better"),
+        (1, 2, "worse"),
+        (-1, 1, INCONCLUSIVE),
+        (math.nan, math.nan, INCONCLUSIVE),
+    ],
 )
 def test_a_decision_needs_an_interval_without_0(low, high, decision):
     assert Estimate(0.5, low, high).decide("better", "worse") == decision
@@ -33,7 +38,10 @@ def test_a_decision_needs_an_interval_without_0(low, high, decision):
 
 def test_an_interval_has_both_ends():
     assert Estimate(1.0, 0.0, math.inf).has_interval
-    assert not Estimate(1.0, 0.0, math.nan).has_interval and not Estimate(1.0, 0.0, 2.0).without_interval().has_interval
+    assert (
+        not Estimate(1.0, 0.0, math.nan).has_interval
+        and not Estimate(1.0, 0.0, 2.0).without_interval().has_interval
+    )
 
 
 def test_bonferroni_keeps_what_is_unknown():

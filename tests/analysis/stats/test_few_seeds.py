@@ -60,17 +60,25 @@ def optimism_figures(noise: str, rounds: int, fresh: int = 5, top: int = 3) -> d
         medians = np.median(scores, axis=1)
         left.append(truth[medians.argmin()] - medians.min())
     means = {"bias": errors, "optimism": optimisms, "left": left}
-    return {"coverage": inside / rounds, "level": estimate.level, **{k: float(np.mean(v)) for k, v in means.items()}}
+    return {
+        "coverage": inside / rounds,
+        "level": estimate.level,
+        **{k: float(np.mean(v)) for k, v in means.items()},
+    }
 
 
-def false_findings(noise: str, rounds: int, arms: int = 4, fresh: int = 5, lost: float = 0.0) -> float:
+def false_findings(
+    noise: str, rounds: int, arms: int = 4, fresh: int = 5, lost: float = 0.0
+) -> float:
     """Share of studies in which one of `arms` that are like the baseline is found unlike it."""
     rng, found = np.random.default_rng(2), 0
     for _ in range(rounds):
         common = 0.5 * NOISES[noise](rng, fresh)
         scores = common + NOISES[noise](rng, (arms + 1, fresh))
         scores[rng.random(scores.shape) < lost] = np.inf
-        found += bool((holm(np.array([compare_by_seed(arm, scores[0]).p for arm in scores[1:]])) < 0.05).any())
+        found += bool(
+            (holm(np.array([compare_by_seed(arm, scores[0]).p for arm in scores[1:]])) < 0.05).any()
+        )
     return found / rounds
 
 
@@ -80,11 +88,15 @@ def power(ratio: float, fresh: int, rounds: int, arms: int = 4) -> float:
     for _ in range(rounds):
         scores = 0.5 * rng.normal(0, 0.2, fresh) + rng.normal(0, 0.2, (arms + 1, fresh))
         scores[1] += math.log(ratio)
-        found += bool(holm(np.array([compare_by_seed(arm, scores[0]).p for arm in scores[1:]]))[0] < 0.05)
+        found += bool(
+            holm(np.array([compare_by_seed(arm, scores[0]).p for arm in scores[1:]]))[0] < 0.05
+        )
     return found / rounds
 
 
-@pytest.mark.parametrize(("n", "ends", "level"), [(5, (0, 4), 0.9375), (6, (0, 5), 0.96875), (9, (1, 7), 0.9609375)])
+@pytest.mark.parametrize(
+    ("n", "ends", "level"), [(5, (0, 4), 0.9375), (6, (0, 5), 0.96875), (9, (1, 7), 0.9609375)]
+)
 def test_which_seeds_enclose_the_median(n: int, ends: tuple[int, int], level: float) -> None:
     scores = np.arange(n, dtype=float)[::-1]
     found = median_interval(scores)
@@ -94,11 +106,16 @@ def test_which_seeds_enclose_the_median(n: int, ends: tuple[int, int], level: fl
 
 
 def test_too_few_seeds_have_no_interval_and_lost_ones_reach_it() -> None:
-    four, five = median_interval(np.arange(4.0)), median_interval(np.array([1.0, 2.0, 3.0, 4.0, np.inf]))
+    four, five = (
+        median_interval(np.arange(4.0)),
+        median_interval(np.array([1.0, 2.0, 3.0, 4.0, np.inf])),
+    )
     assert np.isnan([four.low, four.high, four.level]).all() and not four.has_interval
     assert (five.value, five.low, five.high) == (3.0, 1.0, np.inf)
     assert median_interval(np.array([1.0, 2.0, np.inf, np.inf, np.inf])).value == np.inf
-    assert np.isnan(median_interval(np.empty(0)).value) and np.isnan(mean_interval(np.array([1.0])).low)
+    assert np.isnan(median_interval(np.empty(0)).value) and np.isnan(
+        mean_interval(np.array([1.0])).low
+    )
 
 
 @pytest.mark.parametrize("n", [5, 6, 9])
@@ -115,7 +132,9 @@ def test_how_much_the_search_flattered_is_found(noise: str) -> None:
     figures = optimism_figures(noise, ROUNDS)
     assert figures["optimism"] > 0.08, "the three best of 24 were chosen for their luck too"
     assert abs(figures["bias"]) < 0.02, "fresh seeds know nothing of the choice"
-    assert figures["coverage"] == pytest.approx(figures["level"], abs=slack(figures["level"], ROUNDS) + 0.005)
+    assert figures["coverage"] == pytest.approx(
+        figures["level"], abs=slack(figures["level"], ROUNDS) + 0.005
+    )
 
 
 def test_the_seeds_that_chose_would_not_tell() -> None:
@@ -149,7 +168,9 @@ def test_pairs_of_which_one_is_lost_are_judged_by_their_signs() -> None:
     better, worse = np.arange(8.0), np.arange(8.0) + 1
     worse[3] = np.inf
     found = compare_by_seed(better, worse)
-    assert found.method == "sign" and found.p == pytest.approx(2 / 2**8) and found.effect.value == -1.0
+    assert (
+        found.method == "sign" and found.p == pytest.approx(2 / 2**8) and found.effect.value == -1.0
+    )
     assert found.effect.low == -np.inf and found.effect.high == -1.0
     both = compare_by_seed(np.array([np.inf] * 5), np.array([np.inf] * 5))
     assert (both.p, both.effect.value, both.method) == (1.0, 0.0, "sign"), "lost in both is a tie"

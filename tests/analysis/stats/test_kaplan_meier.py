@@ -37,7 +37,11 @@ def fates(rng, configurations, seeds=3, shared=0.5, scale=SCALE, pruned=0.3):
     stops = rng.random((configurations, 1)) < pruned
     end = np.where(stops, rng.integers(2, 10, (configurations, 1)), 10) * np.ones((1, seeds))
     happened = lost_at <= end
-    return np.minimum(lost_at, end).ravel(), happened.ravel(), np.repeat(np.arange(configurations), seeds)
+    return (
+        np.minimum(lost_at, end).ravel(),
+        happened.ravel(),
+        np.repeat(np.arange(configurations), seeds),
+    )
 
 
 @pytest.fixture
@@ -51,7 +55,9 @@ def rng():
 def test_curve_is_that_of_scipy(rng):
     for _ in range(20):
         times, happened, unit = fates(rng, 15)
-        reference = stats.ecdf(stats.CensoredData(uncensored=times[happened], right=times[~happened])).sf
+        reference = stats.ecdf(
+            stats.CensoredData(uncensored=times[happened], right=times[~happened])
+        ).sf
         curve = kaplan_meier(times, happened, unit, EVALUATIONS)
         np.testing.assert_allclose(curve.survival, reference.evaluate(curve.times), atol=1e-12)
         assert curve.at_risk[0] == 45 and curve.events.sum() == happened.sum()
@@ -71,7 +77,9 @@ def test_log_rank_of_single_seeds_is_that_of_scipy(rng):
         times, happened, unit = fates(rng, 80, seeds=1)
         group = rng.integers(0, 2, 80)
         samples = [
-            stats.CensoredData(uncensored=times[happened & (group == g)], right=times[~happened & (group == g)])
+            stats.CensoredData(
+                uncensored=times[happened & (group == g)], right=times[~happened & (group == g)]
+            )
             for g in (0, 1)
         ]
         reference = stats.logrank(*samples)
@@ -97,7 +105,10 @@ def test_a_seed_that_never_has_the_event_stays_at_risk():
     np.testing.assert_allclose(curve.survival, [0.75, 0.5])
     assert curve.at_risk.tolist() == [4, 3]
     assert curve.median_time().value == 2.0
-    assert kaplan_meier(times, np.array([True, False, False, False]), np.arange(4)).median_time().value == math.inf
+    assert (
+        kaplan_meier(times, np.array([True, False, False, False]), np.arange(4)).median_time().value
+        == math.inf
+    )
 
 
 def test_restricted_mean_is_the_area_under_the_curve():
@@ -130,7 +141,9 @@ def test_too_few_configurations_have_no_interval_and_no_test(rng):
 
 def test_before_any_loss_the_interval_is_not_empty(rng):
     """Nothing lost of 10 configurations: Wilson's end with n = 10 configurations, whatever the number of seeds."""
-    curve = kaplan_meier(np.full(30, 9.0), np.zeros(30, dtype=bool), np.repeat(np.arange(10), 3), EVALUATIONS[:9])
+    curve = kaplan_meier(
+        np.full(30, 9.0), np.zeros(30, dtype=bool), np.repeat(np.arange(10), 3), EVALUATIONS[:9]
+    )
     t = stats.t.ppf(0.975, 9)
     np.testing.assert_allclose(curve.low, 1 - t**2 / (10 + t**2))
     np.testing.assert_allclose(curve.high, 1.0)
@@ -153,7 +166,9 @@ def test_many_distinct_times_are_rounded_up_and_keep_their_curve(rng):
     times = rng.exponential(size=3000)
     happened = rng.random(3000) < 0.8
     curve = kaplan_meier(times, happened, np.arange(3000) // 3)
-    reference = stats.ecdf(stats.CensoredData(uncensored=times[happened], right=times[~happened])).sf
+    reference = stats.ecdf(
+        stats.CensoredData(uncensored=times[happened], right=times[~happened])
+    ).sf
     assert len(curve.times) <= censored.MAX_TIMES
     assert np.abs(curve.survival - reference.evaluate(curve.times)).max() < 0.02
 
@@ -182,16 +197,27 @@ def covered(rng, configurations, repetitions, **model):
         curve = kaplan_meier(*fates(rng, configurations, **model), EVALUATIONS)
         intervals = [*map(curve.at, moments), curve.median_time(), curve.restricted_mean(10.0)]
         truths = [*map(truth, moments), half, mean]
-        hits += [interval.low <= t <= interval.high for interval, t in zip(intervals, truths, strict=True)]
+        hits += [
+            interval.low <= t <= interval.high
+            for interval, t in zip(intervals, truths, strict=True)
+        ]
     return hits / repetitions
 
 
-def false_findings(rng, configurations, repetitions, pruned=(0.3, 0.3), scales=(SCALE, SCALE), shared=0.5, groups=2):
+def false_findings(
+    rng, configurations, repetitions, pruned=(0.3, 0.3), scales=(SCALE, SCALE), shared=0.5, groups=2
+):
     """Share of repetitions in which groups are told apart at 5%; half of the configurations have the second values."""
     found = 0
     for _ in range(repetitions):
         parts = [
-            fates(rng, configurations // groups, shared=shared, pruned=pruned[g > 0], scale=scales[g > 0])
+            fates(
+                rng,
+                configurations // groups,
+                shared=shared,
+                pruned=pruned[g > 0],
+                scale=scales[g > 0],
+            )
             for g in range(groups)
         ]
         times, happened = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
@@ -232,7 +258,9 @@ def test_a_planted_difference_is_found(rng, monkeypatch):
 def test_what_the_curves_promise(rng, capsys):
     """Coverage by number of configurations and how much seeds share; for docs/statistics-over-time.md."""
     with capsys.disabled():
-        print("\n| configurations | seeds share | survival | median time | mean time |\n|---|---|---|---|---|")
+        print(
+            "\n| configurations | seeds share | survival | median time | mean time |\n|---|---|---|---|---|"
+        )
         for configurations in (6, 12, 24, 60):
             for shared in (0.0, 0.5, 0.9):
                 shares = covered(rng, configurations, 1000, shared=shared)
@@ -265,5 +293,7 @@ def test_what_the_log_rank_test_promises(rng, capsys, monkeypatch):
             false = false_findings(rng, configurations, 1000, **model)
             power = false_findings(rng, configurations, 300, scales=(SCALE / 2, SCALE), **model)
             percents = f"{pruned[0]:.0%} and {pruned[1]:.0%}"
-            print(f"| {configurations} | {shared} | {groups} | {percents} | {false:.1%} | {power:.1%} |")
+            print(
+                f"| {configurations} | {shared} | {groups} | {percents} | {false:.1%} | {power:.1%} |"
+            )
             assert 0.025 <= false <= 0.075

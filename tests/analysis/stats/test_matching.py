@@ -32,18 +32,25 @@ def test_distances_are_on_a_log_scale_for_rates(rng):
 def test_the_sum_of_distances_is_least_and_far_ones_are_left_out(rng):
     treated, control = np.array([[0.0], [0.4], [9.0]]), np.array([[0.5], [-0.1], [0.6]])
     pairs = match(treated, control, 1, rng)
-    assert sorted(zip(pairs.treated.tolist(), pairs.control.tolist(), strict=True)) == [(0, 1), (1, 0)]
+    assert sorted(zip(pairs.treated.tolist(), pairs.control.tolist(), strict=True)) == [
+        (0, 1),
+        (1, 0),
+    ]
     assert pairs.distance == pytest.approx(0.1) and not pairs.exact
 
 
 def test_what_only_some_configurations_have_or_all_share_is_not_matched():
-    settings = pd.DataFrame({"ha.weight": [0.1, np.nan, 0.2], "loss": ["hinge"] * 3, "k": [1, 2, 5]})
+    settings = pd.DataFrame(
+        {"ha.weight": [0.1, np.nan, 0.2], "loss": ["hinge"] * 3, "k": [1, 2, 5]}
+    )
     assert coordinates(settings).shape == (3, 1)
 
 
 def test_settings_without_order_match_themselves_first(rng, monkeypatch):
     monkeypatch.setattr(matching, "MAX_DISTANCE", 2.0)
-    settings = pd.DataFrame({"loss": ["hinge", "wasserstein", "wasserstein", "hinge"], "k": [1.0, 2.0, 1.2, 1.8]})
+    settings = pd.DataFrame(
+        {"loss": ["hinge", "wasserstein", "wasserstein", "hinge"], "k": [1.0, 2.0, 1.2, 1.8]}
+    )
     points = coordinates(settings)
     pairs = match(points[:2], points[2:], 2, rng)
     assert dict(zip(pairs.treated.tolist(), pairs.control.tolist(), strict=True)) == {0: 1, 1: 0}

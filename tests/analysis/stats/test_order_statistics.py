@@ -16,7 +16,11 @@ def test_median_of_seeds_has_the_sign_tests_interval():
     for seeds, outside in ((6, 0), (9, 1), (12, 2), (20, 5)):
         estimate = median(np.arange(float(seeds)))
         assert (estimate.low, estimate.high) == (outside, seeds - 1 - outside)
-        assert 2 * stats.binom.cdf(outside, seeds, 0.5) <= 0.05 < 2 * stats.binom.cdf(outside + 1, seeds, 0.5)
+        assert (
+            2 * stats.binom.cdf(outside, seeds, 0.5)
+            <= 0.05
+            < 2 * stats.binom.cdf(outside + 1, seeds, 0.5)
+        )
     assert math.isnan(median(np.arange(5.0)).low)
     assert median(np.array([1.0, 2, 3, 4, 5, np.inf])).high == np.inf
 
@@ -30,12 +34,17 @@ def test_median_needs_six_values_and_holds_infinities():
     assert median([]).n == 0 and math.isnan(median([]).value)
 
 
-@pytest.mark.parametrize(("n", "p"), [(6, 0.5), (12, 0.5), (24, 0.5), (100, 0.1), (100, 0.03), (24, 0.2)])
+@pytest.mark.parametrize(
+    ("n", "p"), [(6, 0.5), (12, 0.5), (24, 0.5), (100, 0.1), (100, 0.03), (24, 0.2)]
+)
 def test_quantile_ends_enclose_with_the_promised_probability_and_no_tighter_ones_do(n, p):
     """Exactly, from the binomial distribution of how many values lie below the quantile."""
     low, high = quantile_interval(np.arange(1.0, n + 1), p)
     below = stats.binom(n, p)
-    rank_low, rank_high = (0 if math.isnan(low) else int(low)), (n + 1 if math.isnan(high) else int(high))
+    rank_low, rank_high = (
+        (0 if math.isnan(low) else int(low)),
+        (n + 1 if math.isnan(high) else int(high)),
+    )
     assert below.cdf(rank_low - 1) <= 0.025 < below.cdf(rank_low)
     assert below.sf(rank_high - 1) <= 0.025 < below.sf(rank_high - 2)
 
@@ -51,4 +60,6 @@ def test_ranks_are_those_of_the_binomial_distribution_at_every_n(level):
             low += bool(stats.binom.cdf(low, n, p) <= tail)
             high = int(stats.binom.isf(tail, n, p)) + 1
             ends = (float(low) if low >= 1 else math.nan, float(high) if high <= n else math.nan)
-            assert quantile_interval(np.arange(1.0, n + 1), p, level) == pytest.approx(ends, nan_ok=True)
+            assert quantile_interval(np.arange(1.0, n + 1), p, level) == pytest.approx(
+                ends, nan_ok=True
+            )

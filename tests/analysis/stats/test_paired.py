@@ -25,14 +25,18 @@ def rng():
 @pytest.mark.parametrize("n", [6, 9, 20, 45])
 def test_p_is_wilcoxons_exact_one(rng, n):
     differences = rng.normal(0.3, 1, size=n)
-    assert signed_rank(differences).p == pytest.approx(stats.wilcoxon(differences, mode="exact").pvalue, rel=1e-9)
+    assert signed_rank(differences).p == pytest.approx(
+        stats.wilcoxon(differences, mode="exact").pvalue, rel=1e-9
+    )
 
 
 def test_p_of_many_pairs_is_the_normal_approximation(rng):
     differences = rng.normal(0.1, 1, size=150)
     reference = stats.wilcoxon(differences, mode="asymptotic", correction=True).pvalue
     assert signed_rank(differences).p == pytest.approx(reference, rel=1e-6)
-    assert paired._means_outside(0.025, 61) == pytest.approx(np.searchsorted(paired._cumulative(61), 0.025), abs=1)
+    assert paired._means_outside(0.025, 61) == pytest.approx(
+        np.searchsorted(paired._cumulative(61), 0.025), abs=1
+    )
 
 
 def test_effect_is_hodges_and_lehmanns(rng):
@@ -80,13 +84,17 @@ def test_seeds_are_paired_where_both_sides_have_them():
 def test_a_seeds_own_luck_cancels(rng):
     luck = 100 * rng.normal(size=(1, 5))
     treated, control = rng.normal(size=(9, 5)), rng.normal(size=(9, 5))
-    assert pair_differences(treated + luck, control + luck) == pytest.approx(pair_differences(treated, control))
+    assert pair_differences(treated + luck, control + luck) == pytest.approx(
+        pair_differences(treated, control)
+    )
 
 
 def test_probability_of_improvement_is_mann_whitneys_over_pairs(rng):
     treated, control = rng.normal(-1, 1, size=(8, 4)), rng.normal(size=(8, 4))
     treated[0, 0] = control[0, 0] = np.inf
-    expected = [stats.mannwhitneyu(c, t).statistic / 16 for t, c in zip(treated, control, strict=True)]
+    expected = [
+        stats.mannwhitneyu(c, t).statistic / 16 for t, c in zip(treated, control, strict=True)
+    ]
     found = probability_of_improvement(treated, control)
     assert found.value == pytest.approx(np.mean(expected))
     assert 0.5 < found.low < found.value < found.high < 1
@@ -100,7 +108,10 @@ def test_difference_of_shares_is_newcombes():
     found = difference_of_proportions(first[:, None], crossed[:, None])
     low, high = ((stats.binomtest(n, 70).proportion_ci(method="wilson")) for n in (56, 42))
     assert found.value == pytest.approx(0.2)
-    expected = 0.2 - math.hypot(0.8 - low.low, high.high - 0.6), 0.2 + math.hypot(low.high - 0.8, 0.6 - high.low)
+    expected = (
+        0.2 - math.hypot(0.8 - low.low, high.high - 0.6),
+        0.2 + math.hypot(low.high - 0.8, 0.6 - high.low),
+    )
     assert (found.low, found.high) == pytest.approx(expected)
 
 

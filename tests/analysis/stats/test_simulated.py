@@ -32,9 +32,20 @@ from ganstudy.analysis.tables.interactions import interactions
 from ganstudy.analysis.tables.learning_rates import fit
 
 pytestmark = pytest.mark.timeout(3600)
-REMEDIES = ["none", "feature_matching", "historical_averaging", "minibatch_discrimination", "packing"]
+REMEDIES = [
+    "none",
+    "feature_matching",
+    "historical_averaging",
+    "minibatch_discrimination",
+    "packing",
+]
 RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
-SPACE = {"k": [1, 2, 5], "lr_d": RANGE, "lr_g": RANGE, "remedies": [[], *([name] for name in REMEDIES[1:])]}
+SPACE = {
+    "k": [1, 2, 5],
+    "lr_d": RANGE,
+    "lr_g": RANGE,
+    "remedies": [[], *([name] for name in REMEDIES[1:])],
+}
 MANY, FEW = 1000, 250
 LONG = (pytest.mark.slow, pytest.mark.exhaustive)
 SIMULATED = [pytest.param(MANY, marks=LONG, id="many"), pytest.param(FEW, id="few")]
@@ -62,11 +73,17 @@ def at_most(promised, repetitions):
 def told(title, rows):
     print(f"\n{title}")
     for row in rows:
-        print("| " + " | ".join(f"{cell:.1%}" if isinstance(cell, float) else str(cell) for cell in row) + " |")
+        print(
+            "| "
+            + " | ".join(f"{cell:.1%}" if isinstance(cell, float) else str(cell) for cell in row)
+            + " |"
+        )
 
 
 def two_level(rng, configurations, between=1.0, within=0.5, seeds=3):
-    return between * rng.normal(size=(configurations, 1)) + within * rng.normal(size=(configurations, seeds))
+    return between * rng.normal(size=(configurations, 1)) + within * rng.normal(
+        size=(configurations, seeds)
+    )
 
 
 @pytest.mark.parametrize("repetitions", SIMULATED)
@@ -78,7 +95,9 @@ def test_medians_and_interquartile_means_over_configurations_are_covered(repetit
             found = [0, 0]
             for _ in range(repetitions // 2):
                 scores = two_level(rng, configurations, within=within)
-                for i, of in enumerate((median_of_configurations, interquartile_mean_of_configurations)):
+                for i, of in enumerate(
+                    (median_of_configurations, interquartile_mean_of_configurations)
+                ):
                     estimate = of(scores, rng)
                     found[i] += estimate.low <= 0 <= estimate.high
             rows.append((configurations, within, *(count / (repetitions // 2) for count in found)))
@@ -87,16 +106,22 @@ def test_medians_and_interquartile_means_over_configurations_are_covered(repetit
 
 
 @pytest.mark.parametrize("repetitions", SIMULATED)
-def test_medians_interquartile_means_and_shares_over_one_configurations_seeds_are_covered(repetitions, rng):
+def test_medians_interquartile_means_and_shares_over_one_configurations_seeds_are_covered(
+    repetitions, rng
+):
     """Log-normal scores, as FID is; shares of one in ten and three in ten."""
-    middle = float(bootstrap.interquartile_mean(np.exp(np.random.default_rng(0).normal(size=400_000))))
+    middle = float(
+        bootstrap.interquartile_mean(np.exp(np.random.default_rng(0).normal(size=400_000)))
+    )
     rows = []
     for seeds in (6, 10, 20):
         found = np.zeros(4)
         for _ in range(repetitions):
             scores = np.exp(rng.normal(size=seeds))
             half, mean = median(scores), interquartile_mean_of_seeds(scores, rng)
-            few, some = (binomial_proportion(int(rng.binomial(seeds, p)), seeds) for p in (0.1, 0.3))
+            few, some = (
+                binomial_proportion(int(rng.binomial(seeds, p)), seeds) for p in (0.1, 0.3)
+            )
             covered = (half.low <= 1 <= half.high, mean.low <= middle <= mean.high)
             found += (*covered, few.low <= 0.1 <= few.high, some.low <= 0.3 <= some.high)
         rows.append((seeds, *(float(share) for share in found / repetitions)))
@@ -105,7 +130,9 @@ def test_medians_interquartile_means_and_shares_over_one_configurations_seeds_ar
 
 
 @pytest.mark.parametrize("repetitions", SIMULATED)
-def test_shares_over_configurations_are_covered_however_much_seeds_share_their_fate(repetitions, rng):
+def test_shares_over_configurations_are_covered_however_much_seeds_share_their_fate(
+    repetitions, rng
+):
     """Beta-binomial, three seeds: 0 is independent seeds, 1 is all or none."""
     rows = []
     for configurations in (6, 12, 30, 80):
@@ -118,7 +145,9 @@ def test_shares_over_configurations_are_covered_however_much_seeds_share_their_f
                         p = (rng.random(configurations) < truth).astype(float) if fate else truth
                     else:
                         p = rng.beta(truth, 1 - truth, size=configurations)
-                    estimate = proportion_over_configurations(rng.binomial(3, p, size=configurations), 3)
+                    estimate = proportion_over_configurations(
+                        rng.binomial(3, p, size=configurations), 3
+                    )
                     covered += estimate.low - 1e-12 <= truth <= estimate.high + 1e-12
                 found.append(covered / repetitions)
             rows.append((configurations, str(truth), *found))
@@ -136,7 +165,9 @@ def test_share_of_variance_is_covered(repetitions, rng):
             for truth in (0.0, 0.3, 0.7, 0.95):
                 covered = 0
                 for _ in range(repetitions // 4):
-                    scores = two_level(rng, configurations, math.sqrt(truth), math.sqrt(1 - truth), seeds)
+                    scores = two_level(
+                        rng, configurations, math.sqrt(truth), math.sqrt(1 - truth), seeds
+                    )
                     estimate = intraclass_correlation(scores + rng.normal(size=(1, seeds)))
                     covered += estimate.low <= truth <= estimate.high
                 found.append(covered / (repetitions // 4))
@@ -145,7 +176,17 @@ def test_share_of_variance_is_covered(repetitions, rng):
     told("coverage of the share of variance: n, seeds, truth 0, 0.3, 0.7, 0.95", rows)
 
 
-def arms(rng, pairs, effect=0.0, between=0.5, within=0.3, alike=0.5, diverged=0.0, luck=0.0, comparisons=1):
+def arms(
+    rng,
+    pairs,
+    effect=0.0,
+    between=0.5,
+    within=0.3,
+    alike=0.5,
+    diverged=0.0,
+    luck=0.0,
+    comparisons=1,
+):
     """Log scores [P, 3] of `comparisons` treated arms and their control, seeds of heavy tails; `alike`: share of the
     spread between configurations that matching takes out; luck: of a seed, the same for all configurations."""
     common = math.sqrt(alike) * between * rng.normal(size=(pairs, 1))
@@ -178,7 +219,9 @@ def test_arms_that_are_the_same_are_told_apart_at_most_at_the_stated_rate(repeti
                 score = better = 0
                 for _ in range(repetitions // comparisons):
                     treated, control = arms(rng, pairs, comparisons=comparisons, **model)
-                    effects = [signed_rank(pair_differences(arm, control), level).effect for arm in treated]
+                    effects = [
+                        signed_rank(pair_differences(arm, control), level).effect for arm in treated
+                    ]
                     chances = [probability_of_improvement(arm, control, level) for arm in treated]
                     score += any(effect.low > 0 or effect.high < 0 for effect in effects)
                     better += any(chance.low > 0.5 or chance.high < 0.5 for chance in chances)
@@ -201,7 +244,10 @@ def test_planted_effects_are_covered_and_found(repetitions, rng):
                 for _ in range(repetitions // 2):
                     (treated,), control = arms(rng, pairs, effect, **model)
                     differences = pair_differences(treated, control)
-                    one, four = signed_rank(differences).effect, signed_rank(differences, 1 - 0.05 / 4).effect
+                    one, four = (
+                        signed_rank(differences).effect,
+                        signed_rank(differences, 1 - 0.05 / 4).effect,
+                    )
                     covered += one.low <= effect <= one.high
                     power += one.high < 0
                     power_of_four += four.high < 0
@@ -224,12 +270,17 @@ def test_probability_of_improvement_is_covered(repetitions, rng):
             covered = 0
             for _ in range(repetitions):
                 shift = effect + heterogeneity * rng.normal(size=(pairs, 1))
-                estimate = probability_of_improvement(rng.normal(size=(pairs, 3)), rng.normal(size=(pairs, 3)) + shift)
+                estimate = probability_of_improvement(
+                    rng.normal(size=(pairs, 3)), rng.normal(size=(pairs, 3)) + shift
+                )
                 covered += estimate.low <= truth <= estimate.high
             found.append(covered / repetitions)
         rows.append((pairs, *found))
         assert min(found) >= at_least(0.935, repetitions), rows[-1]
-    told("coverage of P(improvement): pairs, by effect and its spread over pairs 0/0, 0.5/0.3, 0.8/1, 3/3", rows)
+    told(
+        "coverage of P(improvement): pairs, by effect and its spread over pairs 0/0, 0.5/0.3, 0.8/1, 3/3",
+        rows,
+    )
 
 
 @pytest.mark.parametrize("repetitions", SIMULATED)
@@ -238,18 +289,28 @@ def test_difference_of_lost_shares_is_covered(repetitions, rng):
     rows = []
     for pairs in (6, 12, 30, 80):
         found = []
-        for first, second, together in ((0.2, 0.2, 0.0), (0.2, 0.2, 0.9), (0.4, 0.1, 0.0), (0.4, 0.1, 0.9)):
+        for first, second, together in (
+            (0.2, 0.2, 0.0),
+            (0.2, 0.2, 0.9),
+            (0.4, 0.1, 0.0),
+            (0.4, 0.1, 0.9),
+        ):
             covered = 0
             for _ in range(repetitions):
                 fate = rng.random((pairs, 1))
                 other = np.where(rng.random((pairs, 1)) < together, fate, rng.random((pairs, 1)))
-                treated, control = (np.repeat(f < p, 3, axis=1) * 1.0 for f, p in ((fate, first), (other, second)))
+                treated, control = (
+                    np.repeat(f < p, 3, axis=1) * 1.0 for f, p in ((fate, first), (other, second))
+                )
                 estimate = difference_of_proportions(treated, control)
                 covered += estimate.low - 1e-12 <= first - second <= estimate.high + 1e-12
             found.append(covered / repetitions)
         rows.append((pairs, *found))
         assert min(found) >= at_least(0.93, repetitions), rows[-1]
-    told("coverage of the difference of lost shares: pairs, 0.2/0.2 apart, together, 0.4/0.1 apart, together", rows)
+    told(
+        "coverage of the difference of lost shares: pairs, 0.2/0.2 apart, together, 0.4/0.1 apart, together",
+        rows,
+    )
 
 
 def drawn(rng, configurations):
@@ -260,13 +321,19 @@ def drawn(rng, configurations):
         "remedies": rng.choice(REMEDIES, configurations),
     }
     centres = 3 + np.log10(settings["lr_d"] / 1e-3) ** 2 + np.log(settings["k"]) / 4
-    scores = np.exp(centres[:, None] + 0.3 * rng.normal(size=(configurations, 1)) + 0.3 * rng.normal(size=(1, 3)))
+    scores = np.exp(
+        centres[:, None]
+        + 0.3 * rng.normal(size=(configurations, 1))
+        + 0.3 * rng.normal(size=(1, 3))
+    )
     scores = scores * np.exp(0.2 * rng.normal(size=(configurations, 3)))
     scores[rng.random(scores.shape) < 0.2] = np.nan
     return settings, scores
 
 
-@pytest.mark.parametrize("repetitions", [pytest.param(200, marks=LONG, id="many"), pytest.param(20, id="few")])
+@pytest.mark.parametrize(
+    "repetitions", [pytest.param(200, marks=LONG, id="many"), pytest.param(20, id="few")]
+)
 def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, made_study):
     """From frames to tables: four remedies, settings drawn at random, matched by the nearest and regression, 20% of
     seeds diverged, seeds with luck of their own; and no interaction with remedies."""
@@ -283,18 +350,26 @@ def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, ma
         dependences += (crossed.loc[remedies, "decision"] != "inconclusive").any()
         products += (crossed.loc[~remedies, "decision"] != "inconclusive").any()
     found = [count / repetitions for count in (effects, losses, dependences, products)]
-    told("A/A of whole studies: effect, lost seeds, remedy with setting, setting with setting", [tuple(found)])
+    told(
+        "A/A of whole studies: effect, lost seeds, remedy with setting, setting with setting",
+        [tuple(found)],
+    )
     assert max(found) <= at_most(0.05, repetitions)
 
 
-@pytest.mark.parametrize("repetitions", [pytest.param(300, marks=LONG, id="many"), pytest.param(60, id="few")])
+@pytest.mark.parametrize(
+    "repetitions", [pytest.param(300, marks=LONG, id="many"), pytest.param(60, id="few")]
+)
 def test_rates_that_do_not_matter_are_told_to_predict_at_most_at_the_stated_rate(repetitions, rng):
     """One-sided: 2.5%."""
     skilled = {}
     for configurations in (24, 60):
         count = 0
         for _ in range(repetitions):
-            rates, trained = rng.normal(size=(configurations, 2)), rng.binomial(3, rng.beta(2, 2, configurations)) / 3
+            rates, trained = (
+                rng.normal(size=(configurations, 2)),
+                rng.binomial(3, rng.beta(2, 2, configurations)) / 3,
+            )
             count += fit(rates, trained, rates).skill.low > 0
         skilled[configurations] = count / repetitions
         assert skilled[configurations] <= at_most(0.03, repetitions)

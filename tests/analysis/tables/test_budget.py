@@ -23,7 +23,9 @@ def test_the_expected_best_is_that_of_all_subsets():
     """Every subset of 9 scores by hand, ties among them."""
     scores = np.array([5.0, 3.0, 9.0, 3.0, 7.5, 1.0, 20.0, 6.0, 6.0])
     sizes = np.arange(1, 10)
-    brute = [np.mean([min(subset) for subset in itertools.combinations(scores, int(b))]) for b in sizes]
+    brute = [
+        np.mean([min(subset) for subset in itertools.combinations(scores, int(b))]) for b in sizes
+    ]
     np.testing.assert_allclose(best_of(scores, sizes) @ np.sort(scores), brute, rtol=1e-12)
 
 
@@ -42,7 +44,9 @@ def test_ten_thousand_trials_keep_their_precision():
 
 
 def made(study_over_time, finals, seeds=3, **settings):
-    scores = np.broadcast_to(np.asarray(finals, dtype=float)[:, None, None], (len(finals), seeds, 2))
+    scores = np.broadcast_to(
+        np.asarray(finals, dtype=float)[:, None, None], (len(finals), seeds, 2)
+    )
     return study_over_time(scores, **settings)
 
 
@@ -63,29 +67,45 @@ def test_table_agrees_with_brute_force_over_all_subsets(study_over_time):
         subsets = list(itertools.combinations(range(7), b))
         minima = np.array([scores[list(subset)].min() for subset in subsets])
         assert table.loc[b, "found"] == pytest.approx(np.isfinite(minima).mean())
-        assert table.loc[b, "expected"] == pytest.approx(np.mean([counted[list(s)].min() for s in subsets]))
+        assert table.loc[b, "expected"] == pytest.approx(
+            np.mean([counted[list(s)].min() for s in subsets])
+        )
         assert table.loc[b, "median"] == np.quantile(minima, 0.5, method="inverted_cdf")
     assert table.loc[2, "seconds"] == pytest.approx(2 * study.trials["seconds"].mean())
 
 
 def test_failed_trials_count_and_running_and_confirming_ones_do_not(study_over_time):
-    study = made(study_over_time, [30.0, 20.0, 10.0, 5.0], states=["complete", "failed", "running", "complete"])
+    study = made(
+        study_over_time,
+        [30.0, 20.0, 10.0, 5.0],
+        states=["complete", "failed", "running", "complete"],
+    )
     study.trials["stage"] = ["search", "search", "search", "confirm"]
     study.trials.loc[1, "objective"] = np.nan
     table = expected_best(study)
-    assert table["configurations"].unique().tolist() == [2] and table["with_score"].unique().tolist() == [1]
+    assert table["configurations"].unique().tolist() == [2] and table[
+        "with_score"
+    ].unique().tolist() == [1]
     assert running_best(study)["number"].tolist() == [0, 1]
 
 
 def test_adaptive_samplers_have_a_trace_and_no_interval(study_over_time):
     finals = np.linspace(100, 10, 40)
     random, tpe = (made(study_over_time, finals, sampler=name) for name in ("random", "tpe"))
-    assert expected_best(random)["expected_low"].notna().any() and expected_best(random)["exchangeable"].all()
+    assert (
+        expected_best(random)["expected_low"].notna().any()
+        and expected_best(random)["exchangeable"].all()
+    )
     table = expected_best(tpe)
     assert not table["exchangeable"].any()
-    assert table[["median_low", "median_high", "expected_low", "expected_high"]].isna().all(axis=None)
+    assert (
+        table[["median_low", "median_high", "expected_low", "expected_high"]].isna().all(axis=None)
+    )
     both = expected_best_of_studies([random, tpe])
-    assert both.groupby("sampler")["study"].size().to_dict() == {"random": len(table), "tpe": len(table)}
+    assert both.groupby("sampler")["study"].size().to_dict() == {
+        "random": len(table),
+        "tpe": len(table),
+    }
 
 
 def test_running_best_keeps_the_order_and_passes_over_what_yields_no_score(study_over_time):
@@ -172,7 +192,12 @@ def test_front_is_what_nothing_dominates(levels):
 def test_front_of_a_study(study_over_time):
     """0 has the best score, 1 the best recall, 2 is the cheapest; 3 is worse than 0 in everything, 4 is infeasible."""
     finals, recall = np.array([10.0, 20.0, 15.0, 11.0, 1.0]), np.array([0.5, 0.9, 0.4, 0.5, 1.0])
-    study = made(study_over_time, finals, more={"recall": np.broadcast_to(recall[:, None, None], (5, 3, 2))}, k=[1] * 5)
+    study = made(
+        study_over_time,
+        finals,
+        more={"recall": np.broadcast_to(recall[:, None, None], (5, 3, 2))},
+        k=[1] * 5,
+    )
     study.trials["seconds"] = [50.0, 60.0, 5.0, 55.0, 1.0]
     study.trials.loc[4, "feasible"] = False
     table = pareto_front(study).set_index("number")
@@ -207,9 +232,16 @@ def test_studies_that_lack_things(study_over_time, lack):
         study.trials = study.trials.drop(columns=["seconds", "device_seconds", "generator_steps"])
     else:
         study.trials["objective"] = np.nan
-    for table in (expected_best(study), expected_best(study, "k"), running_best(study), pareto_front(study)):
+    for table in (
+        expected_best(study),
+        expected_best(study, "k"),
+        running_best(study),
+        pareto_front(study),
+    ):
         assert len(table) == 0 or lack != "nothing"
     if lack == "no cost":
-        assert expected_best(study)["seconds"].isna().all() and pareto_front(study)["number"].tolist() == [1, 2, 0]
+        assert expected_best(study)["seconds"].isna().all() and pareto_front(study)[
+            "number"
+        ].tolist() == [1, 2, 0]
     if lack == "no score":
         assert (expected_best(study)["found"] == 0).all() and pareto_front(study).empty

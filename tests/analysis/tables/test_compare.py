@@ -25,9 +25,13 @@ def loaded(benchmark_module, tmp_path_factory: pytest.TempPathFactory) -> Study:
 def another(study: Study, name: str = "second", factor: float = 1.0, **provenance) -> Study:
     """The same study under another name, every FID times `factor`."""
     evaluations = study.evaluations.assign(fid=study.evaluations["fid"] * factor)
-    trials = study.trials.assign(fid=study.trials["fid"] * factor, objective=study.trials["objective"] * factor)
+    trials = study.trials.assign(
+        fid=study.trials["fid"] * factor, objective=study.trials["objective"] * factor
+    )
     measured = {**study.provenance, **provenance}
-    return dataclasses.replace(study, name=name, trials=trials, evaluations=evaluations, provenance=measured)
+    return dataclasses.replace(
+        study, name=name, trials=trials, evaluations=evaluations, provenance=measured
+    )
 
 
 def test_a_study_against_itself_has_no_difference(loaded: Study) -> None:
@@ -40,7 +44,9 @@ def test_a_study_against_itself_has_no_difference(loaded: Study) -> None:
 
 
 @pytest.mark.parametrize(("factor", "better"), [(0.05, "second"), (20.0, "first")])
-def test_the_study_with_the_lower_fid_is_told_as_better(loaded: Study, factor: float, better: str) -> None:
+def test_the_study_with_the_lower_fid_is_told_as_better(
+    loaded: Study, factor: float, better: str
+) -> None:
     other = another(loaded, factor=factor)
     finding = compare.conclusions(loaded, other)[0]
     assert finding.claim == f"The configurations of {better} score better:"
@@ -56,10 +62,14 @@ def test_larger_is_better_where_the_objective_is_maximised(loaded: Study) -> Non
     first = dataclasses.replace(loaded, spec=spec)
     evaluations = loaded.evaluations.assign(recall=loaded.evaluations["recall"] + 5)
     second = dataclasses.replace(first, name="second", evaluations=evaluations)
-    assert compare.conclusions(first, second)[0].claim == "The configurations of second score better:"
+    assert (
+        compare.conclusions(first, second)[0].claim == "The configurations of second score better:"
+    )
 
 
-def test_budgets_are_matched_by_what_was_spent_not_by_the_number_of_the_evaluation(loaded: Study) -> None:
+def test_budgets_are_matched_by_what_was_spent_not_by_the_number_of_the_evaluation(
+    loaded: Study,
+) -> None:
     train = {**loaded.spec["train"], "budget": {"unit": "generator_steps", "amount": 1500}}
     half = dataclasses.replace(another(loaded, "half"), spec={**loaded.spec, "train": train})
     # Evaluations 1 to 3 of the half lie at 150, 300, 450; those of the whole at 300, 600, 900.
@@ -72,7 +82,10 @@ def test_budgets_are_matched_by_what_was_spent_not_by_the_number_of_the_evaluati
 
 def test_uneven_moments_are_matched_where_they_lie(loaded: Study) -> None:
     """Imported histories: their evaluations are no equal shares of the budget."""
-    uneven = {**loaded.spec["train"], "moments": [100, 200, 2400, 2500, 2600, 2700, 2800, 2850, 2900, 3000]}
+    uneven = {
+        **loaded.spec["train"],
+        "moments": [100, 200, 2400, 2500, 2600, 2700, 2800, 2850, 2900, 3000],
+    }
     other = dataclasses.replace(another(loaded), spec={**loaded.spec, "train": uneven})
     assert compare.at_equal_budget(loaded, other).empty, "900 in the one, 2400 in the other"
     uneven["moments"][1] = 600
@@ -82,14 +95,18 @@ def test_uneven_moments_are_matched_where_they_lie(loaded: Study) -> None:
 
 def test_lost_seeds_are_not_compared_where_verdicts_are_unknown(loaded: Study) -> None:
     other = another(loaded)
-    hidden = dataclasses.replace(other, trials=other.trials.assign(unknown=other.trials["num_seeds"]))
+    hidden = dataclasses.replace(
+        other, trials=other.trials.assign(unknown=other.trials["num_seeds"])
+    )
     (finding,) = (s for s in compare.conclusions(loaded, hidden) if "failed" in str(s))
     assert finding.claim == "Which study had more failed seeds is unknown:"
     assert finding.basis == "no verdict is known of 120 seeds of second."
     assert compare.sides(loaded, hidden)["failed_share"].isna().tolist() == [False, True]
 
 
-def test_configurations_count_alike_in_the_share_of_lost_seeds_whatever_their_seeds(loaded: Study) -> None:
+def test_configurations_count_alike_in_the_share_of_lost_seeds_whatever_their_seeds(
+    loaded: Study,
+) -> None:
     trials = loaded.trials.head(2).assign(num_seeds=[1, 3], collapsed=[1, 0], cycling=0, diverged=0)
     few = dataclasses.replace(loaded, trials=trials)
     assert compare.sides(few, few)["failed_share"].tolist() == [0.5, 0.5]
@@ -98,22 +115,39 @@ def test_configurations_count_alike_in_the_share_of_lost_seeds_whatever_their_se
 def test_too_few_configurations_tell_nothing(loaded: Study) -> None:
     few = dataclasses.replace(another(loaded, factor=0.05), trials=loaded.trials.head(5))
     finding = compare.conclusions(loaded, few)[0]
-    assert "is inconclusive" in finding.claim and "below 6 configurations there is no interval" in finding.basis
+    assert (
+        "is inconclusive" in finding.claim
+        and "below 6 configurations there is no interval" in finding.basis
+    )
 
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("extractor_digest", "other"), ("data_digest", "other"), ("num_generated", 50), ("split", "all"), ("modes", "x")],
+    [
+        ("extractor_digest", "other"),
+        ("data_digest", "other"),
+        ("num_generated", 50),
+        ("split", "all"),
+        ("modes", "x"),
+    ],
 )
-def test_unlike_scores_are_refused_with_what_differs(loaded: Study, column: str, value: object) -> None:
+def test_unlike_scores_are_refused_with_what_differs(
+    loaded: Study, column: str, value: object
+) -> None:
     other = another(loaded, **{column: value})
-    with pytest.raises(UnlikeScoresError, match=rf"{column} is \S.* in first and {value} in second$"):
+    with pytest.raises(
+        UnlikeScoresError, match=rf"{column} is \S.* in first and {value} in second$"
+    ):
         compare.build(loaded, other)
 
 
 def test_unlike_goals_and_budgets_are_refused(loaded: Study) -> None:
-    goal = dataclasses.replace(loaded, name="goal", spec={**loaded.spec, "objective": {"maximize": "recall"}})
-    with pytest.raises(UnlikeStudiesError, match=r"unlike objective .*: fid in first, recall in goal"):
+    goal = dataclasses.replace(
+        loaded, name="goal", spec={**loaded.spec, "objective": {"maximize": "recall"}}
+    )
+    with pytest.raises(
+        UnlikeStudiesError, match=r"unlike objective .*: fid in first, recall in goal"
+    ):
         compare.build(loaded, goal)
     train = {**loaded.spec["train"], "budget": {"unit": "images", "amount": 3000}}
     images = dataclasses.replace(loaded, name="other", spec={**loaded.spec, "train": train})
@@ -122,7 +156,9 @@ def test_unlike_goals_and_budgets_are_refused(loaded: Study) -> None:
 
 
 def test_the_report_holds_both_and_every_sentence(loaded: Study, tmp_path) -> None:
-    sentences = compare.write(loaded, another(loaded, "<b>second</b>"), tmp_path / "new" / "report.html")
+    sentences = compare.write(
+        loaded, another(loaded, "<b>second</b>"), tmp_path / "new" / "report.html"
+    )
     html = (tmp_path / "new" / "report.html").read_text()
     assert len(sentences) == 4 and "<b>second" not in html and "&lt;b&gt;second" in html
     best = search.best(loaded, 1).iloc[0]

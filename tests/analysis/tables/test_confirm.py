@@ -32,14 +32,35 @@ def made(*trials: dict[str, Any], objective: dict[str, str] | None = None) -> St
         scores = trial.pop("scores")
         gone = trial.pop("verdicts", {})
         at_end = sorted(scores.values(), key=lambda v: math.inf if math.isnan(v) else v)
-        defaults = {"role": "", "confirms": None, "state": "complete", "k": 1, "remedies": "none", "feasible": True}
+        defaults = {
+            "role": "",
+            "confirms": None,
+            "state": "complete",
+            "k": 1,
+            "remedies": "none",
+            "feasible": True,
+        }
         middle = at_end[len(at_end) // 2] if at_end else NAN
         table.append(
-            {**defaults, "objective": middle, "num_seeds": len(scores), "evaluations": int(bool(scores)), **trial}
+            {
+                **defaults,
+                "objective": middle,
+                "num_seeds": len(scores),
+                "evaluations": int(bool(scores)),
+                **trial,
+            }
         )
         for seed, score in scores.items():
             verdict = "diverged" if math.isnan(score) else gone.get(seed, "converged")
-            rows.append({"number": trial["number"], "seed": seed, "evaluation": 1, measure: score, "verdict": verdict})
+            rows.append(
+                {
+                    "number": trial["number"],
+                    "seed": seed,
+                    "evaluation": 1,
+                    measure: score,
+                    "verdict": verdict,
+                }
+            )
     evaluations = pd.DataFrame(rows, columns=["number", "seed", "evaluation", measure, "verdict"])
     frame = pd.DataFrame(table).astype({"confirms": "Int64"})
     frame.insert(1, "stage", ["confirm" if n >= C else "search" for n in frame["number"]])
@@ -57,8 +78,19 @@ def usual() -> Study:
         {"number": 0, "scores": seeds(3.0, 4.0, 9.0, first=0), "remedies": "r1", "k": 5},
         {"number": 1, "scores": seeds(9.0, 10.0, 11.0, first=0)},
         {"number": 2, "scores": seeds(5.0, 6.0, 7.0, first=0), "remedies": "r1"},
-        {"number": C, "role": "best; best with r1", "confirms": 0, "scores": seeds(7.0, 8.0, 9.0, 7.5, 8.5), "k": 5},
-        {"number": C + 1, "role": "baseline", "confirms": 1, "scores": seeds(15.0, 16.0, 18.5, 14.8, 16.9)},
+        {
+            "number": C,
+            "role": "best; best with r1",
+            "confirms": 0,
+            "scores": seeds(7.0, 8.0, 9.0, 7.5, 8.5),
+            "k": 5,
+        },
+        {
+            "number": C + 1,
+            "role": "baseline",
+            "confirms": 1,
+            "scores": seeds(15.0, 16.0, 18.5, 14.8, 16.9),
+        },
         {
             "number": C + 2,
             "role": "best",
@@ -73,49 +105,111 @@ def test_confirmed_has_the_fresh_score_its_interval_and_what_the_search_said() -
     table = confirmed(usual())
     assert table["number"].tolist() == [C, C + 2, C + 1], "in the order of the search's scores"
     first, second = table.iloc[0], table.iloc[1]
-    assert (first["score"], first["score_low"], first["score_high"], first["score_level"]) == (8.0, 7.0, 9.0, 0.9375)
-    assert (first["search_score"], first["search_seeds"], first["num_seeds"], first["k"]) == (4.0, 3, 5, 5)
-    assert (second["score"], second["score_high"], second["valued_seeds"], second["failed"]) == (7.0, math.inf, 4, 2)
-    assert second["failed_share"] == 0.4 and second["failed_share_low"] == pytest.approx(0.0527, abs=1e-4)
-    assert second["failed_share_high"] == pytest.approx(0.8534, abs=1e-4), "Clopper and Pearson of 2 in 5"
+    assert (first["score"], first["score_low"], first["score_high"], first["score_level"]) == (
+        8.0,
+        7.0,
+        9.0,
+        0.9375,
+    )
+    assert (first["search_score"], first["search_seeds"], first["num_seeds"], first["k"]) == (
+        4.0,
+        3,
+        5,
+        5,
+    )
+    assert (second["score"], second["score_high"], second["valued_seeds"], second["failed"]) == (
+        7.0,
+        math.inf,
+        4,
+        2,
+    )
+    assert second["failed_share"] == 0.4 and second["failed_share_low"] == pytest.approx(
+        0.0527, abs=1e-4
+    )
+    assert second["failed_share_high"] == pytest.approx(0.8534, abs=1e-4), (
+        "Clopper and Pearson of 2 in 5"
+    )
 
 
 def test_how_much_too_good_the_search_was() -> None:
     table = search_optimism(usual())
     first, second, both = (table.iloc[i] for i in range(3))
     assert (first["optimism"], first["low"], first["high"]) == pytest.approx((2.0, 7 / 4, 9 / 4))
-    assert (second["optimism"], second["high"], second["scale"]) == (pytest.approx(7 / 6), math.inf, "ratio")
-    per_seed = [math.sqrt(7 / 4 * 5 / 6), math.inf, math.sqrt(9 / 4 * 7 / 6), math.sqrt(7.5 / 4 * 9 / 6)]
+    assert (second["optimism"], second["high"], second["scale"]) == (
+        pytest.approx(7 / 6),
+        math.inf,
+        "ratio",
+    )
+    per_seed = [
+        math.sqrt(7 / 4 * 5 / 6),
+        math.inf,
+        math.sqrt(9 / 4 * 7 / 6),
+        math.sqrt(7.5 / 4 * 9 / 6),
+    ]
     per_seed.append(math.sqrt(8.5 / 4 * 6 / 6))
-    assert both["optimism"] == pytest.approx(sorted(per_seed)[2]) and both["low"] == pytest.approx(min(per_seed))
-    assert (both["role"], both["configurations"], both["num_seeds"], both["high"]) == ("all", 2, 5, math.inf)
+    assert both["optimism"] == pytest.approx(sorted(per_seed)[2]) and both["low"] == pytest.approx(
+        min(per_seed)
+    )
+    assert (both["role"], both["configurations"], both["num_seeds"], both["high"]) == (
+        "all",
+        2,
+        5,
+        math.inf,
+    )
 
 
 def test_against_the_baseline_seed_by_seed() -> None:
     table = confirmed_against_baseline(usual()).set_index("number")
     best, lossy = table.loc[C], table.loc[C + 2]
     logs = [math.log(a / b) for a, b in ((7, 15), (8, 16), (9, 18.5), (7.5, 14.8), (8.5, 16.9))]
-    assert best["effect"] == pytest.approx(math.exp(sum(logs) / 5)) and best["low"] < best["effect"] < best["high"] < 1
-    assert (best["decision"], best["method"], best["baseline"], best["comparisons"]) == ("better", "t", C + 1, 2)
+    assert (
+        best["effect"] == pytest.approx(math.exp(sum(logs) / 5))
+        and best["low"] < best["effect"] < best["high"] < 1
+    )
+    assert (best["decision"], best["method"], best["baseline"], best["comparisons"]) == (
+        "better",
+        "t",
+        C + 1,
+        2,
+    )
     assert best["p_holm"] == pytest.approx(2 * best["p"])
-    assert (best["improved_share"], best["improved_high"]) == (1.0, 1.0) and best["improved_low"] < 0.6
-    assert (lossy["method"], lossy["decision"], lossy["improved_share"]) == ("sign", "inconclusive", 0.8)
+    assert (best["improved_share"], best["improved_high"]) == (1.0, 1.0) and best[
+        "improved_low"
+    ] < 0.6
+    assert (lossy["method"], lossy["decision"], lossy["improved_share"]) == (
+        "sign",
+        "inconclusive",
+        0.8,
+    )
 
 
 def test_a_maximum_is_told_in_its_own_direction() -> None:
     study = made(
         {"number": 0, "scores": seeds(0.9, 0.8, 0.7, first=0)},
         {"number": C, "role": "best", "confirms": 0, "scores": seeds(0.6, 0.5, 0.7, 0.55, 0.65)},
-        {"number": C + 1, "role": "baseline", "confirms": None, "scores": seeds(0.3, 0.2, 0.42, 0.25, 0.34)},
+        {
+            "number": C + 1,
+            "role": "baseline",
+            "confirms": None,
+            "scores": seeds(0.3, 0.2, 0.42, 0.25, 0.34),
+        },
         objective={"maximize": "recall"},
     )
     table, optimism = confirmed(study), search_optimism(study)
     assert (table["score"][0], table["score_low"][0], table["score_high"][0]) == (0.6, 0.5, 0.7)
-    assert math.isnan(table["search_score"][1]) and table["search_seeds"][1] == 0 and pd.isna(table["confirms"][1])
+    assert (
+        math.isnan(table["search_score"][1])
+        and table["search_seeds"][1] == 0
+        and pd.isna(table["confirms"][1])
+    )
     (row,) = confirmed_against_baseline(study).to_dict("records")
-    assert (row["scale"], row["decision"]) == ("difference", "better") and row["effect"] == pytest.approx(0.298)
+    assert (row["scale"], row["decision"]) == ("difference", "better") and row[
+        "effect"
+    ] == pytest.approx(0.298)
     assert row["low"] < row["effect"] < row["high"] and row["improved_share"] == 1.0
-    assert len(optimism) == 1 and optimism["optimism"][0] == pytest.approx(-0.2), "the search had said 0.8"
+    assert len(optimism) == 1 and optimism["optimism"][0] == pytest.approx(-0.2), (
+        "the search had said 0.8"
+    )
     assert optimism["low"][0] == pytest.approx(-0.3) and optimism["high"][0] == pytest.approx(-0.1)
 
 
@@ -123,8 +217,18 @@ def test_any_positive_measure_is_compared_by_ratio_as_in_the_search() -> None:
     """KID too, where every score of the study is positive; where one is not, by difference."""
     trials = (
         {"number": 0, "scores": seeds(0.02, 0.04, 0.09, first=0)},
-        {"number": C, "role": "best", "confirms": 0, "scores": seeds(0.06, 0.05, 0.07, 0.055, 0.065)},
-        {"number": C + 1, "role": "baseline", "confirms": None, "scores": seeds(0.12, 0.1, 0.14, 0.11, 0.13)},
+        {
+            "number": C,
+            "role": "best",
+            "confirms": 0,
+            "scores": seeds(0.06, 0.05, 0.07, 0.055, 0.065),
+        },
+        {
+            "number": C + 1,
+            "role": "baseline",
+            "confirms": None,
+            "scores": seeds(0.12, 0.1, 0.14, 0.11, 0.13),
+        },
     )
     study = made(*trials, objective={"minimize": "kid"})
     (row,) = confirmed_against_baseline(study).to_dict("records")
@@ -150,15 +254,35 @@ def test_a_study_without_the_stage_has_empty_tables() -> None:
     without = made({"number": 0, "scores": seeds(3.0, first=0)})
     without.trials = without.trials.drop(columns=["stage", "role", "confirms"])
     for study in (plain, without):
-        assert list(confirmed(study)) == ["number", "confirms", "role", "k", "remedies", *SCORE_COLUMNS]
+        assert list(confirmed(study)) == [
+            "number",
+            "confirms",
+            "role",
+            "k",
+            "remedies",
+            *SCORE_COLUMNS,
+        ]
         assert list(confirmed_against_baseline(study)) == list(COMPARISON_COLUMNS)
         assert list(search_optimism(study)) == list(OPTIMISM_COLUMNS)
-        assert not len(confirmed(study)) + len(confirmed_against_baseline(study)) + len(search_optimism(study))
-        assert len(study.of_stage(Stage.SEARCH).trials) == 1 and study.of_stage(Stage.CONFIRM).trials.empty
+        assert (
+            not len(confirmed(study))
+            + len(confirmed_against_baseline(study))
+            + len(search_optimism(study))
+        )
+        assert (
+            len(study.of_stage(Stage.SEARCH).trials) == 1
+            and study.of_stage(Stage.CONFIRM).trials.empty
+        )
 
 
 def test_stages_part_a_study() -> None:
     study = usual()
     search, confirm = (study.of_stage(stage) for stage in Stage)
-    assert search.trials["number"].tolist() == [0, 1, 2] and confirm.trials["number"].tolist() == [C, C + 1, C + 2]
-    assert set(search.seeds["seed"]) == {0, 1, 2} and set(confirm.seeds["seed"]) == set(range(100, 105))
+    assert search.trials["number"].tolist() == [0, 1, 2] and confirm.trials["number"].tolist() == [
+        C,
+        C + 1,
+        C + 2,
+    ]
+    assert set(search.seeds["seed"]) == {0, 1, 2} and set(confirm.seeds["seed"]) == set(
+        range(100, 105)
+    )

@@ -57,7 +57,9 @@ def test_values_at_moments_go_on_until_the_next_evaluation_and_not_beyond_the_la
 
 
 def test_a_trial_whose_seeds_all_diverged_has_no_end_and_no_score(study_over_time):
-    study = study_over_time(np.array([[[5.0, np.nan, np.nan, np.nan]], [[9.0, 8, 7, 6]]]), reached=[2, 4])
+    study = study_over_time(
+        np.array([[[5.0, np.nan, np.nan, np.nan]], [[9.0, 8, 7, 6]]]), reached=[2, 4]
+    )
     rows = trajectories.trajectories(study)
     assert dead_trials(rows) == {0}
     at = trajectories.at_times(rows, rows["score"], trajectories.evaluation_grid(rows))
@@ -89,8 +91,13 @@ def test_curves_of_groups_are_medians_with_exact_ends(study_over_time):
     final = np.array([[10.0 + c, 11.0 + c, 60.0] for c in range(16)])
     table = convergence.group_curves(study_over_time(falling(final), k=[1] * 8 + [5] * 8), "k")
     last = table[table["progress"] == 1000.0].set_index("k")
-    assert last.loc[1, "median"] == 14.5 and last.loc[5, "median"] == 22.5  # the middle seed, then the middle of 8
-    assert (last.loc[1, "median_low"], last.loc[1, "median_high"]) == (11.0, 18.0)  # of 8 values the first and last
+    assert (
+        last.loc[1, "median"] == 14.5 and last.loc[5, "median"] == 22.5
+    )  # the middle seed, then the middle of 8
+    assert (last.loc[1, "median_low"], last.loc[1, "median_high"]) == (
+        11.0,
+        18.0,
+    )  # of 8 values the first and last
     assert last["configurations"].tolist() == [8, 8] and last["num_seeds"].tolist() == [24, 24]
     assert table.groupby("k")["median"].apply(lambda curve: curve.is_monotonic_decreasing).all()
 
@@ -120,10 +127,14 @@ def test_time_to_a_score_knows_seeds_that_never_get_there(study_over_time):
     scores = falling(np.array([[10.0]] * 4 + [[90.0]] * 4))
     scores[6:, :, 1:] = np.nan
     reached = np.array([10] * 6 + [2] * 2)
-    table = convergence.time_to_score(study_over_time(scores, reached=reached, states=["complete"] * 8), threshold=55.0)
+    table = convergence.time_to_score(
+        study_over_time(scores, reached=reached, states=["complete"] * 8), threshold=55.0
+    )
     row = table.iloc[0]
     assert (row["reached"], row["num_seeds"], row["pruned"]) == (4, 8, 0)
-    assert row["share"] == 0.5 == row["share_if_pruned_never"]  # the diverged ones stay in the denominator
+    assert (
+        row["share"] == 0.5 == row["share_if_pruned_never"]
+    )  # the diverged ones stay in the denominator
     assert row["median_time"] == 500.0 and row["horizon"] == 1000.0
     assert row["share_low"] < 0.5 < row["share_high"]
     curve = convergence.reach_curves(study_over_time(scores, reached=reached), threshold=55.0)
@@ -135,7 +146,9 @@ def test_staying_there_is_later_than_first_reaching_it(study_over_time):
     scores = np.tile([60.0, 40, 60, 40, 40, 40, 40, 40, 40, 40], (8, 1, 1))
     study = study_over_time(scores)
     assert convergence.time_to_score(study, threshold=50.0)["median_time"].iloc[0] == 200.0
-    assert convergence.time_to_score(study, threshold=50.0, stays=True)["median_time"].iloc[0] == 400.0
+    assert (
+        convergence.time_to_score(study, threshold=50.0, stays=True)["median_time"].iloc[0] == 400.0
+    )
     scores[:, :, -1] = 60.0
     left = convergence.time_to_score(study_over_time(scores), threshold=50.0)
     assert left["left_again"].iloc[0] == 8 and left["reached"].iloc[0] == 8
@@ -154,9 +167,13 @@ def test_default_threshold_is_what_half_of_the_complete_configurations_reach(stu
 def test_a_faster_value_is_told_by_the_log_rank_test(study_over_time):
     rng = np.random.default_rng(5)
     final = np.where(np.arange(24)[:, None] < 12, 10.0, 60.0) + 5 * rng.normal(size=(24, 3))
-    told = convergence.reach_tests(study_over_time(falling(final), k=np.arange(24) // 12), threshold=70.0)
+    told = convergence.reach_tests(
+        study_over_time(falling(final), k=np.arange(24) // 12), threshold=70.0
+    )
     assert told["decision"].tolist() == ["differ"] and told["p_adjusted"].iloc[0] < 0.01
-    open_ = convergence.reach_tests(study_over_time(falling(final), k=np.arange(24) % 2), threshold=70.0)
+    open_ = convergence.reach_tests(
+        study_over_time(falling(final), k=np.arange(24) % 2), threshold=70.0
+    )
     assert open_["decision"].tolist() == ["inconclusive"]
 
 
@@ -165,7 +182,9 @@ def test_stability_is_the_relative_spread_of_the_last_third(study_over_time):
     scores[:, :, :6] = 1000.0  # before the last third: 4 of 10 evaluations, rounded up
     scores[1, 0, 6:] = [40.0, 50.0, 60.0, 50.0]
     scores[2, 0, -1] = np.nan
-    table = convergence.stability(study_over_time(scores, reached=[10] * 6 + [5])).set_index("number")
+    table = convergence.stability(study_over_time(scores, reached=[10] * 6 + [5])).set_index(
+        "number"
+    )
     assert table.loc[0, "spread"] == 0.0 and table.loc[1, "spread"] == pytest.approx(0.4)
     assert table.loc[1, "change"] == pytest.approx(0.2)
     assert 2 not in table.index and 6 not in table.index  # diverged; pruned
@@ -188,12 +207,22 @@ COURSES = (
 
 def times_of(study, **options):
     watched = failures.failure_times(study, **options)
-    return [(time / 100, bool(event)) for time, event in zip(watched.times, watched.happened, strict=True)]
+    return [
+        (time / 100, bool(event))
+        for time, event in zip(watched.times, watched.happened, strict=True)
+    ]
 
 
 def test_a_loss_for_good_begins_the_run_of_lost_verdicts_that_the_course_ends_with(study_over_time):
     study = study_over_time(np.full((6, 1, E), 9.0), verdicts_of(*COURSES))
-    assert times_of(study) == [(10, False), (5, True), (10, False), (7, True), (10, True), (3, True)]
+    assert times_of(study) == [
+        (10, False),
+        (5, True),
+        (10, False),
+        (7, True),
+        (10, True),
+        (3, True),
+    ]
     first = [(10, False), (5, True), (5, True), (3, True), (10, True), (3, True)]
     assert times_of(study, rule=EventRule.FIRST) == first
     row = failures.survival_summary(study).iloc[0]
@@ -219,7 +248,9 @@ def test_what_pruning_may_hide_is_bounded(study_over_time):
 
 
 def test_curves_hold_every_evaluation_with_numbers_at_risk(study_over_time):
-    study = study_over_time(np.full((6, 1, E), 9.0), verdicts_of(*COURSES), reached=[10, 10, 10, 10, 10, 8])
+    study = study_over_time(
+        np.full((6, 1, E), 9.0), verdicts_of(*COURSES), reached=[10, 10, 10, 10, 10, 8]
+    )
     table = failures.survival_curves(study)
     assert table["progress"].tolist() == [100.0 * i for i in range(E + 1)]
     assert table["at_risk"].tolist() == [6, 6, 6, 6, 5, 5, 4, 4, 3, 3, 3]
@@ -239,7 +270,12 @@ def test_a_value_that_loses_its_seeds_is_told_and_equal_ones_are_not(study_over_
     rng = np.random.default_rng(3)
     by = np.arange(24) % 2
     told = failures.survival_tests(planted(study_over_time, rng, by, (0.05, 0.9)))
-    assert told[["setting", "groups", "configurations", "num_seeds"]].iloc[0].tolist() == ["k", 2, 24, 72]
+    assert told[["setting", "groups", "configurations", "num_seeds"]].iloc[0].tolist() == [
+        "k",
+        2,
+        24,
+        72,
+    ]
     assert told["decision"].tolist() == ["differ"] and told["method"].tolist() == ["permutation"]
     equal = failures.survival_tests(planted(study_over_time, rng, by, (0.4, 0.4)))
     assert equal["decision"].tolist() == ["inconclusive"]
@@ -250,7 +286,10 @@ def test_an_a_a_study_finds_a_difference_at_the_stated_rate(study_over_time, mon
     monkeypatch.setattr("ganstudy.analysis.stats.kaplan_meier.PERMUTATIONS", 199)
     rng = np.random.default_rng(8)
     by = np.arange(20) % 2
-    made = [failures.survival_tests(planted(study_over_time, rng, by, (0.5, 0.5), 20)) for _ in range(40)]
+    made = [
+        failures.survival_tests(planted(study_over_time, rng, by, (0.5, 0.5), 20))
+        for _ in range(40)
+    ]
     assert sum(table["decision"].iloc[0] == "differ" for table in made) <= 7
 
 
@@ -268,29 +307,48 @@ def test_several_settings_are_corrected_for(study_over_time):
 
 
 def test_share_of_cycling_seeds_and_returns_by_setting(study_over_time):
-    kinds = np.where(np.arange(12)[:, None, None] < 6, verdicts_of("uuyyyyyyyy"), verdicts_of("uuuuuuuuuu"))
-    more = {"returns": np.where(np.arange(12)[:, None, None] < 6, 3.0, 0.0), "dominant_switches": 4.0}
-    study = study_over_time(np.full((12, 3, E), 9.0), np.repeat(kinds, 3, axis=1), more=more, k=np.arange(12) // 6)
+    kinds = np.where(
+        np.arange(12)[:, None, None] < 6, verdicts_of("uuyyyyyyyy"), verdicts_of("uuuuuuuuuu")
+    )
+    more = {
+        "returns": np.where(np.arange(12)[:, None, None] < 6, 3.0, 0.0),
+        "dominant_switches": 4.0,
+    }
+    study = study_over_time(
+        np.full((12, 3, E), 9.0), np.repeat(kinds, 3, axis=1), more=more, k=np.arange(12) // 6
+    )
     table = cycling.cycling_by(study, "k").set_index("k")
-    assert table["progress"].tolist() == [1000.0, 1000.0] and table["num_seeds"].tolist() == [18, 18]
+    assert table["progress"].tolist() == [1000.0, 1000.0] and table["num_seeds"].tolist() == [
+        18,
+        18,
+    ]
     assert table["cycling"].tolist() == [1.0, 0.0] and table["returned"].tolist() == [1.0, 0.0]
-    assert table["cycling_low"].iloc[0] < 0.7 < table["cycling_high"].iloc[0]  # of 6 configurations, not of 18 seeds
+    assert (
+        table["cycling_low"].iloc[0] < 0.7 < table["cycling_high"].iloc[0]
+    )  # of 6 configurations, not of 18 seeds
     assert table["returns"].tolist() == [3.0, 0.0] and table["switches"].tolist() == [4.0, 4.0]
 
 
 def test_films_show_typical_seeds_as_shares_that_sum_to_one(study_over_time):
-    study = study_over_time(np.full((3, 2, E), 9.0), np.repeat(verdicts_of(*COURSES[:3]), 2, axis=1))
+    study = study_over_time(
+        np.full((3, 2, E), 9.0), np.repeat(verdicts_of(*COURSES[:3]), 2, axis=1)
+    )
     study = replace(study, mode_names=["a", "b"])
     study.evaluations["histogram"] = [[10, 30]] * len(study.evaluations)
     study.evaluations["movement"] = 0.5
     film = cycling.mode_heatmaps(study)
     assert set(film["verdict"]) == {"converged", "collapsed", "unsettled"}
-    np.testing.assert_allclose(film.groupby(["number", "seed", "generator_steps"])["share"].sum(), 1.0)
+    np.testing.assert_allclose(
+        film.groupby(["number", "seed", "generator_steps"])["share"].sum(), 1.0
+    )
     assert film.groupby("mode_name")["share"].first().to_dict() == {"a": 0.25, "b": 0.75}
     course = cycling.cycling_trajectories(study)
     assert (course.groupby(["number", "seed"]).size() == E).all()
     assert (course["movement"] == 0.5).all() and course["returns"].isna().all()
-    assert course[course["verdict"] == "collapsed"]["verdict_then"].tolist() == ["unsettled"] * 4 + ["collapsed"] * 6
+    assert (
+        course[course["verdict"] == "collapsed"]["verdict_then"].tolist()
+        == ["unsettled"] * 4 + ["collapsed"] * 6
+    )
 
 
 # The game beside the score
@@ -301,7 +359,9 @@ def test_a_measure_of_the_game_that_goes_with_the_score_is_told(study_over_time)
     final = rng.uniform(10, 90, size=(40, 1))
     gap = np.broadcast_to((final + 5 * rng.normal(size=(40, 1)))[:, :, None], (40, 1, E))
     noise = np.broadcast_to(rng.normal(size=(40, 1, 1)), (40, 1, E))
-    study = study_over_time(falling(final), more={"duality_gap": gap, "path_rotation": noise, "d_auc": -gap})
+    study = study_over_time(
+        falling(final), more={"duality_gap": gap, "path_rotation": noise, "d_auc": -gap}
+    )
     table = game.game_against_score(study).set_index("measure")
     assert table["decision"].to_dict() == {
         "duality_gap": "high is worse",
@@ -340,7 +400,9 @@ def test_unrelated_measures_are_told_at_the_stated_rate():
 
 def test_mismatch_by_setting_counts_the_seeds_it_misleads(study_over_time):
     values = np.where(np.arange(12)[:, None, None] < 6, -0.5, 0.8)
-    study = study_over_time(falling(np.full((12, 2), 10.0)), more={"mismatch": values}, k=np.arange(12) // 6)
+    study = study_over_time(
+        falling(np.full((12, 2), 10.0)), more={"mismatch": values}, k=np.arange(12) // 6
+    )
     table = game.mismatch_by(study, "k").set_index("k")
     assert table["mismatch"].tolist() == [-0.5, 0.8] and table["misleads"].tolist() == [1.0, 0.0]
     assert table["configurations"].tolist() == [6, 6] and table["num_seeds"].tolist() == [12, 12]
@@ -369,7 +431,9 @@ TABLES = {
 def imported(study_over_time):
     """One seed, uneven evaluations, no counters, no verdicts, no histograms, nothing known of the budget."""
     study = study_over_time(
-        falling(np.linspace(10, 40, 9)[:, None]), reached=[10, 4, 3, 10, 7, 10, 2, 10, 10], k=[1] * 9
+        falling(np.linspace(10, 40, 9)[:, None]),
+        reached=[10, 4, 3, 10, 7, 10, 2, 10, 10],
+        k=[1] * 9,
     )
     study.evaluations[["generator_steps", "seconds", "device_seconds"]] = np.nan
     study.evaluations["verdict"] = ""
@@ -388,17 +452,23 @@ def without_k(study_over_time):
 
 
 def never_evaluated(study_over_time):
-    study = study_over_time(falling(np.full((3, 1), 10.0)), reached=[0, 0, 0], states=["failed"] * 3, k=[1, 1, 2])
+    study = study_over_time(
+        falling(np.full((3, 1), 10.0)), reached=[0, 0, 0], states=["failed"] * 3, k=[1, 1, 2]
+    )
     return replace(study, evaluations=study.evaluations.head(0))
 
 
 def all_diverged(study_over_time):
-    return study_over_time(np.full((7, 2, E), np.nan), reached=[1] * 7, states=["complete"] * 7, k=[1] * 7)
+    return study_over_time(
+        np.full((7, 2, E), np.nan), reached=[1] * 7, states=["complete"] * 7, k=[1] * 7
+    )
 
 
 @pytest.mark.parametrize("table", TABLES)
 @pytest.mark.parametrize("lack", [imported, nothing, without_k, never_evaluated, all_diverged])
-def test_every_table_is_honest_about_a_study_that_lacks_things(table, lack, study_over_time, tmp_path):
+def test_every_table_is_honest_about_a_study_that_lacks_things(
+    table, lack, study_over_time, tmp_path
+):
     study = lack(study_over_time)
     made = TABLES[table](study)
     whole = TABLES[table](study_over_time(falling(np.full((8, 2), 10.0)), k=[0, 1] * 4))

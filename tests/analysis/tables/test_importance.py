@@ -30,9 +30,13 @@ def study_of(made_study, rng, configurations, matters=1.0):
         "lr_d": 10 ** rng.uniform(-4, -2, configurations),
         "lr_g": 10 ** rng.uniform(-4, -2, configurations),
         "remedies": remedies,
-        "historical_averaging.weight": np.where(remedies == "none", np.nan, rng.uniform(0.1, 1, configurations)),
+        "historical_averaging.weight": np.where(
+            remedies == "none", np.nan, rng.uniform(0.1, 1, configurations)
+        ),
     }
-    scores = np.exp(matters * np.log10(settings["lr_d"])[:, None] + 0.3 * rng.normal(size=(configurations, 3)))
+    scores = np.exp(
+        matters * np.log10(settings["lr_d"])[:, None] + 0.3 * rng.normal(size=(configurations, 3))
+    )
     scores[rng.random(scores.shape) < 0.1] = np.nan
     return made_study(scores, settings, SPACE)
 
@@ -51,12 +55,16 @@ def test_the_setting_that_matters_is_found_by_both_and_no_other(made_study, rng)
 def test_a_setting_of_one_remedy_is_asked_of_the_evaluator_that_knows_conditions(made_study, rng):
     table = importance(study_of(made_study, rng, 40))
     assert set(table.loc[table["evaluator"] == "PED-ANOVA", "setting"]) == set(SPACE)
-    assert set(table.loc[table["evaluator"] == "fANOVA", "setting"]) == set(SPACE) - {"historical_averaging.weight"}
+    assert set(table.loc[table["evaluator"] == "fANOVA", "setting"]) == set(SPACE) - {
+        "historical_averaging.weight"
+    }
 
 
 def test_many_trials_are_drawn_from(made_study, rng):
     table = importance(study_of(made_study, rng, 400), evaluators=("PED-ANOVA",))
-    assert (table["used"] == MOST_TRIALS["PED-ANOVA"]).all() and (table["configurations"] == 400).all()
+    assert (table["used"] == MOST_TRIALS["PED-ANOVA"]).all() and (
+        table["configurations"] == 400
+    ).all()
 
 
 def test_made_twice_it_says_the_same(made_study, rng):

@@ -37,8 +37,16 @@ def test_k_is_ahead_at_equal_generator_steps_and_not_at_equal_discriminator_step
     assert table["generator_steps"].tolist() == pytest.approx([1, 0.5, 0.2], rel=0.1)
     assert table["discriminator_steps"].tolist() == pytest.approx([1, 1, 1], rel=0.1)
     answer = answer_by_axis(by_discriminator).set_index("axis")
-    assert answer.loc["generator_steps", ["leader", "ahead_of", "decision"]].tolist() == [5.0, [2.0, 1.0], "ahead"]
-    assert answer.loc["discriminator_steps", "decision"] == answer.loc["images", "decision"] == "inconclusive"
+    assert answer.loc["generator_steps", ["leader", "ahead_of", "decision"]].tolist() == [
+        5.0,
+        [2.0, 1.0],
+        "ahead",
+    ]
+    assert (
+        answer.loc["discriminator_steps", "decision"]
+        == answer.loc["images", "decision"]
+        == "inconclusive"
+    )
     assert not answer["changes"].any(), "open is no other answer"
 
 
@@ -50,7 +58,13 @@ def test_where_the_answer_changes_with_the_axis_it_says_so(made_study, rng):
     study = made_study(curve * np.exp(0.05 * rng.normal(size=(24, 3, 1))), {"k": k}, {"k": [1, 5]})
     answer = answer_by_axis(study).set_index("axis")
     assert answer["leader"].to_dict() == {
-        **{"generator_steps": 5.0, "discriminator_steps": 1.0, "updates": 1.0, "images": 1.0, "seconds": 1.0}
+        **{
+            "generator_steps": 5.0,
+            "discriminator_steps": 1.0,
+            "updates": 1.0,
+            "images": 1.0,
+            "seconds": 1.0,
+        }
     }
     assert (answer["decision"] == "ahead").all() and answer["changes"].all()
     effect = pairwise(study).set_index("axis")
@@ -61,10 +75,18 @@ def test_where_the_answer_changes_with_the_axis_it_says_so(made_study, rng):
 def test_trials_that_went_on_are_shown_apart_as_a_selection(made_study):
     reached, states = [10] * 6 + [4] * 6, ["complete"] * 6 + ["pruned"] * 6
     scores = np.broadcast_to(np.linspace(10, 1, 10), (12, 3, 10))
-    table = response(made_study(scores, {"k": [1.0, 5.0] * 6}, {"k": [1, 5]}, reached=reached, states=states))
+    table = response(
+        made_study(scores, {"k": [1.0, 5.0] * 6}, {"k": [1, 5]}, reached=reached, states=states)
+    )
     steps = table[table["axis"] == "generator_steps"]
-    assert steps.groupby("trials")["amount"].first().to_dict() == {ENDED_TRIALS: 400.0, COMPLETE_TRIALS: 1000.0}
-    assert steps.groupby("trials")["configurations"].sum().to_dict() == {ENDED_TRIALS: 12, COMPLETE_TRIALS: 6}
+    assert steps.groupby("trials")["amount"].first().to_dict() == {
+        ENDED_TRIALS: 400.0,
+        COMPLETE_TRIALS: 1000.0,
+    }
+    assert steps.groupby("trials")["configurations"].sum().to_dict() == {
+        ENDED_TRIALS: 12,
+        COMPLETE_TRIALS: 6,
+    }
 
 
 def test_a_k_that_was_not_evaluated_so_early_is_named(made_study):
@@ -77,9 +99,9 @@ def test_a_k_that_was_not_evaluated_so_early_is_named(made_study):
 
 def test_lost_seeds_are_counted_at_the_amount(made_study):
     lost = np.array([[True, True, False]] * 6 + [[False] * 3] * 6)
-    table = response(made_study(np.ones((12, 3)), {"k": [5.0] * 6 + [1.0] * 6}, {"k": [1, 5]}, failed=lost)).set_index(
-        "k"
-    )
+    table = response(
+        made_study(np.ones((12, 3)), {"k": [5.0] * 6 + [1.0] * 6}, {"k": [1, 5]}, failed=lost)
+    ).set_index("k")
     shares = table["failed_share"]
     assert shares.loc[5.0].iloc[0] == pytest.approx(2 / 3) and shares.loc[1.0].iloc[0] == 0
 
@@ -101,7 +123,10 @@ def test_map_holds_every_configuration_once(made_study, rng):
     assert table["configurations"].sum() == 100 and len(table) == 16
     corner = table[(table["lr_g_low"] > 2e-3) & (table["lr_d_high"] < 4e-4)].iloc[0]
     middle = table[(table["lr_g_low"] > 2e-3) & (table["lr_d_low"] > 2e-3)].iloc[0]
-    assert corner["failed_share_low"] > middle["failed_share_high"] and corner["median"] > middle["median"]
+    assert (
+        corner["failed_share_low"] > middle["failed_share_high"]
+        and corner["median"] > middle["median"]
+    )
 
 
 def test_ratio_in_three_groups_with_its_ends_in_the_middle(made_study, rng):
@@ -115,15 +140,22 @@ def test_ratio_in_three_groups_with_its_ends_in_the_middle(made_study, rng):
 def test_region_that_trains_is_found_where_it_was_planted(made_study, rng):
     table = region_that_trains(plane(made_study, rng, 200)).set_index("setting")
     ratio = table.loc["ratio"]
-    assert ratio["decision"] == "conclusive" and 0.05 < ratio["low"] < 0.35 and 3 < ratio["high"] < 20
+    assert (
+        ratio["decision"] == "conclusive" and 0.05 < ratio["low"] < 0.35 and 3 < ratio["high"] < 20
+    )
     assert ratio["inside_low"] > 0.85 > 0.5 > ratio["outside_high"] and ratio["skill_low"] > 0.3
     assert 0.4 < ratio["area"] < 0.8, "three quarters of the square of two decades"
-    assert ratio["inside"] + ratio["outside"] == ratio["configurations"] == 200 and ratio["seeds"] == 600
+    assert (
+        ratio["inside"] + ratio["outside"] == ratio["configurations"] == 200
+        and ratio["seeds"] == 600
+    )
 
 
 def test_no_region_is_told_where_the_rates_do_not_matter(made_study, rng):
     table = region_that_trains(plane(made_study, rng, 100, matters=False))
-    assert (table["decision"] == "inconclusive").all() and table[["low", "high", "area"]].isna().all(axis=None)
+    assert (table["decision"] == "inconclusive").all() and table[
+        ["low", "high", "area"]
+    ].isna().all(axis=None)
 
 
 def test_nothing_is_fitted_to_few_configurations_or_one_outcome(made_study, rng):
@@ -139,12 +171,19 @@ def test_nothing_is_fitted_to_few_configurations_or_one_outcome(made_study, rng)
 def test_every_configuration_has_its_row_with_what_its_seeds_say(made_study):
     scores = np.array([[1.0, 2, 3, 4, 5, 6], [7.0, 8, 9, 10, 11, np.nan]])
     lost = np.array([[True] + [False] * 5, [False] * 6])
-    table = per_configuration(made_study(scores, {"k": [1, 5]}, {"k": [1, 5]}, failed=lost)).set_index("number")
-    assert table.loc[0, ["k", "seeds", "median", "median_low", "median_high", "iqm", "best", "worst"]].tolist() == [
-        *(1, 6, 3.5, 1, 6, 3.5, 1, 6)
-    ]
+    table = per_configuration(
+        made_study(scores, {"k": [1, 5]}, {"k": [1, 5]}, failed=lost)
+    ).set_index("number")
+    assert table.loc[
+        0, ["k", "seeds", "median", "median_low", "median_high", "iqm", "best", "worst"]
+    ].tolist() == [*(1, 6, 3.5, 1, 6, 3.5, 1, 6)]
     assert table.loc[0, ["failed", "collapsed", "unsettled"]].tolist() == [1, 1, 5]
-    assert table.loc[1, ["failed", "diverged", "worst", "median_high"]].tolist() == [1, 1, np.inf, np.inf]
+    assert table.loc[1, ["failed", "diverged", "worst", "median_high"]].tolist() == [
+        1,
+        1,
+        np.inf,
+        np.inf,
+    ]
     assert table["failed_share"].tolist() == pytest.approx([1 / 6] * 2)
     assert table.loc[1, "spread"] == pytest.approx(np.std([7, 8, 9, 10, 11], ddof=1))
 
@@ -152,9 +191,16 @@ def test_every_configuration_has_its_row_with_what_its_seeds_say(made_study):
 def test_spread_is_shared_out_between_configurations_and_seeds(made_study, rng):
     apart = np.exp(rng.normal(size=(40, 1)) + 0.1 * rng.normal(size=(40, 3)))
     table = spread(made_study(apart, {"k": [1] * 40})).set_index("component")
-    assert table.loc["between configurations", "low"] > 0.9 and table["share"].sum() == pytest.approx(1)
-    chance = spread(made_study(np.exp(rng.normal(size=(40, 3))), {"k": [1] * 40})).set_index("component")
-    assert chance.loc["between seeds of a configuration", "low"] > 0.6 and (chance["configurations"] == 40).all()
+    assert table.loc["between configurations", "low"] > 0.9 and table[
+        "share"
+    ].sum() == pytest.approx(1)
+    chance = spread(made_study(np.exp(rng.normal(size=(40, 3))), {"k": [1] * 40})).set_index(
+        "component"
+    )
+    assert (
+        chance.loc["between seeds of a configuration", "low"] > 0.6
+        and (chance["configurations"] == 40).all()
+    )
 
 
 def test_overall_has_both_statistics_with_n(made_study, rng):
@@ -167,7 +213,9 @@ def test_overall_has_both_statistics_with_n(made_study, rng):
 def test_imported_studies_with_things_missing_have_tables(case, made_study):
     scores = np.empty((0, 3)) if case == "no trial" else np.ones((8, 1))
     rates = {} if case == "no rates" else {"lr_g": [1e-3, np.nan] * 4, "lr_d": [1e-3] * 8}
-    study = made_study(scores, {} if case == "no trial" else {"k": [1, 2] * 4, **rates}, {"k": [1, 2]})
+    study = made_study(
+        scores, {} if case == "no trial" else {"k": [1, 2] * 4, **rates}, {"k": [1, 2]}
+    )
     if case == "no measure":
         study.evaluations["fid"] = np.nan
     if case == "no spec":

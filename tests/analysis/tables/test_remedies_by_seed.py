@@ -19,7 +19,9 @@ SPACE = {"remedies": [[], *([name] for name in NAMES)]}
 NOISES = {
     "normal": lambda rng, shape: rng.normal(0, 0.2, shape),
     "skewed": lambda rng, shape: np.exp(rng.normal(0, 0.6, shape)),
-    "half collapses": lambda rng, shape: rng.normal(0, 0.1, shape) + (rng.random(shape) < 0.5) * 1.5,
+    "half collapses": lambda rng, shape: (
+        rng.normal(0, 0.1, shape) + (rng.random(shape) < 0.5) * 1.5
+    ),
 }
 
 
@@ -46,12 +48,19 @@ def test_the_effect_is_the_geometric_mean_over_seeds_with_students_interval(made
     assert row["effect"] == pytest.approx(np.exp(logs.mean()))
     assert row["low"] == pytest.approx(np.exp(logs.mean() - half)) and row["high"] < 1
     assert row["p"] == pytest.approx(stats.ttest_rel(np.log(scores[1]), np.log(scores[0])).pvalue)
-    assert row["decision"] == "better" and row["seeds"] == 5 and row["control"] == 0 and row["comparisons"] == 4
+    assert (
+        row["decision"] == "better"
+        and row["seeds"] == 5
+        and row["control"] == 0
+        and row["comparisons"] == 4
+    )
     assert (table["p_holm"] >= table["p"]).all()
     assert (table.drop("feature_matching")["decision"] == "inconclusive").all()
 
 
-def test_twins_agree_in_all_else_and_each_value_of_a_remedys_own_parameter_is_a_row(made_study, rng):
+def test_twins_agree_in_all_else_and_each_value_of_a_remedys_own_parameter_is_a_row(
+    made_study, rng
+):
     settings = {
         "k": [1.0, 1.0, 1.0, 2.0, 2.0, 5.0],
         "remedies": ["none", "packing", "packing", "none", "packing", "packing"],
@@ -59,14 +68,20 @@ def test_twins_agree_in_all_else_and_each_value_of_a_remedys_own_parameter_is_a_
     }
     space = {"k": [1, 2, 5], "remedies": [[], ["packing"]], "packing.size": [2, 3]}
     table = remedies_paired_by_seed(made_study(np.exp(rng.normal(size=(6, 5))), settings, space))
-    assert table[["number", "control"]].to_numpy().tolist() == [[1, 0], [2, 0], [4, 3]], "k = 5 has no twin"
+    assert table[["number", "control"]].to_numpy().tolist() == [[1, 0], [2, 0], [4, 3]], (
+        "k = 5 has no twin"
+    )
     assert table["k"].tolist() == [1.0, 1.0, 2.0]
 
 
 def test_below_five_seeds_no_verdict(made_study, scores):
     scores[1] *= 0.1
     table = remedies_paired_by_seed(tried_once(made_study, scores[:, : MIN_SEEDS_FOR_TEST - 1]))
-    assert (table["decision"] == "inconclusive").all() and table["p"].isna().all() and (table["comparisons"] == 0).all()
+    assert (
+        (table["decision"] == "inconclusive").all()
+        and table["p"].isna().all()
+        and (table["comparisons"] == 0).all()
+    )
 
 
 def test_diverged_seeds_count_as_worst(made_study, scores):
@@ -83,7 +98,11 @@ def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
     study = tried_once(made_study, recall, measure="recall", maximize="recall")
     table = remedies_paired_by_seed(study).set_index("remedies")
     row = table.loc["feature_matching"]
-    assert row["decision"] == "better" and row["scale"] == "difference" and 0 < row["low"] < 0.2 < row["high"]
+    assert (
+        row["decision"] == "better"
+        and row["scale"] == "difference"
+        and 0 < row["low"] < 0.2 < row["high"]
+    )
 
 
 @pytest.mark.parametrize("noise", NOISES)
@@ -92,7 +111,9 @@ def test_alike_remedies_are_rarely_told_apart(noise):
     rng, found, rounds = np.random.default_rng(5), 0, 400
     for _ in range(rounds):
         logs = 0.5 * NOISES[noise](rng, (1, 5)) + NOISES[noise](rng, (18, 5))
-        found += bool((holm(np.array([compare_by_seed(arm, logs[0]).p for arm in logs[1:]])) < 0.05).any())
+        found += bool(
+            (holm(np.array([compare_by_seed(arm, logs[0]).p for arm in logs[1:]])) < 0.05).any()
+        )
     print(f"\n{noise}: {found / rounds:.1%}")
     assert found / rounds < 0.05 + 3 * math.sqrt(0.05 * 0.95 / rounds)
 
@@ -104,15 +125,21 @@ def test_large_effects_are_found(seeds, ratio, least):
     for _ in range(rounds):
         logs = rng.normal(0, 0.1, (18, seeds))
         logs[1] += math.log(ratio)
-        found += bool(holm(np.array([compare_by_seed(arm, logs[0]).p for arm in logs[1:]]))[0] < 0.05)
+        found += bool(
+            holm(np.array([compare_by_seed(arm, logs[0]).p for arm in logs[1:]]))[0] < 0.05
+        )
     print(f"\n{seeds} seeds, x {ratio}: {found / rounds:.0%}")
     assert found / rounds > least
 
 
 def test_without_twins_or_remedies_there_is_no_row(made_study, rng):
     scores = np.exp(rng.normal(size=(3, 5)))
-    assert remedies_paired_by_seed(made_study(scores, {"remedies": NAMES[:3]}, SPACE)).empty, "no trial without"
-    assert remedies_paired_by_seed(made_study(scores, {"k": [1.0, 2.0, 5.0]}, {"k": [1, 2, 5]})).empty
+    assert remedies_paired_by_seed(made_study(scores, {"remedies": NAMES[:3]}, SPACE)).empty, (
+        "no trial without"
+    )
+    assert remedies_paired_by_seed(
+        made_study(scores, {"k": [1.0, 2.0, 5.0]}, {"k": [1, 2, 5]})
+    ).empty
     assert remedies_paired_by_seed(made_study(np.empty((0, 5)), {"remedies": []}, SPACE)).empty
 
 
@@ -121,9 +148,18 @@ def test_the_report_says_what_the_seeds_say_of_single_configurations(made_study,
     scores[2] *= 2
     results = Results(tried_once(made_study, scores))
     (said,) = section.conclusions(results)
-    assert said.claim.startswith("Remedies at 100 generator steps, each at one configuration: better than without: ")
-    assert "feature matching (FID × 0.5" in said.claim and "orse than without: historical averaging" in said.basis
-    assert "nconclusive: packing, r1." in said.basis and "5 each" in said.basis and "Holm over 4" in said.basis
+    assert said.claim.startswith(
+        "Remedies at 100 generator steps, each at one configuration: better than without: "
+    )
+    assert (
+        "feature matching (FID × 0.5" in said.claim
+        and "orse than without: historical averaging" in said.basis
+    )
+    assert (
+        "nconclusive: packing, r1." in said.basis
+        and "5 each" in said.basis
+        and "Holm over 4" in said.basis
+    )
     assert said.tile.value == "1 better, 1 worse"
     names = [getattr(block, "name", "") for block in section.blocks(results)]
     assert "remedies_paired_by_seed" in names
@@ -134,5 +170,7 @@ def test_where_configurations_tell_the_seeds_are_not_asked(made_study, rng):
     settings = {"k": k.ravel(), "remedies": remedies.ravel()}
     space = {"k": list(range(1, 9)), "remedies": [[], ["packing"]]}
     results = Results(made_study(np.exp(rng.normal(size=(16, 5))), settings, space))
-    assert "remedies_paired_by_seed" not in [getattr(block, "name", "") for block in section.blocks(results)]
+    assert "remedies_paired_by_seed" not in [
+        getattr(block, "name", "") for block in section.blocks(results)
+    ]
     assert "pairs" in str(section.conclusions(results)[0])

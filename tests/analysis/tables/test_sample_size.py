@@ -29,7 +29,11 @@ def test_plan_is_the_textbook_one():
     made = sample_size(0.5, math.sqrt(2 / n), n)
     assert math.ceil(made.needed) == 63
     assert made.detectable == pytest.approx((1.959964 + 0.841621) * math.sqrt(2 / n), rel=1e-5)
-    assert made.needed_least < made.needed < sample_size(0.5, math.sqrt(2 / n), n, comparisons=4).needed
+    assert (
+        made.needed_least
+        < made.needed
+        < sample_size(0.5, math.sqrt(2 / n), n, comparisons=4).needed
+    )
     assert sample_size(0.0, 1.0, n).needed == math.inf
     assert all(math.isnan(value) for value in astuple(sample_size(math.inf, 1.0, n)))
 
@@ -82,7 +86,9 @@ def test_open_questions_get_a_plan_and_answered_ones_say_so(study_over_time, rng
     assert untold["needed"] > 12 > untold["needed_least"] > 0 or untold["needed_least"] > 12
     assert (table.loc["remedies", "comparisons"] == 2).all() and (table["scale"] == "ratio").all()
     assert table.loc["remedies", "detectable"].gt(1).all()
-    assert "more configurations per value" in untold["advice"] or "treat as equal" in untold["advice"]
+    assert (
+        "more configurations per value" in untold["advice"] or "treat as equal" in untold["advice"]
+    )
 
 
 def test_effects_too_small_to_find_are_better_treated_as_equal(study_over_time):
@@ -98,16 +104,24 @@ def test_more_seeds_help_only_against_what_seeds_vary(study_over_time, rng):
     by_seeds = logs(rng, 4 + 0.25 * k, between=0.01, within=1.0)
     by_configurations = logs(rng, 4 + 0.25 * k, between=1.0, within=0.01)
     instead = [
-        needed_sample_sizes(study_over_time(s, k=k)).iloc[0]["seeds_instead"] for s in (by_seeds, by_configurations)
+        needed_sample_sizes(study_over_time(s, k=k)).iloc[0]["seeds_instead"]
+        for s in (by_seeds, by_configurations)
     ]
     assert math.isfinite(instead[0]) or math.isnan(instead[0])
     assert not math.isfinite(instead[1])
 
 
 def test_best_against_second_is_a_question_of_seeds(study_over_time):
-    scores = np.repeat(np.array([[10.0, 11, 12], [10.5, 10.9, 12.8], [50, 51, 52]])[:, :, None], 2, axis=2)
+    scores = np.repeat(
+        np.array([[10.0, 11, 12], [10.5, 10.9, 12.8], [50, 51, 52]])[:, :, None], 2, axis=2
+    )
     row = needed_sample_sizes(study_over_time(scores)).set_index("question").loc["best"]
-    assert (row["unit"], row["first"], row["second"], row["decision"]) == ("seeds", "1", "0", "inconclusive")
+    assert (row["unit"], row["first"], row["second"], row["decision"]) == (
+        "seeds",
+        "1",
+        "0",
+        "inconclusive",
+    )
     assert row["needed"] > 3 and row["detectable"] > 1
 
 
@@ -122,7 +136,9 @@ def test_too_few_or_diverged_have_no_plan(study_over_time, rng):
 
 def test_a_difference_keeps_the_direction_of_a_maximised_objective(study_over_time, rng):
     recall = 0.5 + 0.05 * rng.normal(size=(24, 3, 2)) + 0.2 * (np.arange(24) // 12)[:, None, None]
-    row = needed_sample_sizes(study_over_time(recall, objective={"maximize": "recall"}, k=np.arange(24) // 12)).iloc[0]
+    row = needed_sample_sizes(
+        study_over_time(recall, objective={"maximize": "recall"}, k=np.arange(24) // 12)
+    ).iloc[0]
     assert (row["first"], row["scale"], row["decision"]) == ("1", "difference", "conclusive")
     assert 0 < row["low"] < row["effect"] < row["high"]
 
@@ -147,7 +163,10 @@ def power(rng, configurations, effect, repetitions, spread=0.5):
     """Share of repetitions in which the report's own interval of the difference of medians excludes 0."""
     found = 0
     for _ in range(repetitions):
-        first, second = (np.exp(centre + spread * rng.normal(size=(configurations, 1))) for centre in (effect, 0.0))
+        first, second = (
+            np.exp(centre + spread * rng.normal(size=(configurations, 1)))
+            for centre in (effect, 0.0)
+        )
         estimate = difference_of_medians(first, second, rng)
         found += estimate.low > 0 or estimate.high < 0
     return found / repetitions
@@ -193,4 +212,6 @@ def test_what_plans_promise(rng, monkeypatch, capsys):
         for pilot in (12, 24, 100):
             predictions = [planned(rng, pilot, 0.6).needed for _ in range(1000)]
             low, middle, high = np.quantile(predictions, [0.1, 0.5, 0.9])
-            print(f"| {pilot} | {low:.0f}, {middle:.0f}, {high:.0f} | {2 * 1.5708 * (z * 0.5 / 0.6) ** 2:.0f} |")
+            print(
+                f"| {pilot} | {low:.0f}, {middle:.0f}, {high:.0f} | {2 * 1.5708 * (z * 0.5 / 0.6) ** 2:.0f} |"
+            )

@@ -57,7 +57,13 @@ class Cluster:
         return self.lab[name]
 
     def write(
-        self, host: str, name: str, trials: int = 6, seconds: int = 5, gpus: float = 0, model: str = "width = 32"
+        self,
+        host: str,
+        name: str,
+        trials: int = 6,
+        seconds: int = 5,
+        gpus: float = 0,
+        model: str = "width = 32",
     ) -> None:
         """A study file NAME.toml in that host's home; its trials train so many seconds, however busy the machine is."""
         text = STUDY.format(name=name, trials=trials, seconds=seconds, gpus=gpus, model=model)
@@ -65,25 +71,31 @@ class Cluster:
 
     def laptop(self, command: str, seconds: float = 300) -> tuple[int, str]:
         """(exit code, output) of a command on the laptop, with ganstudy and ray on its path."""
-        done = self["laptop"].run(f'PATH="$HOME/ganstudy-venv/bin:$PATH"; {command}', False, seconds)
+        done = self["laptop"].run(
+            f'PATH="$HOME/ganstudy-venv/bin:$PATH"; {command}', False, seconds
+        )
         return done.returncode, done.stdout
 
     def head(self, command: str, seconds: float = 300) -> tuple[int, str]:
         """The same on the head, in the cluster's environment and with MLflow's password."""
-        done = self["head"].run(f". ~/ganstudy.env; . ~/ganstudy-mlflow.env; {command}", False, seconds)
+        done = self["head"].run(
+            f". ~/ganstudy.env; . ~/ganstudy-mlflow.env; {command}", False, seconds
+        )
         return done.returncode, done.stdout
 
     def nodes(self) -> set[str]:
         """Names of the hosts that Ray counts as alive."""
-        code = (
-            f"from ray._raylet import GcsClient; found = GcsClient('{self['head'].address}:6379').get_all_node_info()"
-        )
+        code = f"from ray._raylet import GcsClient; found = GcsClient('{self['head'].address}:6379').get_all_node_info()"
         code += "; print('alive', *(node.node_manager_address for node in found.values() if node.state == 0))"
         _, output = self.head(f'~/ganstudy-venv/bin/python -W ignore -c "{code}"', 120)
-        alive = {a for line in output.splitlines() if line.startswith("alive ") for a in line.split()[1:]}
+        alive = {
+            a for line in output.splitlines() if line.startswith("alive ") for a in line.split()[1:]
+        }
         return {host.name for host in self.lab.hosts.values() if host.address in alive}
 
-    def wait_until(self, reached: Callable[[], Any], what: str, seconds: float = 300, every: float = 1.0) -> Any:
+    def wait_until(
+        self, reached: Callable[[], Any], what: str, seconds: float = 300, every: float = 1.0
+    ) -> Any:
         until = time.monotonic() + seconds
         while not (found := reached()):
             assert time.monotonic() < until, f"not {what} within {seconds} s"
@@ -112,7 +124,9 @@ def cluster() -> Iterator[Cluster]:
             cluster = Cluster(lab)
             code, output = cluster.laptop("ray up --yes --no-config-cache ray_cluster.yaml", 400)
             assert code == 0, output
-            cluster.wait_until(lambda: {"head", *AT_FIRST} <= cluster.nodes(), "all hosts in the cluster", 400, 10)
+            cluster.wait_until(
+                lambda: {"head", *AT_FIRST} <= cluster.nodes(), "all hosts in the cluster", 400, 10
+            )
             print(f"\nray up: three hosts work after {time.monotonic() - start:.0f} s")
             yield cluster
         finally:

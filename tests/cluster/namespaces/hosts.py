@@ -61,7 +61,17 @@ def why_not() -> str | None:
     if missing:
         return f"not installed: {', '.join(missing)}"
     tried = subprocess.run(
-        ["unshare", "--net", "--mount", "--pid", "--fork", "--uts", "--ipc", "--mount-proc", "true"],
+        [
+            "unshare",
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--uts",
+            "--ipc",
+            "--mount-proc",
+            "true",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -94,15 +104,33 @@ class Host:
             shared=SHARED,
             config=self._lab.sshd_config,
         )
-        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--mount", "--pid", "--fork", "--uts", "--ipc"]
+        command = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--net",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--uts",
+            "--ipc",
+        ]
         command += ["--kill-child", "--mount-proc", "bash", "-c", script]
         log = (self.folder / "sshd.log").open("ab")
         self._process = subprocess.Popen(
-            command, env={"PATH": PATH}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            command,
+            env={"PATH": PATH},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
         self._init = first_child(self._process)
         self._lab.plug(self._init, self._number)
-        inside = f"ip link set lo up && ip addr add {self.address}/24 dev eth0 && ip link set eth0 up"
+        inside = (
+            f"ip link set lo up && ip addr add {self.address}/24 dev eth0 && ip link set eth0 up"
+        )
         inside += f" && ip route add default via {NETWORK}.1"  # by the way out, Ray finds a host's own address
         subprocess.run(["nsenter", "-t", str(self._init), "-n", "sh", "-c", inside], check=True)
         self.wait_for_ssh()
@@ -117,9 +145,16 @@ class Host:
                 own.chmod(0o1777)
             # The lab's own files are named by paths that are about to be hidden.
             through = [path for path in (*SEEN, self._lab.folder) if path.is_relative_to(place)]
-            for path in (path for path in through if not any(path != o and path.is_relative_to(o) for o in through)):
+            for path in (
+                path
+                for path in through
+                if not any(path != o and path.is_relative_to(o) for o in through)
+            ):
                 inner = own / path.relative_to(place)
-                lines += [f"mkdir -p {shlex.quote(str(inner))}", f"mount --rbind {shlex.quote(str(path))} {inner}"]
+                lines += [
+                    f"mkdir -p {shlex.quote(str(inner))}",
+                    f"mount --rbind {shlex.quote(str(path))} {inner}",
+                ]
             lines.append(f"mount --rbind {own} {place}")
         return lines
 
@@ -135,11 +170,22 @@ class Host:
 
     def enter(self, command: str) -> list[str]:
         """The command line that runs `command` there in a shell."""
-        start = ["env", "-i", f"PATH={PATH}", "HOME=/root", "USER=root", "LOGNAME=root", "LANG=C.UTF-8", "TERM=dumb"]
+        start = [
+            "env",
+            "-i",
+            f"PATH={PATH}",
+            "HOME=/root",
+            "USER=root",
+            "LOGNAME=root",
+            "LANG=C.UTF-8",
+            "TERM=dumb",
+        ]
         into = ["nsenter", "-t", str(self._init), "-m", "-n", "-p", "-u", "-i", *start]
         return ["setpriv", "--pdeathsig", "KILL", *into, "bash", "-c", f"cd ~ && {command}"]
 
-    def run(self, command: str, check: bool = True, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, command: str, check: bool = True, seconds: float = 300
+    ) -> subprocess.CompletedProcess[str]:
         """Runs `command` there in a shell; its standard error comes with its output."""
         done = subprocess.run(
             self.enter(command),
@@ -157,7 +203,11 @@ class Host:
         """Starts `command` there, its output into `log`."""
         with log.open("ab") as out:
             return subprocess.Popen(
-                self.enter(command), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+                self.enter(command),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
             )
 
     def cut_off(self) -> None:
@@ -183,10 +233,22 @@ class Lab:
         self.shared.mkdir(parents=True)
         self.key = folder / "key"
         for key in (self.key, folder / "host_key"):
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True
+            )
         self.sshd_config = folder / "sshd_config"
         self.sshd_config.write_text(SSHD.format(key=folder / "host_key"))
-        command = ["setpriv", "--pdeathsig", "KILL", "unshare", "--net", "--fork", "--kill-child", "sleep", "infinity"]
+        command = [
+            "setpriv",
+            "--pdeathsig",
+            "KILL",
+            "unshare",
+            "--net",
+            "--fork",
+            "--kill-child",
+            "sleep",
+            "infinity",
+        ]
         self._bridge = subprocess.Popen(command, env={"PATH": PATH}, start_new_session=True)
         self._bridge_init = first_child(self._bridge)
         self._in_switch("ip link add bridge type bridge && ip link set bridge up")

@@ -23,25 +23,40 @@ def why_not() -> str | None:
     """Why there can be no such cluster here."""
     if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")):
         return "PostgreSQL is not installed"
-    missing = [name for name in ("psycopg", "aiohttp_cors", "flask_wtf") if importlib.util.find_spec(name) is None]
+    missing = [
+        name
+        for name in ("psycopg", "aiohttp_cors", "flask_wtf")
+        if importlib.util.find_spec(name) is None
+    ]
     return f"not installed: {', '.join(missing)} (pip install '.[cluster]')" if missing else None
 
 
-def filled_in(lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head_cpus: int = 0) -> Path:
+def filled_in(
+    lab: Lab, head: str, workers: tuple[str, ...], cpus: int = 1, head_cpus: int = 0
+) -> Path:
     """The committed file with this lab's addresses, its folder, and no installation; on the laptop, under HOME."""
     text = (ROOT / "ray_cluster.yaml").read_text()
     text = text.replace("/shared", str(SHARED))
     config = yaml.safe_load(text)
-    config["provider"] |= {"head_ip": lab[head].address, "worker_ips": [lab[name].address for name in workers]}
+    config["provider"] |= {
+        "head_ip": lab[head].address,
+        "worker_ips": [lab[name].address for name in workers],
+    }
     config["auth"] = {"ssh_user": "root", "ssh_private_key": "~/.ssh/key"}
     config["max_workers"] = len(workers)
     config["file_mounts"] = {"~/ganstudy-source": str(ROOT)}
     # The installed Python is there already; what remains is what the file says.
     for part in ("setup_commands", "head_setup_commands"):
-        config[part] = [command for command in config[part] if "venv" not in command.split(">")[0].split("printf")[0]]
+        config[part] = [
+            command
+            for command in config[part]
+            if "venv" not in command.split(">")[0].split("printf")[0]
+        ]
     for role, count in (("head", head_cpus), ("worker", cpus)):
         config[f"{role}_start_ray_commands"] = [
-            command.replace("ray start", f"ray start --num-cpus={count} --object-store-memory={MEMORY}")
+            command.replace(
+                "ray start", f"ray start --num-cpus={count} --object-store-memory={MEMORY}"
+            )
             for command in config[f"{role}_start_ray_commands"]
         ]
     # One after the other: they share this machine's cores, and Ray gives its own agents 15 seconds to start.

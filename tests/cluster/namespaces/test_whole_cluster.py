@@ -76,12 +76,22 @@ def test_a_study_over_three_hosts_that_goes_on_without_the_laptop(cluster) -> No
     assert counts["complete"] == 6, counts
     hosts = {host for begun in places(cluster, "first").values() for host, _ in begun}
     assert hosts == {"head", "one", "two"}, hosts
-    logs = [file.read_text() for file in (cluster.home / "studies" / "first" / "logs").glob("trial-*.txt")]
+    logs = [
+        file.read_text()
+        for file in (cluster.home / "studies" / "first" / "logs").glob("trial-*.txt")
+    ]
     told = {line for log in logs for line in log.splitlines() if line.startswith("built on")}
-    assert told == {f"built on {host} with ['RAY_AUTH_MODE']" for host in hosts}, "trials need no password of MLflow's"
+    assert told == {f"built on {host} with ['RAY_AUTH_MODE']" for host in hosts}, (
+        "trials need no password of MLflow's"
+    )
     code, output = cluster.head("ganstudy status first --json")
     status = json.loads(output)
-    assert code == 0 and status["left"] == 0 and status["unpublished"] == 0 and status["best"]["run_id"]
+    assert (
+        code == 0
+        and status["left"] == 0
+        and status["unpublished"] == 0
+        and status["best"]["run_id"]
+    )
     assert status["tracking_uri"] == "http://127.0.0.1:5000"
     assert list((cluster.lab.shared / "mlflow-artifacts").rglob("history.parquet")), (
         "artifacts lie in the shared folder"
@@ -100,7 +110,9 @@ def test_the_laptop_comes_back(cluster) -> None:
     assert code == 0 and "6 complete; 0 of 6 to go" in output, output
     code, output = cluster.laptop("ganstudy report first --cluster ray_cluster.yaml")
     assert code == 0, output
-    report = cluster["laptop"].folder / "home" / "ganstudy-data" / "studies" / "first" / "report.html"
+    report = (
+        cluster["laptop"].folder / "home" / "ganstudy-data" / "studies" / "first" / "report.html"
+    )
     assert report.stat().st_size > 100_000 and (report.parent / "tables" / "trials.csv").exists()
     code, output = cluster.laptop("ganstudy logs first 4 --cluster ray_cluster.yaml")
     assert code == 0 and re.search(r"trial 4 begins at step 0 on (head|one|two)", output), output
@@ -114,7 +126,9 @@ def test_pages_of_mlflow_on_the_laptop(cluster) -> None:
     ui = cluster["laptop"].popen("~/ganstudy-venv/bin/ganstudy ui --cluster ray_cluster.yaml", log)
     ask = "curl -s -o /dev/null -w '%{http_code}' http://localhost:5000/"
     try:
-        cluster.wait_until(lambda: cluster.laptop(f"{ask}health")[1] == "200", "pages on the laptop", 90)
+        cluster.wait_until(
+            lambda: cluster.laptop(f"{ask}health")[1] == "200", "pages on the laptop", 90
+        )
         assert cluster.laptop(f"{ask}api/2.0/mlflow/experiments/search?max_results=1")[1] == "401"
     finally:
         ui.terminate()
@@ -135,7 +149,9 @@ def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
             if begun
         )
 
-    cluster.wait_until(lambda: evaluated_on("one") and evaluated_on("two"), "an evaluation on both hosts")
+    cluster.wait_until(
+        lambda: evaluated_on("one") and evaluated_on("two"), "an evaluation on both hosts"
+    )
     lost = time.monotonic()
     cluster["one"].cut_off()
     cluster["two"].kill()
@@ -143,26 +159,44 @@ def test_hosts_that_are_cut_off_killed_and_late(cluster) -> None:
     cluster.wait_until(lambda: "lost" in cluster.said("faults"), "the loss noticed", 200)
     noticed = time.monotonic() - lost
     cluster.wait_until(
-        lambda: any(host == "late" for begun in places(cluster, "faults").values() for host, _ in begun),
+        lambda: any(
+            host == "late" for begun in places(cluster, "faults").values() for host, _ in begun
+        ),
         "a trial on the host that came late",
         300,
     )
-    print(f"\nloss noticed after {noticed:.0f} s, a trial on the late host after {time.monotonic() - lost:.0f} s")
+    print(
+        f"\nloss noticed after {noticed:.0f} s, a trial on the late host after {time.monotonic() - lost:.0f} s"
+    )
     cluster.wait_until(lambda: "Report:" in cluster.said("faults"), "done", 600)
     assert ledger(cluster, "faults").search.counts()["complete"] == trials
     moved = {n: begun for n, begun in places(cluster, "faults").items() if len(begun) > 1}
-    assert moved and {begun[0][0] for begun in moved.values()} == {"one", "two"}, places(cluster, "faults")
+    assert moved and {begun[0][0] for begun in moved.values()} == {"one", "two"}, places(
+        cluster, "faults"
+    )
     # What was cut off still reaches the shared folder, and may go on there until its Ray ends itself: both lives
     # of its trials write. Of the host that was killed, every line is told.
     killed = [number for number, begun in moved.items() if begun[0][0] == "two"]
-    made = [(logs / f"trial-{number:06d}.txt").read_text().count("seconds: fid") for number in killed]
-    assert killed and all(count <= EVALUATIONS + 1 for count in made), "at most one evaluation is made again"
-    ends = [attempt for attempt in attempts(cluster, "faults") if attempt["end"] == "its driver or node was lost"]
+    made = [
+        (logs / f"trial-{number:06d}.txt").read_text().count("seconds: fid") for number in killed
+    ]
+    assert killed and all(count <= EVALUATIONS + 1 for count in made), (
+        "at most one evaluation is made again"
+    )
+    ends = [
+        attempt
+        for attempt in attempts(cluster, "faults")
+        if attempt["end"] == "its driver or node was lost"
+    ]
     assert ends and all(attempt["harmless"] for attempt in ends)
     (cluster["head"].folder / "home" / "whole.py").write_text(WHOLE)
     code, output = cluster.head("~/ganstudy-venv/bin/python -W ignore whole.py faults")
-    assert code == 0 and f"{trials} trials, {trials * EVALUATIONS * 2} rows, 0 twice" in output, output
-    print(f"{len(moved)} trials moved; evaluations made again after the kill: {sum(made) - EVALUATIONS * len(killed)}")
+    assert code == 0 and f"{trials} trials, {trials * EVALUATIONS * 2} rows, 0 twice" in output, (
+        output
+    )
+    print(
+        f"{len(moved)} trials moved; evaluations made again after the kill: {sum(made) - EVALUATIONS * len(killed)}"
+    )
 
 
 def test_a_study_that_cannot_be_placed(cluster) -> None:
@@ -179,9 +213,13 @@ def test_a_study_that_cannot_be_placed(cluster) -> None:
 JOIN = "~/ganstudy-venv/bin/ray start --address={head}:6379 --num-cpus=1 --object-store-memory=90000000"
 
 
-@pytest.mark.parametrize("token", ["", "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64], ids=["none", "wrong"])
+@pytest.mark.parametrize(
+    "token", ["", "RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" + "0" * 64], ids=["none", "wrong"]
+)
 def test_a_worker_without_the_token(token: str, cluster) -> None:
-    done = cluster["stranger"].run(f"{token} timeout 90 {JOIN.format(head=cluster['head'].address)}", check=False)
+    done = cluster["stranger"].run(
+        f"{token} timeout 90 {JOIN.format(head=cluster['head'].address)}", check=False
+    )
     assert done.returncode != 0 and "InvalidAuthToken" in done.stdout, done.stdout
     cluster["stranger"].run("~/ganstudy-venv/bin/ray stop --force", check=False)
     assert "stranger" not in cluster.nodes()
@@ -192,7 +230,9 @@ def test_a_worker_with_other_packages(cluster) -> None:
     home = stranger.folder / "home"
     (site,) = (home / "ganstudy-venv" / "lib").glob("python3*/site-packages")
     (site / "torch-2.0.1.dist-info").mkdir()
-    (site / "torch-2.0.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 2.0.1\n")
+    (site / "torch-2.0.1.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: torch\nVersion: 2.0.1\n"
+    )
     shutil.copyfile(head.folder / "home" / "ganstudy.env", home / "ganstudy.env")
     stranger.run(f". ~/ganstudy.env; {JOIN.format(head=head.address)}")
     cluster.wait_until(lambda: "stranger" in cluster.nodes(), "joined: it has the token", 60, 3)
@@ -247,4 +287,6 @@ def test_open_ports_are_those_that_the_docs_name(cluster) -> None:
     assert {22, 6379, 6380, 6381} <= open_ports
     unnamed = {port for port in open_ports - OPEN if not (10002 <= port <= 10999)}
     assert not unnamed, f"open on the head, and not in docs/cluster.md: {sorted(unnamed)}"
-    assert not {5000, 5432, 8265} & open_ports, "MLflow, PostgreSQL and the dashboard are for the head alone"
+    assert not {5000, 5432, 8265} & open_ports, (
+        "MLflow, PostgreSQL and the dashboard are for the head alone"
+    )

@@ -34,7 +34,9 @@ lr_g = 2e-4
 remedies = [[], ["historical_averaging"]]
 "historical_averaging.weight" = { low = 1e-4, high = 1.0, log = true }
 """
-COMMANDS = {name: command for name, command in main.commands.items() if isinstance(command, click.Command)}
+COMMANDS = {
+    name: command for name, command in main.commands.items() if isinstance(command, click.Command)
+}
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +87,10 @@ def test_check_shows_the_space_the_cost_and_the_configurations_to_come() -> None
     ledger = new_ledger()
     for line in shown:
         number, params = ledger.search.propose()
-        values = [f"{key} = {v:.3g}" if isinstance(v, float) else f"{key} = {v}" for key, v in params.items()]
+        values = [
+            f"{key} = {v:.3g}" if isinstance(v, float) else f"{key} = {v}"
+            for key, v in params.items()
+        ]
         assert line == f"trial {number}: {', '.join(values)}"
     assert len(shown) == 3 and len(set(shown)) == 3
 
@@ -98,17 +103,32 @@ def test_check_of_a_study_with_fewer_trials_than_it_shows() -> None:
 
 def test_check_tells_the_time_from_what_ran_before() -> None:
     ledger = new_ledger()
-    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, seconds=18.0, converged=2), None)
+    ledger.search.record_end(
+        ledger.search.propose()[0], outcome(1.0, seconds=18.0, converged=2), None
+    )
     output = ganstudy("check", "digits.toml").stdout
     # 18 s for 1,800 updates; 5 trials of 1,350 to 2,700 updates.
-    assert "training time without early stops: 68 s to 2 min on one slot (measured here: 10 ms per update)" in output
-    other = FILE.replace("seeds = [0, 1]", "seeds = [0]").replace('name = "digits"\nq', 'name = "other"\nq')
+    assert (
+        "training time without early stops: 68 s to 2 min on one slot (measured here: 10 ms per update)"
+        in output
+    )
+    other = FILE.replace("seeds = [0, 1]", "seeds = [0]").replace(
+        'name = "digits"\nq', 'name = "other"\nq'
+    )
     Path("digits.toml").write_text(other, encoding="utf-8")
-    assert "time: not known" in ganstudy("check", "digits.toml").stdout, "another number of seeds takes another time"
+    assert "time: not known" in ganstudy("check", "digits.toml").stdout, (
+        "another number of seeds takes another time"
+    )
 
 
 def in_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import main; main()", *arguments]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        "from ganstudy.study.cli.main import main; main()",
+        *arguments,
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
@@ -133,19 +153,27 @@ def test_an_empty_home(arguments: tuple[str, ...]) -> None:
 
 def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     strange = ("digit", "", "../digits", "studies/digits", "digits/")
-    assert all("known: none yet" in ganstudy("status", name).stderr for name in strange) and written() == []
+    assert (
+        all("known: none yet" in ganstudy("status", name).stderr for name in strange)
+        and written() == []
+    )
     new_ledger()
     new_ledger(text=FILE.replace('name = "digits"\nq', 'name = "another"\nq'))
     for command in ("status", "report"):
         for name in strange:
             result = ganstudy(command, name)
             assert (result.exit_code, result.stdout) == (2, "")
-            assert f"no study named {name!r}" in result.stderr and "known: another, digits" in result.stderr
+            assert (
+                f"no study named {name!r}" in result.stderr
+                and "known: another, digits" in result.stderr
+            )
 
 
 def test_list_and_status_of_a_study_half_way() -> None:
     ledger = new_ledger()
-    ledger.search.record_end(ledger.search.propose()[0], outcome(12.345, converged=1, unsettled=1), None)
+    ledger.search.record_end(
+        ledger.search.propose()[0], outcome(12.345, converged=1, unsettled=1), None
+    )
     ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, collapsed=2), None)
     ledger.search.record_end(ledger.search.propose()[0], None, "out of memory")
     ledger.search.propose()
@@ -168,7 +196,12 @@ def test_list_and_status_of_a_study_half_way() -> None:
     rows = status_json.pop("trial_list")
     assert listed_json == status_json
     assert status_json["trials"] == {"running": 1, "complete": 2, "pruned": 0, "failed": 1}
-    assert status_json["best"] == {"number": 0, "value": 12.345, "params": rows[0]["params"], "run_id": "abc"}
+    assert status_json["best"] == {
+        "number": 0,
+        "value": 12.345,
+        "params": rows[0]["params"],
+        "run_id": "abc",
+    }
     assert [row["state"] for row in rows] == ["complete", "complete", "failed", "running"]
     assert (rows[1]["feasible"], rows[2]["error"]) == (False, "out of memory")
     assert Path(status_json["paths"]["folder"]) == Path("ganstudy-data/studies/digits").absolute()
@@ -177,10 +210,15 @@ def test_list_and_status_of_a_study_half_way() -> None:
 def test_status_before_any_trial() -> None:
     new_ledger()
     output = ganstudy("status", "digits").stdout
-    assert "Trials   none yet; 5 of 5 to go" in output and "no complete trial satisfies the constraints yet" in output
+    assert (
+        "Trials   none yet; 5 of 5 to go" in output
+        and "no complete trial satisfies the constraints yet" in output
+    )
 
 
-def test_the_home_folder_is_the_options_then_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder_is_the_options_then_the_environments(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     new_ledger("by-variable")
     monkeypatch.setenv("GANSTUDY_HOME", "by-variable")
     assert ganstudy("list").stdout.startswith("digits ")
@@ -195,7 +233,8 @@ def test_ui_without_anything_to_show() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("run",), ("check",), ("status",), ("chekc", "x"), ("list", "--jsn"), ("ui", "--port", "x")]
+    "arguments",
+    [("run",), ("check",), ("status",), ("chekc", "x"), ("list", "--jsn"), ("ui", "--port", "x")],
 )
 def test_wrong_use_of_a_command(arguments: tuple[str, ...]) -> None:
     result = ganstudy(*arguments)

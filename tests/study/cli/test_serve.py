@@ -24,7 +24,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
 
     def start(*arguments: str):
         calls: list[tuple[list[str], dict[str, str]]] = []
-        monkeypatch.setattr(serve.os, "execve", lambda _, command, env: calls.append((command, env)))
+        monkeypatch.setattr(
+            serve.os, "execve", lambda _, command, env: calls.append((command, env))
+        )
         result = CliRunner().invoke(main, ["serve", *arguments])
         return calls[0] if calls else result.output
 

@@ -88,4 +88,7 @@ def test_another_ray_or_python_is_told_with_both_versions() -> None:
     assert "\n" not in message and "other versions than this machine" in message
     for version in ("2.9.3", "3.10.1", ray.__version__, platform.python_version()):
         assert version in message, message
-    assert _not_connected("10.0.0.1:6379", "no\nsuch host") == "no Ray cluster answers at 10.0.0.1:6379: no"
+    assert (
+        _not_connected("10.0.0.1:6379", "no\nsuch host")
+        == "no Ray cluster answers at 10.0.0.1:6379: no"
+    )

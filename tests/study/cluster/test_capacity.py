@@ -37,9 +37,13 @@ def cluster(monkeypatch: pytest.MonkeyPatch):
     """Sets the nodes that there are, and those that an autoscaler may bring; time is what the code waits."""
     clock = [0.0]
     monkeypatch.setattr(capacity.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(capacity.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    monkeypatch.setattr(
+        capacity.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds)
+    )
 
-    def there(*resources: dict[str, float], later: tuple[Any, ...] = (), after: float = 10.0) -> None:
+    def there(
+        *resources: dict[str, float], later: tuple[Any, ...] = (), after: float = 10.0
+    ) -> None:
         clock[0] += after
         monkeypatch.setattr(capacity, "nodes", lambda: [{"Resources": node} for node in resources])
         monkeypatch.setattr(capacity, "autoscaler_groups", lambda: list(later))
@@ -105,8 +109,12 @@ def test_changes_and_waiting_in_words() -> None:
 def test_both_versions_of_what_differs() -> None:
     drivers = {"Python": "3.11.7", "torch": "2.14.1", "ganstudy source": "aa"}
     code_version.check_same(drivers, dict(drivers))
-    with pytest.raises(code_version.OtherCodeError, match=r"torch 2\.0\.1, where the driver has 2\.14\.1"):
+    with pytest.raises(
+        code_version.OtherCodeError, match=r"torch 2\.0\.1, where the driver has 2\.14\.1"
+    ):
         code_version.check_same(drivers, drivers | {"torch": "2.0.1"})
-    assert code_version.format_worker_differences(drivers, {"torch": "2.14.1", "Python": "3.12.1"}) == (
+    assert code_version.format_worker_differences(
+        drivers, {"torch": "2.14.1", "Python": "3.12.1"}
+    ) == (
         "Python 3.12.1, where the driver has 3.11.7, ganstudy source absent, where the driver has aa"
     )

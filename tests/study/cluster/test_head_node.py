@@ -69,7 +69,9 @@ class Play:
 
     def run(self, *arguments: str) -> tuple[int, str]:
         result = CliRunner().invoke(main, [*arguments, "--cluster", str(self.file)])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        assert result.exception is None or isinstance(result.exception, SystemExit), (
+            result.exception
+        )
         return result.exit_code, result.output
 
 
@@ -82,7 +84,9 @@ def test_a_command_there_and_its_exit_code(play: Play) -> None:
     play.head_says('echo "Trials   9 complete"; echo "ganstudy: something" >&2; exit 2')
     code, output = play.run("status", "digits", "--json")
     assert code == 2
-    assert output.splitlines() == ["Trials   9 complete", "ganstudy: something"], "nothing of Ray's or SSH's own"
+    assert output.splitlines() == ["Trials   9 complete", "ganstudy: something"], (
+        "nothing of Ray's or SSH's own"
+    )
     assert play.called() == ["status digits --json"]
 
 
@@ -97,7 +101,9 @@ def test_a_command_there_and_its_exit_code(play: Play) -> None:
         (("status", "a; touch /tmp/x"), "status a; touch /tmp/x"),
     ],
 )
-def test_words_arrive_as_they_were_given(arguments: tuple[str, ...], there: str, play: Play) -> None:
+def test_words_arrive_as_they_were_given(
+    arguments: tuple[str, ...], there: str, play: Play
+) -> None:
     assert play.run(*arguments)[0] == 0
     assert play.called() == [there]
 
@@ -126,7 +132,9 @@ def test_no_such_file(play: Play) -> None:
 def test_a_study_is_sent_with_the_files_it_names(play: Play, small_study, tmp_path: Path) -> None:
     text = small_study().replace("[model]\nwidth = 32", '[model]\nname = "own/my_gan.py:build"')
     (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "my_gan.py").write_text("def build(shape, latent_dim):\n    raise NotImplementedError\n")
+    (tmp_path / "own" / "my_gan.py").write_text(
+        "def build(shape, latent_dim):\n    raise NotImplementedError\n"
+    )
     (tmp_path / "mine.toml").write_text(text)
     code, output = play.run("submit", "mine.toml", "--follow")
     assert code == 0, output
@@ -137,7 +145,9 @@ def test_a_study_is_sent_with_the_files_it_names(play: Play, small_study, tmp_pa
     ]
     assert (arrived / "study.toml").read_text() == text
     (call,) = play.called()
-    assert call.startswith(f"submit {arrived}/study.toml --follow --sent-by {code_version.source_digest()} ganstudy ")
+    assert call.startswith(
+        f"submit {arrived}/study.toml --follow --sent-by {code_version.source_digest()} ganstudy "
+    )
 
 
 def test_a_study_that_is_not_valid_is_not_sent(play: Play, tmp_path: Path) -> None:
@@ -149,9 +159,13 @@ def test_a_study_that_is_not_valid_is_not_sent(play: Play, tmp_path: Path) -> No
 
 def test_a_file_of_ones_own_elsewhere(small_study, tmp_path: Path) -> None:
     (tmp_path / "studies").mkdir()
-    (tmp_path / "my_gan.py").write_text("def build(shape, latent_dim):\n    raise NotImplementedError\n")
+    (tmp_path / "my_gan.py").write_text(
+        "def build(shape, latent_dim):\n    raise NotImplementedError\n"
+    )
     path = tmp_path / "studies" / "study.toml"
-    path.write_text(small_study().replace("[model]\nwidth = 32", '[model]\nname = "../my_gan.py:build"'))
+    path.write_text(
+        small_study().replace("[model]\nwidth = 32", '[model]\nname = "../my_gan.py:build"')
+    )
     with pytest.raises(UserError, match="must lie beside the study file"):
         bundle(path, tmp_path / "packed")
 
@@ -159,18 +173,35 @@ def test_a_file_of_ones_own_elsewhere(small_study, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('name = "digits"', 'name = "images"\npath = "pics"', "data.path: 'pics' is not sent with the study"),
-        ('name = "digits"', 'name = "mnist"\nroot = "data"', "data.root: 'data' is not sent with the study"),
-        ("[schedule]", '[measures]\nweights = "w.pth"\n[schedule]', "measures.weights: 'w.pth' is not sent"),
+        (
+            'name = "digits"',
+            'name = "images"\npath = "pics"',
+            "data.path: 'pics' is not sent with the study",
+        ),
+        (
+            'name = "digits"',
+            'name = "mnist"\nroot = "data"',
+            "data.root: 'data' is not sent with the study",
+        ),
+        (
+            "[schedule]",
+            '[measures]\nweights = "w.pth"\n[schedule]',
+            "measures.weights: 'w.pth' is not sent",
+        ),
     ],
 )
-def test_data_by_a_path_that_means_nothing_there(old: str, new: str, message: str, small_study, tmp_path: Path) -> None:
+def test_data_by_a_path_that_means_nothing_there(
+    old: str, new: str, message: str, small_study, tmp_path: Path
+) -> None:
     path = tmp_path / "study.toml"
     path.write_text(small_study().replace(old, new, 1).replace("[model]\nwidth = 32", ""))
     with pytest.raises(UserError, match=message):
         bundle(path, tmp_path / "packed")
     path.write_text(
-        path.read_text().replace('"pics"', '"/shared/pics"').replace('"data"', '"~/d"').replace('"w', '"~/w')
+        path.read_text()
+        .replace('"pics"', '"/shared/pics"')
+        .replace('"data"', '"~/d"')
+        .replace('"w', '"~/w')
     )
     assert bundle(path, tmp_path / "packed").name == "small"
 
@@ -182,7 +213,9 @@ def test_resume_goes_as_a_job(play: Play) -> None:
     assert code == 2 and "NAME" in output
 
 
-def test_a_report_is_made_there_and_brought_here(play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_is_made_there_and_brought_here(
+    play: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = tmp_path / "shared" / "studies" / "digits"
     (made / "tables").mkdir(parents=True)
     (made / "report.html").write_text("<p>the report")
@@ -208,11 +241,20 @@ def test_a_port_is_forwarded_by_ray(play: Play, monkeypatch: pytest.MonkeyPatch)
 
 def test_another_ganstudy_than_the_heads() -> None:
     check_same_code(code_version.source_digest(), format_versions())
-    with pytest.raises(UserError, match=rf"head has ganstudy {code_version.source_digest()} .* sent by ganstudy 0123"):
+    with pytest.raises(
+        UserError,
+        match=rf"head has ganstudy {code_version.source_digest()} .* sent by ganstudy 0123",
+    ):
         check_same_code("0123", "ganstudy 0123")
 
 
 def test_every_option_is_passed_on() -> None:
     command = main.commands["resume"]
-    values = {"name": "digits", "address": None, "accept_changes": True, "home": "/x", "cluster": None}
+    values = {
+        "name": "digits",
+        "address": None,
+        "accept_changes": True,
+        "home": "/x",
+        "cluster": None,
+    }
     assert cluster.command_line(command, values) == ["digits", "--accept-changes", "--home", "/x"]

@@ -28,7 +28,9 @@ class Jobs:
 
     def get_job_status(self, job: str) -> Any:
         self._asked += 1
-        return SimpleNamespace(is_terminal=lambda: self._code is not None and self._asked >= len(self._lines))
+        return SimpleNamespace(
+            is_terminal=lambda: self._code is not None and self._asked >= len(self._lines)
+        )
 
     def get_job_logs(self, job: str) -> str:
         return "".join(self._lines[: self._asked])
@@ -46,7 +48,11 @@ def play(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         monkeypatch.setattr(submit, "POLL_SECONDS", 0)
         messages: list[str] = []
         code = submit.submit(
-            ["run", "/x/a b.toml"], "digits", Home(tmp_path / "h o"), messages.append, to_the_end=to_the_end
+            ["run", "/x/a b.toml"],
+            "digits",
+            Home(tmp_path / "h o"),
+            messages.append,
+            to_the_end=to_the_end,
         )
         return code, messages, jobs.sent
 
@@ -59,7 +65,10 @@ LINES = ["Loading\n", "measured with points\n", "[1/2] trial 0\n", "[2/2] trial 
 def test_it_is_followed_until_the_study_is_under_way(play) -> None:
     code, messages, sent = play(Jobs(LINES))
     assert code == 0 and messages[1:] == ["Loading", "measured with points"]
-    assert sent["submission_id"].startswith("ganstudy-digits-") and sent["submission_id"] in messages[0]
+    assert (
+        sent["submission_id"].startswith("ganstudy-digits-")
+        and sent["submission_id"] in messages[0]
+    )
 
 
 def test_or_to_its_end(play) -> None:
@@ -80,12 +89,16 @@ def test_a_line_half_written_is_told_whole(play) -> None:
 def test_what_runs_on_the_head(play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The entry point, by a shell: with MLflow's password, with the study's exit code, its words kept."""
     fake = tmp_path / "python"
-    fake.write_text('#!/bin/bash\nprintf "%s\\n" "$@" "password: $MLFLOW_TRACKING_PASSWORD"\nexit 7\n')
+    fake.write_text(
+        '#!/bin/bash\nprintf "%s\\n" "$@" "password: $MLFLOW_TRACKING_PASSWORD"\nexit 7\n'
+    )
     fake.chmod(0o755)
     (tmp_path / "ganstudy-mlflow.env").write_text("export MLFLOW_TRACKING_PASSWORD=secret\n")
     monkeypatch.setattr(submit.sys, "executable", str(fake))
     _, _, sent = play(Jobs(LINES))
-    assert "secret" not in str(sent), "a job's entry point is shown to whoever looks at the dashboard"
+    assert "secret" not in str(sent), (
+        "a job's entry point is shown to whoever looks at the dashboard"
+    )
     done = subprocess.run(
         sent["entrypoint"],
         shell=True,

@@ -25,7 +25,13 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def elsewhere(folder: Path, **changes: object) -> None:
     """The record of the last driver as one of another machine would have left it."""
-    record = {"host": "far", "process": 7, "since": "2026-01-01T00:00:00+00:00", "machine": "another", "token": "t"}
+    record = {
+        "host": "far",
+        "process": 7,
+        "since": "2026-01-01T00:00:00+00:00",
+        "machine": "another",
+        "token": "t",
+    }
     (folder / "driver.json").write_text(json.dumps(record | changes))
 
 
@@ -59,7 +65,9 @@ def test_a_driver_on_another_machine_that_gives_signs_is_left_alone(tmp_path: Pa
         ):
             pass
         assert "host far" in messages[0]
-        assert DriverLock(tmp_path).holder() == "host far, process 7, since 2026-01-01T00:00:00+00:00"
+        assert (
+            DriverLock(tmp_path).holder() == "host far, process 7, since 2026-01-01T00:00:00+00:00"
+        )
     finally:
         gone.set()
         thread.join()
@@ -83,15 +91,21 @@ def test_a_crash_on_this_machine_is_not_waited_for(tmp_path: Path) -> None:
         assert not messages
 
 
-@pytest.mark.parametrize("handler", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"])
+@pytest.mark.parametrize(
+    "handler", [signal.default_int_handler, signal.SIG_IGN], ids=["foreground", "background"]
+)
 def test_a_driver_that_was_replaced_stops(handler: Any, tmp_path: Path) -> None:
     """Frozen for a while, it finds another one in its place. Shells let background commands ignore SIGINT."""
     before = signal.signal(signal.SIGINT, handler)
-    with pytest.raises(UserError, match=r"another driver has taken the study over \(host far, process 7"):  # noqa: SIM117
+    with pytest.raises(
+        UserError, match=r"another driver has taken the study over \(host far, process 7"
+    ):  # noqa: SIM117
         with only_driver(tmp_path, print):
             elsewhere(tmp_path)
             time.sleep(60)
-    assert json.loads((tmp_path / "driver.json").read_text())["host"] == "far", "the new one's card stays"
+    assert json.loads((tmp_path / "driver.json").read_text())["host"] == "far", (
+        "the new one's card stays"
+    )
     assert signal.signal(signal.SIGINT, before) is handler, "as it was"
 
 

@@ -80,25 +80,33 @@ def test_no_more_trials_are_open_than_can_run(tmp_path: Path, small_study) -> No
         (None, True, TrialState.FAILED),
     ],
 )
-def test_every_end_reaches_ledger_outbox_and_observer_alike(tmp_path, small_study, result, error, state) -> None:
+def test_every_end_reaches_ledger_outbox_and_observer_alike(
+    tmp_path, small_study, result, error, state
+) -> None:
     searched = Searched(tmp_path, small_study())
     searched.searcher.suggest("a")
     searched.searcher.on_trial_complete("a", result, error=error)
     ended = next(message for message in searched.outbox.pending() if message.order == END).read()
-    ((number, observed, _, message),) = [change for change in searched.observed if change[1] is not TrialState.RUNNING]
+    ((number, observed, _, message),) = [
+        change for change in searched.observed if change[1] is not TrialState.RUNNING
+    ]
     (row,) = searched.ledger.trials()
     assert ended["state"] == row.state == observed.value == state.value and number == 0
     assert bool(row.error) == (state is TrialState.FAILED) == bool(message)
 
 
-def test_the_last_evaluation_counts_though_tune_reports_it_only_at_the_end(tmp_path, small_study) -> None:
+def test_the_last_evaluation_counts_though_tune_reports_it_only_at_the_end(
+    tmp_path, small_study
+) -> None:
     searched = Searched(tmp_path, small_study())
     searched.searcher.suggest("a")
     searched.searcher.on_trial_complete("a", {"outcome": outcome(7.0, finished=False)})
     assert searched.ledger.search.intermediate_values(0) == {20: 7.0}
 
 
-def test_interrupted_trials_go_first_and_their_evaluations_are_replayed(tmp_path: Path, small_study) -> None:
+def test_interrupted_trials_go_first_and_their_evaluations_are_replayed(
+    tmp_path: Path, small_study
+) -> None:
     before = Searched(tmp_path, small_study())
     configs = [before.searcher.suggest(name) for name in "ab"]
     before.searcher.on_trial_result("a", {"outcome": outcome(9.0, finished=False)})

@@ -45,11 +45,21 @@ def cells(found: History, name: str, trial: int = 0) -> list[Any]:
 
 
 def test_a_plain_file(tmp_path: Path) -> None:
-    found = history(tmp_path, HEAD, "0,1,100,9,1e-3", "0,1,200,7,1e-3", "4,1,100,5,2e-3", "4,1,200,6,2e-3")
+    found = history(
+        tmp_path, HEAD, "0,1,100,9,1e-3", "0,1,200,7,1e-3", "4,1,100,5,2e-3", "4,1,200,6,2e-3"
+    )
     assert [trial.number for trial in found.trials] == [0, 4]
-    assert found.axis == "generator_steps" and found.times == [100, 200] and found.measures == ["fid"]
-    assert cells(found, "fid") == [9, 7] and cells(found, "evaluation") == [1, 2] and cells(found, "seed") == [1, 1]
-    assert found.trials[1].params == {"lr_d": "2e-3"} and found.trials[0].state is TrialState.COMPLETE
+    assert (
+        found.axis == "generator_steps" and found.times == [100, 200] and found.measures == ["fid"]
+    )
+    assert (
+        cells(found, "fid") == [9, 7]
+        and cells(found, "evaluation") == [1, 2]
+        and cells(found, "seed") == [1, 1]
+    )
+    assert (
+        found.trials[1].params == {"lr_d": "2e-3"} and found.trials[0].state is TrialState.COMPLETE
+    )
     assert cells(found, "recall") == [None, None] and cells(found, "seconds") == [None, None]
 
 
@@ -58,7 +68,9 @@ def test_names_are_taken_by_label_and_mapping_whatever_the_capitals(tmp_path: Pa
     with pytest.raises(UserError, match="line 2, column 'FID': must be a number, got '9,'"):
         history(tmp_path, *lines, columns={"Run": "trial", "Iteration": "updates"})
     found = history(
-        tmp_path, *(line.replace("9,", "9") for line in lines), columns={"Run": "trial", "Iteration": "updates"}
+        tmp_path,
+        *(line.replace("9,", "9") for line in lines),
+        columns={"Run": "trial", "Iteration": "updates"},
     )
     assert found.axis == "updates" and found.measures == ["fid", "inception_score"]
     assert [trial.params for trial in found.trials] == [
@@ -68,7 +80,9 @@ def test_names_are_taken_by_label_and_mapping_whatever_the_capitals(tmp_path: Pa
 
 
 def test_without_a_trial_column_known_parameters_tell_trials_apart(tmp_path: Path) -> None:
-    found = history(tmp_path, "lr_d,k,seed,images,kid", "1e-3,1,0,5,1", "1e-3,1/2,0,5,2", "1e-3,1,1,5,3")
+    found = history(
+        tmp_path, "lr_d,k,seed,images,kid", "1e-3,1,0,5,1", "1e-3,1/2,0,5,2", "1e-3,1,1,5,3"
+    )
     assert [[row["seed"] for row in trial.rows] for trial in found.trials] == [[0, 1], [0]]
     assert [trial.params["k"] for trial in found.trials] == [1.0, 0.5]
     assert any("told apart by lr_d, k" in note for note in found.notes)
@@ -130,7 +144,9 @@ def test_the_axis_can_be_chosen(tmp_path: Path) -> None:
 # --- seeds that end
 
 
-def test_a_seed_whose_scores_end_not_finite_has_diverged_until_its_trial_ends(tmp_path: Path) -> None:
+def test_a_seed_whose_scores_end_not_finite_has_diverged_until_its_trial_ends(
+    tmp_path: Path,
+) -> None:
     rows = ["0,0,100,9,1", "0,0,200,8,1", "0,0,300,7,1", "0,1,100,9,1", "0,1,200,inf,1"]
     (trial,) = history(tmp_path, HEAD, *rows).trials
     one = [row for row in trial.rows if row["seed"] == 1]
@@ -146,7 +162,9 @@ def test_a_score_that_was_not_made_at_some_evaluations_is_no_divergence(tmp_path
     rows = ["0,0,100,nan,1", "0,0,200,8,1", "0,0,300,nan,1", "0,0,400,7,1"]
     assert cells(history(tmp_path, HEAD, *rows), "finite") == [True] * 4
     head = "trial,generator_steps,fid,kid"
-    assert cells(history(tmp_path, head, "0,1,5,nan", "0,2,5,nan"), "finite") == [True, True], "kid was never measured"
+    assert cells(history(tmp_path, head, "0,1,5,nan", "0,2,5,nan"), "finite") == [True, True], (
+        "kid was never measured"
+    )
 
 
 def test_a_seed_that_ends_early_without_a_reason_has_no_score_at_the_end(tmp_path: Path) -> None:
@@ -162,7 +180,11 @@ def test_a_seed_that_ends_early_without_a_reason_has_no_score_at_the_end(tmp_pat
 
 def test_columns_may_say_what_became_of_seeds_and_trials(tmp_path: Path) -> None:
     head = "trial,seed,generator_steps,fid,finite,verdict,state,error"
-    rows = ["0,0,1,9,true,Mode Collapse,complete,", "0,1,1,8,no,,complete,", "1,0,1,7,,cycling,failed,out of memory"]
+    rows = [
+        "0,0,1,9,true,Mode Collapse,complete,",
+        "0,1,1,8,no,,complete,",
+        "1,0,1,7,,cycling,failed,out of memory",
+    ]
     found = history(tmp_path, head, *rows, verdicts={"mode collapse": "collapsed"})
     assert cells(found, "verdict") == ["collapsed", "diverged"] and cells(found, "fid") == [9, None]
     assert found.trials[1].state is TrialState.FAILED and found.trials[1].error == "out of memory"
@@ -172,7 +194,9 @@ def test_columns_may_say_what_became_of_seeds_and_trials(tmp_path: Path) -> None
 # --- verdicts
 
 
-def of_modes(tmp_path: Path, *histograms: list[int], more: str = "", numbers: str = "", **mapping: Any) -> History:
+def of_modes(
+    tmp_path: Path, *histograms: list[int], more: str = "", numbers: str = "", **mapping: Any
+) -> History:
     head = "trial,generator_steps,fid" + more + "".join(f",mode_{m}" for m in range(8))
     rows = [f"0,{i + 1},9{numbers},{','.join(map(str, held))}" for i, held in enumerate(histograms)]
     return history(tmp_path, head, *rows, **mapping)
@@ -184,7 +208,9 @@ FLOOR = {"effective_modes": 8.0, "density": 1.0, "coverage": 0.9, "high_quality"
 def test_a_seed_of_few_modes_has_collapsed_whatever_else_was_measured(tmp_path: Path) -> None:
     found = of_modes(tmp_path, *[NARROW] * 9, floor={"effective_modes": 8.0})
     assert cells(found, "verdict")[-1] == "collapsed"
-    assert cells(found, "effective_modes")[-1] == pytest.approx(np.exp(-(0.99 * np.log(0.99) + 0.01 * np.log(0.01))))
+    assert cells(found, "effective_modes")[-1] == pytest.approx(
+        np.exp(-(0.99 * np.log(0.99) + 0.01 * np.log(0.01)))
+    )
     assert cells(found, "movement")[1:] == [0.0] * 8 and "effective_modes" in found.derived
 
 
@@ -196,7 +222,13 @@ def test_a_seed_that_hops_is_cycling(tmp_path: Path) -> None:
 
 def test_all_modes_alone_do_not_tell_that_a_seed_has_converged(tmp_path: Path) -> None:
     assert cells(of_modes(tmp_path, *[BALANCED] * 9, floor=FLOOR), "verdict")[-1] == "unknown"
-    full = of_modes(tmp_path, *[BALANCED] * 9, more=",density,coverage,high_quality", numbers=",1,0.9,0.9", floor=FLOOR)
+    full = of_modes(
+        tmp_path,
+        *[BALANCED] * 9,
+        more=",density,coverage,high_quality",
+        numbers=",1,0.9,0.9",
+        floor=FLOOR,
+    )
     assert cells(full, "verdict")[-1] == "converged"
 
 
@@ -216,7 +248,11 @@ def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
             shares = histogram[histogram > 0] / 500
             row = {"finite": rng.random() > 0.02, "histogram": histogram.tolist()}
             row["effective_modes"] = float(np.exp(-(shares * np.log(shares)).sum()))
-            row |= {"density": 1.0, "coverage": float(rng.choice([0.1, 0.8, 0.9])), "high_quality": 0.9}
+            row |= {
+                "density": 1.0,
+                "coverage": float(rng.choice([0.1, 0.8, 0.9])),
+                "high_quality": 0.9,
+            }
             rows.append(row)
         floor = FLOOR | {"effective_modes": 4.0}
         expected = verdict(rows, 6, floor)
@@ -234,15 +270,27 @@ def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        (("trial,seed,generator_steps,fid", "0,0,100,bad"), "h.csv, line 2, column 'fid': must be a number, got 'bad'"),
-        (("trial,generator_steps,fid", "", "0,100,1", "0,1e,1"), "line 4, column 'generator_steps': must be a number"),
-        (("trial,generator_steps,fid", "0,,1"), "line 2, column 'generator_steps': generator_steps is missing"),
+        (
+            ("trial,seed,generator_steps,fid", "0,0,100,bad"),
+            "h.csv, line 2, column 'fid': must be a number, got 'bad'",
+        ),
+        (
+            ("trial,generator_steps,fid", "", "0,100,1", "0,1e,1"),
+            "line 4, column 'generator_steps': must be a number",
+        ),
+        (
+            ("trial,generator_steps,fid", "0,,1"),
+            "line 2, column 'generator_steps': generator_steps is missing",
+        ),
         (("trial,generator_steps,fid", "0,-1,1"), "generator_steps must be a number >= 0, got -1"),
         (
             ("trial,seed,images,fid", "0,1.5,1,1"),
             "line 2, column 'seed': a seed must be a whole number in 0..4294967295",
         ),
-        (("trial,seed,images,fid", "0,,1,1"), "line 2, column 'seed': a seed must be a whole number"),
+        (
+            ("trial,seed,images,fid", "0,,1,1"),
+            "line 2, column 'seed': a seed must be a whole number",
+        ),
         (("trial,images,fid", ",1,1"), "line 2, column 'trial': the trial is missing"),
         (
             ("trial,seed,images,fid", "0,0,1,1", "0,0,2,1", "0,0,1,3"),
@@ -253,11 +301,17 @@ def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
             "trial 'a', seed 0, step 1 stands there already (line 2); if these are",
         ),
         (("images,fid", "1,2"), "nothing tells the trials apart"),
-        (("trial,images,speed", "0,1,2"), "h.csv has no measure at all; its columns: trial, images, speed"),
+        (
+            ("trial,images,speed", "0,1,2"),
+            "h.csv has no measure at all; its columns: trial, images, speed",
+        ),
         (("trial,fid", "0,1"), "no column says how far the training was; known: generator_steps"),
         (("trial,images,fid",), "h.csv has no rows"),
         (("",), "h.csv is empty"),
-        (("trial,images,fid,fid", "0,1,1,1"), "column names must differ, but 'fid' is there more than once"),
+        (
+            ("trial,images,fid,fid", "0,1,1,1"),
+            "column names must differ, but 'fid' is there more than once",
+        ),
         (("trial,images,fid,FID", "0,1,1,1"), "the columns 'fid' and 'FID' both mean fid"),
         (("trial,images,,fid", "0,1,x,1"), "column 3 has no name"),
         (("trial,images,fid", "0,1"), "h.csv, line 2: 2 cells, and the header has 3 columns"),
@@ -274,7 +328,10 @@ def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
             ("trial,images,fid,error_count,objective", "0,1,1,2,3"),
             "a parameter cannot be called 'objective', which is a",
         ),
-        (("trial,images,fid,a;b", "0,1,1,2"), "a parameter cannot be called 'a;b', which is no name that MLflow takes"),
+        (
+            ("trial,images,fid,a;b", "0,1,1,2"),
+            "a parameter cannot be called 'a;b', which is no name that MLflow takes",
+        ),
         (("trial,images,fid,k", "0,1,1,-2"), "line 2, column 'k': k: "),
         (
             ("trial,images,fid,state", "0,1,1,great"),
@@ -288,20 +345,32 @@ def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
             ("trial,images,fid,finite", "0,1,1,maybe"),
             "line 2, column 'finite': finite must be true or false, got 'maybe'",
         ),
-        (("trial,images,mode_0,mode_1", "0,1,5,2.5"), "line 2, column 'mode_1': the samples of a mode must be a whole"),
+        (
+            ("trial,images,mode_0,mode_1", "0,1,5,2.5"),
+            "line 2, column 'mode_1': the samples of a mode must be a whole",
+        ),
         (("trial,images,mode_0,mode_1", "0,1,5,"), "a row must have all modes or none, got ''"),
         (("trial,images,mode_0", "0,1,5"), "modes need two columns or more"),
     ],
 )
-def test_bad_files_are_told_with_line_and_column(tmp_path: Path, lines: tuple[str, ...], message: str) -> None:
+def test_bad_files_are_told_with_line_and_column(
+    tmp_path: Path, lines: tuple[str, ...], message: str
+) -> None:
     told = refused(tmp_path, *lines)
     assert message in told, told
 
 
 def test_unknown_columns_are_listed_with_the_known_names(tmp_path: Path) -> None:
     told = refused(tmp_path, "trial,images,fid,acc,loss_x", "0,1,1,2,1", "0,2,1,3,2")
-    assert "'acc', 'loss_x'" in told and "--ignore" in told and "inception_score" in told and "generator_steps" in told
-    found = history(tmp_path, "trial,images,fid,acc,loss_x", "0,1,1,2,1", "0,2,1,3,2", ignore=["acc", "loss_x"])
+    assert (
+        "'acc', 'loss_x'" in told
+        and "--ignore" in told
+        and "inception_score" in told
+        and "generator_steps" in told
+    )
+    found = history(
+        tmp_path, "trial,images,fid,acc,loss_x", "0,1,1,2,1", "0,2,1,3,2", ignore=["acc", "loss_x"]
+    )
     assert found.trials[0].params == {}
 
 
@@ -325,7 +394,9 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 def test_lines_are_counted_as_in_the_file(tmp_path: Path) -> None:
     """Quoted line breaks, empty lines and a byte order mark."""
     path = tmp_path / "h.csv"
-    path.write_text('\ufefftrial,images,fid,note\n0,1,1,"two\nlines"\n\n0,2,x,"two\nlines"\n', encoding="utf-8")
+    path.write_text(
+        '\ufefftrial,images,fid,note\n0,1,1,"two\nlines"\n\n0,2,x,"two\nlines"\n', encoding="utf-8"
+    )
     with pytest.raises(UserError, match="line 5, column 'fid'"):
         read_history(read_table(path), Mapping())
 
@@ -340,7 +411,11 @@ def test_lines_are_counted_as_in_the_file(tmp_path: Path) -> None:
         ("objective = 'loss_d'", (), "unknown measure that decides 'loss_d'; known: fid"),
         ("floor = { fid = nan }", (), "fid must be a finite number"),
         ("floor = { fit = 1 }", (), "unknown measure 'fit'"),
-        ("provenance = { extractor = 'x', who = 1 }", (), "unknown key 'provenance.who'; known: extractor"),
+        (
+            "provenance = { extractor = 'x', who = 1 }",
+            (),
+            "unknown key 'provenance.who'; known: extractor",
+        ),
         ("verdicts = { dead = 'gone' }", (), "unknown verdict 'gone'"),
         ("columns = 3", (), "columns"),
     ],
@@ -372,8 +447,12 @@ def test_what_varies_is_the_space_and_fid_decides(tmp_path: Path) -> None:
     rows = [f"{n},0,100,{9 - n},0.1,{1e-4 * 2**n},x" for n in range(4)] + ["4,0,100,nan,0.1,0.5,x"]
     study = made(tmp_path, "trial,seed,generator_steps,fid,recall,lr_g,data", *rows)
     spec = spec_of(study)
-    assert spec["search"]["space"] == {"lr_g": [1e-4, 2e-4, 4e-4, 8e-4, 0.5]} and spec["fixed"] == {"data": "x"}
-    assert spec["objective"]["minimize"] == "fid" and spec["objective"]["require"] == {"diverged": 0}
+    assert spec["search"]["space"] == {"lr_g": [1e-4, 2e-4, 4e-4, 8e-4, 0.5]} and spec["fixed"] == {
+        "data": "x"
+    }
+    assert spec["objective"]["minimize"] == "fid" and spec["objective"]["require"] == {
+        "diverged": 0
+    }
     assert spec["train"]["budget"] == {"unit": "generator_steps", "amount": 100}
     other = made(tmp_path, "trial,images,recall", "0,1,0.5")
     assert spec_of(other)["objective"]["maximize"] == "recall"

@@ -54,11 +54,21 @@ def create(path: Path, text: str) -> Ledger:
     return Ledger.create(path, parse_study(text, "s.toml"), text)
 
 
-def outcome(objective: float | None = 1.0, finished: bool = True, progress: float = 100.0, **verdicts: int) -> Outcome:
-    return Outcome(finished, objective, progress, verdicts or {"converged": 3}, {"updates": 100.0, "seconds": 5.0})
+def outcome(
+    objective: float | None = 1.0, finished: bool = True, progress: float = 100.0, **verdicts: int
+) -> Outcome:
+    return Outcome(
+        finished,
+        objective,
+        progress,
+        verdicts or {"converged": 3},
+        {"updates": 100.0, "seconds": 5.0},
+    )
 
 
-def candidate(number: int, objective: float | None, remedies: str = "none", finished: bool = True, **more: Any):
+def candidate(
+    number: int, objective: float | None, remedies: str = "none", finished: bool = True, **more: Any
+):
     state = TrialState.COMPLETE if finished else TrialState.PRUNED
     params: dict[str, Any] = {"lr_g": 1e-3 + number * 1e-5, "remedies": remedies}
     if remedies == "historical_averaging":
@@ -67,19 +77,32 @@ def candidate(number: int, objective: float | None, remedies: str = "none", fini
 
 
 def chosen(candidates: list[Candidate], text: str | None = None) -> list[tuple[int | None, str]]:
-    return [(c.confirms, c.role) for c in select(parse_study(text or study_file(), "s.toml"), candidates)]
+    return [
+        (c.confirms, c.role)
+        for c in select(parse_study(text or study_file(), "s.toml"), candidates)
+    ]
 
 
 FM, HA = "feature_matching", "historical_averaging"
 
 
 def test_the_best_the_best_of_each_set_of_remedies_and_the_baseline() -> None:
-    found = [candidate(0, 5.0), candidate(1, 1.0, FM), candidate(2, 2.0, FM), candidate(3, 9.0, HA), candidate(4, 4.0)]
+    found = [
+        candidate(0, 5.0),
+        candidate(1, 1.0, FM),
+        candidate(2, 2.0, FM),
+        candidate(3, 9.0, HA),
+        candidate(4, 4.0),
+    ]
     expected = [(1, f"best; best with {FM}"), (2, "best"), (3, f"best with {HA}"), (4, "baseline")]
-    assert chosen(found) == expected == chosen(found[::-1]), "whatever the order in which they ended"
+    assert chosen(found) == expected == chosen(found[::-1]), (
+        "whatever the order in which they ended"
+    )
     selected = select(parse_study(study_file(), "s.toml"), found)
     assert {choice.config.seeds for choice in selected} == {(10, 11, 12, 13, 14)}
-    assert selected[0].config.remedies == (FM,) and selected[0].config.lr_g == pytest.approx(1.01e-3)
+    assert selected[0].config.remedies == (FM,) and selected[0].config.lr_g == pytest.approx(
+        1.01e-3
+    )
 
 
 def test_options_of_the_table() -> None:
@@ -92,38 +115,57 @@ def test_options_of_the_table() -> None:
 
 def test_a_maximum_is_confirmed_at_its_high_end() -> None:
     text = study_file(**{"[search]\n": '[objective]\nmaximize = "recall"\n[search]\n'})
-    assert chosen([candidate(0, 0.2), candidate(1, 0.9), candidate(2, 0.5)], text)[0] == (1, "best; baseline")
+    assert chosen([candidate(0, 0.2), candidate(1, 0.9), candidate(2, 0.5)], text)[0] == (
+        1,
+        "best; baseline",
+    )
 
 
 def test_the_same_configuration_drawn_twice_is_confirmed_once() -> None:
     twice = Candidate(7, candidate(1, 1.0).params, TrialState.COMPLETE, outcome(1.0))
-    assert chosen([candidate(1, 1.0), twice, candidate(2, 3.0)]) == [(1, "best; baseline"), (2, "best")]
+    assert chosen([candidate(1, 1.0), twice, candidate(2, 3.0)]) == [
+        (1, "best; baseline"),
+        (2, "best"),
+    ]
 
 
 @pytest.mark.parametrize(
     ("candidates", "expected"),
     [
         # Nothing within the constraints: the fewest seeds in excess, not the best score.
-        ([candidate(0, 1.0, FM, collapsed=3), candidate(1, 8.0, FM, collapsed=1)], (1, f"nearest; best with {FM}")),
+        (
+            [candidate(0, 1.0, FM, collapsed=3), candidate(1, 8.0, FM, collapsed=1)],
+            (1, f"nearest; best with {FM}"),
+        ),
         # Nothing complete: what came furthest, not the best score.
         (
             [candidate(0, 1.0, FM, False, progress=50), candidate(1, 8.0, FM, False, progress=99)],
             (1, f"nearest; best with {FM}"),
         ),
         # A complete one beyond the constraints before one that was stopped.
-        ([candidate(0, 1.0, FM, False), candidate(1, 8.0, FM, collapsed=1)], (1, f"nearest; best with {FM}")),
+        (
+            [candidate(0, 1.0, FM, False), candidate(1, 8.0, FM, collapsed=1)],
+            (1, f"nearest; best with {FM}"),
+        ),
         # A median on diverged seeds comes last.
-        ([candidate(0, None, FM, diverged=3), candidate(1, 8.0, FM, False)], (1, f"nearest; best with {FM}")),
+        (
+            [candidate(0, None, FM, diverged=3), candidate(1, 8.0, FM, False)],
+            (1, f"nearest; best with {FM}"),
+        ),
     ],
 )
-def test_where_none_satisfies_the_constraints_the_nearest_is_confirmed(candidates, expected) -> None:
+def test_where_none_satisfies_the_constraints_the_nearest_is_confirmed(
+    candidates, expected
+) -> None:
     found = chosen(candidates)
     assert found == [expected, (None, "baseline")]
 
 
 def test_a_baseline_that_only_diverges_is_confirmed_too() -> None:
     found = chosen([candidate(0, 1.0, FM), candidate(1, None, diverged=3)])
-    assert found == [(0, f"best; best with {FM}"), (1, "baseline")], "that it diverges is the finding"
+    assert found == [(0, f"best; best with {FM}"), (1, "baseline")], (
+        "that it diverges is the finding"
+    )
 
 
 def test_nothing_evaluated_nothing_confirmed() -> None:
@@ -138,8 +180,12 @@ def test_a_baseline_that_was_never_drawn_is_the_best_one_without_its_remedies() 
     assert (baseline.confirms, baseline.role) == (None, "baseline")
     assert baseline.config.remedies == () and baseline.config.remedy_options == {}
     assert baseline.config.lr_g == best.params["lr_g"], "else as the best: a fair match"
-    fixed = study_file().replace('remedies = [[], ["feature_matching"], ["historical_averaging"]]\n', "")
-    fixed = fixed.replace('"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }\n', "")
+    fixed = study_file().replace(
+        'remedies = [[], ["feature_matching"], ["historical_averaging"]]\n', ""
+    )
+    fixed = fixed.replace(
+        '"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }\n', ""
+    )
     fixed = fixed.replace("evaluations = 2\n", 'evaluations = 2\nremedies = ["feature_matching"]\n')
     spec = parse_study(fixed, "s.toml")
     best, baseline = select(spec, [Candidate(0, {"lr_g": 1e-3}, TrialState.COMPLETE, outcome())])
@@ -147,13 +193,21 @@ def test_a_baseline_that_was_never_drawn_is_the_best_one_without_its_remedies() 
 
 
 def test_remedies_that_are_switched_one_by_one_and_other_methods() -> None:
-    switches = study_file().replace('remedies = [[], ["feature_matching"], ["historical_averaging"]]', "r1 = [true]")
-    switches = switches.replace('"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }\n', "")
+    switches = study_file().replace(
+        'remedies = [[], ["feature_matching"], ["historical_averaging"]]', "r1 = [true]"
+    )
+    switches = switches.replace(
+        '"historical_averaging.weight" = { low = 1e-3, high = 1.0, log = true }\n', ""
+    )
     switches = switches.replace("[search.space]\n", '[search.space]\nmethod = ["gan", "vae"]\n')
     spec = parse_study(switches, "s.toml")
-    gan = Candidate(0, {"method": "gan", "lr_g": 1e-3, "r1": True}, TrialState.COMPLETE, outcome(2.0))
+    gan = Candidate(
+        0, {"method": "gan", "lr_g": 1e-3, "r1": True}, TrialState.COMPLETE, outcome(2.0)
+    )
     vae = Candidate(1, {"method": "vae", "lr_g": 1e-3}, TrialState.COMPLETE, outcome(1.0))
-    assert [(c.confirms, c.role, c.config.method, c.config.remedies) for c in select(spec, [gan, vae])] == [
+    assert [
+        (c.confirms, c.role, c.config.method, c.config.remedies) for c in select(spec, [gan, vae])
+    ] == [
         (1, "best; best with vae", "vae", ()),
         (0, "best; best with r1", "gan", ("r1",)),
         (None, "baseline", "gan", ()),
@@ -189,7 +243,10 @@ def test_the_most_there_can_be_to_confirm(confirm: str, expected: int) -> None:
         ("[confirm]\nseeds = []\n", ["confirm.seeds: at least one seed is needed"]),
         ("[confirm]\ntop = 0\n", ["confirm.top: must be >= 1, got 0"]),
         ("[confirm]\nremedy_sets = -1\n", ["confirm.remedy_sets: must be >= 0, got -1"]),
-        ("[confirm]\ntopp = 3\n", ["confirm.topp: unknown key 'topp'; known: top, remedy_sets, baseline, seeds"]),
+        (
+            "[confirm]\ntopp = 3\n",
+            ["confirm.topp: unknown key 'topp'; known: top, remedy_sets, baseline, seeds"],
+        ),
         ('[confirm]\nbaseline = "yes"\n', ["confirm.baseline: "]),
         ("confirm = 3\n", ["unknown"]),
     ],
@@ -202,8 +259,9 @@ def test_what_is_refused_at_the_door(confirm: str, messages: list[str]) -> None:
 
 def test_cost_is_told_beforehand(tmp_path: Path) -> None:
     lines = cost_lines(parse_study(study_file(), "s.toml"), Home(tmp_path))
-    assert "confirm: then up to 4 trials x 5 fresh seeds, each to the end of 100 updates: 20 trainings" in " ".join(
-        lines
+    assert (
+        "confirm: then up to 4 trials x 5 fresh seeds, each to the end of 100 updates: 20 trainings"
+        in " ".join(lines)
     )
     lines = cost_lines(parse_study(study_file(""), "s.toml"), Home(tmp_path))
     assert any("no confirm stage" in line for line in lines)
@@ -237,9 +295,13 @@ def test_what_was_confirmed_survives_every_break(path: Path) -> None:
         assert Ledger.open(path).confirm.intermediate_values(proposed[-1][0]) == {50: 3.0}
         Ledger.open(path).confirm.record_end(proposed[-1][0], outcome(2.0, converged=5), None)
     assert [number for number, _ in proposed] == [FIRST_CONFIRM + k for k in range(len(proposed))]
-    assert len(proposed) == planned == stage.counts()["complete"] and stage.verdicts() == {"converged": 5 * planned}
+    assert len(proposed) == planned == stage.counts()["complete"] and stage.verdicts() == {
+        "converged": 5 * planned
+    }
     first = stage.stage_tags(FIRST_CONFIRM)
-    assert (first["stage"], first["confirms"]) == ("confirm", 7) and first["role"].startswith("best")
+    assert (first["stage"], first["confirms"]) == ("confirm", 7) and first["role"].startswith(
+        "best"
+    )
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
@@ -305,7 +367,10 @@ def test_the_table_may_change_but_for_the_seeds_of_what_has_begun(path: Path) ->
     stage.record_end(stage.propose()[0], outcome(2.0), None)
     create(path, study_file(CONFIRM.replace("top = 2", "top = 4")))
     for changed in (other, study_file("")):
-        with pytest.raises(UserError, match=r"confirm\.seeds: \[10, 11, 12, 13, 14\] -> .*the confirm stage has begun"):
+        with pytest.raises(
+            UserError,
+            match=r"confirm\.seeds: \[10, 11, 12, 13, 14\] -> .*the confirm stage has begun",
+        ):
             create(path, changed)
 
 
@@ -318,15 +383,24 @@ def test_status_tells_of_both_stages(path: Path, tmp_path: Path) -> None:
     stage = ledger.confirm
     stage.record_end(stage.propose()[0], None, "out of memory")
     found = json.loads(json.dumps(summary(Home(tmp_path), "s", with_trials=True), allow_nan=False))
-    assert found["trials"] == {"running": 0, "complete": 8, "pruned": 0, "failed": 0} and found["left"] >= 1
+    assert (
+        found["trials"] == {"running": 0, "complete": 8, "pruned": 0, "failed": 0}
+        and found["left"] >= 1
+    )
     assert found["confirm"]["trials"]["failed"] == 1 and found["confirm"]["left"] == found["left"]
     (row,) = found["confirm"]["trial_list"]
     assert (row["error"], row["confirms"], row["number"]) == ("out of memory", 7, FIRST_CONFIRM)
     assert len(found["trial_list"]) == 8
 
 
-def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_stop(path: Path, tmp_path: Path) -> None:
-    ledger, outbox, stop = create(path, study_file()), Outbox(tmp_path / "spool"), StopRequest(tmp_path / "stop")
+def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_stop(
+    path: Path, tmp_path: Path
+) -> None:
+    ledger, outbox, stop = (
+        create(path, study_file()),
+        Outbox(tmp_path / "spool"),
+        StopRequest(tmp_path / "stop"),
+    )
 
     def stages() -> list[Stage]:
         return [stage.stage for stage in _stages(ledger, outbox, stop, Console(quiet=True))]
@@ -341,7 +415,11 @@ def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_s
     stage.record_end(stage.propose()[0], outcome(2.0), None)
     assert stages() == [Stage.SEARCH, Stage.CONFIRM]
     (message,) = outbox.pending()
-    assert (message.number, message.order, message.read()["role"]) == (FIRST_CONFIRM, START, stage.selected[0].role)
+    assert (message.number, message.order, message.read()["role"]) == (
+        FIRST_CONFIRM,
+        START,
+        stage.selected[0].role,
+    )
 
 
 def test_nothing_is_stopped_early_in_it() -> None:
@@ -359,7 +437,9 @@ def test_a_confirmed_generator_is_exported_with_its_own_configuration(tmp_path: 
     stage = ledger.confirm
     assert stage is not None
     numbers = [stage.propose() for _ in range(stage.remaining())]
-    exported = [configuration(ledger, number, stage.config(params).digest) for number, params in numbers]
+    exported = [
+        configuration(ledger, number, stage.config(params).digest) for number, params in numbers
+    ]
     assert {config.seeds for config in exported} == {(10, 11, 12, 13, 14)}
     assert any(not config.remedies for config in exported), "the baseline"
     with pytest.raises(ValueError, match="its configuration in the ledger is"):

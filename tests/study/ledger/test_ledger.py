@@ -53,7 +53,9 @@ def create(path: Path, text: str | None = None) -> Ledger:
 
 def outcome(objective: float | None = 1.0, finished: bool = True, **verdicts: int) -> Outcome:
     counters = {"updates": 100.0, "seconds": 5.0}
-    return Outcome(finished, objective, 100.0 if finished else 50.0, verdicts or {"converged": 3}, counters)
+    return Outcome(
+        finished, objective, 100.0 if finished else 50.0, verdicts or {"converged": 3}, counters
+    )
 
 
 def stored(path: Path) -> list[FrozenTrial]:
@@ -95,7 +97,9 @@ def synthetic(number: int, params: dict[str, Any]) -> tuple[Outcome | None, str 
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_a_study_that_is_resumed_draws_what_it_would_have_drawn(sampler: str, tmp_path: Path) -> None:
+def test_a_study_that_is_resumed_draws_what_it_would_have_drawn(
+    sampler: str, tmp_path: Path
+) -> None:
     """Two trials are open at any time; one ledger is closed and opened again before each step."""
 
     def search(path: Path, interrupted: bool) -> list[dict[str, Any]]:
@@ -103,7 +107,9 @@ def test_a_study_that_is_resumed_draws_what_it_would_have_drawn(sampler: str, tm
         while ledger.search.remaining() or running:
             if interrupted:
                 ledger = Ledger.open(path)
-                assert ledger.search.interrupted() == running, "what was running goes on with the same parameters"
+                assert ledger.search.interrupted() == running, (
+                    "what was running goes on with the same parameters"
+                )
             while ledger.search.remaining() and len(running) < 2:
                 running.append(ledger.search.propose())
                 drawn.append(running[-1][1])
@@ -117,8 +123,12 @@ def test_a_study_that_is_resumed_draws_what_it_would_have_drawn(sampler: str, tm
     undisturbed = search(tmp_path / "a.db", interrupted=False)
     assert len(undisturbed) == 20
     assert undisturbed == search(tmp_path / "b.db", interrupted=True)
-    assert len({params["lr_d"] for params in undisturbed}) == 20, "the trials differ among themselves"
-    assert [trial.state for trial in stored(tmp_path / "a.db")] == [t.state for t in stored(tmp_path / "b.db")]
+    assert len({params["lr_d"] for params in undisturbed}) == 20, (
+        "the trials differ among themselves"
+    )
+    assert [trial.state for trial in stored(tmp_path / "a.db")] == [
+        t.state for t in stored(tmp_path / "b.db")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +162,9 @@ def test_how_a_trial_ends(
     (trial,) = stored(path)
     assert trial.state == optunas
     # Optuna gives a pruned trial its latest intermediate value; it never counts as a complete one.
-    assert trial.value == (3.5 if evaluated and value is None and optunas == TrialState.PRUNED else value)
+    assert trial.value == (
+        3.5 if evaluated and value is None and optunas == TrialState.PRUNED else value
+    )
     assert ledger.search.counts() == {**dict.fromkeys(State, 0), state: 1}
     (row,) = Ledger.open(path).trials()
     assert (row.number, row.state, row.params) == (number, state.value, params)
@@ -168,7 +180,9 @@ def test_a_trial_without_a_value_ends_at_the_wrong_side_of_a_maximum(path: Path)
     assert ledger.search.best() is None
 
 
-def test_evaluations_are_kept_on_the_budgets_axis_and_missing_ones_left_out(ledger: Ledger, path: Path) -> None:
+def test_evaluations_are_kept_on_the_budgets_axis_and_missing_ones_left_out(
+    ledger: Ledger, path: Path
+) -> None:
     number, _ = ledger.search.propose()
     for objective, progress in ((9.0, 33.4), (None, 66.7), (7.0, 100.0)):
         ledger.search.record_evaluation(number, objective, progress)
@@ -191,20 +205,32 @@ def test_evaluations_are_kept_on_the_budgets_axis_and_missing_ones_left_out(ledg
         ([], None),
     ],
 )
-def test_the_best(outcomes: list[Outcome], expected: int | None, ledger: Ledger, path: Path) -> None:
+def test_the_best(
+    outcomes: list[Outcome], expected: int | None, ledger: Ledger, path: Path
+) -> None:
     for ended in outcomes:
         ledger.search.record_end(ledger.search.propose()[0], ended, None)
     ledger.search.propose()
     best = Ledger.open(path).search.best()
     assert (None if best is None else best.number) == expected
-    feasible = [ended.feasible(ledger.spec.objective.require) for ended in outcomes if ended.objective is not None]
+    feasible = [
+        ended.feasible(ledger.spec.objective.require)
+        for ended in outcomes
+        if ended.objective is not None
+    ]
     told = [row.feasible for row in ledger.trials() if row.objective is not None]
     assert told == feasible, "the ledger and the outcome agree"
 
 
 def test_the_best_of_a_maximum(path: Path) -> None:
     ledger = create(path, study_file(objective='maximize = "recall"'))
-    for ended in (outcome(0.2), outcome(0.9, collapsed=1), outcome(0.5), outcome(None), outcome(0.99, finished=False)):
+    for ended in (
+        outcome(0.2),
+        outcome(0.9, collapsed=1),
+        outcome(0.5),
+        outcome(None),
+        outcome(0.99, finished=False),
+    ):
         ledger.search.record_end(ledger.search.propose()[0], ended, None)
     best = ledger.search.best()
     assert best is not None and (best.number, best.objective) == (2, 0.5)
@@ -212,16 +238,24 @@ def test_the_best_of_a_maximum(path: Path) -> None:
 
 def test_allowed_collapses_do_not_disqualify(path: Path) -> None:
     ledger = create(path, study_file(objective="require = { collapsed = 1 }"))
-    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, collapsed=2, converged=1), None)
-    ledger.search.record_end(ledger.search.propose()[0], outcome(2.0, collapsed=1, converged=2), None)
+    ledger.search.record_end(
+        ledger.search.propose()[0], outcome(1.0, collapsed=2, converged=1), None
+    )
+    ledger.search.record_end(
+        ledger.search.propose()[0], outcome(2.0, collapsed=1, converged=2), None
+    )
     best = ledger.search.best()
     assert best is not None and best.number == 1
     expected = [{**CONSTRAINTS, "collapsed": excess, "cycling": 0.0} for excess in (1.0, 0.0)]
-    assert [trial.constraints for trial in stored(path)] == expected, "where Optuna's samplers look for them"
+    assert [trial.constraints for trial in stored(path)] == expected, (
+        "where Optuna's samplers look for them"
+    )
 
 
 def test_pruned_trials_tell_the_sampler_of_their_collapse(ledger: Ledger, path: Path) -> None:
-    ledger.search.record_end(ledger.search.propose()[0], outcome(1.0, finished=False, collapsed=2), None)
+    ledger.search.record_end(
+        ledger.search.propose()[0], outcome(1.0, finished=False, collapsed=2), None
+    )
     assert stored(path)[0].constraints == {**CONSTRAINTS, "collapsed": 2.0}
 
 
@@ -235,7 +269,11 @@ def test_the_sampler_keeps_away_from_what_collapses(tmp_path: Path) -> None:
             number, params = ledger.search.propose()
             width = params["width"]
             widths.append(width)
-            ended = outcome(abs(width - 16), **narrow) if width < 32 else outcome(100 + abs(width - 56), converged=3)
+            ended = (
+                outcome(abs(width - 16), **narrow)
+                if width < 32
+                else outcome(100 + abs(width - 56), converged=3)
+            )
             ledger.search.record_end(number, ended, None)
         return sum(width < 32 for width in widths[-15:])
 
@@ -245,7 +283,10 @@ def test_the_sampler_keeps_away_from_what_collapses(tmp_path: Path) -> None:
 
 def test_a_grid_is_drawn_to_its_last_point_each_point_once(path: Path) -> None:
     """Optuna's own grid sampler wants to stop a loop at the last point, which the driver does not have."""
-    text = study_file("grid").split("[search.space]")[0] + "[search.space]\nk = [1, 2, 3]\nlr_d = [1e-3, 1e-4]\n"
+    text = (
+        study_file("grid").split("[search.space]")[0]
+        + "[search.space]\nk = [1, 2, 3]\nlr_d = [1e-3, 1e-4]\n"
+    )
     ledger = create(path, text.replace("trials = 20", "trials = 6"))
     drawn = []
     while ledger.search.remaining():
@@ -256,7 +297,9 @@ def test_a_grid_is_drawn_to_its_last_point_each_point_once(path: Path) -> None:
     assert ledger.search.counts()["complete"] == 6
 
 
-def test_interrupted_trials_come_back_in_order_and_count_as_proposed(ledger: Ledger, path: Path) -> None:
+def test_interrupted_trials_come_back_in_order_and_count_as_proposed(
+    ledger: Ledger, path: Path
+) -> None:
     proposed = [ledger.search.propose() for _ in range(4)]
     ledger.search.record_end(1, outcome(), None)
     again = Ledger.open(path)
@@ -343,7 +386,11 @@ def test_summary_is_plain_json_and_adds_up(tmp_path: Path) -> None:
         assert found["trials"] == {"running": 1, "complete": 3, "pruned": 1, "failed": 1}
         assert (found["planned"], found["left"]) == (20, 15)
         assert found["seeds"] == {"converged": 4, "diverged": 3, "collapsed": 2, "unsettled": 3}
-        assert (found["best"]["number"], found["best"]["value"], found["best"]["run_id"]) == (0, 2.0, "abc")
+        assert (found["best"]["number"], found["best"]["value"], found["best"]["run_id"]) == (
+            0,
+            2.0,
+            "abc",
+        )
         assert found["best"]["params"] == ledger.trials()[0].params
         assert found["paths"]["report"] is None
     assert [row["state"] for row in found["trial_list"]] == [

@@ -27,7 +27,9 @@ ROOT_KEYS = 'name = "s"\n'
 REMEDIES = "feature_matching, historical_averaging, minibatch_discrimination"
 WEIGHT = '"historical_averaging.weight"'
 ON = 'remedies = ["historical_averaging"]\n'
-OFF_RULE = "a parameter of historical_averaging, which no configuration switches on (remedies in use: "
+OFF_RULE = (
+    "a parameter of historical_averaging, which no configuration switches on (remedies in use: "
+)
 
 
 def toml(tables: dict[str, str] | None = None, root: str = ROOT_KEYS, train: str = TRAIN) -> str:
@@ -59,21 +61,48 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "endless nesting": (train("lr_d = " + "[" * 5000), ["not valid TOML"]),
     "nothing": ("", ["name: is required and missing", "data: is required", "train: is required"]),
     # Unknown keys, with the known ones.
-    "unknown table": (toml({"serach": "trials = 1"}), ["serach: unknown key 'serach'", "known: name, question, data"]),
-    "unknown key": (train("learning_rate = 1"), ["train.learning_rate: unknown key", "lr_d, lr_g, beta1"]),
+    "unknown table": (
+        toml({"serach": "trials = 1"}),
+        ["serach: unknown key 'serach'", "known: name, question, data"],
+    ),
+    "unknown key": (
+        train("learning_rate = 1"),
+        ["train.learning_rate: unknown key", "lr_d, lr_g, beta1"],
+    ),
     "unknown key of a model": (
         toml({"model": "hight = 1"}),
         ["model.hight", "known: name, latent_dim, latent, width, depth"],
     ),
-    "unknown key of a budget": (budget("{ unit = 'images' }"), ["unknown budget unit 'unit'", "images"]),
-    "unknown hyperparameter": (space("lr = 0.1"), ["search.space.lr: unknown hyperparameter 'lr'", "k, lr_d, lr_g"]),
-    "unquoted dotted key": (space(WEIGHT.strip('"') + " = 0.1", ON), ["'historical_averaging'", WEIGHT.strip('"')]),
-    "unknown key of a range": (space("lr_d = { low = 1e-4, hi = 1 }"), ["lr_d: unknown key 'hi'", "low, high, log"]),
+    "unknown key of a budget": (
+        budget("{ unit = 'images' }"),
+        ["unknown budget unit 'unit'", "images"],
+    ),
+    "unknown hyperparameter": (
+        space("lr = 0.1"),
+        ["search.space.lr: unknown hyperparameter 'lr'", "k, lr_d, lr_g"],
+    ),
+    "unquoted dotted key": (
+        space(WEIGHT.strip('"') + " = 0.1", ON),
+        ["'historical_averaging'", WEIGHT.strip('"')],
+    ),
+    "unknown key of a range": (
+        space("lr_d = { low = 1e-4, hi = 1 }"),
+        ["lr_d: unknown key 'hi'", "low, high, log"],
+    ),
     # Unknown names, with the known ones.
-    "data": (toml({"data": 'name = "imagenet"'}), ["data.name: unknown data 'imagenet'", "known: digits, ring"]),
+    "data": (
+        toml({"data": 'name = "imagenet"'}),
+        ["data.name: unknown data 'imagenet'", "known: digits, ring"],
+    ),
     "model": (toml({"model": 'name = "gpt"'}), ["model.name: unknown model 'gpt'", "known: mlp"]),
-    "loss": (train('loss = "focal"'), ["train.loss: unknown loss 'focal'", "known: non_saturating, minimax"]),
-    "loss in the space": (space('loss = ["minimax", "focal"]'), ["search.space.loss: unknown loss 'focal'", "minimax"]),
+    "loss": (
+        train('loss = "focal"'),
+        ["train.loss: unknown loss 'focal'", "known: non_saturating, minimax"],
+    ),
+    "loss in the space": (
+        space('loss = ["minimax", "focal"]'),
+        ["search.space.loss: unknown loss 'focal'", "minimax"],
+    ),
     "sampler": (
         toml({"search": 'sampler = "cmaes"'}),
         ["search.sampler: unknown sampler 'cmaes'", "known: tpe, random"],
@@ -83,11 +112,18 @@ BAD: dict[str, tuple[str, list[str]]] = {
         ["search.space: a grid needs lists of choices, and lr_d is a range"],
     ),
     "grid with options": (
-        toml({"search": 'sampler = "grid"', "search.space": f"{WEIGHT} = [0.1, 1]"}, train=TRAIN + ON),
+        toml(
+            {"search": 'sampler = "grid"', "search.space": f"{WEIGHT} = [0.1, 1]"}, train=TRAIN + ON
+        ),
         ["search.space: a grid cannot hold historical_averaging.weight"],
     ),
     "grid too small": (
-        toml({"search": 'sampler = "grid"\ntrials = 5', "search.space": "k = [1, 2]\nlr_d = [0.1, 1]"}),
+        toml(
+            {
+                "search": 'sampler = "grid"\ntrials = 5',
+                "search.space": "k = [1, 2]\nlr_d = [0.1, 1]",
+            }
+        ),
         ["search.trials: must be <= 4, the configurations of this grid, got 5"],
     ),
     "incompatible": (
@@ -104,7 +140,9 @@ BAD: dict[str, tuple[str, list[str]]] = {
     ),
     "modes of data that have their own": (
         toml({"data": 'name = "ring"', "measures": 'modes = "bins"'}),
-        ["modes 'bins' is for data without modes of their own, and ring has a mixture's components"],
+        [
+            "modes 'bins' is for data without modes of their own, and ring has a mixture's components"
+        ],
     ),
     "fewer samples than FID needs": (
         toml({"measures": "samples = 64"}),
@@ -112,7 +150,10 @@ BAD: dict[str, tuple[str, list[str]]] = {
     ),
     "a vae whose latents are searched": (
         space('latent = ["normal", "uniform"]', 'method = "vae"'),
-        ["a vae's latents are normal, and mlp as configured draws uniform ones", "latent = uniform"],
+        [
+            "a vae's latents are normal, and mlp as configured draws uniform ones",
+            "latent = uniform",
+        ],
     ),
     "a vae with uniform latents": (
         toml({"model": 'name = "dcgan"'}, train=TRAIN + 'method = "vae"\n'),
@@ -122,23 +163,59 @@ BAD: dict[str, tuple[str, list[str]]] = {
         space("optimistic_adam = [false, true]\nextragradient = [false, true]"),
         ["extragradient and optimistic_adam cannot be on together"],
     ),
-    "schedule of k": (train('k = "5 until 10"'), ["train.k: a schedule of k reads '5 until 100 then 1'"]),
+    "schedule of k": (
+        train('k = "5 until 10"'),
+        ["train.k: a schedule of k reads '5 until 100 then 1'"],
+    ),
     "schedule of k that falls": (train('k = "5 until 9 then 2 until 3 then 1"'), ["rising"]),
-    "option of another model": (space("batch_norm = [1]"), ["search.space.batch_norm: must be true or false"]),
-    "schedule": (toml({"schedule": 'name = "pbt"'}), ["schedule.name: unknown schedule 'pbt'", "known: asha, fifo"]),
-    "measure": (toml({"objective": 'minimize = "fidd"'}), ["unknown measure 'fidd'", "known: fid, kid"]),
-    "verdict": (toml({"objective": "require = { ok = 0 }"}), ["unknown verdict to limit 'ok'", "known: collapsed"]),
-    "remedy": (train('remedies = ["dropout"]'), ["train.remedies: unknown remedy 'dropout'", REMEDIES]),
-    "remedy beside a space": (space("lr_d = 0.1", 'remedies = ["x"]'), ["train.remedies: unknown remedy 'x'"]),
-    "remedy in the space": (space('remedies = [[], ["x"]]'), ["search.space.remedies: unknown remedy 'x'", REMEDIES]),
-    "remedy called none": (space('remedies = [["none"]]'), ["search.space.remedies: unknown remedy 'none'", REMEDIES]),
+    "option of another model": (
+        space("batch_norm = [1]"),
+        ["search.space.batch_norm: must be true or false"],
+    ),
+    "schedule": (
+        toml({"schedule": 'name = "pbt"'}),
+        ["schedule.name: unknown schedule 'pbt'", "known: asha, fifo"],
+    ),
+    "measure": (
+        toml({"objective": 'minimize = "fidd"'}),
+        ["unknown measure 'fidd'", "known: fid, kid"],
+    ),
+    "verdict": (
+        toml({"objective": "require = { ok = 0 }"}),
+        ["unknown verdict to limit 'ok'", "known: collapsed"],
+    ),
+    "remedy": (
+        train('remedies = ["dropout"]'),
+        ["train.remedies: unknown remedy 'dropout'", REMEDIES],
+    ),
+    "remedy beside a space": (
+        space("lr_d = 0.1", 'remedies = ["x"]'),
+        ["train.remedies: unknown remedy 'x'"],
+    ),
+    "remedy in the space": (
+        space('remedies = [[], ["x"]]'),
+        ["search.space.remedies: unknown remedy 'x'", REMEDIES],
+    ),
+    "remedy called none": (
+        space('remedies = [["none"]]'),
+        ["search.space.remedies: unknown remedy 'none'", REMEDIES],
+    ),
     "remedies joined": (
         space('remedies = [["feature_matching+historical_averaging"]]'),
         ["unknown remedy 'feature_matching+historical_averaging'", REMEDIES],
     ),
-    "remedy that is a number": (space("remedies = [[1]]"), ["search.space.remedies: unknown remedy 1", REMEDIES]),
-    "options of an unknown remedy": (toml({"remedies.x": "weight = 1"}), ["remedies.x: unknown remedy 'x'", REMEDIES]),
-    "no options of an unknown remedy": (toml({"remedies.x": ""}), ["remedies.x: unknown remedy 'x'", REMEDIES]),
+    "remedy that is a number": (
+        space("remedies = [[1]]"),
+        ["search.space.remedies: unknown remedy 1", REMEDIES],
+    ),
+    "options of an unknown remedy": (
+        toml({"remedies.x": "weight = 1"}),
+        ["remedies.x: unknown remedy 'x'", REMEDIES],
+    ),
+    "no options of an unknown remedy": (
+        toml({"remedies.x": ""}),
+        ["remedies.x: unknown remedy 'x'", REMEDIES],
+    ),
     "unknown option": (
         toml({"remedies.historical_averaging": "wieght = 1"}, train=TRAIN + ON),
         ["remedies.historical_averaging.wieght: unknown option", "known: weight"],
@@ -152,30 +229,75 @@ BAD: dict[str, tuple[str, list[str]]] = {
         train('k = "1/0"'),
         ["train.k: k must be a number from 1/1000 to 1000 or a fraction", "got '1/0'"],
     ),
-    "k = nan": (train("k = nan"), ["train.k: k must be a number from 1/1000 to 1000 or a fraction", "got nan"]),
-    "k beyond all floats": (train('k = "1e400"'), ["train.k: k must be a number from 1/1000 to 1000", "got '1e400'"]),
-    "k too large": (train("k = 1001"), ["train.k: k must be a number from 1/1000 to 1000", "got 1001"]),
-    "k too small": (train("k = 0.0009"), ["train.k: k must be a number from 1/1000 to 1000", "got 0.0009"]),
-    "k a list": (train("k = [1, 2]"), ["train.k: k must be a number from 1/1000 to 1000 or a fraction", "got [1, 2]"]),
+    "k = nan": (
+        train("k = nan"),
+        ["train.k: k must be a number from 1/1000 to 1000 or a fraction", "got nan"],
+    ),
+    "k beyond all floats": (
+        train('k = "1e400"'),
+        ["train.k: k must be a number from 1/1000 to 1000", "got '1e400'"],
+    ),
+    "k too large": (
+        train("k = 1001"),
+        ["train.k: k must be a number from 1/1000 to 1000", "got 1001"],
+    ),
+    "k too small": (
+        train("k = 0.0009"),
+        ["train.k: k must be a number from 1/1000 to 1000", "got 0.0009"],
+    ),
+    "k a list": (
+        train("k = [1, 2]"),
+        ["train.k: k must be a number from 1/1000 to 1000 or a fraction", "got [1, 2]"],
+    ),
     "k = 0 in the space": (space("k = 0"), ["search.space.k: k must be > 0", "got k=0"]),
     "k = 0 among choices": (space("k = [1, 2, 0]"), ["search.space.k: k must be > 0", "got k=0"]),
-    "k range from 0": (space("k = { low = 0, high = 2 }"), ["search.space.k: k must be > 0", "got k=0"]),
+    "k range from 0": (
+        space("k = { low = 0, high = 2 }"),
+        ["search.space.k: k must be > 0", "got k=0"],
+    ),
     "k twice": (space('k = [0.5, "1/2"]'), ["search.space.k: choices must be distinct", "'1/2'"]),
     # Domains.
-    "low > high": (space("lr_d = { low = 1e-2, high = 1e-4 }"), ["search.space.lr_d: low <= high", "low=0.01"]),
-    "log from 0": (space("lr_d = { low = 0, high = 1, log = true }"), ["lr_d: a log range needs low > 0", "low=0"]),
-    "log from -1": (space("width = { low = -1, high = 8, log = true }"), ["width: a log range", "got low=-1"]),
-    "log no switch": (space("lr_d = { low = 1e-4, high = 1, log = 1 }"), ["lr_d: log must be true or false, got 1"]),
-    "no low": (space("lr_d = { high = 1 }"), ["search.space.lr_d: a range needs a finite number `low`, got None"]),
+    "low > high": (
+        space("lr_d = { low = 1e-2, high = 1e-4 }"),
+        ["search.space.lr_d: low <= high", "low=0.01"],
+    ),
+    "log from 0": (
+        space("lr_d = { low = 0, high = 1, log = true }"),
+        ["lr_d: a log range needs low > 0", "low=0"],
+    ),
+    "log from -1": (
+        space("width = { low = -1, high = 8, log = true }"),
+        ["width: a log range", "got low=-1"],
+    ),
+    "log no switch": (
+        space("lr_d = { low = 1e-4, high = 1, log = 1 }"),
+        ["lr_d: log must be true or false, got 1"],
+    ),
+    "no low": (
+        space("lr_d = { high = 1 }"),
+        ["search.space.lr_d: a range needs a finite number `low`, got None"],
+    ),
     "empty range": (space("lr_d = {}"), ["search.space.lr_d: a range needs a finite number `low`"]),
     "range to inf": (space("lr_d = { low = 1, high = inf }"), ["a finite number `high`, got inf"]),
     "range from nan": (space("lr_d = { low = nan, high = 1 }"), ["a finite number `low`, got nan"]),
-    "range past all floats": (space(f"lr_d = {{ low = 0.5, high = 1{'0' * 400} }}"), ["lr_d: a range needs a finite"]),
-    "range of booleans": (space("lr_d = { low = false, high = true }"), ["a finite number `low`, got False"]),
+    "range past all floats": (
+        space(f"lr_d = {{ low = 0.5, high = 1{'0' * 400} }}"),
+        ["lr_d: a range needs a finite"],
+    ),
+    "range of booleans": (
+        space("lr_d = { low = false, high = true }"),
+        ["a finite number `low`, got False"],
+    ),
     "range of texts": (space("lr_d = { low = '1', high = 2 }"), ["a finite number `low`, got '1'"]),
-    "fractions of a width": (space("width = { low = 1.0, high = 9.0 }"), ["search.space.width: ", "whole", "low=1.0"]),
+    "fractions of a width": (
+        space("width = { low = 1.0, high = 9.0 }"),
+        ["search.space.width: ", "whole", "low=1.0"],
+    ),
     "no choices": (space("k = []"), ["search.space.k: at least one choice is needed"]),
-    "no remedy sets": (space("remedies = []"), ["search.space.remedies: at least one choice is needed"]),
+    "no remedy sets": (
+        space("remedies = []"),
+        ["search.space.remedies: at least one choice is needed"],
+    ),
     "choice twice": (space("lr_d = [0.1, 0.2, 0.1]"), ["lr_d: choices must be distinct, but 0.1"]),
     "remedy set twice": (
         space(
@@ -187,15 +309,30 @@ BAD: dict[str, tuple[str, list[str]]] = {
         space('remedies = [["feature_matching", "feature_matching"]]'),
         ["search.space.remedies: a remedy may be named once"],
     ),
-    "remedy twice": (train('remedies = ["feature_matching", "feature_matching"]'), ["train.remedies: a remedy may"]),
-    "flat remedies": (space('remedies = ["feature_matching"]'), ["remedies must be a list of lists"]),
+    "remedy twice": (
+        train('remedies = ["feature_matching", "feature_matching"]'),
+        ["train.remedies: a remedy may"],
+    ),
+    "flat remedies": (
+        space('remedies = ["feature_matching"]'),
+        ["remedies must be a list of lists"],
+    ),
     "one remedy": (space('remedies = "feature_matching"'), ["remedies must be a list of lists"]),
-    "choices of lists": (space("lr_d = [[0.1]]"), ["search.space.lr_d: must be a number or text", "got [0.1]"]),
-    "learning rate 0": (space("lr_g = { low = 0, high = 0.1 }"), ["search.space.lr_g: must be > 0, got 0"]),
+    "choices of lists": (
+        space("lr_d = [[0.1]]"),
+        ["search.space.lr_d: must be a number or text", "got [0.1]"],
+    ),
+    "learning rate 0": (
+        space("lr_g = { low = 0, high = 0.1 }"),
+        ["search.space.lr_g: must be > 0, got 0"],
+    ),
     "beta 1": (space("beta1 = [0.5, 1.0]"), ["search.space.beta1: must be < 1, got 1.0"]),
     "batch of 1": (space("batch_size = [1, 2]"), ["search.space.batch_size: must be >= 2, got 1"]),
     # Seeds.
-    "seeds twice": (train("seeds = [0, 1, 0]"), ["train.seeds: seeds must be distinct", "[0]", "[0, 1, 0]"]),
+    "seeds twice": (
+        train("seeds = [0, 1, 0]"),
+        ["train.seeds: seeds must be distinct", "[0]", "[0, 1, 0]"],
+    ),
     "no seeds": (train("seeds = []"), ["train.seeds: at least one seed"]),
     "negative seed": (train("seeds = [-1]"), ["train.seeds: seeds must be >= 0, got -1"]),
     # Remedies that are off.
@@ -211,9 +348,15 @@ BAD: dict[str, tuple[str, list[str]]] = {
         toml({"remedies.historical_averaging": "weight = -1"}, train=TRAIN + ON),
         ["remedies.historical_averaging.weight: must be >= 0, got -1"],
     ),
-    "option asked out of range": (space(f"{WEIGHT} = [0.1, -2]", ON), [WEIGHT.strip('"'), "must be >= 0, got -2"]),
+    "option asked out of range": (
+        space(f"{WEIGHT} = [0.1, -2]", ON),
+        [WEIGHT.strip('"'), "must be >= 0, got -2"],
+    ),
     "option no choice of its own": (
-        toml({"remedies.feature_matching": 'norm = "l3"'}, train=TRAIN + 'remedies = ["feature_matching"]'),
+        toml(
+            {"remedies.feature_matching": 'norm = "l3"'},
+            train=TRAIN + 'remedies = ["feature_matching"]',
+        ),
         ["remedies.feature_matching.norm: ", "'l2_squared' or 'l1'", "got 'l3'"],
     ),
     # Budget.
@@ -221,14 +364,32 @@ BAD: dict[str, tuple[str, list[str]]] = {
         budget("{ epochs = 3 }"),
         ["train.budget", "unknown budget unit 'epochs'", "generator_steps, disc"],
     ),
-    "budget of two units": (budget("{ images = 9, updates = 9 }"), ["train.budget: budget must name one unit"]),
-    "budget without a unit": (budget("100"), ["train.budget: budget must name one unit", "got 100"]),
+    "budget of two units": (
+        budget("{ images = 9, updates = 9 }"),
+        ["train.budget: budget must name one unit"],
+    ),
+    "budget without a unit": (
+        budget("100"),
+        ["train.budget: budget must name one unit", "got 100"],
+    ),
     "budget 0": (budget("{ updates = 0 }"), ["train.budget", "must be > 0, got 0"]),
     "budget inf": (budget("{ updates = inf }"), ["train.budget", "finite number, got inf"]),
-    "evaluations > budget": (budget("{ updates = 1 }"), ["train: evaluations <= budget", "evaluations=2", "budget=1"]),
-    "no evaluations": (toml(train="budget = { updates = 9 }\nevaluations = 0"), ["train.evaluations: must be >= 1"]),
-    "grace > budget": (toml({"schedule": "grace = 101"}), ["schedule.grace <= budget must hold", "101 > 100"]),
-    "rungs without end": (toml({"schedule": "grace = 1\nreduction_factor = 1.0000001"}), ["schedule.reduction_factor"]),
+    "evaluations > budget": (
+        budget("{ updates = 1 }"),
+        ["train: evaluations <= budget", "evaluations=2", "budget=1"],
+    ),
+    "no evaluations": (
+        toml(train="budget = { updates = 9 }\nevaluations = 0"),
+        ["train.evaluations: must be >= 1"],
+    ),
+    "grace > budget": (
+        toml({"schedule": "grace = 101"}),
+        ["schedule.grace <= budget must hold", "101 > 100"],
+    ),
+    "rungs without end": (
+        toml({"schedule": "grace = 1\nreduction_factor = 1.0000001"}),
+        ["schedule.reduction_factor"],
+    ),
     # Wrong types.
     "true for a rate": (train("lr_d = true"), ["train.lr_d: ", "number, got True"]),
     "text for a rate": (train('lr_d = "1e-4"'), ["train.lr_d: ", "number, got '1e-4'"]),
@@ -237,37 +398,73 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "inf for a rate": (train("lr_g = inf"), ["train.lr_g: ", "finite number, got inf"]),
     "nan for a beta": (train("beta1 = nan"), ["train.beta1: ", "got nan"]),
     "date for a rate": (train("lr_d = 2020-01-01"), ["train.lr_d: ", "number, got '2020-01-01'"]),
-    "true for evaluations": (toml(train=TRAIN.replace("2", "true")), ["train.evaluations: ", "integer, got True"]),
+    "true for evaluations": (
+        toml(train=TRAIN.replace("2", "true")),
+        ["train.evaluations: ", "integer, got True"],
+    ),
     "true for a batch": (train("batch_size = true"), ["train.batch_size: ", "integer, got True"]),
     "half a batch": (train("batch_size = 64.5"), ["train.batch_size: ", "integer, got 64.5"]),
     "true for a seed": (train("seeds = [true, 2]"), ["train.seeds", "integer, got True"]),
-    "true for k": (train("k = true"), ["train.k: k must be a number from 1/1000 to 1000", "got True"]),
+    "true for k": (
+        train("k = true"),
+        ["train.k: k must be a number from 1/1000 to 1000", "got True"],
+    ),
     "true for a budget": (budget("{ updates = true }"), ["train.budget", "number, got True"]),
     "true for a width": (toml({"model": "width = true"}), ["model.width: ", "integer, got True"]),
     "true for cpus": (toml({"resources": "cpus = true"}), ["resources.cpus: ", "number, got True"]),
     "inf cpus": (toml({"resources": "cpus = inf"}), ["resources.cpus: ", "finite number, got inf"]),
     "nan gpus": (toml({"resources": "gpus = nan"}), ["resources.gpus: ", "finite number, got nan"]),
-    "one GPU and a half": (toml({"resources": "gpus = 1.5"}), ["resources: gpus above 1 must be whole, got 1.5"]),
-    "true for trials": (toml({"search": "trials = true"}), ["search.trials: ", "integer, got True"]),
-    "true for a limit": (toml({"objective": "require = { collapsed = true }"}), ["objective.require", "got True"]),
+    "one GPU and a half": (
+        toml({"resources": "gpus = 1.5"}),
+        ["resources: gpus above 1 must be whole, got 1.5"],
+    ),
+    "true for trials": (
+        toml({"search": "trials = true"}),
+        ["search.trials: ", "integer, got True"],
+    ),
+    "true for a limit": (
+        toml({"objective": "require = { collapsed = true }"}),
+        ["objective.require", "got True"],
+    ),
     "true for an option": (
         toml({"remedies.historical_averaging": "weight = true"}, train=TRAIN + ON),
         ["remedies.historical_averaging.weight: ", "number, got True"],
     ),
     "true in the space": (space("lr_d = true"), ["search.space.lr_d: ", "number", "got True"]),
-    "true among choices": (space("lr_d = [0.1, true]"), ["search.space.lr_d: ", "number", "got True"]),
-    "text among numbers": (space('batch_size = [32, "64"]'), ["search.space.batch_size: must be a number, got '64'"]),
-    "text for a table": ('name = "s"\ndata = "digits"\n[train]\n' + TRAIN, ["data: must be a table, got 'digits'"]),
-    "list for a table": (toml({"search": "space = [1]"}), ["search.space: must be a table, got [1]"]),
-    "number for a remedy's table": (toml({"remedies": "historical_averaging = 1"}), ["must be a table, got 1"]),
+    "true among choices": (
+        space("lr_d = [0.1, true]"),
+        ["search.space.lr_d: ", "number", "got True"],
+    ),
+    "text among numbers": (
+        space('batch_size = [32, "64"]'),
+        ["search.space.batch_size: must be a number, got '64'"],
+    ),
+    "text for a table": (
+        'name = "s"\ndata = "digits"\n[train]\n' + TRAIN,
+        ["data: must be a table, got 'digits'"],
+    ),
+    "list for a table": (
+        toml({"search": "space = [1]"}),
+        ["search.space: must be a table, got [1]"],
+    ),
+    "number for a remedy's table": (
+        toml({"remedies": "historical_averaging = 1"}),
+        ["must be a table, got 1"],
+    ),
     # One place for each key.
-    "in train and space": (space("lr_d = [0.1, 0.2]", "lr_d = 0.1"), ["search.space.lr_d: stands in [train] too"]),
+    "in train and space": (
+        space("lr_d = [0.1, 0.2]", "lr_d = 0.1"),
+        ["search.space.lr_d: stands in [train] too"],
+    ),
     "in model and space": (
         toml({"model": "width = 8", "search.space": "width = [8, 16]"}),
         ["search.space.width: stands in [model] too"],
     ),
     "in remedies and space": (
-        toml({"remedies.historical_averaging": "weight = 1", "search.space": f"{WEIGHT} = [1, 2]"}, train=TRAIN + ON),
+        toml(
+            {"remedies.historical_averaging": "weight = 1", "search.space": f"{WEIGHT} = [1, 2]"},
+            train=TRAIN + ON,
+        ),
         ["search.space.historical_averaging.weight: stands in [remedies.historical_averaging] too"],
     ),
     # Tracking: an address and nothing else, and what was given is not told.
@@ -293,12 +490,27 @@ BAD: dict[str, tuple[str, list[str]]] = {
         ["tracking: must be a table; what was given is not repeated"],
     ),
     # Objective.
-    "two objectives": (toml({"objective": 'minimize = "fid"\nmaximize = "recall"'}), ["objective: name one of"]),
-    "wrong direction": (toml({"objective": 'maximize = "fid"'}), ["objective: fid is better smaller", "minimize"]),
-    "measure without a direction": (toml({"objective": 'minimize = "loss_d"'}), ["unknown measure 'loss_d'"]),
-    "negative limit": (toml({"objective": "require = { collapsed = -1 }"}), ["objective.require", "got -1"]),
+    "two objectives": (
+        toml({"objective": 'minimize = "fid"\nmaximize = "recall"'}),
+        ["objective: name one of"],
+    ),
+    "wrong direction": (
+        toml({"objective": 'maximize = "fid"'}),
+        ["objective: fid is better smaller", "minimize"],
+    ),
+    "measure without a direction": (
+        toml({"objective": 'minimize = "loss_d"'}),
+        ["unknown measure 'loss_d'"],
+    ),
+    "negative limit": (
+        toml({"objective": "require = { collapsed = -1 }"}),
+        ["objective.require", "got -1"],
+    ),
     **{
-        f"name {name!r}": (toml(root=f"name = {json.dumps(name)}\n"), ["name: ", "letters, digits", repr(name)])
+        f"name {name!r}": (
+            toml(root=f"name = {json.dumps(name)}\n"),
+            ["name: ", "letters, digits", repr(name)],
+        )
         for name in ("", ".", "..", "../x", "a/b", "a b", "a\n", "-a", "é", "a" * 81)
     },
 }
@@ -341,10 +553,16 @@ def test_bad_file_ends_with_code_2_and_nothing_written(
 @pytest.mark.parametrize("command", ["check", "run"])
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no such study file"), (b'name = "\xff"', "cannot be read"), ("folder", "cannot be read")],
+    [
+        (None, "no such study file"),
+        (b'name = "\xff"', "cannot be read"),
+        ("folder", "cannot be read"),
+    ],
     ids=["missing", "not UTF-8", "a folder"],
 )
-def test_unreadable_file(command: str, content: bytes | str | None, message: str, runner: CliRunner) -> None:
+def test_unreadable_file(
+    command: str, content: bytes | str | None, message: str, runner: CliRunner
+) -> None:
     file = Path("my.toml")
     if isinstance(content, bytes):
         file.write_bytes(content)
@@ -371,7 +589,9 @@ def test_a_bad_file_given_to_the_installed_command(tmp_path: Path) -> None:
     ]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 2 and result.stdout == ""
-    assert result.stderr.splitlines() == [result.stderr.strip()] and "k must be > 0" in result.stderr
+    assert (
+        result.stderr.splitlines() == [result.stderr.strip()] and "k must be > 0" in result.stderr
+    )
     assert not (tmp_path / "home").exists()
 
 
@@ -397,23 +617,40 @@ def test_there_are_examples() -> None:
 
 def test_defaults() -> None:
     spec = parse_study(toml(), "my.toml")
-    assert (spec.model.name, spec.model.latent_dim, spec.model.width, spec.model.depth) == ("mlp", 32, 128, 2)
+    assert (spec.model.name, spec.model.latent_dim, spec.model.width, spec.model.depth) == (
+        "mlp",
+        32,
+        128,
+        2,
+    )
     assert (spec.train.loss, spec.train.k, spec.train.batch_size, spec.train.seeds) == (
         "non_saturating",
         1,
         64,
         (0, 1, 2),
     )
-    assert (spec.search.sampler, spec.search.trials, spec.search.seed, spec.search.space) == ("tpe", 24, 0, {})
+    assert (spec.search.sampler, spec.search.trials, spec.search.seed, spec.search.space) == (
+        "tpe",
+        24,
+        0,
+        {},
+    )
     assert (spec.objective.measure, spec.objective.direction) == ("fid", "minimize")
     assert spec.objective.require == {"collapsed": 0, "cycling": 0, "diverged": 0}
-    assert (spec.schedule.name, spec.resources.cpus, spec.resources.gpus, spec.tracking.uri) == ("asha", 1, 0, None)
+    assert (spec.schedule.name, spec.resources.cpus, spec.resources.gpus, spec.tracking.uri) == (
+        "asha",
+        1,
+        0,
+        None,
+    )
     assert spec.grace == pytest.approx(100 / 9)
     assert spec.rungs() == pytest.approx([100 / 9, 100 / 3]), "and never the budget itself"
 
 
 def test_a_stated_limit_leaves_the_others_at_zero() -> None:
-    spec = parse_study(toml({"objective": 'maximize = "recall"\nrequire = { collapsed = 2 }'}), "my.toml")
+    spec = parse_study(
+        toml({"objective": 'maximize = "recall"\nrequire = { collapsed = 2 }'}), "my.toml"
+    )
     assert spec.objective.require == {"collapsed": 2, "cycling": 0, "diverged": 0}
     assert (spec.objective.measure, spec.objective.direction) == ("recall", "maximize")
 
@@ -468,7 +705,9 @@ def test_what_makes_a_file_a_different_study(other: str, expected: list[str]) ->
         ("{ seconds = 10 }", 10, "at most 240 s"),
     ],
 )
-def test_cost_of_a_study(amount: str, batch: int | list[int], expected: str, tmp_path: Path) -> None:
+def test_cost_of_a_study(
+    amount: str, batch: int | list[int], expected: str, tmp_path: Path
+) -> None:
     """k from 1/2 to 2: a discriminator step comes with 1/k generator steps."""
     text = toml(
         {"search.space": f"k = [2, 0.5, 1]\nbatch_size = {batch}"},
@@ -500,12 +739,16 @@ def test_cost_of_a_study(amount: str, batch: int | list[int], expected: str, tmp
         ("{ seconds = 1 }", "[1]", None),
     ],
 )
-def test_a_check_tells_of_a_penalty_that_never_sets_in(amount: str, k: str, said: str | None, tmp_path: Path) -> None:
+def test_a_check_tells_of_a_penalty_that_never_sets_in(
+    amount: str, k: str, said: str | None, tmp_path: Path
+) -> None:
     text = toml(
         {"search.space": f"k = {k}\nbatch_size = [64]\nlecam = [true, false]"},
         train=TRAIN.replace("{ generator_steps = 100 }", amount),
     )
-    told = " ".join(line for line in cost_lines(parse_study(text, "my.toml"), Home(tmp_path)) if "lecam" in line)
+    told = " ".join(
+        line for line in cost_lines(parse_study(text, "my.toml"), Home(tmp_path)) if "lecam" in line
+    )
     assert said in told if said else told == "", told
 
 
@@ -534,16 +777,37 @@ NASTY: list[Any] = [
         [{}],
         [None],
     ),
-    *({}, {"low": 1, "high": 0}, {"low": 1.5, "high": 64}, {"low": 2.0, "high": 64.0}, {"low": 2, "high": 64}),
+    *(
+        {},
+        {"low": 1, "high": 0},
+        {"low": 1.5, "high": 64},
+        {"low": 2.0, "high": 64.0},
+        {"low": 2, "high": 64},
+    ),
     *({"low": 0.1, "high": 1, "log": True}, {"weight": 1}, {"images": 50}, {"collapsed": 3}),
 ]
-STRANGE_KEYS = ["", "a.b", "low", "name", "k", "remedies", "feature_matching.norm", "model_fields", "__class__", "self"]
+STRANGE_KEYS = [
+    "",
+    "a.b",
+    "low",
+    "name",
+    "k",
+    "remedies",
+    "feature_matching.norm",
+    "model_fields",
+    "__class__",
+    "self",
+]
 
 
 def as_toml(value: Any) -> str:
     """`value` as an inline TOML value; None, which TOML lacks, as a date."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(key)} = {as_toml(inner)}" for key, inner in value.items()) + " }"
+        return (
+            "{ "
+            + ", ".join(f"{json.dumps(key)} = {as_toml(inner)}" for key, inner in value.items())
+            + " }"
+        )
     if isinstance(value, list):
         return "[" + ", ".join(map(as_toml, value)) + "]"
     if value is None:
@@ -553,7 +817,10 @@ def as_toml(value: Any) -> str:
 
 def tables_of(document: dict[str, Any]) -> list[dict[str, Any]]:
     """`document` and all tables in it."""
-    return [document, *(t for value in document.values() if isinstance(value, dict) for t in tables_of(value))]
+    return [
+        document,
+        *(t for value in document.values() if isinstance(value, dict) for t in tables_of(value)),
+    ]
 
 
 def mutated(rng: random.Random, document: dict[str, Any]) -> str:

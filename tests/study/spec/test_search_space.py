@@ -35,7 +35,9 @@ def space(base: dict[str, Any] | None = None, **domains: Any) -> SearchSpace:
     return SearchSpace(domains, TrialTemplate({**BASE, **(base or {})}))
 
 
-def draws(searched: SearchSpace, storage: str | None = None, count: int = 40) -> list[tuple[dict[str, Any], Any]]:
+def draws(
+    searched: SearchSpace, storage: str | None = None, count: int = 40
+) -> list[tuple[dict[str, Any], Any]]:
     """(what `suggest` returned, what Optuna kept of it) of some random trials."""
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0), storage=storage)
     suggested = [searched.suggest(study.ask()) for _ in range(count)]
@@ -76,7 +78,10 @@ def test_a_remedys_parameters_are_asked_only_where_it_is_on(rich_space: SearchSp
 
 
 def test_the_remedies_of_the_file_decide_where_none_are_searched() -> None:
-    domains = {"historical_averaging__weight": [0.1, 0.2], "minibatch_discrimination__kernels": [2, 4]}
+    domains = {
+        "historical_averaging__weight": [0.1, 0.2],
+        "minibatch_discrimination__kernels": [2, 4],
+    }
     on = space({"remedies": ["historical_averaging"]}, **domains)
     assert all(set(params) == {WEIGHT} for params, _ in draws(on, count=5))
     assert on.remedies_in_use == {"historical_averaging"}
@@ -105,22 +110,38 @@ def test_with_fixed_undoes_what_optuna_keeps(rich_space: SearchSpace, tmp_path: 
     for params, kept in draws(rich_space, storage=f"sqlite:///{tmp_path / 'optuna.db'}", count=25):
         completed = rich_space.with_fixed(kept)
         assert completed == params
-        assert {key: type(value) for key, value in completed.items()} == {k: type(v) for k, v in params.items()}
+        assert {key: type(value) for key, value in completed.items()} == {
+            k: type(v) for k, v in params.items()
+        }
         assert rich_space.trial_config(completed).digest == rich_space.trial_config(params).digest
 
 
 def test_configuration_of_a_draw(rich_space: SearchSpace) -> None:
     for params, _ in draws(rich_space, count=20):
         config = rich_space.trial_config(params)
-        assert config.k.last == {0.5: Fraction(1, 2), 1: Fraction(1), "1/3": Fraction(1, 3)}[params["k"]]
+        assert (
+            config.k.last
+            == {0.5: Fraction(1, 2), 1: Fraction(1), "1/3": Fraction(1, 3)}[params["k"]]
+        )
         assert (config.lr_d, config.lr_g, config.loss) == (params["lr_d"], 1e-3, "minimax")
         assert (config.model.width, config.model.latent_dim) == (params["width"], 8)
-        assert set(config.remedies) == set(config.remedy_options) == set(remedies_of(params["remedies"]))
+        assert (
+            set(config.remedies)
+            == set(config.remedy_options)
+            == set(remedies_of(params["remedies"]))
+        )
         if "minibatch_discrimination" in config.remedies:
-            expected = {"kernels": params[KERNELS], "kernel_dim": 5, "reduction": "mean", "weight_norm": True}
+            expected = {
+                "kernels": params[KERNELS],
+                "kernel_dim": 5,
+                "reduction": "mean",
+                "weight_norm": True,
+            }
             assert config.remedy_options["minibatch_discrimination"].model_dump() == expected
         if "historical_averaging" in config.remedies:
-            assert config.remedy_options["historical_averaging"].model_dump() == {"weight": params[WEIGHT]}
+            assert config.remedy_options["historical_averaging"].model_dump() == {
+                "weight": params[WEIGHT]
+            }
     assert BASE["model"] == {"name": "mlp", "latent_dim": 8}, "the base is shared by all trials"
     assert BASE["remedy_options"] == {"minibatch_discrimination": {"kernel_dim": 5}}
 
@@ -128,8 +149,14 @@ def test_configuration_of_a_draw(rich_space: SearchSpace) -> None:
 def test_a_default_left_out_or_written_is_the_same_configuration() -> None:
     base = {"remedies": ["historical_averaging"]}
     left_out = space(base).trial_config({})
-    assert left_out.digest == space(base, historical_averaging__weight=0.1).trial_config({WEIGHT: 0.1}).digest
-    assert left_out.digest != space(base, historical_averaging__weight=0.2).trial_config({WEIGHT: 0.2}).digest
+    assert (
+        left_out.digest
+        == space(base, historical_averaging__weight=0.1).trial_config({WEIGHT: 0.1}).digest
+    )
+    assert (
+        left_out.digest
+        != space(base, historical_averaging__weight=0.2).trial_config({WEIGHT: 0.2}).digest
+    )
 
 
 def test_a_parameter_of_a_remedy_that_is_off_changes_nothing() -> None:
@@ -154,7 +181,13 @@ def test_a_draw_out_of_bounds_is_refused() -> None:
         ("lr_d", {"low": 1, "high": 8.0}, Range(1.0, 8.0)),
         ("lr_d", {"low": 0.1, "high": 1, "log": True}, Range(0.1, 1.0, log=True)),
         ("lr_d", {"low": 0.1, "high": 0.1}, Range(0.1, 0.1)),
-        ("remedies", SETS, Choices(("none", "historical_averaging", "historical_averaging+minibatch_discrimination"))),
+        (
+            "remedies",
+            SETS,
+            Choices(
+                ("none", "historical_averaging", "historical_averaging+minibatch_discrimination")
+            ),
+        ),
     ],
 )
 def test_domains(key: str, value: Any, expected: Fixed | Choices | Range) -> None:
@@ -186,4 +219,9 @@ def test_labels_of_remedies_can_be_read_back(names: list[str]) -> None:
 
 def test_every_hyperparameter_has_a_type() -> None:
     assert set(TYPES) == set(KEYS)
-    assert (TYPES["lr_d"], TYPES["batch_size"], TYPES["width"], TYPES[KERNELS]) == (float, int, int, int)
+    assert (TYPES["lr_d"], TYPES["batch_size"], TYPES["width"], TYPES[KERNELS]) == (
+        float,
+        int,
+        int,
+        int,
+    )

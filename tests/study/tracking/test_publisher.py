@@ -41,8 +41,16 @@ class Setup:
         return Publisher(self.ledger, self.outbox, self.uri, self.artifacts)
 
     def put_study(self) -> None:
-        tags = {"ganstudy.spec": self.spec.model_dump_json(), "ganstudy.modes": json.dumps(["a", "b"])}
-        content = {"study_file": "name = 1", "params": {"data": "digits"}, "tags": tags, "floor": {"fid": 1.5}}
+        tags = {
+            "ganstudy.spec": self.spec.model_dump_json(),
+            "ganstudy.modes": json.dumps(["a", "b"]),
+        }
+        content = {
+            "study_file": "name = 1",
+            "params": {"data": "digits"},
+            "tags": tags,
+            "floor": {"fid": 1.5},
+        }
         self.outbox.put_study(START, content)
 
     def put_trial(self, evaluations: int, start: bool = True) -> int:
@@ -56,20 +64,33 @@ class Setup:
     def put_evaluation(self, number: int, index: int) -> None:
         history = [row for i in range(1, index + 1) for row in rows(i)]
         counters = Counters(generator_steps=20 * index)
-        self.outbox.put_evaluation(number, Evaluation(index, counters, rows(index), PROVENANCE, png()), history)
+        self.outbox.put_evaluation(
+            number, Evaluation(index, counters, rows(index), PROVENANCE, png()), history
+        )
 
-    def put_end(self, number: int, state: TrialState = TrialState.COMPLETE, error: str | None = None) -> None:
+    def put_end(
+        self, number: int, state: TrialState = TrialState.COMPLETE, error: str | None = None
+    ) -> None:
         outcome = Outcome(True, 7.0, 80.0, {"converged": 3}, {})
         self.outbox.put_end(number, state, outcome, True, error)
 
     def metric(self, number: int, name: str) -> list[tuple[int, float]]:
         run_id = self.ledger.run_ids()[number]
-        return sorted((m.step, m.value) for m in mlflow.MlflowClient(self.uri).get_metric_history(run_id, name))
+        return sorted(
+            (m.step, m.value)
+            for m in mlflow.MlflowClient(self.uri).get_metric_history(run_id, name)
+        )
 
 
 def rows(index: int) -> list[dict[str, Any]]:
     counters = Counters(generator_steps=20 * index).as_columns()
-    base = {"evaluation": index, "finite": True, "verdict": "converged", "histogram": [5, 5], **counters}
+    base = {
+        "evaluation": index,
+        "finite": True,
+        "verdict": "converged",
+        "histogram": [5, 5],
+        **counters,
+    }
     missing = dict.fromkeys(MEASURES)
     scores: list[float | None] = [10.0 * index, 30.0 * index, None]
     return [{**missing, **base, "seed": seed, "fid": score} for seed, score in enumerate(scores)]
@@ -121,20 +142,33 @@ def test_params_are_what_people_compare(setup: Setup) -> None:
     setup.publisher().publish_pending()
     run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number])
     assert float(run.data.params["k"]) in (0.5, 1.0, 2.0)
-    assert {"lr_d", "lr_g", "remedies", "loss", "batch_size", "seeds", "budget"} <= set(run.data.params)
-    assert run.info.status == "RUNNING" and run.data.tags["mlflow.parentRunId"] == setup.ledger.parent_run_id
+    assert {"lr_d", "lr_g", "remedies", "loss", "batch_size", "seeds", "budget"} <= set(
+        run.data.params
+    )
+    assert (
+        run.info.status == "RUNNING"
+        and run.data.tags["mlflow.parentRunId"] == setup.ledger.parent_run_id
+    )
 
 
 @pytest.mark.parametrize(
     ("state", "status"),
-    [(TrialState.COMPLETE, "FINISHED"), (TrialState.PRUNED, "KILLED"), (TrialState.FAILED, "FAILED")],
+    [
+        (TrialState.COMPLETE, "FINISHED"),
+        (TrialState.PRUNED, "KILLED"),
+        (TrialState.FAILED, "FAILED"),
+    ],
 )
 def test_states_in_the_ui(setup: Setup, state: TrialState, status: str) -> None:
     number = setup.put_trial(evaluations=1)
     setup.put_end(number, state, "boom" if state is TrialState.FAILED else None)
     setup.publisher().publish_pending()
-    assert mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number]).info.status == status
-    assert load_study("small", setup.uri).trials["error"].tolist() == ["boom" if status == "FAILED" else ""]
+    assert (
+        mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number]).info.status == status
+    )
+    assert load_study("small", setup.uri).trials["error"].tolist() == [
+        "boom" if status == "FAILED" else ""
+    ]
 
 
 def test_evaluations_sent_twice_are_published_once(setup: Setup) -> None:
@@ -147,7 +181,9 @@ def test_evaluations_sent_twice_are_published_once(setup: Setup) -> None:
     assert len(load_study("small", setup.uri).evaluations) == 9
 
 
-def test_a_run_made_before_a_crash_is_found_again(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_made_before_a_crash_is_found_again(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The publisher dies after MLflow made the run and before the ledger knew of it."""
     setup.publisher().publish_pending()
     setup.put_trial(evaluations=2)
@@ -167,7 +203,11 @@ def test_a_run_made_before_a_crash_is_found_again(setup: Setup, monkeypatch: pyt
 
 def test_what_mlflow_refuses_of_one_trial_keeps_no_other_back(setup: Setup) -> None:
     first, second = setup.put_trial(evaluations=1), setup.put_trial(evaluations=1)
-    damaged = next(message for message in setup.outbox.pending() if (message.number, message.order) == (first, 1))
+    damaged = next(
+        message
+        for message in setup.outbox.pending()
+        if (message.number, message.order) == (first, 1)
+    )
     damaged.path.write_text("")
     setup.publisher().publish_pending()
     assert setup.metric(second, "fid") == [(20, 30.0)]
@@ -176,7 +216,9 @@ def test_what_mlflow_refuses_of_one_trial_keeps_no_other_back(setup: Setup) -> N
         setup.publisher().publish_pending()
 
 
-def test_a_study_begun_anew_leaves_the_runs_of_the_deleted_one_alone(setup: Setup, tmp_path: Path, small_study) -> None:
+def test_a_study_begun_anew_leaves_the_runs_of_the_deleted_one_alone(
+    setup: Setup, tmp_path: Path, small_study
+) -> None:
     for _ in range(2):
         setup.put_trial(evaluations=3)
     setup.publisher().publish_pending()
@@ -189,7 +231,9 @@ def test_a_study_begun_anew_leaves_the_runs_of_the_deleted_one_alone(setup: Setu
     assert not again.outbox.pending()
     assert again.metric(number, "fid") == [(20, 30.0)]
     assert again.ledger.parent_run_id != setup.ledger.parent_run_id
-    assert load_study("small", setup.uri).trials["number"].tolist() == [number], "the latest study of that name"
+    assert load_study("small", setup.uri).trials["number"].tolist() == [number], (
+        "the latest study of that name"
+    )
 
 
 def test_messages_wait_until_mlflow_answers(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,32 +254,47 @@ def test_messages_wait_until_mlflow_answers(setup: Setup, monkeypatch: pytest.Mo
 
 
 def test_the_end_of_the_study_comes_last(setup: Setup, tmp_path: Path) -> None:
-    setup.outbox.put_study(END, {"status": "FINISHED", "description": "so it is", "artifacts": [str(tmp_path / "r")]})
+    setup.outbox.put_study(
+        END, {"status": "FINISHED", "description": "so it is", "artifacts": [str(tmp_path / "r")]}
+    )
     (tmp_path / "r").write_text("report")
     number = setup.put_trial(evaluations=1)
     orders = [(message.number, message.order) for message in setup.outbox.pending()]
     assert orders == [(-1, START), (number, START), (number, 1), (-1, END)]
     setup.publisher().publish_pending()
     parent = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.parent_run_id)
-    assert parent.data.tags["mlflow.note.content"] == "so it is" and parent.info.status == "FINISHED"
+    assert (
+        parent.data.tags["mlflow.note.content"] == "so it is" and parent.info.status == "FINISHED"
+    )
 
 
 def test_diverged_trial_has_rows_and_no_invented_numbers(setup: Setup) -> None:
     number = setup.put_trial(evaluations=0)
-    lost = [{**row, "fid": None, "finite": False, "histogram": None, "verdict": "diverged"} for row in rows(1)]
-    setup.outbox.put_evaluation(number, Evaluation(1, Counters(generator_steps=20), lost, PROVENANCE), lost)
+    lost = [
+        {**row, "fid": None, "finite": False, "histogram": None, "verdict": "diverged"}
+        for row in rows(1)
+    ]
+    setup.outbox.put_evaluation(
+        number, Evaluation(1, Counters(generator_steps=20), lost, PROVENANCE), lost
+    )
     setup.publisher().publish_pending()
     study = load_study("small", setup.uri)
-    assert setup.metric(number, "fid") == [] and setup.metric(number, "seeds/diverged") == [(20, 3.0)]
+    assert setup.metric(number, "fid") == [] and setup.metric(number, "seeds/diverged") == [
+        (20, 3.0)
+    ]
     assert study.evaluations["fid"].isna().all() and len(study.evaluations) == 3
     assert pd.isna(study.trials["fid"].iloc[0]) and study.modes.empty
 
 
-def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(setup: Setup) -> None:
+def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(
+    setup: Setup,
+) -> None:
     params = setup.ledger.search.propose()[1]
     config = setup.spec.space.trial_config(params)
     for role in ("best; baseline", "chosen earlier"):
-        setup.outbox.put_start(1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0})
+        setup.outbox.put_start(
+            1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0}
+        )
         setup.publisher().publish_pending()
         run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[1_000_003])
         assert run.info.run_name == f"confirm-0003 ({role})" and run.info.status == "RUNNING"
@@ -244,7 +303,9 @@ def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(
     setup.outbox.put_start(7, params, config)
     setup.publisher().publish_pending()
     other = load_study("small", setup.uri).trials.iloc[0]
-    assert (other["number"], other["stage"], other["role"]) == (7, "search", "") and pd.isna(other["confirms"])
+    assert (other["number"], other["stage"], other["role"]) == (7, "search", "") and pd.isna(
+        other["confirms"]
+    )
 
 
 def test_mlflows_own_tables_can_sort_group_and_tell_trials_apart(setup: Setup) -> None:
@@ -274,7 +335,9 @@ def test_the_worst_verdict_names_the_run(setup: Setup) -> None:
 
 
 def test_the_answer_in_markdown_is_text_whatever_it_looks_like() -> None:
-    text = as_markdown("Is **this** bold?", ["lr_d = 2 [1, 3] <script>", "[x](javascript:alert(1))"])
+    text = as_markdown(
+        "Is **this** bold?", ["lr_d = 2 [1, 3] <script>", "[x](javascript:alert(1))"]
+    )
     assert text.startswith(
         "**Is \\*\\*this\\*\\* bold?**\n\n- lr\\_d = 2 \\[1, 3\\] \\<script\\>\n- \\[x\\]\\(javascript"
     )

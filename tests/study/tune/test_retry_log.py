@@ -44,7 +44,9 @@ def test_progress_forgives(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("job", "alive"), [("another driver's", ALIVE), ("j", {"n2"})])
-def test_a_lost_node_or_driver_is_no_fault_of_the_trial(tmp_path: Path, job: str, alive: set[str]) -> None:
+def test_a_lost_node_or_driver_is_no_fault_of_the_trial(
+    tmp_path: Path, job: str, alive: set[str]
+) -> None:
     for _ in range(5):
         begun(tmp_path)
         assert begun(tmp_path, job=job, node="n2", alive=alive).failures == []
@@ -81,11 +83,17 @@ def test_silence_ends_the_process_and_tells_where(tmp_path: Path, mood: str) -> 
     script.write_text(HANG)
     folder = tmp_path / "trial"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
-    ended = subprocess.run([sys.executable, str(script), str(folder), mood], env=environment, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, str(script), str(folder), mood], env=environment, timeout=60, check=False
+    )
     assert ended.returncode == (3 if mood == "calm" else 1)
     (failure,) = begun(folder).failures
-    line = next(n for n, text in enumerate(HANG.splitlines(), 1) if text.startswith("time.sleep(30)"))
-    expected = "its process died" if mood == "calm" else f"it was silent for too long, at my_gan.py:{line}"
+    line = next(
+        n for n, text in enumerate(HANG.splitlines(), 1) if text.startswith("time.sleep(30)")
+    )
+    expected = (
+        "its process died" if mood == "calm" else f"it was silent for too long, at my_gan.py:{line}"
+    )
     assert failure == expected
 
 
@@ -109,6 +117,6 @@ def test_a_full_disk_is_found_behind_other_errors() -> None:
     except RuntimeError as error:
         assert no_room(error) == "No space left on device: /data/x"
     assert no_room(OSError(errno.ENOENT, "no such file")) is None
-    assert no_room(RuntimeError("(sqlite3.OperationalError) database or disk is full\n[SQL: x]")) == (
-        "(sqlite3.OperationalError) database or disk is full"
-    )
+    assert no_room(
+        RuntimeError("(sqlite3.OperationalError) database or disk is full\n[SQL: x]")
+    ) == ("(sqlite3.OperationalError) database or disk is full")

@@ -45,7 +45,9 @@ def written(tmp_path: Path) -> Path:
         cwd=Path(__file__).resolve().parents[3],
     )
     assert done.returncode == 0, done.stderr
-    assert "a plug-in's print" in done.stdout and "of the next trial" in done.stderr, "still where it was, too"
+    assert "a plug-in's print" in done.stdout and "of the next trial" in done.stderr, (
+        "still where it was, too"
+    )
     return tmp_path / "logs"
 
 
@@ -62,7 +64,9 @@ def test_each_trial_has_its_own(written: Path) -> None:
     assert "of the next trial" in fourth and "Traceback" in fourth and "ZeroDivisionError" in fourth
 
 
-def test_a_print_in_every_step_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_print_in_every_step_does_not_fill_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(trial_log, "MOST_BYTES", 1000)
     monkeypatch.setattr(sys, "stdout", sys.stdout)
     monkeypatch.setattr(sys, "stderr", sys.stderr)
@@ -82,7 +86,11 @@ def test_the_command(tmp_path: Path, small_study) -> None:
     Ledger.create(folder.ledger, parse_study(text, "x"), text)
     arguments = ["logs", "small", "--home", str(tmp_path)]
     result = CliRunner().invoke(main, [*arguments, "1"])
-    assert result.exit_code == 2 and "no log of trial 1" in result.output and "none yet" in result.output
+    assert (
+        result.exit_code == 2
+        and "no log of trial 1" in result.output
+        and "none yet" in result.output
+    )
     for number in (0, 7):
         file = trial_log.path(folder.logs, number)
         file.parent.mkdir(exist_ok=True)

@@ -44,7 +44,9 @@ def rows(*tensors: torch.Tensor) -> set[bytes]:
 def test_bytes_are_read_in_every_layout(saved, array, expected) -> None:
     dataset = saved(x=array)
     assert (len(dataset.train), len(dataset.held_out), dataset.train.dtype) == (16, 4, torch.uint8)
-    assert rows(dataset.train, dataset.held_out) == {np.ascontiguousarray(image).tobytes() for image in expected}
+    assert rows(dataset.train, dataset.held_out) == {
+        np.ascontiguousarray(image).tobytes() for image in expected
+    }
     assert (dataset.name, dataset.num_generated, dataset.mode_names) == ("arrays", 4, None)
 
 
@@ -74,50 +76,101 @@ def test_points_keep_their_values(saved) -> None:
     points = RNG.normal(3, 50, (20, 7))
     dataset = saved(x=points)
     assert (dataset.shape, dataset.is_images) == ((7,), False)
-    assert rows(dataset.train, dataset.held_out) == rows(torch.from_numpy(points.astype(np.float32)))
+    assert rows(dataset.train, dataset.held_out) == rows(
+        torch.from_numpy(points.astype(np.float32))
+    )
 
 
 def test_labels_go_with_their_images(saved) -> None:
     names = np.array(["red", "blue"])[BYTES[:, 0, 0, 0] % 2]
     dataset = saved(images=BYTES, labels=names)
     assert dataset.mode_names == ["blue", "red"]
-    for images, labels in ((dataset.train, dataset.train_labels), (dataset.held_out, dataset.held_out_labels)):
+    for images, labels in (
+        (dataset.train, dataset.train_labels),
+        (dataset.held_out, dataset.held_out_labels),
+    ):
         assert (images[:, 0, 0, 0] % 2 == 1 - labels).all()
 
 
 def test_a_file_with_its_own_split_keeps_it(saved) -> None:
-    keys = {"images_key": "a", "labels_key": "b", "held_out_images_key": "c", "held_out_labels_key": "d"}
+    keys = {
+        "images_key": "a",
+        "labels_key": "b",
+        "held_out_images_key": "c",
+        "held_out_labels_key": "d",
+    }
     labels = BYTES[:, 0, 0, 0] % 3 + 5
-    dataset = saved(keys | {"limit": 10}, a=BYTES[:16], b=labels[:16], c=BYTES[16:], d=np.array([5, 6, 7, 5]))
+    dataset = saved(
+        keys | {"limit": 10}, a=BYTES[:16], b=labels[:16], c=BYTES[16:], d=np.array([5, 6, 7, 5])
+    )
     assert (len(dataset.train), dataset.mode_names) == (10, ["5", "6", "7"])
     np.testing.assert_array_equal(dataset.held_out, BYTES[16:].transpose(0, 3, 1, 2))
     assert dataset.held_out_labels.tolist() == [0, 1, 2, 0]
     assert (dataset.train[:, 0, 0, 0] % 3 == dataset.train_labels).all()
-    assert saved({"held_out_images_key": "c"}, x=BYTES[:16], y=labels[:16], c=BYTES[16:]).train_labels is None
+    assert (
+        saved({"held_out_images_key": "c"}, x=BYTES[:16], y=labels[:16], c=BYTES[16:]).train_labels
+        is None
+    )
 
 
 @pytest.mark.parametrize(
     ("options", "arrays", "message"),
     [
-        ({}, {"x": UNITS}, r"images of float64 need a range, such as range = \[0, 1\] or \[-1, 1\]"),
+        (
+            {},
+            {"x": UNITS},
+            r"images of float64 need a range, such as range = \[0, 1\] or \[-1, 1\]",
+        ),
         ({}, {"x": BYTES.astype(int)}, "images of int64 need a range"),
-        ({"range": [0, 1]}, {"x": UNITS * 255}, r"must lie in range = \[0, 1\], but reach from 0\.\d+ to 25\d"),
-        ({"range": [0, 1]}, {"x": UNITS[:, 0]}, r"range is for images, and the array holds points \[20, 5\]"),
+        (
+            {"range": [0, 1]},
+            {"x": UNITS * 255},
+            r"must lie in range = \[0, 1\], but reach from 0\.\d+ to 25\d",
+        ),
+        (
+            {"range": [0, 1]},
+            {"x": UNITS[:, 0]},
+            r"range is for images, and the array holds points \[20, 5\]",
+        ),
         ({}, {"x": BYTES[:, :3]}, r"layout must be stated .* as \[20, 3, 5, 3\] can"),
-        ({}, {"x": BYTES[:, :, :, [0, 1]]}, r"must have 1 or 3 channels, got \[20, 6, 5, 2\] with layout = 'auto'"),
-        ({"layout": "channels_first"}, {"x": BYTES}, r"must have 1 or 3 channels, got .* layout = 'channels_first'"),
+        (
+            {},
+            {"x": BYTES[:, :, :, [0, 1]]},
+            r"must have 1 or 3 channels, got \[20, 6, 5, 2\] with layout = 'auto'",
+        ),
+        (
+            {"layout": "channels_first"},
+            {"x": BYTES},
+            r"must have 1 or 3 channels, got .* layout = 'channels_first'",
+        ),
         ({}, {"x": np.zeros(20)}, r"points \[N, D\] or images \[N, H, W\].*got \[20\]"),
         ({}, {"x": np.array([["a", "b"]])}, "must be numbers, got <U1"),
         ({}, {"x": np.array([{}, []], dtype=object)}, "array 'x' must be plain numbers or strings"),
         ({}, {"x": BYTES, "images": BYTES}, "images_key must be stated .* known: x, images"),
         ({}, {"pixels": BYTES}, "images_key must be stated unless .* x or images; known: pixels"),
         ({"images_key": "z"}, {"x": BYTES}, "unknown array 'z'; known: x"),
-        ({}, {"x": BYTES, "y": np.arange(19)}, "every image needs one label, got 19 labels for 20 images"),
-        ({}, {"x": BYTES, "y": np.float32(3)}, "every image needs one label, got a single value for 20 images"),
+        (
+            {},
+            {"x": BYTES, "y": np.arange(19)},
+            "every image needs one label, got 19 labels for 20 images",
+        ),
+        (
+            {},
+            {"x": BYTES, "y": np.float32(3)},
+            "every image needs one label, got a single value for 20 images",
+        ),
         ({}, {"x": BYTES, "y": np.ones(20, int)}, r"at least 2 classes, got \['1'\]"),
         ({"held_out": 19}, {"x": BYTES}, "must leave at least 2 images to train on"),
-        ({}, {"x": np.full((9, 4, 4), 7, np.uint8)}, "must differ, but all 7 to train on are equal"),
-        ({"range": [-1, 1]}, {"x": np.where(UNITS < 0.01, np.nan, UNITS)}, "must be finite, but .* hold NaN"),
+        (
+            {},
+            {"x": np.full((9, 4, 4), 7, np.uint8)},
+            "must differ, but all 7 to train on are equal",
+        ),
+        (
+            {"range": [-1, 1]},
+            {"x": np.where(UNITS < 0.01, np.nan, UNITS)},
+            "must be finite, but .* hold NaN",
+        ),
     ],
 )
 def test_arrays_that_mean_nothing_are_refused_by_file(saved, options, arrays, message: str) -> None:
@@ -126,7 +179,12 @@ def test_arrays_that_mean_nothing_are_refused_by_file(saved, options, arrays, me
 
 
 def test_both_splits_must_have_the_same_classes(saved) -> None:
-    keys = {"images_key": "a", "labels_key": "b", "held_out_images_key": "c", "held_out_labels_key": "d"}
+    keys = {
+        "images_key": "a",
+        "labels_key": "b",
+        "held_out_images_key": "c",
+        "held_out_labels_key": "d",
+    }
     with pytest.raises(ValueError, match=r"the same classes, got \['0', '1'\] and \['0', '2'\]"):
         saved(keys, a=BYTES[:16], b=np.arange(16) % 2, c=BYTES[16:], d=np.array([0, 2, 0, 2]))
 

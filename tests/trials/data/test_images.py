@@ -44,8 +44,12 @@ def folder(tmp_path: Path) -> Path:
 # What one picture becomes.
 
 
-@pytest.mark.parametrize(("width", "height", "left", "top"), [(9, 5, 2, 0), (5, 9, 0, 2), (8, 5, 1, 0), (5, 5, 0, 0)])
-def test_the_centre_crop_keeps_the_middle_square_untouched(width: int, height: int, left: int, top: int) -> None:
+@pytest.mark.parametrize(
+    ("width", "height", "left", "top"), [(9, 5, 2, 0), (5, 9, 0, 2), (8, 5, 1, 0), (5, 5, 0, 0)]
+)
+def test_the_centre_crop_keeps_the_middle_square_untouched(
+    width: int, height: int, left: int, top: int
+) -> None:
     pixels = draw(width, height)
     expected = pixels[top : top + 5, left : left + 5].transpose(2, 0, 1)
     np.testing.assert_array_equal(prepared(Image.fromarray(pixels)), expected)
@@ -56,7 +60,11 @@ def test_without_a_crop_the_whole_picture_is_there_and_is_distorted() -> None:
     wide[:, 16:] = 200
     for crop in ("centre", "none"):  # a vertical edge in the middle stays in the middle either way
         small = prepared(Image.fromarray(wide), crop=crop, size=8)
-        assert small.shape == (3, 8, 8) and (small[:, :, 0] == 0).all() and (small[:, :, -1] == 200).all()
+        assert (
+            small.shape == (3, 8, 8)
+            and (small[:, :, 0] == 0).all()
+            and (small[:, :, -1] == 200).all()
+        )
     marked = wide.copy()
     marked[:, :4] = 255  # outside the middle square
     assert (prepared(Image.fromarray(marked), crop="none", size=8)[:, :, 0] > 200).all()
@@ -67,12 +75,16 @@ def test_without_a_crop_the_whole_picture_is_there_and_is_distorted() -> None:
 def test_reducing_averages_what_it_covers_and_is_not_aliased() -> None:
     chequered = np.indices((64, 64)).sum(0) % 2 * 255
     small = prepared(Image.fromarray(chequered.astype(np.uint8)), size=16)
-    assert (abs(small.astype(int) - 127.5) <= 2).all()  # picking every fourth pixel would give 0 or 255
+    assert (
+        abs(small.astype(int) - 127.5) <= 2
+    ).all()  # picking every fourth pixel would give 0 or 255
 
 
 def test_a_picture_of_the_right_size_is_not_touched_by_resizing() -> None:
     pixels = draw(16, 16)
-    np.testing.assert_array_equal(prepared(Image.fromarray(pixels), size=16), pixels.transpose(2, 0, 1))
+    np.testing.assert_array_equal(
+        prepared(Image.fromarray(pixels), size=16), pixels.transpose(2, 0, 1)
+    )
 
 
 def test_grey_is_the_luma_of_the_standard() -> None:
@@ -87,10 +99,16 @@ def test_grey_is_the_luma_of_the_standard() -> None:
 
 def test_transparent_parts_are_white_whatever_colour_they_hide() -> None:
     pixels = np.zeros((4, 4, 4), np.uint8)
-    pixels[..., 0], pixels[:2, :, 3], pixels[2, :, 3] = 200, 255, 51  # opaque, a fifth, and not there
+    pixels[..., 0], pixels[:2, :, 3], pixels[2, :, 3] = (
+        200,
+        255,
+        51,
+    )  # opaque, a fifth, and not there
     colours = prepared(Image.fromarray(pixels))
     np.testing.assert_array_equal(colours[:, :2, 0], [[200, 200], [0, 0], [0, 0]])
-    np.testing.assert_allclose(colours[:, 2, 0], [0.2 * 200 + 0.8 * 255, 0.8 * 255, 0.8 * 255], atol=1)
+    np.testing.assert_allclose(
+        colours[:, 2, 0], [0.2 * 200 + 0.8 * 255, 0.8 * 255, 0.8 * 255], atol=1
+    )
     assert (colours[:, 3] == 255).all()
 
 
@@ -139,7 +157,12 @@ def test_stacks_of_images_are_resized_like_pictures() -> None:
 def test_every_picture_is_read_once_and_lands_in_one_split(folder: Path) -> None:
     dataset = load(options(folder))
     assert (dataset.train.shape, dataset.held_out.shape) == ((8, 3, 6, 6), (2, 3, 6, 6))
-    assert (dataset.name, dataset.num_generated, dataset.mode_names, dataset.notes) == ("images", 2, None, ())
+    assert (dataset.name, dataset.num_generated, dataset.mode_names, dataset.notes) == (
+        "images",
+        2,
+        None,
+        (),
+    )
     got = {image.numpy().tobytes() for image in torch.cat([dataset.train, dataset.held_out])}
     assert got == {draw(6, 6, index).transpose(2, 0, 1).tobytes() for index in range(10)}
 
@@ -155,13 +178,18 @@ def test_sub_folders_are_classes(folder: Path) -> None:
     dataset = load(options(folder, labels="folders", held_out=5))
     assert (len(dataset.held_out), dataset.mode_names) == (5, ["cats", "dogs"])
     odd = {draw(6, 6, index).transpose(2, 0, 1).tobytes() for index in range(1, 10, 2)}
-    for images, labels in ((dataset.train, dataset.train_labels), (dataset.held_out, dataset.held_out_labels)):
+    for images, labels in (
+        (dataset.train, dataset.train_labels),
+        (dataset.held_out, dataset.held_out_labels),
+    ):
         assert [0 if image.numpy().tobytes() in odd else 1 for image in images] == labels.tolist()
 
 
 def test_a_picture_beside_the_classes_is_named(folder: Path) -> None:
     Image.fromarray(draw(6, 6)).save(folder / "stray.png")
-    with pytest.raises(ValueError, match=r"needs every picture in a sub-folder, and .*stray\.png is in none"):
+    with pytest.raises(
+        ValueError, match=r"needs every picture in a sub-folder, and .*stray\.png is in none"
+    ):
         load(options(folder, labels="folders"))
 
 
@@ -184,16 +212,27 @@ def test_a_bad_file_is_refused_by_name_or_skipped_and_noted(folder: Path) -> Non
     whole = (folder / "cats" / "1.PNG").read_bytes()
     (folder / "cats" / "cut.png").write_bytes(whole[: len(whole) // 2])
     (folder / "cats" / "text.jpg").write_text("no picture")
-    with pytest.raises(ValueError, match=r"(cut\.png|text\.jpg) cannot be read as a picture .*bad_files = 'skip'"):
+    with pytest.raises(
+        ValueError, match=r"(cut\.png|text\.jpg) cannot be read as a picture .*bad_files = 'skip'"
+    ):
         load(options(folder))
     dataset = load(options(folder, bad_files="skip", labels="folders"))
-    assert len(dataset.train) + len(dataset.held_out) == len(dataset.train_labels) + len(dataset.held_out_labels) == 10
-    assert sorted(note.split(":")[0] for note in dataset.notes) == ["skipped cats/cut.png", "skipped cats/text.jpg"]
+    assert (
+        len(dataset.train) + len(dataset.held_out)
+        == len(dataset.train_labels) + len(dataset.held_out_labels)
+        == 10
+    )
+    assert sorted(note.split(":")[0] for note in dataset.notes) == [
+        "skipped cats/cut.png",
+        "skipped cats/text.jpg",
+    ]
 
 
 def test_a_folder_of_bad_files_is_no_data(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
-    with pytest.raises(ValueError, match=r"none of the 1 pictures in .* can be read; the first: skipped text\.jpg"):
+    with pytest.raises(
+        ValueError, match=r"none of the 1 pictures in .* can be read; the first: skipped text\.jpg"
+    ):
         load(options(tmp_path, bad_files="skip"))
 
 
@@ -216,12 +255,16 @@ def test_linked_folders_are_followed_once(folder: Path, tmp_path_factory) -> Non
 
 def test_the_limit_takes_the_first_of_the_same_shuffle(folder: Path) -> None:
     some, everything = load(options(folder, limit=5, held_out=1)), load(options(folder, held_out=1))
-    assert torch.equal(some.held_out, everything.held_out) and torch.equal(some.train, everything.train[:4])
+    assert torch.equal(some.held_out, everything.held_out) and torch.equal(
+        some.train, everything.train[:4]
+    )
     assert sorted(shuffled(10, None).tolist()) == list(range(10))
 
 
 def test_what_is_held_out_must_leave_something_to_train_on(folder: Path) -> None:
-    with pytest.raises(ValueError, match="must leave at least 2 images to train on, got held_out = 9 of 10"):
+    with pytest.raises(
+        ValueError, match="must leave at least 2 images to train on, got held_out = 9 of 10"
+    ):
         load(options(folder, held_out=9))
     assert len(load(options(folder, held_out=0.01)).held_out) == 1
 
@@ -233,13 +276,17 @@ def test_repeated_pictures_across_the_split_are_noted(folder: Path) -> None:
     train = [image.numpy().tobytes() for image in dataset.train]
     repeated = sum(image.numpy().tobytes() in train for image in dataset.held_out)
     assert repeated > 0
-    assert dataset.notes == (f"{repeated} of the 10 held-out images are among the training images too",)
+    assert dataset.notes == (
+        f"{repeated} of the 10 held-out images are among the training images too",
+    )
 
 
 def test_equal_pictures_are_refused(tmp_path: Path) -> None:
     for index in range(5):
         Image.fromarray(draw(6, 6)).save(tmp_path / f"{index}.png")
-    with pytest.raises(ValueError, match="images: the images must differ, but all 4 to train on are equal"):
+    with pytest.raises(
+        ValueError, match="images: the images must differ, but all 4 to train on are equal"
+    ):
         load(options(tmp_path))
 
 
@@ -247,7 +294,9 @@ def test_labels_are_counted_from_0_in_the_order_of_their_values() -> None:
     labels, names = count_labels(np.array([[30], [4], [30], [5]]))
     assert (labels.tolist(), names) == ([2, 0, 2, 1], ("4", "5", "30"))
     assert count_labels(np.array(["b", "a"]))[1] == ("a", "b")
-    with pytest.raises(ValueError, match=r"whole numbers or strings, one per image, got float64 \[2\]"):
+    with pytest.raises(
+        ValueError, match=r"whole numbers or strings, one per image, got float64 \[2\]"
+    ):
         count_labels(np.array([0.0, 1.0]))
 
 

@@ -65,17 +65,25 @@ def test_an_item_may_be_a_picture_or_bytes_with_or_without_a_label(plugin, item:
     assert (dataset.name, dataset.train.dtype, len(dataset.held_out)) == ("my_data", torch.uint8, 2)
     assert images_of(dataset) == {image.tobytes() for image in np.ascontiguousarray(expected)}
     if "% 3" in item:
-        index = {image.tobytes(): number for number, image in enumerate(np.ascontiguousarray(expected))}
-        assert [index[image.numpy().tobytes()] % 3 for image in dataset.train] == dataset.train_labels.tolist()
+        index = {
+            image.tobytes(): number for number, image in enumerate(np.ascontiguousarray(expected))
+        }
+        assert [
+            index[image.numpy().tobytes()] % 3 for image in dataset.train
+        ] == dataset.train_labels.tolist()
         assert dataset.mode_names == ["0", "1", "2"]
     else:
         assert dataset.train_labels is None
 
 
 def test_pictures_go_through_the_pipeline_of_folders(plugin) -> None:
-    dataset = plugin(ITEMS.replace("ITEM", "Image.fromarray(PIXELS[index])"), size=4, channels="grey", held_out=3)
+    dataset = plugin(
+        ITEMS.replace("ITEM", "Image.fromarray(PIXELS[index])"), size=4, channels="grey", held_out=3
+    )
     options = PluginData(name="a.py:b", size=4, channels="grey")
-    assert images_of(dataset) == {prepare(Image.fromarray(image), options).tobytes() for image in PIXELS}
+    assert images_of(dataset) == {
+        prepare(Image.fromarray(image), options).tobytes() for image in PIXELS
+    }
     assert (dataset.shape, len(dataset.held_out)) == ((1, 4, 4), 3)
 
 
@@ -123,7 +131,8 @@ def test_options_that_a_ready_data_set_does_not_read_are_refused(plugin) -> None
         return Dataset("mine", points[:4], points[4:], num_generated=500)
     """
     with pytest.raises(
-        ValueError, match=r"my_data.py:\d+: a ready .* is taken as it is, so leave out channels, limit,"
+        ValueError,
+        match=r"my_data.py:\d+: a ready .* is taken as it is, so leave out channels, limit,",
     ):
         plugin(code, limit=5, channels="grey")
 
@@ -152,25 +161,55 @@ def test_random_data_are_the_same_in_every_process_and_leave_the_streams_alone(p
     [
         ("def make():\n    return {}['width']", "my_data.py:4: KeyError: 'width'"),
         ("def make():\n    raise SystemExit(3)", "my_data.py:4: SystemExit: 3"),
-        ("def make(size):\n    pass", "my_data.py:3: TypeError: make() missing 1 required positional argument: 'size'"),
-        ("def make():\n    return 5", "my_data.py:3: my_data.py:make must return a data set .*, got a int"),
-        ("def make():\n    return 1, 2, 3", "my_data.py:3: my_data.py:make must return .*, got a tuple of 3"),
+        (
+            "def make(size):\n    pass",
+            "my_data.py:3: TypeError: make() missing 1 required positional argument: 'size'",
+        ),
+        (
+            "def make():\n    return 5",
+            "my_data.py:3: my_data.py:make must return a data set .*, got a int",
+        ),
+        (
+            "def make():\n    return 1, 2, 3",
+            "my_data.py:3: my_data.py:make must return .*, got a tuple of 3",
+        ),
         (
             "def make():\n    return np.zeros((9, 4, 4)), [1]",
             "my_data.py:3: every image needs one label, got 1 ",
         ),
-        ("def make():\n    return [np.zeros(3)] * 2", "my_data.py:3: at least 3 images are needed, .* got 2"),
-        ("def make():\n    return torch.rand(9, 2, 4, 5), None", "my_data.py:3: .*have no value below 0: return 2"),
-        ("def make():\n    return torch.randn(9, 2, 4, 5), None", "my_data.py:3: images must have 1 or 3 channels"),
-        ("def make():\n    return 9 * torch.randn(9, 4, 5), None", "my_data.py:3: values must lie in range = [-1, 1]"),
-        ("def make():\n    return torch.full((9, 4), torch.nan), None", "my_data.py:3: my_data: points must be finite"),
+        (
+            "def make():\n    return [np.zeros(3)] * 2",
+            "my_data.py:3: at least 3 images are needed, .* got 2",
+        ),
+        (
+            "def make():\n    return torch.rand(9, 2, 4, 5), None",
+            "my_data.py:3: .*have no value below 0: return 2",
+        ),
+        (
+            "def make():\n    return torch.randn(9, 2, 4, 5), None",
+            "my_data.py:3: images must have 1 or 3 channels",
+        ),
+        (
+            "def make():\n    return 9 * torch.randn(9, 4, 5), None",
+            "my_data.py:3: values must lie in range = [-1, 1]",
+        ),
+        (
+            "def make():\n    return torch.full((9, 4), torch.nan), None",
+            "my_data.py:3: my_data: points must be finite",
+        ),
         (
             "def make():\n    return np.zeros((9, 4, 4), np.uint8), None",
             "my_data.py:3: my_data: the images must",
         ),
         (ITEMS.replace("ITEM", "PIXELS[index // 0]"), "my_data.py:8: ZeroDivisionError: "),
-        (ITEMS.replace("ITEM", "{'image': PIXELS[index]}"), "my_data.py:7: an item must be .* item 4 is a dict of 1"),
-        (ITEMS.replace("ITEM", "(PIXELS[index], 1, 2)"), "my_data.py:7: an item must be .* item 4 is a tuple of 3"),
+        (
+            ITEMS.replace("ITEM", "{'image': PIXELS[index]}"),
+            "my_data.py:7: an item must be .* item 4 is a dict of 1",
+        ),
+        (
+            ITEMS.replace("ITEM", "(PIXELS[index], 1, 2)"),
+            "my_data.py:7: an item must be .* item 4 is a tuple of 3",
+        ),
         (
             ITEMS.replace("ITEM", "PIXELS[index][index:]"),
             "my_data.py:7: items must all be .* one shape, and item ",
@@ -187,8 +226,14 @@ def test_random_data_are_the_same_in_every_process_and_leave_the_streams_alone(p
             ITEMS.replace("ITEM", "(PIXELS[index], [None, 1][index % 2])"),
             "my_data.py:7: every item needs a label",
         ),
-        (ITEMS.replace("ITEM", "(PIXELS[index], index / 2)"), "my_data.py:7: labels must be whole numbers or strings"),
-        (ITEMS.replace("ITEM", "PIXELS[index] > 3"), "my_data.py:7: images must be pictures (PIL), uint8 .* got bool"),
+        (
+            ITEMS.replace("ITEM", "(PIXELS[index], index / 2)"),
+            "my_data.py:7: labels must be whole numbers or strings",
+        ),
+        (
+            ITEMS.replace("ITEM", "PIXELS[index] > 3"),
+            "my_data.py:7: images must be pictures (PIL), uint8 .* got bool",
+        ),
     ],
 )
 def test_errors_name_the_file_and_the_line(plugin, code: str, message: str) -> None:
@@ -197,7 +242,10 @@ def test_errors_name_the_file_and_the_line(plugin, code: str, message: str) -> N
 
 
 def test_a_size_that_nobody_applies_is_refused(plugin) -> None:
-    with pytest.raises(ValueError, match=r"my_data\.py:7: size resizes pictures .*size = 4 and arrays \[10, 8, 6, 3\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"my_data\.py:7: size resizes pictures .*size = 4 and arrays \[10, 8, 6, 3\]",
+    ):
         plugin(ITEMS.replace("ITEM", "PIXELS[index]"), size=4)
 
 

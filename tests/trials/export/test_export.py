@@ -50,7 +50,11 @@ CASES: dict[str, tuple[dict[str, Any], tuple[int, ...], dict[str, Any]]] = {
             "remedy_options": {"spectral_normalisation": {"generator": True}},
         },
     ),
-    "virtual batch": ({"name": "dcgan", **NARROW}, (1, 8, 8), {"remedies": ("virtual_batch_normalisation",)}),
+    "virtual batch": (
+        {"name": "dcgan", **NARROW},
+        (1, 8, 8),
+        {"remedies": ("virtual_batch_normalisation",)},
+    ),
     "virtual batch on points": (
         {"name": "pacgan_points", "latent_dim": 3},
         (2,),
@@ -68,11 +72,19 @@ def trained(config: TrialConfig, shape: tuple[int, ...], folder: Path, steps: in
         for player in ("discriminator", "generator"):
             if player == "discriminator" and config.method != "gan":
                 continue
-            real = torch.rand(len(config.seeds), config.batch_size, *shape, generator=stream) * 2 - 1
-            z = torch.randn(len(config.seeds), config.batch_size, config.model.latent_dim, generator=stream)
+            real = (
+                torch.rand(len(config.seeds), config.batch_size, *shape, generator=stream) * 2 - 1
+            )
+            z = torch.randn(
+                len(config.seeds), config.batch_size, config.model.latent_dim, generator=stream
+            )
             batch = Batch(real, z, StepContext(player, step, 0.5, config.seeds, CPU))
             getattr(players, f"{player}_step")(batch)
-    tensors = {f"{p}.{n}": v for p, ensemble in players.players.items() for n, v in ensemble.state().items()}
+    tensors = {
+        f"{p}.{n}": v
+        for p, ensemble in players.players.items()
+        for n, v in ensemble.state().items()
+    }
     for name, remedy in zip(config.remedies, players.remedies, strict=True):
         tensors |= {f"remedy.{name}.{key}": value for key, value in remedy.state().items()}
     state = {"config": config.digest, "counters": {}, "evaluations_done": 0, "history": []}
@@ -82,7 +94,9 @@ def trained(config: TrialConfig, shape: tuple[int, ...], folder: Path, steps: in
 
 def config_of(model: dict[str, Any], **more: Any) -> TrialConfig:
     budget = Budget(unit="generator_steps", amount=3)
-    return TrialConfig(data=Digits(), model=model, batch_size=8, seeds=SEEDS, budget=budget, evaluations=1, **more)
+    return TrialConfig(
+        data=Digits(), model=model, batch_size=8, seeds=SEEDS, budget=budget, evaluations=1, **more
+    )
 
 
 def exported(config: TrialConfig, shape: tuple[int, ...], checkpoints: Path, out: Path) -> None:
@@ -110,7 +124,9 @@ def test_what_is_exported_draws_what_the_trial_drew(case: str, tmp_path: Path) -
     config = config_of(model, **more)
     players = trained(config, shape, tmp_path / "checkpoints")
     exported(config, shape, tmp_path / "checkpoints", tmp_path / "out")
-    latents = torch.randn(len(SEEDS), 20, config.model.latent_dim, generator=torch.Generator().manual_seed(1))
+    latents = torch.randn(
+        len(SEEDS), 20, config.model.latent_dim, generator=torch.Generator().manual_seed(1)
+    )
     expected = players.sample(latents)
     for place, seed in enumerate(SEEDS):
         network = standalone.load(seed, tmp_path / "out")
@@ -118,7 +134,9 @@ def test_what_is_exported_draws_what_the_trial_drew(case: str, tmp_path: Path) -
             drawn = network(latents[place])
         assert drawn.shape == (20, *shape)
         deviation = float((drawn - expected[place]).abs().max())
-        assert deviation <= TOLERANCE * float(expected.abs().max()), deviation / float(expected.abs().max())
+        assert deviation <= TOLERANCE * float(expected.abs().max()), deviation / float(
+            expected.abs().max()
+        )
     assert float((expected[0] - expected[1]).abs().max()) > 100 * TOLERANCE, "the seeds differ"
 
 
@@ -127,10 +145,17 @@ def test_every_network_of_the_catalogue_is_tried() -> None:
 
 
 @pytest.mark.parametrize("remedies", [(), ("virtual_batch_normalisation",)])
-def test_a_users_own_generator_is_loaded_from_the_file_beside(tmp_path: Path, remedies: tuple[str, ...]) -> None:
+def test_a_users_own_generator_is_loaded_from_the_file_beside(
+    tmp_path: Path, remedies: tuple[str, ...]
+) -> None:
     file = tmp_path / "my_gan.py"
     file.write_bytes((ROOT / "examples" / "my_gan.py").read_bytes())
-    model = {"name": "my_gan.py:build", "digest": plugins.register(file), "latent_dim": 6, "options": {"width": 4}}
+    model = {
+        "name": "my_gan.py:build",
+        "digest": plugins.register(file),
+        "latent_dim": 6,
+        "options": {"width": 4},
+    }
     config = config_of(model, remedies=remedies)
     players = trained(config, (1, 8, 8), tmp_path / "checkpoints")
     exported(config, (1, 8, 8), tmp_path / "checkpoints", tmp_path / "out")
@@ -157,7 +182,13 @@ def test_the_file_needs_nothing_of_ganstudy(tmp_path: Path) -> None:
         "model.picture(samples).save('grid.png')\n"
         "np.save('samples.npy', samples.numpy())\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path / "out", check=True, env={"PATH": ""}, timeout=120)
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path / "out",
+        check=True,
+        env={"PATH": ""},
+        timeout=120,
+    )
     here = standalone.sample(10, 4, folder=tmp_path / "out").numpy()
     assert np.allclose(np.load(tmp_path / "out" / "samples.npy"), here, atol=TOLERANCE)
     assert (tmp_path / "out" / "grid.png").stat().st_size > 200
@@ -173,7 +204,9 @@ def test_equal_seeds_draw_equal_samples_and_chunks_do_not_matter(
     assert torch.equal(first, standalone.sample(30, seed=1, folder=tmp_path / "out"))
     assert not torch.equal(first, standalone.sample(30, seed=2, folder=tmp_path / "out"))
     monkeypatch.setattr(standalone, "CHUNK", 7)
-    assert torch.allclose(first, standalone.sample(30, seed=1, folder=tmp_path / "out"), atol=TOLERANCE)
+    assert torch.allclose(
+        first, standalone.sample(30, seed=1, folder=tmp_path / "out"), atol=TOLERANCE
+    )
     with pytest.raises(ValueError, match="no generator of seed 4; there are: 3, 5"):
         standalone.sample(3, trained_on=4, folder=tmp_path / "out")
 
@@ -182,7 +215,11 @@ def test_latents_are_of_the_trials_distribution() -> None:
     normal = standalone.latents(20_000, 0, {"latent": "normal", "latent_dim": 2})
     uniform = standalone.latents(20_000, 0, {"latent": "uniform", "latent_dim": 2})
     assert abs(float(normal.std()) - 1) < 0.02 and abs(float(normal.mean())) < 0.02
-    assert abs(float(uniform.std()) - 3**-0.5) < 0.01 and float(uniform.min()) >= -1 and float(uniform.max()) <= 1
+    assert (
+        abs(float(uniform.std()) - 3**-0.5) < 0.01
+        and float(uniform.min()) >= -1
+        and float(uniform.max()) <= 1
+    )
 
 
 def test_layers_that_nobody_knows_are_refused() -> None:

@@ -52,7 +52,9 @@ class Line(Discriminator):
 @pytest.fixture(autouse=True)
 def dirac(monkeypatch: pytest.MonkeyPatch):
     """Takes the place of the multilayer perceptron; all in double precision."""
-    monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line()))
+    monkeypatch.setattr(
+        "ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line())
+    )
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)

@@ -180,7 +180,9 @@ class Line(Discriminator):
 @pytest.fixture
 def dirac(monkeypatch: pytest.MonkeyPatch):
     """(start, scores of a path from it to `end`) of a Dirac-GAN in double precision; both [S, 2]: theta, psi."""
-    monkeypatch.setattr("ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line()))
+    monkeypatch.setattr(
+        "ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line())
+    )
     torch.set_default_dtype(torch.float64)
 
     def measure(

@@ -379,6 +379,4 @@ def test_wasserstein_gp_is_the_wasserstein_loss_with_the_gradient_penalty() -> N
 
 def test_only_cross_entropies_of_single_outputs_are_log_odds() -> None:
     assert [name for name in LOSSES if make(name).log_odds] == ["non_saturating", "minimax"]
-    assert [name for name in LOSSES if make(name).generator_needs_real] == [
-        "relativistic_average"
-    ]
+    assert [name for name in LOSSES if make(name).generator_needs_real] == ["relativistic_average"]

@@ -36,10 +36,15 @@ def test_number_of_bins_follows_the_data() -> None:
 
 def test_assignment_is_the_nearest_centre(bins: Bins) -> None:
     features = gaussian(500, 2)
-    distances = np.linalg.norm(features.double().numpy()[:, None] - bins.centres.numpy()[None], axis=2)
+    distances = np.linalg.norm(
+        features.double().numpy()[:, None] - bins.centres.numpy()[None], axis=2
+    )
     assignment = bins.assign(features)
     assert assignment.modes.tolist() == distances.argmin(1).tolist()
-    assert assignment.high_quality.tolist() == (distances.min(1) <= bins.radii.numpy()[distances.argmin(1)]).tolist()
+    assert (
+        assignment.high_quality.tolist()
+        == (distances.min(1) <= bins.radii.numpy()[distances.argmin(1)]).tolist()
+    )
 
 
 def test_ndb_and_jsd_are_their_formulas(bins: Bins, conformance) -> None:
@@ -47,7 +52,9 @@ def test_ndb_and_jsd_are_their_formulas(bins: Bins, conformance) -> None:
     n, m, p, q = 1500, 2000, counts / 1500, bins.counts / 2000
     pooled = (counts + bins.counts) / (n + m)
     z = (p - q) / np.sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
-    deviation = abs(ndb(counts.tolist(), bins.counts.tolist()) - np.mean(2 * norm.sf(np.abs(z)) < 0.05))
+    deviation = abs(
+        ndb(counts.tolist(), bins.counts.tolist()) - np.mean(2 * norm.sf(np.abs(z)) < 0.05)
+    )
     conformance("measure ndb", "float64 numpy", deviation, 1e-12)
     middle = (p + q) / 2
 
@@ -95,7 +102,9 @@ def test_held_out_samples_are_their_own_reference() -> None:
     drawn = Bins(gaussian(4000, 0), held_out)
     counts = histogram(drawn, held_out)
     assert ndb(counts, drawn.counts) == 0 and jsd(counts, drawn.counts) == 0
-    assert float(drawn.assign(held_out).high_quality.double().mean()) == pytest.approx(0.95, abs=0.001)
+    assert float(drawn.assign(held_out).high_quality.double().mean()) == pytest.approx(
+        0.95, abs=0.001
+    )
 
 
 def test_a_sampler_elsewhere_differs_in_every_bin(bins: Bins) -> None:
@@ -122,18 +131,26 @@ def test_bins_are_the_same_every_time_and_leave_the_global_streams_alone() -> No
     before = (torch.get_rng_state(), np.random.get_state()[1].tolist())
     first, second = (Bins(gaussian(500, 0), gaussian(500, 1)) for _ in range(2))
     assert torch.equal(first.centres, second.centres) and torch.equal(first.radii, second.radii)
-    assert torch.equal(before[0], torch.get_rng_state()) and before[1] == np.random.get_state()[1].tolist()
+    assert (
+        torch.equal(before[0], torch.get_rng_state())
+        and before[1] == np.random.get_state()[1].tolist()
+    )
 
 
 @pytest.mark.parametrize(
     ("train", "message"),
     [
         (torch.zeros(100, 3), "10 bins need > 10 distinct training samples, got 1 among 100"),
-        (torch.arange(4.0).repeat(25)[:, None], "10 bins need > 10 distinct training samples, got 4 among 100"),
+        (
+            torch.arange(4.0).repeat(25)[:, None],
+            "10 bins need > 10 distinct training samples, got 4 among 100",
+        ),
         (torch.arange(2.0)[:, None], "2 bins need > 2 distinct training samples, got 2 among 2"),
     ],
     ids=["constant", "four values", "two samples"],
 )
-def test_data_without_enough_distinct_samples_are_refused(train: torch.Tensor, message: str) -> None:
+def test_data_without_enough_distinct_samples_are_refused(
+    train: torch.Tensor, message: str
+) -> None:
     with pytest.raises(ValueError, match=message):
         Bins(train, train)

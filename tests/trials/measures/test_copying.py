@@ -44,7 +44,9 @@ def test_c_t_is_the_definition(cells, scale: float, conformance) -> None:
     train, held_out, fake = gaussian(200, 0, 3), gaussian(150, 1, 3), scale * gaussian(170, 2, 3)
     score, _ = Copying(train, held_out, cells(held_out)).scores(fake, cells(fake))
     arrays = (x.double().numpy() for x in (train, held_out, cells(held_out), fake, cells(fake)))
-    conformance("measure copying", "the definition, pair by pair", abs(score - by_definition(*arrays)), 1e-9)
+    conformance(
+        "measure copying", "the definition, pair by pair", abs(score - by_definition(*arrays)), 1e-9
+    )
 
 
 def test_duplicate_share_is_the_definition(conformance) -> None:
@@ -56,7 +58,9 @@ def test_duplicate_share_is_the_definition(conformance) -> None:
         ratios.append(nearest[:, 0] / nearest[:, 1])
     expected = np.mean(ratios[1] < np.quantile(ratios[0], 0.01))
     found = Copying(train, held_out, one_cell(held_out)).scores(fake, one_cell(fake))[1]
-    conformance("measure duplicates", "the definition, distances by scipy", abs(found - expected), 1e-12)
+    conformance(
+        "measure duplicates", "the definition, distances by scipy", abs(found - expected), 1e-12
+    )
 
 
 @pytest.mark.parametrize("cells", [one_cell, quadrants])
@@ -88,7 +92,9 @@ def test_real_digits(digits) -> None:
     for copies in (train, train + noise):
         score, share = meter.scores(copies, labels[:600])
         assert score < -8 and share > 0.95
-    score, share = meter.scores(torch.rand(600, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1, labels[:600])
+    score, share = meter.scores(
+        torch.rand(600, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1, labels[:600]
+    )
     assert score > 8 and share == 0
 
 
@@ -108,7 +114,11 @@ def test_preferring_a_dense_kind_is_not_copying() -> None:
         scale = torch.where(kind == 1, 0.1, 1.0)[:, None]
         return 20 * kind[:, None] + scale * gaussian(num, seed + 1), kind
 
-    (train, _), (held_out, kinds), (fake, fake_kinds) = draw(500, 0, 0.5), draw(500, 10, 0.5), draw(500, 20, 1.0)
+    (train, _), (held_out, kinds), (fake, fake_kinds) = (
+        draw(500, 0, 0.5),
+        draw(500, 10, 0.5),
+        draw(500, 20, 1.0),
+    )
     within, _ = Copying(train, held_out, kinds).scores(fake, fake_kinds)
     across, _ = Copying(train, held_out, 0 * kinds).scores(fake, 0 * fake_kinds)
     assert abs(within) < 3, "compared with held-out samples of its own kind"
@@ -132,12 +142,14 @@ def test_training_images_that_exist_twice_do_no_harm() -> None:
 def test_cells_with_few_held_out_samples_are_made_one() -> None:
     train, held_out, fake = gaussian(100, 0), gaussian(100, 1), gaussian(100, 2)
     meter = Copying(train, held_out, torch.arange(100))
-    assert meter.scores(fake, torch.arange(100) + 50) == Copying(train, held_out, one_cell(held_out)).scores(
-        fake, one_cell(fake)
-    ), "a thousand kinds with a few samples each are compared as one"
+    assert meter.scores(fake, torch.arange(100) + 50) == Copying(
+        train, held_out, one_cell(held_out)
+    ).scores(fake, one_cell(fake)), "a thousand kinds with a few samples each are compared as one"
     half = torch.cat([torch.zeros(50), torch.arange(1, 51)]).long()
     score, _ = Copying(train, held_out, half).scores(fake, half)
-    arrays = (x.double().numpy() for x in (train, held_out, half.clamp(max=1), fake, half.clamp(max=1)))
+    arrays = (
+        x.double().numpy() for x in (train, held_out, half.clamp(max=1), fake, half.clamp(max=1))
+    )
     assert score == pytest.approx(by_definition(*arrays))
 
 

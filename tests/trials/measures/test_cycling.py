@@ -19,7 +19,11 @@ def one_mode(*modes: int, num_modes: int = 8, num: int = 1000) -> list[list[int]
 
 
 def perfect(num_modes: int, num: int, evaluations: int, seed: int) -> list[list[int]]:
-    return np.random.default_rng(seed).multinomial(num, [1 / num_modes] * num_modes, size=evaluations).tolist()
+    return (
+        np.random.default_rng(seed)
+        .multinomial(num, [1 / num_modes] * num_modes, size=evaluations)
+        .tolist()
+    )
 
 
 def test_a_rotating_generator(conformance) -> None:
@@ -40,7 +44,9 @@ def test_two_modes_in_turn_return_every_time_but_the_first(conformance) -> None:
     assert (scores["dominant_switches"], scores["returns"]) == (4, 3)
     expected = math.exp(math.log(3) - 2 / 3 * math.log(2)) - 1
     deviation = abs(scores["hidden_coverage"] - expected)
-    conformance("measure hidden_coverage", "exp of the entropy by hand, two modes in turn", deviation, 0.01)
+    conformance(
+        "measure hidden_coverage", "exp of the entropy by hand, two modes in turn", deviation, 0.01
+    )
 
 
 def test_a_generator_stuck_on_one_mode_does_not_move() -> None:
@@ -58,7 +64,9 @@ def test_movement_is_the_total_variation_of_the_last_pair(conformance) -> None:
 def test_learning_all_modes_after_having_one_hides_nothing() -> None:
     histograms = [*one_mode(0, 0), [125] * 8]
     assert cycling(histograms, window=3)["hidden_coverage"] == 0
-    assert cycling(histograms[::-1], window=3)["hidden_coverage"] > 2, "the other way round it has lost them"
+    assert cycling(histograms[::-1], window=3)["hidden_coverage"] > 2, (
+        "the other way round it has lost them"
+    )
 
 
 def test_the_window_forgets() -> None:
@@ -98,12 +106,20 @@ def test_a_perfect_sampler_does_not_seem_to_cycle(num_modes: int, num: int) -> N
 
 def test_largest_counts_do_change_hands_by_chance() -> None:
     """What a count of changes of the largest mode would report for the same perfect sampler."""
-    naive = [np.count_nonzero(np.diff(np.argmax(perfect(8, 1000, 20, seed), axis=1))) for seed in range(100)]
+    naive = [
+        np.count_nonzero(np.diff(np.argmax(perfect(8, 1000, 20, seed), axis=1)))
+        for seed in range(100)
+    ]
     assert np.mean(naive) > 15
 
 
 def test_too_few_evaluations() -> None:
-    nothing = {"movement": None, "dominant_switches": None, "returns": None, "hidden_coverage": None}
+    nothing = {
+        "movement": None,
+        "dominant_switches": None,
+        "returns": None,
+        "hidden_coverage": None,
+    }
     assert cycling([], window=3) == nothing
     assert cycling([[5, 5]], window=3) == nothing | {"dominant_switches": 0, "returns": 0}
 
@@ -114,5 +130,7 @@ def test_importing_loads_no_torch() -> None:
         "print([name for name in sys.modules if name.split('.')[0] == 'torch'])"
     )
     root = Path(__file__).resolve().parents[3]
-    result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"

@@ -30,18 +30,26 @@ def test_it_is_the_definition(dim: int, k: int, conformance) -> None:
     expected = by_definition(real.double().numpy(), fake.double().numpy(), k)
     found = Neighbourhoods(real, k).density_coverage(fake)
     for name, score, by_scipy in zip(("density", "coverage"), found, expected, strict=True):
-        conformance(f"measure {name}", "the definition, distances by scipy", abs(score - by_scipy), 1e-12)
+        conformance(
+            f"measure {name}", "the definition, distances by scipy", abs(score - by_scipy), 1e-12
+        )
 
 
 @pytest.mark.parametrize(("num_real", "num_fake"), [(400, 400), (400, 200), (200, 600)])
-def test_perfect_sampler_has_density_1_and_the_published_coverage(num_real: int, num_fake: int, conformance) -> None:
+def test_perfect_sampler_has_density_1_and_the_published_coverage(
+    num_real: int, num_fake: int, conformance
+) -> None:
     scores = [
-        Neighbourhoods(gaussian(num_real, seed, 4)).density_coverage(gaussian(num_fake, 1000 + seed, 4))
+        Neighbourhoods(gaussian(num_real, seed, 4)).density_coverage(
+            gaussian(num_fake, 1000 + seed, 4)
+        )
         for seed in range(30)
     ]
     density, coverage = np.mean(scores, axis=0)
     none = math.prod((num_real - i) / (num_real + num_fake - i) for i in range(1, 6))
-    conformance("measure density", "1 for a perfect sampler, mean of 30 draws", abs(density - 1), 0.02)
+    conformance(
+        "measure density", "1 for a perfect sampler, mean of 30 draws", abs(density - 1), 0.02
+    )
     published = "Naeem et al. 2020 for a perfect sampler, mean of 30 draws"
     conformance("measure coverage", published, abs(coverage - (1 - none)), 0.004)
 
@@ -50,7 +58,9 @@ def test_published_limit() -> None:
     """Coverage of a perfect sampler tends to 1 - 1 / 2^k: 0.5 at k = 1, 0.969 at k = 5 (Naeem et al. 2020)."""
     real, fake = gaussian(2000, 0, 4), gaussian(2000, 1, 4)
     for k in (1, 3, 5):
-        assert Neighbourhoods(real, k).density_coverage(fake)[1] == pytest.approx(1 - 0.5**k, abs=0.03)
+        assert Neighbourhoods(real, k).density_coverage(fake)[1] == pytest.approx(
+            1 - 0.5**k, abs=0.03
+        )
 
 
 def test_points_on_a_line() -> None:
@@ -88,7 +98,9 @@ def test_outlying_fakes_harm_density_and_not_coverage() -> None:
     real, fake = gaussian(500, 0), gaussian(500, 1)
     density, coverage = Neighbourhoods(real).density_coverage(fake)
     with_outliers = torch.cat([fake, 100 * gaussian(500, 2)])
-    assert Neighbourhoods(real).density_coverage(with_outliers) == pytest.approx((density / 2, coverage))
+    assert Neighbourhoods(real).density_coverage(with_outliers) == pytest.approx(
+        (density / 2, coverage)
+    )
 
 
 def test_too_few_samples_are_refused() -> None:

@@ -28,7 +28,9 @@ class Images(TensorDataset):
 STREAM = torch.Generator().manual_seed(1)
 
 
-def test_scores_are_those_of_calculate_metrics(digits, classifier, digits_evaluator, conformance) -> None:
+def test_scores_are_those_of_calculate_metrics(
+    digits, classifier, digits_evaluator, conformance
+) -> None:
     noisy = (digits.train + 0.3 * torch.randn(digits.train.shape, generator=STREAM)).clamp(-1, 1)
     expected = torch_fidelity.calculate_metrics(
         input1=Images(to_uint8(noisy)),
@@ -45,7 +47,11 @@ def test_scores_are_those_of_calculate_metrics(digits, classifier, digits_evalua
     ((scores, _),) = digits_evaluator.measure(noisy.unsqueeze(0))
     theirs = {"fid": "frechet_inception_distance", "inception_score": "inception_score_mean"}
     for name, by in {**theirs, "precision": "precision", "recall": "recall"}.items():
-        deviation = abs(scores[name] / expected[by] - 1) if name in theirs else abs(scores[name] - expected[by])
+        deviation = (
+            abs(scores[name] / expected[by] - 1)
+            if name in theirs
+            else abs(scores[name] - expected[by])
+        )
         bound = 1e-5 if name in theirs else 2e-3
         conformance(f"measure {name}", "torch_fidelity.calculate_metrics", deviation, bound)
 
@@ -62,7 +68,9 @@ def test_frechet_distance_of_gaussians_has_its_closed_form(conformance) -> None:
     """|m1 - m2|^2 + sum (s1 - s2)^2 for axis-aligned Gaussians (Dowson and Landau 1982)."""
     num = 400_000
     first = torch.randn(num, 3, generator=STREAM) * torch.tensor([1.0, 2.0, 0.5])
-    second = torch.randn(num, 3, generator=STREAM) * torch.tensor([2.0, 2.0, 1.5]) + torch.tensor([1.0, 0.0, -2.0])
+    second = torch.randn(num, 3, generator=STREAM) * torch.tensor([2.0, 2.0, 1.5]) + torch.tensor(
+        [1.0, 0.0, -2.0]
+    )
     deviation = abs(FrechetDistance(first).distance(second) / (5 + 2) - 1)
     conformance("measure fid", "closed form of Gaussians, n = 400,000", deviation, 0.01)
 
@@ -70,7 +78,12 @@ def test_frechet_distance_of_gaussians_has_its_closed_form(conformance) -> None:
 def test_inception_score_of_known_predictions(conformance) -> None:
     """exp(I(x; y)): K for sure and balanced predictions, 1 where every image gets the same."""
     sure = torch.eye(10).repeat(1000, 1) * 50
-    conformance("measure inception_score", "10 classes, sure and balanced", abs(inception_score(sure) / 10 - 1), 0.01)
+    conformance(
+        "measure inception_score",
+        "10 classes, sure and balanced",
+        abs(inception_score(sure) / 10 - 1),
+        0.01,
+    )
     blind = abs(inception_score(torch.zeros(1000, 10)) - 1)
     conformance("measure inception_score", "1 where all predictions are alike", blind, 1e-6)
 
@@ -102,8 +115,14 @@ def test_classifier_is_deterministic_and_identified_by_its_weights(digits, class
 
 def test_provenance_names_what_was_compared(digits, classifier) -> None:
     provenance = Evaluator(digits, classifier, torch.device("cpu")).provenance
-    assert (provenance.num_generated, provenance.num_real, provenance.split) == (1000, 797, "held_out")
-    assert provenance.extractor_digest == classifier.digest and provenance.data_digest == digits.digest
+    assert (provenance.num_generated, provenance.num_real, provenance.split) == (
+        1000,
+        797,
+        "held_out",
+    )
+    assert (
+        provenance.extractor_digest == classifier.digest and provenance.data_digest == digits.digest
+    )
 
 
 def test_splits_do_not_overlap(digits) -> None:
@@ -115,7 +134,9 @@ def test_splits_do_not_overlap(digits) -> None:
 def test_ring_is_scored_on_the_points_themselves(ring_evaluator) -> None:
     assert ring_evaluator.floor["fid"] < 0.01
     assert ring_evaluator.floor["modes_covered"] == 8
-    collapsed = ring_evaluator.dataset.mixture.means[:1].repeat(2500, 1) + 0.01 * torch.randn(2500, 2, generator=STREAM)
+    collapsed = ring_evaluator.dataset.mixture.means[:1].repeat(2500, 1) + 0.01 * torch.randn(
+        2500, 2, generator=STREAM
+    )
     ((scores, _),) = ring_evaluator.measure(collapsed.unsqueeze(0))
     # Real points: mean 0, covariance (1/2 + sigma^2) I; these: mean on the circle, covariance sigma^2 I.
     assert scores["fid"] == pytest.approx(1 + 2 * (0.5001**0.5 - 0.01) ** 2, rel=0.02)

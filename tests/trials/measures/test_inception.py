@@ -72,7 +72,9 @@ def pixels(num: int, channels: int = 3) -> torch.Tensor:
     return torch.randint(0, 256, (num, channels, 8, 8), generator=stream, dtype=torch.uint8)
 
 
-def test_features_and_logits_are_torch_fidelitys_own(file: Path, features: InceptionFeatures) -> None:
+def test_features_and_logits_are_torch_fidelitys_own(
+    file: Path, features: InceptionFeatures
+) -> None:
     own = create_feature_extractor(
         *("inception-v3-compat", ["2048", "logits_unbiased"]),
         cuda=False,
@@ -93,35 +95,50 @@ def test_grey_images_count_as_three_equal_channels(features: InceptionFeatures) 
     grey = pixels(1, channels=1)
     assert torch.equal(features(grey)[0], features(grey.repeat(1, 3, 1, 1))[0])
     for channels in (2, 4):
-        with pytest.raises(ValueError, match=f"needs images of 1 or 3 channels, got {channels}; take extractor 'pix"):
+        with pytest.raises(
+            ValueError,
+            match=f"needs images of 1 or 3 channels, got {channels}; take extractor 'pix",
+        ):
             features(pixels(1, channels))
 
 
-def test_batches_are_bounded_and_change_nothing(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_bounded_and_change_nothing(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(fidelity, "INCEPTION_BATCH", 2)
     features = InceptionFeatures(str(file), CPU)
     seen = []
-    features._extractor._network.register_forward_pre_hook(lambda _, images: seen.append(len(images[0])))
+    features._extractor._network.register_forward_pre_hook(
+        lambda _, images: seen.append(len(images[0]))
+    )
     together = features(pixels(3))[0]
     assert seen == [2, 1]
     alone = torch.cat([features(image[None])[0] for image in pixels(3)])
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-4)
 
 
-def test_the_digest_is_that_of_the_files_bytes(file: Path, features: InceptionFeatures, digits) -> None:
+def test_the_digest_is_that_of_the_files_bytes(
+    file: Path, features: InceptionFeatures, digits
+) -> None:
     digest = hashlib.blake2b(file.read_bytes(), digest_size=8).hexdigest()
     assert (features.identity.name, features.identity.digest) == ("inception-v3-compat", digest)
     assert features.notes == ()
-    measures = MeasuresConfig(extractor="inception-v3-compat", weights=str(file), weights_digest=digest)
+    measures = MeasuresConfig(
+        extractor="inception-v3-compat", weights=str(file), weights_digest=digest
+    )
     assert make_features(digits, measures, None, CPU).identity.digest == digest
-    with pytest.raises(ValueError, match=f"weights_digest is {'0' * 16}, but .*weights.pth has the digest {digest}"):
+    with pytest.raises(
+        ValueError, match=f"weights_digest is {'0' * 16}, but .*weights.pth has the digest {digest}"
+    ):
         InceptionFeatures(str(file), CPU, "0" * 16)
     with pytest.raises(ValueError, match="weights_digest"):
         MeasuresConfig(weights_digest="sha256:1234")
 
 
 @pytest.mark.parametrize("how", ["NaN", "half missing"])
-def test_without_a_classifier_there_are_features_and_no_logits(state, tmp_path: Path, features, how: str) -> None:
+def test_without_a_classifier_there_are_features_and_no_logits(
+    state, tmp_path: Path, features, how: str
+) -> None:
     if how == "NaN":
         changed = state | {"fc.weight": torch.full((1008, 2048), torch.nan)}
     else:
@@ -129,7 +146,9 @@ def test_without_a_classifier_there_are_features_and_no_logits(state, tmp_path: 
     trunk = InceptionFeatures(str(saved(changed, tmp_path)), CPU)
     of_images, logits = trunk(pixels(1))
     assert logits is None and torch.equal(of_images, features(pixels(1))[0])
-    assert trunk.notes == ("IS is not available: the weights of inception-v3-compat have no classifier (fc)",)
+    assert trunk.notes == (
+        "IS is not available: the weights of inception-v3-compat have no classifier (fc)",
+    )
 
 
 def test_other_weights_are_refused_by_name_number_and_example(state, tmp_path: Path) -> None:
@@ -143,21 +162,33 @@ def test_other_weights_are_refused_by_name_number_and_example(state, tmp_path: P
     assert refusal({"conv1.weight": torch.zeros(2)}) == (
         f"{beginning}470 of 566 arrays missing, such as Conv2d_1a_3x3.conv.weight; 1 unexpected, such as conv1.weight"
     )
-    torchvisions = state | {"fc.weight": torch.zeros(1000, 2048), "AuxLogits.fc.bias": torch.zeros(1000)}
+    torchvisions = state | {
+        "fc.weight": torch.zeros(1000, 2048),
+        "AuxLogits.fc.bias": torch.zeros(1000),
+    }
     assert refusal(torchvisions) == (
         f"{beginning}1 unexpected, such as AuxLogits.fc.bias; 1 of another shape, such as fc.weight"
     )
     name = "Conv2d_1a_3x3.conv.weight"
-    assert "weights must be finite, but 1 arrays hold NaN or infinity, such as Conv2d_1a" in refusal(
-        state | {name: state[name] * torch.nan}
+    assert (
+        "weights must be finite, but 1 arrays hold NaN or infinity, such as Conv2d_1a"
+        in refusal(state | {name: state[name] * torch.nan})
     )
-    assert "must hold a dictionary of arrays (a state dict), got a list" in refusal([torch.zeros(2)])
-    assert "must hold a dictionary of arrays (a state dict), got a dict" in refusal({"state_dict": state})
+    assert "must hold a dictionary of arrays (a state dict), got a list" in refusal(
+        [torch.zeros(2)]
+    )
+    assert "must hold a dictionary of arrays (a state dict), got a dict" in refusal(
+        {"state_dict": state}
+    )
 
 
-def test_files_written_before_batches_were_counted_do(state, tmp_path: Path, features: InceptionFeatures) -> None:
+def test_files_written_before_batches_were_counted_do(
+    state, tmp_path: Path, features: InceptionFeatures
+) -> None:
     old = {name: array for name, array in state.items() if not name.endswith("num_batches_tracked")}
-    assert torch.equal(InceptionFeatures(str(saved(old, tmp_path)), CPU)(pixels(1))[0], features(pixels(1))[0])
+    assert torch.equal(
+        InceptionFeatures(str(saved(old, tmp_path)), CPU)(pixels(1))[0], features(pixels(1))[0]
+    )
 
 
 class Dangerous:
@@ -176,20 +207,31 @@ def test_other_files_are_refused_and_nothing_in_them_runs(state, tmp_path: Path,
     path, trace = tmp_path / "weights.pth", tmp_path / "trace"
     torch.save({"a": Dangerous(trace)} if kind == "torch" else {"a": torch.zeros(100)}, path)
     whole = path.read_bytes()
-    contents = {"pickle": pickle.dumps(Dangerous(trace)), "torch": whole, "text": b"weights", "cut": whole[:500]}
+    contents = {
+        "pickle": pickle.dumps(Dangerous(trace)),
+        "torch": whole,
+        "text": b"weights",
+        "cut": whole[:500],
+    }
     path.write_bytes(contents.get(kind, b""))
-    with pytest.raises(ValueError, match=r"weights.pth cannot be read as weights \(a dictionary of arrays") as caught:
+    with pytest.raises(
+        ValueError, match=r"weights.pth cannot be read as weights \(a dictionary of arrays"
+    ) as caught:
         InceptionFeatures(str(path), CPU)
     assert "\n" not in str(caught.value) and not trace.exists()
 
 
 def test_a_path_without_a_file_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.pth"):
-        with pytest.raises(ValueError, match=f"weights must be a file that can be read, and {path} is not: "):
+        with pytest.raises(
+            ValueError, match=f"weights must be a file that can be read, and {path} is not: "
+        ):
             InceptionFeatures(str(path), CPU)
 
 
-def test_a_failing_download_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_download_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(*_unused, **_options) -> None:
         raise urllib.error.URLError("no route to host")
 
@@ -198,7 +240,10 @@ def test_a_failing_download_says_how_to_go_on(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ValueError) as caught:
         InceptionFeatures(None, CPU)
     message = str(caught.value)
-    assert "\n" not in message and "cannot be downloaded (<urlopen error no route to host>); get https://" in message
+    assert (
+        "\n" not in message
+        and "cannot be downloaded (<urlopen error no route to host>); get https://" in message
+    )
     assert message.endswith("name the file as weights, or take extractor 'pixels', or 'classifier' where the images "
                             "have labels")  # fmt: skip
 
@@ -230,13 +275,16 @@ def test_another_file_under_the_published_name_is_refused(
     place = tmp_path / "hub" / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
     place.parent.mkdir(parents=True)
     shutil.copyfile(file, place)
-    with pytest.raises(ValueError, match="is not the published file; remove it, or name it as weights"):
+    with pytest.raises(
+        ValueError, match="is not the published file; remove it, or name it as weights"
+    ):
         InceptionFeatures(None, CPU)
     assert place.name.removesuffix(".pth").endswith(f"-{INCEPTION_SHA256[:8]}")
 
 
 needs_trunk = pytest.mark.skipif(
-    not (TRUNK.exists() and CIFAR.exists()), reason="GANSTUDY_REAL_DATA has no weights or no cifar10.npz"
+    not (TRUNK.exists() and CIFAR.exists()),
+    reason="GANSTUDY_REAL_DATA has no weights or no cifar10.npz",
 )
 
 

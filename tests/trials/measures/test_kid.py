@@ -107,10 +107,15 @@ def test_it_is_the_number_of_calculate_metrics() -> None:
 
 def test_perfect_sampler_scores_zero_on_average_at_any_n() -> None:
     for num in (10, 100):
-        scores = [KernelDistance(gaussian(num, s, dim=4)).distance(gaussian(num, 1000 + s, dim=4)) for s in range(200)]
+        scores = [
+            KernelDistance(gaussian(num, s, dim=4)).distance(gaussian(num, 1000 + s, dim=4))
+            for s in range(200)
+        ]
         error = np.std(scores) / np.sqrt(len(scores))
         assert abs(np.mean(scores)) < 3 * error
-        assert 0.3 < np.mean(np.array(scores) < 0) < 0.8, "unbiased: about as often below 0 as above"
+        assert 0.3 < np.mean(np.array(scores) < 0) < 0.8, (
+            "unbiased: about as often below 0 as above"
+        )
 
 
 def test_it_repeats_itself_and_leaves_the_global_streams_alone() -> None:
@@ -125,5 +130,7 @@ def test_it_repeats_itself_and_leaves_the_global_streams_alone() -> None:
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the covariance of one real sample
 @pytest.mark.parametrize(("num_fake", "num_real"), [(1, 100), (100, 1)])
 def test_one_sample_is_not_enough(num_fake: int, num_real: int) -> None:
-    with pytest.raises(ValueError, match=f">= 2 samples on each side, got {num_fake} generated and {num_real} real"):
+    with pytest.raises(
+        ValueError, match=f">= 2 samples on each side, got {num_fake} generated and {num_real} real"
+    ):
         KernelDistance(gaussian(num_real, 0, dim=2)).distance(gaussian(num_fake, 1, dim=2))

@@ -22,7 +22,9 @@ RING = load(Ring())
 UNIFORM = torch.full((8,), 1 / 8)
 
 
-def ring_sample(num: int, seed: int, modes: list[int] | None = None, sigma: float = 0.01) -> torch.Tensor:
+def ring_sample(
+    num: int, seed: int, modes: list[int] | None = None, sigma: float = 0.01
+) -> torch.Tensor:
     stream = torch.Generator().manual_seed(seed)
     chosen = torch.tensor(modes or list(range(8)))
     which = chosen[torch.randint(len(chosen), (num,), generator=stream)]
@@ -42,10 +44,20 @@ def test_perfect_sampler_reaches_the_calibrated_values(conformance) -> None:
 
     draws = "perfect ring, mean of 40 draws of 2,500"
     conformance(
-        "measure high_quality", f"1 - exp(-9/2), {draws}", abs(mean("high_quality") - 1 + math.exp(-4.5)), 0.001
+        "measure high_quality",
+        f"1 - exp(-9/2), {draws}",
+        abs(mean("high_quality") - 1 + math.exp(-4.5)),
+        0.001,
     )
-    conformance("measure reverse_kl", f"(K - 1) / 2N, {draws}", abs(mean("reverse_kl") / (7 / 5000) - 1), 0.25)
-    conformance("measure modes_covered", f"8, {draws}", max(abs(s["modes_covered"] - 8) for s in scores), 0)
+    conformance(
+        "measure reverse_kl",
+        f"(K - 1) / 2N, {draws}",
+        abs(mean("reverse_kl") / (7 / 5000) - 1),
+        0.25,
+    )
+    conformance(
+        "measure modes_covered", f"8, {draws}", max(abs(s["modes_covered"] - 8) for s in scores), 0
+    )
     assert mean("effective_modes") == pytest.approx(8, abs=0.03)
 
 
@@ -53,7 +65,9 @@ def test_perfect_sampler_reaches_the_calibrated_values(conformance) -> None:
 def test_partial_sampler(modes: list[int], conformance) -> None:
     """A sampler of m of 8 modes: m covered, KL(p || uniform) = ln(8 / m), m effective modes."""
     scores = ring_scores(ring_sample(20_000, 0, modes))
-    conformance("measure modes_covered", "m of 8 modes", abs(scores["modes_covered"] - len(modes)), 0)
+    conformance(
+        "measure modes_covered", "m of 8 modes", abs(scores["modes_covered"] - len(modes)), 0
+    )
     deviation = abs(scores["reverse_kl"] - math.log(8 / len(modes)))
     conformance("measure reverse_kl", "ln(8 / m), m of 8 modes", deviation, 0.001)
     deviation = abs(scores["effective_modes"] / len(modes) - 1)
@@ -77,7 +91,12 @@ def test_reverse_kl_against_unequal_frequencies(conformance) -> None:
     scores, histogram = mode_scores(assignment, expected)
     assert histogram == [3, 1, 0]
     by_hand = 0.75 * math.log(0.75 / 0.5) + 0.25 * math.log(1)
-    conformance("measure reverse_kl", "by hand, unequal frequencies", abs(scores["reverse_kl"] - by_hand), 1e-7)
+    conformance(
+        "measure reverse_kl",
+        "by hand, unequal frequencies",
+        abs(scores["reverse_kl"] - by_hand),
+        1e-7,
+    )
 
 
 def test_classes_and_the_confidence_threshold() -> None:
@@ -90,7 +109,12 @@ def test_classes_and_the_confidence_threshold() -> None:
 
 def test_held_out_digits_score_as_real_data_should(digits, digits_evaluator, conformance) -> None:
     ((scores, histogram),) = digits_evaluator.measure(digits.held_out.unsqueeze(0))
-    conformance("measure high_quality", "95% of held-out images, digits", abs(scores["high_quality"] - 0.95), 0.002)
+    conformance(
+        "measure high_quality",
+        "95% of held-out images, digits",
+        abs(scores["high_quality"] - 0.95),
+        0.002,
+    )
     assert scores["modes_covered"] == 10
     assert scores["fid"] == pytest.approx(0, abs=1e-3)
     assert scores["precision"] == scores["recall"] == 1
@@ -103,7 +127,9 @@ def test_one_class_of_real_digits_is_one_mode(digits, digits_evaluator) -> None:
     ((scores, histogram),) = digits_evaluator.measure(sevens.unsqueeze(0))
     assert scores["effective_modes"] == pytest.approx(1, abs=0.2)
     assert max(range(10), key=histogram.__getitem__) == 7
-    assert scores["recall"] < 0.2 and scores["precision"] > 0.8, "collapse: high precision, low recall"
+    assert scores["recall"] < 0.2 and scores["precision"] > 0.8, (
+        "collapse: high precision, low recall"
+    )
     assert scores["fid"] > 10 * digits_evaluator.floor["fid"]
 
 
@@ -111,9 +137,13 @@ def test_a_class_that_chance_held_out_none_of_is_not_impossible() -> None:
     """Half an image in each class then: the reverse KL stays finite, and no healthy seed is taken for diverged."""
     pixels = torch.arange(8 * 16).reshape(8, 1, 4, 4).to(torch.uint8)
     labels = torch.tensor([0, 0, 1, 1, 2, 2])
-    made = Dataset("rare", pixels[:6], pixels[6:], 4, train_labels=labels, held_out_labels=torch.tensor([0, 1]))
+    made = Dataset(
+        "rare", pixels[:6], pixels[6:], 4, train_labels=labels, held_out_labels=torch.tensor([0, 1])
+    )
     shares = _class_shares(made, torch.tensor([1, 1, 0]))
     assert shares.tolist() == pytest.approx([1.5 / 3.5, 1.5 / 3.5, 0.5 / 3.5])
-    assert _class_shares(made, torch.tensor([3, 1, 1])).tolist() == [0.6, 0.2, 0.2], "else plain frequencies"
+    assert _class_shares(made, torch.tensor([3, 1, 1])).tolist() == [0.6, 0.2, 0.2], (
+        "else plain frequencies"
+    )
     scores, _ = mode_scores(Assignment(labels, torch.ones(6, dtype=torch.bool)), shares)
     assert math.isfinite(scores["reverse_kl"])

@@ -83,12 +83,18 @@ def table() -> dict[str, dict[str, float]]:
             "fid": frechet.distance(points),
             "kid": KernelDistance(held_out).distance(points),
             **dict(zip(("precision", "recall"), manifold.precision_recall(points), strict=True)),
-            **dict(zip(("density", "coverage"), neighbourhoods.density_coverage(points), strict=True)),
+            **dict(
+                zip(("density", "coverage"), neighbourhoods.density_coverage(points), strict=True)
+            ),
             **scores,
             "ndb": ndb(counts, bins.counts.tolist()),
             "jsd": jsd(counts, bins.counts.tolist()),
             "high_quality_in_bins": float(in_bins.high_quality.double().mean()),
-            **dict(zip(("copying", "duplicates"), copying.scores(points, assignment.modes), strict=True)),
+            **dict(
+                zip(
+                    ("copying", "duplicates"), copying.scores(points, assignment.modes), strict=True
+                )
+            ),
             **cycling(histograms, window=EVALUATIONS),
         }
     print(f"\n{'':22}" + "".join(f"{sampler:>11}" for sampler in SAMPLERS))
@@ -119,7 +125,9 @@ def table() -> dict[str, dict[str, float]]:
         ("hidden_coverage", 0, 0.05),
     ],
 )
-def test_perfect_sampler_scores_what_it_should(table, measure: str, expected: float, tolerance: float) -> None:
+def test_perfect_sampler_scores_what_it_should(
+    table, measure: str, expected: float, tolerance: float
+) -> None:
     assert table["perfect"][measure] == pytest.approx(expected, abs=tolerance)
 
 
@@ -128,14 +136,20 @@ def test_memorising_shows_in_copying_alone(table) -> None:
     assert memorised["copying"] < -5 and memorised["duplicates"] > 0.95
     for measure in ("precision", "recall", "density", "high_quality", "high_quality_in_bins"):
         assert memorised[measure] == pytest.approx(perfect[measure], abs=0.06)
-    assert memorised["fid"] < 0.005 and memorised["modes_covered"] == 8 and memorised["dominant_switches"] == 0
+    assert (
+        memorised["fid"] < 0.005
+        and memorised["modes_covered"] == 8
+        and memorised["dominant_switches"] == 0
+    )
 
 
 @pytest.mark.parametrize("sampler", ["collapsed", "rotating"])
 def test_one_mode_is_precise_and_covers_little(table, sampler: str) -> None:
     perfect, narrow = table["perfect"], table[sampler]
     assert narrow["precision"] > 0.9 and narrow["recall"] < 0.2
-    assert narrow["density"] == pytest.approx(1, abs=0.35) and narrow["coverage"] == pytest.approx(1 / 8, abs=0.04)
+    assert narrow["density"] == pytest.approx(1, abs=0.35) and narrow["coverage"] == pytest.approx(
+        1 / 8, abs=0.04
+    )
     assert narrow["modes_covered"] == 1 and narrow["effective_modes"] == pytest.approx(1)
     assert narrow["reverse_kl"] == pytest.approx(math.log(8))
     assert narrow["high_quality"] > 0.97, "quality is not what it lacks"
@@ -171,7 +185,9 @@ def test_blur_costs_quality_and_not_modes(table) -> None:
     ],
     ids=["ring", "grid", "1000 modes"],
 )
-def test_floors_of_the_published_protocols(means: torch.Tensor, sigma: float, num: int, draws: int, kl: float) -> None:
+def test_floors_of_the_published_protocols(
+    means: torch.Tensor, sigma: float, num: int, draws: int, kl: float
+) -> None:
     """A perfect sampler under PacGAN's sample sizes: 98.89% within 3 sigma, KL at its plug-in floor (K - 1) / 2N."""
     even = torch.full((len(means),), 1 / len(means))
     scores = []

@@ -70,7 +70,10 @@ def refusal(*arguments: str) -> str:
 
 def test_folders_score_as_torch_fidelity_scores_them(tmp_path: Path) -> None:
     """It reads both folders itself, through the classifier that this command trained on the third."""
-    found = scored(tmp_path, *("--real", "real", "--fake", "fake", "--train", "train", "--extractor", "classifier"))
+    found = scored(
+        tmp_path,
+        *("--real", "real", "--fake", "fake", "--train", "train", "--extractor", "classifier"),
+    )
     provenance = found["provenance"]
     expected = torch_fidelity.calculate_metrics(
         input1="fake",
@@ -93,17 +96,27 @@ def test_folders_score_as_torch_fidelity_scores_them(tmp_path: Path) -> None:
     assert measures["precision"] == pytest.approx(expected["precision"], abs=1e-6)
     assert measures["recall"] == pytest.approx(expected["recall"], abs=1e-6)
     assert measures["kid"] == pytest.approx(expected["kernel_inception_distance_mean"], rel=1e-4)
-    assert measures["inception_score"] == pytest.approx(expected["inception_score_mean"], rel=0.02)  # other splits
-    assert set(measures) == OF_PICTURES | {"inception_score", "copying", "duplicates"} <= set(MEASURES)
+    assert measures["inception_score"] == pytest.approx(
+        expected["inception_score_mean"], rel=0.02
+    )  # other splits
+    assert (
+        set(measures) == OF_PICTURES | {"inception_score", "copying", "duplicates"} <= set(MEASURES)
+    )
     assert found["floor"]["fid"] < 0.6 * measures["fid"]
     assert (found["floor_num_generated"], found["floor_num_real"]) == (400, 400)
-    assert (provenance["num_generated"], provenance["num_real"], provenance["split"]) == (400, 400, "all")
+    assert (provenance["num_generated"], provenance["num_real"], provenance["split"]) == (
+        400,
+        400,
+        "all",
+    )
     assert provenance["modes"] == "classes (10)" and provenance["extractor_accuracy"] > 0.8
     assert found["versions"]["torch-fidelity"].startswith("0.4")
     assert (found["real"], found["fake"], found["train"]) == ("real", "fake", "train")
 
 
-def test_the_table_shows_every_measure_its_floor_and_what_it_was_measured_with(tmp_path: Path) -> None:
+def test_the_table_shows_every_measure_its_floor_and_what_it_was_measured_with(
+    tmp_path: Path,
+) -> None:
     arguments = ("--real", "real.npz", "--fake", "fake.npz", "--extractor", "pixels")
     found, lines = scored(tmp_path, *arguments), score(*arguments).stdout.splitlines()
     assert set(found["measures"]) == set(found["floor"]) == OF_PICTURES
@@ -116,7 +129,10 @@ def test_the_table_shows_every_measure_its_floor_and_what_it_was_measured_with(t
     assert "Real        200 real samples against 200 others: the floor" in lines
     assert f"Extractor   pixels-64, digest {provenance['extractor_digest']}" in lines
     assert "Note        IS is not available: extractor 'pixels' has no classes" in lines
-    assert any(line.startswith("Note        generated and real are scored on unlike numbers") for line in lines)
+    assert any(
+        line.startswith("Note        generated and real are scored on unlike numbers")
+        for line in lines
+    )
 
 
 def test_npz_files_and_folders_are_the_same_pictures(tmp_path: Path) -> None:
@@ -126,7 +142,9 @@ def test_npz_files_and_folders_are_the_same_pictures(tmp_path: Path) -> None:
     mixed = scored(tmp_path, "--real", "real", "--fake", "fake.npz", *arguments)
     assert mixed["measures"] == pytest.approx(folders["measures"], rel=1e-5)
     files = scored(tmp_path, "--real", "real.npz", "--fake", "fake.npz", "--extractor", "pixels")
-    assert files["measures"]["sharpness"] == pytest.approx(folders["measures"]["sharpness"], rel=1e-5)
+    assert files["measures"]["sharpness"] == pytest.approx(
+        folders["measures"]["sharpness"], rel=1e-5
+    )
     # The halves differ with the order, and so do the principal components fitted on the first.
     assert files["measures"]["fid"] == pytest.approx(folders["measures"]["fid"], rel=0.2)
 
@@ -134,14 +152,24 @@ def test_npz_files_and_folders_are_the_same_pictures(tmp_path: Path) -> None:
 def test_real_against_itself_is_zero_and_the_distances_are_symmetric(tmp_path: Path) -> None:
     pixels = ("--extractor", "pixels")
     same = scored(tmp_path, "--real", "real.npz", "--fake", "real.npz", *pixels)["measures"]
-    assert same["fid"] == pytest.approx(0, abs=1e-4) and same["precision"] == same["recall"] == same["coverage"] == 1
+    assert (
+        same["fid"] == pytest.approx(0, abs=1e-4)
+        and same["precision"] == same["recall"] == same["coverage"] == 1
+    )
     assert same["sharpness"] == pytest.approx(1)
     # With training data the features do not depend on which of the two is called real.
-    forth = scored(tmp_path, *("--real", "real.npz", "--fake", "fake.npz", "--train", "train.npz"), *pixels)["measures"]
-    back = scored(tmp_path, *("--real", "fake.npz", "--fake", "real.npz", "--train", "train.npz"), *pixels)["measures"]
+    forth = scored(
+        tmp_path, *("--real", "real.npz", "--fake", "fake.npz", "--train", "train.npz"), *pixels
+    )["measures"]
+    back = scored(
+        tmp_path, *("--real", "fake.npz", "--fake", "real.npz", "--train", "train.npz"), *pixels
+    )["measures"]
     assert forth["fid"] == pytest.approx(back["fid"], rel=1e-5)
     assert (forth["precision"], forth["recall"]) == (back["recall"], back["precision"])
-    assert forth["sharpness"] == pytest.approx(1 / back["sharpness"], rel=1e-6) and forth["sharpness"] > 1
+    assert (
+        forth["sharpness"] == pytest.approx(1 / back["sharpness"], rel=1e-6)
+        and forth["sharpness"] > 1
+    )
 
 
 def test_copies_of_the_training_data_are_seen_and_fresh_ones_are_not(tmp_path: Path) -> None:
@@ -152,23 +180,48 @@ def test_copies_of_the_training_data_are_seen_and_fresh_ones_are_not(tmp_path: P
     assert abs(fresh["copying"]) < 1e-6 and fresh["duplicates"] == pytest.approx(0.01, abs=0.005)
 
 
-def test_without_training_data_the_classifier_keeps_half_of_the_real_images_to_itself(tmp_path: Path) -> None:
+def test_without_training_data_the_classifier_keeps_half_of_the_real_images_to_itself(
+    tmp_path: Path,
+) -> None:
     found = scored(
-        tmp_path, *("--real", "real", "--fake", "fake.npz", "--channels", "grey", "--extractor", "classifier")
+        tmp_path,
+        *(
+            "--real",
+            "real",
+            "--fake",
+            "fake.npz",
+            "--channels",
+            "grey",
+            "--extractor",
+            "classifier",
+        ),
     )
     provenance = found["provenance"]
-    assert (provenance["num_generated"], provenance["num_real"], provenance["split"]) == (400, 200, "held_out")
-    assert "trained on 200 of the real images, so that only the other 200 are compared with" in found["notes"][0]
+    assert (provenance["num_generated"], provenance["num_real"], provenance["split"]) == (
+        400,
+        200,
+        "held_out",
+    )
+    assert (
+        "trained on 200 of the real images, so that only the other 200 are compared with"
+        in found["notes"][0]
+    )
     assert set(found["measures"]) == OF_PICTURES | {"inception_score"}
 
 
 def test_provenance_is_equal_for_the_same_yardstick_and_for_no_other(tmp_path: Path) -> None:
-    def provenance(*changes: str, extractor: str = "pixels", real: str = "real.npz", fake: str = "fake.npz") -> dict:
-        return scored(tmp_path, *("--real", real, "--fake", fake, "--extractor", extractor), *changes)["provenance"]
+    def provenance(
+        *changes: str, extractor: str = "pixels", real: str = "real.npz", fake: str = "fake.npz"
+    ) -> dict:
+        return scored(
+            tmp_path, *("--real", real, "--fake", fake, "--extractor", extractor), *changes
+        )["provenance"]
 
     first = provenance()
     assert provenance() == first
-    assert provenance(fake="real.npz") == first, "what is measured is no part of what it is measured with"
+    assert provenance(fake="real.npz") == first, (
+        "what is measured is no part of what it is measured with"
+    )
     changed = [
         provenance("--limit", "299"),
         provenance(extractor="classifier"),
@@ -180,10 +233,14 @@ def test_provenance_is_equal_for_the_same_yardstick_and_for_no_other(tmp_path: P
 
 def test_arrays_of_floats_and_of_other_names(tmp_path: Path, files: Path) -> None:
     fake = np.load("fake.npz")["x"]
-    plain = scored(tmp_path, "--real", "real.npz", "--fake", "fake.npz", "--extractor", "pixels")["measures"]
+    plain = scored(tmp_path, "--real", "real.npz", "--fake", "fake.npz", "--extractor", "pixels")[
+        "measures"
+    ]
     np.savez(tmp_path / "named.npz", samples=fake / np.float32(127.5) - 1, more=fake)
     arguments = ("--real", "real.npz", "--extractor", "pixels", "--fake")
-    floats = scored(tmp_path, *arguments, f"{tmp_path}/named.npz:samples", "--fake-range", "-1", "1")["measures"]
+    floats = scored(
+        tmp_path, *arguments, f"{tmp_path}/named.npz:samples", "--fake-range", "-1", "1"
+    )["measures"]
     assert floats == pytest.approx(plain, rel=1e-3, abs=1e-6)
     assert scored(tmp_path, *arguments, f"{tmp_path}/named.npz:more")["measures"] == plain
     named = np.load("real.npz")
@@ -191,7 +248,9 @@ def test_arrays_of_floats_and_of_other_names(tmp_path: Path, files: Path) -> Non
     real = f"{tmp_path}/labelled.npz:images_a:kinds"
     found = scored(tmp_path, "--real", real, "--fake", "fake.npz", "--extractor", "classifier")
     assert found["provenance"]["modes"] == "classes (10)"
-    assert "need a range" in refusal("--real", "real.npz", "--fake", f"{tmp_path}/named.npz:samples")
+    assert "need a range" in refusal(
+        "--real", "real.npz", "--fake", f"{tmp_path}/named.npz:samples"
+    )
 
 
 def test_points_are_scored_as_they_are(tmp_path: Path) -> None:
@@ -201,7 +260,9 @@ def test_points_are_scored_as_they_are(tmp_path: Path) -> None:
     np.savez(tmp_path / "fake.npz", x=fake)
     found = scored(tmp_path, "--real", f"{tmp_path}/real.npz", "--fake", f"{tmp_path}/fake.npz")
     assert found["provenance"]["extractor"] == "points" and "sharpness" not in found["measures"]
-    assert found["measures"]["fid"] == pytest.approx(2 * 0.5**2 + 2 * (2 - 1) ** 2, rel=0.1)  # Dowson and Landau 1982
+    assert found["measures"]["fid"] == pytest.approx(
+        2 * 0.5**2 + 2 * (2 - 1) ** 2, rel=0.1
+    )  # Dowson and Landau 1982
     assert found["floor"]["fid"] < 0.05
 
 
@@ -216,7 +277,10 @@ def test_points_are_scored_as_they_are(tmp_path: Path) -> None:
             ("--real", "real", "--fake", "none.npz"),
             "generated samples: path must be an npz file, and none.npz is not th",
         ),
-        (("--real", "real", "--fake", "fake.npz:z"), "generated samples: fake.npz: unknown array 'z'; known: x, y"),
+        (
+            ("--real", "real", "--fake", "fake.npz:z"),
+            "generated samples: fake.npz: unknown array 'z'; known: x, y",
+        ),
         (
             ("--real", "real", "--fake", "fake.npz"),
             "must have one shape, got 3 x 8 x 8 and 1 x 8 x 8; size and channels",
@@ -225,14 +289,26 @@ def test_points_are_scored_as_they_are(tmp_path: Path) -> None:
             ("--real", "real", "--fake", "mixed"),
             "generated samples: pictures must have one size where no size is stated",
         ),
-        (("--real", "real", "--fake", "one colour"), "generated samples: images: the images must differ"),
-        (("--real", "nan.npz", "--fake", "fake.npz"), "real samples: nan.npz: arrays: images must be finite, but 1 of"),
-        (("--real", "real.npz", "--fake", "few.npz"), "IS needs >= 10 generated samples, got 9; take more"),
+        (
+            ("--real", "real", "--fake", "one colour"),
+            "generated samples: images: the images must differ",
+        ),
+        (
+            ("--real", "nan.npz", "--fake", "fake.npz"),
+            "real samples: nan.npz: arrays: images must be finite, but 1 of",
+        ),
+        (
+            ("--real", "real.npz", "--fake", "few.npz"),
+            "IS needs >= 10 generated samples, got 9; take more",
+        ),
         (
             ("--real", "few.npz", "--fake", "few.npz", "--extractor", "pixels"),
             "density and coverage needs >= 6 real (in either half) samples, got 4; take more",
         ),
-        (("--real", "few.npz", "--fake", "fake.npz"), "IS needs >= 10 real (in either half) samples, got 4; take more"),
+        (
+            ("--real", "few.npz", "--fake", "fake.npz"),
+            "IS needs >= 10 real (in either half) samples, got 4; take more",
+        ),
         (
             ("--real", "real.npz", "--fake", "fake.npz", "--train", "few.npz"),
             "IS needs >= 10 training samples, got 9; take more",
@@ -246,7 +322,16 @@ def test_points_are_scored_as_they_are(tmp_path: Path) -> None:
             "extractor 'classifier' needs labels, and arrays has none; take inception-v3-compat or pixels",
         ),
         (
-            ("--real", "real.npz", "--fake", "fake.npz", "--train", "bare.npz", "--extractor", "classifier"),
+            (
+                "--real",
+                "real.npz",
+                "--fake",
+                "fake.npz",
+                "--train",
+                "bare.npz",
+                "--extractor",
+                "classifier",
+            ),
             "needs labels of the same classes for training and real images, got [] and ['0', '1',",
         ),
         (
@@ -270,7 +355,16 @@ def test_points_are_scored_as_they_are(tmp_path: Path) -> None:
             "--fake: range must be [low, high] with low < high",
         ),
         (
-            ("--real", "real.npz", "--fake", "fake.npz", "--extractor", "pixels", "--json", "real/class 1"),
+            (
+                "--real",
+                "real.npz",
+                "--fake",
+                "fake.npz",
+                "--extractor",
+                "pixels",
+                "--json",
+                "real/class 1",
+            ),
             "real/class 1 cannot be written: Is a directory",
         ),
     ],
@@ -302,7 +396,8 @@ def test_what_cannot_be_scored_is_refused_in_one_sentence(
 
 
 @pytest.mark.skipif(
-    not (TRUNK.exists() and CIFAR.exists()), reason="GANSTUDY_REAL_DATA has no weights or no cifar10.npz"
+    not (TRUNK.exists() and CIFAR.exists()),
+    reason="GANSTUDY_REAL_DATA has no weights or no cifar10.npz",
 )
 @pytest.mark.slow
 def test_photographs_by_inception(tmp_path: Path) -> None:
@@ -314,7 +409,9 @@ def test_photographs_by_inception(tmp_path: Path) -> None:
         for number, image in enumerate(images):
             Image.fromarray(image).save(tmp_path / name / f"{number}.png")
     paths = {"real": str(tmp_path / "real"), "fake": str(tmp_path / "fake")}
-    found = scored(tmp_path, *("--real", paths["real"], "--fake", paths["fake"], "--weights", str(TRUNK)))
+    found = scored(
+        tmp_path, *("--real", paths["real"], "--fake", paths["fake"], "--weights", str(TRUNK))
+    )
     expected = torch_fidelity.calculate_metrics(
         input1=paths["fake"],
         input2=paths["real"],
@@ -329,12 +426,19 @@ def test_photographs_by_inception(tmp_path: Path) -> None:
         save_cpu_ram=True,
         verbose=False,
     )
-    assert found["measures"]["kid"] == pytest.approx(expected["kernel_inception_distance_mean"], abs=1e-6)
+    assert found["measures"]["kid"] == pytest.approx(
+        expected["kernel_inception_distance_mean"], abs=1e-6
+    )
     assert found["measures"]["kid"] > 0.1 > abs(found["floor"]["kid"])
     assert found["measures"]["precision"] == pytest.approx(expected["precision"], abs=1e-6)
     assert found["measures"]["recall"] == pytest.approx(expected["recall"], abs=1e-6)
     assert found["measures"]["fid"] is None and "inception_score" not in found["measures"]
     assert found["provenance"]["extractor_digest"] == "d34db69c56adcbbc"
     notes = " ".join(found["notes"])
-    assert "FID is not available: 2048 features need more samples than that on both sides, and there are 20" in notes
-    assert "IS is not available: the weights of inception-v3-compat have no classifier (fc)" in notes
+    assert (
+        "FID is not available: 2048 features need more samples than that on both sides, and there are 20"
+        in notes
+    )
+    assert (
+        "IS is not available: the weights of inception-v3-compat have no classifier (fc)" in notes
+    )

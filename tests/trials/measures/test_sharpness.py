@@ -51,7 +51,9 @@ def test_channels_are_averaged() -> None:
 def test_real_images_are_as_sharp_as_real_and_blurred_ones_less(digits) -> None:
     sharpness = Sharpness(digits.held_out)
     assert sharpness.ratio(digits.train) == pytest.approx(1, abs=0.05)
-    ratios = [sharpness.ratio(gaussian_blur(digits.train, 5, sigma)) for sigma in (0.3, 0.5, 1.0, 2.0)]
+    ratios = [
+        sharpness.ratio(gaussian_blur(digits.train, 5, sigma)) for sigma in (0.3, 0.5, 1.0, 2.0)
+    ]
     assert ratios == sorted(ratios, reverse=True) and ratios[0] < 1 and ratios[-1] < 0.1
     noise = 0.5 * torch.randn(digits.train.shape, generator=torch.Generator().manual_seed(0))
     assert sharpness.ratio(digits.train + noise) > 1.2, "noise counts as sharpness"

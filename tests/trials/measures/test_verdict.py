@@ -18,13 +18,19 @@ FLOOR = {"effective_modes": 9.95, "density": 1.05, "coverage": 0.96, "high_quali
 LOST = {"finite": False, "histogram": None} | dict.fromkeys(FLOOR)
 
 
-def row(shares: np.ndarray | list[float], rng: np.random.Generator | None = None, **scores: float) -> dict[str, Any]:
+def row(
+    shares: np.ndarray | list[float], rng: np.random.Generator | None = None, **scores: float
+) -> dict[str, Any]:
     """An evaluation of a generator that draws from the modes in these shares, otherwise as good as real."""
     rng = rng or np.random.default_rng(0)
     histogram = rng.multinomial(SAMPLES, np.asarray(shares) / np.sum(shares))
     return (
         FLOOR
-        | {"finite": True, "histogram": histogram.tolist(), "effective_modes": math.exp(entropy(histogram))}
+        | {
+            "finite": True,
+            "histogram": histogram.tolist(),
+            "effective_modes": math.exp(entropy(histogram)),
+        }
         | scores
     )
 
@@ -45,12 +51,19 @@ def test_real_data_have_converged() -> None:
 def test_a_one_mode_sampler_has_collapsed(mode: int) -> None:
     rows = [row(only(mode), coverage=0.1)] * PLANNED
     for seen in range(1, PLANNED + 1):
-        assert discriminate(rows[:seen]) is (Verdict.COLLAPSED if seen >= MIN_WINDOW else Verdict.UNSETTLED)
+        assert discriminate(rows[:seen]) is (
+            Verdict.COLLAPSED if seen >= MIN_WINDOW else Verdict.UNSETTLED
+        )
 
 
 @pytest.mark.parametrize(
     ("modes", "expected"),
-    [(5, Verdict.COLLAPSED), (6, Verdict.UNSETTLED), (8, Verdict.UNSETTLED), (9, Verdict.CONVERGED)],
+    [
+        (5, Verdict.COLLAPSED),
+        (6, Verdict.UNSETTLED),
+        (8, Verdict.UNSETTLED),
+        (9, Verdict.CONVERGED),
+    ],
 )
 def test_how_many_modes_may_be_lost(modes: int, expected: Verdict) -> None:
     rng = np.random.default_rng(0)
@@ -66,7 +79,10 @@ def test_few_samples_of_every_mode_are_a_collapse() -> None:
 
 def test_poor_samples_of_every_mode_are_none() -> None:
     """They reach as little, but do not lie where real ones lie either."""
-    assert discriminate([row(EVEN, coverage=0.07, density=0.1, high_quality=0.1)] * PLANNED) is Verdict.UNSETTLED
+    assert (
+        discriminate([row(EVEN, coverage=0.07, density=0.1, high_quality=0.1)] * PLANNED)
+        is Verdict.UNSETTLED
+    )
 
 
 @pytest.mark.parametrize("stride", [1, 3, 7])
@@ -107,19 +123,27 @@ def test_a_drift_from_one_mode_to_another_is_collapse() -> None:
 
 
 def test_what_moved_once_and_stands_still_now_has_collapsed() -> None:
-    assert discriminate([row(only(t % 2)) for t in range(6)] + [row(only(0))] * 4, planned=10) is Verdict.COLLAPSED
+    assert (
+        discriminate([row(only(t % 2)) for t in range(6)] + [row(only(0))] * 4, planned=10)
+        is Verdict.COLLAPSED
+    )
 
 
 def test_hops_before_it_held_all_modes_do_not_count() -> None:
     begun = [row(only(0)), row(only(1)), row(only(2))]
-    assert discriminate([*begun, *[row(EVEN)] * 4, *[row(only(3))] * 2, row(only(4))], planned=9) is Verdict.COLLAPSED
+    assert (
+        discriminate([*begun, *[row(EVEN)] * 4, *[row(only(3))] * 2, row(only(4))], planned=9)
+        is Verdict.COLLAPSED
+    )
 
 
 def test_noise_on_one_broad_spot_is_not_cycling() -> None:
     """Alike modes exchange the lead by chance."""
     rng = np.random.default_rng(0)
     for _ in range(100):
-        assert discriminate([row(only(0, 1, 2, 3), rng) for _ in range(PLANNED)]) is Verdict.COLLAPSED
+        assert (
+            discriminate([row(only(0, 1, 2, 3), rng) for _ in range(PLANNED)]) is Verdict.COLLAPSED
+        )
 
 
 def test_a_seesaw_of_two_modes_that_both_stay_is_not_cycling() -> None:
@@ -129,18 +153,28 @@ def test_a_seesaw_of_two_modes_that_both_stay_is_not_cycling() -> None:
 
 def test_recovered_collapse_is_forgotten() -> None:
     rows = [row(only(0))] * 6 + [row(EVEN)] * 3
-    assert [discriminate(rows[:seen]) for seen in (6, 7, 9)] == ["collapsed", "unsettled", "converged"]
+    assert [discriminate(rows[:seen]) for seen in (6, 7, 9)] == [
+        "collapsed",
+        "unsettled",
+        "converged",
+    ]
 
 
 def test_a_glimpse_of_one_mode_is_no_collapse_yet() -> None:
     rows = [row(EVEN)] * 7 + [row(only(0))] * 2
-    assert [discriminate(rows[:seen]) for seen in (7, 8, 9)] == ["converged", "unsettled", "collapsed"]
+    assert [discriminate(rows[:seen]) for seen in (7, 8, 9)] == [
+        "converged",
+        "unsettled",
+        "collapsed",
+    ]
 
 
 def test_still_improving_is_unsettled() -> None:
     coverage = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
     assert discriminate([row(EVEN, coverage=c) for c in coverage]) is Verdict.UNSETTLED
-    assert discriminate([row(EVEN, coverage=c) for c in (*coverage, 0.85, 0.88)]) is Verdict.CONVERGED
+    assert (
+        discriminate([row(EVEN, coverage=c) for c in (*coverage, 0.85, 0.88)]) is Verdict.CONVERGED
+    )
 
 
 @pytest.mark.parametrize("short", [{"high_quality": 0.4}, {"coverage": 0.4}])
@@ -149,7 +183,10 @@ def test_steady_but_poor_is_unsettled(short: dict[str, float]) -> None:
 
 
 def test_one_poor_evaluation_in_the_window_unsettles() -> None:
-    assert discriminate([row(EVEN)] * 7 + [row(EVEN, high_quality=0.1), row(EVEN)]) is Verdict.UNSETTLED
+    assert (
+        discriminate([row(EVEN)] * 7 + [row(EVEN, high_quality=0.1), row(EVEN)])
+        is Verdict.UNSETTLED
+    )
 
 
 def test_fid_plays_no_part() -> None:
@@ -164,7 +201,12 @@ def test_non_finite_is_diverged_whatever_came_before() -> None:
 def test_back_from_overflow_begins_anew() -> None:
     """Samples can be too far away for a score and come back."""
     rows = [row(EVEN)] * 3 + [LOST] * 2 + [row(EVEN)] * 3
-    assert [discriminate(rows[:seen]) for seen in (5, 6, 7, 8)] == ["diverged", "unsettled", "unsettled", "converged"]
+    assert [discriminate(rows[:seen]) for seen in (5, 6, 7, 8)] == [
+        "diverged",
+        "unsettled",
+        "unsettled",
+        "converged",
+    ]
 
 
 def test_a_trial_of_fewer_evaluations_than_a_window_stays_unsettled() -> None:

@@ -69,7 +69,9 @@ class Samplers:
         return lambda: self._among(torch.cat(found))
 
     def noise(self) -> Tensor:
-        uniform = torch.rand(self.evaluator.num_generated, *self.dataset.shape, generator=self.stream)
+        uniform = torch.rand(
+            self.evaluator.num_generated, *self.dataset.shape, generator=self.stream
+        )
         return 2 * uniform - 1 if self.dataset.is_images else 3 * uniform - 1.5
 
     def partly_noise(self, share: float) -> Tensor:
@@ -91,12 +93,20 @@ class Samplers:
 
 def make_samplers(setting: str, classifier: Any) -> Samplers:
     name, num = setting.split(" of ")
-    options = {"ring": Ring(), "stacked digits": StackedDigits(num_stacks=5000, held_out_stacks=1000)}
+    options = {
+        "ring": Ring(),
+        "stacked digits": StackedDigits(num_stacks=5000, held_out_stacks=1000),
+    }
     dataset = load(options.get(name, Digits()))
     binned = {"extractor": "pixels", "modes": "bins"} if name == "digits in bins" else {}
-    evaluator = Evaluator(dataset, classifier, torch.device("cpu"), MeasuresConfig(samples=int(num), **binned))
+    evaluator = Evaluator(
+        dataset, classifier, torch.device("cpu"), MeasuresConfig(samples=int(num), **binned)
+    )
     if dataset.mixture is not None:
-        labels, num_modes = torch.cdist(dataset.train, dataset.mixture.means).argmin(dim=1), len(dataset.mixture.means)
+        labels, num_modes = (
+            torch.cdist(dataset.train, dataset.mixture.means).argmin(dim=1),
+            len(dataset.mixture.means),
+        )
     else:
         assert dataset.train_labels is not None and dataset.class_names is not None
         labels, num_modes = dataset.train_labels, len(dataset.class_names)
@@ -110,7 +120,10 @@ class Trials:
         half = samplers.num_modes // 2
         self.rng = np.random.default_rng(0)
         self.perfect = samplers.scored(samplers.perfect, 16)
-        self.modes = [samplers.scored(lambda m=m: samplers.of_modes(m), 2) for m in range(min(10, samplers.num_modes))]
+        self.modes = [
+            samplers.scored(lambda m=m: samplers.of_modes(m), 2)
+            for m in range(min(10, samplers.num_modes))
+        ]
         self.halves = [
             samplers.scored(lambda: samplers.of_modes(*range(half)), 4),
             samplers.scored(lambda: samplers.of_modes(*range(half, samplers.num_modes)), 4),
@@ -151,9 +164,21 @@ class Trials:
         yield "half the modes", lambda: self.of(*[first] * PLANNED), {Verdict.COLLAPSED}
         yield "one sample per mode", self.memorising, {Verdict.COLLAPSED}
         yield "one mode, moving", self.moving, {Verdict.CYCLING}
-        yield "halves in turn", lambda: self.of(*[first, second] * (PLANNED // 2)), {Verdict.CYCLING}
-        yield "noise", lambda: self.of(*[self.noise] * PLANNED), {Verdict.UNSETTLED, Verdict.COLLAPSED}
-        yield "perfect, then NaN", lambda: [*self.of(*[self.perfect] * (PLANNED - 1)), LOST], {Verdict.DIVERGED}
+        yield (
+            "halves in turn",
+            lambda: self.of(*[first, second] * (PLANNED // 2)),
+            {Verdict.CYCLING},
+        )
+        yield (
+            "noise",
+            lambda: self.of(*[self.noise] * PLANNED),
+            {Verdict.UNSETTLED, Verdict.COLLAPSED},
+        )
+        yield (
+            "perfect, then NaN",
+            lambda: [*self.of(*[self.perfect] * (PLANNED - 1)), LOST],
+            {Verdict.DIVERGED},
+        )
 
     def hop(self) -> list[dict[str, Any]]:
         before, after = self.rng.choice(len(self.modes), size=2, replace=False)
@@ -195,12 +220,21 @@ def test_verdicts_are_right(setting: str, trials_of: Callable[[str], Trials]) ->
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-def test_no_evaluation_calls_them_anything_else(setting: str, trials_of: Callable[[str], Trials]) -> None:
+def test_no_evaluation_calls_them_anything_else(
+    setting: str, trials_of: Callable[[str], Trials]
+) -> None:
     """A perfect sampler is never called collapsed or cycling, one mode always collapsed, a moving mode cycling."""
     trials = trials_of(setting)
     for _ in range(DRAWS // 4):
-        perfect, one_mode, moving = trials.of(*[trials.perfect] * PLANNED), trials.one_mode(), trials.moving()
+        perfect, one_mode, moving = (
+            trials.of(*[trials.perfect] * PLANNED),
+            trials.one_mode(),
+            trials.moving(),
+        )
         for seen in range(MIN_WINDOW, PLANNED + 1):
-            assert verdict(perfect[:seen], PLANNED, trials.floor) in (Verdict.CONVERGED, Verdict.UNSETTLED)
+            assert verdict(perfect[:seen], PLANNED, trials.floor) in (
+                Verdict.CONVERGED,
+                Verdict.UNSETTLED,
+            )
             assert verdict(one_mode[:seen], PLANNED, trials.floor) is Verdict.COLLAPSED
             assert verdict(moving[:seen], PLANNED, trials.floor) is Verdict.CYCLING

@@ -33,7 +33,9 @@ def verdicts_of(ring_evaluator: Evaluator) -> Callable[[str], list[str]]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", ["converged", "unsettled", "collapsed", "cycling", "diverged"])
-def test_each_training_ends_in_its_verdict(name: str, verdicts_of: Callable[[str], list[str]]) -> None:
+def test_each_training_ends_in_its_verdict(
+    name: str, verdicts_of: Callable[[str], list[str]]
+) -> None:
     verdicts = verdicts_of(name)
     print(f"\n{name}: {verdicts}")
     assert verdicts.count(name) >= 2, verdicts
@@ -41,4 +43,6 @@ def test_each_training_ends_in_its_verdict(name: str, verdicts_of: Callable[[str
 
 def test_there_is_an_example_of_every_verdict() -> None:
     of_trainings = set(Verdict) - {Verdict.UNKNOWN}  # which only histories made elsewhere can have
-    assert {path.stem for path in EXAMPLES.glob("*.toml")} == {verdict.value for verdict in of_trainings}
+    assert {path.stem for path in EXAMPLES.glob("*.toml")} == {
+        verdict.value for verdict in of_trainings
+    }

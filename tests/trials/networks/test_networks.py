@@ -39,7 +39,9 @@ def conv(inputs: int, outputs: int, kernel: int, bias: bool = True) -> int:
     return inputs * outputs * kernel**2 + bias * outputs
 
 
-@pytest.mark.parametrize("options", [*MODELS.values(), OwnModel], ids=lambda options: options.__name__)
+@pytest.mark.parametrize(
+    "options", [*MODELS.values(), OwnModel], ids=lambda options: options.__name__
+)
 def test_every_model_has_networks_of_its_options(options: type[ModelOptions]) -> None:
     build = resolve_name(options.implementation)
     (parameter, *_) = inspect.signature(build, eval_str=True).parameters.values()
@@ -65,9 +67,25 @@ def test_sndcgan_has_the_published_number_of_parameters() -> None:
     """32 pixels in colour, layer by layer from the tables of Miyato et al. and Kurach et al."""
     built = build("sndcgan", (3, 32, 32))
     generator = 128 * 8192 + 8192 + 2 * 8192
-    generator += conv(512, 256, 4) + 2 * 256 + conv(256, 128, 4) + 2 * 128 + conv(128, 64, 4) + 2 * 64 + conv(64, 3, 3)
+    generator += (
+        conv(512, 256, 4)
+        + 2 * 256
+        + conv(256, 128, 4)
+        + 2 * 128
+        + conv(128, 64, 4)
+        + 2 * 64
+        + conv(64, 3, 3)
+    )
     assert parameters(built.generator()) == generator == 3_828_739
-    layers = [(3, 64, 3), (64, 128, 4), (128, 128, 3), (128, 256, 4), (256, 256, 3), (256, 512, 4), (512, 512, 3)]
+    layers = [
+        (3, 64, 3),
+        (64, 128, 4),
+        (128, 128, 3),
+        (128, 256, 4),
+        (256, 256, 3),
+        (256, 512, 4),
+        (512, 512, 3),
+    ]
     discriminator = sum(conv(*layer) for layer in layers) + 512 * 16 + 1
     assert parameters(built.discriminator((3, 32, 32))) == discriminator == 5_860_865
 
@@ -88,7 +106,13 @@ def test_resnet_at_64_pixels_has_the_published_number_of_parameters() -> None:
     built = build("resnet", (3, 64, 64))
     generator, discriminator = 128 * 16384 + 16384, 0
     for wide, narrow in ((1024, 512), (512, 256), (256, 128), (128, 64)):
-        generator += 2 * wide + 2 * narrow + conv(wide, narrow, 3) + conv(narrow, narrow, 3) + conv(wide, narrow, 1)
+        generator += (
+            2 * wide
+            + 2 * narrow
+            + conv(wide, narrow, 3)
+            + conv(narrow, narrow, 3)
+            + conv(wide, narrow, 1)
+        )
         discriminator += conv(narrow, narrow, 3) + conv(narrow, wide, 3) + conv(narrow, wide, 1)
     generator += 2 * 64 + conv(64, 3, 3)
     discriminator += conv(3, 64, 3) + conv(64, 64, 3) + conv(3, 64, 1) + 1025
@@ -108,9 +132,19 @@ def test_the_points_networks_of_pacgan_have_the_published_number_of_parameters(p
 def test_the_stacked_mnist_networks_have_the_published_number_of_parameters(packed: int) -> None:
     built = build("stacked_mnist", (3, 28, 28))
     generator = 100 * 2048 + 2048 + 2 * 512
-    generator += conv(512, 256, 5) + 2 * 256 + conv(256, 128, 5) + 2 * 128 + conv(128, 64, 5) + 2 * 64 + conv(64, 3, 5)
+    generator += (
+        conv(512, 256, 5)
+        + 2 * 256
+        + conv(256, 128, 5)
+        + 2 * 128
+        + conv(128, 64, 5)
+        + 2 * 64
+        + conv(64, 3, 5)
+    )
     assert parameters(built.generator()) == generator
-    discriminator = conv(3 * packed, 64, 5) + conv(64, 128, 5) + conv(128, 256, 5) + conv(256, 512, 5)
+    discriminator = (
+        conv(3 * packed, 64, 5) + conv(64, 128, 5) + conv(128, 256, 5) + conv(256, 512, 5)
+    )
     discriminator += 2 * (128 + 256 + 512) + 2048 + 1
     assert parameters(built.discriminator((3 * packed, 28, 28))) == discriminator
 
@@ -147,27 +181,41 @@ def test_points(name: str) -> None:
 @pytest.mark.parametrize("name", [*IMAGES, "pacgan_points"])
 def test_only_the_generator_of_bounded_data_ends_in_tanh(name: str) -> None:
     shape = (2,) if name == "pacgan_points" else (1, 32, 32)
-    ends = [isinstance([*build(name, shape, bounded).generator().modules()][-1], nn.Tanh) for bounded in (True, False)]
+    ends = [
+        isinstance([*build(name, shape, bounded).generator().modules()][-1], nn.Tanh)
+        for bounded in (True, False)
+    ]
     if name == "mlp":  # its tanh comes before the shape is given
-        ends = [any(isinstance(m, nn.Tanh) for m in build(name, shape, b).generator().modules()) for b in (True, False)]
+        ends = [
+            any(isinstance(m, nn.Tanh) for m in build(name, shape, b).generator().modules())
+            for b in (True, False)
+        ]
     assert ends == [True, False]
 
 
 @pytest.mark.parametrize("name", IMAGES[1:])
 def test_points_are_refused_by_networks_for_images(name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} makes images, .* got points of 2 dimensions; mlp makes either"):
+    with pytest.raises(
+        ValueError, match=f"{name} makes images, .* got points of 2 dimensions; mlp makes either"
+    ):
         build(name, (2,))
 
 
 def test_images_are_refused_by_networks_for_points() -> None:
-    with pytest.raises(ValueError, match=r"pacgan_points makes points, got images of shape \[1, 8, 8\]"):
+    with pytest.raises(
+        ValueError, match=r"pacgan_points makes points, got images of shape \[1, 8, 8\]"
+    ):
         build("pacgan_points", (1, 8, 8))
 
 
 @pytest.mark.parametrize("sides", [(30, 30), (7, 7), (33, 33), (28, 30)])
 @pytest.mark.parametrize("name", ["dcgan", "resnet"])
-def test_sides_that_do_not_halve_are_refused_with_those_that_do(name: str, sides: tuple[int, int]) -> None:
-    with pytest.raises(ValueError, match=rf"{name} takes images .*28, 32, .*64.* got {sides[0]} x {sides[1]}"):
+def test_sides_that_do_not_halve_are_refused_with_those_that_do(
+    name: str, sides: tuple[int, int]
+) -> None:
+    with pytest.raises(
+        ValueError, match=rf"{name} takes images .*28, 32, .*64.* got {sides[0]} x {sides[1]}"
+    ):
         build(name, (1, *sides))
 
 
@@ -220,14 +268,19 @@ def test_weights_start_from_a_normal_distribution_of_two_hundredths(name: str) -
                 assert layer.bias is None or not layer.bias.any()
     scales = [m.weight for m in built.generator().modules() if isinstance(m, nn.BatchNorm2d)]
     assert all(
-        (scale.std() > 0.01) if name == "dcgan" else torch.equal(scale, torch.ones_like(scale)) for scale in scales
+        (scale.std() > 0.01) if name == "dcgan" else torch.equal(scale, torch.ones_like(scale))
+        for scale in scales
     )
 
 
 def test_resnet_starts_from_xavier_uniform_weights() -> None:
     torch.manual_seed(0)
     block = GeneratorBlock(16, 32)
-    for layer, gain in ((block.residual[3], 2**0.5), (block.residual[6], 2**0.5), (block.shortcut[0], 1.0)):
+    for layer, gain in (
+        (block.residual[3], 2**0.5),
+        (block.residual[6], 2**0.5),
+        (block.shortcut[0], 1.0),
+    ):
         assert isinstance(layer, nn.Conv2d)
         outputs, inputs, kernel, _ = layer.weight.shape
         bound = gain * (6 / ((inputs + outputs) * kernel**2)) ** 0.5
@@ -239,7 +292,9 @@ def test_mlp_is_the_plain_network_that_it_was() -> None:
     built = build("mlp", (1, 8, 8), width=16, latent_dim=5)
     generator, discriminator = built.generator(), built.discriminator((1, 8, 8))
     torch.manual_seed(3)
-    plain_g = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 64), nn.Tanh())
+    plain_g = nn.Sequential(
+        nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 64), nn.Tanh()
+    )
     first, second, head = nn.Linear(64, 16), nn.Linear(16, 16), nn.Linear(16, 1)
     latents, images = torch.randn(7, 5), torch.randn(7, 1, 8, 8)
     assert torch.equal(generator(latents), plain_g(latents).view(7, 1, 8, 8))
@@ -269,8 +324,13 @@ def convolved(image: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("kernel", [4, 5])
 @pytest.mark.parametrize("sides", [(28, 28), (14, 7), (7, 7), (4, 5), (2, 1)])
-def test_same_convolutions_follow_tensorflows_definition(kernel: int, sides: tuple[int, int]) -> None:
-    down, up = nn.Sequential(*same_conv(3, 4, kernel, sides)), nn.Sequential(*same_deconv(4, 3, kernel, sides))
+def test_same_convolutions_follow_tensorflows_definition(
+    kernel: int, sides: tuple[int, int]
+) -> None:
+    down, up = (
+        nn.Sequential(*same_conv(3, 4, kernel, sides)),
+        nn.Sequential(*same_deconv(4, 3, kernel, sides)),
+    )
     weight = torch.randn(4, 3, kernel, kernel)
     with torch.no_grad():
         for layer in (*down, *up):
@@ -280,11 +340,15 @@ def test_same_convolutions_follow_tensorflows_definition(kernel: int, sides: tup
         down, up = down.double(), up.double()
         image = torch.randn(1, 3, *sides, dtype=torch.float64)
         maps = down(image)
-        np.testing.assert_allclose(maps[0], convolved(image[0].numpy(), weight.double().numpy()), atol=1e-12)
+        np.testing.assert_allclose(
+            maps[0], convolved(image[0].numpy(), weight.double().numpy()), atol=1e-12
+        )
         # The transposed convolution is its adjoint: <down(x), y> = <x, up(y)>.
         other = torch.randn_like(maps)
         assert up(other).shape == image.shape
-        assert (maps * other).sum().item() == pytest.approx((image * up(other)).sum().item(), rel=1e-10)
+        assert (maps * other).sum().item() == pytest.approx(
+            (image * up(other)).sum().item(), rel=1e-10
+        )
 
 
 def test_residual_blocks_do_as_published() -> None:
@@ -303,7 +367,9 @@ def test_residual_blocks_do_as_published() -> None:
     inner = first.residual[2](F.relu(first.residual[0](maps)))
     assert torch.allclose(first(maps), F.avg_pool2d(inner + first.shortcut[1](maps), 2), atol=1e-6)
     plain = DiscriminatorBlock(3, 3, halves=False)
-    assert torch.allclose(plain(maps), maps + plain.residual[3](F.relu(plain.residual[1](F.relu(maps)))), atol=1e-6)
+    assert torch.allclose(
+        plain(maps), maps + plain.residual[3](F.relu(plain.residual[1](F.relu(maps)))), atol=1e-6
+    )
 
 
 def test_maxout_is_the_largest_of_its_pieces() -> None:

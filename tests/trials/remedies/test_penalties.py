@@ -56,7 +56,9 @@ def test_r1_and_r2_of_a_quadratic_critic(conformance, name: str, images: np.ndar
     a_tensor, b_tensor = torch.tensor(a, requires_grad=True), torch.tensor(b, requires_grad=True)
 
     def critic(x: Tensor) -> Tensor:
-        return torch.einsum("sbd,sde,sbe->sb", x, a_tensor, x) / 2 + torch.einsum("sbd,sd->sb", x, b_tensor)
+        return torch.einsum("sbd,sde,sbe->sb", x, a_tensor, x) / 2 + torch.einsum(
+            "sbd,sd->sb", x, b_tensor
+        )
 
     term = make(name, gamma=0.6).discriminator_term(step_of(critic))
     found = torch.autograd.grad(term.sum(), [a_tensor, b_tensor])
@@ -68,13 +70,20 @@ def test_r1_and_r2_of_a_quadratic_critic(conformance, name: str, images: np.ndar
         outer = 0.6 * slopes.T @ images[s] / IMAGES
         deviations.append(np.abs(found[0][s].numpy() - (outer + outer.T) / 2).max())
         deviations.append(np.abs(found[1][s].numpy() - 0.6 * slopes.mean(0)).max())
-    conformance(f"remedy {name}", "closed form of a quadratic critic, value and gradient", max(deviations), 1e-12)
+    conformance(
+        f"remedy {name}",
+        "closed form of a quadratic critic, value and gradient",
+        max(deviations),
+        1e-12,
+    )
 
 
 def test_the_released_code_of_r1_leaves_out_the_half() -> None:
     """Its regulariser 10 E ||grad||^2 is gamma = 20."""
     w = torch.randn(SEEDS, DIM)
-    term = make("r1", gamma=20.0).discriminator_term(step_of(lambda x: torch.einsum("sbd,sd->sb", x, w)))
+    term = make("r1", gamma=20.0).discriminator_term(
+        step_of(lambda x: torch.einsum("sbd,sd->sb", x, w))
+    )
     torch.testing.assert_close(term, 10 * w.square().sum(1))
 
 
@@ -92,7 +101,12 @@ def test_gradient_penalty_of_a_linear_critic(conformance, centre: float) -> None
     by_hand = 3 * 2 * (norm - centre) * w.detach() / norm
     deviation = (term.detach() - 3 * (norm[:, 0] - centre) ** 2).abs().max().item()
     deviation = max(deviation, (found - by_hand).abs().max().item())
-    conformance("remedy gradient_penalty", "closed form of a linear critic, value and gradient", deviation, 1e-12)
+    conformance(
+        "remedy gradient_penalty",
+        "closed form of a linear critic, value and gradient",
+        deviation,
+        1e-12,
+    )
 
 
 def test_gradient_penalty_is_taken_between_a_real_and_a_generated_image(conformance) -> None:
@@ -103,7 +117,9 @@ def test_gradient_penalty_is_taken_between_a_real_and_a_generated_image(conforma
     between = eps * REAL + (1 - eps) * FAKE
     by_hand = 10 * ((np.linalg.norm(between, axis=2) - 1) ** 2).mean(1)
     deviation = np.abs(term.detach().numpy() - by_hand).max()
-    conformance("remedy gradient_penalty", "closed form of a quadratic critic, value", deviation, 1e-12)
+    conformance(
+        "remedy gradient_penalty", "closed form of a quadratic critic, value", deviation, 1e-12
+    )
 
 
 def test_gradient_penalty_differentiates_through_generated_images_that_belong_to_a_graph() -> None:
@@ -112,7 +128,9 @@ def test_gradient_penalty_differentiates_through_generated_images_that_belong_to
     real, fake = torch.tensor(REAL), torch.tensor(FAKE) + shift[:, None, None]
     outputs = [images.square().sum(-1) / 2 for images in (real, fake)]
     step = DiscriminatorStep(real, fake, *outputs, lambda x: (x.square().sum(-1) / 2, x), NOW)
-    (found,) = torch.autograd.grad(make("gradient_penalty", weight=1.0).discriminator_term(step).sum(), shift)
+    (found,) = torch.autograd.grad(
+        make("gradient_penalty", weight=1.0).discriminator_term(step).sum(), shift
+    )
     eps = NOW.uniform("gradient_penalty", IMAGES)[..., None]
     between = eps * real + (1 - eps) * torch.tensor(FAKE)
     norm = between.norm(dim=2, keepdim=True)
@@ -123,7 +141,9 @@ def test_gradient_penalty_differentiates_through_generated_images_that_belong_to
 def test_a_flat_discriminator_keeps_a_finite_gradient() -> None:
     """The norm has no derivative at 0; the penalty uses 0 there, not nan."""
     w = torch.zeros(SEEDS, DIM, requires_grad=True)
-    term = make("gradient_penalty").discriminator_term(step_of(lambda x: torch.einsum("sbd,sd->sb", x, w)))
+    term = make("gradient_penalty").discriminator_term(
+        step_of(lambda x: torch.einsum("sbd,sd->sb", x, w))
+    )
     assert torch.autograd.grad(term.sum(), w)[0].tolist() == torch.zeros(SEEDS, DIM).tolist()
     torch.testing.assert_close(term, torch.full((SEEDS,), 10.0))
 
@@ -141,12 +161,24 @@ def test_a_packed_input_has_one_slope_over_all_its_images(conformance) -> None:
     squared = u.square().sum(1) + v.square().sum(1)
     seen = []
     step = DiscriminatorStep(
-        images, -images, critic(images), critic(-images), lambda x: (seen.append(x) or critic(x), x), NOW
+        images,
+        -images,
+        critic(images),
+        critic(-images),
+        lambda x: (seen.append(x) or critic(x), x),
+        NOW,
     )
     term = make("gradient_penalty", weight=1.0).discriminator_term(step)
     deviation = (term - (squared.sqrt() - 1) ** 2).abs().max().item()
-    deviation = max(deviation, (make("r1", gamma=2.0).discriminator_term(step) - squared).abs().max().item())
-    conformance("remedy gradient_penalty", "closed form of a linear critic of packed images", deviation, 1e-12)
+    deviation = max(
+        deviation, (make("r1", gamma=2.0).discriminator_term(step) - squared).abs().max().item()
+    )
+    conformance(
+        "remedy gradient_penalty",
+        "closed form of a linear critic of packed images",
+        deviation,
+        1e-12,
+    )
     eps = ((seen[0] / images + 1) / 2).mean(2)  # x^ = eps x - (1 - eps) x
     torch.testing.assert_close(eps[:, 0::2], eps[:, 1::2])
 
@@ -183,7 +215,9 @@ def test_lecam_by_hand_over_many_steps(conformance) -> None:
             ]
             deviation = np.abs(term.numpy() - 0.3 * np.array(by_hand)).max()
             conformance("remedy lecam", "float64 numpy over 8 steps, value", deviation, 1e-12)
-            assert torch.equal(term, remedy.discriminator_term(step)), "forming the loss must not move the averages"
+            assert torch.equal(term, remedy.discriminator_term(step)), (
+                "forming the loss must not move the averages"
+            )
         remedy.observe(step)
 
 
@@ -193,7 +227,10 @@ def test_the_gradient_of_lecam_takes_the_averages_as_constants(conformance) -> N
     step = DiscriminatorStep(real, fake, real, fake, lambda x: (x, x), NOW)
     found = torch.autograd.grad(remedy.discriminator_term(step).sum(), [real, fake])
     a_real, a_fake = (outputs.detach().mean(1, keepdim=True) for outputs in (real, fake))
-    by_hand = [2 * torch.relu(real.detach() - a_fake) / IMAGES, -2 * torch.relu(a_real - fake.detach()) / IMAGES]
+    by_hand = [
+        2 * torch.relu(real.detach() - a_fake) / IMAGES,
+        -2 * torch.relu(a_real - fake.detach()) / IMAGES,
+    ]
     deviation = max((f - h).abs().max().item() for f, h in zip(found, by_hand, strict=True))
     conformance("remedy lecam", "closed form, gradient", deviation, 1e-12)
 
@@ -201,13 +238,18 @@ def test_the_gradient_of_lecam_takes_the_averages_as_constants(conformance) -> N
 def test_lecam_with_settled_averages_minimises_the_lecam_divergence(conformance) -> None:
     """Tseng et al. 2021, prop. 1: with a_real = -a_fake = a, the best critic leaves (1 / (2 lambda) - a) Delta."""
     p, q = np.array([4, 3, 2, 1]) / 10, np.array([1, 2, 3, 4]) / 10
-    p_draws, q_draws = torch.tensor([[0] * 4 + [1] * 3 + [2] * 2 + [3]]), torch.tensor([[0, 1, 1, 2, 2, 2] + [3] * 4])
+    p_draws, q_draws = (
+        torch.tensor([[0] * 4 + [1] * 3 + [2] * 2 + [3]]),
+        torch.tensor([[0, 1, 1, 2, 2, 2] + [3] * 4]),
+    )
     weight, anchor = 1.0, 0.3
     remedy = started(weight=weight, decay=1 - 1e-12, start=0)
     remedy.observe(outputs_step(np.full((1, 1), anchor), np.full((1, 1), -anchor)))
     loss = losses.build(WassersteinOptions())
     table = torch.zeros(4, requires_grad=True)
-    optimiser = torch.optim.LBFGS([table], max_iter=200, tolerance_grad=1e-13, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        [table], max_iter=200, tolerance_grad=1e-13, line_search_fn="strong_wolfe"
+    )
 
     def whole() -> Tensor:
         optimiser.zero_grad()
@@ -222,7 +264,9 @@ def test_lecam_with_settled_averages_minimises_the_lecam_divergence(conformance)
     found = -loss.discriminator(table[p_draws], table[q_draws]).item()
     divergence = ((p - q) ** 2 / (p + q)).sum()
     deviation = abs(found - (1 / (2 * weight) - anchor) * divergence)
-    conformance("remedy lecam", "(1 / (2 lambda) - a) Delta(p || q) at the best critic", deviation, 1e-8)
+    conformance(
+        "remedy lecam", "(1 / (2 lambda) - a) Delta(p || q) at the best critic", deviation, 1e-8
+    )
 
 
 def test_lecam_goes_on_from_its_state() -> None:
@@ -276,13 +320,21 @@ def test_second_derivatives_under_vmap_are_those_of_the_loop(
     assert packed.fallbacks() == []
     looped.discriminator.fallback = "asked for by the test"
     stream = torch.Generator().manual_seed(0)
-    batch = Batch(torch.rand(2, 4, 1, 8, 8, generator=stream), torch.randn(2, 4, 3, generator=stream), NOW)
-    pairs = zip(packed.gradients("discriminator", batch), looped.gradients("discriminator", batch), strict=True)
+    batch = Batch(
+        torch.rand(2, 4, 1, 8, 8, generator=stream), torch.randn(2, 4, 3, generator=stream), NOW
+    )
+    pairs = zip(
+        packed.gradients("discriminator", batch),
+        looped.gradients("discriminator", batch),
+        strict=True,
+    )
     deviation = max((p - q).abs().max().item() / max(1.0, q.abs().max().item()) for p, q in pairs)
     conformance(f"remedy {name}", "loop over seeds, gradient of the whole loss", deviation, 1e-11)
 
 
-def test_penalties_of_a_packed_discriminator_inside_the_step_are_those_of_its_packed_inputs(conformance) -> None:
+def test_penalties_of_a_packed_discriminator_inside_the_step_are_those_of_its_packed_inputs(
+    conformance,
+) -> None:
     """Written out on ready-made groups of two neighbours, [S, B / 2, 2 C, H, W], by plain differentiation."""
     config = TrialConfig(
         data={"name": "digits"},
@@ -296,9 +348,14 @@ def test_penalties_of_a_packed_discriminator_inside_the_step_are_those_of_its_pa
     )
     players = GanTrainer(config, (1, 8, 8), True, CPU)
     stream = torch.Generator().manual_seed(0)
-    batch = Batch(torch.rand(2, 4, 1, 8, 8, generator=stream), torch.randn(2, 4, 3, generator=stream), NOW)
+    batch = Batch(
+        torch.rand(2, 4, 1, 8, 8, generator=stream), torch.randn(2, 4, 3, generator=stream), NOW
+    )
     found = players.gradients("discriminator", batch)
-    weights = {name: value.detach().requires_grad_() for name, value in players.discriminator.parameters.items()}
+    weights = {
+        name: value.detach().requires_grad_()
+        for name, value in players.discriminator.parameters.items()
+    }
     fake = players.generator(batch.latents).detach().reshape(2, 2, 2, 8, 8)
     real = batch.real.reshape(2, 2, 2, 8, 8)
     eps = NOW.uniform("gradient_penalty", 2)
@@ -317,10 +374,22 @@ def test_penalties_of_a_packed_discriminator_inside_the_step_are_those_of_its_pa
             ):
                 group = at.clone().requires_grad_()
                 (slope,) = torch.autograd.grad(critic(group), group, create_graph=True)
-                total = total + (gamma / 2 * slope.square().sum() + weight * (slope.square().sum().sqrt() - 1) ** 2) / 2
+                total = (
+                    total
+                    + (
+                        gamma / 2 * slope.square().sum()
+                        + weight * (slope.square().sum().sqrt() - 1) ** 2
+                    )
+                    / 2
+                )
     expected = torch.autograd.grad(total, list(weights.values()), materialize_grads=True)
     deviation = max((f - e).abs().max().item() for f, e in zip(found, expected, strict=True))
-    conformance("remedy r1", "gradient_penalty and packing beside it, written out on packed inputs", deviation, 1e-11)
+    conformance(
+        "remedy r1",
+        "gradient_penalty and packing beside it, written out on packed inputs",
+        deviation,
+        1e-11,
+    )
 
 
 def test_second_derivatives_of_the_step_are_those_of_central_differences(conformance) -> None:
@@ -342,7 +411,9 @@ def test_second_derivatives_of_the_step_are_those_of_central_differences(conform
         if isinstance(layer, torch.nn.LeakyReLU):
             setattr(trunk, key, torch.nn.Softplus())
     stream = torch.Generator().manual_seed(0)
-    batch = Batch(torch.randn(2, 4, 6, generator=stream), torch.randn(2, 4, 3, generator=stream), NOW)
+    batch = Batch(
+        torch.randn(2, 4, 6, generator=stream), torch.randn(2, 4, 3, generator=stream), NOW
+    )
     fake = players.generator(batch.latents).detach()
     # The averages of LeCam include the step's own batch as a constant: with one step seen, and a decay near 1,
     # central differences do not see that part.
@@ -361,4 +432,9 @@ def test_second_derivatives_of_the_step_are_those_of_central_differences(conform
             flat[:, index] = kept
             by_hand = (sides[0] - sides[1]) / 2e-5
             deviation = (gradient.view(2, -1)[:, index] - by_hand).abs().max().item()
-            conformance("remedies r1, r2, gradient_penalty, lecam", "central differences of the step", deviation, 1e-7)
+            conformance(
+                "remedies r1, r2, gradient_penalty, lecam",
+                "central differences of the step",
+                deviation,
+                1e-7,
+            )

@@ -45,7 +45,9 @@ def trainer(remedies: dict[str, dict[str, Any]] | None = None, **changes: Any) -
 def batch(player: Any, step: int, seed: int = 0) -> Batch:
     torch.manual_seed(1000 * seed + 2 * step + (player == "generator"))
     real, latents = torch.rand(2, 8, 1, 8, 8) * 2 - 1, torch.randn(2, 8, 4)
-    return Batch(real.to(torch.get_default_dtype()), latents, StepContext(player, step, 0.0, (3, 4), CPU))
+    return Batch(
+        real.to(torch.get_default_dtype()), latents, StepContext(player, step, 0.0, (3, 4), CPU)
+    )
 
 
 def train(players: GanTrainer, steps: int, start: int = 0) -> None:
@@ -74,7 +76,9 @@ def double():
 
 @pytest.mark.parametrize("taken", [0, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_virtual_steps_are_those_of_torch(kind: str, taken: int, double: None, conformance: Any) -> None:
+def test_virtual_steps_are_those_of_torch(
+    kind: str, taken: int, double: None, conformance: Any
+) -> None:
     """From an empty and from a used state; five steps made virtually, then really."""
     torch.manual_seed(0)
     parameters = [torch.randn(2, 3, requires_grad=True), torch.randn(2, requires_grad=True)]
@@ -96,11 +100,16 @@ def test_virtual_steps_are_those_of_torch(kind: str, taken: int, double: None, c
         trace.append(ahead)
     for index, held in before["state"].items():
         for name, value in held.items():
-            assert torch.equal(value, optimiser.state_dict()["state"][index][name]), "virtual steps leave no trace"
+            assert torch.equal(value, optimiser.state_dict()["state"][index][name]), (
+                "virtual steps leave no trace"
+            )
     for offset, expected in enumerate(trace):
         really(taken + offset)
         conformance(
-            f"VirtualSteps, {kind}", f"torch.optim.{type(optimiser).__name__}", largest(parameters, expected), 1e-12
+            f"VirtualSteps, {kind}",
+            f"torch.optim.{type(optimiser).__name__}",
+            largest(parameters, expected),
+            1e-12,
         )
 
 
@@ -115,7 +124,9 @@ def test_virtual_steps_are_differentiable(kind: str, double: None) -> None:
         steps = VirtualSteps(optimiser)
         return steps.step(steps.step([parameter.detach()], [first]), [second])[0]
 
-    assert torch.autograd.gradcheck(ahead, (torch.randn(4, requires_grad=True), torch.randn(4, requires_grad=True)))
+    assert torch.autograd.gradcheck(
+        ahead, (torch.randn(4, requires_grad=True), torch.randn(4, requires_grad=True))
+    )
 
 
 def test_a_gradient_of_zero_does_not_make_virtual_steps_infinite() -> None:
@@ -138,7 +149,10 @@ def test_unrolled_gradient_is_the_derivative_of_the_unrolled_loss(
     kind: str, others: tuple[str, ...], double: None, conformance: Any
 ) -> None:
     """Central differences of the generator's whole loss along random directions, the discriminator re-unrolled."""
-    remedies: dict[str, dict[str, Any]] = {"unrolled_discriminator": {"steps": 3}, **{name: {} for name in others}}
+    remedies: dict[str, dict[str, Any]] = {
+        "unrolled_discriminator": {"steps": 3},
+        **{name: {} for name in others},
+    }
     players = trainer(remedies, optimiser=kind, lr_d=0.05 if kind == "sgd" else 3e-3)
     train(players, 4)
     at = batch("generator", 4)
@@ -151,7 +165,9 @@ def test_unrolled_gradient_is_the_derivative_of_the_unrolled_loss(
         losses = []
         for sign in (1, -1):
             with torch.no_grad():
-                for value, origin, towards in zip(players.generator.parameters.values(), start, direction, strict=True):
+                for value, origin, towards in zip(
+                    players.generator.parameters.values(), start, direction, strict=True
+                ):
                     value.copy_(origin + sign * 1e-6 * towards)
             losses.append(players.generator_loss(at).detach())
         expected = (losses[0] - losses[1]) / 2e-6
@@ -161,13 +177,20 @@ def test_unrolled_gradient_is_the_derivative_of_the_unrolled_loss(
 
 def test_unrolling_leaves_the_discriminator_and_its_optimiser_alone() -> None:
     unrolled, plain = trainer({"unrolled_discriminator": {"steps": 2}}), trainer()
-    unrolled.discriminator_step(batch("discriminator", 0)), plain.discriminator_step(batch("discriminator", 0))
+    (
+        unrolled.discriminator_step(batch("discriminator", 0)),
+        plain.discriminator_step(batch("discriminator", 0)),
+    )
     before = copy.deepcopy(unrolled.optimisers["discriminator"].state_dict())
     unrolled.generator_step(batch("generator", 0))
-    assert largest(values(unrolled.discriminator), values(plain.discriminator)) == 0, "it steps once"
+    assert largest(values(unrolled.discriminator), values(plain.discriminator)) == 0, (
+        "it steps once"
+    )
     for index, held in before["state"].items():
         for name, value in held.items():
-            assert torch.equal(value, unrolled.optimisers["discriminator"].state_dict()["state"][index][name])
+            assert torch.equal(
+                value, unrolled.optimisers["discriminator"].state_dict()["state"][index][name]
+            )
     plain.generator_step(batch("generator", 0))
     assert largest(values(unrolled.generator), values(plain.generator)) > 0
 
@@ -198,16 +221,23 @@ def test_ema_by_hand(rampup: float, conformance: Any) -> None:
             average[name] = old * average.get(name, present) + (1 - old) * present
         found = {**players.remedies[0].sampling_state(players.generator)[0]}
         found |= players.remedies[0].sampling_state(players.generator)[1]
-        deviation = max(np.abs(found[name].double().numpy() - average[name]).max() for name in names)
+        deviation = max(
+            np.abs(found[name].double().numpy() - average[name]).max() for name in names
+        )
         conformance("remedy generator_ema", "float64 numpy", deviation, 1e-6)
     assert {"1.running_mean", "1.running_var"} <= set(names)
-    assert largest(values(players.generator), values(plain.generator)) == 0, "training never sees the average"
+    assert largest(values(players.generator), values(plain.generator)) == 0, (
+        "training never sees the average"
+    )
     count = players.generator.buffers["1.num_batches_tracked"]
     assert found["1.num_batches_tracked"] is count, "whole numbers are the present ones"
 
 
 def test_samples_come_from_the_average() -> None:
-    players, latents = trainer({"generator_ema": {"decay": 0.9, "rampup": 0}}, model=NORMED), torch.randn(2, 5, 4)
+    players, latents = (
+        trainer({"generator_ema": {"decay": 0.9, "rampup": 0}}, model=NORMED),
+        torch.randn(2, 5, 4),
+    )
     train(players, 5)
     parameters, buffers = players.remedies[0].sampling_state(players.generator)
     expected = players.generator(latents, parameters, buffers, evaluate=True)
@@ -242,7 +272,9 @@ def test_optimistic_adam_is_algorithm_1(double: None, conformance: Any) -> None:
         for step, u in enumerate(directions_of_adam(gradients[index])):
             theta, last = theta - 2 * 3e-3 * u + 3e-3 * last, u
             deviation = np.abs(trace[step][index].numpy() - theta).max()
-            conformance("remedy optimistic_adam", "Daskalakis et al. 2018, alg. 1, numpy", deviation, 1e-12)
+            conformance(
+                "remedy optimistic_adam", "Daskalakis et al. 2018, alg. 1, numpy", deviation, 1e-12
+            )
 
 
 def test_optimistic_steps_keep_their_digits_in_single_precision() -> None:
@@ -276,25 +308,39 @@ def test_extragradient_step_by_hand(kind: str, double: None, conformance: Any) -
         for player in ("discriminator", "generator"):
             at = batch(player, step)
             copies = {name: values(ensemble) for name, ensemble in plain.players.items()}
-            moments = {name: copy.deepcopy(each.state_dict()) for name, each in plain.optimisers.items()}
-            for name, gradients in {name: plain.gradients(name, at) for name in plain.players}.items():
-                for value, gradient in zip(plain.players[name].parameters.values(), gradients, strict=True):
+            moments = {
+                name: copy.deepcopy(each.state_dict()) for name, each in plain.optimisers.items()
+            }
+            for name, gradients in {
+                name: plain.gradients(name, at) for name in plain.players
+            }.items():
+                for value, gradient in zip(
+                    plain.players[name].parameters.values(), gradients, strict=True
+                ):
                     value.grad = gradient.contiguous()
             for optimiser in plain.optimisers.values():
                 optimiser.step()
             ahead = plain.gradients(player, at)
             with torch.no_grad():
                 for name, ensemble in plain.players.items():
-                    for value, origin in zip(ensemble.parameters.values(), copies[name], strict=True):
+                    for value, origin in zip(
+                        ensemble.parameters.values(), copies[name], strict=True
+                    ):
                         value.copy_(origin)
                     plain.optimisers[name].load_state_dict(moments[name])
-            for value, gradient in zip(plain.players[player].parameters.values(), ahead, strict=True):
+            for value, gradient in zip(
+                plain.players[player].parameters.values(), ahead, strict=True
+            ):
                 value.grad = gradient.contiguous()
             plain.optimisers[player].step()
-            players.discriminator_step(at) if player == "discriminator" else players.generator_step(at)
+            players.discriminator_step(at) if player == "discriminator" else players.generator_step(
+                at
+            )
             for name, ensemble in plain.players.items():
                 deviation = largest(values(ensemble), values(players.players[name]))
-                conformance(f"remedy extragradient, {kind}", "an explicit look-ahead", deviation, 1e-12)
+                conformance(
+                    f"remedy extragradient, {kind}", "an explicit look-ahead", deviation, 1e-12
+                )
 
 
 def test_the_players_return_to_the_bit() -> None:
@@ -305,7 +351,9 @@ def test_the_players_return_to_the_bit() -> None:
         for player, ensemble in players.players.items():
             assert largest(values(ensemble), before[player]) > 0
     for player, ensemble in players.players.items():
-        assert all(torch.equal(*pair) for pair in zip(values(ensemble), before[player], strict=True))
+        assert all(
+            torch.equal(*pair) for pair in zip(values(ensemble), before[player], strict=True)
+        )
 
 
 def test_running_statistics_are_taken_once_per_pass() -> None:

@@ -33,7 +33,9 @@ def make(name: str, **options: Any) -> Any:
     return remedies.build(REMEDIES[name](**options))
 
 
-def context(player: Player = "discriminator", step: int = 0, progress: float = 0.0, seeds: Any = (3, 4)) -> StepContext:
+def context(
+    player: Player = "discriminator", step: int = 0, progress: float = 0.0, seeds: Any = (3, 4)
+) -> StepContext:
     return StepContext(player, step, progress, seeds, CPU)
 
 
@@ -73,31 +75,51 @@ def test_a_seed_alone_sees_what_it_sees_in_a_pack_and_sees_it_again(name: str) -
 
 
 @pytest.mark.parametrize(("player", "kind"), WHO)
-@pytest.mark.parametrize(("anneal", "progress", "expected"), [(0.5, 0.2, 0.3 * 0.6), (0.0, 0.9, 0.3)])
+@pytest.mark.parametrize(
+    ("anneal", "progress", "expected"), [(0.5, 0.2, 0.3 * 0.6), (0.0, 0.9, 0.3)]
+)
 def test_noise_is_normal_with_the_annealed_sigma(
     conformance, player: Player, kind: Kind, anneal: float, progress: float, expected: float
 ) -> None:
     images = torch.rand(2, 64, 1, 8, 8)
-    seen = make("instance_noise", sigma=0.3, anneal=anneal).view(images, kind, context(player, progress=progress))
+    seen = make("instance_noise", sigma=0.3, anneal=anneal).view(
+        images, kind, context(player, progress=progress)
+    )
     noise = (seen - images).flatten().double().numpy()
     assert kstest(noise / expected, "norm").pvalue > UNLIKELY
     # The standard error of a standard deviation from n numbers is sigma / sqrt(2 n): 4 of them.
     bound = 4 / np.sqrt(2 * noise.size)
-    conformance("remedy instance_noise", "sigma (1 - t / anneal), relative", abs(noise.std() / expected - 1), bound)
+    conformance(
+        "remedy instance_noise",
+        "sigma (1 - t / anneal), relative",
+        abs(noise.std() / expected - 1),
+        bound,
+    )
 
 
 @pytest.mark.parametrize(
     ("anneal", "progress", "expected"),
-    [(1.0, 0.0, 0.4), (1.0, 0.25, 0.3), (1.0, 1.0, 0.0), (0.5, 0.25, 0.2), (0.5, 0.75, 0.0), (0.0, 1.0, 0.4)],
+    [
+        (1.0, 0.0, 0.4),
+        (1.0, 0.25, 0.3),
+        (1.0, 1.0, 0.0),
+        (0.5, 0.25, 0.2),
+        (0.5, 0.75, 0.0),
+        (0.0, 1.0, 0.4),
+    ],
 )
 def test_sigma_falls_linearly_to_zero(anneal: float, progress: float, expected: float) -> None:
-    assert make("instance_noise", sigma=0.4, anneal=anneal).sigma(progress) == pytest.approx(expected)
+    assert make("instance_noise", sigma=0.4, anneal=anneal).sigma(progress) == pytest.approx(
+        expected
+    )
 
 
 def test_noise_that_has_faded_leaves_the_images_alone_and_never_touches_gradients() -> None:
     images = torch.rand(2, 4, 6, requires_grad=True)
     assert make("instance_noise", anneal=0.5).view(images, "real", context(progress=0.6)) is images
-    (gradient,) = torch.autograd.grad(make("instance_noise").view(images, "fake", context()).sum(), images)
+    (gradient,) = torch.autograd.grad(
+        make("instance_noise").view(images, "fake", context()).sum(), images
+    )
     assert torch.equal(gradient, torch.ones_like(images))
 
 
@@ -141,7 +163,9 @@ BY_HAND = {"color": color, "translation": translation, "cutout": cutout}
 
 @pytest.mark.parametrize("name", BY_HAND)
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 12, 20), (3, 7, 5)])
-def test_each_augmentation_against_loops_over_images_and_pixels(conformance, name: str, shape: tuple[int, ...]) -> None:
+def test_each_augmentation_against_loops_over_images_and_pixels(
+    conformance, name: str, shape: tuple[int, ...]
+) -> None:
     images = RNG.uniform(-1, 1, size=(2, 40, *shape))
     drawn = RNG.uniform(size=(2, 3 if name == "color" else 2, 40))
     drawn[:, :, 0], drawn[:, :, 1] = 0, 1 - 2**-24  # the ends of what torch.rand returns
@@ -168,24 +192,35 @@ def test_the_ends_of_the_ranges_leave_the_image_as_it_is_where_they_should() -> 
     grey = images[:, :, :1]
     wild = middle.clone()
     wild[:, 1] = 0.99
-    torch.testing.assert_close(AUGMENTATIONS["color"](grey, wild), grey)  # saturation means nothing to a grey image
+    torch.testing.assert_close(
+        AUGMENTATIONS["color"](grey, wild), grey
+    )  # saturation means nothing to a grey image
 
 
 @pytest.mark.parametrize(
-    ("size", "shift", "side"), [(8, 1, 4), (28, 4, 14), (32, 4, 16), (12, 2, 6), (5, 1, 3), (3, 0, 2)]
+    ("size", "shift", "side"),
+    [(8, 1, 4), (28, 4, 14), (32, 4, 16), (12, 2, 6), (5, 1, 3), (3, 0, 2)],
 )
-def test_shifts_and_holes_have_the_released_codes_sizes_and_are_uniform(size: int, shift: int, side: int) -> None:
+def test_shifts_and_holes_have_the_released_codes_sizes_and_are_uniform(
+    size: int, shift: int, side: int
+) -> None:
     """int(size / 8 + 1/2) and int(size / 2 + 1/2): read off what the discriminator sees of marked images."""
     num = 4000
-    column = torch.arange(1.0, size + 1).reshape(size, 1).expand(1, num, 1, size, size)  # each row holds its number
-    seen = make("diff_augment", policy="translation").view(column, "fake", context(seeds=(3,)))[0, :, 0]
+    column = (
+        torch.arange(1.0, size + 1).reshape(size, 1).expand(1, num, 1, size, size)
+    )  # each row holds its number
+    seen = make("diff_augment", policy="translation").view(column, "fake", context(seeds=(3,)))[
+        0, :, 0
+    ]
     middle = size // 2
     rows = seen[:, middle].amax(1).long() - (middle + 1)
     counts = torch.bincount(rows + shift, minlength=2 * shift + 1).numpy()
     assert len(counts) == 2 * shift + 1 and (shift == 0 or chisquare(counts).pvalue > UNLIKELY)
 
     ones = torch.ones(1, num, 1, size, size)
-    holes = 1 - make("diff_augment", policy="cutout").view(ones, "fake", context(seeds=(3,)))[0, :, 0]
+    holes = (
+        1 - make("diff_augment", policy="cutout").view(ones, "fake", context(seeds=(3,)))[0, :, 0]
+    )
     heights, widths = holes.amax(2).sum(1), holes.amax(1).sum(1)
     assert torch.equal(holes.sum((1, 2)), heights * widths), "the hole must be a rectangle"
     assert heights.max() == side == widths.max()
@@ -206,7 +241,9 @@ def colour_changes(seen: Tensor, grey: Tensor, hue: Tensor) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("player", "kind"), WHO)
-def test_colours_change_over_the_published_ranges_alike_for_both_kinds_and_players(player: Player, kind: Kind) -> None:
+def test_colours_change_over_the_published_ranges_alike_for_both_kinds_and_players(
+    player: Player, kind: Kind
+) -> None:
     grey = torch.randn(8, 8, generator=torch.Generator().manual_seed(0))
     grey, hue = grey - grey.mean(), torch.tensor([0.5, -0.2, -0.3])
     images = (grey + hue[:, None, None]).expand(2, 2000, 3, 8, 8)
@@ -238,5 +275,8 @@ def test_points_cannot_be_augmented() -> None:
         return GanTrainer(config, shape, True, CPU)
 
     trainer((1, 8, 8))
-    with pytest.raises(ValueError, match=r"diff_augment is for images \[C, H, W\], and the data have the shape \[6\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"diff_augment is for images \[C, H, W\], and the data have the shape \[6\]",
+    ):
         trainer((6,))
