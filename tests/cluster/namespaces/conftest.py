@@ -85,7 +85,10 @@ class Cluster:
 
     def nodes(self) -> set[str]:
         """Names of the hosts that Ray counts as alive."""
-        code = f"from ray._raylet import GcsClient; found = GcsClient('{self['head'].address}:6379').get_all_node_info()"
+        address = f"{self['head'].address}:6379"
+        code = (
+            f"from ray._raylet import GcsClient; found = GcsClient('{address}').get_all_node_info()"
+        )
         code += "; print('alive', *(node.node_manager_address for node in found.values() if node.state == 0))"
         _, output = self.head(f'~/ganstudy-venv/bin/python -W ignore -c "{code}"', 120)
         alive = {

@@ -97,12 +97,10 @@ def test_a_crash_on_this_machine_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_driver_that_was_replaced_stops(handler: Any, tmp_path: Path) -> None:
     """Frozen for a while, it finds another one in its place. Shells let background commands ignore SIGINT."""
     before = signal.signal(signal.SIGINT, handler)
-    with pytest.raises(
-        UserError, match=r"another driver has taken the study over \(host far, process 7"
-    ):  # noqa: SIM117
-        with only_driver(tmp_path, print):
-            elsewhere(tmp_path)
-            time.sleep(60)
+    replaced = r"another driver has taken the study over \(host far, process 7"
+    with pytest.raises(UserError, match=replaced), only_driver(tmp_path, print):
+        elsewhere(tmp_path)
+        time.sleep(60)
     assert json.loads((tmp_path / "driver.json").read_text())["host"] == "far", (
         "the new one's card stays"
     )
