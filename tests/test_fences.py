@@ -48,7 +48,7 @@ UNSAFE_CALLS = {
     "torch.hub.load",
     "torch.jit.load",
 }
-OWN_CODE = ("trials/plugins.py: exec",)
+OWN_CODE = ("trials/config/plugins.py: exec",)
 """Where code from a file is run on purpose: a user's own data and networks."""
 OF_TRIALS_IN_ANALYSIS = ("ganstudy.trials.results.",)
 
@@ -60,7 +60,7 @@ def imported(source: str) -> set[str]:
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            # `from ganstudy.trials import plugins` names a module, `... import MEASURES` does not: both
+            # `from ganstudy.trials.config import plugins` names a module, `... import MEASURES` does not: both
             # pass for a module's name, which begins with the right one.
             module = "." * node.level + (node.module or "")
             names.update(f"{module}.{alias.name}" for alias in node.names)
@@ -87,7 +87,7 @@ def allowed(file: str, name: str) -> bool:
 
 ROOMS_IN_ORDER = {
     "study": "errors home spec ledger cluster tracking tune driver importing export cli",
-    "trials": "results plugins atomic_file config ensemble data networks remedies losses measures gan training export "
+    "trials": "results atomic_file config ensemble data networks remedies losses measures gan training export "
     "testing",
     "analysis": "formatting stats frames tables figures report",
 }

@@ -30,12 +30,12 @@ import torch
 from torch import Tensor, nn
 
 from ganstudy.trials.config.data import PluginData
+from ganstudy.trials.config.plugins import register
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.plugin import plugin
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.streams import generator as stream
 from ganstudy.trials.networks.plugin import OwnBuild
-from ganstudy.trials.plugins import register
 
 BATCH = 8
 SEEDS = (0, 1)

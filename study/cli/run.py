@@ -75,7 +75,7 @@ def resume(name: str, address: str | None, accept_changes: bool, home: Home) -> 
     Example:  ganstudy resume digits
     """
     from ganstudy.study.ledger.ledger import Ledger
-    from ganstudy.trials import plugins
+    from ganstudy.trials.config import plugins
 
     folder = _existing(name, home)
     # The copies that the study began with: the user's files may have changed since.

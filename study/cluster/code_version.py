@@ -18,7 +18,7 @@ from pathlib import Path
 import ganstudy
 import ganstudy.study
 import ganstudy.trials
-from ganstudy.trials import plugins
+from ganstudy.trials.config import plugins
 
 SHIPPED_FOLDERS = {
     "study": Path(str(ganstudy.study.__file__)).parent,

@@ -22,7 +22,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.trials import plugins
+from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import PATH_FIELDS
 
 JOBS = "http://127.0.0.1:8265"

@@ -45,8 +45,8 @@ from ganstudy.study.tune.stopping import (
     terminated_as_interrupted,
 )
 from ganstudy.study.tune.training import EnsembleFactory, TrainingFactory
-from ganstudy.trials import plugins
 from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.config import plugins
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from ganstudy.study.export.model_card import ExportedGenerator, card
 from ganstudy.study.home import StudyFolder
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.tune.training import load_dataset
-from ganstudy.trials import plugins
 from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import PATH_FIELDS
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.export import standalone

@@ -24,7 +24,7 @@ from ganstudy.study.spec.messages import (
     place_of,
 )
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.trials import plugins
+from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import is_plugin, short_repr
 from ganstudy.trials.config.data import PATH_FIELDS
 

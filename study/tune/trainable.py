@@ -27,8 +27,8 @@ from ganstudy.study.tune.stopping import StopRequest, no_room
 from ganstudy.study.tune.training import Training
 from ganstudy.study.tune.trial_log import TrialLog
 from ganstudy.study.tune.worker_context import WorkerContext
+from ganstudy.trials.config.plugins import SHIPPED
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.plugins import SHIPPED
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import median_over_seeds
 

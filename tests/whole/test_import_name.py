@@ -92,7 +92,7 @@ def test_command_plug_in_and_workers_find_the_right_one(folder: Path) -> None:
 
 def test_python_finds_both(folder: Path) -> None:
     code = (
-        "import analysis, ganstudy, ganstudy.analysis.tables, ganstudy.trials.plugins;"
+        "import analysis, ganstudy, ganstudy.analysis.tables, ganstudy.trials.config.plugins;"
         "from ganstudy import load_study, run;"
         "print(len(analysis.pictures(3)), load_study.__module__, run.__module__)"
     )

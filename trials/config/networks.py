@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from ganstudy.trials.config.base import ImplementedOptions, NamedChoice
-from ganstudy.trials.plugins import split
+from ganstudy.trials.config.plugins import split
 
 
 class ModelOptions(ImplementedOptions):

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from ganstudy.trials import plugins
+from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import DataOptions, PictureOptions, PluginData
 from ganstudy.trials.data.arrays import to_tensor
 from ganstudy.trials.data.dataset import Dataset

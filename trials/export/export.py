@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ganstudy.trials.config.networks import OwnModel
+from ganstudy.trials.config.plugins import source, split
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan.trainer_protocol import make_trainer
 from ganstudy.trials.networks.resnet import GeneratorBlock
 from ganstudy.trials.networks.same_padding import Crop
-from ganstudy.trials.plugins import source, split
 from ganstudy.trials.remedies.virtual_batch_normalisation import (
     ReferencedGenerator,
     VirtualBatchNorm,

@@ -26,9 +26,9 @@ import torch
 from torch import Tensor, nn
 
 from ganstudy.trials.config.networks import OwnModel
+from ganstudy.trials.config.plugins import described, load, source, where
 from ganstudy.trials.ensemble.streams import generator as stream
 from ganstudy.trials.networks.base import Discriminator, Networks
-from ganstudy.trials.plugins import described, load, source, where
 
 NUM_TRIED = 4
 """Inputs on which networks are tried; batch normalisation needs more than one."""

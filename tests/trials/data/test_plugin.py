@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ganstudy.trials import plugins
+from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import PluginData
 from ganstudy.trials.data import load
 from ganstudy.trials.data.pictures import prepare

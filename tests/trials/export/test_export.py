@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganstudy.trials import plugins
+from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import Digits
 from ganstudy.trials.config.networks import MODELS
 from ganstudy.trials.config.trial import Budget, TrialConfig

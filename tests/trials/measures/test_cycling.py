@@ -126,7 +126,7 @@ def test_too_few_evaluations() -> None:
 
 def test_importing_loads_no_torch() -> None:
     code = (
-        "import sys, trials.measures.cycling, trials.measures.mismatch\n"
+        "import sys, ganstudy.trials.measures.cycling, ganstudy.trials.measures.mismatch\n"
         "print([name for name in sys.modules if name.split('.')[0] == 'torch'])"
     )
     root = Path(__file__).resolve().parents[3]

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from ganstudy.trials import networks
 from ganstudy.trials.config.networks import OwnModel
+from ganstudy.trials.config.plugins import load, register
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.networks.base import Networks
-from ganstudy.trials.plugins import load, register
 from ganstudy.trials.remedies.minibatch_discrimination import MinibatchDiscriminator
 from ganstudy.trials.testing import DataContract, GanContract
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from ganstudy.trials import plugins
-from ganstudy.trials.plugins import load, register, source, split, where
+from ganstudy.trials.config import plugins
+from ganstudy.trials.config.plugins import load, register, source, split, where
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_where_names_the_innermost_line_inside_the_file(write) -> None:
 
 
 def test_neither_torch_nor_ray_is_loaded() -> None:
-    code = "import sys, trials.plugins; print([n for n in ('torch', 'ray') if n in sys.modules])"
+    code = "import sys, ganstudy.trials.config.plugins; print([n for n in ('torch', 'ray') if n in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

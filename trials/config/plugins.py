@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-SHIPPED = Path(__file__).parent.parent / "plugins"
+SHIPPED = Path(__file__).parents[2] / "plugins"
 """Folder of the users' files on a worker."""
 
 _registered: dict[str, Path] = {}
