@@ -36,7 +36,7 @@ class Searched:
         self.observed: list[Any] = []
         self.replayed: dict[str, dict[int, float]] = {}
         self.searcher = LedgerSearcher(
-            self.ledger,
+            self.ledger.search,
             StudyFolder(folder),
             StopRequest(folder / "stop"),
             concurrent=lambda: 2,
