@@ -66,7 +66,7 @@ def _measure_row(measure: Measure) -> str:
 
 
 def _attribute_docs(kind: type) -> dict[str, str]:
-    """The docstrings under a class's attributes; the name itself, in words, where there is none."""
+    """Return the docstrings under a class's attributes; the name itself, in words, where there is none."""
     import ast
 
     body = ast.parse(inspect.getsource(kind).strip()).body[0].body  # type: ignore[attr-defined]
@@ -113,7 +113,7 @@ def _implementation_doc(options: type[ImplementedOptions]) -> str:
 
 
 def _markdown(text: str) -> str:
-    """A docstring with its indented equations fenced as code."""
+    """Return a docstring with its indented equations fenced as code."""
     lines: list[str] = []
     for block in re.split(r"\n\s*\n", text):
         indented = block.startswith("    ")
@@ -244,7 +244,7 @@ PAGES = {
 
 
 def main() -> int:
-    """The number of pages that were out of date, at most 1."""
+    """Return the number of pages that were out of date, at most 1."""
     stale = []
     for name, make in PAGES.items():
         text, path = make(), FOLDER / name

@@ -21,11 +21,7 @@ FILES = [
 LONGEST = 400
 ALLOWED = {
     "ray": ("study/",),
-    "mlflow": (
-        "study/tracking/publisher.py",
-        "analysis/frames/load.py",
-        "analysis/frames/study.py",
-    ),
+    "mlflow": ("study/tracking/publisher.py", "analysis/frames/mlflow_client.py"),
     "torch_fidelity": ("trials/measures/fidelity.py",),
     "optuna": ("study/", "analysis/tables/importance.py"),
     "ganstudy.study": ("study/",),

@@ -70,7 +70,7 @@ class Curves:
 
     @property
     def shape(self) -> str:
-        """plotly's shape of the lines: a share changes at an evaluation, a score between two."""
+        """Plotly's shape of the lines: a share changes at an evaluation, a score between two."""
         return "hv" if self.share else "linear"
 
 

@@ -19,15 +19,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from ganstudy.analysis.frames.mlflow_client import (
+    MLFLOW_PARENT_RUN_ID,
+    MlflowClient,
+    MlflowException,
+    Run,
+)
 from ganstudy.analysis.frames.study import Study, last_evaluations, refuse_unlike
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
@@ -39,13 +41,6 @@ from ganstudy.trials.results.records import (
     TrialState,
     Verdict,
 )
-
-for _name, _value in {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-}.items():
-    os.environ.setdefault(_name, _value)
 
 PAGE = 1000
 """Runs per request to MLflow."""
@@ -70,7 +65,7 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
     UnlikeScoresError where its trials were measured with different extractors, data or numbers of
     images.
     """
-    client = mlflow.MlflowClient(tracking_uri or default_tracking_uri())
+    client = MlflowClient(tracking_uri or default_tracking_uri())
     try:
         experiment = client.get_experiment_by_name(name)
     except MlflowException as error:
@@ -113,7 +108,7 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
     )
 
 
-def _runs(client: mlflow.MlflowClient, experiment_id: str) -> list[Run]:
+def _runs(client: MlflowClient, experiment_id: str) -> list[Run]:
     runs: list[Run] = []
     token = None
     while True:
@@ -124,7 +119,7 @@ def _runs(client: mlflow.MlflowClient, experiment_id: str) -> list[Run]:
             return runs
 
 
-def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFrame:
+def _evaluations(client: MlflowClient, children: list[Run]) -> pd.DataFrame:
     published = [run for run in children if Tag.PUBLISHED in run.data.tags]
     with ThreadPoolExecutor(READERS) as pool:
         histories = list(pool.map(lambda run: _history(client, run), published))
@@ -150,7 +145,7 @@ def _evaluations(client: mlflow.MlflowClient, children: list[Run]) -> pd.DataFra
     return evaluations
 
 
-def _history(client: mlflow.MlflowClient, run: Run) -> pa.Table:
+def _history(client: MlflowClient, run: Run) -> pa.Table:
     """Return all rows of one trial, with its number in front."""
     # One thread per file: ten thousand small files are read faster side by side than column by
     # column.
@@ -163,7 +158,7 @@ def _history(client: mlflow.MlflowClient, run: Run) -> pa.Table:
     return history.add_column(0, "number", number)
 
 
-def _history_path(client: mlflow.MlflowClient, run: Run) -> str:
+def _history_path(client: MlflowClient, run: Run) -> str:
     """Return the path of the file itself where artifacts lie on this machine, else of a download."""
     location = urlparse(run.info.artifact_uri)
     if location.scheme in ("", "file"):

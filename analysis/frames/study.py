@@ -8,11 +8,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import mlflow
 import numpy as np
 import pandas as pd
-from mlflow.exceptions import MlflowException
 
+from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import (
     SAMPLES_KEY,
@@ -87,7 +86,7 @@ class Study:
     """number (of the trial), seed, evaluation (1 is the first), finite, verdict (as of that
     evaluation), every measure, every counter, histogram (counts per mode, or None), and the
     provenance of the scores."""
-    _client: mlflow.MlflowClient
+    _client: MlflowClient
     run_id: str = ""
     """Of the parent run."""
     _whole: Study | None = None

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import f, norm, rankdata, t
 
 from ganstudy.analysis.stats.estimate import LEVEL, NAN, Estimate, Floats, Scores
+from ganstudy.analysis.stats.multiplicity import bonferroni_level
 
 MIN_FOR_INTRACLASS = 12
 """Configurations below which the intraclass correlation has no interval; with six, ranks on two
@@ -83,7 +84,7 @@ def spearman(x: ArrayLike, y: ArrayLike, comparisons: int = 1) -> Estimate:
 
     comparisons: how many are looked at together; the intervals then hold at once (Bonferroni).
     """
-    level = 1 - (1 - LEVEL) / comparisons
+    level = bonferroni_level(comparisons)
     ranks = [rankdata(np.asarray(values, dtype=float)) for values in (x, y)]
     n = len(ranks[0])
     if n < 3 or any(np.ptp(values) == 0 for values in ranks):

@@ -25,7 +25,8 @@ def send(cluster: Path, values: CliOptions) -> int:
     """
     from ganstudy.study.cluster import code_version
     from ganstudy.study.cluster.head_node import Head
-    from ganstudy.study.cluster.jobs import STUDY_FILE, bundle, format_versions
+    from ganstudy.study.cluster.jobs import bundle, format_versions
+    from ganstudy.trials.results.records import STUDY_FILE
 
     head, file = Head(cluster), values["file"]
     options = ["--follow"] if values["follow"] else []
@@ -66,6 +67,7 @@ def submit(
     """
     from ganstudy.study.cluster import jobs
     from ganstudy.study.spec.reader import read_study
+    from ganstudy.trials.results.records import STUDY_FILE
 
     # Sent by another machine: its study must mean here what it means there.
     if sent_by is not None:
@@ -76,7 +78,7 @@ def submit(
         # The job outlives this command and whatever folder the file arrived in.
         kept = home.submitted(name) / "file"
         jobs.bundle(Path(file), kept)
-        arguments = ["run", str(kept / jobs.STUDY_FILE)]
+        arguments = ["run", str(kept / STUDY_FILE)]
     else:
         name = file
         home.existing(name)

@@ -24,6 +24,7 @@ from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import PATH_FIELDS
+from ganstudy.trials.results.records import STUDY_FILE
 
 JOBS = "http://127.0.0.1:8265"
 """Ray's job server, which ray_cluster.yaml keeps on the head itself."""
@@ -32,7 +33,6 @@ SECRETS = Path("~/ganstudy-mlflow.env")
 BEGUN = "measured with"
 """How the driver's first line begins once the study is under way (study/driver/preparation.py)."""
 POLL_SECONDS = 1.0
-STUDY_FILE = "study.toml"
 
 
 def bundle(file: Path, folder: Path) -> StudySpec:

@@ -40,7 +40,7 @@ TAKEN = frozenset(
         "stage",
         "role",
         "confirms",
-        "lost",
+        "failed",
         "candidate",
         "histogram",
         "seeds",

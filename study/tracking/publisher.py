@@ -193,6 +193,9 @@ class Publisher:
                 for key, score in fields.final_metrics(end, self._measure).items()
             ]
         self._log_batches(run_id, metrics, params, [RunTag(*tag) for tag in tags.items()])
+        # Only now: what MLflow refused must count as new at the next try.
+        if evaluation_tags:
+            self._published[number] = int(evaluation_tags[Tag.PUBLISHED.value])
         if end is not None:
             self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
 
@@ -221,7 +224,6 @@ class Publisher:
         # Files before the batch that counts them: killed in between, they come twice; in the other
         # order they would never come.
         self._log_history(run_id, new[latest])
-        self._published[number] = latest
         for content in new.values():
             self._log_grid(run_id, content)
         return metrics, tags

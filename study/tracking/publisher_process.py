@@ -122,7 +122,7 @@ def _build(
             log.write(traceback.format_exc())
         console.print(
             f"The report could not be written: {type(error).__name__}: {error} (details in {folder.log}). "
-            f"The study itself is complete; to try again: ganstudy report {spec.name}",
+            f"Nothing of the study is lost; to try again: ganstudy report {spec.name}",
             soft_wrap=True,
         )
         return StudyArtifacts()

@@ -29,6 +29,7 @@ from ganstudy.trials.remedies.virtual_batch_normalisation import (
     VirtualBatchNorm,
 )
 from ganstudy.trials.training.seed_shards import SeedShard, read_shards
+from ganstudy.trials.training.trial_state import tensors_below
 
 ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
     nn.Linear: ("in_features", "out_features"),
@@ -99,10 +100,10 @@ def _networks(
     config = part.config
     players = make_trainer(config, shape, bounded, torch.device("cpu"))
     ensemble = players.players["generator"]
-    ensemble.load_state(_below(part.tensors, "generator."))
+    ensemble.load_state(tensors_below(part.tensors, "generator."))
     states = []
     for name, remedy in zip(config.remedies, players.remedies, strict=True):
-        remedy.load_state(_below(part.tensors, f"remedy.{name}."))
+        remedy.load_state(tensors_below(part.tensors, f"remedy.{name}."))
         states.append(remedy.sampling_state(ensemble))
     # Averages (generator_ema), where there are any, are what samples are drawn from.
     parameters, buffers = next(
@@ -130,14 +131,6 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
             weights = {key: value for key, value in weights.items() if not key.startswith(below)}
             weights[f"{name}.{tensor}"] = getattr(module, tensor)
     return {name: value.detach().clone().contiguous() for name, value in weights.items()}
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
 
 
 def description(network: nn.Module) -> list[Any]:

@@ -70,7 +70,8 @@ class CudaGraphStepper:
         self, trainer: GanTrainer, make_recorder: Callable[[], Recorder] | None = None
     ) -> None:
         """make_recorder: returns a recorder whose graphs share their memory; GraphRecorder, unless
-        a test says otherwise."""
+        a test says otherwise.
+        """
         self._trainer = trainer
         self._make_recorder = make_recorder or GraphRecorder
         self._record = self._make_recorder()

@@ -43,7 +43,7 @@ class Bins:
     """[K], distance from the centre within which a sample is of high quality, float64."""
 
     def __init__(self, train: Tensor, held_out: Tensor, num_bins: int = MOST_BINS) -> None:
-        """train [N, F] and held_out [M, F] features; num_bins is lowered to N / 10, but not below
+        """Train [N, F] and held_out [M, F] features; num_bins is lowered to N / 10, but not below
         2.
 
         Raise ValueError unless the training samples that are clustered have more distinct values

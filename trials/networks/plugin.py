@@ -157,7 +157,8 @@ class OwnDiscriminator(Discriminator):
         self, network: nn.Module, last_linear: str | None, num_features: int | None
     ) -> None:
         """last_linear: the name of the layer in `network` that reads the features; None where
-        `network` returns them itself or has none."""
+        `network` returns them itself or has none.
+        """
         super().__init__()
         self.network = network
         self.num_features = num_features

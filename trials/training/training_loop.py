@@ -31,7 +31,7 @@ class TrainingLoop:
     """Trains all seeds of a configuration, one step after the other."""
 
     def __init__(self, config: TrialConfig, dataset: Dataset, device: torch.device) -> None:
-        """Raises ValueError where the networks cannot take the data or a remedy cannot work on
+        """Raise ValueError where the networks cannot take the data or a remedy cannot work on
         them.
         """
         self.config = config

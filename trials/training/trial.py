@@ -37,7 +37,7 @@ class Trial:
     def __init__(
         self, config: TrialConfig, evaluator: Evaluator, device: torch.device | None = None
     ) -> None:
-        """Raises ValueError where the networks cannot take the data or a remedy cannot work on
+        """Raise ValueError where the networks cannot take the data or a remedy cannot work on
         them.
         """
         self.config = config

@@ -44,22 +44,23 @@ def restore_tensors(
     """Restore what `gather_tensors` returned."""
     trainer = loop.trainer
     for player, ensemble in trainer.players.items():
-        ensemble.load_state(_below(tensors, f"{player}."))
+        ensemble.load_state(tensors_below(tensors, f"{player}."))
         if f"norms.{player}" in tensors:
             norms = tensors[f"norms.{player}"].to(loop.device)
             trainer.gradient_norms[player] = list(norms.unbind(1))
         moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in _below(tensors, f"{player}.optimiser.").items():
+        for key, value in tensors_below(tensors, f"{player}.optimiser.").items():
             index, name = key.split(".")
             moments.setdefault(int(index), {})[name] = value
         optimiser = trainer.optimisers[player]
         optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     for remedy_name, remedy in zip(remedies, trainer.remedies, strict=True):
-        remedy.load_state(_below(tensors, f"remedy.{remedy_name}."))
-    loop.loss_sums = _below(tensors, "sum.")
+        remedy.load_state(tensors_below(tensors, f"remedy.{remedy_name}."))
+    loop.loss_sums = tensors_below(tensors, "sum.")
 
 
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def tensors_below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with `prefix`, by the rest of their names."""
     return {
         name.removeprefix(prefix): value
         for name, value in tensors.items()

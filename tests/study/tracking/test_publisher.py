@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import threading
@@ -214,6 +215,28 @@ def test_what_mlflow_refuses_of_one_trial_keeps_no_other_back(setup: Setup) -> N
     assert {message.number for message in setup.outbox.pending()} == {first}
     with pytest.raises(ValueError):
         setup.publisher().publish_pending()
+
+
+def test_an_evaluation_that_mlflow_refused_once_comes_with_the_next_try(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = setup.put_trial(2)
+    publisher, refusals = setup.publisher(), [1]
+    log_batch = publisher._client.log_batch
+
+    def refused_once(run_id: str, *arguments: Any, **options: Any) -> None:
+        if run_id == setup.ledger.run_ids().get(number) and refusals:
+            refusals.pop()
+            raise ConnectionError("503")
+        log_batch(run_id, *arguments, **options)
+
+    monkeypatch.setattr(publisher._client, "log_batch", refused_once)
+    with contextlib.suppress(ConnectionError):  # raised only where nothing else could be published
+        publisher.publish_pending()
+    assert setup.metric(number, "fid") == []
+    publisher.publish_pending()
+    assert not refusals and not list(setup.outbox.pending())
+    assert setup.metric(number, "fid") == [(20, 30.0), (40, 60.0)]
 
 
 def test_a_study_begun_anew_leaves_the_runs_of_the_deleted_one_alone(
