@@ -58,6 +58,7 @@ class Estimate:
 
     def as_ratio(self) -> Estimate:
         """Return the estimate of a ratio from that of its logarithm."""
+        # Not math.exp, which raises OverflowError where NumPy returns infinity.
         value, low, high = (float(np.exp(end)) for end in (self.value, self.low, self.high))
         return replace(self, value=value, low=low, high=high)
 
@@ -71,6 +72,7 @@ class Estimate:
 
     def decide(self, below: str, above: str) -> str:
         """Return `below` or `above` where the interval excludes 0 on that side, else INCONCLUSIVE."""
+        # NaN compares as false: without an interval nothing is decided.
         return below if self.high < 0 else above if self.low > 0 else INCONCLUSIVE
 
 

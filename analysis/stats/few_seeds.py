@@ -31,6 +31,8 @@ def median_interval(scores: Floats) -> Estimate:
     if not n:
         return Estimate(NAN, level=NAN, unit="seeds")
     ordered, value = np.sort(scores), float(np.median(scores))
+    # Order statistics reach only certain levels, and the usual five seeds miss 95% by little
+    # (93.75%): better an interval at its own level than none.
     for least in (LEVEL, MIN_LEVEL):
         low, high = interval_ranks(n, 0.5, least)
         if low and high:
@@ -64,11 +66,16 @@ def compare_by_seed(treated: Floats, control: Floats) -> Comparison:
     n = len(treated)
     with np.errstate(invalid="ignore"):
         difference = treated - control
+    # Infinity minus infinity: failed in both, which speaks for neither.
     difference = np.where(np.isnan(difference), 0.0, difference)
+    # Paired, since a part of a seed's luck is common to all configurations. The t-test, though
+    # scores need not be normal: signs of five seeds reach no p below 1/16.
     if n >= 2 and np.isfinite(difference).all() and difference.std() > 0:
         t = difference.mean() / (difference.std(ddof=1) / math.sqrt(n))
         p = float(2 * special.stdtr(n - 1, -abs(t)))
         return Comparison(mean_interval(difference), p, "t")
+    # A difference to a failed seed is infinite, so that only its sign can be used. Ties speak for
+    # neither arm.
     untied = difference[difference != 0]
     p = float(stats.binomtest(int((untied < 0).sum()), len(untied)).pvalue) if len(untied) else 1.0
     return Comparison(median_interval(difference), p, "sign")
@@ -83,4 +90,6 @@ def optimism(found: Floats, fresh: Scores) -> Estimate:
     medians over seeds: against them the mean over seeds that sometimes collapse would look like
     optimism.
     """
+    # Median over configurations first: they share the seeds, so that seeds are the independent
+    # units here.
     return median_interval(np.median(fresh - found[:, None], axis=0) if len(found) else np.empty(0))
