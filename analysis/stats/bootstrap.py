@@ -57,7 +57,7 @@ def difference_of_medians(
     smaller group.
 
     comparisons: how many such differences are looked at together. The intervals are widened
-    (Bonferroni) so that all of them hold at once at LEVEL.
+    (Bonferroni) so that all of them cover at once with LEVEL.
     """
     smaller, level = min(len(treated), len(control)), bonferroni_level(comparisons)
     if not smaller:

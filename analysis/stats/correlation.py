@@ -89,7 +89,7 @@ def spearman(x: ArrayLike, y: ArrayLike, comparisons: int = 1) -> Estimate:
     """Estimate Spearman's correlation; interval by Fisher's transformation with the variance of
     Bonett & Wright (2000).
 
-    comparisons: how many are looked at together; the intervals then hold at once (Bonferroni).
+    comparisons: how many are looked at together; the intervals are then simultaneous (Bonferroni).
     """
     level = 1 - (1 - LEVEL) / comparisons
     ranks = [rankdata(np.asarray(values, dtype=float)) for values in (x, y)]

@@ -16,7 +16,7 @@ data, and three configurations lie all on one side of the true median one time i
 time in sixteen, six one time in thirty-two."""
 NAN = float("nan")
 INCONCLUSIVE = "inconclusive"
-"""Decision of a comparison whose interval holds no effect, or that has no interval."""
+"""Decision of a comparison whose interval contains no effect, or that has no interval."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -1,7 +1,7 @@
 """What a handful of fresh seeds says about a configuration, or about two on the same seeds.
 
-Smaller scores are better, infinity stands for a seed without a value. Few seeds carry no bootstrap:
-the intervals here hold at n = 5, each at the level that it states.
+Smaller scores are better, infinity is a seed without a value. Few seeds carry no bootstrap:
+the intervals here cover at n = 5, each at the level that it states.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def median_interval(scores: Floats) -> Estimate:
     """Estimate the median over seeds [S] with the exact interval between two order statistics, at
     its own level.
 
-    It holds for any continuous distribution. The narrowest pair with at least LEVEL; else the
+    Valid for any continuous distribution. The narrowest pair with at least LEVEL; else the
     smallest and the largest, whose level is 1 - 2**(1 - n): 93.75% of 5 seeds.
     """
     n = len(scores)
@@ -82,7 +82,7 @@ def compare_by_seed(treated: Floats, control: Floats) -> Comparison:
 
 
 def optimism(found: Floats, fresh: Scores) -> Estimate:
-    """Estimate how much worse configurations are on fresh seeds than the search's own scores said.
+    """Estimate how much worse configurations are on fresh seeds than by the search's own scores.
 
     found: [C], the search's scores. fresh: [C, S], on the same S seeds for all. The median over
     configurations on each seed, then the median over seeds with its exact interval: what was found

@@ -39,7 +39,7 @@ PERMUTATIONS = 4999
 # Scores of so many configurations sum to nearly normal ones (5.3% false findings in simulations of
 # 200), and permuting more takes long.
 CHI_SQUARED_FROM = 200
-"""From this many configurations on chi-squared stands for the permutations."""
+"""From this many configurations on chi-squared replaces the permutations."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def kaplan_meier(
     seed, equal within a configuration. more_times: further times that the curve is wanted at, such
     as evaluations at which nothing happened.
     """
-    # The curve equals scipy.stats.ecdf's of the same censored data, as a test holds; that keeps no
+    # The curve equals scipy.stats.ecdf's of the same censored data, as a test checks; that keeps no
     # counts per configuration, which the variance needs, and so nothing would be saved by it.
     times, grid = _rounded(times)
     grid = np.union1d(grid, more_times)

@@ -97,8 +97,8 @@ def match(
     """Match the two arms one to one, by the least sum of squared distances (Rosenbaum 1989); pairs
     farther apart than MAX_DISTANCE are left out.
 
-    treated, control: coordinates [T, D] and [C, D]; settings: how many settings the D columns stand
-    for. Scores take no part: matching on outcomes would bias the comparison.
+    treated, control: coordinates [T, D] and [C, D]; settings: how many settings the D columns
+    represent. Scores take no part: matching on outcomes would bias the comparison.
     """
     first, second = _sample(len(treated), rng), _sample(len(control), rng)
     if not settings:

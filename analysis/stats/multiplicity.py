@@ -18,7 +18,7 @@ def bonferroni(p: float, comparisons: int) -> float:
 
 
 def bonferroni_level(comparisons: int) -> float:
-    """Return the level of each of `comparisons` intervals at which all hold together at LEVEL."""
+    """Return the level of each of `comparisons` intervals that are simultaneous at LEVEL."""
     return 1 - (1 - LEVEL) / max(1, comparisons)
 
 

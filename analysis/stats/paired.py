@@ -34,7 +34,7 @@ def pair_differences(treated: Scores, control: Scores) -> Floats:
     """Return [P] from [P, S] and [P, S]: per pair the median over the seeds that both were trained
     on of treated - control.
 
-    Where both have diverged on a seed, there is no difference on it: 0. NaN stands for a seed that
+    Where both have diverged on a seed, there is no difference on it: 0. NaN is a seed that
     was not trained on; a pair without a common seed is compared by the medians of either side.
     """
     with np.errstate(invalid="ignore"):
