@@ -1,8 +1,8 @@
 """Which settings matter: Optuna's importance evaluators, with how much of their answer is chance.
 
 An importance alone says little: it has no zero (a setting that does nothing gets some), and of few
-trials its order may be a coin's. So each is shown beside its range over resamples of the trials,
-and beside what the same evaluator gives it where the scores are dealt out at random.
+trials its order may be chance. So each is shown beside its range over resamples of the trials,
+and beside what the same evaluator gives it where the scores are permuted at random.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ twenty.
 """
 # A guess: enough to show an unstable order, too few for an interval; each is an evaluation.
 RESAMPLES = {"PED-ANOVA": 30, "fANOVA": 20}
-# With the observed one a hundred and forty, so that p can fall to 1% and 2.5%.
+# With the observed one 100 and 40, so that p can fall to 1% and 2.5%.
 DEALT = {"PED-ANOVA": 99, "fANOVA": 39}
-"""How often the scores are dealt out at random."""
+"""How often the scores are permuted at random."""
 MOST_TRIALS = {"PED-ANOVA": 300, "fANOVA": 150}
 """More than this are drawn from at random for each evaluation: fANOVA's time grows faster than
 their number.
@@ -102,9 +102,9 @@ def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA
     evaluator, setting; importance (shares that sum to 1 over the settings of an evaluator); low,
     high: the middle 95% over `resamples` bootstrap resamples of the trials, a range of stability
     rather than a confidence interval, since resampling moves small importances up; chance: 95%
-    quantile of the importance where the scores are dealt out at random; p: of as much by chance,
-    times the settings of the evaluator; decision: "matters" where p <= 5%, else "inconclusive"; rank
-    (1 is first) with rank_low and rank_high over the resamples, first_share: share of them that put it
+    quantile of the importance where the scores are permuted at random; p: of as much by chance in
+    any setting of the evaluator; decision: "matters" where p <= 5%, else "inconclusive"; rank (1 is
+    first) with rank_low and rank_high over the resamples, first_share: share of them that put it
     first; configurations (n), seeds; used: trials per evaluation, MOST_TRIALS of them at most;
     axis, progress.
 
@@ -149,12 +149,12 @@ def _importances(name: str, trials: list[FrozenTrial], scores: Floats) -> list[d
             of(_evaluate(name, _optuna_study([trials[i] for i in again]), scores[again]))
         )
     # Permuted over the same trials, so that settings stay as related to each other.
-    dealt = np.array(
+    permuted = np.array(
         [of(_evaluate(name, sample, rng.permutation(scores[chosen]))) for _ in range(DEALT[name])]
     )
-    beyond = _beyond_chance(np.array(of(raw)), dealt)
+    beyond = _beyond_chance(np.array(of(raw)), permuted)
     importances, shares = _shares(np.array([of(raw)]))[0], _shares(np.array(resampled))
-    chance = np.quantile(_shares(dealt), 1 - ALPHA, axis=0)
+    chance = np.quantile(_shares(permuted), 1 - ALPHA, axis=0)
     ranks = rankdata(-shares, axis=1, method="min")
     rows = []
     for i, setting in enumerate(settings):
@@ -187,17 +187,17 @@ def _shares(raw: Floats) -> Floats:
     return shares
 
 
-def _beyond_chance(raw: Floats, dealt: Floats) -> Floats:
-    """Return p per setting [D] against [B, D] where the scores were dealt out at random: how often
+def _beyond_chance(raw: Floats, permuted: Floats) -> Floats:
+    """Return p per setting [D] against [B, D] where the scores were permuted at random: how often
     the most surprising of all settings surprises as much (Westfall & Young 1993, single step).
     """
-    everything = np.vstack([raw, dealt])
+    everything = np.vstack([raw, permuted])
     spread = everything.std(axis=0)
     # Standardised, since chance gives some settings more than others. The maximum over
     # settings corrects for their number.
     surprise = (everything - everything.mean(axis=0)) / np.where(spread > 0, spread, 1)
     most = surprise[1:].max(axis=1)
-    p: Floats = (1 + (most[:, None] >= surprise[0]).sum(axis=0)) / (1 + len(dealt))
+    p: Floats = (1 + (most[:, None] >= surprise[0]).sum(axis=0)) / (1 + len(permuted))
     return p
 
 
