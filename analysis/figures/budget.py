@@ -45,6 +45,7 @@ RUNNING = {
     "name": "the search's own order",
     "line": {"color": ORANGE, "dash": "dash", "shape": "hv", "width": 2},
 }
+# A guess: about as many as the figure has room for on a screen.
 TRACE_POINTS = 300
 """Most points of a running best: where it changed, and an evenly spaced choice of the others."""
 

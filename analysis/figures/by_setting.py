@@ -45,6 +45,7 @@ def _intervals(
     Return whether the values of the setting are on the vertical axis too.
     """
     labels = [in_lines(value) for value in table[setting].unique()]
+    # plotly turns long labels below an axis, which makes them hard to read.
     upright = any(len(line) > LONG_LABEL for text in labels for line in text.split("<br>"))
     category, number = ("y", "x") if upright else ("x", "y")
     style = axis.get("tickformat", ".3g")

@@ -54,6 +54,7 @@ def convergence(
         _add_band(figure, bands, ("low_50", "high_50"), DARK_GREY, "middle half")
     xs: list[float | None] = []
     ys: list[float | None] = []
+    # One trace with gaps: a trace per trial would make pages of many trials slow.
     for _, curve in table[table["number"].isin(pale)].groupby("number"):
         xs += [*curve["progress"], None]
         ys += [*curve["median"], None]
@@ -79,6 +80,7 @@ def convergence(
         )
     figure.update_xaxes(title=axes.unit, rangemode="tozero")
     figure.update_yaxes(title=scale_of(axes.measure))
+    # All seeds, not the medians drawn: the bands must fit on the axis too.
     if is_logarithmic(pd.concat([table["lowest"], table["highest"]]).dropna()):
         figure.update_yaxes(log_axis())
     add_floor(figure, axes.floor)

@@ -81,6 +81,7 @@ def mode_changes(trajectory: pd.DataFrame, unit: str) -> go.Figure:
             row=1,
             col=1,
         )
+    # With room for the crosses at 0.
     figure.update_yaxes(title="share", range=[-0.06, 1.06], nticks=3, row=1, col=1)
     figure.update_yaxes(title="number", rangemode="tozero", row=2, col=1)
     figure.update_xaxes(title=as_text(unit), rangemode="tozero", row=2, col=1)

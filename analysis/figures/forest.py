@@ -74,5 +74,6 @@ def forest(table: pd.DataFrame, names: str, effect: Effect) -> go.Figure:
         figure.update_xaxes(
             type="log", tickvals=FACTORS, ticktext=[f"× {tick:g}" for tick in FACTORS]
         )
+    # From the top, in the order of the table.
     figure.update_yaxes(type="category", automargin=True, range=[len(table) - 0.5, -0.5])
     return figure

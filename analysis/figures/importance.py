@@ -36,6 +36,7 @@ def importances(table: pd.DataFrame) -> go.Figure:
             name=f"{name}: 95% of chance",
             hovertemplate="%{y}: chance gives up to %{x:.0%}<extra></extra>",
         )
+    # Always from 0 to 1, so that evaluators and reports can be compared.
     figure.update_xaxes(title="share of the importance", tickformat=".0%", range=[-0.02, 1.02])
     figure.update_yaxes(
         type="category",

@@ -49,6 +49,8 @@ def learning_rate_map(table: pd.DataFrame, measure: str) -> go.Figure:
             marker={"symbol": MARKERS[str(state)], "size": 13, "color": DARK_GREY},
         )
         for scored, group in trials.groupby(trials[measure].notna()):
+            # plotly has no logarithmic colours: their logarithms are drawn, and the bar has ticks
+            # to match.
             colours = [math.log10(v) if logarithmic else v for v in group[measure]]
             figure.add_scatter(
                 x=group["lr_d"],
@@ -129,6 +131,7 @@ def learning_rate_cells(
     texts = counts.map(lambda n: "" if math.isnan(n) else f"n = {n:.0f}")
     figure = new_figure(420)
     figure.add_heatmap(
+        # plotly's JSON has no infinity: a cell whose median diverged is left blank.
         z=values.where(values.map(math.isfinite)).to_numpy(),
         x=_ranges(ends_d),
         y=_ranges(ends_g),

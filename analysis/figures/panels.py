@@ -22,6 +22,7 @@ from ganstudy.analysis.figures.style import (
     styled,
 )
 
+# A guess: four rows of two fit a page.
 MOST_PANELS = 8
 """Of more groups, those with the most configurations are drawn; all are in the table."""
 
@@ -48,6 +49,7 @@ class Band:
 def largest(table: pd.DataFrame, setting: str, most: int = MOST_PANELS) -> list[Any]:
     """Return the `most` values of `setting` with the most configurations, in the table's order."""
     counted = table.groupby(setting, sort=False)["configurations"].max()
+    # By configurations and not by score: the best of many small groups is the luckiest.
     kept = set(counted.sort_values(ascending=False, kind="stable").index[:most])
     return [value for value in counted.index if value in kept]
 
@@ -90,6 +92,7 @@ def panels(curves: Curves) -> go.Figure:
         cell = {"row": index // columns + 1, "col": index % columns + 1}
         others = shown[shown[setting] != value]
         if len(others):
+            # Before the group itself, so that its line is on top.
             figure.add_scatter(**_pale_lines(others, curves), **cell)
         _add_group(figure, shown[shown[setting] == value], curves, _top(shown, curves), cell)
         _add_floor(figure, shown, curves, cell)
@@ -203,6 +206,7 @@ def _value_axis(table: pd.DataFrame, curves: Curves) -> dict[str, Any]:
         known = pd.concat([known, pd.Series([curves.floor])])
     low, high = float(known.min()), float(known.max())
     if not logarithmic:
+        # A single value has no extent, and needs an axis all the same.
         room = 0.06 * (high - low) or 0.5
         return {"range": [low - room, high + room]}
     room = 0.06 * math.log10(high / low)
@@ -229,6 +233,8 @@ def _top(table: pd.DataFrame, curves: Curves) -> float:
     if curves.share:
         return math.inf
     ends = [curves.line, *(band.high for band in curves.bands)]
+    # Ten times lies outside on log axes too, where a decade is more than the room beside the
+    # curves.
     return float(10 * _finite(table, ends).max())
 
 

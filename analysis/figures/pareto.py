@@ -49,6 +49,7 @@ def pareto(table: pd.DataFrame, measure: str, cost: str | None) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
         )
         legend = {"symbol": symbol, "size": size, "color": DARK_GREY, "line": edge}
+        # Points outside the plane: the legend shows the shape, without the colours of the points.
         figure.add_scatter(x=[None], y=[None], mode="markers", name=name, marker=legend)
     if coloured:
         bar = {"title": "Recall", "thickness": 12, "tickformat": ".2f", "nticks": 6}

@@ -24,6 +24,7 @@ LOOKS = ((BLUE, "circle"), (ORANGE, "diamond"))
 SHARE_AXIS: dict[str, Any] = {"tickformat": ".0%", "range": [-0.03, 1.03]}
 """Axis of shares from 0 to 1, with room for markers at both ends."""
 DECADES = range(-7, 8)
+# plotly's own ticks on log axes repeat bare digits without their power of ten.
 TICKS = [digit * 10.0**power for power in DECADES for digit in (1, 2, 5)]
 TEMPLATE = "plotly_white"
 LONGEST_LINE = 26
@@ -84,6 +85,7 @@ def scale_of(measure: str) -> str:
 
 def is_logarithmic(values: pd.Series) -> bool:
     """Return whether to use a log scale: all positive, over more than a factor of 3."""
+    # A guess: below a factor of 3 both scales look alike, and a linear one is easier to read.
     return len(values) > 0 and values.min() > 0 and values.max() > 3 * values.min()
 
 

@@ -1,6 +1,6 @@
 """The frames of a study, column by column, and as files for other programs.
 
-docs/frames.md is made from the descriptions here, and a test holds them against the frames of a
+docs/frames.md is made from the descriptions here, and a test compares them with the frames of a
 real study.
 """
 
@@ -121,7 +121,7 @@ def write_frames(study: Study, folder: Path, kind: Format) -> list[Path]:
 
 
 def flat(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the frame as CSV can hold it: a histogram as a JSON list."""
+    """Return the frame as CSV can represent it: a histogram as a JSON list."""
     if "histogram" not in frame:
         return frame
     texts = frame["histogram"].map(

@@ -42,8 +42,10 @@ from ganstudy.trials.results.records import (
     Verdict,
 )
 
+# MLflow's own default; a server refuses more than 50,000.
 PAGE = 1000
 """Runs per request to MLflow."""
+# A guess: reading waits for disk or network, more than for the processor.
 READERS = 8
 """Histories that are read, or asked of a server, at the same time."""
 KEPT_EMPTY = ("number", "seed", "evaluation", "finite", "verdict", *COUNTERS)
@@ -69,7 +71,7 @@ def load_study(name: str, tracking_uri: str | None = None) -> Study:
     try:
         experiment = client.get_experiment_by_name(name)
     except MlflowException as error:
-        # A URI may hold a password.
+        # A URI may contain a password.
         reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])
         raise ConnectionError(f"MLflow does not answer: {reason}") from None
     runs = _runs(client, experiment.experiment_id) if experiment is not None else []
@@ -128,6 +130,7 @@ def _evaluations(client: MlflowClient, children: list[Run]) -> pd.DataFrame:
             columns=["number", "seed", "evaluation", *MEASURES, *COUNTERS], dtype=float
         )
         return numbers.assign(finite=False, verdict="", histogram=None)
+    # Permissive: a column without any value has no type in one history and a number's in another.
     evaluations: pd.DataFrame = pa.concat_tables(
         histories, promote_options="permissive"
     ).to_pandas()
@@ -179,11 +182,13 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
         "feasible",
         "objective",
     ]
+    # Int64, as `confirms` is missing for most trials, and floats would make 3.0 of 3.
     frame = pd.DataFrame(rows, columns=None if rows else [*always, "error"]).astype(
         {"confirms": "Int64"}
     )
     outcomes = _outcomes(evaluations).reindex(frame["number"])
     counts = [*map(str, Verdict), "num_seeds", "evaluations"]
+    # A trial without evaluations has 0 seeds; reindex made floats of the counts.
     outcomes[counts] = outcomes[counts].fillna(0).astype("int64")
     frame = frame.join(outcomes.reset_index(drop=True))
     for column in ("objective", *MEASURES):
@@ -192,7 +197,7 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _head(run: Run) -> dict[str, Any]:
-    """Return what the run's tags and parameters hold of a trial."""
+    """Return the columns of a trial that its run's tags and parameters give."""
     tags = run.data.tags
     return {
         "number": int(tags[Tag.TRIAL]),
@@ -200,6 +205,7 @@ def _head(run: Run) -> dict[str, Any]:
         "role": tags.get(Tag.ROLE, ""),
         "confirms": int(tags[Tag.CONFIRMS]) if Tag.CONFIRMS in tags else None,
         "run_id": run.info.run_id,
+        # A run without a digest is like no other.
         "config_digest": tags.get(Tag.CONFIG, run.info.run_id),
         "state": tags.get(Tag.STATE, TrialState.RUNNING.value),
         "feasible": tags.get(Tag.FEASIBLE) == "true",
@@ -227,6 +233,7 @@ def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     signs = pd.Series(
         {measure.name: -1.0 if measure.direction == "up" else 1.0 for measure in MEASURES.values()}
     )
+    # pandas would leave NaN out of medians: infinity ranks a seed without a value worst.
     worst_last = (final[list(MEASURES)].astype(float) * signs).fillna(np.inf)
     medians = worst_last.groupby(final["number"]).median()
     counters = [name for name in COUNTERS if name in final]
@@ -237,6 +244,7 @@ def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
 
 def _number(text: str) -> Any:
     try:
+        # MLflow keeps parameters as text; k stays a whole number, so that it is shown as 5.
         return float(text) if not re.fullmatch(r"-?\d+", text) else int(text)
     except ValueError:
         return text

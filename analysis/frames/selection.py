@@ -41,6 +41,7 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """States of the trials that are compared: how far a failed or running one got says nothing about
 its setting.
 """
+# A guess: more groups than this leave few trials to each.
 MAX_GROUPS = 8
 """A setting with more numbers than this (drawn from a range) is compared by thirds."""
 SEED = 0
@@ -48,7 +49,7 @@ SEED = 0
 AXES = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
 """Axes on which training can be equal; columns of Study.evaluations."""
 EVALUATION = "evaluation"
-"""Stands for an axis where an imported study counts nothing."""
+"""Used as the axis where an imported study counts nothing."""
 TOLERANCE = 1e-9
 """Relative; amounts are sums of floats."""
 
@@ -102,6 +103,7 @@ class ComparedScores:
     def failed_share(self) -> Estimate:
         """Estimate the probability that a seed fails."""
         shares = np.nanmean(self.failed, axis=1) if self.num_seeds else np.empty(0)
+        # The mean over configurations and not over seeds: seeds of one share their fate.
         return clustered_proportion(shares, self.num_seeds)
 
 
@@ -115,7 +117,7 @@ def distinct_configurations(study: Study) -> Study:
     furthest, the first of those.
 
     Equal configurations made the same numbers on the same seeds, as far as both went, so the longer
-    one holds all that is known; the shorter one would lower the amount at which all trials are
+    one has all that is known; the shorter one would lower the amount at which all trials are
     compared. One that failed or still runs counts only where none has ended.
     """
     study = search_stage(study)
@@ -125,6 +127,7 @@ def distinct_configurations(study: Study) -> Study:
     furthest = trials.assign(ended=trials["state"].isin(ENDED)).sort_values(
         ["ended", "evaluations", "number"], ascending=[False, False, True], kind="stable"
     )
+    # duplicated() takes missing digests for equal ones.
     repeated = furthest["config_digest"].duplicated() & furthest["config_digest"].notna()
     return study.only(trials["number"].isin(furthest.loc[~repeated, "number"]))
 
@@ -155,6 +158,7 @@ def diverged(rows: pd.DataFrame) -> pd.Series:
     """Return which rows of `evaluations` are of a seed that has diverged."""
     gone = pd.Series(False, index=rows.index)
     if "finite" in rows:
+        # Not ~: the column has missing values where an import does not know.
         gone |= rows["finite"].eq(False)
     if "verdict" in rows:
         gone |= rows["verdict"].eq(Verdict.DIVERGED)
@@ -177,7 +181,7 @@ def progress(study: Study, rows: pd.DataFrame, axis: str) -> pd.Series:
 def dead_trials(rows: pd.DataFrame) -> set[int]:
     """Return the numbers of the trials whose seeds had all diverged at their last evaluation.
 
-    They end early, and their last row stands for every later amount: at any budget they would be
+    They end early, and their last row counts at every later amount: at any budget they would be
     without a score.
     """
     if rows.empty:
@@ -196,7 +200,7 @@ def common_amounts(rows: pd.DataFrame) -> list[float]:
     living = rows[~rows["number"].isin(dead_trials(rows))]
     reached = (living if len(living) else rows).groupby("number")["progress"].max()
     last = float(rows["progress"].max())
-    # Where all trials died the last evaluation of any is compared at: each stands at it.
+    # Where all trials died, they are compared at the last evaluation of any: each counts there.
     common = float(reached.min()) if len(living) else last
     return sorted({common, float(reached.max())})
 
@@ -228,8 +232,7 @@ def compared_scores(
     last one before the amount would set back whoever is evaluated seldom on this axis, k = 5 on
     that of discriminator steps by up to five times as much as k = 1. A verdict is that of the last
     evaluation at or before the amount, and a seed that is about to diverge keeps its score until
-    then. A seed that was not measured at an evaluation keeps its score before. A trial that ended
-    since all its seeds had diverged has diverged at every later amount.
+    then. A trial that ended since all its seeds had diverged has diverged at every later amount.
     """
     study, axis = search_stage(study), axis or own_axis(study)
     log = study.is_ratio and measure in (None, study.objective.measure)
@@ -256,6 +259,7 @@ def compared_scores(
         numbers=scores.index.to_numpy(dtype=np.int64),
         seeds=scores.columns.to_numpy(dtype=np.int64),
         scores=scores.to_numpy(dtype=float),
+        # Floats, as unstack makes objects of booleans with gaps.
         failed=frame["failed"].astype(float).unstack("seed").to_numpy(dtype=float),
         not_yet=rows["number"].nunique() - len(scores),
         sign=sign,
@@ -279,6 +283,7 @@ def _rows(study: Study, axis: str, measure: str, complete: bool) -> pd.DataFrame
     )
     failed = rows["verdict"].isin(FAILURE_VERDICTS) if "verdict" in rows else False
     rows = rows.assign(failed=rows["gone"] | failed)
+    # A row without a measurement must not come between: its seed keeps the score before it.
     return rows[rows["progress"].notna() & (rows["score"].notna() | rows["gone"])]
 
 
@@ -288,6 +293,8 @@ def _interpolated(before: pd.DataFrame, after: pd.DataFrame, amount: float, log:
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = np.clip((amount - first) / (second - first), 0, 1)
         mixed = start * (end / start) ** weight if log else start + weight * (end - start)
+    # Towards an evaluation at which the seed has diverged the mixture is infinite, although the
+    # seed had not diverged yet.
     return np.where(np.isfinite(mixed) & (weight > TOLERANCE), mixed, start)
 
 
@@ -324,6 +331,7 @@ def groups(study: Study, setting: str | None) -> dict[Any, set[int]]:
     asked = study.trials.dropna(subset=[setting])
     values, thirds = asked[setting], asked[setting].nunique() > MAX_GROUPS
     if thirds and pd.api.types.is_numeric_dtype(values):
+        # Dense ranks: qcut refuses a value so frequent that two thirds would end at it.
         third = pd.qcut(values.rank(method="dense"), 3, labels=False)
         ends = values.groupby(third).agg(["min", "max"])
         values = third.map(
@@ -333,6 +341,7 @@ def groups(study: Study, setting: str | None) -> dict[Any, set[int]]:
     else:
         order = sorted(
             values.unique().tolist(),
+            # Numbers before texts, as Python does not order the two.
             key=lambda v: (v != NONE, *((0, v) if isinstance(v, int | float) else (1, str(v)))),
         )
     return {value: set(asked.loc[values == value, "number"]) for value in order}

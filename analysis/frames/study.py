@@ -155,6 +155,7 @@ class Study:
     def objective(self) -> Objective:
         """Measure that the study minimises or maximises; FID where it does not say."""
         chosen = self.spec.get("objective", {})
+        # Imports may have no objective.
         measure = chosen.get("minimize") or chosen.get("maximize") or "fid"
         return Objective(measure, -1 if MEASURES[measure].direction == "up" else 1)
 
@@ -172,6 +173,7 @@ class Study:
         """
         evaluations = (self._whole or self).evaluations
         values = evaluations.get(self.objective.measure, pd.Series(dtype=float)).dropna()
+        # The logarithm of 0 is infinite, as only the score of a diverged seed may be.
         return self.objective.sign > 0 and bool(len(values)) and bool((values > 0).all())
 
     @property
@@ -191,6 +193,7 @@ class Study:
         trials, rows = self.trials[kept].reset_index(drop=True), self.evaluations
         if len(rows):
             rows = rows[rows["number"].isin(trials["number"])].reset_index(drop=True)
+        # A new object also computes its cached `seeds` and `modes` anew.
         return replace(self, trials=trials, evaluations=rows, _whole=self._whole or self)
 
     @cached_property

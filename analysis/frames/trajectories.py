@@ -26,6 +26,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import Estimate, Floats
 from ganstudy.analysis.stats.proportions import proportion_over_configurations
 
+# A guess: as many as a curve needs, and tables over time grow with it.
 MAX_GRID_TIMES = 40
 """More distinct times than this (seconds differ from trial to trial) become EVEN_TIMES evenly
 spaced ones.
@@ -49,6 +50,7 @@ def trajectories(study: Study, axis: str | None = None) -> pd.DataFrame:
     values = pd.to_numeric(rows[measure]) if measure in rows else pd.Series(np.nan, rows.index)
     score = np.where(diverged(rows), np.inf, sign * values.to_numpy(dtype=float))
     rows = rows.assign(progress=progress(study, rows, axis), score=score)
+    # Stable: evaluations at the same progress stay in the order in which they were made.
     rows = rows[rows["progress"].notna()].sort_values(
         ["number", "seed", "progress", EVALUATION], kind="stable"
     )
@@ -123,10 +125,11 @@ def common_times(rows: pd.DataFrame) -> list[float]:
 
 def proportion_by_trial(has: pd.Series, number: pd.Series) -> Estimate:
     """Estimate the proportion of seeds with a property, configurations counting alike; `has` and
-    `number` hold one entry per seed.
+    `number` have one entry per seed.
     """
     counts = has.astype(int).groupby(number).agg(["sum", "size"])
     sizes = counts["size"].to_numpy(dtype=np.int64)
+    # Whole counts of a common number of seeds: configurations count alike, whatever their own.
     common = int(np.lcm.reduce(sizes)) if len(sizes) else 1
     return proportion_over_configurations(
         counts["sum"].to_numpy(dtype=np.int64) * (common // sizes), common

@@ -46,8 +46,8 @@ class Results:
 
         Studies are compared by identity; the other arguments must be hashable.
         """
-        # Not functools.cache: a Study holds frames and has no hash, and the tables must go with
-        # the report instead of staying in memory for as long as the process lives.
+        # Not functools.cache: a Study consists of frames and has no hash, and the tables must go
+        # with the report instead of staying in memory for as long as the process lives.
         key = (
             f"{function.__module__}.{function.__qualname__}",
             tuple(id(value) if isinstance(value, Study) else value for value in args),

@@ -1,8 +1,8 @@
 """The report: one self-contained HTML file, and its tables beside it as Parquet and CSV.
 
-The page holds its data compressed: plotly's code once, one JSON text per figure, one CSV text per
-table. templates/report.js unpacks what comes near the screen, so that the page opens and scrolls
-fast.
+The page contains its data compressed: plotly's code once, one JSON text per figure, one CSV text
+per table. templates/report.js unpacks what comes near the screen, so that the page opens and
+scrolls fast.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage
 
 SHOWN_DECIMALS = 4
+# A guess: some megabytes once compressed, which a page can still carry.
 LARGEST_DOWNLOAD = 1_000_000
 """Most cells of a table in the page; a larger table is only in a file beside it."""
 DOWNLOADED = "%.6g"
@@ -65,6 +66,7 @@ class Report:
             autoescape=True,
             trim_blocks=True,
             lstrip_blocks=True,
+            # A misspelt name in the template is an error, and not an empty place in the report.
             undefined=jinja2.StrictUndefined,
         )
         html = environment.get_template("report.html.jinja").render(
@@ -187,6 +189,7 @@ def _figure_json(block: Figure) -> Markup:
 
 def _packed(text: str) -> Markup:
     """Return the text compressed, in base64: no letter of it means anything to HTML."""
+    # mtime=0: the same study makes the same page, byte for byte.
     return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
 
 

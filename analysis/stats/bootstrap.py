@@ -22,8 +22,13 @@ from ganstudy.analysis.stats.estimate import (
 )
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 
+# The ends are quantiles at 2.5%, so 100 resamples lie beyond each. How many are enough is a guess:
+# the error of an end by chance should be small beside the interval.
 RESAMPLES = 4000
+# Five resamples beyond either end are few, but only studies of 30,000 scores get so few, and their
+# intervals are narrow.
 MIN_RESAMPLES = 200
+# 48 MB of scores at a time, and as much again for the indices.
 MAX_DRAWN = 6_000_000
 """Of thousands of configurations fewer resamples are drawn, so that no more than this many scores
 are.
@@ -52,7 +57,7 @@ def difference_of_medians(
     smaller group.
 
     comparisons: how many such differences are looked at together. The intervals are widened
-    (Bonferroni) so that all of them hold at once at LEVEL.
+    (Bonferroni) so that all of them cover at once with LEVEL.
     """
     smaller, level = min(len(treated), len(control)), bonferroni_level(comparisons)
     if not smaller:
@@ -61,6 +66,8 @@ def difference_of_medians(
     with np.errstate(invalid="ignore"):
         value = float(np.float64(_median(treated)) - _median(control))
         differences = _resampled_medians(treated, rng) - _resampled_medians(control, rng)
+    # Resamples of a group do not reach beyond its own values: the smaller one decides whether there
+    # is an interval.
     low, high = _percentiles(differences, smaller, level)
     return Estimate(value, low, high, level, smaller)
 
@@ -77,6 +84,7 @@ def interquartile_mean_of_configurations(scores: Scores, rng: np.random.Generato
     value = float(interquartile_mean(scores.ravel()))
     if configurations < MIN_CONFIGURATIONS:
         return Estimate(value, n=configurations)
+    # A percentile interval and not a normal one: the mean of few skewed scores is skewed itself.
     resampled = interquartile_mean(_resampled(scores, rng).reshape(-1, scores.size))
     low, high = _percentiles(resampled, configurations, _expanded_level(configurations))
     return Estimate(value, low, high, n=configurations)
@@ -92,6 +100,8 @@ def interquartile_mean(scores: Floats) -> Floats:
     n = ordered.shape[-1]
     ends = np.clip(np.arange(n + 1), n / 4, 3 * n / 4)
     weights = np.diff(ends) / (n / 2)
+    # Scores without weight are dropped and not multiplied: 0 times infinity is NaN, and the worst
+    # quarter may have diverged.
     inside = weights > 1e-12
     mean: Floats = (ordered[..., inside] * weights[inside]).sum(axis=-1)
     return mean
@@ -130,6 +140,8 @@ def _median(scores: Scores) -> float:
 
 
 def _resampled_medians(scores: Scores, rng: np.random.Generator) -> Floats:
+    # Medians on both levels: seeds that diverged are infinite, and one of them would make a mean
+    # so.
     medians: Floats = np.median(np.median(_resampled(scores, rng), axis=2), axis=1)
     return medians
 
@@ -137,6 +149,9 @@ def _resampled_medians(scores: Scores, rng: np.random.Generator) -> Floats:
 def _resampled(scores: Scores, rng: np.random.Generator) -> Scores:
     configurations, seeds = scores.shape
     resamples = max(MIN_RESAMPLES, min(RESAMPLES, MAX_DRAWN // scores.size))
+    # Configurations are the independent units: drawing all scores alike would take the seeds of one
+    # for as many units. Its seeds are drawn too, since they are a sample of those it might have
+    # had.
     chosen = rng.integers(configurations, size=(resamples, configurations))
     replicates = rng.integers(seeds, size=(resamples, configurations, seeds))
     return scores[chosen[:, :, None], replicates]
@@ -148,6 +163,7 @@ def _percentiles(resampled: Floats, configurations: int, level: float) -> tuple[
         return NAN, NAN
     tail = (1 - level) / 2
     unknown = np.isnan(resampled)
+    # A resampled value itself: between a finite one and infinity nothing can be interpolated.
     low = np.quantile(np.where(unknown, -np.inf, resampled), tail, method="inverted_cdf")
     high = np.quantile(np.where(unknown, np.inf, resampled), 1 - tail, method="inverted_cdf")
     return float(low), float(high)

@@ -19,6 +19,8 @@ seeds cover 86%.
 NEAR_ONE = 0.8
 """An intraclass correlation whose interval reaches this may be anything up to 1: ranks of a finite
 number of configurations lose more by the rest of the noise than scores do, and pull it down."""
+# The smallest number whose coverage is simulated (docs/statistics-over-time.md): Fisher's
+# transformation makes correlations normal only for larger n.
 MIN_FOR_SPEARMAN = 10
 """Pairs of values below which Spearman's correlation has no interval."""
 ALMOST_ONE = 1 - 1e-9
@@ -27,6 +29,7 @@ ALMOST_ONE = 1 - 1e-9
 
 def normal_scores(values: Floats) -> Floats:
     """Return Blom's normal scores of the ranks of [N]; ties share theirs, infinities too."""
+    # Blom's 3/8 and 1/4 keep the quantiles off 0 and 1, whose normal scores are infinite.
     quantiles = (rankdata(values) - 0.375) / (len(values) + 0.25)
     unique, positions = np.unique(quantiles, return_inverse=True)
     scores: Floats = np.array([NormalDist().inv_cdf(q) for q in unique])[positions]
@@ -54,6 +57,7 @@ def intraclass_correlation(scores: Scores) -> Estimate:
     total = int(sizes.sum())
     if present.all():
         normal = np.stack([normal_scores(seed) for seed in scores.T], axis=1)
+        # Ranking seed by seed takes out the seeds' means, at the cost of S - 1 degrees of freedom.
         rest = (configurations - 1) * (scores.shape[1] - 1)
     else:
         normal = np.full(scores.shape, np.nan)
@@ -62,11 +66,15 @@ def intraclass_correlation(scores: Scores) -> Estimate:
     means = np.nanmean(normal, axis=1)
     between = float((sizes * (means - np.nanmean(normal)) ** 2).sum()) / (configurations - 1)
     within = float(np.nansum((normal - means[:, None]) ** 2)) / rest
+    # All scores are tied: there is no variance to divide up.
     if between == within == 0:
         return Estimate(NAN, n=configurations)
+    # The mean number of seeds as unequal groups need it (Searle 1971); S where all have S.
     size = (total - float((sizes**2).sum()) / total) / (configurations - 1)
 
     def correlation(ratio: float) -> float:
+        # Below 0 where seeds differ more than configurations by chance, which no share of a
+        # variance does.
         return 1.0 if math.isinf(ratio) else min(1.0, max(0.0, (ratio - 1) / (ratio - 1 + size)))
 
     ratio = between / within if within > 0 else math.inf
@@ -82,7 +90,7 @@ def spearman(x: ArrayLike, y: ArrayLike, comparisons: int = 1) -> Estimate:
     """Estimate Spearman's correlation; interval by Fisher's transformation with the variance of
     Bonett & Wright (2000).
 
-    comparisons: how many are looked at together; the intervals then hold at once (Bonferroni).
+    comparisons: how many are looked at together; the intervals are then simultaneous (Bonferroni).
     """
     level = bonferroni_level(comparisons)
     ranks = [rankdata(np.asarray(values, dtype=float)) for values in (x, y)]
@@ -94,6 +102,8 @@ def spearman(x: ArrayLike, y: ArrayLike, comparisons: int = 1) -> Estimate:
         return Estimate(value, level=level, n=n)
     z = float(norm.ppf(1 - (1 - LEVEL) / (2 * comparisons)))
     middle = math.atanh(max(-ALMOST_ONE, min(ALMOST_ONE, value)))
+    # Ranks vary more than values do: without 1 + r^2 / 2, the interval of a strong correlation is
+    # too narrow.
     half = z * math.sqrt((1 + value**2 / 2) / (n - 3))
     return Estimate(value, math.tanh(middle - half), math.tanh(middle + half), level, n)
 
@@ -102,6 +112,8 @@ def pearson(first: Floats, second: Floats) -> float:
     """Return Pearson's correlation; NaN where one of the two does not vary."""
     first, second = first - first.mean(), second - second.mean()
     size = math.sqrt(float(first @ first) * float(second @ second))
+    # Not above 0: of a column that a regression explains completely only rounding is left, whose
+    # correlation means nothing.
     return float(first @ second) / size if size > 1e-9 else NAN
 
 

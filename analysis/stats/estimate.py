@@ -16,7 +16,7 @@ data, and three configurations lie all on one side of the true median one time i
 time in sixteen, six one time in thirty-two."""
 NAN = float("nan")
 INCONCLUSIVE = "inconclusive"
-"""Decision of a comparison whose interval holds no effect, or that has no interval."""
+"""Decision of a comparison whose interval contains no effect, or that has no interval."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,6 +58,7 @@ class Estimate:
 
     def as_ratio(self) -> Estimate:
         """Return the estimate of a ratio from that of its logarithm."""
+        # Not math.exp, which raises OverflowError where NumPy returns infinity.
         value, low, high = (float(np.exp(end)) for end in (self.value, self.low, self.high))
         return replace(self, value=value, low=low, high=high)
 
@@ -71,6 +72,7 @@ class Estimate:
 
     def decide(self, below: str, above: str) -> str:
         """Return `below` or `above` where the interval excludes 0 on that side, else INCONCLUSIVE."""
+        # NaN compares as false: without an interval nothing is decided.
         return below if self.high < 0 else above if self.low > 0 else INCONCLUSIVE
 
 

@@ -1,7 +1,7 @@
 """What a handful of fresh seeds says about a configuration, or about two on the same seeds.
 
-Smaller scores are better, infinity stands for a seed without a value. Few seeds carry no bootstrap:
-the intervals here hold at n = 5, each at the level that it states.
+Smaller scores are better, infinity is a seed without a value. Few seeds carry no bootstrap:
+the intervals here cover at n = 5, each at the level that it states.
 """
 
 from __future__ import annotations
@@ -24,13 +24,15 @@ def median_interval(scores: Floats) -> Estimate:
     """Estimate the median over seeds [S] with the exact interval between two order statistics, at
     its own level.
 
-    It holds for any continuous distribution. The narrowest pair with at least LEVEL; else the
+    Valid for any continuous distribution. The narrowest pair with at least LEVEL; else the
     smallest and the largest, whose level is 1 - 2**(1 - n): 93.75% of 5 seeds.
     """
     n = len(scores)
     if not n:
         return Estimate(NAN, level=NAN, unit="seeds")
     ordered, value = np.sort(scores), float(np.median(scores))
+    # Order statistics reach only certain levels, and the usual five seeds miss 95% by little
+    # (93.75%): better an interval at its own level than none.
     for least in (LEVEL, MIN_LEVEL):
         low, high = interval_ranks(n, 0.5, least)
         if low and high:
@@ -64,18 +66,23 @@ def compare_by_seed(treated: Floats, control: Floats) -> Comparison:
     n = len(treated)
     with np.errstate(invalid="ignore"):
         difference = treated - control
+    # Infinity minus infinity: failed in both, which speaks for neither.
     difference = np.where(np.isnan(difference), 0.0, difference)
+    # Paired, since a part of a seed's luck is common to all configurations. The t-test, though
+    # scores need not be normal: signs of five seeds reach no p below 1/16.
     if n >= 2 and np.isfinite(difference).all() and difference.std() > 0:
         t = difference.mean() / (difference.std(ddof=1) / math.sqrt(n))
         p = float(2 * special.stdtr(n - 1, -abs(t)))
         return Comparison(mean_interval(difference), p, "t")
+    # A difference to a failed seed is infinite, so that only its sign can be used. Ties speak for
+    # neither arm.
     untied = difference[difference != 0]
     p = float(stats.binomtest(int((untied < 0).sum()), len(untied)).pvalue) if len(untied) else 1.0
     return Comparison(median_interval(difference), p, "sign")
 
 
 def optimism(found: Floats, fresh: Scores) -> Estimate:
-    """Estimate how much worse configurations are on fresh seeds than the search's own scores said.
+    """Estimate how much worse configurations are on fresh seeds than by the search's own scores.
 
     found: [C], the search's scores. fresh: [C, S], on the same S seeds for all. The median over
     configurations on each seed, then the median over seeds with its exact interval: what was found
@@ -83,4 +90,6 @@ def optimism(found: Floats, fresh: Scores) -> Estimate:
     medians over seeds: against them the mean over seeds that sometimes collapse would look like
     optimism.
     """
+    # Median over configurations first: they share the seeds, so that seeds are the independent
+    # units here.
     return median_interval(np.median(fresh - found[:, None], axis=0) if len(found) else np.empty(0))

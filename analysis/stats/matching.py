@@ -20,23 +20,30 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from ganstudy.analysis.stats.estimate import NAN, Floats, Ints
 
+# A guess: settings that span a decade, such as learning rates, act by factors.
 LOG_FROM = 10.0
 """A positive setting whose largest value is this many times its smallest is taken on a log scale."""
+# A guess: unlike networks or losses should part two configurations more than a usual difference of
+# two numbers (1.4), yet not forbid every pair.
 UNLIKE = 2.0
 """Distance of two values of a setting without order, in standard deviations of a setting with
 order.
 """
+# A guess, with some room below what chance gives: farther pairs would compare settings, not arms.
 MAX_DISTANCE = 1.0
 """Root mean square distance per setting, in standard deviations; two configurations at random are
 1.4 apart.
 """
 MAX_IN_AN_ARM = 1000
 """More configurations than this are drawn from at random: pairing takes the cube of their number."""
+# A guess: ten folds leave out two configurations each.
 MIN_FOR_REGRESSION = 20
 FOLDS = 10
 """Of cross-validation over configurations."""
+# A guess: the skill of a useless regression scatters about 0, and must not pass for one that helps.
 MIN_SKILL = 0.05
 """Share of the variance that a prediction must explain of configurations it has not seen."""
+# Six settings have 27 terms (6 squares, 15 products): more than tens of configurations can bear.
 MAX_CURVED = 6
 """Settings of which the regression knows squares and products."""
 
@@ -67,6 +74,7 @@ def coordinates(settings: pd.DataFrame) -> Floats:
         values = settings[name]
         if values.isna().any() or values.nunique() < 2:
             continue
+        # pandas takes bool for numeric.
         if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
             numbers = values.to_numpy(dtype=float)
             if numbers.min() > 0 and numbers.max() >= LOG_FROM * numbers.min():
@@ -74,6 +82,7 @@ def coordinates(settings: pd.DataFrame) -> Floats:
             columns.append(((numbers - numbers.mean()) / numbers.std())[:, None])
         else:
             columns.append(
+                # Two unlike values differ in two columns, by sqrt(2) before scaling: UNLIKE in all.
                 pd.get_dummies(values.astype(str)).to_numpy(dtype=float) * UNLIKE / np.sqrt(2)
             )
     return np.concatenate(columns, axis=1) if columns else np.zeros((len(settings), 0))
@@ -88,8 +97,8 @@ def match(
     """Match the two arms one to one, by the least sum of squared distances (Rosenbaum 1989); pairs
     farther apart than MAX_DISTANCE are left out.
 
-    treated, control: coordinates [T, D] and [C, D]; settings: how many settings the D columns stand
-    for. Scores take no part: matching on outcomes would bias the comparison.
+    treated, control: coordinates [T, D] and [C, D]; settings: how many settings the D columns
+    represent. Scores take no part: matching on outcomes would bias the comparison.
     """
     first, second = _sample(len(treated), rng), _sample(len(control), rng)
     if not settings:
@@ -100,7 +109,9 @@ def match(
             0.0 if n else NAN,
             True,
         )
+    # The mean over settings, so that MAX_DISTANCE means the same for any number of them.
     squared = cdist(treated[first], control[second], "sqeuclidean") / settings
+    # All pairs at once: matching greedily leaves the last ones with partners far away.
     rows, columns = linear_sum_assignment(squared)
     near = squared[rows, columns] <= MAX_DISTANCE**2
     distances = np.sqrt(squared[rows[near], columns[near]])
@@ -140,8 +151,12 @@ def covariate_adjustment(points: Floats, scores: Floats) -> Floats:
         features = PolynomialFeatures(2, include_bias=False).fit_transform(points)
     features = StandardScaler().fit_transform(features)
     predicted, trivial = np.empty(len(scores)), np.empty(len(scores))
+    # Shuffled, since trials are in the order in which a sampler went through the space; with a
+    # fixed state, so that a report made twice has the same numbers.
     for seen, unseen in KFold(FOLDS, shuffle=True, random_state=0).split(features):
         seen = seen[known[seen]]
+        # From nearly least squares to nearly the mean alone: cross-validation chooses among
+        # penalties.
         model = RidgeCV(np.logspace(-1, 4, 11)).fit(features[seen], scores[seen])
         predicted[unseen], trivial[unseen] = model.predict(features[unseen]), scores[seen].mean()
     error = float(((scores - predicted)[known] ** 2).sum())

@@ -18,7 +18,7 @@ def bonferroni(p: float, comparisons: int) -> float:
 
 
 def bonferroni_level(comparisons: int) -> float:
-    """Return the level of each of `comparisons` intervals at which all hold together at LEVEL."""
+    """Return the level of each of `comparisons` intervals that are simultaneous at LEVEL."""
     return 1 - (1 - LEVEL) / max(1, comparisons)
 
 
@@ -26,6 +26,8 @@ def holm(p_values: Floats) -> Floats:
     """Return Holm's (1979) adjusted p-values: below 0.05 for a false finding in at most 5% of such
     families.
     """
+    # Holm finds all that Bonferroni does, and more, at the same promise. It corrects decisions
+    # only: intervals that cover together need Bonferroni's level.
     order = np.argsort(p_values, kind="stable")
     factors = len(p_values) - np.arange(len(p_values))
     adjusted = np.empty(len(p_values))

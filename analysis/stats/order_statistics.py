@@ -18,7 +18,7 @@ from ganstudy.analysis.stats.estimate import LEVEL, NAN, Estimate, Floats, Score
 
 
 def median(values: ArrayLike, level: float = LEVEL, unit: str = "configurations") -> Estimate:
-    """Estimate the median with its interval, which needs 6 values at 95%; the values hold no NaN."""
+    """Estimate the median of values without NaN, with its interval, which needs 6 of them at 95%."""
     ordered = np.sort(np.asarray(values, dtype=float))
     if not len(ordered):
         return Estimate(NAN, level=level, unit=unit)
@@ -27,7 +27,7 @@ def median(values: ArrayLike, level: float = LEVEL, unit: str = "configurations"
 
 
 def quantile_interval(ordered: ArrayLike, p: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return ends that hold the quantile at `p` with probability `level` or more; NaN for an end
+    """Return ends that enclose the quantile at `p` with probability `level` or more; NaN for an end
     that so few values cannot bound.
 
     ordered: the values in ascending order, one per independent unit.
@@ -53,7 +53,7 @@ def interval_ranks(n: int, p: float, level: float) -> tuple[int, int]:
 
 
 def median_over_seeds(scores: Scores) -> Floats:
-    """Return the median of each row of [C, S], NaN left out; each row holds a number."""
+    """Return the median of each row of [C, S], NaN left out; each row has a number."""
     if not scores.size:
         return np.empty(len(scores))
     if not np.isnan(scores).any():

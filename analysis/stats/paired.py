@@ -34,7 +34,7 @@ def pair_differences(treated: Scores, control: Scores) -> Floats:
     """Return [P] from [P, S] and [P, S]: per pair the median over the seeds that both were trained
     on of treated - control.
 
-    Where both have diverged on a seed, there is no difference on it: 0. NaN stands for a seed that
+    Where both have diverged on a seed, there is no difference on it: 0. NaN is a seed that
     was not trained on; a pair without a common seed is compared by the medians of either side.
     """
     with np.errstate(invalid="ignore"):
@@ -66,7 +66,11 @@ def signed_rank(differences: Floats, level: float = LEVEL) -> Comparison:
         return Comparison(Estimate(NAN, level=level, unit="pairs"), NAN, "signed-rank")
     finite = np.abs(differences[np.isfinite(differences)])
     most = float(finite.max()) if len(finite) and finite.max() > 0 else 1.0
+    # Infinite differences have no means. Capped, they keep the first or last rank, and that is all
+    # that the test uses of them.
     capped = np.clip(differences, -most, most)
+    # With each difference itself among the means: their signs give Wilcoxon's statistic, so that
+    # test and interval always agree.
     first, second = np.triu_indices(n)
     means = np.sort((capped[first] + capped[second]) / 2)
     effect = Estimate(float(np.median(means)), level=level, n=n, unit="pairs")
@@ -87,6 +91,7 @@ def _signed_rank_cdf(statistic: int, n: int) -> float:
     if n <= EXACT_UP_TO:
         return float(_cumulative(n)[statistic])
     mean, sd = n * (n + 1) / 4, math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
+    # Continuity correction: the statistic is a whole number.
     return NormalDist().cdf((statistic + 0.5 - mean) / sd)
 
 
@@ -133,6 +138,7 @@ def probability_of_improvement(treated: Scores, control: Scores, level: float = 
     first, second = treated[:, :, None], control[:, None, :]
     known = ~(np.isnan(first) | np.isnan(second))
     better = np.where(known, (first < second) + 0.5 * (first == second), 0.0).sum(axis=(1, 2))
+    # Averaged within a pair first: pairs are the units, however many seeds they share.
     wins = better / known.sum(axis=(1, 2))
     estimate = clustered_proportion(wins, float(wins.size * treated.shape[1]), level, "pairs")
     return estimate if len(treated) >= MIN_CONFIGURATIONS else estimate.without_interval()
@@ -154,6 +160,8 @@ def difference_of_proportions(treated: Scores, control: Scores, level: float = L
     value = one.value - other.value
     if n < MIN_CONFIGURATIONS:
         return Estimate(value, level=level, n=n, unit="pairs")
+    # Where the two sides share their fate, their difference varies less than two independent
+    # shares.
     spread = float(first.std() * second.std())
     correlation = (
         max(0.0, float(((first - one.value) * (second - other.value)).mean()) / spread)

@@ -17,10 +17,13 @@ from scipy.stats import t as student
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, NAN
 from ganstudy.analysis.stats.multiplicity import ALPHA
 
+# Customary; nothing here depends on it but the numbers that are advised.
 POWER = 0.8
 MAX_UNITS = 1000
 """Configurations per group, or seeds: two arms that need more are better treated as equal."""
+# Of two differences the standard deviation is unknown within a factor of 70 (95% interval).
 MIN_PAIRED_SEEDS = 3
+# A guess on the side of precision: points of the integral over chi-squared in _t_power.
 QUANTILES = 2000
 
 
@@ -93,6 +96,7 @@ def _paired_seeds(standardised: float) -> float:
     times MAX_UNITS.
     """
     low, high = 2, 2
+    # `not >=` and not `<`: NaN must go on to the return of infinity.
     while not _t_power(standardised, high) >= POWER:
         low, high = high, 2 * high
         if high > 100 * MAX_UNITS:
@@ -117,6 +121,7 @@ def detectable(n: int) -> float:
     low, high = 0.0, 1.0
     while _t_power(high, n) < POWER:
         high *= 2
+    # 40 halvings make the bracket smaller than any digit that is shown.
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if _t_power(middle, n) < POWER else (low, middle)

@@ -63,6 +63,8 @@ def _effective_sample_size(shares: Floats, seeds: float) -> float:
 
 def _poisson_end(p: float, n: float, level: float) -> float:
     """Return Poisson's lower end for a share next to 0; 1, which bounds nothing, elsewhere."""
+    # Up to two events, three in larger samples (Brown, Cai & DasGupta 2001). At 0 itself Wilson's
+    # end is 0 already.
     near = 1e-9 < p * n <= (2 if n <= 50 else 3)
     return float(chi2.ppf(1 - level, 2 * p * n)) / (2 * n) if near else 1.0
 

@@ -109,7 +109,7 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
         diverged=f"of which {diverged} diverged" if diverged else "none of which diverged",
         scores=_scores(study, trial, seeds),
         verdicts={v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
-        budget=_budget(study),
+        budget=f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}",
         question=study.question,
         provenance=study.provenance,
         notes=_notes(study, trial),
@@ -122,6 +122,7 @@ def _trial(study: Study, number: int | None) -> dict[str, Any] | None:
     """Return the row of the trial to show."""
     trials = selection.ranked(study)
     fresh = first_choice(study, confirmed(study)) if number is None else None
+    # What came nearest to the constraints is recommended only if it satisfies them on fresh seeds.
     if fresh is not None and (
         has_role(fresh["role"], BEST)
         or fresh["number"] in set(trials.loc[trials["candidate"], "number"])
@@ -181,10 +182,6 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
     ]
 
 
-def _budget(study: Study) -> str:
-    return f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}"
-
-
 def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[str, ScoreOverSeeds]:
     """Return the measures that any seed has a value of."""
     scores = {}
@@ -205,4 +202,5 @@ def _plain(value: Any) -> Any:
     """Return the value as JSON has it, None for a missing number."""
     if isinstance(value, str):
         return value
+    # JSON knows no numbers of NumPy.
     return None if pd.isna(value) else value.item() if hasattr(value, "item") else value

@@ -29,13 +29,17 @@ from ganstudy.analysis.tables.search import HOUR
 from ganstudy.trials.results.records import TrialState
 from ganstudy.trials.results.samplers import facts_of
 
+# A guess: points enough for a smooth curve. The first ones coincide once rounded.
 BUDGETS = 25
 """Sizes of the subsets, at most, evenly spaced on a log scale."""
+# A guess: 25 lie beyond either end, fine enough for an interval that falls short of 95% anyway
+# (docs/statistics-over-time.md).
 MEAN_RESAMPLES = 1000
 LARGEST_SHARE = 0.25
 """Of the trials: beyond it the bootstrap of the mean has no interval, as a resample never beats the
 best trial seen.
 """
+# A guess: of fewer, a quarter is a best of four at most.
 MIN_TRIALS_FOR_MEAN = 20
 
 
@@ -47,6 +51,7 @@ def best_of(scores: ArrayLike, budgets: ArrayLike) -> Floats:
     b = np.asarray(budgets)[:, None]
     i = np.arange(n + 1)[None, :]
     with np.errstate(invalid="ignore"):
+        # Logarithms: binomial coefficients of a thousand trials exceed the range of floats.
         log = gammaln(n - i + 1) - gammaln(n - i - b + 1) - gammaln(n + 1) + gammaln(n - b + 1)
     beyond = np.where(n - i >= b, np.exp(np.where(n - i >= b, log, -np.inf)), 0.0)
     weights: Floats = -np.diff(beyond, axis=1)
@@ -80,7 +85,7 @@ def expected_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     worst) with _low and _high (95%, from the order of the scores; NaN for an end that so few trials
     cannot bound), expected (its mean, where no score counts as the worst score of any trial) with
     _low and _high (bootstrap over trials; none below 20 trials, nor for b above a quarter of them),
-    found (probability that b trials hold any score within the constraints), configurations (N),
+    found (probability that b trials yield any score within the constraints), configurations (N),
     with_score (of them within the constraints), num_seeds, sampler, exchangeable (False for a
     sampler that learns: no intervals, and the order of `running_best` is what it did).
     """
@@ -110,6 +115,8 @@ def outcomes(study: Study) -> pd.DataFrame:
     trials, sign = search_stage(study).trials, study.objective.sign
     trials = trials[trials["state"] != TrialState.RUNNING.value].sort_values("number")
     scored = (trials["state"] == TrialState.COMPLETE.value) & trials["feasible"].eq(True)
+    # A trial without a score within the constraints is a draw that found nothing: left out,
+    # samplers and remedies that fail often would look cheap.
     score = (sign * pd.to_numeric(trials["objective"])).astype(float).where(scored).fillna(np.inf)
     seconds = _column(trials, "seconds") + _column(trials, "evaluation_seconds").fillna(0.0)
     return pd.DataFrame(
@@ -137,15 +144,18 @@ def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.Da
     scores = np.sort(trials["score"].to_numpy(dtype=float))
     weights = best_of(scores, budgets)
     cumulated = np.cumsum(weights, axis=1)
+    # Less a little: cumulated weights that reach one half may miss it by rounding.
     median = scores[(cumulated < 0.5 - 1e-12).sum(axis=1)]
     exchangeable = facts_of(sampler).exchangeable
     # The median of the best of b independent trials is the quantile of one trial at 1 - (1/2)^(1/b).
     ends = np.array(
         [
+            # Order statistics need independent draws, which a sampler that learns does not make.
             quantile_interval(scores, 1 - 0.5 ** (1 / b)) if exchangeable else (math.nan, math.nan)
             for b in budgets.tolist()
         ]
     )
+    # A mean needs a finite score for those without: the same for every group.
     counted = np.where(np.isfinite(scores), scores, worst)
     expected = weights @ counted
     low, high = (
@@ -240,6 +250,7 @@ def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
                 "seconds": rows["seconds"].fillna(0.0).cumsum(),
                 "device_hours": rows["device_hours"].fillna(0.0).cumsum(),
                 "score": sign * finite,
+                # cummin passes over NaN and leaves it in place.
                 "best": sign * finite.cummin().ffill(),
             }
         )

@@ -81,6 +81,8 @@ def sides(first: Study, second: Study) -> pd.DataFrame:
                 "highest": winner.get("highest", math.nan),
                 "num_seeds": winner.get("num_seeds"),
                 "candidates": int(selection.ranked(study)["candidate"].sum()),
+                # Seeds with a known verdict are mostly those that diverged: their share would be no
+                # estimate.
                 **(failed if not unknown else Estimate(math.nan)).columns("failed_share"),
                 "unknown_seeds": unknown,
             }
@@ -104,6 +106,7 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
     shared = _shared_budgets(first, second)
     if shared:
         compared = [selection.compared_scores(s, amount=shared[-1]) for s in (first, second)]
+        # Not paired: two studies need have no configuration in common.
         difference = difference_of_medians(
             seed_medians(compared[1].scores),
             seed_medians(compared[0].scores),

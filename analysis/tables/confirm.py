@@ -2,7 +2,7 @@
 
 Being chosen flatters a score, and the search chose for its scores: so these are the numbers to
 quote. Fresh seeds know nothing of the choice, all configurations have the same ones, and each was
-trained to the end of the budget. docs/confirm.md says what the intervals hold, by simulation.
+trained to the end of the budget. docs/confirm.md has how often the intervals cover, by simulation.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     found = in_search[["objective", "num_seeds"]].to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
+        # A trial that failed has no scores and still is a row: that it does not train is a result.
         values = scores.get(trial["number"], pd.Series(dtype=float)).to_numpy()
         seeds = (
             study.seeds[study.seeds["number"] == trial["number"]]
@@ -117,6 +118,7 @@ def confirmed(study: Study) -> pd.DataFrame:
         )
     columns = ["number", "confirms", "role", *study.searched, *SCORE_COLUMNS]
     table = pd.DataFrame(rows, columns=columns)
+    # Not by the fresh scores: the best of them would be flattered once more, by its fresh seeds.
     order = (sign * table["search_score"].astype(float)).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)
 
@@ -133,41 +135,24 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     configuration beats the baseline; ties are halves) with Wilson's 95% interval: the probability
     of improvement, num_seeds (pairs).
     """
-    over, scores = _over(study), _scores(study)
-    if over.empty:
-        return pd.DataFrame(columns=list(COMPARISON_COLUMNS))
-    of_role = over["role"].map(partial(has_role, role=BASELINE))
-    baselines = over.loc[of_role, "number"].tolist()
+    scores = _scores(study)
+    trials = _over(study).to_dict("records")
+    baselines = [trial["number"] for trial in trials if has_role(trial["role"], BASELINE)]
     if not baselines:
         return pd.DataFrame(columns=list(COMPARISON_COLUMNS))
-    control = scores[baselines[0]]
-    rows: list[dict[str, Any]] = []
-    for trial in over[over["number"] != baselines[0]].to_dict("records"):
-        treated, plain = scores[trial["number"]].align(control, join="inner")
-        compared = compare_by_seed(*(_on_scale(s.to_numpy(), study) for s in (treated, plain)))
-        effect = _as_shown(compared.effect, study)
-        # Of two halves per seed, so that a tie counts one of them.
-        halves = (2 * (treated < plain) + (treated == plain)).to_numpy().astype(np.int64)
-        improved = proportion_over_configurations(halves, 2)
-        rows.append(
-            {
-                **{key: trial[key] for key in ("number", "confirms", "role")},
-                "baseline": baselines[0],
-                "effect": effect.value,
-                "low": effect.low,
-                "high": effect.high,
-                "level": effect.level,
-                "scale": _scale(study),
-                "method": compared.method,
-                "p": compared.p,
-                "improved_share": improved.value,
-                "improved_low": improved.low,
-                "improved_high": improved.high,
-                "num_seeds": effect.n,
-                "worse_by": compared.effect.value,
-            }
-        )
+    baseline = baselines[0]
+    rows = [
+        {
+            **{key: trial[key] for key in ("number", "confirms", "role")},
+            "baseline": baseline,
+            **_comparison(scores[trial["number"]], scores[baseline], study),
+        }
+        for trial in trials
+        if trial["number"] != baseline
+    ]
     table = pd.DataFrame(rows, columns=[*COMPARISON_COLUMNS, "worse_by"])
+    # Holm, which finds more than Bonferroni: the decisions are corrected, while each interval is
+    # shown alone at the level that the seeds allow.
     table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
     table["comparisons"] = len(table)
     table["decision"] = decisions(
@@ -176,8 +161,36 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     return table.drop(columns="worse_by")
 
 
+def _comparison(scores: pd.Series, baseline: pd.Series, study: Study) -> dict[str, Any]:
+    """Return the columns of a comparison by seed with the baseline, and `worse_by`: the effect with
+    smaller as better, by whose sign it is decided.
+    """
+    # Inner: only a seed that both were trained on makes a pair.
+    treated, control = scores.align(baseline, join="inner")
+    compared = compare_by_seed(*(_on_scale(s.to_numpy(), study) for s in (treated, control)))
+    effect = _as_shown(compared.effect, study)
+    # Of two halves per seed, so that a tie counts one of them.
+    halves = (2 * (treated < control) + (treated == control)).to_numpy().astype(np.int64)
+    improved = proportion_over_configurations(halves, 2)
+    return {
+        "effect": effect.value,
+        "low": effect.low,
+        "high": effect.high,
+        "level": effect.level,
+        "scale": _scale(study),
+        "method": compared.method,
+        "p": compared.p,
+        "improved_share": improved.value,
+        "improved_low": improved.low,
+        "improved_high": improved.high,
+        "num_seeds": effect.n,
+        # Not `effect`, which has the measure's own direction.
+        "worse_by": compared.effect.value,
+    }
+
+
 def has_role(roles: Any, role: str) -> bool:
-    """Return whether a trial's roles, as the column `role` joins them, hold this one."""
+    """Return whether a trial's roles, as the column `role` joins them, include this one."""
     return role in str(roles).split("; ")
 
 
@@ -186,6 +199,8 @@ def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
     nearest to the constraints), whatever the fresh seeds say of the others. None where that has no
     score, or not yet.
     """
+    # Not the best of the confirmed: being chosen by fresh scores flatters these too
+    # (docs/confirm.md has by how much).
     for role in (BEST, NEAREST):
         named = table[table["role"].map(partial(has_role, role=role))]
         if role == BEST and len(named):
@@ -207,6 +222,7 @@ def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
     keys = search.searched
     # By settings too: the configuration may have been drawn twice.
     alike = (table[keys].astype(str) == first[keys].astype(str)).all(axis=1)
+    # `confirms` is <NA> for a baseline that the search never drew.
     return alike | table["confirms"].eq(first["number"]).fillna(False).astype(bool)
 
 
@@ -243,6 +259,8 @@ def search_optimism(study: Study) -> pd.DataFrame:
         rows.append({**named, "configurations": 1, **_optimism(fresh, in_search, study)})
     if len(chosen) > 1:
         together = (
+            # Inner: the median over configurations on a seed must be over the same ones for every
+            # seed.
             pd.concat([scores[number] for number in chosen["number"]], axis=1, join="inner")
             .to_numpy()
             .T
@@ -258,7 +276,9 @@ def search_optimism(study: Study) -> pd.DataFrame:
             "score": NAN,
         }
         counted = {"configurations": len(chosen), "num_seeds": overall.n}
+        # 0.0: `optimism` has taken the search's scores off already.
         rows.append({**named, **counted, **_optimism(overall, 0.0, study)})
+    # Int64, as pd.NA in the last row would make floats or objects of the numbers.
     return pd.DataFrame(rows, columns=list(OPTIMISM_COLUMNS)).astype(
         {"number": "Int64", "confirms": "Int64"}
     )
@@ -277,6 +297,7 @@ def _scores(study: Study) -> dict[int, pd.Series]:
     """
     measure, sign = study.objective
     rows = study.seeds[study.seeds["number"].isin(_over(study)["number"])]
+    # A seed without a value ranks worst: left out, divergence would improve the score.
     ranked = rows.assign(score=(sign * rows[measure].astype(float)).fillna(np.inf))
     return {
         n: ranked[ranked["number"] == n].set_index("seed")["score"]
@@ -290,6 +311,7 @@ def _scale(study: Study) -> str:
 
 def _on_scale(scores: Floats, study: Study) -> Floats:
     """Return scores on the scale on which they are compared: logarithms for ratios."""
+    # A difference of logarithms is a ratio, and skewed scores become more symmetric by them.
     return np.log(scores) if study.is_ratio else scores
 
 

@@ -30,8 +30,10 @@ from ganstudy.analysis.stats.order_statistics import median
 from ganstudy.analysis.tables.failures import common_horizon, curves, log_rank_tests
 from ganstudy.trials.results.records import TrialState
 
+# The share of a trajectory over which verdicts look back too.
 LATE_SHARE = 1 / 3
 """Share of a trajectory, from its end, over which the score should be stable."""
+# A guess: of two values one cannot see whether they drift or scatter.
 MIN_LATE_EVALUATIONS = 3
 
 GROUP_COLUMNS = [
@@ -53,7 +55,7 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
 
     setting (or `group`), progress (on `axis`), median over configurations of the median over seeds
     with _low and _high (95%, from the order of the values; NaN below 6 configurations, infinite
-    where diverged ones are reached), lower_quartile and upper_quartile (the band that holds the
+    where diverged ones are reached), lower_quartile and upper_quartile (the band that contains the
     middle half of the configurations), configurations and num_seeds (at that time), started
     (configurations of this value at all: where fewer are left, the scheduler chose which), unit.
     """
@@ -63,12 +65,15 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
     points = evaluation_grid(rows)
     table = at_times(rows, rows["score"], points)
     number = trial_of(rows)
+    # pandas passes over NaN (not measured, or over by then); a diverged seed is infinite and ranks
+    # worst.
     by_trial = pd.DataFrame(table).groupby(number.to_numpy()).median()
     seeds = pd.DataFrame(table).notna().groupby(number.to_numpy()).sum()
     made: list[dict[str, Any]] = []
     for value, numbers in groups(study, setting).items():
         inside = by_trial.index.isin(numbers)
         for column, progress in enumerate(points):
+            # NaN from where the scheduler stopped a configuration.
             scores = by_trial.loc[inside, column].dropna()
             if scores.empty:
                 continue
@@ -77,6 +82,8 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
                     setting or "group": value,
                     "progress": progress,
                     **median(scores).in_direction(sign).columns("median"),
+                    # Quartiles and not an interval: this shows how configurations differ, whatever
+                    # their number.
                     **_quartiles(scores, sign),
                     "configurations": len(scores),
                     "num_seeds": int(seeds.loc[inside, column].sum()),
@@ -102,6 +109,7 @@ def default_threshold(study: Study) -> float:
     complete = study.trials[study.trials["state"] == TrialState.COMPLETE.value]
     sign = study.objective.sign
     scores = sign * pd.to_numeric(complete["objective"]).fillna(sign * np.inf)
+    # A score that was reached: between a finite and an infinite one there is no middle.
     middle = float(np.quantile(scores, 0.5, method="inverted_cdf")) if len(scores) else NAN
     return sign * middle if np.isfinite(middle) else NAN
 
@@ -134,6 +142,8 @@ def threshold_times(
         happened = event.notna().to_numpy()
     progress = rows["progress"].to_numpy(dtype=float)
     times = progress[np.where(happened, event.fillna(last), last).astype(int)]
+    # A diverged seed stays at risk to the end: censored, it would count as one that may still get
+    # there.
     never = ~happened & ~np.isfinite(rows["score"].to_numpy(dtype=float)[last])
     number = seeds["number"].first().to_numpy(dtype=np.int64)
     pruned = study.trials.loc[study.trials["state"] == TrialState.PRUNED.value, "number"]
@@ -208,6 +218,7 @@ def time_to_score(
                 "left_again": int(seeds.recovered.sum()),
                 "pruned": int((seeds.pruned & ~seeds.happened).sum()),
                 "horizon": horizon,
+                # Kaplan-Meier's is the share that has not; so the ends change places.
                 "share": 1 - without.value,
                 "share_low": 1 - without.high,
                 "share_high": 1 - without.low,
@@ -285,6 +296,7 @@ def stability(study: Study) -> pd.DataFrame:
         & (seeds["size"] > 2)
     )
     seeds = seeds[whole]
+    # Over the seed's own median: good and poor configurations differ by factors.
     relative = pd.DataFrame(
         {
             "spread": (seeds["max"] - seeds["min"]) / seeds["median"],

@@ -142,6 +142,7 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     if not len(points) or "verdict" not in rows:
         return pd.DataFrame(columns=[setting or "group", *BY_COLUMNS])
     known = rows["verdict"].isin([str(verdict) for verdict in Verdict])
+    # NaN without a verdict: 0 would count the seed as one that does not cycle.
     cycles = (rows["verdict"] == Verdict.CYCLING.value).astype(float).where(known)
     counts = {
         name: rows[name] if name in rows else cycles * NAN
@@ -170,6 +171,7 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
 def _row(seeds: pd.DataFrame) -> dict[str, Any]:
     cycling = proportion_by_trial(seeds["cycling"] == 1, seeds["number"])
     with_modes = seeds[seeds["returns"].notna() & seeds["switches"].notna()]
+    # Medians: the counts of a few restless seeds would decide a mean.
     by_trial = with_modes.groupby("number")[["returns", "switches"]].median()
     returned = proportion_by_trial(with_modes["returns"] > 0, with_modes["number"])
     return {

@@ -8,7 +8,7 @@ is counted as `recovered`; `EventRule.FIRST` takes every first failure verdict f
 instead.
 
 What the curves cannot say. A failure is seen at an evaluation and happened between it and the one
-before, or earlier, as verdicts look back over a window: the curve holds at evaluations and says
+before, or earlier, as verdicts look back over a window: the curve is right at evaluations and says
 nothing between them. A trial that the scheduler pruned is censored there, and it was pruned for
 being poor: where pruned trials would have failed more often than those that went on, the curve
 flatters. The summary gives both ends of what the pruned ones could have done.
@@ -66,6 +66,7 @@ def failure_times(
     rows = rows[rows["verdict"].isin(list(Verdict))]
     if rows.empty:
         return EventTimes.none()
+    # Rows without a verdict were left out: they do not show that the seed had not failed yet.
     gone = rows["verdict"].isin(list(kinds))
     if Verdict.DIVERGED not in set(kinds):
         rows = rows[rows["verdict"] != Verdict.DIVERGED.value]
@@ -79,6 +80,8 @@ def failure_times(
         happened = ever
     else:
         well = rows["position"].where(~rows["gone"]).groupby(rows["trajectory"]).max()
+        # A seed that was never well failed at its first evaluation. Of one that is well in the end
+        # this is a row too far, which np.where below leaves out.
         event = (well + 1).fillna(first)
         happened = failed_at_end
     when = np.where(happened, event.fillna(last), last).astype(int)
@@ -126,6 +129,7 @@ def curves(events: EventTimes, by_value: dict[Any, set[int]], name: str) -> pd.D
                 "events": curve.events,
             }
         )
+        # No seed is evaluated at 0, but the share falls from 1.
         start = {"progress": 0.0, "survival": 1.0, "low": 1.0, "high": 1.0, "events": 0}
         start |= {"at_risk": curve.seeds, "configurations_at_risk": curve.configurations}
         frame = pd.concat([pd.DataFrame([start]), frame], ignore_index=True)
@@ -202,42 +206,47 @@ def survival_summary(
     horizon = common_horizon(events, by_value)
     for value, numbers in by_value.items():
         seeds = events.of(numbers)
-        n = len(seeds.times)
-        if not n:
-            continue
-        curve = seeds.curve()
-        censored = int((seeds.pruned & ~seeds.happened).sum())
-        failed_when_pruned = int((seeds.pruned & seeds.happened).sum())
-        failed = int(seeds.happened.sum())
-        # Of pruned trials, failures for good might have recovered; first failures stay.
-        surely_failed = failed - failed_when_pruned if rule is EventRule.FOR_GOOD else failed
-        rows.append(
-            {
-                setting or "group": value,
-                "configurations": curve.configurations,
-                "num_seeds": n,
-                "failed": failed,
-                "recovered": int(seeds.recovered.sum()),
-                "pruned": censored,
-                "failed_when_pruned": failed_when_pruned,
-                "horizon": horizon,
-                **curve.at(horizon).columns("survival"),
-                "if_pruned_failed": 1 - (failed + censored) / n,
-                "if_pruned_survived": 1 - surely_failed / n,
-                **curve.median_time().columns("median_time"),
-                **curve.restricted_mean(horizon).columns("mean_time"),
-                "unit": axis or own_axis(study),
-            }
-        )
+        if len(seeds.times):
+            row = {setting or "group": value, **_survival(seeds, horizon, rule)}
+            rows.append({**row, "unit": axis or own_axis(study)})
     return pd.DataFrame(rows, columns=[setting or "group", *SUMMARY_COLUMNS])
+
+
+def _survival(seeds: EventTimes, horizon: float, rule: EventRule) -> dict[str, Any]:
+    """Return the columns SUMMARY_COLUMNS but `unit` of the seeds of one value."""
+    curve, n = seeds.curve(), len(seeds.times)
+    failed = int(seeds.happened.sum())
+    censored = int((seeds.pruned & ~seeds.happened).sum())
+    failed_when_pruned = int((seeds.pruned & seeds.happened).sum())
+    # Of pruned trials, failures for good might have recovered; first failures stay.
+    surely_failed = failed - failed_when_pruned if rule is EventRule.FOR_GOOD else failed
+    return {
+        "configurations": curve.configurations,
+        "num_seeds": n,
+        "failed": failed,
+        "recovered": int(seeds.recovered.sum()),
+        "pruned": censored,
+        "failed_when_pruned": failed_when_pruned,
+        "horizon": horizon,
+        **curve.at(horizon).columns("survival"),
+        # Both ends of what the pruned could have done, since the scheduler pruned what was poor:
+        # Kaplan and Meier's own share takes censoring as independent of failing.
+        "if_pruned_failed": 1 - (failed + censored) / n,
+        "if_pruned_survived": 1 - surely_failed / n,
+        **curve.median_time().columns("median_time"),
+        **curve.restricted_mean(horizon).columns("mean_time"),
+    }
 
 
 def common_horizon(events: EventTimes, by_value: dict[Any, set[int]]) -> float:
     """Return the last time at which seeds of every group were still observed."""
     ends = []
+    # Up to a time at which one group was no longer observed, means would compare a curve with a
+    # guess.
     for numbers in by_value.values():
         times = events.of(numbers).times
         if len(times):
+            # A seed that never has the event has an infinite time, and was observed to the end.
             ends.append(min(float(times.max()), float(events.evaluation_times.max(initial=0.0))))
     return min(ends, default=NAN)
 
@@ -270,9 +279,8 @@ def survival_tests(
     setting, groups (how many values), configurations, num_seeds, events (failures), statistic, p
     (NaN where there is too little to test), p_adjusted (Bonferroni over the `comparisons`
     settings), method ('permutation' of configurations, 'chi-squared' from 200 of them on, or
-    'none'), decision ('differ' where p_adjusted is at most 5%, else 'inconclusive'). The test holds
-    other settings for noise: under a sampler that follows the score, values may differ through
-    them.
+    'none'), decision ('differ' where p_adjusted is at most 5%, else 'inconclusive'). The test takes
+    other settings as noise: under a sampler that follows the score, values may differ through them.
     """
     study = distinct_configurations(study)
     return log_rank_tests(failure_times(study, kinds, rule, axis), study, settings)
@@ -292,8 +300,10 @@ def log_rank_tests(
         known = group >= 0
         if len(np.unique(group[known])) < 2:
             continue
+        # Numbered anew, since a value may have no seed with a verdict.
         group = np.unique(group[known], return_inverse=True)[1]
         happened = events.happened[known]
+        # Anew for each setting, so that its p does not depend on which others were searched.
         rng = np.random.default_rng(SEED)
         test = log_rank(events.times[known], happened, events.number[known], group, rng)
         rows.append(
@@ -308,6 +318,7 @@ def log_rank_tests(
                 "method": test.method,
             }
         )
+    # Over the settings that could be tested: those with one value cannot differ.
     for row in rows:
         row["comparisons"] = len(rows)
         row["p_adjusted"] = bonferroni(row["p"], len(rows))

@@ -58,6 +58,7 @@ def game_against_score(study: Study, measures: Iterable[str] = DIAGNOSTICS) -> p
     made: list[dict[str, Any]] = []
     for name in present:
         known = complete[name].notna()
+        # Ranks: gaps and gradient norms span decades, and scores may be infinite.
         found = spearman(complete.loc[known, name], scores[known], len(present))
         made.append(
             {
@@ -104,6 +105,7 @@ def mismatch_by(study: Study, setting: str | None = None) -> pd.DataFrame:
         if "mismatch" in rows
         else rows.head(0)
     )
+    # The mismatch of the last evaluation is over all before it.
     last = rows.groupby("trajectory").tail(1)
     last = last[last["evaluation"] >= MIN_EVALUATIONS]
     made: list[dict[str, Any]] = []

@@ -1,8 +1,8 @@
 """Which settings matter: Optuna's importance evaluators, with how much of their answer is chance.
 
 An importance alone says little: it has no zero (a setting that does nothing gets some), and of few
-trials its order may be a coin's. So each stands beside its range over resamples of the trials, and
-beside what the same evaluator gives it where the scores are dealt out at random.
+trials its order may be chance. So each is shown beside its range over resamples of the trials,
+and beside what the same evaluator gives it where the scores are permuted at random.
 """
 
 from __future__ import annotations
@@ -39,19 +39,23 @@ from ganstudy.analysis.stats.multiplicity import ALPHA
 
 EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {
     "PED-ANOVA": lambda: PedAnovaImportanceEvaluator(target_quantile=TARGET),
+    # Far below Optuna's 64 trees of depth 64, since a report fits sixty of these forests.
     "fANOVA": lambda: FanovaImportanceEvaluator(n_trees=8, max_depth=4, seed=SEED),
 }
 TARGET = 0.25
 """PED-ANOVA asks what sets the best quarter of the trials apart; its own tenth is two trials of
 twenty.
 """
+# A guess: enough to show an unstable order, too few for an interval; each is an evaluation.
 RESAMPLES = {"PED-ANOVA": 30, "fANOVA": 20}
+# With the observed one 100 and 40, so that p can fall to 1% and 2.5%.
 DEALT = {"PED-ANOVA": 99, "fANOVA": 39}
-"""How often the scores are dealt out at random."""
+"""How often the scores are permuted at random."""
 MOST_TRIALS = {"PED-ANOVA": 300, "fANOVA": 150}
 """More than this are drawn from at random for each evaluation: fANOVA's time grows faster than
 their number.
 """
+# A guess: the best quarter is then five trials.
 MIN_TRIALS = 20
 IMPORTANCE_COLUMNS = [
     "evaluator",
@@ -81,7 +85,7 @@ class Domain:
 
     distribution: CategoricalDistribution | FloatDistribution
     log: bool
-    """Logarithms stand for the values: fANOVA weighs a range evenly as it finds it."""
+    """Whether logarithms replace the values: fANOVA weighs a range evenly as it finds it."""
 
     def convert(self, value: Any) -> str | float:
         """Return the value as the distribution has it."""
@@ -98,9 +102,9 @@ def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA
     evaluator, setting; importance (shares that sum to 1 over the settings of an evaluator); low,
     high: the middle 95% over `resamples` bootstrap resamples of the trials, a range of stability
     rather than a confidence interval, since resampling moves small importances up; chance: 95%
-    quantile of the importance where the scores are dealt out at random; p: of as much by chance,
-    times the settings of the evaluator; decision: "matters" where p <= 5%, else "inconclusive"; rank
-    (1 is first) with rank_low and rank_high over the resamples, first_share: share of them that put it
+    quantile of the importance where the scores are permuted at random; p: of as much by chance in
+    any setting of the evaluator; decision: "matters" where p <= 5%, else "inconclusive"; rank (1 is
+    first) with rank_low and rank_high over the resamples, first_share: share of them that put it
     first; configurations (n), seeds; used: trials per evaluation, MOST_TRIALS of them at most;
     axis, progress.
 
@@ -144,12 +148,13 @@ def _importances(name: str, trials: list[FrozenTrial], scores: Floats) -> list[d
         resampled.append(
             of(_evaluate(name, _optuna_study([trials[i] for i in again]), scores[again]))
         )
-    dealt = np.array(
+    # Permuted over the same trials, so that settings stay as related to each other.
+    permuted = np.array(
         [of(_evaluate(name, sample, rng.permutation(scores[chosen]))) for _ in range(DEALT[name])]
     )
-    beyond = _beyond_chance(np.array(of(raw)), dealt)
+    beyond = _beyond_chance(np.array(of(raw)), permuted)
     importances, shares = _shares(np.array([of(raw)]))[0], _shares(np.array(resampled))
-    chance = np.quantile(_shares(dealt), 1 - ALPHA, axis=0)
+    chance = np.quantile(_shares(permuted), 1 - ALPHA, axis=0)
     ranks = rankdata(-shares, axis=1, method="min")
     rows = []
     for i, setting in enumerate(settings):
@@ -177,23 +182,27 @@ def _importances(name: str, trials: list[FrozenTrial], scores: Floats) -> list[d
 
 def _shares(raw: Floats) -> Floats:
     total = raw.sum(axis=1, keepdims=True)
+    # Where the evaluator finds nothing at all, every setting has the same share.
     shares: Floats = np.where(total > 0, raw / np.where(total > 0, total, 1), 1 / raw.shape[1])
     return shares
 
 
-def _beyond_chance(raw: Floats, dealt: Floats) -> Floats:
-    """Return p per setting [D] against [B, D] where the scores were dealt out at random: how often
+def _beyond_chance(raw: Floats, permuted: Floats) -> Floats:
+    """Return p per setting [D] against [B, D] where the scores were permuted at random: how often
     the most surprising of all settings surprises as much (Westfall & Young 1993, single step).
     """
-    everything = np.vstack([raw, dealt])
+    everything = np.vstack([raw, permuted])
     spread = everything.std(axis=0)
+    # Standardised, since chance gives some settings more than others. The maximum over
+    # settings corrects for their number.
     surprise = (everything - everything.mean(axis=0)) / np.where(spread > 0, spread, 1)
     most = surprise[1:].max(axis=1)
-    p: Floats = (1 + (most[:, None] >= surprise[0]).sum(axis=0)) / (1 + len(dealt))
+    p: Floats = (1 + (most[:, None] >= surprise[0]).sum(axis=0)) / (1 + len(permuted))
     return p
 
 
 def _optuna_study(trials: list[FrozenTrial]) -> optuna.Study:
+    # Optuna logs every new study, and its verbosity is global: it is put back.
     verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="minimize")
@@ -206,6 +215,7 @@ def _evaluate(name: str, study: optuna.Study, scores: Floats) -> dict[str, float
     """Return the evaluator's own numbers; scores [C] by the trial's number in the study, infinite
     ones ranked last.
     """
+    # Ranks: a few collapsed configurations would make up nearly all of a FID's variance.
     ranks = rankdata(scores)
     with warnings.catch_warnings():
         # It says that low values of a `target` count as good, which is what ranks are, and that few
@@ -227,6 +237,7 @@ def _trials(study: Study, frame: ComparedScores, space: dict[str, Domain]) -> li
         distributions: dict[str, BaseDistribution] = {
             name: space[name].distribution for name in params
         }
+        # A complete trial needs a value; `target` is what the evaluators take.
         made.append(create_trial(value=0.0, params=params, distributions=distributions))
     return made
 
@@ -240,6 +251,7 @@ def _space(study: Study, frame: ComparedScores) -> dict[str, Domain]:
     space = {}
     for name in study.searched:
         values, domain = table[name].dropna(), asked.get(name)
+        # What does not vary cannot matter.
         if values.nunique() < 2:
             continue
         if (

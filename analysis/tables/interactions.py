@@ -2,8 +2,8 @@
 learning rates.
 
 Everything here is a rank correlation between -1 and 1: of a remedy's benefit, pair by pair, with a
-setting; or of the score with the product of two settings beyond what either does alone. All
-intervals of a table hold together.
+setting; or of the score with the product of two settings beyond what either does alone. The
+intervals of a table are simultaneous.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
 from ganstudy.analysis.tables.remedies import Arms, Matcher, matchable
 
+# A guess, above the ten at which the coverage of rank correlations is simulated.
 MIN_PAIRS = 12
 """Below this a rank correlation's interval spans nearly everything, and says nothing."""
+# A guess: a correlation of what is left needs about as many as any other here.
 MIN_REST = 20
 """Configurations beyond the number of coefficients of the model that two settings' product is
 tested in.
@@ -71,7 +73,7 @@ def interactions(study: Study) -> pd.DataFrame:
     low and high (NaN where n does not allow an interval: below twelve pairs, or fewer than 20
     configurations more than the model has coefficients); p (of none, times comparisons);
     decision: "depends" where the interval excludes 0, else "inconclusive"; configurations (pairs,
-    for a remedy), seeds; comparisons, for which all intervals hold together; axis, progress.
+    for a remedy), seeds; comparisons, over which the intervals are simultaneous; axis, progress.
     """
     study = search_stage(study)
     frame = compared_scores(study)
@@ -79,6 +81,7 @@ def interactions(study: Study) -> pd.DataFrame:
         return pd.DataFrame(columns=INTERACTION_COLUMNS)
     ordered = _ordered(study, frame)
     cases = [*_remedy_cases(study, frame, ordered), *_setting_cases(study, frame, ordered)]
+    # A case without an interval can find nothing, so that it is no comparison.
     comparisons = sum(case.degrees > 0 for case in cases)
     level = bonferroni_level(comparisons)
     rows = []
@@ -152,6 +155,7 @@ def _benefit(arms: Arms, remedy: str, setting: str) -> Case:
     """Correlate what a remedy takes off the score of its matched pair with a setting."""
     pairs = len(arms.treated)
     settings = arms.settings[setting].to_numpy(dtype=float)
+    # Ranks: a pair of which one side diverged differs by infinity.
     correlation = pearson(rankdata(-arms.differences), rankdata(settings))
     enough = pairs >= MIN_PAIRS and not math.isnan(correlation)
     return Case(
@@ -173,9 +177,13 @@ def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> l
     every = [name for name in study.searched if matchable(settings[name], "")]
     if len(points) < 2:
         return []
+    # Of two related settings, a curve in one looks like their product. A setting with two values
+    # has no curve: its square is the setting again.
     squares = [points[name] ** 2 for name in ordered if settings[name].nunique() > 2]
     additive = np.column_stack([np.ones(len(settings)), coordinates(settings[every]), *squares])
     goodness = normal_scores(-frame.medians)
+    # Singular vectors, as the columns depend on each other: those of a setting without order sum to
+    # a constant.
     basis = np.linalg.svd(additive, full_matrices=False)
     kept = basis[0][:, basis[1] > 1e-9 * basis[1][0]]
     rest = len(settings) - kept.shape[1]
@@ -194,6 +202,7 @@ def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> l
                 configurations=len(settings),
                 seeds=frame.num_seeds,
                 correlation=correlation,
+                # n - 3 less the other columns: the constant is among `kept`.
                 degrees=rest - 2 if enough else 0,
             )
         )

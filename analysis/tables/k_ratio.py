@@ -93,8 +93,10 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     for axis in axes(study) or [own_axis(study)]:
         frames = {
             ENDED_TRIALS: compared_scores(study, axis),
+            # At the whole budget, but of trials that the scheduler chose for their scores.
             COMPLETE_TRIALS: compared_scores(study, axis, complete=True),
         }
+        # Nothing was stopped early: both selections are the same.
         if len(frames[COMPLETE_TRIALS].numbers) == len(frames[ENDED_TRIALS].numbers):
             del frames[COMPLETE_TRIALS]
         for trials, frame in frames.items():
@@ -122,10 +124,10 @@ def pairwise(study: Study, setting: str = "k") -> pd.DataFrame:
     """Compare any two values of `setting` on each axis, matched on the other settings and paired by
     seed.
 
-    axis, amount; first, second; effect of the first against the second with low and high (all
-    comparisons of an axis hold together), scale: "ratio" or "difference" (of the objective, in its
-    own direction); p (times comparisons); ahead: the value that does better, None where the
-    interval excludes neither; pairs (n), seeds, comparisons.
+    axis, amount; first, second; effect of the first against the second with low and high
+    (simultaneous over the comparisons of an axis), scale: "ratio" or "difference" (of the
+    objective, in its own direction); p (times comparisons); ahead: the value that does better, None
+    where the interval excludes neither; pairs (n), seeds, comparisons.
     """
     study = search_stage(study)
     sign, ratio = study.objective.sign, study.is_ratio
@@ -139,6 +141,8 @@ def pairwise(study: Study, setting: str = "k") -> pd.DataFrame:
         matcher = Matcher(study, frame, setting)
         for one, other in couples:
             arms = matcher.arms(by_value[one], by_value[other])
+            # Corrected within an axis only: axes are views of the same trials, not further
+            # questions.
             compared = signed_rank(arms.differences, bonferroni_level(len(couples)))
             effect = compared.effect.in_direction(sign)
             effect = effect.as_ratio() if ratio else effect
@@ -194,30 +198,43 @@ def answer_by_axis(
         known = known.assign(order=order).sort_values("order", kind="stable")
         if len(known) < 2:
             continue
-        lead, here = known.iloc[0], by_axis.get(axis, set())
-        others = [value for value in known[setting] if value != lead[setting]]
-        beaten = [value for value in others if (lead[setting], value) in here]
-        decision = "ahead" if len(beaten) == len(group) - 1 else "ahead of some"
-        rows.append(
-            {
-                "axis": axis,
-                "amount": lead["amount"],
-                "leader": lead[setting],
-                "median": lead["median"],
-                "median_low": lead["median_low"],
-                "median_high": lead["median_high"],
-                "ahead_of": beaten,
-                "not_separated": [value for value in others if value not in beaten],
-                "not_compared": [v for v in group[setting] if v not in set(known[setting])],
-                "configurations": int(lead["configurations"]),
-                "seeds": int(lead["seeds"]),
-                "decision": decision if beaten else INCONCLUSIVE,
-                "changes": any(
-                    (worse, better) in there for better, worse in here for there in by_axis.values()
-                ),
-            }
+        # Only what is found on both axes counts: an axis that separates fewer values contradicts
+        # none.
+        here = by_axis.get(axis, set())
+        changes = any(
+            (worse, better) in there for better, worse in here for there in by_axis.values()
         )
+        answer = _answer(known, group[setting].tolist(), here, setting)
+        rows.append({"axis": axis, **answer, "changes": changes})
     return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
+
+
+def _answer(
+    known: pd.DataFrame, values: list[Any], separated: set[tuple[Any, Any]], setting: str
+) -> dict[str, Any]:
+    """Return the columns amount to decision of one axis.
+
+    known: rows of `response` with configurations, the best median first. values: of the setting,
+    those without configurations too. separated: pairs of a better and a worse value.
+    """
+    lead = known.iloc[0]
+    others = [value for value in known[setting] if value != lead[setting]]
+    beaten = [value for value in others if (lead[setting], value) in separated]
+    # Of all values, not of the known ones: one that was not compared is not beaten.
+    decision = "ahead" if len(beaten) == len(values) - 1 else "ahead of some"
+    return {
+        "amount": lead["amount"],
+        "leader": lead[setting],
+        "median": lead["median"],
+        "median_low": lead["median_low"],
+        "median_high": lead["median_high"],
+        "ahead_of": beaten,
+        "not_separated": [value for value in others if value not in beaten],
+        "not_compared": [value for value in values if value not in set(known[setting])],
+        "configurations": int(lead["configurations"]),
+        "seeds": int(lead["seeds"]),
+        "decision": decision if beaten else INCONCLUSIVE,
+    }
 
 
 def _ordered_pairs(against: pd.DataFrame) -> set[tuple[Any, Any]]:

@@ -26,14 +26,20 @@ from ganstudy.analysis.stats.matching import FOLDS
 from ganstudy.analysis.stats.proportions import clustered_proportion
 
 RATES = ("lr_g", "lr_d")
+# A guess: of a hundred trials six fall into each of sixteen cells, the fewest that have an
+# interval.
 CELLS = 4
 """Per axis of the map, equally wide on a log scale."""
+# A guess: half a decade either way.
 SIDES = (1 / 3, 3)
 """Of lr_d / lr_g: below the first the generator is faster, above the second the discriminator."""
+# A guess at what is worth training with.
 LIKELY = 0.8
 """Fitted probability to train from which a point belongs to the region that trains."""
+# A guess: the fit has six coefficients, and ten folds leave out two configurations each.
 MIN_FOR_FIT = 20
 """Configurations."""
+# A guess: ends to a fortieth of what was searched, finer than the fit knows them.
 FINE = 40
 """Points per axis at which the region is drawn."""
 ESTIMATES = [
@@ -85,6 +91,7 @@ def rate_map(study: Study) -> pd.DataFrame:
     if not len(frame.numbers):
         return pd.DataFrame(columns=MAP_COLUMNS)
     edges = [_edges(rates[:, axis]) for axis in range(2)]
+    # The largest rate lies on the last edge, which searchsorted places beyond the last cell.
     cells = [
         np.clip(np.searchsorted(e, rates[:, i], side="right") - 1, 0, len(e) - 2)
         for i, e in enumerate(edges)
@@ -136,6 +143,7 @@ def _rates(study: Study) -> tuple[ComparedScores, Floats]:
         .apply(pd.to_numeric, errors="coerce")
         .reindex(frame.numbers)
     )
+    # A rate of 0 has no logarithm, and log scales are used as rates act by factors.
     good = known.notna().all(axis=1) & (known > 0).all(axis=1)
     return frame.only(set(known.index[good])), np.log(known[good].to_numpy(dtype=float))
 
@@ -177,11 +185,16 @@ def fit(rates: Floats, trained: Floats, at: Floats) -> Fit | None:
     if len(rates) < MIN_FOR_FIT or trained.min() == trained.max():
         return None
     centre, spread = rates.mean(axis=0), rates.std(axis=0) + 1e-12
-    points, asked = (_curved((where - centre) / spread) for where in (rates, at))
+    # Squares and the product: the region that trains is bounded on all sides, and may be slanted.
+    curve = PolynomialFeatures(2, include_bias=False)
+    points: Floats = curve.fit_transform((rates - centre) / spread)
+    asked: Floats = curve.transform((at - centre) / spread)
     predicted, trivial = np.empty(len(rates)), np.empty(len(rates))
     for seen, unseen in KFold(FOLDS, shuffle=True, random_state=SEED).split(points):
         trivial[unseen] = trained[seen].mean()
         predicted[unseen] = _probabilities(points[seen], trained[seen], points[unseen])
+    # By configuration, since the seeds of one share their fate. The Brier score is least for the
+    # true probabilities, so that no fit gains by exaggerating.
     gains = (trained - trivial) ** 2 - (trained - predicted) ** 2
     reference = float(((trained - trivial) ** 2).mean())
     half = (
@@ -195,11 +208,6 @@ def fit(rates: Floats, trained: Floats, at: Floats) -> Fit | None:
     return Fit(skill, predicted, _probabilities(points, trained, asked))
 
 
-def _curved(points: Floats) -> Floats:
-    curved: Floats = PolynomialFeatures(2, include_bias=False).fit_transform(points)
-    return curved
-
-
 def _probabilities(points: Floats, trained: Floats, asked: Floats) -> Floats:
     """Return the fitted probabilities at the asked points.
 
@@ -208,8 +216,10 @@ def _probabilities(points: Floats, trained: Floats, asked: Floats) -> Floats:
     """
     outcomes = np.repeat([1, 0], len(trained))
     weights = np.concatenate([trained, 1 - trained])
+    # LogisticRegression refuses a single outcome, as a fold may have.
     if not (weights[outcomes == 1].sum() and weights[outcomes == 0].sum()):
         return np.full(len(asked), trained.mean())
+    # C is scikit-learn's default: without a penalty, outcomes that a line separates have no fit.
     model = LogisticRegression(C=1.0, max_iter=1000).fit(
         np.concatenate([points, points]), outcomes, sample_weight=weights
     )
@@ -233,20 +243,18 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     if not len(frame.numbers):
         return pd.DataFrame(columns=REGION_COLUMNS)
     trained = 1 - np.nanmean(frame.failed, axis=1)
-    low, high = rates.min(axis=0), rates.max(axis=0)
-    grid = np.stack(
-        np.meshgrid(*(np.linspace(low[i], high[i], FINE) for i in range(2))), axis=-1
-    ).reshape(-1, 2)
+    grid = _grid(rates)
     found = fit(rates, trained, grid)
     if found is None:
         return pd.DataFrame(columns=REGION_COLUMNS)
+    # A region of a fit without skill would look just as definite.
     conclusive = found.skill.low > 0
     likely = grid[found.at >= LIKELY] if conclusive else np.empty((0, 2))
+    # By the fit to the others: a configuration's own seeds would confirm themselves.
     inside = found.predicted >= LIKELY
     shares = {
-        f"{where}{name}": value
-        for where, chosen in (("inside", inside), ("outside", ~inside))
-        for name, value in _trained(frame, trained, chosen).items()
+        **_share_that_trained("inside", frame, trained, inside),
+        **_share_that_trained("outside", frame, trained, ~inside),
     }
     rows = []
     for name, weights in (("lr_g", (1, 0)), ("lr_d", (0, 1)), ("ratio", (-1, 1))):
@@ -271,8 +279,23 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=REGION_COLUMNS)
 
 
-def _trained(frame: ComparedScores, trained: Floats, chosen: NDArray[np.bool_]) -> dict[str, float]:
-    """Return how many configurations were chosen, and the share of their seeds that trained."""
+def _grid(rates: Floats) -> Floats:
+    """Return [FINE x FINE, 2]: points that cover the searched plane evenly on log scales."""
+    sides = [np.linspace(axis.min(), axis.max(), FINE) for axis in rates.T]
+    return np.stack(np.meshgrid(*sides), axis=-1).reshape(-1, 2)
+
+
+def _share_that_trained(
+    where: str, frame: ComparedScores, trained: Floats, chosen: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Return the columns of the chosen configurations: how many, and the share of their seeds that
+    trained.
+    """
     seeds = float((~np.isnan(frame.scores[chosen])).sum())
     share = clustered_proportion(trained[chosen], seeds)
-    return {"": int(chosen.sum()), "_trained": share.value, "_low": share.low, "_high": share.high}
+    return {
+        where: int(chosen.sum()),
+        f"{where}_trained": share.value,
+        f"{where}_low": share.low,
+        f"{where}_high": share.high,
+    }

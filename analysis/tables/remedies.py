@@ -1,7 +1,8 @@
 """Effect of a setting on the score and on failed seeds: each of its values against one of them.
 
 Configurations are matched on their other settings (analysis/stats/matching.py) and paired by seed
-(analysis/stats/paired.py). All intervals of a table hold together: Bonferroni over its comparisons.
+(analysis/stats/paired.py). The intervals of a table are simultaneous: Bonferroni over its
+comparisons.
 """
 
 from __future__ import annotations
@@ -117,9 +118,9 @@ def setting_effects(
     of the probability that a seed collapses, cycles or diverges, each with low and high;
     failed_decision: fewer, more or inconclusive;
 
-    axis, progress: what was equal, and how much of it; comparisons: in the table; the intervals
-    hold for all of them. An interval is NaN where so few pairs cannot keep that promise: fewer than
-    six, seven for two or three comparisons, eight for four to six;
+    axis, progress: what was equal, and how much of it; comparisons: in the table; the intervals are
+    simultaneous. An interval is NaN where so few pairs cannot keep that promise: fewer than six,
+    seven for two or three comparisons, eight for four to six;
 
     matching: "exact" (pairs agree in all of matched_on, separated by "; ") or "nearest", with " +
     regression" where the rest was predicted and taken out; distance: median of the pairs', standard
@@ -142,6 +143,7 @@ def setting_effects(
 
 
 def _row(study: Study, frame: ComparedScores, arms: Arms, comparisons: int) -> dict[str, Any]:
+    # Bonferroni and not Holm: intervals are what readers see, and Holm has none.
     level = bonferroni_level(comparisons)
     compared = signed_rank(arms.differences, level)
     better = probability_of_improvement(arms.treated, arms.control, level)
@@ -174,6 +176,8 @@ def _effect(effect: Estimate, study: Study, control: float) -> dict[str, float]:
         shown = effect.in_direction(study.objective.sign)
         ends = {"difference": shown.value, "low": shown.low, "high": shown.high}
         return ends | Estimate(NAN).columns("ratio")
+    # The difference in the measure's own units depends on where one starts: at the baseline's
+    # median.
     ratio = effect.as_ratio()
     differences = {
         name: control * (factor - 1) if np.isfinite(control) else NAN
@@ -193,8 +197,11 @@ class Matcher:
         self._settings = table[study.searched]
         self._matched_on = [name for name in study.searched if matchable(table[name], setting)]
         self._points = coordinates(table[self._matched_on])
+        # Logarithms: a remedy that halves a FID does so at good and poor configurations alike.
         self._scores = np.log(frame.scores) if study.is_ratio else frame.scores
         medians = median_over_seeds(self._scores)
+        # Once, of all configurations without regard to arms, so that no comparison has an
+        # adjustment that suits it.
         self._adjustment = covariate_adjustment(self._points, medians)
 
     def arms(self, treated: set[int], control: set[int]) -> Arms:
@@ -202,6 +209,7 @@ class Matcher:
         first, second = (
             np.flatnonzero(np.isin(self._frame.numbers, list(arm))) for arm in (treated, control)
         )
+        # Anew for each pair of arms, so that a comparison does not depend on those before it.
         rng = np.random.default_rng(SEED)
         pairs = match(self._points[first], self._points[second], len(self._matched_on), rng)
         one, other = first[pairs.treated], second[pairs.control]
@@ -233,5 +241,6 @@ def matchable(values: pd.Series, setting: str) -> bool:
     switch where remedies are), every configuration has it, and it varies.
     """
     name = str(values.name)
+    # The switch of a remedy says what its label says, and would forbid every pair.
     switch = setting == "remedies" and set(values.map(str)) <= {"True", "False"}
     return name != setting and not switch and not bool(values.isna().any()) and values.nunique() > 1

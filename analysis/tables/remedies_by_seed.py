@@ -68,6 +68,7 @@ def remedies_paired_by_seed(study: Study) -> pd.DataFrame:
     others = [name for name in study.searched if matchable(table[name], "remedies")]
     labels = table["remedies"].tolist()
     settings = list(map(tuple, table[others].to_numpy(dtype=object).tolist()))
+    # Of several equal ones without remedy the first: in reverse it is entered last.
     controls = {settings[i]: i for i in reversed(range(len(settings))) if labels[i] == NONE}
     rows = [
         {
@@ -80,6 +81,7 @@ def remedies_paired_by_seed(study: Study) -> pd.DataFrame:
     ]
     columns = ["remedies", "number", "control", *others, *PAIRED_COLUMNS, "worse_by"]
     made = pd.DataFrame(rows, columns=columns)
+    # Rows without a test can find nothing, and do not take part in the correction.
     known = made["p"].notna()
     made.loc[known, "p_holm"] = holm(made.loc[known, "p"].to_numpy(dtype=float))
     made["comparisons"] = int(known.sum())
@@ -93,6 +95,7 @@ def _row(frame: ComparedScores, first: int, second: int, ratio: bool) -> dict[st
     """Compare two configurations, by their rows in `frame`, on the seeds that they share."""
     both = ~np.isnan(frame.scores[first]) & ~np.isnan(frame.scores[second])
     scores = frame.scores[[first, second]][:, both]
+    # Seeds are the units, as one configuration of either kind is all there is.
     compared = compare_by_seed(*(np.log(scores) if ratio else scores))
     effect = compared.effect.in_direction(frame.sign)
     effect = effect.as_ratio() if ratio else effect

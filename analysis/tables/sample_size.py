@@ -4,8 +4,8 @@ study could have found at all.
 From the observed effect and its own spread, by the normal approximation: an interval shrinks with
 the root of n, and an effect of z_level + z_power standard errors is found with that power. An
 effect that was observed is no effect that is known: the table therefore also says how many it would
-take if the truth were the interval's far end (`needed_least`). Where the interval holds 0 there is
-no greatest number, since the truth may be no difference at all.
+take if the truth were the interval's far end (`needed_least`). Where the interval contains 0 there
+is no greatest number, since the truth may be no difference at all.
 """
 
 from __future__ import annotations
@@ -128,6 +128,7 @@ def _pairs(setting: str, medians: dict[Any, pd.Series]) -> list[tuple[Any, Any, 
     }
     medians = enough if len(enough) > 1 else medians
     order = sorted(medians, key=lambda value: float(medians[value].median()))
+    # The leader could have been compared with any of the others.
     return [(order[0], order[1], len(order) - 1)] if len(order) > 1 else []
 
 
@@ -140,6 +141,7 @@ def _compare(
     with np.errstate(invalid="ignore"):
         value = float(np.float64(first.median()) - second.median())
         error = math.hypot(median_error(first), median_error(second))
+    # For n = 1, as unequal groups have no n of their own; scaled below.
     sizes = sample_size(value, error, 1, comparisons)
     level = bonferroni_level(comparisons)
     effect = Estimate(value, level=level)
@@ -202,8 +204,10 @@ def _seeds_instead(seeds: pd.DataFrame, shrink: float) -> float:
     by = normal.groupby(seeds["number"].to_numpy())
     per = len(seeds) / configurations
     within = float(by.var().mean())
+    # By chance the means may spread less than seeds alone would make them; no variance is negative.
     between = max(0.0, float(by.mean().var()) - within / per)
     left = shrink * (between + within / per) - between
+    # With nothing left the configurations alone vary too much for any number of seeds.
     return float(math.ceil(within / left)) if left > 0 else math.inf
 
 
@@ -238,10 +242,12 @@ def _best(study: Study) -> list[dict[str, Any]]:
     ).dropna()
     scores = sign * paired.to_numpy(dtype=float)
     scores = np.log(scores) if study.is_ratio else scores
+    # The two share their seeds and nothing else varies: the unit is the seed.
     differences: Floats = -np.diff(scores, axis=1)[:, 0]
     n = len(differences)
     effect, smallest = Estimate(float(differences.mean()) if n else NAN, n=n, unit="seeds"), NAN
     if n >= MIN_PAIRED_SEEDS:
+        # Student's t: scores of a configuration's seeds are few, and their spread is estimated.
         error = float(differences.std(ddof=1)) / math.sqrt(n)
         half = float(student.ppf(1 - ALPHA / 2, n - 1)) * error
         effect = Estimate(effect.value, effect.value - half, effect.value + half, n=n, unit="seeds")

@@ -137,6 +137,7 @@ def convergence(study: Study) -> pd.DataFrame:
     """
     measure, sign = study.objective
     unit = study.budget.unit
+    # Infinite for the median, so that a diverged seed ranks worst; NaN again in the table.
     rows = study.evaluations.assign(ranked=(sign * study.evaluations[measure]).fillna(np.inf))
     frame = rows.groupby(["number", "evaluation"]).agg(
         progress=(unit, "first"),
@@ -164,6 +165,7 @@ def convergence_bands(study: Study) -> pd.DataFrame:
     curves = convergence(study)
     ranks = (sign * curves["median"]).fillna(np.inf).groupby(curves["evaluation"])
     bands = pd.DataFrame(
+        # "lower" is a value of some trial: towards an infinite one nothing can be interpolated.
         {name: ranks.quantile(at, interpolation="lower") for name, at in BANDS.items()}
     )
     bands = sign * bands.where(np.isfinite(bands))
@@ -197,9 +199,11 @@ def cost(study: Study) -> pd.DataFrame:
     spent = (study.trials[known] / pd.Series({name: COSTS[name] for name in known})).groupby(
         study.trials["state"]
     )
+    # By default pandas sums NaN to 0: what nobody counted would have cost nothing.
     rows = spent.sum(min_count=1)
     rows.insert(0, "trials", study.trials.groupby("state").size())
     rows = rows.loc[[state.value for state in TrialState if state.value in rows.index]]
+    # A total of one state would repeat it.
     if len(rows) != 1:
         rows.loc["all"] = rows.sum(min_count=1)
     hours = {
@@ -237,6 +241,7 @@ def typical_seeds(study: Study) -> pd.DataFrame:
     for verdict in Verdict:
         group = last[last["verdict"] == verdict.value]
         if len(group):
+            # A trial that was pruned shows less of how its seeds went on.
             longest = group[group["evaluation"] == group["evaluation"].max()]
             chosen.append(_middle(longest).assign(why="typical"))
     frame = pd.concat(chosen) if chosen else last.assign(why="")
@@ -248,6 +253,7 @@ def typical_seeds(study: Study) -> pd.DataFrame:
 
 
 def _middle(rows: pd.DataFrame) -> pd.DataFrame:
+    # A seed of its own and not a mean of two.
     return rows.iloc[[(len(rows) - 1) // 2]]
 
 

@@ -77,6 +77,7 @@ def per_configuration(study: Study) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     last = study.seeds
     last = last.assign(
+        # Infinite and not missing: left out, a seed that diverged would improve the median.
         score=np.where(diverged(last), np.inf, sign * last[measure]),
         index_of_seed=last.groupby("number").cumcount(),
     )
@@ -106,7 +107,10 @@ def _over_seeds(scores: pd.DataFrame, sign: int) -> pd.DataFrame:
     rows = []
     for row in scores.to_numpy(dtype=float):
         known = row[~np.isnan(row)]
+        # Anew for each row, so that an interval does not depend on which other configurations there
+        # are.
         iqm = interquartile_mean_of_seeds(known, np.random.default_rng(SEED))
+        # A standard deviation with an infinite score does not exist.
         finite = known[np.isfinite(known)]
         rows.append(
             {
@@ -132,6 +136,8 @@ def overall(study: Study) -> pd.DataFrame:
     if not len(frame.numbers):
         return pd.DataFrame(columns=OVERALL_COLUMNS)
     rows = []
+    # Two summaries, since the median ignores how good the best half is, and the interquartile mean
+    # becomes infinite once a quarter of the seeds has diverged.
     for name, estimate in (
         ("median", median_of_configurations),
         ("interquartile mean", interquartile_mean_of_configurations),

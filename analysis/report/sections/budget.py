@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from ganstudy.analysis.figures import budget as figures
 from ganstudy.analysis.figures.panels import Band, Curves
@@ -87,7 +86,10 @@ def blocks(results: Results) -> list[Block]:
     for setting in over_time.split_by(results, "remedies"):
         by = results.cached(budget.expected_best, study, setting)
         curves = Curves(
-            table=_finite(by),
+            # Infinite where, more often than not, no trial has a score yet: the line starts after.
+            table=by.assign(
+                progress=by["trials"], median=by["median"].where(np.isfinite(by["median"]))
+            ),
             setting=setting,
             line="median",
             titles=("trials", f"best {name}"),
@@ -104,13 +106,6 @@ def blocks(results: Results) -> list[Block]:
         Table("expected_best", table, "The best of so many trials", folded=True),
         Table("running_best", trace, "The best of the search after each trial", folded=True),
     ]
-
-
-def _finite(table: pd.DataFrame) -> pd.DataFrame:
-    # Infinite where, more often than not, no trial has a score yet: the line starts after that.
-    return table.assign(
-        progress=table["trials"], median=table["median"].where(np.isfinite(table["median"]))
-    )
 
 
 EXCHANGEABLE = (

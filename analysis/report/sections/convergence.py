@@ -19,7 +19,9 @@ from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import convergence, search
 
 TITLE = "Convergence"
+# As many as there are looks in figures.convergence.LINES.
 HIGHLIGHTED = 3
+# A guess: more grey lines become a grey area.
 CURVES = 60
 """Grey curves drawn; of more trials an evenly spaced choice, with bands over all."""
 

@@ -15,6 +15,7 @@ from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
 
 TITLE = "Failures over time"
+# A guess: as many as a phone shows beside the names.
 TIMES_SHOWN = 6
 """Columns of the numbers at risk."""
 
