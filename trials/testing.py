@@ -116,7 +116,9 @@ class GanContract:
                 continue  # a loop calls each network alone, so there is nothing to compare
             build, inputs = players[player]
             outputs = _first(ensemble(torch.stack([inputs] * len(SEEDS)), keep_buffers=True))
-            packed = torch.autograd.grad(outputs.square().sum(), list(ensemble.parameters.values()))
+            stacked = torch.autograd.grad(
+                outputs.square().sum(), list(ensemble.parameters.values())
+            )
             for index in range(len(SEEDS)):
                 network = build()
                 network.load_state_dict(
@@ -125,9 +127,9 @@ class GanContract:
                 alone = _first(network(inputs))
                 _assert_close(outputs[index], alone, f"{player}: output")
                 gradients = torch.autograd.grad(alone.square().sum(), list(network.parameters()))
-                joined = torch.cat([gradient[index].flatten() for gradient in packed])
+                # As one vector: gradients that are 0 by symmetry have no relative error of their own.
                 _assert_close(
-                    joined,
+                    torch.cat([gradient[index].flatten() for gradient in stacked]),
                     torch.cat([gradient.flatten() for gradient in gradients]),
                     f"{player}: gradient",
                 )
@@ -217,8 +219,8 @@ def _first(output: Any) -> Tensor:
     return tensor
 
 
-def _assert_close(packed: Tensor, alone: Tensor, what: str) -> None:
-    difference = float(((packed - alone).abs().max() / alone.abs().max()).detach())
+def _assert_close(together: Tensor, alone: Tensor, what: str) -> None:
+    difference = float(((together - alone).abs().max() / alone.abs().max()).detach())
     assert difference <= TOLERANCE, (
         f"{what} in an ensemble differs from that alone by {difference:.1e} of the largest number"
     )

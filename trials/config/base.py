@@ -83,6 +83,7 @@ class NamedChoice:
             Annotated[model, Tag(tag)]
             for tag, model in {**self.models, PLUGIN: self.plugin}.items()
         ]
+        # Built by hand: a union in the annotation would have to list every model a second time.
         union = Union[tuple(tagged)]  # type: ignore[valid-type]  # noqa: UP007  # from a list
         return handler.generate_schema(
             Annotated[union, Discriminator(_tag), BeforeValidator(self._with_name)]
