@@ -1,4 +1,4 @@
-"""The commands `list` and `status`: where studies stand."""
+"""The commands `list` and `status`: the studies of a home, and the state of one."""
 
 from __future__ import annotations
 

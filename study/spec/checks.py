@@ -38,7 +38,7 @@ def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]
 
 
 def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
-    """Return the keys of [search.space] that are no domain, stand in another table too, or belong
+    """Return the keys of [search.space] that are no domain, are in another table too, or belong
     to another model.
     """
     problems = []
@@ -62,6 +62,7 @@ def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
 
 def _tables_of_keys(spec: StudySpec, values: dict[str, Any]) -> dict[str, str]:
     """Return the table in which the file fixes a key of the search space, by key."""
+    # From the file as it is written, since the spec has defaults for all that it leaves out.
     tables = dict.fromkeys(values["train"], "train")
     tables |= dict.fromkeys(values.get("model", {}), "model")
     for table, owners in (("remedies", spec.remedies), ("losses", spec.losses)):
@@ -116,6 +117,7 @@ def _incompatible(error: ValidationError) -> str | None:
 
 def combination_problems(spec: StudySpec) -> list[str]:
     """Return the first combination of values whose parts do not go together."""
+    # The first alone: one wrong pair of parts shows in many combinations.
     for params in spec.space.combinations():
         try:
             spec.space.trial_config(params)
