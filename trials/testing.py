@@ -37,6 +37,7 @@ from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.streams import generator as stream
 from ganstudy.trials.networks.plugin import OwnBuild
 
+# Small, but more than one: batch normalisation needs several, and two seeds make an ensemble.
 BATCH = 8
 SEEDS = (0, 1)
 TOLERANCE = 1e-4
@@ -178,6 +179,7 @@ class DataContract:
     def test_held_out(self) -> None:
         """No held-out image is among those to train on."""
         data = self._loaded()
+        # By bytes: what is the same image counts, however it came to be in both.
         trained_on = {image.numpy().tobytes() for image in data.train}
         copies = sum(image.numpy().tobytes() in trained_on for image in data.held_out)
         assert copies == 0, (

@@ -34,7 +34,7 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
             if key != TRIAL_NAME:
                 params.setdefault(key, []).append(value)
     seeds = sorted({row["seed"] for trial in history.trials for row in trial.rows})
-    # A parameter with one value cannot be told from a fixed one, and is taken for that.
+    # A parameter with a single value looks like a fixed one, and is taken for that.
     searched = {
         key: domain for key, values in params.items() if (domain := _domain(values)) is not None
     }

@@ -115,8 +115,7 @@ class TrialColumns:
             except ValueError as error:
                 place = self._table.place(row, self._roles.identifiers["state"])
                 raise UserError(f"{place}: {error}") from None
-        # A file of another tool seldom says how a trial ended; this is what its rows allow to
-        # conclude.
+        # Few tools write how a trial ended, so it is concluded from its rows.
         last = max(record["evaluation"] for record in records)
         dead = not any(record["finite"] for record in records if record["evaluation"] == last)
         return TrialState.COMPLETE if last == num_evaluations or dead else TrialState.PRUNED

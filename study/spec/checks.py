@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ganstudy.study.spec.domains import Domain, Range, boundary_values
+from ganstudy.study.spec.domains import Range, boundary_values
 from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS
 from ganstudy.study.spec.messages import key_part, message_of
 from ganstudy.study.spec.samplers import SAMPLERS
@@ -85,7 +85,9 @@ def value_problems(spec: StudySpec) -> list[str]:
         for value in boundary_values(key, domain):
             found = _rule_problems(template, {key: value}, "search.space")
             if found:
-                problems += [f"{problem}{_inside(domain, value)}" for problem in found]
+                inside = isinstance(domain, Range) and value not in (domain.low, domain.high)
+                advice = ", which is inside the range; list the choices instead" if inside else ""
+                problems += [f"{problem}{advice}" for problem in found]
                 break
     return problems
 
@@ -102,11 +104,6 @@ def _rule_problems(template: TrialTemplate, params: dict[str, Any], table: str) 
                 for e in error.errors()
             ]
     return []
-
-
-def _inside(domain: Domain, value: Any) -> str:
-    inside = isinstance(domain, Range) and value not in (domain.low, domain.high)
-    return ", which is inside the range; list the choices instead" if inside else ""
 
 
 def _incompatible(error: ValidationError) -> str | None:

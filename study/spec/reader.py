@@ -28,7 +28,7 @@ from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import is_plugin, short_repr
 from ganstudy.trials.config.data import PATH_FIELDS
 
-# A guess: hundreds of times a long study file, and read in a blink.
+# A guess: many times the length of any study file.
 MOST_CHARACTERS = 200_000
 """Of a study file."""
 LONGEST_PATH = 1000

@@ -30,6 +30,7 @@ def as_ratio(value: Any) -> Fraction:
     """Return a constant k as an exact fraction, from a number or text such as "1/3"; raise a
     ValueError for anything else.
     """
+    # bool is an int in Python: k = true would be 1.
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):

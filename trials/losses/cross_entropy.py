@@ -35,6 +35,7 @@ class Minimax(CrossEntropy):
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         """Return E log(1 - D(G(z))) [S]."""
+        # log(1 - sigmoid(x)) = -softplus(x), which neither overflows nor takes the log of 0.
         return -F.softplus(fake).mean(-1)
 
 

@@ -99,12 +99,7 @@ def score(
     measure but FID, which is None then.
     """
     fake = _joined(_loaded("generated", generated))
-    dataset = _loaded("real", real)
-    # Not the classifier, even with labels: the FID of other tools is that of Inception.
-    if dataset.is_images and measures.extractor == "auto":
-        measures = measures.model_copy(update={"extractor": INCEPTION})
-    if train is not None:
-        dataset = _trained_on(_loaded("training", train), dataset, measures)
+    dataset, measures = _real_samples(real, train, measures)
     _check_shapes(dataset, fake)
     extractor = extractor_name(dataset, measures)
     halves = train is None
@@ -137,6 +132,21 @@ def score(
     result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
     result.notes.extend([*features.notes, *_sample_notes(result, fakes.features.shape[1])])
     return result
+
+
+def _real_samples(
+    real: DataOptions, train: DataOptions | None, measures: MeasuresConfig
+) -> tuple[Dataset, MeasuresConfig]:
+    """Return the real samples, split into those to fit on and those held out, and the measures with
+    the extractor "auto" resolved.
+    """
+    dataset = _loaded("real", real)
+    # Not the classifier, even with labels: the FID of other tools is that of Inception.
+    if dataset.is_images and measures.extractor == "auto":
+        measures = measures.model_copy(update={"extractor": INCEPTION})
+    if train is not None:
+        dataset = _trained_on(_loaded("training", train), dataset, measures)
+    return dataset, measures
 
 
 def _scores(

@@ -87,6 +87,7 @@ class SumPool(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the sums."""
+        # The sum and not the mean, as published: it sets the scale of the logits.
         return maps.sum((-2, -1))
 
 
