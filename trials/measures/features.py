@@ -63,7 +63,7 @@ class ClassifierFeatures:
         if not self._stacked:
             return self._extractor(images)
         channels = [self._extractor(channel.unsqueeze(1)) for channel in images.unbind(1)]
-        # The channels are drawn independently, so their log probabilities add.
+        # Each channel is classified by itself, so that their log probabilities add.
         joint = torch.zeros(len(images), 1)
         for _, logits in channels:
             assert logits is not None

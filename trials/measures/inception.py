@@ -99,12 +99,9 @@ def _downloaded() -> Path:
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # The hash is checked before the file gets its name: half a download is never read.
             torch.hub.download_url_to_file(
-                # The hash is checked before the file gets its name: half a download is never read.
-                INCEPTION_URL,
-                str(path),
-                hash_prefix=INCEPTION_SHA256,
-                progress=False,
+                INCEPTION_URL, str(path), hash_prefix=INCEPTION_SHA256, progress=False
             )
         except (OSError, http.client.HTTPException, RuntimeError) as error:
             raise ValueError(
