@@ -16,6 +16,7 @@ TRACKING = "GANSTUDY_TRACKING_URI"
 DEFAULT = "ganstudy-data"
 LEDGER_FILE, IMPORT_FILE = "ledger.db", "import.json"
 """One of the two lies in the folder of every study: what was trained here, or elsewhere."""
+# Names become folders, MLflow experiments and parts of Optuna's names: no slash, no space.
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
@@ -102,6 +103,7 @@ class Home:
         UserError if every user can write to it.
         """
         home = cls(Path(option or os.environ.get(ENVIRONMENT) or DEFAULT))
+        # Whoever can write there can change what the studies have recorded.
         if home.root.is_dir() and home.root.stat().st_mode & stat.S_IWOTH:
             raise UserError(
                 "the home folder must not be one that every user can write to, and "
@@ -176,6 +178,7 @@ class Home:
     def tracking_uri(self, configured: str | None) -> str:
         """Return the study file's [tracking] uri, GANSTUDY_TRACKING_URI or the embedded store."""
         environment = os.environ.get(TRACKING)
+        # In a study file the address has a rule of its own (study/spec/tables.py).
         if environment and "@" in environment:
             raise UserError(
                 f"{TRACKING} must hold no user name or password, which would end up in logs and "

@@ -1,3 +1,3 @@
-"""One trial: a GAN configuration trained on a pack of seeds. Knows neither Ray nor MLflow nor
+"""One trial: a GAN configuration trained as a seed ensemble. Knows neither Ray nor MLflow nor
 Optuna.
 """

@@ -37,6 +37,7 @@ from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.streams import generator as stream
 from ganstudy.trials.networks.plugin import OwnBuild
 
+# Small, but more than one: batch normalisation needs several, and two seeds make an ensemble.
 BATCH = 8
 SEEDS = (0, 1)
 TOLERANCE = 1e-4
@@ -116,7 +117,9 @@ class GanContract:
                 continue  # a loop calls each network alone, so there is nothing to compare
             build, inputs = players[player]
             outputs = _first(ensemble(torch.stack([inputs] * len(SEEDS)), keep_buffers=True))
-            packed = torch.autograd.grad(outputs.square().sum(), list(ensemble.parameters.values()))
+            stacked = torch.autograd.grad(
+                outputs.square().sum(), list(ensemble.parameters.values())
+            )
             for index in range(len(SEEDS)):
                 network = build()
                 network.load_state_dict(
@@ -125,9 +128,9 @@ class GanContract:
                 alone = _first(network(inputs))
                 _assert_close(outputs[index], alone, f"{player}: output")
                 gradients = torch.autograd.grad(alone.square().sum(), list(network.parameters()))
-                joined = torch.cat([gradient[index].flatten() for gradient in packed])
+                # As one vector: gradients that are 0 by symmetry have no relative error of their own.
                 _assert_close(
-                    joined,
+                    torch.cat([gradient[index].flatten() for gradient in stacked]),
                     torch.cat([gradient.flatten() for gradient in gradients]),
                     f"{player}: gradient",
                 )
@@ -176,6 +179,7 @@ class DataContract:
     def test_held_out(self) -> None:
         """No held-out image is among those to train on."""
         data = self._loaded()
+        # By bytes: what is the same image counts, however it came to be in both.
         trained_on = {image.numpy().tobytes() for image in data.train}
         copies = sum(image.numpy().tobytes() in trained_on for image in data.held_out)
         assert copies == 0, (
@@ -217,8 +221,8 @@ def _first(output: Any) -> Tensor:
     return tensor
 
 
-def _assert_close(packed: Tensor, alone: Tensor, what: str) -> None:
-    difference = float(((packed - alone).abs().max() / alone.abs().max()).detach())
+def _assert_close(together: Tensor, alone: Tensor, what: str) -> None:
+    difference = float(((together - alone).abs().max() / alone.abs().max()).detach())
     assert difference <= TOLERANCE, (
         f"{what} in an ensemble differs from that alone by {difference:.1e} of the largest number"
     )

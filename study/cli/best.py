@@ -11,13 +11,14 @@ import click
 from ganstudy.study.cli.options import home_option
 from ganstudy.study.cli.report import load
 from ganstudy.study.errors import UserError
-from ganstudy.study.home import Home
+from ganstudy.study.home import Home, StudyFolder
 from ganstudy.trials.results.catalogue import MEASURES
 
 # torch and pandas are imported by the commands that need them, so that the others answer at once.
 if TYPE_CHECKING:
     from ganstudy.analysis.tables.best_configuration import BestConfiguration
 
+# A guess; they are held in memory at once.
 MOST_SAMPLES = 100_000
 
 
@@ -71,16 +72,7 @@ def best(
             f"the study {name!r} has no complete trial with a score within its constraints; "
             "--trial N names any other"
         )
-    written: list[Path] = []
-    if out is not None:
-        if folder.imported.exists():
-            raise UserError(
-                f"the study {name!r} was imported: its generators were trained elsewhere, "
-                "and are not here"
-            )
-        from ganstudy.study.export.export import export
-
-        written = export(folder, chosen, seed, out)
+    written = [] if out is None else _export(folder, name, chosen, seed, out)
     if as_json:
         click.echo(
             json.dumps({**chosen.as_json(), "files": [str(path) for path in written]}, indent=2)
@@ -91,6 +83,20 @@ def best(
     if written:
         click.echo(f"\nWritten to {out}: {', '.join(path.name for path in written)}")
         click.echo(f"To sample it: ganstudy sample {out} -n 64 --out grid.png")
+
+
+def _export(
+    folder: StudyFolder, name: str, chosen: BestConfiguration, seed: int | None, out: Path
+) -> list[Path]:
+    """Write the generators of a trial to `out`; return the files."""
+    if folder.imported.exists():
+        raise UserError(
+            f"the study {name!r} was imported: its generators were trained elsewhere, "
+            "and are not here"
+        )
+    from ganstudy.study.export.export import export
+
+    return export(folder, chosen, seed, out)
 
 
 def _lines(chosen: BestConfiguration) -> list[str]:
@@ -189,6 +195,7 @@ def sample(
             npz.parent.mkdir(parents=True, exist_ok=True)
             with npz.open("wb") as file:  # by itself numpy would add an ending
                 np.savez(file, x=samples.numpy())
+    # Of whatever a damaged or edited folder raises: it may come from anybody.
     except (ValueError, KeyError, TypeError, OSError, SafetensorError, RuntimeError) as error:
         raise UserError(f"{folder} cannot be sampled: {error}") from None
     shape = " x ".join(map(str, samples.shape[1:]))

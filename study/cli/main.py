@@ -21,7 +21,6 @@ COMMANDS = (
     "check:check",
     "export:export_frames",
     "import_:import_",
-    "logs:logs",
     "report:compare",
     "report:report",
     "run:publish",
@@ -31,6 +30,7 @@ COMMANDS = (
     "score:score",
     "serve:serve",
     "status:list_studies",
+    "status:logs",
     "status:status",
     "submit:submit",
     "ui:ui",
@@ -73,4 +73,5 @@ def main() -> None:
 
 for _command in COMMANDS:
     _file, _, _function = _command.partition(":")
+    # All of them, though one is run: -h lists them with their first lines.
     main.add_command(getattr(import_module(f"ganstudy.study.cli.{_file}"), _function))

@@ -57,6 +57,7 @@ class ScoreOptions:
 
     def samples(self, option: str, path: str, value_range: Range) -> DataOptions:
         """Return how the samples at `path` are read; raise UserError naming `option`."""
+        # Even halves: the floor is then measured at the largest number that both sides can have.
         shares: dict[str, Any] = {"held_out": HALF, "limit": self.limit}
         if NPZ not in path:
             # Only the classifier is trained on labels, and never on generated samples.
@@ -177,7 +178,9 @@ def _measure(asked: ScoreOptions) -> Score:
     measures = asked.measures()
     train = None
     if asked.train is not None:
+        # Arrays to train on come from where the real ones do, and so have their range.
         train = asked.samples("--train", asked.train, asked.real_range)
+    # On stderr: the table of scores may be piped somewhere.
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Features", total=None)

@@ -33,6 +33,7 @@ def send(cluster: Path, values: CliOptions) -> int:
     options += ["--accept-changes"] if values["accept_changes"] else []
     options += home_arguments(values)
     options += ["--sent-by", code_version.source_digest(), format_versions()]
+    # A name: the study and its files are on the head already.
     if not file.endswith(".toml"):
         return head.run(shlex.join(["ganstudy", "submit", file, *options]), click.echo)
     with tempfile.TemporaryDirectory(prefix="ganstudy-") as folder:

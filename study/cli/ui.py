@@ -42,6 +42,7 @@ def ui_of_cluster(cluster: Path, values: CliOptions) -> int:
     """Forward the port of a cluster's MLflow server to this machine, until Ctrl-C."""
     from ganstudy.study.cluster.head_node import Head
 
+    # ray exec forwards a port to the same number only.
     port = values["port"]
     if port != MLFLOW_PORT:
         raise UserError(

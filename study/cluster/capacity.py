@@ -29,6 +29,7 @@ PLACE_SECONDS = 45.0
 """How long trials may wait for resources before the user is told why."""
 PROBE_SECONDS = 60.0
 """How long nodes may take to report their versions: a worker process starts for it on each."""
+# A guess: Ray is asked for its nodes so often, and a new node is used that much later.
 POLL_SECONDS = 2.0
 EPSILON = 1e-9
 """Added before rounding down, as 1 / 0.1 in floating point must count as 10."""

@@ -22,6 +22,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",
+    # Results go to MLflow by the outbox: CSV, JSON and TensorBoard files would double them.
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     # Signals are for study/tune/stopping.py.
     "TUNE_DISABLE_SIGINT_HANDLER": "1",

@@ -24,6 +24,7 @@ password, on the head alone.
 """
 RAY = (sys.executable, "-P", "-m", "ray.scripts.scripts")
 """Ray's command as a module: its script may not be on the PATH of this Python."""
+# A guess: SSH gives its reason last, and Ray writes much before it.
 LAST_LINES = 12
 """Lines of Ray's or SSH's output that an error message quotes."""
 
@@ -63,6 +64,7 @@ class Head:
 
     def send(self, source: Path, target: str) -> None:
         """Copy the folder `source` to be the folder `target` there."""
+        # With a slash at the end rsync copies what is inside a folder, not the folder.
         self._copy("rsync-up", f"{source}/", f"{target}/")
 
     def fetch(self, source: str, target: Path) -> None:

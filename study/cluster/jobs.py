@@ -41,6 +41,7 @@ def bundle(file: Path, folder: Path) -> StudySpec:
     Raises UserError if the study is not valid, if a user's file lies outside the study file's
     folder, or if a path to data can only mean something on this machine.
     """
+    # Whole rules are tried here: on the head an error would come after the sending.
     spec, text = read_study(file)
     _refuse_relative(tomllib.loads(text))
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +55,7 @@ def bundle(file: Path, folder: Path) -> StudySpec:
             raise UserError(
                 f"{own.name} must lie beside the study file, or below, to be sent with it; it is {own}"
             )
+        # At the same path beside the study file, which refers to it by that.
         copy = folder / own.relative_to(base)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(own, copy)

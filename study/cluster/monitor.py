@@ -94,6 +94,7 @@ class ClusterMonitor(Callback):  # type: ignore[misc]
 
 
 def _changed(before: dict[str, Node], present: dict[str, Node]) -> str:
+    # Sorted, as Ray lists nodes in no order of its own.
     joined = sorted(present.keys() - before.keys())
     left = sorted(before.keys() - present.keys())
     changes = [f"joined {', '.join(joined)}"] if joined else []

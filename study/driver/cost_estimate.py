@@ -50,6 +50,7 @@ def _confirm_lines(spec: StudySpec, home: Home) -> list[str]:
         return [
             "no confirm stage: the report quotes the search's own figures, which flatter what it chose ([confirm])"
         ]
+    # All trials to the end: the confirm stage stops none early.
     trials, seeds, budget = max_trials(spec), len(spec.confirm.seeds), spec.train.budget
     unit = budget.unit.replace("_", " ")
     search = spec.search.trials * len(spec.train.seeds)

@@ -28,6 +28,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.tune.stopping import handling
 from ganstudy.trials.atomic_file import write_whole
 
+# Both are guesses: six beats may be late, on a busy file server, before a driver counts as gone.
 BEAT_SECONDS = 5.0
 """Between two heartbeats."""
 WATCH_SECONDS = 30.0
@@ -38,6 +39,8 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 def machine() -> str:
     """Return an id of this machine since it was last started."""
+    # A container may have the host name of another; the id also changes when the machine starts
+    # anew, and with it every process is gone.
     return BOOT.read_text().strip() if BOOT.exists() else platform.node()
 
 
@@ -48,6 +51,7 @@ class DriverLock:
         self._record_file = folder / "driver.json"
         self._heartbeat = folder / "driver.beat"
         self._lock = FileLock(folder / "driver.lock")
+        # Process ids come round again, and are unique on one machine only.
         self._token = uuid.uuid4().hex
         self._ended = threading.Event()
         self.replaced_by: str | None = None
@@ -130,6 +134,7 @@ class DriverLock:
 
     def _beats(self) -> bool:
         """Watch the heartbeat for a while; return whether it goes on."""
+        # Compared with itself, so the clocks of the two machines need not agree.
         before, deadline = self._count(), time.monotonic() + WATCH_SECONDS
         while time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)

@@ -25,6 +25,7 @@ class RunProgress:
         """Count what earlier runs of the study did in `stage`."""
         self._spec = spec
         self._stage = stage
+        # What this run has to do; what earlier ones did is counted below, but not in the bar.
         self._total = stage.left()
         self._console = console
         self._label = MEASURES[spec.objective.measure].label

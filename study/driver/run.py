@@ -136,6 +136,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     provenance = code_provenance()
     if factory is None:
         evaluator_setup = _prepare(context)
+        # Known only now: the data and the extractor had to be loaded for their digests.
         provenance |= measures_provenance(evaluator_setup.provenance)
         factory = EnsembleFactory(
             classifier=evaluator_setup.classifier,
@@ -215,6 +216,7 @@ def _stages(
     ledger: Ledger, outbox: Outbox, stop: StopRequest, console: Console
 ) -> Iterator[StageTrials]:
     """Yield the search, then the confirm stage if the search is over and nothing asks to stop."""
+    # A generator, as the confirm stage depends on what the search has found by then.
     yield ledger.search
     confirmation = ledger.confirm
     if confirmation is None or ledger.search.left() or stop.reason() is not None:
@@ -242,6 +244,7 @@ def _announcement(confirmation: ConfirmStage) -> str:
 
 def _storage_failure(folder: StudyFolder, error: Exception) -> str | None:
     """Return the message of a full disk or a damaged ledger, if that is the cause of `error`."""
+    # First: on a full disk SQLite fails too, and that is not the ledger's fault.
     full = no_room(error)
     if full is not None:
         return f"no room left ({full})"

@@ -20,6 +20,7 @@ def study_message(
     changes: of code or data, which the user accepted.
     """
     tags: dict[str, Any] = {
+        # With defaults filled in: a later version may have others, and the report reads this.
         Tag.SPEC: spec.model_dump_json(),
         Tag.SOURCE: source_digest(),
         Tag.PYTHON: platform.python_version(),

@@ -77,6 +77,7 @@ def _tune_config(searcher: LedgerSearcher, schedule: TrialScheduler) -> tune.Tun
         num_samples=searcher.total,
         # No limit of Tune's: the searcher itself proposes as many as the cluster has room for.
         max_concurrent_trials=searcher.total,
+        # A new process takes seconds to import torch and read the data, more than a short trial.
         reuse_actors=True,
         trial_name_creator=name,
         trial_dirname_creator=lambda trial: f"{name(trial)}-{trial.trial_id}",

@@ -25,6 +25,7 @@ from ganstudy.trials.export import standalone
 from ganstudy.trials.export.export import TrainedGenerators, trained_generators
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
+# Guesses at what fills a picture: an 8 x 8 grid, and points that do not merge yet.
 SHOWN, POINTS_SHOWN = 64, 2000
 """Samples in the folder's picture, of images and of points."""
 FORMAT = 1
@@ -43,6 +44,7 @@ def export(
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"{out} is there already and not empty; name another folder")
     ledger = Ledger.open(folder.ledger)
+    # The copies that the study began with: the user's own files may have changed since.
     for plugin in folder.plugins.glob("*/*.py"):
         plugins.register(plugin)
     try:
@@ -137,5 +139,6 @@ def _seeds(trained: TrainedGenerators, chosen: BestConfiguration, seed: int | No
                 f"trial {chosen.number} was not trained on seed {seed}; its seeds: {known}"
             )
         return [seed]
+    # A diverged seed's generator draws nothing that anyone wants, unless it is asked for.
     finite = [s for s in trained.weights if chosen.seeds.get(s) is not None]
     return finite or list(trained.weights)

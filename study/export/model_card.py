@@ -52,7 +52,7 @@ class ExportedGenerator:
     def as_json(self) -> dict[str, Any]:
         """Return the content as plain JSON."""
         facts = self.facts.as_json()
-        del facts["seeds"], facts["default_seed"]  # those of the export stand beside the facts
+        del facts["seeds"], facts["default_seed"]  # those of the export are beside the facts
         return {**vars(self), "facts": facts}
 
 

@@ -101,6 +101,7 @@ def roles_of(table: Table, mapping: Mapping) -> Roles:
             continue
         plain = mapping.columns.get(column, column)
         # "Generator Steps" means generator_steps; "Precision" is a label and a name alike.
+        # Canonical names before labels: they are what a mapping gives, and more exact.
         name = names.get(plain.lower().replace(" ", "_")) or labels.get(plain.lower()) or plain
         if name in column_of:
             raise UserError(

@@ -85,6 +85,7 @@ def read_history(table: Table, mapping: Mapping) -> History:
     scores = ScoreColumns(source, columns)
     records = _records(columns, scores, evaluations)
     seed_rows = pd.DataFrame({"trial": columns.trials, SEED: columns.seeds})
+    # By the seed with the most rows: others may have ended early.
     planned = int(seed_rows.groupby(["trial", SEED]).size().max())
     trials = []
     for number, rows in rows_by_trial.items():
@@ -93,6 +94,7 @@ def read_history(table: Table, mapping: Mapping) -> History:
             for name in PER_TRIAL
             if name in source.roles.identifiers
         }
+        # Before what is derived: the rows that it adds have verdicts too.
         own, notes = with_ended_seeds([records[row] for row in rows], columns.axis)
         add_derived(own, scores.derived, planned, scores.floor, scores.verdicts is not None)
         trial = ImportedTrial(

@@ -45,6 +45,8 @@ class ImportedStudy:
         """Return the result of a trial at its last evaluation."""
         rows = trial.last_rows()
         verdicts: dict[str, int] = {}
+        # The last rows alone: a verdict is about the end of a seed, as in studies that are trained
+        # here.
         for row in rows:
             verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + 1
         return Outcome(

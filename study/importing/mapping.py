@@ -77,6 +77,7 @@ class Mapping(StrictModel):
     @classmethod
     def _verdicts(cls, value: dict[str, str]) -> dict[str, str]:
         names = [verdict.value for verdict in Verdict]
+        # Words in small letters: a file may write Collapsed and COLLAPSED.
         return {word.lower(): one_of("verdict", name, names) for word, name in value.items()}
 
 
@@ -103,6 +104,7 @@ def read_mapping(path: Path | None, pairs: Iterable[str], options: dict[str, Any
         if not separator or not column or not name:
             raise UserError(f"--map must look like THEIRS=OURS, got {short_repr(pair)}")
         named[column] = name
+    # What was not given on the command line is None or empty, and must not overrule the file.
     given = {key: value for key, value in options.items() if value}
     # What is no table or no list is left to pydantic, which says what is wrong with it.
     columns, ignored = values.get("columns", {}), values.get("ignore", [])

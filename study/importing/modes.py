@@ -51,6 +51,7 @@ def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None]
             f"row must have all modes or none, got {short_repr(table.columns[column][row])}"
         )
     rows = np.flatnonzero(sampled & (counts.sum(axis=1) > 0))
+    # A row whose modes are all 0 has no samples, and so no shares to compute with.
     histograms: list[list[int] | None] = [None] * len(table.lines)
     for row in rows.tolist():
         histograms[row] = counts[row].astype(int).tolist()

@@ -52,6 +52,7 @@ def publish_import(
     )
     outbox = Outbox(folder.outbox)
     with only_driver(folder.path, console.print):
+        # Under the lock: two imports of one name would write into one outbox.
         outbox.put_study(START, study_message(study))
         for trial in study.history.trials:
             _put(study, trial, outcomes[trial.number], outbox)
@@ -61,6 +62,7 @@ def publish_import(
 
 def _put(study: ImportedStudy, trial: ImportedTrial, outcome: Outcome, outbox: Outbox) -> None:
     seeds = sorted({row["seed"] for row in trial.rows})
+    # Seeds are a parameter on MLflow: a file may have other ones in each trial.
     params = {**trial.params, "seeds": ",".join(map(str, seeds))}
     # Of the parameters, as there is no configuration of ours behind an imported trial.
     digest = hashlib.blake2b(json.dumps(params, sort_keys=True).encode(), digest_size=8).hexdigest()

@@ -16,6 +16,7 @@ from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import TrialState
 
+# A guess: a sampler that draws from a list seldom has a longer one.
 MOST_CHOICES = 20
 """Distinct values of a parameter that are listed as its choices; more become a range."""
 LONGEST_PARAMETER = 6000
@@ -33,6 +34,7 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
             if key != TRIAL_NAME:
                 params.setdefault(key, []).append(value)
     seeds = sorted({row["seed"] for trial in history.trials for row in trial.rows})
+    # A parameter with a single value looks like a fixed one, and is taken for that.
     searched = {
         key: domain for key, values in params.items() if (domain := _domain(values)) is not None
     }
@@ -116,6 +118,7 @@ def summary(study: ImportedStudy, outcomes: dict[int, Outcome]) -> dict[str, Any
         for row in rows
         if row.feasible and row.state == TrialState.COMPLETE and row.objective is not None
     ]
+    # Numbers differ, so that min never comes to compare two rows.
     best = min(ranked)[-1] if ranked else None
     return {
         "question": study.mapping.question,

@@ -24,6 +24,7 @@ from ganstudy.trials.config.base import short_repr
 DELIMITERS = (",", ";", "\t")
 ABSENT = frozenset({"", "na", "n/a", "null", "none", "-"})
 """Texts for no number, in small letters. nan and inf are numbers: of a score that is not finite."""
+# A guess; names are compared in pairs, so that there must be some limit.
 MOST_COLUMNS = 1000
 Numbers = NDArray[np.float64]
 
@@ -38,7 +39,7 @@ class Table:
     columns: dict[str, list[Any]]
     """Cells by name; None or '' for an empty one."""
     lines: list[int]
-    """Where each row stands in the file."""
+    """Position of each row in the file."""
     unit: str
     """What `lines` counts: "line", the header being line 1, or "row", from 1."""
 

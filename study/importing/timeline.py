@@ -74,6 +74,8 @@ def with_ended_seeds(rows: Rows, axis: str) -> tuple[Rows, list[str]]:
                 "finite": not diverged,
                 "verdict": (Verdict.DIVERGED if diverged else Verdict.UNKNOWN).value,
                 **dict.fromkeys((*MEASURES, "histogram")),
+                # The cost of a trial is that of all its seeds together, so any row of the
+                # evaluation has it.
                 **{name: by_evaluation[evaluation][name] for name in COUNTERS},
             }
             added.append(row)
@@ -100,6 +102,7 @@ def add_derived(
             so_far = own[: index + 1]
             if row["histogram"] is not None:
                 histograms = [r["histogram"] for r in so_far if r["histogram"] is not None]
+                # From the start up to this row: a row says what was known at its evaluation.
                 row |= _of_histograms(histograms, window, derived)
             if "mismatch" in derived:
                 row["mismatch"] = objective_mismatch(

@@ -50,6 +50,7 @@ class TrialColumns:
 
     def rows_by_trial(self) -> dict[int, list[int]]:
         """Return the rows of each trial, trials in order."""
+        # Stable: the rows of a trial keep the order of the file, which messages quote.
         order = np.argsort(self.trials, kind="stable")
         numbers, starts = np.unique(self.trials[order], return_index=True)
         groups = np.split(order, starts[1:])
@@ -114,6 +115,7 @@ class TrialColumns:
             except ValueError as error:
                 place = self._table.place(row, self._roles.identifiers["state"])
                 raise UserError(f"{place}: {error}") from None
+        # Few tools write how a trial ended, so it is concluded from its rows.
         last = max(record["evaluation"] for record in records)
         dead = not any(record["finite"] for record in records if record["evaluation"] == last)
         return TrialState.COMPLETE if last == num_evaluations or dead else TrialState.PRUNED
@@ -131,6 +133,7 @@ class TrialColumns:
     def _axis(self) -> str:
         wanted = self._source.mapping.axis
         present = [unit for unit in BUDGET_UNITS if unit in self.counters]
+        # By the order of BUDGET_UNITS, so that it does not depend on the order of the columns.
         axis = wanted or (present[0] if present else None)
         if axis is None or axis not in self.counters:
             missing = (

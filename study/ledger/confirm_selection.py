@@ -156,6 +156,7 @@ def rank(candidate: Candidate, spec: StudySpec) -> Rank:
     if candidate.state is not TrialState.COMPLETE:
         return Rank(Tier.STOPPED, -outcome.progress, excess, score, number)
     tier = Tier.INFEASIBLE if excess else Tier.FEASIBLE
+    # The number last: equal scores have one order, whichever process ranks them.
     return Rank(tier, 0.0, excess, score, number)
 
 

@@ -28,6 +28,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage
 from ganstudy.trials.results.records import TrialState as State
 
+# As attributes, since Optuna's own params need a distribution each, and nothing is drawn here.
 PARAMS, DIGEST, CONFIRMS = "params", "config_digest", "confirms"
 """Attributes of a trial."""
 
@@ -71,6 +72,7 @@ class ConfirmStage(StageTrials):
                 storage=self._search._storage,
                 direction=self.spec.objective.direction,
                 sampler=self._study.sampler,
+                # An earlier run may have died between this line and its first trial.
                 load_if_exists=True,
             )
             self._storage = self._study._storage
@@ -80,6 +82,7 @@ class ConfirmStage(StageTrials):
             DIGEST: selected.config.digest,
             CONFIRMS: selected.confirms,
         }
+        # Optuna numbers trials in the order of their addition, and only the driver adds any.
         number = len(self._trials())
         # Not ask(), which would store the attributes one by one after the trial itself.
         self._study.add_trial(
@@ -101,7 +104,7 @@ class ConfirmStage(StageTrials):
         return on_fresh_seeds(self.spec, params)
 
     def stage_tags(self, number: int) -> dict[str, Any]:
-        """Return stage, role and confirms. The role follows from the search as it stands now."""
+        """Return stage, role and confirms. The role follows from the search at present."""
         trial = self._trials()[number - self.first]
         return {
             "stage": self.stage.value,
@@ -126,6 +129,7 @@ class ConfirmStage(StageTrials):
         return len(self._trials()) + self.remaining()
 
     def _role(self, trial: FrozenTrial) -> str:
+        # By digest: the same configuration may have another number once the search has gone on.
         roles = {selected.config.digest: selected.role for selected in self.selected}
         return roles.get(trial.user_attrs[DIGEST], EARLIER)
 

@@ -33,6 +33,7 @@ class ImportRecord:
     def __init__(self, path: Path, content: dict[str, Any]) -> None:
         self._path = path
         self._content = content
+        # Only in memory: thousands of trials would mean as many writes of the whole file.
         self._runs: dict[int, str] = {}
 
     @classmethod

@@ -96,6 +96,7 @@ class Ledger:
         ledger = cls.open(path)
         earlier = ledger.spec
         differing = differences(earlier.identity(), spec.identity())
+        # Trials that exist cannot be taken back: their results have already steered the search.
         if spec.search.trials < earlier.search.trials:
             differing.append(
                 f"search.trials: {earlier.search.trials} -> {spec.search.trials} "
@@ -119,6 +120,7 @@ class Ledger:
                 f"{path} has no study yet: its first run was cut short; run its study file again"
             )
         storage = open_storage(path)
+        # By its attribute: the confirm stage is a second Optuna study in the same file.
         (search,) = (study for study in storage.get_all_studies() if SPEC in study.user_attrs)
         study = optuna.load_study(study_name=search.study_name, storage=storage)
         document = study.user_attrs[DOCUMENT]
@@ -174,6 +176,8 @@ class Ledger:
 
     def set_run_id(self, number: int, run_id: str) -> None:
         """Record MLflow's run of a trial."""
+        # One attribute per trial: the publisher writes from a process of its own, and one
+        # dictionary for all would have to be read and written whole.
         self._study.set_user_attr(f"{RUN_PREFIX}{number}", run_id)
 
     @property

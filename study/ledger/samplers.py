@@ -18,6 +18,7 @@ def sampler_of(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
 
 def preview(spec: StudySpec, count: int) -> Iterator[dict[str, Any]]:
     """Draw the first configurations that the study would try."""
+    # In memory: a preview must not begin a ledger.
     study = optuna.create_study(direction=spec.objective.direction)
     for number in range(min(count, spec.search.trials)):
         study.sampler = sampler_of(spec, number)

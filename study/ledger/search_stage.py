@@ -66,6 +66,7 @@ class SearchStage(StageTrials):
             and row.objective is not None
             and math.isfinite(row.objective)
         ]
+        # Numbers differ, so that min never comes to compare two rows.
         return min(ranked)[-1] if ranked else None
 
     def candidates(self) -> Iterator[Candidate]:

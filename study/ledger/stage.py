@@ -27,6 +27,7 @@ OUTCOME, ERROR = "outcome", "error"
 """Attributes of a trial."""
 STATES = {
     TrialState.RUNNING: State.RUNNING,
+    # Of trials in a queue, which nothing here makes: they would be drawn next.
     TrialState.WAITING: State.RUNNING,
     TrialState.COMPLETE: State.COMPLETE,
     TrialState.PRUNED: State.PRUNED,
@@ -99,6 +100,7 @@ class StageTrials(ABC):
 
     def record_end(self, number: int, outcome: Outcome | None, error: str | None) -> State:
         """Record how a trial ended, and return the state of `state_at_end`."""
+        # Attributes first: tell() closes the trial, and Optuna refuses to change a closed one.
         trial_id = self._id(number)
         if outcome is not None:
             for verdict, allowed in self.spec.objective.require.items():
@@ -154,6 +156,7 @@ class StageTrials(ABC):
         return sum(c["seconds"] for c in counters) / updates if updates else None
 
     def _trials(self) -> list[FrozenTrial]:
+        # They are only read here, and Optuna's deep copies grow with the study.
         return self._study.get_trials(deepcopy=False)
 
     def _row(self, trial: FrozenTrial, run_ids: Mapping[int, str]) -> TrialRow:

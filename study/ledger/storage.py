@@ -23,6 +23,7 @@ from ganstudy.study.errors import UserError
 
 # Optuna logs every trial, which the driver's own progress display shows already.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
+# A guess. Python's own default is 5 s, which a busy disk on a network exceeds.
 LOCK_SECONDS = 60
 """How long a write waits for another process's."""
 BACK_UP_SECONDS = 60.0
@@ -40,6 +41,7 @@ def open_storage(path: Path) -> RDBStorage:
     @event.listens_for(storage.engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
+        # A loss of power may take the last commits, but it never damages the file.
         connection.execute("PRAGMA synchronous=NORMAL")
 
     # RDBStorage has connected already; those connections have no pragmas.
@@ -121,7 +123,9 @@ class LedgerBackup:
                 closing(sqlite3.connect(partial)) as target,
             ):
                 source.backup(target)
+            # In one step: a whole copy is there at any time.
             partial.replace(copy)
         except (sqlite3.Error, OSError):
             partial.unlink(missing_ok=True)
+        # After a failure too: on a full disk every call would try again otherwise.
         self._copied_at = now

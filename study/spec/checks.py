@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ganstudy.study.spec.domains import Domain, Range, boundary_values
+from ganstudy.study.spec.domains import Range, boundary_values
 from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS
 from ganstudy.study.spec.messages import key_part, message_of
 from ganstudy.study.spec.samplers import SAMPLERS
@@ -38,7 +38,7 @@ def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]
 
 
 def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
-    """Return the keys of [search.space] that are no domain, stand in another table too, or belong
+    """Return the keys of [search.space] that are no domain, are in another table too, or belong
     to another model.
     """
     problems = []
@@ -62,6 +62,7 @@ def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
 
 def _tables_of_keys(spec: StudySpec, values: dict[str, Any]) -> dict[str, str]:
     """Return the table in which the file fixes a key of the search space, by key."""
+    # From the file as it is written, since the spec has defaults for all that it leaves out.
     tables = dict.fromkeys(values["train"], "train")
     tables |= dict.fromkeys(values.get("model", {}), "model")
     for table, owners in (("remedies", spec.remedies), ("losses", spec.losses)):
@@ -84,7 +85,9 @@ def value_problems(spec: StudySpec) -> list[str]:
         for value in boundary_values(key, domain):
             found = _rule_problems(template, {key: value}, "search.space")
             if found:
-                problems += [f"{problem}{_inside(domain, value)}" for problem in found]
+                inside = isinstance(domain, Range) and value not in (domain.low, domain.high)
+                advice = ", which is inside the range; list the choices instead" if inside else ""
+                problems += [f"{problem}{advice}" for problem in found]
                 break
     return problems
 
@@ -103,11 +106,6 @@ def _rule_problems(template: TrialTemplate, params: dict[str, Any], table: str) 
     return []
 
 
-def _inside(domain: Domain, value: Any) -> str:
-    inside = isinstance(domain, Range) and value not in (domain.low, domain.high)
-    return ", which is inside the range; list the choices instead" if inside else ""
-
-
 def _incompatible(error: ValidationError) -> str | None:
     """Return what does not go together, if that is all that is wrong with a configuration."""
     causes = [e.get("ctx", {}).get("error") for e in error.errors()]
@@ -116,6 +114,7 @@ def _incompatible(error: ValidationError) -> str | None:
 
 def combination_problems(spec: StudySpec) -> list[str]:
     """Return the first combination of values whose parts do not go together."""
+    # The first alone: one wrong pair of parts shows in many combinations.
     for params in spec.space.combinations():
         try:
             spec.space.trial_config(params)

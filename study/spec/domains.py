@@ -23,6 +23,7 @@ NARROWEST = 1e-9
 """Difference of the ends of a range, relative to them: far below it the sampler finds no float
 between them.
 """
+# All of them, as packing itself takes no m beyond 64.
 MOST_PACKED = 64
 """Values of a range of packing's m that are tried one by one."""
 KEY_PATTERNS = ("REMEDY = [false, true]", '"REMEDY.OPTION"', '"LOSS.OPTION"')

@@ -14,6 +14,7 @@ from ganstudy.trials.config.data import DATA, PluginData
 from ganstudy.trials.config.networks import MODELS, OwnModel
 
 TOO_DEEP = "tables or lists are nested too deep"
+# A guess at what one reads before correcting the first.
 MOST_PROBLEMS = 20
 """Listed in one error."""
 BOUNDS = {
@@ -40,7 +41,7 @@ def _printable(text: str) -> str:
 
 
 def place_of(error: Any) -> str:
-    """Return "table.key: " where the finding stands in the file, as the user wrote it."""
+    """Return "table.key: " where the finding is in the file, as the user wrote it."""
     parts = error["loc"]
     if parts[:1] in (("data",), ("model",)):
         # pydantic puts the tag of the union, the name of the data or model, behind its table.

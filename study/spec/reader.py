@@ -1,6 +1,6 @@
 """Read a study file: every rule is tried, and whatever breaks one becomes one clear message.
 
-The rules about single values stand with the models (study/spec/tables.py, trials/config/trial.py),
+The rules about single values are with the models (study/spec/tables.py, trials/config/trial.py),
 those across tables in study/spec/checks.py, the wording of a message in study/spec/messages.py.
 """
 
@@ -28,6 +28,7 @@ from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import is_plugin, short_repr
 from ganstudy.trials.config.data import PATH_FIELDS
 
+# A guess: many times the length of any study file.
 MOST_CHARACTERS = 200_000
 """Of a study file."""
 LONGEST_PATH = 1000

@@ -38,6 +38,7 @@ class Sampler:
 
 def seed_of_trial(seed: int, number: int) -> int:
     """Return the seed of the sampler of one trial. The factor is a prime above most numbers."""
+    # numpy's seeds, and with them Optuna's, end at 2^32 - 1.
     return (seed * 1_000_003 + number) % 2**32
 
 

@@ -19,6 +19,7 @@ from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
 
+# A guess: pydantic validates each of them, and `ganstudy check` should answer at once.
 MOST_COMBINATIONS = 5000
 
 
@@ -50,6 +51,7 @@ class SearchSpace:
                 continue
             if isinstance(domain, Fixed):
                 params[key] = domain.value
+            # A trial may have been killed between two draws.
             elif key in asked:
                 params[key] = asked[key]
         return params
@@ -115,7 +117,7 @@ class SearchSpace:
                     yield first | dict(zip(keys, others, strict=True))
 
     def _in_order(self) -> list[str]:
-        """Return the keys so that each stands behind those that decide whether it is active."""
+        """Return the keys so that each comes after those that decide whether it is active."""
         return sorted(
             self.domains, key=lambda key: 0 if key == "method" else 2 if key in OPTION_KEYS else 1
         )
@@ -140,6 +142,7 @@ def _ask(trial: optuna.Trial, key: str, domain: Domain) -> Any:
     if isinstance(domain, Fixed):
         return domain.value
     if isinstance(domain, Choices):
+        # In one order and with all values: Optuna refuses other choices under a name it knows.
         return trial.suggest_categorical(key, list(domain.values))
     if isinstance(domain.low, int) and isinstance(domain.high, int):
         return trial.suggest_int(key, domain.low, domain.high, log=domain.log)

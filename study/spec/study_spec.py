@@ -157,6 +157,7 @@ class StudySpec(StrictModel):
         for params in self.space.combinations():
             config = self.space.trial_config(params)
             architecture = config.model_dump(include={"model", "method", "loss", "remedies"})
+            # The first configuration of each: the others differ in numbers that build nothing.
             found.setdefault(json.dumps(architecture, sort_keys=True), config)
             if len(found) == MOST_BUILT:
                 break

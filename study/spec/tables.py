@@ -27,6 +27,7 @@ probability above 95% (1 - 2 / 2^6).
 """
 MOST_BUILT = 64
 """Architectures that are built before a study starts, to see whether they can be."""
+# No user or password before the host: the address is shown, and kept with the study.
 TRACKING_URI = re.compile(
     r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~%/+-]*)?", re.ASCII
 )

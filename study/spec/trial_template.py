@@ -59,6 +59,7 @@ class TrialTemplate:
             for key, value in params.items()
             if key not in REMEDY_KEYS and key not in REMEDY_FLAGS
         }
+        # Switched off rather than left out, so that the params have the keys of every other trial.
         off = {name: False for name in REMEDY_FLAGS if name in params}
         return {**kept, "remedies": NO_REMEDIES, **off}
 

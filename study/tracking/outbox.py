@@ -20,6 +20,7 @@ from ganstudy.trials.results.records import Evaluation, TrialState
 if TYPE_CHECKING:
     from ganstudy.study.ledger.outcome import Outcome
 
+# END is beyond the 10,000 evaluations that a trial may have (TrialConfig.evaluations).
 START = 0
 END = 999_999
 """Orders of a first and a last message; those of evaluations, their indices, lie between."""
@@ -132,6 +133,8 @@ class Outbox:
         return sum(entry.name.endswith(".json") for entry in os.scandir(self.folder))
 
     def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
+        # The name says what is inside, so that messages are put in order without reading them; one
+        # that is written again replaces the earlier one.
         write_whole(self.folder / f"{number}_{order}.json", json.dumps(content).encode())
 
 

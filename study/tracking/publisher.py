@@ -158,6 +158,7 @@ class Publisher:
                 floor = {FLOOR_PREFIX + name: value for name, value in content["floor"].items()}
                 tags = [RunTag(key, str(value)) for key, value in content["tags"].items()]
                 self._client.log_batch(self._parent, _metrics(floor, 0), params, tags)
+                # A study that is resumed: its run ended with the last driver.
                 self._client.update_run(self._parent, status="RUNNING")
             else:
                 for path in map(Path, content["artifacts"]):
@@ -271,6 +272,8 @@ class Publisher:
         found: dict[int, str] = {}
         token = None
         while True:
+            # All at once, page by page: a request for each trial would take as long as publishing
+            # it.
             page = self._client.search_runs(
                 [self._experiment],
                 f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._parent}'",
@@ -292,6 +295,7 @@ class Publisher:
         frame = pd.DataFrame(content["history"]).assign(**(content["provenance"] or {}))
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / HISTORY_FILE
+            # Under this very name: MLflow names an artifact as its file.
             frame.to_parquet(path, index=False)
             self._client.log_artifact(run_id, str(path))
 
@@ -332,6 +336,7 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
                 failing_since = time.monotonic()
             if closing and time.monotonic() - failing_since > GIVE_UP_SECONDS:
                 return 1
+            # Doubled: a server that is away for hours is not asked five times a second.
             backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
             published = 0
         if not published:
@@ -351,6 +356,7 @@ def main() -> int:
     closed = threading.Event()
 
     def wait_for_end_of_input() -> None:
+        # Returns when the driver closes the pipe or dies, whichever comes first.
         sys.stdin.read()
         closed.set()
 

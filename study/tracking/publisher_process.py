@@ -138,4 +138,5 @@ def _wait_until_published(
             time.sleep(0.1)
             now = outbox.waiting()
             if now != pending:
+                # Slow is not stalled: the clock begins anew with every message that is taken.
                 pending, since = now, time.monotonic()

@@ -57,6 +57,7 @@ def metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
     }
     cost = {f"cost/{name}": rows[0][name] for name in COUNTERS}
     numbers = {**medians, **verdicts, **cost}
+    # None is left out: MLflow has no value for it, and NaN would show as a point.
     return {key: float(value) for key, value in numbers.items() if value is not None}
 
 
@@ -103,6 +104,7 @@ def run_name(number: int, start: dict[str, Any]) -> str:
         return f"confirm-{number - FIRST_CONFIRM:04d}" + (
             f" ({start['role']})" if start.get("role") else ""
         )
+    # Shortened at the end alone, so that number and k are always there.
     params = flat_params(start)
     parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []
     parts += [params["remedies"]] if params.get("remedies", NO_REMEDIES) != NO_REMEDIES else []
@@ -143,6 +145,7 @@ def end_tags(end: dict[str, Any]) -> dict[str, str]:
         Tag.FEASIBLE: json.dumps(end["feasible"]),
         Tag.VERDICTS: json.dumps(verdicts, sort_keys=True),
     }
+    # The worst: in a chart of many runs it is failures that one looks for.
     worst = next((verdict for verdict in WORST_FIRST if verdicts.get(verdict)), None)
     tags |= {Tag.VERDICT: worst.value} if worst is not None else {}
     if end["error"]:

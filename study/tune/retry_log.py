@@ -54,6 +54,7 @@ class RetryLog:
         """Record a new attempt, after finding out how the last one ended."""
         if self._all and self._all[-1].end is None:
             last = self._all[-1]
+            # Another job means another driver: the old one stopped, and its workers with it.
             last.harmless = last.job != job or last.node not in living_nodes
             last.end = self._silent_at() or (
                 "its driver or node was lost" if last.harmless else PROCESS_DIED
@@ -122,6 +123,7 @@ class RetryLog:
         """Return where the last attempt hung, if it did: the innermost line, a user's file first."""
         if not self._silence.exists():
             return None
+        # faulthandler lists frames from the innermost outwards.
         frames = FRAME.findall(self._silence.read_text())
         if not frames:
             return None

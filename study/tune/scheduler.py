@@ -39,6 +39,7 @@ def replay(
     """
     # Tune forgets its schedulers' state and has no call to restore it; the brackets are private.
     if isinstance(scheduler, AsyncHyperBandScheduler):
+        # In the order of training: a rung keeps the first result that reaches it.
         for progress, objective in sorted(values.items()):
             for bracket in scheduler._brackets:
                 bracket.on_result(

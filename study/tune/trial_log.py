@@ -35,6 +35,8 @@ class TrialLog:
         self._folder = folder
         self._file = Path()
         self._room = 0
+        # Once per process, not per trial: Ray keeps workers, and each trial would wrap the last
+        # wrapper.
         sys.stdout = _Tee(sys.stdout, self)
         sys.stderr = _Tee(sys.stderr, self)
         handler = logging.StreamHandler(_Lines(self))

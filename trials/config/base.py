@@ -45,6 +45,7 @@ def short_repr(value: object) -> str:
 
 def one_of(kind: str, value: str, names: Iterable[str]) -> str:
     """Return `value` if it is one of `names`; otherwise raise a ValueError that lists them."""
+    # It may be an iterator, and is gone through twice.
     names = tuple(names)
     if value not in names:
         raise ValueError(f"unknown {kind} {short_repr(value)}; known: {', '.join(names)}")
@@ -83,6 +84,7 @@ class NamedChoice:
             Annotated[model, Tag(tag)]
             for tag, model in {**self.models, PLUGIN: self.plugin}.items()
         ]
+        # Built by hand: a union in the annotation would have to list every model a second time.
         union = Union[tuple(tagged)]  # type: ignore[valid-type]  # noqa: UP007  # from a list
         return handler.generate_schema(
             Annotated[union, Discriminator(_tag), BeforeValidator(self._with_name)]
@@ -90,6 +92,7 @@ class NamedChoice:
 
     def _with_name(self, value: Any) -> Any:
         """Return the table `value` with its name, if there is a model of that name."""
+        # From code rather than a file; validated again, as a table is.
         if isinstance(value, StrictModel):
             value = value.model_dump()
         if not isinstance(value, dict):

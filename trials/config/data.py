@@ -219,6 +219,7 @@ class Arrays(DataOptions):
     def _consistent(self) -> Arrays:
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range must be [low, high] with low < high, got {list(self.range)}")
+        # Either would have to be ignored without a word.
         if self.held_out is not None and self.held_out_images_key is not None:
             raise ValueError(
                 f"name one of held_out and held_out_images_key, got held_out={self.held_out} and "

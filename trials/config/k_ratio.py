@@ -16,6 +16,7 @@ from ganstudy.trials.config.base import short_repr
 
 MAX_RATIO = 1000
 """Largest k, and the inverse of the smallest; a guess at what nobody wants to exceed."""
+# Twelve digits: Fraction takes any number of them, and every step would compute with all.
 _NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,12}|/\d{1,12})?")
 _SEGMENT = re.compile(r"(?P<ratio>\S+) until (?P<until>[1-9]\d{0,8})")
 _RULE = (
@@ -29,6 +30,7 @@ def as_ratio(value: Any) -> Fraction:
     """Return a constant k as an exact fraction, from a number or text such as "1/3"; raise a
     ValueError for anything else.
     """
+    # bool is an int in Python: k = true would be 1.
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
         raise ValueError(f"{_RULE}, got {short_repr(value)}")
     if isinstance(value, str) and not _NUMBER.fullmatch(value):

@@ -147,6 +147,7 @@ class OwnModel(ModelOptions):
     @field_validator("options")
     @classmethod
     def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        # Here rather than by Python when the function is called, in the middle of a study.
         taken = sorted({"shape", "latent_dim"} & value.keys())
         if taken:
             raise ValueError(

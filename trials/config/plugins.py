@@ -2,7 +2,7 @@
 name file and line.
 
 A study refers to "my_gan.py:build". The file is addressed by the digest of its bytes, so that a
-trial cannot run other code than the study was given: the digest stands in the trial's
+trial cannot run other code than the study was given: the digest is part of the trial's
 configuration, and the file travels to workers as `plugins/DIGEST/FILENAME` beside the packages. One
 file travels; it may import installed packages, not its neighbours.
 """
@@ -54,6 +54,7 @@ def source(digest: str) -> Path:
 
     Raises ValueError where there is no such file, or where it has changed since.
     """
+    # A worker has the file beside the packages; the driver, where the user keeps it.
     shipped = sorted((SHIPPED / digest).glob("*.py")) if digest else []
     if not shipped and digest not in _registered:
         raise ValueError(

@@ -190,6 +190,7 @@ class DiffAugmentOptions(RemedyOptions):
     @field_validator("policy", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
+        # A search space lists plain values, so there a policy is one text: "color,cutout".
         return tuple(value.split(",")) if isinstance(value, str) else value
 
     @field_validator("policy")

@@ -1,6 +1,6 @@
 """The complete configuration of one trial; free of torch, so that `ganstudy check` answers at once.
 
-The names that a configuration may use and their options stand in the other files of trials/config/;
+The names that a configuration may use and their options are in the other files of trials/config/;
 each options class says where its implementation lies (trials/networks/, trials/losses/,
 trials/remedies/, trials/data/).
 """
@@ -64,6 +64,7 @@ class TrainingSettings(StrictModel):
     """
     optimiser: Literal["adam", "sgd", "rmsprop"] = "adam"
     """Of both players."""
+    # Step size and beta1 of DCGAN (Radford et al. 2015), which much of the literature starts from.
     lr_d: float = Field(2e-4, gt=0, allow_inf_nan=False)
     """Step size of the discriminator's optimiser."""
     lr_g: float = Field(2e-4, gt=0, allow_inf_nan=False)
@@ -72,6 +73,7 @@ class TrainingSettings(StrictModel):
     """Adam's decay of the first moment, both players."""
     beta2: float = Field(0.999, ge=0, lt=1)
     """Adam's and rmsprop's decay of the second moment, both players."""
+    # Two at least: a single image has no variance for batch normalisation.
     batch_size: int = Field(64, ge=2, le=1_000_000)
     """Images per batch, real and generated alike."""
     remedies: tuple[str, ...] = ()
@@ -120,7 +122,8 @@ class TrialConfig(TrainingSettings):
         return tuple(sorted(value))
 
     # The defaults of the loss and of the remedies that are on are filled in, so that the digest
-    # sees every number.
+    # sees every number. pydantic validates fields in the order of their declaration, so that `loss`
+    # and `remedies`, which the base class declares, are in `info.data` by then.
 
     @field_validator("loss_options", mode="before")
     @classmethod
@@ -144,6 +147,7 @@ class TrialConfig(TrainingSettings):
     @property
     def digest(self) -> str:
         """Hex digest of the complete configuration."""
+        # Sorted: options of a user's own networks come in the order of the study file.
         text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 

@@ -36,6 +36,7 @@ def arrays(options: Arrays) -> Dataset:
     images = _array(archive, path, options.images_key or _images_key(archive, path))
     labels_key = options.labels_key
     if labels_key is None and options.held_out_images_key is None:
+        # Not guessed beside a held-out array: its labels could not be guessed alike.
         labels_key = next((key for key in LABELS_KEYS if key in archive.files), None)
     labels = named(labels_key)
     held_out = named(options.held_out_images_key)
@@ -111,8 +112,10 @@ def to_tensor(
             f"{array.max():g}"
         )
     images = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+    # Scaling by 1 would still round: x + 1 - 1 loses digits of small values.
     if (low, high) == (-1, 1):
         return images
+    # clamp, since rounding may miss the ends by a float, and a Dataset refuses what is beyond them.
     return (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
 
 

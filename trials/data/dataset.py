@@ -164,6 +164,8 @@ class Dataset:
                     f"{self.name}: every image needs one label, got {list(labels.shape)} {split} "
                     f"labels for {len(values)} images"
                 )
+            # Without names the classes are counted from the training labels: none may be held out
+            # alone.
             names = len(self.mode_names or ())
             if labels.dtype != torch.int64 or int(labels.min()) < 0 or int(labels.max()) >= names:
                 raise ValueError(

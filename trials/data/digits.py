@@ -8,6 +8,7 @@ from ganstudy.trials.config.data import Digits
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.ensemble.streams import generator
 
+# What a round thousand to train on leaves of 1,797.
 HELD_OUT = 797
 CLASSES = tuple("0123456789")
 
@@ -17,6 +18,7 @@ def digits(_options: Digits | None = None) -> Dataset:
     from sklearn.datasets import load_digits
 
     raw = load_digits()
+    # Its grey levels are whole numbers from 0 to 16.
     images = torch.from_numpy(raw.images).float().div(8).sub(1).unsqueeze(1)
     labels = torch.from_numpy(raw.target).long()
     order = torch.randperm(len(images), generator=generator(0, "digits", "split"))

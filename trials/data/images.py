@@ -67,6 +67,7 @@ def picture_files(folder: Path) -> list[Path]:
         ]
     if not found:
         raise ValueError(f"{folder} holds no picture; known: {', '.join(SUFFIXES)}")
+    # os.walk keeps the order of the file system, which differs between machines.
     return sorted(found, key=Path.as_posix)
 
 

@@ -43,6 +43,7 @@ def _eight_bit(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
     if picture.mode in ("I", "F"):
         raise ValueError("32-bit pictures have no fixed black and white; save it with 8 or 16 bits")
     if picture.mode.startswith("I;16"):  # Pillow's own conversion clips at 255 instead of scaling
+        # 65535 / 257 = 255, so that white stays white.
         picture = Image.fromarray(np.round(np.asarray(picture) / 257).astype(np.uint8))
     if picture.has_transparency_data:  # dropping alpha would show colours that nobody sees
         white = Image.new("RGBA", picture.size, "white")

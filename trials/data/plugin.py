@@ -45,6 +45,8 @@ def plugin(options: PluginData) -> Dataset:
     file = plugins.source(options.digest)
     with _fixed_streams():
         build = plugins.load(options.name, options.digest)
+    # Anew: the file is imported once per process, and what it draws then must not shift what its
+    # data set draws.
     with _fixed_streams():
         with _located(file, build):
             made = build(**options.options)
@@ -127,6 +129,7 @@ def _from_arrays(array: NDArray[Any], options: PluginData) -> Tensor:
         raise ValueError(
             f"images must be pictures (PIL), uint8 or floats in [-1, 1], got {array.dtype}"
         )
+    # In [0, 1] they would train without a complaint, on half of the range of tanh.
     if floats and array.min() >= 0:
         raise ValueError(
             f"images of floats must lie in [-1, 1], and these, from {array.min():g} to "

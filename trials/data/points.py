@@ -32,6 +32,7 @@ def grid(_options: Grid | None = None) -> Dataset:
 
 def _drawn(name: str, mixture: Mixture) -> Dataset:
     def draw(num: int, split: str) -> Tensor:
+        # Seed 0 whatever the trial's: all seeds and trials of all studies see the same points.
         stream = generator(0, name, split)
         which = torch.randint(len(mixture.means), (num,), generator=stream)
         return mixture.means[which] + mixture.sigma * torch.randn(num, 2, generator=stream)

@@ -27,6 +27,7 @@ class LabelledImages(NamedTuple):
 
 def shuffled(num: int, limit: int | None) -> Tensor:
     """Return the first `limit` of 0 .. num - 1, or all, in an order that depends on `num` alone."""
+    # All of them are drawn, then cut: a larger limit adds images and keeps the others.
     return torch.randperm(num, generator=generator(0, "data", "split"))[:limit]
 
 

@@ -19,6 +19,7 @@ from ganstudy.trials.data.split import MAX_GENERATED
 from ganstudy.trials.data.torchvision_sets import official
 from ganstudy.trials.ensemble.streams import generator
 
+# Ten per mode for the small images, which is a choice; 26,000 is the published number.
 NUM_GENERATED = {"stacked_digits": 10_000, "stacked_mnist": 26_000}
 
 

@@ -81,6 +81,7 @@ def _download_lock(root: Path, name: str, download: bool) -> Any:
 
 def _tensors(split: Any, size: int | None) -> tuple[Tensor, Tensor]:
     images = torch.as_tensor(split.data)
+    # MNIST's files have no channel, CIFAR's have it last.
     images = images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2).contiguous()
     return images if size is None else resized(images, size), torch.as_tensor(split.targets).long()
 

@@ -98,6 +98,7 @@ def _networks(
 ) -> list[tuple[int, nn.Module]]:
     """Return (seed, its generator as samples are drawn from it) for the seeds of a shard."""
     config = part.config
+    # On the CPU, wherever it was trained: the files are to load on any machine.
     players = make_trainer(config, shape, bounded, torch.device("cpu"))
     ensemble = players.players["generator"]
     ensemble.load_state(tensors_below(part.tensors, "generator."))
@@ -128,8 +129,10 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
             continue
         for tensor in module.parametrizations:
             below = f"{name}.parametrizations.{tensor}."
+            # u, v and the raw weight go, since plain torch without our classes could not read them.
             weights = {key: value for key, value in weights.items() if not key.startswith(below)}
             weights[f"{name}.{tensor}"] = getattr(module, tensor)
+    # safetensors refuses tensors that share memory or are not contiguous.
     return {name: value.detach().clone().contiguous() for name, value in weights.items()}
 
 

@@ -155,6 +155,7 @@ def load(seed: int | None = None, folder: Path = HERE) -> nn.Module:
     num_reference = generator.get("num_reference")
     if num_reference is not None:
         refer(network, num_reference)
+        # Zeros for the shape: the reference itself comes with the weights.
         network = Referenced(network, torch.zeros(num_reference, config["latent_dim"]))
     try:
         network.load_state_dict(weights)
@@ -182,6 +183,7 @@ def _own(own: dict[str, Any], folder: Path) -> nn.Module:
     """Return the generator that the author's own function builds, from the file beside this one."""
     path = folder / Path(own["file"]).name
     digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    # Before the import below, which runs the file.
     if digest != own["digest"]:
         raise ValueError(
             f"{path.name} is not the file that was exported: its digest is {digest}, not {own['digest']}"
@@ -213,6 +215,7 @@ def sample(
     training seed `trained_on`.
     """
     network = load(trained_on, folder)
+    # All at once, then in parts: the samples do not depend on CHUNK.
     drawn = latents(number, seed, settings(folder))
     return torch.cat([network(part) for part in drawn.split(CHUNK)])
 

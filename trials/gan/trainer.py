@@ -1,6 +1,6 @@
 """The two players of a GAN and one training step of either: the heart of ganstudy.
 
-The whole step stands in `GanTrainer.train_step`, `discriminator_loss` and `generator_loss`.
+The whole step is in `GanTrainer.train_step`, `discriminator_loss` and `generator_loss`.
 
 Shapes: S seeds, B images per batch, Z latent dimensions. Every loss is one number per seed, and the
 sum over seeds is differentiated: a seed's parameters appear in its own loss alone, so each gradient
@@ -165,7 +165,7 @@ class GanTrainer:
     ) -> tuple[Tensor, Tensor | None]:
         """Make one step of `player`; return its loss [S] and, if asked for, its gradient's norm [S].
 
-        All that a step does, from top to bottom; the forward passes stand in `discriminator_loss`
+        All that a step does, from top to bottom; the forward passes are in `discriminator_loss`
         and `generator_loss` below. Where the trainer is `recordable`, the call is a function of
         tensors that updates tensors in place, so that CudaGraphStepper can capture it as it is.
         """
@@ -174,7 +174,7 @@ class GanTrainer:
         outputs: DiscriminatorStep | None = None
         with ExitStack() as lookahead:
             # 1. Lookahead: extragradient takes the gradient one step ahead. On leaving the block
-            # the players stand where they stood, so that the update starts from there.
+            # the players are where they were, so that the update starts from there.
             for remedy in self.remedies:
                 lookahead.enter_context(remedy.lookahead(self, batch))
 

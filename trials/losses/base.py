@@ -28,8 +28,7 @@ class Loss:
     def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
         """Return the discriminator's loss [S].
 
-        target: what the discriminator should say of real data, below 1 with one-sided label
-        smoothing.
+        target: of the discriminator on real data; below 1 with one-sided label smoothing.
         """
         raise NotImplementedError
 

@@ -24,6 +24,7 @@ class CrossEntropy(Loss):
     def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
         """Return the cross entropy of both batches [S]."""
         on_real = F.softplus(-real)  # -log sigmoid(real), without overflow
+        # Only then: weighted by 0 the second term would still be NaN where an output is infinite.
         if target != 1.0:
             on_real = target * on_real + (1 - target) * F.softplus(real)
         return on_real.mean(-1) + F.softplus(fake).mean(-1)
@@ -34,6 +35,7 @@ class Minimax(CrossEntropy):
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         """Return E log(1 - D(G(z))) [S]."""
+        # log(1 - sigmoid(x)) = -softplus(x), which neither overflows nor takes the log of 0.
         return -F.softplus(fake).mean(-1)
 
 

@@ -24,4 +24,5 @@ class Hinge(Loss):
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         """Return -E D(G(z)) [S]."""
+        # Linear, not hinged: the generator has a gradient wherever the discriminator is sure.
         return -fake.mean(-1)

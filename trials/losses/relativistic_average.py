@@ -37,6 +37,7 @@ def _cross_entropy(above: Tensor, below: Tensor) -> Tensor:
     """Return the cross entropy [S] of outputs [S, B] that should lie above and below the average of
     the other kind.
     """
+    # Not detached: the averages depend on both players, and the gradient passes through them too.
     relative_above = above - below.mean(-1, keepdim=True)
     relative_below = below - above.mean(-1, keepdim=True)
     return F.softplus(-relative_above).mean(-1) + F.softplus(relative_below).mean(-1)

@@ -53,5 +53,6 @@ class WeightClipping(Remedy):
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
         """Clip the parameters after each of the critic's steps."""
         if player == "discriminator":
+            # In place: the optimiser and a recorded CUDA graph keep these very tensors.
             for value in ensemble.parameters.values():
                 value.clamp_(-self.options.clip, self.options.clip)

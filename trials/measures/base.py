@@ -99,6 +99,8 @@ class SampleMeasure:
     """Fields of `Samples` without which it does not apply."""
 
     def __post_init__(self) -> None:
+        # On import instead of at the end of a trial: a misspelt name would be a score that no table
+        # shows.
         unknown = [name for name in self.names if name not in MEASURES]
         if unknown:
             raise ValueError(f"{self.title}: not in trials/results/catalogue.py: {unknown}")

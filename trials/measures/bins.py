@@ -51,7 +51,10 @@ class Bins:
         """
         order = torch.randperm(len(train), generator=generator(0, "bins"))[:MOST_CLUSTERED]
         sample = train.cpu()[order].double().numpy()
+        # Two at least: in a single bin there is no proportion to compare.
         num_bins = max(2, min(num_bins, len(sample) // LEAST_PER_BIN))
+        # KMeans would only warn, and return equal centres, or bins of a single value without
+        # spread.
         num_distinct = len(np.unique(sample, axis=0))
         if num_distinct <= num_bins:
             raise ValueError(
@@ -74,6 +77,8 @@ class Bins:
 
     def _nearest(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the distance to the nearest centre and its index, each [n]."""
+        # In float64: float32 would round the distances of samples that lie close to a centre and
+        # far from the origin, since torch.cdist takes them by a matrix product.
         distances, bins = torch.cdist(features.cpu().double(), self.centres).min(dim=1)
         return distances, bins
 

@@ -41,6 +41,7 @@ class Classifier(nn.Module):
         super().__init__()
         channels, *sides = shape
         stride = 2 if min(sides) >= LARGE else 1
+        # Two poolings, which round down, behind a convolution that rounds up.
         cells = math.prod(-(-side // stride) // 4 for side in sides)
         self.convolutions = nn.Sequential(
             nn.Conv2d(channels, 32, 3, padding=1, stride=stride),
@@ -61,6 +62,7 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return (features, logits)."""
+        # Scaled here, since extractors are given uint8 by the contract of torch-fidelity.
         features = F.relu(self.features(self.convolutions(images.float() / 127.5 - 1)))
         return features, self.head(F.dropout(features, 0.3, self.training))
 
@@ -69,6 +71,7 @@ def to_uint8(images: Tensor) -> Tensor:
     """Return images of [-1, 1] as 0..255, rounded; uint8 stays. The values must be finite."""
     if images.dtype == torch.uint8:
         return images
+    # Rounded as in a picture file: samples score the same from memory as from a folder of pictures.
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
@@ -115,6 +118,8 @@ def train_classifier(dataset: Dataset) -> TrainedClassifier:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
+        # Initial values and dropout draw from the global stream, which a trial must find as it left
+        # it.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             network = _network(dataset)
@@ -137,6 +142,7 @@ def train_classifier(dataset: Dataset) -> TrainedClassifier:
         with torch.no_grad():
             chosen = network(to_uint8(dataset.held_out))[1].argmax(1)
         accuracy = float((chosen == held_out_labels).double().mean())
+        # As repr: metadata are text, and repr reads back as the very same float.
         return TrainedClassifier(save(network.state_dict(), {"held_out_accuracy": repr(accuracy)}))
     finally:
         torch.set_num_threads(threads)

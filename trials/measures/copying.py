@@ -37,6 +37,7 @@ from torch import Tensor
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer, Scores
 
+# A rule of thumb: from about ten on either side U is normal enough for a z-score.
 LEAST_PER_CELL = 10
 MOST_COMPARED = 2_000
 """Samples of each kind that are compared: the first of the generated ones, held-out ones drawn at
@@ -79,6 +80,7 @@ class Copying:
 
     def _c_t(self, distances: np.ndarray, cells: np.ndarray) -> float | None:
         """Return C_T: the mean of the cells' z-scores, weighted by their held-out samples."""
+        # By held-out samples: the weights must not depend on where the generator puts its samples.
         z_scores, weights = [], []
         for cell in np.unique(cells):
             fake, real = distances[cells == cell], self._distances[self._cells == cell]
@@ -97,6 +99,7 @@ class Copying:
 
 
 def _rows(samples: Tensor) -> np.ndarray:
+    # scikit-learn has no code for a GPU.
     return samples.flatten(1).cpu().numpy()
 
 

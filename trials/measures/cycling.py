@@ -57,6 +57,8 @@ def cycling(histograms: Sequence[Sequence[int]], window: int) -> dict[str, float
         return dict(zip(names, (None, switches, returns, None), strict=True))
     before, latest = counts[-2] / counts[-2].sum(), counts[-1] / counts[-1].sum()
     movement = float(np.abs(latest - before).sum() / 2)
+    # A window whose earlier evaluations were narrower has fewer effective modes than the latest
+    # one.
     hidden = max(0.0, _effective_modes(counts[-window:].sum(axis=0)) - _effective_modes(counts[-1]))
     return dict(zip(names, (movement, switches, returns, hidden), strict=True))
 
@@ -76,12 +78,15 @@ def entropy(counts: np.ndarray) -> float:
 def _switches(counts: np.ndarray) -> tuple[float, float]:
     """Return (dominant switches, returns) over counts [T, K]."""
     num_modes = counts.shape[1]
+    # Which of several equal counts argmax takes does not matter: none of the others is twice as
+    # large.
     dominant = int(counts[0].argmax())
     left: set[int] = set()
     switches = returns = 0
     for histogram in counts[1:]:
         largest = int(histogram.argmax())
         c, d = int(histogram[largest]), int(histogram[dominant])
+        # The cheap test first: histories are long, and few evaluations have a candidate at all.
         if largest == dominant or c < TAKEOVER * d:
             continue
         if bdtrc(c - 1, c + d, 0.5) * (num_modes - 1) < FALSE_SWITCHES:  # P(Binomial > c - 1)

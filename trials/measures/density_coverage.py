@@ -23,6 +23,7 @@ from torch import Tensor
 
 from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer
 
+# k as its authors recommend it, and as prdc and StudioGAN take it.
 NEAREST = 5
 BLOCK_MEBIBYTES = 64
 """Memory for distances at any one time; the whole table of 10,000 x 10,000 would take 763."""
@@ -39,6 +40,7 @@ class Neighbourhoods:
         # On the CPU scikit-learn keeps to bounded memory by itself; it has no code for a GPU.
         self._k, self._on_gpu = k, real.is_cuda
         if self._on_gpu:
+            # In float64, as scikit-learn computes on the CPU: balls are the same on either device.
             self._there = real.double()
             self._radii_there = self._distances_of_others()
             return
@@ -51,6 +53,7 @@ class Neighbourhoods:
         found, start = [], 0
         for rows in blocks(self._there, len(self._there)):
             distances = _exact(rows, self._there)
+            # By position and not by distance 0: a copy of a sample is a neighbour like any other.
             distances.diagonal(start).fill_(torch.inf)
             found.append(distances.kthvalue(self._k).values)
             start += len(rows)
@@ -104,6 +107,7 @@ DENSITY_COVERAGE = SampleMeasure(
 
 def blocks(values: Tensor, others: int) -> tuple[Tensor, ...]:
     """Split the rows of `values` so that the distances of a part to `others` samples stay small."""
+    # A mebibyte holds 2^17 numbers of float64.
     parts: tuple[Tensor, ...] = values.split(max(1, int(BLOCK_MEBIBYTES * 2**17) // others))
     return parts
 

@@ -20,8 +20,10 @@ def discriminator_auc(real: Tensor, fake: Tensor) -> Tensor:
     """
     # Sorting once makes it B log B' instead of the B x B' table of pairs.
     ordered = fake.sort(dim=1).values
+    # torch.searchsorted warns of a slow copy otherwise.
     real = real.contiguous()
     below = torch.searchsorted(ordered, real, side="left")
     below_or_tied = torch.searchsorted(ordered, real, side="right")
     area = (below + below_or_tied).double().mean(dim=1) / (2 * fake.shape[1])
+    # torch sorts NaN behind every number, so it would count as the surest of all logits.
     return area.masked_fill(real.isnan().any(dim=1) | fake.isnan().any(dim=1), torch.nan)

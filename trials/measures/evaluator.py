@@ -73,10 +73,13 @@ class Evaluator:
         self._features = make_features(dataset, measures, classifier, device)
         held_out, logits = self._features(dataset.held_out)
         check_distinct(held_out)
+        # One sample for both: the floor takes its first images, and bins are fitted on as many as
+        # help.
         train = self._training_sample(max(self.num_generated, MOST_BINNED if kind == "bins" else 0))
         train_features, train_logits = self._features(train)
         self.modes = define_modes(dataset, measures, train_features[:MOST_BINNED], held_out, logits)
         self._pixels = pixel_features(dataset)
+        # Of all training data: a copy of an image that is left out would go unseen.
         training = TrainingSamples(
             train=self._pixels(dataset.train)[0],
             held_out=self._pixels(dataset.held_out)[0],
@@ -86,17 +89,7 @@ class Evaluator:
             dataset.held_out, held_out, self.modes.expected, self.modes.counts, training
         )
         self._scorer = SampleScorer(real, device)
-        identity = self._features.identity
-        self.provenance = Provenance(
-            extractor=identity.name,
-            extractor_digest=identity.digest,
-            extractor_accuracy=identity.accuracy,
-            data_digest=dataset.digest,
-            num_generated=self.num_generated,
-            num_real=len(dataset.held_out),
-            split="held_out",
-            modes=self.modes.description,
-        )
+        self.provenance = self._provenance()
         num = self.num_generated
         floor_logits = None if train_logits is None else train_logits[:num]
         self.floor, self.floor_histogram = self._measure(
@@ -124,6 +117,19 @@ class Evaluator:
         """
         return float(torch.tensor(modes.entropy(self.modes.expected)).exp())
 
+    def _provenance(self) -> Provenance:
+        identity = self._features.identity
+        return Provenance(
+            extractor=identity.name,
+            extractor_digest=identity.digest,
+            extractor_accuracy=identity.accuracy,
+            data_digest=self.dataset.digest,
+            num_generated=self.num_generated,
+            num_real=len(self.dataset.held_out),
+            split="held_out",
+            modes=self.modes.description,
+        )
+
     def _training_sample(self, num: int) -> Tensor:
         order = torch.randperm(
             len(self.dataset.train), generator=generator(0, self.dataset.name, "floor")
@@ -141,6 +147,7 @@ class Evaluator:
             return []
         flat = samples.flatten(0, 1)
         features, logits = self._features(flat)
+        # The extractor had the samples of all seeds in one pass; each seed is then scored apart.
         parts = [samples, features.split(num_samples)]
         per_seed = logits.split(num_samples) if logits is not None else [None] * num_seeds
         return [self._measure(*of_seed) for of_seed in zip(*parts, per_seed, strict=True)]

@@ -25,6 +25,7 @@ from ganstudy.trials.measures.feature_space import Features, Identity
 from ganstudy.trials.measures.fidelity import INCEPTION, classifier_extractor
 from ganstudy.trials.measures.inception import InceptionFeatures
 
+# As many as the in-domain classifier has features, so that FID needs no more samples with either.
 MOST_COMPONENTS = 64
 INCEPTION_FEATURES = 2048
 MOST_FITTED = 10_000
@@ -62,6 +63,7 @@ class ClassifierFeatures:
         if not self._stacked:
             return self._extractor(images)
         channels = [self._extractor(channel.unsqueeze(1)) for channel in images.unbind(1)]
+        # Each channel is classified by itself, so that their log probabilities add.
         joint = torch.zeros(len(images), 1)
         for _, logits in channels:
             assert logits is not None
@@ -78,6 +80,7 @@ class PixelFeatures:
         components = min(MOST_COMPONENTS, *images.shape)
         # Fixed, since scikit-learn takes a randomised solver for large data.
         self._pca = PCA(components, random_state=0).fit(images)
+        # Components fitted on other images are another space, with scores that do not compare.
         digest = hashlib.blake2b(self._pca.components_.tobytes(), digest_size=8).hexdigest()
         self.identity = Identity(f"pixels-{components}", digest)
         self.notes: tuple[str, ...] = ("IS is not available: extractor 'pixels' has no classes",)
@@ -114,6 +117,7 @@ def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
         )
     automatic = "classifier" if labelled else INCEPTION
     name = automatic if measures.extractor == "auto" else measures.extractor
+    # Refused instead of ignored: the scores would not be those that the file was named for.
     if name != INCEPTION and (measures.weights or measures.weights_digest):
         raise ValueError(
             f"weights are those of extractor {INCEPTION!r}, and the extractor here is {name!r}"

@@ -35,6 +35,7 @@ from ganstudy.trials.measures.classifier import TrainedClassifier
 from ganstudy.trials.measures.density_coverage import blocks
 
 FEATURE_LAYER, LOGIT_LAYER = "features", "logits"
+# As published: k = 3 (Kynkäänniemi et al. 2019), 10 splits (Salimans et al. 2016).
 NEIGHBOURHOOD = 3
 IS_SPLITS = 10
 BATCH = 512
@@ -109,6 +110,8 @@ class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
     ) -> Any:
         """Load the weights; raise ValueError that names what is missing, unexpected or misshapen."""
         own = self.state_dict()
+        # Where the file has no classifier the untrained one stays; no layer that reads it is asked
+        # for.
         given = {**{name: own[name] for name in INCEPTION_CLASSIFIER}, **state_dict}
         # Files written before batches were counted lack these, and no score needs them.
         given = {
@@ -184,6 +187,7 @@ class FrechetDistance:
 
     def distance(self, generated: Tensor) -> float:
         """Return FID of generated features [n, F]."""
+        # torch-fidelity computes the statistics with numpy, on the CPU.
         statistics = fid_features_to_statistics(generated.cpu())
         return float(
             fid_statistics_to_metric(statistics, self._statistics, verbose=False)[KEY_METRIC_FID]
@@ -241,6 +245,7 @@ class PrecisionRecall:
 def _radii(features: Tensor) -> Tensor:
     """Return the distance [N] of each to its third nearest, itself not counted."""
     found = [
+        # One more than k: a sample is the nearest to itself.
         torch.cdist(rows, features).kthvalue(NEIGHBOURHOOD + 1).values
         for rows in blocks(features, len(features))
     ]

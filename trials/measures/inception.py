@@ -87,6 +87,7 @@ class InceptionFeatures:
             raise ValueError(
                 f"{INCEPTION} needs images of 1 or 3 channels, got {samples.shape[1]}; {ALTERNATIVES}"
             )
+        # expand makes a view: grey images are not held three times.
         return self._extractor(to_uint8(samples).expand(-1, 3, -1, -1))
 
 
@@ -98,6 +99,7 @@ def _downloaded() -> Path:
     if not path.exists():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            # The hash is checked before the file gets its name: half a download is never read.
             torch.hub.download_url_to_file(
                 INCEPTION_URL, str(path), hash_prefix=INCEPTION_SHA256, progress=False
             )

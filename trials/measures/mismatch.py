@@ -33,6 +33,7 @@ def objective_mismatch(
         and math.isfinite(loss)
         and math.isfinite(distance)
     ]
+    # SciPy would warn of a constant column, and return NaN.
     if len(pairs) < FEWEST or any(len(set(column)) == 1 for column in zip(*pairs, strict=True)):
         return None
     return float(spearmanr(pairs).statistic)

@@ -99,6 +99,7 @@ def _mixture(dataset: Dataset) -> ModeDefinition:
     num_modes = len(mixture.means)
     held_out = modes.assign_to_mixture(dataset.held_out, mixture).modes
     counts = torch.bincount(held_out, minlength=num_modes).tolist()
+    # The mixtures of trials/data/points.py weigh their components equally.
     expected = torch.full((num_modes,), 1 / num_modes)
 
     def assign(samples: Tensor, _features: Tensor, _logits: Tensor | None) -> Assignment:

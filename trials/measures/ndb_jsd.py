@@ -30,6 +30,7 @@ def ndb(generated: Sequence[int], real: Sequence[int]) -> float:
     pooled = (fake_counts + real_counts) / (num_fake + num_real)
     error = np.sqrt(pooled * (1 - pooled) * (1 / num_fake + 1 / num_real))
     gap = np.abs(fake_counts / num_fake - real_counts / num_real)
+    # Where a mode is empty on both sides gap and error are 0, and 0 > 0 does not hold.
     return float((gap > norm.isf(SIGNIFICANCE / 2) * error).mean())
 
 

@@ -26,6 +26,7 @@ def least_samples(num_features: int, with_logits: bool) -> dict[str, int]:
         for measure in SAMPLE_MEASURES
         if measure.least_samples is not None and (with_logits or "logits" not in measure.needs)
     }
+    # So that the first complaint names a number which satisfies all the others too.
     return dict(sorted(least.items(), key=lambda item: -item[1]))
 
 

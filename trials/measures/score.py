@@ -99,22 +99,19 @@ def score(
     measure but FID, which is None then.
     """
     fake = _joined(_loaded("generated", generated))
-    dataset = _loaded("real", real)
-    if dataset.is_images and measures.extractor == "auto":
-        measures = measures.model_copy(update={"extractor": INCEPTION})
-    if train is not None:
-        dataset = _trained_on(_loaded("training", train), dataset, measures)
+    dataset, measures = _real_samples(real, train, measures)
     _check_shapes(dataset, fake)
     extractor = extractor_name(dataset, measures)
     halves = train is None
-    _check_counts(
-        dataset, len(fake), with_logits=extractor in ("classifier", INCEPTION), halves=halves
-    )
+    with_logits = extractor in ("classifier", INCEPTION)
+    _check_counts(dataset, len(fake), with_logits, halves)
     classified = extractor == "classifier"
     classifier = train_classifier(dataset) if classified else None
     features = make_features(dataset, measures, classifier, device or CPU)
 
+    # The classifier knows the images that it was trained on, and makes them look alike.
     against_all = halves and not classified
+    # Features take long to extract: of more neither bins nor the floor would read any.
     fitted = dataset.train if against_all else dataset.train[: max(len(fake), MOST_BINNED)]
     fakes, first, second = _with_features(features, (fake, fitted, dataset.held_out), progress)
     modes = define_modes(
@@ -135,6 +132,21 @@ def score(
     result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
     result.notes.extend([*features.notes, *_sample_notes(result, fakes.features.shape[1])])
     return result
+
+
+def _real_samples(
+    real: DataOptions, train: DataOptions | None, measures: MeasuresConfig
+) -> tuple[Dataset, MeasuresConfig]:
+    """Return the real samples, split into those to fit on and those held out, and the measures with
+    the extractor "auto" resolved.
+    """
+    dataset = _loaded("real", real)
+    # Not the classifier, even with labels: the FID of other tools is that of Inception.
+    if dataset.is_images and measures.extractor == "auto":
+        measures = measures.model_copy(update={"extractor": INCEPTION})
+    if train is not None:
+        dataset = _trained_on(_loaded("training", train), dataset, measures)
+    return dataset, measures
 
 
 def _scores(
@@ -265,9 +277,9 @@ def _check_counts(dataset: Dataset, num_generated: int, with_logits: bool, halve
 def _with_features(
     features: Features, groups: Sequence[Tensor], progress: Progress | None
 ) -> list[_Extracted]:
-    num_all, num_done = sum(len(values) for values in groups), 0
-    """Return each group with its features, extracted a block at a time for the sake of `progress`.
-    """
+    """Return each group with its features, extracted a block at a time for the sake of `progress`."""
+    num_all = sum(len(values) for values in groups)
+    num_done = 0
     result = []
     for values in groups:
         parts: list[Tensor] = []

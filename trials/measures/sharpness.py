@@ -30,6 +30,7 @@ def laplacian_variance(images: Tensor) -> Tensor:
     for batch in images.split(BATCH):
         # Channels are filtered like images of their own.
         filtered = F.conv2d(batch.double().flatten(0, 1).unsqueeze(1), kernel)
+        # The pixels are the whole population of an image, not a sample of it.
         variances = filtered.flatten(1).var(dim=1, correction=0)
         parts.append(variances.view(batch.shape[:2]).mean(dim=1))
     return torch.cat(parts)

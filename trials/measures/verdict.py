@@ -24,7 +24,7 @@ budget.
 
 Quality plays no part in being narrow, since a generator that hops off the data still hops. FID
 plays no part at all: between draws of a perfect sampler it varies by most of its own size, and on
-points it sees no more than the mean and covariance of all modes together. The shares stand clear of
+points it sees no more than the mean and covariance of all modes together. The shares keep clear of
 the fractions that losing whole modes of ten or eight leaves: 5 of 10 is narrow and 6 of 10 is not,
 7 of 8 is whole and 8 of 10 is not.
 """
@@ -44,11 +44,13 @@ MIN_WINDOW = 3
 NARROW_MODES, WHOLE_MODES = 0.55, 0.85
 """Shares of the floor's effective modes. They lie between the shares that losing whole modes of ten
 or eight leaves."""
+# Choices as well. Between narrow and whole there is room on purpose: a seed in it is unsettled.
 NARROW_DENSITY, NARROW_COVERAGE = 0.5, 0.25
 WHOLE_QUALITY, WHOLE_COVERAGE = 0.5, 0.5
 STEADY_RANGE = 0.2
 """Largest range of coverage over the window, as a share of its median, that counts as steady. A
 choice, not a derivation: tests/trials/measures/test_verdict_calibration.py shows what it does."""
+# A guess: a single switch may be the way into the mode where a collapsed seed then stays.
 MOVING_SWITCHES = 2
 MOVING_UNION = 1.5
 """Effective modes of the window's samples together, in units of its typical evaluation's. A choice,
@@ -114,7 +116,7 @@ def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str,
     )
     if best_case is not worst_case:
         return Verdict.UNKNOWN
-    # Only histograms show whether a narrow seed moves (cycling) or rests (collapsed).
+    # Only histograms show whether a narrow seed moves (cycling) or not (collapsed).
     has_histograms = all(row.get("histogram") is not None for row in measured if row["finite"])
     if best_case in (Verdict.COLLAPSED, Verdict.CYCLING) and not has_histograms:
         return Verdict.UNKNOWN
@@ -159,10 +161,12 @@ def _moves(earlier: Sequence[Row], window: Sequence[Row], floor: Row) -> bool:
     """Return whether the dominant mode changed often enough since the seed became narrow, and modes
     are still left behind.
     """
+    # Before it was narrow a seed may have changed its dominant mode as healthy seeds do.
     since = len(earlier)
     while since and _narrow(earlier[since - 1], floor):
         since -= 1
     before = _cycling([*earlier[since:], window[0]])["dominant_switches"]
+    # The latest switch must lie in the window: a seed that no longer moves has collapsed.
     during = _cycling([*earlier[since:], *window])["dominant_switches"]
     together = window[-1]["effective_modes"] + _cycling(window)["hidden_coverage"]
     typical = statistics.median(row["effective_modes"] for row in window)

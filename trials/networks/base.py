@@ -29,6 +29,7 @@ class PlainDiscriminator(Discriminator):
         super().__init__()
         self.trunk = trunk
         self.head = head
+        # Known without a pass, since remedies are built in before there is any input.
         self.num_features = head.in_features
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,6 +37,7 @@ def dcgan(options: DCGAN, shape: tuple[int, ...], bounded: bool) -> Networks:
             nn.BatchNorm2d(maps[-1]),
             nn.ReLU(),
         ]
+        # `maps` is ordered from the image down, and a generator goes up.
         for inputs, outputs in zip(maps[:0:-1], maps[-2::-1], strict=True):
             layers += [
                 nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1, bias=False),

@@ -58,6 +58,8 @@ def pacgan_points(options: PacGANPoints, shape: tuple[int, ...], bounded: bool) 
         for _ in range(GENERATOR_DEPTH):
             layers += [
                 nn.Linear(inputs, GENERATOR_WIDTH, bias=False),
+                # momentum is the weight of the new batch in torch, and of the old average in
+                # TensorFlow: 0.95.
                 nn.BatchNorm1d(GENERATOR_WIDTH, eps=1e-4, momentum=0.05),
                 nn.ReLU(),
             ]

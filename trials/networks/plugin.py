@@ -54,7 +54,7 @@ def plugin(options: OwnModel, shape: tuple[int, ...], bounded: bool) -> Networks
 class OwnBuild:
     """A user's function, and all that its calls need.
 
-    file: where the function stands. options: further keyword arguments.
+    file: where the function is defined. options: further keyword arguments.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class OwnBuild:
         """Return a new discriminator of inputs of `shape`, tried on a few, in our contract."""
         network = self._built(shape)[1]
         images = 2 * torch.rand(NUM_TRIED, *shape, generator=stream(0, "tried", "images")) - 1
+        # A copy for the trial call: the hooks stay on it, and its running statistics move.
         copied = copy.deepcopy(network)
         watch = _LayerWatch(copied)
         outputs = self._outputs("discriminator", copied, images)
@@ -181,6 +182,7 @@ class OwnDiscriminator(Discriminator):
         # this one.
         with self.network.get_submodule(self._last_linear).register_forward_pre_hook(remember):
             logits = self.network(images)
+        # The latest call, as the layer may be used more than once in a pass.
         return logits.flatten(), features_read[-1]
 
 

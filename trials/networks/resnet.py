@@ -58,6 +58,8 @@ class DiscriminatorBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, halves: bool, first: bool = False) -> None:
         super().__init__()
+        # As in the released code: the first block widens in its first convolution, others in the
+        # second.
         hidden = outputs if first else inputs
         self.residual = nn.Sequential(
             *([] if first else [nn.ReLU()]),
@@ -66,7 +68,7 @@ class DiscriminatorBlock(nn.Module):
             nn.Conv2d(hidden, outputs, 3, padding=1),
             *([nn.AvgPool2d(2)] if halves else []),
         )
-        # As in the generator, pooling first comes to the same as pooling last.
+        # Pooling commutes with the 1 x 1 convolution as upsampling does in the generator.
         self.shortcut = (
             nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(inputs, outputs, 1))
             if halves
@@ -85,6 +87,7 @@ class SumPool(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Return the sums."""
+        # The sum and not the mean, as published: it sets the scale of the logits.
         return maps.sum((-2, -1))
 
 

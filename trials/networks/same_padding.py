@@ -25,6 +25,7 @@ def same_conv(inputs: int, outputs: int, kernel: int, sides: tuple[int, int]) ->
     (top, bottom), (left, right) = (_padding(side, kernel) for side in sides)
     layers: list[nn.Module] = [nn.Conv2d(inputs, outputs, kernel, stride=2, padding=(top, left))]
     if bottom > top or right > left:
+        # torch pads both edges alike, so the odd row and column are added by hand.
         layers.insert(0, nn.ZeroPad2d((0, right - left, 0, bottom - top)))
     return layers
 

@@ -49,12 +49,14 @@ def stacked_mnist(options: StackedMNIST, shape: tuple[int, ...], bounded: bool) 
     def discriminator(input_shape: tuple[int, ...]) -> Discriminator:
         layers: list[nn.Module] = []
         for level, inputs in enumerate([input_shape[0], *maps[:3]]):
+            # Real and generated batches pass apart, so running statistics would mix the two.
             norm = [nn.BatchNorm2d(maps[level], track_running_stats=False)] if level > 0 else []
             layers += [*same_conv(inputs, maps[level], 5, sides[level]), *norm, nn.LeakyReLU(0.2)]
         network = PlainDiscriminator(nn.Sequential(*layers, nn.Flatten()), nn.Linear(size, 1))
         normal_weights(network)
         for layer in network.modules():
             if isinstance(layer, nn.Conv2d):
+                # torch's limits are numbers, not multiples of the standard deviation.
                 nn.init.trunc_normal_(layer.weight, std=0.02, a=-0.04, b=0.04)
         return network
 

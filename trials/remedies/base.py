@@ -159,5 +159,6 @@ class Remedy:
     @torch.no_grad()
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Restore what `state` returned."""
+        # In place: a recorded CUDA graph reads and writes these very tensors.
         for name, value in self.state().items():
             value.copy_(state[name])

@@ -76,6 +76,8 @@ def translation(images: Tensor, uniform: Tensor) -> Tensor:
         source = torch.arange(size, device=images.device) + shift[..., None]  # [S, B, size]
         inside = (source >= 0) & (source < size)
         shape = (*shift.shape, 1, size, 1) if axis == 0 else (*shift.shape, 1, 1, size)
+        # By gather, since every image has a shift of its own; it needs indices that exist, so that
+        # what comes from outside is set to 0 afterwards.
         index = source.clamp(0, size - 1).reshape(shape).expand_as(images)
         images = images.gather(3 + axis, index) * inside.reshape(shape)
     return images
@@ -95,6 +97,7 @@ def cutout(images: Tensor, uniform: Tensor) -> Tensor:
         pixel = torch.arange(size, device=images.device)
         inside.append((pixel >= first) & (pixel < first + side))  # [S, B, size]
     hole = inside[0][:, :, None, :, None] & inside[1][:, :, None, None, :]
+    # A product: writing into the images would change the batch for everyone who holds it.
     return images * ~hole
 
 

@@ -45,6 +45,8 @@ class Extragradient(Remedy):
         ]
         saved = [value.clone() for value in values]
         saved_statistics = [value.clone() for value in statistics]
+        # Both gradients are taken at the present point, so neither player moves before both are
+        # known.
         ahead: list[Tensor] = []
         for player, optimiser in gan.optimisers.items():
             own = [value.detach() for value in gan.players[player].parameters.values()]
@@ -52,6 +54,7 @@ class Extragradient(Remedy):
         # The gradients above have moved the running statistics; those of the step itself count.
         for value, before in zip(statistics, saved_statistics, strict=True):
             value.copy_(before)
+        # In place: the optimisers step from these tensors.
         torch._foreach_copy_(values, ahead)
         yield
         torch._foreach_copy_(values, saved)

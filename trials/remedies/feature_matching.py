@@ -29,7 +29,7 @@ class FeatureMatching(Remedy):
         return None if self.options.adversarial else self._distance(step)
 
     def generator_term(self, step: GeneratorStep) -> Tensor | None:
-        """Return the distance of the two feature means [S] where it stands beside the objective."""
+        """Return the distance of the two feature means [S] where it is added to the objective."""
         return self._distance(step) if self.options.adversarial else None
 
     def _distance(self, step: GeneratorStep) -> Tensor:

@@ -33,8 +33,11 @@ class GradientPenalty(Remedy):
         )
         eps = per_image.reshape(*per_image.shape, *[1] * (step.real.dim() - 2))
         between = eps * step.real + (1 - eps) * step.fake
+        # In the discriminator's step the images are constants, and so would x^ be.
         if not between.requires_grad:
             between.requires_grad_()
         logits, _ = step.discriminate(between)
+        # torch differentiates this norm as 0 at 0. Written as square().sum().sqrt() it would give NaN
+        # where a discriminator is flat, as it is where all its ReLUs are off.
         norms: Tensor = torch.linalg.vector_norm(gradients(logits, between), dim=-1)
         return self.options.weight * (norms - self.options.centre).square().mean(-1)

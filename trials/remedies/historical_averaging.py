@@ -42,6 +42,7 @@ class HistoricalAveraging(Remedy):
         seed.
         """
         pairs = zip(parameters.values(), self._average[player], strict=True)
+        # flatten(1) keeps the seeds apart: one penalty for each.
         squares = [(value - average).square().flatten(1).sum(1) for value, average in pairs]
         return self.options.weight * torch.stack(squares).sum(0)
 

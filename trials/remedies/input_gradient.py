@@ -19,5 +19,6 @@ def gradients(logits: Tensor, images: Tensor) -> Tensor:
     computed; where m of them make one input of the discriminator (packing), neighbours belong
     together and D counts all m.
     """
+    # With its graph: the penalty is differentiated again, by the discriminator's parameters.
     (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
     return gradient.reshape(*logits.shape, -1)

@@ -27,6 +27,7 @@ class InstanceNoise(Remedy):
         sigma = self.sigma(context.progress)
         if sigma == 0:  # as in a plain GAN, without the cost of drawing
             return images
+        # From the step's own stream, one for each kind: a resumed seed draws the same noise.
         return images + sigma * context.normal(f"instance_noise/{kind}", *images.shape[1:])
 
     def sigma(self, progress: float) -> float:

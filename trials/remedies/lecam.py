@@ -44,6 +44,7 @@ class LeCam(Remedy):
         """Return the penalty [S], or None before it sets in."""
         if self._steps < self.options.start:
             return None
+        # `observe` stores them only after the loss, but they include this batch already.
         averages = self._updated(step)
         too_real = F.relu(step.logits_real - averages["fake"][:, None]).square().mean(-1)
         too_fake = F.relu(averages["real"][:, None] - step.logits_fake).square().mean(-1)

@@ -36,6 +36,7 @@ class SimilarityFeatures(nn.Module):
         self, features: int, kernels: int, kernel_dim: int, mean: bool, weight_norm: bool = False
     ) -> None:
         super().__init__()
+        # Drawn once for both parametrisations, which thus start from the same directions.
         self.tensor = nn.Parameter(torch.randn(features, kernels, kernel_dim))
         self.mean = mean
         self.weight_norm = weight_norm
@@ -50,6 +51,7 @@ class SimilarityFeatures(nn.Module):
         if self.weight_norm:
             tensor = tensor * (self.log_scale.exp() / torch.linalg.vector_norm(tensor, dim=0))
         projected = torch.einsum("na,abc->bnc", features, tensor)
+        # With p = 1 torch.cdist takes no matrix product, so that equal images are at 0 exactly.
         distances = torch.cdist(projected, projected, p=1.0)  # [B, N, N]
         # The image itself is at distance 0 and adds exp(0) = 1, which the sum over j != i leaves
         # out.

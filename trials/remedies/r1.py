@@ -26,4 +26,6 @@ class R1(Remedy):
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
         """Return gamma / 2 times the mean squared norm on the batch's real images [S]."""
         squares = gradients(step.logits_real, step.real).square().sum(-1)
+        # Of the batch that the step has anyway: `gradients_at` saw to it that it requires
+        # gradients.
         return self.options.gamma / 2 * squares.mean(-1)

@@ -107,6 +107,7 @@ class SpectralNormalisation(Remedy):
             # first parametrisation, the quotient, at LAYER.parametrizations.weight.0.
             weight = ensemble.parameters[f"{name.removesuffix('.0')}.original"]
             matrix = quotient.matrix(weight, 1)  # [S, out, in kh kw]
+            # The stacked buffers of all seeds; the modules of `ensemble.network` have no values.
             u, v = ensemble.buffers[f"{name}.u"], ensemble.buffers[f"{name}.v"]
             for _ in range(self.options.power_iterations):
                 v.copy_(F.normalize((matrix.mT @ u.unsqueeze(-1)).squeeze(-1), dim=1))
@@ -117,6 +118,7 @@ def _leading_singular_vectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Return the left and right singular vectors of the largest singular value."""
     # By way of the smaller of W W^T and W^T W: ten times faster than all singular vectors.
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
+    # eigh sorts upwards, so the last is the largest; a view of it would keep all of them in memory.
     short = torch.linalg.eigh(wide @ wide.T).eigenvectors[:, -1].clone()
     long = F.normalize(wide.T @ short, dim=0)
     return (short, long) if wide is matrix else (long, short)
@@ -134,6 +136,7 @@ def _normalise(network: nn.Module, player: Player) -> None:
             f"spectral_normalisation needs fully connected or convolutional layers in the {player}, "
             "and it has none"
         )
+    # Listed before: a parametrisation adds modules to the network that is being walked.
     for layer in layers:
         register_parametrization(
             layer, "weight", SpectralQuotient(layer.weight, isinstance(layer, TRANSPOSED))

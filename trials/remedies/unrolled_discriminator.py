@@ -42,4 +42,5 @@ class UnrolledDiscriminator(Remedy):
                 loss.sum(), values, create_graph=True, allow_unused=True, materialize_grads=True
             )
             values = steps.step(values, gradients)
+        # Not assigned to the discriminator, whose own steps go on from psi.
         return dict(zip(names, values, strict=True))

@@ -71,6 +71,7 @@ class ReferencedGenerator(nn.Module):
     def __init__(self, network: nn.Module, reference: Tensor) -> None:
         super().__init__()
         self.network = network
+        # A buffer, so that it is stacked over the seeds and saved with the network.
         self.register_buffer("reference", reference)
 
     def forward(self, latents: Tensor) -> Tensor:

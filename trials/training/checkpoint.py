@@ -31,6 +31,7 @@ def write_checkpoint(
     )
     digest = hashlib.blake2b(data, digest_size=8).hexdigest()
     path = folder / f"{position:012d}-{digest}.safetensors"
+    # Before the old ones go: at any time there is a whole one.
     write_whole(path, data)
     for old in _newest_first(folder)[KEEP:]:
         old.unlink(missing_ok=True)
@@ -39,6 +40,7 @@ def write_checkpoint(
 
 def read_newest(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Return (tensors, state) of the newest undamaged checkpoint, or None without one."""
+    # The whole file is read before torch sees it: a damaged one must not raise half way.
     for path in _newest_first(folder):
         data = path.read_bytes()
         if hashlib.blake2b(data, digest_size=8).hexdigest() == path.stem.split("-")[1]:
@@ -56,4 +58,5 @@ def newest_position(folder: Path) -> int:
 
 
 def _newest_first(folder: Path) -> list[Path]:
+    # By name: positions have leading zeros, so that text sorts as numbers do.
     return sorted(folder.glob("[0-9]*-*.safetensors"), reverse=True)

@@ -70,6 +70,7 @@ class TrialEvaluator:
         before it.
         """
         finite = loop.trainer.finite() & torch.isfinite(samples).flatten(1).all(1)
+        # Finite seeds only: one that is not would fail in the extractor, or in a nearest neighbour.
         scored = iter(self.evaluator.measure(samples[finite]))
         per_seed = self._diagnostics(loop, samples) | self.end_of_training(loop.trainer, index)
         rows = []
@@ -101,6 +102,7 @@ class TrialEvaluator:
     def _diagnostics(self, loop: TrainingLoop, samples: Tensor) -> dict[str, list[float]]:
         """Return losses and the state of the game by name, one value per seed."""
         batch_size, seeds = self.config.batch_size, self.config.seeds
+        # The same images at every evaluation, so that a change is the players' own.
         real = as_float(loop.train[:batch_size])
         real = real.expand(len(seeds), *real.shape)
         values = loop.mean_losses()

@@ -1,9 +1,9 @@
 """The state of a trial, split by seeds and merged again, and the checkpoint of a trial in shards.
 
 Every tensor of the state has the seeds on axis 0, or no axis at all where all seeds share the value
-(numbers of steps); pictures are split and merged by seeds as well. So shards that stand at one
+(numbers of steps); pictures are split and merged by seeds as well. So shards that are at one
 point of the training make the very checkpoint that the whole trial would have written, and it may
-be read as any number of shards. Shards that stand at different points lie side by side in one file.
+be read as any number of shards. Shards that are at different points lie side by side in one file.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def halve(shard: SeedShard, is_images: bool) -> list[SeedShard]:
 def merge(config: TrialConfig, shards: Sequence[SeedShard], is_images: bool) -> SeedShard:
     """Return the whole trial of `config` from all its shards, in the order of its seeds.
 
-    The shards stand at one point of the training.
+    The shards are at one point of the training.
     """
     if len(shards) == 1:
         return shards[0]
@@ -185,7 +185,7 @@ def write_shards(
 ) -> None:
     """Write one checkpoint of all shards.
 
-    That of the whole trial where they stand at one point, else the shards side by side.
+    That of the whole trial where they are at one point, else the shards side by side.
     """
     # The mean over seeds: it grows with every step of any shard, and so the newest is found.
     seed_updates = sum(len(shard.config.seeds) * shard.counters.updates for shard in shards)

@@ -41,6 +41,8 @@ class TrainingLoop:
         if isinstance(self.trainer, GanTrainer) and self.trainer.recordable:
             self.stepper = CudaGraphStepper(self.trainer)
         self.counters = Counters()
+        # As they are, often uint8: as_float of a batch is cheap, and four times less memory is
+        # held.
         self.train = dataset.train.to(device)
         seeds, batch_size, model = config.seeds, config.batch_size, config.model
         self.latents = {
@@ -117,6 +119,7 @@ class TrainingLoop:
         real = None
         if discriminator or self.trainer.generator_needs_real:
             real = as_float(self.train[self.batches[player].at(step)])
+        # A budget in seconds may be passed by the last step.
         progress = min(1.0, counters.on(budget.unit) / budget.amount)
         context = StepContext(player, step, progress, self.config.seeds, self.device)
         return Batch(real, self.latents[player].at(step), context)

@@ -71,6 +71,8 @@ class Trial:
         on_progress: called about once a second between two steps, and not while evaluating. It may
         save, and what it raises ends this call; the next one goes on where this one was.
         """
+        # Only untrained: after a restore the picture comes with the checkpoint, if it was not sent
+        # yet.
         if self.counters.updates == 0:
             self._start_png = self.evaluation.draw(self.evaluation.sample(self.trainer))
         budget = self.config.budget
@@ -81,6 +83,7 @@ class Trial:
     def evaluate(self) -> Evaluation:
         """Evaluate all seeds as they are, add their rows to the history, and return both."""
         start = time.perf_counter()
+        # First: samples and features may need the memory that captured steps hold.
         self.loop.free_graphs()
         self.evaluations_done += 1
         samples = self.evaluation.sample(self.trainer)
@@ -142,6 +145,8 @@ class Trial:
 
     def load(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         """Go on from `tensors` and `state`, to the same numbers as if never stopped."""
+        # Tensors of another configuration may have the same shapes, and would load without an
+        # error.
         if state["config"] != self.config.digest:
             raise ValueError(
                 f"the checkpoint is of configuration {state['config']}, not {self.config.digest}"
