@@ -162,9 +162,38 @@ def test_a_score_that_was_not_made_at_some_evaluations_is_no_divergence(tmp_path
     rows = ["0,0,100,nan,1", "0,0,200,8,1", "0,0,300,nan,1", "0,0,400,7,1"]
     assert cells(history(tmp_path, HEAD, *rows), "finite") == [True] * 4
     head = "trial,generator_steps,fid,kid"
-    assert cells(history(tmp_path, head, "0,1,5,nan", "0,2,5,nan"), "finite") == [True, True], (
+    assert cells(history(tmp_path, head, "0,1,5,", "0,2,5,NA"), "finite") == [True, True], (
         "kid was never measured"
     )
+
+
+@pytest.mark.parametrize("given", ["nan", "NaN", "inf", "-inf"])
+@pytest.mark.parametrize("elsewhere", ["nan", "", "250.0"])
+def test_a_score_that_was_given_and_is_not_finite_is_divergence(
+    tmp_path: Path, given: str, elsewhere: str
+) -> None:
+    """Whatever the rest of the column holds: as long as no later score of the seed is finite."""
+    rows = [f"0,0,100,{elsewhere},1", f"0,0,200,{given},1", "0,0,300,,1"]
+    found = history(tmp_path, HEAD, *rows, f"1,0,100,{given},2", f"1,0,200,{given},2")
+    assert cells(found, "verdict")[1:] == ["diverged", "diverged"]
+    assert cells(found, "finite")[0] is (elsewhere != "nan")
+    assert cells(found, "verdict", 1) == ["diverged", "diverged"]
+    assert cells(found, "fid", 1) == [None, None]
+    assert any("no finite number" in note for note in found.notes) is (elsewhere != "250.0")
+
+
+def test_empty_cells_were_not_measured_and_say_nothing(tmp_path: Path) -> None:
+    found = history(tmp_path, "trial,images,fid,recall", "0,1,,0.5", "0,2,,0.5", "1,1,NA,0.5")
+    assert cells(found, "verdict") == ["unknown"] * 2 and cells(found, "finite", 1) == [True]
+
+
+def test_a_number_of_samples_that_is_not_finite_is_divergence(tmp_path: Path) -> None:
+    head = "trial,generator_steps,mode_0,mode_1"
+    found = history(tmp_path, head, "0,1,5,5", "0,2,nan,nan", "0,3,,", "1,1,5,5", "1,2,,")
+    assert cells(found, "verdict") == ["unknown", "diverged", "diverged"]
+    assert cells(found, "finite", 1) == [True, True]
+    alone = history(tmp_path, head, "0,1,inf,inf", "0,2,inf,inf")
+    assert cells(alone, "verdict") == ["diverged"] * 2
 
 
 def test_a_seed_that_ends_early_without_a_reason_has_no_score_at_the_end(tmp_path: Path) -> None:
