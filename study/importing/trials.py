@@ -20,6 +20,7 @@ from ganstudy.study.importing.columns import (
     known_names,
 )
 from ganstudy.study.importing.source import Source
+from ganstudy.study.importing.table import as_numbers
 from ganstudy.study.importing.timeline import Rows
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
@@ -35,6 +36,8 @@ class TrialColumns:
 
     def __init__(self, source: Source) -> None:
         self._source, self._table, self._roles = source, source.table, source.roles
+        self._settings: dict[str, list[str]] = {}
+        """By column, converted once."""
         self.counters = {
             name: self._counter(name, column) for name, column in self._roles.counters.items()
         }
@@ -61,7 +64,7 @@ class TrialColumns:
         if self._labels:
             params[TRIAL_NAME] = self._labels[rows[0]]
         for name, column in {**self._roles.parameters, **self._roles.unknown}.items():
-            text = self.shared_text(name, rows)
+            setting = self.shared_text(name, rows)
             if name in TAKEN or not PARAMETER_NAME.fullmatch(name):
                 rule = (
                     "is a name of ganstudy's own"
@@ -72,23 +75,26 @@ class TrialColumns:
                     f"{self._table.file.name}: a parameter cannot be called {short_repr(name)}, "
                     f"which {rule}; rename it with --map THEIRS=OURS, or leave it out with --ignore"
                 )
-            if name == "remedies":
-                params[name] = remedy_label(part for part in text.split("+") if part)
-            elif text:
-                params[name] = self._k(text, rows[0], column) if name == "k" else text
+            if setting:
+                as_given = self._source.texts(column)[rows[0]]
+                params[name] = self._k(as_given, rows[0], column) if name == "k" else setting
         return params
 
     def shared_text(self, name: str, rows: list[int]) -> str:
-        """Return the text that all rows of a trial share; UserError if they differ."""
+        """Return the text that all rows of a trial share, a parameter as `_setting` has it;
+        UserError if they differ.
+        """
         roles, table = self._roles, self._table
-        column = {**roles.parameters, **roles.unknown, **roles.identifiers}[name]
-        cells = self._source.texts(column)
+        settings = {**roles.parameters, **roles.unknown}
+        column = {**settings, **roles.identifiers}[name]
+        given = self._source.texts(column)
+        cells = self._setting(name, column) if name in settings else given
         first = cells[rows[0]]
         other = next((row for row in rows if cells[row] != first), None)
         if other is None:
             return first
-        place, here = table.place(other, column), short_repr(cells[other])
-        there = f"{table.unit} {table.lines[rows[0]]} has {short_repr(first)}"
+        place, here = table.place(other, column), short_repr(given[other])
+        there = f"{table.unit} {table.lines[rows[0]]} has {short_repr(given[rows[0]])}"
         if name in roles.unknown:
             unknown = ", ".join(short_repr(column) for column in roles.unknown.values())
             raise UserError(
@@ -100,6 +106,24 @@ class TrialColumns:
         raise UserError(
             f"{place}: {name} must be the same in all rows of a trial; here {here}, {there}"
         )
+
+    def _setting(self, name: str, column: str) -> list[str]:
+        """Return the cells of a parameter as they are compared: equal settings are equal texts,
+        however the file spells them.
+        """
+        if column not in self._settings:
+            given = self._source.texts(column)
+            if name == "remedies":
+                cells = [remedy_label({part for part in text.split("+") if part}) for text in given]
+            elif name == "k":
+                # 1/2, 0.5 and .50 are one ratio.
+                ratios = {text: row for row, text in reversed(list(enumerate(given))) if text}
+                written = {text: str(self._k(text, row, column)) for text, row in ratios.items()}
+                cells = [written.get(text, "") for text in given]
+            else:
+                cells = as_numbers(given)
+            self._settings[column] = cells
+        return self._settings[column]
 
     def state(self, text: str, records: Rows, num_evaluations: int, row: int) -> TrialState:
         """Return the state of a trial, by the file's `text` if it has one.
@@ -162,7 +186,7 @@ class TrialColumns:
         column = self._roles.identifiers.get(TRIAL)
         if column is None:
             return self._trials_by_parameters()
-        labels = self._table.texts(column)
+        labels = as_numbers(self._table.texts(column))
         empty = next((row for row, label in enumerate(labels) if not label), None)
         if empty is not None:
             raise UserError(f"{self._table.place(empty, column)}: the trial is missing")
@@ -184,8 +208,8 @@ class TrialColumns:
                 "--map run=trial"
             )
         self._source.notes.append(f"trials are told apart by {', '.join(parameters)}")
-        texts = [self._table.texts(column) for column in parameters.values()]
-        combinations = pd.Series(list(zip(*texts, strict=True)))
+        settings = [self._setting(name, column) for name, column in parameters.items()]
+        combinations = pd.Series(list(zip(*settings, strict=True)))
         return np.asarray(pd.factorize(combinations)[0], dtype=np.int64)
 
     def _seeds(self) -> NDArray[np.int64]:

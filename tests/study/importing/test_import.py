@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.importing import publish
 from ganstudy.study.importing.history import History, read_history
 from ganstudy.study.importing.imported_study import read_import
 from ganstudy.study.importing.mapping import Mapping, read_mapping
@@ -58,7 +59,7 @@ def test_a_plain_file(tmp_path: Path) -> None:
         and cells(found, "seed") == [1, 1]
     )
     assert (
-        found.trials[1].params == {"lr_d": "2e-3"} and found.trials[0].state is TrialState.COMPLETE
+        found.trials[1].params == {"lr_d": "0.002"} and found.trials[0].state is TrialState.COMPLETE
     )
     assert cells(found, "recall") == [None, None] and cells(found, "seconds") == [None, None]
 
@@ -86,6 +87,52 @@ def test_without_a_trial_column_known_parameters_tell_trials_apart(tmp_path: Pat
     assert [[row["seed"] for row in trial.rows] for trial in found.trials] == [[0, 1], [0]]
     assert [trial.params["k"] for trial in found.trials] == [1.0, 0.5]
     assert any("told apart by lr_d, k" in note for note in found.notes)
+
+
+SPELLINGS = [
+    (["1e-4", "0.0001", "0.00010", "1.0E-04", "+1e-04"], "0.0001"),
+    (["1", "1.0", "1.", "01", "1e0"], "1"),
+    (["0", "-0.0", "0e5"], "0"),
+    (["10000000", "1e7", "1.0e+07"], "10000000"),
+    (["inf", "Infinity"], "inf"),
+    (["9007199254740993", "9007199254740993.0"], "9007199254740993"),
+]
+
+
+@pytest.mark.parametrize("name", ["lr_g", "width of theirs"])
+@pytest.mark.parametrize(("spellings", "number"), SPELLINGS)
+def test_numbers_are_compared_as_numbers(
+    tmp_path: Path, name: str, spellings: list[str], number: str
+) -> None:
+    """Whatever column they are in, and whether or not the file numbers its trials."""
+    rows = [f"{text},{seed},100,9" for seed, text in enumerate(spellings)]
+    if name == "lr_g":
+        found = history(tmp_path, "lr_g,seed,images,fid", *rows, ",7,100,9")
+        assert [trial.params for trial in found.trials] == [{"lr_g": number}, {}]
+        assert len(found.trials[0].rows) == len(spellings)
+    (trial,) = history(tmp_path, f"trial,{name},seed,images,fid", *(f"0,{r}" for r in rows)).trials
+    assert trial.params == {name: number}
+
+
+def test_what_is_no_number_in_some_cell_stays_as_it_is(tmp_path: Path) -> None:
+    """And whole numbers beyond what a float holds stay apart, as do names that Python could read."""
+    rows = [("1.0", "1_0", "9007199254740993"), ("1.00", "10", "9007199254740992"), ("a", "b", "1")]
+    lines = [f"{n},{','.join(row)},100,9" for n, row in enumerate(rows)]
+    found = history(tmp_path, "trial,version,name,big,images,fid", *lines)
+    assert [tuple(trial.params.values()) for trial in found.trials] == rows
+
+
+def test_ratios_remedies_and_trials_are_compared_by_their_meaning(tmp_path: Path) -> None:
+    rows = ["1/2,a+b,0,5,1", "0.50,b+a,1,5,1", ".5,b+a,2,5,1", "2,,0,5,1", "2.0,none,1,5,1"]
+    found = history(tmp_path, "k,remedies,seed,images,fid", *rows)
+    assert [trial.params for trial in found.trials] == [
+        {"k": 0.5, "remedies": "a+b"},
+        {"k": 2.0, "remedies": "none"},
+    ]
+    numbered = history(tmp_path, "trial,seed,images,fid", "1,0,5,1", "1.0,1,5,1", "2,0,5,1")
+    assert [trial.number for trial in numbered.trials] == [1, 2]
+    named = history(tmp_path, "trial,seed,images,fid", "1e-4,0,5,1", "0.0001,1,5,1")
+    assert [trial.params for trial in named.trials] == [{"trial_name": "0.0001"}]
 
 
 def test_without_a_seed_column_every_trial_is_one_seed(tmp_path: Path) -> None:
@@ -489,6 +536,29 @@ def test_what_varies_is_the_space_and_fid_decides(tmp_path: Path) -> None:
         made(tmp_path, "trial,images,loss_g", "0,1,0.5")
     with pytest.raises(UserError, match=r"h\.csv has no kid; it has: recall"):
         made(tmp_path, "trial,images,recall", "0,1,0.5", objective="kid")
+
+
+def test_equal_configurations_have_equal_digests_however_they_are_spelt(tmp_path: Path) -> None:
+    """Of two files as of two trials of one: the digest is what tells configurations apart."""
+
+    class Kept:
+        def __init__(self) -> None:
+            self.digests: list[str] = []
+
+        def put_history(self, number: int, params: Any, digest: str, content: Any) -> None:
+            self.digests.append(digest)
+
+        def put_end(self, *ending: Any) -> None:
+            pass
+
+    kept: Any = Kept()
+    for spellings in (["1e-4", "0.00010", "1e-3"], ["0.0001", "1.0e-4", "0.001"]):
+        rows = [f"{n},0,1,1,{text}" for n, text in enumerate(spellings)]
+        study = made(tmp_path, HEAD, *rows)
+        for trial in study.history.trials:
+            publish._put(study, trial, study.outcome(trial), kept)
+    first, second, other = kept.digests[:3]
+    assert first == second != other and kept.digests[3:] == kept.digests[:3]
 
 
 def test_the_digest_follows_the_file_and_how_it_is_read(tmp_path: Path) -> None:
