@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.importing.bounds import out_of_bounds
 from ganstudy.study.spec.tables import Objective
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.trial import BUDGET_UNITS
@@ -71,7 +73,11 @@ class Mapping(StrictModel):
         bad = next((name for name, number in value.items() if not math.isfinite(number)), None)
         if bad is not None:
             raise ValueError(f"{bad} must be a finite number, got {value[bad]}")
-        return {one_of("measure", name, MEASURES): number for name, number in value.items()}
+        floor = {one_of("measure", name, MEASURES): number for name, number in value.items()}
+        for name, number in floor.items():
+            if wrong := out_of_bounds(name, np.array([number])):
+                raise ValueError(wrong[1])
+        return floor
 
     @field_validator("verdicts")
     @classmethod

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.importing.bounds import check_bounds
 from ganstudy.study.importing.columns import SEED
 from ganstudy.study.importing.modes import histograms_of, sampled_rows
 from ganstudy.study.importing.source import Source
@@ -53,6 +54,7 @@ class ScoreColumns:
         scores = {name: self._scores(name, column) for name, column in self._roles.measures.items()}
         self.values = {name: values for name, (values, _) in scores.items()}
         """By measure; NaN for a row without a value."""
+        check_bounds(self._table, self._roles.measures, self.values)
         self.verdicts = self._verdicts()
         """As the file has them; None if it has none."""
         sampled, not_finite_samples = sampled_rows(self._table, self._roles.modes)

@@ -95,7 +95,8 @@ def as_numbers(texts: Sequence[str]) -> list[str]:
     1 for 1.0), as far as they are numbers in all cells that are not empty; else as they are.
     """
     distinct = set(texts)
-    numbers = {text for text in distinct if text.lower() not in ABSENT}
+    # "nan" too stands for no number here: pandas writes it so where a setting does not apply.
+    numbers = {text for text in distinct if text.lower() not in ABSENT | {"nan"}}
     if not all(NUMBER.fullmatch(text) for text in numbers):
         return list(texts)
     written = {text: _number_text(text) if text in numbers else text for text in distinct}

@@ -19,6 +19,7 @@ from ganstudy.study.importing.study_facts import spec_of
 from ganstudy.study.importing.table import read_table
 from ganstudy.study.spec.tables import Tracking
 from ganstudy.trials.measures.verdict import verdict, verdict_where_certain
+from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import TrialState
 
 HEAD = "trial,seed,generator_steps,fid,lr_d"
@@ -107,8 +108,12 @@ def test_numbers_are_compared_as_numbers(
     """Whatever column they are in, and whether or not the file numbers its trials."""
     rows = [f"{text},{seed},100,9" for seed, text in enumerate(spellings)]
     if name == "lr_g":
-        found = history(tmp_path, "lr_g,seed,images,fid", *rows, ",7,100,9")
-        assert [trial.params for trial in found.trials] == [{"lr_g": number}, {}]
+        found = history(tmp_path, "lr_g,seed,images,fid", *rows, ",7,100,9", "nan,8,100,9")
+        assert [trial.params for trial in found.trials] == [
+            {"lr_g": number},
+            {},
+            {"lr_g": "nan"},
+        ]
         assert len(found.trials[0].rows) == len(spellings)
     (trial,) = history(tmp_path, f"trial,{name},seed,images,fid", *(f"0,{r}" for r in rows)).trials
     assert trial.params == {name: number}
@@ -434,6 +439,50 @@ def test_bad_files_are_told_with_line_and_column(
 ) -> None:
     told = refused(tmp_path, *lines)
     assert message in told, told
+
+
+IN_UNIT_INTERVAL = [
+    *("precision", "recall", "coverage", "high_quality", "ndb", "duplicates"),
+    *("movement", "d_real", "d_fake", "d_auc"),
+]
+"""Written out, so that the catalogue's units are held to it."""
+CORRELATIONS = ["mismatch", "path_attraction", "path_rotation"]
+
+
+@pytest.mark.parametrize("name", IN_UNIT_INTERVAL)
+def test_a_share_lies_between_0_and_1(tmp_path: Path, name: str) -> None:
+    head = f"trial,images,fid,{name}"
+    assert cells(history(tmp_path, head, "0,1,9,0", "0,2,9,1", "0,3,9,", "0,4,9,inf"), name)[
+        :2
+    ] == [0, 1]
+    told = refused(tmp_path, head, "0,1,9,0.5", "0,2,9,65", "0,3,9,100")
+    assert f"h.csv, line 3, column '{name}': {name} (" in told
+    assert "must lie in [0, 1], got 65; if these are percent, divide them by 100" in told
+    for value in ("-0.1", "100.5"):
+        told = refused(tmp_path, head, "0,1,9,0.5", f"0,2,9,{value}")
+        assert f"must lie in [0, 1], got {value}" in told and "percent" not in told
+
+
+@pytest.mark.parametrize("name", CORRELATIONS)
+def test_a_correlation_lies_between_minus_1_and_1(tmp_path: Path, name: str) -> None:
+    head = f"trial,images,fid,{name}"
+    assert cells(history(tmp_path, head, "0,1,9,-1", "0,2,9,1"), name) == [-1, 1]
+    assert "line 2, column" in refused(tmp_path, head, "0,1,9,-1.5", "0,2,9,1")
+
+
+def test_what_is_no_share_may_be_any_number(tmp_path: Path) -> None:
+    others = sorted(set(MEASURES) - {*IN_UNIT_INTERVAL, *CORRELATIONS})
+    found = history(tmp_path, ",".join(["trial", "images", *others]), "0,1" + ",60" * len(others))
+    assert [cells(found, name) for name in others] == [[60]] * len(others)
+
+
+def test_all_shares_in_percent_are_told_at_once(tmp_path: Path) -> None:
+    told = refused(tmp_path, "trial,images,fid,Recall,coverage", "0,1,9,45,60")
+    assert told.endswith("by 100. The same of: coverage") and "column 'Recall'" in told
+    with pytest.raises(UserError, match=r"floor: coverage \(share of real\) must lie in \[0, 1\]"):
+        path = tmp_path / "map.toml"
+        path.write_text("floor = { coverage = 94 }")
+        read_mapping(path, (), {})
 
 
 def test_unknown_columns_are_listed_with_the_known_names(tmp_path: Path) -> None:
