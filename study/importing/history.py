@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.study.importing.columns import PER_TRIAL, SEED
+from ganstudy.study.importing.exports import read_export
 from ganstudy.study.importing.mapping import Mapping
 from ganstudy.study.importing.modes import mode_names
 from ganstudy.study.importing.scores import ScoreColumns
@@ -76,8 +77,18 @@ class History:
 
 def read_history(table: Table, mapping: Mapping) -> History:
     """Return the study in `table`; UserError, with line and column, if it cannot be read as one."""
-    source = Source.of(table, mapping)
+    reading = read_export(table, mapping)
+    source = Source.of(reading.table, reading.mapping)
     columns = TrialColumns(source)
+    kept = columns.kept_rows()
+    repeated = source.num_rows - len(kept)
+    if repeated:
+        source = Source.of(reading.table.take(kept), reading.mapping)
+        columns = TrialColumns(source)
+        source.notes.append(
+            f"{repeated} rows repeat a step of their seed that a later row has, and are left out"
+        )
+    source.notes[:0] = reading.notes
     rows_by_trial = columns.rows_by_trial()
     # Before the scores, since a column of an unknown name is the likelier mistake.
     params = {number: columns.params(rows) for number, rows in rows_by_trial.items()}

@@ -22,6 +22,9 @@ from ganstudy.trials.results.samplers import SAMPLER_NOT_STATED
 
 MOST_CHARACTERS = 200_000
 """Of a mapping file."""
+LAST = "last"
+REPEATED = (LAST,)
+"""What can be kept of rows that repeat a step."""
 
 
 class ProvenanceTable(StrictModel):
@@ -53,6 +56,8 @@ class Mapping(StrictModel):
     """The counter on which trials are compared."""
     objective: str | None = None
     """The measure that decides which trial is best."""
+    repeated: str | None = None
+    """Which of the rows of one trial, seed and step is kept; None refuses them."""
     question: str = ""
     sampler: str = SAMPLER_NOT_STATED
     """How the configurations were drawn."""
@@ -61,6 +66,11 @@ class Mapping(StrictModel):
     @classmethod
     def _unit(cls, value: str | None) -> str | None:
         return None if value is None else one_of("axis", value, BUDGET_UNITS)
+
+    @field_validator("repeated")
+    @classmethod
+    def _repeated(cls, value: str | None) -> str | None:
+        return None if value is None else one_of("row to keep", value, REPEATED)
 
     @field_validator("objective")
     @classmethod

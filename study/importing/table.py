@@ -13,7 +13,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -50,11 +50,26 @@ class Table:
     """Where each row stands in the file."""
     unit: str
     """What `lines` counts: "line", the header being line 1, or "row", from 1."""
+    runs: list[str] | None = None
+    """The run of each row, of an export that had a column per run."""
+    of_runs: frozenset[str] = frozenset()
+    """The columns that were one per run, "RUN - METRIC"."""
 
     def place(self, row: int, column: str | None = None) -> str:
         """Return the place of a row or cell for a message: FILE, line 7, column 'fid'."""
         where = f"{self.file.name}, {self.unit} {self.lines[row]}"
+        if self.runs is not None and column in self.of_runs:
+            column = f"{self.runs[row]} - {column}"
         return where if column is None else f"{where}, column {short_repr(column)}"
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """Return the table of these rows, in this order."""
+        return replace(
+            self,
+            columns={name: [cells[row] for row in rows] for name, cells in self.columns.items()},
+            lines=[self.lines[row] for row in rows],
+            runs=None if self.runs is None else [self.runs[row] for row in rows],
+        )
 
     def numbers(self, column: str) -> tuple[Numbers, NDArray[np.bool_]]:
         """Return (values, NaN for an empty cell; whether a cell has a number).

@@ -4,7 +4,8 @@ same in all rows of a trial: its parameters and its state.
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,9 @@ from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.trial import BUDGET_UNITS, LARGEST_SEED
 from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState, remedy_label
+
+STEPS = ("step", "steps", "_step", "global_step", "iteration", "iterations", "iter", "it", "kimg")
+"""What others call a counter, which does not say what it counts; for an example in a message."""
 
 
 class TrialColumns:
@@ -49,7 +53,17 @@ class TrialColumns:
         self.trials = self._trials()
         """The trial's number, row by row."""
         self.seeds = self._seeds()
-        self._refuse_duplicates()
+
+    def kept_rows(self) -> list[int]:
+        """Return all rows, or of those of one trial, seed and step the last in the file if the
+        mapping asks for it; UserError if it does not.
+        """
+        frame = pd.DataFrame({"trial": self.trials, SEED: self.seeds, "step": self.steps})
+        again = np.flatnonzero(frame.duplicated())
+        if len(again) and self._source.mapping.repeated is None:
+            self._refuse_repeated(int(again[0]), frame)
+        kept: list[int] = np.flatnonzero(~frame.duplicated(keep="last")).tolist()
+        return kept
 
     def rows_by_trial(self) -> dict[int, list[int]]:
         """Return the rows of each trial, trials in order."""
@@ -162,10 +176,12 @@ class TrialColumns:
                 if axis is None
                 else f"there is no column {axis}"
             )
+            steps = [name for name in self._table.columns if name.lower() in STEPS]
+            example = shlex.quote(f"{steps[0] if steps else 'iteration'}=generator_steps")
             raise UserError(
                 f"{self._table.file.name}: {missing}; known: {', '.join(BUDGET_UNITS)}. Columns: "
                 f"{', '.join(self._table.columns)}. Where names differ: --map THEIRS=OURS, such as "
-                "--map iteration=generator_steps"
+                f"--map {example}"
             )
         absent = np.flatnonzero(np.isnan(self.counters[axis]))
         if len(absent):
@@ -227,12 +243,7 @@ class TrialColumns:
             )
         return values.astype(np.int64)
 
-    def _refuse_duplicates(self) -> None:
-        frame = pd.DataFrame({"trial": self.trials, SEED: self.seeds, "step": self.steps})
-        again = np.flatnonzero(frame.duplicated())
-        if not len(again):
-            return
-        row = int(again[0])
+    def _refuse_repeated(self, row: int, frame: pd.DataFrame) -> NoReturn:
         first = int(np.flatnonzero((frame == frame.iloc[row]).all(axis=1))[0])
         trial = short_repr(self._labels[row]) if self._labels else str(self.trials[row])
         advice = ""
@@ -241,7 +252,8 @@ class TrialColumns:
         raise UserError(
             f"{self._table.place(row)}: trial {trial}, seed {self.seeds[row]}, "
             f"step {self.steps[row]:g} stands there already "
-            f"({self._table.unit} {self._table.lines[first]}){advice}"
+            f"({self._table.unit} {self._table.lines[first]}){advice}; if a resumed run repeats "
+            "its steps, --repeated last keeps the last row of each"
         )
 
     def _k(self, text: str, row: int, column: str) -> float | str:
