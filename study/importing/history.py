@@ -96,7 +96,7 @@ def read_history(table: Table, mapping: Mapping) -> History:
     scores = ScoreColumns(source, columns)
     records = _records(columns, scores, evaluations)
     seed_rows = pd.DataFrame({"trial": columns.trials, SEED: columns.seeds})
-    planned = int(seed_rows.groupby(["trial", SEED]).size().max())
+    planned = seed_rows.groupby(["trial", SEED]).size().groupby("trial").max()
     trials = []
     for number, rows in rows_by_trial.items():
         texts = {
@@ -104,17 +104,23 @@ def read_history(table: Table, mapping: Mapping) -> History:
             for name in PER_TRIAL
             if name in source.roles.identifiers
         }
+        state = columns.state(texts.get("state", ""), rows[0])
         own, notes = with_ended_seeds([records[row] for row in rows], columns.axis)
-        add_derived(own, scores.derived, planned, scores.floor, scores.verdicts is not None)
+        # Whoever was stopped had been planned like the others; the rest ended where they meant to.
+        evaluations_planned = planned.max() if state is TrialState.PRUNED else planned[number]
+        add_derived(
+            own, scores.derived, int(evaluations_planned), scores.floor, scores.verdicts is not None
+        )
         trial = ImportedTrial(
             number=number,
             params=params[number],
-            state=columns.state(texts.get("state", ""), own, len(times), rows[0]),
+            state=state,
             error=texts.get("error", ""),
             rows=own,
             notes=notes,
         )
         trials.append(trial)
+    source.notes += _of_lengths(trials, times, columns.axis)
     if source.roles.unknown:
         source.notes.append(
             "taken as parameters, being constant within each trial: "
@@ -130,6 +136,23 @@ def read_history(table: Table, mapping: Mapping) -> History:
         floor=scores.floor,
         notes=source.notes,
     )
+
+
+def _of_lengths(trials: list[ImportedTrial], times: list[float], axis: str) -> list[str]:
+    """Return a note if complete trials end before the longest of the file."""
+    ends = [
+        max(row["evaluation"] for row in trial.rows)
+        for trial in trials
+        if trial.state is TrialState.COMPLETE and any(row["finite"] for row in trial.last_rows())
+    ]
+    short = [end for end in ends if end < len(times)]
+    if not short:
+        return []
+    return [
+        f"{len(short)} of {len(trials)} trials end before {times[-1]:g} {axis}, at "
+        f"{times[min(short) - 1]:g} the earliest: each is complete at its own length. A column "
+        "state says which were pruned"
+    ]
 
 
 def _records(

@@ -22,7 +22,6 @@ from ganstudy.study.importing.columns import (
 )
 from ganstudy.study.importing.source import Source
 from ganstudy.study.importing.table import as_numbers
-from ganstudy.study.importing.timeline import Rows
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.trial import BUDGET_UNITS, LARGEST_SEED
@@ -139,22 +138,19 @@ class TrialColumns:
             self._settings[column] = cells
         return self._settings[column]
 
-    def state(self, text: str, records: Rows, num_evaluations: int, row: int) -> TrialState:
-        """Return the state of a trial, by the file's `text` if it has one.
+    def state(self, text: str, row: int) -> TrialState:
+        """Return the state of a trial: that of the file's `text`, else complete at its own length.
 
-        Else complete, if the trial came to the last evaluation of the study or has no seed left.
         row: one of the trial's, for the message of a UserError.
         """
-        if text:
-            states = [state.value for state in TrialState if state is not TrialState.RUNNING]
-            try:
-                return TrialState(one_of("state", text.lower(), states))
-            except ValueError as error:
-                place = self._table.place(row, self._roles.identifiers["state"])
-                raise UserError(f"{place}: {error}") from None
-        last = max(record["evaluation"] for record in records)
-        dead = not any(record["finite"] for record in records if record["evaluation"] == last)
-        return TrialState.COMPLETE if last == num_evaluations or dead else TrialState.PRUNED
+        if not text:
+            return TrialState.COMPLETE
+        states = [state.value for state in TrialState if state is not TrialState.RUNNING]
+        try:
+            return TrialState(one_of("state", text.lower(), states))
+        except ValueError as error:
+            place = self._table.place(row, self._roles.identifiers["state"])
+            raise UserError(f"{place}: {error}") from None
 
     def _counter(self, name: str, column: str) -> NDArray[np.float64]:
         values, _ = self._table.numbers(column)

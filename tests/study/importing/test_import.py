@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.importing import publish
+from ganstudy.study.importing import publish, study_facts
 from ganstudy.study.importing.history import History, read_history
 from ganstudy.study.importing.imported_study import read_import
 from ganstudy.study.importing.mapping import Mapping, read_mapping
@@ -174,7 +174,50 @@ def test_equal_evaluations_have_spent_equal_budgets(tmp_path: Path) -> None:
     steps = [(0, s) for s in (100, 200, 300, 400)] + [(1, s) for s in (200,)]
     found = history(tmp_path, HEAD, *(f"{t},0,{s},9,{t}" for t, s in steps))
     assert found.times == [100, 200, 300, 400]
-    assert cells(found, "evaluation", 1) == [2] and found.trials[1].state is TrialState.PRUNED
+    assert cells(found, "evaluation", 1) == [2]
+
+
+def test_histories_of_unlike_lengths_are_complete_at_their_own(tmp_path: Path) -> None:
+    """Unless the file says otherwise; the best is that of the best score at its own end."""
+    ends = {0: 400, 1: 200, 2: 300}
+    last = {0: 8.0, 1: 6.5, 2: 7.0}
+    rows = [
+        (trial, step, last[trial] + (end - step) / 100)
+        for trial, end in ends.items()
+        for step in range(100, end + 1, 100)
+    ]
+    lines = [f"{trial},0,{step},{fid},{trial}" for trial, step, fid in rows]
+    study = made(tmp_path, HEAD, *lines)
+    assert [trial.state for trial in study.history.trials] == [TrialState.COMPLETE] * 3
+    outcomes = {trial.number: study.outcome(trial) for trial in study.history.trials}
+    assert {n: found.objective for n, found in outcomes.items()} == last
+    assert {n: found.progress for n, found in outcomes.items()} == ends
+    assert study_facts.summary(study, outcomes)["best"]["number"] == 1
+    assert any("2 of 3 trials end before 400" in note for note in study.history.notes)
+    told = made(
+        tmp_path, HEAD + ",state", *(f"{line},{'pruned' * (line[0] == '1')}" for line in lines)
+    )
+    assert [trial.state.value for trial in told.history.trials] == [
+        "complete",
+        "pruned",
+        "complete",
+    ]
+    outcomes = {trial.number: told.outcome(trial) for trial in told.history.trials}
+    assert study_facts.summary(told, outcomes)["best"]["number"] == 2
+    assert any("1 of 3 trials end before 400" in note for note in told.history.notes)
+
+
+def test_a_short_history_is_judged_by_the_end_of_its_own_length(tmp_path: Path) -> None:
+    """Four narrow evaluations after eight whole ones are the last third of twelve, not of sixty."""
+    head = "trial,generator_steps,fid" + "".join(f",mode_{m}" for m in range(8))
+    short = [BALANCED] * 8 + [NARROW] * 4
+    lines = [
+        f"{trial},{step},9,{','.join(map(str, held))}"
+        for trial, all_held in enumerate((short, [BALANCED] * 60))
+        for step, held in enumerate(all_held, 1)
+    ]
+    found = history(tmp_path, head, *lines, floor={"effective_modes": 8.0})
+    assert cells(found, "verdict")[-1] == "collapsed"
 
 
 def test_steps_that_hardly_differ_are_one_moment(tmp_path: Path) -> None:
