@@ -83,19 +83,37 @@ def _wide(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]) -> 
     # What W&B logs by itself (_step, _runtime, _timestamp), beside the chart's own axis.
     internal = [name for name in metrics if name.startswith("_") and name not in mapping.columns]
     metrics = [name for name in metrics if name not in internal]
-    columns = {place: name for name, place in values.items()}
     shared = [name for name in table.columns if name not in matches]
+    found = _by_run(table, {place: name for name, place in values.items()}, shared, metrics)
+    missing = Missing(table, mapping)
+    missing.axis(shared[0] if shared else "THEIRS", [*shared, *metrics])
+    missing.measures(metrics, [name for name in metrics if _varies(found, name)])
+    example = short_repr(next(iter(matches)))
+    missing.refuse(f"a wide export of Weights & Biases (a column per run, such as {example})")
+    number = len(set(found.runs or []))
+    notes = [
+        f"a wide export: each of its {number} runs is a trial of one seed, without hyperparameters"
+    ]
+    notes += _of_ends(table, matches)
+    if internal:
+        notes.append(f"left out, being written by Weights & Biases itself: {', '.join(internal)}")
+    return Reading(found, mapping, notes)
+
+
+def _by_run(
+    table: Table, columns: dict[tuple[str, str], str], shared: list[str], metrics: list[str]
+) -> Table:
+    """Return a wide table with a row per run and step.
+
+    columns: by run and metric. shared: columns of all runs, such as the step.
+    """
     long: dict[str, list[object]] = {name: [] for name in (TRIAL, *shared, *metrics)}
     lines: list[int] = []
-    runs: list[str] = []
-    for run in dict.fromkeys(run for run, _ in values.values()):
-        cells = [
-            table.columns[columns[run, metric]] if (run, metric) in columns else None
-            for metric in metrics
-        ]
+    for run in dict.fromkeys(run for run, _ in columns):
+        cells = [table.columns.get(columns.get((run, metric), ""), []) for metric in metrics]
         for row, line in enumerate(table.lines):
             # A chart has the steps of all runs; a run without a value there was not measured.
-            here = [None if column is None else column[row] for column in cells]
+            here = [column[row] if column else None for column in cells]
             if all(_is_absent(cell) for cell in here):
                 continue
             for name, cell in zip(metrics, here, strict=True):
@@ -104,26 +122,18 @@ def _wide(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]) -> 
                 long[name].append(table.columns[name][row])
             long[TRIAL].append(run)
             lines.append(line)
-            runs.append(run)
     if not lines:
         raise UserError(
             f"{table.file.name}: no run has a value in any column RUN - METRIC; __MIN and __MAX are "
             "of the points that a chart merges, and are not read"
         )
-    found = replace(table, columns=long, lines=lines, runs=runs, of_runs=frozenset(metrics))
-    missing = Missing(table, mapping)
-    missing.axis(shared[0] if shared else "THEIRS", [*shared, *metrics])
-    missing.measures(metrics, [name for name in metrics if _varies(found, name)])
-    example = short_repr(next(iter(matches)))
-    missing.refuse(f"a wide export of Weights & Biases (a column per run, such as {example})")
-    number = len(set(runs))
-    notes = [
-        f"a wide export: each of its {number} runs is a trial of one seed, without hyperparameters"
-    ]
-    notes += _of_ends(table, matches)
-    if internal:
-        notes.append(f"left out, being written by Weights & Biases itself: {', '.join(internal)}")
-    return Reading(found, mapping, notes)
+    return replace(
+        table,
+        columns=long,
+        lines=lines,
+        runs=list(map(str, long[TRIAL])),
+        of_runs=frozenset(metrics),
+    )
 
 
 def _by_metric(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]) -> Mapping:

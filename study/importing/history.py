@@ -77,18 +77,7 @@ class History:
 
 def read_history(table: Table, mapping: Mapping) -> History:
     """Return the study in `table`; UserError, with line and column, if it cannot be read as one."""
-    reading = read_export(table, mapping)
-    source = Source.of(reading.table, reading.mapping)
-    columns = TrialColumns(source)
-    kept = columns.kept_rows()
-    repeated = source.num_rows - len(kept)
-    if repeated:
-        source = Source.of(reading.table.take(kept), reading.mapping)
-        columns = TrialColumns(source)
-        source.notes.append(
-            f"{repeated} rows repeat a step of their seed that a later row has, and are left out"
-        )
-    source.notes[:0] = reading.notes
+    source, columns = _columns(table, mapping)
     rows_by_trial = columns.rows_by_trial()
     # Before the scores, since a column of an unknown name is the likelier mistake.
     params = {number: columns.params(rows) for number, rows in rows_by_trial.items()}
@@ -136,6 +125,23 @@ def read_history(table: Table, mapping: Mapping) -> History:
         floor=scores.floor,
         notes=source.notes,
     )
+
+
+def _columns(table: Table, mapping: Mapping) -> tuple[Source, TrialColumns]:
+    """Return (the file, its trials, seeds and steps), without the rows that are not to be kept."""
+    reading = read_export(table, mapping)
+    source = Source.of(reading.table, reading.mapping)
+    columns = TrialColumns(source)
+    kept = columns.kept_rows()
+    repeated = source.num_rows - len(kept)
+    if repeated:
+        source = Source.of(reading.table.take(kept), reading.mapping)
+        columns = TrialColumns(source)
+        source.notes.append(
+            f"{repeated} rows repeat a step of their seed that a later row has, and are left out"
+        )
+    source.notes[:0] = reading.notes
+    return source, columns
 
 
 def _of_lengths(trials: list[ImportedTrial], times: list[float], axis: str) -> list[str]:

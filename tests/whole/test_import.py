@@ -197,7 +197,7 @@ def test_list_status_and_best(imported) -> None:
     assert f"{NAME:<24} 3/3 trials, fid 6 (trial 0" in ganstudy(imported["home"], "list").output
     status = json.loads(ganstudy(imported["home"], "status", NAME, "--json").output)
     assert (
-        status["trials"]["complete"] == 2
+        status["trials"]["complete"] == 3
         and status["seeds"]["diverged"] == 1
         and status["left"] == 0
     )
