@@ -202,7 +202,7 @@ def test_list_status_and_best(imported) -> None:
         and status["left"] == 0
     )
     assert status["imported"]["file"] == "theirs.csv" and len(status["trial_list"]) == 3
-    assert "2 complete, 1 pruned; 0 of 3 to go" in ganstudy(imported["home"], "status", NAME).output
+    assert "3 complete; 0 of 3 to go" in ganstudy(imported["home"], "status", NAME).output
     best = json.loads(ganstudy(imported["home"], "best", NAME, "--json").output)
     assert best["number"] == 0 and best["value"] == 6.0 and best["seeds"] == {"0": 6.0, "1": 6.0}
     result = ganstudy(imported["home"], "best", NAME, "--export", str(imported["folder"] / "out"))
