@@ -37,6 +37,7 @@ from ganstudy.analysis.report.blocks import (
 from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections.registry import SECTIONS
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import Stage
 
 SHOWN_DECIMALS = 4
@@ -111,9 +112,15 @@ def write_report(study: Study, path: Path) -> Path:
 
 
 def _subtitle(study: Study) -> str:
-    trials = count(len(study.of_stage(Stage.SEARCH).trials), "trial")
-    if study.planned_seeds:
-        trials += f" of {count(len(study.planned_seeds), 'seed')} each"
+    searched = study.of_stage(Stage.SEARCH).trials
+    trials = count(len(searched), "trial")
+    # The seeds of an imported study are those of all its trials together.
+    per_trial = [len(study.planned_seeds)]
+    if Tag.IMPORTED in study.tags:
+        per_trial = sorted(set(searched["num_seeds"].dropna().astype(int)) - {0})
+    if any(per_trial):
+        fewest = "" if len(per_trial) == 1 else f"{per_trial[0]} to "
+        trials += f" of {fewest}{count(per_trial[-1], 'seed')} each"
     parts = [trials]
     if confirmed := len(study.of_stage(Stage.CONFIRM).trials):
         parts.append(f"{confirmed} trained again on fresh seeds")

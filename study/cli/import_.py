@@ -49,6 +49,11 @@ if TYPE_CHECKING:
     metavar="COUNTER",
     help="The counter at which trials are compared, if there are several.",
 )
+@click.option(
+    "--repeated",
+    type=click.Choice(["last"]),
+    help="Which row to keep where a resumed run repeats its steps; by default they are refused.",
+)
 @click.option("--question", metavar="TEXT", help="What the study asks.")
 @click.option("--tracking", metavar="URI", help="An MLflow server; else the embedded store.")
 @home_option

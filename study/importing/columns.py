@@ -41,6 +41,7 @@ TAKEN = frozenset(
         "role",
         "confirms",
         "failed",
+        "order",
         "candidate",
         "histogram",
         "seeds",
@@ -80,6 +81,19 @@ class Roles:
         return self.modes if MODE.fullmatch(name) else self.unknown
 
 
+LABELS = {measure.label.lower(): name for name, measure in MEASURES.items()}
+NAMES = {name.lower(): name for name in (*IDENTIFIERS, *COUNTERS, *MEASURES, *SETTINGS)}
+
+
+def canonical_name(column: str, mapping: Mapping) -> str:
+    """Return what a column is called here: by the mapping, by a name or label in any case, or as
+    the file has it.
+    """
+    plain = mapping.columns.get(column, column)
+    # "Generator Steps" means generator_steps; "Precision" is a label and a name alike.
+    return NAMES.get(plain.lower().replace(" ", "_")) or LABELS.get(plain.lower()) or plain
+
+
 def roles_of(table: Table, mapping: Mapping) -> Roles:
     """Return the roles by the mapping, else by name: a canonical name or a measure's label ("FID"),
     in any case.
@@ -92,17 +106,12 @@ def roles_of(table: Table, mapping: Mapping) -> Roles:
                 f"{table.file.name} has no column {short_repr(column)}, which the mapping names; "
                 f"it has: {_list(table.columns)}"
             )
-    labels = {measure.label.lower(): name for name, measure in MEASURES.items()}
-    names = {name.lower(): name for name in (*IDENTIFIERS, *COUNTERS, *MEASURES, *SETTINGS)}
     roles = Roles()
     column_of: dict[str, str] = {}  # by canonical name
     for column in table.columns:
         if column in mapping.ignore:
             continue
-        plain = mapping.columns.get(column, column)
-        # "Generator Steps" means generator_steps; "Precision" is a label and a name alike.
-        # Canonical names before labels: they are what a mapping gives, and more exact.
-        name = names.get(plain.lower().replace(" ", "_")) or labels.get(plain.lower()) or plain
+        name = canonical_name(column, mapping)
         if name in column_of:
             raise UserError(
                 f"{table.file.name}: the columns {short_repr(column_of[name])} and "

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.study.importing.columns import PER_TRIAL, SEED
+from ganstudy.study.importing.exports import read_export
 from ganstudy.study.importing.mapping import Mapping
 from ganstudy.study.importing.modes import mode_names
 from ganstudy.study.importing.scores import ScoreColumns
@@ -76,8 +77,7 @@ class History:
 
 def read_history(table: Table, mapping: Mapping) -> History:
     """Return the study in `table`; UserError, with line and column, if it cannot be read as one."""
-    source = Source.of(table, mapping)
-    columns = TrialColumns(source)
+    source, columns = _columns(table, mapping)
     rows_by_trial = columns.rows_by_trial()
     # Before the scores, since a column of an unknown name is the likelier mistake.
     params = {number: columns.params(rows) for number, rows in rows_by_trial.items()}
@@ -85,8 +85,7 @@ def read_history(table: Table, mapping: Mapping) -> History:
     scores = ScoreColumns(source, columns)
     records = _records(columns, scores, evaluations)
     seed_rows = pd.DataFrame({"trial": columns.trials, SEED: columns.seeds})
-    # By the seed with the most rows: others may have ended early.
-    planned = int(seed_rows.groupby(["trial", SEED]).size().max())
+    planned = seed_rows.groupby(["trial", SEED]).size().groupby("trial").max()
     trials = []
     for number, rows in rows_by_trial.items():
         texts = {
@@ -94,18 +93,23 @@ def read_history(table: Table, mapping: Mapping) -> History:
             for name in PER_TRIAL
             if name in source.roles.identifiers
         }
-        # Before what is derived: the rows that it adds have verdicts too.
+        state = columns.state(texts.get("state", ""), rows[0])
         own, notes = with_ended_seeds([records[row] for row in rows], columns.axis)
-        add_derived(own, scores.derived, planned, scores.floor, scores.verdicts is not None)
+        # Whoever was stopped had been planned like the others; the rest ended where they meant to.
+        evaluations_planned = planned.max() if state is TrialState.PRUNED else planned[number]
+        add_derived(
+            own, scores.derived, int(evaluations_planned), scores.floor, scores.verdicts is not None
+        )
         trial = ImportedTrial(
             number=number,
             params=params[number],
-            state=columns.state(texts.get("state", ""), own, len(times), rows[0]),
+            state=state,
             error=texts.get("error", ""),
             rows=own,
             notes=notes,
         )
         trials.append(trial)
+    source.notes += _of_lengths(trials, times, columns.axis)
     if source.roles.unknown:
         source.notes.append(
             "taken as parameters, being constant within each trial: "
@@ -121,6 +125,40 @@ def read_history(table: Table, mapping: Mapping) -> History:
         floor=scores.floor,
         notes=source.notes,
     )
+
+
+def _columns(table: Table, mapping: Mapping) -> tuple[Source, TrialColumns]:
+    """Return (the file, its trials, seeds and steps), without the rows that are not to be kept."""
+    reading = read_export(table, mapping)
+    source = Source.of(reading.table, reading.mapping)
+    columns = TrialColumns(source)
+    kept = columns.kept_rows()
+    repeated = source.num_rows - len(kept)
+    if repeated:
+        source = Source.of(reading.table.take(kept), reading.mapping)
+        columns = TrialColumns(source)
+        source.notes.append(
+            f"{repeated} rows repeat a step of their seed that a later row has, and are left out"
+        )
+    source.notes[:0] = reading.notes
+    return source, columns
+
+
+def _of_lengths(trials: list[ImportedTrial], times: list[float], axis: str) -> list[str]:
+    """Return a note if complete trials end before the longest of the file."""
+    ends = [
+        max(row["evaluation"] for row in trial.rows)
+        for trial in trials
+        if trial.state is TrialState.COMPLETE and any(row["finite"] for row in trial.last_rows())
+    ]
+    short = [end for end in ends if end < len(times)]
+    if not short:
+        return []
+    return [
+        f"{len(short)} of {len(trials)} trials end before {times[-1]:g} {axis}, at "
+        f"{times[min(short) - 1]:g} the earliest: each is complete at its own length. A column "
+        "state says which were pruned"
+    ]
 
 
 def _records(

@@ -22,7 +22,7 @@ from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict, media
 
 IMPORTED = "imported"
 """Extractor of scores if the mapping does not say what they were measured with."""
-SCHEMA = 1
+SCHEMA = 2
 """Version of how a file is read: part of the digest, so that another version makes new runs."""
 
 

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.importing.bounds import out_of_bounds
 from ganstudy.study.spec.tables import Objective
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.trial import BUDGET_UNITS
@@ -20,6 +22,9 @@ from ganstudy.trials.results.samplers import SAMPLER_NOT_STATED
 
 MOST_CHARACTERS = 200_000
 """Of a mapping file."""
+LAST = "last"
+REPEATED = (LAST,)
+"""What can be kept of rows that repeat a step."""
 
 
 class ProvenanceTable(StrictModel):
@@ -51,6 +56,8 @@ class Mapping(StrictModel):
     """The counter on which trials are compared."""
     objective: str | None = None
     """The measure that decides which trial is best."""
+    repeated: str | None = None
+    """Which of the rows of one trial, seed and step is kept; None refuses them."""
     question: str = ""
     sampler: str = SAMPLER_NOT_STATED
     """How the configurations were drawn."""
@@ -59,6 +66,11 @@ class Mapping(StrictModel):
     @classmethod
     def _unit(cls, value: str | None) -> str | None:
         return None if value is None else one_of("axis", value, BUDGET_UNITS)
+
+    @field_validator("repeated")
+    @classmethod
+    def _repeated(cls, value: str | None) -> str | None:
+        return None if value is None else one_of("row to keep", value, REPEATED)
 
     @field_validator("objective")
     @classmethod
@@ -71,7 +83,11 @@ class Mapping(StrictModel):
         bad = next((name for name, number in value.items() if not math.isfinite(number)), None)
         if bad is not None:
             raise ValueError(f"{bad} must be a finite number, got {value[bad]}")
-        return {one_of("measure", name, MEASURES): number for name, number in value.items()}
+        floor = {one_of("measure", name, MEASURES): number for name, number in value.items()}
+        for name, number in floor.items():
+            if wrong := out_of_bounds(name, np.array([number])):
+                raise ValueError(wrong[1])
+        return floor
 
     @field_validator("verdicts")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.importing.table import Table
@@ -23,6 +24,21 @@ def mode_names(modes: dict[str, str]) -> list[str]:
     return [name.removeprefix(PREFIX) for name in _in_order(modes)]
 
 
+def sampled_rows(
+    table: Table, modes: dict[str, str]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return (the rows with a number of samples and none that is not finite; those with nan or inf,
+    whose seed had diverged, so that there were no samples to count).
+    """
+    counted = np.zeros(len(table.lines), dtype=bool)
+    not_finite = np.zeros(len(table.lines), dtype=bool)
+    for column in modes.values():
+        values, given = table.numbers(column)
+        counted |= given
+        not_finite |= given & ~np.isfinite(values)
+    return counted & ~not_finite, not_finite
+
+
 def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None] | None:
     """Return the number of samples per mode, row by row; None for a row without samples.
 
@@ -39,8 +55,7 @@ def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None]
     columns = [table.numbers(modes[name]) for name in names]
     counts = np.stack([values for values, _ in columns], axis=1)
     given = np.stack([present for _, present in columns], axis=1)
-    # nan or inf in a row: its seed has diverged, and there were no samples to count.
-    sampled = given.any(axis=1) & ~(given & ~np.isfinite(counts)).any(axis=1)
+    sampled, _ = sampled_rows(table, modes)
     wrong = ~given | (counts < 0) | (np.floor(counts) != counts)
     bad = np.flatnonzero(sampled & wrong.any(axis=1))
     if len(bad):

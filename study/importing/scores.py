@@ -1,7 +1,8 @@
 """What a file says of how a training went: scores, samples per mode, verdicts, and which seeds have
 diverged.
 
-A score that is not finite (nan, inf) and is never finite again means a seed that diverged.
+A score that is not finite (nan, inf) and is never finite again means a seed that diverged, whatever
+the rest of its column holds. An empty cell was not measured, and says nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.importing.bounds import check_bounds
 from ganstudy.study.importing.columns import SEED
-from ganstudy.study.importing.modes import histograms_of
+from ganstudy.study.importing.modes import histograms_of, sampled_rows
 from ganstudy.study.importing.source import Source
 from ganstudy.study.importing.trials import TrialColumns
 from ganstudy.trials.config.base import short_repr
@@ -49,32 +51,45 @@ class ScoreColumns:
         self._source, self._table, self._roles = source, source.table, source.roles
         self._steps = columns.steps
         self._seed_rows = pd.DataFrame({"trial": columns.trials, SEED: columns.seeds})
-        scores = {name: self._scores(column) for name, column in self._roles.measures.items()}
+        scores = {name: self._scores(name, column) for name, column in self._roles.measures.items()}
         self.values = {name: values for name, (values, _) in scores.items()}
         """By measure; NaN for a row without a value."""
+        check_bounds(self._table, self._roles.measures, self.values)
         self.verdicts = self._verdicts()
         """As the file has them; None if it has none."""
+        sampled, not_finite_samples = sampled_rows(self._table, self._roles.modes)
         self.diverged = self._diverged(
-            [rows for name, (_, rows) in scores.items() if name in FATAL]
+            [
+                *(rows for name, (_, rows) in scores.items() if name in FATAL),
+                self._to_the_end(sampled, not_finite_samples),
+            ]
         )
         self.histograms = histograms_of(self._table, self._roles.modes)
         self.floor = self._floor()
         self.derived = self._derived()
         """Measures that follow from what the file has."""
 
-    def _scores(self, column: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _scores(self, name: str, column: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Return (values, NaN if there is none; whether scores are not finite from a row on to the
         seed's end).
         """
         values, given = self._table.numbers(column)
         finite = given & np.isfinite(values)
-        clean = np.where(np.isfinite(values), values, np.nan)
-        # Never measured at all, however the file writes that: no seed has diverged by it.
-        if not finite.any():
-            return clean, np.zeros(len(values), dtype=bool)
+        if name in FATAL and given.any() and not finite.any():
+            self._source.notes.append(
+                f"{column} has no finite number in any row: its nan and inf count as divergence. "
+                "If it was never measured, leave its cells empty, or leave it out with --ignore"
+            )
+        clean = np.where(finite, values, np.nan)
+        return clean, self._to_the_end(finite, given & ~finite)
+
+    def _to_the_end(
+        self, finite: NDArray[np.bool_], not_finite: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Return the rows of `not_finite` after which their seed is never finite again."""
         # Only at the end: a gap between finite scores is an evaluation that failed, not a seed.
         last_finite = self._per_seed(np.where(finite, self._steps, -np.inf), "max")
-        return clean, given & ~np.isfinite(values) & (self._steps > last_finite)
+        return np.asarray(not_finite & (self._steps > last_finite))
 
     def _diverged(self, not_finite: list[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         """Return the rows of seeds that have diverged: by scores, a column finite, or a verdict."""

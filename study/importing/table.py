@@ -11,7 +11,10 @@ import csv
 import hashlib
 import io
 import math
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,12 @@ from ganstudy.trials.config.base import short_repr
 DELIMITERS = (",", ";", "\t")
 ABSENT = frozenset({"", "na", "n/a", "null", "none", "-"})
 """Texts for no number, in small letters. nan and inf are numbers: of a score that is not finite."""
-# A guess; names are compared in pairs, so that there must be some limit.
+NUMBER = re.compile(
+    r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(inf|infinity)", re.ASCII | re.IGNORECASE
+)
+"""What reads as a number. Python's float() takes more, such as 1_0, which is a name in a file."""
+LARGEST_EXACT = 2.0**53
+"""Beyond it not every whole number is a float, so that two of them could become one."""
 MOST_COLUMNS = 1000
 Numbers = NDArray[np.float64]
 
@@ -42,11 +50,26 @@ class Table:
     """Position of each row in the file."""
     unit: str
     """What `lines` counts: "line", the header being line 1, or "row", from 1."""
+    runs: list[str] | None = None
+    """The run of each row, of an export that had a column per run."""
+    of_runs: frozenset[str] = frozenset()
+    """The columns that were one per run, "RUN - METRIC"."""
 
     def place(self, row: int, column: str | None = None) -> str:
         """Return the place of a row or cell for a message: FILE, line 7, column 'fid'."""
         where = f"{self.file.name}, {self.unit} {self.lines[row]}"
+        if self.runs is not None and column in self.of_runs:
+            column = f"{self.runs[row]} - {column}"
         return where if column is None else f"{where}, column {short_repr(column)}"
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """Return the table of these rows, in this order."""
+        return replace(
+            self,
+            columns={name: [cells[row] for row in rows] for name, cells in self.columns.items()},
+            lines=[self.lines[row] for row in rows],
+            runs=None if self.runs is None else [self.runs[row] for row in rows],
+        )
 
     def numbers(self, column: str) -> tuple[Numbers, NDArray[np.bool_]]:
         """Return (values, NaN for an empty cell; whether a cell has a number).
@@ -80,6 +103,29 @@ def _text(cell: Any) -> str:
         # Beyond 1e15 not every whole number is a float, and many digits would say nothing.
         return f"{cell:.0f}" if cell.is_integer() and abs(cell) < 1e15 else repr(cell)
     return " ".join(str(cell).split())
+
+
+def as_numbers(texts: Sequence[str]) -> list[str]:
+    """Return the cells of a column with equal numbers written equally (0.0001 for 1e-4 and 0.00010,
+    1 for 1.0), as far as they are numbers in all cells that are not empty; else as they are.
+    """
+    distinct = set(texts)
+    # "nan" too stands for no number here: pandas writes it so where a setting does not apply.
+    numbers = {text for text in distinct if text.lower() not in ABSENT | {"nan"}}
+    if not all(NUMBER.fullmatch(text) for text in numbers):
+        return list(texts)
+    written = {text: _number_text(text) if text in numbers else text for text in distinct}
+    return [written[text] for text in texts]
+
+
+def _number_text(text: str) -> str:
+    number = float(text)
+    if math.isfinite(number) and abs(number) >= LARGEST_EXACT:
+        exact = Decimal(text)
+        # More digits than a float has were not all written out: 1e300.
+        if exact == exact.to_integral_value() and exact.adjusted() < 40:
+            return str(int(exact))
+    return _text(number + 0.0)  # -0 is 0
 
 
 def read_table(path: Path) -> Table:

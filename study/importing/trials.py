@@ -4,7 +4,8 @@ same in all rows of a trial: its parameters and its state.
 
 from __future__ import annotations
 
-from typing import Any
+import shlex
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -20,11 +21,14 @@ from ganstudy.study.importing.columns import (
     known_names,
 )
 from ganstudy.study.importing.source import Source
-from ganstudy.study.importing.timeline import Rows
+from ganstudy.study.importing.table import as_numbers
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.trial import BUDGET_UNITS, LARGEST_SEED
 from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState, remedy_label
+
+STEPS = ("step", "steps", "_step", "global_step", "iteration", "iterations", "iter", "it", "kimg")
+"""What others call a counter, which does not say what it counts; for an example in a message."""
 
 
 class TrialColumns:
@@ -35,6 +39,8 @@ class TrialColumns:
 
     def __init__(self, source: Source) -> None:
         self._source, self._table, self._roles = source, source.table, source.roles
+        self._settings: dict[str, list[str]] = {}
+        """By column, converted once."""
         self.counters = {
             name: self._counter(name, column) for name, column in self._roles.counters.items()
         }
@@ -46,7 +52,17 @@ class TrialColumns:
         self.trials = self._trials()
         """The trial's number, row by row."""
         self.seeds = self._seeds()
-        self._refuse_duplicates()
+
+    def kept_rows(self) -> list[int]:
+        """Return all rows, or of those of one trial, seed and step the last in the file if the
+        mapping asks for it; UserError if it does not.
+        """
+        frame = pd.DataFrame({"trial": self.trials, SEED: self.seeds, "step": self.steps})
+        again = np.flatnonzero(frame.duplicated())
+        if len(again) and self._source.mapping.repeated is None:
+            self._refuse_repeated(int(again[0]), frame)
+        kept: list[int] = np.flatnonzero(~frame.duplicated(keep="last")).tolist()
+        return kept
 
     def rows_by_trial(self) -> dict[int, list[int]]:
         """Return the rows of each trial, trials in order."""
@@ -62,7 +78,7 @@ class TrialColumns:
         if self._labels:
             params[TRIAL_NAME] = self._labels[rows[0]]
         for name, column in {**self._roles.parameters, **self._roles.unknown}.items():
-            text = self.shared_text(name, rows)
+            setting = self.shared_text(name, rows)
             if name in TAKEN or not PARAMETER_NAME.fullmatch(name):
                 rule = (
                     "is a name of ganstudy's own"
@@ -73,23 +89,26 @@ class TrialColumns:
                     f"{self._table.file.name}: a parameter cannot be called {short_repr(name)}, "
                     f"which {rule}; rename it with --map THEIRS=OURS, or leave it out with --ignore"
                 )
-            if name == "remedies":
-                params[name] = remedy_label(part for part in text.split("+") if part)
-            elif text:
-                params[name] = self._k(text, rows[0], column) if name == "k" else text
+            if setting:
+                as_given = self._source.texts(column)[rows[0]]
+                params[name] = self._k(as_given, rows[0], column) if name == "k" else setting
         return params
 
     def shared_text(self, name: str, rows: list[int]) -> str:
-        """Return the text that all rows of a trial share; UserError if they differ."""
+        """Return the text that all rows of a trial share, a parameter as `_setting` has it;
+        UserError if they differ.
+        """
         roles, table = self._roles, self._table
-        column = {**roles.parameters, **roles.unknown, **roles.identifiers}[name]
-        cells = self._source.texts(column)
+        settings = {**roles.parameters, **roles.unknown}
+        column = {**settings, **roles.identifiers}[name]
+        given = self._source.texts(column)
+        cells = self._setting(name, column) if name in settings else given
         first = cells[rows[0]]
         other = next((row for row in rows if cells[row] != first), None)
         if other is None:
             return first
-        place, here = table.place(other, column), short_repr(cells[other])
-        there = f"{table.unit} {table.lines[rows[0]]} has {short_repr(first)}"
+        place, here = table.place(other, column), short_repr(given[other])
+        there = f"{table.unit} {table.lines[rows[0]]} has {short_repr(given[rows[0]])}"
         if name in roles.unknown:
             unknown = ", ".join(short_repr(column) for column in roles.unknown.values())
             raise UserError(
@@ -102,23 +121,37 @@ class TrialColumns:
             f"{place}: {name} must be the same in all rows of a trial; here {here}, {there}"
         )
 
-    def state(self, text: str, records: Rows, num_evaluations: int, row: int) -> TrialState:
-        """Return the state of a trial, by the file's `text` if it has one.
+    def _setting(self, name: str, column: str) -> list[str]:
+        """Return the cells of a parameter as they are compared: equal settings are equal texts,
+        however the file spells them.
+        """
+        if column not in self._settings:
+            given = self._source.texts(column)
+            if name == "remedies":
+                cells = [remedy_label({part for part in text.split("+") if part}) for text in given]
+            elif name == "k":
+                # 1/2, 0.5 and .50 are one ratio.
+                ratios = {text: row for row, text in reversed(list(enumerate(given))) if text}
+                written = {text: str(self._k(text, row, column)) for text, row in ratios.items()}
+                cells = [written.get(text, "") for text in given]
+            else:
+                cells = as_numbers(given)
+            self._settings[column] = cells
+        return self._settings[column]
 
-        Else complete, if the trial came to the last evaluation of the study or has no seed left.
+    def state(self, text: str, row: int) -> TrialState:
+        """Return the state of a trial: that of the file's `text`, else complete at its own length.
+
         row: one of the trial's, for the message of a UserError.
         """
-        if text:
-            states = [state.value for state in TrialState if state is not TrialState.RUNNING]
-            try:
-                return TrialState(one_of("state", text.lower(), states))
-            except ValueError as error:
-                place = self._table.place(row, self._roles.identifiers["state"])
-                raise UserError(f"{place}: {error}") from None
-        # Few tools write how a trial ended, so it is concluded from its rows.
-        last = max(record["evaluation"] for record in records)
-        dead = not any(record["finite"] for record in records if record["evaluation"] == last)
-        return TrialState.COMPLETE if last == num_evaluations or dead else TrialState.PRUNED
+        if not text:
+            return TrialState.COMPLETE
+        states = [state.value for state in TrialState if state is not TrialState.RUNNING]
+        try:
+            return TrialState(one_of("state", text.lower(), states))
+        except ValueError as error:
+            place = self._table.place(row, self._roles.identifiers["state"])
+            raise UserError(f"{place}: {error}") from None
 
     def _counter(self, name: str, column: str) -> NDArray[np.float64]:
         values, _ = self._table.numbers(column)
@@ -141,10 +174,12 @@ class TrialColumns:
                 if axis is None
                 else f"there is no column {axis}"
             )
+            steps = [name for name in self._table.columns if name.lower() in STEPS]
+            example = shlex.quote(f"{steps[0] if steps else 'iteration'}=generator_steps")
             raise UserError(
                 f"{self._table.file.name}: {missing}; known: {', '.join(BUDGET_UNITS)}. Columns: "
                 f"{', '.join(self._table.columns)}. Where names differ: --map THEIRS=OURS, such as "
-                "--map iteration=generator_steps"
+                f"--map {example}"
             )
         absent = np.flatnonzero(np.isnan(self.counters[axis]))
         if len(absent):
@@ -165,7 +200,7 @@ class TrialColumns:
         column = self._roles.identifiers.get(TRIAL)
         if column is None:
             return self._trials_by_parameters()
-        labels = self._table.texts(column)
+        labels = as_numbers(self._table.texts(column))
         empty = next((row for row, label in enumerate(labels) if not label), None)
         if empty is not None:
             raise UserError(f"{self._table.place(empty, column)}: the trial is missing")
@@ -187,8 +222,8 @@ class TrialColumns:
                 "--map run=trial"
             )
         self._source.notes.append(f"trials are told apart by {', '.join(parameters)}")
-        texts = [self._table.texts(column) for column in parameters.values()]
-        combinations = pd.Series(list(zip(*texts, strict=True)))
+        settings = [self._setting(name, column) for name, column in parameters.items()]
+        combinations = pd.Series(list(zip(*settings, strict=True)))
         return np.asarray(pd.factorize(combinations)[0], dtype=np.int64)
 
     def _seeds(self) -> NDArray[np.int64]:
@@ -206,12 +241,7 @@ class TrialColumns:
             )
         return values.astype(np.int64)
 
-    def _refuse_duplicates(self) -> None:
-        frame = pd.DataFrame({"trial": self.trials, SEED: self.seeds, "step": self.steps})
-        again = np.flatnonzero(frame.duplicated())
-        if not len(again):
-            return
-        row = int(again[0])
+    def _refuse_repeated(self, row: int, frame: pd.DataFrame) -> NoReturn:
         first = int(np.flatnonzero((frame == frame.iloc[row]).all(axis=1))[0])
         trial = short_repr(self._labels[row]) if self._labels else str(self.trials[row])
         advice = ""
@@ -220,7 +250,8 @@ class TrialColumns:
         raise UserError(
             f"{self._table.place(row)}: trial {trial}, seed {self.seeds[row]}, "
             f"step {self.steps[row]:g} stands there already "
-            f"({self._table.unit} {self._table.lines[first]}){advice}"
+            f"({self._table.unit} {self._table.lines[first]}){advice}; if a resumed run repeats "
+            "its steps, --repeated last keeps the last row of each"
         )
 
     def _k(self, text: str, row: int, column: str) -> float | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 from ganstudy.analysis.frames.export import COLUMNS, OPTIONAL, frames
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.report import html
 from ganstudy.analysis.report.sections.caveats import caveats
 from ganstudy.study.cli.main import main
 from ganstudy.study.home import Home
@@ -71,7 +73,7 @@ def study(imported) -> Study:
 
 def test_the_frames_hold_what_the_file_held(study: Study) -> None:
     assert study.trials["number"].tolist() == [0, 1, 2] and study.question == "Is it so?"
-    assert study.trials["state"].tolist() == ["complete", "complete", "pruned"]
+    assert study.trials["state"].tolist() == ["complete"] * 3, "each at its own length"
     assert study.trials["lr_d"].tolist() == [0.001, 0.002, 0.003]
     assert study.trials["fid"].tolist()[0] == 6.0 and pd.isna(study.trials["fid"][1]), (
         "the median falls on a lost seed"
@@ -97,6 +99,16 @@ def test_the_frames_hold_what_the_file_held(study: Study) -> None:
     assert study.modes.groupby(["number", "seed"])["count"].sum()[(0, 0)] == 1200
 
 
+def test_the_head_of_the_report_counts_the_seeds_of_a_trial(study: Study) -> None:
+    """Not those of all trials together, which differ from trial to trial in what others trained."""
+    assert html._subtitle(study).startswith("3 trials of 1 to 2 seeds each · 100 generator steps")
+    one_each = study.trials.assign(num_seeds=1)
+    assert len(study.planned_seeds) == 2
+    assert html._subtitle(dataclasses.replace(study, trials=one_each)).startswith(
+        "3 trials of 1 seed each · "
+    )
+
+
 def test_every_column_of_every_frame_is_documented(study: Study) -> None:
     settings = {"k", "lr_d", "note", "seeds"}
     for name, frame in frames(study):
@@ -113,6 +125,7 @@ def test_what_cannot_be_said_is_said(study: Study, imported) -> None:
         "of 5 seeds collapsed, cycled or converged is unknown",
         "1 of 3 configurations were trained on a single seed",
         "none of the counters",
+        "1 of 3 trials end before the longest, at 20 of 100 generator steps the earliest: each is",
     ):
         assert part in told, told
         assert part in imported["output"].replace("\n", " ")
@@ -143,11 +156,7 @@ def test_mlflow_has_a_run_per_trial_under_a_parent(imported) -> None:
     children = [
         run for run in runs if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id
     ]
-    assert len(runs) == 4 and sorted(run.info.status for run in children) == [
-        "FINISHED",
-        "FINISHED",
-        "KILLED",
-    ]
+    assert len(runs) == 4 and sorted(run.info.status for run in children) == ["FINISHED"] * 3
     assert json.loads(parent.data.tags[Tag.IMPORTED])["file"] == "theirs.csv"
     first = next(run for run in children if run.data.tags[Tag.TRIAL] == "0")
     metrics = client.get_metric_history(first.info.run_id, "fid")
@@ -188,12 +197,12 @@ def test_list_status_and_best(imported) -> None:
     assert f"{NAME:<24} 3/3 trials, fid 6 (trial 0" in ganstudy(imported["home"], "list").output
     status = json.loads(ganstudy(imported["home"], "status", NAME, "--json").output)
     assert (
-        status["trials"]["complete"] == 2
+        status["trials"]["complete"] == 3
         and status["seeds"]["diverged"] == 1
         and status["left"] == 0
     )
     assert status["imported"]["file"] == "theirs.csv" and len(status["trial_list"]) == 3
-    assert "2 complete, 1 pruned; 0 of 3 to go" in ganstudy(imported["home"], "status", NAME).output
+    assert "3 complete; 0 of 3 to go" in ganstudy(imported["home"], "status", NAME).output
     best = json.loads(ganstudy(imported["home"], "best", NAME, "--json").output)
     assert best["number"] == 0 and best["value"] == 6.0 and best["seeds"] == {"0": 6.0, "1": 6.0}
     result = ganstudy(imported["home"], "best", NAME, "--export", str(imported["folder"] / "out"))

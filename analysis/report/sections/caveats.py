@@ -11,7 +11,7 @@ from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
-from ganstudy.trials.results.records import COUNTERS, Verdict
+from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict
 
 TITLE = "What these data do not contain"
 NOT_STATED = "imported"
@@ -40,6 +40,7 @@ def caveats(study: Study) -> list[str]:
         _verdicts(study),
         _single_seeds(study),
         _ended_early(study),
+        _unlike_lengths(study),
         _uneven(study),
         _floor(study),
         _not_measured(study),
@@ -88,6 +89,23 @@ def _ended_early(study: Study) -> str:
     return (
         f"{len(silent)} seeds of {silent['number'].nunique()} configurations have no score at the "
         "end of their trial; they count as the worst, and why they ended is unknown."
+    )
+
+
+def _unlike_lengths(study: Study) -> str:
+    """Of the trials that are ranked: one whose seeds have all diverged ends early by itself."""
+    complete = study.trials.loc[study.trials["state"] == TrialState.COMPLETE.value, "number"]
+    living = study.seeds.loc[study.seeds["finite"].astype(bool), "number"]
+    ends = study.evaluations.groupby("number")["evaluation"].max()
+    ends = ends[ends.index.isin(complete) & ends.index.isin(living)]
+    times = study.evaluation_times
+    short = ends[ends < len(times)]
+    if short.empty:
+        return ""
+    return (
+        f"{len(short)} of {len(study.trials)} trials end before the longest, at "
+        f"{times[int(short.min()) - 1]:g} of {times[-1]:g} {study.budget.unit.replace('_', ' ')} the "
+        "earliest: each is ranked by its score at its own end."
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.importing import publish, study_facts
 from ganstudy.study.importing.history import History, read_history
 from ganstudy.study.importing.imported_study import read_import
 from ganstudy.study.importing.mapping import Mapping, read_mapping
@@ -18,6 +19,7 @@ from ganstudy.study.importing.study_facts import spec_of
 from ganstudy.study.importing.table import read_table
 from ganstudy.study.spec.tables import Tracking
 from ganstudy.trials.measures.verdict import verdict, verdict_where_certain
+from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import TrialState
 
 HEAD = "trial,seed,generator_steps,fid,lr_d"
@@ -58,7 +60,7 @@ def test_a_plain_file(tmp_path: Path) -> None:
         and cells(found, "seed") == [1, 1]
     )
     assert (
-        found.trials[1].params == {"lr_d": "2e-3"} and found.trials[0].state is TrialState.COMPLETE
+        found.trials[1].params == {"lr_d": "0.002"} and found.trials[0].state is TrialState.COMPLETE
     )
     assert cells(found, "recall") == [None, None] and cells(found, "seconds") == [None, None]
 
@@ -86,6 +88,56 @@ def test_without_a_trial_column_known_parameters_tell_trials_apart(tmp_path: Pat
     assert [[row["seed"] for row in trial.rows] for trial in found.trials] == [[0, 1], [0]]
     assert [trial.params["k"] for trial in found.trials] == [1.0, 0.5]
     assert any("told apart by lr_d, k" in note for note in found.notes)
+
+
+SPELLINGS = [
+    (["1e-4", "0.0001", "0.00010", "1.0E-04", "+1e-04"], "0.0001"),
+    (["1", "1.0", "1.", "01", "1e0"], "1"),
+    (["0", "-0.0", "0e5"], "0"),
+    (["10000000", "1e7", "1.0e+07"], "10000000"),
+    (["inf", "Infinity"], "inf"),
+    (["9007199254740993", "9007199254740993.0"], "9007199254740993"),
+]
+
+
+@pytest.mark.parametrize("name", ["lr_g", "width of theirs"])
+@pytest.mark.parametrize(("spellings", "number"), SPELLINGS)
+def test_numbers_are_compared_as_numbers(
+    tmp_path: Path, name: str, spellings: list[str], number: str
+) -> None:
+    """Whatever column they are in, and whether or not the file numbers its trials."""
+    rows = [f"{text},{seed},100,9" for seed, text in enumerate(spellings)]
+    if name == "lr_g":
+        found = history(tmp_path, "lr_g,seed,images,fid", *rows, ",7,100,9", "nan,8,100,9")
+        assert [trial.params for trial in found.trials] == [
+            {"lr_g": number},
+            {},
+            {"lr_g": "nan"},
+        ]
+        assert len(found.trials[0].rows) == len(spellings)
+    (trial,) = history(tmp_path, f"trial,{name},seed,images,fid", *(f"0,{r}" for r in rows)).trials
+    assert trial.params == {name: number}
+
+
+def test_what_is_no_number_in_some_cell_stays_as_it_is(tmp_path: Path) -> None:
+    """And whole numbers beyond what a float holds stay apart, as do names that Python could read."""
+    rows = [("1.0", "1_0", "9007199254740993"), ("1.00", "10", "9007199254740992"), ("a", "b", "1")]
+    lines = [f"{n},{','.join(row)},100,9" for n, row in enumerate(rows)]
+    found = history(tmp_path, "trial,version,name,big,images,fid", *lines)
+    assert [tuple(trial.params.values()) for trial in found.trials] == rows
+
+
+def test_ratios_remedies_and_trials_are_compared_by_their_meaning(tmp_path: Path) -> None:
+    rows = ["1/2,a+b,0,5,1", "0.50,b+a,1,5,1", ".5,b+a,2,5,1", "2,,0,5,1", "2.0,none,1,5,1"]
+    found = history(tmp_path, "k,remedies,seed,images,fid", *rows)
+    assert [trial.params for trial in found.trials] == [
+        {"k": 0.5, "remedies": "a+b"},
+        {"k": 2.0, "remedies": "none"},
+    ]
+    numbered = history(tmp_path, "trial,seed,images,fid", "1,0,5,1", "1.0,1,5,1", "2,0,5,1")
+    assert [trial.number for trial in numbered.trials] == [1, 2]
+    named = history(tmp_path, "trial,seed,images,fid", "1e-4,0,5,1", "0.0001,1,5,1")
+    assert [trial.params for trial in named.trials] == [{"trial_name": "0.0001"}]
 
 
 def test_without_a_seed_column_every_trial_is_one_seed(tmp_path: Path) -> None:
@@ -122,7 +174,50 @@ def test_equal_evaluations_have_spent_equal_budgets(tmp_path: Path) -> None:
     steps = [(0, s) for s in (100, 200, 300, 400)] + [(1, s) for s in (200,)]
     found = history(tmp_path, HEAD, *(f"{t},0,{s},9,{t}" for t, s in steps))
     assert found.times == [100, 200, 300, 400]
-    assert cells(found, "evaluation", 1) == [2] and found.trials[1].state is TrialState.PRUNED
+    assert cells(found, "evaluation", 1) == [2]
+
+
+def test_histories_of_unlike_lengths_are_complete_at_their_own(tmp_path: Path) -> None:
+    """Unless the file says otherwise; the best is that of the best score at its own end."""
+    ends = {0: 400, 1: 200, 2: 300}
+    last = {0: 8.0, 1: 6.5, 2: 7.0}
+    rows = [
+        (trial, step, last[trial] + (end - step) / 100)
+        for trial, end in ends.items()
+        for step in range(100, end + 1, 100)
+    ]
+    lines = [f"{trial},0,{step},{fid},{trial}" for trial, step, fid in rows]
+    study = made(tmp_path, HEAD, *lines)
+    assert [trial.state for trial in study.history.trials] == [TrialState.COMPLETE] * 3
+    outcomes = {trial.number: study.outcome(trial) for trial in study.history.trials}
+    assert {n: found.objective for n, found in outcomes.items()} == last
+    assert {n: found.progress for n, found in outcomes.items()} == ends
+    assert study_facts.summary(study, outcomes)["best"]["number"] == 1
+    assert any("2 of 3 trials end before 400" in note for note in study.history.notes)
+    told = made(
+        tmp_path, HEAD + ",state", *(f"{line},{'pruned' * (line[0] == '1')}" for line in lines)
+    )
+    assert [trial.state.value for trial in told.history.trials] == [
+        "complete",
+        "pruned",
+        "complete",
+    ]
+    outcomes = {trial.number: told.outcome(trial) for trial in told.history.trials}
+    assert study_facts.summary(told, outcomes)["best"]["number"] == 2
+    assert any("1 of 3 trials end before 400" in note for note in told.history.notes)
+
+
+def test_a_short_history_is_judged_by_the_end_of_its_own_length(tmp_path: Path) -> None:
+    """Four narrow evaluations after eight whole ones are the last third of twelve, not of sixty."""
+    head = "trial,generator_steps,fid" + "".join(f",mode_{m}" for m in range(8))
+    short = [BALANCED] * 8 + [NARROW] * 4
+    lines = [
+        f"{trial},{step},9,{','.join(map(str, held))}"
+        for trial, all_held in enumerate((short, [BALANCED] * 60))
+        for step, held in enumerate(all_held, 1)
+    ]
+    found = history(tmp_path, head, *lines, floor={"effective_modes": 8.0})
+    assert cells(found, "verdict")[-1] == "collapsed"
 
 
 def test_steps_that_hardly_differ_are_one_moment(tmp_path: Path) -> None:
@@ -162,9 +257,38 @@ def test_a_score_that_was_not_made_at_some_evaluations_is_no_divergence(tmp_path
     rows = ["0,0,100,nan,1", "0,0,200,8,1", "0,0,300,nan,1", "0,0,400,7,1"]
     assert cells(history(tmp_path, HEAD, *rows), "finite") == [True] * 4
     head = "trial,generator_steps,fid,kid"
-    assert cells(history(tmp_path, head, "0,1,5,nan", "0,2,5,nan"), "finite") == [True, True], (
+    assert cells(history(tmp_path, head, "0,1,5,", "0,2,5,NA"), "finite") == [True, True], (
         "kid was never measured"
     )
+
+
+@pytest.mark.parametrize("given", ["nan", "NaN", "inf", "-inf"])
+@pytest.mark.parametrize("elsewhere", ["nan", "", "250.0"])
+def test_a_score_that_was_given_and_is_not_finite_is_divergence(
+    tmp_path: Path, given: str, elsewhere: str
+) -> None:
+    """Whatever the rest of the column holds: as long as no later score of the seed is finite."""
+    rows = [f"0,0,100,{elsewhere},1", f"0,0,200,{given},1", "0,0,300,,1"]
+    found = history(tmp_path, HEAD, *rows, f"1,0,100,{given},2", f"1,0,200,{given},2")
+    assert cells(found, "verdict")[1:] == ["diverged", "diverged"]
+    assert cells(found, "finite")[0] is (elsewhere != "nan")
+    assert cells(found, "verdict", 1) == ["diverged", "diverged"]
+    assert cells(found, "fid", 1) == [None, None]
+    assert any("no finite number" in note for note in found.notes) is (elsewhere != "250.0")
+
+
+def test_empty_cells_were_not_measured_and_say_nothing(tmp_path: Path) -> None:
+    found = history(tmp_path, "trial,images,fid,recall", "0,1,,0.5", "0,2,,0.5", "1,1,NA,0.5")
+    assert cells(found, "verdict") == ["unknown"] * 2 and cells(found, "finite", 1) == [True]
+
+
+def test_a_number_of_samples_that_is_not_finite_is_divergence(tmp_path: Path) -> None:
+    head = "trial,generator_steps,mode_0,mode_1"
+    found = history(tmp_path, head, "0,1,5,5", "0,2,nan,nan", "0,3,,", "1,1,5,5", "1,2,,")
+    assert cells(found, "verdict") == ["unknown", "diverged", "diverged"]
+    assert cells(found, "finite", 1) == [True, True]
+    alone = history(tmp_path, head, "0,1,inf,inf", "0,2,inf,inf")
+    assert cells(alone, "verdict") == ["diverged"] * 2
 
 
 def test_a_seed_that_ends_early_without_a_reason_has_no_score_at_the_end(tmp_path: Path) -> None:
@@ -360,6 +484,50 @@ def test_bad_files_are_told_with_line_and_column(
     assert message in told, told
 
 
+IN_UNIT_INTERVAL = [
+    *("precision", "recall", "coverage", "high_quality", "ndb", "duplicates"),
+    *("movement", "d_real", "d_fake", "d_auc"),
+]
+"""Written out, so that the catalogue's units are held to it."""
+CORRELATIONS = ["mismatch", "path_attraction", "path_rotation"]
+
+
+@pytest.mark.parametrize("name", IN_UNIT_INTERVAL)
+def test_a_share_lies_between_0_and_1(tmp_path: Path, name: str) -> None:
+    head = f"trial,images,fid,{name}"
+    assert cells(history(tmp_path, head, "0,1,9,0", "0,2,9,1", "0,3,9,", "0,4,9,inf"), name)[
+        :2
+    ] == [0, 1]
+    told = refused(tmp_path, head, "0,1,9,0.5", "0,2,9,65", "0,3,9,100")
+    assert f"h.csv, line 3, column '{name}': {name} (" in told
+    assert "must lie in [0, 1], got 65; if these are percent, divide them by 100" in told
+    for value in ("-0.1", "100.5"):
+        told = refused(tmp_path, head, "0,1,9,0.5", f"0,2,9,{value}")
+        assert f"must lie in [0, 1], got {value}" in told and "percent" not in told
+
+
+@pytest.mark.parametrize("name", CORRELATIONS)
+def test_a_correlation_lies_between_minus_1_and_1(tmp_path: Path, name: str) -> None:
+    head = f"trial,images,fid,{name}"
+    assert cells(history(tmp_path, head, "0,1,9,-1", "0,2,9,1"), name) == [-1, 1]
+    assert "line 2, column" in refused(tmp_path, head, "0,1,9,-1.5", "0,2,9,1")
+
+
+def test_what_is_no_share_may_be_any_number(tmp_path: Path) -> None:
+    others = sorted(set(MEASURES) - {*IN_UNIT_INTERVAL, *CORRELATIONS})
+    found = history(tmp_path, ",".join(["trial", "images", *others]), "0,1" + ",60" * len(others))
+    assert [cells(found, name) for name in others] == [[60]] * len(others)
+
+
+def test_all_shares_in_percent_are_told_at_once(tmp_path: Path) -> None:
+    told = refused(tmp_path, "trial,images,fid,Recall,coverage", "0,1,9,45,60")
+    assert told.endswith("by 100. The same of: coverage") and "column 'Recall'" in told
+    with pytest.raises(UserError, match=r"floor: coverage \(share of real\) must lie in \[0, 1\]"):
+        path = tmp_path / "map.toml"
+        path.write_text("floor = { coverage = 94 }")
+        read_mapping(path, (), {})
+
+
 def test_unknown_columns_are_listed_with_the_known_names(tmp_path: Path) -> None:
     told = refused(tmp_path, "trial,images,fid,acc,loss_x", "0,1,1,2,1", "0,2,1,3,2")
     assert (
@@ -460,6 +628,29 @@ def test_what_varies_is_the_space_and_fid_decides(tmp_path: Path) -> None:
         made(tmp_path, "trial,images,loss_g", "0,1,0.5")
     with pytest.raises(UserError, match=r"h\.csv has no kid; it has: recall"):
         made(tmp_path, "trial,images,recall", "0,1,0.5", objective="kid")
+
+
+def test_equal_configurations_have_equal_digests_however_they_are_spelt(tmp_path: Path) -> None:
+    """Of two files as of two trials of one: the digest is what tells configurations apart."""
+
+    class Kept:
+        def __init__(self) -> None:
+            self.digests: list[str] = []
+
+        def put_history(self, number: int, params: Any, digest: str, content: Any) -> None:
+            self.digests.append(digest)
+
+        def put_end(self, *ending: Any) -> None:
+            pass
+
+    kept: Any = Kept()
+    for spellings in (["1e-4", "0.00010", "1e-3"], ["0.0001", "1.0e-4", "0.001"]):
+        rows = [f"{n},0,1,1,{text}" for n, text in enumerate(spellings)]
+        study = made(tmp_path, HEAD, *rows)
+        for trial in study.history.trials:
+            publish._put(study, trial, study.outcome(trial), kept)
+    first, second, other = kept.digests[:3]
+    assert first == second != other and kept.digests[3:] == kept.digests[:3]
 
 
 def test_the_digest_follows_the_file_and_how_it_is_read(tmp_path: Path) -> None:
