@@ -19,6 +19,8 @@ from ganstudy.trials.data.split import LabelledImages, count_labels, shuffled, s
 IMAGES_KEYS = ("x", "images")
 LABELS_KEYS = ("y", "labels")
 HELD_OUT = 0.2
+MOST_ROUNDED = 0.01
+"""Standard deviations by which single precision may move a point."""
 Layout = Literal["auto", "channels_first", "channels_last"]
 
 
@@ -96,7 +98,7 @@ def to_tensor(
     if array.ndim == 2:
         if value_range is not None:
             raise ValueError(f"range is for images, and the array holds points {list(array.shape)}")
-        return torch.from_numpy(array.astype(np.float32))
+        return _single(array)
     array = _channels_first(array, layout)
     if value_range is None:
         if array.dtype != np.uint8:
@@ -114,6 +116,27 @@ def to_tensor(
     if (low, high) == (-1, 1):
         return images
     return (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+
+
+def _single(points: NDArray[Any]) -> Tensor:
+    """Return points [N, D] as float32; raise a ValueError where that would round away their spread."""
+    with np.errstate(over="ignore"):  # what overflows is refused as infinite
+        single = points.astype(np.float32)
+    if points.dtype.kind == "f" and points.dtype.itemsize <= single.dtype.itemsize:
+        return torch.from_numpy(single)
+    exact = points.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        moved = np.abs(single - exact).max(axis=0, initial=0)
+        lossy = np.flatnonzero(moved > MOST_ROUNDED * exact.std(axis=0)) if len(exact) else ()
+    for column in lossy:
+        values = exact[:, column]
+        if np.ptp(values) > 0:
+            raise ValueError(
+                f"points are held in single precision, which moves column {column} by up to "
+                f"{moved[column]:.3g} while it spreads over {values.std():.3g} about "
+                f"{values.mean():.3g}; subtract its mean first"
+            )
+    return torch.from_numpy(single)
 
 
 def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:

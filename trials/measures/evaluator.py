@@ -18,6 +18,7 @@ from ganstudy.trials.measures.features import (
     pixel_features,
 )
 from ganstudy.trials.measures.fidelity import INCEPTION
+from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import define_modes, mode_kind
 from ganstudy.trials.measures.sample_scorer import (
     SampleScorer,
@@ -109,10 +110,12 @@ class Evaluator:
     def notes(self) -> tuple[str, ...]:
         """Remarks for a reader of the scores; one sentence each."""
         num = len(self.dataset.train)
+        scale = None if self.dataset.is_images else scale_note(self.dataset.held_out)
+        notes = (*self._features.notes, *([scale] if scale else []))
         if num >= self.num_generated:
-            return self._features.notes
+            return notes
         return (
-            *self._features.notes,
+            *notes,
             f"real against real is measured on all {num} training images, fewer than the "
             f"{self.num_generated} generated ones: its FID is biased higher than theirs",
         )
