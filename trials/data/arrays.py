@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganstudy.trials.config.data import Arrays
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import LabelledImages, count_labels, shuffled, split, whole
 
 IMAGES_KEYS = ("x", "images")
@@ -51,12 +52,13 @@ def arrays(options: Arrays) -> Dataset:
 
 def _with_share(images: NDArray[Any], labels: NDArray[Any] | None, options: Arrays) -> Dataset:
     tensor = to_tensor(images, options.range, options.layout)
+    notes = _range_notes(images, options)
     order = shuffled(len(tensor), options.limit)
     held_out = HELD_OUT if options.held_out is None else options.held_out
     if labels is None:
-        return split("arrays", tensor[order], None, None, held_out)
+        return split("arrays", tensor[order], None, None, held_out, notes)
     indices, class_names = _labels_of(labels, len(tensor))
-    return split("arrays", tensor[order], indices[order], class_names, held_out)
+    return split("arrays", tensor[order], indices[order], class_names, held_out, notes)
 
 
 def _with_held_out(
@@ -67,9 +69,14 @@ def _with_held_out(
     options: Arrays,
 ) -> Dataset:
     train, test = (to_tensor(array, options.range, options.layout) for array in (images, held_out))
+    notes = tuple(
+        f"{part}: {note}"
+        for part, array in (("training", images), ("held out", held_out))
+        for note in _range_notes(array, options)
+    )
     order = shuffled(len(train), options.limit)
     if labels is None or held_out_labels is None:
-        return whole("arrays", LabelledImages(train[order]), LabelledImages(test), None)
+        return whole("arrays", LabelledImages(train[order]), LabelledImages(test), None, notes)
     train_labels, class_names = _labels_of(labels, len(train))
     test_labels, test_names = _labels_of(held_out_labels, len(test))
     if test_names != class_names:
@@ -82,7 +89,27 @@ def _with_held_out(
         LabelledImages(train[order], train_labels[order]),
         LabelledImages(test, test_labels),
         class_names,
+        notes,
     )
+
+
+def _range_notes(array: NDArray[Any], options: Arrays) -> tuple[str, ...]:
+    if array.ndim < 3:
+        return ()
+    return range_note(array, *(options.range or (0, 255)))
+
+
+def read_arrays(options: Arrays) -> tuple[Tensor, tuple[str, ...]]:
+    """Return (images or points of the file in its own order, notes), labels left aside; raise a
+    ValueError as `arrays` does.
+    """
+    path = Path(options.path).expanduser()
+    archive = _open(path)
+    images = _array(archive, path, options.images_key or _images_key(archive, path))
+    try:
+        return to_tensor(images, options.range, options.layout), _range_notes(images, options)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def to_tensor(

@@ -38,13 +38,18 @@ def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
     """
     # Checked before any feature is extracted, since those of all images may take an hour.
     kind = mode_kind(dataset, measures)
+    num_held_out = len(dataset.held_out)
     num_generated = measures.samples or dataset.num_generated
+    num_all = num_held_out + len(dataset.train)
+    hold_out = f"hold out more of the {num_all} (held_out), or add to them"
     with_classes = extractor_name(dataset, measures) in ("classifier", INCEPTION)
     check_counts(
         least_samples(num_features(dataset, measures), with_classes),
         {
+            # First, since without [measures] samples as many are generated as are held out, and
+            # raising that number alone would only lead to this message.
+            "held-out": (num_held_out, hold_out),
             "generated": (num_generated, "raise samples"),
-            "held-out": (len(dataset.held_out), "hold out more"),
             "training": (min(len(dataset.train), num_generated), "take more training data"),
         },
     )
