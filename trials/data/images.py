@@ -156,9 +156,9 @@ def _read(
         raise ValueError(
             f"none of the {len(files)} pictures in {folder} can be read; the first: {notes[0]}"
         )
-    pixels = pile.tensor()
+    stacked = pile.tensor()
     deep = all(sixteen_bits[file] for file in read)
-    return pixels, read, (*notes, *range_note(pixels, 0, 255, deep))
+    return stacked, read, (*notes, *range_note(stacked, 0, 255, deep))
 
 
 def _check_sub_folders(folder: Path, files: list[Path]) -> None:

@@ -48,6 +48,9 @@ BLOCK = 256
 """Samples between two reports of progress: Inception takes seconds for them on a CPU."""
 LEAST_DISTINCT = 0.5
 """Share of the generated samples that differ, below which a remark says so."""
+ON_DATA, ALIKE = 0.5, 0.05
+"""Generated samples that are narrow are called collapsed from this share of the floor's precision,
+or below this share of the real samples' spread."""
 NOTHING_DONE = "as they are"
 Loaded = TypeVar("Loaded")
 Progress = Callable[[int, int], None]
@@ -153,7 +156,7 @@ def score(
     )
     result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
     result.notes.extend(f"of the generated samples: {note}" for note in loaded.notes)
-    result.notes.extend(_collapse_notes(result, fake))
+    result.notes.extend(_collapse_notes(result, fakes, second))
     scale = None if dataset.is_images else scale_note(dataset.held_out)
     result.notes.extend([] if scale is None else [scale])
     result.notes.extend([*features.notes, *_sample_notes(result, fakes.features.shape[1])])
@@ -203,15 +206,24 @@ def _scores(
     return scorer.scores(generated), second_scorer.scores(as_if_generated)
 
 
-def _collapse_notes(result: Score, fake: Tensor) -> list[str]:
-    """Return what says that the generator makes few different samples [n, ...]."""
+def _collapse_notes(result: Score, fakes: _Extracted, real: _Extracted) -> list[str]:
+    """Return what says that the generator makes few different samples."""
+    fake = fakes.values
     num = len({hash(sample.tobytes()) for sample in fake.numpy()})
     notes = []
     if num == 1:
         notes.append(f"all {len(fake)} generated samples are equal: the generator has collapsed")
     elif num < LEAST_DISTINCT * len(fake):
         notes.append(f"only {num} of the {len(fake)} generated samples differ from one another")
-    if is_narrow(result.measures, result.floor):
+    # Samples off the data fall into few bins however much they differ: those are no collapse.
+    precision, of_real = result.measures["precision"], result.floor["precision"]
+    assert precision is not None and of_real is not None
+    on_data = precision >= ON_DATA * of_real
+    spread, spread_of_real = (
+        float(each.features.double().var(dim=0).sum().sqrt()) for each in (fakes, real)
+    )
+    alike = spread < ALIKE * spread_of_real
+    if is_narrow(result.measures, result.floor) and (on_data or alike):
         found = [
             f"{what} {result.measures[name]:.3g}, of real ones {result.floor[name]:.3g}"
             for name, what in (("effective_modes", "effective modes"), ("coverage", "coverage"))

@@ -357,6 +357,7 @@ def test_points_far_from_the_origin_are_compared_exactly(tmp_path: Path) -> None
     assert measures["recall"] == (between <= fake_radii).any(1).mean() == 0
     assert measures["fid"] == pytest.approx(240**2, rel=0.05)
     assert any("KID means nothing for these points" in note for note in found["notes"])
+    assert not any("collapsed" in note for note in found["notes"]), "they are off, and not alike"
 
 
 def test_points_that_single_precision_would_round_together_are_refused(tmp_path: Path) -> None:
