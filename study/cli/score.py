@@ -42,6 +42,7 @@ class ScoreOptions:
     weights: str | None
     weights_digest: str | None
     size: int | None
+    crop: str | None
     channels: str | None
     limit: int | None
     real_range: Range
@@ -50,9 +51,10 @@ class ScoreOptions:
     def check(self) -> None:
         """Raise UserError if an option for pictures is given, and there are none."""
         paths = [path for path in (self.real, self.fake, self.train) if path is not None]
-        if (self.size or self.channels) and all(NPZ in path for path in paths):
+        if (self.size or self.crop or self.channels) and all(NPZ in path for path in paths):
             raise UserError(
-                "--size and --channels are for pictures in folders; arrays in npz files stay as they are"
+                "--size, --crop and --channels are for pictures in folders; arrays in npz files stay "
+                "as they are"
             )
 
     def samples(self, option: str, path: str, value_range: Range) -> DataOptions:
@@ -66,6 +68,9 @@ class ScoreOptions:
                 "path": path,
                 "labels": "folders" if labelled else "none",
                 "size": self.size,
+                # A study cuts the middle square out unless it is told otherwise; here nothing is
+                # cut that was not asked for.
+                "crop": self.crop or "none",
                 "channels": self.channels or "colour",
             }
             return _made(Images, option, pictures | shares)
@@ -114,7 +119,13 @@ class ScoreOptions:
 @click.option(
     "--size",
     type=click.IntRange(4, 1024),
-    help="Pixels per side to which pictures in folders are resized.",
+    help="Pixels per side to which pictures in folders are resized; what is not square is stretched unless --crop "
+    "cuts it.",
+)
+@click.option(
+    "--crop",
+    type=click.Choice(["centre", "none"]),
+    help="Cut the middle square out of pictures in folders, before --size; none by default.",
 )
 @click.option(
     "--channels",
@@ -226,6 +237,8 @@ def _print(result: Score) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from ganstudy.trials.measures.score import NOTHING_DONE
+
     table = Table("Measure", box=None, pad_edge=False)
     table.add_column("Generated", justify="right")
     table.add_column("Real", justify="right")
@@ -248,6 +261,7 @@ def _print(result: Score) -> None:
         f"Extractor   {used.extractor}, digest {used.extractor_digest}{accuracy}",
         f"Modes       {used.modes}",
         f"Real data   digest {used.data_digest}",
+        *([f"Pictures    {used.preparation}"] if used.preparation != NOTHING_DONE else []),
         *(f"Note        {note}" for note in result.notes),
     ]
     console.print()

@@ -14,11 +14,14 @@ from torch import Tensor
 
 from ganstudy.trials.config.data import Arrays
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import LabelledImages, count_labels, shuffled, split, whole
 
 IMAGES_KEYS = ("x", "images")
 LABELS_KEYS = ("y", "labels")
 HELD_OUT = 0.2
+MOST_ROUNDED = 0.01
+"""Standard deviations by which single precision may move a point."""
 Layout = Literal["auto", "channels_first", "channels_last"]
 
 
@@ -50,12 +53,13 @@ def arrays(options: Arrays) -> Dataset:
 
 def _with_share(images: NDArray[Any], labels: NDArray[Any] | None, options: Arrays) -> Dataset:
     tensor = to_tensor(images, options.range, options.layout)
+    notes = _range_notes(images, options)
     order = shuffled(len(tensor), options.limit)
     held_out = HELD_OUT if options.held_out is None else options.held_out
     if labels is None:
-        return split("arrays", tensor[order], None, None, held_out)
+        return split("arrays", tensor[order], None, None, held_out, notes)
     indices, class_names = _labels_of(labels, len(tensor))
-    return split("arrays", tensor[order], indices[order], class_names, held_out)
+    return split("arrays", tensor[order], indices[order], class_names, held_out, notes)
 
 
 def _with_held_out(
@@ -66,9 +70,14 @@ def _with_held_out(
     options: Arrays,
 ) -> Dataset:
     train, test = (to_tensor(array, options.range, options.layout) for array in (images, held_out))
+    notes = tuple(
+        f"{part}: {note}"
+        for part, array in (("training", images), ("held out", held_out))
+        for note in _range_notes(array, options)
+    )
     order = shuffled(len(train), options.limit)
     if labels is None or held_out_labels is None:
-        return whole("arrays", LabelledImages(train[order]), LabelledImages(test), None)
+        return whole("arrays", LabelledImages(train[order]), LabelledImages(test), None, notes)
     train_labels, class_names = _labels_of(labels, len(train))
     test_labels, test_names = _labels_of(held_out_labels, len(test))
     if test_names != class_names:
@@ -81,7 +90,27 @@ def _with_held_out(
         LabelledImages(train[order], train_labels[order]),
         LabelledImages(test, test_labels),
         class_names,
+        notes,
     )
+
+
+def _range_notes(array: NDArray[Any], options: Arrays) -> tuple[str, ...]:
+    if array.ndim < 3:
+        return ()
+    return range_note(array, *(options.range or (0, 255)))
+
+
+def read_arrays(options: Arrays) -> tuple[Tensor, tuple[str, ...]]:
+    """Return (images or points of the file in its own order, notes), labels left aside; raise a
+    ValueError as `arrays` does.
+    """
+    path = Path(options.path).expanduser()
+    archive = _open(path)
+    images = _array(archive, path, options.images_key or _images_key(archive, path))
+    try:
+        return to_tensor(images, options.range, options.layout), _range_notes(images, options)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
 
 
 def to_tensor(
@@ -97,7 +126,7 @@ def to_tensor(
     if array.ndim == 2:
         if value_range is not None:
             raise ValueError(f"range is for images, and the array holds points {list(array.shape)}")
-        return torch.from_numpy(array.astype(np.float32))
+        return _single(array)
     array = _channels_first(array, layout)
     if value_range is None:
         if array.dtype != np.uint8:
@@ -117,6 +146,27 @@ def to_tensor(
         return images
     # clamp, since rounding may miss the ends by a float, and a Dataset refuses what is beyond them.
     return (images - low).mul_(2 / (high - low)).sub_(1).clamp_(-1, 1)
+
+
+def _single(points: NDArray[Any]) -> Tensor:
+    """Return points [N, D] as float32; raise a ValueError where that would round away their spread."""
+    with np.errstate(over="ignore"):  # what overflows is refused as infinite
+        single = points.astype(np.float32)
+    if points.dtype.kind == "f" and points.dtype.itemsize <= single.dtype.itemsize:
+        return torch.from_numpy(single)
+    exact = points.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        moved = np.abs(single - exact).max(axis=0, initial=0)
+        lossy = np.flatnonzero(moved > MOST_ROUNDED * exact.std(axis=0)) if len(exact) else ()
+    for column in lossy:
+        values = exact[:, column]
+        if np.ptp(values) > 0:
+            raise ValueError(
+                f"points are held in single precision, which moves column {column} by up to "
+                f"{moved[column]:.3g} while it spreads over {values.std():.3g} about "
+                f"{values.mean():.3g}; subtract its mean first"
+            )
+    return torch.from_numpy(single)
 
 
 def _channels_first(array: NDArray[Any], layout: Layout) -> NDArray[Any]:

@@ -135,12 +135,7 @@ class Dataset:
 
     def _check_floats(self, kind: str) -> None:
         for split, values in (("training", self.train), ("held-out", self.held_out)):
-            bad = int((~torch.isfinite(values.flatten(1)).all(1)).sum())
-            if bad:
-                raise ValueError(
-                    f"{self.name}: {kind} must be finite, but {bad} of the {len(values)} {split} "
-                    f"{kind} hold NaN or infinity"
-                )
+            check_finite(self.name, values, kind, split)
             low, high = float(values.min()), float(values.max())
             if self.is_images and not -1 <= low <= high <= 1:
                 raise ValueError(
@@ -172,6 +167,16 @@ class Dataset:
                     f"{self.name}: labels must be int64 from 0 to {names - 1}, got {labels.dtype} "
                     f"from {int(labels.min())} to {int(labels.max())} in the {split} ones"
                 )
+
+
+def check_finite(name: str, values: Tensor, kind: str, split: str) -> None:
+    """Raise ValueError where some of the values [N, ...] are NaN or infinity."""
+    bad = int((~torch.isfinite(values.flatten(1)).all(1)).sum())
+    if bad:
+        raise ValueError(
+            f"{name}: {kind} must be finite, but {bad} of the {len(values)} {split} "
+            f"{kind} hold NaN or infinity"
+        )
 
 
 def as_float(images: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,9 +16,14 @@ from torch import Tensor
 from ganstudy.trials.config.data import Images
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.pictures import Pile, Pixels, prepare
+from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import count_labels, shuffled, split
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+USUAL = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+NO_PICTURES = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF", "EPS", "IPTC"}
+"""Formats that Pillow recognises and cannot read, at least not by itself."""
+MOST_KINDS = 5
+"""Kinds of files that a remark lists."""
 CHUNK = 256
 """Files decoded before the next are begun, so that a bad one is reported early."""
 
@@ -25,26 +32,75 @@ def images(options: Images) -> Dataset:
     """Return every picture in the folder and its sub-folders, in a fixed order that does not depend
     on where the folder lies.
 
-    Other files and hidden ones are passed over; of an animation the first frame is taken. Raises
+    Other files are passed over, with a note on those that are not hidden; of an animation the first
+    frame is taken. Raises
     ValueError where there is no such folder, no picture in it, or one that cannot be read or does
     not fit.
     """
-    folder = Path(options.path).expanduser()
-    files = picture_files(folder)
-    files = [files[index] for index in shuffled(len(files), options.limit).tolist()]
-    if options.labels == "folders":
-        _check_sub_folders(folder, files)
-    pixels, files, notes = _read(folder, files, options)
+    pixels, files, notes = read_pictures(options)
     labels = class_names = None
     if options.labels == "folders":
         labels, class_names = count_labels(np.array([file.parts[0] for file in files]))
     return split("images", pixels, labels, class_names, options.held_out, notes)
 
 
+def read_pictures(options: Images) -> tuple[Tensor, list[Path], tuple[str, ...]]:
+    """Return (pixels uint8 [N, C, H, W], their files relative to the folder, notes), in the order of
+    the fixed shuffle; raise a ValueError as `images` does.
+    """
+    folder = Path(options.path).expanduser()
+    found = _visible_files(folder)
+    files = _pictures_among(found, folder)
+    passed_over = _passed_over(found)
+    files = [files[index] for index in shuffled(len(files), options.limit).tolist()]
+    if options.labels == "folders":
+        _check_sub_folders(folder, files)
+    pixels, files, notes = _read(folder, files, options)
+    return pixels, files, (*notes, *passed_over)
+
+
+@functools.cache
+def suffixes() -> tuple[str, ...]:
+    """Return the suffixes of the pictures that Pillow can read here, the usual ones first."""
+    Image.init()
+    readable = {
+        suffix
+        for suffix, kind in Image.registered_extensions().items()
+        if kind in Image.OPEN and kind not in NO_PICTURES
+    }
+    return (*USUAL, *sorted(readable - set(USUAL)))
+
+
 def picture_files(folder: Path) -> list[Path]:
     """Return the paths, relative to `folder`, of the pictures in it, sorted; raise a ValueError
     where there are none.
     """
+    return _pictures_among(_visible_files(folder), folder)
+
+
+def _pictures_among(files: list[Path], folder: Path) -> list[Path]:
+    pictures = [file for file in files if file.name.lower().endswith(suffixes())]
+    if not pictures:
+        raise ValueError(f"{folder} holds no picture; known: {', '.join(suffixes())}")
+    return pictures
+
+
+def _passed_over(files: list[Path]) -> tuple[str, ...]:
+    """Return one remark on the files that are no pictures by their names, if there are any."""
+    others = [file for file in files if not file.name.lower().endswith(suffixes())]
+    if not others:
+        return ()
+    kinds = Counter(file.suffix.lower() or "no suffix" for file in others)
+    listed = ", ".join(f"{kind} ({num})" for kind, num in kinds.most_common(MOST_KINDS))
+    more = f" and {len(kinds) - MOST_KINDS} kinds more" if len(kinds) > MOST_KINDS else ""
+    return (
+        "files passed over, since their names are not those of pictures: "
+        f"{len(others)}, such as {others[0]}; {listed}{more}",
+    )
+
+
+def _visible_files(folder: Path) -> list[Path]:
+    """Return the paths, relative to `folder`, of all files in it that are not hidden, sorted."""
     if not folder.is_dir():
         raise ValueError(
             f"path must be a folder of pictures, and {folder} is "
@@ -60,14 +116,7 @@ def picture_files(folder: Path) -> list[Path]:
             continue
         seen.add(real)
         inner = Path(directory).relative_to(folder)
-        found += [
-            inner / name
-            for name in names
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES)
-        ]
-    if not found:
-        raise ValueError(f"{folder} holds no picture; known: {', '.join(SUFFIXES)}")
-    # os.walk keeps the order of the file system, which differs between machines.
+        found += [inner / name for name in names if not name.startswith(".")]
     return sorted(found, key=Path.as_posix)
 
 
@@ -79,10 +128,12 @@ def _read(
     def decode(file: Path) -> Pixels | str:
         try:
             with Image.open(folder / file) as picture:
+                sixteen_bits[file] = picture.mode.startswith("I;16")
                 return prepare(picture, options)
         except Exception as error:  # decoders of many formats raise whatever they like
             return str(error) or type(error).__name__
 
+    sixteen_bits: dict[Path, bool] = {}
     pile = Pile(len(files))
     read: list[Path] = []
     notes: list[str] = []
@@ -105,7 +156,9 @@ def _read(
         raise ValueError(
             f"none of the {len(files)} pictures in {folder} can be read; the first: {notes[0]}"
         )
-    return pile.tensor(), read, tuple(notes)
+    stacked = pile.tensor()
+    deep = all(sixteen_bits[file] for file in read)
+    return stacked, read, (*notes, *range_note(stacked, 0, 255, deep))
 
 
 def _check_sub_folders(folder: Path, files: list[Path]) -> None:

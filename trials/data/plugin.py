@@ -27,6 +27,7 @@ from ganstudy.trials.config.data import DataOptions, PictureOptions, PluginData
 from ganstudy.trials.data.arrays import to_tensor
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.pictures import Pile, prepare
+from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import count_labels, shuffled, split
 from ganstudy.trials.ensemble.streams import derive
 
@@ -57,7 +58,9 @@ def plugin(options: PluginData) -> Dataset:
         with _located(file, getattr(type(made), "__getitem__", None), build):
             images, labels = _read(made, options)
             indices, class_names = (None, None) if labels is None else count_labels(labels)
-            return split(file.stem, images, indices, class_names, options.held_out)
+            span = (0, 255) if images.dtype == torch.uint8 else (-1, 1)
+            notes = range_note(images, *span) if images.ndim > 2 else ()
+            return split(file.stem, images, indices, class_names, options.held_out, notes)
 
 
 def _refuse_picture_options(options: PluginData) -> None:

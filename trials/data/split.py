@@ -18,6 +18,10 @@ MAX_GENERATED = 10_000
 """Samples per seed and evaluation, unless [measures] samples says otherwise."""
 
 
+ODD_LABEL = "which counts as a class like any other; leave out what has no label"
+REPEATED = "held-out images are among the training images too"
+
+
 class LabelledImages(NamedTuple):
     """Images of one split, with their labels if there are any."""
 
@@ -75,8 +79,11 @@ def whole(
     if repeated:
         notes = (
             *notes,
-            f"{repeated} of the {len(held_out.images)} held-out images are among the training images too",
+            f"{repeated} of the {len(held_out.images)} {REPEATED}",
         )
+    if train.labels is not None and held_out.labels is not None and class_names is not None:
+        labels = torch.cat([train.labels, held_out.labels])
+        notes = (*notes, *_odd_labels(labels, class_names))
     return Dataset(
         name,
         train=train.images,
@@ -87,6 +94,23 @@ def whole(
         class_names=class_names,
         notes=notes,
     )
+
+
+def _odd_labels(labels: Tensor, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return one remark on classes whose names mostly stand for no label."""
+    odd = [index for index, name in enumerate(class_names) if _stands_for_none(name)]
+    if not odd:
+        return ()
+    num = int(torch.isin(labels, torch.tensor(odd)).sum())
+    which = " and ".join(repr(class_names[index]) for index in odd[:3])
+    return (f"{num} of {len(labels)} images have the label {which}, {ODD_LABEL}",)
+
+
+def _stands_for_none(name: str) -> bool:
+    try:
+        return not float(name) >= 0  # NaN is none either
+    except ValueError:
+        return name.strip().lower() in ("", "none", "null", "n/a")
 
 
 def count_labels(labels: NDArray[Any]) -> tuple[Tensor, tuple[str, ...]]:

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures.base import Assignment
+from ganstudy.trials.measures.distances import TIE, pairwise
 
 MOST_BINS, LEAST_PER_BIN = 100, 10
 """Bins, unless fewer are needed to have 10 training samples in each on average."""
@@ -62,13 +63,18 @@ class Bins:
                 f"among {len(sample)}"
             )
         # One start with a fixed seed: bins must be the same in every process of a study.
-        clustering = KMeans(num_bins, n_init=1, random_state=0).fit(sample)
-        self.centres = torch.from_numpy(clustering.cluster_centers_)
+        # About one of the samples, so that the bins are the same at any offset, to the last bit.
+        self._origin = torch.from_numpy(sample[0])
+        clustering = KMeans(num_bins, n_init=1, random_state=0).fit(sample - sample[0])
+        self._centres = torch.from_numpy(clustering.cluster_centers_)
+        self.centres = self._centres + self._origin
         distances, bins = self._nearest(held_out)
         self.counts = np.bincount(bins.numpy(), minlength=num_bins)
         self.expected = torch.from_numpy((self.counts + 0.5) / (self.counts.sum() + 0.5 * num_bins))
         spread = self._spread(torch.from_numpy(sample))
-        self.radii = spread * (distances / spread[bins]).quantile(HIGH_QUALITY_SHARE)
+        # The quantile may be a sample's own distance, which rounding must not move across it.
+        limit = (distances / spread[bins]).quantile(HIGH_QUALITY_SHARE) * (1 + TIE)
+        self.radii = spread * limit
 
     def assign(self, features: Tensor) -> Assignment:
         """Assign features [n, F] to the nearest centre, of high quality within the bin's radius."""
@@ -77,10 +83,11 @@ class Bins:
 
     def _nearest(self, features: Tensor) -> tuple[Tensor, Tensor]:
         """Return the distance to the nearest centre and its index, each [n]."""
-        # In float64: float32 would round the distances of samples that lie close to a centre and
-        # far from the origin, since torch.cdist takes them by a matrix product.
-        distances, bins = torch.cdist(features.cpu().double(), self.centres).min(dim=1)
-        return distances, bins
+        distances = pairwise(features.cpu().double() - self._origin, self._centres)
+        nearest = distances.min(dim=1).values
+        # The first of equally near centres.
+        bins = (distances <= nearest[:, None] * (1 + TIE)).int().argmax(dim=1)
+        return nearest, bins
 
     def _spread(self, sample: Tensor) -> Tensor:
         """Return the root mean squared distance [K] of a bin's samples [n, F] from its centre."""

@@ -31,11 +31,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 from scipy.stats import mannwhitneyu
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KDTree
 from torch import Tensor
 
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer, Scores
+from ganstudy.trials.measures.distances import DIRECT_FEATURES, blocks, pairwise
 
 # A rule of thumb: from about ten on either side U is normal enough for a z-score.
 LEAST_PER_CELL = 10
@@ -56,7 +57,10 @@ class Copying:
 
         Cells are numbered from 0; all 0 is the partition of a single cell.
         """
-        self._neighbours = NearestNeighbors(n_neighbors=2).fit(_rows(train))
+        self._train = train.flatten(1).cpu().double()
+        # Of few features a tree, which squares differences too, is faster than all pairs.
+        few = self._train.shape[1] <= DIRECT_FEATURES
+        self._tree = KDTree(self._train.numpy()) if few else None
         chosen = torch.randperm(len(held_out), generator=generator(0, "copying"))[:MOST_COMPARED]
         self._distances, ratios = self._nearest(held_out.cpu()[chosen])
         cells = cells_held_out.cpu()[chosen].numpy()
@@ -93,14 +97,15 @@ class Copying:
         """Return the distance to the nearest training sample and its ratio to that of the second
         nearest, each [n].
         """
-        nearest, second = self._neighbours.kneighbors(_rows(samples))[0].T
+        rows = samples.flatten(1).cpu().double()
+        if self._tree is not None:
+            nearest, second = self._tree.query(rows.numpy(), k=2)[0].T
+        else:
+            parts = blocks(rows, len(self._train))
+            two = [pairwise(part, self._train).topk(2, largest=False).values for part in parts]
+            nearest, second = torch.cat(two).numpy().T
         # Where a training image exists twice its copy has both distances 0.
         return nearest, np.divide(nearest, second, out=np.zeros_like(nearest), where=second > 0)
-
-
-def _rows(samples: Tensor) -> np.ndarray:
-    # scikit-learn has no code for a GPU.
-    return samples.flatten(1).cpu().numpy()
 
 
 def _z_score(fake: np.ndarray, real: np.ndarray) -> float:

@@ -18,6 +18,7 @@ from ganstudy.trials.measures.features import (
     pixel_features,
 )
 from ganstudy.trials.measures.fidelity import INCEPTION
+from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import define_modes, mode_kind
 from ganstudy.trials.measures.sample_scorer import (
     SampleScorer,
@@ -37,13 +38,18 @@ def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
     """
     # Checked before any feature is extracted, since those of all images may take an hour.
     kind = mode_kind(dataset, measures)
+    num_held_out = len(dataset.held_out)
     num_generated = measures.samples or dataset.num_generated
+    num_all = num_held_out + len(dataset.train)
+    hold_out = f"hold out more of the {num_all} (held_out), or add to them"
     with_classes = extractor_name(dataset, measures) in ("classifier", INCEPTION)
     check_counts(
         least_samples(num_features(dataset, measures), with_classes),
         {
+            # First, since without [measures] samples as many are generated as are held out, and
+            # raising that number alone would only lead to this message.
+            "held-out": (num_held_out, hold_out),
             "generated": (num_generated, "raise samples"),
-            "held-out": (len(dataset.held_out), "hold out more"),
             "training": (min(len(dataset.train), num_generated), "take more training data"),
         },
     )
@@ -102,10 +108,12 @@ class Evaluator:
     def notes(self) -> tuple[str, ...]:
         """Remarks for a reader of the scores; one sentence each."""
         num = len(self.dataset.train)
+        scale = None if self.dataset.is_images else scale_note(self.dataset.held_out)
+        notes = (*self._features.notes, *([scale] if scale else []))
         if num >= self.num_generated:
-            return self._features.notes
+            return notes
         return (
-            *self._features.notes,
+            *notes,
             f"real against real is measured on all {num} training images, fewer than the "
             f"{self.num_generated} generated ones: its FID is biased higher than theirs",
         )

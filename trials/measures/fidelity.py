@@ -32,7 +32,7 @@ from torch_fidelity.utils import create_feature_extractor
 from ganstudy.trials.data import Dataset
 from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer, Scores
 from ganstudy.trials.measures.classifier import TrainedClassifier
-from ganstudy.trials.measures.density_coverage import blocks
+from ganstudy.trials.measures.distances import TIE, blocks, neighbour_radii, pairwise
 
 FEATURE_LAYER, LOGIT_LAYER = "features", "logits"
 # As published: k = 3 (Kynkäänniemi et al. 2019), 10 splits (Salimans et al. 2016).
@@ -183,12 +183,12 @@ class FrechetDistance:
 
     def __init__(self, real: Tensor) -> None:
         """real: features [N, F]."""
-        self._statistics = fid_features_to_statistics(real.cpu())
+        # torch-fidelity takes the mean in the precision it is given, and single loses small spreads.
+        self._statistics = fid_features_to_statistics(real.cpu().double())
 
     def distance(self, generated: Tensor) -> float:
         """Return FID of generated features [n, F]."""
-        # torch-fidelity computes the statistics with numpy, on the CPU.
-        statistics = fid_features_to_statistics(generated.cpu())
+        statistics = fid_features_to_statistics(generated.cpu().double())
         return float(
             fid_statistics_to_metric(statistics, self._statistics, verbose=False)[KEY_METRIC_FID]
         )
@@ -223,33 +223,24 @@ class PrecisionRecall:
         """Return (precision, recall) of generated features [n, F], on the real ones' device, at the
         3rd neighbour.
 
-        torch-fidelity's arithmetic (Kynkäänniemi et al. 2019), but the distances among real
-        samples, and each between a real and a generated one, are computed once instead of at every
-        call and twice.
+        torch-fidelity's definition (Kynkäänniemi et al. 2019), but its distances are those of
+        torch.cdist in single precision, and these are exact; and those among real samples, and
+        each between a real and a generated one, are computed once instead of at every call and
+        twice.
         """
         if self._radii is None:
-            self._radii = _radii(self._features)
-        fake_radii = _radii(features)
+            self._radii = neighbour_radii(self._features, NEIGHBOURHOOD) * (1 + TIE)
+        fake_radii = neighbour_radii(features, NEIGHBOURHOOD) * (1 + TIE)
         # In blocks: the whole table of distances would not fit into memory.
         precise = torch.zeros(len(features), dtype=torch.bool, device=features.device)
         recalled = []
         for real, radii in zip(
             blocks(self._features, len(features)), blocks(self._radii, len(features)), strict=True
         ):
-            distances = torch.cdist(real, features)
+            distances = pairwise(real, features)
             recalled.append((distances <= fake_radii).any(1))
             precise |= (distances <= radii[:, None]).any(0)
         return float(precise.double().mean()), float(torch.cat(recalled).double().mean())
-
-
-def _radii(features: Tensor) -> Tensor:
-    """Return the distance [N] of each to its third nearest, itself not counted."""
-    found = [
-        # One more than k: a sample is the nearest to itself.
-        torch.cdist(rows, features).kthvalue(NEIGHBOURHOOD + 1).values
-        for rows in blocks(features, len(features))
-    ]
-    return torch.cat(found)
 
 
 def _precision_recall_against(real: RealSamples) -> Scorer:

@@ -22,6 +22,20 @@ MOST_COMPARED = 2_000
 number, and its cost grows with the square of it."""
 FEWEST = 2
 """Below two samples there is no pair to estimate from."""
+UNIT_SCALE = (0.1, 10.0)
+"""Root mean square of the values for which the kernel sees distances at all: below, x.y / F vanishes
+beside the 1; above, the cube is ruled by how far from the origin the samples lie."""
+
+
+def scale_note(real: Tensor) -> str | None:
+    """Return a remark for a reader of KID where points [N, F] are far from unit scale, else None."""
+    scale = float(real.double().square().mean().sqrt())
+    if UNIT_SCALE[0] <= scale <= UNIT_SCALE[1]:
+        return None
+    return (
+        "KID means nothing for these points: its kernel (x.y / D + 1)^3 is made for values of about "
+        f"1, and their root mean square is {scale:.3g}; subtract their mean and divide by their spread"
+    )
 
 
 class KernelDistance:

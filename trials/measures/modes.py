@@ -22,6 +22,7 @@ from torch import Tensor
 
 from ganstudy.trials.data import Mixture
 from ganstudy.trials.measures.base import Assignment, RealSamples, SampleMeasure, Scorer
+from ganstudy.trials.measures.distances import pairwise
 
 HIGH_QUALITY_SIGMAS = 3.0
 # A choice: a classifier's probabilities have no threshold of their own, as 3 sigma is for points.
@@ -30,9 +31,7 @@ LEAST_SURE_SHARE = 0.05
 
 def assign_to_mixture(points: Tensor, mixture: Mixture) -> Assignment:
     """Assign points [N, D] to the nearest mean, of high quality within 3 sigma of it."""
-    # In float64: the matrix product behind torch.cdist would blur the rim at 3 sigma, which is 0.03
-    # on the ring, with float32.
-    distance, nearest = torch.cdist(points.double(), mixture.means.double()).min(dim=1)
+    distance, nearest = pairwise(points, mixture.means).min(dim=1)
     return Assignment(nearest, distance < HIGH_QUALITY_SIGMAS * mixture.sigma)
 
 

@@ -15,22 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from ganstudy.trials.config.data import DataOptions
+from ganstudy.trials.config.data import DataOptions, PictureOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.data.split import LabelledImages, whole
+from ganstudy.trials.data.generated import load_generated
+from ganstudy.trials.data.split import ODD_LABEL, REPEATED, LabelledImages, whole
 from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
 from ganstudy.trials.measures.classifier import train_classifier
 from ganstudy.trials.measures.evaluator import MOST_BINNED
 from ganstudy.trials.measures.feature_space import Features
 from ganstudy.trials.measures.features import extractor_name, make_features, pixel_features
 from ganstudy.trials.measures.fidelity import FID, INCEPTION
+from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import ModeDefinition, define_modes
 from ganstudy.trials.measures.sample_scorer import (
     CPU,
@@ -39,12 +41,27 @@ from ganstudy.trials.measures.sample_scorer import (
     check_distinct,
     least_samples,
 )
+from ganstudy.trials.measures.verdict import is_narrow
 from ganstudy.trials.results.records import Provenance
 
 BLOCK = 256
 """Samples between two reports of progress: Inception takes seconds for them on a CPU."""
+LEAST_DISTINCT = 0.5
+"""Share of the generated samples that differ, below which a remark says so."""
+ON_DATA, ALIKE = 0.5, 0.05
+"""Generated samples that are narrow are called collapsed from this share of the floor's precision,
+or below this share of the real samples' spread."""
+NOTHING_DONE = "as they are"
+Loaded = TypeVar("Loaded")
 Progress = Callable[[int, int], None]
 """Called with the number of samples whose features are made, and the number of all."""
+
+
+@dataclass(frozen=True)
+class ScoreProvenance(Provenance):
+    """What a score was measured with and against, and what was done to pictures of either side."""
+
+    preparation: str = NOTHING_DONE
 
 
 @dataclass(frozen=True)
@@ -59,7 +76,7 @@ class Score:
     """The same measures of real samples scored as if generated."""
     num_floor: tuple[int, int]
     """Samples behind the floor: (scored as if generated, compared with)."""
-    provenance: Provenance
+    provenance: ScoreProvenance
     notes: list[str]
     """Remarks for a reader of the scores; one sentence each."""
 
@@ -82,6 +99,8 @@ class _Extracted:
     values: Tensor
     features: Tensor
     logits: Tensor | None
+    file_order: Tensor | None = None
+    """[n], where it is known: indices that put them in the order of their files."""
 
 
 def score(
@@ -98,8 +117,13 @@ def score(
     on. Raise ValueError where the data cannot be read, do not go together, or are too few for any
     measure but FID, which is None then.
     """
-    fake = _joined(_loaded("generated", generated))
-    dataset, measures = _real_samples(real, train, measures)
+    loaded = _loaded_by(load_generated, "generated", generated)
+    fake = loaded.values
+    dataset = _loaded("real", real)
+    if dataset.is_images and measures.extractor == "auto":
+        measures = measures.model_copy(update={"extractor": INCEPTION})
+    if train is not None:
+        dataset = _trained_on(_loaded("training", train), dataset, measures)
     _check_shapes(dataset, fake)
     extractor = extractor_name(dataset, measures)
     halves = train is None
@@ -117,9 +141,10 @@ def score(
     modes = define_modes(
         dataset, measures, first.features[:MOST_BINNED], second.features, second.logits
     )
-    scores, floor = _scores(dataset, modes, (fakes, first, second), against_all, halves)
+    in_order = replace(fakes, file_order=loaded.file_order)
+    scores, floor = _scores(dataset, modes, (in_order, first, second), against_all, halves)
     num_floor = min(len(fake), len(first.values)), len(second.values)
-    provenance = Provenance(
+    provenance = ScoreProvenance(
         extractor=features.identity.name,
         extractor_digest=features.identity.digest,
         extractor_accuracy=features.identity.accuracy,
@@ -128,8 +153,13 @@ def score(
         num_real=len(second.values) + (len(first.values) if against_all else 0),
         split="held_out" if classified and halves else "all",
         modes=modes.description,
+        preparation=_preparation(real, generated, train),
     )
     result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
+    result.notes.extend(f"of the generated samples: {note}" for note in loaded.notes)
+    result.notes.extend(_collapse_notes(result, fakes, second))
+    scale = None if dataset.is_images else scale_note(dataset.held_out)
+    result.notes.extend([] if scale is None else [scale])
     result.notes.extend([*features.notes, *_sample_notes(result, fakes.features.shape[1])])
     return result
 
@@ -186,7 +216,38 @@ def _scores(
     # Without their pixels, so that copying is not measured of the training samples themselves.
     as_if_generated = modes.samples(first.values[:num], first.features[:num], logits)
     generated = modes.samples(fakes.values, fakes.features, fakes.logits, pixels)
+    if fakes.logits is not None and fakes.file_order is not None:
+        # IS depends on which samples share a split; in this order it is torch-fidelity's own.
+        generated = replace(generated, logits=fakes.logits[fakes.file_order])
     return scorer.scores(generated), second_scorer.scores(as_if_generated)
+
+
+def _collapse_notes(result: Score, fakes: _Extracted, real: _Extracted) -> list[str]:
+    """Return what says that the generator makes few different samples."""
+    fake = fakes.values
+    num = len({hash(sample.tobytes()) for sample in fake.numpy()})
+    notes = []
+    if num == 1:
+        notes.append(f"all {len(fake)} generated samples are equal: the generator has collapsed")
+    elif num < LEAST_DISTINCT * len(fake):
+        notes.append(f"only {num} of the {len(fake)} generated samples differ from one another")
+    # Samples off the data fall into few bins however much they differ: those are no collapse.
+    precision, of_real = result.measures["precision"], result.floor["precision"]
+    assert precision is not None and of_real is not None
+    on_data = precision >= ON_DATA * of_real
+    spread, spread_of_real = (
+        float(each.features.double().var(dim=0).sum().sqrt()) for each in (fakes, real)
+    )
+    alike = spread < ALIKE * spread_of_real
+    if is_narrow(result.measures, result.floor) and (on_data or alike):
+        found = [
+            f"{what} {result.measures[name]:.3g}, of real ones {result.floor[name]:.3g}"
+            for name, what in (("effective_modes", "effective modes"), ("coverage", "coverage"))
+        ]
+        notes.append(
+            f"the generated samples are narrow, as a collapsed generator's: {'; '.join(found)}"
+        )
+    return notes
 
 
 def _sample_notes(result: Score, num_features: int) -> list[str]:
@@ -213,7 +274,10 @@ def _sample_notes(result: Score, num_features: int) -> list[str]:
 
 def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
     """Return remarks on the real samples."""
-    notes = [f"of the real samples' halves: {note}" if halves else note for note in dataset.notes]
+    notes = []
+    for note in dataset.notes:
+        of = "of the real samples' halves: " if note.endswith(REPEATED) else "of the real samples: "
+        notes.append(f"{of if halves else ''}{note}")
     if classified and halves:
         notes.append(
             f"the classifier was trained on {len(dataset.train)} of the real images, so that only "
@@ -222,9 +286,39 @@ def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
     return notes
 
 
+def _preparation(*groups: DataOptions | None) -> str:
+    """Return what was done to the pictures, "as they are" for nothing; in all groups the same, or
+    stated for each.
+    """
+    names = ("real", "generated", "training")
+    done = {
+        name: _done(options)
+        for name, options in zip(names, groups, strict=True)
+        if options is not None
+    }
+    if len(set(done.values())) == 1:
+        return done["real"]
+    return "; ".join(f"{name} {what}" for name, what in done.items())
+
+
+def _done(options: DataOptions) -> str:
+    if not isinstance(options, PictureOptions):
+        return NOTHING_DONE
+    steps = [
+        *(["cut to the middle square"] if options.crop == "centre" else []),
+        *([f"resized to {options.size} x {options.size}"] if options.size is not None else []),
+        *(["made grey"] if options.channels == "grey" else []),
+    ]
+    return ", ".join(steps) or NOTHING_DONE
+
+
 def _loaded(role: str, options: DataOptions) -> Dataset:
+    return _loaded_by(load, role, options)
+
+
+def _loaded_by(loader: Callable[[DataOptions], Loaded], role: str, options: DataOptions) -> Loaded:
     try:
-        return load(options)
+        return loader(options)
     except ValueError as error:
         raise ValueError(f"{role} samples: {error}") from None
 
@@ -250,15 +344,22 @@ def _trained_on(train: Dataset, real: Dataset, measures: MeasuresConfig) -> Data
                 f"images, got {list(train.class_names or ())} and {list(names or ())}"
             )
     training = LabelledImages(_joined(train), train_labels)
-    return whole(real.name, training, LabelledImages(_joined(real), labels), names)
+    notes = tuple(
+        f"of the {role} samples: {note}"
+        for role, part in (("training", train), ("real", real))
+        for note in part.notes
+        if not note.endswith((REPEATED, ODD_LABEL))  # said anew of the two together
+    )
+    return whole(real.name, training, LabelledImages(_joined(real), labels), names, notes)
 
 
 def _check_shapes(dataset: Dataset, fake: Tensor) -> None:
     shapes = [" x ".join(map(str, shape)) for shape in (dataset.shape, fake.shape[1:])]
     if shapes[0] != shapes[1]:
         raise ValueError(
-            f"real and generated samples must have one shape, got {shapes[0]} and {shapes[1]}; size "
-            "and channels bring pictures in folders to one shape, arrays in npz files stay as they are"
+            f"real and generated samples must have one shape, got {shapes[0]} and {shapes[1]}; size, "
+            "crop and channels bring pictures in folders to one shape, arrays in npz files stay as "
+            "they are"
         )
 
 

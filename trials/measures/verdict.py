@@ -82,7 +82,7 @@ def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
     window = [row for row in rows[-window_length(planned) :] if row["finite"]]
     if len(window) < MIN_WINDOW:
         return Verdict.UNSETTLED
-    narrow = [_narrow(row, floor) for row in window]
+    narrow = [is_narrow(row, floor) for row in window]
     if narrow[-1] and sum(narrow) > len(window) / 2:
         return Verdict.CYCLING if _moves(earlier, window, floor) else Verdict.COLLAPSED
     if not all(_whole(row, floor) for row in window):
@@ -140,7 +140,7 @@ def _filled(row: Row, floor: Mapping[str, float], share: float) -> dict[str, Any
     }
 
 
-def _narrow(row: Row, floor: Row) -> bool:
+def is_narrow(row: Row, floor: Row) -> bool:
     """Return whether the evaluation shows few modes, or few samples of every mode."""
     few_modes: bool = row["effective_modes"] < NARROW_MODES * floor["effective_modes"]
     dense: bool = row["density"] >= NARROW_DENSITY * floor["density"]
@@ -163,7 +163,7 @@ def _moves(earlier: Sequence[Row], window: Sequence[Row], floor: Row) -> bool:
     """
     # Before it was narrow a seed may have changed its dominant mode as healthy seeds do.
     since = len(earlier)
-    while since and _narrow(earlier[since - 1], floor):
+    while since and is_narrow(earlier[since - 1], floor):
         since -= 1
     before = _cycling([*earlier[since:], window[0]])["dominant_switches"]
     # The latest switch must lie in the window: a seed that no longer moves has collapsed.

@@ -15,6 +15,8 @@ from ganstudy.trials.data.images import picture_files
 from ganstudy.trials.data.pictures import Pile, prepare, resized
 from ganstudy.trials.data.split import count_labels, shuffled
 
+PASSED_OVER = "files passed over, since their names are not those of pictures: 1, such as read me.txt; .txt (1)"
+
 
 def draw(width: int, height: int, seed: int = 0) -> np.ndarray:
     """Random colours, uint8 [H, W, 3]."""
@@ -161,7 +163,7 @@ def test_every_picture_is_read_once_and_lands_in_one_split(folder: Path) -> None
         "images",
         2,
         None,
-        (),
+        (PASSED_OVER,),
     )
     got = {image.numpy().tobytes() for image in torch.cat([dataset.train, dataset.held_out])}
     assert got == {draw(6, 6, index).transpose(2, 0, 1).tobytes() for index in range(10)}
@@ -222,7 +224,7 @@ def test_a_bad_file_is_refused_by_name_or_skipped_and_noted(folder: Path) -> Non
         == len(dataset.train_labels) + len(dataset.held_out_labels)
         == 10
     )
-    assert sorted(note.split(":")[0] for note in dataset.notes) == [
+    assert sorted(note.split(":")[0] for note in dataset.notes if note != PASSED_OVER) == [
         "skipped cats/cut.png",
         "skipped cats/text.jpg",
     ]
@@ -244,6 +246,38 @@ def test_a_folder_must_be_there_and_hold_pictures(tmp_path: Path) -> None:
         load(options(tmp_path / "read me.txt"))
     with pytest.raises(ValueError, match=r"must be a folder of pictures, and .* is not there"):
         load(options(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        ("jfif", "JPEG"),
+        ("avif", "AVIF"),
+        ("jp2", "JPEG2000"),
+        ("TGA", "TGA"),
+        ("pnm", "PPM"),
+        ("dib", "DIB"),
+        ("apng", "PNG"),
+    ],
+)
+def test_what_pillow_reads_is_read(tmp_path: Path, suffix: str, kind: str) -> None:
+    smooth = [np.full((8, 8, 3), level, np.uint8) for level in (0, 60, 120, 180, 255)]
+    for index, pixels in enumerate(smooth):
+        Image.fromarray(pixels).save(tmp_path / f"{index}.{suffix}", format=kind)
+    dataset = load(options(tmp_path))
+    got = torch.cat([dataset.train, dataset.held_out]).float().mean((1, 2, 3)).sort().values
+    assert got.tolist() == pytest.approx([0, 60, 120, 180, 255], abs=2)
+    assert dataset.notes == ()
+
+
+def test_files_passed_over_are_noted_once(folder: Path) -> None:
+    for name in ("cats/no suffix", "b.txt", "c.xml", "Thumbs.db", "d.heic", "e.h5", "f.mp4"):
+        (folder / name).write_text("no picture")
+    (note,) = load(options(folder)).notes
+    assert note.startswith(
+        "files passed over, since their names are not those of pictures: 8, such as Thumbs.db; "
+    )
+    assert ".txt (2), " in note and note.endswith(" and 2 kinds more")
 
 
 def test_linked_folders_are_followed_once(folder: Path, tmp_path_factory) -> None:
@@ -277,6 +311,7 @@ def test_repeated_pictures_across_the_split_are_noted(folder: Path) -> None:
     repeated = sum(image.numpy().tobytes() in train for image in dataset.held_out)
     assert repeated > 0
     assert dataset.notes == (
+        PASSED_OVER,
         f"{repeated} of the 10 held-out images are among the training images too",
     )
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.spatial.distance import cdist
 
-from ganstudy.trials.measures import density_coverage
+from ganstudy.trials.measures import distances
 from ganstudy.trials.measures.density_coverage import Neighbourhoods
 
 
@@ -73,7 +73,7 @@ def test_points_on_a_line() -> None:
 def test_blocks_do_not_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = gaussian(700, 0), gaussian(900, 1)
     whole = Neighbourhoods(real).density_coverage(fake)
-    monkeypatch.setattr(density_coverage, "BLOCK_MEBIBYTES", 0.05)
+    monkeypatch.setattr(distances, "BLOCK_MEBIBYTES", 0.05)
     assert Neighbourhoods(real).density_coverage(fake) == whole
 
 

@@ -117,6 +117,11 @@ def test_is_asks_nothing_of_the_held_out_images() -> None:
             ">= 65 held-out samples, got 20",
         ),
         (
+            pictures(train=96, num_generated=24, held_out=24),
+            {"extractor": "pixels"},
+            "held-out samples, got 24: with fewer the covariance is singular; hold out more of the 120",
+        ),
+        (
             points(),
             {"samples": 5},
             "density and coverage needs >= 6 generated samples, got 5; raise samples",
