@@ -363,7 +363,7 @@ def test_what_the_user_decided_about_tokens_stays(
 
 DRIVER = """
 import json, os, ray, subprocess, sys
-from study import cluster
+from ganstudy.study.cluster import connection
 with connection.connected(None):
     address = ray.get_runtime_context().gcs_address
     second = "import ray; ray.init(address=%r, log_to_driver=False); print('CONNECTED')" % address

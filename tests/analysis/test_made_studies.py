@@ -14,14 +14,13 @@ from html import unescape
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
-import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
 from ganstudy.analysis.figures.forest import Effect, forest
-from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames import load, selection
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import UnlikeScoresError
 from ganstudy.analysis.report import conclusions
@@ -165,7 +164,7 @@ def study_of(tmp_path, monkeypatch):
                     folder,
                 )
             )
-        monkeypatch.setattr(mlflow, "MlflowClient", lambda uri: Client(runs, tmp_path))
+        monkeypatch.setattr(load, "MlflowClient", lambda uri: Client(runs, tmp_path))
         return load_study(name, "nowhere")
 
     return build
