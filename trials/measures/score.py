@@ -24,7 +24,6 @@ from ganstudy.trials.config.data import DataOptions, PictureOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.data.generated import load_generated
 from ganstudy.trials.data.split import ODD_LABEL, REPEATED, LabelledImages, whole
 from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
 from ganstudy.trials.measures.classifier import train_classifier
@@ -32,6 +31,7 @@ from ganstudy.trials.measures.evaluator import MOST_BINNED
 from ganstudy.trials.measures.feature_space import Features
 from ganstudy.trials.measures.features import extractor_name, make_features, pixel_features
 from ganstudy.trials.measures.fidelity import FID, INCEPTION
+from ganstudy.trials.measures.generated_samples import load_generated
 from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import ModeDefinition, define_modes
 from ganstudy.trials.measures.sample_scorer import (
