@@ -147,7 +147,12 @@ def test_a_killed_node(operator, small_study, stop_ray, tmp_path: Path) -> None:
             )
             running = operator.start("run", "study.toml", "--address", "127.0.0.1:6399")
             running.wait_for(r"^\[1/")
-            time.sleep(3)
+            operator.wait_until(
+                lambda: (
+                    len({a["node"] for a in attempts(operator, "small") if a["end"] is None}) == 2
+                ),
+                "training on both nodes",
+            )
             for pid in raylets() - head:
                 node = psutil.Process(pid)
                 for process in (*node.children(recursive=True), node):
