@@ -108,7 +108,7 @@ def exported(config: TrialConfig, shape: tuple[int, ...], checkpoints: Path, out
     for seed, weights in made.weights.items():
         save_file(weights, out / f"generator-seed-{seed}.safetensors")
     settings = {
-        "generator": made.described,
+        "generator": made.described.to_json(),
         "seeds": list(made.weights),
         "default_seed": SEEDS[0],
         "latent": config.model.latent,
