@@ -8,7 +8,7 @@ import functools
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def program() -> str:
     return str(called.relative_to(Path.cwd())) if called.is_relative_to(Path.cwd()) else str(called)
 
 
-def format_params(params: dict[str, Any]) -> str:
+def format_params(params: Mapping[str, object]) -> str:
     """Format a configuration as "k = 2, lr_d = 0.001"."""
     return ", ".join(
         f"{key} = {value:.3g}" if isinstance(value, float) else f"{key} = {value}"

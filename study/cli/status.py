@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,6 +14,9 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
 from ganstudy.study.tune import trial_log
 from ganstudy.trials.results.records import FIRST_CONFIRM
+
+if TYPE_CHECKING:
+    from ganstudy.study.driver.status import ConfirmStatus, StudyStatus
 
 
 @with_cluster()
@@ -25,25 +29,25 @@ def list_studies(as_json: bool, home: Home) -> None:
     \b
     Example:  ganstudy list --json
     """
-    from ganstudy.study.driver.status import summary
+    from ganstudy.study.driver.status import study_status
 
     found = []
     # One study that cannot be read must not hide the others.
     for name in home.names():
         try:
-            found.append(summary(home, name))
+            found.append(study_status(home, name))
         except UserError as error:
             click.echo(f"ganstudy: {error}", err=True)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps([study.to_json() for study in found], indent=2))
         return
     if not found:
         click.echo(f"No studies under {home.root}.")
     for study in found:
-        done = study["planned"] - study["left"] + (study["confirm"] or {}).get("left", 0)
-        confirmed = f"{_format_confirmed(study['confirm'])}, " if study["confirm"] else ""
+        done = study.planned - study.left + (study.confirm.left if study.confirm else 0)
+        confirmed = f"{_format_confirmed(study.confirm)}, " if study.confirm else ""
         click.echo(
-            f"{study['name']:<24} {done}/{study['planned']} trials, {confirmed}{_format_best(study)}"
+            f"{study.name:<24} {done}/{study.planned} trials, {confirmed}{_format_best(study)}"
         )
 
 
@@ -58,43 +62,43 @@ def status(name: str, as_json: bool, home: Home) -> None:
     \b
     Example:  ganstudy status digits --json
     """
-    from ganstudy.study.driver.status import summary
+    from ganstudy.study.driver.status import study_status
 
     home.existing(name)
-    study = summary(home, name, with_trials=as_json)
+    study = study_status(home, name, with_trials=as_json)
     if as_json:
-        click.echo(json.dumps(study, indent=2))
+        click.echo(json.dumps(study.to_json(), indent=2))
         return
-    click.echo(f"{name}: {study['question']}".rstrip(": "))
-    confirm = study["confirm"]
-    left = study["left"] - (confirm["left"] if confirm else 0)
-    click.echo(f"Trials   {_format_states(study['trials'])}; {left} of {study['planned']} to go")
-    click.echo(
-        f"Seeds    {', '.join(f'{n} {verdict}' for verdict, n in study['seeds'].items()) or 'none yet'}"
-    )
+    click.echo(f"{name}: {study.question}".rstrip(": "))
+    confirm = study.confirm
+    left = study.left - (confirm.left if confirm else 0)
+    click.echo(f"Trials   {_format_states(study.trials)}; {left} of {study.planned} to go")
+    seeds = ", ".join(f"{n} {verdict}" for verdict, n in study.seeds.items())
+    click.echo(f"Seeds    {seeds or 'none yet'}")
     click.echo(f"Best     {_format_best(study)}")
     if confirm:
-        click.echo(f"Confirm  {_format_states(confirm['trials'])}; {_format_confirmed(confirm)}")
-    if study["unpublished"]:
-        click.echo(f"MLflow   {study['unpublished']} records still to be published")
-    for kind, path in study["paths"].items():
+        click.echo(f"Confirm  {_format_states(confirm.trials)}; {_format_confirmed(confirm)}")
+    if study.unpublished:
+        click.echo(f"MLflow   {study.unpublished} records still to be published")
+    for kind, path in study.paths.items():
         click.echo(f"{kind.capitalize():<8} {path or 'not written yet'}")
 
 
-def _format_states(trials: dict[str, int]) -> str:
+def _format_states(trials: Mapping[str, int]) -> str:
     return ", ".join(f"{count} {state}" for state, count in trials.items() if count) or "none yet"
 
 
-def _format_confirmed(confirm: dict[str, Any]) -> str:
-    ended = sum(count for state, count in confirm["trials"].items() if state != "running")
-    return f"{ended} of {'' if confirm['known'] else 'at most '}{confirm['planned']} confirmed"
+def _format_confirmed(confirm: ConfirmStatus) -> str:
+    ended = sum(count for state, count in confirm.trials.items() if state != "running")
+    return f"{ended} of {'' if confirm.known else 'at most '}{confirm.planned} confirmed"
 
 
-def _format_best(study: dict[str, Any]) -> str:
-    best = study["best"]
+def _format_best(study: StudyStatus) -> str:
+    best = study.best
     if best is None:
         return "no complete trial satisfies the constraints yet"
-    return f"{study['objective']} {best['value']:.3g} (trial {best['number']}: {format_params(best['params'])})"
+    params = format_params(best.params)
+    return f"{study.objective} {best.value:.3g} (trial {best.number}: {params})"
 
 
 @with_cluster()

@@ -13,7 +13,6 @@ from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import Schedule, as_schedule
-from ganstudy.trials.config.remedies import LeCamOptions
 
 
 def cost_lines(spec: StudySpec, home: Home) -> list[str]:
@@ -22,25 +21,39 @@ def cost_lines(spec: StudySpec, home: Home) -> list[str]:
 
 
 def _dormant_lines(spec: StudySpec) -> list[str]:
-    """Warn if lecam would start to act only after the budget is spent."""
-    using = [config for config in spec.distinct_architectures() if "lecam" in config.remedies]
-    if not using or spec.train.budget.unit == "seconds":
+    """Warn of remedies that would start to act only after the budget is spent."""
+    if spec.train.budget.unit == "seconds":
         return []
-    key = "lecam.start"
-    lecam = using[0].remedy_options["lecam"]
-    assert isinstance(lecam, LeCamOptions)
-    starts = spec.space.boundary_values(key) if key in spec.space.domains else [lecam.start]
+    options = {
+        name: options
+        for config in spec.distinct_architectures()
+        for name, options in config.remedy_options.items()
+    }
+    lines = []
+    for name, found in options.items():
+        if found.sets_in_after is not None:
+            key = f"{name}.{found.sets_in_after}"
+            searched = key in spec.space.domains
+            fixed = getattr(found, found.sets_in_after)
+            starts = spec.space.boundary_values(key) if searched else [fixed]
+            lines += _dormant_line(key, min(starts), max(starts), spec)
+    return lines
+
+
+def _dormant_line(key: str, earliest: int, latest: int, spec: StudySpec) -> list[str]:
+    """Warn if a trial may end before the discriminator step at which a remedy sets in."""
+    name = key.split(".")[0]
     # At the ends of the space, where both are smallest and largest.
     steps = [_discriminator_steps(k, batch, spec) for k, batch in _ratios_and_batches(spec)]
-    if min(starts) >= max(steps):
+    if earliest >= max(steps):
         return [
-            f"lecam never acts: it sets in after {min(starts):,.0f} discriminator steps, "
+            f"{name} never acts: it sets in after {earliest:,.0f} discriminator steps, "
             f"and a trial has at most {max(steps):,.0f} ({key})"
         ]
-    if max(starts) >= min(steps):
+    if latest >= min(steps):
         return [
-            f"lecam never acts in some trials: it sets in after up to {max(starts):,.0f} discriminator steps, "
-            f"and a trial may have as few as {min(steps):,.0f} ({key})"
+            f"{name} never acts in some trials: it sets in after up to {latest:,.0f} "
+            f"discriminator steps, and a trial may have as few as {min(steps):,.0f} ({key})"
         ]
     return []
 

@@ -18,9 +18,9 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -44,6 +44,33 @@ def machine() -> str:
     return BOOT.read_text().strip() if BOOT.exists() else platform.node()
 
 
+@dataclass(frozen=True)
+class DriverRecord:
+    """Which process drives a study, as driver.json says; what it does not say is None."""
+
+    host: str | None = None
+    process: int | None = None
+    since: str | None = None
+    machine: str | None = None
+    token: str | None = None
+    ended: bool = False
+    """Whether it released the lock by itself."""
+
+    def __str__(self) -> str:
+        known = (("host", self.host), ("process", self.process), ("since", self.since))
+        text = ", ".join(f"{name} {value}" for name, value in known if value is not None)
+        return text or "another process"
+
+    @classmethod
+    def from_json(cls, text: str) -> DriverRecord:
+        """Return the record in `text`; ValueError if there is none."""
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError(f"a driver's record is a JSON object, got {text!r}")
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in values.items() if name in names})
+
+
 class DriverLock:
     """The right to drive the study whose files lie in `folder`."""
 
@@ -65,24 +92,24 @@ class DriverLock:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            raise UserError(self._refusal(self._record_or_empty())) from None
+            raise UserError(self._refusal(self._readable_record())) from None
         # The file lock is free, which tells nothing about a driver on another machine.
-        last = self._record_or_empty()
-        if last and not last.get("ended") and last.get("machine") != machine():
+        last = self._readable_record()
+        if last is not None and not last.ended and last.machine != machine():
             log(
-                f"the last driver ({_format(last)}) did not exit cleanly: waiting {WATCH_SECONDS:g} s for its heartbeat"
+                f"the last driver ({last}) did not exit cleanly: waiting {WATCH_SECONDS:g} s for its heartbeat"
             )
             if self._beats():
                 self._lock.release()
                 raise UserError(self._refusal(last))
         self._write(
-            {
-                "host": platform.node(),
-                "process": os.getpid(),
-                "since": datetime.now().astimezone().isoformat(timespec="seconds"),
-                "machine": machine(),
-                "token": self._token,
-            }
+            DriverRecord(
+                host=platform.node(),
+                process=os.getpid(),
+                since=datetime.now().astimezone().isoformat(timespec="seconds"),
+                machine=machine(),
+                token=self._token,
+            )
         )
 
     def keep(self) -> None:
@@ -97,8 +124,8 @@ class DriverLock:
             # one heartbeat.
             with suppress(OSError, ValueError):
                 record = self._record()
-                if record.get("token") != self._token:
-                    self.replaced_by = _format(record)
+                if record is None or record.token != self._token:
+                    self.replaced_by = str(record or DriverRecord())
                     # A real signal: it also ends a wait, which _thread.interrupt_main does not.
                     signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
                     return
@@ -112,25 +139,25 @@ class DriverLock:
         """Record that this driver has ended, and release the lock."""
         self._ended.set()
         try:
-            record = self._record_or_empty()
-            if record.get("token") == self._token:
+            record = self._readable_record()
+            if record is not None and record.token == self._token:
                 with suppress(OSError):  # the file lock alone then says that this driver is gone
-                    self._write({**record, "ended": True})
+                    self._write(replace(record, ended=True))
         finally:
             self._lock.release()
 
     def holder(self) -> str | None:
         """Return which driver holds the lock, as far as this machine can tell."""
-        record = self._record_or_empty()
-        if not record or record.get("ended"):
+        record = self._readable_record()
+        if record is None or record.ended:
             return None
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            return _format(record)
+            return str(record)
         self._lock.release()
         # The file lock of a driver on another machine may not reach here.
-        return None if record.get("machine") == machine() else _format(record)
+        return None if record.machine == machine() else str(record)
 
     def _beats(self) -> bool:
         """Watch the heartbeat for a while; return whether it goes on."""
@@ -145,31 +172,26 @@ class DriverLock:
     def _count(self) -> str:
         return self._heartbeat.read_text() if self._heartbeat.exists() else ""
 
-    def _record(self) -> dict[str, Any]:
+    def _record(self) -> DriverRecord | None:
         if not self._record_file.exists():
-            return {}
-        record: dict[str, Any] = json.loads(self._record_file.read_text())
-        return record
+            return None
+        return DriverRecord.from_json(self._record_file.read_text())
 
-    def _record_or_empty(self) -> dict[str, Any]:
+    def _readable_record(self) -> DriverRecord | None:
         try:
             return self._record()
         except (OSError, ValueError):
-            return {}
+            return None
 
-    def _write(self, record: dict[str, Any]) -> None:
-        write_whole(self._record_file, json.dumps(record).encode())
+    def _write(self, record: DriverRecord) -> None:
+        write_whole(self._record_file, json.dumps(asdict(record)).encode())
 
-    def _refusal(self, record: dict[str, Any]) -> str:
+    def _refusal(self, record: DriverRecord | None) -> str:
         return (
-            f"the study in {self._record_file.parent} is being run already ({_format(record)}); "
-            "stop that one first (ganstudy stop), or follow it (ganstudy status)"
+            f"the study in {self._record_file.parent} is being run already "
+            f"({record or DriverRecord()}); stop that one first (ganstudy stop), or follow it "
+            "(ganstudy status)"
         )
-
-
-def _format(record: dict[str, Any]) -> str:
-    known = [f"{key} {record[key]}" for key in ("host", "process", "since") if key in record]
-    return ", ".join(known) or "another process"
 
 
 def _interruptible() -> AbstractContextManager[None]:

@@ -114,7 +114,7 @@ class RunProgress:
             line.append(
                 f" {self._label} {value:<9} after {outcome.progress:g} {unit}; seeds: {verdicts}"
             )
-        role = self._stage.stage_tags(number).get("role")
+        role = self._stage.place(number).role
         if role:
             line.append(f" ({role})")
         if error:

@@ -224,7 +224,8 @@ def _stages(
     # The search may have gone on since these were confirmed, and changed their roles.
     for row in confirmation.rows():
         config = confirmation.config(row.params)
-        outbox.put_start(row.number, row.params, config, confirmation.stage_tags(row.number))
+        place = confirmation.place(row.number)
+        outbox.put_start(row.number, row.params, config, place.to_json())
     console.print(_announcement(confirmation), highlight=False, soft_wrap=True)
     yield confirmation
 

@@ -1,7 +1,9 @@
-"""Status of a study, from its ledger alone, as plain JSON."""
+"""Status of a study, from its ledger alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ganstudy.study.home import Home, StudyFolder
@@ -11,73 +13,136 @@ from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.tracking.outbox import Outbox
 
 
-def summary(home: Home, name: str, with_trials: bool = False) -> dict[str, Any]:
-    """Return trials by state, seeds by verdict, the best trial, MLflow's run ids and paths.
+@dataclass(frozen=True)
+class BestTrial:
+    """The feasible complete trial with the best objective."""
 
-    planned, trials, seeds, best and trial_list are those of the search; `confirm` has the same of
-    the confirm stage, or is None if the study file asks for none; left counts both, as far as they
-    are known.
-    """
+    number: int
+    value: float
+    params: Mapping[str, object]
+    run_id: str | None
+    """MLflow run, once it is published."""
+
+
+@dataclass(frozen=True)
+class ConfirmStatus:
+    """Status of the confirm stage."""
+
+    known: bool
+    """Whether it is known what is to be confirmed; until then `planned` is an upper bound."""
+    planned: int
+    left: int
+    trials: Mapping[str, int]
+    """By state."""
+    seeds: Mapping[str, int]
+    """By verdict."""
+    trial_list: list[dict[str, Any]] | None = None
+    """Rows of all trials as plain JSON, where they are asked for."""
+
+
+@dataclass(frozen=True)
+class StudyStatus:
+    """Status of a study: planned, trials, seeds, best and trial_list are those of the search."""
+
+    name: str
+    question: str
+    planned: int
+    left: int
+    """Of both stages, as far as they are known."""
+    trials: Mapping[str, int]
+    """By state."""
+    seeds: Mapping[str, int]
+    """By verdict."""
+    objective: str
+    best: BestTrial | None
+    confirm: ConfirmStatus | None
+    """None if the study file asks for no confirm stage."""
+    unpublished: int
+    run_id: str | None
+    """MLflow's parent run."""
+    tracking_uri: str
+    paths: Mapping[str, str | None]
+    imported: Mapping[str, object] | None = None
+    """About the file, of an imported study."""
+    trial_list: list[dict[str, Any]] | None = None
+    """Rows of all trials as plain JSON, where they are asked for."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the status as plain JSON, without what does not apply."""
+        found = asdict(self)
+        if self.imported is None:
+            del found["imported"]
+        for status in (found, found["confirm"]):
+            if status is not None and status["trial_list"] is None:
+                del status["trial_list"]
+        return found
+
+
+def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatus:
+    """Return the status of the study `name`; with_trials: with a row per trial."""
     folder = home.study(name)
     if folder.imported.exists():
         return _of_imported(folder, home, with_trials)
     ledger = Ledger.open(folder.ledger)
     spec, best, runs = ledger.spec, ledger.search.best(), ledger.run_ids()
-    confirmation, left = ledger.confirm, ledger.search.left()
-    found: dict[str, Any] = {
-        "name": name,
-        "question": spec.question,
-        "planned": spec.search.trials,
-        "left": left + (0 if confirmation is None else confirmation.left()),
-        "trials": ledger.search.counts(),
-        "seeds": ledger.search.verdicts(),
-        "objective": spec.objective.measure,
-        "best": None,
-        "confirm": None,
-        "unpublished": Outbox(folder.outbox).waiting(),
-        "run_id": ledger.parent_run_id,
-        "tracking_uri": home.tracking_uri(spec.tracking.uri),
-        "paths": _paths(folder),
-    }
-    if best is not None:
-        found["best"] = {
-            "number": best.number,
-            "value": best.objective,
-            "params": best.params,
-            "run_id": runs.get(best.number),
-        }
-    if confirmation is not None:
-        found["confirm"] = {
-            # Whether it is known what is to be confirmed; until then `planned` is an upper bound.
-            "known": not left,
-            "planned": max_trials(spec) if left else confirmation.planned(),
-            "left": confirmation.left(),
-            "trials": confirmation.counts(),
-            "seeds": confirmation.verdicts(),
-        }
-        if with_trials:
-            found["confirm"]["trial_list"] = [row.as_json() for row in confirmation.rows(runs)]
-    if with_trials:
-        found["trial_list"] = [row.as_json() for row in ledger.trials()]
-    return found
+    confirm = _confirm_status(ledger, with_trials)
+    return StudyStatus(
+        name=name,
+        question=spec.question,
+        planned=spec.search.trials,
+        left=ledger.search.left() + (0 if confirm is None else confirm.left),
+        trials=ledger.search.counts(),
+        seeds=ledger.search.verdicts(),
+        objective=spec.objective.measure,
+        best=None
+        if best is None or best.objective is None
+        else BestTrial(best.number, best.objective, best.params, runs.get(best.number)),
+        confirm=confirm,
+        unpublished=Outbox(folder.outbox).waiting(),
+        run_id=ledger.parent_run_id,
+        tracking_uri=home.tracking_uri(spec.tracking.uri),
+        paths=_paths(folder),
+        trial_list=[row.as_json() for row in ledger.trials()] if with_trials else None,
+    )
 
 
-def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> dict[str, Any]:
-    """Return the same for an imported study, from what was recorded when it was imported."""
+def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
+    stage = ledger.confirm
+    if stage is None:
+        return None
+    known = not ledger.search.left()
+    return ConfirmStatus(
+        known=known,
+        planned=stage.planned() if known else max_trials(ledger.spec),
+        left=stage.left(),
+        trials=stage.counts(),
+        seeds=stage.verdicts(),
+        trial_list=[row.as_json() for row in stage.rows(ledger.run_ids())] if with_trials else None,
+    )
+
+
+def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudyStatus:
+    """Return the status of an imported study, from what was recorded when it was imported."""
     record = ImportRecord.open(folder.imported)
-    found = dict(record.summary)
-    trials = found.pop("trial_list")
-    return {
-        "name": record.spec.name,
-        **found,
-        "confirm": None,
-        "imported": record.source,
-        "unpublished": Outbox(folder.outbox).waiting(),
-        "run_id": record.parent_run_id,
-        "tracking_uri": home.tracking_uri(record.spec.tracking.uri),
-        "paths": _paths(folder),
-        **({"trial_list": trials} if with_trials else {}),
-    }
+    found = record.summary
+    best = found["best"]
+    return StudyStatus(
+        name=record.spec.name,
+        question=found["question"],
+        planned=found["planned"],
+        left=found["left"],
+        trials=found["trials"],
+        seeds=found["seeds"],
+        objective=found["objective"],
+        best=None if best is None else BestTrial(**best),
+        confirm=None,
+        unpublished=Outbox(folder.outbox).waiting(),
+        run_id=record.parent_run_id,
+        tracking_uri=home.tracking_uri(record.spec.tracking.uri),
+        paths=_paths(folder),
+        imported=record.source,
+        trial_list=found["trial_list"] if with_trials else None,
+    )
 
 
 def _paths(folder: StudyFolder) -> dict[str, str | None]:

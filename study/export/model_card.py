@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ganstudy.analysis.tables.best_configuration import BestConfiguration
 from ganstudy.study.export.markdown import escape as text
 from ganstudy.trials.results.catalogue import COPYING, MEASURES, MODES, QUALITY
+
+if TYPE_CHECKING:
+    from ganstudy.trials.export.export import GeneratorDescription
 
 GROUPS = (QUALITY, MODES, COPYING)
 """Of measures: those of the samples. The others describe the training."""
@@ -42,7 +45,7 @@ class ExportedGenerator:
     """Kind of the samples and their range, in words."""
     reach: float | None
     """Of points: what a picture of them shows in either direction."""
-    generator: dict[str, Any]
+    generator: GeneratorDescription
     """How the network is built; see trials/export/standalone.py."""
     configuration: dict[str, Any]
     """The trial's whole configuration."""
@@ -53,13 +56,13 @@ class ExportedGenerator:
         """Return the content as plain JSON."""
         facts = self.facts.as_json()
         del facts["seeds"], facts["default_seed"]  # those of the export are beside the facts
-        return {**vars(self), "facts": facts}
+        return {**vars(self), "generator": self.generator.to_json(), "facts": facts}
 
 
 def card(exported: ExportedGenerator) -> str:
     """Return README.md of an exported generator."""
     facts, tables = exported.facts, exported.configuration
-    own = exported.generator.get("own")
+    own = exported.generator.own
     kind = "images" if exported.values.startswith("images") else "points"
     shape = " x ".join(map(str, exported.shape))
     question = [f"> {text(facts.question)}", ""] if facts.question else []
@@ -91,7 +94,7 @@ def card(exported: ExportedGenerator) -> str:
     ]
     if own:
         lines += [
-            f"`{_code(own['file'])}` is the author's own code, which `load()` runs: read it first.",
+            f"`{_code(own.file)}` is the author's own code, which `load()` runs: read it first.",
             "",
         ]
     return "\n".join([*lines, *_scores(facts), *_provenance(exported), *_licence(tables)])

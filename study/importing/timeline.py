@@ -23,7 +23,7 @@ from ganstudy.trials.measures.cycling import cycling, entropy
 from ganstudy.trials.measures.mismatch import objective_mismatch
 from ganstudy.trials.measures.verdict import verdict_where_certain, window_length
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import COUNTERS, Verdict
+from ganstudy.trials.results.records import COUNTERS, EvaluationRow, Verdict
 
 SAME_TIME = 0.02
 """Of the largest step: a guess at how far apart loggers of one study write the same evaluation."""
@@ -98,6 +98,7 @@ def add_derived(
     window = window_length(planned)
     for seed in {row[SEED] for row in rows}:
         own = [row for row in rows if row[SEED] == seed]
+        filled: list[EvaluationRow] = []
         for index, row in enumerate(own):
             so_far = own[: index + 1]
             if row["histogram"] is not None:
@@ -108,10 +109,11 @@ def add_derived(
                 row["mismatch"] = objective_mismatch(
                     [r["loss_g"] for r in so_far], [r["fid"] for r in so_far]
                 )
+            filled.append(EvaluationRow.from_json(row))
             if not row["finite"]:
                 row["verdict"] = Verdict.DIVERGED.value
             elif not given or row["verdict"] is None:
-                row["verdict"] = verdict_where_certain(so_far, planned, floor).value
+                row["verdict"] = verdict_where_certain(filled, planned, floor).value
 
 
 def _of_histograms(histograms: list[list[int]], window: int, derived: list[str]) -> dict[str, Any]:

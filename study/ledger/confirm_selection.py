@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, TrialState
@@ -30,7 +31,7 @@ class Candidate:
     """A trial of the search that was evaluated and is over."""
 
     number: int
-    params: dict[str, Any]
+    params: Params
     state: TrialState
     outcome: Outcome
 
@@ -39,7 +40,7 @@ class Candidate:
 class SelectedConfiguration:
     """A configuration to confirm."""
 
-    params: dict[str, Any]
+    params: Params
     config: TrialConfig
     """On the fresh seeds."""
     roles: tuple[str, ...]
@@ -89,7 +90,7 @@ def select(spec: StudySpec, candidates: Iterable[Candidate]) -> list[SelectedCon
     ranked = sorted(candidates, key=lambda candidate: rank(candidate, spec))
     selected: dict[str, SelectedConfiguration] = {}
 
-    def add(params: dict[str, Any], role: str, confirms: int | None) -> None:
+    def add(params: Params, role: str, confirms: int | None) -> None:
         """Select a configuration, or give one that is selected already a further role."""
         config = on_fresh_seeds(spec, params)
         known = selected.get(config.digest)
@@ -136,7 +137,7 @@ def max_trials(spec: StudySpec) -> int:
     return max(1, wanted - all_sets)
 
 
-def on_fresh_seeds(spec: StudySpec, params: dict[str, Any]) -> TrialConfig:
+def on_fresh_seeds(spec: StudySpec, params: Params) -> TrialConfig:
     """Return the configuration of `params` on the fresh seeds."""
     assert spec.confirm is not None
     return spec.space.trial_config(params).model_copy(update={"seeds": spec.confirm.seeds})
@@ -160,7 +161,7 @@ def rank(candidate: Candidate, spec: StudySpec) -> Rank:
     return Rank(tier, 0.0, excess, score, number)
 
 
-def _best_without_its_remedies(spec: StudySpec, ranked: list[Candidate]) -> dict[str, Any] | None:
+def _best_without_its_remedies(spec: StudySpec, ranked: list[Candidate]) -> Params | None:
     """Return the parameters of the best GAN with its remedies off, of those that can do without."""
     for candidate in ranked:
         params = spec.space.template.without_remedies(candidate.params)

@@ -9,7 +9,6 @@ it is proposed, with its configuration, in one transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -23,7 +22,8 @@ from ganstudy.study.ledger.confirm_selection import (
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.stage import NO_RUN_IDS, STATES, StageTrials
 from ganstudy.study.ledger.storage import confirm_study_name
-from ganstudy.study.ledger.trial_row import ConfirmRow
+from ganstudy.study.ledger.trial_row import ConfirmRow, StagePlace
+from ganstudy.study.spec.keys import Params
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage
 from ganstudy.trials.results.records import TrialState as State
@@ -63,7 +63,7 @@ class ConfirmStage(StageTrials):
             self._selected = select(self.spec, self._search.candidates())
         return self._selected
 
-    def propose(self) -> tuple[int, dict[str, Any]]:
+    def propose(self) -> tuple[int, Params]:
         """Begin the trial of the next configuration; return its (number, params)."""
         selected = self._unproposed()[0]
         if not self.begun:
@@ -94,23 +94,19 @@ class ConfirmStage(StageTrials):
         """Return the number of configurations still to be proposed; 0 while the search goes on."""
         return len(self._unproposed())
 
-    def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
+    def interrupted(self) -> list[tuple[int, Params]]:
         """Return (number, params) of the trials that an earlier run left unfinished, in order."""
         running = [t for t in self._trials() if STATES[t.state] is State.RUNNING]
         return [(self.first + t.number, self._params(t)) for t in running]
 
-    def config(self, params: dict[str, Any]) -> TrialConfig:
+    def config(self, params: Params) -> TrialConfig:
         """Return the search's configuration with `params`, on the fresh seeds."""
         return on_fresh_seeds(self.spec, params)
 
-    def stage_tags(self, number: int) -> dict[str, Any]:
+    def place(self, number: int) -> StagePlace:
         """Return stage, role and confirms. The role follows from the search at present."""
         trial = self._trials()[number - self.first]
-        return {
-            "stage": self.stage.value,
-            "role": self._role(trial),
-            "confirms": trial.user_attrs[CONFIRMS],
-        }
+        return StagePlace(self.stage, self._role(trial), trial.user_attrs[CONFIRMS])
 
     def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> list[ConfirmRow]:
         """Return one row per trial, in order; run_ids: MLflow runs by number."""
@@ -137,5 +133,5 @@ class ConfirmStage(StageTrials):
         proposed = {trial.user_attrs[DIGEST] for trial in self._trials()}
         return [s for s in self.selected if s.config.digest not in proposed]
 
-    def _params(self, trial: FrozenTrial) -> dict[str, Any]:
+    def _params(self, trial: FrozenTrial) -> Params:
         return dict(trial.user_attrs[PARAMS])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import optuna
 
-from ganstudy.study.spec.samplers import SAMPLERS
+from ganstudy.study.spec.keys import Params
+from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.study.spec.study_spec import StudySpec
 
 
@@ -16,7 +16,7 @@ def sampler_of(spec: StudySpec, number: int) -> optuna.samplers.BaseSampler:
     return SAMPLERS[spec.search.sampler].draw(spec.space, spec.search.seed, number)
 
 
-def preview(spec: StudySpec, count: int) -> Iterator[dict[str, Any]]:
+def preview(spec: StudySpec, count: int) -> Iterator[Params]:
     """Draw the first configurations that the study would try."""
     # In memory: a preview must not begin a ledger.
     study = optuna.create_study(direction=spec.objective.direction)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -16,7 +15,8 @@ from optuna.trial import FrozenTrial
 from ganstudy.study.ledger.confirm_selection import Candidate
 from ganstudy.study.ledger.samplers import sampler_of
 from ganstudy.study.ledger.stage import NO_RUN_IDS, STATES, StageTrials, outcome_of
-from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.study.ledger.trial_row import StagePlace, TrialRow
+from ganstudy.study.spec.keys import Params
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.records import TrialState as State
@@ -28,7 +28,7 @@ class SearchStage(StageTrials):
     stage = Stage.SEARCH
     first = 0
 
-    def propose(self) -> tuple[int, dict[str, Any]]:
+    def propose(self) -> tuple[int, Params]:
         """Draw a new trial; return its (number, params)."""
         self._study.sampler = sampler_of(self.spec, len(self._trials()))
         trial = self._study.ask()
@@ -38,18 +38,18 @@ class SearchStage(StageTrials):
         """Return the number of trials to propose to reach what the study file asks for."""
         return max(0, self.spec.search.trials - len(self._trials()))
 
-    def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
+    def interrupted(self) -> list[tuple[int, Params]]:
         """Return (number, params) of the trials that an earlier run left unfinished, in order."""
         running = [t for t in self._trials() if STATES[t.state] is State.RUNNING]
         return [(trial.number, self._drawn_to_the_end(trial)) for trial in running]
 
-    def config(self, params: dict[str, Any]) -> TrialConfig:
+    def config(self, params: Params) -> TrialConfig:
         """Return the configuration of a trial with `params`, on the study's own seeds."""
         return self.spec.space.trial_config(params)
 
-    def stage_tags(self, number: int) -> dict[str, Any]:
+    def place(self, number: int) -> StagePlace:
         """Return the stage alone."""
-        return {"stage": self.stage.value}
+        return StagePlace(self.stage)
 
     def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> list[TrialRow]:
         """Return one row per trial, in order; run_ids: MLflow runs by number."""
@@ -76,10 +76,10 @@ class SearchStage(StageTrials):
             if candidate is not None:
                 yield candidate
 
-    def _params(self, trial: FrozenTrial) -> dict[str, Any]:
+    def _params(self, trial: FrozenTrial) -> Params:
         return self.spec.space.with_fixed(trial.params)
 
-    def _drawn_to_the_end(self, trial: FrozenTrial) -> dict[str, Any]:
+    def _drawn_to_the_end(self, trial: FrozenTrial) -> Params:
         """Return a trial's parameters; those that were not drawn before it was killed are drawn
         now.
         """
@@ -88,7 +88,7 @@ class SearchStage(StageTrials):
         return self.spec.space.suggest(optuna.Trial(self._study, trial._trial_id))
 
 
-def candidate_of(trial: FrozenTrial, params: dict[str, Any]) -> Candidate | None:
+def candidate_of(trial: FrozenTrial, params: Params) -> Candidate | None:
     """Return a trial of the search as a candidate, if it is over and was evaluated."""
     state, outcome = STATES[trial.state], outcome_of(trial)
     if outcome is None or state not in (State.COMPLETE, State.PRUNED):

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from ganstudy.study.ledger.outcome import Outcome, state_at_end
-from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.study.ledger.trial_row import StagePlace, TrialRow
+from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Stage
@@ -49,7 +50,7 @@ class StageTrials(ABC):
         self._storage = study._storage
 
     @abstractmethod
-    def propose(self) -> tuple[int, dict[str, Any]]:
+    def propose(self) -> tuple[int, Params]:
         """Begin a new trial; return its (number, params)."""
 
     @abstractmethod
@@ -57,26 +58,23 @@ class StageTrials(ABC):
         """Return the number of trials still to be proposed."""
 
     @abstractmethod
-    def interrupted(self) -> list[tuple[int, dict[str, Any]]]:
+    def interrupted(self) -> list[tuple[int, Params]]:
         """Return (number, params) of the trials that an earlier run left unfinished, in order."""
 
     @abstractmethod
-    def config(self, params: dict[str, Any]) -> TrialConfig:
+    def config(self, params: Params) -> TrialConfig:
         """Return the configuration of a trial with `params`."""
 
     @abstractmethod
-    def stage_tags(self, number: int) -> dict[str, Any]:
-        """Return a trial's place in the study, as MLflow has it.
-
-        The stage; for a confirm trial also its role and the trial of the search that it confirms.
-        """
+    def place(self, number: int) -> StagePlace:
+        """Return where a trial stands in the study."""
 
     @abstractmethod
     def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> Sequence[TrialRow]:
         """Return one row per trial, in order; run_ids: MLflow runs by number."""
 
     @abstractmethod
-    def _params(self, trial: FrozenTrial) -> dict[str, Any]:
+    def _params(self, trial: FrozenTrial) -> Params:
         """Return the parameters of a trial as `propose` returned them."""
 
     def intermediate_values(self, number: int) -> dict[int, float]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ganstudy.study.spec.keys import Params
+from ganstudy.trials.results.records import Stage
+
 
 @dataclass(frozen=True)
 class TrialRow:
@@ -12,7 +15,7 @@ class TrialRow:
 
     number: int
     state: str
-    params: dict[str, Any]
+    params: Params
     objective: float | None
     """Median over seeds at the last evaluation; None before one, or without a value."""
     feasible: bool
@@ -27,6 +30,22 @@ class TrialRow:
     def as_json(self) -> dict[str, Any]:
         """Return the row as plain JSON."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class StagePlace:
+    """Where a trial stands in its study, as MLflow has it."""
+
+    stage: Stage
+    role: str | None = None
+    """Of a confirm trial: why its configuration was selected."""
+    confirms: int | None = None
+    """Of a confirm trial: the search's trial of this configuration, if it drew it."""
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return what is known as plain JSON."""
+        known = {"stage": self.stage.value, "role": self.role, "confirms": self.confirms}
+        return {name: value for name, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)

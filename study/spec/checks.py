@@ -10,9 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganstudy.study.spec.domains import Range, boundary_values
-from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS
+from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS, Params
 from ganstudy.study.spec.messages import key_part, message_of
-from ganstudy.study.spec.samplers import SAMPLERS
+from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.spec.trial_template import TrialTemplate
@@ -92,7 +92,7 @@ def value_problems(spec: StudySpec) -> list[str]:
     return problems
 
 
-def _rule_problems(template: TrialTemplate, params: dict[str, Any], table: str) -> list[str]:
+def _rule_problems(template: TrialTemplate, params: Params, table: str) -> list[str]:
     try:
         template.trial_config(params)
     except ValidationError as error:

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ganstudy.study.spec.keys import KEYS, MODEL_KEYS, REMEDY_FLAGS, TRIAL_KEYS, TYPES
+from ganstudy.study.spec.keys import (
+    BATCH_DIVISORS,
+    KEYS,
+    MODEL_KEYS,
+    REMEDY_FLAGS,
+    TRIAL_KEYS,
+    TYPES,
+)
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.remedies import REMEDIES
@@ -23,9 +30,9 @@ NARROWEST = 1e-9
 """Difference of the ends of a range, relative to them: far below it the sampler finds no float
 between them.
 """
-# All of them, as packing itself takes no m beyond 64.
-MOST_PACKED = 64
-"""Values of a range of packing's m that are tried one by one."""
+# All of them, as no such option takes a value beyond 64.
+MOST_DIVISORS = 64
+"""Values that are tried one by one of a range of an option that must divide the batch size."""
 KEY_PATTERNS = ("REMEDY = [false, true]", '"REMEDY.OPTION"', '"LOSS.OPTION"')
 """How the keys of remedies and losses look, for a message; there are too many to list."""
 
@@ -122,8 +129,8 @@ def boundary_values(key: str, domain: Domain) -> list[Any]:
     low, high = domain.low, domain.high
     if not (isinstance(low, int) and isinstance(high, int)):
         return [low, high]
-    # m must divide the batch size, a rule that may hold at both ends and break between them.
-    tried = range(low, high + 1)[: MOST_PACKED if key == "packing.m" else 2]
+    # To divide the batch size is a rule that may hold at both ends and break between them.
+    tried = range(low, high + 1)[: MOST_DIVISORS if key in BATCH_DIVISORS else 2]
     return sorted({*tried, high})
 
 

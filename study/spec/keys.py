@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ganstudy.trials.config.base import StrictModel
 from ganstudy.trials.config.losses import LOSSES
@@ -12,7 +11,7 @@ from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
 
 
-def _option_types(models: Mapping[str, type[StrictModel]], dotted: bool) -> dict[str, Any]:
+def _option_types(models: Mapping[str, type[StrictModel]], dotted: bool) -> dict[str, object]:
     """Return the annotations of all options by key: "NAME.OPTION" if dotted, else "OPTION"."""
     return {
         f"{name}.{option}" if dotted else option: field.annotation
@@ -51,13 +50,17 @@ BATCH_DIVISORS = tuple(
     if options.divides_batch is not None
 )
 """Options of remedies that must divide batch_size."""
-TYPES: dict[str, Any] = {
+TYPES: dict[str, object] = {
     **{key: TrialConfig.model_fields[key].annotation for key in TRIAL_KEYS},
     **dict.fromkeys(REMEDY_FLAGS, bool),
     **MODEL_TYPES,
     **REMEDY_TYPES,
     **LOSS_TYPES,
 }
+Params = dict[str, str | int | float | bool]
+"""Parameters of a trial by key, as Optuna stores them: plain JSON values, a set of remedies as its
+label.
+"""
 CROSSED = frozenset(
     {
         "method",

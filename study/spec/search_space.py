@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 
 from ganstudy.study.spec.domains import Choices, Domain, Fixed, boundary_values
-from ganstudy.study.spec.keys import CROSSED, OPTION_KEYS, REMEDY_FLAGS
+from ganstudy.study.spec.keys import CROSSED, OPTION_KEYS, REMEDY_FLAGS, Params
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
@@ -30,21 +30,21 @@ class SearchSpace:
     domains: dict[str, Domain]
     template: TrialTemplate
 
-    def suggest(self, trial: optuna.Trial) -> dict[str, Any]:
+    def suggest(self, trial: optuna.Trial) -> Params:
         """Ask Optuna for every key that is active in this trial, and return its parameters."""
-        params: dict[str, Any] = {}
+        params: Params = {}
         # In order, as whether a key is active depends on those before it.
         for key in self._in_order():
             if self.template.is_active(key, params):
                 params[key] = _ask(trial, key, self.domains[key])
         return params
 
-    def with_fixed(self, asked: dict[str, Any]) -> dict[str, Any]:
+    def with_fixed(self, asked: Params) -> Params:
         """Return what `suggest` returned, from what Optuna kept of it.
 
         Fixed values are not asked, so Optuna does not know them.
         """
-        params: dict[str, Any] = {}
+        params: Params = {}
         for key in self._in_order():
             domain = self.domains[key]
             if not self.template.is_active(key, params):
@@ -56,7 +56,7 @@ class SearchSpace:
                 params[key] = asked[key]
         return params
 
-    def trial_config(self, params: dict[str, Any]) -> TrialConfig:
+    def trial_config(self, params: Params) -> TrialConfig:
         """Return the complete configuration for parameters that `suggest` returned."""
         return self.template.trial_config(params)
 
@@ -92,7 +92,7 @@ class SearchSpace:
             and all(False in values for values in self._flags().values())
         )
 
-    def combinations(self) -> Iterator[dict[str, Any]]:
+    def combinations(self) -> Iterator[Params]:
         """Iterate over parameters at which a rule about several keys would break first.
 
         The CROSSED keys in every combination, ranges at their boundary values, the other keys at
@@ -100,13 +100,13 @@ class SearchSpace:
         keys, since a rule reads few. Keys that are not active in a combination are left out.
         """
         for chosen in itertools.islice(self._crossed(), MOST_COMBINATIONS):
-            params: dict[str, Any] = {}
+            params: Params = {}
             for key, value in chosen.items():
                 if self.template.is_active(key, params):
                     params[key] = value
             yield params
 
-    def _crossed(self) -> Iterator[dict[str, Any]]:
+    def _crossed(self) -> Iterator[Params]:
         values = {key: self.boundary_values(key) for key in self._in_order()}
         first = {key: candidates[0] for key, candidates in values.items()}
         crossed = [key for key in values if key in CROSSED and len(values[key]) > 1]

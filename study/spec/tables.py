@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from ganstudy.study.spec.samplers import SAMPLERS
+from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.trial import LARGEST_SEED, TrainingSettings, distinct_seeds, measurable
 from ganstudy.trials.results.catalogue import MEASURES

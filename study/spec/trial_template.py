@@ -12,6 +12,7 @@ from ganstudy.study.spec.keys import (
     OPTION_KEYS,
     REMEDY_FLAGS,
     REMEDY_KEYS,
+    Params,
 )
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
@@ -31,11 +32,11 @@ class TrialTemplate:
         """Return the value of a field of TrialConfig that no parameter changes."""
         return self.values.get(key, TrialConfig.model_fields[key].default)
 
-    def is_gan(self, params: dict[str, Any]) -> bool:
+    def is_gan(self, params: Params) -> bool:
         """Return whether a trial trains a GAN rather than an autoencoder or VAE."""
         return self._method(params) == "gan"
 
-    def is_active(self, key: str, params: dict[str, Any]) -> bool:
+    def is_active(self, key: str, params: Params) -> bool:
         """Return whether a trial with `params` so far depends on `key`."""
         if not self.is_gan(params):
             return key in BASELINE_KEYS
@@ -44,13 +45,13 @@ class TrialTemplate:
             return owner in self._remedies(params)
         return key not in LOSS_KEYS or owner == self._loss(params)
 
-    def remedy_set(self, params: dict[str, Any]) -> str:
+    def remedy_set(self, params: Params) -> str:
         """Return the label of a trial's remedies; of an autoencoder or VAE, its method."""
         return (
             remedy_label({*self._remedies(params)}) if self.is_gan(params) else self._method(params)
         )
 
-    def without_remedies(self, params: dict[str, Any]) -> dict[str, Any] | None:
+    def without_remedies(self, params: Params) -> Params | None:
         """Return the same parameters with all remedies switched off; None unless it is a GAN."""
         if not self.is_gan(params):
             return None
@@ -67,7 +68,7 @@ class TrialTemplate:
         """Return the template without options of losses and remedies."""
         return TrialTemplate({**self.values, "remedy_options": {}, "loss_options": {}})
 
-    def trial_config(self, params: dict[str, Any]) -> TrialConfig:
+    def trial_config(self, params: Params) -> TrialConfig:
         """Return the complete configuration of a trial, with options of what it uses alone."""
         remedies = self._remedies(params)
         loss = self._loss(params)
@@ -91,14 +92,16 @@ class TrialTemplate:
         options = {"remedy_options": remedy_options, "loss_options": loss_options}
         return TrialConfig(**{**values, **options, "model": model})
 
-    def _method(self, params: dict[str, Any]) -> str:
+    def _method(self, params: Params) -> str:
         return str(params.get("method", self.fixed("method")))
 
-    def _loss(self, params: dict[str, Any]) -> str:
+    def _loss(self, params: Params) -> str:
         return str(params.get("loss", self.fixed("loss")))
 
-    def _remedies(self, params: dict[str, Any]) -> list[str]:
+    def _remedies(self, params: Params) -> list[str]:
         if not self.is_gan(params):
             return []
-        named = remedies_of(params["remedies"]) if "remedies" in params else self.fixed("remedies")
+        named = (
+            remedies_of(str(params["remedies"])) if "remedies" in params else self.fixed("remedies")
+        )
         return [*named, *(name for name in REMEDY_FLAGS if params.get(name) and name not in named)]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.results.records import Evaluation, TrialState
+from ganstudy.trials.results.records import Evaluation, EvaluationRow, TrialState
 
 if TYPE_CHECKING:
     from ganstudy.study.ledger.outcome import Outcome
@@ -69,12 +69,12 @@ class Outbox:
         self._put(number, START, {**content, **(labels or {})})
 
     def put_evaluation(
-        self, number: int, evaluation: Evaluation, history: list[dict[str, Any]]
+        self, number: int, evaluation: Evaluation, history: list[EvaluationRow]
     ) -> None:
         """Announce an evaluation; `history` holds all the trial's rows so far."""
         content = {
-            "rows": evaluation.rows,
-            "history": history,
+            "rows": [row.to_json() for row in evaluation.rows],
+            "history": [row.to_json() for row in history],
             "provenance": evaluation.provenance.as_json() if evaluation.provenance else None,
             "grid": _text(evaluation.grid_png),
             "start_grid": _text(evaluation.start_png),

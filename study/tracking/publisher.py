@@ -303,7 +303,7 @@ class Publisher:
         # The UI's slider starts at step 0, so that is where the untrained generator's samples go.
         for grid, step in (
             (content["start_grid"], 0),
-            (content["grid"], fields.step_of(content["rows"])),
+            (content["grid"], fields.step_of(fields.rows_of(content))),
         ):
             if grid is not None:
                 with Image.open(io.BytesIO(base64.b64decode(grid))) as picture:

@@ -9,10 +9,10 @@ from typing import Any
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
-    COUNTERS,
     FIRST_CONFIRM,
     NO_REMEDIES,
     WORST_FIRST,
+    EvaluationRow,
     Stage,
     TrialState,
     Verdict,
@@ -28,34 +28,38 @@ LONGEST_NAME = 80
 """Characters of a run's name; MLflow's tables cut longer ones off."""
 
 
-def new_rows(content: dict[str, Any], published: int) -> list[list[dict[str, Any]]]:
+def new_rows(content: dict[str, Any], published: int) -> list[list[EvaluationRow]]:
     """Return the rows of each new evaluation in a message.
 
     One evaluation, or all that are not yet published if the message holds a whole history.
     """
     if not content.get("whole"):
-        return [content["rows"]]
-    unseen = (row for row in content["history"] if row["evaluation"] > published)
-    return [
-        list(rows) for _, rows in itertools.groupby(unseen, key=lambda row: int(row["evaluation"]))
-    ]
+        return [rows_of(content)]
+    history = (EvaluationRow.from_json(row) for row in content["history"])
+    unseen = (row for row in history if row.evaluation > published)
+    return [list(rows) for _, rows in itertools.groupby(unseen, key=lambda row: row.evaluation)]
 
 
-def step_of(rows: list[dict[str, Any]]) -> int:
+def rows_of(content: dict[str, Any]) -> list[EvaluationRow]:
+    """Return the rows of the evaluation that a message announces."""
+    return [EvaluationRow.from_json(row) for row in content["rows"]]
+
+
+def step_of(rows: list[EvaluationRow]) -> int:
     """Return MLflow's step: generator steps, whatever the budget's unit, else another counter."""
-    return int(next(rows[0][name] for name in COUNTERS if rows[0][name] is not None))
+    return int(next(value for value in rows[0].cost.values() if value is not None))
 
 
-def metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
+def metrics(rows: list[EvaluationRow]) -> dict[str, float]:
     """Return the metrics of one evaluation: medians over seeds, seeds per verdict, the counters."""
     medians = {
-        m.name: median_over_seeds([row.get(m.name) for row in rows], m.direction)
+        m.name: median_over_seeds([row.measures.get(m.name) for row in rows], m.direction)
         for m in MEASURES.values()
     }
     verdicts = {
-        f"seeds/{verdict}": sum(row["verdict"] == verdict for row in rows) for verdict in Verdict
+        f"seeds/{verdict}": sum(row.verdict == verdict for row in rows) for verdict in Verdict
     }
-    cost = {f"cost/{name}": rows[0][name] for name in COUNTERS}
+    cost = {f"cost/{name}": value for name, value in rows[0].cost.items()}
     numbers = {**medians, **verdicts, **cost}
     # None is left out: MLflow has no value for it, and NaN would show as a point.
     return {key: float(value) for key, value in numbers.items() if value is not None}

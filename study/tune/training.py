@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.results.records import Evaluation
+from ganstudy.trials.results.records import Evaluation, EvaluationRow
 
 if TYPE_CHECKING:
     from ganstudy.trials.data.dataset import Dataset
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Training(Protocol):
     """One trial in training; implemented by trials/training/sharded_trial.py."""
 
-    history: list[dict[str, Any]]
+    history: list[EvaluationRow]
     """Rows of all evaluations so far."""
 
     @property

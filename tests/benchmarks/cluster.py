@@ -59,7 +59,7 @@ class Sleep:
     config: Any
     parts: int
     seconds: float
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Any] = field(default_factory=list)
     done: int = 0
 
     @property
@@ -68,24 +68,26 @@ class Sleep:
 
     def advance(self, tick: Any) -> Any:
         from ganstudy.trials.results.catalogue import MEASURES
-        from ganstudy.trials.results.records import Counters, Evaluation
+        from ganstudy.trials.results.records import (
+            Counters,
+            Evaluation,
+            EvaluationRow,
+            Verdict,
+        )
 
         time.sleep(self.seconds)
         self.done += 1
         index = self.done
         counters = Counters(generator_steps=index, discriminator_steps=index)
-        row = {
-            "seed": 0,
-            "evaluation": index,
-            "finite": True,
-            "verdict": "unsettled",
-            "histogram": [1] * 8,
-        }
-        row |= {
-            **dict.fromkeys(MEASURES),
-            "fid": 100 * self.config.lr_d / index,
-            **counters.as_columns(),
-        }
+        row = EvaluationRow(
+            seed=0,
+            evaluation=index,
+            finite=True,
+            measures={**dict.fromkeys(MEASURES), "fid": 100 * self.config.lr_d / index},
+            histogram=[1] * 8,
+            cost=counters.as_columns(),
+            verdict=Verdict.UNSETTLED,
+        )
         self.history = [*self.history[-1:], row]  # no long history: this is not about files
         return Evaluation(index, counters, [row], None)
 

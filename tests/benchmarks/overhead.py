@@ -52,7 +52,7 @@ class TrivialTraining:
 
     config: Any
     parts: int = 1
-    history: list[dict[str, Any]] = field(default_factory=list)
+    history: list[Any] = field(default_factory=list)
 
     @property
     def finished(self) -> bool:
@@ -60,22 +60,24 @@ class TrivialTraining:
 
     def advance(self, tick: Any) -> Any:
         from ganstudy.trials.results.catalogue import MEASURES
-        from ganstudy.trials.results.records import Counters, Evaluation
+        from ganstudy.trials.results.records import (
+            Counters,
+            Evaluation,
+            EvaluationRow,
+            Verdict,
+        )
 
         index = len(self.history) + 1
         counters = Counters(generator_steps=index, discriminator_steps=index)
-        row = {
-            "seed": 0,
-            "evaluation": index,
-            "finite": True,
-            "verdict": "unsettled",
-            "histogram": [1] * 8,
-        }
-        row |= {
-            **dict.fromkeys(MEASURES),
-            "fid": 100 * self.config.lr_d / index,
-            **counters.as_columns(),
-        }
+        row = EvaluationRow(
+            seed=0,
+            evaluation=index,
+            finite=True,
+            measures={**dict.fromkeys(MEASURES), "fid": 100 * self.config.lr_d / index},
+            histogram=[1] * 8,
+            cost=counters.as_columns(),
+            verdict=Verdict.UNSETTLED,
+        )
         self.history.append(row)
         return Evaluation(index, counters, [row], None)
 

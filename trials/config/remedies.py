@@ -28,6 +28,8 @@ class RemedyOptions(ImplementedOptions):
     """Whether it works on images only, or on points too."""
     divides_batch: ClassVar[str | None] = None
     """Name of the option that must divide batch_size."""
+    sets_in_after: ClassVar[str | None] = None
+    """Name of the option with the discriminator steps before which it does nothing."""
 
 
 class FeatureMatchingOptions(RemedyOptions):
@@ -211,6 +213,7 @@ class LeCamOptions(RemedyOptions):
 
     name = "lecam"
     implementation = "ganstudy.trials.remedies.lecam:LeCam"
+    sets_in_after = "start"
 
     weight: float = Field(0.3, ge=0, allow_inf_nan=False)
     """lambda of the penalty."""

@@ -10,7 +10,7 @@ normalisation is divided into them, and virtual batch normalisation keeps its re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +48,38 @@ ARGUMENTS: dict[type[nn.Module], tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
+class OwnGenerator:
+    """A function in a user's own file that builds a generator."""
+
+    file: str
+    """Its name, without folders."""
+    function: str
+    digest: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GeneratorDescription:
+    """How a generator is built: from layers of ours, or by a user's own function."""
+
+    layers: list[Any] | None = None
+    """See `description`."""
+    own: OwnGenerator | None = None
+    num_reference: int | None = None
+    """Latents of the reference batch, of a generator with virtual batch normalisation."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the part `generator` of config.json."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
 class TrainedGenerators:
     """The generators of one trial."""
 
     weights: dict[int, dict[str, Tensor]]
     """By seed, as trials/export/standalone.py reads them."""
-    described: dict[str, Any]
-    """The part `generator` of config.json."""
+    described: GeneratorDescription
     own_file: Path | None
     """The user's own file that builds them, if any."""
 
@@ -77,21 +102,19 @@ def trained_generators(
         for seed, network in _networks(part, shape, bounded):
             weights[seed] = _weights(network)
     assert network is not None  # a trial has one seed at least
-    described: dict[str, Any] = {}
+    num_reference = None
     if isinstance(network, ReferencedGenerator):
-        described["num_reference"], network = len(network.reference), network.network
+        num_reference = len(network.reference)
+        network = network.network
     model = config.model
     if not isinstance(model, OwnModel):
-        return TrainedGenerators(weights, {"layers": description(network), **described}, None)
+        described = GeneratorDescription(description(network), None, num_reference)
+        return TrainedGenerators(weights, described, None)
     file, function = split(model.name)
     arguments = {"shape": list(shape), "latent_dim": model.latent_dim, **model.options}
-    own = {
-        "file": Path(file).name,
-        "function": function,
-        "digest": model.digest,
-        "arguments": arguments,
-    }
-    return TrainedGenerators(weights, {"own": own, **described}, source(model.digest))
+    own = OwnGenerator(Path(file).name, function, model.digest, arguments)
+    described = GeneratorDescription(None, own, num_reference)
+    return TrainedGenerators(weights, described, source(model.digest))
 
 
 def _networks(

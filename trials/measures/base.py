@@ -1,10 +1,9 @@
 """What a measure of generated samples is: its scores, what they are computed from, and the fewest
 samples that they mean anything for.
 
-A measure is a `SampleMeasure` in the file of its name, one entry of its name in
-trials/results/catalogue.py and one line in trials/measures/registry.py. Trials
-(trials/measures/evaluator.py) and `ganstudy score` (trials/measures/score.py) then report it
-wherever its inputs exist.
+A measure is a `SampleMeasure` in the file of its name, and an entry in trials/results/catalogue.py
+for each of its scores, which names it. Trials (trials/measures/evaluator.py) and `ganstudy score`
+(trials/measures/score.py) then report it wherever its inputs exist.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The measures of generated samples, in the order in which they are computed.
+"""The measures of generated samples that the catalogue names, in its order.
 
 What else a trial reports is measured where it arises: losses and gradients in the training step,
 trajectories in the trial's history, the duality gap and path angles at the end of training.
@@ -6,23 +6,29 @@ trajectories in the trial's history, the duality gap and path angles at the end 
 
 from __future__ import annotations
 
-from ganstudy.trials.measures.base import SampleMeasure
-from ganstudy.trials.measures.copying import COPYING
-from ganstudy.trials.measures.density_coverage import DENSITY_COVERAGE
-from ganstudy.trials.measures.fidelity import FID, INCEPTION_SCORE, PRECISION_RECALL
-from ganstudy.trials.measures.kid import KID
-from ganstudy.trials.measures.modes import MODES
-from ganstudy.trials.measures.ndb_jsd import NDB_JSD
-from ganstudy.trials.measures.sharpness import SHARPNESS
+from pkgutil import resolve_name
 
-SAMPLE_MEASURES: tuple[SampleMeasure, ...] = (
-    FID,
-    KID,
-    PRECISION_RECALL,
-    DENSITY_COVERAGE,
-    INCEPTION_SCORE,
-    SHARPNESS,
-    MODES,
-    NDB_JSD,
-    COPYING,
-)
+from ganstudy.trials.measures.base import SampleMeasure
+from ganstudy.trials.results.catalogue import MEASURES
+
+
+def _sample_measures() -> tuple[SampleMeasure, ...]:
+    """Import the implementations; ValueError where one does not compute what the catalogue says."""
+    names: dict[str, tuple[str, ...]] = {}
+    for measure in MEASURES.values():
+        if measure.implementation is not None:
+            known = names.get(measure.implementation, ())
+            names[measure.implementation] = (*known, measure.name)
+    found = []
+    for implementation, listed in names.items():
+        sample_measure: SampleMeasure = resolve_name(implementation)
+        if set(sample_measure.names) != set(listed):
+            raise ValueError(
+                f"{implementation} computes {', '.join(sample_measure.names)}, and "
+                f"trials/results/catalogue.py has {', '.join(listed)} of it"
+            )
+        found.append(sample_measure)
+    return tuple(found)
+
+
+SAMPLE_MEASURES = _sample_measures()

@@ -34,10 +34,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 from ganstudy.trials.measures.cycling import cycling
-from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.results.records import EvaluationRow, Verdict
 
 MIN_WINDOW = 3
 """Evaluations; two cannot tell a trend from a fluctuation."""
@@ -59,7 +59,8 @@ as STEADY_RANGE is."""
 COMPARED = ("effective_modes", "density", "coverage", "high_quality")
 """Measures that the rules compare with the floor."""
 
-Row = Mapping[str, Any]
+Scores = Mapping[str, float | None]
+"""By the catalogue's names: of an evaluation, or the floor."""
 
 
 def window_length(planned_evaluations: int) -> int:
@@ -67,45 +68,46 @@ def window_length(planned_evaluations: int) -> int:
     return max(MIN_WINDOW, math.ceil(planned_evaluations / 3))
 
 
-def verdict(rows: Sequence[Row], planned: int, floor: Row) -> Verdict:
+def verdict(rows: Sequence[EvaluationRow], planned: int, floor: Scores) -> Verdict:
     """Return the verdict on one seed.
 
-    rows: its evaluations in order, each with `finite`, `histogram` (samples per mode) and the
-    measures effective_modes, density, coverage and high_quality, which are not read where `finite`
-    is false. planned: evaluations that the whole trial will make. floor: the same measures of real
-    data.
+    rows: its evaluations in order, each with a histogram and the measures in COMPARED, which are
+    not read where it is not finite. planned: evaluations that the whole trial will make. floor: the
+    same measures of real data.
     """
-    if not rows[-1]["finite"]:
+    if not rows[-1].finite:
         return Verdict.DIVERGED
     # Samples can be so far away that no score is finite, and come back: such rows are left out.
-    earlier = [row for row in rows[: -window_length(planned)] if row["finite"]]
-    window = [row for row in rows[-window_length(planned) :] if row["finite"]]
+    earlier = [row for row in rows[: -window_length(planned)] if row.finite]
+    window = [row for row in rows[-window_length(planned) :] if row.finite]
     if len(window) < MIN_WINDOW:
         return Verdict.UNSETTLED
-    narrow = [is_narrow(row, floor) for row in window]
+    narrow = [is_narrow(row.measures, floor) for row in window]
     if narrow[-1] and sum(narrow) > len(window) / 2:
         return Verdict.CYCLING if _moves(earlier, window, floor) else Verdict.COLLAPSED
-    if not all(_whole(row, floor) for row in window):
+    if not all(_whole(row.measures, floor) for row in window):
         return Verdict.UNSETTLED
-    coverage = [row["coverage"] for row in window]
+    coverage = [_number(row.measures, "coverage") for row in window]
     is_steady = max(coverage) - min(coverage) <= STEADY_RANGE * statistics.median(coverage)
     return Verdict.CONVERGED if is_steady else Verdict.UNSETTLED
 
 
-def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str, float]) -> Verdict:
+def verdict_where_certain(
+    rows: Sequence[EvaluationRow], planned: int, floor: Mapping[str, float]
+) -> Verdict:
     """Return the verdict on a seed of which some of what the rules read may not have been measured:
     that of the rules if it is the same whatever the missing numbers are, else Verdict.UNKNOWN.
 
     As in `verdict`; measures and histograms may be None or absent, and the floor may lack any of
     them.
     """
-    if not rows[-1]["finite"]:
+    if not rows[-1].finite:
         return Verdict.DIVERGED
     compared = [name for name in COMPARED if name in floor]
     measured = [
         row
         for row in rows
-        if not row["finite"] or any(row.get(name) is not None for name in compared)
+        if not row.finite or any(row.measures.get(name) is not None for name in compared)
     ]
     if not measured or measured[-1] is not rows[-1]:
         return Verdict.UNKNOWN
@@ -117,64 +119,78 @@ def verdict_where_certain(rows: Sequence[Row], planned: int, floor: Mapping[str,
     if best_case is not worst_case:
         return Verdict.UNKNOWN
     # Only histograms show whether a narrow seed moves (cycling) or not (collapsed).
-    has_histograms = all(row.get("histogram") is not None for row in measured if row["finite"])
+    has_histograms = all(row.histogram is not None for row in measured if row.finite)
     if best_case in (Verdict.COLLAPSED, Verdict.CYCLING) and not has_histograms:
         return Verdict.UNKNOWN
     return best_case
 
 
-def _filled(row: Row, floor: Mapping[str, float], share: float) -> dict[str, Any]:
+def _filled(row: EvaluationRow, floor: Mapping[str, float], share: float) -> EvaluationRow:
     """Return the row with `share` of the floor (1 the best case, 0 the worst) in place of unknown
     effective modes, coverage and high quality.
     """
     # Unknown density is the floor's in either case: it only matters where coverage is low, and the
     # denser such samples are, the narrower.
-    known = {name: row[name] for name in COMPARED if row.get(name) is not None and name in floor}
     unknown = {"density": 1.0, "coverage": share, "high_quality": share, "effective_modes": share}
-    histogram = row.get("histogram") or [1, 1]
-    return {
-        **row,
-        **{name: part * floor.get(name, 1.0) for name, part in unknown.items()},
-        **known,
-        "histogram": histogram,
+    filled = {name: part * floor.get(name, 1.0) for name, part in unknown.items()}
+    known = {
+        name: row.measures[name]
+        for name in COMPARED
+        if row.measures.get(name) is not None and name in floor
     }
+    return replace(
+        row, measures={**row.measures, **filled, **known}, histogram=row.histogram or [1, 1]
+    )
 
 
-def is_narrow(row: Row, floor: Row) -> bool:
-    """Return whether the evaluation shows few modes, or few samples of every mode."""
-    few_modes: bool = row["effective_modes"] < NARROW_MODES * floor["effective_modes"]
-    dense: bool = row["density"] >= NARROW_DENSITY * floor["density"]
-    return few_modes or (dense and row["coverage"] < NARROW_COVERAGE * floor["coverage"])
+def is_narrow(scores: Scores, floor: Scores) -> bool:
+    """Return whether an evaluation shows few modes, or few samples of every mode."""
+    few_modes = _below(scores, NARROW_MODES, floor, "effective_modes")
+    dense = not _below(scores, NARROW_DENSITY, floor, "density")
+    return few_modes or (dense and _below(scores, NARROW_COVERAGE, floor, "coverage"))
 
 
-def _whole(row: Row, floor: Row) -> bool:
+def _whole(scores: Scores, floor: Scores) -> bool:
     """Return whether the evaluation comes near the floor in modes, quality and coverage."""
     shares = {
         "effective_modes": WHOLE_MODES,
         "high_quality": WHOLE_QUALITY,
         "coverage": WHOLE_COVERAGE,
     }
-    return not any(row[measure] < share * floor[measure] for measure, share in shares.items())
+    return not any(_below(scores, share, floor, measure) for measure, share in shares.items())
 
 
-def _moves(earlier: Sequence[Row], window: Sequence[Row], floor: Row) -> bool:
+def _below(scores: Scores, share: float, floor: Scores, measure: str) -> bool:
+    return _number(scores, measure) < share * _number(floor, measure)
+
+
+def _number(scores: Scores, measure: str) -> float:
+    """Return a measure that every finite evaluation has."""
+    value = scores[measure]
+    assert value is not None, measure
+    return value
+
+
+def _moves(
+    earlier: Sequence[EvaluationRow], window: Sequence[EvaluationRow], floor: Scores
+) -> bool:
     """Return whether the dominant mode changed often enough since the seed became narrow, and modes
     are still left behind.
     """
     # Before it was narrow a seed may have changed its dominant mode as healthy seeds do.
     since = len(earlier)
-    while since and is_narrow(earlier[since - 1], floor):
+    while since and is_narrow(earlier[since - 1].measures, floor):
         since -= 1
-    before = _cycling([*earlier[since:], window[0]])["dominant_switches"]
+    before = _number(_cycling([*earlier[since:], window[0]]), "dominant_switches")
     # The latest switch must lie in the window: a seed that no longer moves has collapsed.
-    during = _cycling([*earlier[since:], *window])["dominant_switches"]
-    together = window[-1]["effective_modes"] + _cycling(window)["hidden_coverage"]
-    typical = statistics.median(row["effective_modes"] for row in window)
-    return bool(
-        during >= MOVING_SWITCHES and during > before and together >= MOVING_UNION * typical
-    )
+    during = _number(_cycling([*earlier[since:], *window]), "dominant_switches")
+    effective = [_number(row.measures, "effective_modes") for row in window]
+    together = effective[-1] + _number(_cycling(window), "hidden_coverage")
+    typical = statistics.median(effective)
+    return during >= MOVING_SWITCHES and during > before and together >= MOVING_UNION * typical
 
 
-def _cycling(rows: Sequence[Row]) -> dict[str, Any]:
-    """Return the measures of cycling over all of the rows."""
-    return cycling([row["histogram"] for row in rows], len(rows))
+def _cycling(rows: Sequence[EvaluationRow]) -> Scores:
+    """Return the measures of cycling over all of the rows, each of which has a histogram."""
+    histograms = [row.histogram for row in rows if row.histogram is not None]
+    return cycling(histograms, len(histograms))

@@ -2,8 +2,9 @@
 reports.
 
 The single place where a measure is named: MLflow's metric names, the analysis, the figures, the
-report and docs/measures.md all read it, without torch. Scores of generated samples are computed by
-the `SampleMeasure` of their name (trials/measures/base.py), the others where they arise.
+report and docs/measures.md all read it, without torch. Scores of generated samples name the
+`SampleMeasure` that computes them (trials/measures/base.py); the others are measured where they
+arise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ class Measure:
     source: str
     at_end: bool = False
     """Measured once, at the end of the budget, since it costs training steps."""
+    implementation: str | None = None
+    """MODULE:NAME of the `SampleMeasure` that computes it from generated samples; None where it is
+    measured elsewhere. It is text because the catalogue is read without torch.
+    """
 
 
 QUALITY, MODES, CYCLING, COPYING, GAME = "Quality", "Modes", "Cycling", "Copying", "The game"
@@ -42,6 +47,7 @@ _ALL = (
         meaning="Fréchet distance of Gaussians fitted to the features of generated and held-out "
         "real samples.",
         source="Heusel et al. 2017, eq. 6; torch-fidelity",
+        implementation="ganstudy.trials.measures.fidelity:FID",
     ),
     Measure(
         name="kid",
@@ -52,6 +58,7 @@ _ALL = (
         meaning="Unbiased squared maximum mean discrepancy of the features under a cubic "
         "polynomial kernel; 0 for equal distributions at any n, so it may be slightly negative.",
         source="Bińkowski et al. 2018, sec. 3.1",
+        implementation="ganstudy.trials.measures.kid:KID",
     ),
     Measure(
         name="inception_score",
@@ -62,6 +69,7 @@ _ALL = (
         meaning="exp of the mean divergence of the classifier's choice for one image from its "
         "choice over all; blind to everything but the classes. Mean over 10 splits.",
         source="Salimans et al. 2016, sec. 4; torch-fidelity",
+        implementation="ganstudy.trials.measures.fidelity:INCEPTION_SCORE",
     ),
     Measure(
         name="precision",
@@ -72,6 +80,7 @@ _ALL = (
         meaning="Generated samples inside the real samples' manifold, the union of balls to the "
         "3rd neighbour.",
         source="Kynkäänniemi et al. 2019; torch-fidelity",
+        implementation="ganstudy.trials.measures.fidelity:PRECISION_RECALL",
     ),
     Measure(
         name="recall",
@@ -82,6 +91,7 @@ _ALL = (
         meaning="Real samples inside the generated samples' manifold, the union of balls to the "
         "3rd neighbour.",
         source="Kynkäänniemi et al. 2019; torch-fidelity",
+        implementation="ganstudy.trials.measures.fidelity:PRECISION_RECALL",
     ),
     Measure(
         name="density",
@@ -92,6 +102,7 @@ _ALL = (
         meaning="How many real samples' balls (to the 5th neighbour) hold a generated sample, over "
         "the number expected; above 1 where samples crowd the dense regions.",
         source="Naeem et al. 2020, eq. 3",
+        implementation="ganstudy.trials.measures.density_coverage:DENSITY_COVERAGE",
     ),
     Measure(
         name="coverage",
@@ -102,6 +113,7 @@ _ALL = (
         meaning="Real samples whose ball (to the 5th neighbour) holds at least one generated "
         "sample.",
         source="Naeem et al. 2020, eq. 4",
+        implementation="ganstudy.trials.measures.density_coverage:DENSITY_COVERAGE",
     ),
     Measure(
         name="sharpness",
@@ -112,6 +124,7 @@ _ALL = (
         meaning="Mean variance of the images' Laplacian over that of held-out images: 1 as sharp "
         "as real, below 1 blurred, above 1 noisy. Images only.",
         source="Pech-Pacheco et al. 2000",
+        implementation="ganstudy.trials.measures.sharpness:SHARPNESS",
     ),
     Measure(
         name="modes_covered",
@@ -121,6 +134,7 @@ _ALL = (
         direction="up",
         meaning="Modes with at least one high-quality sample.",
         source="Lin et al. 2018, sec. 4.1",
+        implementation="ganstudy.trials.measures.modes:MODES",
     ),
     Measure(
         name="high_quality",
@@ -132,6 +146,7 @@ _ALL = (
         "sure of as of all but the least sure 5% of held-out images; samples no farther from their "
         "bin's centre than 95% of real ones.",
         source="Lin et al. 2018, sec. 4.1 (points)",
+        implementation="ganstudy.trials.measures.modes:MODES",
     ),
     Measure(
         name="reverse_kl",
@@ -142,6 +157,7 @@ _ALL = (
         meaning="KL(p || q) of the generated samples' histogram over modes and the real one; about "
         "(K - 1) / 2n for a perfect sampler of n samples over K modes.",
         source="Lin et al. 2018, sec. 4.1",
+        implementation="ganstudy.trials.measures.modes:MODES",
     ),
     Measure(
         name="effective_modes",
@@ -151,6 +167,7 @@ _ALL = (
         direction="up",
         meaning="exp of the entropy of the generated samples' histogram over modes.",
         source="Hill 1973, order 1",
+        implementation="ganstudy.trials.measures.modes:MODES",
     ),
     Measure(
         name="ndb",
@@ -161,6 +178,7 @@ _ALL = (
         meaning="Modes whose share of generated samples differs from the real share by a "
         "two-proportion z-test at 5%; about 0.05 for a perfect sampler.",
         source="Richardson & Weiss 2018, sec. 3",
+        implementation="ganstudy.trials.measures.ndb_jsd:NDB_JSD",
     ),
     Measure(
         name="jsd",
@@ -170,6 +188,7 @@ _ALL = (
         direction="down",
         meaning="Jensen-Shannon divergence of the two histograms over modes.",
         source="Richardson & Weiss 2018, sec. 3",
+        implementation="ganstudy.trials.measures.ndb_jsd:NDB_JSD",
     ),
     Measure(
         name="movement",
@@ -220,6 +239,7 @@ _ALL = (
         "(rank test within cells): far below 0 copies, about 0 like fresh data, above 0 off the "
         "data.",
         source="Meehan et al. 2020, sec. 3",
+        implementation="ganstudy.trials.measures.copying:COPYING",
     ),
     Measure(
         name="duplicates",
@@ -231,6 +251,7 @@ _ALL = (
         "1% of held-out samples are; about 0.01 for fresh data, the share of copies where there "
         "are any.",
         source="ganstudy",
+        implementation="ganstudy.trials.measures.copying:COPYING",
     ),
     Measure(
         name="loss_d",

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
 HISTORY_SCHEMA = 1
-"""Version of the rows of `Evaluation`, stored with every history; raised when a column changes its
+"""Version of `EvaluationRow` as it is on disk, stored with every history; raised when a column changes its
 meaning."""
 
 
@@ -163,6 +164,12 @@ class Counters:
         """Return one value per name in COUNTERS."""
         return {name: getattr(self, name) for name in COUNTERS}
 
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, Any]) -> Counters:
+        """Return the counters that `as_columns` was called on."""
+        # `updates` is the sum of two others.
+        return cls(**{name: value for name, value in columns.items() if name != "updates"})
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -187,6 +194,55 @@ class Provenance:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class EvaluationRow:
+    """One seed at one evaluation: a row of a trial's history."""
+
+    seed: int
+    evaluation: int
+    """1 is the first."""
+    finite: bool
+    """Whether every parameter, sample and score is finite."""
+    measures: Mapping[str, float | None]
+    """By the catalogue's names; None where one could not be measured."""
+    histogram: list[int] | None
+    """Generated samples per mode; None where they were not sorted into modes."""
+    cost: Mapping[str, float | None] = field(default_factory=dict)
+    """By the names in COUNTERS; None where an imported file does not say."""
+    verdict: Verdict | None = None
+    """None before the verdict is known."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return one flat object, as checkpoints, the outbox and history.parquet hold it."""
+        return {
+            "seed": self.seed,
+            "evaluation": self.evaluation,
+            "finite": self.finite,
+            **self.measures,
+            "histogram": self.histogram,
+            **self.cost,
+            "verdict": None if self.verdict is None else self.verdict.value,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> EvaluationRow:
+        """Return the row that `to_json` was called on.
+
+        Rows of older versions may lack measures, and may have others.
+        """
+        rest = dict(values)
+        verdict = rest.pop("verdict", None)
+        return cls(
+            seed=rest.pop("seed"),
+            evaluation=rest.pop("evaluation"),
+            finite=rest.pop("finite"),
+            histogram=rest.pop("histogram", None),
+            cost={name: rest.pop(name) for name in COUNTERS if name in rest},
+            verdict=None if verdict is None else Verdict(verdict),
+            measures=rest,
+        )
+
+
 @dataclass
 class Evaluation:
     """Result of a trial's evaluation at one point of its training, for all seeds."""
@@ -196,9 +252,8 @@ class Evaluation:
     stopped.
     """
     counters: Counters
-    rows: list[dict[str, Any]]
-    """One row per seed: seed, evaluation, finite, verdict, every counter, every measure (None where
-    it could not be measured) and `histogram`, the number of generated samples per mode."""
+    rows: list[EvaluationRow]
+    """One per seed, in the order of the seeds."""
     provenance: Provenance | None
     grid_png: bytes | None = None
     """Samples of every seed from latents that stay the same over the trial, as one picture."""
@@ -208,14 +263,11 @@ class Evaluation:
 
     def values(self, measure: str) -> list[float | None]:
         """Return the measure per seed, in the order of the seeds."""
-        return [row.get(measure) for row in self.rows]
+        return [row.measures.get(measure) for row in self.rows]
 
     def verdicts(self) -> dict[str, int]:
         """Return the number of seeds per verdict; verdicts that no seed has are absent."""
-        counts: dict[str, int] = {}
-        for row in self.rows:
-            counts[row["verdict"]] = counts.get(row["verdict"], 0) + 1
-        return counts
+        return dict(Counter(row.verdict.value for row in self.rows if row.verdict is not None))
 
 
 def median_over_seeds(values: list[float | None], direction: str) -> float | None:

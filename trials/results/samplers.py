@@ -1,6 +1,6 @@
-"""Facts about the samplers that statistics and the report need; free of torch and Optuna.
+"""The samplers, with what statistics and the report need to know of them; free of torch and Optuna.
 
-How each one draws: study/spec/samplers.py.
+How each one draws: study/spec/samplers/, in the file of its name.
 """
 
 from __future__ import annotations

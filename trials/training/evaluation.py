@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,14 +24,12 @@ from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.measures.mismatch import objective_mismatch
 from ganstudy.trials.measures.verdict import verdict, window_length
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.results.records import EvaluationRow, Verdict
 from ganstudy.trials.training.sample_grid import draw_grid
 from ganstudy.trials.training.training_loop import TrainingLoop
 
 SHOWN = 1000
 """Samples per seed that may enter a picture; the points of a panel would merge into a blot."""
-Row = dict[str, Any]
-"""One seed at one evaluation, see results.records.Evaluation."""
 
 
 class TrialEvaluator:
@@ -62,9 +60,9 @@ class TrialEvaluator:
         return draw_grid(self.evaluator.dataset, finite)
 
     def rows(
-        self, loop: TrainingLoop, samples: Tensor, index: int, history: Sequence[Row]
-    ) -> list[Row]:
-        """Return one row per seed with every measure, without counters and verdict.
+        self, loop: TrainingLoop, samples: Tensor, index: int, history: Sequence[EvaluationRow]
+    ) -> list[EvaluationRow]:
+        """Return one row per seed with every measure, without cost and verdict.
 
         samples: [S, n, ...]; index: of this evaluation, 1 is the first; history: the rows of those
         before it.
@@ -75,28 +73,29 @@ class TrialEvaluator:
         per_seed = self._diagnostics(loop, samples) | self.end_of_training(loop.trainer, index)
         rows = []
         for position, seed in enumerate(self.config.seeds):
-            row: Row = {"seed": seed, "evaluation": index, "finite": bool(finite[position])}
-            row |= dict.fromkeys(MEASURES)
-            row["histogram"] = None
-            if row["finite"]:
-                scores, histogram = next(scored)
+            measures: dict[str, float | None] = dict.fromkeys(MEASURES)
+            histogram = None
+            is_finite = bool(finite[position])
+            if is_finite:
+                scores, counts = next(scored)
                 # Samples can be finite and yet so far away that their distance overflows.
-                row["finite"] = all(
-                    score is None or math.isfinite(score) for score in scores.values()
-                )
-                if row["finite"]:
-                    row |= {**scores, "histogram": histogram}
+                is_finite = all(score is None or math.isfinite(score) for score in scores.values())
+                if is_finite:
+                    measures |= scores
+                    histogram = counts
             for name, values in per_seed.items():
                 value = values[position]
                 # JSON and MLflow have no infinity; a measure that is none is missing.
-                row[name] = value if abs(value) < float("inf") else None
-            trajectory = [*(old for old in history if old["seed"] == seed), row]
-            rows.append(row | trajectory_measures(trajectory, self.config.evaluations))
+                measures[name] = value if math.isfinite(value) else None
+            row = EvaluationRow(seed, index, is_finite, measures, histogram)
+            trajectory = [*(old for old in history if old.seed == seed), row]
+            over_time = trajectory_measures(trajectory, self.config.evaluations)
+            rows.append(replace(row, measures=measures | over_time))
         return rows
 
-    def seed_verdict(self, row: Row, history: Sequence[Row]) -> Verdict:
+    def seed_verdict(self, row: EvaluationRow, history: Sequence[EvaluationRow]) -> Verdict:
         """Return the verdict on the seed of `row`, its latest; history: the rows before it."""
-        trajectory = [*(old for old in history if old["seed"] == row["seed"]), row]
+        trajectory = [*(old for old in history if old.seed == row.seed), row]
         return verdict(trajectory, self.config.evaluations, self.evaluator.floor)
 
     def _diagnostics(self, loop: TrainingLoop, samples: Tensor) -> dict[str, list[float]]:
@@ -139,17 +138,17 @@ def game_diagnostics(trainer: GanTrainer, real: Tensor, fake: Tensor) -> dict[st
     return values
 
 
-def trajectory_measures(rows: Sequence[Row], planned: int) -> dict[str, float | None]:
+def trajectory_measures(rows: Sequence[EvaluationRow], planned: int) -> dict[str, float | None]:
     """Return the measures that only the trajectory of a seed shows: cycling, objective mismatch.
 
     rows: of its evaluations so far; planned: evaluations of the whole trial.
     """
-    histograms = [row["histogram"] for row in rows if row["histogram"] is not None]
+    histograms = [row.histogram for row in rows if row.histogram is not None]
     # A seed that has diverged moves no more: its past movement is no measure of now.
-    is_measured = rows[-1]["histogram"] is not None
+    is_measured = rows[-1].histogram is not None
     return {
         **cycling(histograms if is_measured else [], window_length(planned)),
         "mismatch": objective_mismatch(
-            [row["loss_g"] for row in rows], [row["fid"] for row in rows]
+            [row.measures["loss_g"] for row in rows], [row.measures["fid"] for row in rows]
         ),
     }

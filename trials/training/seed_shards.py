@@ -11,16 +11,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.results.records import Counters, Evaluation, Provenance
+from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow, Provenance
 from ganstudy.trials.training.checkpoint import read_newest, write_checkpoint
 from ganstudy.trials.training.sample_grid import join_grids, split_grid
-from ganstudy.trials.training.trial_state import START_PNG, png_to_tensor, tensor_to_png
+from ganstudy.trials.training.trial_state import (
+    START_PNG,
+    TrialPosition,
+    png_to_tensor,
+    tensor_to_png,
+)
 
 GRID_PNG = "grid_png"
 """Name of the picture of an evaluation that waits for those of the other shards."""
@@ -36,18 +40,23 @@ class SeedShard:
     """Of these seeds alone."""
     tensors: dict[str, Tensor] = field(default_factory=dict)
     """Those of Trial.tensors."""
-    state: dict[str, Any] = field(default_factory=dict)
-    """That of Trial.state; empty at the beginning of the training."""
+    position: TrialPosition | None = None
+    """None at the beginning of the training."""
 
     @property
     def evaluations_done(self) -> int:
         """Evaluations made so far."""
-        return int(self.state.get("evaluations_done", 0))
+        return 0 if self.position is None else self.position.evaluations_done
 
     @property
     def counters(self) -> Counters:
         """The amounts that the shard has spent."""
-        return Counters(**self.state.get("counters", {}))
+        return Counters() if self.position is None else self.position.counters
+
+    @property
+    def history(self) -> list[EvaluationRow]:
+        """Rows of all evaluations so far."""
+        return [] if self.position is None else self.position.history
 
 
 # --- splitting and merging
@@ -62,7 +71,7 @@ def split(shard: SeedShard, positions: Sequence[int], is_images: bool) -> SeedSh
     config = shard.config.model_copy(
         update={"seeds": tuple(seeds[position] for position in positions)}
     )
-    if not shard.state:
+    if shard.position is None:
         return SeedShard(config)
 
     def of_positions(name: str, value: Tensor) -> Tensor:
@@ -72,17 +81,16 @@ def split(shard: SeedShard, positions: Sequence[int], is_images: bool) -> SeedSh
         # Copies: an optimiser counts its steps in the very tensor that it is given.
         return value[list(positions)] if value.dim() else value.clone()
 
-    counters = dict(shard.state["counters"])
     share = len(positions) / len(seeds)
-    for name in _summed_counters(config):
-        counters[name] *= share
-    changed = {
-        "config": config.digest,
-        "counters": counters,
-        "history": [row for row in shard.state["history"] if row["seed"] in config.seeds],
-    }
+    divided = {name: getattr(shard.counters, name) * share for name in _summed_counters(config)}
+    position = replace(
+        shard.position,
+        config=config.digest,
+        counters=replace(shard.counters, **divided),
+        history=[row for row in shard.history if row.seed in config.seeds],
+    )
     tensors = {name: of_positions(name, value) for name, value in shard.tensors.items()}
-    return SeedShard(config, tensors, shard.state | changed)
+    return SeedShard(config, tensors, position)
 
 
 def halve(shard: SeedShard, is_images: bool) -> list[SeedShard]:
@@ -98,7 +106,8 @@ def merge(config: TrialConfig, shards: Sequence[SeedShard], is_images: bool) -> 
 
     The shards are at one point of the training.
     """
-    if len(shards) == 1:
+    position = shards[0].position
+    if len(shards) == 1 or position is None:
         return shards[0]
 
     def merged(name: str, value: Tensor) -> Tensor:
@@ -107,22 +116,21 @@ def merge(config: TrialConfig, shards: Sequence[SeedShard], is_images: bool) -> 
             return png_to_tensor(join_grids([tensor_to_png(v) for v in values], is_images))
         return torch.cat(values) if value.dim() else value
 
-    counters = merge_counters(config, [shard.counters for shard in shards]).as_columns()
-    del counters["updates"]  # the sum of two others, as in Trial.state
-    changed = {
-        "config": config.digest,
-        "counters": counters,
-        "history": merge_history([shard.state["history"] for shard in shards]),
-    }
+    whole = replace(
+        position,
+        config=config.digest,
+        counters=merge_counters(config, [shard.counters for shard in shards]),
+        history=merge_history([shard.history for shard in shards]),
+    )
     tensors = {name: merged(name, value) for name, value in shards[0].tensors.items()}
-    return SeedShard(config, tensors, shards[0].state | changed)
+    return SeedShard(config, tensors, whole)
 
 
-def merge_history(histories: Sequence[list[dict[str, Any]]]) -> list[dict[str, Any]]:
+def merge_history(histories: Sequence[list[EvaluationRow]]) -> list[EvaluationRow]:
     """Return the rows of all shards, those of one evaluation together."""
     # Sorting is stable, so within an evaluation the rows keep the order of the shards.
     rows = [row for history in histories for row in history]
-    return sorted(rows, key=lambda row: int(row["evaluation"]))
+    return sorted(rows, key=lambda row: row.evaluation)
 
 
 def merge_counters(config: TrialConfig, counters: Sequence[Counters]) -> Counters:
@@ -155,24 +163,25 @@ def put_evaluation(shard: SeedShard, evaluation: Evaluation) -> SeedShard:
     """Return `shard` with its latest evaluation inside, for a checkpoint."""
     pictures = {GRID_PNG: evaluation.grid_png, START_PNG: evaluation.start_png}
     tensors = {name: png_to_tensor(png) for name, png in pictures.items() if png is not None}
-    return replace(
-        shard, tensors=shard.tensors | tensors, state=shard.state | {"notes": evaluation.notes}
-    )
+    assert shard.position is not None  # it has an evaluation
+    position = replace(shard.position, notes=evaluation.notes)
+    return replace(shard, tensors=shard.tensors | tensors, position=position)
 
 
 def take_evaluation(shard: SeedShard, provenance: Provenance) -> tuple[SeedShard, Evaluation]:
     """Return what `put_evaluation` was given."""
+    assert shard.position is not None
     tensors = dict(shard.tensors)
     grid = tensors.pop(GRID_PNG)
     start = tensors.pop(START_PNG, None)
     evaluation = Evaluation(
         index=shard.evaluations_done,
         counters=shard.counters,
-        rows=shard.state["history"][-len(shard.config.seeds) :],
+        rows=shard.history[-len(shard.config.seeds) :],
         provenance=provenance,
         grid_png=tensor_to_png(grid),
         start_png=None if start is None else tensor_to_png(start),
-        notes=shard.state["notes"],
+        notes=shard.position.notes,
     )
     return replace(shard, tensors=tensors), evaluation
 
@@ -192,14 +201,23 @@ def write_shards(
     updates = seed_updates // len(config.seeds)
     if _at_one_point(shards):
         whole = merge(config, shards, is_images)
-        write_checkpoint(folder, updates, whole.tensors, whole.state | {"parts": len(shards)})
+        assert whole.position is not None
+        state = whole.position.to_json() | {"parts": len(shards)}
+        write_checkpoint(folder, updates, whole.tensors, state)
         return
     tensors = {
         f"{index}/{name}": value
         for index, shard in enumerate(shards)
         for name, value in shard.tensors.items()
     }
-    states = [{"seeds": shard.config.seeds, "state": shard.state} for shard in shards]
+    # An empty state is that of a shard at its beginning.
+    states = [
+        {
+            "seeds": shard.config.seeds,
+            "state": {} if shard.position is None else shard.position.to_json(),
+        }
+        for shard in shards
+    ]
     write_checkpoint(folder, updates, tensors, {"config": config.digest, "packs": states})
 
 
@@ -219,18 +237,19 @@ def read_shards(folder: Path, config: TrialConfig) -> tuple[list[SeedShard], int
             f"the checkpoint is of configuration {state['config']}, not {config.digest}"
         )
     if "packs" not in state:
-        return [SeedShard(config, tensors, state)], state.get("parts", 1)
+        return [SeedShard(config, tensors, TrialPosition.from_json(state))], state.get("parts", 1)
     shards = []
     for index, one in enumerate(state["packs"]):
         prefix = f"{index}/"
         own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
         own_config = config.model_copy(update={"seeds": tuple(one["seeds"])})
-        shards.append(SeedShard(own_config, own, one["state"]))
+        position = TrialPosition.from_json(one["state"]) if one["state"] else None
+        shards.append(SeedShard(own_config, own, position))
     return shards, len(shards)
 
 
 def _at_one_point(shards: Sequence[SeedShard]) -> bool:
-    if not all(shard.state for shard in shards):
+    if any(shard.position is None for shard in shards):
         return False
     points = {
         (

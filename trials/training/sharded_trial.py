@@ -7,15 +7,15 @@ several shards, one after the other: the results stay the same, and the trial ta
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.memory import is_out_of_memory, release
 from ganstudy.trials.measures.evaluator import Evaluator
-from ganstudy.trials.results.records import COUNTERS, Counters, Evaluation
+from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.sample_grid import join_grids
 from ganstudy.trials.training.seed_shards import (
     SeedShard,
@@ -49,7 +49,7 @@ class ShardedTrial:
         self.config = config
         self.evaluator = evaluator
         self.device = device or torch.device("cpu")
-        self.history: list[dict[str, Any]] = []
+        self.history: list[EvaluationRow] = []
         self.evaluations_done = 0
         self._folder: Path | None = None
         self._min_shards = num_shards
@@ -103,8 +103,8 @@ class ShardedTrial:
                 release()
             shard = self._shards[index]
             trial = Trial(shard.config, self.evaluator, self.device)
-            if shard.state:
-                trial.load(shard.tensors, shard.state)
+            if shard.position is not None:
+                trial.load(shard.tensors, shard.position)
             self._trial = trial
             self._index = index
             # The trial has its tensors now: nothing is kept twice.
@@ -116,16 +116,15 @@ class ShardedTrial:
         if self._trial is None or self._index != index:
             return self._shards[index]
         tensors = {name: value.detach().cpu() for name, value in self._trial.tensors().items()}
-        return SeedShard(self._trial.config, tensors, self._trial.state())
+        return SeedShard(self._trial.config, tensors, self._trial.position())
 
     def _merge_evaluations(self) -> Evaluation:
         """Return one evaluation of those of all shards, and add its rows to the history."""
         made = self._waiting
         self._waiting = []
         counters = merge_counters(self.config, [each.counters for each in made])
-        rows = [row for each in made for row in each.rows]
-        for row in rows:
-            row |= counters.as_columns()
+        cost = counters.as_columns()
+        rows = [replace(row, cost=cost) for each in made for row in each.rows]
         self.history += rows
         self.evaluations_done = made[0].index
         notes = [note for each in made for note in each.notes] + self._notes()
@@ -180,8 +179,8 @@ class ShardedTrial:
         while len(shards) < min(self._min_shards, len(self.config.seeds)):
             shards = [half for shard in shards for half in halve(shard, is_images)]
         self.evaluations_done = min(shard.evaluations_done for shard in shards)
-        rows = merge_history([shard.state.get("history", []) for shard in shards])
-        self.history = [row for row in rows if row["evaluation"] <= self.evaluations_done]
+        rows = merge_history([shard.history for shard in shards])
+        self.history = [row for row in rows if row.evaluation <= self.evaluations_done]
         self._trial = None
         self._shards = []
         self._waiting = []
@@ -194,7 +193,7 @@ class ShardedTrial:
     def latest(self) -> Evaluation:
         """Return the last evaluation once more, without its picture."""
         rows = self.history[-len(self.config.seeds) :]
-        counters = Counters(**{name: rows[0][name] for name in COUNTERS if name != "updates"})
+        counters = Counters.from_columns(rows[0].cost)
         return Evaluation(self.evaluations_done, counters, rows, self.evaluator.provenance)
 
     def save(self, folder: Path) -> None:
@@ -203,10 +202,18 @@ class ShardedTrial:
         Where no shard is ahead of another, it is that of Trial.save, which Trial can restore.
         """
         self._folder = folder
-        shards = [self._snapshot(index) for index in range(len(self._shards))]
+        shards = [self._with_whole_cost(self._snapshot(i)) for i in range(len(self._shards))]
         for index, evaluation in enumerate(self._waiting):
             shards[index] = put_evaluation(shards[index], evaluation)
         write_shards(folder, self.config, shards, self.evaluator.dataset.is_images)
+
+    def _with_whole_cost(self, shard: SeedShard) -> SeedShard:
+        """Return the shard with the cost of the whole trial in all rows that all shards have."""
+        if shard.position is None:
+            return shard
+        merged = [row for row in self.history if row.seed in shard.config.seeds]
+        history = [*merged, *shard.history[len(merged) :]]
+        return replace(shard, position=replace(shard.position, history=history))
 
     def restore(self, folder: Path) -> bool:
         """Go on from the newest undamaged checkpoint in `folder`, in as many shards; return whether

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,12 +15,13 @@ from torch import Tensor
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan.trainer_protocol import Trainer
 from ganstudy.trials.measures.evaluator import Evaluator
-from ganstudy.trials.results.records import Counters, Evaluation
+from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.checkpoint import read_newest, write_checkpoint
 from ganstudy.trials.training.evaluation import TrialEvaluator
 from ganstudy.trials.training.training_loop import TrainingLoop
 from ganstudy.trials.training.trial_state import (
     START_PNG,
+    TrialPosition,
     gather_tensors,
     png_to_tensor,
     restore_tensors,
@@ -31,7 +32,7 @@ from ganstudy.trials.training.trial_state import (
 class Trial:
     """One trial: its training loop, its evaluation, its history and its checkpoints.
 
-    Call `advance` until `finished`. The state at any time is that of `tensors` and `state`.
+    Call `advance` until `finished`. The state at any time is that of `tensors` and `position`.
     """
 
     def __init__(
@@ -45,7 +46,7 @@ class Trial:
         self.device = device or torch.device("cpu")
         self.loop = TrainingLoop(config, evaluator.dataset, self.device)
         self.evaluation = TrialEvaluator(config, evaluator, self.device)
-        self.history: list[dict[str, Any]] = []
+        self.history: list[EvaluationRow] = []
         """Rows of all evaluations so far."""
         self.evaluations_done = 0
         self._start_png: bytes | None = None
@@ -87,11 +88,13 @@ class Trial:
         self.loop.free_graphs()
         self.evaluations_done += 1
         samples = self.evaluation.sample(self.trainer)
-        rows = self.evaluation.rows(self.loop, samples, self.evaluations_done, self.history)
+        measured = self.evaluation.rows(self.loop, samples, self.evaluations_done, self.history)
         self.counters.evaluation_seconds += time.perf_counter() - start
-        for row in rows:
-            row |= self.counters.as_columns()
-            row["verdict"] = self.evaluation.seed_verdict(row, self.history).value
+        cost = self.counters.as_columns()
+        rows = [
+            replace(row, cost=cost, verdict=self.evaluation.seed_verdict(row, self.history))
+            for row in measured
+        ]
         self.history += rows
         self.loop.start_interval()
         start_png = self._start_png
@@ -115,14 +118,16 @@ class Trial:
 
     def save(self, folder: Path) -> None:
         """Write a checkpoint."""
-        write_checkpoint(folder, self.counters.updates, self.tensors(), self.state())
+        write_checkpoint(folder, self.counters.updates, self.tensors(), self.position().to_json())
 
     def restore(self, folder: Path) -> bool:
         """Go on from the newest undamaged checkpoint in `folder`; return whether there is one."""
         found = read_newest(folder)
-        if found is not None:
-            self.load(*found)
-        return found is not None
+        if found is None:
+            return False
+        tensors, position = found
+        self.load(tensors, TrialPosition.from_json(position))
+        return True
 
     def tensors(self) -> dict[str, Tensor]:
         """Return every tensor that training depends on by name, as trial_state.py says."""
@@ -131,37 +136,35 @@ class Trial:
             tensors[START_PNG] = png_to_tensor(self._start_png)
         return tensors
 
-    def state(self) -> dict[str, Any]:
-        """Return the rest as plain JSON: position on every axis and the history of evaluations."""
-        counters = self.counters.as_columns()
-        del counters["updates"]  # the sum of two others
-        return {
-            "config": self.config.digest,
-            "counters": counters,
-            "evaluations_done": self.evaluations_done,
-            "history": self.history,
-            "loss_counts": self.loop.loss_counts,
-        }
+    def position(self) -> TrialPosition:
+        """Return the rest of the state: the position on every axis and the evaluations so far."""
+        return TrialPosition(
+            config=self.config.digest,
+            counters=replace(self.counters),
+            evaluations_done=self.evaluations_done,
+            history=list(self.history),
+            loss_counts=dict(self.loop.loss_counts),
+        )
 
-    def load(self, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
-        """Go on from `tensors` and `state`, to the same numbers as if never stopped."""
+    def load(self, tensors: dict[str, Tensor], position: TrialPosition) -> None:
+        """Go on from `tensors` and `position`, to the same numbers as if never stopped."""
         # Tensors of another configuration may have the same shapes, and would load without an
         # error.
-        if state["config"] != self.config.digest:
+        if position.config != self.config.digest:
             raise ValueError(
-                f"the checkpoint is of configuration {state['config']}, not {self.config.digest}"
+                f"the checkpoint is of configuration {position.config}, not {self.config.digest}"
             )
-        self.loop.counters = Counters(**state["counters"])
-        self.loop.loss_counts = dict(state["loss_counts"])
+        self.loop.counters = replace(position.counters)
+        self.loop.loss_counts = dict(position.loss_counts)
         restore_tensors(self.loop, self.config.remedies, tensors)
-        self.evaluations_done = state["evaluations_done"]
-        self.history = list(state["history"])
+        self.evaluations_done = position.evaluations_done
+        self.history = list(position.history)
         self._start_png = tensor_to_png(tensors[START_PNG]) if START_PNG in tensors else None
 
 
-def is_finished(config: TrialConfig, history: list[dict[str, Any]]) -> bool:
+def is_finished(config: TrialConfig, history: list[EvaluationRow]) -> bool:
     """Return whether the rows of all evaluations so far leave nothing to train."""
     latest = history[-len(config.seeds) :]
     return bool(latest) and (
-        latest[0]["evaluation"] >= config.evaluations or not any(row["finite"] for row in latest)
+        latest[0].evaluation >= config.evaluations or not any(row.finite for row in latest)
     )

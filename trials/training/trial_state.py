@@ -1,4 +1,4 @@
-"""The state of a trial as tensors by name: what a checkpoint holds beside its JSON text.
+"""The state of a trial: tensors by name, and its position with the history as JSON.
 
 Every tensor has the seeds on axis 0, or no axis where all seeds share the value (numbers of steps);
 the only others are pictures, as their bytes. seed_shards.py splits and merges trials by this rule.
@@ -7,13 +7,57 @@ The names are on disk: changing one makes all older checkpoints unreadable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from ganstudy.trials.results.records import Counters, EvaluationRow
 from ganstudy.trials.training.training_loop import TrainingLoop
 
 START_PNG = "start_png"
 """Name of the picture before any training, which waits for the first evaluation."""
+
+
+@dataclass(frozen=True)
+class TrialPosition:
+    """How far a trial has come: what a checkpoint holds beside its tensors."""
+
+    config: str
+    """Digest of the configuration."""
+    counters: Counters
+    evaluations_done: int
+    history: list[EvaluationRow]
+    """Rows of all evaluations so far."""
+    loss_counts: Mapping[str, int]
+    """Steps behind each sum of losses."""
+    notes: list[str] = field(default_factory=list)
+    """Of an evaluation that waits for the other shards of its trial."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the position as checkpoints hold it."""
+        return {
+            "config": self.config,
+            "counters": asdict(self.counters),
+            "evaluations_done": self.evaluations_done,
+            "history": [row.to_json() for row in self.history],
+            "loss_counts": dict(self.loss_counts),
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> TrialPosition:
+        """Return the position that `to_json` was called on."""
+        return cls(
+            config=values["config"],
+            counters=Counters(**values["counters"]),
+            evaluations_done=values["evaluations_done"],
+            history=[EvaluationRow.from_json(row) for row in values["history"]],
+            loss_counts=values["loss_counts"],
+            notes=values.get("notes", []),
+        )
 
 
 def gather_tensors(loop: TrainingLoop, remedies: tuple[str, ...]) -> dict[str, Tensor]:

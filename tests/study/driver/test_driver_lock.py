@@ -127,4 +127,4 @@ def test_a_card_half_written_is_read_again(tmp_path: Path) -> None:
 def test_an_interrupt_of_the_user_stays_one(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), only_driver(tmp_path, print):
         raise KeyboardInterrupt
-    assert DriverLock(tmp_path)._record()["ended"]
+    assert DriverLock(tmp_path)._record().ended

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ganstudy.study.importing.table import read_table
 from ganstudy.study.spec.tables import Tracking
 from ganstudy.trials.measures.verdict import verdict, verdict_where_certain
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.records import EvaluationRow, TrialState
 
 HEAD = "trial,seed,generator_steps,fid,lr_d"
 BALANCED, NARROW = [125] * 8, [990, 10, 0, 0, 0, 0, 0, 0]
@@ -370,20 +371,21 @@ def test_where_all_is_measured_the_verdict_is_that_of_the_rules() -> None:
         for _ in range(6):
             histogram = rng.multinomial(500, rng.dirichlet(np.full(4, rng.choice([0.05, 0.5, 50]))))
             shares = histogram[histogram > 0] / 500
-            row = {"finite": rng.random() > 0.02, "histogram": histogram.tolist()}
-            row["effective_modes"] = float(np.exp(-(shares * np.log(shares)).sum()))
-            row |= {
+            is_finite = rng.random() > 0.02
+            measures = {
+                "effective_modes": float(np.exp(-(shares * np.log(shares)).sum())),
                 "density": 1.0,
                 "coverage": float(rng.choice([0.1, 0.8, 0.9])),
                 "high_quality": 0.9,
             }
-            rows.append(row)
+            rows.append(EvaluationRow(0, len(rows) + 1, is_finite, measures, histogram.tolist()))
         floor = FLOOR | {"effective_modes": 4.0}
         expected = verdict(rows, 6, floor)
         assert verdict_where_certain(rows, 6, floor) is expected
         seen.add(expected)
         # With coverage hidden, the verdict is the same or unknown.
-        hidden = [{**row, "coverage": None, "high_quality": None} for row in rows]
+        unknown = {"coverage": None, "high_quality": None}
+        hidden = [replace(row, measures={**row.measures, **unknown}) for row in rows]
         assert verdict_where_certain(hidden, 6, floor) in (expected, "unknown")
     assert len(seen) == 5
 

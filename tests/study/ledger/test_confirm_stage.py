@@ -13,7 +13,7 @@ from rich.console import Console
 
 from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.driver.run import _stages
-from ganstudy.study.driver.status import summary
+from ganstudy.study.driver.status import study_status
 from ganstudy.study.errors import UserError
 from ganstudy.study.export.export import configuration
 from ganstudy.study.home import Home
@@ -298,7 +298,7 @@ def test_what_was_confirmed_survives_every_break(path: Path) -> None:
     assert len(proposed) == planned == stage.counts()["complete"] and stage.verdicts() == {
         "converged": 5 * planned
     }
-    first = stage.stage_tags(FIRST_CONFIRM)
+    first = stage.place(FIRST_CONFIRM).to_json()
     assert (first["stage"], first["confirms"]) == ("confirm", 7) and first["role"].startswith(
         "best"
     )
@@ -377,12 +377,14 @@ def test_the_table_may_change_but_for_the_seeds_of_what_has_begun(path: Path) ->
 def test_status_tells_of_both_stages(path: Path, tmp_path: Path) -> None:
     ledger = create(path, study_file())
     search(ledger, keep=2)
-    found = json.loads(json.dumps(summary(Home(tmp_path), "s"), allow_nan=False))
+    found = json.loads(json.dumps(study_status(Home(tmp_path), "s").to_json(), allow_nan=False))
     assert (found["left"], found["confirm"]["known"], found["confirm"]["planned"]) == (2, False, 4)
     search(ledger)
     stage = ledger.confirm
     stage.record_end(stage.propose()[0], None, "out of memory")
-    found = json.loads(json.dumps(summary(Home(tmp_path), "s", with_trials=True), allow_nan=False))
+    found = json.loads(
+        json.dumps(study_status(Home(tmp_path), "s", with_trials=True).to_json(), allow_nan=False)
+    )
     assert (
         found["trials"] == {"running": 0, "complete": 8, "pruned": 0, "failed": 0}
         and found["left"] >= 1

@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from ganstudy.study.driver.status import summary
+from ganstudy.study.driver.status import study_status
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
@@ -382,7 +382,9 @@ def test_summary_is_plain_json_and_adds_up(tmp_path: Path) -> None:
     ledger.set_run_id(0, "abc")
     for with_trials in (False, True):
         # allow_nan: an infinite value would be no JSON that others can read.
-        found = json.loads(json.dumps(summary(home, "s", with_trials), allow_nan=False))
+        found = json.loads(
+            json.dumps(study_status(home, "s", with_trials).to_json(), allow_nan=False)
+        )
         assert found["trials"] == {"running": 1, "complete": 3, "pruned": 1, "failed": 1}
         assert (found["planned"], found["left"]) == (20, 15)
         assert found["seeds"] == {"converged": 4, "diverged": 3, "collapsed": 2, "unsettled": 3}
@@ -402,5 +404,5 @@ def test_summary_is_plain_json_and_adds_up(tmp_path: Path) -> None:
 def test_summary_before_the_first_trial(tmp_path: Path) -> None:
     home = Home(tmp_path)
     create(home.study("s").ledger)
-    found = summary(home, "s", with_trials=True)
+    found = study_status(home, "s", with_trials=True).to_json()
     assert (found["best"], found["left"], found["seeds"], found["trial_list"]) == (None, 20, {}, [])

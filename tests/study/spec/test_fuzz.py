@@ -32,7 +32,7 @@ from ganstudy.study.home import Home
 from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.spec.keys import KEYS
 from ganstudy.study.spec.reader import parse_document, parse_study, read_study
-from ganstudy.study.spec.samplers import SAMPLERS
+from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.study.spec.tables import CONSTRAINTS, SCHEDULES, Confirm
 from ganstudy.trials.config.base import StrictModel
 from ganstudy.trials.config.data import DATA

@@ -5,7 +5,7 @@ from __future__ import annotations
 import optuna
 
 from ganstudy.study.spec.domains import Range
-from ganstudy.study.spec.samplers import SAMPLERS
+from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.results import samplers

@@ -10,11 +10,19 @@ import optuna
 import pytest
 from pydantic import ValidationError
 
-from ganstudy.study.spec.domains import Choices, Fixed, Range, parse_domain
-from ganstudy.study.spec.keys import KEYS, TYPES
+from ganstudy.study.spec.domains import (
+    MOST_DIVISORS,
+    Choices,
+    Fixed,
+    Range,
+    boundary_values,
+    parse_domain,
+)
+from ganstudy.study.spec.keys import BATCH_DIVISORS, KEYS, TYPES
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.trial_template import TrialTemplate
+from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.results.records import remedies_of, remedy_label
 
 BASE: dict[str, Any] = {
@@ -225,3 +233,13 @@ def test_every_hyperparameter_has_a_type() -> None:
         int,
         int,
     )
+
+
+def test_every_value_of_an_option_that_must_divide_the_batch_is_tried() -> None:
+    """So no such option may take more values than are tried one by one."""
+    for key in BATCH_DIVISORS:
+        name, option = key.split(".")
+        with pytest.raises(ValidationError):
+            REMEDIES[name].model_validate({option: MOST_DIVISORS + 1})
+        assert boundary_values(key, Range(2, MOST_DIVISORS)) == [*range(2, MOST_DIVISORS + 1)]
+    assert boundary_values("batch_size", Range(2, 64)) == [2, 3, 64]

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking.outbox import END, START, Outbox
 from ganstudy.study.tracking.publisher import Publisher, publish_until_closed
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import Counters, Evaluation, Provenance, TrialState
+from ganstudy.trials.results.records import (
+    Counters,
+    Evaluation,
+    EvaluationRow,
+    Provenance,
+    TrialState,
+    Verdict,
+)
 
 PROVENANCE = Provenance("e", "d1", 0.99, "d2", 100, 80, "held_out")
 
@@ -83,18 +91,20 @@ class Setup:
         )
 
 
-def rows(index: int) -> list[dict[str, Any]]:
-    counters = Counters(generator_steps=20 * index).as_columns()
-    base = {
-        "evaluation": index,
-        "finite": True,
-        "verdict": "converged",
-        "histogram": [5, 5],
-        **counters,
-    }
-    missing = dict.fromkeys(MEASURES)
+def rows(index: int) -> list[EvaluationRow]:
     scores: list[float | None] = [10.0 * index, 30.0 * index, None]
-    return [{**missing, **base, "seed": seed, "fid": score} for seed, score in enumerate(scores)]
+    return [
+        EvaluationRow(
+            seed=seed,
+            evaluation=index,
+            finite=True,
+            measures={**dict.fromkeys(MEASURES), "fid": score},
+            histogram=[5, 5],
+            cost=Counters(generator_steps=20 * index).as_columns(),
+            verdict=Verdict.CONVERGED,
+        )
+        for seed, score in enumerate(scores)
+    ]
 
 
 def png() -> bytes:
@@ -294,7 +304,13 @@ def test_the_end_of_the_study_comes_last(setup: Setup, tmp_path: Path) -> None:
 def test_diverged_trial_has_rows_and_no_invented_numbers(setup: Setup) -> None:
     number = setup.put_trial(evaluations=0)
     lost = [
-        {**row, "fid": None, "finite": False, "histogram": None, "verdict": "diverged"}
+        replace(
+            row,
+            finite=False,
+            measures={**row.measures, "fid": None},
+            histogram=None,
+            verdict=Verdict.DIVERGED,
+        )
         for row in rows(1)
     ]
     setup.outbox.put_evaluation(

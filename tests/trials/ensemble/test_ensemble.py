@@ -186,7 +186,7 @@ def test_what_is_told_of_the_game_is_what_a_plain_loop_sees(
     """Losses: the mean of all steps since the last evaluation; norms: of every tenth; D: after the last."""
     chosen = config(seeds=[5], budget={"unit": "generator_steps", "amount": 30}, evaluations=2)
     trial, plain = Trial(chosen, digits_evaluator), PlainLoop(chosen, digits, 30)
-    rows = [trial.advance().rows[0], trial.advance().rows[0]]
+    rows = [trial.advance().rows[0].measures for _ in range(2)]
     for row, since in zip(rows, (slice(0, 15), slice(15, 30)), strict=True):
         due = [step for step in range(30)[since] if step % 10 == 0]
         for player in ("d", "g"):
@@ -237,12 +237,12 @@ def test_a_diverged_seed_stays_a_row(digits_evaluator) -> None:
     with torch.no_grad():
         poisoned.trainer.generator.parameters["0.weight"][1].fill_(float("nan"))
     reference, evaluation = healthy.advance(), poisoned.advance()
-    assert [row["verdict"] == "diverged" for row in evaluation.rows] == [False, True, False]
-    assert evaluation.rows[1]["fid"] is None and evaluation.rows[1]["seed"] == 1
+    assert [row.verdict == "diverged" for row in evaluation.rows] == [False, True, False]
+    assert evaluation.rows[1].measures["fid"] is None and evaluation.rows[1].seed == 1
     for index in (0, 2):
         for measure in ("fid", "loss_d", "precision", "d_fake"):
-            assert evaluation.rows[index][measure] == pytest.approx(
-                reference.rows[index][measure], rel=1e-3
+            assert evaluation.rows[index].measures[measure] == pytest.approx(
+                reference.rows[index].measures[measure], rel=1e-3
             )
     assert not poisoned.finished
 

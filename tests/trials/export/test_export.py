@@ -22,7 +22,9 @@ from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.export import standalone
 from ganstudy.trials.export.export import description, trained_generators
 from ganstudy.trials.gan.trainer_protocol import make_trainer
+from ganstudy.trials.results.records import Counters
 from ganstudy.trials.training.checkpoint import write_checkpoint
+from ganstudy.trials.training.trial_state import TrialPosition
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = torch.device("cpu")
@@ -87,7 +89,7 @@ def trained(config: TrialConfig, shape: tuple[int, ...], folder: Path, steps: in
     }
     for name, remedy in zip(config.remedies, players.remedies, strict=True):
         tensors |= {f"remedy.{name}.{key}": value for key, value in remedy.state().items()}
-    state = {"config": config.digest, "counters": {}, "evaluations_done": 0, "history": []}
+    state = TrialPosition(config.digest, Counters(), 0, [], {}).to_json()
     write_checkpoint(folder, 2 * steps, tensors, state)
     return players
 
@@ -106,7 +108,7 @@ def exported(config: TrialConfig, shape: tuple[int, ...], checkpoints: Path, out
     for seed, weights in made.weights.items():
         save_file(weights, out / f"generator-seed-{seed}.safetensors")
     settings = {
-        "generator": made.described,
+        "generator": made.described.to_json(),
         "seeds": list(made.weights),
         "default_seed": SEEDS[0],
         "latent": config.model.latent,

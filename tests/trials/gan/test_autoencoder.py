@@ -118,7 +118,9 @@ def test_a_trial_counts_its_steps_as_the_generators(digits_evaluator: Any) -> No
     evaluation = trial.advance()
     counters = evaluation.counters
     assert (counters.generator_steps, counters.discriminator_steps, counters.images) == (4, 0, 16)
-    assert all(row["d_auc"] is None and row["loss_g"] > 0 for row in evaluation.rows)
+    assert all(
+        row.measures["d_auc"] is None and row.measures["loss_g"] > 0 for row in evaluation.rows
+    )
 
 
 def test_a_perfect_reconstruction_has_no_error() -> None:
@@ -145,7 +147,8 @@ def test_what_the_lecture_says_of_autoencoders(digits_evaluator: Any) -> None:
         while not trial.finished:
             latest = trial.advance()
         scores[method] = {
-            name: np.median([row[name] for row in latest.rows]) for name in ("fid", "sharpness")
+            name: np.median([row.measures[name] for row in latest.rows])
+            for name in ("fid", "sharpness")
         }
     assert scores["vae"]["fid"] < scores["autoencoder"]["fid"]
     assert scores["vae"]["sharpness"] < 0.8

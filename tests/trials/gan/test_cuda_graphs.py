@@ -168,7 +168,7 @@ def test_recordings_are_given_up_where_memory_is_scarce(
         kept.append(len(trial.loop.stepper._replays))
         rows.append(
             [
-                row | {"seconds": 0, "evaluation_seconds": 0, "peak_memory_bytes": 0}
+                row.to_json() | {"seconds": 0, "evaluation_seconds": 0, "peak_memory_bytes": 0}
                 for row in trial.advance().rows
             ]
         )

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.step_context import Batch, StepContext
 from ganstudy.trials.gan.trainer import GanTrainer
-from ganstudy.trials.networks.base import Discriminator, Networks
 
 CPU = torch.device("cpu")
 LINEAR = {"loss": "wasserstein", "loss_options": {"clip": 1e9}}
@@ -25,39 +24,9 @@ LINEAR = {"loss": "wasserstein", "loss_options": {"clip": 1e9}}
 ETA = 0.3
 
 
-class Point(nn.Module):
-    """All generated data lie at theta."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.theta = nn.Parameter(torch.zeros(1))
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return self.theta.expand(len(latents), 1)
-
-
-class Line(Discriminator):
-    """D(x) = psi x"""
-
-    num_features = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.psi = nn.Parameter(torch.zeros(1))
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return images[:, 0] * self.psi, images[:, :0]
-
-
 @pytest.fixture(autouse=True)
-def dirac(monkeypatch: pytest.MonkeyPatch):
-    """Takes the place of the multilayer perceptron; all in double precision."""
-    monkeypatch.setattr(
-        "ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line())
-    )
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
+def at_equilibrium(dirac_networks: Any) -> None:
+    dirac_networks(torch.zeros)
 
 
 def trainer(seeds: int, remedies: dict[str, dict[str, Any]], **changes: Any) -> GanTrainer:

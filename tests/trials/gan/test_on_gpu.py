@@ -241,11 +241,11 @@ def test_scores_on_a_gpu_are_those_on_the_cpu(digits: Any, classifier: Any) -> N
     ]
     for row, other in zip(*rows, strict=True):
         for name in ("fid", "loss_d", "loss_g"):
-            assert other[name] == pytest.approx(row[name], rel=0.02), name
+            assert other.measures[name] == pytest.approx(row.measures[name], rel=0.02), name
         assert (
-            other["device_seconds"] > 0
-            and not row["device_seconds"]
-            and other["peak_memory_bytes"] > 0
+            other.cost["device_seconds"] > 0
+            and not row.cost["device_seconds"]
+            and other.cost["peak_memory_bytes"] > 0
         )
 
 

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.gan.path_angle import BESIDE, SIDEWAYS, PathScores, path_angle, path_scores
 from ganstudy.trials.gan.trainer import GanTrainer
-from ganstudy.trials.networks.base import Discriminator, Networks
 
 CPU = torch.device("cpu")
 TURN = np.array([[0.0, -1.0], [1.0, 0.0]])
@@ -150,40 +149,13 @@ def test_a_seed_that_is_not_finite_or_has_not_moved_has_no_score_and_leaves_the_
         assert found[0] == expected[0] and found[1:].isnan().all()
 
 
-# --- the Dirac-GAN (Mescheder et al. 2018): real data at 0, generated data at theta, D(x) = psi x
-
-
-class Point(nn.Module):
-    """All generated data lie at theta."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.theta = nn.Parameter(torch.randn(1))
-
-    def forward(self, latents: Tensor) -> Tensor:
-        return self.theta.expand(len(latents), 1)
-
-
-class Line(Discriminator):
-    """D(x) = psi x"""
-
-    num_features = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.psi = nn.Parameter(torch.randn(1))
-
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        return images[:, 0] * self.psi, images[:, :0]
+# --- the Dirac-GAN of conftest.py
 
 
 @pytest.fixture
-def dirac(monkeypatch: pytest.MonkeyPatch):
+def dirac(dirac_networks: Any):
     """(start, scores of a path from it to `end`) of a Dirac-GAN in double precision; both [S, 2]: theta, psi."""
-    monkeypatch.setattr(
-        "ganstudy.trials.networks.mlp.mlp", lambda *_: Networks(Point, lambda _: Line())
-    )
-    torch.set_default_dtype(torch.float64)
+    dirac_networks(torch.randn)
 
     def measure(
         end: tuple[float, float] = (0.0, 0.0), **changes: Any
@@ -206,8 +178,7 @@ def dirac(monkeypatch: pytest.MonkeyPatch):
             value.fill_(at)
         return start, path_angle(trainer, zeros, batches=2)
 
-    yield measure
-    torch.set_default_dtype(torch.float32)
+    return measure
 
 
 def expected_of(matrix: np.ndarray, start: np.ndarray) -> np.ndarray:

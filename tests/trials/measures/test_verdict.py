@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import entropy
 
 from ganstudy.trials.measures.verdict import MIN_WINDOW, verdict, window_length
-from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.results.records import EvaluationRow, Verdict
 
 MODES, SAMPLES, PLANNED = 10, 1000, 9
 EVEN = np.ones(MODES)
 FLOOR = {"effective_modes": 9.95, "density": 1.05, "coverage": 0.96, "high_quality": 0.98}
-LOST = {"finite": False, "histogram": None} | dict.fromkeys(FLOOR)
+LOST = EvaluationRow(0, 1, finite=False, measures=dict.fromkeys(FLOOR), histogram=None)
 
 
 def row(
     shares: np.ndarray | list[float], rng: np.random.Generator | None = None, **scores: float
-) -> dict[str, Any]:
+) -> EvaluationRow:
     """An evaluation of a generator that draws from the modes in these shares, otherwise as good as real."""
     rng = rng or np.random.default_rng(0)
     histogram = rng.multinomial(SAMPLES, np.asarray(shares) / np.sum(shares))
-    return (
-        FLOOR
-        | {
-            "finite": True,
-            "histogram": histogram.tolist(),
-            "effective_modes": math.exp(entropy(histogram)),
-        }
-        | scores
-    )
+    measures = {**FLOOR, "effective_modes": math.exp(entropy(histogram)), **scores}
+    return EvaluationRow(0, 1, finite=True, measures=measures, histogram=histogram.tolist())
 
 
 def only(*modes: int) -> np.ndarray:
     return np.isin(np.arange(MODES), modes).astype(float)
 
 
-def discriminate(rows: list[dict[str, Any]], planned: int = PLANNED) -> Verdict:
+def discriminate(rows: list[EvaluationRow], planned: int = PLANNED) -> Verdict:
     return verdict(rows, planned, FLOOR)
 
 

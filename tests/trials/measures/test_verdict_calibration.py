@@ -21,7 +21,7 @@ from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import Dataset, as_float, load
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.measures.verdict import MIN_WINDOW, verdict
-from ganstudy.trials.results.records import Verdict
+from ganstudy.trials.results.records import EvaluationRow, Verdict
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ SETTINGS = (
 """Data, and samples per evaluation."""
 STAGES = (1.0, 0.7, 0.4, 0.15)
 """Shares of noise among the samples of a generator that improves."""
-LOST = {"finite": False, "histogram": None}
+LOST = EvaluationRow(0, 1, finite=False, measures={}, histogram=None)
 
 
 @dataclass
@@ -79,11 +79,11 @@ class Samplers:
         noisy = torch.rand(len(good), generator=self.stream) < share
         return torch.where(noisy.view(-1, *[1] * len(self.dataset.shape)), bad, good)
 
-    def scored(self, draw: Callable[[], Tensor], times: int) -> list[dict[str, Any]]:
+    def scored(self, draw: Callable[[], Tensor], times: int) -> list[EvaluationRow]:
         rows = []
         for _ in range(times):
             ((scores, histogram),) = self.evaluator.measure(draw().unsqueeze(0))
-            rows.append({**scores, "histogram": histogram, "finite": True})
+            rows.append(EvaluationRow(0, 1, True, scores, histogram))
         return rows
 
     def _among(self, indices: Tensor) -> Tensor:
@@ -133,27 +133,27 @@ class Trials:
         self.stages = [samplers.scored(lambda s=s: samplers.partly_noise(s), 2) for s in STAGES]
         self.floor = samplers.evaluator.floor
 
-    def of(self, *pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def of(self, *pools: list[EvaluationRow]) -> list[EvaluationRow]:
         return [pool[self.rng.integers(len(pool))] for pool in pools]
 
-    def one_mode(self) -> list[dict[str, Any]]:
+    def one_mode(self) -> list[EvaluationRow]:
         return self.of(*[self.modes[self.rng.integers(len(self.modes))]] * PLANNED)
 
-    def memorising(self) -> list[dict[str, Any]]:
+    def memorising(self) -> list[EvaluationRow]:
         return self.of(*[self.memorised[self.rng.integers(len(self.memorised))]] * PLANNED)
 
-    def moving(self) -> list[dict[str, Any]]:
+    def moving(self) -> list[EvaluationRow]:
         """Every evaluation another mode."""
         steps = self.rng.integers(1, len(self.modes), size=PLANNED)
         return self.of(*(self.modes[at % len(self.modes)] for at in np.cumsum(steps)))
 
-    def improving(self) -> list[dict[str, Any]]:
+    def improving(self) -> list[EvaluationRow]:
         return self.of(*self.stages, *[self.perfect] * (PLANNED - len(STAGES)))
 
-    def still_improving(self) -> list[dict[str, Any]]:
+    def still_improving(self) -> list[EvaluationRow]:
         return self.of(*[self.noise] * (PLANNED - len(STAGES)), *self.stages)
 
-    def named(self) -> Iterator[tuple[str, Callable[[], list[dict[str, Any]]], set[Verdict]]]:
+    def named(self) -> Iterator[tuple[str, Callable[[], list[EvaluationRow]], set[Verdict]]]:
         """(sampler, trial, verdicts that are right at its end)"""
         first, second = self.halves
         yield "perfect", lambda: self.of(*[self.perfect] * PLANNED), {Verdict.CONVERGED}
@@ -180,7 +180,7 @@ class Trials:
             {Verdict.DIVERGED},
         )
 
-    def hop(self) -> list[dict[str, Any]]:
+    def hop(self) -> list[EvaluationRow]:
         before, after = self.rng.choice(len(self.modes), size=2, replace=False)
         at = self.rng.integers(1, PLANNED)
         return self.of(*[self.modes[before]] * at, *[self.modes[after]] * (PLANNED - at))

@@ -25,7 +25,7 @@ def verdicts_of(ring_evaluator: Evaluator) -> Callable[[str], list[str]]:
         trial = Trial(spec.space.trial_config(params), ring_evaluator, torch.device("cpu"))
         while not trial.finished:
             evaluation = trial.advance()
-        return [row["verdict"] for row in evaluation.rows]
+        return [row.verdict for row in evaluation.rows]
 
     return train
 

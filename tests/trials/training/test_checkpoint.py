@@ -11,6 +11,7 @@ import torch
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.records import EvaluationRow
 from ganstudy.trials.training.checkpoint import KEEP, read_newest, write_checkpoint
 from ganstudy.trials.training.trial import Trial
 
@@ -130,14 +131,15 @@ def test_evaluations_are_the_same_after_a_pause_between_them(
     assert expected[0].start_png and not expected[1].start_png
     for one, other in zip(expected, found, strict=True):
         for row, again in zip(one.rows, other.rows, strict=True):
+            there = again.to_json()
             assert {
-                k: (v, again[k]) for k, v in without_the_machine(row).items() if v != again[k]
+                k: (v, there[k]) for k, v in without_the_machine(row).items() if v != there[k]
             } == {}
 
 
-def without_the_machine(row: dict[str, Any]) -> dict[str, Any]:
+def without_the_machine(row: EvaluationRow) -> dict[str, Any]:
     of_the_machine = {"seconds", "evaluation_seconds", "device_seconds", "peak_memory_bytes"}
-    return {name: value for name, value in row.items() if name not in of_the_machine}
+    return {name: value for name, value in row.to_json().items() if name not in of_the_machine}
 
 
 def test_evaluations_are_the_same_after_going_on(digits_evaluator, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import torch
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan.trainer import GanTrainer
+from ganstudy.trials.results.records import EvaluationRow
 from ganstudy.trials.training.evaluation import game_diagnostics, trajectory_measures
 from ganstudy.trials.training.trial import Trial
 
@@ -65,16 +66,16 @@ def test_an_evaluation_begins_a_new_interval(ring_evaluator: Any) -> None:
         assert len(losses) == 12
         for player, column in (("discriminator", "loss_d"), ("generator", "loss_g")):
             mean = torch.stack([loss for of, loss in losses if of == player]).mean(0)
-            assert [row[column] for row in rows] == pytest.approx(mean.tolist(), rel=1e-5)
+            assert [row.measures[column] for row in rows] == pytest.approx(mean.tolist(), rel=1e-5)
         assert set(trial.loop.loss_counts.values()) == {0}
         assert not any(trial.trainer.gradient_norms.values())
 
 
 def test_a_diverged_seed_moves_no_more() -> None:
     rows = [
-        {"histogram": [9, 1], "loss_g": 1.0, "fid": 2.0},
-        {"histogram": [1, 9], "loss_g": 1.5, "fid": 3.0},
+        EvaluationRow(0, 1, True, {"loss_g": 1.0, "fid": 2.0}, [9, 1]),
+        EvaluationRow(0, 2, True, {"loss_g": 1.5, "fid": 3.0}, [1, 9]),
     ]
     assert trajectory_measures(rows, 6)["movement"] == pytest.approx(0.8)
-    diverged = {"histogram": None, "loss_g": None, "fid": None}
+    diverged = EvaluationRow(0, 3, False, {"loss_g": None, "fid": None}, None)
     assert set(trajectory_measures([*rows, diverged], 6).values()) == {None}

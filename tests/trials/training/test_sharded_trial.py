@@ -8,7 +8,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.ensemble.memory import is_out_of_memory
 from ganstudy.trials.measures.evaluator import Evaluator
-from ganstudy.trials.results.records import Evaluation
+from ganstudy.trials.results.records import Evaluation, EvaluationRow
 from ganstudy.trials.training.checkpoint import read_newest
 from ganstudy.trials.training.sample_grid import draw_grid, join_grids, split_grid
 from ganstudy.trials.training.seed_shards import SeedShard, merge, split
@@ -140,15 +140,16 @@ def assert_same(
         assert one.provenance == other.provenance
         assert_same_rows(one.rows, other.rows, bound)
         for row in other.rows:
-            assert {name: row[name] for name in OF_THE_MACHINE} == {
+            assert {name: row.cost[name] for name in OF_THE_MACHINE} == {
                 name: other.counters.as_columns()[name] for name in OF_THE_MACHINE
             }
 
 
 def assert_same_rows(
-    expected: list[dict[str, Any]], found: list[dict[str, Any]], bound: float = LAST_DIGITS
+    expected: list[EvaluationRow], found: list[EvaluationRow], bound: float = LAST_DIGITS
 ) -> None:
-    for row, again in zip(expected, found, strict=True):
+    for one, other in zip(expected, found, strict=True):
+        row, again = one.to_json(), other.to_json()
         assert row.keys() == again.keys()
         for name, value in row.items():
             if name not in OF_THE_MACHINE:
@@ -250,10 +251,10 @@ def test_remedies_keep_their_state_when_a_pack_is_split(
 def deviation(expected: list[Evaluation], found: list[Evaluation]) -> float:
     """The largest relative one of a measure."""
     pairs = [
-        (value, other_row[name])
+        (value, other_row.to_json()[name])
         for one, other in zip(expected, found, strict=True)
         for row, other_row in zip(one.rows, other.rows, strict=True)
-        for name, value in row.items()
+        for name, value in row.to_json().items()
         if isinstance(value, float) and name not in OF_THE_MACHINE
     ]
     return max(abs(value - other) / max(abs(value), 1e-9) for value, other in pairs)
@@ -321,7 +322,7 @@ def test_diverged_seeds_go_on_as_rows(ring) -> None:
         patch.setattr(Trial, "__init__", poisoned)
         found = finish(trials[1])
     expected = finish(trials[0])
-    assert [row["finite"] for row in expected[1].rows] == [True, False, True]
+    assert [row.finite for row in expected[1].rows] == [True, False, True]
     assert_same(expected, found)
 
 
@@ -413,7 +414,7 @@ def test_tensors_of_every_remedy_have_the_seeds_first(few_digits, names: list[st
     whole = updated(Trial(config(names, "digits"), few_digits), 7)
     part = split(snapshot(whole), [0, 2], True)
     some = Trial(part.config, few_digits)
-    some.load(part.tensors, part.state)
+    some.load(part.tensors, part.position)
     updated(whole, 7), updated(some, 7)
     expected, found = whole.tensors(), some.tensors()
     assert expected.keys() == found.keys()
@@ -439,8 +440,9 @@ def test_cutting_and_joining_loses_nothing(ring, loss: str, optimiser: str) -> N
     again = merge(chosen, [split(whole, [0, 1], False), split(whole, [2], False)], False)
     assert again.tensors.keys() == whole.tensors.keys()
     assert all(torch.equal(value, again.tensors[name]) for name, value in whole.tensors.items())
-    counters = again.state.pop("counters")
-    assert counters == pytest.approx(whole.state.pop("counters")) and again.state == whole.state
+    before, after = whole.position, again.position
+    assert asdict(after.counters) == pytest.approx(asdict(before.counters))
+    assert replace(after, counters=before.counters) == before
 
 
 def updated(trial: Trial, updates: int) -> Trial:
@@ -453,7 +455,7 @@ def snapshot(trial: Trial) -> SeedShard:
     return SeedShard(
         trial.config,
         {name: v.detach().clone() for name, v in trial.tensors().items()},
-        trial.state(),
+        trial.position(),
     )
 
 
@@ -698,7 +700,7 @@ def test_sampling_takes_no_more_at_a_time_than_training(
     )
     found = trial.advance()
     assert max(taken) == trial.config.batch_size and sum(taken) == 2 * ring.num_generated
-    assert all(row["finite"] for row in found.rows)
+    assert all(row.finite for row in found.rows)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
@@ -722,4 +724,4 @@ def test_device_memory_that_is_short(ring) -> None:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert found[0].notes and not expected[0].notes
     for row, again in zip(expected[0].rows, found[0].rows, strict=True):
-        assert again["loss_d"] == pytest.approx(row["loss_d"], rel=1e-2)
+        assert again.measures["loss_d"] == pytest.approx(row.measures["loss_d"], rel=1e-2)

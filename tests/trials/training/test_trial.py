@@ -166,7 +166,7 @@ def test_evaluations_are_equally_spaced_on_the_budgets_axis(ring_evaluator) -> N
     )
     while not trial.finished:
         trial.advance()
-    assert [(row["evaluation"], row["generator_steps"]) for row in trial.history] == [
+    assert [(row.evaluation, row.cost["generator_steps"]) for row in trial.history] == [
         (1, 4),
         (2, 8),
         (3, 12),

@@ -1,0 +1,1 @@
+"""How the configurations of a study are drawn: a file per sampler."""
