@@ -100,7 +100,10 @@ def run(
         accept_changes=accept_changes,
     )
     _check_before_ray(context, address)
-    with connection.connected(address, spec.plugin_digests), terminated_as_interrupted():
+    with (
+        connection.connected(address, spec.plugin_digests, context.log),
+        terminated_as_interrupted(),
+    ):
         if address is None:
             capacity.check_cluster(spec.resources, context.console.print, seconds=0)
         else:
@@ -118,6 +121,7 @@ def run(
 
 def _check_before_ray(context: RunContext, address: str | None) -> None:
     """Raise UserError for everything that can be known before Ray, which takes seconds to start."""
+    connection.check_unused()
     if address is None:
         connection.check_cpus(context.spec, float(os.cpu_count() or 1), "this machine")
     else:
