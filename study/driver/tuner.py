@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyarrow.fs import LocalFileSystem
 from ray import tune
 from ray.tune.schedulers import TrialScheduler
 
@@ -58,6 +59,8 @@ def tune_stage(
         run_config=tune.RunConfig(
             name="run",
             storage_path=str(context.folder.tune),
+            # By itself Tune would read the path as an address.
+            storage_filesystem=LocalFileSystem(),
             verbose=0,
             callbacks=[context.monitor],
             failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),

@@ -45,14 +45,12 @@ def read_study(path: Path) -> tuple[StudySpec, str]:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such study file") from None
+        raise as_user_error(str(path), ["no such study file"]) from None
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that no system takes
-        raise UserError(f"{path}: cannot be read: {error}") from None
+        raise as_user_error(str(path), [f"cannot be read: {error}"]) from None
     if len(text) > MOST_CHARACTERS:
-        raise UserError(
-            f"{path}: a study file must have at most {MOST_CHARACTERS} characters, and this has "
-            "more"
-        )
+        rule = f"a study file must have at most {MOST_CHARACTERS} characters, and this has more"
+        raise as_user_error(str(path), [rule])
     return parse_study(text, str(path), path.parent), text
 
 
