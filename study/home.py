@@ -6,10 +6,12 @@ import os
 import re
 import shlex
 import stat
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
 from ganstudy.study.errors import UserError
+from ganstudy.trials.results.database_url import sqlite_url
 
 ENVIRONMENT = "GANSTUDY_HOME"
 TRACKING = "GANSTUDY_TRACKING_URI"
@@ -18,6 +20,10 @@ LEDGER_FILE, IMPORT_FILE = "ledger.db", "import.json"
 """One of the two lies in the folder of every study: what was trained here, or elsewhere."""
 # Names become folders, MLflow experiments and parts of Optuna's names: no slash, no space.
 NAME_RULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+LONGEST_ROOT = 512 - len(f"/studies/{80 * 'x'}/ledger.copy.partial-journal")
+"""Bytes of the home folder's path: SQLite takes paths of 512 with its journal, and this is the
+longest of a study's.
+"""
 
 
 def private_files() -> None:
@@ -94,17 +100,23 @@ class Home:
     """The folder under which all studies live."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.expanduser().absolute()
+        """Raise UserError if no home can have that name."""
+        try:
+            self.root = root.expanduser().absolute()
+        except RuntimeError as error:  # ~ of an unknown user
+            raise UserError(f"the home folder {str(root)!r} cannot be used: {error}") from None
+        _check_name(self.root)
 
     @classmethod
     def locate(cls, option: str | None) -> Home:
-        """Return the home of `--home`, or GANSTUDY_HOME, or ./ganstudy-data.
+        """Return the home of `--home`, or GANSTUDY_HOME, or ./ganstudy-data, which may not exist yet.
 
-        UserError if every user can write to it.
+        UserError if it is no folder, or one to which every user can write.
         """
         home = cls(Path(option or os.environ.get(ENVIRONMENT) or DEFAULT))
+        mode = _mode(home.root)
         # Whoever can write there can change what the studies have recorded.
-        if home.root.is_dir() and home.root.stat().st_mode & stat.S_IWOTH:
+        if mode is not None and mode & stat.S_IWOTH:
             raise UserError(
                 "the home folder must not be one that every user can write to, and "
                 f"{home.root} is; to mend it: chmod o-w {shlex.quote(str(home.root))}"
@@ -115,11 +127,13 @@ class Home:
         """Raise UserError if the folder cannot be written; create nothing."""
         # The home need not exist yet: what counts is the folder in which it would be created.
         nearest = next(path for path in (self.root, *self.root.parents) if path.exists())
-        if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-            raise UserError(
-                f"the home folder {self.root} cannot be used: {nearest} is no folder that can be "
-                "written"
-            )
+        inside = (self.root / "studies", self.cache, self.mlflow_database.parent)
+        for folder in (nearest, *(path for path in inside if path.exists())):
+            if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+                raise UserError(
+                    f"the home folder {self.root} cannot be used: {folder} is no folder that can "
+                    "be written"
+                )
 
     def study(self, name: str) -> StudyFolder:
         """Return the folder of the study `name`, which may not exist yet."""
@@ -184,8 +198,45 @@ class Home:
                 f"{TRACKING} must hold no user name or password, which would end up in logs and "
                 "reports"
             )
-        return configured or environment or f"sqlite:///{self.mlflow_database}"
+        return configured or environment or sqlite_url(self.mlflow_database)
 
     def embedded(self, configured: str | None) -> bool:
         """Return whether records go to the embedded store."""
-        return self.tracking_uri(configured).startswith("sqlite:")
+        return self.tracking_uri(configured).startswith(("sqlite:", "sqlite+"))
+
+
+def _check_name(root: Path) -> None:
+    """Raise UserError if a home cannot have that path: any other may hold what it likes."""
+    odd = next((c for c in str(root) if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")), None)
+    if odd is not None:
+        # Half a line in a log, and no text at all to MLflow's database and Ray.
+        what = "bytes that are not UTF-8" if unicodedata.category(odd) == "Cs" else f"{odd!r}"
+        raise UserError(
+            f"the home folder's path must be text without control characters, and {str(root)!r} "
+            f"has {what}; name another one with --home"
+        )
+    length = len(os.fsencode(root))
+    if length > LONGEST_ROOT:
+        raise UserError(
+            f"the home folder's path has {length} bytes, and must have at most {LONGEST_ROOT} for "
+            "the databases in it; name another one with --home"
+        )
+
+
+def _mode(root: Path) -> int | None:
+    """Return the mode of the folder, None if there is none yet; UserError if none can be there."""
+    try:
+        mode = root.stat().st_mode
+    except FileNotFoundError:
+        broken = next((path for path in (root, *root.parents) if path.is_symlink()), root)
+        if not broken.exists() and broken.is_symlink():
+            why = f"{broken} is a link to what does not exist"
+        else:
+            return None
+    except OSError as error:
+        why = error.strerror or str(error)
+    else:
+        if stat.S_ISDIR(mode):
+            return mode
+        why = "it is no folder"
+    raise UserError(f"the home folder {root} cannot be used: {why}")

@@ -32,6 +32,7 @@ from ganstudy.analysis.frames.mlflow_client import (
 )
 from ganstudy.analysis.frames.study import Study, last_evaluations, refuse_unlike
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.database_url import sqlite_url
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
     COUNTERS,
@@ -57,7 +58,7 @@ def default_tracking_uri() -> str:
     ./ganstudy-data.
     """
     home = Path(os.environ.get("GANSTUDY_HOME") or "ganstudy-data").expanduser().absolute()
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{home / 'mlflow' / 'mlflow.db'}"
+    return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_url(home / "mlflow" / "mlflow.db")
 
 
 def load_study(name: str, tracking_uri: str | None = None) -> Study:

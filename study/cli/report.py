@@ -129,7 +129,11 @@ def report(name: str, show: bool, home: Home) -> None:
     Example:  ganstudy report digits --open
     """
     folder = home.existing(name)
-    for sentence in write_report(_spec_of(folder), home, folder):
+    try:
+        sentences = write_report(_spec_of(folder), home, folder)
+    except OSError as error:
+        raise UserError(f"the report cannot be written to {folder.report}: {error}") from None
+    for sentence in sentences:
         click.echo(f"• {sentence}\n")
     click.echo(f"Report:  {folder.report}")
     if show:

@@ -149,7 +149,8 @@ def plain_console() -> Console:
 
 def _existing(name: str, home: Home) -> StudyFolder:
     """Return the folder of a study that was trained here, given its name or its file."""
-    if name.endswith(".toml"):
+    # A study's name may end like that of a file.
+    if name.endswith(".toml") and name not in home.names():
         name = read_study(Path(name))[0].name
     return home.trained_here(name)
 

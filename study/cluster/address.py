@@ -4,10 +4,9 @@ longer.
 
 from __future__ import annotations
 
-import logging
-import os
 import socket
 
+from ganstudy.study.cluster.environment import SILENT_BACKEND, default_environment, silent_loggers
 from ganstudy.study.errors import UserError
 
 CONNECT_SECONDS = 10
@@ -57,15 +56,14 @@ def _first_frame(connection: socket.socket) -> bytes:
 
 def _ask_head(address: str) -> None:
     """Raise UserError if the head refuses its first request, as it does without its token."""
-    # Before Ray is loaded; its own lines on standard error would come beside our message.
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    from ray._raylet import GcsClient  # type: ignore[attr-defined]
-    from ray.exceptions import RayError
+    # Before Ray is loaded, which reads the environment.
+    with default_environment(SILENT_BACKEND), silent_loggers():
+        from ray._raylet import GcsClient  # type: ignore[attr-defined]
+        from ray.exceptions import RayError
 
-    logging.getLogger("ray").setLevel(logging.CRITICAL)
-    try:
-        GcsClient(address=address).internal_kv_keys(b"session", None, timeout=CONNECT_SECONDS)
-    except (RayError, RuntimeError, ValueError) as error:
-        raise UserError(
-            f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}"
-        ) from None
+        try:
+            GcsClient(address=address).internal_kv_keys(b"session", None, timeout=CONNECT_SECONDS)
+        except (RayError, RuntimeError, ValueError) as error:
+            raise UserError(
+                f"no Ray cluster answers at {address}: {str(error).splitlines()[0]}"
+            ) from None

@@ -7,15 +7,23 @@ import logging
 import os
 import secrets
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 from ray.exceptions import RayError
 
 from ganstudy.study.cluster import code_version
+from ganstudy.study.cluster.environment import (
+    SILENT_BACKEND,
+    default_environment,
+    kept_environment,
+    silent_loggers,
+)
+from ganstudy.study.cluster.session_folder import session_folder
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -41,18 +49,32 @@ OBJECT_STORE_BYTES = 200 * 2**20
 """Ray would take 30% of the memory; a study keeps a classifier and its configurations there."""
 
 
+IN_USE = (
+    "Ray is in use in this process already, and a study needs one of its own: end the other with "
+    "ray.shutdown() first, or run the study in a process of its own (ganstudy run)"
+)
+
+
 @contextmanager
-def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterator[None]:
+def connected(
+    address: str | None,
+    plugin_digests: Iterable[str] = (),
+    log: Callable[[str], None] = lambda _: None,
+) -> Iterator[None]:
     """Context manager that connects to Ray, shipping our code and the user's files of those digests.
 
-    address: of a running cluster; None starts Ray on this machine. Raises UserError if no cluster
-    of this machine's versions answers there.
+    address: of a running cluster; None starts Ray on this machine. log: called with what the user
+    should know. Raises UserError if no cluster of this machine's versions answers there, or if
+    this process uses Ray already. Afterwards Ray can be used as if it had not been used here.
     """
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
-    for name in ("ray", "ray.tune", "ray.train"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    with tempfile.TemporaryDirectory(prefix="ganstudy-") as staging:
+    check_unused()
+    with ExitStack() as stack:
+        stack.enter_context(default_environment(SETTINGS))
+        stack.enter_context(silent_loggers())
+        if address is not None:
+            stack.enter_context(default_environment(SILENT_BACKEND))
+        stack.enter_context(_own_authentication())
+        staging = stack.enter_context(tempfile.TemporaryDirectory(prefix="ganstudy-"))
         working_dir = str(code_version.stage(Path(staging), plugin_digests))
         options: dict[str, Any] = {
             "log_to_driver": False,
@@ -60,7 +82,11 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
             "runtime_env": {"working_dir": working_dir},
         }
         if address is None:
-            options |= {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES}
+            options |= {
+                "include_dashboard": False,
+                "object_store_memory": OBJECT_STORE_BYTES,
+                "_temp_dir": stack.enter_context(session_folder(log)),
+            }
         try:
             # A cluster that runs already has its own token and environment.
             with nullcontext() if address else _own_environment():
@@ -75,6 +101,32 @@ def connected(address: str | None, plugin_digests: Iterable[str] = ()) -> Iterat
             ray.shutdown()
 
 
+def check_unused() -> None:
+    """Raise UserError if this process uses Ray already, as a notebook may."""
+    if ray.is_initialized():
+        raise UserError(IN_USE)
+
+
+@contextmanager
+def _own_authentication() -> Iterator[None]:
+    """Context manager that makes Ray read anew, at both ends, whether to ask for a token, and which.
+
+    Ray keeps both for as long as the process lives: a later Ray would be started without our
+    token, and be asked for it.
+    """
+    _forget_authentication()
+    try:
+        yield
+    finally:
+        _forget_authentication()
+
+
+def _forget_authentication() -> None:
+    # Ray has no public call for this; its own ray.init refreshes both in the same way.
+    AuthenticationTokenLoader.instance().reset_cache()
+    Config.initialize("")
+
+
 def _not_connected(address: str, error: str) -> str:
     """Format a connection error in one line, with both versions if they are what differs."""
     lines = [line.strip() for line in error.splitlines() if line.strip()]
@@ -86,12 +138,10 @@ def _not_connected(address: str, error: str) -> str:
 @contextmanager
 def _own_environment() -> Iterator[None]:
     """Context manager that gives Ray a token and hides what only the driver needs."""
-    kept = {name: os.environ.pop(name) for name in CREDENTIALS if name in os.environ}
-    try:
-        with _own_token():
-            yield
-    finally:
-        os.environ.update(kept)
+    with kept_environment(CREDENTIALS), _own_token():
+        for name in CREDENTIALS:
+            os.environ.pop(name, None)
+        yield
 
 
 @contextmanager
@@ -105,17 +155,15 @@ def _own_token() -> Iterator[None]:
     if any(name in os.environ for name in AUTHENTICATION):
         yield
         return
-    os.environ["RAY_AUTH_TOKEN"] = _token()
-    try:
+    # Ray itself sets RAY_AUTH_MODE then.
+    with kept_environment(AUTHENTICATION):
+        os.environ["RAY_AUTH_TOKEN"] = _token()
         yield
-    finally:
-        for name in AUTHENTICATION:
-            os.environ.pop(name, None)
 
 
 @functools.cache
 def _token() -> str:
-    return secrets.token_hex(32)  # one per process, in which Ray reads it only once
+    return secrets.token_hex(32)  # one per process, whose studies may follow each other
 
 
 def check_cpus(spec: StudySpec, cpus: float, where: str) -> None:

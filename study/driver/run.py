@@ -33,7 +33,8 @@ from ganstudy.study.ledger.confirm_selection import NEAREST
 from ganstudy.study.ledger.confirm_stage import ConfirmStage
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.storage import LedgerBackup, database_trouble, unreadable
+from ganstudy.study.ledger.storage import database_trouble, unreadable
+from ganstudy.study.spec.reader import check_resources
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher_process import ReportBuilder, finish, publisher
@@ -100,7 +101,10 @@ def run(
         accept_changes=accept_changes,
     )
     _check_before_ray(context, address)
-    with connection.connected(address, spec.plugin_digests), terminated_as_interrupted():
+    with (
+        connection.connected(address, spec.plugin_digests, context.log),
+        terminated_as_interrupted(),
+    ):
         if address is None:
             capacity.check_cluster(spec.resources, context.console.print, seconds=0)
         else:
@@ -118,6 +122,9 @@ def run(
 
 def _check_before_ray(context: RunContext, address: str | None) -> None:
     """Raise UserError for everything that can be known before Ray, which takes seconds to start."""
+    connection.check_unused()
+    # Resumed, a study comes from its ledger, which may be older than the rule.
+    check_resources(context.spec, str(context.folder.study_file))
     if address is None:
         connection.check_cpus(context.spec, float(os.cpu_count() or 1), "this machine")
     else:
@@ -147,13 +154,12 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     ledger = Ledger.create(folder.ledger, spec, context.text)
     record_provenance(ledger, provenance, context.accept_changes)
     _write_files(context)
-    backup = LedgerBackup(folder.ledger)
-    backup.keep()
+    context.backup.keep()
     with publisher(spec, context.home) as process:
         message = study_message(spec, context.text, evaluator_setup, ledger.changes)
         context.outbox.put_study(START, message)
         stages, failure = _train(context, ledger, factory, driver_lock)
-        backup.keep(every=0)
+        context.backup.keep(every=0)
         reason = failure or context.stop.reason()
         left = ledger.left()
         context.stop.clear()

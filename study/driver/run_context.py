@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ganstudy.study.cluster.monitor import ClusterMonitor
 from ganstudy.study.home import Home, StudyFolder
+from ganstudy.study.ledger.storage import LedgerBackup
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tracking.publisher_process import ReportBuilder
@@ -44,6 +45,11 @@ class RunContext:
     def monitor(self) -> ClusterMonitor:
         """The one monitor of the cluster that this run uses."""
         return ClusterMonitor(self.spec.resources, self.log)
+
+    @cached_property
+    def backup(self) -> LedgerBackup:
+        """The one copy of the ledger that this run keeps."""
+        return LedgerBackup(self.folder.ledger)
 
     @property
     def outbox(self) -> Outbox:

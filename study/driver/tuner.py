@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyarrow.fs import LocalFileSystem
 from ray import tune
 from ray.tune.schedulers import TrialScheduler
 
@@ -11,12 +12,14 @@ from ganstudy.study.cluster.capacity import ConcurrencyLimit
 from ganstudy.study.cluster.code_version import code_provenance
 from ganstudy.study.driver.progress import RunProgress
 from ganstudy.study.driver.run_context import RunContext
+from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.tune.scheduler import replay, scheduler
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.trainable import TrialTrainable
 from ganstudy.study.tune.training import TrainingFactory
 from ganstudy.study.tune.worker_context import WorkerContext
+from ganstudy.trials.results.records import TrialState
 
 DEATHS_PER_TRIAL = 100
 """How often Tune starts a trial again after its process died, for whatever reason. Failures of the
@@ -31,12 +34,18 @@ def tune_stage(
     spec = stage.spec
     schedule = scheduler(spec, stage.stage)
     maximize = spec.objective.maximize is not None
+
+    def observe(number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> None:
+        progress.observe(number, state, outcome, error)
+        if state is not TrialState.RUNNING:
+            context.backup.keep()
+
     searcher = LedgerSearcher(
         stage,
         context.folder,
         context.stop,
         concurrent=ConcurrencyLimit(spec.resources),
-        observe=progress.observe,
+        observe=observe,
         replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
     )
     if searcher.total == 0:
@@ -58,6 +67,8 @@ def tune_stage(
         run_config=tune.RunConfig(
             name="run",
             storage_path=str(context.folder.tune),
+            # By itself Tune would read the path as an address.
+            storage_filesystem=LocalFileSystem(),
             verbose=0,
             callbacks=[context.monitor],
             failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),

@@ -7,6 +7,7 @@ at its end.
 
 from __future__ import annotations
 
+import shlex
 import sqlite3
 import time
 from contextlib import closing
@@ -20,6 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from ganstudy.study.errors import UserError
+from ganstudy.trials.results.database_url import sqlite_url
 
 # Optuna logs every trial, which the driver's own progress display shows already.
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -33,7 +35,7 @@ BACK_UP_SECONDS = 60.0
 def open_storage(path: Path) -> RDBStorage:
     """Return Optuna's storage in the file at `path`, created if absent."""
     storage = RDBStorage(
-        f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
+        sqlite_url(path), engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}}
     )
 
     # A write-ahead log survives a killed process whole, and does not wait for the disk at each
@@ -83,10 +85,14 @@ def unreadable(path: Path, error: Exception) -> str:
     if not copy.exists():
         return f"{path} is no readable ledger ({message}), and no copy of it lies beside it"
     made = datetime.fromtimestamp(copy.stat().st_mtime).astimezone().isoformat(timespec="seconds")
+    wal, shm, source, target = (
+        shlex.quote(f"{name}") for name in (f"{path}-wal", f"{path}-shm", copy, path)
+    )
+    recover = f"rm -f {wal} {shm} && cp {source} {target}"
     return (
         f"{path} is no readable ledger ({message}). A whole copy of {made} lies beside it; to go "
         "on from that:\n"
-        f"  rm -f {path}-wal {path}-shm && cp {copy} {path}\n"
+        f"  {recover}\n"
         "and resume the study: trials that began later are drawn again, and go on from their "
         "checkpoints."
     )

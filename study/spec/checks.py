@@ -37,6 +37,21 @@ def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]
     )
 
 
+def resource_problems(spec: StudySpec) -> list[str]:
+    """Return what a trial could not use of the resources that it would be given.
+
+    Apart from the other rules: studies that began before this one can still be read.
+    """
+    # Groups of seeds train one after the other, on one device (trials/training/sharded_trial.py).
+    if spec.resources.gpus <= 1:
+        return []
+    return [
+        f"resources.gpus: must be <= 1, got {spec.resources.gpus:g}: a trial trains on one GPU, and "
+        "more would be held idle; several trials train at a time where there are several GPUs, and "
+        "a fraction lets them share one"
+    ]
+
+
 def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
     """Return the keys of [search.space] that are no domain, are in another table too, or belong
     to another model.

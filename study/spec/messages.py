@@ -30,10 +30,10 @@ PLAIN_KEY = re.compile(r"[\w.-]{1,80}", re.ASCII)
 def as_user_error(where: str, problems: list[str], more: int = 0) -> UserError:
     """Return an error with one line per problem; more: the number of problems left out.
 
-    Control characters from the file are escaped, as a terminal would act on them.
+    Control characters from the file, and of its name, are escaped, as a terminal would act on them.
     """
     lines = [*problems, f"and {more} more mistakes"] if more else problems
-    return UserError("\n".join(f"{where}: {_printable(line)}" for line in lines))
+    return UserError("\n".join(_printable(f"{where}: {line}") for line in lines))
 
 
 def _printable(text: str) -> str:

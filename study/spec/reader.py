@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.spec.checks import problems_across_tables
+from ganstudy.study.spec.checks import problems_across_tables, resource_problems
 from ganstudy.study.spec.messages import (
     MOST_PROBLEMS,
     TOO_DEEP,
@@ -45,14 +45,12 @@ def read_study(path: Path) -> tuple[StudySpec, str]:
         with path.open(encoding="utf-8-sig") as file:
             text = file.read(MOST_CHARACTERS + 1)
     except FileNotFoundError:
-        raise UserError(f"{path}: no such study file") from None
+        raise as_user_error(str(path), ["no such study file"]) from None
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that no system takes
-        raise UserError(f"{path}: cannot be read: {error}") from None
+        raise as_user_error(str(path), [f"cannot be read: {error}"]) from None
     if len(text) > MOST_CHARACTERS:
-        raise UserError(
-            f"{path}: a study file must have at most {MOST_CHARACTERS} characters, and this has "
-            "more"
-        )
+        rule = f"a study file must have at most {MOST_CHARACTERS} characters, and this has more"
+        raise as_user_error(str(path), [rule])
     return parse_study(text, str(path), path.parent), text
 
 
@@ -76,7 +74,16 @@ def parse_study(text: str, where: str, folder: Path | None = None) -> StudySpec:
         raise as_user_error(where, [f"not valid TOML: {error}"]) from None
     except RecursionError:
         raise as_user_error(where, [f"not valid TOML: {TOO_DEEP}"]) from None
-    return parse_document(document, where)
+    spec = parse_document(document, where)
+    check_resources(spec, where)
+    return spec
+
+
+def check_resources(spec: StudySpec, where: str) -> None:
+    """Raise UserError if a trial could not use the resources that it would be given."""
+    problems = resource_problems(spec)
+    if problems:
+        raise as_user_error(where, problems)
 
 
 def parse_document(document: str, where: str) -> StudySpec:

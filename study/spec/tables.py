@@ -169,7 +169,9 @@ class Schedule(StrictModel):
 
 
 class Resources(StrictModel):
-    """[resources]: per trial. A fraction of a GPU lets several trials share it."""
+    """[resources]: per trial. A fraction of a GPU lets several trials share it; for more than one
+    see `resource_problems` in study/spec/checks.py.
+    """
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
     gpus: float = Field(0, ge=0, allow_inf_nan=False)
@@ -184,10 +186,9 @@ class Resources(StrictModel):
 
     @model_validator(mode="after")
     def _countable(self) -> Resources:
-        # Ray schedules fractions of one device, and whole devices beyond that.
-        for kind, number in (("cpus", self.cpus), ("gpus", self.gpus)):
-            if number > 1 and number != int(number):
-                raise ValueError(f"{kind} above 1 must be whole, got {number}")
+        # Ray schedules fractions of one core, and whole cores beyond that.
+        if self.cpus > 1 and self.cpus != int(self.cpus):
+            raise ValueError(f"cpus above 1 must be whole, got {self.cpus}")
         return self
 
 

@@ -14,7 +14,6 @@ from ray.tune.search import Searcher
 from ganstudy.study.home import StudyFolder
 from ganstudy.study.ledger.outcome import Outcome, state_at_end
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.storage import LedgerBackup
 from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tune.stopping import StopRequest
 from ganstudy.trials.results.records import TrialState
@@ -65,7 +64,6 @@ class LedgerSearcher(StatelessSearcher):
         super().__init__()
         self._stage = stage
         self._outbox = Outbox(folder.outbox)
-        self._backup = LedgerBackup(folder.ledger)
         self._stop = stop
         self._concurrent = concurrent
         self._observe = observe
@@ -138,7 +136,6 @@ class LedgerSearcher(StatelessSearcher):
         self._outbox.put_end(number, state, outcome, feasible, message)
         self._stage.record_end(number, outcome, message)
         self._observe(number, state, outcome, message)
-        self._backup.keep()
         self._stop_if_all_fail_alike(state, message, result.get("raised_at"))
 
     def _stop_if_all_fail_alike(

@@ -80,14 +80,14 @@ def test_a_study_on_a_running_cluster(
 
 def test_more_than_the_cluster_has(head, tmp_path: Path, small_study) -> None:
     address, environment = head
-    (tmp_path / "greedy.toml").write_text(small_study() + "\n[resources]\ngpus = 64\n")
+    (tmp_path / "greedy.toml").write_text(small_study() + "\n[resources]\ncpus = 6400\n")
     command = [*GANSTUDY, "run", "greedy.toml", "--home", "data", "--address", address]
     result = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=200
     )
     assert (
         result.returncode == 2
-        and "resources.gpus" in result.stderr
+        and "resources.cpus" in result.stderr
         and "Traceback" not in result.stderr
     )
     assert not (tmp_path / "data").exists()

@@ -22,6 +22,8 @@ from ganstudy.study.home import Home
 from ganstudy.trials.results.mlflow_tags import Tag
 
 NAME = "theirs"
+HOME = "what? #1; 50%20 {é} @a:b"
+"""Characters that mean something in addresses, and in templates of such."""
 ATTACK = "<img src=x onerror=alert(1)>"
 
 
@@ -61,9 +63,9 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         str(folder / "map.toml"),
     ]
     command += ["--map", "iteration=generator_steps", "--question", "Is it so?"]
-    result = ganstudy(folder / "data", *command)
+    result = ganstudy(folder / HOME, *command)
     assert result.exit_code == 0, result.output
-    return {"folder": folder, "home": folder / "data", "command": command, "output": result.output}
+    return {"folder": folder, "home": folder / HOME, "command": command, "output": result.output}
 
 
 @pytest.fixture

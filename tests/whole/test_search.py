@@ -18,6 +18,8 @@ from ganstudy.analysis.frames.load import load_study
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 
+HOME = "what? #1; 50%20 {é} @a:b [x]"
+"""Characters that mean something in addresses, templates and globs."""
 GANSTUDY = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import main; main()"]
 
 
@@ -33,13 +35,13 @@ def finished(
 ) -> dict[str, Any]:
     """One study run by the command line, from a folder with files that shadow our packages."""
     folder = tmp_path_factory.mktemp("chain")
-    shutil.copytree(classifier_cache, folder / "data" / "cache")
+    shutil.copytree(classifier_cache, folder / HOME / "cache")
     (folder / "small.toml").write_text(small_study(steps=120, trials=6))
     (folder / "trials.py").write_text("raise RuntimeError('the user's own trials.py was imported')")
     (folder / "study.py").write_text("raise RuntimeError('the user's own study.py was imported')")
-    result = ganstudy("run", "small.toml", "--home", "data", cwd=folder)
+    result = ganstudy("run", "small.toml", "--home", HOME, cwd=folder)
     assert result.returncode == 0, result.stdout + result.stderr
-    return {"folder": folder, "output": result.stdout, "home": Home(folder / "data")}
+    return {"folder": folder, "output": result.stdout, "home": Home(folder / HOME)}
 
 
 def test_all_trials_end_in_a_state_and_none_fails(finished) -> None:
@@ -128,7 +130,7 @@ def test_what_the_terminal_says(finished) -> None:
 
 def status(finished) -> dict[str, Any]:
     return json.loads(
-        ganstudy("status", "small", "--json", "--home", "data", cwd=finished["folder"]).stdout
+        ganstudy("status", "small", "--json", "--home", HOME, cwd=finished["folder"]).stdout
     )
 
 
@@ -138,13 +140,13 @@ def test_status_and_list_as_json(finished) -> None:
     assert sum(found["trials"].values()) == 6 == len(found["trial_list"])
     assert all(trial["run_id"] for trial in found["trial_list"])
     assert Path(found["paths"]["report"]).exists()
-    listed = json.loads(ganstudy("list", "--json", "--home", "data", cwd=finished["folder"]).stdout)
+    listed = json.loads(ganstudy("list", "--json", "--home", HOME, cwd=finished["folder"]).stdout)
     assert [study["name"] for study in listed] == ["small"]
 
 
 def test_nothing_is_written_outside_the_home(finished) -> None:
     assert {path.name for path in finished["folder"].iterdir()} <= {
-        "data", "small.toml", "trials.py", "study.py", "__pycache__"
+        HOME, "small.toml", "trials.py", "study.py", "__pycache__"
     }  # fmt: skip
 
 
@@ -158,7 +160,7 @@ def test_other_file_under_the_same_name_is_refused_with_the_difference(
         (folder / "study.toml").read_text(),
         (folder / "report.html").stat(),
     )
-    result = ganstudy("run", "other.toml", "--home", "data", cwd=finished["folder"])
+    result = ganstudy("run", "other.toml", "--home", HOME, cwd=finished["folder"])
     (finished["folder"] / "other.toml").unlink()
     assert result.returncode == 2
     assert (
@@ -174,11 +176,11 @@ def test_other_file_under_the_same_name_is_refused_with_the_difference(
 def test_more_cpus_than_there_are(finished, small_study) -> None:
     text = small_study() + f"\n[resources]\ncpus = {2 + (os.cpu_count() or 1)}\n"
     (finished["folder"] / "greedy.toml").write_text(text.replace('"small"', '"greedy"'))
-    result = ganstudy("run", "greedy.toml", "--home", "data", cwd=finished["folder"])
+    result = ganstudy("run", "greedy.toml", "--home", HOME, cwd=finished["folder"])
     (finished["folder"] / "greedy.toml").unlink()
     assert (
         result.returncode == 2
         and "resources.cpus" in result.stderr
         and "Traceback" not in result.stderr
     )
-    assert not (finished["folder"] / "data" / "studies" / "greedy").exists()
+    assert not (finished["folder"] / HOME / "studies" / "greedy").exists()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ray.tune.schedulers import TrialScheduler
+from rich.console import Console
 
+from ganstudy.study.driver import tuner
 from ganstudy.study.driver.driver_lock import only_driver
+from ganstudy.study.driver.progress import RunProgress
+from ganstudy.study.driver.run import run
+from ganstudy.study.driver.run_context import RunContext
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
-from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.ledger.storage import backup_path
+from ganstudy.study.spec.reader import parse_document, parse_study
 from ganstudy.study.tracking.outbox import END, Outbox
 from ganstudy.study.tune.scheduler import replay, scheduler, score
 from ganstudy.study.tune.searcher import LedgerSearcher
@@ -59,6 +66,62 @@ def test_home_that_cannot_be_written(tmp_path: Path) -> None:
         Home(tmp_path / "file" / "home").check_writable()
     Home(tmp_path / "new" / "home").check_writable()
     assert not (tmp_path / "new").exists()
+
+
+def test_a_run_copies_its_ledger_once_a_minute_over_all_its_stages(
+    tmp_path: Path, small_study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One backup goes round: one of each stage would copy again as soon as a stage begins."""
+    text = small_study()
+    context = RunContext(parse_study(text, "test.toml"), text, Home(tmp_path), Console())
+    Ledger.create(context.folder.ledger, context.spec, text)
+    context.backup.keep()
+    copy = backup_path(context.folder.ledger)
+    copy.unlink()
+    monkeypatch.setattr(tuner.tune, "Tuner", _Tuner)
+    monkeypatch.setattr(tuner.tune, "with_parameters", lambda trainable, **_: trainable)
+    monkeypatch.setattr(tuner, "ConcurrencyLimit", lambda _: lambda: 1)
+    for _ in range(2):
+        stage = Ledger.open(context.folder.ledger).search
+        with RunProgress(context.spec, stage, context.console) as progress:
+            tuner.tune_stage(context, stage, TrivialFactory(), progress)
+    assert not copy.exists(), "less than a minute ago"
+    context.backup.keep(every=0)
+    assert copy.exists()
+
+
+def test_a_study_that_began_with_several_gpus_is_read_and_not_run(
+    tmp_path: Path, small_study
+) -> None:
+    """Its ledger is older than the rule."""
+    text = small_study()
+    spec = parse_study(text, "test.toml")
+    values = {**json.loads(spec.document), "resources": {"gpus": 2}}
+    older = parse_document(json.dumps(values), "ledger")
+    Ledger.create(Home(tmp_path).study("small").ledger, older, text)
+    ledger = Ledger.open(Home(tmp_path).study("small").ledger)
+    assert ledger.spec.resources.gpus == 2
+    with pytest.raises(UserError, match=r"study\.toml: resources\.gpus: must be <= 1, got 2"):
+        run(ledger.spec, ledger.text, Home(tmp_path))
+    one = parse_study(text + "[resources]\ngpus = 1\n", "test.toml")
+    assert Ledger.check_same(Home(tmp_path).study("small").ledger, one) is not None, "the way out"
+
+
+class TrivialFactory:
+    def __call__(self, config: Any, shards: int) -> Any:
+        raise AssertionError("nothing is trained here")
+
+
+class _Tuner:
+    """Takes Tune's place: one trial of the searcher begins and ends."""
+
+    def __init__(self, trainable: Any, *, tune_config: Any, run_config: Any) -> None:
+        self._searcher = tune_config.search_alg
+        assert run_config.storage_filesystem is not None, "a path, and not an address"
+
+    def fit(self) -> None:
+        assert self._searcher.suggest("a") is not None
+        self._searcher.on_trial_complete("a", {"outcome": outcome(3.0)})
 
 
 def test_no_more_trials_are_open_than_can_run(tmp_path: Path, small_study) -> None:

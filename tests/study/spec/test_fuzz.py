@@ -375,7 +375,7 @@ def valid_studies(draw: st.DrawFn) -> Study:
         study["confirm"] = {**tables(draw, Confirm, without=("seeds",)), "seeds": seeds}
     study["resources"] = {
         "cpus": draw(st.sampled_from((0.5, 1, 4))),
-        "gpus": draw(st.sampled_from((0, 0.25, 2))),
+        "gpus": draw(st.sampled_from((0, 0.25, 1))),
     }
     if draw(st.booleans()):
         study["tracking"] = {"uri": "http://127.0.0.1:5000"}

@@ -416,7 +416,15 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "nan gpus": (toml({"resources": "gpus = nan"}), ["resources.gpus: ", "finite number, got nan"]),
     "one GPU and a half": (
         toml({"resources": "gpus = 1.5"}),
-        ["resources: gpus above 1 must be whole, got 1.5"],
+        ["resources.gpus: must be <= 1, got 1.5: a trial trains on one GPU"],
+    ),
+    "two GPUs": (
+        toml({"resources": "gpus = 2"}),
+        ["resources.gpus: must be <= 1, got 2: a trial trains on one GPU", "a fraction"],
+    ),
+    "one core and a half": (
+        toml({"resources": "cpus = 1.5"}),
+        ["resources: cpus above 1 must be whole, got 1.5"],
     ),
     "true for trials": (
         toml({"search": "trials = true"}),
