@@ -21,7 +21,12 @@ FILES = [
 LONGEST = 400
 ALLOWED = {
     "ray": ("study/",),
-    "mlflow": ("study/tracking/publisher.py", "analysis/frames/mlflow_client.py"),
+    "mlflow": (
+        "study/tracking/publisher.py",
+        "study/importing/mlflow_experiment.py",
+        "analysis/frames/mlflow_client.py",
+    ),
+    "tensorboard": ("study/importing/event_files.py",),
     "torch_fidelity": ("trials/measures/fidelity.py",),
     "optuna": ("study/", "analysis/tables/importance.py"),
     "ganstudy.study": ("study/",),

@@ -231,9 +231,7 @@ def _budget_blocks(first: Study, second: Study) -> list[Block]:
         return []
     measure = first.objective.measure
     # The figure is that of one study's settings, with the study as the setting.
-    drawn = table[table["study"] != DIFFERENCE].assign(
-        evaluation=1, num_seeds=len(first.planned_seeds)
-    )
+    drawn = table[table["study"] != DIFFERENCE].assign(evaluation=1)
     axes = ScoreAxes(measure, as_text(unit(first)), first.floor.get(measure))
     caption = (
         "Median over configurations of the median over seeds, with its 95% bootstrap interval "

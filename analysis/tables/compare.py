@@ -98,9 +98,9 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
     """Return one row per study and one for the difference (second minus first), at the last budget
     at which every ended trial of both was evaluated.
 
-    progress, study, configurations, median over configurations of the median over seeds with
-    median_low and median_high (95%; bootstrap over configurations and seeds; infinite where
-    diverged). Empty where the studies have no such budget in common.
+    progress, study, configurations, num_seeds (of these together), median over configurations of
+    the median over seeds with median_low and median_high (95%; bootstrap over configurations and
+    seeds; infinite where diverged). Empty where the studies have no such budget in common.
     """
     made: list[dict[str, Any]] = []
     shared = _shared_budgets(first, second)
@@ -112,20 +112,22 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
             seed_medians(compared[0].scores),
             np.random.default_rng(selection.SEED),
         ).in_direction(compared[0].sign)
-        for name, estimate in (
-            (first.name, compared[0].median()),
-            (second.name, compared[1].median()),
-            (DIFFERENCE, difference),
+        for name, estimate, num_seeds in (
+            (first.name, compared[0].median(), compared[0].num_seeds),
+            (second.name, compared[1].median(), compared[1].num_seeds),
+            (DIFFERENCE, difference, sum(side.num_seeds for side in compared)),
         ):
             made.append(
                 {
                     "progress": shared[-1],
                     "study": name,
                     "configurations": estimate.n,
+                    "num_seeds": num_seeds,
                     **estimate.columns("median"),
                 }
             )
-    columns = ["progress", "study", "configurations", "median", "median_low", "median_high"]
+    ends = ["median", "median_low", "median_high"]
+    columns = ["progress", "study", "configurations", "num_seeds", *ends]
     return pd.DataFrame(made, columns=columns)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("source")
 @click.option("--name", required=True, help="Name of the study that it becomes.")
 @click.option(
     "--map",
@@ -55,12 +55,30 @@ if TYPE_CHECKING:
     help="Which row to keep where a resumed run repeats its steps; by default they are refused.",
 )
 @click.option("--question", metavar="TEXT", help="What the study asks.")
-@click.option("--tracking", metavar="URI", help="An MLflow server; else the embedded store.")
+@click.option(
+    "--from",
+    "server",
+    metavar="URI",
+    help="The MLflow that mlflow:EXPERIMENT is read from; else MLFLOW_TRACKING_URI.",
+)
+@click.option(
+    "--tracking",
+    metavar="URI",
+    help="The MLflow server that the study goes to; else the embedded store.",
+)
 @home_option
-def import_(file: Path, name: str, tracking: str | None, home: Home, **columns: Any) -> None:
-    """Import the histories in FILE (CSV or Parquet), trained elsewhere, as a study.
+def import_(
+    source: str,
+    name: str,
+    server: str | None,
+    tracking: str | None,
+    home: Home,
+    **columns: Any,
+) -> None:
+    """Import the histories in SOURCE, trained elsewhere, as a study.
 
-    FILE has a row per trial, seed and step; parameters and measures stand in columns. See docs/import.md.
+    SOURCE is a file (CSV or Parquet) with a row per trial, seed and step, a folder of TensorBoard's event files, or
+    mlflow:EXPERIMENT. See docs/import.md.
 
     \b
     Example:  ganstudy import examples/imported/ring.csv --name ring_elsewhere \\
@@ -71,7 +89,7 @@ def import_(file: Path, name: str, tracking: str | None, home: Home, **columns: 
 
     console = plain_console()
     mapping = _mapping(**columns)
-    made = read_import(file, name, mapping, _tracking(tracking))
+    made = read_import(source, name, mapping, _tracking(tracking), server)
     for line in _describe(made.history):
         console.print(line, soft_wrap=True)
     report = StudyReport(made.spec, home, mapping.question)

@@ -15,6 +15,8 @@ from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import COUNTERS, Verdict
 
 TRIAL, SEED = "trial", "seed"
+STEP = "step"
+"""Column of a log of runs, which does not say what its steps count."""
 TRIAL_NAME = "trial_name"
 """Parameter that keeps the name of a trial that had no number."""
 PER_TRIAL = ("state", "error")
@@ -94,6 +96,16 @@ def canonical_name(column: str, mapping: Mapping) -> str:
     return NAMES.get(plain.lower().replace(" ", "_")) or LABELS.get(plain.lower()) or plain
 
 
+def is_measure(name: str) -> bool:
+    """Return whether a canonical name is of a measure or of the samples of a mode."""
+    return name in MEASURES or MODE.fullmatch(name) is not None
+
+
+def is_score(name: str) -> bool:
+    """Return whether a canonical name is of a number that changes within a trial."""
+    return name in COUNTERS or is_measure(name)
+
+
 def roles_of(table: Table, mapping: Mapping) -> Roles:
     """Return the roles by the mapping, else by name: a canonical name or a measure's label ("FID"),
     in any case.
@@ -103,7 +115,7 @@ def roles_of(table: Table, mapping: Mapping) -> Roles:
     for column in (*mapping.columns, *mapping.ignore):
         if column not in table.columns:
             raise UserError(
-                f"{table.file.name} has no column {short_repr(column)}, which the mapping names; "
+                f"{table.name} has no column {short_repr(column)}, which the mapping names; "
                 f"it has: {_list(table.columns)}"
             )
     roles = Roles()
@@ -114,7 +126,7 @@ def roles_of(table: Table, mapping: Mapping) -> Roles:
         name = canonical_name(column, mapping)
         if name in column_of:
             raise UserError(
-                f"{table.file.name}: the columns {short_repr(column_of[name])} and "
+                f"{table.name}: the columns {short_repr(column_of[name])} and "
                 f"{short_repr(column)} both mean {name}; leave one of them out with --ignore"
             )
         column_of[name] = column

@@ -10,22 +10,16 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.importing.columns import (
-    MODE,
-    SEED,
-    SETTINGS,
-    TRIAL,
-    canonical_name,
-)
+from ganstudy.study.importing.columns import SEED, SETTINGS, TRIAL, canonical_name, is_measure
 from ganstudy.study.importing.mapping import Mapping
+from ganstudy.study.importing.missing import Missing
 from ganstudy.study.importing.table import ABSENT, Table, as_numbers
 from ganstudy.trials.config.base import short_repr
-from ganstudy.trials.config.trial import BUDGET_UNITS
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import COUNTERS
 
 RUN_METRIC = re.compile(r"(?P<run>.+) - (?P<metric>.+?)(?P<end>__MIN|__MAX)?", re.DOTALL)
 """A column of a wide export. The name of a run may contain " - " too, that of a metric does not."""
@@ -61,15 +55,7 @@ def _is_wide(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]) 
     if {TRIAL, SEED, *SETTINGS} & set(names.values()):
         return False
     others = [name for column, name in names.items() if column not in matches]
-    return bool(matches) and not any(_is_measure(name) for name in others)
-
-
-def _is_measure(name: str) -> bool:
-    return name in MEASURES or MODE.fullmatch(name) is not None
-
-
-def _is_score(name: str) -> bool:
-    return name in COUNTERS or _is_measure(name)
+    return bool(matches) and not any(is_measure(name) for name in others)
 
 
 def _wide(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]) -> Reading:
@@ -85,7 +71,7 @@ def _wide(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]) -> 
     metrics = [name for name in metrics if name not in internal]
     shared = [name for name in table.columns if name not in matches]
     found = _by_run(table, {place: name for name, place in values.items()}, shared, metrics)
-    missing = Missing(table, mapping)
+    missing = Missing(table.name, mapping)
     missing.axis(shared[0] if shared else "THEIRS", [*shared, *metrics])
     missing.measures(metrics, [name for name in metrics if _varies(found, name)])
     example = short_repr(next(iter(matches)))
@@ -124,7 +110,7 @@ def _by_run(
             lines.append(line)
     if not lines:
         raise UserError(
-            f"{table.file.name}: no run has a value in any column RUN - METRIC; __MIN and __MAX are "
+            f"{table.name}: no run has a value in any column RUN - METRIC; __MIN and __MAX are "
             "of the points that a chart merges, and are not read"
         )
     return replace(
@@ -145,7 +131,7 @@ def _by_metric(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]
         metric = matches[name]["metric"]
         if columns.setdefault(metric, ours) != ours:
             raise UserError(
-                f"{table.file.name}: {short_repr(metric)} is one metric of all runs, and is mapped "
+                f"{table.name}: {short_repr(metric)} is one metric of all runs, and is mapped "
                 f"to both {columns[metric]} and {ours}; say it once, with --map "
                 f"{shlex.quote(f'{metric}={ours}')}"
             )
@@ -168,7 +154,7 @@ def _of_ends(table: Table, matches: dict[str, re.Match[str]]) -> list[str]:
 def _tensorboard(table: Table, mapping: Mapping) -> Reading:
     notes = []
     columns, ignore = dict(mapping.columns), list(mapping.ignore)
-    named = TENSORBOARD_FILE.fullmatch(table.file.stem)
+    named = TENSORBOARD_FILE.fullmatch(Path(table.name).stem)
     if WALL_TIME not in (*columns, *ignore):
         ignore.append(WALL_TIME)
         notes.append("Wall time, the date of each row, is left out")
@@ -179,77 +165,18 @@ def _tensorboard(table: Table, mapping: Mapping) -> Reading:
     mapping = mapping.model_copy(update={"columns": columns, "ignore": ignore})
     names = {canonical_name(name, mapping) for name in table.columns if name not in ignore}
     if TRIAL not in names and not names & set(SETTINGS):
-        run = named["run"] if named else table.file.stem
+        run = named["run"] if named else Path(table.name).stem
         table = replace(table, columns={TRIAL: [run] * len(table.lines), **table.columns})
         notes.append(f"a scalar of one run: trial {short_repr(run)}")
     counted = [name for name in table.columns if name not in ignore]
-    missing = Missing(table, mapping)
+    missing = Missing(table.name, mapping)
     missing.axis(STEP, counted)
     missing.measures(counted, [VALUE])
     # A resumed run that lacks nothing else is told by the check of every table.
     if missing.options:
-        missing.repeated([name for name in counted if name != VALUE])
+        missing.repeated(table, [name for name in counted if name != VALUE])
     missing.refuse("a scalar exported from TensorBoard")
     return Reading(table, mapping, notes)
-
-
-@dataclass
-class Missing:
-    """What an export does not say, as options to add, in one message."""
-
-    table: Table
-    mapping: Mapping
-    options: list[str] = field(default_factory=list)
-    reasons: list[str] = field(default_factory=list)
-
-    def axis(self, column: str, counted: list[str]) -> None:
-        """Ask what `column` counts, if no column of `counted` is an axis."""
-        if any(canonical_name(name, self.mapping) in BUDGET_UNITS for name in counted):
-            return
-        self.options.append(f"--map {shlex.quote(f'{column}=generator_steps')}")
-        self.reasons.append(f"{column} may count {', '.join(BUDGET_UNITS)}")
-
-    def measures(self, measured: list[str], unknown: list[str]) -> None:
-        """Ask what the columns `unknown` are, which cannot stay without a meaning.
-
-        measured: those that may be measures.
-        """
-        names = {canonical_name(column, self.mapping) for column in measured}
-        has_measure = any(_is_measure(name) for name in names)
-        left = [
-            name
-            for name in unknown
-            if name not in self.mapping.ignore and not _is_score(canonical_name(name, self.mapping))
-        ]
-        if left and not has_measure:
-            self.options.append(f"--map {shlex.quote(f'{left[0]}=fid')}")
-            self.reasons.append(f"{left[0]} may be any measure of docs/measures.md")
-            left = left[1:]
-        if left:
-            self.options += [f"--ignore {shlex.quote(name)}" for name in left]
-            self.reasons.append(f"{', '.join(left)}: no known measure, unless --map says which")
-
-    def repeated(self, identity: list[str]) -> None:
-        """Ask which row to keep, if two have the same cells in all columns of `identity`."""
-        first: dict[tuple[str, ...], int] = {}
-        keys = zip(*(as_numbers(self.table.texts(name)) for name in identity), strict=True)
-        for row, key in enumerate(keys):
-            if first.setdefault(key, row) != row and self.mapping.repeated is None:
-                lines = self.table.lines
-                self.options.append("--repeated last")
-                self.reasons.append(
-                    f"{self.table.unit} {lines[row]} repeats the step of {self.table.unit} "
-                    f"{lines[first[key]]}, as a resumed run does"
-                )
-                return
-
-    def refuse(self, what: str) -> None:
-        """Raise a UserError with the options, if any is missing."""
-        if self.options:
-            raise UserError(
-                f"{self.table.file.name} is {what}, and does not say all that is needed. Add, as "
-                f"it applies: {' '.join(self.options)} ({'; '.join(self.reasons)})"
-            )
 
 
 def _varies(table: Table, column: str) -> bool:

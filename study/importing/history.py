@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.study.importing.columns import PER_TRIAL, SEED
-from ganstudy.study.importing.exports import read_export
+from ganstudy.study.importing.exports import Reading, read_export
 from ganstudy.study.importing.mapping import Mapping
 from ganstudy.study.importing.modes import mode_names
 from ganstudy.study.importing.scores import ScoreColumns
@@ -77,7 +77,12 @@ class History:
 
 def read_history(table: Table, mapping: Mapping) -> History:
     """Return the study in `table`; UserError, with line and column, if it cannot be read as one."""
-    source, columns = _columns(table, mapping)
+    return history_of(read_export(table, mapping))
+
+
+def history_of(reading: Reading) -> History:
+    """Return the study in a table of a row per trial, seed and step; errors as of read_history."""
+    source, columns = _columns(reading)
     rows_by_trial = columns.rows_by_trial()
     # Before the scores, since a column of an unknown name is the likelier mistake.
     params = {number: columns.params(rows) for number, rows in rows_by_trial.items()}
@@ -127,9 +132,8 @@ def read_history(table: Table, mapping: Mapping) -> History:
     )
 
 
-def _columns(table: Table, mapping: Mapping) -> tuple[Source, TrialColumns]:
+def _columns(reading: Reading) -> tuple[Source, TrialColumns]:
     """Return (the file, its trials, seeds and steps), without the rows that are not to be kept."""
-    reading = read_export(table, mapping)
     source = Source.of(reading.table, reading.mapping)
     columns = TrialColumns(source)
     kept = columns.kept_rows()

@@ -11,9 +11,9 @@ from typing import Any
 from ganstudy.study.cluster import code_version
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE
-from ganstudy.study.importing.history import History, ImportedTrial, read_history
+from ganstudy.study.importing.history import History, ImportedTrial, history_of
 from ganstudy.study.importing.mapping import Mapping, judged
-from ganstudy.study.importing.table import read_table
+from ganstudy.study.importing.reading import read_source
 from ganstudy.study.ledger.import_record import ImportedSpec
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
@@ -80,29 +80,39 @@ class ImportedStudy:
         return unknown | {name: value for name, value in stated.items() if value not in ("", None)}
 
 
-def read_import(file: Path, name: str, mapping: Mapping, tracking: Tracking) -> ImportedStudy:
-    """Return the study in `file`; UserError if it cannot be read as one."""
+def read_import(
+    source: str | Path,
+    name: str,
+    mapping: Mapping,
+    tracking: Tracking,
+    server: str | None = None,
+) -> ImportedStudy:
+    """Return the study in a file, a folder of event files or `mlflow:EXPERIMENT`.
+
+    server: MLflow's URI of an experiment. UserError if the source cannot be read as a study.
+    """
     if not NAME_RULE.fullmatch(name):
         raise UserError(
             "a name has 1 to 80 letters, digits, '.', '_' or '-', starting with a letter or digit, "
             f"got {name[:100]!r}"
         )
-    table = read_table(file)
-    history = read_history(table, mapping)
+    reading = read_source(str(source), server, mapping)
+    table = reading.table
+    history = history_of(reading)
     objective = mapping.objective or next(
         (m for m in judged() if m in history.measures or m in history.derived), None
     )
     if objective is None:
         raise UserError(
-            f"{file.name} has no measure that could decide what is best; such are: "
+            f"{table.name} has no measure that could decide what is best; such are: "
             f"{', '.join(judged())}. Where names differ: --map THEIRS=OURS"
         )
     if objective not in (*history.measures, *history.derived):
-        raise UserError(f"{file.name} has no {objective}; it has: {', '.join(history.measures)}")
+        raise UserError(f"{table.name} has no {objective}; it has: {', '.join(history.measures)}")
     # Everything that decides the runs: importing the same again must find the same runs.
     text = json.dumps([SCHEMA, name, table.digest, mapping.model_dump(mode="json")], sort_keys=True)
-    source = {
-        "file": file.name,
+    facts = {
+        "file": table.name,
         "digest": table.digest,
         "rows": len(table.lines),
         "measures": history.measures,
@@ -117,7 +127,7 @@ def read_import(file: Path, name: str, mapping: Mapping, tracking: Tracking) -> 
         mapping=mapping,
         history=history,
         objective=objective,
-        source=source,
+        source=facts,
         digest=digest,
         require=_require(history),
     )

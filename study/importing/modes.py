@@ -50,7 +50,7 @@ def histograms_of(table: Table, modes: dict[str, str]) -> list[list[int] | None]
     names = _in_order(modes)
     if len(names) < 2:
         raise UserError(
-            f"{table.file.name}: modes need two columns or more, got {modes[names[0]]} alone"
+            f"{table.name}: modes need two columns or more, got {modes[names[0]]} alone"
         )
     columns = [table.numbers(modes[name]) for name in names]
     counts = np.stack([values for values, _ in columns], axis=1)

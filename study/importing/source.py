@@ -28,7 +28,7 @@ class Source:
         roles = roles_of(table, mapping)
         if not roles.measures and not roles.modes:
             raise UserError(
-                f"{table.file.name} has no measure at all; its columns: "
+                f"{table.name} has no measure at all; its columns: "
                 f"{', '.join(table.columns)}. Known measures: {', '.join(MEASURES)}. "
                 "Where names differ: --map THEIRS=OURS"
             )

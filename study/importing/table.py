@@ -41,9 +41,10 @@ Numbers = NDArray[np.float64]
 class Table:
     """The columns of one file, all of one length."""
 
-    file: Path
+    name: str
+    """Of the file or other source, for messages."""
     digest: str
-    """Hex, of the file's bytes."""
+    """Hex, of the file's bytes or of what was read."""
     columns: dict[str, list[Any]]
     """Cells by name; None or '' for an empty one."""
     lines: list[int]
@@ -54,10 +55,16 @@ class Table:
     """The run of each row, of an export that had a column per run."""
     of_runs: frozenset[str] = frozenset()
     """The columns that were one per run, "RUN - METRIC"."""
+    rows: list[str] | None = None
+    """What messages call each row, where it stands on no line of a file."""
+
+    def row_name(self, row: int) -> str:
+        """Return what a message calls a row: line 7."""
+        return self.rows[row] if self.rows is not None else f"{self.unit} {self.lines[row]}"
 
     def place(self, row: int, column: str | None = None) -> str:
         """Return the place of a row or cell for a message: FILE, line 7, column 'fid'."""
-        where = f"{self.file.name}, {self.unit} {self.lines[row]}"
+        where = f"{self.name}, {self.row_name(row)}"
         if self.runs is not None and column in self.of_runs:
             column = f"{self.runs[row]} - {column}"
         return where if column is None else f"{where}, column {short_repr(column)}"
@@ -69,6 +76,7 @@ class Table:
             columns={name: [cells[row] for row in rows] for name, cells in self.columns.items()},
             lines=[self.lines[row] for row in rows],
             runs=None if self.runs is None else [self.runs[row] for row in rows],
+            rows=None if self.rows is None else [self.rows[row] for row in rows],
         )
 
     def numbers(self, column: str) -> tuple[Numbers, NDArray[np.bool_]]:
@@ -91,10 +99,11 @@ class Table:
 
     def texts(self, column: str) -> list[str]:
         """Return the cells as text; '' for an empty one. 3.0 is written as 3."""
-        return [_text(cell) for cell in self.columns[column]]
+        return [as_text(cell) for cell in self.columns[column]]
 
 
-def _text(cell: Any) -> str:
+def as_text(cell: Any) -> str:
+    """Return a cell as text; '' for an empty one. 3.0 is written as 3."""
     if cell is None:
         return ""
     if isinstance(cell, float):
@@ -125,7 +134,7 @@ def _number_text(text: str) -> str:
         # More digits than a float has were not all written out: 1e300.
         if exact == exact.to_integral_value() and exact.adjusted() < 40:
             return str(int(exact))
-    return _text(number + 0.0)  # -0 is 0
+    return as_text(number + 0.0)  # -0 is 0
 
 
 def read_table(path: Path) -> Table:
@@ -152,7 +161,7 @@ def read_table(path: Path) -> Table:
         raise UserError(
             f"{path.name} has no rows: a row per trial, seed and step is expected below the header"
         )
-    return Table(path, digest, _without_row_numbers(path, columns), lines, unit)
+    return Table(path.name, digest, _without_row_numbers(path, columns), lines, unit)
 
 
 def _csv(path: Path, data: bytes) -> tuple[dict[str, list[Any]], list[int]]:

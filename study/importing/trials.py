@@ -86,7 +86,7 @@ class TrialColumns:
                     else "is no name that MLflow takes"
                 )
                 raise UserError(
-                    f"{self._table.file.name}: a parameter cannot be called {short_repr(name)}, "
+                    f"{self._table.name}: a parameter cannot be called {short_repr(name)}, "
                     f"which {rule}; rename it with --map THEIRS=OURS, or leave it out with --ignore"
                 )
             if setting:
@@ -108,7 +108,7 @@ class TrialColumns:
         if other is None:
             return first
         place, here = table.place(other, column), short_repr(given[other])
-        there = f"{table.unit} {table.lines[rows[0]]} has {short_repr(given[rows[0]])}"
+        there = f"{table.row_name(rows[0])} has {short_repr(given[rows[0]])}"
         if name in roles.unknown:
             unknown = ", ".join(short_repr(column) for column in roles.unknown.values())
             raise UserError(
@@ -177,7 +177,7 @@ class TrialColumns:
             steps = [name for name in self._table.columns if name.lower() in STEPS]
             example = shlex.quote(f"{steps[0] if steps else 'iteration'}=generator_steps")
             raise UserError(
-                f"{self._table.file.name}: {missing}; known: {', '.join(BUDGET_UNITS)}. Columns: "
+                f"{self._table.name}: {missing}; known: {', '.join(BUDGET_UNITS)}. Columns: "
                 f"{', '.join(self._table.columns)}. Where names differ: --map THEIRS=OURS, such as "
                 f"--map {example}"
             )
@@ -216,7 +216,7 @@ class TrialColumns:
         parameters = self._roles.parameters
         if not parameters:
             raise UserError(
-                f"{self._table.file.name}: nothing tells the trials apart: neither a column trial "
+                f"{self._table.name}: nothing tells the trials apart: neither a column trial "
                 "nor a parameter whose name is known; columns: "
                 f"{', '.join(self._table.columns)}. Where names differ: --map THEIRS=OURS, such as "
                 "--map run=trial"
@@ -250,7 +250,7 @@ class TrialColumns:
         raise UserError(
             f"{self._table.place(row)}: trial {trial}, seed {self.seeds[row]}, "
             f"step {self.steps[row]:g} stands there already "
-            f"({self._table.unit} {self._table.lines[first]}){advice}; if a resumed run repeats "
+            f"({self._table.row_name(first)}){advice}; if a resumed run repeats "
             "its steps, --repeated last keeps the last row of each"
         )
 

@@ -216,11 +216,15 @@ class Publisher:
         tags = {Tag.PUBLISHED.value: str(latest)}
         if new[latest]["notes"]:
             tags[Tag.NOTES] = "; ".join(new[latest]["notes"])
+        best = fields.best_metrics(new[latest], self._measure)
         metrics = [
             metric
             for _, content in sorted(new.items())
             for rows in fields.new_rows(content, published)
-            for metric in _metrics(fields.metrics(rows), fields.step_of(rows))
+            for metric in _metrics(
+                fields.metrics(rows) | best.get(int(rows[0]["evaluation"]), {}),
+                fields.step_of(rows),
+            )
         ]
         # Files before the batch that counts them: killed in between, they come twice; in the other
         # order they would never come.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from typing import Any
 
 from ganstudy.trials.results.catalogue import MEASURES
@@ -123,6 +124,26 @@ def stage_tags(start: dict[str, Any]) -> dict[str, str]:
         if start.get(key) is not None:
             tags[tag.value] = str(start[key])
     return tags
+
+
+def best_metrics(content: dict[str, Any], measure: str) -> dict[int, dict[str, float]]:
+    """Return the objective, as a metric of its own, of each evaluation that is better than all
+    before it.
+
+    So the metric's last value is the trial's best score on the way, and its step says when that
+    was.
+    """
+    records: dict[int, dict[str, float]] = {}
+    direction = MEASURES[measure].direction
+    sign = -1 if direction == "up" else 1
+    best = math.inf
+    history = itertools.groupby(content["history"], key=lambda row: int(row["evaluation"]))
+    for evaluation, rows in history:
+        score = median_over_seeds([row.get(measure) for row in rows], direction)
+        if score is not None and sign * score < best:
+            best = sign * score
+            records[evaluation] = {f"best/{measure}": float(score)}
+    return records
 
 
 def final_metrics(end: dict[str, Any], measure: str) -> dict[str, float]:

@@ -55,6 +55,8 @@ class Dataset:
     """
     notes: tuple[str, ...] = ()
     """What a reader of the results should know about how the data were read; one sentence each."""
+    conversions: tuple[str, ...] = ()
+    """What was done to pictures that needed it, as trials/data/conversions.py names it."""
 
     def __post_init__(self) -> None:
         self._check_values()

@@ -6,6 +6,7 @@ import functools
 import os
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from ganstudy.trials.config.data import Images
+from ganstudy.trials.data.conversions import SCALED, conversion_note, conversions_of
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.pictures import Pile, Pixels, prepare
 from ganstudy.trials.data.ranges import range_note
@@ -37,17 +39,29 @@ def images(options: Images) -> Dataset:
     ValueError where there is no such folder, no picture in it, or one that cannot be read or does
     not fit.
     """
-    pixels, files, notes = read_pictures(options)
+    read = read_pictures(options)
     labels = class_names = None
     if options.labels == "folders":
-        labels, class_names = count_labels(np.array([file.parts[0] for file in files]))
-    return split("images", pixels, labels, class_names, options.held_out, notes)
+        labels, class_names = count_labels(np.array([file.parts[0] for file in read.files]))
+    dataset = split("images", read.pixels, labels, class_names, options.held_out, read.notes)
+    return replace(dataset, conversions=read.conversions)
 
 
-def read_pictures(options: Images) -> tuple[Tensor, list[Path], tuple[str, ...]]:
-    """Return (pixels uint8 [N, C, H, W], their files relative to the folder, notes), in the order of
-    the fixed shuffle; raise a ValueError as `images` does.
-    """
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a folder, in the order of the fixed shuffle."""
+
+    pixels: Tensor
+    """uint8 [N, C, H, W]"""
+    files: list[Path]
+    """Relative to the folder."""
+    notes: tuple[str, ...]
+    conversions: tuple[str, ...]
+    """What was done to some of them without being asked."""
+
+
+def read_pictures(options: Images) -> Pictures:
+    """Return the pictures of the folder; raise a ValueError as `images` does."""
     folder = Path(options.path).expanduser()
     found = _visible_files(folder)
     files = _pictures_among(found, folder)
@@ -55,8 +69,8 @@ def read_pictures(options: Images) -> tuple[Tensor, list[Path], tuple[str, ...]]
     files = [files[index] for index in shuffled(len(files), options.limit).tolist()]
     if options.labels == "folders":
         _check_sub_folders(folder, files)
-    pixels, files, notes = _read(folder, files, options)
-    return pixels, files, (*notes, *passed_over)
+    read = _read(folder, files, options)
+    return replace(read, notes=(*read.notes, *passed_over))
 
 
 @functools.cache
@@ -120,20 +134,18 @@ def _visible_files(folder: Path) -> list[Path]:
     return sorted(found, key=Path.as_posix)
 
 
-def _read(
-    folder: Path, files: list[Path], options: Images
-) -> tuple[Tensor, list[Path], tuple[str, ...]]:
-    """Return (uint8 [N, C, H, W], the files read, a note per file skipped)."""
+def _read(folder: Path, files: list[Path], options: Images) -> Pictures:
+    """Return the pictures that can be read, with a note per file skipped."""
 
     def decode(file: Path) -> Pixels | str:
         try:
             with Image.open(folder / file) as picture:
-                sixteen_bits[file] = picture.mode.startswith("I;16")
+                converted[file] = conversions_of(picture)
                 return prepare(picture, options)
         except Exception as error:  # decoders of many formats raise whatever they like
             return str(error) or type(error).__name__
 
-    sixteen_bits: dict[Path, bool] = {}
+    converted: dict[Path, tuple[str, ...]] = {}
     pile = Pile(len(files))
     read: list[Path] = []
     notes: list[str] = []
@@ -157,8 +169,10 @@ def _read(
             f"none of the {len(files)} pictures in {folder} can be read; the first: {notes[0]}"
         )
     stacked = pile.tensor()
-    deep = all(sixteen_bits[file] for file in read)
-    return stacked, read, (*notes, *range_note(stacked, 0, 255, deep))
+    deep = all(SCALED in converted[file] for file in read)
+    done = Counter(what for file in read for what in converted[file])
+    notes += [*conversion_note(done, len(read)), *range_note(stacked, 0, 255, deep)]
+    return Pictures(stacked, read, tuple(notes), tuple(sorted(done)))
 
 
 def _check_sub_folders(folder: Path, files: list[Path]) -> None:

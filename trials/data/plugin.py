@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import inspect
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +27,11 @@ from torch import Tensor
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import DataOptions, PictureOptions, PluginData
 from ganstudy.trials.data.arrays import to_tensor
+from ganstudy.trials.data.conversions import SCALED, conversion_note, conversions_of
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.pictures import Pile, prepare
 from ganstudy.trials.data.ranges import range_note
-from ganstudy.trials.data.split import count_labels, shuffled, split
+from ganstudy.trials.data.split import count_labels, odd_labels, shuffled, split
 from ganstudy.trials.ensemble.streams import derive
 
 EXPECTED = (
@@ -54,13 +57,29 @@ def plugin(options: PluginData) -> Dataset:
         if isinstance(made, Dataset):
             with _located(file, build):
                 _refuse_picture_options(options)
-            return made
+            return replace(made, notes=(*made.notes, *_remarks(made)))
         with _located(file, getattr(type(made), "__getitem__", None), build):
-            images, labels = _read(made, options)
+            done: Counter[str] = Counter()
+            images, labels = _read(made, options, done)
             indices, class_names = (None, None) if labels is None else count_labels(labels)
-            span = (0, 255) if images.dtype == torch.uint8 else (-1, 1)
-            notes = range_note(images, *span) if images.ndim > 2 else ()
-            return split(file.stem, images, indices, class_names, options.held_out, notes)
+            notes = (
+                *conversion_note(done, len(images)),
+                *_range_note(images, done[SCALED] == len(images)),
+            )
+            made = split(file.stem, images, indices, class_names, options.held_out, notes)
+            return replace(made, conversions=tuple(sorted(done)))
+
+
+def _range_note(images: Tensor, sixteen_bits: bool = False) -> tuple[str, ...]:
+    span = (0, 255) if images.dtype == torch.uint8 else (-1, 1)
+    return range_note(images, *span, sixteen_bits) if images.ndim > 2 else ()
+
+
+def _remarks(ready: Dataset) -> tuple[str, ...]:
+    """Return remarks on values and labels of a data set that was made ready elsewhere."""
+    if ready.train_labels is None or ready.class_names is None:
+        return _range_note(ready.train)
+    return *_range_note(ready.train), *odd_labels(ready.train_labels, ready.class_names)
 
 
 def _refuse_picture_options(options: PluginData) -> None:
@@ -74,8 +93,11 @@ def _refuse_picture_options(options: PluginData) -> None:
         )
 
 
-def _read(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
-    """Return (images or points, labels or None), both shuffled."""
+def _read(made: Any, options: PluginData, done: Counter[str]) -> tuple[Tensor, NDArray[Any] | None]:
+    """Return (images or points, labels or None), both shuffled.
+
+    done: counts what pictures needed.
+    """
     if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], np.ndarray | Tensor):
         images, labels = _array(made[0]), None if made[1] is None else _array(made[1])
         if labels is not None and len(labels) != len(images):
@@ -90,10 +112,12 @@ def _read(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
         raise ValueError(f"{options.name} must return {EXPECTED}, got {_kind(made)}")
     if len(made) < 3:
         raise ValueError(f"at least 3 images are needed, of which 1 is held out, got {len(made)}")
-    return _items(made, options)
+    return _items(made, options, done)
 
 
-def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]:
+def _items(
+    made: Any, options: PluginData, done: Counter[str]
+) -> tuple[Tensor, NDArray[Any] | None]:
     order = shuffled(len(made), options.limit).tolist()
     pile = Pile(len(order))
     arrays: list[NDArray[Any]] = []
@@ -105,6 +129,7 @@ def _items(made: Any, options: PluginData) -> tuple[Tensor, NDArray[Any] | None]
             label.item() if isinstance(label, np.generic | np.ndarray | Tensor) else label
         )
         if isinstance(image, Image.Image):
+            done.update(conversions_of(image))
             pile.add(prepare(image, options), f"item {index}")
         elif isinstance(image, np.ndarray | Tensor):
             arrays.append(_array(image))

@@ -83,7 +83,7 @@ def whole(
         )
     if train.labels is not None and held_out.labels is not None and class_names is not None:
         labels = torch.cat([train.labels, held_out.labels])
-        notes = (*notes, *_odd_labels(labels, class_names))
+        notes = (*notes, *odd_labels(labels, class_names))
     return Dataset(
         name,
         train=train.images,
@@ -96,7 +96,7 @@ def whole(
     )
 
 
-def _odd_labels(labels: Tensor, class_names: tuple[str, ...]) -> tuple[str, ...]:
+def odd_labels(labels: Tensor, class_names: tuple[str, ...]) -> tuple[str, ...]:
     """Return one remark on classes whose names mostly stand for no label."""
     odd = [index for index, name in enumerate(class_names) if _stands_for_none(name)]
     if not odd:

@@ -15,6 +15,7 @@ from torch import Tensor
 from ganstudy.trials.config.data import StackedDigits, StackedMNIST
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.digits import digits
+from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import MAX_GENERATED
 from ganstudy.trials.data.torchvision_sets import official
 from ganstudy.trials.ensemble.streams import generator
@@ -33,7 +34,14 @@ def stacked_mnist(options: StackedMNIST) -> Dataset:
     (images, labels), (test_images, test_labels), class_names = official("mnist", options)
     num_generated = min(MAX_GENERATED, len(test_images))
     part = Dataset(
-        "mnist", images, test_images, num_generated, labels, test_labels, class_names=class_names
+        "mnist",
+        images,
+        test_images,
+        num_generated,
+        labels,
+        test_labels,
+        class_names=class_names,
+        notes=range_note(images, 0, 255),
     )
     return _stacked(part, options)
 
@@ -58,4 +66,5 @@ def _stacked(part: Dataset, options: StackedDigits | StackedMNIST) -> Dataset:
         held_out_labels=held_out_labels,
         class_names=tuple(map("".join, itertools.product(part.class_names or (), repeat=3))),
         part=part,
+        notes=part.notes,
     )

@@ -14,6 +14,7 @@ from torch import Tensor
 from ganstudy.trials.config.data import Downloaded, OfficialSplit
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.pictures import resized
+from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import MAX_GENERATED, shuffled
 
 CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR10"}
@@ -37,6 +38,7 @@ def torchvision_set(options: OfficialSplit) -> Dataset:
         train_labels=labels,
         held_out_labels=test_labels,
         class_names=class_names,
+        notes=range_note(images, 0, 255),
     )
 
 

@@ -24,6 +24,8 @@ class Generated:
 
     values: Tensor
     notes: tuple[str, ...] = ()
+    conversions: tuple[str, ...] = ()
+    """What was done to pictures that needed it."""
     file_order: Tensor | None = None
     """[n], where it is known: indices that put them in the order of their files."""
 
@@ -31,9 +33,9 @@ class Generated:
 def load_generated(options: DataOptions) -> Generated:
     """Return the samples that `options` describe; raise a ValueError if they cannot be had so."""
     if isinstance(options, Images):
-        pixels, files, notes = read_pictures(options.model_copy(update={"labels": "none"}))
-        order = sorted(range(len(files)), key=lambda index: files[index].as_posix())
-        return Generated(pixels, notes, torch.tensor(order))
+        read = read_pictures(options.model_copy(update={"labels": "none"}))
+        order = sorted(range(len(read.files)), key=lambda index: read.files[index].as_posix())
+        return Generated(read.pixels, read.notes, read.conversions, torch.tensor(order))
     if isinstance(options, Arrays) and options.held_out_images_key is None:
         values, notes = read_arrays(options)
         order_of_files = shuffled(len(values), options.limit)
@@ -41,6 +43,7 @@ def load_generated(options: DataOptions) -> Generated:
         if values.is_floating_point():
             kind = "images" if values.ndim > 2 else "points"
             check_finite(f"{options.path}: {options.name}", values, kind, "generated")
-        return Generated(values, notes, order_of_files.argsort())
+        return Generated(values, notes, file_order=order_of_files.argsort())
     dataset = load(options)
-    return Generated(torch.cat([dataset.held_out, dataset.train]), dataset.notes)
+    values = torch.cat([dataset.held_out, dataset.train])
+    return Generated(values, dataset.notes, dataset.conversions)

@@ -119,11 +119,11 @@ def score(
     """
     loaded = _loaded_by(load_generated, "generated", generated)
     fake = loaded.values
-    dataset = _loaded("real", real)
-    if dataset.is_images and measures.extractor == "auto":
-        measures = measures.model_copy(update={"extractor": INCEPTION})
-    if train is not None:
-        dataset = _trained_on(_loaded("training", train), dataset, measures)
+    dataset, measures, conversions = _real_samples(real, train, measures)
+    preparation = _preparation(
+        {"real": real, "generated": generated, "training": train},
+        {**conversions, "generated": loaded.conversions},
+    )
     _check_shapes(dataset, fake)
     extractor = extractor_name(dataset, measures)
     halves = train is None
@@ -153,7 +153,7 @@ def score(
         num_real=len(second.values) + (len(first.values) if against_all else 0),
         split="held_out" if classified and halves else "all",
         modes=modes.description,
-        preparation=_preparation(real, generated, train),
+        preparation=preparation,
     )
     result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
     result.notes.extend(f"of the generated samples: {note}" for note in loaded.notes)
@@ -166,17 +166,20 @@ def score(
 
 def _real_samples(
     real: DataOptions, train: DataOptions | None, measures: MeasuresConfig
-) -> tuple[Dataset, MeasuresConfig]:
-    """Return the real samples, split into those to fit on and those held out, and the measures with
-    the extractor "auto" resolved.
+) -> tuple[Dataset, MeasuresConfig, dict[str, tuple[str, ...]]]:
+    """Return (the real samples, split into those to fit on and those held out; the measures with
+    the extractor "auto" resolved; what was done to pictures of either group).
     """
     dataset = _loaded("real", real)
+    conversions = {"real": dataset.conversions}
     # Not the classifier, even with labels: the FID of other tools is that of Inception.
     if dataset.is_images and measures.extractor == "auto":
         measures = measures.model_copy(update={"extractor": INCEPTION})
     if train is not None:
-        dataset = _trained_on(_loaded("training", train), dataset, measures)
-    return dataset, measures
+        training = _loaded("training", train)
+        conversions["training"] = training.conversions
+        dataset = _trained_on(training, dataset, measures)
+    return dataset, measures, conversions
 
 
 def _scores(
@@ -286,14 +289,15 @@ def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
     return notes
 
 
-def _preparation(*groups: DataOptions | None) -> str:
+def _preparation(
+    groups: dict[str, DataOptions | None], conversions: dict[str, tuple[str, ...]]
+) -> str:
     """Return what was done to the pictures, "as they are" for nothing; in all groups the same, or
     stated for each.
     """
-    names = ("real", "generated", "training")
     done = {
-        name: _done(options)
-        for name, options in zip(names, groups, strict=True)
+        name: _done(options, conversions[name])
+        for name, options in groups.items()
         if options is not None
     }
     if len(set(done.values())) == 1:
@@ -301,10 +305,12 @@ def _preparation(*groups: DataOptions | None) -> str:
     return "; ".join(f"{name} {what}" for name, what in done.items())
 
 
-def _done(options: DataOptions) -> str:
+def _done(options: DataOptions, conversions: tuple[str, ...]) -> str:
+    """Return what was done to the pictures of one group: as they needed it, then as was asked."""
     if not isinstance(options, PictureOptions):
         return NOTHING_DONE
     steps = [
+        *conversions,
         *(["cut to the middle square"] if options.crop == "centre" else []),
         *([f"resized to {options.size} x {options.size}"] if options.size is not None else []),
         *(["made grey"] if options.channels == "grey" else []),

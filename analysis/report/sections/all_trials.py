@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from ganstudy.analysis.frames.selection import ranked
 from ganstudy.analysis.report.blocks import (
     ROWS_SHOWN,
@@ -13,10 +15,12 @@ from ganstudy.analysis.report.blocks import (
     Table,
 )
 from ganstudy.analysis.report.phrases import Conclusion, score_name
+from ganstudy.analysis.tables.best_on_the_way import best_on_the_way
 from ganstudy.trials.results.records import Verdict
 
 TITLE = "All trials"
 ERRORS_SHOWN = 50
+BEST, BEST_AT = "best_on_the_way", "best_on_the_way_at"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -34,6 +38,8 @@ def blocks(results: Results) -> list[Block]:
         "state",
         *study.searched,
         study.objective.measure,
+        BEST,
+        BEST_AT,
         "fid",
         "modes_covered",
         "recall",
@@ -41,12 +47,13 @@ def blocks(results: Results) -> list[Block]:
     ]
     note = (
         "First the trials within the constraints, then the others, each group by "
-        f"{score_name(study)}."
+        f"{score_name(study)}. {BEST} is the best {score_name(study)} at any evaluation, {BEST_AT} "
+        "says when; it looks too good, and nothing is compared by it."
     )
     made: list[Block] = [
         Table(
             name="trials",
-            frame=results.cached(ranked, study),
+            frame=_with_best(results),
             title=f"{len(study.trials)} trials",
             note=note,
             folded=True,
@@ -71,3 +78,10 @@ def blocks(results: Results) -> list[Block]:
         if len(failed) > ERRORS_SHOWN:
             made.append(Note(f"And {len(failed) - ERRORS_SHOWN} more, in the table of all trials."))
     return made
+
+
+def _with_best(results: Results) -> pd.DataFrame:
+    """Return the ranked trials with the best score on the way of each."""
+    found = results.cached(best_on_the_way, results.study)[["number", "best", "best_at"]]
+    found = found.set_axis(["number", BEST, BEST_AT], axis=1)
+    return results.cached(ranked, results.study).merge(found, on="number", how="left")

@@ -17,6 +17,7 @@ from ganstudy.analysis.report.blocks import Block, Figure, Heading, Results, Tab
 from ganstudy.analysis.report.phrases import Conclusion, percent, score_name, unit
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import convergence, search
+from ganstudy.analysis.tables.best_on_the_way import FAR, best_on_the_way
 
 TITLE = "Convergence"
 # As many as there are looks in figures.convergence.LINES.
@@ -27,7 +28,9 @@ CURVES = 60
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return whether settings differ in the time to a score, and the trend at the end."""
+    """Return whether settings differ in the time to a score, the trend at the end, and which trials
+    fell from their best score.
+    """
     study, found = results.study, list[Conclusion]()
     name = score_name(study)
     for row in rows(results.cached(convergence.time_to_score, study)):
@@ -35,7 +38,37 @@ def conclusions(results: Results) -> list[Conclusion]:
         what = f"how soon they reach {name} {number(row['threshold'])}"
         found += over_time.tested(results.cached(convergence.reach_tests, study), what, reached)
     found += [_trend(row, name) for row in rows(results.cached(convergence.stability_by, study))]
-    return found
+    return found + _fallen(results)
+
+
+def _fallen(results: Results) -> list[Conclusion]:
+    """Return how many trials ended far from their best score, with the best of these; none if none
+    did.
+    """
+    study = results.study
+    table = results.cached(best_on_the_way, study)
+    fallen = table[table["fell_far"].astype(bool)]
+    if fallen.empty:
+        return []
+    name, axis = score_name(study), unit(study)
+    order = study.objective.sign * fallen["best"]
+    (example,) = rows(fallen.loc[[order.idxmin()]])
+    far = (
+        f"{FAR:g} times it and more" if study.is_ratio else "half the range of all scores and more"
+    )
+    end = "none, as it has diverged or was not measured"
+    if not np.isnan(example["last"]):
+        end = number(example["last"])
+    claim = (
+        f"{len(fallen)} of {count(len(table), 'trial')} ended far from the best score on the way "
+        f"({far}, or none): trial {example['number']} had {name} {number(example['best'])} at "
+        f"{number(example['best_at'])} {axis}, and at the end {end}."
+    )
+    basis = (
+        "The best of several evaluations looks too good, since each is measured on new samples; "
+        "trials are compared by their scores at the end."
+    )
+    return [Conclusion(claim, basis)]
 
 
 def _trend(row: dict[str, Any], name: str) -> Conclusion:
@@ -109,6 +142,10 @@ def _trials(results: Results) -> list[Block]:
         figure = figures.convergence(table, best, pale, bands, axes)
         made.append(Figure("convergence", figure, caption, alt))
     made.append(Table("convergence", table, "Scores at every evaluation", folded=True))
+    on_the_way = results.cached(best_on_the_way, study)
+    if len(on_the_way):
+        title = f"The best {score_name(study)} on the way, and at the end"
+        made.append(Table("best_on_the_way", on_the_way, title, ON_THE_WAY, folded=True))
     if bands is not None:
         made.append(Table("convergence_bands", bands, "Quantiles over trials", folded=True))
     return made
@@ -175,6 +212,10 @@ TRIALS = (
 MANY_TRIALS = (
     "Of the other trials, {drawn} are drawn, evenly spaced from best to worst; the grey bands "
     "contain the middle half and the middle 80% of all trials that reached the evaluation."
+)
+ON_THE_WAY = (
+    "Medians over seeds; best_at and last_at in the budget's unit. The best of several "
+    "measurements looks too good: it says what a trial came through, not what to expect of it."
 )
 GROUPS = (
     "Median over the configurations that got so far; dark: its 95% interval, from "

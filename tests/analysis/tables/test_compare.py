@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 from click.testing import CliRunner
 
+from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study, UnlikeScoresError
 from ganstudy.analysis.report import compare
@@ -41,6 +42,22 @@ def test_a_study_against_itself_has_no_difference(loaded: Study) -> None:
     assert difference["median"] == 0 and difference["median_low"] < 0 < difference["median_high"]
     finding = compare.conclusions(loaded, another(loaded))[0]
     assert finding.claim == "Which study's configurations score better is inconclusive:"
+
+
+def test_each_study_counts_its_own_seeds(loaded: Study) -> None:
+    """Not those that the first one planned, which of an import are those of all its trials."""
+    kept = loaded.evaluations["seed"].eq(0) | loaded.evaluations["number"].isin([0, 1])
+    other = dataclasses.replace(another(loaded), evaluations=loaded.evaluations[kept])
+    budget = compare.at_equal_budget(loaded, other).set_index("study")
+    rows = loaded.evaluations
+    rows = rows[rows["number"].isin(selection.compared_scores(loaded).numbers)]
+    seeds = rows.groupby("number")["seed"].nunique()
+    few = len(seeds) + sum(seeds.get(number, 1) - 1 for number in (0, 1))
+    assert budget["num_seeds"].tolist() == [seeds.sum(), few, seeds.sum() + few]
+    (section,) = (part for part in compare.build(loaded, other).sections if part.name == "budget")
+    drawn = section.blocks[0].figure
+    shown = [cell for trace in drawn.data for cell in trace.customdata]
+    assert [count for _, count in shown] == [seeds.sum(), few]
 
 
 @pytest.mark.parametrize(("factor", "better"), [(0.05, "second"), (20.0, "first")])

@@ -21,6 +21,7 @@ from ganstudy.study.cli.report import as_markdown
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.tracking import run_fields
 from ganstudy.study.tracking.outbox import END, START, Outbox
 from ganstudy.study.tracking.publisher import Publisher, publish_until_closed
 from ganstudy.trials.results.catalogue import MEASURES
@@ -362,6 +363,41 @@ def test_mlflows_own_tables_can_sort_group_and_tell_trials_apart(setup: Setup) -
     assert tags["verdict"] == "converged" and tags["mlflow.runColor"] == "#0072B2"
     remedies = "" if params["remedies"] == "none" else f" {params['remedies']}"
     assert tags["mlflow.runName"] == f"0000 k={params['k'].removesuffix('.0')}{remedies}"
+
+
+def test_the_best_score_on_the_way_is_a_metric_of_its_own(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A point at each evaluation that was better than all before it, however they are sent."""
+    scores = {1: 90.0, 2: 66.7, 3: 70.0, 4: 50.0, 5: 330.9}
+    plain = rows
+
+    def course(index: int) -> list[dict[str, Any]]:
+        return [row | {"fid": scores[index]} for row in plain(index)]
+
+    monkeypatch.setitem(globals(), "rows", course)
+    number = setup.put_trial(evaluations=3)
+    setup.publisher().publish_pending()
+    setup.put_evaluation(number, 4)
+    setup.publisher().publish_pending()
+    setup.put_evaluation(number, 5)
+    setup.put_end(number)
+    setup.publisher().publish_pending()
+    assert setup.metric(number, "best/fid") == [(20, 90.0), (40, 66.7), (80, 50.0)]
+    run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[number])
+    assert run.data.metrics["best/fid"] == 50.0, "the last value is the one that MLflow sorts by"
+
+
+@pytest.mark.parametrize("measure", ["fid", "recall"])
+def test_the_best_so_far_ranks_missing_seeds_worst(measure: str) -> None:
+    values = {1: [None, None, 1.0], 2: [0.5, None, 0.75], 3: [0.25, 0.25, None], 4: [0.9, 0.9, 0.9]}
+    history = [
+        {"evaluation": at, measure: value} for at, seeds in values.items() for value in seeds
+    ]
+    expected = {"fid": {2: 0.75, 3: 0.25}, "recall": {2: 0.5, 4: 0.9}}[measure]
+    assert run_fields.best_metrics({"history": history}, measure) == {
+        at: {f"best/{measure}": value} for at, value in expected.items()
+    }
 
 
 def test_the_worst_verdict_names_the_run(setup: Setup) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import torch_fidelity
 from click.testing import CliRunner, Result
 from PIL import Image
 from scipy.spatial.distance import cdist
 from sklearn.datasets import load_digits
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from ganstudy.study.cli.main import main
 from ganstudy.trials.measures import classifier
@@ -50,6 +54,13 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _in_that_folder_with_a_quick_classifier(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(files)
     monkeypatch.setattr(classifier, "EPOCHS", 6)
+
+
+class Untrained(FeatureExtractorInceptionV3):
+    """The network as it is before any weights are loaded."""
+
+    def load_state_dict(self, *_unused, **_options):
+        return None
 
 
 def score(*arguments: str) -> Result:
@@ -184,6 +195,30 @@ def test_what_was_done_to_pictures_was_asked_for_and_is_in_the_provenance(tmp_pa
     ]
     shown = score("--fake", fake, *pixels, "--crop", "centre").stdout
     assert "Pictures    cut to the middle square, made grey" in shown
+
+
+def test_what_pictures_needed_is_in_the_provenance_too(tmp_path: Path, files: Path) -> None:
+    """One generated picture with a transparent corner is no longer scored as torch-fidelity reads it."""
+    shutil.copytree("fake", tmp_path / "fake")
+    first = min((tmp_path / "fake").rglob("*.png"))
+    picture = Image.open(first).convert("RGBA")
+    picture.putpixel((0, 0), (9, 9, 9, 0))
+    picture.save(first)
+    fake = str(tmp_path / "fake")
+    found = scored(tmp_path, "--real", "real", "--fake", fake, "--extractor", "pixels")
+    assert found["provenance"]["preparation"] == (
+        "real as they are; generated transparency laid on white"
+    )
+    note = "done to some of the 400 pictures without being asked: transparency laid on white (1)"
+    assert f"of the generated samples: {note}" in found["notes"]
+    back = scored(
+        tmp_path, "--real", fake, "--fake", "real", "--train", fake, "--extractor", "pixels"
+    )
+    assert back["provenance"]["preparation"] == (
+        "real transparency laid on white; generated as they are; "
+        "training transparency laid on white"
+    )
+    assert f"of the training samples: {note}" in back["notes"]
 
 
 def test_the_table_shows_every_measure_its_floor_and_what_it_was_measured_with(
@@ -643,3 +678,47 @@ def test_photographs_by_inception(tmp_path: Path) -> None:
     assert (
         "IS is not available: the weights of inception-v3-compat have no classifier (fc)" in notes
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["colour.png", "grey.png", "colour.jpg"])
+def test_inceptions_scores_are_torch_fidelitys_own_for_pictures_of_any_form(
+    tmp_path: Path, kind: str
+) -> None:
+    """By Inception with random weights, which need no download: what it is given are the same pictures."""
+    nothing, weights = io.BytesIO(), tmp_path / "weights.pth"
+    torch.save({}, nothing)
+    nothing.seek(0)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Untrained("untrained", ["2048"], feature_extractor_weights_path=nothing)
+        for module in network.modules():
+            if isinstance(module, torch.nn.Conv2d):
+                torch.nn.init.kaiming_normal_(module.weight)
+    torch.save(dict(network.state_dict()), weights)
+    real, fake = (Path(folder) for folder in wide_folders(tmp_path, kind))
+    for folder, kept in ((real, 24), (fake, 12)):
+        for surplus in sorted(folder.rglob("*.*"))[kept:]:
+            surplus.unlink()
+    paths = ("--real", str(real), "--fake", str(fake), "--weights", str(weights))
+    measures = scored(tmp_path, *paths)["measures"]
+    expected = torch_fidelity.calculate_metrics(
+        input1=str(fake),
+        input2=str(real),
+        samples_find_deep=True,
+        isc=True,
+        kid=True,
+        kid_subset_size=12,
+        kid_subsets=1,
+        prc=True,
+        feature_extractor="inception-v3-compat",
+        feature_extractor_weights_path=str(weights),
+        cuda=False,
+        cache=False,
+        save_cpu_ram=True,
+        verbose=False,
+    )
+    assert measures["inception_score"] == pytest.approx(expected["inception_score_mean"], rel=1e-5)
+    assert measures["precision"] == pytest.approx(expected["precision"], abs=1e-6)
+    assert measures["recall"] == pytest.approx(expected["recall"], abs=1e-6)
+    assert measures["fid"] is None, "2,048 features of 12 samples have no covariance"
