@@ -219,6 +219,7 @@ def study_over_time():
 
     from ganstudy.analysis.frames.study import Study
     from ganstudy.trials.results.catalogue import MEASURES
+    from ganstudy.trials.results.facts import Origin
 
     def build(
         scores,
@@ -290,7 +291,7 @@ def study_over_time():
             "search": {"sampler": sampler, "space": {name: [0, 1] for name in settings}},
             "objective": chosen,
         }
-        return Study("made", spec, "", {}, {}, [], float("nan"), {}, table, rows, None)
+        return Study("made", spec, "", {}, {}, [], float("nan"), Origin(), table, rows, None)
 
     return build
 
@@ -319,6 +320,7 @@ def made_study():
     import pandas as pd
 
     from ganstudy.analysis.frames.study import Study
+    from ganstudy.trials.results.facts import Origin
 
     def build(
         scores,
@@ -373,7 +375,7 @@ def made_study():
             "search": {"sampler": "random", "space": space or {}},
             "objective": objective or {"minimize": measure},
         }
-        return Study("made", spec, "", {}, {}, [], float("nan"), {}, table, rows, None)
+        return Study("made", spec, "", {}, {}, [], float("nan"), Origin(), table, rows, None)
 
     return build
 

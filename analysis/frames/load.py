@@ -11,13 +11,11 @@ The columns are described in frames/export.py and docs/frames.md.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import numpy as np
 import pandas as pd
@@ -26,22 +24,36 @@ import pyarrow.parquet as pq
 
 from ganstudy.analysis.frames.mlflow_client import (
     MLFLOW_PARENT_RUN_ID,
+    LifecycleStage,
     MlflowClient,
     MlflowException,
     Run,
+    ViewType,
 )
-from ganstudy.analysis.frames.study import Study, last_evaluations, refuse_unlike
+from ganstudy.analysis.frames.stored_facts import (
+    Known,
+    artifact_path,
+    is_study,
+    study_facts,
+    trial_facts,
+)
+from ganstudy.analysis.frames.study import (
+    Study,
+    last_evaluations,
+    provenance_of,
+    refuse_unlike,
+)
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.database_url import sqlite_url
+from ganstudy.trials.results.facts import StudyFacts, TrialFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
     COUNTERS,
     FLOOR_PREFIX,
     HISTORY_FILE,
-    Stage,
-    TrialState,
     Verdict,
 )
+from ganstudy.trials.results.removed import deleted_experiment, deleted_run
 
 # MLflow's own default; a server refuses more than 50,000.
 PAGE = 1000
@@ -61,61 +73,81 @@ def default_tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_url(home / "mlflow" / "mlflow.db")
 
 
-def load_study(name: str, tracking_uri: str | None = None) -> Study:
+def load_study(name: str, tracking_uri: str | None = None, known: Known | None = None) -> Study:
     """Load the study `name` from MLflow.
 
-    Raises KeyError where MLflow has no such study, ConnectionError where it does not answer, and
-    UnlikeScoresError where its trials were measured with different extractors, data or numbers of
-    images.
+    known: returns what is known of the study beside MLflow, for one of an older version whose tags
+    MLflow has cut.
+
+    Raises KeyError where MLflow has no such study, RemovedFromMlflowError where it was deleted
+    there, ConnectionError where MLflow does not answer, CutFactsError where it has cut what nothing
+    else has, and UnlikeScoresError where the trials were measured with different extractors, data
+    or numbers of images.
     """
-    client = MlflowClient(tracking_uri or default_tracking_uri())
+    uri = tracking_uri or default_tracking_uri()
+    client = MlflowClient(uri)
     try:
         experiment = client.get_experiment_by_name(name)
     except MlflowException as error:
         # A URI may contain a password.
         reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])
         raise ConnectionError(f"MLflow does not answer: {reason}") from None
-    runs = _runs(client, experiment.experiment_id) if experiment is not None else []
-    parents = [
-        run for run in runs if run.data.tags.get(Tag.KIND) == "study" and Tag.SPEC in run.data.tags
-    ]
+    if experiment is None:
+        raise KeyError(f"MLflow has no study named {name!r}")
+    if experiment.lifecycle_stage == LifecycleStage.DELETED:
+        raise deleted_experiment(name, experiment.experiment_id, uri)
+    runs = _runs(client, experiment.experiment_id)
+    parents = [run for run in runs if is_study(run)]
     if not parents:
+        deleted = _runs(client, experiment.experiment_id, run_view_type=ViewType.DELETED_ONLY)
+        for run in filter(is_study, deleted):
+            raise deleted_run(name, run.info.run_id, uri)
         raise KeyError(f"MLflow has no study named {name!r}")
     # A study that was deleted and begun anew leaves its runs in the experiment; the latest one is
     # meant.
     parent = max(parents, key=lambda run: run.info.start_time)
-    tags = parent.data.tags
+    facts, is_whole = study_facts(client, parent, known)
     children = sorted(
         (run for run in runs if run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id),
         key=lambda run: int(run.data.tags[Tag.TRIAL]),
     )
     evaluations = _evaluations(client, children)
-    metrics = parent.data.metrics
+    real_modes = facts.real_effective_modes
     return Study(
         name=name,
-        spec=json.loads(tags[Tag.SPEC]),
-        question=tags.get(Tag.QUESTION, ""),
+        spec=facts.spec,
+        question=facts.question,
         floor={
             key.removeprefix(FLOOR_PREFIX): v
-            for key, v in metrics.items()
+            for key, v in parent.data.metrics.items()
             if key.startswith(FLOOR_PREFIX)
         },
-        provenance=json.loads(tags.get(Tag.PROVENANCE, "{}")),
-        mode_names=json.loads(tags.get(Tag.MODES, "[]")),
-        real_effective_modes=float(tags.get(Tag.REAL_MODES, "nan")),
-        tags=dict(tags),
-        trials=_trials(children, evaluations),
+        provenance=facts.provenance or provenance_of(evaluations),
+        mode_names=_all_modes(facts, evaluations),
+        real_effective_modes=float("nan") if real_modes is None else real_modes,
+        origin=facts.origin,
+        trials=_trials(children, trial_facts(client, parent, children), evaluations),
         evaluations=evaluations,
         _client=client,
         run_id=parent.info.run_id,
+        notes=facts.notes,
+        is_whole=is_whole,
     )
 
 
-def _runs(client: MlflowClient, experiment_id: str) -> list[Run]:
+def _all_modes(facts: StudyFacts, evaluations: pd.DataFrame) -> list[str]:
+    """Return the names of the modes, with numbers for those that MLflow has cut."""
+    histograms = evaluations["histogram"].dropna()
+    if not facts.notes or histograms.empty:
+        return facts.modes
+    return [*facts.modes, *map(str, range(len(facts.modes), len(histograms.iloc[0])))]
+
+
+def _runs(client: MlflowClient, experiment_id: str, **which: str) -> list[Run]:
     runs: list[Run] = []
     token = None
     while True:
-        page = client.search_runs([experiment_id], max_results=PAGE, page_token=token)
+        page = client.search_runs([experiment_id], max_results=PAGE, page_token=token, **which)
         runs += page
         token = page.token
         if not token:
@@ -154,7 +186,7 @@ def _history(client: MlflowClient, run: Run) -> pa.Table:
     # One thread per file: ten thousand small files are read faster side by side than column by
     # column.
     history = (
-        pq.ParquetFile(_history_path(client, run))
+        pq.ParquetFile(artifact_path(client, run, HISTORY_FILE))
         .read(use_threads=False)
         .replace_schema_metadata(None)
     )
@@ -162,16 +194,10 @@ def _history(client: MlflowClient, run: Run) -> pa.Table:
     return history.add_column(0, "number", number)
 
 
-def _history_path(client: MlflowClient, run: Run) -> str:
-    """Return the path of the file itself where artifacts lie on this machine, else of a download."""
-    location = urlparse(run.info.artifact_uri)
-    if location.scheme in ("", "file"):
-        return str(Path(unquote(location.path)) / HISTORY_FILE)
-    return str(client.download_artifacts(run.info.run_id, HISTORY_FILE))
-
-
-def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
-    rows = [_head(run) for run in children]
+def _trials(
+    children: list[Run], facts: list[TrialFacts], evaluations: pd.DataFrame
+) -> pd.DataFrame:
+    rows = [_head(run, of) for run, of in zip(children, facts, strict=True)]
     always = [
         "number",
         "stage",
@@ -197,22 +223,21 @@ def _trials(children: list[Run], evaluations: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _head(run: Run) -> dict[str, Any]:
-    """Return the columns of a trial that its run's tags and parameters give."""
-    tags = run.data.tags
+def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
+    """Return the columns of a trial that its facts give."""
     return {
-        "number": int(tags[Tag.TRIAL]),
-        "stage": tags.get(Tag.STAGE, Stage.SEARCH.value),
-        "role": tags.get(Tag.ROLE, ""),
-        "confirms": int(tags[Tag.CONFIRMS]) if Tag.CONFIRMS in tags else None,
+        "number": int(run.data.tags[Tag.TRIAL]),
+        "stage": facts.stage,
+        "role": facts.role,
+        "confirms": facts.confirms,
         "run_id": run.info.run_id,
         # A run without a digest is like no other.
-        "config_digest": tags.get(Tag.CONFIG, run.info.run_id),
-        "state": tags.get(Tag.STATE, TrialState.RUNNING.value),
-        "feasible": tags.get(Tag.FEASIBLE) == "true",
-        "objective": json.loads(tags.get(Tag.OBJECTIVE, "null")),
-        **{key: _number(value) for key, value in run.data.params.items()},
-        "error": tags.get(Tag.ERROR, ""),
+        "config_digest": facts.config_digest or run.info.run_id,
+        "state": facts.state,
+        "feasible": facts.feasible,
+        "objective": facts.objective,
+        **{key: _number(value) for key, value in facts.params.items()},
+        "error": facts.error,
     }
 
 

@@ -17,8 +17,16 @@ for _name, _value in {
     os.environ.setdefault(_name, _value)
 
 from mlflow import MlflowClient, artifacts  # noqa: E402
-from mlflow.entities import Run  # noqa: E402
+from mlflow.entities import LifecycleStage, Run, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
 
-__all__ = ["MLFLOW_PARENT_RUN_ID", "MlflowClient", "MlflowException", "Run", "artifacts"]
+__all__ = [
+    "MLFLOW_PARENT_RUN_ID",
+    "LifecycleStage",
+    "MlflowClient",
+    "MlflowException",
+    "Run",
+    "ViewType",
+    "artifacts",
+]

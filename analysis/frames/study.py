@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ import pandas as pd
 
 from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.facts import Origin, StudyFacts
 from ganstudy.trials.results.records import (
     SAMPLES_KEY,
     STUDY_FILE,
@@ -69,8 +70,8 @@ class Study:
     provenance: dict[str, Any]
     mode_names: list[str]
     real_effective_modes: float
-    tags: dict[str, str]
-    """All tags of the parent run."""
+    origin: Origin
+    """What its numbers come from beside the study file."""
     trials: pd.DataFrame
     """number, stage ("search", or "confirm": trained again on fresh seeds), role and confirms (of a
     confirm trial: why it was chosen, and the number of the search trial whose configuration it
@@ -89,6 +90,10 @@ class Study:
     _client: MlflowClient
     run_id: str = ""
     """Of the parent run."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be read whole, in sentences."""
+    is_whole: bool = True
+    """Whether MLflow has the study's facts whole: it has cut some that older versions wrote."""
     _whole: Study | None = None
     """The study that this is one stage of."""
 
@@ -177,6 +182,19 @@ class Study:
         return self.objective.sign > 0 and bool(len(values)) and bool((values > 0).all())
 
     @property
+    def facts(self) -> StudyFacts:
+        """What MLflow should have of the study as a whole, beside its trials."""
+        return StudyFacts(
+            spec=self.spec,
+            question=self.question,
+            provenance=self.provenance,
+            modes=self.mode_names,
+            real_effective_modes=self.real_effective_modes,
+            origin=self.origin,
+            notes=self.notes,
+        )
+
+    @property
     def _train(self) -> dict[str, Any]:
         return dict(self.spec.get("train", {}))
 
@@ -250,6 +268,17 @@ def refuse_unlike(evaluations: pd.DataFrame) -> None:
             raise UnlikeScoresError(
                 f"scores of unlike provenance cannot be compared: {column} is {' and '.join(values)}"
             )
+
+
+def provenance_of(evaluations: pd.DataFrame) -> dict[str, Any]:
+    """Return what the scores of these rows were measured with; empty if they do not say."""
+    said = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
+    if said.empty:
+        return {}
+    return {
+        str(name): value.item() if hasattr(value, "item") else value
+        for name, value in said.iloc[0].dropna().items()
+    }
 
 
 def last_evaluations(evaluations: pd.DataFrame) -> pd.DataFrame:

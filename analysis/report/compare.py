@@ -38,7 +38,6 @@ from ganstudy.analysis.tables.compare import (
     sides,
 )
 from ganstudy.analysis.tables.confirm import confirmed, first_choice, readable
-from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import FAILURES, Stage
 
 
@@ -268,9 +267,7 @@ def _expected_blocks(first: Study, second: Study) -> list[Block]:
 
 
 def _provenance_blocks(first: Study, second: Study) -> list[Block]:
-    sources = [
-        f"{study.name}: {study.tags.get(Tag.SOURCE, 'unknown')}" for study in (first, second)
-    ]
+    sources = [f"{study.name}: {study.origin.source}" for study in (first, second)]
     scores = [
         (column, str(first.provenance[column]))
         for column in COMPARED_PROVENANCE

@@ -37,7 +37,6 @@ from ganstudy.analysis.report.blocks import (
 from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections.registry import SECTIONS
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import Stage
 
 SHOWN_DECIMALS = 4
@@ -116,7 +115,7 @@ def _subtitle(study: Study) -> str:
     trials = count(len(searched), "trial")
     # The seeds of an imported study are those of all its trials together.
     per_trial = [len(study.planned_seeds)]
-    if Tag.IMPORTED in study.tags:
+    if study.origin.imported is not None:
         per_trial = sorted(set(searched["num_seeds"].dropna().astype(int)) - {0})
     if any(per_trial):
         fewest = "" if len(per_trial) == 1 else f"{per_trial[0]} to "

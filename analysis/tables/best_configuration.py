@@ -14,7 +14,6 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import BEST, confirmed, first_choice, has_role
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import FAILURES, Stage, TrialState, Verdict
 
 
@@ -113,8 +112,8 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
         question=study.question,
         provenance=study.provenance,
         notes=_notes(study, trial),
-        source=study.tags.get(Tag.SOURCE, "unknown"),
-        python=study.tags.get(Tag.PYTHON, "unknown"),
+        source=study.origin.source,
+        python=study.origin.python,
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ganstudy.study.cli.options import home_option
-from ganstudy.study.cli.report import StudyReport
+from ganstudy.study.cli.report import StudyReport, where_records_wait
 from ganstudy.study.cli.run import plain_console
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
@@ -100,8 +100,8 @@ def import_(
         console.print(f"\nReport:  {folder.report}", soft_wrap=True)
     if result.unpublished:
         console.print(
-            f"{result.unpublished} records have not reached MLflow and wait in {folder.outbox}; {folder.log} says why. "
-            "Once MLflow is back, give the same command again: nothing is written twice.",
+            f"{where_records_wait(folder, result.unpublished)}\n"
+            "Then give the same command again: nothing is written twice.",
             soft_wrap=True,
         )
     sys.exit(1 if result.unpublished or not report.conclusions else 0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 import webbrowser
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ganstudy.analysis.frames.study import Study
+    from ganstudy.study.tracking.outbox import Outbox
     from ganstudy.study.tracking.publisher_process import StudyArtifacts
+    from ganstudy.trials.results.facts import StudyFacts
 
 
 def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
@@ -73,13 +77,56 @@ def load(folder: StudyFolder, home: Home) -> Study:
 
 def _loaded(spec: Published, home: Home) -> Study:
     from ganstudy.analysis.frames.load import load_study
+    from ganstudy.trials.results.removed import RemovedFromMlflowError
 
     if home.embedded(spec.tracking.uri) and not home.mlflow_database.exists():
         raise UserError(f"the study {spec.name!r} has not published anything to MLflow yet")
+    folder = home.study(spec.name)
     try:
-        return load_study(spec.name, home.tracking_uri(spec.tracking.uri))
-    except (KeyError, ValueError, ConnectionError) as error:
+        study = load_study(
+            spec.name,
+            home.tracking_uri(spec.tracking.uri),
+            partial(_known, folder) if folder.ledger.exists() else None,
+        )
+    except (KeyError, ValueError, ConnectionError, RemovedFromMlflowError) as error:
         raise UserError(str(error.args[0])) from None
+    for note in study.notes:
+        click.echo(f"Note: {note}", err=True)
+    return study
+
+
+def where_records_wait(folder: StudyFolder, records: int) -> str:
+    """Return what is said of records that MLflow has not taken, and when it will."""
+    from ganstudy.study.tracking.outbox import Outbox
+
+    refusal = Outbox(folder.outbox).refusal()
+    why = f"{folder.log} says why. Wait until MLflow is back."
+    return (
+        f"{records} records have not reached MLflow and wait in {folder.outbox}: {refusal or why}"
+    )
+
+
+def mend(spec: Published, home: Home, outbox: Outbox) -> None:
+    """Announce the facts of a study that MLflow has cut, so that they are published whole."""
+    from ganstudy.study.tracking.outbox import START, STUDY
+
+    # What waits there has them already.
+    if any((message.number, message.order) == (STUDY, START) for message in outbox.pending()):
+        return
+    try:
+        study = _loaded(spec, home)
+    except UserError:
+        return  # said again by the report, once what waits has been published
+    if not study.is_whole:
+        outbox.put_study(START, {"facts": asdict(study.facts)})
+
+
+def _known(folder: StudyFolder) -> StudyFacts:
+    """Return what the ledger has of a study that MLflow does not have whole."""
+    from ganstudy.study.driver.study_message import facts_of_ledger
+    from ganstudy.study.ledger.ledger import Ledger
+
+    return facts_of_ledger(Ledger.open(folder.ledger))
 
 
 def _spec_of(folder: StudyFolder) -> Published:

@@ -10,7 +10,7 @@ import click
 
 from ganstudy.study.cli.cluster import CliOptions, with_cluster
 from ganstudy.study.cli.options import INTERRUPTED, home_flag, home_option, program
-from ganstudy.study.cli.report import StudyReport
+from ganstudy.study.cli.report import StudyReport, mend, where_records_wait
 from ganstudy.study.cli.submit import send
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
@@ -130,7 +130,9 @@ def publish(name: str, home: Home) -> None:
     ledger = Ledger.open(folder.ledger)
     report = StudyReport(ledger.spec, home, ledger.spec.question)
     with only_driver(folder.path, console.print):
-        waiting = Outbox(folder.outbox).waiting()
+        outbox = Outbox(folder.outbox)
+        mend(ledger.spec, home, outbox)
+        waiting = outbox.waiting()
         with publisher(ledger.spec, home) as process:
             left = finish(ledger.spec, home, process, ledger.left(), report.build, console)
     console.print(
@@ -206,7 +208,7 @@ def _print_result(
     console.print(f"MLflow UI:  {pages}", soft_wrap=True)
     if unpublished:
         console.print(
-            f"{unpublished} records have not reached MLflow and wait in {folder.outbox}; {folder.log} says why.\n"
-            f"Once MLflow is back: {program()} publish {spec.name}{home_flag()}",
+            f"{where_records_wait(folder, unpublished)}\n"
+            f"Then: {program()} publish {spec.name}{home_flag()}",
             soft_wrap=True,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -37,7 +38,12 @@ from ganstudy.study.ledger.storage import database_trouble, unreadable
 from ganstudy.study.spec.reader import check_resources
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tracking.outbox import START, Outbox
-from ganstudy.study.tracking.publisher_process import ReportBuilder, finish, publisher
+from ganstudy.study.tracking.publisher_process import (
+    MlflowCheck,
+    ReportBuilder,
+    finish,
+    publisher,
+)
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
 from ganstudy.study.tune.stopping import (
     StopRequest,
@@ -100,11 +106,13 @@ def run(
         factory=factory,
         accept_changes=accept_changes,
     )
-    _check_before_ray(context, address)
+    mlflow_check = _check_before_ray(context, address)
     with (
+        closing(mlflow_check),
         connection.connected(address, spec.plugin_digests, context.log),
         terminated_as_interrupted(),
     ):
+        mlflow_check.wait()
         if address is None:
             capacity.check_cluster(spec.resources, context.console.print, seconds=0)
         else:
@@ -120,8 +128,11 @@ def run(
             raise UserError(f"{cause}\nNothing that was recorded is lost.") from None
 
 
-def _check_before_ray(context: RunContext, address: str | None) -> None:
-    """Raise UserError for everything that can be known before Ray, which takes seconds to start."""
+def _check_before_ray(context: RunContext, address: str | None) -> MlflowCheck:
+    """Raise UserError for everything that can be known before Ray, which takes seconds to start.
+
+    Returns what takes seconds itself.
+    """
     connection.check_unused()
     # Resumed, a study comes from its ledger, which may be older than the rule.
     check_resources(context.spec, str(context.folder.study_file))
@@ -133,6 +144,8 @@ def _check_before_ray(context: RunContext, address: str | None) -> None:
     earlier = Ledger.check_same(context.folder.ledger, context.spec)
     if earlier is not None and not context.accept_changes:
         check_provenance(earlier, code_provenance())
+    run_id = None if earlier is None else earlier.parent_run_id
+    return MlflowCheck(context.spec, context.home, run_id)
 
 
 def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:

@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import asdict
 from typing import Any
 
 from ganstudy.study.cluster.code_version import PACKAGES, code_provenance, source_digest
+from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
-from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.facts import Origin, StudyFacts
 
 
 def study_message(
     spec: StudySpec, text: str, evaluator_setup: EvaluatorSetup | None, changes: list[str]
 ) -> dict[str, Any]:
-    """Return the study file, parameters, tags and floor of the study's parent run.
+    """Return the study file, parameters, facts and floor of the study's parent run.
 
     changes: of code or data, which the user accepted.
     """
-    tags: dict[str, Any] = {
-        # With defaults filled in: a later version may have others, and the report reads this.
-        Tag.SPEC: spec.model_dump_json(),
-        Tag.SOURCE: source_digest(),
-        Tag.PYTHON: platform.python_version(),
-        Tag.PACKAGES: json.dumps(
-            {name: found for name, found in code_provenance().items() if name in PACKAGES}
-        ),
-        Tag.QUESTION: spec.question,
-    }
-    if changes:
-        tags[Tag.CHANGES] = "\n".join(changes)
+    packages = {name: found for name, found in code_provenance().items() if name in PACKAGES}
+    origin = Origin(source_digest(), platform.python_version(), packages, "\n".join(changes))
+    measured: dict[str, Any] = {}
     if evaluator_setup is not None:
-        tags[Tag.PROVENANCE] = json.dumps(evaluator_setup.provenance.as_json())
-        tags[Tag.MODES] = json.dumps(evaluator_setup.modes)
-        tags[Tag.REAL_MODES] = evaluator_setup.real_effective_modes
+        measured = {
+            "provenance": evaluator_setup.provenance.as_json(),
+            "modes": evaluator_setup.modes,
+            "real_effective_modes": evaluator_setup.real_effective_modes,
+        }
+    facts = StudyFacts(_as_read(spec), spec.question, origin=origin, **measured)
     params = {
         "data": spec.data.name,
         "model": spec.model.name,
@@ -47,6 +43,18 @@ def study_message(
     return {
         "study_file": text,
         "params": params,
-        "tags": tags,
+        "facts": asdict(facts),
         "floor": evaluator_setup.floor if evaluator_setup else {},
     }
+
+
+def facts_of_ledger(ledger: Ledger) -> StudyFacts:
+    """Return what the ledger knows of a study's facts, where MLflow has lost them."""
+    origin = Origin(changes="\n".join(ledger.changes))
+    return StudyFacts(_as_read(ledger.spec), ledger.spec.question, origin=origin)
+
+
+def _as_read(spec: StudySpec) -> dict[str, Any]:
+    # With defaults filled in: a later version may have others, and the report reads this.
+    read: dict[str, Any] = json.loads(spec.model_dump_json())
+    return read

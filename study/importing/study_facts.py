@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import asdict
 from typing import Any
 
 from ganstudy.study.cluster import code_version
@@ -13,14 +14,12 @@ from ganstudy.study.importing.mapping import objective_of
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.trial_row import TrialRow
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.mlflow_tags import Tag
-from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.facts import Origin, StudyFacts
+from ganstudy.trials.results.records import IMPORTED_FILE, TrialState
 
 # A guess: a sampler that draws from a list seldom has a longer one.
 MOST_CHOICES = 20
 """Distinct values of a parameter that are listed as its choices; more become a range."""
-LONGEST_PARAMETER = 6000
-"""Characters of a parameter that MLflow takes."""
 WIDE = 20
 """Ratio of the ends from which on a range is taken for one on a log scale: a guess."""
 
@@ -66,27 +65,25 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
 def study_message(study: ImportedStudy) -> dict[str, Any]:
     """Return the message from which the publisher makes the parent run."""
     history, spec = study.history, spec_of(study)
-    tags: dict[str, Any] = {
-        Tag.SPEC: json.dumps(spec),
-        Tag.QUESTION: study.mapping.question,
-        Tag.IMPORTED: json.dumps(study.source),
-        Tag.PROVENANCE: json.dumps(study.provenance()),
-        Tag.MODES: json.dumps(history.modes),
-        Tag.SOURCE: code_version.source_digest(),
-    }
-    if "effective_modes" in history.floor:
-        tags[Tag.REAL_MODES] = history.floor["effective_modes"]
+    facts = StudyFacts(
+        spec=spec,
+        question=study.mapping.question,
+        provenance=study.provenance(),
+        modes=history.modes,
+        real_effective_modes=history.floor.get("effective_modes"),
+        origin=Origin(code_version.source_digest(), imported=study.source),
+    )
     params = {
         "imported": study.source["file"],
         "objective": f"{MEASURES[study.objective].direction} {study.objective}",
         "budget": f"{history.times[-1]:g} {history.axis}",
-        "seeds": ",".join(map(str, spec["train"]["seeds"]))[:LONGEST_PARAMETER],
+        "seeds": ",".join(map(str, spec["train"]["seeds"])),
     }
     return {
         "study_file": json.dumps(spec, indent=2),
-        "file_name": "import.json",
+        "file_name": IMPORTED_FILE,
         "params": params,
-        "tags": tags,
+        "facts": asdict(facts),
         "floor": history.floor,
     }
 

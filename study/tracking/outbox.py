@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,16 @@ class Message:
         content: dict[str, Any] = json.loads(self.path.read_text())
         return content
 
-    def remove(self) -> None:
-        """Delete the file, once the message is published."""
-        self.path.unlink(missing_ok=True)
+    def written(self) -> tuple[int, int]:
+        """Return what tells this file from another one that replaces it."""
+        stat = self.path.stat()
+        return stat.st_ino, stat.st_mtime_ns
+
+    def remove(self, written: tuple[int, int]) -> None:
+        """Delete the file, once the message is published, unless it has been replaced since."""
+        with suppress(FileNotFoundError):
+            if self.written() == written:
+                self.path.unlink()
 
 
 class Outbox:
@@ -131,6 +139,25 @@ class Outbox:
         if not self.folder.exists():
             return 0
         return sum(entry.name.endswith(".json") for entry in os.scandir(self.folder))
+
+    @property
+    def _refusal(self) -> Path:
+        return self.folder / "refused.txt"
+
+    def refuse(self, why: str) -> None:
+        """Record why MLflow takes no message until somebody acts."""
+        write_whole(self._refusal, why.encode())
+
+    def forget_refusal(self) -> None:
+        """Forget what `refuse` recorded: somebody may have acted."""
+        self._refusal.unlink(missing_ok=True)
+
+    def refusal(self) -> str | None:
+        """Return why MLflow can take no message, if that is so."""
+        try:
+            return self._refusal.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
 
     def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
         # The name says what is inside, so that messages are put in order without reading them; one

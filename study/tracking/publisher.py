@@ -13,38 +13,29 @@ import io
 import itertools
 import json
 import logging
-import os
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-SETTINGS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    # publish_until_closed retries by itself for as long as it takes, and should notice soon that a
-    # server hangs.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
-for _name, _value in SETTINGS.items():
-    os.environ.setdefault(_name, _value)
+import pandas as pd
+from filelock import FileLock
+from PIL import Image
 
-import mlflow  # noqa: E402  (reads the environment while it is imported)
-import pandas as pd  # noqa: E402
-from filelock import FileLock  # noqa: E402
-from mlflow.entities import Metric, Param, RunTag  # noqa: E402
-from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
-from PIL import Image  # noqa: E402
-
-from ganstudy.study.home import IMPORT_FILE, private_files  # noqa: E402
-from ganstudy.study.ledger.import_record import ImportRecord  # noqa: E402
-from ganstudy.study.ledger.ledger import Ledger  # noqa: E402
-from ganstudy.study.tracking import run_fields as fields  # noqa: E402
-from ganstudy.study.tracking.outbox import END, START, STUDY, Message, Outbox  # noqa: E402
-from ganstudy.trials.results.mlflow_tags import Tag  # noqa: E402
-from ganstudy.trials.results.records import (  # noqa: E402
+from ganstudy.study.home import IMPORT_FILE, private_files
+from ganstudy.study.ledger.import_record import ImportRecord
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.tracking import run_fields as fields
+from ganstudy.study.tracking.mlflow_store import MlflowStore, as_metrics, lasting_metrics
+from ganstudy.study.tracking.outbox import END, START, STUDY, Message, Outbox
+from ganstudy.study.tracking.trial_facts_files import TrialFactsFiles
+from ganstudy.trials.results.facts import STUDY_FACTS_FOLDER, StudyFacts
+from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.records import (
     FLOOR_PREFIX,
     HISTORY_FILE,
     HISTORY_SCHEMA,
@@ -52,18 +43,19 @@ from ganstudy.trials.results.records import (  # noqa: E402
     STUDY_FILE,
     TrialState,
 )
+from ganstudy.trials.results.removed import RemovedFromMlflowError
+from ganstudy.trials.results.tagged_facts import facts_from_tags
 
 DESCRIPTION = "mlflow.note.content"
-EXPERIMENT_KIND = "mlflow.experimentKind"
 POLL_SECONDS = 0.2
 MAX_BACKOFF_SECONDS = 10.0
 GIVE_UP_SECONDS = 60.0
 """How long MLflow may fail after the driver has gone."""
-LONGEST_PARAM = 6000
-"""Characters of a parameter's value that MLflow accepts."""
+MESSAGES_AT_ONCE = 500
+"""How many messages at most are removed together, once the facts of their trials are written."""
+FLUSH_SECONDS = 5.0
+"""How long facts of trials may wait, and their messages with them, for those of others."""
 STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
-BATCH_LIMIT = 1000
-"""Metrics per request that MLflow accepts."""
 
 
 class Publisher:
@@ -82,43 +74,33 @@ class Publisher:
         """
         self._ledger = ledger
         self._outbox = outbox
-        self._client = mlflow.MlflowClient(tracking_uri)
         self._name = ledger.spec.name
         self._measure = ledger.spec.measure
-        self._experiment = self._experiment_id(artifacts)
+        self._store = MlflowStore(self._name, tracking_uri)
+        self._store.open(artifacts)
         self._runs = ledger.run_ids()
         self._published: dict[int, int] = {}
         self._found: dict[int, str] | None = None
-        self._parent = ledger.parent_run_id or self._start_parent()
+        self._parent = self._parent_run()
+        self._facts = TrialFactsFiles(self._store, self._parent)
 
-    def _experiment_id(self, artifacts: str | None) -> str:
-        experiment = self._client.get_experiment_by_name(self._name)
-        if experiment is not None:
-            return str(experiment.experiment_id)
-        # MLflow's UI would guess the kind, and shows the view of language models if it guesses wrong.
-        return str(
-            self._client.create_experiment(
-                self._name, artifacts, {EXPERIMENT_KIND: "custom_model_development"}
-            )
-        )
-
-    def _start_parent(self) -> str:
+    def _parent_run(self) -> str:
+        known = self._ledger.parent_run_id
+        if known is not None:
+            self._store.check(known)
+            return known
         # By the ledger's own id: a study that was deleted here and begun anew leaves its old runs
         # to themselves.
-        ledger_id = self._ledger.id
-        found = self._client.search_runs([self._experiment], f"tags.`{Tag.LEDGER}` = '{ledger_id}'")
-        if found:
-            run_id = str(found[0].info.run_id)
-        else:
-            tags = {
-                Tag.KIND: "study",
-                Tag.STUDY: self._name,
-                Tag.LEDGER: ledger_id,
-                MLFLOW_RUN_NAME: self._name,
-            }
-            run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+        run_id = self._store.study_run(self._ledger.id)
+        if run_id is None:
+            tags = {Tag.KIND: "study", Tag.STUDY: self._name, Tag.LEDGER: self._ledger.id}
+            run_id = self._store.new_run(self._name, tags)
         self._ledger.parent_run_id = run_id
         return run_id
+
+    def check(self) -> None:
+        """Raise RemovedFromMlflowError if MLflow has deleted the study."""
+        self._store.check(self._parent)
 
     def publish_pending(self) -> int:
         """Publish all pending messages and return their number.
@@ -127,47 +109,84 @@ class Publisher:
         """
         published = 0
         failure = None
+        waiting: list[tuple[Message, tuple[int, int]]] = []
+        since = time.monotonic()
         for number, group in itertools.groupby(
             self._outbox.pending(), key=lambda message: message.number
         ):
             messages = list(group)
             try:
+                # Before they are read: what is written anew meanwhile must be published too.
+                written = [(message, message.written()) for message in messages]
                 if number == STUDY:
+                    # Its end says that all is there.
+                    published += self._flush(waiting)
                     self._publish_study(messages)
                 else:
                     self._publish_trial(number, messages)
+                waiting += written
+                # A file holds many trials: written after each, an import would take many times as
+                # long.
+                if len(waiting) > MESSAGES_AT_ONCE or time.monotonic() - since > FLUSH_SECONDS:
+                    published += self._flush(waiting)
+                    since = time.monotonic()
             except Exception as error:
                 # What MLflow refuses of one trial must not keep the others back.
                 failure = error
-                continue
-            for message in messages:
-                message.remove()
-            published += len(messages)
+        try:
+            published += self._flush(waiting)
+        except Exception as error:
+            failure = error
         if failure is not None and not published:
             raise failure
         return published
+
+    def _flush(self, published: list[tuple[Message, tuple[int, int]]]) -> int:
+        """Write the facts of trials, then remove the messages that they come from; return how many."""
+        self._facts.flush()
+        for message, written in published:
+            message.remove(written)
+        removed = len(published)
+        published.clear()
+        return removed
 
     def _publish_study(self, messages: list[Message]) -> None:
         for message in messages:
             content = message.read()
             if message.order == START:
-                self._client.log_text(
-                    self._parent, content["study_file"], content.get("file_name", STUDY_FILE)
-                )
-                params = [Param(key, str(value)) for key, value in content["params"].items()]
-                floor = {FLOOR_PREFIX + name: value for name, value in content["floor"].items()}
-                tags = [RunTag(key, str(value)) for key, value in content["tags"].items()]
-                self._client.log_batch(self._parent, _metrics(floor, 0), params, tags)
-                # A study that is resumed: its run ended with the last driver.
-                self._client.update_run(self._parent, status="RUNNING")
+                self._publish_facts(content)
+                if "study_file" in content:
+                    self._begin_study(content)
             else:
                 for path in map(Path, content["artifacts"]):
-                    if path.is_dir():
-                        self._client.log_artifacts(self._parent, str(path), path.name)
-                    else:
-                        self._client.log_artifact(self._parent, str(path))
-                self._client.set_tag(self._parent, DESCRIPTION, content["description"])
-                self._client.set_terminated(self._parent, content["status"])
+                    self._store.log_path(self._parent, path)
+                description = {DESCRIPTION: content["description"]}
+                self._store.log(self._parent, [], {}, description)
+                self._store.end(self._parent, content["status"])
+
+    def _publish_facts(self, content: dict[str, Any]) -> None:
+        """Write what the analysis reads of the study, then the tag that says so."""
+        if "facts" in content:
+            facts = StudyFacts.from_text(json.dumps(content["facts"]))
+        elif Tag.SPEC in content["tags"]:  # a message of an older version
+            tags = {key: str(value) for key, value in content["tags"].items()}
+            facts = facts_from_tags(tags)
+        else:
+            return
+        text = facts.as_text()
+        # By its content: no reader ever finds half of a file under the name that the tag has.
+        file = f"{STUDY_FACTS_FOLDER}/{blake2b(text.encode(), digest_size=8).hexdigest()}.json"
+        self._store.log_text(self._parent, text, file)
+        tags = fields.study_tags(facts)
+        self._store.log(self._parent, [], {}, tags | {Tag.FACTS: file})
+
+    def _begin_study(self, content: dict[str, Any]) -> None:
+        file = content.get("file_name", STUDY_FILE)
+        self._store.log_text(self._parent, content["study_file"], file)
+        floor = {FLOOR_PREFIX + name: value for name, value in content["floor"].items()}
+        self._store.log(self._parent, as_metrics(floor, 0), content["params"], {})
+        # A study that is resumed: its run ended with the last driver.
+        self._store.begin(self._parent)
 
     def _publish_trial(self, number: int, messages: list[Message]) -> None:
         contents = {message.order: message.read() for message in messages}
@@ -175,34 +194,33 @@ class Publisher:
         name = f"trial-{number:04d}" if start is None else fields.run_name(number, start)
         run_id, is_new = self._run(number, name)
         tags = dict[str, str]()
-        params = []
+        params: dict[str, Any] = {}
+        facts: dict[str, Any] = {}
         if start is not None:
-            params = [
-                Param(key, str(value)[:LONGEST_PARAM])
-                for key, value in fields.flat_params(start).items()
-            ]
+            params = fields.flat_params(start)
             tags |= {Tag.CONFIG: start["digest"], **fields.stage_tags(start)}
-            if not is_new:  # to MLflow a name costs more than the other tags together
-                tags[MLFLOW_RUN_NAME] = name
+            facts |= fields.facts_at_start(start)
         metrics, evaluation_tags = self._evaluations(number, run_id, contents)
         tags |= evaluation_tags
         if end is not None:
             tags |= fields.end_tags(end)
-            # At step and time 0 for ever: sent twice, it is there once.
-            metrics += [
-                Metric(key, score, 0, 0)
-                for key, score in fields.final_metrics(end, self._measure).items()
-            ]
-        self._log_batches(run_id, metrics, params, [RunTag(*tag) for tag in tags.items()])
+            facts |= fields.facts_at_end(end)
+            metrics += lasting_metrics(fields.final_metrics(end, self._measure))
+        # To MLflow a name costs more than the other tags together.
+        new_name = name if start is not None and not is_new else None
+        self._store.log(run_id, metrics, params, tags, new_name)
+        if facts:
+            # Written by _flush, and only then are the messages removed.
+            self._facts.change(number, run_id, facts, is_new)
         # Only now: what MLflow refused must count as new at the next try.
         if evaluation_tags:
             self._published[number] = int(evaluation_tags[Tag.PUBLISHED.value])
         if end is not None:
-            self._client.set_terminated(run_id, STATUS[TrialState(end["state"])])
+            self._store.end(run_id, STATUS[TrialState(end["state"])])
 
     def _evaluations(
         self, number: int, run_id: str, contents: dict[int, dict[str, Any]]
-    ) -> tuple[list[Metric], dict[str, str]]:
+    ) -> tuple[list[Any], dict[str, str]]:
         """Log the files of a trial's new evaluations; return their metrics and tags."""
         published = self._published_evaluations(number, run_id)
         new = {
@@ -221,7 +239,7 @@ class Publisher:
             metric
             for _, content in sorted(new.items())
             for rows in fields.new_rows(content, published)
-            for metric in _metrics(
+            for metric in as_metrics(
                 fields.metrics(rows) | best.get(int(rows[0]["evaluation"]), {}),
                 fields.step_of(rows),
             )
@@ -233,19 +251,6 @@ class Publisher:
             self._log_grid(run_id, content)
         return metrics, tags
 
-    def _log_batches(
-        self, run_id: str, metrics: list[Metric], params: list[Param], tags: list[RunTag]
-    ) -> None:
-        """Log in requests of a size that MLflow accepts: params with the first, tags with the last."""
-        for first in range(0, max(1, len(metrics)), BATCH_LIMIT):
-            is_last = first + BATCH_LIMIT >= len(metrics)
-            self._client.log_batch(
-                run_id,
-                metrics[first : first + BATCH_LIMIT],
-                params if first == 0 else [],
-                tags if is_last else [],
-            )
-
     def _run(self, number: int, name: str) -> tuple[str, bool]:
         """Return (run id, whether the run is new) of a trial.
 
@@ -254,7 +259,7 @@ class Publisher:
         is_new = False
         if number not in self._runs:
             if self._found is None:
-                self._found = self._search_runs()
+                self._found = self._store.trial_runs(self._parent)
             run_id = self._found.get(number)
             if run_id is None:
                 tags = {
@@ -263,35 +268,16 @@ class Publisher:
                     Tag.TRIAL: str(number),
                     Tag.SCHEMA: str(HISTORY_SCHEMA),
                     Tag.STATE: TrialState.RUNNING.value,
-                    MLFLOW_PARENT_RUN_ID: self._parent,
-                    MLFLOW_RUN_NAME: name,
                 }
-                run_id = str(self._client.create_run(self._experiment, tags=tags).info.run_id)
+                run_id = self._store.new_run(name, tags, self._parent)
                 self._published[number], is_new = 0, True
             self._runs[number] = run_id
             self._ledger.set_run_id(number, run_id)
         return self._runs[number], is_new
 
-    def _search_runs(self) -> dict[int, str]:
-        found: dict[int, str] = {}
-        token = None
-        while True:
-            # All at once, page by page: a request for each trial would take as long as publishing
-            # it.
-            page = self._client.search_runs(
-                [self._experiment],
-                f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{self._parent}'",
-                max_results=1000,
-                page_token=token,
-            )
-            found |= {int(run.data.tags[Tag.TRIAL]): str(run.info.run_id) for run in page}
-            token = page.token
-            if not token:
-                return found
-
     def _published_evaluations(self, number: int, run_id: str) -> int:
         if number not in self._published:
-            tags = self._client.get_run(run_id).data.tags
+            tags, _ = self._store.tags_and_params(run_id)
             self._published[number] = int(tags.get(Tag.PUBLISHED, 0))
         return self._published[number]
 
@@ -301,7 +287,7 @@ class Publisher:
             path = Path(folder) / HISTORY_FILE
             # Under this very name: MLflow names an artifact as its file.
             frame.to_parquet(path, index=False)
-            self._client.log_artifact(run_id, str(path))
+            self._store.log_path(run_id, path)
 
     def _log_grid(self, run_id: str, content: dict[str, Any]) -> None:
         # The UI's slider starts at step 0, so that is where the untrained generator's samples go.
@@ -311,18 +297,18 @@ class Publisher:
         ):
             if grid is not None:
                 with Image.open(io.BytesIO(base64.b64decode(grid))) as picture:
-                    self._client.log_image(run_id, picture, key=SAMPLES_KEY, step=step)
+                    self._store.log_image(run_id, picture, SAMPLES_KEY, step)
 
 
-def _metrics(numbers: dict[str, float], step: int) -> list[Metric]:
-    return [Metric(key, value, int(time.time() * 1000), step) for key, value in numbers.items()]
-
-
-def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
+def publish_until_closed(
+    publisher_for: Callable[[], Publisher],
+    closed: threading.Event,
+    refuse: Callable[[str], None] = logging.error,
+) -> int:
     """Publish until `closed` is set and nothing is pending; return 1 if messages are left, else 0.
 
     Failures of MLflow are retried with growing pauses: without end while the driver lives, and for
-    GIVE_UP_SECONDS once it has gone.
+    GIVE_UP_SECONDS once it has gone. refuse: told of what only a user can mend.
     """
     publisher: Publisher | None = None
     backoff, failing_since = POLL_SECONDS, None
@@ -330,10 +316,18 @@ def publish_until_closed(publisher_for: Any, closed: threading.Event) -> int:
         closing = closed.is_set()
         try:
             publisher = publisher or publisher_for()
+            if failing_since is not None:
+                publisher.check()
             published = publisher.publish_pending()
             backoff, failing_since = POLL_SECONDS, None
             if closing and not published:
                 return 0
+        except RemovedFromMlflowError as error:
+            refuse(str(error))
+            if closing:
+                return 1
+            # Training goes on, and what was deleted may be restored meanwhile.
+            failing_since, backoff, published = time.monotonic(), MAX_BACKOFF_SECONDS, 0
         except Exception:
             logging.exception("MLflow did not take the records; they wait in the outbox")
             if not closing or failing_since is None:
@@ -366,11 +360,27 @@ def main() -> int:
 
     threading.Thread(target=wait_for_end_of_input, daemon=True).start()
 
+    outbox = Outbox(Path(arguments["outbox"]))
+
     def publisher() -> Publisher:
         path = Path(arguments["ledger"])
         ledger = ImportRecord.open(path) if path.name == IMPORT_FILE else Ledger.open(path)
-        return Publisher(
-            ledger, Outbox(Path(arguments["outbox"])), arguments["uri"], arguments["artifacts"]
-        )
+        return Publisher(ledger, outbox, arguments["uri"], arguments["artifacts"])
 
-    return publish_until_closed(publisher, closed)
+    return publish_until_closed(publisher, closed, outbox.refuse)
+
+
+def check_main() -> int:
+    """Print why MLflow would take nothing of a study, and return 1; 0 if it does, or is not there.
+
+    The argument is JSON: name, uri, run_id.
+    """
+    arguments = json.loads(sys.argv[1])
+    try:
+        MlflowStore(arguments["name"], arguments["uri"]).check(arguments["run_id"])
+    except RemovedFromMlflowError as error:
+        print(error)
+        return 1
+    except Exception:  # records wait for a server that is away
+        return 0
+    return 0

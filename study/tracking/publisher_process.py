@@ -17,12 +17,15 @@ from pathlib import Path
 from rich.console import Console
 
 import ganstudy
+from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.spec.study_spec import Published
 from ganstudy.study.tracking.outbox import END, Outbox
 
 STALLED_SECONDS = 60
 """How long the driver waits at the end while MLflow takes no message."""
+CHECK_SECONDS = 15
+"""How long a run waits for MLflow to say whether it has deleted the study."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +55,10 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
     }
     if embedded:
         home.mlflow_artifacts.mkdir(parents=True, exist_ok=True)
-    # -P and -c: no folder but that of our own package comes onto the path.
-    code = (
-        "import sys; sys.path.insert(0, sys.argv[2]); from ganstudy.study.tracking.publisher import main; "
-        "sys.exit(main())"
-    )
-    our_code = str(Path(str(ganstudy.__file__)).parent.parent)
+    Outbox(folder.outbox).forget_refusal()
     with folder.log.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-c", code, json.dumps(arguments), our_code],
+            _command("main", arguments),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -81,6 +79,56 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(STALLED_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def _command(function: str, arguments: dict[str, str | None]) -> list[str]:
+    """Return the command line that calls a function of study/tracking/publisher.py."""
+    # -P and -c: no folder but that of our own package comes onto the path.
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[2]); "
+        f"from ganstudy.study.tracking.publisher import {function}; sys.exit({function}())"
+    )
+    our_code = str(Path(str(ganstudy.__file__)).parent.parent)
+    return [sys.executable, "-P", "-c", code, json.dumps(arguments), our_code]
+
+
+class MlflowCheck:
+    """Asks MLflow, in a process of its own, whether it has deleted a study: MLflow takes seconds to
+    import, which pass while Ray starts.
+    """
+
+    def __init__(self, spec: Published, home: Home, run_id: str | None) -> None:
+        """Begin to ask. run_id: MLflow's run of the study, if it has one."""
+        self._process: subprocess.Popen[str] | None = None
+        uri = home.tracking_uri(spec.tracking.uri)
+        # Nothing can have been deleted from a store that is yet to be made.
+        if not home.embedded(spec.tracking.uri) or home.mlflow_database.exists():
+            self._process = subprocess.Popen(
+                _command("check_main", {"name": spec.name, "uri": uri, "run_id": run_id}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the driver
+            )
+
+    def wait(self) -> None:
+        """Raise UserError if MLflow has deleted the study; a server that does not answer has not."""
+        if self._process is None:
+            return
+        try:
+            said, _ = self._process.communicate(timeout=CHECK_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.close()
+            return
+        if self._process.returncode == 1 and said:
+            raise UserError(said.strip())
+
+    def close(self) -> None:
+        """End the process, if it still runs."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.communicate()
 
 
 def finish(
@@ -134,7 +182,12 @@ def _wait_until_published(
     """Wait until the outbox is empty, the publisher has ended, or MLflow takes nothing any more."""
     pending, since = outbox.waiting(), time.monotonic()
     with console.status("Publishing to MLflow"):
-        while pending and process.poll() is None and time.monotonic() - since < STALLED_SECONDS:
+        while (
+            pending
+            and process.poll() is None
+            and outbox.refusal() is None
+            and time.monotonic() - since < STALLED_SECONDS
+        ):
             time.sleep(0.1)
             now = outbox.waiting()
             if now != pending:

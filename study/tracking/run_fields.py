@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.facts import StudyFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
     FIRST_CONFIRM,
@@ -23,10 +24,6 @@ from ganstudy.trials.results.records import (
 
 RUN_COLOUR = "mlflow.runColor"
 """Tag of a run's colour in MLflow's charts, which is that of the worst verdict among its seeds."""
-LONGEST_TAG = 5000
-"""Characters of a tag's value that MLflow accepts."""
-LONGEST_NAME = 80
-"""Characters of a run's name; MLflow's tables cut longer ones off."""
 
 
 def new_rows(content: dict[str, Any], published: int) -> list[list[EvaluationRow]]:
@@ -109,11 +106,51 @@ def run_name(number: int, start: dict[str, Any]) -> str:
         return f"confirm-{number - FIRST_CONFIRM:04d}" + (
             f" ({start['role']})" if start.get("role") else ""
         )
-    # Shortened at the end alone, so that number and k are always there.
+    # Number and k first: what is too long is shortened at its end.
     params = flat_params(start)
     parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []
     parts += [params["remedies"]] if params.get("remedies", NO_REMEDIES) != NO_REMEDIES else []
-    return " ".join([f"{number:04d}", *parts])[:LONGEST_NAME]
+    return " ".join([f"{number:04d}", *parts])
+
+
+def study_tags(facts: StudyFacts) -> dict[Tag, Any]:
+    """Return what of a study's facts people look for in its run's tags."""
+    origin = facts.origin
+    tags: dict[Tag, Any] = {
+        Tag.QUESTION: facts.question,
+        Tag.SOURCE: origin.source,
+        Tag.PYTHON: origin.python,
+        Tag.PACKAGES: json.dumps(origin.packages),
+        Tag.CHANGES: origin.changes,
+        Tag.PROVENANCE: json.dumps(facts.provenance),
+        Tag.MODES: json.dumps(facts.modes),
+        Tag.REAL_MODES: facts.real_effective_modes,
+    }
+    if origin.imported is not None:
+        tags[Tag.IMPORTED] = json.dumps(origin.imported)
+    return {tag: value for tag, value in tags.items() if value not in (None, "", "{}", "[]")}
+
+
+def facts_at_start(start: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of TrialFacts that a trial's start decides."""
+    tags = stage_tags(start)
+    return {
+        "stage": tags[Tag.STAGE],
+        "role": tags.get(Tag.ROLE, ""),
+        "confirms": start.get("confirms"),
+        "config_digest": start["digest"],
+        "params": {key: str(value) for key, value in flat_params(start).items()},
+    }
+
+
+def facts_at_end(end: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of TrialFacts that a trial's end decides."""
+    return {
+        "state": end["state"],
+        "objective": (end["outcome"] or {}).get("objective"),
+        "feasible": bool(end["feasible"]),
+        "error": end["error"] or "",
+    }
 
 
 def stage_tags(start: dict[str, Any]) -> dict[str, str]:
@@ -174,6 +211,6 @@ def end_tags(end: dict[str, Any]) -> dict[str, str]:
     worst = next((verdict for verdict in WORST_FIRST if verdicts.get(verdict)), None)
     tags |= {Tag.VERDICT: worst.value} if worst is not None else {}
     if end["error"]:
-        tags[Tag.ERROR] = end["error"][:LONGEST_TAG]
+        tags[Tag.ERROR] = end["error"]
     colour = {RUN_COLOUR: worst.colour} if worst is not None else {}
     return {key.value: value for key, value in tags.items()} | colour

@@ -10,6 +10,7 @@ import gzip
 import io
 import json
 import re
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -190,7 +191,7 @@ class Client:
         self.runs, self.folder = runs, folder
 
     def get_experiment_by_name(self, name):
-        return SimpleNamespace(experiment_id="1")
+        return SimpleNamespace(experiment_id="1", lifecycle_stage="active")
 
     def search_runs(self, experiments, max_results, page_token):
         """Two runs a page."""
@@ -770,7 +771,7 @@ def test_no_string_from_outside_becomes_markup(study_of, tmp_path, monkeypatch):
     study = study_of(
         *made, question=attack, name=attack, modes=[attack, "1", "2", "3"], space=space
     )
-    study.tags |= {"ganstudy.source_digest": attack, "ganstudy.python": attack}
+    study.origin = replace(study.origin, source=attack, python=attack)
     html = write_report(study, tmp_path / "report.html").read_text()
     parsed = Markup(html)  # which refuses attributes that run something
     carried = packed(html)

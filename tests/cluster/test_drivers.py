@@ -71,7 +71,7 @@ def test_a_second_driver_other_code_and_a_ledger_cut_short(
     assert code == 0, output
     found = study.assert_whole(trials, EVALUATIONS)
     (change,) = study.ledger().changes
-    assert "ganstudy source:" in change and change in found.tags["ganstudy.changes"]
+    assert "ganstudy source:" in change and change in found.origin.changes
 
 
 def test_other_data_are_refused(operator, small_study) -> None:

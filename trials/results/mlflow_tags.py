@@ -1,4 +1,9 @@
-"""Tags of MLflow runs: written by study/tracking/publisher.py, read by analysis/frames/load.py."""
+"""Tags of MLflow runs, which are for people and for finding runs.
+
+MLflow cuts long tags, so what the analysis reads is an artifact (trials/results/facts.py). Read back
+are only KIND, LEDGER, TRIAL, PUBLISHED and FACTS, which are short by nature, and the tags of runs of
+older versions, which have no such artifacts.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +24,8 @@ class Tag(StrEnum):
     """On the parent run: the id of the ledger that it belongs to; of an imported study, the digest
     of what was read.
     """
+    FACTS = "ganstudy.facts"
+    """On the parent run: the artifact that holds its StudyFacts; set once that is written."""
     IMPORTED = "ganstudy.imported"
     """On the parent run of a study that was trained elsewhere. JSON: where it comes from, and how
     its columns were read."""
@@ -49,7 +56,7 @@ class Tag(StrEnum):
     """Index of the latest evaluation whose metrics are logged."""
     SCHEMA = "ganstudy.schema"
     SPEC = "ganstudy.spec"
-    """JSON of the whole study, defaults filled in; on the parent run."""
+    """JSON of the whole study, defaults filled in; on the parent run, by older versions alone."""
     QUESTION = "ganstudy.question"
     PROVENANCE = "ganstudy.provenance"
     MODES = "ganstudy.modes"

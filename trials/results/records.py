@@ -131,6 +131,8 @@ HISTORY_FILE = "history.parquet"
 """Artifact of every trial's run: all rows of all its evaluations."""
 STUDY_FILE = "study.toml"
 """Artifact of the parent run: the study file as it was written."""
+IMPORTED_FILE = "import.json"
+"""The same of a study that was trained elsewhere: what is known of it in the form of a study file."""
 FLOOR_PREFIX = "floor/"
 """Metrics of the parent run: every measure of real training data scored as if generated."""
 

@@ -11,7 +11,6 @@ from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
 from ganstudy.analysis.report.sections import confirm
 from ganstudy.analysis.tables import search
-from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import TrialState
 
 TITLE = "Best configurations of the search"
@@ -76,7 +75,7 @@ def _recommendation(results: Results, best: dict[str, Any]) -> Conclusion:
 def _advice(study: Study, fresh: bool) -> str:
     if fresh:
         return "quote its score on fresh seeds, above."
-    how = "" if Tag.IMPORTED in study.tags else ", as [confirm] in the study file does"
+    how = "" if study.origin.imported is not None else ", as [confirm] in the study file does"
     return f"train it again on fresh seeds before quoting it{how}."
 
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-
 import pandas as pd
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict
 
 TITLE = "What these data do not contain"
@@ -29,11 +26,14 @@ def blocks(results: Results) -> list[Block]:
 
 
 def caveats(study: Study) -> list[str]:
-    """Return what is missing and what follows from it; empty for a study that was trained here."""
-    if Tag.IMPORTED not in study.tags or study.evaluations.empty:
-        return []
-    source = json.loads(study.tags[Tag.IMPORTED])
+    """Return what is missing and what follows from it; mostly empty for a study that was trained
+    here.
+    """
+    if study.origin.imported is None or study.evaluations.empty:
+        return study.notes
+    source = study.origin.imported
     sentences = [
+        *study.notes,
         f"These histories were trained elsewhere and imported from {source['file']} (digest "
         f"{source['digest']}).",
         _provenance(study),

@@ -8,7 +8,6 @@ from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile
 from ganstudy.analysis.tables import search
-from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import FAILURES, Verdict
 
 TITLE = "How the trials ended"
@@ -21,7 +20,7 @@ IN_WORDS = {
 
 def blocks(results: Results) -> list[Block]:
     """Return trials by state, with their seeds by verdict."""
-    imported = Tag.IMPORTED in results.study.tags
+    imported = results.study.origin.imported is not None
     stopped = "ended before the others" if imported else "was stopped by the scheduler"
     note = (
         "Trials by state; the verdicts count seeds at each trial's last evaluation. A pruned trial "

@@ -12,7 +12,6 @@ from ganstudy.analysis.report.blocks import Block, Facts, Listing, Results, Tabl
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.mlflow_tags import Tag
 
 TITLE = "How it was made"
 
@@ -80,15 +79,14 @@ def _trials(study: Study) -> list[tuple[str, str]]:
 
 def _versions(study: Study) -> list[tuple[str, str]]:
     facts = [
-        ("ganstudy source", study.tags.get(Tag.SOURCE, "unknown")),
-        ("Python", study.tags.get(Tag.PYTHON, "unknown")),
+        ("ganstudy source", study.origin.source),
+        ("Python", study.origin.python),
     ]
-    # Studies of older versions lack these tags.
-    packages = json.loads(study.tags.get(Tag.PACKAGES, "{}"))
-    if packages:
+    # Studies of older versions lack these.
+    if packages := study.origin.packages:
         named = ", ".join(f"{name} {version}" for name, version in packages.items())
         facts.append(("Packages", named))
-    if changes := study.tags.get(Tag.CHANGES):
+    if changes := study.origin.changes:
         facts.append(("Changed during the run", changes))
     return facts
 

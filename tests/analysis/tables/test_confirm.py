@@ -17,6 +17,7 @@ from ganstudy.analysis.tables.confirm import (
     confirmed_against_baseline,
     search_optimism,
 )
+from ganstudy.trials.results.facts import Origin
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage
 
 NAN = float("nan")
@@ -65,7 +66,7 @@ def made(*trials: dict[str, Any], objective: dict[str, str] | None = None) -> St
     frame = pd.DataFrame(table).astype({"confirms": "Int64"})
     frame.insert(1, "stage", ["confirm" if n >= C else "search" for n in frame["number"]])
     spec = {"search": {"space": SPACE}, "objective": objective or {"minimize": "fid"}}
-    return Study("s", spec, "", {}, {}, [], NAN, {}, frame, evaluations, None)
+    return Study("s", spec, "", {}, {}, [], NAN, Origin(), frame, evaluations, None)
 
 
 def seeds(*scores: float, first: int = 100) -> dict[int, float]:

@@ -233,7 +233,8 @@ def test_an_evaluation_that_mlflow_refused_once_comes_with_the_next_try(
 ) -> None:
     number = setup.put_trial(2)
     publisher, refusals = setup.publisher(), [1]
-    log_batch = publisher._client.log_batch
+    client = publisher._store._client
+    log_batch = client.log_batch
 
     def refused_once(run_id: str, *arguments: Any, **options: Any) -> None:
         if run_id == setup.ledger.run_ids().get(number) and refusals:
@@ -241,7 +242,7 @@ def test_an_evaluation_that_mlflow_refused_once_comes_with_the_next_try(
             raise ConnectionError("503")
         log_batch(run_id, *arguments, **options)
 
-    monkeypatch.setattr(publisher._client, "log_batch", refused_once)
+    monkeypatch.setattr(client, "log_batch", refused_once)
     with contextlib.suppress(ConnectionError):  # raised only where nothing else could be published
         publisher.publish_pending()
     assert setup.metric(number, "fid") == []
