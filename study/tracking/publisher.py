@@ -240,7 +240,7 @@ class Publisher:
             for _, content in sorted(new.items())
             for rows in fields.new_rows(content, published)
             for metric in as_metrics(
-                fields.metrics(rows) | best.get(int(rows[0]["evaluation"]), {}),
+                fields.metrics(rows) | best.get(rows[0].evaluation, {}),
                 fields.step_of(rows),
             )
         ]

@@ -171,7 +171,8 @@ def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
     Not by load_state_dict, which does not know of buffers that are not persistent: a drawn one would
     be another than the trained network's. Raise RuntimeError where names or shapes differ.
     """
-    own = dict(network.named_parameters(remove_duplicate=False))
+    own: dict[str, Tensor] = {}
+    own |= dict(network.named_parameters(remove_duplicate=False))
     own |= dict(network.named_buffers(remove_duplicate=False))
     missing, unexpected = network.state_dict().keys() - weights, weights.keys() - own
     if missing or unexpected:
