@@ -373,8 +373,10 @@ def test_the_best_score_on_the_way_is_a_metric_of_its_own(
     scores = {1: 90.0, 2: 66.7, 3: 70.0, 4: 50.0, 5: 330.9}
     plain = rows
 
-    def course(index: int) -> list[dict[str, Any]]:
-        return [row | {"fid": scores[index]} for row in plain(index)]
+    def course(index: int) -> list[EvaluationRow]:
+        return [
+            replace(row, measures={**row.measures, "fid": scores[index]}) for row in plain(index)
+        ]
 
     monkeypatch.setitem(globals(), "rows", course)
     number = setup.put_trial(evaluations=3)
