@@ -32,7 +32,7 @@ def study_message(
     if changes:
         tags[Tag.CHANGES] = "\n".join(changes)
     if evaluator_setup is not None:
-        tags[Tag.PROVENANCE] = json.dumps(evaluator_setup.provenance.as_json())
+        tags[Tag.PROVENANCE] = json.dumps(evaluator_setup.provenance.to_json())
         tags[Tag.MODES] = json.dumps(evaluator_setup.modes)
         tags[Tag.REAL_MODES] = evaluator_setup.real_effective_modes
     params = {

@@ -81,7 +81,7 @@ def export(
 def _write(out: Path, exported: ExportedGenerator, trained: TrainedGenerators) -> list[Path]:
     """Write the folder's files and return them."""
     files = {
-        "config.json": (json.dumps(exported.as_json(), indent=2) + "\n").encode(),
+        "config.json": (json.dumps(exported.to_json(), indent=2) + "\n").encode(),
         "model.py": Path(standalone.__file__).read_bytes(),
         "README.md": card(exported).encode(),
         **{f"generator-seed-{s}.safetensors": save(trained.weights[s]) for s in exported.seeds},

@@ -52,9 +52,9 @@ class ExportedGenerator:
     facts: BestConfiguration
     """Scores and provenance."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the content as plain JSON."""
-        facts = self.facts.as_json()
+        facts = self.facts.to_json()
         del facts["seeds"], facts["default_seed"]  # those of the export are beside the facts
         return {**vars(self), "generator": self.generator.to_json(), "facts": facts}
 

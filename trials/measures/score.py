@@ -80,14 +80,14 @@ class Score:
     notes: list[str]
     """Remarks for a reader of the scores; one sentence each."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the score as plain JSON."""
         return {
             "measures": self.measures,
             "floor": self.floor,
             "floor_num_generated": self.num_floor[0],
             "floor_num_real": self.num_floor[1],
-            "provenance": self.provenance.as_json(),
+            "provenance": self.provenance.to_json(),
             "notes": self.notes,
         }
 

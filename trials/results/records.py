@@ -189,7 +189,7 @@ class Provenance:
     modes: str = ""
     """What a mode is, and how many there are: "classes (10)"."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the provenance as plain JSON."""
         return asdict(self)
 
