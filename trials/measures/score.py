@@ -119,11 +119,7 @@ def score(
     """
     loaded = _loaded_by(load_generated, "generated", generated)
     fake = loaded.values
-    dataset = _loaded("real", real)
-    if dataset.is_images and measures.extractor == "auto":
-        measures = measures.model_copy(update={"extractor": INCEPTION})
-    if train is not None:
-        dataset = _trained_on(_loaded("training", train), dataset, measures)
+    dataset, measures = _real_samples(real, train, measures)
     _check_shapes(dataset, fake)
     extractor = extractor_name(dataset, measures)
     halves = train is None
@@ -155,20 +151,22 @@ def score(
         modes=modes.description,
         preparation=_preparation(real, generated, train),
     )
-    result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
-    result.notes.extend(f"of the generated samples: {note}" for note in loaded.notes)
-    result.notes.extend(_collapse_notes(result, fakes, second))
+    notes = _notes(dataset, classified, halves)
+    notes += [f"of the generated samples: {note}" for note in loaded.notes]
+    result = Score(scores, floor, num_floor, provenance, notes)
+    notes += _collapse_notes(result, fakes, second)
     scale = None if dataset.is_images else scale_note(dataset.held_out)
-    result.notes.extend([] if scale is None else [scale])
-    result.notes.extend([*features.notes, *_sample_notes(result, fakes.features.shape[1])])
+    notes += [] if scale is None else [scale]
+    notes += [*features.notes, *_sample_notes(result, fakes.features.shape[1])]
     return result
 
 
 def _real_samples(
     real: DataOptions, train: DataOptions | None, measures: MeasuresConfig
 ) -> tuple[Dataset, MeasuresConfig]:
-    """Return the real samples, split into those to fit on and those held out, and the measures with
-    the extractor "auto" resolved.
+    """Return the real samples, split into fitted and held-out ones, and the measures to take.
+
+    In the measures the extractor "auto" is resolved.
     """
     dataset = _loaded("real", real)
     # Not the classifier, even with labels: the FID of other tools is that of Inception.
@@ -348,7 +346,7 @@ def _trained_on(train: Dataset, real: Dataset, measures: MeasuresConfig) -> Data
         f"of the {role} samples: {note}"
         for role, part in (("training", train), ("real", real))
         for note in part.notes
-        if not note.endswith((REPEATED, ODD_LABEL))  # said anew of the two together
+        if not note.endswith((REPEATED, ODD_LABEL))  # reported of the two together
     )
     return whole(real.name, training, LabelledImages(_joined(real), labels), names, notes)
 
