@@ -84,7 +84,7 @@ class GanContract:
                 )
 
     def test_seed(self) -> None:
-        """Check that the seed alone decides initial values and all that a network draws when called."""
+        """Check that the seed alone decides the initial values and all that a network draws."""
         for player, (build, inputs) in self._players().items():
             first, again, other = (_seeded(build, seed) for seed in (0, 0, 1))
             for name, value in first.state_dict().items():

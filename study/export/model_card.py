@@ -1,8 +1,7 @@
-"""The model card of an exported generator (Mitchell et al. 2019), as Markdown: what it is, how to
-load it, its scores and provenance.
+"""The model card of an exported generator (Mitchell et al. 2019), as Markdown.
 
-What comes from files and people (names, questions) is escaped: nothing of it can become a link, a
-picture or HTML.
+It says what the generator is, how to load it, its scores and their provenance. What comes from
+files and people (names, questions) is escaped: nothing of it can become a link, a picture or HTML.
 """
 
 from __future__ import annotations

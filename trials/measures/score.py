@@ -285,8 +285,9 @@ def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
 
 
 def _preparation(*groups: DataOptions | None) -> str:
-    """Return what was done to the pictures, "as they are" for nothing; in all groups the same, or
-    stated for each.
+    """Return what was done to the pictures, "as they are" for nothing.
+
+    One text where it is the same in all groups, else one for each.
     """
     names = ("real", "generated", "training")
     done = {
