@@ -1,8 +1,8 @@
 """The in-domain classifier: a small CNN trained on the data's own labels.
 
-Its features give FID, IS, precision and recall a meaning on small images. It is trained once per data set on the training split's own labels,
-on one thread from fixed seeds, and identified by the digest of its weights; the digest and the
-held-out accuracy travel with every score.
+Its features give FID, IS, precision and recall a meaning on small images. It is trained once per
+data set on the training split, on one thread from fixed seeds, and identified by the digest of its
+weights; the digest and the held-out accuracy travel with every score.
 """
 
 from __future__ import annotations
