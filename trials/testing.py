@@ -60,7 +60,7 @@ class GanContract:
     """False if seeds may be trained one after the other, which is slower on a GPU."""
 
     def test_shapes(self) -> None:
-        """The generator makes images of `shape`, the discriminator gives one logit per image."""
+        """Check that images have `shape`, and that the discriminator gives one logit for each."""
         for player, (build, inputs) in self._players().items():
             output = _first(build()(inputs))
             wanted = (BATCH, *self.shape) if player == "generator" else (BATCH,)
@@ -84,7 +84,7 @@ class GanContract:
                 )
 
     def test_seed(self) -> None:
-        """The seed alone decides the initial values and all that a network draws when called."""
+        """Check that the seed alone decides the initial values and all that a network draws."""
         for player, (build, inputs) in self._players().items():
             first, again, other = (_seeded(build, seed) for seed in (0, 0, 1))
             for name, value in first.state_dict().items():
@@ -110,7 +110,7 @@ class GanContract:
             )
 
     def test_ensemble_equals_alone(self) -> None:
-        """A seed's outputs and gradients are the same in an ensemble as alone."""
+        """Check that a seed's outputs and gradients are the same in an ensemble as alone."""
         players = self._players()
         for player, ensemble in self._ensembles().items():
             if ensemble.fallback is not None:
@@ -166,7 +166,7 @@ class DataContract:
     """Other keys of the study file's [data]: size, crop, channels, held_out, limit."""
 
     def test_loads(self) -> None:
-        """The data load, and can be trained on and measured against."""
+        """Check that the data load, and can be trained on and measured against."""
         assert len(self._loaded().train) >= 2
 
     def test_same_twice(self) -> None:

@@ -65,7 +65,7 @@ class BestConfiguration:
     source: str
     python: str
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return all fields as plain JSON."""
         return asdict(self)
 

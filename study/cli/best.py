@@ -75,7 +75,7 @@ def best(
     written = [] if out is None else _export(folder, name, chosen, seed, out)
     if as_json:
         click.echo(
-            json.dumps({**chosen.as_json(), "files": [str(path) for path in written]}, indent=2)
+            json.dumps({**chosen.to_json(), "files": [str(path) for path in written]}, indent=2)
         )
         return
     for line in _lines(chosen):

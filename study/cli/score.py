@@ -210,7 +210,7 @@ def _write(file: Path, asked: ScoreOptions, result: Score) -> None:
         "real": asked.real,
         "fake": asked.fake,
         "train": asked.train,
-        **result.as_json(),
+        **result.to_json(),
         "versions": {
             "python": platform.python_version(),
             **{package: version(package) for package in PACKAGES},

@@ -97,7 +97,8 @@ class DriverLock:
         last = self._readable_record()
         if last is not None and not last.ended and last.machine != machine():
             log(
-                f"the last driver ({last}) did not exit cleanly: waiting {WATCH_SECONDS:g} s for its heartbeat"
+                f"the last driver ({last}) did not exit cleanly: "
+                f"waiting {WATCH_SECONDS:g} s for its heartbeat"
             )
             if self._beats():
                 self._lock.release()

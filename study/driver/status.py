@@ -102,7 +102,7 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
-        trial_list=[row.as_json() for row in ledger.trials()] if with_trials else None,
+        trial_list=[row.to_json() for row in ledger.trials()] if with_trials else None,
     )
 
 
@@ -117,7 +117,7 @@ def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
         left=stage.left(),
         trials=stage.counts(),
         seeds=stage.verdicts(),
-        trial_list=[row.as_json() for row in stage.rows(ledger.run_ids())] if with_trials else None,
+        trial_list=[row.to_json() for row in stage.rows(ledger.run_ids())] if with_trials else None,
     )
 
 

@@ -26,7 +26,7 @@ def study_message(
     measured: dict[str, Any] = {}
     if evaluator_setup is not None:
         measured = {
-            "provenance": evaluator_setup.provenance.as_json(),
+            "provenance": evaluator_setup.provenance.to_json(),
             "modes": evaluator_setup.modes,
             "real_effective_modes": evaluator_setup.real_effective_modes,
         }

@@ -1,5 +1,6 @@
-"""Export of a trial's generators as a folder that needs no ganstudy: weights, code, configuration,
-samples, model card.
+"""Export of a trial's generators as a folder that needs no ganstudy.
+
+It holds weights, code, configuration, samples and a model card.
 """
 
 from __future__ import annotations
@@ -35,8 +36,7 @@ FORMAT = 1
 def export(
     folder: StudyFolder, chosen: BestConfiguration, seed: int | None, out: Path
 ) -> list[Path]:
-    """Write the trial's generators to the folder `out`, which must be new or empty; return the
-    files.
+    """Write the trial's generators to the new or empty folder `out`, and return the files.
 
     seed: only this one of the trial's seeds. Raise UserError where the checkpoint or the data
     cannot be read.
@@ -81,7 +81,7 @@ def export(
 def _write(out: Path, exported: ExportedGenerator, trained: TrainedGenerators) -> list[Path]:
     """Write the folder's files and return them."""
     files = {
-        "config.json": (json.dumps(exported.as_json(), indent=2) + "\n").encode(),
+        "config.json": (json.dumps(exported.to_json(), indent=2) + "\n").encode(),
         "model.py": Path(standalone.__file__).read_bytes(),
         "README.md": card(exported).encode(),
         **{f"generator-seed-{s}.safetensors": save(trained.weights[s]) for s in exported.seeds},
@@ -103,8 +103,9 @@ def _write(out: Path, exported: ExportedGenerator, trained: TrainedGenerators) -
 
 
 def configuration(ledger: Ledger, number: int, digest: str) -> TrialConfig:
-    """Return the trial's whole configuration from its stage's ledger. Raise ValueError unless its
-    digest is `digest`.
+    """Return the trial's whole configuration from its stage's ledger.
+
+    Raise ValueError unless its digest is `digest`.
     """
     stage = ledger.search if number < FIRST_CONFIRM else ledger.confirm
     row = next((row for row in (stage.rows() if stage else []) if row.number == number), None)
@@ -119,9 +120,8 @@ def configuration(ledger: Ledger, number: int, digest: str) -> TrialConfig:
 
 
 def _without_paths(config: TrialConfig) -> dict[str, Any]:
-    """Return the configuration as plain JSON, with the names of files only: their folders are this
-    machine's business.
-    """
+    """Return the configuration as plain JSON, with the names of files alone."""
+    # Their folders are this machine's business.
     tables = config.model_dump(mode="json")
     for table, keys in (("data", PATH_FIELDS), ("measures", ("weights",))):
         for key in keys:

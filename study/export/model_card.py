@@ -1,8 +1,7 @@
-"""The model card of an exported generator (Mitchell et al. 2019), as Markdown: what it is, how to
-load it, its scores and provenance.
+"""The model card of an exported generator (Mitchell et al. 2019), as Markdown.
 
-What comes from files and people (names, questions) is escaped: nothing of it can become a link, a
-picture or HTML.
+It says what the generator is, how to load it, its scores and their provenance. What comes from
+files and people (names, questions) is escaped: nothing of it can become a link, a picture or HTML.
 """
 
 from __future__ import annotations
@@ -52,9 +51,9 @@ class ExportedGenerator:
     facts: BestConfiguration
     """Scores and provenance."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the content as plain JSON."""
-        facts = self.facts.as_json()
+        facts = self.facts.to_json()
         del facts["seeds"], facts["default_seed"]  # those of the export are beside the facts
         return {**vars(self), "generator": self.generator.to_json(), "facts": facts}
 

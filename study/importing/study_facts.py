@@ -132,7 +132,7 @@ def summary(study: ImportedStudy, outcomes: dict[int, Outcome]) -> dict[str, Any
             "params": best.params,
             "run_id": None,
         },
-        "trial_list": [row.as_json() for row in rows],
+        "trial_list": [row.to_json() for row in rows],
     }
 
 

@@ -1,7 +1,7 @@
-"""Which configurations are trained again on fresh seeds: the best of the search, of each set of
-remedies, the baseline.
+"""Which configurations are trained again on fresh seeds.
 
-Pure functions of the search's results, so that a study that is resumed selects what it selected
+They are the best of the search, the best with each set of remedies, and the baseline. They
+follow from the search's results alone, so that a study that is resumed selects what it selected
 before.
 """
 

@@ -157,9 +157,7 @@ class Ledger:
         self._study.set_user_attr(PROVENANCE, json.dumps(provenance))
 
     def left(self) -> int:
-        """Return the number of trials of both stages that are not over, as far as they are
-        known.
-        """
+        """Return the number of trials of both stages that are not over, as far as known."""
         return self.search.left() + (0 if self.confirm is None else self.confirm.left())
 
     def trials(self) -> list[TrialRow]:

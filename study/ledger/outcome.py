@@ -1,5 +1,6 @@
-"""The result of a trial's latest evaluation, and the state in which that ends it. Free of Optuna
-and Ray.
+"""The result of a trial's latest evaluation, and the state in which that ends it.
+
+Free of Optuna and Ray.
 """
 
 from __future__ import annotations

@@ -80,9 +80,7 @@ class SearchStage(StageTrials):
         return self.spec.space.with_fixed(trial.params)
 
     def _drawn_to_the_end(self, trial: FrozenTrial) -> Params:
-        """Return a trial's parameters; those that were not drawn before it was killed are drawn
-        now.
-        """
+        """Return a trial's parameters, and draw those that it was killed before drawing."""
         self._study.sampler = sampler_of(self.spec, trial.number)
         # A key that was drawn already keeps its value: Optuna looks it up before it samples.
         return self.spec.space.suggest(optuna.Trial(self._study, trial._trial_id))

@@ -1,9 +1,8 @@
-"""The trials of one stage of a study, as the ledger keeps them: one Optuna study each, in the same
-storage.
+"""The trials of one stage of a study, as the ledger keeps them.
 
-The search (study/ledger/search_stage.py) and the confirm stage (study/ledger/confirm_stage.py)
-differ in where their configurations come from; what is recorded of a trial, and how it ends, is the
-same.
+Each stage is an Optuna study, all in the same storage. The search (study/ledger/search_stage.py)
+and the confirm stage (study/ledger/confirm_stage.py) differ in where their configurations come
+from; what is recorded of a trial, and how it ends, is the same.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class TrialRow:
     error: str | None
     """Why it failed, if it did."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the row as plain JSON."""
         return asdict(self)
 

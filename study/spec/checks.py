@@ -53,8 +53,9 @@ def resource_problems(spec: StudySpec) -> list[str]:
 
 
 def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
-    """Return the keys of [search.space] that are no domain, are in another table too, or belong
-    to another model.
+    """Return what is wrong with single keys of [search.space], one sentence each.
+
+    A key may be no domain, be in another table too, or belong to another model.
     """
     problems = []
     tables = _tables_of_keys(spec, values)
@@ -142,8 +143,9 @@ def combination_problems(spec: StudySpec) -> list[str]:
 
 
 def option_problems(spec: StudySpec) -> list[str]:
-    """Return the options of losses and remedies that are unknown, out of range, or of one that no
-    configuration uses.
+    """Return what is wrong with options of losses and remedies, one sentence each.
+
+    An option may be unknown, out of range, or of a loss or remedy that no configuration uses.
     """
     losses = OptionGroup(
         kind="loss",

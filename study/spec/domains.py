@@ -1,6 +1,4 @@
-"""Domains of the search space: a fixed value, choices, or a range, parsed from the study file's
-syntax.
-"""
+"""Domains of the search space, parsed from the study file: a fixed value, choices, or a range."""
 
 from __future__ import annotations
 

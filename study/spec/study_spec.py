@@ -1,5 +1,6 @@
-"""A whole study file as one validated model, and what follows from it: search space, rungs of the
-scheduler, identity.
+"""A whole study file as one validated model, and what follows from it.
+
+That is the search space, the rungs of the scheduler and the study's identity.
 """
 
 from __future__ import annotations
@@ -140,9 +141,7 @@ class StudySpec(StrictModel):
 
     @property
     def has_own_parts(self) -> bool:
-        """Whether data, networks or extractor are the user's own files, which only loading can
-        check.
-        """
+        """Whether data, networks or extractor are the user's own, which only loading can check."""
         return (
             bool(self.plugin_digests)
             or hasattr(self.data, "path")
@@ -150,8 +149,9 @@ class StudySpec(StrictModel):
         )
 
     def distinct_architectures(self) -> list[TrialConfig]:
-        """Return one configuration per choice of networks, loss and remedies that the search may
-        build, at most MOST_BUILT.
+        """Return one configuration per choice of networks, loss and remedies in the search space.
+
+        At most MOST_BUILT of them.
         """
         found: dict[str, TrialConfig] = {}
         for params in self.space.combinations():

@@ -83,7 +83,7 @@ class Outbox:
         content = {
             "rows": [row.to_json() for row in evaluation.rows],
             "history": [row.to_json() for row in history],
-            "provenance": evaluation.provenance.as_json() if evaluation.provenance else None,
+            "provenance": evaluation.provenance.to_json() if evaluation.provenance else None,
             "grid": _text(evaluation.grid_png),
             "start_grid": _text(evaluation.start_png),
             "notes": evaluation.notes,

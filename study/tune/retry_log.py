@@ -1,10 +1,9 @@
-"""Attempts at a trial: where each began and how it ended, as a process that dies cannot record that
-itself.
+"""Attempts at a trial: where each began and how it ended.
 
-A trial may fail by itself as often as [resources] retries allows without getting any further: by an
-exception, by the death of its process on a node that lives on, by silence. A node that went away,
-or a driver that was stopped, takes its trials with it through no fault of theirs; that costs no
-retry.
+They stand in a file, as a process that dies cannot record its own end. A trial may fail by itself
+as often as [resources] retries allows without getting any further: by an exception, by the death of
+its process on a node that lives on, by silence. A node that went away, or a driver that was
+stopped, takes its trials with it through no fault of theirs; that costs no retry.
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ class Operator:
 
     def rows(self, name: str = "small") -> dict[int, dict[str, Any]]:
         """The ledger's trials by number, without MLflow's ids."""
-        rows = [row.as_json() for row in self.ledger(name).trials()]
+        rows = [row.to_json() for row in self.ledger(name).trials()]
         return {
             row["number"]: {key: value for key, value in row.items() if key != "run_id"}
             for row in rows

@@ -23,7 +23,7 @@ def study(operator, small_study):
 
 
 def confirm_rows(study) -> dict[int, dict]:
-    return {row.number: row.as_json() for row in study.ledger().confirm.rows()}
+    return {row.number: row.to_json() for row in study.ledger().confirm.rows()}
 
 
 def assert_whole(study) -> None:

@@ -1,3 +1,4 @@
-"""The configuration of a trial as pydantic models; free of torch, so that `ganstudy check` answers
-at once.
+"""The configuration of a trial as pydantic models.
+
+Free of torch, so that `ganstudy check` answers at once.
 """

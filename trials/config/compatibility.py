@@ -122,8 +122,9 @@ def _networks_data_and_batch(config: Configuration) -> list[str]:
 
 
 def _measures_and_data(config: Configuration) -> list[str]:
-    """Return what is known without the data; the rest is reported once they are loaded
-    (trials/measures/evaluator.py).
+    """Return what is known without the data.
+
+    The rest is reported once they are loaded (trials/measures/evaluator.py).
     """
     measures, data = config.measures, config.data
     problems = []

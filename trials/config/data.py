@@ -23,8 +23,9 @@ home folder.
 
 
 def held_out_rule(value: float) -> float:
-    """Return `value` if it is a share between 0 and 1 or a whole number of at least 1; otherwise
-    raise a ValueError.
+    """Return `value`, a share between 0 and 1 or a whole number of at least 1.
+
+    Raise ValueError for any other number.
     """
     if not (0 < value < 1 or (value >= 1 and value.is_integer())):
         raise ValueError(
@@ -38,9 +39,8 @@ HeldOut = Annotated[float, AfterValidator(held_out_rule)]
 
 
 def as_tuple(value: Any) -> Any:
-    """Return a list as a tuple: TOML has lists only, and strict validation refuses them where a
-    tuple is meant.
-    """
+    """Return a list as a tuple, and anything else as it is."""
+    # TOML has lists only, and strict validation refuses them where a tuple is meant.
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -97,8 +97,9 @@ class Downloaded(DataOptions):
 
 
 class OfficialSplit(Downloaded):
-    """Data with a training and a test split of their own; what is held out comes from the test
-    split.
+    """Data with a training and a test split of their own.
+
+    What is held out comes from the test split.
     """
 
     implementation = "ganstudy.trials.data.torchvision_sets:torchvision_set"
@@ -242,8 +243,9 @@ class Arrays(DataOptions):
 
 
 class PluginData(PictureOptions):
-    """User's own data set. size, crop and channels apply to pictures; arrays are taken as they
-    are.
+    """User's own data set.
+
+    The options size, crop and channels apply to pictures; arrays are taken as they are.
     """
 
     implementation = "ganstudy.trials.data.plugin:plugin"

@@ -1,5 +1,6 @@
-"""k, discriminator steps per generator step: a number, or numbers that hold until stated generator
-steps.
+"""k, discriminator steps per generator step.
+
+It is a number, or several that each hold until a stated generator step.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ _SCHEDULE_RULE = "a schedule of k reads '5 until 100 then 1' (generator steps, r
 
 
 def as_ratio(value: Any) -> Fraction:
-    """Return a constant k as an exact fraction, from a number or text such as "1/3"; raise a
-    ValueError for anything else.
+    """Return a constant k as an exact fraction, from a number or text such as "1/3".
+
+    Raise ValueError for anything else.
     """
     # bool is an int in Python: k = true would be 1.
     if isinstance(value, bool) or not isinstance(value, int | float | str | Fraction):
@@ -52,8 +54,9 @@ def as_ratio(value: Any) -> Fraction:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Schedule of k over the generator steps; equal schedules are equal objects, however they were
-    written.
+    """Schedule of k over the generator steps.
+
+    Equal schedules are equal objects, however they were written.
     """
 
     segments: tuple[tuple[int, Fraction], ...]
@@ -64,12 +67,11 @@ class Schedule:
     """The ratio after all segments."""
 
     def discriminator_steps_due(self, generator_step: int) -> int:
-        """Return the discriminator steps that come before generator step `generator_step`; 1 is the
-        first.
+        """Return the discriminator steps that come before generator step `generator_step`.
 
-        They are the sum of the ratios of steps 1..generator_step, rounded up; in integers
-        throughout, so the ratio is exact over any number of steps. 2 gives D D G, 1/2 gives D G G,
-        3/2 gives D D G D G.
+        The first is 1. They are the sum of the ratios of steps 1..generator_step, rounded up; in
+        integers throughout, so the ratio is exact over any number of steps. 2 gives D D G, 1/2
+        gives D G G, 3/2 gives D D G D G.
         """
         due = Fraction(0)
         start = 0
@@ -98,8 +100,9 @@ class Schedule:
 
 
 def as_schedule(value: Any) -> Schedule:
-    """Return k as a Schedule, from whatever `as_ratio` takes or text such as "5 until 100 then 1";
-    raise a ValueError for anything else.
+    """Return k as a Schedule, from what `as_ratio` takes or text like "5 until 100 then 1".
+
+    Raise ValueError for anything else.
     """
     if isinstance(value, Schedule):
         return value

@@ -1,7 +1,7 @@
-"""[remedies.NAME]: options of the remedies. The implementations lie in trials/remedies/, one file
-each.
+"""[remedies.NAME]: options of the remedies.
 
-A new remedy needs a class here, in REMEDIES too, and a file in trials/remedies/.
+The implementations lie in trials/remedies/, one file each. A new remedy needs a class here, in
+REMEDIES too, and a file in trials/remedies/.
 """
 
 from __future__ import annotations

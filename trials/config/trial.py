@@ -167,8 +167,9 @@ def measurable(what: str, amount: float) -> float:
 
 
 def distinct_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    """Return `seeds` if there is at least one, all are in 0..2**32 - 1 and none is repeated;
-    otherwise raise a ValueError.
+    """Return `seeds`: at least one, each in 0..2**32 - 1, none repeated.
+
+    Raise ValueError otherwise.
     """
     if not seeds:
         raise ValueError("at least one seed is needed, got an empty list")

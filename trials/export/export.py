@@ -1,5 +1,4 @@
-"""Export of trained generators: from a trial's checkpoint to what trials/export/standalone.py
-loads.
+"""Export of trained generators: from a checkpoint to what trials/export/standalone.py loads.
 
 The layers are described one by one instead of by torch.export, whose files are unpickled when they
 are loaded: a generator from somebody else could then run code.
@@ -87,11 +86,10 @@ class TrainedGenerators:
 def trained_generators(
     folder: Path, config: TrialConfig, shape: tuple[int, ...], bounded: bool
 ) -> TrainedGenerators:
-    """Return the generators that the trial's samples were drawn from, by the newest undamaged
-    checkpoint in `folder`.
+    """Return the generators that the trial's samples were drawn from.
 
-    shape: of one sample. Raise ValueError where there is no checkpoint, or it is of another
-    configuration.
+    folder: of its checkpoints, of which the newest undamaged one is read. shape: of one sample.
+    Raise ValueError where there is no checkpoint, or it is of another configuration.
     """
     found = read_shards(folder, config)
     if found is None:
@@ -144,8 +142,10 @@ def _networks(
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
-    """Return parameters and buffers by name; where the remedy spectral_normalisation parametrised a
-    tensor, the result alone. What a user parametrised keeps its own names.
+    """Return parameters and buffers by name.
+
+    Of what the remedy spectral_normalisation parametrised, the result alone. What a user
+    parametrised keeps its own names.
     """
     # Not state_dict(), which leaves out buffers that are not persistent: what the user's function
     # draws into them when a copy is loaded would be other numbers.
@@ -166,8 +166,9 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
 
 
 def description(network: nn.Module) -> list[Any]:
-    """Return the description that trials/export/standalone.py builds an equal network from. Raise
-    ValueError for a layer that it does not know.
+    """Return the description that trials/export/standalone.py builds an equal network from.
+
+    Raise ValueError for a layer that it does not know.
     """
     if isinstance(network, nn.Sequential):
         return ["Sequential", [description(layer) for layer in network]]

@@ -1,5 +1,4 @@
-"""What a measure of generated samples is: its scores, what they are computed from, and the fewest
-samples that they mean anything for.
+"""What a measure of generated samples is, and what it is computed from.
 
 A measure is a `SampleMeasure` in the file of its name, and an entry in trials/results/catalogue.py
 for each of its scores, which names it. Trials (trials/measures/evaluator.py) and `ganstudy score`
@@ -44,8 +43,9 @@ class Samples:
 
 @dataclass(frozen=True)
 class TrainingSamples:
-    """The training samples, and the real ones that were not trained on, where copies are looked
-    for: principal components of pixels, or points.
+    """The training samples, and real ones that were not trained on, where copies are looked for.
+
+    They are principal components of pixels, or points.
     """
 
     train: Tensor
@@ -79,8 +79,9 @@ Scorer = Callable[[Samples], Mapping[str, float | None]]
 
 @dataclass(frozen=True)
 class SampleMeasure:
-    """One or several scores that are computed together. Raise ValueError for a name that the
-    catalogue lacks.
+    """One or several scores that are computed together.
+
+    Raise ValueError for a name that the catalogue lacks.
     """
 
     title: str

@@ -44,10 +44,10 @@ class Bins:
     """[K], distance from the centre within which a sample is of high quality, float64."""
 
     def __init__(self, train: Tensor, held_out: Tensor, num_bins: int = MOST_BINS) -> None:
-        """Train [N, F] and held_out [M, F] features; num_bins is lowered to N / 10, but not below
-        2.
+        """Fit the bins on the training samples.
 
-        Raise ValueError unless the training samples that are clustered have more distinct values
+        train and held_out: features [N, F] and [M, F]. num_bins: lowered to N / 10, but not below
+        2. Raise ValueError unless the training samples that are clustered have more distinct values
         than there are bins.
         """
         order = torch.randperm(len(train), generator=generator(0, "bins"))[:MOST_CLUSTERED]

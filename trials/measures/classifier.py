@@ -1,9 +1,8 @@
-"""The in-domain classifier: a small CNN whose features give FID, IS, precision and recall a meaning
-on small images.
+"""The in-domain classifier: a small CNN trained on the data's own labels.
 
-Trained once per data set on the training split's own labels, on one thread from fixed seeds, and
-identified by the digest of its weights; the digest and the held-out accuracy travel with every
-score.
+Its features give FID, IS, precision and recall a meaning on small images. It is trained once per
+data set on the training split, on one thread from fixed seeds, and identified by the digest of its
+weights; the digest and the held-out accuracy travel with every score.
 """
 
 from __future__ import annotations
@@ -77,8 +76,9 @@ def to_uint8(images: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TrainedClassifier:
-    """A trained classifier as the bytes of a safetensors file: weights, and in its header their
-    held-out accuracy.
+    """A trained classifier as the bytes of a safetensors file.
+
+    The file has the weights, and in its header their held-out accuracy.
     """
 
     weights: bytes
@@ -109,8 +109,9 @@ def _network(dataset: Dataset) -> Classifier:
 
 
 def train_classifier(dataset: Dataset) -> TrainedClassifier:
-    """Train on the training split; deterministic on one machine. About 5 seconds for digits on one
-    core.
+    """Train a classifier on the training split.
+
+    Deterministic on one machine; about 5 seconds for digits on one core.
     """
     labels, held_out_labels = dataset.train_labels, dataset.held_out_labels
     assert labels is not None and held_out_labels is not None

@@ -47,15 +47,16 @@ DUPLICATE_QUANTILE = 0.01
 
 
 class Copying:
-    """C_T and the duplicate share against one training set, with the distances of held-out samples
-    to it computed once.
+    """C_T and the duplicate share against one training set.
+
+    The distances of held-out samples to it are computed once.
     """
 
     def __init__(self, train: Tensor, held_out: Tensor, cells_held_out: Tensor) -> None:
-        """Images or features, train [N, ...] with N >= 2 and held_out [M, ...]; cells_held_out: the
-        cell of each [M].
+        """Compute the distances of the held-out samples.
 
-        Cells are numbered from 0; all 0 is the partition of a single cell.
+        train and held_out: images or features, [N, ...] with N >= 2 and [M, ...]. cells_held_out:
+        the cell of each [M]. Cells are numbered from 0; all 0 is the partition of a single cell.
         """
         self._train = train.flatten(1).cpu().double()
         # Of few features a tree, which squares differences too, is faster than all pairs.
@@ -94,9 +95,7 @@ class Copying:
         return float(np.average(z_scores, weights=weights)) if weights else None
 
     def _nearest(self, samples: Tensor) -> tuple[np.ndarray, np.ndarray]:
-        """Return the distance to the nearest training sample and its ratio to that of the second
-        nearest, each [n].
-        """
+        """Return (distance to the nearest training sample, its ratio to the next), each [n]."""
         rows = samples.flatten(1).cpu().double()
         if self._tree is not None:
             nearest, second = self._tree.query(rows.numpy(), k=2)[0].T

@@ -40,8 +40,10 @@ beyond the wobble of an imperfect but steady generator."""
 
 
 def cycling(histograms: Sequence[Sequence[int]], window: int) -> dict[str, float | None]:
-    """Return measures by name: movement (share), dominant_switches, returns (counts),
-    hidden_coverage (effective modes).
+    """Return the measures of cycling by name.
+
+    They are movement (share), dominant_switches and returns (counts), and hidden_coverage
+    (effective modes).
 
     histograms: samples per mode of one seed's evaluations in order, oldest first, [T][K];
     evaluations without one (a diverged seed) are left out by the caller. window: evaluations that

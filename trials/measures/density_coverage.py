@@ -1,5 +1,4 @@
-"""Density and coverage: how deep generated samples lie in the real data, and how much of it they
-reach.
+"""Density and coverage: how deep samples lie in the real data, and how much of it they reach.
 
 Naeem et al. 2020, sec. 3. B_i is the open ball around real sample X_i whose radius is the distance
 to its k-th nearest other real sample; k = 5, N real and n generated samples Y_j:
@@ -29,8 +28,10 @@ class Neighbourhoods:
     """Density and coverage against one set of real samples, whose balls are computed once."""
 
     def __init__(self, real: Tensor, k: int = NEAREST) -> None:
-        """real: features [N, F]; on a GPU, generated ones must be there too. Raise ValueError
-        unless N > k.
+        """Compute the radii of the balls around the real samples.
+
+        real: features [N, F]; on a GPU, generated ones must be there too. Raise ValueError unless
+        N > k.
         """
         _check(len(real), k, "real")
         self._k, self._real = k, real

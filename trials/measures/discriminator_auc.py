@@ -15,8 +15,9 @@ from torch import Tensor
 
 
 def discriminator_auc(real: Tensor, fake: Tensor) -> Tensor:
-    """Return the AUC per seed [S], float64, from logits real [S, B] and fake [S, B']; NaN for a
-    seed with a NaN among them.
+    """Return the AUC per seed [S], float64, from logits real [S, B] and fake [S, B'].
+
+    NaN for a seed with a NaN among them.
     """
     # Sorting once makes it B log B' instead of the B x B' table of pairs.
     ordered = fake.sort(dim=1).values

@@ -33,8 +33,9 @@ MOST_BINNED = 10_000
 
 
 def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """Return the kind of the data's modes (see `mode_kind`). Raise ValueError where the data are
-    too few for a measure, or lack what [measures] asks for.
+    """Return the kind of the data's modes (see `mode_kind`).
+
+    Raise ValueError where the data are too few for a measure, or lack what [measures] asks for.
     """
     # Checked before any feature is extracted, since those of all images may take an hour.
     kind = mode_kind(dataset, measures)
@@ -66,11 +67,11 @@ class Evaluator:
         device: torch.device,
         measures: MeasuresConfig | None = None,
     ) -> None:
-        """classifier: where the features are the in-domain classifier's, see
-        trials/measures/features.py.
+        """Define the modes, and measure the floor.
 
-        Raise ValueError where the data are too few for a measure, or lack what [measures] asks
-        for.
+        classifier: where the features are the in-domain classifier's, see
+        trials/measures/features.py. Raise ValueError where the data are too few for a measure, or
+        lack what [measures] asks for.
         """
         measures = measures or MeasuresConfig()
         self.dataset = dataset
@@ -120,8 +121,9 @@ class Evaluator:
 
     @property
     def real_effective_modes(self) -> float:
-        """Effective modes of the real data, exp(entropy) of their mode shares: 8 for the ring, just
-        under 10 for digits.
+        """Effective modes of the real data, exp(entropy) of their mode shares.
+
+        8 for the ring, just under 10 for digits.
         """
         return float(torch.tensor(modes.entropy(self.modes.expected)).exp())
 
@@ -145,10 +147,10 @@ class Evaluator:
         return self.dataset.train[order[:num]]
 
     def measure(self, samples: Tensor) -> list[tuple[Scores, list[int]]]:
-        """Return (scores by name, mode histogram) per seed, for finite samples [S, n, ...] as the
-        generator makes them.
+        """Return (scores by name, mode histogram) per seed.
 
-        Scores of measures that do not apply are absent.
+        samples: [S, n, ...] as the generator makes them, all finite. Scores of measures that do not
+        apply are absent.
         """
         num_seeds, num_samples = samples.shape[:2]
         if num_seeds == 0:

@@ -26,6 +26,7 @@ class Features(Protocol):
     """Remarks for a reader of the scores; one sentence each."""
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return (features [n, F], class logits [n, K] or None) on the CPU, for samples [n, ...] as
-        data sets hold them.
+        """Return (features [n, F], class logits [n, K] or None) on the CPU.
+
+        samples: [n, ...] as data sets hold them.
         """

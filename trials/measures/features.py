@@ -1,5 +1,4 @@
-"""Where samples are compared: the feature spaces behind FID, KID, precision, recall, density and
-coverage.
+"""The feature spaces in which FID, KID, precision, recall, density and coverage compare samples.
 
 classifier            the in-domain classifier's features; of stacked images those of every channel, side by side
 inception-v3-compat   torch-fidelity's Inception, the standard for natural images: trials/measures/inception.py
@@ -55,9 +54,10 @@ class ClassifierFeatures:
         self.notes: tuple[str, ...] = ()
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features [n, 64] and logits of the classes; of stacked images [n, 64 C] and log
-        probabilities of all combinations of the channels' classes, the first channel's the most
-        significant.
+        """Return features [n, 64] and logits of the classes.
+
+        Of stacked images, features [n, 64 C] and log probabilities of all combinations of the
+        channels' classes, the first channel's the most significant.
         """
         images = to_uint8(samples)
         if not self._stacked:
@@ -92,15 +92,15 @@ class PixelFeatures:
 
 
 def pixel_features(dataset: Dataset) -> Features:
-    """Return the space in which copies of training samples are looked for, whatever the extractor:
-    a copy is one in pixels, which features may not show.
-    """
+    """Return the space in which copies of training samples are looked for."""
+    # Whatever the extractor: a copy is one in pixels, which features may not show.
     return PixelFeatures(dataset) if dataset.is_images else PointFeatures()
 
 
 def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """Return the name of the feature space, "auto" resolved. Raise ValueError where the data do not
-    allow the one asked for.
+    """Return the name of the feature space, "auto" resolved.
+
+    Raise ValueError where the data do not allow the one asked for.
     """
     labelled = dataset.train_labels is not None
     if not dataset.is_images:

@@ -1,10 +1,9 @@
-"""FID (Fréchet Inception Distance), IS (Inception Score), precision and recall by torch-fidelity,
-and the networks that extract features behind its contract.
+"""FID (Fréchet Inception Distance), IS (Inception Score), precision and recall by torch-fidelity.
 
-The features of all seeds pass through the extractor at once and torch-fidelity's own functions turn
-them into scores, which saves its per-call set-up (tests/trials/measures/test_fidelity.py holds the
-scores to those of `torch_fidelity.calculate_metrics`). Nothing is cached by torch-fidelity: its key
-omits the content.
+Also the networks that extract features behind its contract. The features of all seeds pass through
+the extractor at once and torch-fidelity's own functions turn them into scores, which saves its
+per-call set-up (tests/trials/measures/test_fidelity.py holds the scores to those of
+`torch_fidelity.calculate_metrics`). Nothing is cached by torch-fidelity: its key omits the content.
 """
 
 from __future__ import annotations
@@ -50,8 +49,9 @@ INCEPTION_CLASSIFIER = ("fc.weight", "fc.bias")
 
 
 def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
-    """Register the classifier with torch-fidelity; return its name there, which holds the data
-    set's name and the weights' digest.
+    """Register the classifier with torch-fidelity, and return its name there.
+
+    The name holds that of the data set and the weights' digest.
     """
     name = f"{dataset.name}-classifier-{trained.digest}"
     if name in FEATURE_EXTRACTORS_REGISTRY:
@@ -90,13 +90,15 @@ def register_classifier(dataset: Dataset, trained: TrainedClassifier) -> str:
 
 
 class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
-    """torch-fidelity's Inception (Szegedy et al. 2015, the weights of 2015-12-05), with weights
-    read already.
+    """torch-fidelity's Inception, with weights read already.
+
+    Szegedy et al. 2015, the weights of 2015-12-05.
     """
 
     def __init__(self, weights: Mapping[str, Tensor], with_classifier: bool) -> None:
-        """Without a classifier only features are extracted. Raise ValueError where `weights` are
-        those of another network.
+        """Build the network; without a classifier only features are extracted.
+
+        Raise ValueError where `weights` are those of another network.
         """
         # The constructor would unpickle whatever a file contains; this one contains only arrays.
         file = io.BytesIO()
@@ -136,8 +138,9 @@ class Inception(FeatureExtractorInceptionV3):  # type: ignore[misc]
 
 
 class Extractor:
-    """Feature extractor from a network behind torch-fidelity's contract: its first layer asked for
-    is features, the second logits.
+    """Feature extractor from a network behind torch-fidelity's contract.
+
+    The first layer that is asked for is features, the second logits.
     """
 
     def __init__(
@@ -147,8 +150,9 @@ class Extractor:
         self._network, self._device, self._batch = network.to(device).eval(), device, batch
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return (features, logits or None) on the CPU, for uint8 images [N, C, H, W] on any
-        device.
+        """Return (features, logits or None) on the CPU.
+
+        images: uint8 [N, C, H, W], on any device.
         """
         with torch.no_grad():
             parts = [self._network(batch.to(self._device)) for batch in images.split(self._batch)]
@@ -169,8 +173,9 @@ def classifier_extractor(
 def inception_extractor(
     weights: Mapping[str, Tensor], with_classifier: bool, device: torch.device
 ) -> Extractor:
-    """Return Inception's extractor: features [N, 2048] and, with a classifier, logits [N, 1008]
-    without their bias.
+    """Return Inception's extractor.
+
+    It gives features [N, 2048] and, with a classifier, logits [N, 1008] without their bias.
 
     weights: by name, as torch-fidelity's module has them. Raise ValueError where they are those of
     another network.
@@ -220,8 +225,9 @@ class PrecisionRecall:
         self._radii: Tensor | None = None
 
     def precision_recall(self, features: Tensor) -> tuple[float, float]:
-        """Return (precision, recall) of generated features [n, F], on the real ones' device, at the
-        3rd neighbour.
+        """Return (precision, recall) of generated features at the 3rd neighbour.
+
+        features: [n, F], on the device of the real ones.
 
         torch-fidelity's definition (Kynkäänniemi et al. 2019), but its distances are those of
         torch.cdist in single precision, and these are exact; and those among real samples, and

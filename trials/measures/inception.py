@@ -1,5 +1,6 @@
-"""Inception-v3's features: the standard for natural images, by torch-fidelity's network and a file
-of weights.
+"""Inception-v3's features, the standard for natural images.
+
+They are those of torch-fidelity's network and a file of weights.
 
 Szegedy et al. 2015 as trained for TensorFlow on 2015-12-05, the network that FID was defined on
 (Heusel et al. 2017); 2,048 features and, for IS, the logits of 1,008 classes. Images are resized to
@@ -40,13 +41,13 @@ class InceptionFeatures:
     def __init__(
         self, weights: str | None, device: torch.device, expected_digest: str | None = None
     ) -> None:
-        """weights: a file with a state dict of torch-fidelity's network; None: the published one is
-        downloaded.
+        """Read the weights.
 
-        Without the classifier (fc missing, or not finite) there are no logits, which `notes` says.
-        Raise ValueError where the file cannot be downloaded or read, where its digest is not the
-        one expected (or, without `weights`, the published one), or where its weights are those of
-        another network.
+        weights: a file with a state dict of torch-fidelity's network; None: the published one is
+        downloaded. Without the classifier (fc missing, or not finite) there are no logits, which
+        `notes` says. Raise ValueError where the file cannot be downloaded or read, where its digest
+        is not the one expected (or, without `weights`, the published one), or where its weights are
+        those of another network.
         """
         path = _downloaded() if weights is None else Path(weights).expanduser()
         try:
@@ -80,8 +81,9 @@ class InceptionFeatures:
         self.notes: tuple[str, ...] = () if with_classifier else (NO_CLASSIFIER,)
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features [n, 2048] and logits [n, 1008], or None, of images [n, C, H, W] with 3
-        channels, or 1 thrice.
+        """Return features [n, 2048] and logits [n, 1008], or None.
+
+        samples: images [n, C, H, W]; a single channel is taken thrice.
         """
         if samples.shape[1] not in (1, 3):
             raise ValueError(
@@ -92,9 +94,7 @@ class InceptionFeatures:
 
 
 def _downloaded() -> Path:
-    """Return the path of the published file, downloaded to where torch-fidelity itself would put
-    it.
-    """
+    """Return the path of the published file, downloaded to where torch-fidelity would put it."""
     path = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION_URL.rpartition("/")[2]
     if not path.exists():
         try:

@@ -19,11 +19,10 @@ FEWEST = 4
 def objective_mismatch(
     losses: Sequence[float | None], distances: Sequence[float | None]
 ) -> float | None:
-    """Return Spearman's rank correlation of the generator's loss and FID, one of each per
-    evaluation of a seed.
+    """Return Spearman's rank correlation of the generator's loss and FID over evaluations.
 
-    Evaluations where either is missing or not finite are left out. None below 4 of them, and where
-    the loss or FID never changes.
+    losses and distances: one of each per evaluation of a seed. Evaluations where either is missing
+    or not finite are left out. None below 4 of them, and where the loss or FID never changes.
     """
     pairs = [
         (loss, distance)

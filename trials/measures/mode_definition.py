@@ -1,5 +1,6 @@
-"""Definition of a data set's modes: mixture components, classes or k-means bins; and the real
-data's shares of them.
+"""Definition of a data set's modes, and the real data's shares of them.
+
+A mode is a mixture component, a class or a k-means bin.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ class ModeDefinition:
 
 
 def mode_kind(dataset: Dataset, measures: MeasuresConfig) -> str:
-    """Return "mixture", "classes" or "bins". Raise ValueError where what is asked for needs labels
-    or a classifier that are absent.
+    """Return "mixture", "classes" or "bins".
+
+    Raise ValueError where what is asked for needs labels or a classifier that are absent.
     """
     if dataset.mixture is not None:
         if measures.modes != "auto":
@@ -122,8 +124,9 @@ def _classes(dataset: Dataset, logits_held_out: Tensor) -> ModeDefinition:
 
 
 def _shares(counts: Tensor) -> Tensor:
-    """Return counts [K] as shares; where a class has none, with half an image more in each, as bins
-    have (Jeffreys' prior).
+    """Return counts [K] as shares.
+
+    Where a class has none, with half an image more in each, as bins have (Jeffreys' prior).
     """
     # A rare class of which no image happens to be held out is not impossible, and a generator that
     # makes it must not have an infinite reverse KL.
@@ -132,8 +135,9 @@ def _shares(counts: Tensor) -> Tensor:
 
 
 def _class_shares(dataset: Dataset, counts: Tensor) -> Tensor:
-    """Return the classes' shares of the held-out data; of stacked data the product of the
-    channels'.
+    """Return the classes' shares of the held-out data.
+
+    Of stacked data they are the product of the channels' shares.
     """
     # Of 1,000 combinations some may be missing among the held-out stacks by chance, though the
     # channels are drawn independently.

@@ -36,16 +36,18 @@ def assign_to_mixture(points: Tensor, mixture: Mixture) -> Assignment:
 
 
 def assign_to_classes(logits: Tensor, threshold: float) -> Assignment:
-    """Assign images, by their logits [N, K], to the most probable class, of high quality from the
-    probability `threshold`.
+    """Assign images, by their logits [N, K], to the most probable class.
+
+    They are of high quality where its probability is at least `threshold`.
     """
     probability, chosen = logits.double().softmax(dim=1).max(dim=1)
     return Assignment(chosen, probability >= threshold)
 
 
 def confidence_threshold(logits_real: Tensor) -> float:
-    """Return the class probability that all but the least sure 5% of real images reach; logits [N,
-    K].
+    """Return the class probability that all but the least sure 5% of real images reach.
+
+    logits_real: [N, K].
     """
     return float(logits_real.double().softmax(dim=1).max(dim=1).values.quantile(LEAST_SURE_SHARE))
 

@@ -6,16 +6,20 @@ trajectories in the trial's history, the duality gap and path angles at the end 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pkgutil import resolve_name
 
 from ganstudy.trials.measures.base import SampleMeasure
-from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.catalogue import MEASURES, Measure
 
 
-def _sample_measures() -> tuple[SampleMeasure, ...]:
-    """Import the implementations; ValueError where one does not compute what the catalogue says."""
+def sample_measures(measures: Iterable[Measure]) -> tuple[SampleMeasure, ...]:
+    """Return the implementations that the measures name, each once.
+
+    Raise ValueError where one does not compute just what names it.
+    """
     names: dict[str, tuple[str, ...]] = {}
-    for measure in MEASURES.values():
+    for measure in measures:
         if measure.implementation is not None:
             known = names.get(measure.implementation, ())
             names[measure.implementation] = (*known, measure.name)
@@ -31,4 +35,4 @@ def _sample_measures() -> tuple[SampleMeasure, ...]:
     return tuple(found)
 
 
-SAMPLE_MEASURES = _sample_measures()
+SAMPLE_MEASURES = sample_measures(MEASURES.values())

@@ -1,5 +1,6 @@
-"""All measures of generated samples that apply, against one set of real samples; and whether there
-are enough of either.
+"""All measures of generated samples that apply, against one set of real samples.
+
+Also whether there are enough samples of either kind.
 """
 
 from __future__ import annotations
@@ -66,8 +67,10 @@ class SampleScorer:
     """Every measure of samples, with what depends on the real samples alone computed once."""
 
     def __init__(self, real: RealSamples, device: torch.device = CPU) -> None:
-        """device: where features are compared; at Inception's size that takes a processor a minute
-        per seed. The real samples are as many as `check_counts` demands.
+        """Prepare every measure that applies to the real samples.
+
+        device: where features are compared; at Inception's size that takes a processor a minute per
+        seed. The real samples are as many as `check_counts` demands.
         """
         self._device = device
         real = replace(real, features=real.features.to(device))

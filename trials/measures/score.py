@@ -80,14 +80,14 @@ class Score:
     notes: list[str]
     """Remarks for a reader of the scores; one sentence each."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the score as plain JSON."""
         return {
             "measures": self.measures,
             "floor": self.floor,
             "floor_num_generated": self.num_floor[0],
             "floor_num_real": self.num_floor[1],
-            "provenance": self.provenance.as_json(),
+            "provenance": self.provenance.to_json(),
             "notes": self.notes,
         }
 
@@ -155,20 +155,23 @@ def score(
         modes=modes.description,
         preparation=preparation,
     )
-    result = Score(scores, floor, num_floor, provenance, _notes(dataset, classified, halves))
-    result.notes.extend(f"of the generated samples: {note}" for note in loaded.notes)
-    result.notes.extend(_collapse_notes(result, fakes, second))
+    notes = _notes(dataset, classified, halves)
+    notes += [f"of the generated samples: {note}" for note in loaded.notes]
+    result = Score(scores, floor, num_floor, provenance, notes)
+    notes += _collapse_notes(result, fakes, second)
     scale = None if dataset.is_images else scale_note(dataset.held_out)
-    result.notes.extend([] if scale is None else [scale])
-    result.notes.extend([*features.notes, *_sample_notes(result, fakes.features.shape[1])])
+    notes += [] if scale is None else [scale]
+    notes += [*features.notes, *_sample_notes(result, fakes.features.shape[1])]
     return result
 
 
 def _real_samples(
     real: DataOptions, train: DataOptions | None, measures: MeasuresConfig
 ) -> tuple[Dataset, MeasuresConfig, dict[str, tuple[str, ...]]]:
-    """Return (the real samples, split into those to fit on and those held out; the measures with
-    the extractor "auto" resolved; what was done to pictures of either group).
+    """Return the real samples, the measures to take, and what was done to the pictures by group.
+
+    The samples are split into fitted and held-out ones; in the measures the extractor "auto" is
+    resolved.
     """
     dataset = _loaded("real", real)
     conversions = {"real": dataset.conversions}
@@ -292,8 +295,9 @@ def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
 def _preparation(
     groups: dict[str, DataOptions | None], conversions: dict[str, tuple[str, ...]]
 ) -> str:
-    """Return what was done to the pictures, "as they are" for nothing; in all groups the same, or
-    stated for each.
+    """Return what was done to the pictures, "as they are" for nothing.
+
+    One text where it is the same in all groups, else one for each.
     """
     done = {
         name: _done(options, conversions[name])
@@ -354,7 +358,7 @@ def _trained_on(train: Dataset, real: Dataset, measures: MeasuresConfig) -> Data
         f"of the {role} samples: {note}"
         for role, part in (("training", train), ("real", real))
         for note in part.notes
-        if not note.endswith((REPEATED, ODD_LABEL))  # said anew of the two together
+        if not note.endswith((REPEATED, ODD_LABEL))  # reported of the two together
     )
     return whole(real.name, training, LabelledImages(_joined(real), labels), names, notes)
 

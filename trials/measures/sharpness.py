@@ -22,8 +22,9 @@ BATCH = 512
 
 
 def laplacian_variance(images: Tensor) -> Tensor:
-    """Return [N], squared grey levels, for images [N, C, H, W] in [-1, 1] of at least 3 x 3 pixels;
-    float64.
+    """Return the variance of each image's Laplacian, [N] squared grey levels in float64.
+
+    images: [N, C, H, W] in [-1, 1], of at least 3 x 3 pixels.
     """
     kernel = torch.tensor(LAPLACIAN, dtype=torch.float64, device=images.device)[None, None]
     parts = []
@@ -48,8 +49,9 @@ class Sharpness:
             )
 
     def ratio(self, fake: Tensor) -> float:
-        """Return the mean Laplacian variance of generated images [n, C, H, W] over that of the real
-        ones.
+        """Return the mean Laplacian variance of generated images over that of the real ones.
+
+        fake: [n, C, H, W].
         """
         return float(laplacian_variance(fake).mean()) / self._real
 

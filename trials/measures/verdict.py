@@ -95,11 +95,11 @@ def verdict(rows: Sequence[EvaluationRow], planned: int, floor: Scores) -> Verdi
 def verdict_where_certain(
     rows: Sequence[EvaluationRow], planned: int, floor: Mapping[str, float]
 ) -> Verdict:
-    """Return the verdict on a seed of which some of what the rules read may not have been measured:
-    that of the rules if it is the same whatever the missing numbers are, else Verdict.UNKNOWN.
+    """Return the verdict on a seed for which some of what the rules read was not measured.
 
-    As in `verdict`; measures and histograms may be None or absent, and the floor may lack any of
-    them.
+    It is that of the rules if it is the same whatever the missing numbers are, else
+    Verdict.UNKNOWN. Arguments as in `verdict`; measures and histograms may be None or absent, and
+    the floor may lack any of them.
     """
     if not rows[-1].finite:
         return Verdict.DIVERGED
@@ -126,8 +126,9 @@ def verdict_where_certain(
 
 
 def _filled(row: EvaluationRow, floor: Mapping[str, float], share: float) -> EvaluationRow:
-    """Return the row with `share` of the floor (1 the best case, 0 the worst) in place of unknown
-    effective modes, coverage and high quality.
+    """Return the row with `share` of the floor in place of what is unknown.
+
+    That is of effective modes, coverage and high quality; 1 is the best case, 0 the worst.
     """
     # Unknown density is the floor's in either case: it only matters where coverage is low, and the
     # denser such samples are, the narrower.
@@ -174,8 +175,9 @@ def _number(scores: Scores, measure: str) -> float:
 def _moves(
     earlier: Sequence[EvaluationRow], window: Sequence[EvaluationRow], floor: Scores
 ) -> bool:
-    """Return whether the dominant mode changed often enough since the seed became narrow, and modes
-    are still left behind.
+    """Return whether a narrow seed goes from mode to mode.
+
+    The dominant mode changed often enough since it became narrow, and modes are still left behind.
     """
     # Before it was narrow a seed may have changed its dominant mode as healthy seeds do.
     since = len(earlier)

@@ -1,5 +1,4 @@
-"""The catalogue of measures: name, meaning, unit, direction and source of every number that a trial
-reports.
+"""The catalogue of measures: every number that a trial reports, with its meaning and source.
 
 The single place where a measure is named: MLflow's metric names, the analysis, the figures, the
 report and docs/measures.md all read it, without torch. Scores of generated samples name the

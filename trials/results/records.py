@@ -14,13 +14,14 @@ from enum import StrEnum
 from typing import Any
 
 HISTORY_SCHEMA = 1
-"""Version of `EvaluationRow` as it is on disk, stored with every history; raised when a column changes its
-meaning."""
+"""Version of `EvaluationRow` as it is on disk, stored with every history; raised when a column
+changes its meaning."""
 
 
 class Verdict(StrEnum):
-    """State of one seed of a trial, by the rules of trials/measures/verdict.py; from the best to
-    the worst.
+    """State of one seed of a trial, by the rules of trials/measures/verdict.py.
+
+    From the best to the worst.
     """
 
     is_failure: bool
@@ -80,8 +81,9 @@ class TrialState(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a trial is for: finding good configurations, or training the best of them again on fresh
-    seeds.
+    """What a trial is for.
+
+    The search finds good configurations; the confirm stage trains the best again on fresh seeds.
     """
 
     SEARCH = "search"
@@ -191,7 +193,7 @@ class Provenance:
     modes: str = ""
     """What a mode is, and how many there are: "classes (10)"."""
 
-    def as_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return the provenance as plain JSON."""
         return asdict(self)
 
@@ -273,8 +275,9 @@ class Evaluation:
 
 
 def median_over_seeds(values: list[float | None], direction: str) -> float | None:
-    """Return the median over seeds where a missing value ranks as the worst; None if the median
-    itself is such a value.
+    """Return the median over seeds, where a missing value ranks as the worst.
+
+    None if the median itself is such a value.
 
     direction: "down" where small values are better, "up" where large ones are.
     """

@@ -1,4 +1,4 @@
-"""The samplers, with what statistics and the report need to know of them; free of torch and Optuna.
+"""The samplers, with what statistics and the report need to know of them; free of Optuna.
 
 How each one draws: study/spec/samplers/, in the file of its name.
 """

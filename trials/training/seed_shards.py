@@ -222,11 +222,10 @@ def write_shards(
 
 
 def read_shards(folder: Path, config: TrialConfig) -> tuple[list[SeedShard], int] | None:
-    """Return (shards, how many there were when it was written) of the newest undamaged checkpoint,
-    or None without one.
+    """Return (shards, how many there were on writing) of the newest undamaged checkpoint.
 
-    One shard has all seeds where the shards stood at one point. Raises ValueError for a checkpoint
-    of another configuration.
+    None without one. One shard has all seeds where the shards stood at one point. Raises ValueError
+    for a checkpoint of another configuration.
     """
     found = read_newest(folder)
     if found is None:

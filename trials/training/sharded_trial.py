@@ -31,11 +31,12 @@ from ganstudy.trials.training.trial import Trial, is_finished
 
 
 class ShardedTrial:
-    """Like Trial, and begins as one shard of all seeds. Whenever memory runs out, every shard is
-    halved, and all go on from the newest checkpoint in the folder of the last `save` or `restore`,
-    or from the beginning.
+    """A trial whose seeds are trained in as many shards as memory asks for; used as Trial is.
 
-    Only the shard in training has networks on the device; the others are kept on the host.
+    It begins as one shard of all seeds. Whenever memory runs out, every shard is halved, and all go
+    on from the newest checkpoint in the folder of the last `save` or `restore`, or from the
+    beginning. Only the shard in training has networks on the device; the others are kept on the
+    host.
     """
 
     def __init__(
@@ -216,8 +217,9 @@ class ShardedTrial:
         return replace(shard, position=replace(shard.position, history=history))
 
     def restore(self, folder: Path) -> bool:
-        """Go on from the newest undamaged checkpoint in `folder`, in as many shards; return whether
-        there is one.
+        """Go on from the newest undamaged checkpoint in `folder`, in as many shards.
+
+        Return whether there is one.
         """
         self._folder = folder
         found = read_shards(folder, self.config)

@@ -31,8 +31,9 @@ class TrainingLoop:
     """Trains all seeds of a configuration, one step after the other."""
 
     def __init__(self, config: TrialConfig, dataset: Dataset, device: torch.device) -> None:
-        """Raise ValueError where the networks cannot take the data or a remedy cannot work on
-        them.
+        """Build networks, optimisers and streams.
+
+        Raise ValueError where the networks cannot take the data or a remedy cannot work on them.
         """
         self.config = config
         self.device = device

@@ -1,5 +1,6 @@
-"""One trial: a configuration trained on all its seeds together, evaluated at equal distances on its
-budget's axis.
+"""One trial: a configuration trained on all its seeds together.
+
+It is evaluated at equal distances on its budget's axis.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ class Trial:
     def __init__(
         self, config: TrialConfig, evaluator: Evaluator, device: torch.device | None = None
     ) -> None:
-        """Raise ValueError where the networks cannot take the data or a remedy cannot work on
-        them.
+        """Begin the trial, untrained.
+
+        Raise ValueError where the networks cannot take the data or a remedy cannot work on them.
         """
         self.config = config
         self.evaluator = evaluator

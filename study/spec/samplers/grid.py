@@ -27,8 +27,9 @@ def _draw(space: SearchSpace, seed: int, _number: int) -> BaseSampler:
 
 
 def grid_of(space: SearchSpace) -> dict[str, list[Any]]:
-    """Return the choices by key whose product a grid search goes through; ValueError for a range
-    or a conditional key.
+    """Return the choices by key whose product a grid search goes through.
+
+    Raise ValueError for a range or a conditional key.
     """
     ranges = [key for key, domain in space.domains.items() if isinstance(domain, Range)]
     if ranges:

@@ -1,4 +1,4 @@
-"""TPE, the Tree-structured Parzen Estimator: Bergstra et al. 2011; multivariate, Falkner et al. 2018."""
+"""The Tree-structured Parzen Estimator, TPE (Bergstra et al. 2011), in its multivariate form."""
 
 from __future__ import annotations
 

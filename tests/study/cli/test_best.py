@@ -58,7 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, ring_evaluator) -> dict[st
     folder = home.study("rings")
     ledger, outbox = Ledger.create(folder.ledger, spec, STUDY), Outbox(folder.outbox)
     tags = {"ganstudy.spec": spec.model_dump_json(), "ganstudy.question": spec.question}
-    tags |= {"ganstudy.provenance": json.dumps(ring_evaluator.provenance.as_json())}
+    tags |= {"ganstudy.provenance": json.dumps(ring_evaluator.provenance.to_json())}
     floor = {name: value for name, value in ring_evaluator.floor.items() if value is not None}
     outbox.put_study(START, {"study_file": STUDY, "params": {}, "tags": tags, "floor": floor})
     drawn = {}

@@ -1,18 +1,25 @@
-"""Samplers by name: one table of how they draw, one of the facts that statistics need."""
+"""Samplers by name: a file each for how they draw, a table of the facts that statistics need."""
 
 from __future__ import annotations
 
+import pkgutil
+
 import optuna
 
+from ganstudy.study.spec import samplers as package
 from ganstudy.study.spec.domains import Range
+from ganstudy.study.spec.samplers.base import Sampler
 from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.results import samplers
 
 
-def test_every_sampler_has_its_facts() -> None:
-    assert set(SAMPLERS) == set(samplers.SAMPLERS) and samplers.DEFAULT_SAMPLER in SAMPLERS
+def test_every_file_of_a_sampler_is_listed_with_its_facts() -> None:
+    files = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    assert files - {"base", "registry"} == set(samplers.SAMPLERS) == set(SAMPLERS)
+    assert samplers.DEFAULT_SAMPLER in SAMPLERS
+    assert all(isinstance(sampler, Sampler) for sampler in SAMPLERS.values())
 
 
 def test_an_unknown_sampler_is_taken_for_one_that_learns() -> None:
