@@ -3,17 +3,21 @@
 Three figures: the wall time of one study on one, two and three hosts at two slots each; what a trial costs beside its
 training, on a cluster and on one machine; how busy the driver is with many trials that report all the time.
 
-    python tests/benchmarks/cluster.py [scaling] [overhead] [load]      # root, and what tests/cluster/namespaces needs
+    python tests/benchmarks/cluster.py [scaling] [overhead] [load] [--short]
 
-Trials that sleep say nothing about training: they keep two cores from being the limit, as several hosts would.
+All but one machine's part of `overhead` needs root and what tests/cluster/namespaces needs, and is left out with the
+reason where that is missing; `--short` does that part alone, on two studies. Trials that sleep say nothing about
+training: they keep two cores from being the limit, as several hosts would.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -156,16 +160,21 @@ def took(output: str) -> dict[str, float]:
     return found
 
 
-@contextmanager
-def cluster(workers: tuple[str, ...], cpus: int) -> Iterator[Any]:
-    """(lab, run): hosts of which the first worker is on; `run(NAME, ...)` drives a study from the head."""
+def why_not() -> str | None:
+    """Why there can be no hosts in miniature here; None where there can."""
     sys.path.insert(0, str(ROOT / "tests" / "cluster" / "namespaces"))
     import hosts
     import lab_cluster
 
-    reason = hosts.why_not() or lab_cluster.why_not()
-    if reason:
-        sys.exit(f"no hosts in miniature: {reason}")
+    return hosts.why_not() or lab_cluster.why_not()
+
+
+@contextmanager
+def cluster(workers: tuple[str, ...], cpus: int) -> Iterator[Any]:
+    """(lab, run): hosts of which the first worker is on; `run(NAME, ...)` drives a study from the head."""
+    import hosts
+    import lab_cluster
+
     with tempfile.TemporaryDirectory(prefix="lab", ignore_cleanup_errors=True) as folder:
         lab = hosts.Lab(Path(folder), ("laptop", "head", *workers))
         try:
@@ -222,27 +231,32 @@ def scaling() -> None:
             )
 
 
-def overhead() -> None:
-    """Seconds per trial that reports five times and trains nothing, beyond the first ten, two slots."""
+def overhead_here(few: int, many: int) -> None:
+    """Seconds per trial that reports five times and trains nothing, beyond the first few, two slots."""
     with tempfile.TemporaryDirectory() as home:
-        here = os.path.join(home, "data")  # noqa: PTH118
-        command = f"{sys.executable} -P {__file__} drive"
-        local = [
-            took(os.popen(f"{command} local-{n} {n} {REPORTS} 0 1 local {here}").read())["wall"]
-            for n in (FEW, MANY)
-        ]
-    print(
-        f"one machine: {(local[1] - local[0]) / (MANY - FEW):.3f} s per trial; {local[0]:.1f} s for the first {FEW}"
-    )
+        seconds = []
+        for trials in (few, many):
+            arguments = [f"local-{trials}", trials, REPORTS, 0, 1, "local", Path(home) / "data"]
+            command = [sys.executable, "-P", __file__, "drive", *map(str, arguments)]
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            seconds.append(took(done.stdout)["wall"])
+    _print_overhead("one machine", seconds, few, many)
+
+
+def overhead() -> None:
+    """The same on a cluster of one host."""
     with cluster(("one",), SLOTS) as (lab, on_head):
         wait_for_hosts(lab, 2)
-        there = [
+        seconds = [
             on_head(f"there-{n}", n, REPORTS, 0, 1, "auto", "/mnt/shared/bench")["wall"]
             for n in (FEW, MANY)
         ]
-    print(
-        f"a cluster:   {(there[1] - there[0]) / (MANY - FEW):.3f} s per trial; {there[0]:.1f} s for the first {FEW}"
-    )
+    _print_overhead("a cluster", seconds, FEW, MANY)
+
+
+def _print_overhead(where: str, seconds: list[float], few: int, many: int) -> None:
+    per_trial = (seconds[1] - seconds[0]) / (many - few)
+    print(f"{where}: {per_trial:.3f} s per trial; {seconds[0]:.1f} s for the first {few}")
 
 
 def load() -> None:
@@ -275,8 +289,28 @@ def main() -> None:
         where = None if address == "local" else address
         drive(name, int(trials), int(reports), float(seconds), float(cpus), where, home)
         return
-    for figure in sys.argv[1:] or ["scaling", "overhead", "load"]:
-        {"scaling": scaling, "overhead": overhead, "load": load}[figure]()
+    figures = {"scaling": scaling, "overhead": overhead, "load": load}
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(figures))
+    parser.add_argument("--short", action="store_true", help="whether it runs, not how fast")
+    options = parser.parse_args()
+    chosen = options.figures or list(figures)
+    unknown = set(chosen) - set(figures)
+    if unknown:
+        parser.error(f"unknown: {', '.join(unknown)}; known: {', '.join(figures)}")
+    reason = why_not()
+    if options.short:
+        overhead_here(1, 3)
+        return
+    if "overhead" in chosen:
+        overhead_here(FEW, MANY)
+    if reason is not None:
+        print(f"no hosts in miniature, and nothing about clusters: {reason}")
+        return
+    for name in chosen:
+        figures[name]()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What it costs to take in histories that were trained elsewhere: reading the file, MLflow, and the report.
 
-    python tests/benchmarks/importing.py [--trials 100 1000 10000]
+    python tests/benchmarks/importing.py [--trials 100 1000 10000] [--short]
 
 Made-up histories of three seeds, six moments and eight modes; MLflow is the embedded store.
 """
@@ -26,7 +26,10 @@ def main() -> None:
     """Prints one line of a table per size."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, nargs="+", default=[100, 1000])
+    parser.add_argument("--short", action="store_true", help="whether it runs, not how fast")
     arguments = parser.parse_args()
+    if arguments.short:
+        arguments.trials = [6]
     print("| trials | rows | read (s) | to MLflow (s) | report (s) |")
     print("|---|---|---|---|---|")
     for trials in arguments.trials:

@@ -4,7 +4,7 @@ Both run trivial trials that report five times, one slot per CPU, with TPE, into
 trial's cost is the marginal one, (seconds of many trials - seconds of few) / (many - few), so start-up
 does not count, and ganstudy's seconds include the time until MLflow has everything.
 
-    python tests/benchmarks/overhead.py [--trials 100] [--plain-trials 20]
+    python tests/benchmarks/overhead.py [--trials 100] [--plain-trials 20] [--short]
 """
 
 from __future__ import annotations
@@ -169,18 +169,22 @@ def main() -> None:
     parser.add_argument(
         "--plain-trials", type=int, default=20, help="beyond the first 10, for the plain stack"
     )
+    parser.add_argument("--short", action="store_true", help="whether it runs, not how fast")
     options = parser.parse_args()
+    few, reuses = FEW, (False, True)
+    if options.short:
+        few, reuses, options.trials, options.plain_trials = 1, (True,), 1, 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        base = ours(FEW, folder / "ours")
-        per_trial = (ours(FEW + options.trials, folder / "ours") - base) / options.trials
+        base = ours(few, folder / "ours")
+        per_trial = (ours(few + options.trials, folder / "ours") - base) / options.trials
         print(
-            f"ganstudy: {base:.1f} s for {FEW} trials, start-up included; then {per_trial:.3f} s per trial"
+            f"ganstudy: {base:.1f} s for {few} trials, start-up included; then {per_trial:.3f} s per trial"
         )
-        for reuse in (False, True):
-            base = plain(FEW, folder, reuse)
+        for reuse in reuses:
+            base = plain(few, folder, reuse)
             seconds = (
-                plain(FEW + options.plain_trials, folder, reuse) - base
+                plain(few + options.plain_trials, folder, reuse) - base
             ) / options.plain_trials
             print(
                 f"plain stack, reuse_actors={reuse}: {seconds:.3f} s per trial, {seconds / per_trial:.1f} times ours"

@@ -2,6 +2,7 @@
 throughput, and what the remedy costs beside the plain game. On a GPU also replayed steps against issued ones.
 
     python tests/benchmarks/packs.py [--seeds 3] [--steps 300] [--model dcgan] [--device cuda] [--remedies r1 ...]
+        [--short]
 """
 
 from __future__ import annotations
@@ -77,7 +78,10 @@ def main() -> None:
     parser.add_argument(
         "--remedies", nargs="*", choices=REMEDIES, default=list(REMEDIES), metavar="REMEDY"
     )
+    parser.add_argument("--short", action="store_true", help="whether it runs, not how fast")
     options = parser.parse_args()
+    if options.short:
+        options.seeds, options.steps = 2, 2
     torch.set_num_threads(1)
     plain, device = 0.0, torch.device(options.device)
     for names in ([], *([name] for name in options.remedies)):

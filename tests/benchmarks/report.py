@@ -1,6 +1,6 @@
 """What a report costs: time to load a study from MLflow, to build its report, its size, and how fast it opens.
 
-    python tests/benchmarks/report.py [--trials 24 1000 10000] [--keep FOLDER]
+    python tests/benchmarks/report.py [--trials 24 1000 10000] [--keep FOLDER] [--short]
 
 Made-up studies of three seeds and ten evaluations; the browser is headless Chromium, where there is one.
 """
@@ -27,7 +27,10 @@ def main() -> None:
     parser.add_argument(
         "--keep", type=Path, help="keep stores and reports here, and use what is there"
     )
+    parser.add_argument("--short", action="store_true", help="whether it runs, not how fast")
     arguments = parser.parse_args()
+    if arguments.short:
+        arguments.trials = [6]
     print(
         "| trials | load (s) | CPU (s) | build (s) | CPU (s) | report (MB) "
         "| content loaded (ms) | first figure (ms) | scroll, 95% of frames (ms) | longest (ms) |"
