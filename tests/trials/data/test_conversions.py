@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -61,7 +63,22 @@ def save_cmyk(path: Path) -> None:
     Image.fromarray(pixels(95, 8, 8, 3)).convert("CMYK").save(path)
 
 
+def save_deep_colour(path: Path) -> None:
+    """As Pillow cannot: 16 bits a channel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    values = (pixels(96, 8, 8, 3).astype(np.uint16) * 257).astype(">u2")
+    lines = b"".join(b"\0" + row.tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
 ODD = [
+    (save_deep_colour, "odd.png", conversions.CUT),
     (save_turned, "odd.png", conversions.TURNED),
     (save_turned, "odd.jpg", conversions.TURNED),
     (save_turned, "odd.webp", conversions.TURNED),
