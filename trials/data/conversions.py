@@ -46,5 +46,5 @@ def conversion_note(done: Counter[str], num: int) -> tuple[str, ...]:
     """Return one remark on what was done to how many of `num` pictures; none if nothing was."""
     if not done:
         return ()
-    listed = ", ".join(f"{what} ({count})" for what, count in sorted(done.items()))
-    return (f"done to some of the {num} pictures without being asked: {listed}",)
+    listed = ", ".join(f"{what} ({count} of {num})" for what, count in sorted(done.items()))
+    return (f"done to pictures without being asked: {listed}",)

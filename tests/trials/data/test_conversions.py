@@ -98,7 +98,7 @@ def test_what_a_picture_needs_is_said(tmp_path: Path, save: Any, name: str, what
     save(plain(tmp_path / "p") / name)
     dataset = load(Images(path=str(tmp_path / "p")))
     assert dataset.conversions == (what,)
-    expected = f"done to some of the 9 pictures without being asked: {what} (1)"
+    expected = f"done to pictures without being asked: {what} (1 of 9)"
     assert dataset.notes == (expected,)
     generated = load_generated(Images(path=str(tmp_path / "p")))
     assert (generated.notes, generated.conversions) == ((expected,), (what,))
@@ -109,7 +109,9 @@ def test_all_of_it_is_one_note(tmp_path: Path) -> None:
     for save, name in ((save_turned, "a.png"), (save_turned, "b.png"), (save_deep, "c.png")):
         save(folder / name)
     (note,) = load_generated(Images(path=str(folder))).notes
-    assert note.endswith("asked: 16 bits divided by 257 (1), turned upright as EXIF says (2)")
+    assert note.endswith(
+        "asked: 16 bits divided by 257 (1 of 11), turned upright as EXIF says (2 of 11)"
+    )
 
 
 def test_nothing_is_said_of_plain_pictures(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_pictures_of_a_data_set_of_ones_own_are_said_too(own) -> None:
             return [Image.fromarray(each) for each in drawn]
     """)
     assert dataset.conversions == (conversions.ON_WHITE,)
-    assert dataset.notes[0].endswith(f"asked: {conversions.ON_WHITE} (9)")
+    assert dataset.notes[0].endswith(f"asked: {conversions.ON_WHITE} (9 of 9)")
 
 
 RANGES = [
