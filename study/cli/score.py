@@ -237,7 +237,7 @@ def _print(result: Score) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ganstudy.trials.measures.score import NOTHING_DONE
+    from ganstudy.trials.measures.preparation import NOTHING_DONE
 
     table = Table("Measure", box=None, pad_edge=False)
     table.add_column("Generated", justify="right")

@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.importing.columns import (
@@ -113,14 +114,16 @@ def _refuse_missing(
     logs: RunLogs, mapping: Mapping, tags: list[str], names: dict[str, str]
 ) -> None:
     """Raise a UserError if the mapping names what is not there, or does not name what is needed."""
-    known = {STEP, TRIAL, *tags, *(name for run in logs.runs for name in run.params)}
+    settings = {name for run in logs.runs for name in run.params}
+    known = {STEP, TRIAL, *tags, *settings}
     for name in (*mapping.columns, *mapping.ignore):
         if name.removeprefix(CONFIGURATION) not in known:
             raise UserError(
                 f"{logs.name} has no {short_repr(name)}, which the mapping names; it has: "
                 f"{_some(sorted(known))}"
             )
-        if name in tags and name in mapping.columns and not is_score(mapping.columns[name]):
+        is_history = name in tags and name not in settings
+        if is_history and name in mapping.columns and not is_score(mapping.columns[name]):
             raise UserError(
                 f"{logs.name}: {short_repr(name)} is a history of numbers: it can be a measure or a "
                 f"counter, and is mapped to {mapping.columns[name]}"
@@ -169,8 +172,9 @@ def _rows(run: RunLog, lead: str, names: dict[str, str], largest: float) -> list
         more = _end(series, steps, names) if series is attempts[-1] else None
         if more is None and not steps and not rows and series is attempts[-1]:
             more = max(s[-1][0] for tag, s in series.items() if is_measure(names[tag]))
+        arrays = {tag: np.array(points) for tag, points in series.items()}
         for step in [*steps, *([] if more is None else [more])]:
-            near = {tag: _nearest(points, step, tolerance) for tag, points in series.items()}
+            near = {tag: _nearest(points, step, tolerance) for tag, points in arrays.items()}
             values = {tag: value for tag, value in near.items() if value is not None}
             rows.append(_Row(step, values))
     return rows
@@ -205,14 +209,17 @@ def _end(series: dict[str, Series], steps: list[float], names: dict[str, str]) -
     return first if first is not None and (not steps or first > steps[-1]) else None
 
 
-def _nearest(points: Series, step: float, tolerance: float) -> float | None:
-    """Return the value at `step`, else the nearest that is closer than the tolerance."""
-    steps = np.array([at for at, _ in points])
+def _nearest(points: NDArray[np.float64], step: float, tolerance: float) -> float | None:
+    """Return the value at `step`, else the nearest that is closer than the tolerance.
+
+    points: [N, 2] of steps and values.
+    """
+    steps = points[:, 0]
     after = int(np.searchsorted(steps, step))
     candidates = range(max(after - 1, 0), min(after + 1, len(points)))
     best = min(candidates, key=lambda index: abs(steps[index] - step))
     distance = abs(steps[best] - step)
-    return points[best][1] if distance == 0 or distance < tolerance else None
+    return float(points[best, 1]) if distance == 0 or distance < tolerance else None
 
 
 def _largest_step(runs: list[RunLog]) -> float:

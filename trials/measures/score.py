@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ganstudy.trials.config.data import DataOptions, PictureOptions
+from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
@@ -34,6 +34,7 @@ from ganstudy.trials.measures.fidelity import FID, INCEPTION
 from ganstudy.trials.measures.generated_samples import load_generated
 from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import ModeDefinition, define_modes
+from ganstudy.trials.measures.preparation import NOTHING_DONE, preparation_of
 from ganstudy.trials.measures.sample_scorer import (
     CPU,
     SampleScorer,
@@ -51,7 +52,6 @@ LEAST_DISTINCT = 0.5
 ON_DATA, ALIKE = 0.5, 0.05
 """Generated samples that are narrow are called collapsed from this share of the floor's precision,
 or below this share of the real samples' spread."""
-NOTHING_DONE = "as they are"
 Loaded = TypeVar("Loaded")
 Progress = Callable[[int, int], None]
 """Called with the number of samples whose features are made, and the number of all."""
@@ -120,7 +120,7 @@ def score(
     loaded = _loaded_by(load_generated, "generated", generated)
     fake = loaded.values
     dataset, measures, conversions = _real_samples(real, train, measures)
-    preparation = _preparation(
+    preparation = preparation_of(
         {"real": real, "generated": generated, "training": train},
         {**conversions, "generated": loaded.conversions},
     )
@@ -290,36 +290,6 @@ def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
             f"the other {len(dataset.held_out)} are compared with"
         )
     return notes
-
-
-def _preparation(
-    groups: dict[str, DataOptions | None], conversions: dict[str, tuple[str, ...]]
-) -> str:
-    """Return what was done to the pictures, "as they are" for nothing.
-
-    One text where it is the same in all groups, else one for each.
-    """
-    done = {
-        name: _done(options, conversions[name])
-        for name, options in groups.items()
-        if options is not None
-    }
-    if len(set(done.values())) == 1:
-        return done["real"]
-    return "; ".join(f"{name} {what}" for name, what in done.items())
-
-
-def _done(options: DataOptions, conversions: tuple[str, ...]) -> str:
-    """Return what was done to the pictures of one group: as they needed it, then as was asked."""
-    if not isinstance(options, PictureOptions):
-        return NOTHING_DONE
-    steps = [
-        *conversions,
-        *(["cut to the middle square"] if options.crop == "centre" else []),
-        *([f"resized to {options.size} x {options.size}"] if options.size is not None else []),
-        *(["made grey"] if options.channels == "grey" else []),
-    ]
-    return ", ".join(steps) or NOTHING_DONE
 
 
 def _loaded(role: str, options: DataOptions) -> Dataset:

@@ -232,6 +232,14 @@ def test_hyperparameters_come_from_the_plug_in_and_from_files(tmp_path: Path) ->
     assert course(found, "fid") == {"a": [(0, 100, 9), (0, 200, 8)]}
 
 
+def test_a_setting_and_a_schedule_may_have_one_name(tmp_path: Path) -> None:
+    write(tmp_path / "a", [*fid(9), ("lr", 100, 0.125)], {"lr": 0.5})
+    (trial,) = history_of(
+        read_source(str(tmp_path), None, Mapping(columns=STEPS | {"lr": "lr_g"}))
+    ).trials
+    assert trial.params == {"trial_name": "a", "lr_g": "0.5"}
+
+
 def test_what_is_no_configuration_is_said(tmp_path: Path) -> None:
     write(tmp_path / "a", fid(9))
     (tmp_path / "a" / "config.yaml").write_text("a: !!python/object:os.system {}\n")

@@ -144,3 +144,8 @@ def test_what_is_not_there_is_told(
     MlflowClient(server).delete_experiment(found.experiment_id)
     with pytest.raises(UserError, match="was deleted; mlflow experiments restore --experiment-id"):
         history("", experiment)
+
+
+def test_a_server_is_of_experiments_alone(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"--from names the MLflow of mlflow:EXPERIMENT, and h.csv"):
+        read_source("h.csv", "http://127.0.0.1:5000", Mapping())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -61,7 +63,22 @@ def save_cmyk(path: Path) -> None:
     Image.fromarray(pixels(95, 8, 8, 3)).convert("CMYK").save(path)
 
 
+def save_deep_colour(path: Path) -> None:
+    """As Pillow cannot: 16 bits a channel."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    values = (pixels(96, 8, 8, 3).astype(np.uint16) * 257).astype(">u2")
+    lines = b"".join(b"\0" + row.tobytes() for row in values)
+    head = struct.pack(">IIBBBBB", 8, 8, 16, 2, 0, 0, 0)
+    parts = chunk(b"IHDR", head), chunk(b"IDAT", zlib.compress(lines)), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
 ODD = [
+    (save_deep_colour, "odd.png", conversions.CUT),
     (save_turned, "odd.png", conversions.TURNED),
     (save_turned, "odd.jpg", conversions.TURNED),
     (save_turned, "odd.webp", conversions.TURNED),
@@ -81,7 +98,7 @@ def test_what_a_picture_needs_is_said(tmp_path: Path, save: Any, name: str, what
     save(plain(tmp_path / "p") / name)
     dataset = load(Images(path=str(tmp_path / "p")))
     assert dataset.conversions == (what,)
-    expected = f"done to some of the 9 pictures without being asked: {what} (1)"
+    expected = f"done to pictures without being asked: {what} (1 of 9)"
     assert dataset.notes == (expected,)
     generated = load_generated(Images(path=str(tmp_path / "p")))
     assert (generated.notes, generated.conversions) == ((expected,), (what,))
@@ -92,7 +109,9 @@ def test_all_of_it_is_one_note(tmp_path: Path) -> None:
     for save, name in ((save_turned, "a.png"), (save_turned, "b.png"), (save_deep, "c.png")):
         save(folder / name)
     (note,) = load_generated(Images(path=str(folder))).notes
-    assert note.endswith("asked: 16 bits divided by 257 (1), turned upright as EXIF says (2)")
+    assert note.endswith(
+        "asked: 16 bits divided by 257 (1 of 11), turned upright as EXIF says (2 of 11)"
+    )
 
 
 def test_nothing_is_said_of_plain_pictures(tmp_path: Path) -> None:
@@ -129,7 +148,7 @@ def test_pictures_of_a_data_set_of_ones_own_are_said_too(own) -> None:
             return [Image.fromarray(each) for each in drawn]
     """)
     assert dataset.conversions == (conversions.ON_WHITE,)
-    assert dataset.notes[0].endswith(f"asked: {conversions.ON_WHITE} (9)")
+    assert dataset.notes[0].endswith(f"asked: {conversions.ON_WHITE} (9 of 9)")
 
 
 RANGES = [

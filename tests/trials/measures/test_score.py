@@ -209,7 +209,7 @@ def test_what_pictures_needed_is_in_the_provenance_too(tmp_path: Path, files: Pa
     assert found["provenance"]["preparation"] == (
         "real as they are; generated transparency laid on white"
     )
-    note = "done to some of the 400 pictures without being asked: transparency laid on white (1)"
+    note = "done to pictures without being asked: transparency laid on white (1 of 400)"
     assert f"of the generated samples: {note}" in found["notes"]
     back = scored(
         tmp_path, "--real", fake, "--fake", "real", "--train", fake, "--extractor", "pixels"
