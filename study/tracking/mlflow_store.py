@@ -135,8 +135,8 @@ class MlflowStore:
         # MLflow refuses another value for a parameter that it has, with all that is sent beside
         # it; an earlier version may have cut a long one elsewhere.
         cut = {key: value for key, value in given.items() if value.endswith(limits.ELLIPSIS)}
-        for key, value in cut.items():
-            self._log_once(run_id, Param(key, value))
+        for part in limits.param_requests(cut):
+            self._log_once(run_id, part)
         kept = {key: value for key, value in given.items() if key not in cut}
         renamed = (
             {} if name is None else {MLFLOW_RUN_NAME: limits.shortened(name, limits.LONGEST_NAME)}
@@ -153,12 +153,16 @@ class MlflowStore:
                 all_tags if index == len(requests) - 1 else [],
             )
 
-    def _log_once(self, run_id: str, param: Param) -> None:
+    def _log_once(self, run_id: str, params: dict[str, str]) -> None:
+        """Log parameters, without those that MLflow has with another value."""
         try:
-            self._client.log_batch(run_id, params=[param])
+            self._client.log_batch(run_id, params=[Param(*param) for param in params.items()])
         except MlflowException as error:
             if error.error_code != ErrorCode.Name(INVALID_PARAMETER_VALUE):
                 raise
+            if len(params) > 1:
+                for key, value in params.items():
+                    self._log_once(run_id, {key: value})
 
     def log_text(self, run_id: str, text: str, file: str) -> None:
         """Write an artifact of any length."""

@@ -31,6 +31,14 @@ class Tags:
             self.cut.append(tag)
         return text
 
+    def whole(self, tag: Tag, known: str) -> str:
+        """Return a tag's text, or all of it where it was cut and more is known."""
+        text = self._tags.get(tag, "")
+        if tag in self.cut and len(known) > len(text):
+            self.cut.remove(tag)
+            return known
+        return text
+
     def parsed(self, tag: Tag, default: Any) -> Any:
         """Return the value of a tag that holds JSON; the default if that is absent or cut."""
         if tag not in self._tags:
@@ -70,10 +78,10 @@ def facts_from_tags(tags: Mapping[str, str], known: StudyFacts | None = None) ->
     provenance, modes = read.parsed(Tag.PROVENANCE, {}), read.names(Tag.MODES)
     if known is not None:
         spec = spec or known.spec
-        question = known.question if Tag.QUESTION in read.cut else question
-        changes = known.origin.changes if Tag.CHANGES in read.cut else changes
+        question = read.whole(Tag.QUESTION, known.question)
+        changes = read.whole(Tag.CHANGES, known.origin.changes)
         imported = imported or known.origin.imported
-        read.cut = [tag for tag in read.cut if tag in (Tag.PROVENANCE, Tag.MODES, Tag.PACKAGES)]
+        read.cut = [tag for tag in read.cut if tag not in (Tag.SPEC, Tag.IMPORTED)]
     if spec is None:
         raise CutFactsError(", ".join(read.cut) or Tag.SPEC)
     return StudyFacts(
