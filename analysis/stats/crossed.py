@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtri, stdtrit
 
@@ -208,7 +209,7 @@ class _Cells:
 
     table: Scores
     """[P, S]; NaN where a cell is missing."""
-    known: np.ndarray
+    known: NDArray[np.bool_]
     """[P, S]"""
 
     @classmethod
@@ -231,7 +232,8 @@ class _Cells:
 
     @property
     def values(self) -> Floats:
-        return self.table[self.known]
+        known: Floats = self.table[self.known]
+        return known
 
     @property
     def mean(self) -> float:
@@ -273,7 +275,9 @@ def _variances(cells: _Cells) -> tuple[Variances | None, NoClaim | None]:
     seeds = float((within_pairs**2).sum()) / (cells.count - cells.pairs) - rest
     pairs = float((within_seeds**2).sum()) / (cells.count - cells.seeds) - rest
     least = NEGLIGIBLE * total / cells.count
-    found = Variances(*(part if part > least else 0.0 for part in (pairs, seeds)), rest)
+    found = Variances(
+        pairs=pairs if pairs > least else 0.0, seeds=seeds if seeds > least else 0.0, rest=rest
+    )
     if cells.pairs < MIN_CONFIGURATIONS:
         return found, NoClaim.FEW_PAIRS
     # Rounding leaves something of differences that are the same.
