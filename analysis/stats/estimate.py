@@ -85,3 +85,5 @@ class Comparison:
     """NaN without pairs."""
     method: str
     """"signed-rank", "t" or "sign"."""
+    attained_level: float = NAN
+    """Coverage of the interval, where only certain levels can be reached; at least its `level`."""

@@ -78,10 +78,11 @@ def signed_rank(differences: Floats, level: float = LEVEL) -> Comparison:
     fewer = min(int((means <= 0).sum()), int((means >= 0).sum()))
     p = min(1.0, 2 * _signed_rank_cdf(fewer, n))
     outside = _means_outside((1 - level) / 2, n)
-    if outside is not None and n >= MIN_CONFIGURATIONS:
-        low, high = float(means[outside]), float(means[len(means) - 1 - outside])
-        effect = Estimate(effect.value, low, high, level, n, "pairs")
-    return Comparison(effect, p, "signed-rank")
+    if outside is None or n < MIN_CONFIGURATIONS:
+        return Comparison(effect, p, "signed-rank")
+    low, high = float(means[outside]), float(means[len(means) - 1 - outside])
+    effect = Estimate(effect.value, low, high, level, n, "pairs")
+    return Comparison(effect, p, "signed-rank", 1 - 2 * _signed_rank_cdf(outside, n))
 
 
 def _signed_rank_cdf(statistic: int, n: int) -> float:

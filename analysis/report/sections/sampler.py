@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
@@ -32,17 +30,3 @@ def conclusions(results: Results) -> list[Conclusion]:
         return [Conclusion(f"The configurations were drawn {FULL_GRID}.")]
     drawn = facts_of(study.sampler).drawn
     return [Conclusion(f"The configurations were drawn {drawn}.", MATCHED)]
-
-
-def is_full_grid(study: Study) -> bool:
-    """Return whether every combination of the searched values was evaluated equally often.
-
-    Settings that only some trials have make combinations incomplete: then it is not known.
-    """
-    # Failed trials have no scores and are in no group.
-    trials = study.trials.loc[study.trials["evaluations"] > 0, study.searched]
-    if study.sampler != "grid" or trials.empty or trials.isna().any(axis=None):
-        return False
-    combinations = trials.value_counts()
-    possible = math.prod(trials[name].nunique() for name in trials)
-    return len(combinations) == possible and combinations.nunique() == 1
