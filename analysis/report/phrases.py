@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganstudy.analysis.formatting import absent, label, number, signed
+from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.stats.crossed import NoClaim
 from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
 
@@ -49,6 +50,27 @@ def effect(contrast: Contrast) -> str:
     as_text = number if is_ratio else signed
     ends = f" [{as_text(found.low)}, {as_text(found.high)}]" if found.has_interval else ""
     return f"{'× ' if is_ratio else ''}{as_text(found.value)}{ends}"
+
+
+def pairs(contrast: Contrast) -> str:
+    """Return the n of an effect in matched pairs: 18 pairs on 3 seeds."""
+    n = count(contrast.effect.n, "pair")
+    return f"{n} on {count(contrast.seeds, 'seed')}" if contrast.effect.n else n
+
+
+def generality(contrasts: Sequence[Contrast]) -> str:
+    """Return the sentences, with a space before each, about what effects in matched pairs hold for,
+    and why some have no interval.
+    """
+    said = ""
+    if any(contrast.effect.has_interval for contrast in contrasts):
+        said += " They are told for other settings and other seeds than these."
+    reasons = [
+        str(row.no_claim) for row in contrasts if row.no_claim not in (None, NoClaim.NOTHING)
+    ]
+    if reasons:
+        said += f" Without an interval nothing is claimed: {'; '.join(dict.fromkeys(reasons))}."
+    return said
 
 
 def exploratory(contrasts: Iterable[Contrast]) -> str:

@@ -84,6 +84,4 @@ class Comparison:
     p: float
     """NaN without pairs."""
     method: str
-    """"signed-rank", "t" or "sign"."""
-    attained_level: float = NAN
-    """Coverage of the interval, where only certain levels can be reached; at least its `level`."""
+    """"crossed t", "t" or "sign"."""

@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
+from ganstudy.analysis.stats.crossed import CrossedMean
+from ganstudy.analysis.stats.crossed_design import Design, Question, detectable
 from ganstudy.analysis.stats.estimate import NAN
-from ganstudy.analysis.stats.matched_effect import MatchedEffect
 from ganstudy.analysis.stats.multiplicity import ALPHA
 
 # Customary; nothing here depends on it but the numbers that are advised.
@@ -37,35 +38,37 @@ class SampleSize:
     detectable: float = NAN
     """The smallest true effect that the present units find with POWER."""
     needed: float = NAN
-    """Units if the truth is the observed effect; infinite beyond 100 times MAX_UNITS."""
+    """Units if the truth is the observed effect; of pairs, on the present seeds. Infinite where no
+    number within reach is enough."""
     needed_least: float = NAN
     """Units if the truth is the end of the interval that is farther from 0."""
     seeds_instead: float = NAN
     """Seeds in each of the present pairs that would do as well as `needed` pairs; infinite where
     more seeds cannot."""
+    design: Design | None = None
+    """Of pairs: the fewest runs that would do, with at least the present pairs and seeds; None where
+    nothing within reach would."""
 
 
-def pairs_needed(effect: MatchedEffect, comparisons: int = 1) -> SampleSize:
-    """Return how many pairs find a matched effect that is one of so many `comparisons`.
-
-    From the effect's own standard error, by the normal approximation: an effect of z_level +
-    z_power standard errors is found with POWER.
+def pairs_needed(effect: CrossedMean, comparisons: int = 1) -> SampleSize:
+    """Return how many pairs, and how many seeds, find a matched effect that is one of so many
+    `comparisons`, from its own variances between pairs, between seeds and of the rest.
     """
-    value, error = effect.comparison.effect.value, effect.error
-    if not (math.isfinite(value) and math.isfinite(error)) or error <= 0:
+    observed, variances, parts = effect.comparison.effect, effect.variances, effect.parts
+    # From what carries no claim, no plan either: its variances are known by the order at best.
+    if effect.no_claim or variances is None or parts is None or parts.error == 0:
         return SampleSize()
-    pairs, seeds = effect.comparison.effect.n, effect.seeds
-    z_level = float(norm.ppf(1 - ALPHA / (2 * comparisons)))
-    z = z_level + float(norm.ppf(POWER))
-
-    def pairs_for(true: float) -> float:
-        return _fewest(lambda n: z * effect.error_with(n, seeds) <= true)
-
-    needed, instead = pairs_for(abs(value)), NAN
-    if needed > pairs:
-        instead = _fewest(lambda s: z * effect.error_with(pairs, s) <= abs(value))
-    least = pairs_for(abs(value) + z_level * error)
-    return SampleSize(z * error, needed, least, instead)
+    level, size = 1 - ALPHA / comparisons, abs(observed.value)
+    asked = Question(variances, size, level, POWER)
+    present = Design(observed.n, effect.seeds)
+    farther = Question(variances, size + parts.half_width(level), level, POWER)
+    return SampleSize(
+        detectable=detectable(parts, level, POWER),
+        needed=asked.fewest_pairs(effect.seeds),
+        needed_least=farther.fewest_pairs(effect.seeds),
+        seeds_instead=asked.fewest_seeds(observed.n),
+        design=asked.cheapest(present),
+    )
 
 
 def _fewest(enough: Callable[[int], bool]) -> float:

@@ -6,8 +6,9 @@ has one estimate, one interval and one answer.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ import numpy as np
 from ganstudy.analysis.formatting import label
 from ganstudy.analysis.frames.selection import NONE, groups, is_full_grid
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.stats.crossed import CrossedMean, NoClaim
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Comparison, Estimate, Floats
-from ganstudy.analysis.stats.matched_effect import MatchedEffect
 from ganstudy.analysis.stats.multiplicity import ALPHA
 from ganstudy.analysis.stats.power import SampleSize, pairs_needed, seeds_needed
 from ganstudy.trials.results.records import Stage
@@ -44,6 +45,11 @@ CONTRAST_COLUMNS = [
     "n",
     "unit",
     "seeds",
+    "degrees_of_freedom",
+    "sd_pairs",
+    "sd_seeds",
+    "sd_rest",
+    "no_claim",
     "configurations_first",
     "configurations_second",
     "p",
@@ -92,12 +98,12 @@ class Contrast:
     """Whether the first is better or worse than the second, else inconclusive."""
     method: str
     seeds: int
-    """Of the first side."""
+    """Different ones, on which both sides were trained."""
     at: str = ""
     """Which trials are compared, where the question is about single ones."""
     configurations: tuple[int, int] = (1, 1)
     """Of either side at that amount; n of a matched effect is the pairs among them."""
-    matched: MatchedEffect | None = None
+    matched: CrossedMean | None = None
     """Of an effect in matched pairs, where smaller scores are better."""
     differences: Floats | None = None
     """Of an effect by seed: [S], where smaller scores are better."""
@@ -120,6 +126,11 @@ class Contrast:
     def better(self) -> Any:
         """The value that is told to be better; None where neither is."""
         return {"better": self.first, "worse": self.second}.get(self.decision)
+
+    @property
+    def no_claim(self) -> NoClaim | None:
+        """Why matched pairs have no interval, if they have none."""
+        return None if self.matched is None else self.matched.no_claim
 
     def sample_size(self) -> SampleSize:
         """Return how many pairs or seeds would find it, from this very estimate."""
@@ -179,6 +190,7 @@ class Contrast:
             "n": self.effect.n,
             "unit": self.effect.unit,
             "seeds": self.seeds,
+            **self._matched_columns(),
             "configurations_first": self.configurations[0],
             "configurations_second": self.configurations[1],
             "p": self.p,
@@ -190,8 +202,19 @@ class Contrast:
             "decision": self.decision,
         }
 
+    def _matched_columns(self) -> dict[str, Any]:
+        matched = self.matched
+        variances = None if matched is None else matched.variances
+        parts = (NAN,) * 3 if variances is None else (*astuple(variances),)
+        names = ("sd_pairs", "sd_seeds", "sd_rest")
+        return {
+            "degrees_of_freedom": NAN if matched is None else matched.degrees_of_freedom,
+            **{name: math.sqrt(part) for name, part in zip(names, parts, strict=True)},
+            "no_claim": self.no_claim or "",
+        }
 
-def _reversed(matched: MatchedEffect) -> MatchedEffect:
+
+def _reversed(matched: CrossedMean) -> CrossedMean:
     compared = matched.comparison
     turned = replace(compared, effect=compared.effect.in_direction(-1))
     return replace(matched, comparison=turned)

@@ -126,7 +126,7 @@ def pairwise(
     axis, amount; first, second (the first looks better); effect of the first against the second
     with low and high (simultaneous over the family's comparisons), scale: "ratio" or "difference"
     (of the objective, in its own direction); p (times comparisons); ahead: the value that does
-    better, None where the interval excludes neither; pairs (n), seeds, comparisons.
+    better, None where the interval excludes neither; pairs (n), seeds (different ones), comparisons.
 
     contrasts: those of pairwise_contrasts, if they have been made already.
     """

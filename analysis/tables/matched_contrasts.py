@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ganstudy.analysis.frames.selection import (
     ComparedScores,
     axes,
@@ -15,12 +13,9 @@ from ganstudy.analysis.frames.selection import (
     search_stage,
 )
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.matched_effect import matched_effect
+from ganstudy.analysis.stats.crossed import crossed_wins
+from ganstudy.analysis.stats.matched_effect import matched_effect, matched_failures
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.stats.paired import (
-    difference_of_proportions,
-    probability_of_improvement,
-)
 from ganstudy.analysis.tables.contrasts import (
     Contrast,
     Family,
@@ -81,7 +76,7 @@ def _contrast(
         family=family,
         decision=compared.effect.decide("better", "worse"),
         method=compared.method,
-        seeds=int((~np.isnan(arms.treated)).sum()),
+        seeds=matched.seeds,
         configurations=(
             len(frame.only(arms.numbers[0]).numbers),
             len(frame.only(arms.numbers[1]).numbers),
@@ -91,8 +86,8 @@ def _contrast(
         matched_on=tuple(arms.matched_on),
         distance=arms.pairs.distance,
         second_score=arms.control_median,
-        improvement=probability_of_improvement(arms.treated, arms.control, level),
-        failed=difference_of_proportions(arms.treated_failed, arms.control_failed, level),
+        improvement=crossed_wins(arms.treated, arms.control, level),
+        failed=matched_failures(arms.treated_failed, arms.control_failed, level),
     )
 
 

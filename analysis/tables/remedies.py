@@ -64,10 +64,10 @@ def setting_effects(
     """Compare each value of `setting` (thirds of a range) with `baseline`, the first where None.
 
     setting; configurations and control_configurations, of the arms at the amount compared at; pairs
-    (n of every estimate) and seeds (of the treated side in them);
+    (n of every estimate) and seeds (different ones, on which both sides of a pair were trained);
 
-    ratio: of the score to the baseline's, Hodges and Lehmann's median of the pairs' ratios, with
-    ratio_low and ratio_high; NaN unless factors mean something (Study.is_ratio);
+    ratio: of the score to the baseline's, geometric mean over pairs and seeds, with ratio_low and
+    ratio_high; NaN unless factors mean something (Study.is_ratio);
 
     difference: of the objective in its own direction, with low and high; where there is a ratio,
     what that comes to at the baseline's median score; else of the pairs themselves;
@@ -75,13 +75,13 @@ def setting_effects(
     decision: better or worse where the interval excludes no effect, else inconclusive; p: of no
     effect, times the comparisons; NaN without pairs;
 
-    improvement: P(a seed does better with the value than with the baseline) and failed_difference:
+    improvement: P(a seed does better with the value than the same seed with the baseline) and failed_difference:
     of the probability that a seed collapses, cycles or diverges, each with low and high;
     failed_decision: fewer, more or inconclusive;
 
     axis, progress: what was equal, and how much of it; comparisons: in the table; the intervals are
-    simultaneous. An interval is NaN where so few pairs cannot keep that promise: fewer than six,
-    seven for two or three comparisons, eight for four to six;
+    simultaneous, and hold for other settings and other seeds than the study's: pairs and seeds are
+    both samples. An interval is NaN below six pairs or three seeds;
 
     matching: "exact" (pairs agree in all of matched_on, separated by "; ") or "nearest", with " +
     regression" where the rest was predicted and taken out; distance: median of the pairs', standard

@@ -1,8 +1,9 @@
 """Sample size: how many more pairs or seeds an open contrast needs, and which effects this study
 could have found at all.
 
-From the very estimate that the report tells, and its standard error: an effect of z_level + z_power
-standard errors is found with that power. An effect that was observed is no effect that is known:
+From the very estimate that the report tells, and what its variance is made of: what differs between
+pairs of configurations falls with their number alone, what differs between seeds with that of the
+seeds (analysis/stats/crossed_design.py). An effect that was observed is no effect that is known:
 the table therefore also says how many it would take if the truth were the interval's far end
 (`needed_least`). Where the interval contains no effect there is no greatest number, since the truth
 may be no difference at all.
@@ -11,20 +12,26 @@ may be no difference at all.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.power import MAX_UNITS
+from ganstudy.analysis.stats.crossed import NoClaim
+from ganstudy.analysis.stats.crossed_design import MAX_PAIRS, MAX_SEEDS, Design
+from ganstudy.analysis.stats.estimate import NAN
+from ganstudy.analysis.stats.power import MAX_UNITS, SampleSize
 from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
 from ganstudy.analysis.tables.contrasts import BEST, CONFIRMED, RATIO, Contrast, text
 
 TOO_FEW = "too few"
 CONCLUSIVE = "conclusive"
 INCONCLUSIVE = "inconclusive"
+# With three seeds Student's quantile is 4.3, with six 2.6.
+ADVISED_SEEDS = 6
+"""Seeds from which on the variance between seeds is known well enough to find most effects."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +57,24 @@ class NeededSampleSize:
     correction: str
     comparisons: int
     n: int
+    seeds: int
+    """Different ones."""
     unit: str
     """What n and `needed` count: 'pairs' of configurations, or 'seeds' of both."""
     detectable: float
     """The smallest effect that these n find with 80% power: a ratio above 1, or a difference."""
     needed: float
-    """Units for 80% power if the truth is the observed effect; infinite beyond 100,000."""
+    """Units for 80% power if the truth is the observed effect, of pairs on the present seeds; infinite
+    where no number within reach is enough."""
     needed_least: float
     """Units if it is the interval's far end."""
     seeds_instead: float
     """Seeds in each pair that would do as well as `needed` pairs; infinite where no number would,
     NaN for seeds."""
+    pairs_together: float
+    seeds_together: float
+    """The fewest runs that would do with at least the present pairs and seeds; infinite where none
+    within reach would, NaN for seeds."""
     decision: str
     """'conclusive', 'inconclusive', or 'too few' where there is no interval."""
     advice: str
@@ -94,6 +108,9 @@ def needed(contrast: Contrast) -> NeededSampleSize:
         decision = TOO_FEW
     with np.errstate(over="ignore"):
         detectable = np.exp(size.detectable) if contrast.scale == RATIO else size.detectable
+    together = (NAN, NAN)
+    if contrast.matched is not None and not math.isnan(size.needed):
+        together = astuple(size.design) if size.design else (math.inf, math.inf)
     return NeededSampleSize(
         question=contrast.question,
         first=text(contrast.first),
@@ -110,29 +127,47 @@ def needed(contrast: Contrast) -> NeededSampleSize:
         correction=contrast.family.correction,
         comparisons=contrast.family.comparisons,
         n=effect.n,
+        seeds=contrast.seeds,
         unit=effect.unit,
         detectable=float(detectable),
         needed=size.needed,
         needed_least=size.needed_least,
         seeds_instead=size.seeds_instead,
+        pairs_together=together[0],
+        seeds_together=together[1],
         decision=decision,
-        advice=_advice(contrast, decision, size.needed),
+        advice=_advice(contrast, decision, size),
     )
 
 
-def _advice(contrast: Contrast, decision: str, units: float) -> str:
+def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
     if decision == CONCLUSIVE:
         own = "the search's own seeds, which flatter the winner"
         of = {BEST: own, CONFIRMED: "the fresh seeds"}.get(contrast.question, "these data")
         return f"conclusive by {of}"
-    if math.isnan(units):
+    if contrast.no_claim is NoClaim.FEW_SEEDS:
+        return f"{contrast.no_claim} say nothing of others: {ADVISED_SEEDS} or more seeds"
+    if math.isnan(size.needed):
         return "too few, or too many diverged, to plan from"
-    of_seeds = contrast.effect.unit == "seeds"
-    unit = "fresh seeds of both" if of_seeds else "pairs of configurations"
     condition = "if the effect is as observed"
     # No equality: an estimate near no effect says nothing of how far the truth may be from it.
-    if units > MAX_UNITS:
+    if contrast.matched is not None:
+        return f"{_more(size.design, contrast)}, {condition}"
+    unit = "fresh seeds of both"
+    if size.needed > MAX_UNITS:
         return f"more than {MAX_UNITS} {unit}, {condition}"
-    if of_seeds and contrast.question != CONFIRMED:  # those of the search are not fresh
-        return f"about {math.ceil(units)} {unit}, {condition}"
-    return f"about {max(1, math.ceil(units - contrast.effect.n))} more {unit}, {condition}"
+    if contrast.question != CONFIRMED:  # those of the search are not fresh
+        return f"about {math.ceil(size.needed)} {unit}, {condition}"
+    return f"about {max(1, math.ceil(size.needed - contrast.effect.n))} more {unit}, {condition}"
+
+
+def _more(design: Design | None, contrast: Contrast) -> str:
+    """Return what is missing to a design."""
+    if design is None:
+        return f"more than {MAX_PAIRS} pairs of configurations on {MAX_SEEDS} seeds"
+    pairs, seeds = design.pairs - contrast.effect.n, design.seeds - contrast.seeds
+    if not seeds:
+        return f"about {max(1, pairs)} more pairs of configurations"
+    if not pairs:
+        return f"about {seeds} more seeds of every configuration"
+    return f"about {pairs} more pairs of configurations, and {seeds} more seeds of all"

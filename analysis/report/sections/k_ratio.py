@@ -86,7 +86,8 @@ FIGURE = (
     "that axis; between evaluations scores are interpolated. Above: median over configurations "
     f"of the median over seeds with its 95% bootstrap interval, none below {MIN_CONFIGURATIONS} "
     "configurations; these groups are not matched on their other settings, as the answer below "
-    "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval. "
+    "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval. Both "
+    "intervals hold on these seeds. "
     "Orange: only the trials that spent the whole budget, which are a selection."
 )
 ANSWER = (
@@ -97,7 +98,8 @@ ANSWER = (
 )
 PAIRS = (
     "Matched on the other settings and paired by seed, the one that looks better first; the "
-    "intervals hold for so many comparisons together (Bonferroni)."
+    "intervals hold for so many comparisons together (Bonferroni), and for other settings and "
+    "other seeds than these. seeds: different ones."
 )
 
 
@@ -133,8 +135,7 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     if together > 1:
         basis += f"; the intervals hold for {together} comparisons together"
     basis += "."
-    if any(not row.effect.has_interval for row in shown):
-        basis += " Where there is no interval, there are too few pairs for one."
+    basis += phrases.generality(shown)
     if answer.not_compared:
         names = listed([f"k = {label(value)}" for value in answer.not_compared])
         basis += f" Not compared for want of pairs: {names}."
@@ -147,8 +148,8 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
 
 
 def _effect(row: Contrast, name: str) -> str:
-    pairs = count(row.effect.n, "pair")
-    return f"k = {label(row.first)} against {label(row.second)}: {name} {phrases.effect(row)} ({pairs})"
+    values = f"k = {label(row.first)} against {label(row.second)}"
+    return f"{values}: {name} {phrases.effect(row)} ({phrases.pairs(row)})"
 
 
 def _claim(answer: k_ratio.Answer) -> str:
@@ -194,5 +195,5 @@ def _failed(known: pd.DataFrame) -> list[Conclusion]:
     ]
     if not parts:
         return []
-    basis = f"{'; '.join(parts)}; 95% intervals, configurations as the unit."
+    basis = f"{'; '.join(parts)}; 95% intervals on these seeds, configurations as the unit."
     return [Conclusion("Failed seeds by k:", basis)]

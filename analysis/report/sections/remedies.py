@@ -130,8 +130,9 @@ def _by_seed_blocks(results: Results) -> list[Block]:
 EFFECTS = (
     "Configurations with the remedy against the most similar ones without, paired by seed, at "
     "the last amount that every trial reached; {matching}. The intervals hold for all "
-    "comparisons together with 95% (Bonferroni); where there are too few pairs for that, there "
-    "is none. Green triangles: better; red crosses: worse; grey circles: inconclusive."
+    "comparisons together with 95% (Bonferroni), and for other settings and other seeds than the "
+    "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs, there is "
+    "none. Green triangles: better; red crosses: worse; grey circles: inconclusive."
 )
 BY_SEED = (
     "Single configurations with a remedy against the same ones without, paired by seed, at the "
@@ -187,30 +188,29 @@ def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
     if together > 1:
         basis += f"; the intervals hold for the {together} comparisons together"
     basis += "."
-    if any(not row.effect.has_interval for row in effects):
-        basis += " Where there is no interval, there are too few pairs for one."
+    basis += phrases.generality(effects)
     basis += f" {exploratory}" if (exploratory := phrases.exploratory(effects)) else ""
     decisions = ", ".join(f"{label(row.first)} {row.decision}" for row in conclusive)
     pairs = between([row.effect.n for row in effects])
+    seeds = between([row.seeds for row in effects])
     tile = Tile(
         TILE,
         decisions or "inconclusive",
-        f"{count(len(effects), 'comparison')}, pairs: {pairs}",
+        f"{count(len(effects), 'comparison')}, pairs: {pairs}, seeds: {seeds}",
     )
     end = ";" if parts[1:] else "."
     return Conclusion(f"Remedies{where}: {parts[0]}{end}", basis, first=True, tile=tile)
 
 
 def _n(row: Contrast) -> str:
-    pairs = count(row.effect.n, "pair")
+    pairs = phrases.pairs(row)
     if row.improvement is None or absent(row.improvement.value):
         return pairs
     return f"{pairs}, P(improvement) {row.improvement.value:.0%}"
 
 
 def _effect_in_short(row: Contrast) -> str:
-    pairs = count(row.effect.n, "pair")
-    return f"{phrases.effect(row)}, {pairs}" if row.effect.n else pairs
+    return f"{phrases.effect(row)}, {phrases.pairs(row)}" if row.effect.n else phrases.pairs(row)
 
 
 def _failed(row: Contrast) -> str:

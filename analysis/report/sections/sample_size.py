@@ -11,6 +11,7 @@ from ganstudy.analysis.formatting import absent, count, label, number, rows, sig
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections.k_ratio import own_answer
+from ganstudy.analysis.stats.crossed import NoClaim
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
 from ganstudy.analysis.tables import contrasts
 from ganstudy.analysis.tables.sample_size import CONCLUSIVE, needed_sample_sizes
@@ -21,7 +22,7 @@ TITLE = "What would change the answer"
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the comparison nearest to a conclusion, then all others that are inconclusive."""
     table = _inconclusive(results)
-    planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MAX_UNITS]
+    planned = [row for row in table if _factor(row) < math.inf]
     if not planned:
         return _sentences(table)
     nearest = min(planned, key=_factor)
@@ -35,8 +36,13 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _factor(row: dict[str, Any]) -> float:
-    """Return by which factor the data would have to grow."""
-    return float(row["needed"]) / max(1.0, float(row["n"]))
+    """Return by which factor the data would have to grow; infinite where no plan is told."""
+    if absent(row["needed"]):
+        return math.inf
+    if not absent(row["pairs_together"]):
+        runs = float(row["n"]) * float(row["seeds"])
+        return float(row["pairs_together"]) * float(row["seeds_together"]) / max(1.0, runs)
+    return float(row["needed"]) / max(1.0, row["n"]) if row["needed"] <= MAX_UNITS else math.inf
 
 
 def _sentences(table: list[dict[str, Any]]) -> list[Conclusion]:
@@ -46,7 +52,12 @@ def _sentences(table: list[dict[str, Any]]) -> list[Conclusion]:
         for row in table
         if not absent(row["needed"])
     ]
-    few = [f"{_question(row)} ({_n(row)})" for row in table if absent(row["needed"])]
+    unplanned = [row for row in table if absent(row["needed"])]
+    of_few_seeds = [row for row in unplanned if row["advice"].startswith(NoClaim.FEW_SEEDS)]
+    found += [
+        Conclusion(f"{_question(row)}: {row['advice']}.", _basis(row)) for row in of_few_seeds
+    ]
+    few = [f"{_question(row)} ({_n(row)})" for row in unplanned if row not in of_few_seeds]
     if few:
         claim = (
             "No sample size can be estimated, since there are too few pairs or too many diverged: "
@@ -88,16 +99,32 @@ def _question(row: dict[str, Any]) -> str:
 
 
 def _seeds(row: dict[str, Any]) -> str:
-    instead = row["seeds_instead"]
-    if absent(row["needed"]) or row["needed"] > MAX_UNITS or absent(instead):
+    """Return what pairs alone, or seeds alone, would do or cannot."""
+    if absent(row["pairs_together"]) or math.isinf(row["pairs_together"]):
         return ""
-    if math.isfinite(instead):
-        return f", or {instead:.0f} seeds per configuration"
-    return ", which more seeds cannot replace"
+    asks_pairs = row["pairs_together"] > row["n"]
+    asks_seeds = row["seeds_together"] > row["seeds"]
+    parts = []
+    if asks_seeds:
+        alone = row["needed"]
+        parts.append(
+            f"{alone - row['n']:.0f} more pairs alone"
+            if math.isfinite(alone)
+            else "more configurations alone cannot do it"
+        )
+    if asks_pairs:
+        alone = row["seeds_instead"]
+        parts.append(
+            f"{alone:.0f} seeds of every configuration"
+            if math.isfinite(alone)
+            else "more seeds alone cannot do it"
+        )
+    return "".join(f"; {'' if 'cannot' in part else 'or '}{part}" for part in parts)
 
 
 def _n(row: dict[str, Any]) -> str:
-    return count(row["n"], row["unit"].removesuffix("s"))
+    n = count(row["n"], row["unit"].removesuffix("s"))
+    return f"{n} on {count(row['seeds'], 'seed')}" if row["unit"] == "pairs" else n
 
 
 def _basis(row: dict[str, Any]) -> str:
@@ -141,7 +168,9 @@ CONTRASTS = (
     "Contrasts outside of the primary family are exploratory."
 )
 NOTE = (
-    f"From the very effects of the table of contrasts and their standard errors, for {POWER:.0%} "
-    "power; detectable is the smallest effect that the present n finds with that power. "
-    "needed counts pairs of matched configurations, or seeds of both."
+    f"From the very effects of the table of contrasts and what their variance is made of, for "
+    f"{POWER:.0%} power; detectable is the smallest effect that the present n finds with that power. "
+    "needed counts pairs of matched configurations on the present seeds, or seeds of both; "
+    "seeds_instead seeds in the present pairs; pairs_together and seeds_together are the fewest runs "
+    "that would do."
 )
