@@ -48,24 +48,27 @@ class SampleSize:
 def pairs_needed(effect: MatchedEffect, comparisons: int = 1) -> SampleSize:
     """Return how many pairs find a matched effect that is one of so many `comparisons`.
 
-    From the effect's own standard error, by the normal approximation: an effect of z_level +
-    z_power standard errors is found with POWER.
+    From the effect's own standard error: an effect of z_power standard errors beyond the end of
+    Student's interval is found with POWER.
     """
     value, error = effect.comparison.effect.value, effect.error
     if not (math.isfinite(value) and math.isfinite(error)) or error <= 0:
         return SampleSize()
     pairs, seeds = effect.comparison.effect.n, effect.seeds
-    z_level = float(norm.ppf(1 - ALPHA / (2 * comparisons)))
-    z = z_level + float(norm.ppf(POWER))
+    tail, z_power = ALPHA / (2 * comparisons), float(norm.ppf(POWER))
 
-    def pairs_for(true: float) -> float:
-        return _fewest(lambda n: z * effect.error_with(n, seeds) <= true)
+    def found(pairs: int, seeds: float, true: float) -> bool:
+        if pairs < 2:
+            return False
+        errors = float(student.isf(tail, pairs - 1)) + z_power
+        return errors * effect.error_with(pairs, seeds) <= true
 
-    needed, instead = pairs_for(abs(value)), NAN
+    needed, instead = _fewest(lambda n: found(n, seeds, abs(value))), NAN
     if needed > pairs:
-        instead = _fewest(lambda s: z * effect.error_with(pairs, s) <= abs(value))
-    least = pairs_for(abs(value) + z_level * error)
-    return SampleSize(z * error, needed, least, instead)
+        instead = _fewest(lambda s: found(pairs, s, abs(value)))
+    reach = float(student.isf(tail, pairs - 1))
+    least = _fewest(lambda n: found(n, seeds, abs(value) + reach * error))
+    return SampleSize((reach + z_power) * error, needed, least, instead)
 
 
 def _fewest(enough: Callable[[int], bool]) -> float:

@@ -27,7 +27,6 @@ from ganstudy.analysis.report import conclusions
 from ganstudy.analysis.report import html as report
 from ganstudy.analysis.report.html import write_report
 from ganstudy.analysis.report.sections import all_trials, convergence
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.trials.results.catalogue import MEASURES
