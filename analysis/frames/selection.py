@@ -238,7 +238,7 @@ def compared_scores(
     study, axis = search_stage(study), axis or own_axis(study)
     log = study.is_ratio and measure in (None, study.objective.measure)
     measure = measure or study.objective.measure
-    sign = -1 if MEASURES[measure].direction == "up" else 1
+    sign = MEASURES[measure].sign
     rows = _rows(study, axis, measure, complete)
     if rows.empty:
         empty, none = np.empty((0, 0)), np.empty(0, dtype=np.int64)

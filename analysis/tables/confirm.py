@@ -27,8 +27,8 @@ from ganstudy.analysis.stats.proportions import (
 )
 from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast, holm_family, in_units
 from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState, trial_name
+from ganstudy.trials.results.roles import BASELINE, BEST, NEAREST, has_role
 
-BASELINE, BEST, NEAREST = "baseline", "best", "nearest"
 SCORE_COLUMNS = (
     "score",
     "score_low",
@@ -253,11 +253,6 @@ def confirmed_against_baseline(
         for row in (confirmed_contrasts(study) if contrasts is None else contrasts)
     ]
     return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
-
-
-def has_role(roles: Any, role: str) -> bool:
-    """Return whether a trial's roles, as the column `role` joins them, include this one."""
-    return role in str(roles).split("; ")
 
 
 def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:

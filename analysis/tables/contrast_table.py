@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,7 +41,7 @@ class ContrastTable:
     single: tuple[SingleConfiguration, ...]
     """The same at single configurations, by seed: where pairs are too few for any interval."""
     best: tuple[Contrast, ...]
-    """The search's best against its second, unless fresh seeds compare the two."""
+    """The search's best against its second, unless another row compares the two."""
 
     @property
     def rows(self) -> list[Contrast]:
@@ -74,18 +75,20 @@ def contrast_table(study: Study) -> ContrastTable:
         single = single_configurations(study)
         if all(math.isnan(row.contrast.p) for row in single):
             single = []
+    compared = [{row.confirms, row.baseline_confirms} for row in confirmed]
+    compared += [{row.number, row.control} for row in single]
     return ContrastTable(
         confirmed=tuple(confirmed),
         k=tuple(pairwise_contrasts(study)) if K in search_stage(study).searched else (),
         remedies=() if single else tuple(remedies),
         single=tuple(single),
-        best=tuple(best_contrast(study, confirmed)),
+        best=tuple(best_contrast(study, compared)),
     )
 
 
-def best_contrast(study: Study, confirmed: Sequence[ConfirmedContrast] = ()) -> list[Contrast]:
-    """Compare the search's two best candidates on the seeds that they share; none where `confirmed`
-    compares the same two on fresh ones.
+def best_contrast(study: Study, compared: Sequence[set[Any]] = ()) -> list[Contrast]:
+    """Compare the search's two best candidates on the seeds that they share; none where the two are
+    among the pairs of trials that are `compared` already.
     """
     study = search_stage(study)
     measure, sign = study.objective
@@ -96,7 +99,7 @@ def best_contrast(study: Study, confirmed: Sequence[ConfirmedContrast] = ()) -> 
     if len(top) < 2 or study.evaluations.empty:
         return []
     first, second = top["number"].tolist()
-    if any({row.confirms, row.baseline_confirms} == {first, second} for row in confirmed):
+    if {first, second} in compared:
         return []
     seeds = study.seeds.set_index(["number", "seed"])[measure].astype(float)
     # A seed without a value ranks worst: left out, divergence would make either look better.

@@ -16,6 +16,7 @@ from ganstudy.analysis.tables import confirm as tables
 from ganstudy.analysis.tables.confirm import ConfirmedContrast
 from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.trials.results.records import FAILURES
+from ganstudy.trials.results.roles import BASELINE, BEST, has_role
 
 TITLE = "Confirmed on fresh seeds"
 # 1 - 2^(1 - n), the level from smallest to largest, passes few_seeds.MIN_LEVEL at five.
@@ -41,7 +42,7 @@ def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
     over = "on" if row["num_seeds"] == 1 else "the median of"
     choice = (
         "the search's first choice"
-        if tables.has_role(row["role"], tables.BEST)
+        if has_role(row["role"], BEST)
         else "the nearest to the constraints, which none satisfied"
     )
     described = f": {text}" if (text := settings(study, row)) else ""
@@ -73,7 +74,7 @@ def _score_with_level(row: dict[str, Any]) -> str:
 
 
 def _against_baseline(results: Results, row: dict[str, Any], name: str) -> list[str]:
-    if tables.has_role(row["role"], tables.BASELINE):
+    if has_role(row["role"], BASELINE):
         return ["It is the plain baseline itself: it has no remedy."]
     for found in results.contrasts.confirmed:
         if found.number == row["number"]:

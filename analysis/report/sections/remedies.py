@@ -18,7 +18,6 @@ from ganstudy.analysis.tables.remedies_by_seed import (
     SingleConfiguration,
     remedies_paired_by_seed,
 )
-from ganstudy.trials.results.catalogue import MEASURES
 
 TITLE = "Remedies"
 TILE = "Remedies against none"
@@ -98,7 +97,7 @@ def _forests(table: pd.DataFrame, study: Study, note: str) -> list[Figure]:
 def _axis_title(study: Study, is_ratio: bool, where: str = "") -> str:
     """Return the title of the axis of a score against that without the remedy."""
     what = "as a factor of that without" if is_ratio else "minus that without"
-    better = "right" if MEASURES[study.objective.measure].direction == "up" else "left"
+    better = "left" if study.objective.sign > 0 else "right"
     return f"{score_name(study)} {what}{where} ({better}: better)"
 
 
