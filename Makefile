@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: study types test test-slow test-exhaustive docs conformance benchmark clean
+.PHONY: study types test test-slow test-exhaustive docs conformance benchmark operating-characteristics clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ganstudy needs Python 3.11 or newer; say which with: make PYTHON=python3.12 study") if sys.version_info < (3, 11) else None'
@@ -39,6 +39,10 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/report.py --trials 24 1000
 	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
+
+# Some minutes for 10,000 studies per row; docs/operating-characteristics.md names its seed.
+operating-characteristics: $(READY)
+	$(BIN)/python tests/benchmarks/operating_characteristics.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

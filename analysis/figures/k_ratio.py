@@ -18,6 +18,7 @@ from ganstudy.analysis.figures.style import (
     styled,
 )
 from ganstudy.analysis.formatting import label
+from ganstudy.analysis.tables.k_ratio import ENDED_TRIALS
 
 
 def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Figure:
@@ -54,8 +55,9 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
 def _trace(group: pd.DataFrame, setting: str, column: str, style: str) -> dict[str, Any]:
     """Return the points of one axis and one selection of trials, with intervals."""
     axis, trials = group["axis"].iloc[0], str(group["trials"].iloc[0])
-    # "every ..." is the fair comparison; the other one, of complete trials only, is a selection.
-    colour, symbol = (BLUE, "circle") if trials.startswith("every") else (ORANGE, "diamond")
+    # The fair comparison; the other one, of complete trials only, is a selection.
+    fair = trials == ENDED_TRIALS
+    colour, symbol = (BLUE, "circle") if fair else (ORANGE, "diamond")
     errors = error_bars(group[column], group[f"{column}_low"], group[f"{column}_high"])
     return {
         "x": [in_lines(value) for value in group[setting]],

@@ -91,7 +91,7 @@ def _colours(known: pd.Series, measure: str, logarithmic: bool) -> dict[str, Any
         }
     return {
         "colorscale": "Cividis",
-        "reversescale": MEASURES[measure].direction == "down",
+        "reversescale": MEASURES[measure].sign > 0,
         "colorbar": bar,
         "showscale": len(known) > 0,
     }

@@ -79,7 +79,7 @@ def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, 
 
 def scale_of(measure: str) -> str:
     """Return the title of a score's axis: the measure and its direction."""
-    better = "higher" if MEASURES[measure].direction == "up" else "lower"
+    better = MEASURES[measure].better or "lower"
     return f"{MEASURES[measure].label} ({better} is better)"
 
 

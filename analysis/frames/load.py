@@ -256,9 +256,7 @@ def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     outcomes = pd.concat(counts, axis=1, keys=list(map(str, Verdict))).assign(
         num_seeds=by_trial.size(), evaluations=by_trial["evaluation"].first()
     )
-    signs = pd.Series(
-        {measure.name: -1.0 if measure.direction == "up" else 1.0 for measure in MEASURES.values()}
-    )
+    signs = pd.Series({measure.name: float(measure.sign) for measure in MEASURES.values()})
     # pandas would leave NaN out of medians: infinity ranks a seed without a value worst.
     worst_last = (final[list(MEASURES)].astype(float) * signs).fillna(np.inf)
     medians = worst_last.groupby(final["number"]).median()

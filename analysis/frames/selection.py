@@ -9,6 +9,7 @@ one with k = 1, and the reader should see whether that decides the answer.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -237,7 +238,7 @@ def compared_scores(
     study, axis = search_stage(study), axis or own_axis(study)
     log = study.is_ratio and measure in (None, study.objective.measure)
     measure = measure or study.objective.measure
-    sign = -1 if MEASURES[measure].direction == "up" else 1
+    sign = MEASURES[measure].sign
     rows = _rows(study, axis, measure, complete)
     if rows.empty:
         empty, none = np.empty((0, 0)), np.empty(0, dtype=np.int64)
@@ -316,6 +317,21 @@ def ranked(study: Study) -> pd.DataFrame:
         .drop(columns="order")
         .reset_index(drop=True)
     )
+
+
+def is_full_grid(study: Study) -> bool:
+    """Return whether every combination of the searched values was evaluated equally often.
+
+    Settings that only some trials have make combinations incomplete: then it is not known.
+    """
+    study = search_stage(study)
+    # Failed trials have no scores and are in no group.
+    trials = study.trials.loc[study.trials["evaluations"] > 0, study.searched]
+    if study.sampler != "grid" or trials.empty or trials.isna().any(axis=None):
+        return False
+    combinations = trials.value_counts()
+    possible = math.prod(trials[name].nunique() for name in trials)
+    return len(combinations) == possible and combinations.nunique() == 1
 
 
 def groups(study: Study, setting: str | None) -> dict[Any, set[int]]:

@@ -162,7 +162,7 @@ class Study:
         chosen = self.spec.get("objective", {})
         # Imports may have no objective.
         measure = chosen.get("minimize") or chosen.get("maximize") or "fid"
-        return Objective(measure, -1 if MEASURES[measure].direction == "up" else 1)
+        return Objective(measure, MEASURES[measure].sign)
 
     @property
     def constraints(self) -> dict[str, int]:

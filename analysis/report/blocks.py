@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
 from ganstudy.trials.results.records import Stage
 
 ROWS_SHOWN = 200
@@ -35,6 +36,11 @@ class Results:
         self.whole = study
         self.study = study.of_stage(Stage.SEARCH)
         self._cache: dict[Hashable, Any] = {}
+
+    @property
+    def contrasts(self) -> ContrastTable:
+        """The one table of contrasts, which all sections read."""
+        return self.cached(contrast_table, self.whole)
 
     def cached(
         self,

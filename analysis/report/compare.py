@@ -34,6 +34,7 @@ from ganstudy.analysis.tables.compare import (
     COMPARED_PROVENANCE,
     DIFFERENCE,
     at_equal_budget,
+    better_study,
     refuse_unlike,
     sides,
 )
@@ -96,11 +97,10 @@ def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Concl
             f"; the difference is {signed(difference['median'])} with 95% interval "
             f"[{signed(low)}, {signed(high)}]"
         )
-        if not low <= 0 <= high:
-            # The difference has the measure's own direction: where a small value is good, a
-            # difference below 0 means that the second is better.
-            better = second.name if (high < 0) == (first.objective.sign > 0) else first.name
-            claim, value = f"The configurations of {better} score better:", f"{better} better"
+        better = better_study(first, second, budget)
+        if better is not None:
+            claim = f"The configurations of {better.name} score better:"
+            value = f"{better.name} better"
     return Conclusion(claim, f"{basis}.", first=True, tile=Tile(title, value, where))
 
 

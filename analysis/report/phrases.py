@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ganstudy.analysis.formatting import absent, label, number
+from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.stats.crossed import NoClaim
+from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
 
 
@@ -35,6 +38,48 @@ class Conclusion:
 
     def __str__(self) -> str:
         return f"{self.claim} {self.basis}".rstrip()
+
+
+def effect(contrast: Contrast) -> str:
+    """Return an effect with its interval, if there is one: × 0.7 [0.5, 0.9], or −3 [−5, −1]."""
+    found = contrast.effect
+    if math.isnan(found.value):
+        return "unknown"
+    # A ratio needs no sign, and a difference without one would read as a score.
+    is_ratio = contrast.scale == RATIO
+    as_text = number if is_ratio else signed
+    ends = f" [{as_text(found.low)}, {as_text(found.high)}]" if found.has_interval else ""
+    return f"{'× ' if is_ratio else ''}{as_text(found.value)}{ends}"
+
+
+def pairs(contrast: Contrast) -> str:
+    """Return the n of an effect in matched pairs: 18 pairs on 3 seeds."""
+    n = count(contrast.effect.n, "pair")
+    return f"{n} on {count(contrast.seeds, 'seed')}" if contrast.effect.n else n
+
+
+def generality(contrasts: Sequence[Contrast]) -> str:
+    """Return the sentences, with a space before each, about what effects in matched pairs hold for,
+    and why some have no interval.
+    """
+    said = ""
+    if any(contrast.effect.has_interval for contrast in contrasts):
+        said += " They are told for other settings and other seeds than these."
+    reasons = [
+        str(row.no_claim) for row in contrasts if row.no_claim not in (None, NoClaim.NOTHING)
+    ]
+    if reasons:
+        said += f" Without an interval nothing is claimed: {'; '.join(dict.fromkeys(reasons))}."
+    return said
+
+
+def exploratory(contrasts: Iterable[Contrast]) -> str:
+    """Return the sentence that contrasts need which are not of the primary family; '' for those
+    that are.
+    """
+    if any(contrast.family.primary for contrast in contrasts):
+        return ""
+    return "Exploratory: not the comparison that the study was made for."
 
 
 def interval(row: dict[str, Any], column: str) -> str:

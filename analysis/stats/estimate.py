@@ -84,4 +84,4 @@ class Comparison:
     p: float
     """NaN without pairs."""
     method: str
-    """"signed-rank", "t" or "sign"."""
+    """"crossed t", "t" or "sign"."""

@@ -1,4 +1,4 @@
-"""How many configurations or seeds an effect needs to be found, and which effect n of them can find.
+"""How many pairs or seeds an effect needs to be found, and which effect n of them can find.
 
 SciPy's power (scipy.stats.power) simulates a test, so its answers are random; statsmodels, which
 has the t-test's in closed form, is no dependency.
@@ -7,20 +7,24 @@ has the t-test's in closed form, is no dependency.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binom, chi2, norm
+from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, NAN
+from ganstudy.analysis.stats.crossed import CrossedMean
+from ganstudy.analysis.stats.crossed_design import Design, Question, detectable
+from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.multiplicity import ALPHA
 
 # Customary; nothing here depends on it but the numbers that are advised.
 POWER = 0.8
+# A guess: more than any study can train.
 MAX_UNITS = 1000
-"""Configurations per group, or seeds: two arms that need more are better treated as equal."""
+"""Pairs of configurations, or seeds; where more are needed, no plan is told."""
 # Of two differences the standard deviation is unknown within a factor of 70 (95% interval).
 MIN_PAIRED_SEEDS = 3
 # A guess on the side of precision: points of the integral over chi-squared in _t_power.
@@ -31,98 +35,96 @@ QUANTILES = 2000
 class SampleSize:
     """How many units an effect needs to be found."""
 
-    error: float = NAN
-    """Standard error of the effect with the units there are."""
     detectable: float = NAN
-    """The smallest true effect that these units find with POWER."""
+    """The smallest true effect that the present units find with POWER."""
     needed: float = NAN
-    """Units (per group) if the truth is the observed effect."""
+    """Units if the truth is the observed effect; of pairs, on the present seeds. Infinite where no
+    number within reach is enough."""
     needed_least: float = NAN
     """Units if the truth is the end of the interval that is farther from 0."""
+    seeds_instead: float = NAN
+    """Seeds in each of the present pairs that would do as well as `needed` pairs; infinite where
+    more seeds cannot."""
+    design: Design | None = None
+    """Of pairs: the fewest runs that would do, with at least the present pairs and seeds; None where
+    nothing within reach would."""
 
 
-def sample_size(effect: float, error: float, n: int, comparisons: int = 1) -> SampleSize:
-    """Return the sample sizes for an effect with standard error `error` from n units (per group),
-    one of so many `comparisons`.
+def pairs_needed(effect: CrossedMean, comparisons: int = 1) -> SampleSize:
+    """Return how many pairs, and how many seeds, find a matched effect that is one of so many
+    `comparisons`, from its own variances between pairs, between seeds and of the rest.
     """
-    if not (math.isfinite(effect) and math.isfinite(error)) or error <= 0:
+    observed, variances, parts = effect.comparison.effect, effect.variances, effect.parts
+    # From what carries no claim, no plan either: its variances are known by the order at best.
+    if effect.no_claim or variances is None or parts is None or parts.error == 0:
         return SampleSize()
-    z_level = float(norm.ppf(1 - ALPHA / (2 * comparisons)))
-    z = z_level + float(norm.ppf(POWER))
-    farther = abs(effect) + z_level * error
-
-    def units(true: float) -> float:
-        return n * (z * error / true) ** 2 if true > 0 else math.inf
-
-    return SampleSize(error, z * error, units(abs(effect)), units(farther))
-
-
-def median_error(values: ArrayLike) -> float:
-    """Estimate the standard error of a median from the distance of two of the ordered values
-    (McKean & Schrader 1984, with the exact level of Price & Bonett 2002).
-
-    NaN below 6 values, infinite where they reach diverged ones.
-    """
-    ordered = np.sort(np.asarray(values, dtype=float))
-    n = len(ordered)
-    if n < MIN_CONFIGURATIONS:
-        return math.nan
-    rank = max(1, round((n + 1) / 2 - math.sqrt(n)))
-    low, high = ordered[rank - 1], ordered[n - rank]
-    if not math.isfinite(high):
-        return math.inf
-    z = float(norm.isf(binom.cdf(rank - 1, n, 0.5)))
-    return float(high - low) / (2 * z)
+    level, size = 1 - ALPHA / comparisons, abs(observed.value)
+    asked = Question(variances, size, level, POWER)
+    present = Design(observed.n, effect.seeds)
+    farther = Question(variances, size + parts.half_width(level), level, POWER)
+    return SampleSize(
+        detectable=detectable(parts, level, POWER),
+        needed=asked.fewest_pairs(effect.seeds),
+        needed_least=farther.fewest_pairs(effect.seeds),
+        seeds_instead=asked.fewest_seeds(observed.n),
+        design=asked.cheapest(present),
+    )
 
 
-def seeds_needed(differences: ArrayLike) -> tuple[float, float]:
-    """Return (seeds, least): how many paired seeds a t-test needs to find a mean difference with
-    POWER.
-
-    seeds: if the truth is the mean over its standard deviation as observed. least: if it is the far
-    end of the 95% interval of the mean. NaN below 3 seeds.
-    """
-    d = np.asarray(differences, dtype=float)
-    n = len(d)
-    if n < MIN_PAIRED_SEEDS or not np.isfinite(d).all() or d.std(ddof=1) == 0:
-        return math.nan, math.nan
-    spread, mean = float(d.std(ddof=1)), abs(float(d.mean()))
-    far = mean + float(student.ppf(1 - ALPHA / 2, n - 1)) * spread / math.sqrt(n)
-    return _paired_seeds(mean / spread), _paired_seeds(far / spread)
-
-
-def _paired_seeds(standardised: float) -> float:
-    """Return the fewest seeds at which a two-sided paired t-test has POWER; infinite beyond 100
-    times MAX_UNITS.
-    """
-    low, high = 2, 2
-    # `not >=` and not `<`: NaN must go on to the return of infinity.
-    while not _t_power(standardised, high) >= POWER:
+def _fewest(enough: Callable[[int], bool]) -> float:
+    """Return the fewest units that are enough; infinite beyond 100 times MAX_UNITS."""
+    low, high = 0, 1
+    while not enough(high):
         low, high = high, 2 * high
         if high > 100 * MAX_UNITS:
             return math.inf
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if _t_power(standardised, middle) >= POWER else (middle, high)
+        low, high = (low, middle) if enough(middle) else (middle, high)
     return float(high)
 
 
-def _t_power(standardised: float, n: int) -> float:
+def seeds_needed(differences: ArrayLike, comparisons: int = 1) -> SampleSize:
+    """Return how many paired seeds a t-test needs to find a mean difference that is one of so many
+    `comparisons`.
+
+    Units are seeds. NaN below 3 seeds, where a difference is not finite, or all are the same.
+    """
+    d = np.asarray(differences, dtype=float)
+    n = len(d)
+    if n < MIN_PAIRED_SEEDS or not np.isfinite(d).all() or d.std(ddof=1) == 0:
+        return SampleSize()
+    alpha = ALPHA / comparisons
+    spread, mean = float(d.std(ddof=1)), abs(float(d.mean()))
+    far = mean + float(student.ppf(1 - alpha / 2, n - 1)) * spread / math.sqrt(n)
+    return SampleSize(
+        detectable=_detectable(n, alpha) * spread,
+        needed=_paired_seeds(mean / spread, alpha),
+        needed_least=_paired_seeds(far / spread, alpha),
+    )
+
+
+def _paired_seeds(standardised: float, alpha: float = ALPHA) -> float:
+    """Return the fewest seeds, at least two, at which a two-sided paired t-test has POWER."""
+    return _fewest(lambda n: n >= 2 and _t_power(standardised, n, alpha) >= POWER)
+
+
+def _t_power(standardised: float, n: int, alpha: float) -> float:
     """Return the power of a two-sided paired t-test of n seeds at a mean in standard deviations."""
     # The noncentral t distribution by its definition, over quantiles of chi-squared: scipy's is NaN
     # in its far tails.
     spread = np.sqrt(chi2.ppf((np.arange(QUANTILES) + 0.5) / QUANTILES, n - 1) / (n - 1))
-    critical, shift = student.ppf(1 - ALPHA / 2, n - 1) * spread, standardised * math.sqrt(n)
+    critical, shift = student.ppf(1 - alpha / 2, n - 1) * spread, standardised * math.sqrt(n)
     return float((norm.sf(critical - shift) + norm.cdf(-critical - shift)).mean())
 
 
-def detectable(n: int) -> float:
+def _detectable(n: int, alpha: float) -> float:
     """Return the smallest mean, in standard deviations, that n paired seeds find with POWER."""
     low, high = 0.0, 1.0
-    while _t_power(high, n) < POWER:
+    while _t_power(high, n, alpha) < POWER:
         high *= 2
     # 40 halvings make the bracket smaller than any digit that is shown.
     for _ in range(40):
         middle = (low + high) / 2
-        low, high = (middle, high) if _t_power(middle, n) < POWER else (low, middle)
+        low, high = (middle, high) if _t_power(middle, n, alpha) < POWER else (low, middle)
     return high

@@ -94,6 +94,18 @@ DIFFERENCE = "second minus first"
 """Name of the row of the difference in at_equal_budget."""
 
 
+def better_study(first: Study, second: Study, table: pd.DataFrame) -> Study | None:
+    """Return the study whose configurations score better by the difference in at_equal_budget; None
+    where its interval contains no difference, or there is none.
+    """
+    found = table[table["study"] == DIFFERENCE]
+    for row in rows(found):
+        difference = Estimate(row["median"], row["median_low"], row["median_high"])
+        decision = difference.in_direction(first.objective.sign).decide("second", "first")
+        return {"second": second, "first": first}.get(decision)
+    return None
+
+
 def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
     """Return one row per study and one for the difference (second minus first), at the last budget
     at which every ended trial of both was evaluated.

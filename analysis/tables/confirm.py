@@ -7,25 +7,28 @@ trained to the end of the budget. docs/confirm.md has how often the intervals co
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.formatting import rows
 from ganstudy.analysis.frames.selection import ENDED, ranked
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
 from ganstudy.analysis.stats.few_seeds import compare_by_seed, median_interval, optimism
-from ganstudy.analysis.stats.multiplicity import decisions, holm
+from ganstudy.analysis.stats.multiplicity import holm
 from ganstudy.analysis.stats.proportions import (
     binomial_proportion,
     proportion_over_configurations,
 )
-from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState
+from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast, holm_family, in_units
+from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState, trial_name
+from ganstudy.trials.results.roles import BASELINE, BEST, NEAREST, has_role
 
-BASELINE, BEST, NEAREST = "baseline", "best", "nearest"
 SCORE_COLUMNS = (
     "score",
     "score_low",
@@ -123,7 +126,96 @@ def confirmed(study: Study) -> pd.DataFrame:
     return table.loc[order].reset_index(drop=True)
 
 
-def confirmed_against_baseline(study: Study) -> pd.DataFrame:
+@dataclass(frozen=True)
+class ConfirmedContrast:
+    """A confirmed configuration against the plain baseline, on the same fresh seeds."""
+
+    contrast: Contrast
+    number: int
+    """Of the confirm trial."""
+    confirms: Any
+    """Number of the search's trial."""
+    role: str
+    baseline: int
+    """Number of the baseline's confirm trial."""
+    baseline_confirms: Any
+    """Number of the search's trial; <NA> where the search never drew it."""
+    improved: Estimate
+    """Probability of improvement: seeds on which it beats the baseline; ties are halves."""
+
+
+def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
+    """Compare each confirmed configuration with the plain baseline, paired by fresh seed; none
+    without a baseline.
+    """
+    scores = _scores(study)
+    trials = rows(_over(study))
+    baseline = next((trial for trial in trials if has_role(trial["role"], BASELINE)), None)
+    if baseline is None:
+        return []
+    made = [
+        _against_baseline(trial, baseline, scores, study)
+        for trial in trials
+        if trial["number"] != baseline["number"]
+    ]
+    # Holm, which finds more than Bonferroni: the decisions are corrected, while each interval is
+    # shown alone at the level that the seeds allow.
+    p_values = np.array([row.contrast.p for row in made])
+    family = holm_family(CONFIRMED, p_values, primary=True)
+    return [
+        replace(row, contrast=row.contrast.corrected(family, float(p)))
+        for row, p in zip(made, holm(p_values), strict=True)
+    ]
+
+
+def _against_baseline(
+    trial: dict[str, Any], baseline: dict[str, Any], scores: dict[int, pd.Series], study: Study
+) -> ConfirmedContrast:
+    # Inner: only a seed that both were trained on makes a pair.
+    treated, control = scores[trial["number"]].align(scores[baseline["number"]], join="inner")
+    one, other = (_on_scale(series.to_numpy(), study) for series in (treated, control))
+    compared = compare_by_seed(one, other)
+    scale, effect = in_units(compared, study)
+    # Of two halves per seed, so that a tie counts one of them.
+    halves = (2 * (treated < control) + (treated == control)).to_numpy().astype(np.int64)
+    with np.errstate(invalid="ignore"):
+        differences = one - other
+    contrast = Contrast(
+        question=CONFIRMED,
+        first=_confirmed_name(trial),
+        second="the plain baseline",
+        axis="",
+        amount=NAN,
+        scale=scale,
+        effect=effect,
+        worse_by=compared.effect.value,
+        p=compared.p,
+        p_adjusted=NAN,
+        family=holm_family(CONFIRMED, [], primary=True),
+        decision=INCONCLUSIVE,
+        method=compared.method,
+        seeds=effect.n,
+        at="fresh seeds",
+        differences=differences,
+    )
+    return ConfirmedContrast(
+        contrast=contrast,
+        number=trial["number"],
+        confirms=trial["confirms"],
+        role=trial["role"],
+        baseline=baseline["number"],
+        baseline_confirms=baseline["confirms"],
+        improved=proportion_over_configurations(halves, 2),
+    )
+
+
+def _confirmed_name(trial: dict[str, Any]) -> str:
+    return trial_name(trial["number"] if pd.isna(trial["confirms"]) else int(trial["confirms"]))
+
+
+def confirmed_against_baseline(
+    study: Study, contrasts: Sequence[ConfirmedContrast] | None = None
+) -> pd.DataFrame:
     """Compare each confirmed configuration with the plain baseline, paired by fresh seed; empty
     without a baseline.
 
@@ -134,64 +226,33 @@ def confirmed_against_baseline(study: Study) -> pd.DataFrame:
     decision (better or worse where p_holm < 0.05, else inconclusive), improved_share (seeds on which the
     configuration beats the baseline; ties are halves) with Wilson's 95% interval: the probability
     of improvement, num_seeds (pairs).
+
+    contrasts: those of confirmed_contrasts, if they have been made already.
     """
-    scores = _scores(study)
-    trials = _over(study).to_dict("records")
-    baselines = [trial["number"] for trial in trials if has_role(trial["role"], BASELINE)]
-    if not baselines:
-        return pd.DataFrame(columns=list(COMPARISON_COLUMNS))
-    baseline = baselines[0]
     rows = [
         {
-            **{key: trial[key] for key in ("number", "confirms", "role")},
-            "baseline": baseline,
-            **_comparison(scores[trial["number"]], scores[baseline], study),
+            "number": row.number,
+            "confirms": row.confirms,
+            "role": row.role,
+            "baseline": row.baseline,
+            "effect": row.contrast.effect.value,
+            "low": row.contrast.effect.low,
+            "high": row.contrast.effect.high,
+            "level": row.contrast.effect.level,
+            "scale": row.contrast.scale,
+            "method": row.contrast.method,
+            "p": row.contrast.p,
+            "p_holm": row.contrast.p_adjusted,
+            "comparisons": row.contrast.family.comparisons,
+            "decision": row.contrast.decision,
+            "improved_share": row.improved.value,
+            "improved_low": row.improved.low,
+            "improved_high": row.improved.high,
+            "num_seeds": row.contrast.effect.n,
         }
-        for trial in trials
-        if trial["number"] != baseline
+        for row in (confirmed_contrasts(study) if contrasts is None else contrasts)
     ]
-    table = pd.DataFrame(rows, columns=[*COMPARISON_COLUMNS, "worse_by"])
-    # Holm, which finds more than Bonferroni: the decisions are corrected, while each interval is
-    # shown alone at the level that the seeds allow.
-    table["p_holm"] = holm(table["p"].to_numpy(dtype=float))
-    table["comparisons"] = len(table)
-    table["decision"] = decisions(
-        table["p_holm"].to_numpy(dtype=float), table["worse_by"].to_numpy(dtype=float)
-    )
-    return table.drop(columns="worse_by")
-
-
-def _comparison(scores: pd.Series, baseline: pd.Series, study: Study) -> dict[str, Any]:
-    """Return the columns of a comparison by seed with the baseline, and `worse_by`: the effect with
-    smaller as better, by whose sign it is decided.
-    """
-    # Inner: only a seed that both were trained on makes a pair.
-    treated, control = scores.align(baseline, join="inner")
-    compared = compare_by_seed(*(_on_scale(s.to_numpy(), study) for s in (treated, control)))
-    effect = _as_shown(compared.effect, study)
-    # Of two halves per seed, so that a tie counts one of them.
-    halves = (2 * (treated < control) + (treated == control)).to_numpy().astype(np.int64)
-    improved = proportion_over_configurations(halves, 2)
-    return {
-        "effect": effect.value,
-        "low": effect.low,
-        "high": effect.high,
-        "level": effect.level,
-        "scale": _scale(study),
-        "method": compared.method,
-        "p": compared.p,
-        "improved_share": improved.value,
-        "improved_low": improved.low,
-        "improved_high": improved.high,
-        "num_seeds": effect.n,
-        # Not `effect`, which has the measure's own direction.
-        "worse_by": compared.effect.value,
-    }
-
-
-def has_role(roles: Any, role: str) -> bool:
-    """Return whether a trial's roles, as the column `role` joins them, include this one."""
-    return role in str(roles).split("; ")
+    return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
 
 
 def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:

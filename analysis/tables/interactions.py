@@ -33,7 +33,7 @@ from ganstudy.analysis.stats.correlation import (
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.tables.remedies import Arms, Matcher, matchable
+from ganstudy.analysis.tables.matched_arms import Arms, Matcher, matchable
 
 # A guess, above the ten at which the coverage of rank correlations is simulated.
 MIN_PAIRS = 12

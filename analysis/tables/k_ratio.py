@@ -7,6 +7,8 @@ depend on what is held equal, so every axis is asked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,8 @@ from ganstudy.analysis.frames.selection import (
 )
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE
-from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.stats.paired import signed_rank
-from ganstudy.analysis.tables.remedies import Matcher
+from ganstudy.analysis.tables.contrasts import Contrast
+from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts
 
 ENDED_TRIALS, COMPLETE_TRIALS = "every ended trial", "complete trials only"
 RESPONSE_COLUMNS = [
@@ -60,14 +61,10 @@ ANSWER_COLUMNS = [
     "axis",
     "amount",
     "leader",
-    "median",
-    "median_low",
-    "median_high",
     "ahead_of",
     "not_separated",
     "not_compared",
     "configurations",
-    "seeds",
     "decision",
     "changes",
 ]
@@ -120,125 +117,157 @@ def _row(group: ComparedScores) -> dict[str, Any]:
     }
 
 
-def pairwise(study: Study, setting: str = "k") -> pd.DataFrame:
+def pairwise(
+    study: Study, setting: str = "k", contrasts: Sequence[Contrast] | None = None
+) -> pd.DataFrame:
     """Compare any two values of `setting` on each axis, matched on the other settings and paired by
     seed.
 
-    axis, amount; first, second; effect of the first against the second with low and high
-    (simultaneous over the comparisons of an axis), scale: "ratio" or "difference" (of the
-    objective, in its own direction); p (times comparisons); ahead: the value that does better, None
-    where the interval excludes neither; pairs (n), seeds, comparisons.
+    axis, amount; first, second (the first looks better); effect of the first against the second
+    with low and high (simultaneous over the family's comparisons), scale: "ratio" or "difference"
+    (of the objective, in its own direction); p (times comparisons); ahead: the value that does
+    better, None where the interval excludes neither; pairs (n), seeds (different ones), comparisons.
+
+    contrasts: those of pairwise_contrasts, if they have been made already.
     """
-    study = search_stage(study)
-    sign, ratio = study.objective.sign, study.is_ratio
-    if setting not in study.trials:
-        return pd.DataFrame(columns=PAIR_COLUMNS)
-    by_value = groups(study, setting)
-    values, rows = list(by_value), []
-    couples = [(one, other) for i, one in enumerate(values) for other in values[i + 1 :]]
-    for axis in axes(study) or [own_axis(study)]:
-        frame = compared_scores(study, axis)
-        matcher = Matcher(study, frame, setting)
-        for one, other in couples:
-            arms = matcher.arms(by_value[one], by_value[other])
-            # Corrected within an axis only: axes are views of the same trials, not further
-            # questions.
-            compared = signed_rank(arms.differences, bonferroni_level(len(couples)))
-            effect = compared.effect.in_direction(sign)
-            effect = effect.as_ratio() if ratio else effect
-            ahead = {"first": one, "second": other}.get(compared.effect.decide("first", "second"))
-            rows.append(
-                {
-                    "axis": frame.axis,
-                    "amount": frame.amount,
-                    "first": one,
-                    "second": other,
-                    "effect": effect.value,
-                    "low": effect.low,
-                    "high": effect.high,
-                    "scale": "ratio" if ratio else "difference",
-                    "p": bonferroni(compared.p, len(couples)),
-                    "ahead": ahead,
-                    "pairs": effect.n,
-                    "seeds": int((~np.isnan(arms.treated)).sum()),
-                    "comparisons": len(couples),
-                }
-            )
+    made = pairwise_contrasts(study, setting) if contrasts is None else contrasts
+    rows = [
+        {
+            "axis": row.axis,
+            "amount": row.amount,
+            "first": row.first,
+            "second": row.second,
+            "effect": row.effect.value,
+            "low": row.effect.low,
+            "high": row.effect.high,
+            "scale": row.scale,
+            "p": row.p_adjusted,
+            "ahead": row.better,
+            "pairs": row.effect.n,
+            "seeds": row.seeds,
+            "comparisons": row.family.comparisons,
+        }
+        for row in made
+    ]
     table = pd.DataFrame(rows, columns=PAIR_COLUMNS)
     # pandas makes NaN of None in a column of numbers.
     ahead = table["ahead"].astype(object).where(table["ahead"].notna(), None)
     return table.astype({"ahead": object}).assign(ahead=ahead)
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Which value of a setting leads on one axis."""
+
+    axis: str
+    amount: float
+    leader: Any
+    """The value that no other is found to beat, and that beats most; of several that one which
+    looks best in the matched pairs. None where each is beaten by another."""
+    ahead_of: list[Any]
+    """Values that it is found to beat."""
+    not_separated: list[Any]
+    """Values against which it is inconclusive."""
+    not_compared: list[Any]
+    """Values without a pair at so small an amount."""
+    configurations: int
+    """Of all values at that amount."""
+    decision: str
+    """"ahead" (of all others), "ahead of some" or "inconclusive"."""
+    changes: bool
+    """Whether another axis finds some value ahead of one that is found ahead of it here. Where two
+    axes separate no values, nothing changes: the data are inconclusive."""
+
+
 def answer_by_axis(
-    study: Study,
-    setting: str = "k",
-    table: pd.DataFrame | None = None,
-    against: pd.DataFrame | None = None,
+    study: Study, setting: str = "k", contrasts: Sequence[Contrast] | None = None
 ) -> pd.DataFrame:
-    """Return which value of `setting` leads on each axis, and whether what is held equal decides it.
+    """Return which value of `setting` leads on each axis, and whether what is held equal decides it:
+    the fields of Answer.
 
-    axis, amount; leader: the value of best median with its median, median_low, median_high,
-    configurations, seeds; ahead_of: values that it beats in `pairwise`, not_separated: the others
-    that were compared, not_compared: those that no trial was evaluated at so small an amount
-    (lists); decision: "ahead" (of all others), "ahead of some" or "inconclusive"; changes: on
-    another axis, some value is found ahead of one that is found ahead of it here. Where two axes
-    separate no values, nothing changes: the data are inconclusive.
-
-    table, against: those of `response` and `pairwise`, if they have been made already.
+    contrasts: those of pairwise_contrasts, if they have been made already.
     """
-    study = search_stage(study)
-    table = response(study, setting) if table is None else table
-    against = pairwise(study, setting) if against is None else against
-    by_axis = {axis: _ordered_pairs(rows) for axis, rows in against.groupby("axis", sort=False)}
-    rows = []
-    for axis, group in table[table["trials"] == ENDED_TRIALS].groupby("axis", sort=False):
-        known = group[group["configurations"] > 0]
-        order = study.objective.sign * known["median"]
-        known = known.assign(order=order).sort_values("order", kind="stable")
-        if len(known) < 2:
+    return pd.DataFrame(map(asdict, answers(study, setting, contrasts)), columns=ANSWER_COLUMNS)
+
+
+def answers(
+    study: Study, setting: str = "k", contrasts: Sequence[Contrast] | None = None
+) -> list[Answer]:
+    """Return the answer on each axis on which two values can be compared."""
+    made = pairwise_contrasts(study, setting) if contrasts is None else contrasts
+    on_axes: dict[str, list[Contrast]] = {}
+    for row in made:
+        on_axes.setdefault(row.axis, []).append(row)
+    separated = {axis: _ordered_pairs(rows) for axis, rows in on_axes.items()}
+    found = []
+    for axis, rows in on_axes.items():
+        if not any(row.effect.n for row in rows):
             continue
         # Only what is found on both axes counts: an axis that separates fewer values contradicts
         # none.
-        here = by_axis.get(axis, set())
         changes = any(
-            (worse, better) in there for better, worse in here for there in by_axis.values()
+            (worse, better) in there
+            for better, worse in separated[axis]
+            for there in separated.values()
         )
-        answer = _answer(known, group[setting].tolist(), here, setting)
-        rows.append({"axis": axis, **answer, "changes": changes})
-    return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
+        found.append(_answer(rows, list(groups(search_stage(study), setting)), changes))
+    return found
 
 
-def _answer(
-    known: pd.DataFrame, values: list[Any], separated: set[tuple[Any, Any]], setting: str
-) -> dict[str, Any]:
-    """Return the columns amount to decision of one axis.
-
-    known: rows of `response` with configurations, the best median first. values: of the setting,
-    those without configurations too. separated: pairs of a better and a worse value.
-    """
-    lead = known.iloc[0]
-    others = [value for value in known[setting] if value != lead[setting]]
-    beaten = [value for value in others if (lead[setting], value) in separated]
-    # Of all values, not of the known ones: one that was not compared is not beaten.
-    decision = "ahead" if len(beaten) == len(values) - 1 else "ahead of some"
-    return {
-        "amount": lead["amount"],
-        "leader": lead[setting],
-        "median": lead["median"],
-        "median_low": lead["median_low"],
-        "median_high": lead["median_high"],
-        "ahead_of": beaten,
-        "not_separated": [value for value in others if value not in beaten],
-        "not_compared": [value for value in values if value not in set(known[setting])],
-        "configurations": int(lead["configurations"]),
-        "seeds": int(lead["seeds"]),
-        "decision": decision if beaten else INCONCLUSIVE,
+def _answer(rows: list[Contrast], values: list[Any], changes: bool) -> Answer:
+    """Return the answer on one axis from its contrasts."""
+    separated = _ordered_pairs(rows)
+    beaten = {worse for _, worse in separated}
+    compared = [row for row in rows if row.effect.n]
+    known = {value for row in compared for value in (row.first, row.second)}
+    # Never the value of the best median: groups that are not matched differ in their other
+    # settings, and one that looks best by them can be beaten in the pairs.
+    looks = sorted(values, key=lambda value: _mean_effect(value, compared))
+    wins = {value: sum(better == value for better, _ in separated) for value in values}
+    leading = sorted(
+        (value for value in looks if value in known and value not in beaten),
+        key=lambda value: -wins[value],
+    )
+    leader = leading[0] if leading else None
+    others = [value for value in looks if value != leader]
+    ahead_of = [value for value in others if (leader, value) in separated]
+    opponents = {
+        other
+        for row in compared
+        for value, other in ((row.first, row.second), (row.second, row.first))
+        if value == leader
     }
+    decision = "ahead" if len(ahead_of) == len(others) else "ahead of some"
+    counts = {row.first: row.configurations[0] for row in rows}
+    counts |= {row.second: row.configurations[1] for row in rows}
+    return Answer(
+        axis=rows[0].axis,
+        amount=rows[0].amount,
+        leader=leader,
+        ahead_of=ahead_of,
+        not_separated=[v for v in others if v in opponents and v not in ahead_of],
+        # Of all values: one that was not compared is not beaten.
+        not_compared=[value for value in others if value not in opponents],
+        configurations=sum(counts.values()),
+        decision=decision if ahead_of else INCONCLUSIVE,
+        changes=changes,
+    )
 
 
-def _ordered_pairs(against: pd.DataFrame) -> set[tuple[Any, Any]]:
+def _mean_effect(value: Any, compared: list[Contrast]) -> float:
+    """Return the mean effect of a value against the others, smaller is better."""
+    effects = [
+        row.worse_by * (1 if row.first == value else -1)
+        for row in compared
+        if value in (row.first, row.second)
+    ]
+    return float(np.mean(effects)) if effects else np.inf
+
+
+def _ordered_pairs(contrasts: Sequence[Contrast]) -> set[tuple[Any, Any]]:
     """Return (better, worse) of every two values that their interval separates."""
-    known = against[against["ahead"].map(lambda value: value is not None)]
-    rows = zip(known["first"], known["second"], known["ahead"], strict=True)
-    return {(ahead, second if ahead == first else first) for first, second, ahead in rows}
+    return {
+        (row.better, row.second if row.better == row.first else row.first)
+        for row in contrasts
+        if row.better is not None
+    }

@@ -96,7 +96,7 @@ def _by_seed(study: Study, numbers: pd.Series, name: str) -> Floats:
     value, NaN where the trial was not trained on it.
     """
     rows = study.seeds
-    sign = -1.0 if MEASURES[name].direction == "up" else 1.0
+    sign = MEASURES[name].sign
     # dropna=False: pandas would drop a trial whose seeds all lack a value.
     wide = rows.pivot_table(
         index="number", columns="seed", values=name, aggfunc="first", dropna=False

@@ -8,6 +8,8 @@ otherwise, and only other configurations can show it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,18 @@ import pandas as pd
 
 from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_scores, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import NAN
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
-from ganstudy.analysis.stats.multiplicity import decisions, holm
-from ganstudy.analysis.tables.remedies import matchable
+from ganstudy.analysis.stats.multiplicity import holm
+from ganstudy.analysis.tables.contrasts import (
+    SINGLE,
+    Contrast,
+    K,
+    holm_family,
+    in_units,
+    is_design,
+)
+from ganstudy.analysis.tables.matched_arms import matchable
 
 MIN_SEEDS_FOR_TEST = 5
 """Of three seeds that collapse half of the time, one study in thirty-two has all three differ alike
@@ -43,7 +53,115 @@ PAIRED_COLUMNS = [
 ]
 
 
-def remedies_paired_by_seed(study: Study) -> pd.DataFrame:
+@dataclass(frozen=True)
+class SingleConfiguration:
+    """A configuration with remedies against the same one without."""
+
+    contrast: Contrast
+    """Of the set of remedies against none."""
+    number: int
+    """Of the trial."""
+    control: int
+    """Of the trial without remedies."""
+    settings: dict[str, Any]
+    """The other searched settings, which both have."""
+    failed: int
+    """Seeds that had collapsed, cycled or diverged."""
+    control_failed: int
+
+
+def single_configurations(study: Study) -> list[SingleConfiguration]:
+    """Compare every configuration with remedies with the one without that is equal in all else that
+    was searched, seed by seed at the amount that all trials reached.
+    """
+    whole, study = study, search_stage(study)
+    table = study.trials
+    if "remedies" not in study.searched or table.empty:
+        return []
+    frame = compared_scores(study)
+    table = table.set_index("number").loc[frame.numbers]
+    others = [name for name in study.searched if matchable(table[name], "remedies")]
+    labels = table["remedies"].tolist()
+    settings = list(map(tuple, table[others].to_numpy(dtype=object).tolist()))
+    # Of several equal ones without remedy the first: in reverse it is entered last.
+    controls = {settings[i]: i for i in reversed(range(len(settings))) if labels[i] == NONE}
+    made = [
+        _compared(
+            study,
+            frame,
+            (first, controls[setting]),
+            remedies,
+            dict(zip(others, setting, strict=True)),
+        )
+        for first, (remedies, setting) in enumerate(zip(labels, settings, strict=True))
+        if remedies != NONE and setting in controls
+    ]
+    # Of a grid of remedies alone they are the primary family; beside a grid of k they are not.
+    primary = is_design(whole) and K not in study.searched
+    return _corrected(made, primary)
+
+
+def _compared(
+    study: Study,
+    frame: ComparedScores,
+    rows: tuple[int, int],
+    remedies: str,
+    settings: dict[str, Any],
+) -> SingleConfiguration:
+    """Compare two configurations, by their rows in `frame`, on the seeds that they share."""
+    both = ~np.isnan(frame.scores[list(rows)]).any(axis=0)
+    scores = frame.scores[list(rows)][:, both]
+    treated, control = np.log(scores) if study.is_ratio else scores
+    # Seeds are the units, as one configuration of either kind is all there is.
+    compared = compare_by_seed(treated, control)
+    scale, effect = in_units(compared, study)
+    with np.errstate(invalid="ignore"):
+        differences = treated - control
+    contrast = Contrast(
+        question=SINGLE,
+        first=remedies,
+        second=NONE,
+        axis=frame.axis,
+        amount=frame.amount,
+        scale=scale,
+        effect=effect,
+        worse_by=compared.effect.value,
+        at=f"trial {frame.numbers[rows[0]]} against trial {frame.numbers[rows[1]]}",
+        p=compared.p if effect.n >= MIN_SEEDS_FOR_TEST else NAN,
+        p_adjusted=NAN,
+        family=holm_family(SINGLE, [], primary=False),
+        decision=INCONCLUSIVE,
+        method=compared.method,
+        seeds=effect.n,
+        differences=differences,
+    )
+    first, second = rows
+    return SingleConfiguration(
+        contrast=contrast,
+        number=int(frame.numbers[first]),
+        control=int(frame.numbers[second]),
+        settings=settings,
+        failed=int(np.nansum(frame.failed[first])),
+        control_failed=int(np.nansum(frame.failed[second])),
+    )
+
+
+def _corrected(made: list[SingleConfiguration], primary: bool) -> list[SingleConfiguration]:
+    """Return the same with Holm's p-values and decisions."""
+    p_values = np.array([row.contrast.p for row in made])
+    family = holm_family(SINGLE, p_values, primary)
+    # Rows without a test can find nothing, and do not take part in the correction.
+    adjusted, known = np.full(len(made), NAN), ~np.isnan(p_values)
+    adjusted[known] = holm(p_values[known])
+    return [
+        replace(row, contrast=row.contrast.corrected(family, float(p)))
+        for row, p in zip(made, adjusted, strict=True)
+    ]
+
+
+def remedies_paired_by_seed(
+    study: Study, contrasts: Sequence[SingleConfiguration] | None = None
+) -> pd.DataFrame:
     """Compare every configuration with remedies with the one without that is equal in all else that
     was searched, seed by seed at the amount that all trials reached.
 
@@ -58,61 +176,34 @@ def remedies_paired_by_seed(study: Study) -> pd.DataFrame:
     p; p_holm, corrected for `comparisons`; decision: better or worse where p_holm < 0.05 and there
     are MIN_SEEDS_FOR_TEST seeds, else inconclusive; failed, control_failed: seeds that had
     collapsed, cycled or diverged; seeds: n; axis, progress.
+
+    contrasts: those of single_configurations, if they have been made already.
     """
-    study = search_stage(study)
-    table = study.trials
-    if "remedies" not in study.searched or table.empty:
-        return pd.DataFrame(columns=["remedies", "number", "control", *PAIRED_COLUMNS])
-    frame = compared_scores(study)
-    table = table.set_index("number").loc[frame.numbers]
-    others = [name for name in study.searched if matchable(table[name], "remedies")]
-    labels = table["remedies"].tolist()
-    settings = list(map(tuple, table[others].to_numpy(dtype=object).tolist()))
-    # Of several equal ones without remedy the first: in reverse it is entered last.
-    controls = {settings[i]: i for i in reversed(range(len(settings))) if labels[i] == NONE}
+    made = single_configurations(study) if contrasts is None else contrasts
+    others = list(made[0].settings) if made else []
     rows = [
         {
-            "remedies": label,
-            **dict(zip(others, setting, strict=True)),
-            **_row(frame, first, controls[setting], study.is_ratio),
+            "remedies": row.contrast.first,
+            "number": row.number,
+            "control": row.control,
+            **row.settings,
+            "scale": row.contrast.scale,
+            "effect": row.contrast.effect.value,
+            "low": row.contrast.effect.low,
+            "high": row.contrast.effect.high,
+            "level": row.contrast.effect.level,
+            "method": row.contrast.method,
+            "p": row.contrast.p,
+            "p_holm": row.contrast.p_adjusted,
+            "comparisons": row.contrast.family.comparisons,
+            "decision": row.contrast.decision,
+            "failed": row.failed,
+            "control_failed": row.control_failed,
+            "seeds": row.contrast.effect.n,
+            "axis": row.contrast.axis,
+            "progress": row.contrast.amount,
         }
-        for first, (label, setting) in enumerate(zip(labels, settings, strict=True))
-        if label != NONE and setting in controls
+        for row in made
     ]
-    columns = ["remedies", "number", "control", *others, *PAIRED_COLUMNS, "worse_by"]
-    made = pd.DataFrame(rows, columns=columns)
-    # Rows without a test can find nothing, and do not take part in the correction.
-    known = made["p"].notna()
-    made.loc[known, "p_holm"] = holm(made.loc[known, "p"].to_numpy(dtype=float))
-    made["comparisons"] = int(known.sum())
-    made["decision"] = decisions(
-        made["p_holm"].to_numpy(dtype=float), made["worse_by"].to_numpy(dtype=float)
-    )
-    return made.drop(columns="worse_by")
-
-
-def _row(frame: ComparedScores, first: int, second: int, ratio: bool) -> dict[str, Any]:
-    """Compare two configurations, by their rows in `frame`, on the seeds that they share."""
-    both = ~np.isnan(frame.scores[first]) & ~np.isnan(frame.scores[second])
-    scores = frame.scores[[first, second]][:, both]
-    # Seeds are the units, as one configuration of either kind is all there is.
-    compared = compare_by_seed(*(np.log(scores) if ratio else scores))
-    effect = compared.effect.in_direction(frame.sign)
-    effect = effect.as_ratio() if ratio else effect
-    return {
-        "number": int(frame.numbers[first]),
-        "control": int(frame.numbers[second]),
-        "scale": "ratio" if ratio else "difference",
-        "effect": effect.value,
-        "low": effect.low,
-        "high": effect.high,
-        "level": effect.level,
-        "method": compared.method,
-        "p": compared.p if effect.n >= MIN_SEEDS_FOR_TEST else NAN,
-        "failed": int(np.nansum(frame.failed[first])),
-        "control_failed": int(np.nansum(frame.failed[second])),
-        "seeds": effect.n,
-        "axis": frame.axis,
-        "progress": frame.amount,
-        "worse_by": compared.effect.value,
-    }
+    columns = ["remedies", "number", "control", *others, *PAIRED_COLUMNS]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,272 +1,173 @@
-"""Sample size: how many more configurations or seeds an open question needs, and which effects this
-study could have found at all.
+"""Sample size: how many more pairs or seeds an open contrast needs, and which effects this study
+could have found at all.
 
-From the observed effect and its own spread, by the normal approximation: an interval shrinks with
-the root of n, and an effect of z_level + z_power standard errors is found with that power. An
-effect that was observed is no effect that is known: the table therefore also says how many it would
-take if the truth were the interval's far end (`needed_least`). Where the interval contains 0 there
-is no greatest number, since the truth may be no difference at all.
+From the very estimate that the report tells, and what its variance is made of: what differs between
+pairs of configurations falls with their number alone, what differs between seeds with that of the
+seeds (analysis/stats/crossed_design.py). An effect that was observed is no effect that is known:
+the table therefore also says how many it would take if the truth were the interval's far end
+(`needed_least`). Where the interval contains no effect there is no greatest number, since the truth
+may be no difference at all.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import asdict, astuple, dataclass, fields
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
-from scipy.stats import t as student
 
-from ganstudy.analysis.frames.selection import (
-    COMPARED,
-    NONE,
-    compared_scores,
-    distinct_configurations,
-    groups,
-    ranked,
-)
+from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.correlation import normal_scores
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, NAN, Estimate, Floats
-from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni_level
-from ganstudy.analysis.stats.power import (
-    MAX_UNITS,
-    MIN_PAIRED_SEEDS,
-    detectable,
-    median_error,
-    sample_size,
-    seeds_needed,
-)
+from ganstudy.analysis.stats.crossed import NoClaim
+from ganstudy.analysis.stats.crossed_design import MAX_PAIRS, MAX_SEEDS, Design
+from ganstudy.analysis.stats.estimate import NAN
+from ganstudy.analysis.stats.power import MAX_UNITS, SampleSize
+from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
+from ganstudy.analysis.tables.contrasts import BEST, CONFIRMED, RATIO, Contrast, text
 
 TOO_FEW = "too few"
 CONCLUSIVE = "conclusive"
-SAMPLE_SIZE_COLUMNS = [
-    "question",
-    "unit",
-    "first",
-    "second",
-    "scale",
-    "effect",
-    "low",
-    "high",
-    "n_first",
-    "n_second",
-    "comparisons",
-    "detectable",
-    "needed",
-    "needed_least",
-    "seeds_instead",
-    "progress",
-    "decision",
-    "advice",
-]
+INCONCLUSIVE = "inconclusive"
+# With three seeds Student's quantile is 4.3, with six 2.6.
+ADVISED_SEEDS = 6
+"""Seeds from which on the variance between seeds is known well enough to find most effects."""
 
 
-def needed_sample_sizes(study: Study) -> pd.DataFrame:
-    """Return one row per question that the study asks, conclusive or not.
+@dataclass(frozen=True)
+class NeededSampleSize:
+    """A contrast, conclusive or not, and what it takes to find its effect."""
 
-    question ('k', 'remedies', or 'best'), unit ('configurations' per value, or 'seeds' per
-    configuration), first and second (the values compared, as text: of k the best median and the
-    next, among those with 6 configurations or more if two have; each remedy and none; the best
-    trial and the second), scale ('ratio' of first to second, or 'difference'; Study.is_ratio says
-    which), effect with low and high (95% for all `comparisons` of the question together), n_first,
-    n_second, comparisons, detectable (the smallest effect that these n find with 80% power: a ratio
-    above 1, or a difference), needed (units per value for 80% power if the truth is the observed
-    effect), needed_least (if it is the interval's far end), seeds_instead (seeds per configuration
-    that would do as well as `needed` configurations; infinite where no number would, NaN for
-    seeds), progress (where they are compared), decision ('conclusive' where the interval excludes
-    no effect, 'inconclusive', or 'too few'), advice.
+    question: str
+    first: str
+    second: str
+    at: str
+    """Which trials, where the question is about single ones."""
+    axis: str
+    progress: float
+    """Where they are compared."""
+    scale: str
+    """'ratio' of first to second, or 'difference' (Study.is_ratio says which)."""
+    effect: float
+    low: float
+    high: float
+    level: float
+    p: float
+    """Corrected, as the report tells it."""
+    correction: str
+    comparisons: int
+    n: int
+    seeds: int
+    """Different ones."""
+    unit: str
+    """What n and `needed` count: 'pairs' of configurations, or 'seeds' of both."""
+    detectable: float
+    """The smallest effect that these n find with 80% power: a ratio above 1, or a difference."""
+    needed: float
+    """Units for 80% power if the truth is the observed effect, of pairs on the present seeds; infinite
+    where no number within reach is enough."""
+    needed_least: float
+    """Units if it is the interval's far end."""
+    seeds_instead: float
+    """Seeds in each pair that would do as well as `needed` pairs; infinite where no number would,
+    NaN for seeds."""
+    pairs_together: float
+    seeds_together: float
+    """The fewest runs that would do with at least the present pairs and seeds; infinite where none
+    within reach would, NaN for seeds."""
+    decision: str
+    """'conclusive', 'inconclusive', or 'too few' where there is no interval."""
+    advice: str
+
+
+COLUMNS = [field.name for field in fields(NeededSampleSize)]
+
+
+def needed_sample_sizes(study: Study, contrasts: ContrastTable | None = None) -> pd.DataFrame:
+    """Return one row per question that the study asks, conclusive or not: the fields of
+    NeededSampleSize.
+
+    contrasts: those of contrast_table, if they have been made already.
     """
-    study = distinct_configurations(study)
-    return pd.DataFrame([*_settings(study), *_best(study)], columns=SAMPLE_SIZE_COLUMNS)
+    contrasts = contrast_table(study) if contrasts is None else contrasts
+    own = own_axis(study)
+    rows = [
+        needed(contrast)
+        for contrast in contrasts.rows
+        # The other axes of k are views of the same trials, and no further questions.
+        if contrast.axis in ("", own)
+    ]
+    return pd.DataFrame(map(asdict, rows), columns=COLUMNS)
 
 
-def _settings(study: Study) -> list[dict[str, Any]]:
-    """Return the rows of k and of the remedies."""
-    frame = compared_scores(study)
-    if not len(frame.numbers):
-        return []
-    scores = np.log(frame.scores) if study.is_ratio else frame.scores
-    known = pd.DataFrame(
-        {"number": np.repeat(frame.numbers, len(frame.seeds)), "score": scores.ravel()}
-    ).dropna()
-    made = []
-    for setting in COMPARED:
-        if setting not in study.searched:
-            continue
-        split = {
-            value: known[known["number"].isin(numbers)]
-            for value, numbers in groups(study, setting).items()
-        }
-        medians = {
-            value: seeds.groupby("number")["score"].median()
-            for value, seeds in split.items()
-            if len(seeds)
-        }
-        for first, second, comparisons in _pairs(setting, medians):
-            seeds = pd.concat([split[first], split[second]])
-            made.append(
-                {
-                    "question": setting,
-                    "first": _text(first),
-                    "second": _text(second),
-                    "progress": frame.amount,
-                    **_compare(medians[first], medians[second], seeds, comparisons, study),
-                }
-            )
-    return made
-
-
-def _pairs(setting: str, medians: dict[Any, pd.Series]) -> list[tuple[Any, Any, int]]:
-    """Return (first, second, comparisons): each remedy and none, or the best two values."""
-    if setting == "remedies":
-        treated = [value for value in medians if value != NONE]
-        return [(value, NONE, len(treated)) for value in treated] if NONE in medians else []
-    enough = {
-        value: scores for value, scores in medians.items() if len(scores) >= MIN_CONFIGURATIONS
-    }
-    medians = enough if len(enough) > 1 else medians
-    order = sorted(medians, key=lambda value: float(medians[value].median()))
-    # The leader could have been compared with any of the others.
-    return [(order[0], order[1], len(order) - 1)] if len(order) > 1 else []
-
-
-def _compare(
-    first: pd.Series, second: pd.Series, seeds: pd.DataFrame, comparisons: int, study: Study
-) -> dict[str, Any]:
-    """Compare the medians over configurations of two values, on the log scale for a ratio."""
-    # The size at which two equal groups would have the same standard error.
-    n = 2 / (1 / len(first) + 1 / len(second))
-    with np.errstate(invalid="ignore"):
-        value = float(np.float64(first.median()) - second.median())
-        error = math.hypot(median_error(first), median_error(second))
-    # For n = 1, as unequal groups have no n of their own; scaled below.
-    sizes = sample_size(value, error, 1, comparisons)
-    level = bonferroni_level(comparisons)
-    effect = Estimate(value, level=level)
-    if math.isfinite(sizes.error):
-        half = float(norm.ppf(1 - ALPHA / (2 * comparisons))) * error
-        effect = Estimate(value, value - half, value + half, level)
-    needed = n * sizes.needed
-    row = {
-        "unit": "configurations",
-        "n_first": len(first),
-        "n_second": len(second),
-        "comparisons": comparisons,
-        "needed": _rounded_up(needed),
-        "needed_least": _rounded_up(n * sizes.needed_least),
-        "seeds_instead": _seeds_instead(seeds, n / needed) if needed > n else NAN,
-        "decision": effect.decide(CONCLUSIVE, CONCLUSIVE) if effect.has_interval else TOO_FEW,
-        **_on_scale(effect, sizes.detectable, study),
-    }
-    return row | {"advice": _advice(row, n)}
-
-
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, str) else f"{value:g}"
-
-
-def _rounded_up(number: float) -> float:
-    return float(math.ceil(number)) if math.isfinite(number) else number
-
-
-def _on_scale(effect: Estimate, detectable: float, study: Study) -> dict[str, Any]:
-    """Return the columns effect, low, high, detectable and scale: factors for ratios."""
-    shown = effect.in_direction(study.objective.sign)
-    values = {
-        "effect": shown.value,
-        "low": shown.low,
-        "high": shown.high,
-        "detectable": detectable,
-    }
-    if not study.is_ratio:
-        return values | {"scale": "difference"}
+def needed(contrast: Contrast) -> NeededSampleSize:
+    """Return what it takes to find the effect of a contrast."""
+    size, effect = contrast.sample_size(), contrast.effect
+    decision = CONCLUSIVE if not contrast.is_open else INCONCLUSIVE
+    if contrast.is_open and not effect.has_interval:
+        decision = TOO_FEW
     with np.errstate(over="ignore"):
-        factors = {name: float(np.exp(np.float64(value))) for name, value in values.items()}
-    return factors | {"scale": "ratio"}
+        detectable = np.exp(size.detectable) if contrast.scale == RATIO else size.detectable
+    together = (NAN, NAN)
+    if contrast.matched is not None and not math.isnan(size.needed):
+        together = astuple(size.design) if size.design else (math.inf, math.inf)
+    return NeededSampleSize(
+        question=contrast.question,
+        first=text(contrast.first),
+        second=text(contrast.second),
+        at=contrast.at,
+        axis=contrast.axis,
+        progress=contrast.amount,
+        scale=contrast.scale,
+        effect=effect.value,
+        low=effect.low,
+        high=effect.high,
+        level=effect.level,
+        p=contrast.p_adjusted,
+        correction=contrast.family.correction,
+        comparisons=contrast.family.comparisons,
+        n=effect.n,
+        seeds=contrast.seeds,
+        unit=effect.unit,
+        detectable=float(detectable),
+        needed=size.needed,
+        needed_least=size.needed_least,
+        seeds_instead=size.seeds_instead,
+        pairs_together=together[0],
+        seeds_together=together[1],
+        decision=decision,
+        advice=_advice(contrast, decision, size),
+    )
 
 
-def _seeds_instead(seeds: pd.DataFrame, shrink: float) -> float:
-    """Return the seeds per configuration at which the variance of the configurations' scores is
-    `shrink` times as large.
-
-    Only the seeds' own part of the variance falls with their number; the part between
-    configurations stays. The parts are those of the normal scores of the ranks (one-way analysis of
-    variance), so that divergence counts as worst.
-    """
-    sizes = seeds.groupby("number")["score"].transform("size")
-    seeds = seeds[sizes >= 2]
-    configurations = seeds["number"].nunique()
-    if configurations < 2:
-        return NAN
-    normal = pd.Series(normal_scores(seeds["score"].to_numpy(dtype=float)), index=seeds.index)
-    by = normal.groupby(seeds["number"].to_numpy())
-    per = len(seeds) / configurations
-    within = float(by.var().mean())
-    # By chance the means may spread less than seeds alone would make them; no variance is negative.
-    between = max(0.0, float(by.mean().var()) - within / per)
-    left = shrink * (between + within / per) - between
-    # With nothing left the configurations alone vary too much for any number of seeds.
-    return float(math.ceil(within / left)) if left > 0 else math.inf
-
-
-def _advice(row: dict[str, Any], n: float) -> str:
-    of_seeds = row["unit"] == "seeds"
-    unit = "fresh seeds of both" if of_seeds else "configurations per value"
-    if row["decision"] == CONCLUSIVE:
+def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
+    if decision == CONCLUSIVE:
         own = "the search's own seeds, which flatter the winner"
-        return f"conclusive by {own if of_seeds else 'these data'}"
-    if math.isnan(row["needed"]):
+        of = {BEST: own, CONFIRMED: "the fresh seeds"}.get(contrast.question, "these data")
+        return f"conclusive by {of}"
+    if contrast.no_claim is NoClaim.FEW_SEEDS:
+        return f"{contrast.no_claim} say nothing of others: {ADVISED_SEEDS} or more seeds"
+    if math.isnan(size.needed):
         return "too few, or too many diverged, to plan from"
-    if row["needed"] > MAX_UNITS:
-        return f"more than {MAX_UNITS} {unit}: treat as equal"
-    if of_seeds:  # those of the search are not fresh
-        return f"about {math.ceil(row['needed'])} {unit}, if the effect is as observed"
-    return f"about {max(1, math.ceil(row['needed'] - n))} more {unit}, if the effect is as observed"
+    condition = "if the effect is as observed"
+    # No equality: an estimate near no effect says nothing of how far the truth may be from it.
+    if contrast.matched is not None:
+        return f"{_more(size.design, contrast)}, {condition}"
+    unit = "fresh seeds of both"
+    if size.needed > MAX_UNITS:
+        return f"more than {MAX_UNITS} {unit}, {condition}"
+    if contrast.question != CONFIRMED:  # those of the search are not fresh
+        return f"about {math.ceil(size.needed)} {unit}, {condition}"
+    return f"about {max(1, math.ceil(size.needed - contrast.effect.n))} more {unit}, {condition}"
 
 
-def _best(study: Study) -> list[dict[str, Any]]:
-    """Compare the two best candidates on the seeds that they share."""
-    measure, sign = study.objective
-    if "objective" not in study.trials or measure not in study.evaluations:
-        return []
-    trials = ranked(study)
-    top = trials[trials["candidate"]].head(2)
-    if len(top) < 2 or study.evaluations.empty:
-        return []
-    first, second = top["number"].tolist()
-    seeds = study.seeds.set_index(["number", "seed"])[measure]
-    paired = pd.concat(
-        [seeds.xs(number, level="number") for number in (first, second)], axis=1, join="inner"
-    ).dropna()
-    scores = sign * paired.to_numpy(dtype=float)
-    scores = np.log(scores) if study.is_ratio else scores
-    # The two share their seeds and nothing else varies: the unit is the seed.
-    differences: Floats = -np.diff(scores, axis=1)[:, 0]
-    n = len(differences)
-    effect, smallest = Estimate(float(differences.mean()) if n else NAN, n=n, unit="seeds"), NAN
-    if n >= MIN_PAIRED_SEEDS:
-        # Student's t: scores of a configuration's seeds are few, and their spread is estimated.
-        error = float(differences.std(ddof=1)) / math.sqrt(n)
-        half = float(student.ppf(1 - ALPHA / 2, n - 1)) * error
-        effect = Estimate(effect.value, effect.value - half, effect.value + half, n=n, unit="seeds")
-        smallest = detectable(n) * error * math.sqrt(n)
-    needed, least = seeds_needed(differences)
-    decision = effect.decide(CONCLUSIVE, CONCLUSIVE) if effect.has_interval else TOO_FEW
-    row = {
-        "question": "best",
-        "unit": "seeds",
-        "first": _text(first),
-        "second": _text(second),
-        "n_first": n,
-        "n_second": n,
-        "comparisons": 1,
-        "needed": needed,
-        "needed_least": least,
-        "seeds_instead": NAN,
-        "progress": NAN,
-        "decision": decision,
-        **_on_scale(effect, smallest, study),
-    }
-    return [row | {"advice": _advice(row, n)}]
+def _more(design: Design | None, contrast: Contrast) -> str:
+    """Return what is missing to a design."""
+    if design is None:
+        return f"more than {MAX_PAIRS} pairs of configurations on {MAX_SEEDS} seeds"
+    pairs, seeds = design.pairs - contrast.effect.n, design.seeds - contrast.seeds
+    if not seeds:
+        return f"about {max(1, pairs)} more pairs of configurations"
+    if not pairs:
+        return f"about {seeds} more seeds of every configuration"
+    return f"about {pairs} more pairs of configurations, and {seeds} more seeds of all"

@@ -168,7 +168,7 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
         home,
         address=address,
         console=console,
-        conclude=report.build,
+        build_report=report.build,
         accept_changes=accept_changes,
     )
     _print_result(spec, home, report, result.unpublished, console)

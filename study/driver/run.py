@@ -82,14 +82,14 @@ def run(
     *,
     address: str | None = None,
     console: Console | None = None,
-    conclude: ReportBuilder | None = None,
+    build_report: ReportBuilder | None = None,
     factory: TrainingFactory | None = None,
     accept_changes: bool = False,
 ) -> RunResult:
     """Run `spec` to its end, or go on with it.
 
     text: the study file. address: of a running Ray cluster; without it Ray starts on this machine.
-    conclude: builds the report once everything is published. factory: what a worker trains instead
+    build_report: builds the report once everything is published. factory: what a worker trains instead
     of GANs, for tests and benchmarks. accept_changes: go on though code, packages or data changed
     since the study began, and record it.
 
@@ -102,7 +102,7 @@ def run(
         text=text,
         home=home,
         console=console or Console(),
-        build_report=conclude,
+        build_report=build_report,
         factory=factory,
         accept_changes=accept_changes,
     )

@@ -113,7 +113,7 @@ def _scores(facts: BestConfiguration) -> list[str]:
     for name, score in facts.scores.items():
         measure = MEASURES[name]
         if measure.group in GROUPS:
-            better = {"down": "lower", "up": "higher", "none": ""}[measure.direction]
+            better = measure.better
             median = "diverged" if score.median is None else f"{score.median:.4g}"
             ends = f"{score.lowest:.4g} to {score.highest:.4g}"
             floor = "" if score.floor is None else f"{score.floor:.4g}"

@@ -32,7 +32,7 @@ class ImportResult:
 
 
 def publish_import(
-    study: ImportedStudy, home: Home, conclude: ReportBuilder | None, console: Console
+    study: ImportedStudy, home: Home, build_report: ReportBuilder | None, console: Console
 ) -> ImportResult:
     """Publish an import to MLflow, and write the report; what was published before is left out.
 
@@ -57,7 +57,7 @@ def publish_import(
         for trial in study.history.trials:
             _put(study, trial, outcomes[trial.number], outbox)
         with publisher(study.spec, home) as process:
-            return ImportResult(folder, finish(study.spec, home, process, 0, conclude, console))
+            return ImportResult(folder, finish(study.spec, home, process, 0, build_report, console))
 
 
 def _put(study: ImportedStudy, trial: ImportedTrial, outcome: Outcome, outbox: Outbox) -> None:

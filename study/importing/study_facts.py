@@ -109,7 +109,7 @@ def summary(study: ImportedStudy, outcomes: dict[int, Outcome]) -> dict[str, Any
             error=trial.error or None,
         )
         rows.append(row)
-    sign = -1 if MEASURES[study.objective].direction == "up" else 1
+    sign = MEASURES[study.objective].sign
     ranked = [
         (sign * row.objective, row.number, row)
         for row in rows

@@ -19,11 +19,10 @@ from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, TrialState
+from ganstudy.trials.results.roles import BASELINE, BEST, NEAREST, joined
 
-BEST, NEAREST, BASELINE = "best", "nearest", "baseline"
 EARLIER = "chosen earlier"
 """Role of what was confirmed before the search went on and found something else."""
-SEPARATOR = "; "
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ class SelectedConfiguration:
     @property
     def role(self) -> str:
         """All roles as one text."""
-        return SEPARATOR.join(self.roles)
+        return joined(self.roles)
 
 
 class Tier(IntEnum):

@@ -28,7 +28,6 @@ from ganstudy.analysis.report import conclusions
 from ganstudy.analysis.report import html as report
 from ganstudy.analysis.report.html import write_report
 from ganstudy.analysis.report.sections import all_trials, convergence
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.trials.results.catalogue import MEASURES
@@ -405,7 +404,7 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
     assert by_k.startswith(
         "k = 1 is better than k = 5: at 200 generator steps, the most that every trial reached"
     )
-    assert re.search(r"\d+ \[\d+, \d+\] for k = 1 \(15 configurations\)", by_k)
+    assert re.search(r"k = 1 against 5: FID × 0\.\d+ \[0\.\d+, 0\.\d+\] \(\d+ pairs\)", by_k)
 
 
 def test_lost_seeds_and_failures_are_told(planted):
@@ -458,8 +457,7 @@ def test_identical_arms_cannot_be_told_apart(study_of):
 
 def test_too_few_configurations_are_told_as_such(study_of):
     text = text_of(study_of(*arms(k_effect=500.0, remedy_effect=-60.0, per_arm=1)))
-    assert f"Below {MIN_CONFIGURATIONS} configurations there is no interval" in text
-    assert "is inconclusive" in text and "there are too few pairs for one" in text
+    assert text.count("there are too few pairs for one") == 2 and "is inconclusive" in text
 
 
 def test_remedies_without_a_control_are_not_compared(study_of):
@@ -477,7 +475,7 @@ def test_no_recommendation_names_the_constraints_and_the_nearest(study_of):
     assert first.startswith(
         "No configuration can be recommended: of 3 trials that ran to the end, none"
     )
-    assert "no seed collapsed or cycling or diverged" in first
+    assert "no seed that collapsed or cycled or diverged" in first
     assert "trial 0 (k = 1" in first and "1 of 3 seeds failed; FID 20." in first
 
 

@@ -58,13 +58,13 @@ def measured(folder: Path, trials: int) -> tuple[float, float, float]:
     read = time.perf_counter()
     report = [0.0]
 
-    def conclude() -> StudyArtifacts:
+    def build_report() -> StudyArtifacts:
         start = time.perf_counter()
         write_report(made.spec, home, home.study("imported"))
         report[0] = time.perf_counter() - start
         return StudyArtifacts()
 
-    result = publish_import(made, home, conclude, Console(quiet=True))
+    result = publish_import(made, home, build_report, Console(quiet=True))
     assert result.unpublished == 0 and report[0], (
         "everything has reached MLflow, and there is a report"
     )

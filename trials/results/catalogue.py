@@ -33,6 +33,16 @@ class Measure:
     measured elsewhere. It is text because the catalogue is read without torch.
     """
 
+    @property
+    def sign(self) -> int:
+        """Sign with which smaller is better: -1 where larger values are, else 1."""
+        return -1 if self.direction == "up" else 1
+
+    @property
+    def better(self) -> str:
+        """Which values are better, in a word: "lower" or "higher"; '' where neither are."""
+        return {"down": "lower", "up": "higher", "none": ""}[self.direction]
+
 
 QUALITY, MODES, CYCLING, COPYING, GAME = "Quality", "Modes", "Cycling", "Copying", "The game"
 

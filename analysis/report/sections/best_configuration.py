@@ -11,7 +11,7 @@ from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
 from ganstudy.analysis.report.sections import confirm
 from ganstudy.analysis.tables import search
-from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.records import TrialState, Verdict
 
 TITLE = "Best configurations of the search"
 
@@ -114,10 +114,10 @@ def _no_recommendation(study: Study) -> Conclusion:
 
 def _limits(study: Study) -> str:
     constraints = study.constraints
-    none = " or ".join(verdict for verdict, limit in constraints.items() if not limit)
+    none = " or ".join(Verdict(name).past for name, limit in constraints.items() if not limit)
     some = [
-        f"at most {count(limit, 'seed')} {verdict}"
-        for verdict, limit in constraints.items()
+        f"at most {count(limit, 'seed')} that {Verdict(name).past}"
+        for name, limit in constraints.items()
         if limit
     ]
-    return ", ".join([*([f"no seed {none}"] if none else []), *some])
+    return ", ".join([*([f"no seed that {none}"] if none else []), *some])

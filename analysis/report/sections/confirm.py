@@ -9,10 +9,14 @@ import pandas as pd
 
 from ganstudy.analysis.figures import confirm as figures
 from ganstudy.analysis.formatting import absent, count, label, listed, number, rows
+from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
 from ganstudy.analysis.tables import confirm as tables
+from ganstudy.analysis.tables.confirm import ConfirmedContrast
+from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.trials.results.records import FAILURES
+from ganstudy.trials.results.roles import BASELINE, BEST, has_role
 
 TITLE = "Confirmed on fresh seeds"
 # 1 - 2^(1 - n), the level from smallest to largest, passes few_seeds.MIN_LEVEL at five.
@@ -38,7 +42,7 @@ def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
     over = "on" if row["num_seeds"] == 1 else "the median of"
     choice = (
         "the search's first choice"
-        if tables.has_role(row["role"], tables.BEST)
+        if has_role(row["role"], BEST)
         else "the nearest to the constraints, which none satisfied"
     )
     described = f": {text}" if (text := settings(study, row)) else ""
@@ -70,37 +74,37 @@ def _score_with_level(row: dict[str, Any]) -> str:
 
 
 def _against_baseline(results: Results, row: dict[str, Any], name: str) -> list[str]:
-    if tables.has_role(row["role"], tables.BASELINE):
+    if has_role(row["role"], BASELINE):
         return ["It is the plain baseline itself: it has no remedy."]
-    for effect in rows(results.cached(tables.confirmed_against_baseline, results.whole)):
-        if effect["number"] == row["number"]:
-            return [_effect(effect, name), *_baseline(results, row, effect)]
+    for found in results.contrasts.confirmed:
+        if found.number == row["number"]:
+            return [_effect(found.contrast, name), *_baseline(results, row, found)]
     return ["There is no plain baseline to compare it with."]
 
 
-def _effect(effect: dict[str, Any], name: str) -> str:
+def _effect(contrast: Contrast, name: str) -> str:
     decision = {
         "better": "It is better than the plain baseline",
         "worse": "It is worse than the plain baseline",
         "inconclusive": "Whether it differs from the plain baseline is inconclusive",
-    }[effect["decision"]]
-    value = f"{number(effect['effect'])}{_ends(effect)}"
-    what = (
-        f"{name} × {value}" if effect["scale"] == "ratio" else f"a difference in {name} of {value}"
-    )
-    n = f"{count(effect['num_seeds'], 'pair')} by seed; p = {effect['p_holm']:.2g}"
-    if effect["comparisons"] > 1:
-        n += f", Holm over {count(effect['comparisons'], 'comparison')}"
+    }[contrast.decision]
+    what = f"{name} {phrases.effect(contrast)}"
+    if contrast.scale != RATIO:
+        what = f"a difference in {what}"
+    n = f"{count(contrast.effect.n, 'pair')} by seed; p = {contrast.p_adjusted:.2g}"
+    if contrast.family.comparisons > 1:
+        compared = count(contrast.family.comparisons, "comparison")
+        n += f", Holm over {compared}, the interval alone"
     return f"{decision}: {what} ({n})."
 
 
-def _baseline(results: Results, row: dict[str, Any], effect: dict[str, Any]) -> list[str]:
+def _baseline(results: Results, row: dict[str, Any], effect: ConfirmedContrast) -> list[str]:
     """Say which configuration the plain baseline is, and in which settings it differs.
 
     The effect is that of all these settings together.
     """
     study, table = results.whole, results.cached(tables.confirmed, results.whole)
-    baseline = next((other for other in rows(table) if other["number"] == effect["baseline"]), None)
+    baseline = next((other for other in rows(table) if other["number"] == effect.baseline), None)
     if baseline is None:
         return []
     # Settings that only some remedies have are absent here and no difference of their own.
@@ -164,7 +168,7 @@ def blocks(results: Results) -> list[Block]:
         "failed",
         "state",
     ]
-    baseline = results.cached(tables.confirmed_against_baseline, study)
+    baseline = tables.confirmed_against_baseline(study, results.contrasts.confirmed)
     optimism = results.cached(tables.search_optimism, study)
     return [
         *_figure(results, table),

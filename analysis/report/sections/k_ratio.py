@@ -4,18 +4,17 @@ whatever is counted.
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from ganstudy.analysis.figures.k_ratio import by_axis
-from ganstudy.analysis.formatting import absent, between, count, label, number, rows
+from ganstudy.analysis.formatting import absent, count, label, listed, number, rows
 from ganstudy.analysis.frames.selection import own_axis
-from ganstudy.analysis.report import over_time
+from ganstudy.analysis.report import over_time, phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile, interval, percent, score_name
+from ganstudy.analysis.report.phrases import Conclusion, Tile, percent, score_name
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import k_ratio
+from ganstudy.analysis.tables.contrasts import Contrast
 
 TITLE = "k: discriminator steps per generator step"
 
@@ -28,16 +27,25 @@ def _response(results: Results) -> pd.DataFrame:
 
 
 def _pairs(results: Results) -> pd.DataFrame:
-    return results.cached(k_ratio.pairwise, results.study)
+    return k_ratio.pairwise(results.study, "k", results.contrasts.k)
 
 
-def _answer(results: Results) -> pd.DataFrame:
-    # Its frames have no hash: the results that they come from are the key.
-    return results.cached(_compute_answer, results)
+def answers(results: Results) -> list[k_ratio.Answer]:
+    """Return the answer on every axis; none where the study did not vary k."""
+    if "k" not in results.study.searched:
+        return []
+    # Contrasts have no hash: the results that they come from are the key.
+    return results.cached(_compute_answers, results)
 
 
-def _compute_answer(results: Results) -> pd.DataFrame:
-    return k_ratio.answer_by_axis(results.study, "k", _response(results), _pairs(results))
+def _compute_answers(results: Results) -> list[k_ratio.Answer]:
+    return k_ratio.answers(results.study, "k", results.contrasts.k)
+
+
+def own_answer(results: Results) -> k_ratio.Answer | None:
+    """Return the answer at the budget's own amount, if there is one."""
+    own = own_axis(results.study)
+    return next((answer for answer in answers(results) if answer.axis == own), None)
 
 
 def blocks(results: Results) -> list[Block]:
@@ -52,7 +60,7 @@ def blocks(results: Results) -> list[Block]:
         f"{axes}."
     )
     figure = by_axis(table, "k", study.objective.measure, own_axis(study))
-    answer = _answer(results)
+    answer = k_ratio.answer_by_axis(study, "k", results.contrasts.k)
     lists = {
         column: answer[column].map(lambda values: ", ".join(map(label, values)))
         for column in ("ahead_of", "not_separated", "not_compared")
@@ -77,18 +85,21 @@ FIGURE = (
     "The menu picks what is held equal: the amount is the largest that every trial reached on "
     "that axis; between evaluations scores are interpolated. Above: median over configurations "
     f"of the median over seeds with its 95% bootstrap interval, none below {MIN_CONFIGURATIONS} "
-    "configurations. Below: share of seeds that had collapsed, cycled or diverged, with its 95% "
-    "interval. Orange: only the trials that spent the whole budget, which are a selection."
+    "configurations; these groups are not matched on their other settings, as the answer below "
+    "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval. Both "
+    "intervals hold on these seeds. "
+    "Orange: only the trials that spent the whole budget, which are a selection."
 )
 ANSWER = (
-    "Which k leads at equal amounts of what was counted. ahead_of: the values that it beats in "
-    "matched pairs, paired by seed; not_separated: the values against which the pairs are "
-    "inconclusive."
+    "Which k leads at equal amounts of what was counted: the one that none is found to beat, and "
+    "that beats most. ahead_of: the values that it beats in matched pairs, paired by seed; "
+    "not_separated: the values against which the pairs are inconclusive; not_compared: those "
+    "without a pair."
 )
 PAIRS = (
-    "Matched on the other settings and paired by seed; the intervals of an axis hold together "
-    "(Bonferroni). A ratio below 1, or a difference on the better side of 0, means that the "
-    "first is better."
+    "Matched on the other settings and paired by seed, the one that looks better first; the "
+    "intervals hold for so many comparisons together (Bonferroni), and for other settings and "
+    "other seeds than these. seeds: different ones."
 )
 
 
@@ -99,75 +110,72 @@ def conclusions(results: Results) -> list[Conclusion]:
     table = _response(results)
     if table.empty:
         return []
-    answers = {row["axis"]: row for row in rows(_answer(results))}
-    axis = own_axis(results.study)
-    if axis not in answers:
+    answer = own_answer(results)
+    if answer is None:
         return []
     # Not the complete trials: a scheduler chose them by their score.
     every = table[table["trials"] == k_ratio.ENDED_TRIALS]
-    counted = every.groupby("axis")["configurations"].sum()
-    own = every[(every["axis"] == axis) & (every["configurations"] > 0)]
+    own = every[(every["axis"] == answer.axis) & (every["configurations"] > 0)]
     failed = [] if over_time.unknown_verdicts(results) else _failed(own)
-    return [
-        _best(results, answers[axis], own),
-        *_by_axis(answers, axis, {str(name): int(n) for name, n in counted.items()}),
-        *failed,
-    ]
+    return [_best(results, answer), *_by_axis(answers(results), answer.axis), *failed]
 
 
-def _best(results: Results, answer: dict[str, Any], known: pd.DataFrame) -> Conclusion:
-    """Return which k leads on the budget's own axis; `known`: the rows of the response there."""
-    axis = answer["axis"]
-    amount = f"{number(answer['amount'])} {label(axis)}"
-    medians = [
-        f"{interval(row, 'median')} for k = {label(row['k'])} "
-        f"({count(row['configurations'], 'configuration')})"
-        for row in rows(known)
-    ]
-    basis = (
-        f"at {amount}, the most that every trial reached, the median {score_name(results.study)} "
-        f"and its 95% interval are {'; '.join(medians)}."
-    )
-    if known["median_low"].isna().any():
-        basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
-    pairs = _pairs(results)
-    n = pairs.loc[pairs["axis"] == axis, "pairs"]
-    if len(n):
-        basis += f" Values are compared in matched pairs ({between(n.tolist())}), paired by seed."
-    value = "inconclusive"
-    if answer["decision"] != "inconclusive":
-        value = f"{label(answer['leader'])} leads"
-    configurations = count(int(known["configurations"].sum()), "configuration")
-    tile = Tile("Best k", value, f"{len(known)} values, {configurations} at {amount}")
+def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
+    """Return which k leads on the budget's own axis."""
+    amount = f"{number(answer.amount)} {label(answer.axis)}"
+    contrasts = [row for row in results.contrasts.k if row.axis == answer.axis]
+    # Those of the leader, or all where there is none.
+    shown = [row for row in contrasts if answer.leader in (None, row.first, row.second)]
+    # What other values are found to do is told as well: it is conclusive.
+    shown += [row for row in contrasts if not row.is_open and row not in shown]
+    name = score_name(results.study)
+    effects = "; ".join(_effect(row, name) for row in shown if row.effect.n)
+    basis = f"at {amount}, the most that every trial reached, in matched pairs {effects}"
+    together = shown[0].family.comparisons
+    if together > 1:
+        basis += f"; the intervals hold for {together} comparisons together"
+    basis += "."
+    basis += phrases.generality(shown)
+    if answer.not_compared:
+        names = listed([f"k = {label(value)}" for value in answer.not_compared])
+        basis += f" Not compared for want of pairs: {names}."
+    value = "inconclusive" if not answer.ahead_of else f"{label(answer.leader)} leads"
+    values = len({value for row in contrasts for value in (row.first, row.second)})
+    configurations = count(answer.configurations, "configuration")
+    tile = Tile("Best k", value, f"{values} values, {configurations} at {amount}")
+    basis += f" {exploratory}" if (exploratory := phrases.exploratory(contrasts)) else ""
     return Conclusion(f"{_claim(answer)}:", basis, first=True, tile=tile)
 
 
-def _claim(answer: dict[str, Any]) -> str:
-    if answer["decision"] == "inconclusive":
+def _effect(row: Contrast, name: str) -> str:
+    values = f"k = {label(row.first)} against {label(row.second)}"
+    return f"{values}: {name} {phrases.effect(row)} ({phrases.pairs(row)})"
+
+
+def _claim(answer: k_ratio.Answer) -> str:
+    if not answer.ahead_of:
         return "Which k is best is inconclusive"
-    beaten = " and ".join(map(label, answer["ahead_of"]))
-    claim = f"k = {label(answer['leader'])} is better than k = {beaten}"
-    if rest := " and ".join(map(label, answer["not_separated"])):
+    beaten = " and ".join(map(label, answer.ahead_of))
+    claim = f"k = {label(answer.leader)} is better than k = {beaten}"
+    if rest := " and ".join(map(label, answer.not_separated)):
         claim += f", and inconclusive against k = {rest}"
     return claim
 
 
-def _by_axis(
-    answers: dict[str, dict[str, Any]], own: str, configurations: dict[str, int]
-) -> list[Conclusion]:
+def _by_axis(found: list[k_ratio.Answer], own: str) -> list[Conclusion]:
     """Return whether the answer changes with what is held equal."""
-    if set(answers) == {own}:
+    if [answer.axis for answer in found] == [own]:
         return []
     parts = []
-    for axis, answer in answers.items():
-        short = "inconclusive" if answer["decision"] == "inconclusive" else _claim(answer)
-        n = count(configurations[axis], "configuration")
-        parts.append(f"at equal {label(axis)} {short} ({number(answer['amount'])}; {n})")
+    for answer in found:
+        short = "inconclusive" if not answer.ahead_of else _claim(answer)
+        n = count(answer.configurations, "configuration")
+        parts.append(f"at equal {label(answer.axis)} {short} ({number(answer.amount)}; {n})")
     basis = f"{'; '.join(parts)}."
     # Only a dependence changes how the answer above is to be read, so only it is shown first.
-    if any(answer["changes"] for answer in answers.values()):
+    if any(answer.changes for answer in found):
         return [Conclusion("The best k depends on what is held equal:", basis, first=True)]
-    if all(answer["decision"] == "inconclusive" for answer in answers.values()):
+    if not any(answer.ahead_of for answer in found):
         return [
             Conclusion("Whether the best k depends on what is held equal is inconclusive:", basis)
         ]
@@ -187,5 +195,5 @@ def _failed(known: pd.DataFrame) -> list[Conclusion]:
     ]
     if not parts:
         return []
-    basis = f"{'; '.join(parts)}; 95% intervals, configurations as the unit."
+    basis = f"{'; '.join(parts)}; 95% intervals on these seeds, configurations as the unit."
     return [Conclusion("Failed seeds by k:", basis)]

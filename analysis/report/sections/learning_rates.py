@@ -14,7 +14,6 @@ from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.over_time import LEARNING_RATES
 from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
 from ganstudy.analysis.tables import learning_rates, search
-from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURES
 
 TITLE = "Learning rates"
@@ -130,7 +129,7 @@ def _cells(results: Results) -> list[Block]:
     if table.empty:
         return []
     name = score_name(results.study)
-    smaller = MEASURES[results.study.objective.measure].direction == "down"
+    smaller = results.study.objective.sign > 0
     score = learning_rate_cells(table, "median", name, share=False, worse_is_more=smaller)
     failed = learning_rate_cells(
         table, "failed_share", "failed seeds", share=True, worse_is_more=True

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from ganstudy.analysis.figures.forest import Effect, forest
-from ganstudy.analysis.formatting import absent, between, count, label, number, rows, signed
+from ganstudy.analysis.formatting import absent, between, count, label
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report import by_setting
+from ganstudy.analysis.report import by_setting, phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, unit
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE
+from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.analysis.tables.remedies import remedy_effects
-from ganstudy.analysis.tables.remedies_by_seed import remedies_paired_by_seed
-from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.analysis.tables.remedies_by_seed import (
+    SingleConfiguration,
+    remedies_paired_by_seed,
+)
 
 TITLE = "Remedies"
 TILE = "Remedies against none"
@@ -30,17 +32,22 @@ MATCHING = {
 def blocks(results: Results) -> list[Block]:
     """Return score and failed seeds by remedy, and the effects of remedies against none."""
     by_remedy = by_setting.blocks(results, "remedies", "remedies")
-    table = results.cached(remedy_effects, results.study)
+    if results.contrasts.single:
+        return [*by_remedy, *_by_seed_blocks(results)]
+    table = _effects(results)
     if table.empty or not table["pairs"].any():
         return by_remedy
     note = EFFECTS.format(matching=_matching(table))
     title = "Effects of the remedies against none"
     return [
         *by_remedy,
-        *_by_seed_blocks(results),
         Pair(_forests(table, results.study, note)),
         Table("remedy_effects", table, title, note, folded=True),
     ]
+
+
+def _effects(results: Results) -> pd.DataFrame:
+    return remedy_effects(results.study, results.contrasts.remedies)
 
 
 def _matching(table: pd.DataFrame) -> str:
@@ -90,28 +97,14 @@ def _forests(table: pd.DataFrame, study: Study, note: str) -> list[Figure]:
 def _axis_title(study: Study, is_ratio: bool, where: str = "") -> str:
     """Return the title of the axis of a score against that without the remedy."""
     what = "as a factor of that without" if is_ratio else "minus that without"
-    better = "right" if MEASURES[study.objective.measure].direction == "up" else "left"
+    better = "left" if study.objective.sign > 0 else "right"
     return f"{score_name(study)} {what}{where} ({better}: better)"
-
-
-def _paired_by_seed(results: Results) -> pd.DataFrame:
-    """Return remedies_paired_by_seed; empty where it is not needed, as pairs of configurations have
-    intervals, or has no test.
-    """
-    # Pairs of configurations say more, as they cover many settings; seeds of single
-    # configurations are the fallback of a study that tried each remedy once.
-    if results.cached(remedy_effects, results.study)["low"].notna().any():
-        return pd.DataFrame()
-    table = results.cached(remedies_paired_by_seed, results.study)
-    return table.iloc[:0] if table["p_holm"].isna().all() else table
 
 
 def _by_seed_blocks(results: Results) -> list[Block]:
     """Return single configurations by seed, where they are too few for pairs of configurations."""
-    table = _paired_by_seed(results)
-    if table.empty:
-        return []
     study = results.study
+    table = remedies_paired_by_seed(study, results.contrasts.single)
     several = table["remedies"].duplicated(keep=False)
     trial = (" (trial " + table["number"].astype(str) + ")").where(several, "")
     is_ratio = table["scale"].iloc[0] == "ratio"
@@ -136,8 +129,9 @@ def _by_seed_blocks(results: Results) -> list[Block]:
 EFFECTS = (
     "Configurations with the remedy against the most similar ones without, paired by seed, at "
     "the last amount that every trial reached; {matching}. The intervals hold for all "
-    "comparisons together with 95% (Bonferroni); where there are too few pairs for that, there "
-    "is none. Green triangles: better; red crosses: worse; grey circles: inconclusive."
+    "comparisons together with 95% (Bonferroni), and for other settings and other seeds than the "
+    "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs, there is "
+    "none. Green triangles: better; red crosses: worse; grey circles: inconclusive."
 )
 BY_SEED = (
     "Single configurations with a remedy against the same ones without, paired by seed, at the "
@@ -150,20 +144,18 @@ BY_SEED = (
 
 def conclusions(results: Results) -> list[Conclusion]:
     """Return which remedies are better or worse than none, and for which that is inconclusive."""
-    study = results.study
-    table = results.cached(remedy_effects, study)
-    if table.empty:
+    study, table = results.study, results.contrasts
+    contrasts = [*table.remedies, *(row.contrast for row in table.single)]
+    if not contrasts:
         return _without_control(study)
-    effects = rows(table)
-    if not table["pairs"].any():
+    if not any(row.effect.n for row in contrasts):
         few = "no configuration with a remedy can be paired with one without"
         return [Conclusion(f"Remedies are not compared: {few}.", first=True)]
-    progress = effects[0]["progress"]
-    where = "" if absent(progress) else f" at {progress:g} {unit(study)}"
-    by_seed = _paired_by_seed(results)
-    if len(by_seed):
-        return [_of_single_configurations(by_seed, score_name(study), where)]
-    return [_of_pairs(effects, score_name(study), where)]
+    amount = contrasts[0].amount
+    where = "" if absent(amount) else f" at {amount:g} {unit(study)}"
+    if table.single:
+        return [_of_single_configurations(list(table.single), score_name(study), where)]
+    return [_of_pairs(contrasts, score_name(study), where)]
 
 
 def _without_control(study: Study) -> list[Conclusion]:
@@ -176,107 +168,90 @@ def _without_control(study: Study) -> list[Conclusion]:
     return [Conclusion("Remedies are not compared: there is no trial without remedy.", first=True)]
 
 
-def _of_pairs(effects: list[dict[str, Any]], name: str, where: str) -> Conclusion:
-    conclusive = [row for row in effects if row["decision"] != "inconclusive"]
-    inconclusive = [row for row in effects if row["decision"] == "inconclusive"]
+def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
+    conclusive = [row for row in effects if not row.is_open]
+    inconclusive = [row for row in effects if row.is_open]
     parts = [
-        f"{label(row['remedies'])} is {row['decision']} than no remedy: "
-        f"{_effect_on_score(row, name)} ({_n(row)})"
+        f"{label(row.first)} is {row.decision} than no remedy: {name} {phrases.effect(row)} "
+        f"({_n(row)})"
         for row in conclusive
     ]
     if inconclusive:
-        names = ", ".join(
-            f"{label(row['remedies'])} ({_effect_in_short(row)})" for row in inconclusive
-        )
+        names = ", ".join(f"{label(row.first)} ({_effect_in_short(row)})" for row in inconclusive)
         parts.append(f"inconclusive against no remedy: {names}")
-    parts += [_failed(row) for row in effects if row["failed_decision"] != "inconclusive"]
+    parts += [text for row in effects if (text := _failed(row))]
     basis = f"{'; '.join(parts[1:])}. " if parts[1:] else ""
-    matched_on = (
-        effects[0]["matched_on"].replace("; ", ", ") or "nothing, as nothing else was searched"
-    )
+    matched_on = ", ".join(effects[0].matched_on) or "nothing, as nothing else was searched"
     basis += f"Matched on {matched_on}, paired by seed"
-    if len(effects) > 1:
-        basis += f"; the intervals hold for the {len(effects)} comparisons together"
+    together = effects[0].family.comparisons
+    if together > 1:
+        basis += f"; the intervals hold for the {together} comparisons together"
     basis += "."
-    if any(absent(row["low"]) for row in effects):
-        basis += " Where there is no interval, there are too few pairs for one."
-    decisions = ", ".join(f"{label(row['remedies'])} {row['decision']}" for row in conclusive)
-    pairs = between([row["pairs"] for row in effects])
+    basis += phrases.generality(effects)
+    basis += f" {exploratory}" if (exploratory := phrases.exploratory(effects)) else ""
+    decisions = ", ".join(f"{label(row.first)} {row.decision}" for row in conclusive)
+    pairs = between([row.effect.n for row in effects])
+    seeds = between([row.seeds for row in effects])
     tile = Tile(
         TILE,
         decisions or "inconclusive",
-        f"{count(len(effects), 'comparison')}, pairs: {pairs}",
+        f"{count(len(effects), 'comparison')}, pairs: {pairs}, seeds: {seeds}",
     )
     end = ";" if parts[1:] else "."
     return Conclusion(f"Remedies{where}: {parts[0]}{end}", basis, first=True, tile=tile)
 
 
-def _n(row: dict[str, Any]) -> str:
-    pairs = count(row["pairs"], "pair")
-    if absent(row["improvement"]):
+def _n(row: Contrast) -> str:
+    pairs = phrases.pairs(row)
+    if row.improvement is None or absent(row.improvement.value):
         return pairs
-    return f"{pairs}, P(improvement) {row['improvement']:.0%}"
+    return f"{pairs}, P(improvement) {row.improvement.value:.0%}"
 
 
-def _effect_in_short(row: dict[str, Any]) -> str:
-    pairs = count(row["pairs"], "pair")
-    if absent(row["ratio"]) or absent(row["ratio_low"]):
-        return pairs
-    return f"{_effect_on_score(row, '').strip()}, {pairs}"
+def _effect_in_short(row: Contrast) -> str:
+    return f"{phrases.effect(row)}, {phrases.pairs(row)}" if row.effect.n else phrases.pairs(row)
 
 
-def _effect_on_score(row: dict[str, Any], name: str) -> str:
-    if absent(row["ratio"]):
-        return _size(name, False, row["difference"], row["low"], row["high"])
-    return _size(name, True, row["ratio"], row["ratio_low"], row["ratio_high"])
-
-
-def _size(name: str, is_ratio: bool, value: float, low: float, high: float) -> str:
-    """Return an effect with its interval, if there is one."""
-    # A ratio needs no sign, and a difference without one would read as a score.
-    as_text = number if is_ratio else signed
-    ends = "" if absent(low) else f" [{as_text(low)}, {as_text(high)}]"
-    return f"{name} {'× ' if is_ratio else ''}{as_text(value)}{ends}"
-
-
-def _failed(row: dict[str, Any]) -> str:
+def _failed(row: Contrast) -> str:
+    failed = row.failed
+    if failed is None or (decision := failed.decide("fewer", "more")) == INCONCLUSIVE:
+        return ""
     points, low, high = (
-        f"{100 * row[f'failed_{end}']:+.0f}".replace("-", "−")
-        for end in ("difference", "low", "high")
+        f"{100 * end:+.0f}".replace("-", "−") for end in (failed.value, failed.low, failed.high)
     )
     return (
-        f"{label(row['remedies'])} has {row['failed_decision']} failed seeds than no remedy, "
+        f"{label(row.first)} has {decision} failed seeds than no remedy, "
         f"{points} percentage points [{low}, {high}]"
     )
 
 
-def _of_single_configurations(table: pd.DataFrame, name: str, where: str) -> Conclusion:
-    effects = rows(table)
-    several = bool(table["remedies"].duplicated().any())
+def _of_single_configurations(
+    effects: list[SingleConfiguration], name: str, where: str
+) -> Conclusion:
+    several = len({row.contrast.first for row in effects}) < len(effects)
     parts, counts = [], []
     for decision in ("better", "worse"):
-        found = [row for row in effects if row["decision"] == decision]
+        found = [row for row in effects if row.contrast.decision == decision]
         if found:
             sizes = ", ".join(
-                f"{_named(row, several)} "
-                f"({_size(name, row['scale'] == 'ratio', row['effect'], row['low'], row['high'])})"
-                for row in found
+                f"{_named(row, several)} ({name} {phrases.effect(row.contrast)})" for row in found
             )
             parts.append(f"{decision} than without: {sizes}")
             counts.append(f"{len(found)} {decision}")
-    rest = [_named(row, several) for row in effects if row["decision"] == "inconclusive"]
+    rest = [_named(row, several) for row in effects if row.contrast.is_open]
     if rest:
         parts.append(f"inconclusive: {', '.join(rest)}")
-    seeds = between([row["seeds"] for row in effects])
-    compared = count(effects[0]["comparisons"], "comparison")
+    seeds = between([row.contrast.effect.n for row in effects])
+    compared = count(effects[0].contrast.family.comparisons, "comparison")
     others = "; ".join(parts[1:])
     others = f"{others[0].upper()}{others[1:]}. " if others else ""
     each = "single configurations" if several else "one configuration"
+    exploratory = phrases.exploratory(row.contrast for row in effects)
     return Conclusion(
         f"Remedies{where}, each at {each}: {parts[0]}.",
         f"{others}The same settings with and without, seed by seed ({seeds} each); Holm over "
         f"{compared}, each interval alone. Whether a remedy does the same at other settings is "
-        "unknown with so few configurations.",
+        f"unknown with so few configurations. {exploratory}".rstrip(),
         first=True,
         tile=Tile(
             TILE,
@@ -286,5 +261,5 @@ def _of_single_configurations(table: pd.DataFrame, name: str, where: str) -> Con
     )
 
 
-def _named(row: dict[str, Any], several: bool) -> str:
-    return label(row["remedies"]) + (f" in trial {row['number']}" if several else "")
+def _named(row: SingleConfiguration, several: bool) -> str:
+    return label(row.contrast.first) + (f" in trial {row.number}" if several else "")

@@ -1,15 +1,20 @@
-"""Sample size: how many more configurations or seeds an inconclusive comparison needs."""
+"""Sample size: how many more pairs or seeds an inconclusive contrast needs."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ganstudy.analysis.formatting import absent, count, label, number, rows
+import pandas as pd
+
+from ganstudy.analysis.formatting import absent, count, label, number, rows, signed
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.sections.k_ratio import own_answer
+from ganstudy.analysis.stats.crossed import NoClaim
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
-from ganstudy.analysis.tables.sample_size import needed_sample_sizes
+from ganstudy.analysis.tables import contrasts
+from ganstudy.analysis.tables.sample_size import CONCLUSIVE, needed_sample_sizes
 
 TITLE = "What would change the answer"
 
@@ -17,8 +22,7 @@ TITLE = "What would change the answer"
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the comparison nearest to a conclusion, then all others that are inconclusive."""
     table = _inconclusive(results)
-    planned = [row for row in table if not absent(row["needed"]) and row["needed"] <= MAX_UNITS]
-    # More than MAX_UNITS is out of reach: the advice then is to treat both as equal.
+    planned = [row for row in table if _factor(row) < math.inf]
     if not planned:
         return _sentences(table)
     nearest = min(planned, key=_factor)
@@ -32,82 +36,141 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _factor(row: dict[str, Any]) -> float:
-    """Return by which factor the data would have to grow."""
-    return float(row["needed"]) / max(1.0, float(min(row["n_first"], row["n_second"])))
+    """Return by which factor the data would have to grow; infinite where no plan is told."""
+    if absent(row["needed"]):
+        return math.inf
+    if not absent(row["pairs_together"]):
+        runs = float(row["n"]) * float(row["seeds"])
+        return float(row["pairs_together"]) * float(row["seeds_together"]) / max(1.0, runs)
+    return float(row["needed"]) / max(1.0, row["n"]) if row["needed"] <= MAX_UNITS else math.inf
 
 
 def _sentences(table: list[dict[str, Any]]) -> list[Conclusion]:
     """Return a sentence per comparison that can be planned for, and one for all others."""
     found = [
-        Conclusion(f"{_question(row)}: {row['advice']}{_seeds(row)}.", _basis(row))
+        Conclusion(f"{_question(row)} is inconclusive: {row['advice']}{_seeds(row)}.", _basis(row))
         for row in table
         if not absent(row["needed"])
     ]
-    few = [f"{_question(row)} ({_n(row)})" for row in table if absent(row["needed"])]
+    unplanned = [row for row in table if absent(row["needed"])]
+    of_few_seeds = [row for row in unplanned if row["advice"].startswith(NoClaim.FEW_SEEDS)]
+    found += [
+        Conclusion(f"{_question(row)}: {row['advice']}.", _basis(row)) for row in of_few_seeds
+    ]
+    few = [f"{_question(row)} ({_n(row)})" for row in unplanned if row not in of_few_seeds]
     if few:
         claim = (
-            "No sample size can be estimated, since there are too few configurations or too many "
-            "diverged: "
+            "No sample size can be estimated, since there are too few pairs or too many diverged: "
         )
         found.append(Conclusion(f"{claim}{', '.join(few)}."))
     return found
 
 
 def _inconclusive(results: Results) -> list[dict[str, Any]]:
+    """Return the open rows; of k those of the leader, as the others decide nothing."""
     if results.study.trials.empty:
         return []
-    table = results.cached(needed_sample_sizes, results.study)
-    return rows(table[table["decision"] != "conclusive"])
+    table = _table(results)
+    answer = own_answer(results)
+    leader = None if answer is None or answer.leader is None else contrasts.text(answer.leader)
+    return [
+        row
+        for row in rows(table[table["decision"] != CONCLUSIVE])
+        if row["question"] != contrasts.K or leader in (None, row["first"], row["second"])
+    ]
+
+
+def _table(results: Results) -> pd.DataFrame:
+    return results.cached(needed_sample_sizes, results.study, results.contrasts)
 
 
 def _question(row: dict[str, Any]) -> str:
-    if row["question"] == "best":
-        return f"trial {row['first']} against trial {row['second']}"
-    if row["question"] == "remedies":
-        return f"{label(row['first'])} against no remedy"
-    return f"{row['question']} = {row['first']} against {row['second']}"
+    first, second = label(row["first"]), label(row["second"])
+    match row["question"]:
+        case contrasts.BEST:
+            return f"trial {first} against trial {second}"
+        case contrasts.CONFIRMED:
+            return f"{first} against {second} on fresh seeds"
+        case contrasts.REMEDIES:
+            return f"{first} against no remedy"
+        case contrasts.SINGLE:
+            return f"{first} against no remedy ({row['at']})"
+    return f"{row['question']} = {first} against {second}"
 
 
 def _seeds(row: dict[str, Any]) -> str:
-    instead = row["seeds_instead"]
-    if absent(row["needed"]) or row["needed"] > MAX_UNITS or absent(instead):
+    """Return what pairs alone, or seeds alone, would do or cannot."""
+    if absent(row["pairs_together"]) or math.isinf(row["pairs_together"]):
         return ""
-    if math.isfinite(instead):
-        return f", or {instead:.0f} seeds per configuration"
-    return ", which more seeds cannot replace"
+    asks_pairs = row["pairs_together"] > row["n"]
+    asks_seeds = row["seeds_together"] > row["seeds"]
+    parts = []
+    if asks_seeds:
+        alone = row["needed"]
+        parts.append(
+            f"{alone - row['n']:.0f} more pairs alone"
+            if math.isfinite(alone)
+            else "more configurations alone cannot do it"
+        )
+    if asks_pairs:
+        alone = row["seeds_instead"]
+        parts.append(
+            f"{alone:.0f} seeds of every configuration"
+            if math.isfinite(alone)
+            else "more seeds alone cannot do it"
+        )
+    return "".join(f"; {'' if 'cannot' in part else 'or '}{part}" for part in parts)
 
 
 def _n(row: dict[str, Any]) -> str:
-    first, second = row["n_first"], row["n_second"]
-    return f"n = {first}" if first == second else f"n = {first} and {second}"
+    n = count(row["n"], row["unit"].removesuffix("s"))
+    return f"{n} on {count(row['seeds'], 'seed')}" if row["unit"] == "pairs" else n
 
 
 def _basis(row: dict[str, Any]) -> str:
-    n = f"{_n(row)} {row['unit']}"
     if absent(row["effect"]):
-        return f"{n}."
-    sign = "× " if row["scale"] == "ratio" else ""
-    ends = "" if absent(row["low"]) else f" [{number(row['low'])}, {number(row['high'])}]"
+        return f"{_n(row)}."
+    as_text = number if row["scale"] == contrasts.RATIO else signed
+    sign = "× " if row["scale"] == contrasts.RATIO else ""
+    ends = "" if absent(row["low"]) else f" [{as_text(row['low'])}, {as_text(row['high'])}]"
     least = ""
     if not absent(row["needed_least"]) and math.isfinite(row["needed_least"]):
-        units = " per value" if row["unit"] == "configurations" else ""
         least = (
-            f"; {row['needed_least']:.0f}{units} would do if the true effect were the far end of "
+            f"; {row['needed_least']:.0f} would do if the true effect were the far end of "
             "the interval"
         )
-    return f"Observed: {sign}{number(row['effect'])}{ends}, {n}{least}."
+    # Holm corrects decisions and not intervals: one that excludes no effect may still be open.
+    if row["correction"] == contrasts.HOLM and not absent(row["p"]):
+        ends += f" (the interval alone; p = {row['p']:.2g}, Holm over {row['comparisons']})"
+    return f"Observed: {sign}{as_text(row['effect'])}{ends}, {_n(row)}{least}."
 
 
 def blocks(results: Results) -> list[Block]:
-    """Return every comparison, conclusive or not."""
+    """Return the one table of contrasts, and what each would take."""
     if results.study.trials.empty:
         return []
-    table = results.cached(needed_sample_sizes, results.study)
-    return [Table("needed_sample_sizes", table, "Needed sample sizes", NOTE, folded=True)]
+    return [
+        Table(
+            "contrasts",
+            results.contrasts.frame(),
+            "All comparisons of two values",
+            CONTRASTS,
+            folded=True,
+        ),
+        Table("needed_sample_sizes", _table(results), "Needed sample sizes", NOTE, folded=True),
+    ]
 
 
+CONTRASTS = (
+    "Every comparison that the report makes, once; its sentences and the other tables take their "
+    "numbers from here. p_adjusted is corrected for the comparisons of the family; with Bonferroni "
+    "the intervals hold together, with Holm each holds alone and the decisions hold together. "
+    "Contrasts outside of the primary family are exploratory."
+)
 NOTE = (
-    f"From the observed effect and spread, for {POWER:.0%} power; detectable is the smallest "
-    "effect that the present n finds with that power. Medians of unmatched groups are compared "
-    "here: the matched comparisons above can find smaller effects."
+    f"From the very effects of the table of contrasts and what their variance is made of, for "
+    f"{POWER:.0%} power; detectable is the smallest effect that the present n finds with that power. "
+    "needed counts pairs of matched configurations on the present seeds, or seeds of both; "
+    "seeds_instead seeds in the present pairs; pairs_together and seeds_together are the fewest runs "
+    "that would do."
 )

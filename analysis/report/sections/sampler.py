@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-
-from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.formatting import count, label
+from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
@@ -29,20 +28,22 @@ def conclusions(results: Results) -> list[Conclusion]:
         return []
     study = results.study
     if is_full_grid(study):
-        return [Conclusion(f"The configurations were drawn {FULL_GRID}.")]
+        return [Conclusion(f"The configurations were drawn {FULL_GRID}."), _families(results)]
     drawn = facts_of(study.sampler).drawn
-    return [Conclusion(f"The configurations were drawn {drawn}.", MATCHED)]
+    return [Conclusion(f"The configurations were drawn {drawn}.", MATCHED), _families(results)]
 
 
-def is_full_grid(study: Study) -> bool:
-    """Return whether every combination of the searched values was evaluated equally often.
-
-    Settings that only some trials have make combinations incomplete: then it is not known.
-    """
-    # Failed trials have no scores and are in no group.
-    trials = study.trials.loc[study.trials["evaluations"] > 0, study.searched]
-    if study.sampler != "grid" or trials.empty or trials.isna().any(axis=None):
-        return False
-    combinations = trials.value_counts()
-    possible = math.prod(trials[name].nunique() for name in trials)
-    return len(combinations) == possible and combinations.nunique() == 1
+def _families(results: Results) -> Conclusion:
+    """Return which comparisons the study was made for: all others are exploratory."""
+    primary = results.contrasts.primary
+    if not primary:
+        return Conclusion(
+            "All comparisons are exploratory:",
+            "the study is neither a full grid, nor are its findings compared on fresh seeds.",
+        )
+    family = primary[0].family
+    n = count(family.comparisons, "comparison")
+    return Conclusion(
+        f"The primary comparisons are those of {label(family.name)} "
+        f"({n}, {family.correction}); all others are exploratory."
+    )

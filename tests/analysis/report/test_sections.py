@@ -23,7 +23,6 @@ from ganstudy.analysis.report.sections import (
     outcomes,
     remedies,
     sample_size,
-    sampler,
     seeds,
 )
 from ganstudy.analysis.tables import confirm
@@ -339,9 +338,9 @@ def test_only_a_full_grid_has_no_caveat_about_other_settings(loaded: Study) -> N
     search = {"sampler": "grid", "space": {"k": [1, 5], "remedies": [[], ["lecam"]]}}
     trials = loaded.trials.head(4).assign(k=[1.0, 1.0, 5.0, 5.0], remedies=["none", "lecam"] * 2)
     full = dataclasses.replace(loaded, trials=trials, spec=loaded.spec | {"search": search})
-    assert sampler.is_full_grid(full)
-    assert not sampler.is_full_grid(dataclasses.replace(full, trials=trials.head(3)))
+    assert selection.is_full_grid(full)
+    assert not selection.is_full_grid(dataclasses.replace(full, trials=trials.head(3)))
     learning = loaded.spec | {"search": search | {"sampler": "tpe"}}
-    assert not sampler.is_full_grid(dataclasses.replace(full, spec=learning))
+    assert not selection.is_full_grid(dataclasses.replace(full, spec=learning))
     not_evaluated = trials.assign(evaluations=[1, 1, 1, 0])
-    assert not sampler.is_full_grid(dataclasses.replace(full, trials=not_evaluated))
+    assert not selection.is_full_grid(dataclasses.replace(full, trials=not_evaluated))

@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from ganstudy.analysis.stats import bootstrap
 from ganstudy.analysis.stats.bootstrap import (
@@ -21,12 +20,6 @@ from ganstudy.analysis.stats.bootstrap import (
 )
 from ganstudy.analysis.stats.correlation import intraclass_correlation
 from ganstudy.analysis.stats.order_statistics import median
-from ganstudy.analysis.stats.paired import (
-    difference_of_proportions,
-    pair_differences,
-    probability_of_improvement,
-    signed_rank,
-)
 from ganstudy.analysis.stats.proportions import binomial_proportion, proportion_over_configurations
 from ganstudy.analysis.tables.interactions import interactions
 from ganstudy.analysis.tables.learning_rates import fit
@@ -174,143 +167,6 @@ def test_share_of_variance_is_covered(repetitions, rng):
             rows.append((configurations, str(seeds), *found))
             assert min(found) >= at_least(0.93, repetitions // 4), rows[-1]
     told("coverage of the share of variance: n, seeds, truth 0, 0.3, 0.7, 0.95", rows)
-
-
-def arms(
-    rng,
-    pairs,
-    effect=0.0,
-    between=0.5,
-    within=0.3,
-    alike=0.5,
-    diverged=0.0,
-    luck=0.0,
-    comparisons=1,
-):
-    """Log scores [P, 3] of `comparisons` treated arms and their control, seeds of heavy tails; `alike`: share of the
-    spread between configurations that matching takes out; luck: of a seed, the same for all configurations."""
-    common = math.sqrt(alike) * between * rng.normal(size=(pairs, 1))
-    seed = luck * rng.normal(size=(1, 3))
-    made = []
-    for shift in (*([effect] * comparisons), 0.0):
-        rest = math.sqrt(1 - alike) * between * rng.normal(size=(pairs, 1))
-        scores = common + rest + seed + shift + within * rng.standard_t(4, size=(pairs, 3))
-        scores[rng.random(scores.shape) < diverged] = np.inf
-        made.append(scores)
-    return made[:-1], made[-1]
-
-
-SAME = {
-    "plain": {},
-    "a seed's luck shared by all": {"luck": 1.0},
-    "20% of seeds diverged": {"diverged": 0.2},
-    "twins": {"alike": 1.0},
-}
-
-
-@pytest.mark.parametrize("repetitions", SIMULATED)
-def test_arms_that_are_the_same_are_told_apart_at_most_at_the_stated_rate(repetitions, rng):
-    """A/A: one and four remedies that do nothing; how often any of them is told to differ, by either statistic."""
-    rows = []
-    for comparisons in (1, 4):
-        level = 1 - 0.05 / comparisons
-        for pairs in (8, 20, 60):
-            for name, model in SAME.items():
-                score = better = 0
-                for _ in range(repetitions // comparisons):
-                    treated, control = arms(rng, pairs, comparisons=comparisons, **model)
-                    effects = [
-                        signed_rank(pair_differences(arm, control), level).effect for arm in treated
-                    ]
-                    chances = [probability_of_improvement(arm, control, level) for arm in treated]
-                    score += any(effect.low > 0 or effect.high < 0 for effect in effects)
-                    better += any(chance.low > 0.5 or chance.high < 0.5 for chance in chances)
-                n = repetitions // comparisons
-                rows.append((comparisons, pairs, name, score / n, better / n))
-                assert max(rows[-1][3:]) <= at_most(0.055, n), rows[-1]
-    told("A/A: remedies, pairs, model, effect told, improvement told", rows)
-
-
-@pytest.mark.parametrize("repetitions", SIMULATED)
-def test_planted_effects_are_covered_and_found(repetitions, rng):
-    """Factors exp(-0.25) and exp(-0.5), configurations 0.5 apart on the log scale, of which matching takes out half;
-    alone and as one of four, with every fifth seed diverged in either arm."""
-    rows = []
-    for pairs in (8, 12, 20, 40, 80):
-        for effect in (-0.25, -0.5):
-            found = []
-            for model in ({}, {"diverged": 0.2}):
-                covered, power, power_of_four = 0, 0, 0
-                for _ in range(repetitions // 2):
-                    (treated,), control = arms(rng, pairs, effect, **model)
-                    differences = pair_differences(treated, control)
-                    one, four = (
-                        signed_rank(differences).effect,
-                        signed_rank(differences, 1 - 0.05 / 4).effect,
-                    )
-                    covered += one.low <= effect <= one.high
-                    power += one.high < 0
-                    power_of_four += four.high < 0
-                n = repetitions // 2
-                found += [power / n, power_of_four / n, covered / n]
-            rows.append((pairs, str(effect), *found))
-            assert found[2] >= at_least(0.945, n), rows[-1]
-            assert found[5] >= at_least(0.92, n), rows[-1]
-    told("power alone, of four, coverage; the same with 20% diverged", rows)
-    assert rows[5][2] > 0.85, "20 pairs find a factor of exp(-0.5)"
-
-
-@pytest.mark.parametrize("repetitions", SIMULATED)
-def test_probability_of_improvement_is_covered(repetitions, rng):
-    rows = []
-    for pairs in (6, 12, 30, 80):
-        found = []
-        for heterogeneity, effect in ((0.0, 0.0), (0.3, 0.5), (1.0, 0.8), (3.0, 3.0)):
-            truth = float(stats.norm.cdf(effect / math.sqrt(2 + heterogeneity**2)))
-            covered = 0
-            for _ in range(repetitions):
-                shift = effect + heterogeneity * rng.normal(size=(pairs, 1))
-                estimate = probability_of_improvement(
-                    rng.normal(size=(pairs, 3)), rng.normal(size=(pairs, 3)) + shift
-                )
-                covered += estimate.low <= truth <= estimate.high
-            found.append(covered / repetitions)
-        rows.append((pairs, *found))
-        assert min(found) >= at_least(0.935, repetitions), rows[-1]
-    told(
-        "coverage of P(improvement): pairs, by effect and its spread over pairs 0/0, 0.5/0.3, 0.8/1, 3/3",
-        rows,
-    )
-
-
-@pytest.mark.parametrize("repetitions", SIMULATED)
-def test_difference_of_lost_shares_is_covered(repetitions, rng):
-    """All seeds of a configuration share their fate (the hard case), with its pair in `together` of the cases."""
-    rows = []
-    for pairs in (6, 12, 30, 80):
-        found = []
-        for first, second, together in (
-            (0.2, 0.2, 0.0),
-            (0.2, 0.2, 0.9),
-            (0.4, 0.1, 0.0),
-            (0.4, 0.1, 0.9),
-        ):
-            covered = 0
-            for _ in range(repetitions):
-                fate = rng.random((pairs, 1))
-                other = np.where(rng.random((pairs, 1)) < together, fate, rng.random((pairs, 1)))
-                treated, control = (
-                    np.repeat(f < p, 3, axis=1) * 1.0 for f, p in ((fate, first), (other, second))
-                )
-                estimate = difference_of_proportions(treated, control)
-                covered += estimate.low - 1e-12 <= first - second <= estimate.high + 1e-12
-            found.append(covered / repetitions)
-        rows.append((pairs, *found))
-        assert min(found) >= at_least(0.93, repetitions), rows[-1]
-    told(
-        "coverage of the difference of lost shares: pairs, 0.2/0.2 apart, together, 0.4/0.1 apart, together",
-        rows,
-    )
 
 
 def drawn(rng, configurations):

@@ -68,7 +68,8 @@ def test_where_the_answer_changes_with_the_axis_it_says_so(made_study, rng):
     }
     assert (answer["decision"] == "ahead").all() and answer["changes"].all()
     effect = pairwise(study).set_index("axis")
-    assert effect.loc["generator_steps", "low"] < 1 / 0.75 < effect.loc["generator_steps", "high"]
+    assert effect.loc["generator_steps", "first"] == 5.0, "the one that looks better"
+    assert effect.loc["generator_steps", "low"] < 0.75 < effect.loc["generator_steps", "high"]
     assert effect.loc["updates", "high"] < 0.6 and effect.loc["updates", "ahead"] == 1.0
 
 

@@ -49,15 +49,16 @@ def gridded(rng, helps=0.0, **options):
 def test_of_a_grid_the_twins_are_compared_and_the_other_settings_do_not_blur_the_effect(
     made_study, rng
 ):
-    """The other settings move FID by a factor of 14, the remedy by a quarter: nine pairs tell it."""
-    table = remedy_effects(made_study(*gridded(rng, helps=np.log(0.75)))).set_index("remedies")
+    """The other settings move FID by a factor of 14, the remedy by a quarter: nine pairs on six seeds tell it."""
+    grid = gridded(rng, helps=np.log(0.75), seeds=6)
+    table = remedy_effects(made_study(*grid)).set_index("remedies")
     helped, other = table.loc["feature_matching"], table.loc["historical_averaging"]
     assert helped["decision"] == "better" and helped["ratio_low"] < 0.75 < helped["ratio_high"] < 1
     assert other["decision"] == "inconclusive" and other["ratio_low"] < 1 < other["ratio_high"]
     assert (table["matching"] == "exact").all() and (table["distance"] == 0).all()
     assert (
         (table["pairs"] == 9).all()
-        and (table["seeds"] == 27).all()
+        and (table["seeds"] == 6).all()
         and (table["comparisons"] == 2).all()
     )
     assert helped["matched_on"] == "k; lr_d" and helped["p"] <= 0.05 < other["p"]
@@ -154,6 +155,7 @@ def test_diverged_seeds_count_against_their_arm(made_study, rng):
     assert (
         row["decision"] == "worse" and row["improvement"] == 0 and row["failed_decision"] == "more"
     )
+    assert row["ratio"] == row["ratio_low"] == np.inf
 
 
 def test_too_few_pairs_give_values_and_no_intervals(made_study, rng):
@@ -171,7 +173,7 @@ def test_too_few_pairs_give_values_and_no_intervals(made_study, rng):
 
 
 def test_any_setting_can_be_compared_with_any_baseline(made_study, rng):
-    table = setting_effects(made_study(*gridded(rng)), "k", baseline=2.0).set_index("k")
+    table = setting_effects(made_study(*gridded(rng, seeds=6)), "k", baseline=2.0).set_index("k")
     assert table.index.tolist() == [1.0, 5.0]
     assert table["decision"].tolist() == ["better", "worse"]
     assert table.loc[5.0, "ratio_low"] < 2.5 < table.loc[5.0, "ratio_high"]

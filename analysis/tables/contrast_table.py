@@ -1,0 +1,138 @@
+"""The one table of contrasts that all sections of a report read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ganstudy.analysis.frames.selection import ranked, search_stage
+from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.stats.estimate import NAN, Comparison, Floats
+from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.power import MIN_PAIRED_SEEDS
+from ganstudy.analysis.tables.confirm import ConfirmedContrast, confirmed_contrasts
+from ganstudy.analysis.tables.contrasts import (
+    BEST,
+    CONTRAST_COLUMNS,
+    Contrast,
+    Family,
+    K,
+    in_units,
+)
+from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
+from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
+
+
+@dataclass(frozen=True, eq=False)
+class ContrastTable:
+    """All contrasts of a report, each computed once; compared by identity."""
+
+    confirmed: tuple[ConfirmedContrast, ...]
+    """On fresh seeds, against the plain baseline."""
+    k: tuple[Contrast, ...]
+    """Any two values, on every axis."""
+    remedies: tuple[Contrast, ...]
+    """Every set of remedies against none, in matched pairs; empty where `single` answers."""
+    single: tuple[SingleConfiguration, ...]
+    """The same at single configurations, by seed: where pairs are too few for any interval."""
+    best: tuple[Contrast, ...]
+    """The search's best against its second, unless another row compares the two."""
+
+    @property
+    def rows(self) -> list[Contrast]:
+        """All of them, the confirmed first."""
+        return [
+            *(row.contrast for row in self.confirmed),
+            *self.k,
+            *self.remedies,
+            *(row.contrast for row in self.single),
+            *self.best,
+        ]
+
+    @property
+    def primary(self) -> list[Contrast]:
+        """The contrasts of the one primary family; empty where all is exploratory."""
+        return [row for row in self.rows if row.family.primary]
+
+    def frame(self) -> pd.DataFrame:
+        """Return one row per contrast."""
+        return pd.DataFrame([row.columns() for row in self.rows], columns=CONTRAST_COLUMNS)
+
+
+def contrast_table(study: Study) -> ContrastTable:
+    """Return all contrasts of a study, of both its stages."""
+    confirmed = confirmed_contrasts(study)
+    remedies, single = remedy_contrasts(study), list[SingleConfiguration]()
+    # Pairs of configurations say more, as they cover many settings; seeds of single configurations
+    # are the fallback of a study that tried each remedy once. Never both: they would be two
+    # estimates of one question.
+    if not any(row.effect.has_interval for row in remedies):
+        single = single_configurations(study)
+        if all(math.isnan(row.contrast.p) for row in single):
+            single = []
+    compared = [{row.confirms, row.baseline_confirms} for row in confirmed]
+    compared += [{row.number, row.control} for row in single]
+    return ContrastTable(
+        confirmed=tuple(confirmed),
+        k=tuple(pairwise_contrasts(study)) if K in search_stage(study).searched else (),
+        remedies=() if single else tuple(remedies),
+        single=tuple(single),
+        best=tuple(best_contrast(study, compared)),
+    )
+
+
+def best_contrast(study: Study, compared: Sequence[set[Any]] = ()) -> list[Contrast]:
+    """Compare the search's two best candidates on the seeds that they share; none where the two are
+    among the pairs of trials that are `compared` already.
+    """
+    study = search_stage(study)
+    measure, sign = study.objective
+    if "objective" not in study.trials or measure not in study.evaluations:
+        return []
+    trials = ranked(study)
+    top = trials[trials["candidate"]].head(2)
+    if len(top) < 2 or study.evaluations.empty:
+        return []
+    first, second = top["number"].tolist()
+    if {first, second} in compared:
+        return []
+    seeds = study.seeds.set_index(["number", "seed"])[measure].astype(float)
+    # A seed without a value ranks worst: left out, divergence would make either look better.
+    one, other = (
+        (sign * seeds.xs(number, level="number")).fillna(np.inf) for number in (first, second)
+    )
+    treated, control = one.align(other, join="inner")
+    if study.is_ratio:
+        treated, control = np.log(treated), np.log(control)
+    # The two share their seeds and nothing else varies: the unit is the seed.
+    compared = compare_by_seed(treated.to_numpy(), control.to_numpy())
+    if compared.effect.n < MIN_PAIRED_SEEDS:
+        compared = Comparison(compared.effect.without_interval(), NAN, compared.method)
+    with np.errstate(invalid="ignore"):
+        differences: Floats = (treated - control).to_numpy()
+    scale, effect = in_units(compared, study)
+    return [
+        Contrast(
+            question=BEST,
+            first=first,
+            second=second,
+            axis="",
+            amount=NAN,
+            scale=scale,
+            effect=effect,
+            worse_by=compared.effect.value,
+            p=compared.p,
+            p_adjusted=compared.p,
+            family=Family(BEST, 1),
+            decision=compared.effect.decide("better", "worse"),
+            method=compared.method,
+            seeds=effect.n,
+            at="the search's own seeds",
+            differences=differences,
+        )
+    ]

@@ -1,0 +1,100 @@
+"""Arms of a comparison: the configurations of two values of a setting, matched on the other settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ganstudy.analysis.frames.selection import SEED, ComparedScores
+from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.stats.estimate import NAN, Floats, Scores
+from ganstudy.analysis.stats.matching import Pairs, coordinates, covariate_adjustment, match
+from ganstudy.analysis.stats.order_statistics import median_over_seeds
+from ganstudy.analysis.stats.paired import pair_differences
+
+
+@dataclass(frozen=True)
+class Arms:
+    """One value of a setting against another, matched and paired; smaller scores are better."""
+
+    pairs: Pairs
+    numbers: tuple[set[int], set[int]]
+    """Of the trials of either arm."""
+    treated: Scores
+    control: Scores
+    """[P, S], logarithms where factors are compared, less what the other settings explain."""
+    treated_failed: Scores
+    control_failed: Scores
+    control_median: float
+    """Of the control side's configurations in the pairs, in the measure's own units."""
+    settings: pd.DataFrame
+    """[P] of the treated side: every searched setting."""
+    matching: str
+    matched_on: list[str]
+
+    @property
+    def differences(self) -> Floats:
+        """[P] of the pairs: treated minus control, median over common seeds."""
+        return pair_differences(self.treated, self.control)
+
+
+class Matcher:
+    """Matching of the trials of `frame` on every searched setting but `setting` and what depends on
+    it.
+    """
+
+    def __init__(self, study: Study, frame: ComparedScores, setting: str) -> None:
+        table = study.trials.set_index("number").loc[frame.numbers]
+        self._frame = frame
+        self._settings = table[study.searched]
+        self._matched_on = [name for name in study.searched if matchable(table[name], setting)]
+        self._points = coordinates(table[self._matched_on])
+        # Logarithms: a remedy that halves a FID does so at good and poor configurations alike.
+        self._scores = np.log(frame.scores) if study.is_ratio else frame.scores
+        medians = median_over_seeds(self._scores)
+        # Once, of all configurations without regard to arms, so that no comparison has an
+        # adjustment that suits it.
+        self._adjustment = covariate_adjustment(self._points, medians)
+
+    def arms(self, treated: set[int], control: set[int]) -> Arms:
+        """Match the trials `treated` with the trials `control`."""
+        first, second = (
+            np.flatnonzero(np.isin(self._frame.numbers, list(arm))) for arm in (treated, control)
+        )
+        # Anew for each pair of arms, so that a comparison does not depend on those before it.
+        rng = np.random.default_rng(SEED)
+        pairs = match(self._points[first], self._points[second], len(self._matched_on), rng)
+        one, other = first[pairs.treated], second[pairs.control]
+        # Exact matches need no adjustment: it would separate them, since each is predicted without
+        # itself.
+        adjusted = bool(self._adjustment.any()) and not pairs.exact
+        scores = self._scores - self._adjustment[:, None] if adjusted else self._scores
+        control_median, matching = NAN, ""
+        if len(one):
+            control_median = float(np.median(median_over_seeds(self._frame.scores[other])))
+            matching = "exact" if pairs.exact else "nearest"
+            matching += " + regression" if adjusted else ""
+        return Arms(
+            pairs=pairs,
+            numbers=(treated, control),
+            treated=scores[one],
+            control=scores[other],
+            treated_failed=self._frame.failed[one],
+            control_failed=self._frame.failed[other],
+            control_median=control_median,
+            settings=self._settings.iloc[one].reset_index(drop=True),
+            matching=matching,
+            matched_on=self._matched_on,
+        )
+
+
+def matchable(values: pd.Series, setting: str) -> bool:
+    """Return whether pairs can be alike in a setting: it is not the one compared (nor a remedy's
+    switch where remedies are), every configuration has it, and it varies.
+    """
+    name = str(values.name)
+    # The switch of a remedy says what its label says, and would forbid every pair.
+    switch = setting == "remedies" and set(values.map(str)) <= {"True", "False"}
+    return name != setting and not switch and not bool(values.isna().any()) and values.nunique() > 1

@@ -1,0 +1,89 @@
+"""The arrays of tests/benchmarks/operating_characteristics.py are what analysis/stats/crossed.py says of each study."""
+
+import importlib.util
+import math
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ganstudy.analysis.stats.crossed import (
+    crossed_difference_of_shares,
+    crossed_mean,
+    crossed_wins,
+    matched_differences,
+)
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "operating_characteristics.py"
+
+
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("operating_characteristics", SCRIPT)
+    made = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = made
+    spec.loader.exec_module(made)
+    yield made
+    del sys.modules[spec.name]
+
+
+@pytest.mark.parametrize("pairs_seeds", [(8, 3), (18, 6)])
+def test_arrays_of_studies_are_the_single_studies(script, pairs_seeds):
+    rng = np.random.default_rng(3)
+    for world in script.WORLDS:
+        if world.missing:
+            continue
+        treated, control = script.scores(rng, world, 6, *pairs_seeds)
+        many = script.differences(treated, control)
+        for level in (0.95, 0.98):
+            halves, (lows, highs) = script.half_widths(many, level), script.win_ends(many, level)
+            for i, (one, other) in enumerate(zip(treated, control, strict=True)):
+                d = matched_differences(one, other)
+                assert many[i] == pytest.approx(d)
+                effect = crossed_mean(d, level).comparison.effect
+                assert effect.high - effect.value == pytest.approx(halves[i])
+                wins = crossed_wins(one, other, level)
+                assert (wins.low, wins.high) == pytest.approx(
+                    (max(0.0, min(lows[i], wins.value)), min(1.0, max(highs[i], wins.value)))
+                )
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.2])
+def test_arrays_of_failures_are_the_single_studies(script, alike):
+    rng = np.random.default_rng(4)
+    one, other = (script.fates(rng, share, (20, 9, 5), alike) for share in (0.05, 0.3))
+    halves = script.share_half_widths(one - other, 0.95)
+    for treated, control, half in zip(one, other, halves, strict=True):
+        effect = crossed_difference_of_shares(treated, control, 0.95).comparison.effect
+        assert effect.low == pytest.approx(max(-1.0, effect.value - half))
+        assert effect.high == pytest.approx(min(1.0, effect.value + half))
+
+
+def test_worlds_are_what_they_say(script):
+    """Spread of a difference, its parts, and the shares of collapsed and diverged runs."""
+    rng = np.random.default_rng(5)
+    measured, *_, missing = script.WORLDS
+    d = np.subtract(*script.scores(rng, measured, 20_000, 3, 2))
+    right = 0.38**2 + 0.162**2 + 0.279**2
+    assert d.var() == pytest.approx(right, rel=0.02)
+    of_pair = (d[:, 0, 0] * d[:, 0, 1]).mean()
+    of_seed = (d[:, 0, 0] * d[:, 1, 0]).mean()
+    assert (of_pair, of_seed) == pytest.approx((0.38**2, 0.162**2), abs=0.006)
+    assert np.isnan(script.scores(rng, missing, 5000, 3, 2)[0]).mean() == pytest.approx(
+        0.2, abs=0.01
+    )
+    by_name = {world.name: world for world in script.WORLDS}
+    diverged = script.scores(rng, by_name["20% diverged"], 5000, 3, 2)
+    assert [np.isinf(arm).mean() for arm in diverged] == pytest.approx([0.2, 0.2], abs=0.01)
+    unlike = by_name["10% against 30% collapsed (FID x 4): a true effect"]
+    d = np.subtract(*script.scores(rng, unlike, 20_000, 3, 2))
+    assert d.mean() == pytest.approx(-0.2 * math.log(4), abs=0.02)
+
+
+def test_a_table_has_a_row_per_size(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "WORLDS", script.WORLDS[:1])
+    monkeypatch.setattr(script, "PAIRS", (8,))
+    page = script.page(10, 1)
+    assert page.count("\n| 3 | 8 |") == 4
+    assert "10 made-up studies per row (seed 1)" in page
