@@ -110,12 +110,12 @@ def best_contrast(study: Study, compared: Sequence[set[Any]] = ()) -> list[Contr
     if study.is_ratio:
         treated, control = np.log(treated), np.log(control)
     # The two share their seeds and nothing else varies: the unit is the seed.
-    compared = compare_by_seed(treated.to_numpy(), control.to_numpy())
-    if compared.effect.n < MIN_PAIRED_SEEDS:
-        compared = Comparison(compared.effect.without_interval(), NAN, compared.method)
+    comparison = compare_by_seed(treated.to_numpy(), control.to_numpy())
+    if comparison.effect.n < MIN_PAIRED_SEEDS:
+        comparison = Comparison(comparison.effect.without_interval(), NAN, comparison.method)
     with np.errstate(invalid="ignore"):
         differences: Floats = (treated - control).to_numpy()
-    scale, effect = in_units(compared, study)
+    scale, effect = in_units(comparison, study)
     return [
         Contrast(
             question=BEST,
@@ -125,12 +125,12 @@ def best_contrast(study: Study, compared: Sequence[set[Any]] = ()) -> list[Contr
             amount=NAN,
             scale=scale,
             effect=effect,
-            worse_by=compared.effect.value,
-            p=compared.p,
-            p_adjusted=compared.p,
+            worse_by=comparison.effect.value,
+            p=comparison.p,
+            p_adjusted=comparison.p,
             family=Family(BEST, 1),
-            decision=compared.effect.decide("better", "worse"),
-            method=compared.method,
+            decision=comparison.effect.decide("better", "worse"),
+            method=comparison.method,
             seeds=effect.n,
             at="the search's own seeds",
             differences=differences,
