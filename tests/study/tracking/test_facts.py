@@ -266,6 +266,7 @@ def test_facts_that_cannot_be_read_come_from_the_ledger(setup: Setup) -> None:
 def test_messages_wait_until_the_facts_of_their_trials_are_written(
     setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    setup.publisher().publish_pending()
     number = setup.put_trial("e" * 20_000)
     with monkeypatch.context() as patch:
         patch.setattr(TrialFactsFiles, "flush", lambda _: (_ for _ in ()).throw(SystemExit))

@@ -30,7 +30,9 @@ from ganstudy.study.tracking.publisher import Publisher
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
 from ganstudy.trials.data.dataset import Dataset, Mixture
 from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.records import COUNTERS, TrialState
 from ganstudy.trials.training.sharded_trial import ShardedTrial
 
 MODES = 5000
@@ -255,3 +257,32 @@ def test_a_study_that_was_cut_is_readable_from_its_ledger(long_study: dict[str, 
 def cut_names(names: list[str]) -> list[str]:
     """Return the names that are whole in the first 8,000 characters."""
     return json.loads(json.dumps(names)[:8000].rpartition(", ")[0] + "]")
+
+
+def test_a_wide_import_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """150 parameters, one of 20,000 characters, and a history of 300 evaluations."""
+    text = STUDY.replace('name = "long"', 'name = "wide"')
+    spec = parse_study(text, "wide.toml")
+    ledger, outbox = Ledger.create(tmp_path / "ledger.db", spec, text), Outbox(tmp_path / "spool")
+    sent = Sent(monkeypatch)
+    outbox.put_study(START, study_message(spec, text, None, []))
+    notes = {0: "n" * 20_000 + "a", 1: "n" * 20_000 + "b"}
+    for number, note in notes.items():
+        params = {"note": note, "k": 1.0, **{f"p{i}": "ü" * 5000 for i in range(148)}}
+        rows = [
+            dict.fromkeys((*MEASURES, *COUNTERS))
+            | {"evaluation": at, "seed": 0, "generator_steps": at, "fid": float(at)}
+            | {"finite": True, "verdict": "unknown", "histogram": None, "loss_g": 1.0, "kid": 1.0}
+            for at in range(1, 301)
+        ]
+        content = {"rows": rows[-1:], "history": rows, "provenance": None, "notes": ["o" * 9000]}
+        outbox.put_history(number, params, f"digest {number}", content)
+        outbox.put_end(number, TrialState.COMPLETE, None, True, None)
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    Publisher(ledger, outbox, uri, (tmp_path / "artifacts").as_uri()).publish_pending()
+    assert not outbox.pending() and sent.requests > 10
+    study = load_study("wide", uri)
+    assert dict(enumerate(study.trials["note"])) == notes, "not alike, as their beginnings are"
+    assert set(study.trials["p147"]) == {"ü" * 5000} and set(study.trials["k"]) == {1.0}
+    history = mlflow.MlflowClient(uri).get_metric_history(ledger.run_ids()[0], "fid")
+    assert sorted(metric.value for metric in history) == list(range(1, 301))
