@@ -101,14 +101,11 @@ def ours(trials: int, folder: Path) -> float:
 
     text = STUDY.format(trials=trials)
     start = time.perf_counter()
-    result = run(
-        parse_study(text, "benchmark"),
-        text,
-        Home(folder),
-        console=Console(file=io.StringIO()),
-        factory=TrivialTraining,
-    )
-    assert (result.trained, result.left, result.unpublished) == (trials, 0, 0)
+    console = Console(file=io.StringIO())
+    spec = parse_study(text, "benchmark")
+    result = run(spec, text, Home(folder), console=console, factory=TrivialTraining)
+    whole = (result.trained, result.left, result.unpublished) == (trials, 0, 0)
+    assert whole, f"{result}\n{console.file.getvalue()}"  # type: ignore[attr-defined]
     return time.perf_counter() - start
 
 
