@@ -212,8 +212,9 @@ class Buffers(nn.Module):
 
     def __init__(self, drawn: bool, persistent: bool) -> None:
         super().__init__()
-        matrix = torch.randn(WIDTH, WIDTH) if drawn else torch.eye(WIDTH).flip(0)
-        self.register_buffer("matrix", matrix / 2, persistent=persistent)
+        matrix = torch.randn(WIDTH, WIDTH) if drawn else torch.arange(WIDTH**2.0).cos()
+        matrix = matrix.view(WIDTH, WIDTH)
+        self.register_buffer("matrix", matrix / 4, persistent=persistent)
         self.register_buffer("mask", torch.arange(WIDTH) % 2 == 0, persistent=persistent)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -674,7 +675,9 @@ def build(
     size = math.prod(shape)
     return (
         nn.Sequential(
-            Network(generator, latent_dim, size), nn.Tanh(), nn.Unflatten(1, tuple(shape))
+            Network({**generator, "features": False}, latent_dim, size),
+            nn.Tanh(),
+            nn.Unflatten(1, tuple(shape)),
         ),
         Network(discriminator, size, 1),
     )
