@@ -164,6 +164,35 @@ class Hooked(nn.Module):
         return self.outer(torch.relu(self.inner(x))) + self.seen
 
 
+class Equalised:
+    """A hook that makes the weight before every pass, as ProGAN's networks are written."""
+
+    @staticmethod
+    def applied() -> nn.Module:
+        layer = linear()
+        weight = layer.weight
+        del layer.weight
+        layer.register_parameter("weight_orig", nn.Parameter(weight.data))
+        layer.register_forward_pre_hook(Equalised())
+        return layer
+
+    def __call__(self, layer: nn.Module, inputs: Any) -> None:
+        layer.weight = layer.weight_orig * math.sqrt(2 / WIDTH)
+
+
+class Cache(nn.Module):
+    """Constant numbers that are made in the first pass and kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.ramp = linear(), None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.ramp is None:
+            self.ramp = torch.linspace(0, 1, WIDTH).to(x)
+        return self.layer(x) + self.ramp
+
+
 class Recomputed(nn.Module):
     """Activations are computed again in the backward pass, to spare memory."""
 
@@ -238,6 +267,19 @@ class MovingMean(nn.Module):
             self.mean = self.mean.lerp(x.detach().mean(0), 0.25)
             self.passes = self.passes + 1
         return x - self.mean
+
+
+class PlainMean(nn.Module):
+    """A moving mean that is a plain attribute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.mean = linear(), torch.zeros(WIDTH)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.mean = self.mean.to(x).lerp(x.detach().mean(0), 0.25)
+        return self.layer(x - self.mean)
 
 
 class Constants(nn.Module):
@@ -418,6 +460,17 @@ class Noise(nn.Module):
         return x + self.strength * torch.randn(len(x), 1, dtype=x.dtype) + 0.1 * torch.rand_like(x)
 
 
+class Prior(nn.Module):
+    """Noise of torch's distributions, whose numbers are plain attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.prior = linear(), torch.distributions.Normal(0.0, 0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x + self.prior.sample(x.shape) if self.training else x)
+
+
 class OtherNoise(nn.Module):
     """Noise in forward from where torch's seed does not reach."""
 
@@ -538,6 +591,8 @@ TRAINED: dict[str, Callable[[], nn.Module]] = {
     "scale": Scale,
     "kept": Kept,
     "hooked": Hooked,
+    "equalised": Equalised.applied,
+    "cache": Cache,
     "unused": Unused,
     "lists": Lists,
     "buffer": partial(Buffers, drawn=False, persistent=True),
@@ -566,6 +621,7 @@ TRAINED: dict[str, Callable[[], nn.Module]] = {
     "dropout": lambda: nn.Dropout(0.3),
     "dropout 2d": lambda: on_maps(nn.Dropout2d(0.3)),
     "noise": Noise,
+    "prior": Prior,
     "drawn by numpy": partial(drawn_elsewhere, "numpy"),
     "drawn by python": partial(drawn_elsewhere, "python"),
 }
@@ -588,6 +644,7 @@ EITHER: dict[str, Callable[[], nn.Module]] = {
     "waves": Waves,
     "aliased": Aliased,
     "moving mean by assignment": partial(MovingMean, in_place=False),
+    "plain moving mean": PlainMean,
     "drawn non-persistent buffer": partial(Buffers, drawn=True, persistent=False),
     "noise always": partial(Noise, always=True),
     "noise by numpy": partial(OtherNoise, "numpy"),
