@@ -3,22 +3,29 @@
 Parameters and buffers are stacked along a leading axis S, and every call runs all seeds at once
 through torch.func.vmap. A network that vmap cannot take (or that draws random numbers in its
 forward pass, such as dropout) is run in a loop over seeds, and so are convolutions where a loop is
-faster; the numbers are those of each seed alone.
+faster; the numbers are those of each seed alone. What a network shares stays shared, and what it
+freezes (requires_grad = False) stays as it is.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import functional_call, vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
+from ganstudy.trials.config.global_streams import kept_streams, seed_all
+from ganstudy.trials.ensemble import structure, unregistered
 from ganstudy.trials.ensemble.memory import is_out_of_memory
+from ganstudy.trials.ensemble.placeholders import refused_placeholders
+from ganstudy.trials.ensemble.plain_values import plain_values, unlike
 from ganstudy.trials.ensemble.streams import derive
 
 State = tuple[dict[str, Tensor], dict[str, Tensor]]
@@ -35,8 +42,10 @@ class SeedEnsemble:
     """The networks of one player, one per seed, as one stack (model ensembling of torch.func).
 
     `parameters` and `buffers` map names to tensors [S, ...]; parameters are leaves that require
-    gradients. `fallback` is why the ensemble runs as a loop over seeds, or None. `network` is one
-    copy without values, for questions about the structure.
+    gradients, and frozen parameters are among the buffers, so that nothing that changes parameters
+    (optimisers, averages, clipping) ever meets them; `frozen_names` says which. `fallback` is why
+    the ensemble runs as a loop over seeds, or None. `network` is one copy without values, for
+    questions about the structure.
     """
 
     def __init__(
@@ -56,37 +65,67 @@ class SeedEnsemble:
         network below starts from the same values with and without it. loop_convolutions: whether
         convolutions run in a loop over seeds.
 
-        Raises ValueError where a network that draws its weights draws the same ones for every seed.
+        Raises ValueError where a network that draws its weights draws the same ones for every seed,
+        has no parameter to train, or reads what is neither its parameter nor its buffer and differs
+        from seed to seed.
         """
         self.seeds = tuple(seeds)
         self._stream = stream
         networks = [_build(build, seed, stream, extend) for seed in seeds]
-        parameters, buffers = stack_module_state(networks)
-        self.parameters = {
-            name: value.detach().to(device).clone().requires_grad_()
-            for name, value in parameters.items()
-        }
-        self.buffers = {name: value.to(device) for name, value in buffers.items()}
+        self.parameters, self.buffers = structure.stacked(networks, device)
+        if not self.parameters:
+            raise ValueError(f"the {stream} has no parameter to train")
         # Structure without memory: functional_call puts the stack's values in its place.
-        self.network = copy.deepcopy(networks[0]).to("meta")
+        self.network = structure.without_values(networks[0], device)
         self._evaluating = copy.deepcopy(self.network).eval()
+        self._first_names = structure.first_names(self.network)
+        self._slots = structure.slots(self.network)
+        self.frozen_names = frozenset(
+            name for name, value in self.network.named_parameters() if not value.requires_grad
+        )
         self._check_seeds_differ()
+        self._check_plain_values(networks, example)
         # Of the random numbers of a forward pass: the step, and the calls within it so far.
         self._position = (0, 0)
         self.fallback: str | None = None
         self._mapped = True
-        try:
-            self._try_vmap(example.to(device))
-        except RuntimeError as error:
-            # vmap raises RuntimeError for what it cannot batch, and so do allocators; a pass of a
-            # loop would only run out of memory later.
-            if is_out_of_memory(error):
-                raise
-            self.fallback = str(error).splitlines()[0]
+        self._choose_how_to_run(example.to(device))
         convolves = any(
             isinstance(module, nn.Conv2d | nn.ConvTranspose2d) for module in self.network.modules()
         )
         self._mapped = self.fallback is None and not (loop_convolutions and convolves)
+
+    def _choose_how_to_run(self, example: Tensor) -> None:
+        """Set `fallback`, by trying vmap; raise ValueError where a call reads what has no value."""
+        before = random.getstate(), np.random.get_state()[1:3]
+        with kept_streams(), refused_placeholders(self.network, self._stream):
+            try:
+                self._try_vmap(example)
+            except RuntimeError as error:
+                # vmap raises RuntimeError for what it cannot batch, and so do allocators; a pass of
+                # a loop would only run out of memory later.
+                if is_out_of_memory(error):
+                    raise
+                self.fallback = str(error).splitlines()[0]
+            after = random.getstate(), np.random.get_state()[1:3]
+            if self.fallback is None and str(before) != str(after):
+                self.fallback = "it draws random numbers of Python or NumPy"
+            if self.fallback is not None:
+                self._mapped = False
+                with torch.no_grad():
+                    self(torch.stack([example] * len(self.seeds)), keep_buffers=True)
+        self._position = (0, 0)
+
+    def _check_plain_values(self, networks: Sequence[nn.Module], example: Tensor) -> None:
+        # A call runs on the first seed's network with the values of each seed in place of its own:
+        # what torch does not know as a parameter or buffer would be the first seed's for all.
+        if len(networks) < 2:
+            return
+        held = plain_values(networks[0]), plain_values(networks[-1])
+        paths = unlike(*held)
+        read = unregistered.read_of(networks[0], networks[-1], paths, example) if paths else []
+        if read:
+            raise ValueError(unregistered.told(self._stream, read, held[0] | held[1]))
 
     def _check_seeds_differ(self) -> None:
         # Constant tensors (biases at 0, normalisation at 1) are the same for every seed by right.
@@ -136,7 +175,11 @@ class SeedEnsemble:
         network = self._evaluating if evaluate else self.network
 
         def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Any:
-            return functional_call(network, (parameters, buffers), (inputs,))
+            # Every place by itself: of a layer in two places, functional_call would restore the
+            # values of the call.
+            values = {**parameters, **buffers}
+            given = {name: values[first] for name, first in self._slots.items()}
+            return functional_call(network, given, (inputs,), tie_weights=False)
 
         if self._mapped:
             return vmap(one)(parameters, buffers, inputs)
@@ -149,19 +192,23 @@ class SeedEnsemble:
         with self._keep_global_streams(inputs.device):
             for s, seed in enumerate(self.seeds):
                 if self.fallback is not None:
-                    # So that a seed draws the same whichever seeds are trained beside it.
-                    torch.manual_seed(derive(seed, "forward", self._stream, *self._position))
+                    self.begin_call(seed)
                 own, kept = ({name: values[s] for name, values in part.items()} for part in split)
                 outputs.append(one(own, kept, inputs[s]))
         self._position = (self._position[0], self._position[1] + 1)
         return tree_map(lambda *per_seed: torch.stack(per_seed), *outputs)
 
     def _keep_global_streams(self, device: torch.device) -> AbstractContextManager[None]:
-        """Context manager that restores torch's global random streams at its end."""
+        """Context manager that restores the global random streams at its end."""
         # A network that vmap can take draws nothing, and forking the streams takes time.
         if self.fallback is None:
             return nullcontext()
-        return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+        return _kept_streams_of(device)
+
+    def begin_call(self, seed: int) -> None:
+        """Seed the global streams as for the present call of the network of `seed`."""
+        # So that a seed draws the same whichever seeds are trained beside it.
+        seed_all(derive(seed, "forward", self._stream, *self._position))
 
     def frozen(self) -> dict[str, Tensor]:
         """Return the parameters as constants: gradients reach a call's inputs, not this player."""
@@ -172,15 +219,27 @@ class SeedEnsemble:
 
         state: its parameters and buffers by name.
         """
-        network = copy.deepcopy(self._evaluating)
-        for name, value in state.items():
-            owner, _, last = name.rpartition(".")
-            module = network.get_submodule(owner)
-            if last in module._parameters:
-                module._parameters[last] = nn.Parameter(value.clone())
-            else:
-                module._buffers[last] = value.clone()
-        return network
+
+        def own(name: str, placeholder: Tensor) -> Tensor:
+            value = state[name].clone()
+            if isinstance(placeholder, nn.Parameter):
+                return nn.Parameter(value, requires_grad=placeholder.requires_grad)
+            return value
+
+        return structure.copied(self._evaluating, own)
+
+    def tensor(self, name: str) -> Tensor:
+        """Return the parameter or buffer [S, ...] of that name, or that shares its value."""
+        first = self._first_names[name]
+        return self.parameters[first] if first in self.parameters else self.buffers[first]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> SeedEnsemble:
+        """Return a copy; of what calls left in the network, the values without their graph."""
+        replica = type(self).__new__(type(self))
+        memo[id(self)] = replica
+        memo |= structure.detached(self.network) | structure.detached(self._evaluating)
+        vars(replica).update(copy.deepcopy(vars(self), memo))
+        return replica
 
     def finite(self) -> Tensor:
         """Return whether all parameters of a seed are finite, bool [S]."""
@@ -218,10 +277,19 @@ def _build(
     stream: str,
     extend: Sequence[tuple[str, Callable[[Any], nn.Module]]],
 ) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "initialisation", stream))
+    # Python's and NumPy's streams too, which a user's network may draw from.
+    with kept_streams():
+        seed_all(derive(seed, "initialisation", stream))
         network = build()
         for name, wrapper in extend:
-            torch.manual_seed(derive(seed, "initialisation", stream, name))
+            seed_all(derive(seed, "initialisation", stream, name))
             network = wrapper(network)
     return network
+
+
+@contextmanager
+def _kept_streams_of(device: torch.device) -> Iterator[None]:
+    """Context manager that restores the global streams at its end, the GPU's included."""
+    devices = [device] if device.type == "cuda" else []
+    with kept_streams(), torch.random.fork_rng(devices=devices):
+        yield

@@ -172,11 +172,14 @@ def settings(folder: Path = HERE) -> dict[str, Any]:
 
 def refer(network: nn.Module, num_reference: int) -> None:
     """Replace every batch normalisation below `network` by VirtualBatchNorm."""
-    for name, child in network.named_children():
-        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
-            setattr(network, name, VirtualBatchNorm(child, num_reference))
-        else:
-            refer(child, num_reference)
+    replaced: dict[nn.Module, VirtualBatchNorm] = {}
+    for module in list(network.modules()):
+        # Not by named_children, which gives a layer that is registered twice only once.
+        for name, child in module._modules.items():
+            if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+                if child not in replaced:
+                    replaced[child] = VirtualBatchNorm(child, num_reference)
+                setattr(module, name, replaced[child])
 
 
 def _own(own: dict[str, Any], folder: Path) -> nn.Module:

@@ -1,0 +1,110 @@
+"""What a call of a network reads that is neither its parameter nor its buffer, and differs from seed
+to seed: found by comparing two networks of unlike seeds under one state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from ganstudy.trials.config.global_streams import kept_streams
+from ganstudy.trials.ensemble.plain_values import GENERATORS, plain_values
+from ganstudy.trials.ensemble.structure import copied, registered
+
+
+def take_values(network: nn.Module, other: nn.Module) -> None:
+    """Give `network` the parameters and buffers of `other`, which is built alike."""
+    with torch.no_grad():
+        values = registered(other)
+        for name, value in registered(network).items():
+            value.copy_(values[name])
+
+
+def read_of(first: nn.Module, other: nn.Module, paths: Sequence[str], example: Tensor) -> list[str]:
+    """Return which of `paths`, where the two networks differ, a call reads; empty where one state
+    gives equal outputs, whatever the networks hold besides.
+
+    example: an input; its shape counts, not its values.
+    """
+    inputs = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))
+    inputs = inputs.to(example.dtype)
+    same = copied(other)
+    outputs = outputs_of(same, inputs)
+    changed = copied(first)
+    take_values(changed, other)
+    if close(outputs_of(changed, inputs), outputs):
+        return []
+    return [path for path in paths if _is_read(other, path, inputs, outputs)] or list(paths)
+
+
+def outputs_of(network: nn.Module, inputs: Tensor) -> list[Tensor]:
+    """Return the tensors of the network's output, under fixed random numbers."""
+    with torch.no_grad(), kept_streams(0):
+        return [v for v in tree_leaves(network(inputs)) if isinstance(v, Tensor)]
+
+
+def close(outputs: Sequence[Tensor], others: Sequence[Tensor], tolerance: float = 1e-5) -> bool:
+    """Return whether all outputs are equal, up to `tolerance` of the largest number."""
+    return len(outputs) == len(others) and all(
+        a.shape == b.shape and difference(a, b) <= tolerance
+        for a, b in zip(outputs, others, strict=True)
+    )
+
+
+def difference(value: Tensor, other: Tensor) -> float:
+    """Return the largest difference, relative to the largest number; infinite where only one of
+    them is not finite.
+    """
+    value, other = value.detach().double(), other.detach().double()
+    if value.numel() == 0:
+        return 0.0
+    if not torch.equal(torch.isfinite(value), torch.isfinite(other)):
+        return math.inf
+    value, other = value.nan_to_num(0, 0, 0), other.nan_to_num(0, 0, 0)
+    scale = max(float(value.abs().max()), float(other.abs().max()))
+    return float((value - other).abs().max()) / scale if scale else 0.0
+
+
+def _is_read(network: nn.Module, path: str, inputs: Tensor, outputs: Sequence[Tensor]) -> bool:
+    """Return whether the outputs change with the tensor or array at `path`."""
+    changed = copied(network)
+    value = plain_values(changed).get(path)
+    if isinstance(value, np.ndarray):
+        value = torch.from_numpy(value) if value.dtype.kind == "f" else None
+    if not isinstance(value, Tensor) or not value.is_floating_point():
+        return not isinstance(value, Tensor | str | None)
+    with torch.no_grad():
+        value.add_(1.0)
+    return not close(outputs_of(changed, inputs), outputs)
+
+
+def told(player: str, paths: Sequence[str], held: Mapping[str, Any]) -> str:
+    """Return the refusal of what a call reads at `paths`."""
+    named = ", ".join(paths[:3])
+    what = "is" if len(paths) == 1 else "are"
+    return (
+        f"the {player} reads {named}, which {what} neither a parameter nor a buffer and "
+        f"{'differs' if len(paths) == 1 else 'differ'} from seed to seed, so that all seeds would "
+        f"share the first one's: {way_out(paths[0], held[paths[0]])}"
+    )
+
+
+def way_out(path: str, value: Any) -> str:
+    """Return what to write so that the value at `path` is the seed's own."""
+    name = path.rpartition(".")[2].rpartition(":")[2].split("[")[0]
+    if isinstance(value, GENERATORS):
+        return "draw from torch's, NumPy's or Python's global stream instead"
+    if isinstance(value, nn.Parameter) or (isinstance(value, Tensor) and value.requires_grad):
+        return (
+            "keep layers in nn.ModuleList or nn.ModuleDict, and parameters in nn.ParameterList or "
+            "as nn.Parameter"
+        )
+    if isinstance(value, Tensor):
+        return f'self.register_buffer("{name}", ...) makes it part of the network'
+    return f'self.register_buffer("{name}", torch.as_tensor(...)) makes it part of the network'
