@@ -506,7 +506,7 @@ def test_what_is_doubtful_trains_as_torch_alone_or_is_refused(kind: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("tie", "freeze"), zip(["module", *grammar.TIES] * 2, grammar.FREEZES, strict=True)
+    ("tie", "freeze"), list(zip(["module", *grammar.TIES] * 2, grammar.FREEZES, strict=True))
 )
 def test_what_is_frozen_or_tied_stays_so(tie: str, freeze: str) -> None:
     assert refused(pair("batch norm", "linear", tie=tie, freeze=freeze)) is None
