@@ -294,7 +294,11 @@ class SeedEnsemble:
 
     def finite(self) -> Tensor:
         """Return whether all parameters of a seed are finite, bool [S]."""
-        per_tensor = [torch.isfinite(value).flatten(1).all(1) for value in self.parameters.values()]
+        per_tensor = [
+            # unsqueeze: a parameter without axes is [S] in the stack, which flatten(1) refuses.
+            torch.isfinite(value).unsqueeze(-1).flatten(1).all(1)
+            for value in self.parameters.values()
+        ]
         return torch.stack(per_tensor).all(0)
 
     def state(self) -> dict[str, Tensor]:

@@ -214,7 +214,8 @@ class GanTrainer:
         # 6. What is reported.
         norm = None
         if with_norm:
-            squares = [gradient.square().flatten(1).sum(1) for gradient in gradients]
+            # unsqueeze: a parameter without axes is [S] in the stack, which flatten(1) refuses.
+            squares = [g.square().unsqueeze(-1).flatten(1).sum(1) for g in gradients]
             norm = torch.stack(squares).sum(0).sqrt()
         return loss.detach(), norm
 

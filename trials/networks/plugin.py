@@ -172,7 +172,19 @@ class OwnBuild:
                 f"{self._definition}: the function must return two torch modules, (generator, "
                 f"discriminator), got {_describe(players)}"
             )
+        for player, network in zip(("generator", "discriminator"), players, strict=True):
+            self._refuse_complex(player, network)
         return players[0], players[1]
+
+    def _refuse_complex(self, player: str, network: nn.Module) -> None:
+        # Norms of gradients, penalties on weights and the fused optimiser are those of real numbers.
+        for name, parameter in network.named_parameters():
+            if parameter.is_complex():
+                raise ValueError(
+                    f"{self._definition}: the {player}'s parameter {name} is {parameter.dtype}, and "
+                    "parameters must be real: keep its real and imaginary parts in one real "
+                    "parameter [..., 2] and read it by torch.view_as_complex"
+                )
 
     def _outputs(self, player: str, network: nn.Module, inputs: Tensor) -> Any:
         try:
