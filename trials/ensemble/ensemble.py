@@ -18,15 +18,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, vmap
+from torch.func import vmap
 from torch.utils._pytree import tree_leaves, tree_map
 
 from ganstudy.trials.config.global_streams import kept_streams, seed_all
 from ganstudy.trials.ensemble import structure, unregistered
+from ganstudy.trials.ensemble.calls import called, places
 from ganstudy.trials.ensemble.memory import is_out_of_memory
 from ganstudy.trials.ensemble.placeholders import refused_placeholders
 from ganstudy.trials.ensemble.plain_values import plain_values, unlike
 from ganstudy.trials.ensemble.streams import derive
+from ganstudy.trials.ensemble.structure import StructureError
 
 State = tuple[dict[str, Tensor], dict[str, Tensor]]
 """(parameters, buffers) by name, each [S, ...]"""
@@ -74,12 +76,13 @@ class SeedEnsemble:
         networks = [_build(build, seed, stream, extend) for seed in seeds]
         self.parameters, self.buffers = structure.stacked(networks, device)
         if not self.parameters:
-            raise ValueError(f"the {stream} has no parameter to train")
-        # Structure without memory: functional_call puts the stack's values in its place.
+            raise StructureError(f"the {stream} has no parameter to train")
+        # Structure without memory: calls put the stack's values in its place.
         self.network = structure.without_values(networks[0], device)
         self._evaluating = copy.deepcopy(self.network).eval()
         self._first_names = structure.first_names(self.network)
-        self._slots = structure.slots(self.network)
+        self._places = [places(each) for each in (self.network, self._evaluating)]
+        self._assigned: frozenset[str] = frozenset()
         self.frozen_names = frozenset(
             name for name, value in self.network.named_parameters() if not value.requires_grad
         )
@@ -89,7 +92,9 @@ class SeedEnsemble:
         self._position = (0, 0)
         self.fallback: str | None = None
         self._mapped = True
+        held = plain_values(self.network)
         self._choose_how_to_run(example.to(device))
+        self._check_nothing_is_kept(networks[0], held, example)
         convolves = any(
             isinstance(module, nn.Conv2d | nn.ConvTranspose2d) for module in self.network.modules()
         )
@@ -101,6 +106,8 @@ class SeedEnsemble:
         with kept_streams(), refused_placeholders(self.network, self._stream):
             try:
                 self._try_vmap(example)
+                if self._assigned:
+                    self._try_vmap(example)
             except RuntimeError as error:
                 # vmap raises RuntimeError for what it cannot batch, and so do allocators; a pass of
                 # a loop would only run out of memory later.
@@ -117,15 +124,34 @@ class SeedEnsemble:
         self._position = (0, 0)
 
     def _check_plain_values(self, networks: Sequence[nn.Module], example: Tensor) -> None:
-        # A call runs on the first seed's network with the values of each seed in place of its own:
-        # what torch does not know as a parameter or buffer would be the first seed's for all.
-        if len(networks) < 2:
-            return
+        # A call runs on a copy of the first seed's network with the values of each seed in place of
+        # its own: what torch does not know as a parameter or buffer is the first seed's for all.
         held = plain_values(networks[0]), plain_values(networks[-1])
         paths = unlike(*held)
-        read = unregistered.read_of(networks[0], networks[-1], paths, example) if paths else []
+        found = held[0] | held[1]
+        for path in structure.captured(self.network, networks[0]):
+            paths.append(path)
+            found[path] = None
+        read = unregistered.untrained(networks[0], held[0], example)
+        if not read and paths:
+            read = unregistered.read_of(networks[0], networks[-1], paths, example)
         if read:
-            raise ValueError(unregistered.told(self._stream, read, held[0] | held[1]))
+            raise StructureError(unregistered.told(self._stream, read, found), read)
+
+    def _check_nothing_is_kept(
+        self, network: nn.Module, before: dict[str, Any], example: Tensor
+    ) -> None:
+        suspects = unlike(before, plain_values(self.network)) + list(
+            unregistered.generators(before)
+        )
+        if suspects and unregistered.depends_on_calls(network, example):
+            raise StructureError(
+                f"the {self._stream} gives other outputs at every call, by what it keeps outside of "
+                f"its parameters and buffers ({', '.join(suspects[:3])}): keep it in a buffer "
+                "(self.register_buffer) that forward changes, and draw from torch's, NumPy's or "
+                "Python's global stream",
+                suspects,
+            )
 
     def _check_seeds_differ(self) -> None:
         # Constant tensors (biases at 0, normalisation at 1) are the same for every seed by right.
@@ -139,7 +165,7 @@ class SeedEnsemble:
             and drawn
             and all(bool((value == value[:1]).all()) for value in drawn)
         ):
-            raise ValueError(
+            raise StructureError(
                 f"every seed's {self._stream} starts from the same numbers: the function that "
                 "builds it must not set torch's random seed, which is the trial's to set"
             )
@@ -173,16 +199,29 @@ class SeedEnsemble:
             # Normalisation writes its running statistics into the buffers it is given: a copy.
             buffers = {name: value.clone() for name, value in buffers.items()}
         network = self._evaluating if evaluate else self.network
+        at = self._places[evaluate]
+        # Where a call assigns a buffer, the one before it may be part of the call's graph.
+        given = {n: v.clone() if n in self._assigned else v for n, v in buffers.items()}
 
         def one(parameters: dict[str, Tensor], buffers: dict[str, Tensor], inputs: Tensor) -> Any:
-            # Every place by itself: of a layer in two places, functional_call would restore the
-            # values of the call.
-            values = {**parameters, **buffers}
-            given = {name: values[first] for name, first in self._slots.items()}
-            return functional_call(network, given, (inputs,), tie_weights=False)
+            return called(network, at, {**parameters, **buffers}, inputs)
 
         if self._mapped:
-            return vmap(one)(parameters, buffers, inputs)
+            outputs, assigned = vmap(one)(parameters, given, inputs)
+        else:
+            outputs, assigned = self._one_by_one(one, parameters, given, inputs)
+        for name, value in assigned.items():
+            self._assign(name, value, buffers)
+        return outputs
+
+    def _one_by_one(
+        self,
+        one: Callable[..., Any],
+        parameters: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        inputs: Tensor,
+    ) -> Any:
+        """Return what vmap would, by a call for each seed."""
         # unbind: one backward step for the whole stack, and views, so that running statistics are
         # written through.
         split = [
@@ -197,6 +236,18 @@ class SeedEnsemble:
                 outputs.append(one(own, kept, inputs[s]))
         self._position = (self._position[0], self._position[1] + 1)
         return tree_map(lambda *per_seed: torch.stack(per_seed), *outputs)
+
+    @torch.no_grad()
+    def _assign(self, name: str, value: Tensor, buffers: dict[str, Tensor]) -> None:
+        """Take the value [S, ...] that a call has assigned to a buffer."""
+        if name not in buffers or name in self.frozen_names or buffers[name].shape != value.shape:
+            raise StructureError(
+                f"the {self._stream} assigns {name} in forward, which may assign buffers of one "
+                "shape alone: change it in place, under torch.no_grad()",
+                [name],
+            )
+        self._assigned |= {name}
+        buffers[name].copy_(value)
 
     def _keep_global_streams(self, device: torch.device) -> AbstractContextManager[None]:
         """Context manager that restores the global random streams at its end."""
@@ -243,7 +294,11 @@ class SeedEnsemble:
 
     def finite(self) -> Tensor:
         """Return whether all parameters of a seed are finite, bool [S]."""
-        per_tensor = [torch.isfinite(value).flatten(1).all(1) for value in self.parameters.values()]
+        per_tensor = [
+            # unsqueeze: a parameter without axes is [S] in the stack, which flatten(1) refuses.
+            torch.isfinite(value).unsqueeze(-1).flatten(1).all(1)
+            for value in self.parameters.values()
+        ]
         return torch.stack(per_tensor).all(0)
 
     def state(self) -> dict[str, Tensor]:

@@ -7,15 +7,18 @@ lies in memory.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils import checkpoint
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ganstudy.trials.ensemble.plain_values import plain_values
+from ganstudy.trials.ensemble.structure import StructureError
 
 
 class _PlaceholderError(BaseException):
@@ -36,21 +39,28 @@ class _Watch(TorchDispatchMode):
 
 @contextmanager
 def refused_placeholders(network: nn.Module, player: str) -> Iterator[None]:
-    """Context manager that raises ValueError where an operation reads one of `network`'s
+    """Context manager that raises StructureError where an operation reads one of `network`'s
     placeholders, with where the network holds them other than as its parameters and buffers.
     """
     try:
         with _Watch():
             yield
-    except _PlaceholderError:
+    except _PlaceholderError as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        if any(frame.filename == checkpoint.__file__ for frame in frames):
+            raise StructureError(
+                f"the {player} uses torch.utils.checkpoint, which calls a part of it once more "
+                "in the backward pass, when the values of the seeds are gone: leave it out"
+            ) from None
         held = [
             path
             for path, value in plain_values(network).items()
             if isinstance(value, Tensor) and value.is_meta
         ]
         where = f" ({', '.join(held[:3])})" if held else ""
-        raise ValueError(
+        raise StructureError(
             f"the {player} reads a parameter or buffer by another way than by its name{where}: "
             "write self.NAME where it is used, or keep parameters in nn.ParameterList or "
-            "nn.ParameterDict"
+            "nn.ParameterDict",
+            held,
         ) from None

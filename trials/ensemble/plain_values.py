@@ -117,8 +117,10 @@ def _equal(first: Any, other: Any) -> bool:
     if type(first) is not type(other):
         return False
     if isinstance(first, Tensor):
-        if first.is_meta or is_dead(first) or is_dead(other):
-            return True
+        if is_dead(first) or is_dead(other):
+            return is_dead(first) and is_dead(other)
+        if first.is_meta or other.is_meta:
+            return first.is_meta and other.is_meta
         first, other = first.detach().cpu(), other.detach().cpu()
         return first.shape == other.shape and bool(
             ((first == other) | ((first != first) & (other != other))).all()

@@ -16,6 +16,18 @@ from torch import Tensor, nn
 
 from ganstudy.trials.ensemble.plain_values import is_dead, plain_values
 
+
+class StructureError(ValueError):
+    """A network that cannot be trained as it is: what it holds, shares or freezes.
+
+    paths: where in the network, such as "layers[0].weight".
+    """
+
+    def __init__(self, message: str, paths: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.paths = tuple(paths)
+
+
 Rebuilt = Callable[[str, Tensor], Tensor]
 """Returns the tensor that takes the place of the registered one of that name."""
 
@@ -35,19 +47,12 @@ def first_names(network: nn.Module) -> dict[str, str]:
     return found
 
 
-def slots(network: nn.Module) -> dict[str, str]:
-    """Return for every place of a parameter or buffer, each once, the first name of its tensor.
-
-    A layer that is registered twice is one place; a tensor in two layers is in two.
+def captured(copy_: nn.Module, network: nn.Module) -> list[str]:
+    """Return the paths at which a copy still holds parameters and buffers of `network` itself, as a
+    function does that was written over it.
     """
-    first = first_names(network)
-    return {
-        name: first[name]
-        for prefix, module in network.named_modules()
-        for each in (module._parameters, module._buffers)
-        for last, value in each.items()
-        if value is not None and (name := f"{prefix}.{last}" if prefix else last)
-    }
+    inside = {id(value) for value in registered(network).values()}
+    return [path for path, value in plain_values(copy_).items() if id(value) in inside]
 
 
 def copied(
@@ -103,13 +108,14 @@ def stacked(
     """Return the parameters that are trained, and all that no gradient changes: buffers and frozen
     parameters; by name, each [S, ...] with memory of its own.
 
-    Raises ValueError where the networks are not alike.
+    Raises StructureError where the networks are not alike, or memory is shared by two of them.
     """
     if both := overlaps(networks[0]):
-        raise ValueError(
+        raise StructureError(
             f"{both[0]} and {both[1]} are two parameters or buffers in the same memory, and "
             "training would change each by the steps of both: make them one (b.weight = a.weight, "
-            "after any normalisation), or give each its own (.clone())"
+            "after any normalisation), or give each its own (.clone())",
+            both,
         )
     first = registered(networks[0])
     names = first_names(networks[0])
@@ -141,9 +147,10 @@ def _check_alike(
         or _kind(first[names[name]]) != _kind(other[names[name]])
     )
     if unlike:
-        raise ValueError(
+        raise StructureError(
             f"networks of two seeds must be alike but for their values, and {unlike[0]} differs in "
-            "shape, type, sharing or requires_grad: let no random number decide those"
+            "shape, type, sharing or requires_grad: let no random number decide those",
+            unlike,
         )
 
 

@@ -30,17 +30,69 @@ def read_of(first: nn.Module, other: nn.Module, paths: Sequence[str], example: T
     """Return which of `paths`, where the two networks differ, a call reads; empty where one state
     gives equal outputs, whatever the networks hold besides.
 
+    first and other may be one network, which is compared with its own copy then, and changed.
     example: an input; its shape counts, not its values.
     """
-    inputs = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))
-    inputs = inputs.to(example.dtype)
-    same = copied(other)
-    outputs = outputs_of(same, inputs)
+    inputs = _inputs_like(example)
     changed = copied(first)
+    if other is first:
+        _disturb(other)
+    outputs = outputs_of(copied(other), inputs)
     take_values(changed, other)
     if close(outputs_of(changed, inputs), outputs):
         return []
     return [path for path in paths if _is_read(other, path, inputs, outputs)] or list(paths)
+
+
+def depends_on_calls(network: nn.Module, example: Tensor) -> bool:
+    """Return whether calls on the same input under the same parameters, buffers and random numbers
+    give unequal outputs.
+    """
+    inputs, called = _inputs_like(example), copied(network)
+    outputs = []
+    for _ in range(3):
+        take_values(called, network)
+        outputs.append(outputs_of(called, inputs))
+    return not (close(outputs[0], outputs[1]) and close(outputs[0], outputs[2]))
+
+
+def untrained(network: nn.Module, held: Mapping[str, Any], example: Tensor) -> list[str]:
+    """Return the paths in `held`, a result of `plain_values`, of tensors that ask for gradients,
+    are no parameters of the network, and are read by a call.
+    """
+    known = {id(value) for value in registered(network).values()}
+    paths = [
+        path
+        for path, value in held.items()
+        if isinstance(value, Tensor)
+        and id(value) not in known
+        # What was computed is told by the seeds' values.
+        and value.requires_grad
+        and value.is_leaf
+    ]
+    if not paths:
+        return []
+    inputs = _inputs_like(example)
+    outputs = outputs_of(copied(network), inputs)
+    return [path for path in paths if _is_read(network, path, inputs, outputs)]
+
+
+def generators(held: Mapping[str, Any]) -> list[str]:
+    """Return the paths of random generators in a result of `plain_values`."""
+    return [path for path, value in held.items() if isinstance(value, GENERATORS)]
+
+
+def _inputs_like(example: Tensor) -> Tensor:
+    drawn = torch.randn(example.shape, generator=torch.Generator().manual_seed(0))
+    return drawn.to(example.dtype)
+
+
+def _disturb(network: nn.Module) -> None:
+    """Change all parameters and buffers of floating point."""
+    stream = torch.Generator().manual_seed(0)
+    for value in registered(network).values():
+        if value.is_floating_point():
+            value.data += 0.01 * torch.rand(value.shape, generator=stream).to(value.dtype)
 
 
 def outputs_of(network: nn.Module, inputs: Tensor) -> list[Tensor]:
@@ -87,24 +139,34 @@ def _is_read(network: nn.Module, path: str, inputs: Tensor, outputs: Sequence[Te
 def told(player: str, paths: Sequence[str], held: Mapping[str, Any]) -> str:
     """Return the refusal of what a call reads at `paths`."""
     named = ", ".join(paths[:3])
-    what = "is" if len(paths) == 1 else "are"
+    first = held[paths[0]]
+    if first is None:
+        return f"the {player} reads {named} of another network: {way_out(paths[0], None)}"
+    one = len(paths) == 1
+    if isinstance(first, Tensor) and first.requires_grad:
+        return (
+            f"the {player} reads {named}, which {'is no parameter' if one else 'are no parameters'} "
+            f"of it, so that nothing would train {'it' if one else 'them'}: "
+            f"{way_out(paths[0], first)}"
+        )
     return (
-        f"the {player} reads {named}, which {what} neither a parameter nor a buffer and "
-        f"{'differs' if len(paths) == 1 else 'differ'} from seed to seed, so that all seeds would "
-        f"share the first one's: {way_out(paths[0], held[paths[0]])}"
+        f"the {player} reads {named}, which {'is' if one else 'are'} neither a parameter nor a "
+        f"buffer and {'differs' if one else 'differ'} from seed to seed, so that all seeds would "
+        f"share the first one's: {way_out(paths[0], first)}"
     )
 
 
 def way_out(path: str, value: Any) -> str:
-    """Return what to write so that the value at `path` is the seed's own."""
-    name = path.rpartition(".")[2].rpartition(":")[2].split("[")[0]
-    if isinstance(value, GENERATORS):
-        return "draw from torch's, NumPy's or Python's global stream instead"
-    if isinstance(value, nn.Parameter) or (isinstance(value, Tensor) and value.requires_grad):
+    """Return what to write so that the value at `path` is the seed's own; None stands for a tensor
+    of another network.
+    """
+    if value is None:
+        return "a function written inside keeps the network that it was written for: use a method"
+    if isinstance(value, Tensor) and value.requires_grad:
         return (
             "keep layers in nn.ModuleList or nn.ModuleDict, and parameters in nn.ParameterList or "
             "as nn.Parameter"
         )
-    if isinstance(value, Tensor):
-        return f'self.register_buffer("{name}", ...) makes it part of the network'
-    return f'self.register_buffer("{name}", torch.as_tensor(...)) makes it part of the network'
+    name = path.rpartition(".")[2].rpartition(":")[2].split("[")[0]
+    made = "..." if isinstance(value, Tensor) else "torch.as_tensor(...)"
+    return f'self.register_buffer("{name}", {made}) makes it part of the network'

@@ -24,6 +24,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan.trainer_protocol import make_trainer
 from ganstudy.trials.networks.resnet import GeneratorBlock
 from ganstudy.trials.networks.same_padding import Crop
+from ganstudy.trials.remedies.spectral_normalisation import SpectralQuotient
 from ganstudy.trials.remedies.virtual_batch_normalisation import (
     ReferencedGenerator,
     VirtualBatchNorm,
@@ -120,18 +121,22 @@ def _networks(
 
 
 def _weights(network: nn.Module) -> dict[str, Tensor]:
-    """Return parameters and buffers by name; of a parametrisation (spectral normalisation) the
-    result alone.
+    """Return parameters and buffers by name; where the remedy spectral_normalisation parametrised a
+    tensor, the result alone. What a user parametrised keeps its own names.
     """
-    weights = network.state_dict()
-    for name, module in network.named_modules():
-        if not parametrize.is_parametrized(module):
+    # Not state_dict(), which leaves out buffers that are not persistent: what the user's function
+    # draws into them when a copy is loaded would be other numbers.
+    weights = dict(network.named_parameters(remove_duplicate=False))
+    weights |= dict(network.named_buffers(remove_duplicate=False))
+    for name, module in network.named_modules(remove_duplicate=False):
+        if not isinstance(module, parametrize.ParametrizationList):
             continue
-        for tensor in module.parametrizations:
-            below = f"{name}.parametrizations.{tensor}."
-            # u, v and the raw weight go, since plain torch without our classes could not read them.
-            weights = {key: value for key, value in weights.items() if not key.startswith(below)}
-            weights[f"{name}.{tensor}"] = getattr(module, tensor)
+        if not any(isinstance(part, SpectralQuotient) for part in module):
+            continue
+        # u, v and the raw weight go, since plain torch without our classes could not read them.
+        weights = {key: value for key, value in weights.items() if not key.startswith(f"{name}.")}
+        owner, _, tensor = name.rpartition("parametrizations.")
+        weights[owner + tensor] = module()
     # safetensors refuses tensors that share memory or are not contiguous.
     return {name: value.detach().clone().contiguous() for name, value in weights.items()}
 

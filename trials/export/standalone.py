@@ -158,10 +158,34 @@ def load(seed: int | None = None, folder: Path = HERE) -> nn.Module:
         # Zeros for the shape: the reference itself comes with the weights.
         network = Referenced(network, torch.zeros(num_reference, config["latent_dim"]))
     try:
-        network.load_state_dict(weights)
+        fill(network, weights)
     except RuntimeError as error:
         raise ValueError(f"the weights of seed {seed} do not fit config.json: {error}") from None
     return network.eval()
+
+
+@torch.no_grad()
+def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Copy `weights` into the parameters and buffers of the same names.
+
+    Not by load_state_dict, which does not know of buffers that are not persistent: a drawn one would
+    be another than the trained network's. Raise RuntimeError where names or shapes differ.
+    """
+    own = dict(network.named_parameters(remove_duplicate=False))
+    own |= dict(network.named_buffers(remove_duplicate=False))
+    missing, unexpected = network.state_dict().keys() - weights, weights.keys() - own
+    if missing or unexpected:
+        raise RuntimeError(f"missing: {sorted(missing)}, unexpected: {sorted(unexpected)}")
+    for name, value in weights.items():
+        if own[name].shape != value.shape:
+            raise RuntimeError(f"{name} is {list(value.shape)}, not {list(own[name].shape)}")
+        own[name].copy_(value)
+    # One tensor under two names, of which spectral normalisation divided one: two from now on.
+    for name, value in weights.items():
+        if not torch.equal(own[name], value):
+            owner, _, last = name.rpartition(".")
+            kept = nn.Parameter(value) if isinstance(own[name], nn.Parameter) else value
+            setattr(network.get_submodule(owner), last, kept)
 
 
 def settings(folder: Path = HERE) -> dict[str, Any]:

@@ -172,7 +172,8 @@ def _plus(vector: Vector, other: Vector, factor: float | Tensor = 1.0) -> Vector
 
 def _dot(vector: Vector, other: Vector) -> Tensor:
     """Return the inner product of either seed's vectors, [S]."""
-    products = [(a * b).flatten(1).sum(1) for a, b in zip(vector, other, strict=True)]
+    # unsqueeze: a parameter without axes is [S] in the stack, which flatten(1) refuses.
+    products = [(a * b).unsqueeze(-1).flatten(1).sum(1) for a, b in zip(vector, other, strict=True)]
     return torch.stack(products).sum(0)
 
 

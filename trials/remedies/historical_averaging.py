@@ -42,8 +42,11 @@ class HistoricalAveraging(Remedy):
         seed.
         """
         pairs = zip(parameters.values(), self._average[player], strict=True)
-        # flatten(1) keeps the seeds apart: one penalty for each.
-        squares = [(value - average).square().flatten(1).sum(1) for value, average in pairs]
+        # flatten(1) keeps the seeds apart: one penalty for each. It needs a second axis, which a
+        # parameter that is one number lacks.
+        squares = [
+            (value - average).square().unsqueeze(-1).flatten(1).sum(1) for value, average in pairs
+        ]
         return self.options.weight * torch.stack(squares).sum(0)
 
     @torch.no_grad()

@@ -168,6 +168,68 @@ def test_a_users_own_generator_is_loaded_from_the_file_beside(
         standalone.load(SEEDS[1], tmp_path / "out")
 
 
+PARAMETRISED = """
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations as p
+
+class Generator(nn.Module):
+    def __init__(self, shape, latent_dim):
+        super().__init__()
+        self.shape = shape
+        self.first = p.spectral_norm(nn.Linear(latent_dim, 8))
+        self.second = p.weight_norm(nn.Linear(8, 8))
+        self.third = p.orthogonal(nn.Linear(8, 8))
+        self.tied, self.free = nn.Linear(8, 8), nn.Embedding(8, 8)
+        self.out = nn.Linear(8, shape[0])
+        self.scale = nn.Parameter(torch.tensor(0.5))
+        self.register_buffer("drawn", torch.randn(8), persistent=False)
+
+    def forward(self, latents):
+        hidden = self.second(torch.relu(self.first(latents))) + self.drawn
+        hidden = self.tied(torch.tanh(self.third(hidden))) + self.free(torch.tensor([3]))
+        return self.out(self.scale * hidden)
+
+def build(shape, latent_dim):
+    return Generator(shape, latent_dim), nn.Sequential(nn.Linear(*shape, 8), nn.ReLU(), nn.Linear(8, 1))
+"""
+"""Every kind of tensor that a generator can keep under a name."""
+
+
+@pytest.mark.parametrize("normalised", [False, True])
+def test_own_parametrisations_and_drawn_buffers_are_exported(
+    tmp_path: Path, normalised: bool
+) -> None:
+    (tmp_path / "my_gan.py").write_text(PARAMETRISED)
+    digest = plugins.register(tmp_path / "my_gan.py")
+    more = {
+        "remedies": ("spectral_normalisation",),
+        "remedy_options": {"spectral_normalisation": {"generator": True}},
+    }
+    config = config_of(
+        {"name": "my_gan.py:build", "digest": digest, "latent_dim": 6},
+        **(more if normalised else {}),
+    )
+    players = trained(config, (2,), tmp_path / "checkpoints")
+    exported(config, (2,), tmp_path / "checkpoints", tmp_path / "out")
+    latents = torch.randn(2, 20, 6)
+    expected = players.sample(latents)
+    for index, seed in enumerate(SEEDS):
+        with torch.no_grad():
+            drawn = standalone.load(seed, tmp_path / "out")(latents[index])
+        deviation = float((drawn - expected[index]).abs().max())
+        assert deviation <= TOLERANCE * float(expected.abs().max()), deviation
+
+
+def test_complex_parameters_are_refused(tmp_path: Path) -> None:
+    text = PARAMETRISED.replace("torch.tensor(0.5)", "torch.tensor(0.5 + 0j)")
+    (tmp_path / "my_gan.py").write_text(text)
+    digest = plugins.register(tmp_path / "my_gan.py")
+    config = config_of({"name": "my_gan.py:build", "digest": digest, "latent_dim": 6})
+    with pytest.raises(ValueError, match=r"my_gan.py:23: .*parameter scale is torch.complex64"):
+        make_trainer(config, (2,), False, CPU)
+
+
 def test_the_file_needs_nothing_of_ganstudy(tmp_path: Path) -> None:
     """In a process in which none of our packages can be imported."""
     model, shape, more = CASES["averaged"]
