@@ -666,7 +666,9 @@ GAMES: dict[str, dict[str, Any]] = {
     },
     "penalised": {"remedies": ["r1"]},
 }
-PARTS = ("backbone", "shared weight", "two names", "scale", "batch norm")
+PARTS = ("linear without bias", "batch norm", "shared weight", "two names", "scale", "backbone")
+"""No bias before batch normalisation: its gradient is 0 but for rounding, which the penalty of historical averaging
+brings up to Adam's epsilon, and Adam to a whole step."""
 
 
 @pytest.mark.parametrize("game", GAMES)
@@ -681,13 +683,16 @@ def test_no_game_moves_what_is_frozen_or_parts_what_is_shared(game: str) -> None
             train(each)
         for player in PLAYERS:
             network = build_one(plans, player)
-            frozen = {name for name, value in network.named_parameters() if not value.requires_grad}
+            frozen = [name for name, value in network.named_parameters() if not value.requires_grad]
             after = lane(pack.players[player], LANE)
             # A remedy may put a network into another one, and a weight into a parametrisation.
-            held = {name: after[name] for name in after if name.endswith(tuple(frozen))}
-            assert len(held) >= len(frozen)
-            for name, value in held.items():
-                assert torch.equal(value, starts[player][name]), f"{player}: {name} has moved"
+            plain_names = {
+                name: re.sub(r"parametrizations\.(\w+)\.original$", r"\1", name) for name in after
+            }
+            held = [name for name in after if plain_names[name].endswith(tuple(frozen))]
+            assert len(held) >= len(frozen) > 0
+            for name in held:
+                assert torch.equal(after[name], starts[player][name]), f"{player}: {name} moved"
             moved = [name for name in after if not torch.equal(after[name], starts[player][name])]
             assert moved, player
             for what, other in (
