@@ -94,9 +94,9 @@ class ScaledDotProduct(nn.Module):
 class Bins(nn.Module):
     """An embedding of which of the first numbers is the largest."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_norm: float | None = None) -> None:
         super().__init__()
-        self.table = nn.Embedding(4, WIDTH)
+        self.table = nn.Embedding(4, WIDTH, max_norm=max_norm)
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.table(x[:, :4].argmax(1))
@@ -202,6 +202,59 @@ class Recomputed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return checkpoint(self.layers, x, use_reentrant=False)
+
+
+class Reversed(torch.autograd.Function):
+    """A function with a backward pass of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+class OwnFunction(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = linear()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return Reversed.apply(self.layer(x))
+
+
+class Picked(nn.Module):
+    """Whole numbers as a parameter, one without numbers, one whose memory is transposed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.order = nn.Parameter(torch.arange(WIDTH).flip(0), requires_grad=False)
+        self.nothing = nn.Parameter(torch.empty(0))
+        self.weight = nn.Parameter(torch.randn(WIDTH, WIDTH).t() / 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, self.order] @ self.weight + self.nothing.sum()
+
+
+class Held(nn.Module):
+    """Holds its weight in bounds: in forward, or by a hook on its gradient."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.layer, self.how = linear(), how
+        mask = (torch.arange(WIDTH) % 2).to(self.layer.weight)
+        if how == "gradient":
+            self.layer.weight.register_hook(lambda gradient: gradient * mask)
+        elif how == "module":
+            self.layer.register_full_backward_hook(lambda _layer, given, _taken: (given[0] * mask,))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.how == "forward" and self.training:
+            # By .data, as autograd would notice the change between two passes of one step.
+            self.layer.weight.data.clamp_(-0.1, 0.1)
+        return self.layer(torch.tanh(x))
 
 
 class Unused(nn.Module):
@@ -513,6 +566,48 @@ class Counting(nn.Module):
         return self.layer(x) / (1 + self.passes)
 
 
+class DrawnChoice(nn.Module):
+    """A layer without parameters that is chosen, or has a number drawn, when it is built."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.layer = linear()
+        if what == "slope":
+            self.hidden: nn.Module = nn.LeakyReLU(torch.rand(()).item())
+        else:
+            # Unlike for SEEDS of the tests.
+            self.hidden = [nn.Tanh(), nn.ReLU(), nn.SiLU(), nn.Softplus(), nn.ELU()][
+                int(torch.randint(5, ()))
+            ]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.hidden(self.layer(x))
+
+
+class Drawer:
+    """No module."""
+
+    def __init__(self) -> None:
+        self.matrix = torch.randn(WIDTH, WIDTH) / 4
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return x @ self.matrix
+
+
+class OfTheClass(nn.Module):
+    """A drawn matrix that belongs to the class."""
+
+    hidden: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = linear()
+        type(self).hidden = torch.randn(WIDTH, WIDTH) / 4
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) @ self.hidden
+
+
 class Plain(nn.Module):
     """Drawn numbers, or layers, as attributes that torch does not register."""
 
@@ -526,6 +621,9 @@ class Plain(nn.Module):
             "number": lambda: torch.rand(()).item(),
             "order": lambda: torch.randperm(WIDTH).tolist(),
             "function": lambda: partial(torch.matmul, other=torch.randn(WIDTH, WIDTH) / 4),
+            "object": Drawer,
+            "bound method": lambda: linear().forward,
+            "distribution": lambda: torch.distributions.Normal(torch.randn(WIDTH), 1.0),
             "closure": lambda: self.closure(torch.randn(WIDTH, WIDTH) / 4),
             "modules in list": lambda: [linear(), linear()],
             "modules in dict": lambda: {"a": {"b": linear()}},
@@ -546,6 +644,8 @@ class Plain(nn.Module):
             return x[:, h]
         if self.what == "numpy":
             return x @ torch.from_numpy(h).to(x)
+        if self.what == "distribution":
+            return x * h.mean
         if callable(h):
             return h(x)
         h = h["a"]["b"] if isinstance(h, dict) else h[0] if isinstance(h, list | tuple) else h
@@ -592,6 +692,8 @@ TRAINED: dict[str, Callable[[], nn.Module]] = {
     "hooked": Hooked,
     "equalised": Equalised.applied,
     "cache": Cache,
+    "own function": OwnFunction,
+    "picked": Picked,
     "unused": Unused,
     "lists": Lists,
     "buffer": partial(Buffers, drawn=False, persistent=True),
@@ -627,10 +729,14 @@ TRAINED: dict[str, Callable[[], nn.Module]] = {
 """What must be trained as torch alone would train it."""
 REFUSED: dict[str, Callable[[], nn.Module]] = {
     "weight norm of old": lambda: nn.utils.weight_norm(linear()),
+    "drawn slope": partial(DrawnChoice, "slope"),
+    "drawn layer": partial(DrawnChoice, "layer"),
+    "of the class": OfTheClass,
     **{
         f"plain {what}": partial(Plain, what)
         for what in (
             *("tensor", "tensor in list", "numpy", "number", "order", "function", "closure"),
+            *("object", "bound method", "distribution"),
             *("modules in list", "modules in dict", "module in tuple", "parameters in list"),
         )
     },
@@ -640,6 +746,10 @@ EITHER: dict[str, Callable[[], nn.Module]] = {
     "plain own layer": partial(Plain, "own layer"),
     "weight norm, recurrent": recurrent_weight_norm,
     "recomputed": Recomputed,
+    "held in forward": partial(Held, "forward"),
+    "held by a gradient hook": partial(Held, "gradient"),
+    "held by a backward hook": partial(Held, "module"),
+    "embedding of bounded norm": lambda: Bins(max_norm=0.5),
     "waves": Waves,
     "aliased": Aliased,
     "moving mean by assignment": partial(MovingMean, in_place=False),
@@ -691,6 +801,7 @@ FREEZES: dict[str, Callable[[int, str], bool]] = {
     "blocks": lambda index, name: name.startswith("blocks."),
     "every other": lambda index, name: index % 2 == 0,
     "biases": lambda index, name: name.endswith("bias"),
+    "everything": lambda index, name: True,
 }
 
 
