@@ -18,17 +18,22 @@ import hashlib
 import importlib.util
 import json
 import math
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 HERE = Path(__file__).parent
 CHUNK = 256
 """Samples drawn at once."""
+IMPORT_SEED = 8138230066443293779
+"""Under which the training imported its author's own file."""
 PANEL, SEAM, MIN_TILE = 480, 2, 32
 """In pixels: side of a picture of points, space between two images, least side of an image."""
 
@@ -218,11 +223,22 @@ def _own(own: dict[str, Any], folder: Path) -> nn.Module:
     spec = importlib.util.spec_from_file_location(f"own_{digest}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # Under the seed of the training, so that what the file draws on import is the same.
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(IMPORT_SEED)
+        np.random.seed(IMPORT_SEED % 2**32)
+        torch.manual_seed(IMPORT_SEED)
+        spec.loader.exec_module(module)
+    random.setstate(python_state)
+    np.random.set_state(numpy_state)
     players = getattr(module, own["function"])(
         **{**own["arguments"], "shape": tuple(own["arguments"]["shape"])}
     )
     network: nn.Module = players["generator"] if isinstance(players, dict) else players[0]
+    if any(is_lazy(value) for value in network.parameters()):
+        with torch.no_grad():
+            network.eval()(torch.zeros(2, own["arguments"]["latent_dim"]))
     return network
 
 
