@@ -520,6 +520,27 @@ def test_what_no_state_holds_is_refused_by_name(kind: str, player: Player) -> No
     assert player in told, told
 
 
+def chosen(seed: int) -> type:
+    """The kind of the layer that a seed's generator draws."""
+    network = PlainGan(pair("drawn layer"), seed).networks["generator"]
+    return type(network.get_submodule("0.blocks.0.hidden"))
+
+
+AGREEING = [seed for seed in range(12) if chosen(seed) is chosen(0)]
+UNLIKE = next(seed for seed in range(12) if chosen(seed) is not chosen(0))
+
+
+@pytest.mark.parametrize(
+    "seeds", [(0,), tuple(AGREEING[:3]), (AGREEING[0], UNLIKE, AGREEING[1])], ids=str
+)
+@pytest.mark.parametrize("kind", ["drawn layer", "plain tensor"])
+def test_seeds_that_happen_to_agree_hide_nothing(kind: str, seeds: tuple[int, ...]) -> None:
+    """An export is built anew, and a seed in the middle may be unlike the first and the last."""
+    plans = pair("linear") | {"generator": {"blocks": [kind]}}
+    with double(), pytest.raises(ValueError, match=r"^network_grammar\.py:\d+: .*hidden"):
+        trainer_of(plans, seeds)
+
+
 @pytest.mark.parametrize("kind", grammar.EITHER)
 def test_what_is_doubtful_trains_as_torch_alone_or_is_refused(kind: str) -> None:
     refused(pair(kind))
