@@ -115,12 +115,16 @@ class SeedEnsemble:
                     raise
                 self.fallback = str(error).splitlines()[0]
             after = random.getstate(), np.random.get_state()[1:3]
+            if any(m._backward_hooks or m._backward_pre_hooks for m in self.network.modules()):
+                self.fallback = "it has hooks on the backward pass"
             if self.fallback is None and str(before) != str(after):
                 self.fallback = "it draws random numbers of Python or NumPy"
             if self.fallback is not None:
                 self._mapped = False
                 with torch.no_grad():
-                    self(torch.stack([example] * len(self.seeds)), keep_buffers=True)
+                    copies = {name: value.clone() for name, value in self.parameters.items()}
+                    inputs = torch.stack([example] * len(self.seeds))
+                    self(inputs, copies, keep_buffers=True)
         self._position = (0, 0)
 
     def _check_plain_values(self, networks: Sequence[nn.Module], example: Tensor) -> None:
@@ -158,7 +162,7 @@ class SeedEnsemble:
         drawn = [
             value
             for value in self.parameters.values()
-            if not bool((value == value.flatten()[0]).all())
+            if value.numel() and not bool((value == value.flatten()[0]).all())
         ]
         if (
             len(self.seeds) > 1
@@ -171,10 +175,12 @@ class SeedEnsemble:
             )
 
     def _try_vmap(self, example: Tensor) -> None:
-        # Backwards too: some operations batch in the forward pass alone.
-        outputs = self(torch.stack([example] * len(self.seeds)), keep_buffers=True)
+        # Backwards too: some operations batch in the forward pass alone. With copies: a call may
+        # change parameters (clip them), and the training has not begun.
+        copies = {n: v.detach().clone().requires_grad_() for n, v in self.parameters.items()}
+        outputs = self(torch.stack([example] * len(self.seeds)), copies, keep_buffers=True)
         total = torch.stack([value.sum() for value in tree_leaves(outputs)]).sum()
-        torch.autograd.grad(total, list(self.parameters.values()), allow_unused=True)
+        torch.autograd.grad(total, list(copies.values()), allow_unused=True)
 
     def begin_step(self, step: int) -> None:
         """Set the step whose random numbers the next calls draw, in networks that draw any."""
