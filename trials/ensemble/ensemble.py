@@ -102,7 +102,7 @@ class SeedEnsemble:
 
     def _choose_how_to_run(self, example: Tensor) -> None:
         """Set `fallback`, by trying vmap; raise ValueError where a call reads what has no value."""
-        before = random.getstate(), np.random.get_state()[1:3]
+        before = _other_streams()
         with kept_streams(), refused_placeholders(self.network, self._stream):
             try:
                 self._try_vmap(example)
@@ -114,10 +114,9 @@ class SeedEnsemble:
                 if is_out_of_memory(error):
                     raise
                 self.fallback = str(error).splitlines()[0]
-            after = random.getstate(), np.random.get_state()[1:3]
             if any(m._backward_hooks or m._backward_pre_hooks for m in self.network.modules()):
                 self.fallback = "it has hooks on the backward pass"
-            if self.fallback is None and str(before) != str(after):
+            if self.fallback is None and _other_streams() != before:
                 self.fallback = "it draws random numbers of Python or NumPy"
             if self.fallback is not None:
                 self._mapped = False
@@ -346,6 +345,12 @@ def _build(
             seed_all(derive(seed, "initialisation", stream, name))
             network = wrapper(network)
     return network
+
+
+def _other_streams() -> tuple[Any, ...]:
+    """Return the state of Python's and NumPy's global streams."""
+    state: Any = np.random.get_state(legacy=False)
+    return random.getstate(), state["state"]["key"].tobytes(), state["state"]["pos"]
 
 
 @contextmanager

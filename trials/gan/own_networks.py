@@ -207,7 +207,7 @@ class _Comparison:
             if evaluate:
                 network.eval(), other.eval()
             outputs = [outputs_of(each, self._inputs) for each in (network, other)]
-            agree &= close(*outputs, tolerance=self._tolerance)
+            agree &= close(outputs[0], outputs[1], self._tolerance)
             for each, mode in zip((network, other), modes, strict=True):
                 with torch.no_grad():
                     for name, value in registered(each).items():

@@ -208,16 +208,21 @@ REFUSED = {
 }
 
 
+NAMES = {
+    "lambda over self": "call",
+    "memory of another": "copy",
+    "parameter by another way": "kernels",
+    "hook on a gradient": "gain",
+    "of the class": "matrix",
+}
+"""What the message names; of the others, what is assigned last."""
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_would_train_wrongly_is_refused_by_name_and_line(check, kind: str) -> None:
     begin, forward = REFUSED[kind]
     text = around(begin, forward)
-    name = {
-        "lambda over self": "call",
-        "memory of another": "copy",
-        "parameter by another way": "kernels",
-    }.get(kind)
-    name = name or begin.split("self.")[-1].split(" ")[0]
+    name = NAMES.get(kind) or begin.split("self.")[-1].split(" ")[0]
     with pytest.raises(ValueError, match=name) as raised:
         check(text)
     assert str(raised.value).startswith(f"gan.py:{line(text, begin)}: "), kind
