@@ -102,7 +102,7 @@ class SeedEnsemble:
 
     def _choose_how_to_run(self, example: Tensor) -> None:
         """Set `fallback`, by trying vmap; raise ValueError where a call reads what has no value."""
-        before = random.getstate(), np.random.get_state()[1:3]
+        before = _other_streams()
         with kept_streams(), refused_placeholders(self.network, self._stream):
             try:
                 self._try_vmap(example)
@@ -114,13 +114,16 @@ class SeedEnsemble:
                 if is_out_of_memory(error):
                     raise
                 self.fallback = str(error).splitlines()[0]
-            after = random.getstate(), np.random.get_state()[1:3]
-            if self.fallback is None and str(before) != str(after):
+            if any(m._backward_hooks or m._backward_pre_hooks for m in self.network.modules()):
+                self.fallback = "it has hooks on the backward pass"
+            if self.fallback is None and _other_streams() != before:
                 self.fallback = "it draws random numbers of Python or NumPy"
             if self.fallback is not None:
                 self._mapped = False
                 with torch.no_grad():
-                    self(torch.stack([example] * len(self.seeds)), keep_buffers=True)
+                    copies = {name: value.clone() for name, value in self.parameters.items()}
+                    inputs = torch.stack([example] * len(self.seeds))
+                    self(inputs, copies, keep_buffers=True)
         self._position = (0, 0)
 
     def _check_plain_values(self, networks: Sequence[nn.Module], example: Tensor) -> None:
@@ -158,7 +161,7 @@ class SeedEnsemble:
         drawn = [
             value
             for value in self.parameters.values()
-            if not bool((value == value.flatten()[0]).all())
+            if value.numel() and not bool((value == value.flatten()[0]).all())
         ]
         if (
             len(self.seeds) > 1
@@ -171,10 +174,12 @@ class SeedEnsemble:
             )
 
     def _try_vmap(self, example: Tensor) -> None:
-        # Backwards too: some operations batch in the forward pass alone.
-        outputs = self(torch.stack([example] * len(self.seeds)), keep_buffers=True)
+        # Backwards too: some operations batch in the forward pass alone. With copies: a call may
+        # change parameters (clip them), and the training has not begun.
+        copies = {n: v.detach().clone().requires_grad_() for n, v in self.parameters.items()}
+        outputs = self(torch.stack([example] * len(self.seeds)), copies, keep_buffers=True)
         total = torch.stack([value.sum() for value in tree_leaves(outputs)]).sum()
-        torch.autograd.grad(total, list(self.parameters.values()), allow_unused=True)
+        torch.autograd.grad(total, list(copies.values()), allow_unused=True)
 
     def begin_step(self, step: int) -> None:
         """Set the step whose random numbers the next calls draw, in networks that draw any."""
@@ -340,6 +345,12 @@ def _build(
             seed_all(derive(seed, "initialisation", stream, name))
             network = wrapper(network)
     return network
+
+
+def _other_streams() -> tuple[Any, ...]:
+    """Return the state of Python's and NumPy's global streams."""
+    state: Any = np.random.get_state(legacy=False)
+    return random.getstate(), state["state"]["key"].tobytes(), state["state"]["pos"]
 
 
 @contextmanager

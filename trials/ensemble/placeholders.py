@@ -43,7 +43,7 @@ def refused_placeholders(network: nn.Module, player: str) -> Iterator[None]:
     placeholders, with where the network holds them other than as its parameters and buffers.
     """
     try:
-        with _Watch():
+        with _Watch():  # type: ignore[no-untyped-call]
             yield
     except _PlaceholderError as error:
         frames = traceback.extract_tb(error.__traceback__)

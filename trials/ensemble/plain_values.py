@@ -78,7 +78,9 @@ def _visit(value: Any, path: str, known: set[int], seen: set[int], found: dict[s
 def _parts(value: Any, path: str) -> list[tuple[str, Any]]:
     """Return the parts of a container, function, module or other object by path."""
     if isinstance(value, nn.Module):
-        own = [(f"{path}.{name}", part) for name, part in value.named_parameters(recurse=False)]
+        own: list[tuple[str, Any]] = [
+            (f"{path}.{name}", part) for name, part in value.named_parameters(recurse=False)
+        ]
         own += [(f"{path}.{name}", part) for name, part in value.named_buffers(recurse=False)]
         own += [(f"{path}.{name}", part) for name, part in value.named_children()]
         return own + list(_of_module(value, path))

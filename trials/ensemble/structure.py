@@ -117,10 +117,12 @@ def stacked(
             "after any normalisation), or give each its own (.clone())",
             both,
         )
+    _check_hooks(networks[0])
     first = registered(networks[0])
     names = first_names(networks[0])
     values = [first]
     for network in networks[1:]:
+        _check_layers_alike(networks[0], network)
         other = registered(network)
         _check_alike(first, other, names, first_names(network))
         values.append(other)
@@ -132,6 +134,32 @@ def stacked(
         else:
             constants[name] = stack
     return parameters, constants
+
+
+def _check_hooks(network: nn.Module) -> None:
+    for name, value in network.named_parameters():
+        if value._backward_hooks or getattr(value, "_post_accumulate_grad_hooks", None):
+            raise StructureError(
+                f"{name} has a hook on its gradient, which the stack of all seeds would not call: "
+                "do in forward what the hook does (weight * mask, with the mask in a buffer)",
+                [name],
+            )
+
+
+def _check_layers_alike(network: nn.Module, other: nn.Module) -> None:
+    # By name: every parametrised layer is of a class of its own.
+    kinds = [
+        {name: type(module).__qualname__ for name, module in each.named_modules()}
+        for each in (network, other)
+    ]
+    for name in {**kinds[0], **kinds[1]}:
+        one, another = (kind.get(name, "missing") for kind in kinds)
+        if one != another:
+            raise StructureError(
+                f"networks of two seeds must be alike but for their values, and {name} is "
+                f"{one} in one and {another} in another: let no random number decide that",
+                [name],
+            )
 
 
 def _check_alike(

@@ -30,15 +30,16 @@ def read_of(first: nn.Module, other: nn.Module, paths: Sequence[str], example: T
     """Return which of `paths`, where the two networks differ, a call reads; empty where one state
     gives equal outputs, whatever the networks hold besides.
 
-    first and other may be one network, which is compared with its own copy then, and changed.
+    first and other may be one network: with other values, it is compared with its own copy then.
     example: an input; its shape counts, not its values.
     """
     inputs = _inputs_like(example)
     changed = copied(first)
     if other is first:
-        _disturb(other)
-    outputs = outputs_of(copied(other), inputs)
-    take_values(changed, other)
+        outputs = _disturbed_outputs(first, changed, inputs)
+    else:
+        outputs = outputs_of(copied(other), inputs)
+        take_values(changed, other)
     if close(outputs_of(changed, inputs), outputs):
         return []
     return [path for path in paths if _is_read(other, path, inputs, outputs)] or list(paths)
@@ -93,6 +94,18 @@ def _disturb(network: nn.Module) -> None:
     for value in registered(network).values():
         if value.is_floating_point():
             value.data += 0.01 * torch.rand(value.shape, generator=stream).to(value.dtype)
+
+
+def _disturbed_outputs(network: nn.Module, copy_: nn.Module, inputs: Tensor) -> list[Tensor]:
+    """Return the outputs of `network` under other values, which its copy has afterwards."""
+    saved = {name: value.detach().clone() for name, value in registered(network).items()}
+    _disturb(network)
+    take_values(copy_, network)
+    outputs = outputs_of(network, inputs)
+    with torch.no_grad():
+        for name, value in registered(network).items():
+            value.copy_(saved[name])
+    return outputs
 
 
 def outputs_of(network: nn.Module, inputs: Tensor) -> list[Tensor]:

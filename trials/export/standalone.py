@@ -176,8 +176,10 @@ def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
     Not by load_state_dict, which does not know of buffers that are not persistent: a drawn one would
     be another than the trained network's. Raise RuntimeError where names or shapes differ.
     """
-    own = dict(network.named_parameters(remove_duplicate=False))
-    own |= dict(network.named_buffers(remove_duplicate=False))
+    own: dict[str, Tensor] = {
+        **dict(network.named_parameters(remove_duplicate=False)),
+        **dict(network.named_buffers(remove_duplicate=False)),
+    }
     missing, unexpected = network.state_dict().keys() - weights, weights.keys() - own
     if missing or unexpected:
         raise RuntimeError(f"missing: {sorted(missing)}, unexpected: {sorted(unexpected)}")

@@ -27,6 +27,7 @@ from torch.utils._pytree import tree_leaves
 
 from ganstudy.trials import networks
 from ganstudy.trials.config.global_streams import kept_streams
+from ganstudy.trials.config.plugins import described
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
@@ -34,7 +35,7 @@ from ganstudy.trials.ensemble.memory import is_out_of_memory
 from ganstudy.trials.ensemble.plain_values import plain_values, unlike
 from ganstudy.trials.ensemble.step_context import Player
 from ganstudy.trials.ensemble.streams import generator as stream
-from ganstudy.trials.ensemble.structure import StructureError, first_names, registered
+from ganstudy.trials.ensemble.structure import StructureError, copied, first_names, registered
 from ganstudy.trials.ensemble.unregistered import close, difference, outputs_of, take_values
 from ganstudy.trials.networks.reach import stays_in_unit_interval
 
@@ -105,7 +106,14 @@ def _seen(config: TrialConfig, player: Player, build: Build, inputs: Tensor) -> 
         if is_out_of_memory(error):
             raise
     # In double precision a network may fail, or enlarge what it computes in single precision.
-    return _Comparison(config, player, build, inputs).run()
+    try:
+        return _Comparison(config, player, build, inputs).run()
+    except ValueError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise StructureError(f"the {player} fails in training: {described(error)}") from error
 
 
 @contextmanager
@@ -129,7 +137,22 @@ class _Comparison:
 
     def run(self) -> Seen:
         """Compare all that the module says; raise StructureError at the first difference."""
-        first, again, other = (self._built(seed) for seed in (SEEDS[0], SEEDS[0], SEEDS[1]))
+        first = self._built(SEEDS[0])
+        before = outputs_of(copied(first), self._inputs)
+        again, other = self._built(SEEDS[0]), self._built(SEEDS[1])
+        if not close(before, outputs_of(copied(first), self._inputs)):
+            of_classes = [
+                name
+                for module in first.modules()
+                for name, value in vars(type(module)).items()
+                if isinstance(value, Tensor)
+            ]
+            named = f" ({', '.join(of_classes[:3])})" if of_classes else ""
+            raise StructureError(
+                f"the {self._player} gives other outputs once another one is built: keep in the "
+                f"network, not in its class or its file, what it reads{named}",
+                of_classes,
+            )
         self._compare_builds(first, again)
         self._compare_under_one_state(other, first, "differs from seed to seed")
         ensemble = SeedEnsemble(self._build, SEEDS, self._player, torch.device("cpu"), self._inputs)
@@ -184,7 +207,7 @@ class _Comparison:
             if evaluate:
                 network.eval(), other.eval()
             outputs = [outputs_of(each, self._inputs) for each in (network, other)]
-            agree &= close(*outputs, tolerance=self._tolerance)
+            agree &= close(outputs[0], outputs[1], self._tolerance)
             for each, mode in zip((network, other), modes, strict=True):
                 with torch.no_grad():
                     for name, value in registered(each).items():

@@ -15,12 +15,18 @@ from ganstudy.trials.ensemble.structure import registered
 
 
 def check_registration(player: str, network: nn.Module, file: Path, definition: str) -> None:
-    """Raise ValueError, with the line in `file`, for a layer normalised in torch's old way, which
-    keeps a computed weight that is neither a parameter nor a buffer.
+    """Raise ValueError, with the line in `file`, for a layer whose calls change its parameters,
+    and one normalised in torch's old way, whose weight is neither a parameter nor a buffer.
 
     definition: FILE:LINE of the function, where no line of the file is found.
     """
     for name, module in network.named_modules():
+        if isinstance(module, nn.Embedding | nn.EmbeddingBag) and module.max_norm is not None:
+            line = line_of_call(file, type(module).__name__) or definition
+            raise ValueError(
+                f"{line}: the {player}'s {name} has max_norm, by which a call changes a parameter: "
+                "leave it out, and divide by the norm in forward"
+            )
         if any(isinstance(hook, WeightNorm) for hook in module._forward_pre_hooks.values()):
             line = line_of_call(file, "weight_norm") or definition
             where = f" of layer {name}" if name else ""
