@@ -364,15 +364,15 @@ def unlike_plain(ensemble: SeedEnsemble, plain: PlainGan, player: Player) -> lis
         )
     if on_meta.operations:
         found.append(f"{player}: read on meta by {sorted(on_meta.operations)}")
-    before = [(value, value.detach().clone()) for value in network.buffers()]
+    before = {name: value.detach().clone() for name, value in network.named_buffers()}
     plain.begin_step(0)
     expected = plain(player, inputs)
     plain_gradients = torch.autograd.grad(
         expected.square().sum(), [named(network, name) for name in names], **options
     )
     with torch.no_grad():
-        for value, old in before:
-            value.copy_(old)
+        for name, value in before.items():
+            named(network, name).copy_(value)  # by name: a pass may have given it a new tensor
     if (difference := apart(outputs[LANE], expected)) > EXACT:
         found.append(f"{player}: outputs differ from plain torch by {difference:.2g}")
     for name, ours, theirs in zip(names, gradients, plain_gradients, strict=True):
