@@ -40,6 +40,10 @@ the CPU than one seed after another (measured: 1.1 to 1.6 times slower; below, a
 connected networks, up to 1.7 times faster)."""
 
 
+UNTRAINED_SEED = -1
+"""Of a network that is only compared with those to be trained."""
+
+
 class SeedEnsemble:
     """The networks of one player, one per seed, as one stack (model ensembling of torch.func).
 
@@ -87,6 +91,9 @@ class SeedEnsemble:
             name for name, value in self.network.named_parameters() if not value.requires_grad
         )
         self._check_seeds_differ()
+        if len(networks) == 1 and unregistered.is_of_users(networks[0]):
+            # One seed trains rightly whatever it holds; a new network in its place would not.
+            networks.append(_build(build, UNTRAINED_SEED, stream, extend))
         self._check_plain_values(networks, example)
         # Of the random numbers of a forward pass: the step, and the calls within it so far.
         self._position = (0, 0)
@@ -129,15 +136,19 @@ class SeedEnsemble:
     def _check_plain_values(self, networks: Sequence[nn.Module], example: Tensor) -> None:
         # A call runs on a copy of the first seed's network with the values of each seed in place of
         # its own: what torch does not know as a parameter or buffer is the first seed's for all.
-        held = plain_values(networks[0]), plain_values(networks[-1])
-        paths = unlike(*held)
-        found = held[0] | held[1]
-        for path in structure.captured(self.network, networks[0]):
-            paths.append(path)
-            found[path] = None
-        read = unregistered.untrained(networks[0], held[0], example)
-        if not read and paths:
-            read = unregistered.read_of(networks[0], networks[-1], paths, example)
+        found = plain_values(networks[0])
+        read = unregistered.untrained(networks[0], found, example)
+        captured = structure.captured(self.network, networks[0])
+        if captured and not read:
+            read = unregistered.read_of(networks[0], networks[0], captured, example)
+            found |= dict.fromkeys(captured)
+        for other in networks[1:]:
+            if read:
+                break
+            held = plain_values(other)
+            paths = unlike(found, held)
+            read = unregistered.read_of(networks[0], other, paths, example) if paths else []
+            found |= held
         if read:
             raise StructureError(unregistered.told(self._stream, read, found), read)
 

@@ -78,6 +78,14 @@ def untrained(network: nn.Module, held: Mapping[str, Any], example: Tensor) -> l
     return [path for path in paths if _is_read(network, path, inputs, outputs)]
 
 
+def is_of_users(network: nn.Module) -> bool:
+    """Return whether a part of the network is neither torch's nor ganstudy's."""
+    return any(
+        type(module).__module__.split(".")[0] not in ("torch", "ganstudy")
+        for module in network.modules()
+    )
+
+
 def generators(held: Mapping[str, Any]) -> list[str]:
     """Return the paths of random generators in a result of `plain_values`."""
     return [path for path, value in held.items() if isinstance(value, GENERATORS)]

@@ -40,6 +40,8 @@ from ganstudy.trials.ensemble.unregistered import close, difference, outputs_of,
 from ganstudy.trials.networks.reach import stays_in_unit_interval
 
 SEEDS = (0, 1)
+MORE_SEEDS = (2, 3)
+"""Of networks that are only built: what is drawn from few choices may be the same twice."""
 BATCH = 4
 STEPS = 5
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-2}
@@ -154,7 +156,9 @@ class _Comparison:
                 of_classes,
             )
         self._compare_builds(first, again)
-        self._compare_under_one_state(other, first, "differs from seed to seed")
+        for network in (other, *map(self._built, MORE_SEEDS)):
+            # A copy: a call may move what the network keeps.
+            self._compare_under_one_state(network, copied(first), "differs from seed to seed")
         ensemble = SeedEnsemble(self._build, SEEDS, self._player, torch.device("cpu"), self._inputs)
         alone = self._built(SEEDS[1])
         frozen = {name: ensemble.tensor(name).clone() for name in ensemble.frozen_names}
