@@ -11,11 +11,16 @@ from ganstudy.study.home import private_files
 from ganstudy.study.tune.training import load_dataset, make_evaluator
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.config.networks import OwnModel
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Provenance
 
 if TYPE_CHECKING:
     from ganstudy.trials.data.dataset import Dataset
+
+
+MOST_LOOKED_AT = 10_000
+"""Images that are asked for their range."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def make_evaluator_setup(
     instead of many minutes. Raises ValueError if one of them cannot be trained or measured.
     """
     private_files()
-    dataset, notes = inspect(configs)
+    dataset, notes, _ = inspect(configs)
     classifier = cached_classifier(dataset, configs[0].measures, Path(cache))
     evaluator = make_evaluator(
         dataset, configs[0].measures, classifier, "cuda" if on_gpu else "cpu"
@@ -59,13 +64,15 @@ def make_evaluator_setup(
     )
 
 
-def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
-    """Return the data and notes for the reader.
+def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[str]]:
+    """Return the data, notes for the reader, and what was seen of the user's own networks.
 
     Raises ValueError if the data or the networks of a configuration cannot be used.
     """
     import torch
 
+    from ganstudy.trials.data.dataset import as_float
+    from ganstudy.trials.gan.own_networks import check_own_networks
     from ganstudy.trials.gan.trainer_protocol import make_trainer
     from ganstudy.trials.measures.evaluator import check_data
 
@@ -77,17 +84,23 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str]]:
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
         players = make_trainer(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
         notes += [note for note in players.fallbacks() if note not in notes]
-    return dataset, notes
+    own = next((config for config in configs if isinstance(config.model, OwnModel)), None)
+    if own is None:
+        return dataset, notes, []
+    # A study has one pair of networks.
+    below_zero = bool((as_float(dataset.train[:MOST_LOOKED_AT]) < 0).any())
+    return dataset, notes, [check_own_networks(own, dataset.shape, below_zero)]
 
 
 def describe(configs: Sequence[TrialConfig]) -> list[str]:
     """Describe the data and networks in lines for the user; raise ValueError as `inspect` does."""
-    dataset, notes = inspect(configs)
+    dataset, notes, seen = inspect(configs)
     shape = " x ".join(map(str, dataset.shape))
     kind = "images" if dataset.is_images else "points"
     labels = f", {len(dataset.mode_names)} modes" if dataset.mode_names else ", no labels"
     amounts = f"{len(dataset.train)} {kind} of {shape} to train on, {len(dataset.held_out)} held out{labels}"
-    return [amounts, *(notes or ["all networks train the seeds of a configuration together"])]
+    together = ["all networks train the seeds of a configuration together"]
+    return [amounts, *(notes or together), *seen]
 
 
 def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> bytes | None:

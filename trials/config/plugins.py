@@ -17,6 +17,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ganstudy.trials.config.global_streams import IMPORT_SEED, kept_streams
+
 SHIPPED = Path(__file__).parents[2] / "plugins"
 """Folder of the users' files on a worker."""
 
@@ -124,7 +126,8 @@ def _module(path: Path, digest: str) -> ModuleType:
     try:
         # Not by the loader: its bytecode cache knows a file by size and second, and could hold
         # other bytes.
-        exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+        with kept_streams(IMPORT_SEED):
+            exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ValueError(f"{where(error, path)} fails on import: {described(error)}") from error

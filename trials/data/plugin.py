@@ -10,10 +10,9 @@ whole number or a string. One-dimensional items are points.
 from __future__ import annotations
 
 import inspect
-import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from torch import Tensor
 
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import DataOptions, PictureOptions, PluginData
+from ganstudy.trials.config.global_streams import kept_streams
 from ganstudy.trials.data.arrays import to_tensor
 from ganstudy.trials.data.conversions import SCALED, conversion_note, conversions_of
 from ganstudy.trials.data.dataset import Dataset
@@ -47,10 +47,9 @@ def plugin(options: PluginData) -> Dataset:
     something else.
     """
     file = plugins.source(options.digest)
-    with _fixed_streams():
-        build = plugins.load(options.name, options.digest)
-    # Anew: the file is imported once per process, and what it draws then must not shift what its
-    # data set draws.
+    build = plugins.load(options.name, options.digest)
+    # The file is imported once per process, and what it draws then must not shift what its data
+    # set draws.
     with _fixed_streams():
         with _located(file, build):
             made = build(**options.options)
@@ -183,22 +182,10 @@ def _kind(value: Any) -> str:
     )
 
 
-@contextmanager
-def _fixed_streams() -> Iterator[None]:
+def _fixed_streams() -> AbstractContextManager[None]:
     """Context manager in which the global random streams are seeded with a fixed seed."""
     # Every process must read the same data, and the streams go on afterwards as before.
-    python_state = random.getstate()
-    numpy_state = np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        seed = derive(0, "data", "plugin")
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(python_state)
-            np.random.set_state(numpy_state)
+    return kept_streams(derive(0, "data", "plugin"))
 
 
 @contextmanager

@@ -149,9 +149,10 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
     """
     # Not state_dict(), which leaves out buffers that are not persistent: what the user's function
     # draws into them when a copy is loaded would be other numbers.
-    weights: dict[str, Tensor] = {}
-    weights |= dict(network.named_parameters(remove_duplicate=False))
-    weights |= dict(network.named_buffers(remove_duplicate=False))
+    weights: dict[str, Tensor] = {
+        **dict(network.named_parameters(remove_duplicate=False)),
+        **dict(network.named_buffers(remove_duplicate=False)),
+    }
     for name, module in network.named_modules(remove_duplicate=False):
         if not isinstance(module, parametrize.ParametrizationList):
             continue

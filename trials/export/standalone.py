@@ -18,17 +18,22 @@ import hashlib
 import importlib.util
 import json
 import math
+import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 HERE = Path(__file__).parent
 CHUNK = 256
 """Samples drawn at once."""
+IMPORT_SEED = 8138230066443293779
+"""Under which the training imported its author's own file."""
 PANEL, SEAM, MIN_TILE = 480, 2, 32
 """In pixels: side of a picture of points, space between two images, least side of an image."""
 
@@ -171,9 +176,10 @@ def fill(network: nn.Module, weights: dict[str, Tensor]) -> None:
     Not by load_state_dict, which does not know of buffers that are not persistent: a drawn one would
     be another than the trained network's. Raise RuntimeError where names or shapes differ.
     """
-    own: dict[str, Tensor] = {}
-    own |= dict(network.named_parameters(remove_duplicate=False))
-    own |= dict(network.named_buffers(remove_duplicate=False))
+    own: dict[str, Tensor] = {
+        **dict(network.named_parameters(remove_duplicate=False)),
+        **dict(network.named_buffers(remove_duplicate=False)),
+    }
     missing, unexpected = network.state_dict().keys() - weights, weights.keys() - own
     if missing or unexpected:
         raise RuntimeError(f"missing: {sorted(missing)}, unexpected: {sorted(unexpected)}")
@@ -197,11 +203,14 @@ def settings(folder: Path = HERE) -> dict[str, Any]:
 
 def refer(network: nn.Module, num_reference: int) -> None:
     """Replace every batch normalisation below `network` by VirtualBatchNorm."""
-    for name, child in network.named_children():
-        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
-            setattr(network, name, VirtualBatchNorm(child, num_reference))
-        else:
-            refer(child, num_reference)
+    replaced: dict[nn.Module, VirtualBatchNorm] = {}
+    for module in list(network.modules()):
+        # Not by named_children, which gives a layer that is registered twice only once.
+        for name, child in module._modules.items():
+            if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+                if child not in replaced:
+                    replaced[child] = VirtualBatchNorm(child, num_reference)
+                setattr(module, name, replaced[child])
 
 
 def _own(own: dict[str, Any], folder: Path) -> nn.Module:
@@ -216,11 +225,22 @@ def _own(own: dict[str, Any], folder: Path) -> nn.Module:
     spec = importlib.util.spec_from_file_location(f"own_{digest}", path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    # Under the seed of the training, so that what the file draws on import is the same.
+    python_state, numpy_state = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(IMPORT_SEED)
+        np.random.seed(IMPORT_SEED % 2**32)
+        torch.manual_seed(IMPORT_SEED)
+        spec.loader.exec_module(module)
+    random.setstate(python_state)
+    np.random.set_state(numpy_state)
     players = getattr(module, own["function"])(
         **{**own["arguments"], "shape": tuple(own["arguments"]["shape"])}
     )
     network: nn.Module = players["generator"] if isinstance(players, dict) else players[0]
+    if any(is_lazy(value) for value in network.parameters()):
+        with torch.no_grad():
+            network.eval()(torch.zeros(2, own["arguments"]["latent_dim"]))
     return network
 
 

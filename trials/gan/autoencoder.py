@@ -77,22 +77,23 @@ class Autoencoder:
 
         codes, images = torch.zeros(config.batch_size, dim), torch.zeros(config.batch_size, *shape)
         one_by_one = convolutions_prefer_a_loop(shape, device)
-        self.decoder = SeedEnsemble(
-            built.generator,
-            config.seeds,
-            "generator",
-            device,
-            codes,
-            loop_convolutions=one_by_one,
-        )
-        self.encoder = SeedEnsemble(
-            encoder,
-            config.seeds,
-            "discriminator",
-            device,
-            images,
-            loop_convolutions=one_by_one,
-        )
+        with built.located():
+            self.decoder = SeedEnsemble(
+                built.generator,
+                config.seeds,
+                "generator",
+                device,
+                codes,
+                loop_convolutions=one_by_one,
+            )
+            self.encoder = SeedEnsemble(
+                encoder,
+                config.seeds,
+                "discriminator",
+                device,
+                images,
+                loop_convolutions=one_by_one,
+            )
         self.players: dict[Player, SeedEnsemble] = {
             "generator": self.decoder,
             "discriminator": self.encoder,

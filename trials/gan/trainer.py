@@ -86,24 +86,25 @@ class GanTrainer:
         def latents(num: int) -> Tensor:
             return draw((num, dim), config.model.latent, torch.default_generator)
 
-        generator = SeedEnsemble(
-            built.generator,
-            config.seeds,
-            "generator",
-            self.device,
-            torch.zeros(config.batch_size, dim),
-            extend=[(name, partial(r.extend_generator, latents=latents)) for name, r in named],
-            loop_convolutions=one_by_one,
-        )
-        discriminator = SeedEnsemble(
-            lambda: built.discriminator(input_shape),
-            config.seeds,
-            "discriminator",
-            self.device,
-            torch.zeros(config.batch_size, *shape),
-            extend=[(name, remedy.extend_discriminator) for name, remedy in named],
-            loop_convolutions=one_by_one,
-        )
+        with built.located():
+            generator = SeedEnsemble(
+                built.generator,
+                config.seeds,
+                "generator",
+                self.device,
+                torch.zeros(config.batch_size, dim),
+                extend=[(name, partial(r.extend_generator, latents=latents)) for name, r in named],
+                loop_convolutions=one_by_one,
+            )
+            discriminator = SeedEnsemble(
+                lambda: built.discriminator(input_shape),
+                config.seeds,
+                "discriminator",
+                self.device,
+                torch.zeros(config.batch_size, *shape),
+                extend=[(name, remedy.extend_discriminator) for name, remedy in named],
+                loop_convolutions=one_by_one,
+            )
         if getattr(discriminator.network, "num_features", None) is None:
             for name, remedy in named:
                 if remedy.needs_features:

@@ -5,10 +5,13 @@ Shapes: B images per batch, Z latent dimensions, F features; images are [B, C, H
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from torch import Tensor, nn
+
+from ganstudy.trials.ensemble.structure import StructureError
 
 
 class Discriminator(nn.Module):
@@ -50,3 +53,15 @@ class Networks:
     """Returns the discriminator for the shape of one input; packing shows it m images at once, m C
     channels or m D coordinates.
     """
+    line_of: Callable[[Sequence[str]], str] | None = None
+    """Of a user's own networks: returns FILE:LINE of what they hold at one of these paths."""
+
+    @contextmanager
+    def located(self) -> Iterator[None]:
+        """Context manager in which a StructureError names the user's file and line."""
+        try:
+            yield
+        except StructureError as error:
+            if self.line_of is None:
+                raise
+            raise ValueError(f"{self.line_of(error.paths)}: {error}") from None

@@ -10,14 +10,14 @@ of each call is used: the generator's initial values do not depend on the discri
 packing shows the discriminator m images at once, the call for the discriminator has a shape of m C
 channels (or m D coordinates). A discriminator that returns logits alone gives as features what its
 last linear layer reads; one without such a layer has none. Both networks are tried on a few inputs
-as they are built, and errors name the file and line.
+as they are built, and errors name the file and line. trials/gan/own_networks.py compares them with
+what trains.
 """
 
 from __future__ import annotations
 
-import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,15 @@ from torch import Tensor, nn
 from ganstudy.trials.config.networks import OwnModel
 from ganstudy.trials.config.plugins import described, load, source, where
 from ganstudy.trials.ensemble.streams import generator as stream
+from ganstudy.trials.ensemble.structure import copied
 from ganstudy.trials.networks.base import Discriminator, Networks
+from ganstudy.trials.networks.reach import stays_in_unit_interval
+from ganstudy.trials.networks.registration import (
+    check_registration,
+    line_of_attribute,
+    materialised,
+    shared_by_players,
+)
 
 NUM_TRIED = 4
 """Inputs on which networks are tried; batch normalisation needs more than one."""
@@ -48,7 +56,7 @@ def plugin(options: OwnModel, shape: tuple[int, ...], bounded: bool) -> Networks
         options.latent_dim,
         options.options,
     )
-    return Networks(partial(build.generator, shape), build.discriminator)
+    return Networks(partial(build.generator, shape), build.discriminator, build.line_of)
 
 
 class OwnBuild:
@@ -71,10 +79,10 @@ class OwnBuild:
 
     def generator(self, shape: tuple[int, ...]) -> nn.Module:
         """Return a new generator of images or points of `shape`, tried on a few latents."""
-        network = self._built(shape)[0]
         latents = torch.randn(NUM_TRIED, self._latent_dim, generator=stream(0, "tried", "latents"))
+        network = self._registered(0, shape, latents)
         # On a copy, since running statistics would move.
-        images = self._outputs("generator", copy.deepcopy(network), latents)
+        images = self._outputs("generator", self._copied("generator", network), latents)
         if not isinstance(images, Tensor) or images.shape != (NUM_TRIED, *shape):
             raise ValueError(
                 f"{self._definition}: the generator must map latents {list(latents.shape)} to a "
@@ -84,12 +92,12 @@ class OwnBuild:
 
     def discriminator(self, shape: tuple[int, ...]) -> Discriminator:
         """Return a new discriminator of inputs of `shape`, tried on a few, in our contract."""
-        network = self._built(shape)[1]
         images = 2 * torch.rand(NUM_TRIED, *shape, generator=stream(0, "tried", "images")) - 1
+        network = self._registered(1, shape, images)
         # A copy for the trial call: the hooks stay on it, and its running statistics move.
-        copied = copy.deepcopy(network)
-        watch = _LayerWatch(copied)
-        outputs = self._outputs("discriminator", copied, images)
+        tried = self._copied("discriminator", network)
+        watch = _LayerWatch(tried)
+        outputs = self._outputs("discriminator", tried, images)
         logits, features = outputs if _is_pair(outputs) else (outputs, None)
         if (
             not isinstance(logits, Tensor)
@@ -106,6 +114,12 @@ class OwnBuild:
                 f"{self._definition}: the discriminator must return logits, "
                 "and its last layer is a sigmoid: leave that out"
             )
+        if stays_in_unit_interval(network, images):
+            raise ValueError(
+                f"{self._definition}: the discriminator must return logits, and its outputs stay "
+                "in [0, 1] whatever the images and the weights, as those of a sigmoid do: leave "
+                "that out"
+            )
         if features is None:
             return OwnDiscriminator(network, watch.last_linear, watch.num_features)
         if not isinstance(features, Tensor) or features.shape[:1] != (NUM_TRIED,):
@@ -114,6 +128,33 @@ class OwnBuild:
                 f"[{NUM_TRIED}, F] for {NUM_TRIED} images, got {_describe(features)}"
             )
         return OwnDiscriminator(network, None, features[0].numel())
+
+    def _registered(self, player: int, shape: tuple[int, ...], inputs: Tensor) -> nn.Module:
+        """Return one of the two networks of a call, whose parameters and buffers torch knows."""
+        players = self._built(shape)
+        name = ("generator", "discriminator")[player]
+        shared = shared_by_players(*players)
+        if shared is not None:
+            raise ValueError(
+                f"{self._definition}: generator and discriminator must share no parameter, and "
+                f"they share {shared}: each is built from a call of its own, so that each would "
+                "train its own copy"
+            )
+        network = players[player]
+        check_registration(name, network, self._file, self._definition)
+        try:
+            return materialised(network, inputs)
+        except Exception as error:
+            raise self._failure(name, inputs, error) from error
+
+    def _copied(self, player: str, network: nn.Module) -> nn.Module:
+        try:
+            return copied(network)
+        except Exception as error:
+            raise ValueError(
+                f"{self._line(error)}: the {player} must be a network that copy.deepcopy can copy, "
+                f"and that fails: {described(error)}"
+            ) from error
 
     def _built(self, shape: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:
         arguments = {"shape": shape, "latent_dim": self._latent_dim, **self._options}
@@ -150,10 +191,27 @@ class OwnBuild:
             with torch.no_grad():
                 return network(inputs)
         except Exception as error:
-            raise ValueError(
-                f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: "
-                f"{described(error)}"
-            ) from error
+            raise self._failure(player, inputs, error) from error
+
+    def _failure(self, player: str, inputs: Tensor, error: Exception) -> ValueError:
+        hint = ""
+        if player == "generator" and "conv_transpose" in str(error):
+            # As most tutorials pass latents: images of one pixel.
+            z = inputs.shape[1]
+            hint = (
+                f"; latents are [B, {z}], and a convolution takes [B, {z}, 1, 1]: begin with "
+                f"nn.Unflatten(1, ({z}, 1, 1)), or with z[:, :, None, None] in forward"
+            )
+        return ValueError(
+            f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: "
+            f"{described(error)}{hint}"
+        )
+
+    def line_of(self, paths: Sequence[str]) -> str:
+        """Return FILE:LINE where the file assigns what a network holds at one of `paths`; the
+        function's own where it does not.
+        """
+        return line_of_attribute(self._file, paths) or self._definition
 
     def _line(self, error: Exception) -> str:
         """Return the line of the user's file in which `error` arose; the function's own line where

@@ -7,7 +7,8 @@ A short training would be averaged with its own beginning: the half-life ln 0.5 
 therefore at most `rampup` times the steps since `start` (Karras et al. 2020, "Training GANs with
 limited data", and its released code). Up to generator step `start` the average is the present
 generator. Buffers of floating point (running statistics) are averaged alike; others are the present
-ones. Training never sees the average: only samples, and so all measures of samples, come from it.
+ones, and so is what never moves: frozen parameters, and buffers that hold an infinite number (a
+mask). Training never sees the average: only samples, and so all measures of samples, come from it.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ class GeneratorEMA(Remedy):
     def start(self, player: Player, ensemble: SeedEnsemble) -> None:
         """Begin the average at the initial generator."""
         if player == "generator":
+            masks = {n for n, value in ensemble.buffers.items() if bool(value.isinf().any())}
             self._average = {
-                name: value.detach().clone() for name, value in _averaged(ensemble).items()
+                name: value.detach().clone()
+                for name, value in _averaged(ensemble).items()
+                if name not in masks
             }
 
     @torch.no_grad()
@@ -38,7 +42,7 @@ class GeneratorEMA(Remedy):
         """Take the new generator into the average."""
         if player == "generator":
             decay = self._decay(context.step - self.options.start)
-            present = [value.detach() for value in _averaged(ensemble).values()]
+            present = [ensemble.tensor(name).detach() for name in self._average]
             torch._foreach_lerp_(list(self._average.values()), present, 1.0 - decay)
 
     def _decay(self, steps: int) -> float:
@@ -66,4 +70,8 @@ class GeneratorEMA(Remedy):
 
 def _averaged(ensemble: SeedEnsemble) -> dict[str, Tensor]:
     # Batch normalisation counts its batches in whole numbers, which have no average.
-    return {name: value for name, value in ensemble.state().items() if value.is_floating_point()}
+    return {
+        name: value
+        for name, value in ensemble.state().items()
+        if value.is_floating_point() and name not in ensemble.frozen_names
+    }

@@ -105,10 +105,11 @@ class SpectralNormalisation(Remedy):
         for name, quotient in self._quotients[player]:
             # torch keeps a parametrised weight at LAYER.parametrizations.weight.original, and its
             # first parametrisation, the quotient, at LAYER.parametrizations.weight.0.
-            weight = ensemble.parameters[f"{name.removesuffix('.0')}.original"]
+            # By `tensor`: the weight may be frozen, or be another layer's too.
+            weight = ensemble.tensor(f"{name.removesuffix('.0')}.original").detach()
             matrix = quotient.matrix(weight, 1)  # [S, out, in kh kw]
             # The stacked buffers of all seeds; the modules of `ensemble.network` have no values.
-            u, v = ensemble.buffers[f"{name}.u"], ensemble.buffers[f"{name}.v"]
+            u, v = ensemble.tensor(f"{name}.u"), ensemble.tensor(f"{name}.v")
             for _ in range(self.options.power_iterations):
                 v.copy_(F.normalize((matrix.mT @ u.unsqueeze(-1)).squeeze(-1), dim=1))
                 u.copy_(F.normalize((matrix @ v.unsqueeze(-1)).squeeze(-1), dim=1))

@@ -100,11 +100,12 @@ class VirtualBatchNormalisation(Remedy):
 
 def _replace(network: nn.Module, num_reference: int) -> int:
     """Replace all batch normalisations below `network`; return how many there were."""
-    replaced = 0
-    for name, child in network.named_children():
-        if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
-            setattr(network, name, VirtualBatchNorm(child, num_reference))
-            replaced += 1
-        else:
-            replaced += _replace(child, num_reference)
-    return replaced
+    replaced: dict[nn.Module, VirtualBatchNorm] = {}
+    for module in list(network.modules()):
+        # Not by named_children, which gives a layer that is registered twice only once.
+        for name, child in module._modules.items():
+            if isinstance(child, nn.BatchNorm1d | nn.BatchNorm2d):
+                if child not in replaced:
+                    replaced[child] = VirtualBatchNorm(child, num_reference)
+                setattr(module, name, replaced[child])
+    return len(replaced)

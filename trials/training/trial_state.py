@@ -97,6 +97,13 @@ def restore_tensors(
             index, name = key.split(".")
             moments.setdefault(int(index), {})[name] = value
         optimiser = trainer.optimisers[player]
+        if len(moments) > len(ensemble.parameters):
+            # Of a version that trained parameters with requires_grad = False.
+            raise ValueError(
+                f"the checkpoint has moments of {len(moments)} parameters of the {player}, and "
+                f"{len(ensemble.parameters)} are to be trained: the others are frozen, and were "
+                "trained nevertheless when it was written; start the study anew"
+            )
         optimiser.load_state_dict({**optimiser.state_dict(), "state": moments})
     for remedy_name, remedy in zip(remedies, trainer.remedies, strict=True):
         remedy.load_state(tensors_below(tensors, f"remedy.{remedy_name}."))
