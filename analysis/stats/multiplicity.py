@@ -1,11 +1,10 @@
-"""Several comparisons at once: adjusted p-values, levels and decisions."""
+"""Several comparisons at once: adjusted p-values and levels."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, Floats
+from ganstudy.analysis.stats.estimate import LEVEL, Floats
 
 ALPHA = 0.05
 """Significance level of every test, after correction for multiple comparisons."""
@@ -33,13 +32,3 @@ def holm(p_values: Floats) -> Floats:
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(factors * p_values[order]))
     return adjusted
-
-
-def decisions(adjusted: Floats, effects: Floats) -> NDArray[np.str_]:
-    """Return "better" or "worse" by the sign of the effect (smaller is better) where the adjusted
-    p-value is below ALPHA; else "inconclusive", as where it is NaN.
-    """
-    decided: NDArray[np.str_] = np.where(
-        adjusted < ALPHA, np.where(effects < 0, "better", "worse"), INCONCLUSIVE
-    )
-    return decided

@@ -12,10 +12,11 @@ import pandas as pd
 from ganstudy.analysis.formatting import number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.tables.confirm import BEST, confirmed, first_choice, has_role
+from ganstudy.analysis.tables.confirm import confirmed, first_choice
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import FAILURES, Stage, TrialState, Verdict
+from ganstudy.trials.results.roles import BEST, has_role
 
 
 @dataclass(frozen=True)

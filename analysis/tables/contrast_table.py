@@ -75,20 +75,20 @@ def contrast_table(study: Study) -> ContrastTable:
         single = single_configurations(study)
         if all(math.isnan(row.contrast.p) for row in single):
             single = []
-    compared = [{row.confirms, row.baseline_confirms} for row in confirmed]
-    compared += [{row.number, row.control} for row in single]
+    elsewhere = [{row.confirms, row.baseline_confirms} for row in confirmed]
+    elsewhere += [{row.number, row.control} for row in single]
     return ContrastTable(
         confirmed=tuple(confirmed),
         k=tuple(pairwise_contrasts(study)) if K in search_stage(study).searched else (),
         remedies=() if single else tuple(remedies),
         single=tuple(single),
-        best=tuple(best_contrast(study, compared)),
+        best=tuple(best_contrast(study, elsewhere)),
     )
 
 
-def best_contrast(study: Study, compared: Sequence[set[Any]] = ()) -> list[Contrast]:
+def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:
     """Compare the search's two best candidates on the seeds that they share; none where the two are
-    among the pairs of trials that are `compared` already.
+    among the pairs of trials that are compared `elsewhere`.
     """
     study = search_stage(study)
     measure, sign = study.objective
@@ -99,7 +99,7 @@ def best_contrast(study: Study, compared: Sequence[set[Any]] = ()) -> list[Contr
     if len(top) < 2 or study.evaluations.empty:
         return []
     first, second = top["number"].tolist()
-    if {first, second} in compared:
+    if {first, second} in elsewhere:
         return []
     seeds = study.seeds.set_index(["number", "seed"])[measure].astype(float)
     # A seed without a value ranks worst: left out, divergence would make either look better.

@@ -29,7 +29,6 @@ from ganstudy.study.driver.study_message import study_message
 from ganstudy.study.driver.tuner import tune_stage
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
-from ganstudy.study.ledger.confirm_selection import NEAREST
 from ganstudy.study.ledger.confirm_stage import ConfirmStage
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.stage import StageTrials
@@ -47,6 +46,7 @@ from ganstudy.study.tune.stopping import (
 from ganstudy.study.tune.training import EnsembleFactory, TrainingFactory
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config import plugins
+from ganstudy.trials.results.roles import NEAREST
 
 
 @dataclass(frozen=True)
