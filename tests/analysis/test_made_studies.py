@@ -423,7 +423,8 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     study = study_of(*arms(remedy_effect=-60.0, per_arm=8))
     text = text_of(study)
     found = re.search(
-        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] \((\d+) pairs on 3 seeds, P\(impr",
+        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] "
+        r"\((\d+) pairs on 3 seeds, P\(impr",
         text,
     )
     assert found and float(found[2]) < float(found[1]) < float(found[3]) < 1
