@@ -404,7 +404,9 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
     assert by_k.startswith(
         "k = 1 is better than k = 5: at 200 generator steps, the most that every trial reached"
     )
-    assert re.search(r"k = 1 against 5: FID × 0\.\d+ \[0\.\d+, 0\.\d+\] \(\d+ pairs\)", by_k)
+    assert re.search(
+        r"k = 1 against 5: FID × 0\.\d+ \[0\.\d+, 0\.\d+\] \(\d+ pairs on 3 seeds\)", by_k
+    )
 
 
 def test_lost_seeds_and_failures_are_told(planted):
@@ -422,7 +424,8 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     study = study_of(*arms(remedy_effect=-60.0, per_arm=8))
     text = text_of(study)
     found = re.search(
-        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] \((\d+) pairs, P\(impr",
+        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] "
+        r"\((\d+) pairs on 3 seeds, P\(impr",
         text,
     )
     assert found and float(found[2]) < float(found[1]) < float(found[3]) < 1
@@ -431,7 +434,7 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
         == remedy_effects(study).set_index("remedies").loc["feature_matching", "pairs"]
         > 6
     )
-    other = r"historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs\)"
+    other = r"historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs on 3 seeds\)"
     assert re.search(f"inconclusive against no remedy: {other}", text)
     assert (
         "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together."
@@ -457,7 +460,10 @@ def test_identical_arms_cannot_be_told_apart(study_of):
 
 def test_too_few_configurations_are_told_as_such(study_of):
     text = text_of(study_of(*arms(k_effect=500.0, remedy_effect=-60.0, per_arm=1)))
-    assert text.count("there are too few pairs for one") == 2 and "is inconclusive" in text
+    assert (
+        text.count("nothing is claimed: fewer than 6 pairs of configurations") == 2
+        and "is inconclusive" in text
+    )
 
 
 def test_remedies_without_a_control_are_not_compared(study_of):
