@@ -40,8 +40,8 @@ from ganstudy.trials.ensemble.unregistered import close, difference, outputs_of,
 from ganstudy.trials.networks.reach import stays_in_unit_interval
 
 SEEDS = (0, 1)
-MORE_SEEDS = (2, 3)
-"""Of networks that are only built: what is drawn from few choices may be the same twice."""
+MORE_SEEDS = range(2, 8)
+"""Of networks that are only built: what is drawn from few choices may be the same for some."""
 BATCH = 4
 STEPS = 5
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-2}
@@ -188,9 +188,23 @@ class _Comparison:
     def _compare_under_one_state(self, network: nn.Module, other: nn.Module, how: str) -> None:
         """Raise where `network`, given the state of `other`, has other outputs."""
         held = plain_values(network), plain_values(other)
+        kinds = dict(other.named_modules())
+        drawn = [
+            (name, type(layer).__name__, type(kinds[name]).__name__)
+            for name, layer in network.named_modules()
+            if name in kinds and type(layer) is not type(kinds[name])
+        ]
         take_values(network, other)
         if self._agree(network, other):
             return
+        if drawn:
+            name, kind, other_kind = drawn[0]
+            raise StructureError(
+                f"the {self._player}'s layer {name} is {kind} for one seed and {other_kind} for "
+                "another: the seeds of an ensemble train one and the same network, so that layers "
+                "must be chosen by options, not by chance",
+                [name],
+            )
         paths = unlike(*held)
         named = f" ({', '.join(paths[:3])})" if paths else ""
         raise StructureError(
