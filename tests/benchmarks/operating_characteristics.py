@@ -299,8 +299,12 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=20261129)
     parser.add_argument("--to", type=Path, default=Path("docs/operating-characteristics.md"))
+    parser.add_argument("--short", action="store_true", help="whether it runs, in print")
     arguments = parser.parse_args()
-    arguments.to.write_text(page(arguments.studies, arguments.seed), encoding="utf-8")
+    if arguments.short:
+        print(page(20, arguments.seed))
+    else:
+        arguments.to.write_text(page(arguments.studies, arguments.seed), encoding="utf-8")
 
 
 if __name__ == "__main__":

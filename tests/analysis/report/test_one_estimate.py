@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,7 +24,7 @@ from ganstudy.analysis.report.sections import confirm, k_ratio, remedies
 from ganstudy.analysis.report.sections import sample_size as section
 from ganstudy.analysis.tables import sample_size
 from ganstudy.analysis.tables.contrasts import Contrast
-from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.facts import Origin
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
 RNG = 20260711
@@ -120,8 +119,9 @@ def imported(build, rng) -> Study:
     source = {"file": "history.csv", "digest": "d1"}
     rows = study.evaluations.assign(verdict="unknown")
     trials = study.trials.assign(unknown=1, unsettled=0)
-    tags = {Tag.IMPORTED: json.dumps(source)}
-    return dataclasses.replace(study, evaluations=rows, trials=trials, tags=tags)
+    return dataclasses.replace(
+        study, evaluations=rows, trials=trials, origin=Origin(imported=source)
+    )
 
 
 def confirmed(build, rng, factors=(0.5, 1.0)) -> Study:

@@ -55,8 +55,10 @@ def test_elsewhere_either_setting_is_a_family_of_its_own_and_exploratory(grid, w
     )
 
 
-def test_a_contrast_is_wilcoxons_of_the_exact_twins(grid):
-    """Independently: medians over seeds of log ratios of equal settings, by SciPy."""
+def test_a_contrast_is_the_crossed_mean_of_the_exact_twins(grid):
+    """Independently: log ratios of equal settings, by the sums of squares of a balanced two-way
+    table and SciPy's quantiles.
+    """
     wide = grid.seeds.pivot(index="number", columns="seed", values="fid")
     table = grid.trials.set_index("number")
     for row in remedy_contrasts(grid):
@@ -64,15 +66,26 @@ def test_a_contrast_is_wilcoxons_of_the_exact_twins(grid):
             table[table["remedies"] == value].sort_values(["k", "lr_d"]).index
             for value in (row.first, "none")
         ]
-        differences = np.median(np.log(wide.loc[keys[0]].to_numpy() / wide.loc[keys[1]]), axis=1)
-        assert row.p == pytest.approx(stats.wilcoxon(differences, method="exact").pvalue)
+        d = np.log(wide.loc[keys[0]].to_numpy() / wide.loc[keys[1]].to_numpy())  # [12, 3]
+        pairs, seeds = d.mean(axis=1), d.mean(axis=0)
+        rest = ((d - pairs[:, None] - seeds + d.mean()) ** 2).sum() / (11 * 2)
+        of_pairs = max(pairs.var(ddof=1) - rest / 3, 0) / 12
+        of_seeds = max(seeds.var(ddof=1) - rest / 12, 0) / 3
+
+        def half_width(alpha, of_pairs=of_pairs, of_seeds=of_seeds, rest=rest):
+            t_pairs, t_seeds = stats.t.isf(alpha / 2, 11), stats.t.isf(alpha / 2, 2)
+            return math.sqrt(
+                t_pairs**2 * of_pairs + t_seeds**2 * of_seeds + t_seeds**2 * rest / (12 * 3)
+            )
+
+        effect = row.effect
+        assert effect.value == pytest.approx(math.exp(d.mean()))
+        assert half_width(row.p) == pytest.approx(abs(d.mean()), rel=1e-6)
         assert row.p_adjusted == pytest.approx(min(1, 3 * row.p))
-        means = [
-            (one + other) / 2
-            for one, other in itertools.combinations_with_replacement(differences, 2)
-        ]
-        assert row.effect.value == pytest.approx(math.exp(np.median(means)))
-        assert row.effect.n == 12 and row.matching == "exact"
+        reach = half_width(1 - effect.level)
+        assert effect.low == pytest.approx(math.exp(d.mean() - reach))
+        assert effect.high == pytest.approx(math.exp(d.mean() + reach))
+        assert effect.n == 12 and row.matching == "exact"
 
 
 def test_of_two_values_the_one_that_looks_better_is_first(grid):

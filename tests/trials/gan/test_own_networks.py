@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -384,10 +385,10 @@ def test_a_checkpoint_that_trained_frozen_parameters_is_refused(
     text = around("self.a = nn.Linear(5, 5)", "return self.rest(self.a(z))")
     trial = Trial(config(text), digits_evaluator)
     trial.advance()
-    tensors, state = trial.tensors(), trial.state()
+    tensors, position = trial.tensors(), trial.position()
     frozen = Trial(config(text.replace("5)\n", "5).requires_grad_(False)\n", 1)), digits_evaluator)
     with pytest.raises(ValueError, match=r"moments of 6 parameters of the generator, and 4 are"):
-        frozen.load(tensors, state | {"config": frozen.config.digest})
+        frozen.load(tensors, replace(position, config=frozen.config.digest))
 
 
 # --- random numbers

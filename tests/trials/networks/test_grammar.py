@@ -661,7 +661,7 @@ def resumed_and_exported(plans: Plans, evaluator: Any, folder: Path) -> list[str
     for seed, weights in made.weights.items():
         save_file(weights, out / f"generator-seed-{seed}.safetensors")
     described = {
-        "generator": made.described,
+        "generator": made.described.to_json(),
         "seeds": list(made.weights),
         "default_seed": SEEDS[0],
         "latent": "normal",
