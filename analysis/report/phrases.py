@@ -58,6 +58,16 @@ def pairs(contrast: Contrast) -> str:
     return f"{n} on {count(contrast.seeds, 'seed')}" if contrast.effect.n else n
 
 
+def together(contrasts: Sequence[Contrast]) -> str:
+    """Return the clause, with a semicolon before it, that intervals need which are corrected for
+    their number; '' for others.
+    """
+    comparisons = contrasts[0].family.comparisons
+    if comparisons < 2 or not any(contrast.effect.has_interval for contrast in contrasts):
+        return ""
+    return f"; the intervals hold for {comparisons} comparisons together"
+
+
 def generality(contrasts: Sequence[Contrast]) -> str:
     """Return the sentences, with a space before each, about what effects in matched pairs hold for,
     and why some have no interval.

@@ -437,7 +437,7 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     other = r"historical averaging \(× [\d.]+ \[0\.\d+, 1\.\d+\], \d+ pairs on 3 seeds\)"
     assert re.search(f"inconclusive against no remedy: {other}", text)
     assert (
-        "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for the 2 comparisons together."
+        "Matched on k, lr_d, lr_g, paired by seed; the intervals hold for 2 comparisons together."
         in text
     )
     assert "drawn by TPE" in " ".join(

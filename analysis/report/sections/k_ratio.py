@@ -131,11 +131,7 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     name = score_name(results.study)
     effects = "; ".join(_effect(row, name) for row in shown if row.effect.n)
     basis = f"at {amount}, the most that every trial reached, in matched pairs {effects}"
-    together = shown[0].family.comparisons
-    if together > 1:
-        basis += f"; the intervals hold for {together} comparisons together"
-    basis += "."
-    basis += phrases.generality(shown)
+    basis += f"{phrases.together(shown)}.{phrases.generality(shown)}"
     if answer.not_compared:
         names = listed([f"k = {label(value)}" for value in answer.not_compared])
         basis += f" Not compared for want of pairs: {names}."

@@ -183,11 +183,7 @@ def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
     basis = f"{'; '.join(parts[1:])}. " if parts[1:] else ""
     matched_on = ", ".join(effects[0].matched_on) or "nothing, as nothing else was searched"
     basis += f"Matched on {matched_on}, paired by seed"
-    together = effects[0].family.comparisons
-    if together > 1:
-        basis += f"; the intervals hold for the {together} comparisons together"
-    basis += "."
-    basis += phrases.generality(effects)
+    basis += f"{phrases.together(effects)}.{phrases.generality(effects)}"
     basis += f" {exploratory}" if (exploratory := phrases.exploratory(effects)) else ""
     decisions = ", ".join(f"{label(row.first)} {row.decision}" for row in conclusive)
     pairs = between([row.effect.n for row in effects])
