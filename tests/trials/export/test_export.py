@@ -183,6 +183,7 @@ class Generator(nn.Module):
         self.second = p.weight_norm(nn.Linear(8, 8))
         self.third = p.orthogonal(nn.Linear(8, 8))
         self.tied, self.free = nn.Linear(8, 8), nn.Embedding(8, 8)
+        self.free.weight = self.tied.weight
         self.out = nn.Linear(8, shape[0])
         self.scale = nn.Parameter(torch.tensor(0.5))
         self.register_buffer("drawn", torch.randn(8), persistent=False)
@@ -228,7 +229,7 @@ def test_complex_parameters_are_refused(tmp_path: Path) -> None:
     (tmp_path / "my_gan.py").write_text(text)
     digest = plugins.register(tmp_path / "my_gan.py")
     config = config_of({"name": "my_gan.py:build", "digest": digest, "latent_dim": 6})
-    with pytest.raises(ValueError, match=r"my_gan.py:23: .*parameter scale is torch.complex64"):
+    with pytest.raises(ValueError, match=r"my_gan.py:24: .*parameter scale is torch.complex64"):
         make_trainer(config, (2,), False, CPU)
 
 
