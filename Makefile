@@ -40,7 +40,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
 
-# Some minutes for 10,000 studies per row; docs/operating-characteristics.md names its seed.
+# About ten minutes of one core for 2,000 studies per row; docs/operating-characteristics.md names its seed.
 operating-characteristics: $(READY)
 	$(BIN)/python tests/benchmarks/operating_characteristics.py
 

@@ -1,7 +1,7 @@
 """What the intervals of matched contrasts keep of what they promise, in made-up studies: false findings, coverage
 and power, for pairs and seeds as crossed random factors and, as it was before, for pairs alone.
 
-    python tests/benchmarks/operating_characteristics.py [--studies 10000] [--seed 20261129] [--to page.md]
+    python tests/benchmarks/operating_characteristics.py [--studies 2000] [--seed 20261129] [--to page.md]
 
 All studies of a cell at once, in arrays [R, P, S]: R studies, P pairs, S seeds. tests/analysis/stats/
 test_operating_characteristics.py holds these arrays to what analysis/stats/crossed.py says of single studies.
@@ -296,7 +296,7 @@ def page(studies: int, seed: int) -> str:
 def main() -> None:
     """Write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--studies", type=int, default=10_000)
+    parser.add_argument("--studies", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=20261129)
     parser.add_argument("--to", type=Path, default=Path("docs/operating-characteristics.md"))
     parser.add_argument("--short", action="store_true", help="whether it runs, in print")
