@@ -74,7 +74,7 @@ def generality(contrasts: Sequence[Contrast]) -> str:
     """
     said = ""
     if any(contrast.effect.has_interval for contrast in contrasts):
-        said += " They are told for other settings and other seeds than these."
+        said += " The intervals hold for other settings and other seeds than these."
     reasons = [
         str(row.no_claim) for row in contrasts if row.no_claim not in (None, NoClaim.NOTHING)
     ]

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 import click
 
@@ -77,6 +77,20 @@ def ui(port: int, home: Home) -> None:
             f"no study under {home.root} has published to the embedded MLflow store yet"
         )
     _check_free(port)
+    server: subprocess.Popen[bytes] | None = None
+    stopped = False
+
+    def stop(*_: Any) -> None:
+        nonlocal stopped
+        stopped = True
+        # To all of its processes, and not as SIGINT, which Python answers by a traceback while it
+        # still imports.
+        if server is not None:
+            os.killpg(server.pid, signal.SIGTERM)
+
+    # Before the address is printed: who reads it may press Ctrl-C while the server still starts.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     click.echo(f"MLflow UI: http://{LOOPBACK}:{port}/{TRAININGS_VIEW}  (Ctrl-C ends it)")
     server = subprocess.Popen(
         command(home, port),
@@ -84,17 +98,8 @@ def ui(port: int, home: Home) -> None:
         cwd=home.mlflow_database.parent,  # uvicorn puts its working folder on the path whatever Python is told
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
     )
-    stopped = False
-
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        nonlocal stopped
-        stopped = True
-        # To all of its processes, and not as SIGINT, which Python answers by a traceback while it
-        # still imports.
-        os.killpg(server.pid, signal.SIGTERM)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+    if stopped:
+        stop()
     code = server.wait()
     sys.exit(0 if stopped else code)
 
