@@ -550,12 +550,9 @@ SAID = {
 
 OFTEN = (
     "no trial",
-    "one trial",
     "one running",
     "all failed",
     "all diverged",
-    "only k searched",
-    "ring",
     "one seed",
 )
 

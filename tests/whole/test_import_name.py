@@ -82,6 +82,7 @@ def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_command_plug_in_and_workers_find_the_right_one(folder: Path) -> None:
     for command in (["check", "mine.toml"], ["run", "mine.toml"]):
         result = run(*GANSTUDY, *command, "--home", "data", cwd=folder)
@@ -90,6 +91,7 @@ def test_command_plug_in_and_workers_find_the_right_one(folder: Path) -> None:
     assert study.trials["state"].tolist() == ["complete"] and len(study.evaluations) == 4
 
 
+@pytest.mark.slow
 def test_python_finds_both(folder: Path) -> None:
     code = (
         "import analysis, ganstudy, ganstudy.analysis.tables, ganstudy.trials.config.plugins;"

@@ -214,7 +214,11 @@ def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, ma
 
 
 @pytest.mark.parametrize(
-    "repetitions", [pytest.param(300, marks=LONG, id="many"), pytest.param(60, id="few")]
+    "repetitions",
+    [
+        pytest.param(300, marks=LONG, id="many"),
+        pytest.param(60, marks=pytest.mark.slow, id="few"),
+    ],
 )
 def test_rates_that_do_not_matter_are_told_to_predict_at_most_at_the_stated_rate(repetitions, rng):
     """One-sided: 2.5%."""

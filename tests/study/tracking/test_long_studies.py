@@ -175,6 +175,7 @@ def publish(home: Home, ledger: Ledger, outbox: Outbox) -> None:
     Publisher(ledger, outbox, home.tracking_uri(None), artifacts).publish_pending()
 
 
+@pytest.mark.slow
 def test_all_of_it_is_read(long_study: dict[str, Any]) -> None:
     study = load_study("long", long_study["home"].tracking_uri(None))
     assert study.mode_names == long_study["modes"] and len(study.mode_names) == MODES
@@ -186,6 +187,7 @@ def test_all_of_it_is_read(long_study: dict[str, Any]) -> None:
     assert study.spec == json.loads(long_study["ledger"].spec.model_dump_json())
 
 
+@pytest.mark.slow
 def test_every_command_that_reads_it_does(long_study: dict[str, Any], tmp_path: Path) -> None:
     home = long_study["home"]
     for command in (
@@ -200,6 +202,7 @@ def test_every_command_that_reads_it_does(long_study: dict[str, Any], tmp_path: 
     assert "(the end)" in page and long_study["changes"][-1].split()[0] in page
 
 
+@pytest.mark.slow
 def test_people_see_in_mlflow_that_there_is_more(long_study: dict[str, Any]) -> None:
     client = mlflow.MlflowClient(long_study["home"].tracking_uri(None))
     tags = client.get_run(long_study["ledger"].parent_run_id).data.tags
@@ -232,6 +235,7 @@ def without_notes(study: Study) -> dict[str, Any]:
     return {key: value for key, value in facts.items() if key not in ("notes", "modes")}
 
 
+@pytest.mark.slow
 def test_a_study_that_was_cut_is_readable_from_its_ledger(long_study: dict[str, Any]) -> None:
     home, ledger = long_study["home"], long_study["ledger"]
     whole = load_study("long", home.tracking_uri(None))

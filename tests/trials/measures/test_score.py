@@ -142,7 +142,14 @@ def wide_folders(place: Path, kind: str) -> tuple[str, str]:
     return str(place / "real"), str(place / "fake")
 
 
-@pytest.mark.parametrize("kind", ["colour.png", "grey.png", "colour.jpg"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param("colour.png", marks=pytest.mark.slow),
+        "grey.png",
+        pytest.param("colour.jpg", marks=pytest.mark.slow),
+    ],
+)
 def test_pictures_that_are_not_square_score_as_torch_fidelity_scores_them(
     tmp_path: Path, kind: str
 ) -> None:

@@ -600,15 +600,25 @@ LIMITS: dict[str, Any] = {
     "database": None,
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large],
 }
-NUM_TRAINED, NUM_ANY, NUM_EXHAUSTIVE = 30, 15, 1000
+NUM_FEW, NUM_TRAINED, NUM_ANY, NUM_EXHAUSTIVE = 8, 60, 30, 1000
+"""Pairs that are drawn by the default suite, by the slow tests (of kinds that must train, and of any
+kind) and by the exhaustive ones."""
 
 
+@settings(**LIMITS, derandomize=True, max_examples=NUM_FEW, phases=[Phase.generate])
+@given(generator=TRAINED, discriminator=TRAINED)
+def test_a_few_drawn_networks_train_as_torch_alone_trains_them(generator, discriminator) -> None:
+    assert refused({"generator": generator, "discriminator": discriminator}) is None
+
+
+@pytest.mark.slow
 @settings(**LIMITS, derandomize=True, max_examples=NUM_TRAINED, phases=[Phase.generate])
 @given(generator=TRAINED, discriminator=TRAINED)
 def test_drawn_networks_train_as_torch_alone_trains_them(generator, discriminator) -> None:
     assert refused({"generator": generator, "discriminator": discriminator}) is None
 
 
+@pytest.mark.slow
 @settings(**LIMITS, derandomize=True, max_examples=NUM_ANY, phases=[Phase.generate])
 @given(generator=ANY, discriminator=ANY)
 def test_drawn_networks_of_any_kind_train_or_are_refused(generator, discriminator) -> None:
@@ -697,6 +707,7 @@ STATEFUL = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", STATEFUL, ids=", ".join)
 def test_a_stop_or_an_export_changes_nothing(
     kinds: tuple[str, ...], ring_evaluator: Any, tmp_path: Path
@@ -738,6 +749,7 @@ PARTS = ("linear without bias", "batch norm", "shared weight", "two names", "sca
 brings up to Adam's epsilon, and Adam to a whole step."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game", GAMES)
 def test_no_game_moves_what_is_frozen_or_parts_what_is_shared(game: str) -> None:
     plans = pair(*PARTS, tie="parameters", freeze="biases")
