@@ -72,15 +72,17 @@ def generality(contrasts: Sequence[Contrast]) -> str:
     """Return the sentences, with a space before each, about what effects in matched pairs hold for,
     and why some have no interval.
     """
-    said = ""
+    sentences = ""
     if any(contrast.effect.has_interval for contrast in contrasts):
-        said += " The intervals hold for other settings and other seeds than these."
+        sentences += " The intervals hold for other settings and other seeds than these."
     reasons = [
         str(row.no_claim) for row in contrasts if row.no_claim not in (None, NoClaim.NOTHING)
     ]
     if reasons:
-        said += f" Without an interval nothing is claimed: {'; '.join(dict.fromkeys(reasons))}."
-    return said
+        sentences += (
+            f" Without an interval nothing is claimed: {'; '.join(dict.fromkeys(reasons))}."
+        )
+    return sentences
 
 
 def exploratory(contrasts: Iterable[Contrast]) -> str:

@@ -2,7 +2,7 @@
 
 The one place in which the interval and the p-value of a matched contrast are computed: whatever a
 report says of k, of a remedy or of what would settle either comes from here. Pairs and seeds are
-both random (analysis/stats/crossed.py), so that what is told holds for other settings and for other
+both random (analysis/stats/crossed.py), so that what is found holds for other settings and for other
 seeds than the study's.
 """
 
@@ -38,7 +38,7 @@ def matched_effect(treated: Scores, control: Scores, level: float = LEVEL) -> Cr
 
 def _of_one_side_diverged(differences: Scores, made: CrossedMean) -> CrossedMean:
     """Return the effect where one side diverged in every run and the other in none: infinite, and
-    told where the shares of diverged runs differ by more than chance.
+    found where the shares of diverged runs differ by more than chance.
     """
     compared = made.comparison
     side = np.sign(differences)

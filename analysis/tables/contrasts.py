@@ -119,12 +119,12 @@ class Contrast:
 
     @property
     def is_open(self) -> bool:
-        """Whether nothing can be told."""
+        """Whether the comparison is inconclusive."""
         return self.decision == INCONCLUSIVE
 
     @property
     def better(self) -> Any:
-        """The value that is told to be better; None where neither is."""
+        """The value that is found to be better; None where neither is."""
         return {"better": self.first, "worse": self.second}.get(self.decision)
 
     @property

@@ -117,12 +117,12 @@ class MlflowCheck:
         if self._process is None:
             return
         try:
-            said, _ = self._process.communicate(timeout=CHECK_SECONDS)
+            message, _ = self._process.communicate(timeout=CHECK_SECONDS)
         except subprocess.TimeoutExpired:
             self.close()
             return
-        if self._process.returncode == 1 and said:
-            raise UserError(said.strip())
+        if self._process.returncode == 1 and message:
+            raise UserError(message.strip())
 
     def close(self) -> None:
         """End the process, if it still runs."""

@@ -150,7 +150,7 @@ class SeedEnsemble:
             read = unregistered.read_of(networks[0], other, paths, example) if paths else []
             found |= held
         if read:
-            raise StructureError(unregistered.told(self._stream, read, found), read)
+            raise StructureError(unregistered.refusal(self._stream, read, found), read)
 
     def _check_nothing_is_kept(
         self, network: nn.Module, before: dict[str, Any], example: Tensor

@@ -1,7 +1,7 @@
 """Refusal of calls that read a tensor without a value.
 
-A network in an ensemble holds placeholders on torch's meta device, which torch.func.functional_call
-replaces where they are registered. Whatever reads one by another way would compute with whatever
+A network in an ensemble holds placeholders on torch's meta device, which a call (calls.py) replaces
+where they are registered. Whatever reads one by another way would compute with whatever
 lies in memory.
 """
 

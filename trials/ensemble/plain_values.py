@@ -115,7 +115,7 @@ def unlike(first: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
 
 def _equal(first: Any, other: Any) -> bool:
     if isinstance(first, GENERATORS):
-        return True  # told by what it draws
+        return True  # seen by what it draws
     if type(first) is not type(other):
         return False
     if isinstance(first, Tensor):

@@ -70,7 +70,7 @@ def copied(
 
 
 def without_values(network: nn.Module, device: torch.device) -> nn.Module:
-    """Return a copy whose parameters and buffers take no memory, for torch.func.functional_call."""
+    """Return a copy whose parameters and buffers take no memory."""
 
     def empty(_: str, value: Tensor) -> Tensor:
         placeholder = torch.empty_like(value, device="meta", requires_grad=False)
@@ -122,7 +122,7 @@ def stacked(
     names = first_names(networks[0])
     values = [first]
     for network in networks[1:]:
-        _check_layers_alike(networks[0], network)
+        check_layers_alike(networks[0], network)
         other = registered(network)
         _check_alike(first, other, names, first_names(network))
         values.append(other)
@@ -146,7 +146,8 @@ def _check_hooks(network: nn.Module) -> None:
             )
 
 
-def _check_layers_alike(network: nn.Module, other: nn.Module) -> None:
+def check_layers_alike(network: nn.Module, other: nn.Module) -> None:
+    """Raise StructureError where a layer is of one kind in one network and of another in the other."""
     # By name: every parametrised layer is of a class of its own.
     kinds = [
         {name: type(module).__qualname__ for name, module in each.named_modules()}

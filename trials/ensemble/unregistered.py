@@ -67,7 +67,7 @@ def untrained(network: nn.Module, held: Mapping[str, Any], example: Tensor) -> l
         for path, value in held.items()
         if isinstance(value, Tensor)
         and id(value) not in known
-        # What was computed is told by the seeds' values.
+        # What was computed is seen by the seeds' values.
         and value.requires_grad
         and value.is_leaf
     ]
@@ -157,7 +157,7 @@ def _is_read(network: nn.Module, path: str, inputs: Tensor, outputs: Sequence[Te
     return not close(outputs_of(changed, inputs), outputs)
 
 
-def told(player: str, paths: Sequence[str], held: Mapping[str, Any]) -> str:
+def refusal(player: str, paths: Sequence[str], held: Mapping[str, Any]) -> str:
     """Return the refusal of what a call reads at `paths`."""
     named = ", ".join(paths[:3])
     first = held[paths[0]]

@@ -35,7 +35,13 @@ from ganstudy.trials.ensemble.memory import is_out_of_memory
 from ganstudy.trials.ensemble.plain_values import plain_values, unlike
 from ganstudy.trials.ensemble.step_context import Player
 from ganstudy.trials.ensemble.streams import generator as stream
-from ganstudy.trials.ensemble.structure import StructureError, copied, first_names, registered
+from ganstudy.trials.ensemble.structure import (
+    StructureError,
+    check_layers_alike,
+    copied,
+    first_names,
+    registered,
+)
 from ganstudy.trials.ensemble.unregistered import close, difference, outputs_of, take_values
 from ganstudy.trials.networks.reach import stays_in_unit_interval
 
@@ -188,23 +194,10 @@ class _Comparison:
     def _compare_under_one_state(self, network: nn.Module, other: nn.Module, how: str) -> None:
         """Raise where `network`, given the state of `other`, has other outputs."""
         held = plain_values(network), plain_values(other)
-        kinds = dict(other.named_modules())
-        drawn = [
-            (name, type(layer).__name__, type(kinds[name]).__name__)
-            for name, layer in network.named_modules()
-            if name in kinds and type(layer) is not type(kinds[name])
-        ]
         take_values(network, other)
         if self._agree(network, other):
             return
-        if drawn:
-            name, kind, other_kind = drawn[0]
-            raise StructureError(
-                f"the {self._player}'s layer {name} is {kind} for one seed and {other_kind} for "
-                "another: the seeds of an ensemble train one and the same network, so that layers "
-                "must be chosen by options, not by chance",
-                [name],
-            )
+        check_layers_alike(network, other)
         paths = unlike(*held)
         named = f" ({', '.join(paths[:3])})" if paths else ""
         raise StructureError(

@@ -126,7 +126,7 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     contrasts = [row for row in results.contrasts.k if row.axis == answer.axis]
     # Those of the leader, or all where there is none.
     shown = [row for row in contrasts if answer.leader in (None, row.first, row.second)]
-    # What other values are found to do is told as well: it is conclusive.
+    # What other values are found to do is shown as well: it is conclusive.
     shown += [row for row in contrasts if not row.is_open and row not in shown]
     name = score_name(results.study)
     effects = "; ".join(_effect(row, name) for row in shown if row.effect.n)
