@@ -99,10 +99,10 @@ def exploratory(contrasts: Iterable[Contrast]) -> bool:
 
 
 def margin(stated: Margin) -> str:
-    """Return the effects within a margin: × 0.87 to 1.15, or −0.02 to +0.02."""
+    """Return the effects within a margin: a factor of 0.87 to 1.15, or −0.02 to +0.02."""
     low, high = stated.ends
     if stated.is_ratio:
-        return f"× {number(low)} to {number(high)}"
+        return f"a factor of {number(low)} to {number(high)}"
     return f"{signed(low)} to {signed(high)}"
 
 

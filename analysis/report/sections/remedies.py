@@ -258,9 +258,8 @@ def _of_single_configurations(
                 f"{'' if row.contrast.better is None else _by_little(row.contrast)})"
                 for row in found
             )
-            parts.append(
-                f"{decision} {'to' if decision == PRACTICALLY_EQUAL else 'than'} without: {sizes}"
-            )
+            than = "" if decision == PRACTICALLY_EQUAL else " than without"
+            parts.append(f"{decision}{than}: {sizes}")
             counts.append(f"{len(found)} {decision}")
     rest = [_named(row, several) for row in effects if row.contrast.is_open]
     if rest:

@@ -81,11 +81,12 @@ def failing(build, rng) -> Study:
     return dataclasses.replace(study, evaluations=study.evaluations.assign(verdict=verdict))
 
 
-def tried_once(build, rng) -> Study:
+def tried_once(build, rng, objective=None, within=0.1) -> Study:
     """Each remedy at one configuration, on six seeds."""
     named = np.array(["none", "a_b", "c", "d"])
     centres = 3 + np.array([0.0, -0.9, 0.05, 0.0])
-    return build(noisy(rng, centres, 6, 0.1), remedies=named, sampler="grid")
+    scores = noisy(rng, centres, 6, within)
+    return build(scores, remedies=named, sampler="grid", objective=objective)
 
 
 def few(build, rng) -> Study:
@@ -153,6 +154,14 @@ def confirmed(build, rng, factors=(0.5, 1.0)) -> Study:
     )
 
 
+MARGIN = {"minimize": "fid", "margin": 0.15}
+
+
+def with_margin(build, rng, effect=0.0, **options) -> Study:
+    """So little noise that the interval of no effect lies within the margin."""
+    return grid(build, rng, effect, seeds=6, within=0.08, objective=MARGIN, **options)
+
+
 SHAPES: dict[str, Callable[..., Study]] = {
     "grid, one remedy helps": lambda build, rng: grid(build, rng, -0.4, seeds=6, within=0.3),
     "grid, nothing helps": grid,
@@ -167,6 +176,11 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "maximised": maximised,
     "imported": imported,
     "one seed": lambda build, rng: grid(build, rng, -0.6, seeds=1),
+    "margin, nothing helps": with_margin,
+    "margin, one remedy helps by little": lambda build, rng: with_margin(build, rng, -0.06),
+    "margin, random draws": lambda build, rng: with_margin(build, rng, sampler="random"),
+    "margin, too much noise": lambda build, rng: grid(build, rng, objective=MARGIN),
+    "margin, each remedy once": lambda build, rng: tried_once(build, rng, MARGIN, 0.02),
     "confirmed": confirmed,
     "confirmed, and no better": lambda build, rng: confirmed(build, rng, (1.0, 1.0)),
 }
@@ -197,6 +211,9 @@ class Reading:
     def __init__(self, found: list[Conclusion]) -> None:
         self.better: set[tuple[str, str]] = set()
         self.open: set[frozenset[str]] = set()
+        self.equal: set[frozenset[str]] = set()
+        self.little: set[frozenset[str]] = set()
+        """Better or worse by less than the margin."""
         self.effects: set[Told] = set()
         self.amounts: set[str] = set()
         for sentence in (str(one).removeprefix("[exploratory] ") for one in found):
@@ -206,38 +223,67 @@ class Reading:
             self.amounts |= set(re.findall(r"(?:: |Remedies )at (\d+) generator steps", sentence))
 
     def _read_k(self, sentence: str) -> None:
-        claim = sentence.partition(":")[0]
+        claim = sentence.partition(":")[0].removeprefix("Which k is best is inconclusive; ")
         if match := re.fullmatch(
-            r"k = (.+?) is better than k = (.+?)(?:, and inc.* k = (.+))?", claim
+            r"k = ([\w.]+(?: to [\w.]+)?) is ((?:better|practically|inconclusive).+)", claim
         ):
-            leader, beaten, rest = match.groups()
-            self.better |= {(f"k = {leader}", f"k = {value}") for value in beaten.split(" and ")}
-            self.open |= {of_k(leader, v) for v in (rest or "").split(" and ") if v}
+            leader = match[1]
+            for clause in match[2].removeprefix("and ").split(", "):
+                answer, _, values = clause.removeprefix("and ").partition(" k = ")
+                values, _, little = values.partition(" (than ")
+                pairs = {value: of_k(leader, value) for value in values.split(" and ")}
+                if answer == "better than":
+                    self.better |= {(f"k = {leader}", f"k = {value}") for value in pairs}
+                    little = little.removesuffix(" by less than the margin)")
+                    self.little |= {pairs[value] for value in little.split(" and ") if value}
+                elif answer == "practically equal to":
+                    self.equal |= set(pairs.values())
+                else:
+                    assert answer == "inconclusive against", clause
+                    self.open |= set(pairs.values())
         value = r"([\w.]+(?: to [\w.]+)?)"
-        pattern = rf"k = {value} against {value}: \w+ ({EFFECT})"
-        for one, other, effect in re.findall(pattern, sentence):
+        pattern = rf"k = {value} against {value}: \w+ ({EFFECT}) \([^;)]+(; [\w ]+)?\)"
+        for one, other, effect, decision in re.findall(pattern, sentence):
             self.effects.add((of_k(one, other), effect))
+            if decision == "; practically equal":
+                self.equal.add(of_k(one, other))
+            elif decision:
+                assert re.fullmatch("; (better|worse) by less than the margin", decision)
+                self.little.add(of_k(one, other))
 
     def _read_remedies(self, sentence: str) -> None:
         if not sentence.startswith("Remedies"):
             return
-        told = rf"([\w +]+) is (better|worse) than no remedy: \w+ ({EFFECT})"
-        for name, decision, effect in re.findall(told, sentence):
+        little = "(, but by less than the margin)?"
+        told = rf"([\w +]+) is (better|worse) than no remedy{little}: \w+ ({EFFECT})"
+        for name, decision, by_little, effect in re.findall(told, sentence):
             pair = (name.strip(), "no remedy")
             self.better.add(pair if decision == "better" else pair[::-1])
             self.effects.add((without(name.strip()), effect))
-        _, _, rest = sentence.partition("inconclusive against no remedy: ")
-        for name, effect in re.findall(rf"([\w +]+) \(({EFFECT}), \d+ pairs?\)", rest):
-            self.open.add(without(name.strip()))
-            self.effects.add((without(name.strip()), effect))
-        for decision in ("better", "worse"):
-            _, _, rest = sentence.partition(f"{decision} than without: ")
-            for name, effect in re.findall(
-                rf"([\w +]+) \(\w+ ({EFFECT})\)", re.split(r"\.\s|;", rest)[0]
+            if by_little:
+                self.little.add(without(name.strip()))
+        for words, into in (
+            ("inconclusive against no remedy: ", self.open),
+            ("practically equal to no remedy: ", self.equal),
+        ):
+            _, _, rest = sentence.partition(words)
+            rest = re.split(r"\. |;", rest)[0]
+            for name, effect in re.findall(rf"([\w +]+) \(({EFFECT}), \d+ pairs? on", rest):
+                into.add(without(name.strip()))
+                self.effects.add((without(name.strip()), effect))
+        for decision in ("better than without", "worse than without", "practically equal"):
+            rest = re.split(f"{decision}: ", sentence, flags=re.IGNORECASE)[1:]
+            for name, effect, by_little in re.findall(
+                rf"([\w +]+) \(\w+ ({EFFECT}){little}\)", re.split(r"\.\s|;", "".join(rest))[0]
             ):
                 pair = (name.strip(), "no remedy")
-                self.better.add(pair if decision == "better" else pair[::-1])
                 self.effects.add((without(name.strip()), effect))
+                if decision == "practically equal":
+                    self.equal.add(frozenset(pair))
+                    continue
+                self.better.add(pair if decision == "better than without" else pair[::-1])
+                if by_little:
+                    self.little.add(frozenset(pair))
 
     def _read_plans(self, sentence: str) -> None:
         asked = (
@@ -296,13 +342,19 @@ def check(results: Results) -> Reading:
     for pair, effect in reading.effects:
         by_pair.setdefault(pair, set()).add(effect)
     assert all(len(effects) == 1 for effects in by_pair.values()), "one question, two numbers"
-    found = {told(row) for row in rows if not row.is_open and row.question in TOLD}
+    found = {told(row) for row in rows if row.better is not None and row.question in TOLD}
+    equal = {names(row) for row in rows if row.decision == "practically equal"}
+    little = {names(row) for row in rows if row.better is not None and row.within_margin}
+    assert reading.equal <= equal and reading.little <= little, "equality, and not found"
+    assert not equal & (reading.open | {frozenset(pair) for pair in reading.better})
     assert reading.better <= found, "told, and not found"
     assert not {frozenset(pair) for pair in reading.better} & reading.open, "told, and called open"
     assert not {frozenset(pair) for pair in found} & reading.open, "found, and called open"
     # Of what is found nothing is kept back.
     missing = {frozenset(pair) for pair in found} - set(by_pair)
     assert not missing, f"found, and not told: {missing}"
+    asked = {names(row) for row in rows if row.question in TOLD}
+    assert equal & asked <= reading.equal and little & asked <= reading.little, "found, not told"
     (amount,) = {row.amount for row in rows if row.axis} or {None}
     assert reading.amounts <= {f"{amount:g}"} if amount else not reading.amounts
     answer = k_ratio.own_answer(results)
