@@ -191,8 +191,9 @@ def main() -> None:
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
-    studies = 2 if arguments.short else arguments.studies
-    for cell in (CELLS[i] for i in arguments.cells):
+    studies = 1 if arguments.short else arguments.studies
+    cells = [1] if arguments.short else arguments.cells
+    for cell in (CELLS[i] for i in cells):
         found = Counter[str]()
         for i in range(studies):
             found.update(findings(searched(cell, arguments.seed + i)))
