@@ -171,15 +171,25 @@ class Study:
 
     @property
     def is_ratio(self) -> bool:
-        """Whether scores are compared as ratios rather than differences: smaller is better, and
-        every score of the objective is positive.
+        """Whether scores are compared as ratios rather than differences: the catalogue says so of
+        the objective, and every score is positive.
 
         Of both stages together, so that no report mixes the two.
         """
+        if not MEASURES[self.objective.measure].is_ratio:
+            return False
         evaluations = (self._whole or self).evaluations
         values = evaluations.get(self.objective.measure, pd.Series(dtype=float)).dropna()
         # The logarithm of 0 is infinite, as only the score of a diverged seed may be.
-        return self.objective.sign > 0 and bool(len(values)) and bool((values > 0).all())
+        return bool(len(values)) and bool((values > 0).all())
+
+    @property
+    def margin(self) -> float | None:
+        """How far apart scores may be to be practically equal, as the study file states it: of
+        ratios the factor less 1, else a difference. None where it states none.
+        """
+        stated = self.spec.get("objective", {}).get("margin")
+        return None if stated is None else float(stated)
 
     @property
     def facts(self) -> StudyFacts:

@@ -101,7 +101,8 @@ def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Concl
         if better is not None:
             claim = f"The configurations of {better.name} score better:"
             value = f"{better.name} better"
-    return Conclusion(claim, f"{basis}.", first=True, tile=Tile(title, value, where))
+    tile = Tile(title, value, where)
+    return Conclusion(claim, f"{basis}.", first=True, tile=tile, exploratory=True)
 
 
 def _on_fresh_seeds(

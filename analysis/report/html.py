@@ -71,7 +71,7 @@ class Report:
         )
         html = environment.get_template("report.html.jinja").render(
             report=self,
-            tiles=[conclusion.tile for conclusion in self.answer if conclusion.tile is not None],
+            tiled=[conclusion for conclusion in self.answer if conclusion.tile is not None],
             shown=Shown,
             data_uri=_data_uri,
             figure_json=_figure_json,

@@ -11,8 +11,12 @@ from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import NoClaim
-from ganstudy.analysis.tables.contrasts import RATIO, Contrast
+from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL
+from ganstudy.analysis.stats.margin import Margin
+from ganstudy.analysis.tables.contrasts import HOLM, RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
+
+EXPLORATORY = "exploratory"
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,13 @@ class Conclusion:
     first: bool = False
     """Whether it belongs on the first screen, and into the description in MLflow."""
     tile: Tile | None = None
+    exploratory: bool = False
+    """Whether it compares what the study was not made to compare, or tests outside of its one
+    corrected family: marked wherever it is shown."""
 
     def __str__(self) -> str:
-        return f"{self.claim} {self.basis}".rstrip()
+        mark = f"[{EXPLORATORY}] " if self.exploratory else ""
+        return f"{mark}{self.claim} {self.basis}".rstrip()
 
 
 def effect(contrast: Contrast) -> str:
@@ -85,13 +93,40 @@ def generality(contrasts: Sequence[Contrast]) -> str:
     return sentences
 
 
-def exploratory(contrasts: Iterable[Contrast]) -> str:
-    """Return the sentence that contrasts need which are not of the primary family; '' for those
-    that are.
+def exploratory(contrasts: Iterable[Contrast]) -> bool:
+    """Return whether none of the contrasts is of the primary family."""
+    return not any(contrast.family.primary for contrast in contrasts)
+
+
+def margin(stated: Margin) -> str:
+    """Return the effects within a margin: × 0.87 to 1.15, or −0.02 to +0.02."""
+    low, high = stated.ends
+    if stated.is_ratio:
+        return f"× {number(low)} to {number(high)}"
+    return f"{signed(low)} to {signed(high)}"
+
+
+def decision(contrast: Contrast) -> str:
+    """Return the decision: better, worse, either of them by less than the margin, practically equal
+    or inconclusive.
     """
-    if any(contrast.family.primary for contrast in contrasts):
+    small = contrast.within_margin and contrast.decision != PRACTICALLY_EQUAL
+    return f"{contrast.decision} by less than the margin" if small else contrast.decision
+
+
+def within_margin(contrasts: Sequence[Contrast]) -> str:
+    """Return the sentences, with a space before each, that effects within the margin need."""
+    found = [row for row in contrasts if row.within_margin]
+    if not found or (stated := found[0].margin) is None:
         return ""
-    return "Exploratory: not the comparison that the study was made for."
+    sentences = f" The margin, stated before the first trial, is {margin(stated)}."
+    if found[0].family.correction == HOLM:
+        ends = [
+            f"{label(row.first)} [{number(row.simultaneous.low)}, {number(row.simultaneous.high)}]"
+            for row in found
+        ]
+        sentences += f" Within it lie the intervals that hold together: {', '.join(ends)}."
+    return sentences
 
 
 def interval(row: dict[str, Any], column: str) -> str:

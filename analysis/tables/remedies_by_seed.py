@@ -19,6 +19,7 @@ from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_sc
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.multiplicity import holm
 from ganstudy.analysis.tables.contrasts import (
     SINGLE,
@@ -27,6 +28,7 @@ from ganstudy.analysis.tables.contrasts import (
     holm_family,
     in_units,
     is_design,
+    margin_of,
 )
 from ganstudy.analysis.tables.matched_arms import matchable
 
@@ -98,7 +100,7 @@ def single_configurations(study: Study) -> list[SingleConfiguration]:
     ]
     # Of a grid of remedies alone they are the primary family; beside a grid of k they are not.
     primary = is_design(whole) and K not in study.searched
-    return _corrected(made, primary)
+    return _corrected(made, primary, margin_of(study))
 
 
 def _compared(
@@ -146,15 +148,17 @@ def _compared(
     )
 
 
-def _corrected(made: list[SingleConfiguration], primary: bool) -> list[SingleConfiguration]:
-    """Return the same with Holm's p-values and decisions."""
+def _corrected(
+    made: list[SingleConfiguration], primary: bool, margin: Margin | None
+) -> list[SingleConfiguration]:
+    """Return the same with Holm's p-values and decisions, held against the margin."""
     p_values = np.array([row.contrast.p for row in made])
     family = holm_family(SINGLE, p_values, primary)
     # Rows without a test can find nothing, and do not take part in the correction.
     adjusted, known = np.full(len(made), NAN), ~np.isnan(p_values)
     adjusted[known] = holm(p_values[known])
     return [
-        replace(row, contrast=row.contrast.corrected(family, float(p)))
+        replace(row, contrast=row.contrast.corrected(family, float(p)).against(margin))
         for row, p in zip(made, adjusted, strict=True)
     ]
 

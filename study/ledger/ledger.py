@@ -85,7 +85,8 @@ class Ledger:
         """Return the ledger at `path`, or None if there is none yet.
 
         Raise UserError, with every difference, if it belongs to another study file. The number of
-        trials may be raised, and [confirm] may change, apart from its seeds once the stage began.
+        trials may be raised, [confirm] may change, apart from its seeds once the stage began, and
+        the margin may change until the first trial exists.
         """
         if path.with_name(IMPORT_FILE).exists():
             raise UserError(
@@ -102,6 +103,7 @@ class Ledger:
                 f"search.trials: {earlier.search.trials} -> {spec.search.trials} "
                 "(it may be raised only)"
             )
+        differing += ledger._margin_differences(spec)
         differing += ledger._confirm_differences(spec)
         if differing:
             lines = "\n  ".join(differing)
@@ -187,6 +189,16 @@ class Ledger:
     @parent_run_id.setter
     def parent_run_id(self, run_id: str) -> None:
         self._study.set_user_attr(PARENT_RUN, run_id)
+
+    def _margin_differences(self, spec: StudySpec) -> list[str]:
+        before, after = (json.dumps(s.objective.margin) for s in (self.spec, spec))
+        if before == after or not any(self.search.counts().values()):
+            return []
+        # Not even with --accept-changes: a margin that is chosen beside results is chosen for them.
+        return [
+            f"objective.margin: {before} -> {after} (it must be stated before the first trial; "
+            "beside a margin of your own you can hold the intervals in the report)"
+        ]
 
     def _confirm_differences(self, spec: StudySpec) -> list[str]:
         name = confirm_study_name(self.spec.name)

@@ -183,11 +183,11 @@ class StudySpec(StrictModel):
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for results to belong to one study: flat keys, values.
 
-        The number of trials and the resources may change between two runs; for [confirm], see
-        Ledger.check_same.
+        The number of trials and the resources may change between two runs; for [confirm] and for the
+        margin, see Ledger.check_same.
         """
         whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm"})
-        del whole["search"]["trials"]
+        del whole["search"]["trials"], whole["objective"]["margin"]
         return dict(_flatten(whole))
 
 

@@ -42,7 +42,7 @@ def _region(results: Results) -> list[Conclusion]:
             f"that takes at least {fewest} configurations, some with failed seeds and some without."
         )
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
-        return [Conclusion(inconclusive, few)] if tried else []
+        return [Conclusion(inconclusive, few, exploratory=True)] if tried else []
     row = table[0]
     skill = (
         f"skill {number(row['skill'])} [{number(row['skill_low'])}, {number(row['skill_high'])}]"
@@ -53,13 +53,14 @@ def _region(results: Results) -> list[Conclusion]:
         basis = (
             f"a fit does not predict unseen configurations better than their mean ({skill}; {n})."
         )
-        return [Conclusion(inconclusive, basis)]
+        return [Conclusion(inconclusive, basis, exploratory=True)]
     if pd.isna(row["low"]):
         claim = (
             f"Nowhere in the searched region does a seed train with a probability of {likely} or "
             "more:"
         )
-        return [Conclusion(claim, f"by a fit to {n} ({skill} on configurations left out).")]
+        basis = f"by a fit to {n} ({skill} on configurations left out)."
+        return [Conclusion(claim, basis, exploratory=True)]
     ends = {row["setting"]: f"{row['low']:.2g} to {row['high']:.2g}" for row in table}
     claim = (
         f"Seeds train (with a probability of {likely} or more) in {row['area']:.0%} of the "
@@ -71,7 +72,7 @@ def _region(results: Results) -> list[Conclusion]:
         f"{_share(row, 'inside')} of seeds trained, of the {row['outside']} elsewhere "
         f"{_share(row, 'outside')} ({n}; {skill} on configurations left out)."
     )
-    return [Conclusion(claim, basis)]
+    return [Conclusion(claim, basis, exploratory=True)]
 
 
 def _share(row: dict[str, Any], where: str) -> str:
@@ -92,7 +93,8 @@ def _ratio(results: Results) -> list[Conclusion]:
         for row in known
     ]
     claim = f"Median {score_name(results.study)} by lr_d / lr_g: {'; '.join(parts)}."
-    return [Conclusion(claim, "These groups are not matched on their other settings.")]
+    basis = "These groups are not matched on their other settings."
+    return [Conclusion(claim, basis, exploratory=True)]
 
 
 def blocks(results: Results) -> list[Block]:

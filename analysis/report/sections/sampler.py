@@ -39,11 +39,14 @@ def _families(results: Results) -> Conclusion:
     if not primary:
         return Conclusion(
             "All comparisons are exploratory:",
-            "the study is neither a full grid, nor are its findings compared on fresh seeds.",
+            "the study is neither a full grid, nor are its findings compared on fresh seeds. Each is "
+            "corrected at most within its own table.",
+            first=True,
         )
     family = primary[0].family
     n = count(family.comparisons, "comparison")
     return Conclusion(
-        f"The primary comparisons are those of {label(family.name)} "
-        f"({n}, {family.correction}); all others are exploratory."
+        f"The primary comparisons are those of {label(family.name)} ({n}, {family.correction});",
+        "all others are exploratory, and corrected at most within their own table.",
+        first=True,
     )
