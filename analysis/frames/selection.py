@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.bootstrap import median_of_configurations
@@ -76,6 +77,8 @@ class ComparedScores:
     """Configurations left out since their first evaluation came after the amount."""
     sign: int
     """-1 where larger values of the measure are better, which `scores` negates."""
+    verdicts: NDArray[Any] | None = None
+    """[C, S] by name, of the evaluation that `failed` is of; None where the study has none."""
 
     @property
     def medians(self) -> Floats:
@@ -91,7 +94,11 @@ class ComparedScores:
         """Return the same of some of the trials."""
         kept = np.isin(self.numbers, list(numbers))
         return replace(
-            self, numbers=self.numbers[kept], scores=self.scores[kept], failed=self.failed[kept]
+            self,
+            numbers=self.numbers[kept],
+            scores=self.scores[kept],
+            failed=self.failed[kept],
+            verdicts=None if self.verdicts is None else self.verdicts[kept],
         )
 
     def median(self) -> Estimate:
@@ -264,6 +271,7 @@ def compared_scores(
         failed=frame["failed"].astype(float).unstack("seed").to_numpy(dtype=float),
         not_yet=rows["number"].nunique() - len(scores),
         sign=sign,
+        verdicts=frame["verdict"].unstack("seed").to_numpy() if "verdict" in frame else None,
     )
 
 

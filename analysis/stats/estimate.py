@@ -88,4 +88,4 @@ class Comparison:
     p: float
     """NaN without pairs."""
     method: str
-    """"crossed t", "t" or "sign"."""
+    """"crossed t", or how seeds of single configurations are compared (few_seeds.MEAN, MEDIAN)."""

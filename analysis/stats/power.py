@@ -19,6 +19,7 @@ from ganstudy.analysis.stats.crossed import CrossedMean
 from ganstudy.analysis.stats.crossed_design import Design, Question, detectable
 from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.multiplicity import ALPHA
+from ganstudy.trials.results.paired_seeds import fewest_seeds
 
 # Customary; nothing here depends on it but the numbers that are advised.
 POWER = 0.8
@@ -100,8 +101,8 @@ def _fewest(enough: Callable[[int], bool]) -> float:
 def seeds_needed(
     differences: ArrayLike, comparisons: int = 1, margin: float | None = None
 ) -> SampleSize:
-    """Return how many paired seeds a t-test needs to find a mean difference that is one of so many
-    `comparisons`.
+    """Return how many paired seeds it takes to find a mean difference that is one of so many
+    `comparisons`: as many as a t-test needs, and at least as many as the exact test can tell with.
 
     margin: as in pairs_needed. Units are seeds. NaN below 3 seeds, where a difference is not
     finite, or all are the same.
@@ -112,13 +113,19 @@ def seeds_needed(
         return SampleSize()
     alpha = ALPHA / comparisons
     spread, mean = float(d.std(ddof=1)), abs(float(d.mean()))
+    # The exact test, which decides, finds nothing with fewer; with more its power is nearly t's.
+    fewest = fewest_seeds(comparisons)
     if margin is None:
         far = mean + float(student.ppf(1 - alpha / 2, n - 1)) * spread / math.sqrt(n)
         needed, least = _paired_seeds(mean / spread, alpha), _paired_seeds(far / spread, alpha)
     else:
         needed = _seeds_within(margin / spread, alpha)
         least = _paired_seeds(margin / spread, alpha)
-    return SampleSize(_detectable(n, alpha) * spread, needed, least)
+    return SampleSize(
+        detectable=_detectable(n, alpha) * spread if n >= fewest else math.inf,
+        needed=max(fewest, needed),
+        needed_least=max(fewest, least),
+    )
 
 
 def _paired_seeds(standardised: float, alpha: float = ALPHA) -> float:

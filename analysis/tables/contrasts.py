@@ -34,7 +34,7 @@ from ganstudy.trials.results.records import Stage
 
 K, REMEDIES = "k", "remedies"
 SINGLE = "remedies at single configurations"
-CONFIRMED = "confirmed against the baseline"
+CONFIRMED = "confirmed on fresh seeds"
 BEST = "best against second"
 """Questions, as the table names them."""
 RATIO, DIFFERENCE = "ratio", "difference"
@@ -122,6 +122,8 @@ class Contrast:
     """Of an effect in matched pairs, where smaller scores are better."""
     differences: Floats | None = None
     """Of an effect by seed: [S], where smaller scores are better."""
+    statistic: float = NAN
+    """Of a test by seed: below 0 where the first is better, whatever the effect beside it says."""
     matching: str = ""
     matched_on: tuple[str, ...] = ()
     distance: float = NAN
@@ -199,7 +201,8 @@ class Contrast:
         """Return the contrast as one of a family, decided by its corrected p-value."""
         decision = INCONCLUSIVE
         if p_adjusted < ALPHA:
-            decision = "better" if self.worse_by < 0 else "worse"
+            worse_by = self.worse_by if math.isnan(self.statistic) else self.statistic
+            decision = "better" if worse_by < 0 else "worse"
         return replace(self, family=family, p_adjusted=p_adjusted, decision=decision)
 
     def reversed(self) -> Contrast:
@@ -222,6 +225,7 @@ class Contrast:
             configurations=self.configurations[::-1],
             matched=None if self.matched is None else _reversed(self.matched),
             differences=None if self.differences is None else -self.differences,
+            statistic=-self.statistic,
             second_score=NAN,
             improvement=None,
             failed=None,

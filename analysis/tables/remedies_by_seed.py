@@ -113,9 +113,10 @@ def _compared(
     """Compare two configurations, by their rows in `frame`, on the seeds that they share."""
     both = ~np.isnan(frame.scores[list(rows)]).any(axis=0)
     scores = frame.scores[list(rows)][:, both]
+    verdicts = None if frame.verdicts is None else frame.verdicts[list(rows)][:, both]
     treated, control = np.log(scores) if study.is_ratio else scores
     # Seeds are the units, as one configuration of either kind is all there is.
-    compared = compare_by_seed(treated, control)
+    compared = compare_by_seed(treated, control, verdicts)
     scale, effect = in_units(compared, study)
     with np.errstate(invalid="ignore"):
         differences = treated - control
@@ -136,6 +137,7 @@ def _compared(
         method=compared.method,
         seeds=effect.n,
         differences=differences,
+        statistic=compared.statistic,
     )
     first, second = rows
     return SingleConfiguration(
@@ -173,13 +175,15 @@ def remedies_paired_by_seed(
     control (numbers of the trials), the other searched settings;
 
     scale, effect with low and high at `level`: "ratio", the geometric mean over seeds of score /
-    control's score, or "difference", the mean of score - control's (Study.is_ratio says which); by
-    Student's t, or, where a seed has diverged in one of the two (method "sign"), the median over
-    seeds. Each interval holds alone;
+    control's score, or "difference", the mean of score - control's (Study.is_ratio says which),
+    with Student's interval, which holds if differences are normal; where a seed has diverged in one
+    of the two (`method` says so), the median over seeds. Each interval holds alone and decides
+    nothing;
 
-    p; p_holm, corrected for `comparisons`; decision: better or worse where p_holm < 0.05 and there
-    are MIN_SEEDS_FOR_TEST seeds, else inconclusive; failed, control_failed: seeds that had
-    collapsed, cycled or diverged; seeds: n; axis, progress.
+    p, of the exact sign-flip test of places in the order that knows failure (stats/run_order.py);
+    p_holm, corrected for `comparisons`; decision: better or worse where p_holm < 0.05 and there are
+    MIN_SEEDS_FOR_TEST seeds, else inconclusive; failed, control_failed: seeds that had collapsed,
+    cycled or diverged; seeds: n; axis, progress.
 
     contrasts: those of single_configurations, if they have been made already.
     """

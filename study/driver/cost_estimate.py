@@ -6,6 +6,7 @@ import itertools
 import math
 from bisect import bisect_left
 
+from ganstudy.study.driver.confirm_notes import confirm_notes
 from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
@@ -67,7 +68,8 @@ def _confirm_lines(spec: StudySpec, home: Home) -> list[str]:
     trials, seeds, budget = max_trials(spec), len(spec.confirm.seeds), spec.train.budget
     unit = budget.unit.replace("_", " ")
     search = spec.search.trials * len(spec.train.seeds)
-    lines = [
+    lines = confirm_notes(spec)
+    lines += [
         f"confirm: then up to {trials} trials x {seeds} fresh seeds, each to the end of {budget.amount:g} {unit}: "
         f"{trials * seeds} trainings, where the search has {'up to ' if spec.schedule.name == 'asha' else ''}{search}"
     ]

@@ -169,7 +169,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     _write_files(context)
     context.backup.keep()
     with publisher(spec, context.home) as process:
-        message = study_message(spec, context.text, evaluator_setup, ledger.changes)
+        message = study_message(ledger.spec, context.text, evaluator_setup, ledger.changes)
         context.outbox.put_study(START, message)
         stages, failure = _train(context, ledger, factory, driver_lock)
         context.backup.keep(every=0)
@@ -259,6 +259,8 @@ def _announcement(confirmation: ConfirmStage) -> str:
     text = f"confirming {configurations} on {seeds} fresh seeds each"
     if any(NEAREST in selected.roles for selected in confirmation.selected):
         text += " (no trial satisfied the constraints: the nearest one is confirmed instead of the best)"
+    for number in confirmation.without_twin():
+        text += f"\ntrial {number} has no twin, as it cannot do without its remedies: what they do is not told"
     return text
 
 

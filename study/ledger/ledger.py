@@ -21,7 +21,7 @@ import optuna
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
-from ganstudy.study.ledger.confirm_stage import ConfirmStage
+from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
 from ganstudy.study.ledger.trial_row import TrialRow
@@ -65,7 +65,7 @@ class Ledger:
             # What may change between two runs, such as the number of trials.
             existing._study.set_user_attr(SPEC, text)
             existing._study.set_user_attr(DOCUMENT, spec.document)
-            return cls(existing._study, spec)
+            return cls(existing._study, existing.going_on(spec))
         path.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
             study_name=spec.name,
@@ -126,7 +126,14 @@ class Ledger:
         (search,) = (study for study in storage.get_all_studies() if SPEC in study.user_attrs)
         study = optuna.load_study(study_name=search.study_name, storage=storage)
         document = study.user_attrs[DOCUMENT]
-        return cls(study, parse_document(document, str(path.parent / "study.toml")))
+        spec = parse_document(document, str(path.parent / "study.toml"))
+        return cls(study, as_begun(spec, storage))
+
+    def going_on(self, spec: StudySpec) -> StudySpec:
+        """Return this study's file as read anew, with the defaults that its confirm stage began
+        with.
+        """
+        return as_begun(spec, self._study._storage)
 
     @property
     def id(self) -> str:
@@ -204,7 +211,8 @@ class Ledger:
         name = confirm_study_name(self.spec.name)
         studies = self._study._storage.get_all_studies()
         before, after = (
-            [] if s.confirm is None else list(s.confirm.seeds) for s in (self.spec, spec)
+            [] if s.confirm is None else list(s.confirm.seeds)
+            for s in (self.spec, self.going_on(spec))
         )
         if before == after or not any(study.study_name == name for study in studies):
             return []

@@ -6,7 +6,9 @@ docs/study-file.md describes every key.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -21,10 +23,11 @@ from ganstudy.trials.results.samplers import DEFAULT_SAMPLER
 SCHEDULES = ("asha", "fifo")
 RUNGS_BELOW_BUDGET = 2
 """Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
-FRESH_SEEDS = tuple(range(100, 106))
-"""Six: the fewest whose smallest and largest score enclose the median of all seeds with a
-probability above 95% (1 - 2 / 2^6).
+NUM_FRESH_SEEDS = 8
+"""Of which an exact test can tell one of six comparisons (fewest_seeds in
+trials/results/paired_seeds.py), twice as many as there are twins by default.
 """
+FIRST_FRESH_SEED = 100
 MOST_BUILT = 64
 """Architectures that are built before a study starts, to see whether they can be."""
 # No user or password before the host: the address is shown, and kept with the study.
@@ -36,6 +39,14 @@ NOT_SHOWN = "what was given is not repeated, as it may hold a secret"
 LARGEST_FACTOR_MARGIN, LARGEST_SHARE_MARGIN = 1.0, 0.5
 """Of scores told as ratios (a factor of two), and of shares: beyond these nothing is nearly alike."""
 CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
+
+
+def fresh_seeds(known: Iterable[int]) -> tuple[int, ...]:
+    """Return the seeds of the confirm stage where a file does not state them: the first that the
+    search does not use.
+    """
+    candidates = (seed for seed in itertools.count(FIRST_FRESH_SEED) if seed not in {*known})
+    return tuple(itertools.islice(candidates, NUM_FRESH_SEEDS))
 
 
 class Train(TrainingSettings):
@@ -164,10 +175,15 @@ class Confirm(StrictModel):
     remedy_sets: int = Field(8, ge=0, le=1000)
     """Sets of remedies confirmed by their best configuration, at most."""
     baseline: bool = True
-    """Whether the best configuration without remedies is confirmed, or the best one with its
-    remedies off.
+    """Whether the best configuration without remedies is confirmed; where the search drew none, the
+    twin of the best one.
     """
-    seeds: tuple[int, ...] = FRESH_SEEDS
+    twins: int = Field(3, ge=0, le=1000)
+    """Configurations that are trained with their remedies off as well, at most: the first choice,
+    then the best of each set.
+    """
+    seeds: tuple[int, ...] = fresh_seeds(())
+    """Where they are not stated, none of [train]'s is among them."""
 
     @field_validator("seeds")
     @classmethod
