@@ -128,6 +128,10 @@ def told(found: ConfirmedContrast, name: str) -> str:
     decision = f"{contrast.decision} than {than}"
     if contrast.is_open:
         decision = "inconclusive"
+    elif contrast.better is None:
+        decision = f"{contrast.decision} in {name}"
+    elif contrast.within_margin:
+        decision += f", though {name} differs by less than the margin"
     what = f"{what[0].upper()}{what[1:]}"
     return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}"
 

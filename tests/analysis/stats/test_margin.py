@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -15,6 +16,7 @@ from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.matched_effect import matched_effect
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.analysis.stats.power import _power_within, pairs_needed, seeds_needed
+from ganstudy.analysis.stats.subset_means import symmetric_interval
 
 EDGE = math.log(1.15)
 
@@ -118,3 +120,37 @@ def test_a_plan_for_a_margin_does_not_know_the_observed_effect():
     plans = [pairs_needed(matched_effect(d + shift, 0 * d), 2, EDGE) for shift in (0, 0.3)]
     assert plans[0].needed == plans[1].needed and plans[0].design == plans[1].design
     assert plans[0].needed > plans[0].needed_least
+
+
+@pytest.mark.parametrize("n", [6, 9, 11])
+def test_the_interval_by_seed_holds_what_sign_flips_of_the_mean_do_not_refuse(n):
+    """By all 2^n flips, a hair inside and outside of either end."""
+    d = np.random.default_rng(n).standard_t(2, size=n)
+    flips = np.array(list(itertools.product([1, -1], repeat=n)))
+    found = symmetric_interval(d, 0.95)
+
+    def p(centre, side):
+        sums = flips @ (side * (d - centre))
+        return float((sums >= sums[0] - 1e-12).mean())
+
+    for end, side in ((found.low, 1), (found.high, -1)):
+        assert p(end - side * 1e-9, side) <= 0.025 < p(end + side * 1e-9, side)
+    assert found.level >= 0.95 > found.level - 2**-n * 2
+    assert not symmetric_interval(d[:5], 0.95).has_interval, "2 / 2^5 is more than 0.05"
+    assert not symmetric_interval(np.append(d, np.inf)).has_interval
+
+
+def test_of_many_seeds_random_subsets_do_and_come_to_students():
+    d = np.random.default_rng(1).normal(0.3, 1.0, size=80)
+    found, half = symmetric_interval(d, 0.95), stats.t.ppf(0.975, 79) * stats.sem(d)
+    assert found.low == pytest.approx(d.mean() - half, abs=0.03)
+    assert found.high == pytest.approx(d.mean() + half, abs=0.03)
+
+
+def test_the_interval_by_seed_covers_where_differences_are_heavy_tailed_and_bimodal():
+    rng, covered = np.random.default_rng(12), []
+    for _ in range(1000):
+        d = 0.2 + rng.choice([-3.0, 3.0, 0.0], 8, p=[0.15, 0.15, 0.7]) + 0.1 * rng.standard_t(2, 8)
+        found = symmetric_interval(d, 0.95)
+        covered.append(found.low <= 0.2 <= found.high)
+    assert np.mean(covered) == pytest.approx(1 - 2 * 6 / 256, abs=0.02)
