@@ -169,7 +169,7 @@ class Contrast:
             differences=None if self.differences is None else -self.differences,
             second_score=NAN,
             improvement=None,
-            failed=None,
+            failed=None if self.failed is None else self.failed.in_direction(-1),
         )
 
     def columns(self) -> dict[str, Any]:
