@@ -11,7 +11,7 @@ from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import NoClaim
-from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL
+from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL, Estimate
 from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.tables.contrasts import HOLM, RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
@@ -58,6 +58,15 @@ def effect(contrast: Contrast) -> str:
     as_text = number if is_ratio else signed
     ends = f" [{as_text(found.low)}, {as_text(found.high)}]" if found.has_interval else ""
     return f"{'× ' if is_ratio else ''}{as_text(found.value)}{ends}"
+
+
+def points(difference: Estimate) -> str:
+    """Return a difference of shares with its interval: −5 percentage points [−9, −1]."""
+    value, low, high = (
+        f"{100 * end:+.0f}".replace("-", "−")
+        for end in (difference.value, difference.low, difference.high)
+    )
+    return f"{value} percentage points [{low}, {high}]"
 
 
 def pairs(contrast: Contrast) -> str:

@@ -20,7 +20,7 @@ from ganstudy.analysis.stats.crossed import (
     crossed_mean,
     matched_differences,
 )
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, Estimate, Scores
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Scores
 
 
 def matched_effect(treated: Scores, control: Scores, level: float = LEVEL) -> CrossedMean:
@@ -53,5 +53,9 @@ def _of_one_side_diverged(differences: Scores, made: CrossedMean) -> CrossedMean
 
 
 def matched_failures(treated: Scores, control: Scores, level: float = LEVEL) -> Estimate:
-    """Estimate the difference of the probabilities that a seed fails, [P, S] of 0 and 1 each."""
+    """Estimate the difference of the probabilities that a seed fails, [P, S] of 0 and 1 each; NaN
+    where none is known.
+    """
+    if np.isnan(treated - control).all():
+        return Estimate(NAN, level=level, unit="pairs")
     return crossed_difference_of_shares(treated, control, level).comparison.effect

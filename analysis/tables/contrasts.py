@@ -228,7 +228,7 @@ class Contrast:
             statistic=-self.statistic,
             second_score=NAN,
             improvement=None,
-            failed=None,
+            failed=None if self.failed is None else self.failed.in_direction(-1),
         )
 
     def columns(self) -> dict[str, Any]:

@@ -83,7 +83,8 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     (n), not_yet (of all values: left out since they had not been evaluated by then), seeds; median
     of the objective with median_low and median_high (95%, bootstrap over configurations and seeds,
     NaN below six); failed_share, the probability that a seed has collapsed, cycles or has
-    diverged, with its ends.
+    diverged, with its ends; NaN on axes where the values stand at different evaluations, and where
+    no verdict can be a failure yet (selection.verdicts_compare).
 
     Between evaluations scores are interpolated; see selection.compared_scores.
     """

@@ -14,7 +14,7 @@ from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.over_time import LEARNING_RATES
 from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
 from ganstudy.analysis.tables import learning_rates, search
-from ganstudy.trials.results.records import FAILURES
+from ganstudy.trials.results.records import FAILURES, Verdict
 
 TITLE = "Learning rates"
 POINTS = 500
@@ -133,18 +133,16 @@ def _cells(results: Results) -> list[Block]:
     name = score_name(results.study)
     smaller = results.study.objective.sign > 0
     score = learning_rate_cells(table, "median", name, share=False, worse_is_more=smaller)
-    failed = learning_rate_cells(
-        table, "failed_share", "failed seeds", share=True, worse_is_more=True
-    )
     alt = f"Map of the median {name} in {len(table)} cells."
-    caption = f"Share of seeds that had {FAILURES}."
+    maps = [Figure("rates_score", score, CELLS.format(name=name), alt)]
+    if table["failed_share"].notna().any():
+        failed = learning_rate_cells(
+            table, "failed_share", "failed seeds", share=True, worse_is_more=True
+        )
+        caption = f"Share of seeds that had {FAILURES}."
+        maps.append(Figure("rates_failed", failed, caption, "Map of failed seeds."))
     return [
-        Pair(
-            [
-                Figure("rates_score", score, CELLS.format(name=name), alt),
-                Figure("rates_failed", failed, caption, "Map of failed seeds."),
-            ]
-        ),
+        Pair(maps),
         Table("rate_map", table, "The cells with their intervals", folded=True),
     ]
 
@@ -161,7 +159,8 @@ def _tables(results: Results) -> list[Block]:
 
 MAP = (
     "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how "
-    "the trial ended. A thick red ring: at least one seed collapsed, cycled or diverged."
+    "the trial ended. A thick red ring: at least one seed collapsed, cycled or diverged; before its "
+    f"evaluation {Verdict.COLLAPSED.earliest} a seed can only have diverged."
 )
 CELLS = (
     "Median {name} in each cell, over configurations of the median over seeds, at the last "
