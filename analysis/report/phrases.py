@@ -14,6 +14,9 @@ from ganstudy.analysis.stats.crossed import NoClaim
 from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
 
+ON_THESE_SEEDS = "for other configurations on these seeds"
+"""What intervals over configurations hold for that share the study's seeds."""
+
 
 @dataclass(frozen=True)
 class Tile:
