@@ -258,8 +258,8 @@ def _best_blocks(first: Study, second: Study) -> list[Block]:
 def _expected_blocks(first: Study, second: Study) -> list[Block]:
     table = expected_best_of_studies([first, second])
     note = (
-        "The best score to expect of so many trials of each study, and what they cost; where the "
-        "studies sampled differently, this is how their samplers compare."
+        "The best score to expect of so many trials of each study, and what they cost. Only where "
+        "exchangeable says yes is it what a search of so many would find."
     )
     return [Table("expected_best", table, "Expected best", note, folded=True)] if len(table) else []
 
