@@ -19,9 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.bootstrap import median_of_configurations
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats, Ints, Scores
-from ganstudy.analysis.stats.order_statistics import median_over_seeds, seed_medians
+from ganstudy.analysis.stats.order_statistics import median, median_over_seeds
 from ganstudy.analysis.stats.proportions import clustered_proportion
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import (
@@ -105,14 +104,18 @@ class ComparedScores:
         )
 
     def median(self) -> Estimate:
-        """Estimate the median over configurations of the median over seeds, in the measure's own
-        direction.
+        """Estimate the median over configurations of the median over these seeds, in the measure's
+        own direction.
+
+        The interval is exact, and holds for other configurations on these seeds: whatever a seed
+        does to all configurations is in each of them.
         """
-        rng = np.random.default_rng(SEED)
-        return median_of_configurations(seed_medians(self.scores), rng).in_direction(self.sign)
+        return median(self.medians).in_direction(self.sign)
 
     def failed_share(self) -> Estimate:
-        """Estimate the probability that a seed fails; NaN where verdicts do not compare."""
+        """Estimate the probability that one of these seeds fails, over configurations; NaN where
+        verdicts do not compare.
+        """
         known = ~np.isnan(self.failed).all(axis=1)
         shares = np.nanmean(self.failed[known], axis=1) if known.any() else np.empty(0)
         # The mean over configurations and not over seeds: seeds of one share their fate.

@@ -18,9 +18,12 @@ from ganstudy.trials.results.records import (
     SAMPLES_KEY,
     STUDY_FILE,
     Stage,
+    TrialState,
 )
 from ganstudy.trials.results.samplers import SAMPLER_NOT_STATED
 
+NO_SCHEDULE = "fifo"
+"""[schedule] that lets every trial spend its budget."""
 SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
 
 PROVENANCE_COLUMNS = (
@@ -131,6 +134,14 @@ class Study:
         """Name of the sampler that drew the trials; '' where unknown, as for most imports."""
         sampler = str(self.spec.get("search", {}).get("sampler", ""))
         return "" if sampler == SAMPLER_NOT_STATED else sampler
+
+    @property
+    def stops_early(self) -> bool:
+        """Whether trials are stopped that do worse than others: by the study file, or as seen."""
+        schedule = str(self.spec.get("schedule", {}).get("name", ""))
+        return schedule not in ("", NO_SCHEDULE) or bool(
+            self.trials["state"].eq(TrialState.PRUNED).any()
+        )
 
     @property
     def space(self) -> dict[str, Any]:

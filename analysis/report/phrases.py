@@ -17,6 +17,8 @@ from ganstudy.analysis.tables.contrasts import HOLM, RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
 
 EXPLORATORY = "exploratory"
+ON_THESE_SEEDS = "for other configurations on these seeds"
+"""What intervals over configurations hold for that share the study's seeds."""
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     setting; axis; amount, the largest that all `trials` reached; trials: "every ended trial", and
     where some were stopped early also "complete trials only", which are a selection; configurations
     (n), not_yet (of all values: left out since they had not been evaluated by then), seeds; median
-    of the objective with median_low and median_high (95%, bootstrap over configurations and seeds,
+    of the objective with median_low and median_high (95%, for other configurations on these seeds,
     NaN below six); failed_share, the probability that a seed has collapsed, cycles or has
     diverged, with its ends; NaN on axes where the values stand at different evaluations, and where
     no verdict can be a failure yet (selection.verdicts_compare).

@@ -85,7 +85,7 @@ def blocks(results: Results) -> list[Block]:
 FIGURE = (
     "The menu picks what is held equal: the amount is the largest that every trial reached on "
     "that axis; between evaluations scores are interpolated. Above: median over configurations "
-    f"of the median over seeds with its 95% bootstrap interval, none below {MIN_CONFIGURATIONS} "
+    f"of the median over seeds with its 95% interval, none below {MIN_CONFIGURATIONS} "
     "configurations; these groups are not matched on their other settings, as the answer below "
     "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval; none "
     "where the values of k stand at different evaluations, nor before evaluation "

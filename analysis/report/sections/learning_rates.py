@@ -12,7 +12,7 @@ from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.frames.selection import ranked
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.over_time import LEARNING_RATES
-from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
+from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, Conclusion, interval, score_name
 from ganstudy.analysis.tables import learning_rates, search
 from ganstudy.trials.results.records import FAILURES, Verdict
 
@@ -93,7 +93,9 @@ def _ratio(results: Results) -> list[Conclusion]:
         for row in known
     ]
     claim = f"Median {score_name(results.study)} by lr_d / lr_g: {'; '.join(parts)}."
-    basis = "These groups are not matched on their other settings."
+    basis = (
+        f"95% intervals {ON_THESE_SEEDS}; these groups are not matched on their other settings."
+    )
     return [Conclusion(claim, basis, exploratory=True)]
 
 
@@ -143,7 +145,7 @@ def _cells(results: Results) -> list[Block]:
         maps.append(Figure("rates_failed", failed, caption, "Map of failed seeds."))
     return [
         Pair(maps),
-        Table("rate_map", table, "The cells with their intervals", folded=True),
+        Table("rate_map", table, f"The cells with their intervals, {ON_THESE_SEEDS}", folded=True),
     ]
 
 
@@ -164,7 +166,8 @@ MAP = (
 )
 CELLS = (
     "Median {name} in each cell, over configurations of the median over seeds, at the last "
-    "amount that every trial reached; n configurations. White: none, or the median diverged."
+    "amount that every trial reached; n configurations on these seeds. White: none, or the median "
+    "diverged."
 )
 REGION = (
     f"Where a seed trains with a fitted probability of {learning_rates.LIKELY:.0%} or more; skill "
