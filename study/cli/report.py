@@ -96,7 +96,7 @@ def _loaded(spec: Published, home: Home) -> Study:
 
 
 def where_records_wait(folder: StudyFolder, records: int) -> str:
-    """Return what is said of records that MLflow has not taken, and when it will."""
+    """Return the message on records that MLflow has not taken: where they wait, and why."""
     from ganstudy.study.tracking.outbox import Outbox
 
     refusal = Outbox(folder.outbox).refusal()
@@ -116,7 +116,7 @@ def mend(spec: Published, home: Home, outbox: Outbox) -> None:
     try:
         study = _loaded(spec, home)
     except UserError:
-        return  # said again by the report, once what waits has been published
+        return  # the report raises it again, once what waits has been published
     if not study.is_whole:
         outbox.put_study(START, {"facts": asdict(study.facts)})
 

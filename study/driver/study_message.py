@@ -49,7 +49,7 @@ def study_message(
 
 
 def facts_of_ledger(ledger: Ledger) -> StudyFacts:
-    """Return what the ledger knows of a study's facts, where MLflow has lost them."""
+    """Return what the ledger knows of a study's facts, where MLflow does not have them whole."""
     origin = Origin(changes="\n".join(ledger.changes))
     return StudyFacts(_as_read(ledger.spec), ledger.spec.question, origin=origin)
 

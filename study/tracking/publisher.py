@@ -308,7 +308,7 @@ def publish_until_closed(
     """Publish until `closed` is set and nothing is pending; return 1 if messages are left, else 0.
 
     Failures of MLflow are retried with growing pauses: without end while the driver lives, and for
-    GIVE_UP_SECONDS once it has gone. refuse: told of what only a user can mend.
+    GIVE_UP_SECONDS once it has gone. refuse: called with what only a user can mend.
     """
     publisher: Publisher | None = None
     backoff, failing_since = POLL_SECONDS, None

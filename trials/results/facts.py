@@ -51,7 +51,7 @@ class StudyFacts:
     real_effective_modes: float | None = None
     origin: Origin = Origin()
     notes: list[str] = field(default_factory=list)
-    """What of this is incomplete, in sentences; empty unless an older version lost something."""
+    """What of this is incomplete, in sentences: MLflow may have cut what older versions wrote."""
 
     def as_text(self) -> str:
         """Return the facts as JSON."""

@@ -1,4 +1,4 @@
-"""Histories of others: what is read from a file, what is refused, and how both are told."""
+"""Histories of others: what is read from a file, what is refused, and the messages of both."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_without_a_trial_column_known_parameters_tell_trials_apart(tmp_path: Pat
     )
     assert [[row["seed"] for row in trial.rows] for trial in found.trials] == [[0, 1], [0]]
     assert [trial.params["k"] for trial in found.trials] == [1.0, 0.5]
-    assert any("told apart by lr_d, k" in note for note in found.notes)
+    assert any("distinguished by lr_d, k" in note for note in found.notes)
 
 
 SPELLINGS = [
