@@ -7,6 +7,7 @@ import json
 import math
 from typing import Any
 
+from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.facts import StudyFacts
 from ganstudy.trials.results.mlflow_tags import Tag
@@ -69,7 +70,7 @@ def flat_params(content: dict[str, Any]) -> dict[str, Any]:
         return dict(content["shown"])
     config = content["config"]
     params = {
-        "k": _k_as_number(config["k"]),
+        "k": as_schedule(config["k"]).shown,
         "method": config["method"],
         "remedies": remedy_label(config["remedies"]),
         **{
@@ -86,15 +87,6 @@ def flat_params(content: dict[str, Any]) -> dict[str, Any]:
     return params | {
         f"{name}.{option}": value for name, held in chosen.items() for option, value in held.items()
     }
-
-
-def _k_as_number(text: str) -> float | str:
-    """Return a constant k as a decimal number, a schedule as it is."""
-    if " " in text:
-        return text
-    # A number is what MLflow's charts and comparisons can order; "1/5" would be text to them.
-    numerator, _, denominator = text.partition("/")
-    return int(numerator) / int(denominator or 1)
 
 
 def run_name(number: int, start: dict[str, Any]) -> str:
