@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import webbrowser
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +107,7 @@ def where_records_wait(folder: StudyFolder, records: int) -> str:
 
 def mend(spec: Published, home: Home, outbox: Outbox) -> None:
     """Announce the facts of a study that MLflow has cut, so that they are published whole."""
+    from ganstudy.study.tracking.messages import StudyStart
     from ganstudy.study.tracking.outbox import START, STUDY
 
     # What waits there has them already.
@@ -118,7 +118,7 @@ def mend(spec: Published, home: Home, outbox: Outbox) -> None:
     except UserError:
         return  # the report raises it again, once what waits has been published
     if not study.is_whole:
-        outbox.put_study(START, {"facts": asdict(study.facts)})
+        outbox.put_study(START, StudyStart(study.facts).to_json())
 
 
 def _known(folder: StudyFolder) -> StudyFacts:

@@ -170,7 +170,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     context.backup.keep()
     with publisher(spec, context.home) as process:
         message = study_message(spec, context.text, evaluator_setup, ledger.changes)
-        context.outbox.put_study(START, message)
+        context.outbox.put_study(START, message.to_json())
         stages, failure = _train(context, ledger, factory, driver_lock)
         context.backup.keep(every=0)
         reason = failure or context.stop.reason()
@@ -244,7 +244,7 @@ def _stages(
     for row in confirmation.rows():
         config = confirmation.config(row.params)
         place = confirmation.place(row.number)
-        outbox.put_start(row.number, row.params, config, place.to_json())
+        outbox.put_start(row.number, row.params, config, place)
     console.print(_announcement(confirmation), highlight=False, soft_wrap=True)
     yield confirmation
 

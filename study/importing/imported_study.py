@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ganstudy.study.ledger.import_record import ImportedSpec
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict, median_over_seeds
+from ganstudy.trials.results.records import TrialState, Verdict, median_over_seeds
 
 IMPORTED = "imported"
 """Extractor of scores if the mapping does not say what they were measured with."""
@@ -44,19 +45,17 @@ class ImportedStudy:
     def outcome(self, trial: ImportedTrial) -> Outcome:
         """Return the result of a trial at its last evaluation."""
         rows = trial.last_rows()
-        verdicts: dict[str, int] = {}
         # The last rows alone: a verdict is about the end of a seed, as in studies that are trained
         # here.
-        for row in rows:
-            verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + 1
+        verdicts = Counter(row.verdict.value for row in rows if row.verdict is not None)
         return Outcome(
             finished=trial.state is TrialState.COMPLETE,
             objective=median_over_seeds(
-                [row[self.objective] for row in rows], MEASURES[self.objective].direction
+                [row.measures[self.objective] for row in rows], MEASURES[self.objective].direction
             ),
-            progress=float(rows[0][self.history.axis]),
-            verdicts=verdicts,
-            counters={name: rows[0][name] for name in COUNTERS},
+            progress=float(rows[0].cost[self.history.axis] or 0),
+            verdicts=dict(verdicts),
+            counters=dict(rows[0].cost),
         )
 
     def feasible(self, trial: ImportedTrial, outcome: Outcome) -> bool:
@@ -134,7 +133,7 @@ def read_import(
 
 
 def _require(history: History) -> dict[str, int]:
-    verdicts = {row["verdict"] for trial in history.trials for row in trial.last_rows()}
+    verdicts = {row.verdict for trial in history.trials for row in trial.last_rows()}
     # Divergence shows in any score. Others need verdicts in the file, or what they follow from.
     known = CONSTRAINTS if verdicts - {Verdict.UNKNOWN, Verdict.DIVERGED} else (Verdict.DIVERGED,)
     return {str(verdict): 0 for verdict in known}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 from typing import Any
 
 from ganstudy.study.cluster import code_version
@@ -13,6 +12,7 @@ from ganstudy.study.importing.imported_study import ImportedStudy
 from ganstudy.study.importing.mapping import objective_of
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.study.tracking.messages import StudyStart
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.facts import Origin, StudyFacts
 from ganstudy.trials.results.records import IMPORTED_FILE, TrialState
@@ -32,7 +32,7 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
         for key, value in trial.params.items():
             if key != TRIAL_NAME:
                 params.setdefault(key, []).append(value)
-    seeds = sorted({row["seed"] for trial in history.trials for row in trial.rows})
+    seeds = sorted({seed for trial in history.trials for seed in trial.seeds()})
     # A parameter with a single value looks like a fixed one, and is taken for that.
     searched = {
         key: domain for key, values in params.items() if (domain := _domain(values)) is not None
@@ -62,7 +62,7 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
     }
 
 
-def study_message(study: ImportedStudy) -> dict[str, Any]:
+def study_message(study: ImportedStudy) -> StudyStart:
     """Return the message from which the publisher makes the parent run."""
     history, spec = study.history, spec_of(study)
     facts = StudyFacts(
@@ -79,13 +79,7 @@ def study_message(study: ImportedStudy) -> dict[str, Any]:
         "budget": f"{history.times[-1]:g} {history.axis}",
         "seeds": ",".join(map(str, spec["train"]["seeds"])),
     }
-    return {
-        "study_file": json.dumps(spec, indent=2),
-        "file_name": IMPORTED_FILE,
-        "params": params,
-        "facts": asdict(facts),
-        "floor": history.floor,
-    }
+    return StudyStart(facts, json.dumps(spec, indent=2), IMPORTED_FILE, params, history.floor)
 
 
 def summary(study: ImportedStudy, outcomes: dict[int, Outcome]) -> dict[str, Any]:

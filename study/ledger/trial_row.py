@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from ganstudy.study.spec.keys import Params
 from ganstudy.trials.results.records import Stage
@@ -46,6 +47,13 @@ class StagePlace:
         """Return what is known as plain JSON."""
         known = {"stage": self.stage.value, "role": self.role, "confirms": self.confirms}
         return {name: value for name, value in known.items() if value is not None}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the place that `to_json` was called on; the search where none is named."""
+        # Messages of older versions, from before there were stages, hold none.
+        stage = Stage(content.get("stage", Stage.SEARCH))
+        return cls(stage, content.get("role"), content.get("confirms"))
 
 
 @dataclass(frozen=True)
