@@ -15,7 +15,7 @@ from ganstudy.study.home import NAME_RULE
 from ganstudy.study.importing.history import History, ImportedTrial, history_of
 from ganstudy.study.importing.mapping import Mapping, judged
 from ganstudy.study.importing.reading import read_source
-from ganstudy.study.ledger.import_record import ImportedSpec
+from ganstudy.study.ledger.import_record import ImportedSpec, ImportSource
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
 from ganstudy.trials.results.catalogue import MEASURES
@@ -35,7 +35,7 @@ class ImportedStudy:
     mapping: Mapping
     history: History
     objective: str
-    source: dict[str, Any]
+    source: ImportSource
     digest: str
     require: dict[str, int]
     """Failed seeds allowed per verdict: none, of the verdicts that the file contains. A constraint
@@ -67,7 +67,7 @@ class ImportedStudy:
         given = self.mapping.provenance
         stated = given.model_dump() if given is not None else {"extractor": IMPORTED}
         # Of unknown origin, they can only be compared with those of the same file.
-        digest = self.source["digest"]
+        digest = self.source.digest
         unknown = {
             "extractor_digest": digest,
             "data_digest": digest,
@@ -98,27 +98,9 @@ def read_import(
     reading = read_source(str(source), server, mapping)
     table = reading.table
     history = history_of(reading)
-    objective = mapping.objective or next(
-        (m for m in judged() if m in history.measures or m in history.derived), None
-    )
-    if objective is None:
-        raise UserError(
-            f"{table.name} has no measure that could decide what is best; such are: "
-            f"{', '.join(judged())}. Where names differ: --map THEIRS=OURS"
-        )
-    if objective not in (*history.measures, *history.derived):
-        raise UserError(f"{table.name} has no {objective}; it has: {', '.join(history.measures)}")
+    objective = _objective(table.name, mapping, history)
     # Everything that decides the runs: importing the same again must find the same runs.
     text = json.dumps([SCHEMA, name, table.digest, mapping.model_dump(mode="json")], sort_keys=True)
-    facts = {
-        "file": table.name,
-        "digest": table.digest,
-        "rows": len(table.lines),
-        "measures": history.measures,
-        "derived": history.derived,
-        "moments": len(history.times),
-        "reader": code_version.source_digest(),
-    }
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     spec = ImportedSpec(name, tracking, objective)
     return ImportedStudy(
@@ -126,10 +108,32 @@ def read_import(
         mapping=mapping,
         history=history,
         objective=objective,
-        source=facts,
+        source=ImportSource(
+            file=table.name,
+            digest=table.digest,
+            rows=len(table.lines),
+            measures=history.measures,
+            derived=history.derived,
+            moments=len(history.times),
+            reader=code_version.source_digest(),
+        ),
         digest=digest,
         require=_require(history),
     )
+
+
+def _objective(file: str, mapping: Mapping, history: History) -> str:
+    """Return the measure that decides what is best; UserError if the file does not have it."""
+    available = (*history.measures, *history.derived)
+    objective = mapping.objective or next((m for m in judged() if m in available), None)
+    if objective is None:
+        raise UserError(
+            f"{file} has no measure that could decide what is best; such are: "
+            f"{', '.join(judged())}. Where names differ: --map THEIRS=OURS"
+        )
+    if objective not in available:
+        raise UserError(f"{file} has no {objective}; it has: {', '.join(history.measures)}")
+    return objective
 
 
 def _require(history: History) -> dict[str, int]:

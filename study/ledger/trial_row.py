@@ -34,6 +34,17 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class BestTrial:
+    """The feasible complete trial with the best objective."""
+
+    number: int
+    value: float
+    params: Mapping[str, object]
+    run_id: str | None
+    """MLflow run, once it is published."""
+
+
+@dataclass(frozen=True)
 class StagePlace:
     """Where a trial stands in its study, as MLflow has it."""
 

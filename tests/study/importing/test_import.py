@@ -194,7 +194,7 @@ def test_histories_of_unlike_lengths_are_complete_at_their_own(tmp_path: Path) -
     outcomes = {trial.number: study.outcome(trial) for trial in study.history.trials}
     assert {n: found.objective for n, found in outcomes.items()} == last
     assert {n: found.progress for n, found in outcomes.items()} == ends
-    assert study_facts.summary(study, outcomes)["best"]["number"] == 1
+    assert study_facts.summary(study, outcomes).best.number == 1
     assert any("2 of 3 trials end before 400" in note for note in study.history.notes)
     told = made(
         tmp_path, HEAD + ",state", *(f"{line},{'pruned' * (line[0] == '1')}" for line in lines)
@@ -205,7 +205,7 @@ def test_histories_of_unlike_lengths_are_complete_at_their_own(tmp_path: Path) -
         "complete",
     ]
     outcomes = {trial.number: told.outcome(trial) for trial in told.history.trials}
-    assert study_facts.summary(told, outcomes)["best"]["number"] == 2
+    assert study_facts.summary(told, outcomes).best.number == 2
     assert any("1 of 3 trials end before 400" in note for note in told.history.notes)
 
 
