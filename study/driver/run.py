@@ -113,11 +113,7 @@ def run(
         terminated_as_interrupted(),
     ):
         mlflow_check.wait()
-        if address is None:
-            capacity.check_cluster(spec.resources, context.console.print, seconds=0)
-        else:
-            capacity.check_cluster(spec.resources, context.console.print)
-            capacity.check_nodes(spec.resources)
+        _check_nodes(context, on_cluster=address is not None)
         try:
             with only_driver(context.folder.path, context.console.print) as driver_lock:
                 return _run_on_ray(context, driver_lock)
@@ -146,6 +142,18 @@ def _check_before_ray(context: RunContext, address: str | None) -> MlflowCheck:
         check_provenance(earlier, code_provenance())
     run_id = None if earlier is None else earlier.parent_run_id
     return MlflowCheck(context.spec, context.home, run_id)
+
+
+def _check_nodes(context: RunContext, on_cluster: bool) -> None:
+    """Raise UserError where no node can hold a trial, or one has other code or packages.
+
+    A cluster's nodes may still be joining: they are waited for.
+    """
+    if not on_cluster:
+        capacity.check_cluster(context.spec.resources, context.console.print, seconds=0)
+        return
+    capacity.check_cluster(context.spec.resources, context.console.print)
+    capacity.check_nodes(context.spec.resources)
 
 
 def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
