@@ -261,13 +261,7 @@ def compared_scores(
     amount = common_amounts(rows)[0] if amount is None else amount
     reach = rows.groupby("number")["progress"].transform("max") >= amount * (1 - TOLERANCE)
     rows = rows[reach | rows["number"].isin(dead_trials(rows))]
-    order = rows.sort_values("progress", kind="stable")
-    reached = order["progress"] <= amount * (1 + TOLERANCE)
-    seed = ["number", "seed"]
-    before = order[reached].groupby(seed).tail(1).set_index(seed)
-    after = order[~reached].groupby(seed).head(1).set_index(seed).reindex(before.index)
-    value = sign * _interpolated(before, after, amount, log)
-    frame = before.assign(score=np.where(before["gone"], np.inf, value))
+    frame = _at_amount(rows, amount, log, sign)
     scores = frame["score"].unstack("seed")
     # Floats, as unstack makes objects of booleans with gaps.
     failed = frame["failed"].astype(float).unstack("seed").to_numpy(dtype=float)
@@ -282,6 +276,21 @@ def compared_scores(
         sign=sign,
         verdicts=frame["verdict"].unstack("seed").to_numpy() if "verdict" in frame else None,
     )
+
+
+def _at_amount(rows: pd.DataFrame, amount: float, log: bool, sign: int) -> pd.DataFrame:
+    """Return every seed's last row at or before the amount, its score interpolated there.
+
+    Index: number and seed. Scores are signed, so that small ones are better; infinite once a seed
+    has diverged.
+    """
+    order = rows.sort_values("progress", kind="stable")
+    reached = order["progress"] <= amount * (1 + TOLERANCE)
+    seed = ["number", "seed"]
+    before = order[reached].groupby(seed).tail(1).set_index(seed)
+    after = order[~reached].groupby(seed).head(1).set_index(seed).reindex(before.index)
+    value = sign * _interpolated(before, after, amount, log)
+    return before.assign(score=np.where(before["gone"], np.inf, value))
 
 
 def verdicts_compare(then: pd.DataFrame, rows: pd.DataFrame) -> bool:

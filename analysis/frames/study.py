@@ -81,7 +81,7 @@ class Study:
     repeats; '' and <NA> for the others, <NA> also for a baseline that the search never drew),
     run_id, config_digest (equal where two trials were the same in everything), state (complete,
     pruned, failed or running), feasible (the constraints hold), objective (median over seeds at the
-    last evaluation, NaN where there is none), every hyperparameter by its name (numbers as numbers;
+    last evaluation, NaN if there was none), every hyperparameter by its name (numbers as numbers;
     NaN where a remedy's parameter was not asked), every verdict (number of seeds at the last
     evaluation), num_seeds and evaluations (how many there are), every measure (median over seeds at
     the last evaluation, NaN where that falls on a diverged seed), every counter, error ('' where
@@ -293,12 +293,12 @@ def refuse_unlike(evaluations: pd.DataFrame) -> None:
 
 def provenance_of(evaluations: pd.DataFrame) -> dict[str, Any]:
     """Return what the scores of these rows were measured with; empty if they do not say."""
-    said = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
-    if said.empty:
+    stated = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
+    if stated.empty:
         return {}
     return {
         str(name): value.item() if hasattr(value, "item") else value
-        for name, value in said.iloc[0].dropna().items()
+        for name, value in stated.iloc[0].dropna().items()
     }
 
 

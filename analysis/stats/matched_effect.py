@@ -1,7 +1,7 @@
 """Effect of one arm against another in matched pairs that share their seeds.
 
 The one place in which the interval and the p-value of a matched contrast are computed: whatever a
-report says of k, of a remedy or of what would settle either comes from here. Pairs and seeds are
+report says of k, of a remedy or of the sample size that either needs comes from here. Pairs and seeds are
 both random (analysis/stats/crossed.py), so that what is found holds for other settings and for other
 seeds than the study's.
 """

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TypedDict
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -47,7 +47,16 @@ def trial_capacity(node: Node, resources: Resources) -> int:
     return math.floor(trials + EPSILON)
 
 
-def nodes() -> list[dict[str, Any]]:
+class RayNode(TypedDict):
+    """What of Ray's description of a node is read; the keys are Ray's."""
+
+    NodeID: str
+    NodeManagerAddress: str
+    Alive: bool
+    Resources: Node
+
+
+def nodes() -> list[RayNode]:
     """Return the connected cluster's living nodes, as Ray describes them."""
     return [node for node in ray.nodes() if node["Alive"]]
 

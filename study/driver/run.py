@@ -113,11 +113,7 @@ def run(
         terminated_as_interrupted(),
     ):
         mlflow_check.wait()
-        if address is None:
-            capacity.check_cluster(spec.resources, context.console.print, seconds=0)
-        else:
-            capacity.check_cluster(spec.resources, context.console.print)
-            capacity.check_nodes(spec.resources)
+        _check_nodes(context, on_cluster=address is not None)
         try:
             with only_driver(context.folder.path, context.console.print) as driver_lock:
                 return _run_on_ray(context, driver_lock)
@@ -148,6 +144,18 @@ def _check_before_ray(context: RunContext, address: str | None) -> MlflowCheck:
     return MlflowCheck(context.spec, context.home, run_id)
 
 
+def _check_nodes(context: RunContext, on_cluster: bool) -> None:
+    """Raise UserError where no node can hold a trial, or one has other code or packages.
+
+    A cluster's nodes may still be joining: they are waited for.
+    """
+    if not on_cluster:
+        capacity.check_cluster(context.spec.resources, context.console.print, seconds=0)
+        return
+    capacity.check_cluster(context.spec.resources, context.console.print)
+    capacity.check_nodes(context.spec.resources)
+
+
 def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     spec, folder = context.spec, context.folder
     context.stop.clear()  # of an earlier run: what is asked from here on is meant for this one
@@ -170,7 +178,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     context.backup.keep()
     with publisher(spec, context.home) as process:
         message = study_message(ledger.spec, context.text, evaluator_setup, ledger.changes)
-        context.outbox.put_study(START, message)
+        context.outbox.put_study(START, message.to_json())
         stages, failure = _train(context, ledger, factory, driver_lock)
         context.backup.keep(every=0)
         reason = failure or context.stop.reason()
@@ -244,7 +252,7 @@ def _stages(
     for row in confirmation.rows():
         config = confirmation.config(row.params)
         place = confirmation.place(row.number)
-        outbox.put_start(row.number, row.params, config, place.to_json())
+        outbox.put_start(row.number, row.params, config, place)
     console.print(_announcement(confirmation), highlight=False, soft_wrap=True)
     yield confirmation
 

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.confirm_selection import max_trials
-from ganstudy.study.ledger.import_record import ImportRecord
+from ganstudy.study.ledger.import_record import ImportRecord, ImportSource
 from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.tracking.outbox import Outbox
-
-
-@dataclass(frozen=True)
-class BestTrial:
-    """The feasible complete trial with the best objective."""
-
-    number: int
-    value: float
-    params: Mapping[str, object]
-    run_id: str | None
-    """MLflow run, once it is published."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +26,8 @@ class ConfirmStatus:
     """By state."""
     seeds: Mapping[str, int]
     """By verdict."""
-    trial_list: list[dict[str, Any]] | None = None
-    """Rows of all trials as plain JSON, where they are asked for."""
+    trial_list: Sequence[TrialRow] | None = None
+    """All trials, where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +52,10 @@ class StudyStatus:
     """MLflow's parent run."""
     tracking_uri: str
     paths: Mapping[str, str | None]
-    imported: Mapping[str, object] | None = None
+    imported: ImportSource | None = None
     """About the file, of an imported study."""
-    trial_list: list[dict[str, Any]] | None = None
-    """Rows of all trials as plain JSON, where they are asked for."""
+    trial_list: Sequence[TrialRow] | None = None
+    """All trials, where they are asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain JSON, without what does not apply."""
@@ -102,7 +92,7 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
-        trial_list=[row.to_json() for row in ledger.trials()] if with_trials else None,
+        trial_list=ledger.trials() if with_trials else None,
     )
 
 
@@ -117,7 +107,7 @@ def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
         left=stage.left(),
         trials=stage.counts(),
         seeds=stage.verdicts(),
-        trial_list=[row.to_json() for row in stage.rows(ledger.run_ids())] if with_trials else None,
+        trial_list=stage.rows(ledger.run_ids()) if with_trials else None,
     )
 
 
@@ -125,23 +115,22 @@ def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudySta
     """Return the status of an imported study, from what was recorded when it was imported."""
     record = ImportRecord.open(folder.imported)
     found = record.summary
-    best = found["best"]
     return StudyStatus(
         name=record.spec.name,
-        question=found["question"],
-        planned=found["planned"],
-        left=found["left"],
-        trials=found["trials"],
-        seeds=found["seeds"],
-        objective=found["objective"],
-        best=None if best is None else BestTrial(**best),
+        question=found.question,
+        planned=found.planned,
+        left=found.left,
+        trials=found.trials,
+        seeds=found.seeds,
+        objective=found.objective,
+        best=found.best,
         confirm=None,
         unpublished=Outbox(folder.outbox).waiting(),
         run_id=record.parent_run_id,
         tracking_uri=home.tracking_uri(record.spec.tracking.uri),
         paths=_paths(folder),
         imported=record.source,
-        trial_list=found["trial_list"] if with_trials else None,
+        trial_list=found.trial_list if with_trials else None,
     )
 
 

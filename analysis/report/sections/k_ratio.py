@@ -128,7 +128,7 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     """Return which k leads on the budget's own axis."""
     amount = f"{number(answer.amount)} {label(answer.axis)}"
     contrasts = [row for row in results.contrasts.k if row.axis == answer.axis]
-    # Those of the leader, or all where there is none.
+    # Those of the leader; all of them if no k leads.
     shown = [row for row in contrasts if answer.leader in (None, row.first, row.second)]
     # What other values are found to do is shown as well: it is conclusive.
     shown += [row for row in contrasts if not row.is_open and row not in shown]

@@ -70,7 +70,7 @@ def _plans(table: list[dict[str, Any]]) -> list[Conclusion]:
 
 
 def _factor(row: dict[str, Any]) -> float:
-    """Return by which factor the data would have to grow; infinite where no plan is told."""
+    """Return by which factor the data would have to grow; infinite where no plan is given."""
     if absent(row["needed"]):
         return math.inf
     if not absent(row["pairs_together"]):
