@@ -258,12 +258,12 @@ def test_what_is_refused_at_the_door(confirm: str, messages: list[str]) -> None:
 
 
 def test_cost_is_told_beforehand(tmp_path: Path) -> None:
-    lines = cost_lines(parse_study(study_file(), "s.toml"), Home(tmp_path))
+    lines = cost_lines(parse_study(study_file(), "s.toml"))
     assert (
         "confirm: then up to 4 trials x 5 fresh seeds, each to the end of 100 updates: 20 trainings"
         in " ".join(lines)
     )
-    lines = cost_lines(parse_study(study_file(""), "s.toml"), Home(tmp_path))
+    lines = cost_lines(parse_study(study_file(""), "s.toml"))
     assert any("no confirm stage" in line for line in lines)
 
 

@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from ganstudy.study.cli.main import main
 from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.errors import UserError
-from ganstudy.study.home import Home
 from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.spec.study_spec import StudySpec, differences
@@ -721,7 +720,7 @@ def test_cost_of_a_study(
         {"search.space": f"k = [2, 0.5, 1]\nbatch_size = {batch}"},
         train=TRAIN.replace("{ generator_steps = 100 }", amount),
     )
-    lines = cost_lines(parse_study(text, "my.toml"), Home(tmp_path))
+    lines = cost_lines(parse_study(text, "my.toml"))
     assert any(expected in line.replace("4 min", "240 s") for line in lines), lines
 
 
@@ -754,9 +753,7 @@ def test_a_check_tells_of_a_penalty_that_never_sets_in(
         {"search.space": f"k = {k}\nbatch_size = [64]\nlecam = [true, false]"},
         train=TRAIN.replace("{ generator_steps = 100 }", amount),
     )
-    told = " ".join(
-        line for line in cost_lines(parse_study(text, "my.toml"), Home(tmp_path)) if "lecam" in line
-    )
+    told = " ".join(line for line in cost_lines(parse_study(text, "my.toml")) if "lecam" in line)
     assert said in told if said else told == "", told
 
 
@@ -766,7 +763,7 @@ def assert_usable(spec: StudySpec) -> None:
         spec.space.trial_config(params)
     assert differences(spec.identity(), spec.identity()) == []
     json.dumps(spec.identity())
-    assert cost_lines(spec, Home(Path("nowhere")))
+    assert cost_lines(spec)
 
 
 NASTY: list[Any] = [

@@ -1,0 +1,146 @@
+"""The time of a study in lines: measured now, or as earlier studies took."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ganstudy.study.cluster.slots import slots_here
+from ganstudy.study.driver.duration import format_duration
+from ganstudy.study.driver.step_times import MeasuredTimes, measure
+from ganstudy.study.driver.time_estimate import (
+    EarlierTimes,
+    TimeEstimate,
+    earlier_times,
+    estimate,
+    structures,
+)
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.planned_trials import PlannedTrials
+from ganstudy.study.spec.study_spec import StudySpec
+
+# A guess: a difference that a person would notice.
+NOTICED = 1.25
+"""The ends of a span this many times apart are both told."""
+
+
+@dataclass(frozen=True)
+class StudyTimes:
+    """What steps of a study take, how that is known, and how many trials train at a time."""
+
+    times: MeasuredTimes | EarlierTimes | None
+    slots: int
+    without_gpu: bool = False
+    """Whether the study asks for a GPU that this machine lacks."""
+
+    def estimate(
+        self, spec: StudySpec, planned: PlannedTrials, seeds: int | None = None
+    ) -> TimeEstimate | None:
+        """Return what the study takes, with so many seeds in the search."""
+        if self.times is None or not self.slots:
+            return None
+        return estimate(spec, planned, self.times, self.slots, seeds)
+
+
+def study_times(
+    spec: StudySpec, home: Home, planned: PlannedTrials, may_measure: bool, other_seeds: int
+) -> StudyTimes:
+    """Return the times of earlier studies, or measure them where that is wanted.
+
+    other_seeds: a number of seeds to compare with. Raise UserError where the data or the networks
+    cannot be used.
+    """
+    earlier = earlier_times(spec, home, len(spec.train.seeds))
+    needs_gpu = spec.resources.gpus > 0
+    if earlier is None and not may_measure and spec.train.budget.unit != "seconds":
+        return StudyTimes(None, slots_here(spec.resources))
+    gpus = _gpus() if needs_gpu and may_measure else 0
+    without_gpu = needs_gpu and not gpus
+    # A machine that lacks the GPU has the CPUs, and says so.
+    resources = spec.resources.model_copy(update={"gpus": 0.0}) if without_gpu else spec.resources
+    slots = slots_here(resources, gpus)
+    if earlier is not None:
+        return StudyTimes(earlier, slots, without_gpu)
+    if not may_measure:
+        return StudyTimes(EarlierTimes(0.0, 0.0), slots, without_gpu)
+    times = measure(
+        structures(spec, planned),
+        other_seeds,
+        home.cache,
+        threads=max(1, int(spec.resources.cpus)),
+        on_gpu=needs_gpu and not without_gpu,
+    )
+    return StudyTimes(times, slots, without_gpu)
+
+
+def time_lines(spec: StudySpec, planned: PlannedTrials, known: StudyTimes) -> list[str]:
+    """Return the time of the study, and how it is known."""
+    times = known.times
+    if times is None:
+        return ["not measured (--no-time), and no study of this data and model has run here"]
+    if not known.slots:
+        return [f"this machine has {_machine()}, too few for a trial ([resources])"]
+    found = known.estimate(spec, planned)
+    if found is None:
+        assert isinstance(times, MeasuredTimes)
+        return [f"not measured: {times.note}"]
+    lines = [f"about {span(found)} on {_machine()}, {_at_a_time(found)}"]
+    if found.high > NOTICED * found.low:
+        lines[0] += "; less where asha stops more trials"
+    lines += _basis(spec, times)
+    if known.without_gpu:
+        lines.append("this machine lacks the GPU that the study asks for: the time is this CPU's")
+    return lines
+
+
+def span(found: TimeEstimate) -> str:
+    """Return the time as text: "4 to 9 min"."""
+    low, high = format_duration(found.low), format_duration(found.high)
+    if found.high <= NOTICED * found.low:
+        return high
+    if low.split()[-1] == high.split()[-1]:
+        low = low.split()[0]
+    return f"{low} to {high}"
+
+
+def _basis(spec: StudySpec, times: MeasuredTimes | EarlierTimes) -> list[str]:
+    seeds = len(spec.train.seeds)
+    if isinstance(times, EarlierTimes):
+        if not times.update:
+            return []
+        return [
+            "as earlier studies of this data and model took here: "
+            f"{1000 * times.update:.2g} ms per step of {seeds} seeds"
+        ]
+    each = [
+        value for found in times.steps.values() for value in (found.discriminator, found.generator)
+    ]
+    steps = [1000 * value for value in each if value]
+    words = f"measured now: {min(steps):.2g} to {max(steps):.2g} ms per step of {seeds} seeds"
+    if times.evaluation is not None:
+        words += f", {times.evaluation:.2g} s per evaluation"
+    lines = [words]
+    if times.structures > len(times.steps):
+        lines.append(f"{len(times.steps)} of {times.structures} structures were measured")
+    if times.busy > NOTICED:
+        lines.append(
+            f"other processes were at work: on a quiet machine down to 1 / {times.busy:.1f} of it"
+        )
+    if times.note:
+        lines.append(times.note)
+    return lines
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _machine() -> str:
+    cpus = os.cpu_count() or 1
+    return f"{cpus} CPU" + ("s" if cpus > 1 else "")
+
+
+def _at_a_time(found: TimeEstimate) -> str:
+    return "one trial at a time" if found.slots == 1 else f"{found.slots} trials at a time"
