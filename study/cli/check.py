@@ -42,8 +42,9 @@ def check(file: Path, home: Home) -> None:
         click.echo("\nYour data and networks")
         for line in _own_parts(spec):
             click.echo(f"  {line}")
-    click.echo(f"\nFirst {min(CONFIGURATIONS_SHOWN, spec.search.trials)} configurations")
-    for number, params in enumerate(preview(spec, CONFIGURATIONS_SHOWN)):
+    shown = list(preview(spec, CONFIGURATIONS_SHOWN))
+    click.echo(f"\nFirst {len(shown)} configurations")
+    for number, params in enumerate(shown):
         click.echo(f"  trial {number}: {format_params(params)}")
 
 
