@@ -203,15 +203,16 @@ def _trials(
         "stage",
         "role",
         "confirms",
+        "point",
         "run_id",
         "config_digest",
         "state",
         "feasible",
         "objective",
     ]
-    # Int64, as `confirms` is missing for most trials, and floats would make 3.0 of 3.
+    # Int64, as both are missing for most trials, and floats would make 3.0 of 3.
     frame = pd.DataFrame(rows, columns=None if rows else [*always, "error"]).astype(
-        {"confirms": "Int64"}
+        {"confirms": "Int64", "point": "Int64"}
     )
     outcomes = _outcomes(evaluations).reindex(frame["number"])
     counts = [*map(str, Verdict), "num_seeds", "evaluations"]
@@ -230,6 +231,7 @@ def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
         "stage": facts.stage,
         "role": facts.role,
         "confirms": facts.confirms,
+        "point": facts.point,
         "run_id": run.info.run_id,
         # A run without a digest is like no other.
         "config_digest": facts.config_digest or run.info.run_id,

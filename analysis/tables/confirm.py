@@ -26,7 +26,13 @@ from ganstudy.analysis.stats.proportions import (
     proportion_over_configurations,
 )
 from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast, holm_family, in_units
-from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState, trial_name
+from ganstudy.trials.results.records import (
+    FAILURE_VERDICTS,
+    OWN_SEEDS,
+    Stage,
+    TrialState,
+    trial_name,
+)
 from ganstudy.trials.results.roles import BASELINE, BEST, NEAREST, has_role
 
 SCORE_COLUMNS = (
@@ -91,7 +97,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     (the search's score of the same configuration) with search_seeds, state.
     """
     sign = study.objective.sign
-    in_search = study.of_stage(Stage.SEARCH).trials.set_index("number")
+    in_search = study.of_stage(*OWN_SEEDS).trials.set_index("number")
     found = in_search[["objective", "num_seeds"]].to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
@@ -274,7 +280,7 @@ def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
 
 def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
     """Return which of the confirmed are the search's first choice: others may end before it does."""
-    search = study.of_stage(Stage.SEARCH)
+    search = study.of_stage(*OWN_SEEDS)
     candidates = ranked(search)
     candidates = candidates[candidates["candidate"]]
     if candidates.empty:

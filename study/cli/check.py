@@ -40,7 +40,6 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     from ganstudy.study.cli.outlook import outlook_lines
     from ganstudy.study.driver.cost_estimate import cost_lines
     from ganstudy.study.ledger.ledger import Ledger
-    from ganstudy.study.ledger.planned_trials import planned_trials
 
     spec, _ = read_study(file)
     Ledger.check_same(home.study(spec.name).ledger, spec)
@@ -54,12 +53,11 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     _section("Trials", _wrapped(cost_lines(spec)))
     if spec.has_own_parts:
         _section("Your data and networks", _wrapped(_own_parts(spec)))
-    planned = planned_trials(spec)
-    _first(spec, planned.params)
-    _section("What it will be able to tell", _wrapped(outlook_lines(spec, planned, home)))
+    _first(spec)
+    _section("What it will be able to tell", _wrapped(outlook_lines(spec, home)))
     seeds = len(spec.confirm.seeds) if spec.confirm else len(spec.train.seeds)
-    known = study_times(spec, home, planned, not no_time, seeds)
-    _section("Time", _wrapped(time_lines(spec, planned, known)))
+    known = study_times(spec, home, not no_time, seeds)
+    _section("Time", _wrapped(time_lines(spec, known)))
 
 
 def _section(title: str, lines: list[str]) -> None:
@@ -124,15 +122,12 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _first(spec: StudySpec, params: list[Any]) -> None:
+def _first(spec: StudySpec) -> None:
     from ganstudy.study.ledger.samplers import preview
 
-    shown = min(CONFIGURATIONS_SHOWN, spec.search.trials)
-    lines = [
-        f"trial {number}: {format_params(params)}"
-        for number, params in enumerate(preview(spec, shown))
-    ]
-    _section(f"First {shown} configurations", lines)
+    shown = list(preview(spec, CONFIGURATIONS_SHOWN))
+    lines = [f"trial {number}: {format_params(params)}" for number, params in enumerate(shown)]
+    _section(f"First {len(shown)} configurations", lines)
 
 
 def _own_parts(spec: StudySpec) -> list[str]:

@@ -21,7 +21,9 @@ from ganstudy.analysis.stats.crossed_power import (
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.study.cli.spread import Spread
-from ganstudy.study.ledger.planned_trials import PlannedTrials
+from ganstudy.study.ledger.trials_ahead import TrialsAhead, searched_ahead
+from ganstudy.study.spec.design import Design as DesignTable
+from ganstudy.study.spec.design_plan import factors, num_points, planned_trials
 from ganstudy.study.spec.domains import Choices
 from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
@@ -35,6 +37,8 @@ MAX_GROUPS, THIRDS = 8, 3
 # A guess: the pairs of so many comparisons say what the others have.
 MOST_MATCHED = 30
 SEED = 0
+MOST_TRIALS = 100_000
+"""Of a design that is only planned."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,13 @@ class Question:
         return MIN_SINGLE_SEEDS if self.single else 3
 
 
-def questions(spec: StudySpec, planned: PlannedTrials) -> list[Question]:
-    """Return what the report will compare: any two k, and each set of remedies with none."""
+def questions(spec: StudySpec) -> list[Question]:
+    """Return what the report will compare: any two k, and each set of remedies with none; in the
+    designed trials alone, where there are any.
+    """
+    if spec.design is not None:
+        return designed(spec)
+    planned = searched_ahead(spec)
     settings = {setting: _labels(spec, planned.params, setting) for setting in (K, REMEDIES)}
     couples = {setting: _couples(setting, labels) for setting, labels in settings.items()}
     asked = {setting: found for setting, found in couples.items() if found}
@@ -95,38 +104,38 @@ def questions(spec: StudySpec, planned: PlannedTrials) -> list[Question]:
     return [_by_seed(question) for question in made] if whole_grid else made
 
 
-def designed(spec: StudySpec, points: int) -> list[Question]:
-    """Return what a report would compare after every combination of the lists was trained at
-    `points` points.
+def with_design(spec: StudySpec, points: int) -> StudySpec:
+    """Return the study with as many points of its design, or of one of all its lists, and nothing
+    searched behind it.
     """
-    values = {
-        key: len(domain.values)
-        for key, domain in spec.space.domains.items()
-        if isinstance(domain, Choices)
-    }
-    combinations = math.prod(values.values())
-    counted = {
-        K: values.get(K, 1) * (values.get(K, 1) - 1) // 2,
-        REMEDIES: values.get(REMEDIES, 1) - 1,
-    }
-    if REMEDIES in values and not spec.space.includes_plain_gan:
-        counted[REMEDIES] = 0
-    return [
-        Question(
-            setting=setting,
-            values=values[setting],
-            comparisons=comparisons,
-            together=sum(counted.values()),
-            pairs=points * combinations // values[setting],
-        )
-        for setting, comparisons in counted.items()
-        if comparisons
-    ]
+    at_whole = {"points": points, "at": 1.0, "promote": None, "most": MOST_TRIALS}
+    design = (spec.design or DesignTable()).model_copy(update=at_whole)
+    search = spec.search.model_copy(update={"trials": 0})
+    return spec.model_copy(update={"design": design, "search": search})
+
+
+def designed(spec: StudySpec) -> list[Question]:
+    """Return what the report compares in the trials of a design."""
+    trials, points, crossed = planned_trials(spec), num_points(spec), factors(spec)
+    made = []
+    for setting in (K, REMEDIES):
+        domain = spec.space.domains.get(setting)
+        if setting not in crossed or not isinstance(domain, Choices) or len(domain.values) < 2:
+            continue
+        found = _couples(setting, list(map(str, domain.values)))
+        if found:
+            pairs = points * (trials // points) // len(domain.values)
+            made.append(Question(setting, len(domain.values), len(found), len(found), pairs))
+    # One primary family, unless the confirmed contrasts are (analysis/tables/contrasts.py).
+    together = sum(question.comparisons for question in made)
+    primary = spec.confirm is None
+    made = [replace(q, together=together) for q in made] if primary else made
+    return [_by_seed(question) for question in made] if points == 1 else made
 
 
 def is_adaptive(spec: StudySpec) -> bool:
-    """Return whether the search goes where scores are good."""
-    return not facts_of(spec.search.sampler).exchangeable
+    """Return whether effects are told from a search that goes where scores are good."""
+    return spec.design is None and not facts_of(spec.search.sampler).exchangeable
 
 
 def _by_seed(question: Question) -> Question:
@@ -163,13 +172,13 @@ def _couples(setting: str, labels: list[str]) -> list[tuple[str, str]]:
     return list(itertools.combinations(values, 2))
 
 
-def _is_whole_grid(spec: StudySpec, planned: PlannedTrials) -> bool:
+def _is_whole_grid(spec: StudySpec, planned: TrialsAhead) -> bool:
     lists = [d.values for d in spec.space.domains.values() if isinstance(d, Choices)]
     return spec.search.sampler == "grid" and math.prod(map(len, lists)) == planned.total
 
 
 def _pairs(
-    planned: PlannedTrials, setting: str, labels: list[str], couples: list[tuple[str, str]]
+    planned: TrialsAhead, setting: str, labels: list[str], couples: list[tuple[str, str]]
 ) -> int:
     """Return how many pairs the report would match of two values, a usual one of all couples."""
     import pandas as pd

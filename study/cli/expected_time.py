@@ -16,7 +16,6 @@ from ganstudy.study.driver.time_estimate import (
     structures,
 )
 from ganstudy.study.home import Home
-from ganstudy.study.ledger.planned_trials import PlannedTrials
 from ganstudy.study.spec.study_spec import StudySpec
 
 # A guess: a difference that a person would notice.
@@ -29,58 +28,57 @@ class StudyTimes:
     """What steps of a study take, how that is known, and how many trials train at a time."""
 
     times: MeasuredTimes | EarlierTimes | None
+    seeds: int
+    """With which they were measured."""
     slots: int
     without_gpu: bool = False
     """Whether the study asks for a GPU that this machine lacks."""
 
-    def estimate(
-        self, spec: StudySpec, planned: PlannedTrials, seeds: int | None = None
-    ) -> TimeEstimate | None:
-        """Return what the study takes, with so many seeds in the search."""
+    def estimate(self, spec: StudySpec) -> TimeEstimate | None:
+        """Return what a study takes that differs in numbers of trials, seeds and steps alone."""
         if self.times is None or not self.slots:
             return None
-        return estimate(spec, planned, self.times, self.slots, seeds)
+        return estimate(spec, self.times, self.slots, self.seeds)
 
 
-def study_times(
-    spec: StudySpec, home: Home, planned: PlannedTrials, may_measure: bool, other_seeds: int
-) -> StudyTimes:
+def study_times(spec: StudySpec, home: Home, may_measure: bool, other_seeds: int) -> StudyTimes:
     """Return the times of earlier studies, or measure them where that is wanted.
 
     other_seeds: a number of seeds to compare with. Raise UserError where the data or the networks
     cannot be used.
     """
-    earlier = earlier_times(spec, home, len(spec.train.seeds))
+    seeds = len(spec.train.seeds)
+    earlier = earlier_times(spec, home, seeds)
     needs_gpu = spec.resources.gpus > 0
     if earlier is None and not may_measure and spec.train.budget.unit != "seconds":
-        return StudyTimes(None, slots_here(spec.resources))
+        return StudyTimes(None, seeds, slots_here(spec.resources))
     gpus = _gpus() if needs_gpu and may_measure else 0
     without_gpu = needs_gpu and not gpus
     # A machine that lacks the GPU has the CPUs, and says so.
     resources = spec.resources.model_copy(update={"gpus": 0.0}) if without_gpu else spec.resources
     slots = slots_here(resources, gpus)
     if earlier is not None:
-        return StudyTimes(earlier, slots, without_gpu)
+        return StudyTimes(earlier, seeds, slots, without_gpu)
     if not may_measure:
-        return StudyTimes(EarlierTimes(0.0, 0.0), slots, without_gpu)
+        return StudyTimes(EarlierTimes(0.0, 0.0), seeds, slots, without_gpu)
     times = measure(
-        structures(spec, planned),
+        structures(spec),
         other_seeds,
         home.cache,
         threads=max(1, int(spec.resources.cpus)),
         on_gpu=needs_gpu and not without_gpu,
     )
-    return StudyTimes(times, slots, without_gpu)
+    return StudyTimes(times, seeds, slots, without_gpu)
 
 
-def time_lines(spec: StudySpec, planned: PlannedTrials, known: StudyTimes) -> list[str]:
+def time_lines(spec: StudySpec, known: StudyTimes) -> list[str]:
     """Return the time of the study, and how it is known."""
     times = known.times
     if times is None:
         return ["not measured (--no-time), and no study of this data and model has run here"]
     if not known.slots:
         return [f"this machine has {_machine()}, too few for a trial ([resources])"]
-    found = known.estimate(spec, planned)
+    found = known.estimate(spec)
     if found is None:
         assert isinstance(times, MeasuredTimes)
         return [f"not measured: {times.note}"]

@@ -9,11 +9,16 @@ from scipy.special import stdtrit
 from ganstudy.analysis.stats.crossed_power import POWER
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
-from ganstudy.study.cli.effects_told import Question, designed, is_adaptive, questions
+from ganstudy.study.cli.effects_told import (
+    Question,
+    designed,
+    is_adaptive,
+    questions,
+    with_design,
+)
 from ganstudy.study.cli.spread import RATIO, Spread, spread_of
 from ganstudy.study.driver.cost_estimate import stops
 from ganstudy.study.home import Home
-from ganstudy.study.ledger.planned_trials import PlannedTrials
 from ganstudy.study.spec.study_spec import StudySpec
 
 ADVISED_SEEDS = 6
@@ -22,9 +27,9 @@ ADVISED_SEEDS = 6
 POINTS = 4
 
 
-def outlook_lines(spec: StudySpec, planned: PlannedTrials, home: Home) -> list[str]:
+def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     """Return the smallest effects that the report will find, and what they are computed from."""
-    asked = questions(spec, planned)
+    asked = questions(spec)
     if not asked:
         return ["neither k nor remedies vary: the best configuration, and no effect of a setting"]
     spread = spread_of(spec, home)
@@ -36,13 +41,13 @@ def outlook_lines(spec: StudySpec, planned: PlannedTrials, home: Home) -> list[s
     seeds = len(spec.train.seeds)
     lines = [_answer(spec, question, spread, seeds) for question in asked]
     lines += _seed_lines(spec, asked, spread, seeds)
-    lines += _adaptive_lines(spec, spread)
+    lines += [*_told_at(spec), *_adaptive_lines(spec, spread)]
     found = [question.effects(spread, seeds) for question in asked]
     if None in found and not is_adaptive(spec):
         lines.append("ganstudy plan proposes points and seeds that tell them")
     if any(found):
         lines.append(
-            f"from the spread of effects, {spread.source}: {spread.words(asked[0].setting)}"
+            f"spread of effects ({spread.source}): {spread.words(asked[0].setting)}"
         )
     return lines
 
@@ -57,7 +62,7 @@ def effect_words(spec: StudySpec, spread: Spread, size: float) -> str:
 def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> str:
     made = question.effects(spread, seeds)
     name = f"{question.setting}:"
-    about = "" if spec.search.sampler == "grid" else "about "
+    about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
     if made is None:
         return f"{name:<10}no effect: {_why_not(question, seeds, about)}"
     words = f"{effect_words(spec, spread, made.smallest())} or more, with {POWER:.0%} power"
@@ -95,27 +100,35 @@ def _seed_lines(spec: StudySpec, asked: list[Question], spread: Spread, seeds: i
     return [why + found]
 
 
+def _told_at(spec: StudySpec) -> list[str]:
+    """Say at which amount effects are told, where that is not the whole budget."""
+    unit = spec.train.budget.unit.replace("_", " ")
+    if spec.design is not None:
+        if spec.design.at == 1:
+            return []
+        return [f"effects are told at {spec.design.at * spec.train.budget.amount:g} {unit}"]
+    if spec.schedule.name != "asha" or not stops(spec):
+        return []
+    return [f"effects are told at {stops(spec)[0]:g} {unit}, before the first trials stop"]
+
+
 def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
     """Say what an adaptive search leaves, and what a design would tell."""
-    lines = []
-    if spec.schedule.name == "asha" and stops(spec):
-        unit = spec.train.budget.unit.replace("_", " ")
-        lines.append(f"effects are told at {stops(spec)[0]:g} {unit}, before the first trials stop")
     if not is_adaptive(spec):
-        return lines
+        return []
+    seeds = max(ADVISED_SEEDS, len(spec.train.seeds))
     told = [
         f"{question.setting} {_size(spread, size)}"
-        for question in designed(spec, POINTS)
-        if (size := question.smallest(spread, max(ADVISED_SEEDS, len(spec.train.seeds))))
+        for question in designed(with_design(spec, POINTS))
+        if (size := question.smallest(spread, seeds))
     ]
-    lines.append("an adaptive search goes where scores are good and leaves fewer matched pairs yet")
+    line = "an adaptive search goes where scores are good and leaves fewer matched pairs yet"
     if told:
-        lines[-1] += (
-            f"; a design of all combinations at {POINTS} points on "
-            f"{max(ADVISED_SEEDS, len(spec.train.seeds))} seeds would tell {', '.join(told)} "
+        line += (
+            f"; a [design] of {POINTS} points on {seeds} seeds would tell {', '.join(told)} "
             "(ganstudy plan)"
         )
-    return lines
+    return [line]
 
 
 def _size(spread: Spread, size: float) -> str:

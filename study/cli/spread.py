@@ -59,7 +59,7 @@ def spread_of(spec: StudySpec, home: Home) -> Spread | None:
         )
     if MEASURES[spec.measure].direction != "down":
         return None
-    return Spread(source="assumed, as FID on a grid of digits", scale=RATIO)
+    return Spread(source="assumed, as of FID on a grid of digits", scale=RATIO)
 
 
 @dataclass(frozen=True)

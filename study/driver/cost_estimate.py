@@ -7,6 +7,7 @@ import math
 from bisect import bisect_left
 
 from ganstudy.study.ledger.confirm_selection import max_trials
+from ganstudy.study.spec.design_plan import num_points, planned_trials
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import Schedule, as_schedule
 from ganstudy.trials.config.trial import TrainingSettings
@@ -63,21 +64,39 @@ def _confirm_lines(spec: StudySpec) -> list[str]:
     # All trials to the end: the confirm stage stops none early.
     trials, seeds, budget = max_trials(spec), len(spec.confirm.seeds), spec.train.budget
     unit = budget.unit.replace("_", " ")
-    search = spec.search.trials * len(spec.train.seeds)
+    search = (planned_trials(spec) + spec.search.trials) * len(spec.train.seeds)
     return [
         f"confirm: then up to {trials} trials x {seeds} fresh seeds, each to the end of {budget.amount:g} {unit}: "
         f"{trials * seeds} trainings, where the search has {'up to ' if spec.schedule.name == 'asha' else ''}{search}"
     ]
 
 
+def _design_lines(spec: StudySpec) -> list[str]:
+    design, trials = spec.design, planned_trials(spec)
+    if design is None:
+        return []
+    points = num_points(spec)
+    unit = spec.train.budget.unit.replace("_", " ")
+    lines = [
+        f"design: {trials} trials ({trials // points} combinations at {points} "
+        f"point{'s' if points > 1 else ''}) x {len(spec.train.seeds)} seeds, each to "
+        f"{design.at * spec.train.budget.amount:g} {unit}"
+    ]
+    if design.promote is not None:
+        lines[0] += f"; the best {design.promote} go on to {spec.train.budget.amount:g}"
+    return lines
+
+
 def _search_lines(spec: StudySpec) -> list[str]:
     budget, train, trials = spec.train.budget, spec.train, spec.search.trials
     unit = budget.unit.replace("_", " ")
-    lines = [
-        f"{trials} trials x {len(train.seeds)} seeds, each up to {budget.amount:g} {unit} "
-        f"with {train.evaluations} evaluations",
-    ]
-    if spec.schedule.name == "asha":
+    lines = _design_lines(spec)
+    if trials:
+        lines.append(
+            f"{trials} trials x {len(train.seeds)} seeds, each up to {budget.amount:g} {unit} "
+            f"with {train.evaluations} evaluations"
+        )
+    if spec.schedule.name == "asha" and trials:
         at = ", ".join(f"{stop:g}" for stop in stops(spec))
         lines.append(f"asha may stop a trial early, at {at} {unit}")
     if budget.unit == "seconds":

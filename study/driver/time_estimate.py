@@ -13,8 +13,8 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.ledger import Ledger
-from ganstudy.study.ledger.planned_trials import PlannedTrials
 from ganstudy.study.ledger.stage import StageTrials
+from ganstudy.study.ledger.trials_ahead import designed_ahead, searched_ahead
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 
@@ -45,13 +45,13 @@ class TimeEstimate:
     """Trials at a time."""
 
 
-def structures(spec: StudySpec, planned: PlannedTrials) -> list[TrialConfig]:
+def structures(spec: StudySpec) -> list[TrialConfig]:
     """Return one configuration per structure of the trials to come, the most frequent first; at
     most MOST_MEASURED.
     """
     found: dict[str, TrialConfig] = {}
     counts: Counter[str] = Counter()
-    for params in planned.params:
+    for params in [*designed_ahead(spec).params, *searched_ahead(spec).params]:
         config = spec.space.trial_config(params)
         name = structure(config)
         found.setdefault(name, config)
@@ -92,30 +92,37 @@ def _times(stage: StageTrials, spec: StudySpec) -> EarlierTimes | None:
 
 
 def estimate(
-    spec: StudySpec,
-    planned: PlannedTrials,
-    times: MeasuredTimes | EarlierTimes,
-    slots: int,
-    seeds: int | None = None,
+    spec: StudySpec, times: MeasuredTimes | EarlierTimes, slots: int, measured_seeds: int
 ) -> TimeEstimate | None:
     """Estimate the wall time on so many slots; None where nothing was measured.
 
-    seeds: of the search, where not as many as the file has.
+    measured_seeds: with how many seeds the times were measured.
     """
-    configs = [spec.space.trial_config(params) for params in planned.params]
-    alone = [_trial_seconds(spec, config, times) for config in configs]
-    full = [each for each in alone if each is not None]
-    if not full:
+    stages = [designed_ahead(spec), searched_ahead(spec)]
+    try:
+        seconds = [
+            [_trial_seconds(spec.space.trial_config(p), times) for p in stage.params]
+            for stage in stages
+        ]
+    except UnknownTimesError:
         return None
-    own = len(spec.train.seeds)
-    factor = _factor(times, own if seeds is None else seeds, own)
-    confirm = _confirm(spec, sum(full) / len(full), times, slots)
+    seeds = len(spec.train.seeds)
+    factor = _factor(times, seeds, measured_seeds)
+    every = [each for stage in seconds for each in stage]
+    mean = sum(every) / len(every)
+    confirm = 0.0
+    if spec.confirm is not None:
+        again = mean * _factor(times, len(spec.confirm.seeds), measured_seeds)
+        confirm = makespan([again] * max_trials(spec), slots)
     # Every worker loads the data; before them, one makes what all are measured with.
     around = AROUND + (2 * times.preparation if isinstance(times, MeasuredTimes) else 0.0)
     ends = []
-    for share in (_least_share(spec), 1.0):
-        search = makespan([share * factor * each for each in full], slots)
-        ends.append(around + search * planned.total / len(full) + confirm)
+    for searched in (_least_share(spec), 1.0):
+        shares = (_designed_share(spec, stages[0].total), searched)
+        ends.append(around + confirm)
+        for stage, own, share in zip(stages, seconds, shares, strict=True):
+            alone = makespan([share * factor * each for each in own], slots)
+            ends[-1] += alone * stage.per_drawn
     return TimeEstimate(*ends, slots)
 
 
@@ -127,21 +134,22 @@ def makespan(seconds: Iterable[float], slots: int) -> float:
     return max(free)
 
 
-def _trial_seconds(
-    spec: StudySpec, config: TrialConfig, times: MeasuredTimes | EarlierTimes
-) -> float | None:
+class UnknownTimesError(Exception):
+    """No step was measured."""
+
+
+def _trial_seconds(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> float:
     """Return what a trial takes that trains to its end."""
     evaluations, budget = config.evaluations, config.budget
     if isinstance(times, EarlierTimes):
-        steps = sum(steps_of(config)) if budget.unit != "seconds" else 0.0
-        spent = budget.amount if budget.unit == "seconds" else steps * times.update
+        spent = budget.amount if budget.unit == "seconds" else sum(steps_of(config)) * times.update
         return spent + evaluations * times.evaluation
     evaluating = evaluations * (times.evaluation or 0.0) + times.last_evaluation
     if budget.unit == "seconds":
         return budget.amount + evaluating
     each = times.steps_of(config)
     if each is None:
-        return None
+        raise UnknownTimesError
     of_discriminator, of_generator = steps_of(config)
     return of_discriminator * each.discriminator + of_generator * each.generator + evaluating
 
@@ -163,11 +171,9 @@ def _least_share(spec: StudySpec) -> float:
     return share
 
 
-def _confirm(
-    spec: StudySpec, trial: float, times: MeasuredTimes | EarlierTimes, slots: int
-) -> float:
-    """Return what the confirm stage takes at most, of trials that take `trial` in the search."""
-    if spec.confirm is None:
-        return 0.0
-    factor = _factor(times, len(spec.confirm.seeds), len(spec.train.seeds))
-    return makespan([trial * factor] * max_trials(spec), slots)
+def _designed_share(spec: StudySpec, trials: int) -> float:
+    """Return the share of all training that a design has: some trials go no further than `at`."""
+    design = spec.design
+    if design is None or design.promote is None or not trials:
+        return 1.0
+    return design.at + (1 - design.at) * design.promote / trials

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
@@ -130,7 +131,7 @@ def max_trials(spec: StudySpec) -> int:
     confirm, space = spec.confirm, spec.space
     with_remedies = space.num_remedy_sets() - space.includes_plain_gan
     sets = min(confirm.remedy_sets, with_remedies)
-    wanted = min(confirm.top, spec.search.trials) + sets + confirm.baseline
+    wanted = min(confirm.top, planned_trials(spec) + spec.search.trials) + sets + confirm.baseline
     # If every set and the baseline are confirmed, the best trial is the best of one of them too.
     all_sets = sets == with_remedies and (confirm.baseline or not space.includes_plain_gan)
     return max(1, wanted - all_sets)

@@ -1,8 +1,9 @@
 """The trials of one stage of a study, as the ledger keeps them.
 
-Each stage is an Optuna study, all in the same storage. The search (study/ledger/search_stage.py)
-and the confirm stage (study/ledger/confirm_stage.py) differ in where their configurations come
-from; what is recorded of a trial, and how it ends, is the same.
+Stages are Optuna studies, all in the same storage. The design
+(study/ledger/design_stage.py), the search (study/ledger/search_stage.py), which share one, and the
+confirm stage (study/ledger/confirm_stage.py) differ in where their configurations come from; what
+is recorded of a trial, and how it ends, is the same.
 """
 
 from __future__ import annotations
@@ -121,6 +122,23 @@ class StageTrials(ABC):
             worst = -math.inf if self.spec.objective.maximize else math.inf
             self._study.tell(own_number, worst if outcome.objective is None else outcome.objective)
         return state
+
+    @property
+    def until(self) -> int | None:
+        """The evaluation at which trials wait for one another; None where they train to the end."""
+        return None
+
+    def waits(self, outcome: Outcome | None, error: str | None) -> bool:
+        """Return whether a trial that ended its training so is to wait for the others."""
+        return False
+
+    def record_wait(self, number: int, outcome: Outcome) -> None:
+        """Record that a trial waits for the others."""
+        raise NotImplementedError
+
+    def to_train(self) -> int:
+        """Return the number of trials that this stage has still to train."""
+        return self.left()
 
     def left(self) -> int:
         """Return the number of trials that are not over: running, or still to be proposed."""

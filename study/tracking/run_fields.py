@@ -138,6 +138,7 @@ def facts_at_start(start: dict[str, Any]) -> dict[str, Any]:
         "stage": tags[Tag.STAGE],
         "role": tags.get(Tag.ROLE, ""),
         "confirms": start.get("confirms"),
+        "point": start.get("point"),
         "config_digest": start["digest"],
         "params": {key: str(value) for key, value in flat_params(start).items()},
     }
@@ -154,10 +155,10 @@ def facts_at_end(end: dict[str, Any]) -> dict[str, Any]:
 
 
 def stage_tags(start: dict[str, Any]) -> dict[str, str]:
-    """Return the tags of a trial's stage and role."""
+    """Return the tags of a trial's stage, role and point."""
     # Messages of older versions, from before there were stages, hold none.
     tags = {Tag.STAGE.value: str(start.get("stage", Stage.SEARCH.value))}
-    for tag, key in ((Tag.ROLE, "role"), (Tag.CONFIRMS, "confirms")):
+    for tag, key in ((Tag.ROLE, "role"), (Tag.CONFIRMS, "confirms"), (Tag.POINT, "point")):
         if start.get(key) is not None:
             tags[tag.value] = str(start[key])
     return tags
