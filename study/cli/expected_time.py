@@ -34,11 +34,19 @@ class StudyTimes:
     without_gpu: bool = False
     """Whether the study asks for a GPU that this machine lacks."""
 
-    def estimate(self, spec: StudySpec) -> TimeEstimate | None:
-        """Return what a study takes that differs in numbers of trials, seeds and steps alone."""
+    @property
+    def machine(self) -> str:
+        """Where the study is to run."""
+        return _machine()
+
+    def estimate(self, spec: StudySpec, times_design: int = 1) -> TimeEstimate | None:
+        """Return what a study takes that differs in numbers of trials, seeds and steps alone.
+
+        times_design: how many times its designed trials are trained, with other settings.
+        """
         if self.times is None or not self.slots:
             return None
-        return estimate(spec, self.times, self.slots, self.seeds)
+        return estimate(spec, self.times, self.slots, self.seeds, times_design)
 
 
 def study_times(spec: StudySpec, home: Home, may_measure: bool, other_seeds: int) -> StudyTimes:
@@ -85,10 +93,7 @@ def time_lines(spec: StudySpec, known: StudyTimes) -> list[str]:
     lines = [f"about {span(found)} on {_machine()}, {_at_a_time(found)}"]
     if found.high > NOTICED * found.low:
         lines[0] += "; less where asha stops more trials"
-    lines += _basis(spec, times)
-    if known.without_gpu:
-        lines.append("this machine lacks the GPU that the study asks for: the time is this CPU's")
-    return lines
+    return lines + basis_lines(spec, known)
 
 
 def span(found: TimeEstimate) -> str:
@@ -101,20 +106,36 @@ def span(found: TimeEstimate) -> str:
     return f"{low} to {high}"
 
 
-def _basis(spec: StudySpec, times: MeasuredTimes | EarlierTimes) -> list[str]:
-    seeds = len(spec.train.seeds)
+def basis_lines(spec: StudySpec, known: StudyTimes) -> list[str]:
+    """Return how the times are known."""
+    times, lines = known.times, list[str]()
     if isinstance(times, EarlierTimes):
-        if not times.update:
-            return []
-        return [
-            "as earlier studies of this data and model took here: "
-            f"{1000 * times.update:.2g} ms per step of {seeds} seeds"
-        ]
-    each = [
-        value for found in times.steps.values() for value in (found.discriminator, found.generator)
+        lines = _as_earlier(spec, times)
+    elif times is not None:
+        lines = _as_measured(spec, times)
+    if known.without_gpu:
+        lines.append("this machine lacks the GPU that the study asks for: the time is this CPU's")
+    return lines
+
+
+def _as_earlier(spec: StudySpec, times: EarlierTimes) -> list[str]:
+    if not times.update:
+        return []
+    return [
+        "as earlier studies of this data and model took here: "
+        f"{1000 * times.update:.2g} ms per step of {len(spec.train.seeds)} seeds"
     ]
-    steps = [1000 * value for value in each if value]
-    words = f"measured now: {min(steps):.2g} to {max(steps):.2g} ms per step of {seeds} seeds"
+
+
+def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
+    if not times.steps:
+        return [times.note]
+    each = [(found.discriminator, found.generator) for found in times.steps.values()]
+    steps = [1000 * value for both in each for value in both if value]
+    words = (
+        f"measured now: {min(steps):.2g} to {max(steps):.2g} ms per step of "
+        f"{len(spec.train.seeds)} seeds"
+    )
     if times.evaluation is not None:
         words += f", {times.evaluation:.2g} s per evaluation"
     lines = [words]
@@ -124,9 +145,7 @@ def _basis(spec: StudySpec, times: MeasuredTimes | EarlierTimes) -> list[str]:
         lines.append(
             f"other processes were at work: on a quiet machine down to 1 / {times.busy:.1f} of it"
         )
-    if times.note:
-        lines.append(times.note)
-    return lines
+    return [*lines, times.note] if times.note else lines
 
 
 def _gpus() -> int:

@@ -46,9 +46,7 @@ def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     if None in found and not is_adaptive(spec):
         lines.append("ganstudy plan proposes points and seeds that tell them")
     if any(found):
-        lines.append(
-            f"spread of effects ({spread.source}): {spread.words(asked[0].setting)}"
-        )
+        lines.append(f"spread of effects ({spread.source}): {spread.words(asked[0].setting)}")
     return lines
 
 

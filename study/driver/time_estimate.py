@@ -92,11 +92,16 @@ def _times(stage: StageTrials, spec: StudySpec) -> EarlierTimes | None:
 
 
 def estimate(
-    spec: StudySpec, times: MeasuredTimes | EarlierTimes, slots: int, measured_seeds: int
+    spec: StudySpec,
+    times: MeasuredTimes | EarlierTimes,
+    slots: int,
+    measured_seeds: int,
+    times_design: int = 1,
 ) -> TimeEstimate | None:
     """Estimate the wall time on so many slots; None where nothing was measured.
 
-    measured_seeds: with how many seeds the times were measured.
+    measured_seeds: with how many seeds the times were measured. times_design: how many times the
+    designed trials are trained, with other settings.
     """
     stages = [designed_ahead(spec), searched_ahead(spec)]
     try:
@@ -120,9 +125,11 @@ def estimate(
     for searched in (_least_share(spec), 1.0):
         shares = (_designed_share(spec, stages[0].total), searched)
         ends.append(around + confirm)
-        for stage, own, share in zip(stages, seconds, shares, strict=True):
-            alone = makespan([share * factor * each for each in own], slots)
-            ends[-1] += alone * stage.per_drawn
+        for stage, own, share, repeats in zip(
+            stages, seconds, shares, (times_design, 1), strict=True
+        ):
+            each_slot = makespan([share * factor * each for each in own] * repeats, slots)
+            ends[-1] += each_slot * stage.per_drawn
     return TimeEstimate(*ends, slots)
 
 
