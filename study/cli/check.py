@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,12 @@ from ganstudy.study.spec.study_spec import StudySpec
 CONFIGURATIONS_SHOWN = 3
 WIDTH, NARROWEST = 100, 60
 """Of a line, at most, and where the terminal is narrower."""
-MOST_VARIED, MOST_FIXED = 8, 8
-"""Lines of a section, unless --full asks for all."""
+MOST_LINES = 40
+"""Of the whole, unless --full asks for all."""
+LINES_OF_TIME, WITHOUT_TIME = 7, 3
+"""Of its last part, at most."""
+MOST_LISTED, LEAST_LISTED = 8, (4, 2)
+"""Lines of a list, and where there is little room, and less."""
 
 
 @click.command()
@@ -43,28 +48,73 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
 
     spec, _ = read_study(file)
     Ledger.check_same(home.study(spec.name).ledger, spec)
-    click.echo(f"{file} is a valid study.")
+    head = [f"{file} is a valid study."]
     if spec.question:
-        click.echo(_shortened(f"Question: {spec.question}", full))
-    _section("Varies", _varied(spec, full))
-    _section("Fixed by the file (every default: --full)", _fixed(spec))
+        head.append(_shortened(f"Question: {spec.question}", full))
+    own_parts = _wrapped(_own_parts(spec)) if spec.has_own_parts else []
+    sections = [
+        Section("Varies", _varied(spec, full), True),
+        Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
+        Section("Trials", _wrapped(cost_lines(spec))),
+        Section("Your data and networks", own_parts),
+        _first(spec, full),
+        Section("What it will be able to tell", _wrapped(outlook_lines(spec, home))),
+    ]
     if full:
-        click.echo(f"\n{spec.model_dump_json(indent=2, exclude={'search': {'space'}})}")
-    _section("Trials", _wrapped(cost_lines(spec)))
-    if spec.has_own_parts:
-        _section("Your data and networks", _wrapped(_own_parts(spec)))
-    _first(spec)
-    _section("What it will be able to tell", _wrapped(outlook_lines(spec, home)))
+        sections[1].lines += spec.model_dump_json(
+            indent=2, exclude={"search": {"space"}}
+        ).splitlines()
+    else:
+        last = WITHOUT_TIME if no_time else LINES_OF_TIME
+        _fit(sections, MOST_LINES - len(head) - last)
+    click.echo("\n".join(head))
+    for section in sections:
+        section.show()
+    # Last, as it may be measured: all else is there to read by then.
     seeds = len(spec.confirm.seeds) if spec.confirm else len(spec.train.seeds)
     known = study_times(spec, home, not no_time, seeds)
-    _section("Time", _wrapped(time_lines(spec, known)))
+    Section("Time", _wrapped(time_lines(spec, known))).show()
 
 
-def _section(title: str, lines: list[str]) -> None:
-    if lines:
-        click.echo(f"\n{title}")
-        for line in lines:
-            click.echo(f"  {line}")
+@dataclass
+class Section:
+    """A title and its lines; nothing where there are none."""
+
+    title: str
+    lines: list[str]
+    is_list: bool = False
+    """Whether it may be cut short."""
+
+    @property
+    def height(self) -> int:
+        """Lines that it takes, with a blank one before it."""
+        return len(self.lines) + 2 if self.lines else 0
+
+    def cut(self, lines: int) -> None:
+        """Leave out what is beyond so many lines, and say how much that is."""
+        left = len(self.lines) - lines + 1
+        if left > 1:
+            self.lines = [*self.lines[: lines - 1], f"and {left} more (--full)"]
+
+    def show(self) -> None:
+        """Print it."""
+        if self.lines:
+            click.echo(f"\n{self.title}")
+            for line in self.lines:
+                click.echo(f"  {line}")
+
+
+def _fit(sections: list[Section], most: int) -> None:
+    """Cut the sections that can be cut until all of them take at most `most` lines."""
+    for section in sections:
+        if section.is_list:
+            section.cut(MOST_LISTED)
+    for least in LEAST_LISTED:
+        # What the file fixes before what it varies: its reader has just written it.
+        for section in reversed(sections):
+            excess = sum(each.height for each in sections) - most
+            if excess > 0 and section.is_list:
+                section.cut(max(least, len(section.lines) - excess))
 
 
 def _width() -> int:
@@ -92,16 +142,10 @@ def _wrapped(lines: list[str]) -> list[str]:
 
 
 def _varied(spec: StudySpec, full: bool) -> list[str]:
-    lines = [f"{key:<28} {domain}" for key, domain in spec.space.domains.items()]
-    if full:
-        return lines
-    left = len(lines) - MOST_VARIED
-    if left > 0:
-        lines = [*lines[: MOST_VARIED - 1], f"and {left + 1} more (--full)"]
-    return [_shortened(line) for line in lines]
+    return [_shortened(f"{key:<28} {domain}", full) for key, domain in spec.space.domains.items()]
 
 
-def _fixed(spec: StudySpec) -> list[str]:
+def _fixed(spec: StudySpec, full: bool) -> list[str]:
     """Return what the file itself states, one line per table."""
     document: dict[str, Any] = json.loads(spec.document)
     document.get("search", {}).pop("space", None)
@@ -109,9 +153,8 @@ def _fixed(spec: StudySpec) -> list[str]:
     for name, table in document.items():
         if isinstance(table, dict) and table:
             stated = ", ".join(f"{key} = {_text(value)}" for key, value in table.items())
-            lines.append(_shortened(f"{name:<12} {stated}"))
-    left = len(lines) - MOST_FIXED
-    return lines if left <= 0 else [*lines[: MOST_FIXED - 1], f"and {left + 1} more (--full)"]
+            lines.append(_shortened(f"{name:<12} {stated}", full))
+    return lines
 
 
 def _text(value: Any) -> str:
@@ -122,12 +165,15 @@ def _text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _first(spec: StudySpec) -> None:
+def _first(spec: StudySpec, full: bool) -> Section:
     from ganstudy.study.ledger.samplers import preview
 
     shown = list(preview(spec, CONFIGURATIONS_SHOWN))
-    lines = [f"trial {number}: {format_params(params)}" for number, params in enumerate(shown)]
-    _section(f"First {len(shown)} configurations", lines)
+    lines = [
+        _shortened(f"trial {number}: {format_params(params)}", full)
+        for number, params in enumerate(shown)
+    ]
+    return Section(f"First {len(shown)} configurations", lines)
 
 
 def _own_parts(spec: StudySpec) -> list[str]:

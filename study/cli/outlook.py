@@ -120,7 +120,7 @@ def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
         for question in designed(with_design(spec, POINTS))
         if (size := question.smallest(spread, seeds))
     ]
-    line = "an adaptive search goes where scores are good and leaves fewer matched pairs yet"
+    line = "an adaptive search leaves fewer matched pairs yet"
     if told:
         line += (
             f"; a [design] of {POINTS} points on {seeds} seeds would tell {', '.join(told)} "

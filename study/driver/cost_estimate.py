@@ -59,7 +59,7 @@ def _dormant_line(key: str, earliest: int, latest: int, spec: StudySpec) -> list
 def _confirm_lines(spec: StudySpec) -> list[str]:
     if spec.confirm is None:
         return [
-            "no confirm stage: the report quotes the search's own figures, which flatter what it chose ([confirm])"
+            "no confirm stage: the search's own figures are quoted, which flatter what it chose ([confirm])"
         ]
     # All trials to the end: the confirm stage stops none early.
     trials, seeds, budget = max_trials(spec), len(spec.confirm.seeds), spec.train.budget

@@ -614,7 +614,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_examples_are_valid(path: Path, runner: CliRunner) -> None:
     spec = parse_study(path.read_text(encoding="utf-8"), path.name, path.parent)
     assert_usable(spec)
-    assert runner.invoke(main, ["check", str(path), "--home", "home"]).exit_code == 0
+    assert runner.invoke(main, ["check", str(path), "--home", "home", "--no-time"]).exit_code == 0
     assert not Path("home").exists()
 
 
@@ -709,7 +709,6 @@ def test_what_makes_a_file_a_different_study(other: str, expected: list[str]) ->
         ("{ updates = 100 }", 10, "100 updates"),
         ("{ images = 1000 }", 10, "150 to 300 updates"),
         ("{ images = 1000 }", [5, 10], "150 to 600 updates"),
-        ("{ seconds = 10 }", 10, "at most 240 s"),
     ],
 )
 def test_cost_of_a_study(
@@ -721,7 +720,7 @@ def test_cost_of_a_study(
         train=TRAIN.replace("{ generator_steps = 100 }", amount),
     )
     lines = cost_lines(parse_study(text, "my.toml"))
-    assert any(expected in line.replace("4 min", "240 s") for line in lines), lines
+    assert any(expected in line for line in lines), lines
 
 
 @pytest.mark.parametrize(
