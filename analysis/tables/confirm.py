@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.formatting import rows
-from ganstudy.analysis.frames.selection import ENDED, ranked
+from ganstudy.analysis.frames.designed import has_design
+from ganstudy.analysis.frames.selection import ENDED, ranked, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
 from ganstudy.analysis.stats.few_seeds import compare_by_seed, median_interval, optimism
@@ -26,13 +27,7 @@ from ganstudy.analysis.stats.proportions import (
     proportion_over_configurations,
 )
 from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast, holm_family, in_units
-from ganstudy.trials.results.records import (
-    FAILURE_VERDICTS,
-    OWN_SEEDS,
-    Stage,
-    TrialState,
-    trial_name,
-)
+from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState, trial_name
 from ganstudy.trials.results.roles import BASELINE, BEST, NEAREST, has_role
 
 SCORE_COLUMNS = (
@@ -97,7 +92,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     (the search's score of the same configuration) with search_seeds, state.
     """
     sign = study.objective.sign
-    in_search = study.of_stage(*OWN_SEEDS).trials.set_index("number")
+    in_search = search_stage(study).trials.set_index("number")
     found = in_search[["objective", "num_seeds"]].to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
@@ -167,7 +162,7 @@ def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
     # Holm, which finds more than Bonferroni: the decisions are corrected, while each interval is
     # shown alone at the level that the seeds allow.
     p_values = np.array([row.contrast.p for row in made])
-    family = holm_family(CONFIRMED, p_values, primary=True)
+    family = holm_family(CONFIRMED, p_values, primary=not has_design(study))
     return [
         replace(row, contrast=row.contrast.corrected(family, float(p)))
         for row, p in zip(made, holm(p_values), strict=True)
@@ -197,7 +192,7 @@ def _against_baseline(
         worse_by=compared.effect.value,
         p=compared.p,
         p_adjusted=NAN,
-        family=holm_family(CONFIRMED, [], primary=True),
+        family=holm_family(CONFIRMED, [], primary=not has_design(study)),
         decision=INCONCLUSIVE,
         method=compared.method,
         seeds=effect.n,
@@ -280,7 +275,7 @@ def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
 
 def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
     """Return which of the confirmed are the search's first choice: others may end before it does."""
-    search = study.of_stage(*OWN_SEEDS)
+    search = search_stage(study)
     candidates = ranked(search)
     candidates = candidates[candidates["candidate"]]
     if candidates.empty:

@@ -12,7 +12,9 @@ from pydantic import Field, field_validator, model_validator
 
 from ganstudy.trials.config.base import StrictModel, short_repr
 
-DEFAULT_POINTS = 4
+# A power of 2, at which Sobol' points are balanced; of fewer than 4 no effect has an interval
+# (analysis/stats/crossed.py).
+DEFAULT_POINTS = 8
 # A guess: far more trials than a design of a few factors needs, and far fewer than a slip makes.
 MOST_TRIALS = 1000
 """Of a design, unless the file allows more."""

@@ -9,10 +9,9 @@ from typing import Any
 import optuna
 import pytest
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
-from rich.console import Console
 
 from ganstudy.study.driver.cost_estimate import cost_lines
-from ganstudy.study.driver.run import _stages
+from ganstudy.study.driver.stages import stages_in_order
 from ganstudy.study.driver.status import study_status
 from ganstudy.study.errors import UserError
 from ganstudy.study.export.export import configuration
@@ -405,7 +404,7 @@ def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_s
     )
 
     def stages() -> list[Stage]:
-        return [stage.stage for stage in _stages(ledger, outbox, stop, Console(quiet=True))]
+        return [stage.stage for stage in stages_in_order(ledger, outbox, stop, str)]
 
     assert stages() == [Stage.SEARCH]
     search(ledger)

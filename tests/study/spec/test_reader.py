@@ -603,7 +603,7 @@ def test_a_bad_file_given_to_the_installed_command(tmp_path: Path) -> None:
 
 
 def test_all_mistakes_are_told_at_once() -> None:
-    text = toml({"search": 'sampler = "x"\ntrials = 0', "model": 'name = "y"'})
+    text = toml({"search": 'sampler = "x"\ntrials = -1', "model": 'name = "y"'})
     with pytest.raises(UserError) as caught:
         parse_study(text, "my.toml")
     places = [line.split(": ")[1] for line in str(caught.value).splitlines()]
