@@ -51,12 +51,19 @@ class Effects:
         return float(np.quantile(self.half_widths - self.errors, power))
 
 
-def made_studies(variances: Variances, design: Design, level: float = LEVEL) -> Effects | None:
+def made_studies(
+    variances: Variances,
+    design: Design,
+    level: float = LEVEL,
+    fewest: int = MIN_CONFIGURATIONS,
+) -> Effects | None:
     """Return the estimates of made-up studies, in matched pairs that share their seeds; None where
     the design allows no claim.
+
+    fewest: pairs that carry a claim; MIN_POINTS where each is the mean over a point of a design.
     """
     pairs, seeds = design.pairs, design.seeds
-    if pairs < MIN_CONFIGURATIONS or seeds < MIN_SEEDS:
+    if pairs < fewest or seeds < MIN_SEEDS:
         return None
     rng = np.random.default_rng(SEED)
     of_mean = variances.of_mean(pairs, seeds)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
 from ganstudy.analysis.stats.crossed_design import Design
 from ganstudy.analysis.stats.crossed_power import (
     MIN_SINGLE_SEEDS,
@@ -52,7 +53,9 @@ class Question:
     together: int
     """Comparisons that are corrected together."""
     pairs: int
-    """Matched configurations in a comparison, as the search draws them."""
+    """Matched configurations in a comparison, as the search draws them; of a design its points."""
+    twins: int | None = None
+    """Of a design: pairs at a point, over which the report takes the mean. None elsewhere."""
     single: bool = False
     """Whether single configurations are compared, seed by seed, as they have no equals."""
 
@@ -61,7 +64,10 @@ class Question:
         level, variances = bonferroni_level(self.together), spread.of(self.setting)
         if self.single:
             return made_single_studies(variances, seeds, level)
-        return made_studies(variances, Design(self.pairs, seeds), level)
+        if self.twins is None:
+            return made_studies(variances, Design(self.pairs, seeds), level)
+        variances = spread.of_points(self.setting, self.twins)
+        return made_studies(variances, Design(self.pairs, seeds), level, MIN_POINTS)
 
     def smallest(self, spread: Spread, seeds: int) -> float | None:
         """Return the smallest effect that is found with POWER."""
@@ -69,9 +75,14 @@ class Question:
         return None if found is None else found.smallest(POWER)
 
     @property
+    def fewest(self) -> int:
+        """Fewest pairs, or points, with which anything can be found."""
+        return MIN_CONFIGURATIONS if self.twins is None else MIN_POINTS
+
+    @property
     def fewest_seeds(self) -> int:
         """Fewest seeds with which anything can be found."""
-        return MIN_SINGLE_SEEDS if self.single else 3
+        return MIN_SINGLE_SEEDS if self.single else MIN_SEEDS
 
 
 def questions(spec: StudySpec) -> list[Question]:
@@ -124,13 +135,12 @@ def designed(spec: StudySpec) -> list[Question]:
             continue
         found = _couples(setting, list(map(str, domain.values)))
         if found:
-            pairs = points * (trials // points) // len(domain.values)
-            made.append(Question(setting, len(domain.values), len(found), len(found), pairs))
-    # One primary family, unless the confirmed contrasts are (analysis/tables/contrasts.py).
+            twins = trials // points // len(domain.values)
+            made.append(Question(setting, len(domain.values), len(found), 0, points, twins))
+    # One primary family (analysis/tables/contrasts.py).
     together = sum(question.comparisons for question in made)
-    primary = spec.confirm is None
-    made = [replace(q, together=together) for q in made] if primary else made
-    return [_by_seed(question) for question in made] if points == 1 else made
+    made = [replace(question, together=together) for question in made]
+    return [_by_seed(question) for question in made]
 
 
 def is_adaptive(spec: StudySpec) -> bool:
@@ -139,10 +149,10 @@ def is_adaptive(spec: StudySpec) -> bool:
 
 
 def _by_seed(question: Question) -> Question:
-    """Return a grid's question as the report asks it where remedies have too few pairs."""
-    if question.setting != REMEDIES or question.pairs >= MIN_CONFIGURATIONS:
+    """Return the question of a grid or a design as the report asks it where remedies have too few pairs."""
+    if question.setting != REMEDIES or question.pairs >= question.fewest:
         return question
-    comparisons = (question.values - 1) * question.pairs
+    comparisons = (question.values - 1) * question.pairs * (question.twins or 1)
     return replace(question, comparisons=comparisons, together=comparisons, single=True)
 
 

@@ -7,7 +7,6 @@ import math
 from scipy.special import stdtrit
 
 from ganstudy.analysis.stats.crossed_power import POWER
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.study.cli.effects_told import (
     Question,
@@ -19,12 +18,11 @@ from ganstudy.study.cli.effects_told import (
 from ganstudy.study.cli.spread import RATIO, Spread, spread_of
 from ganstudy.study.driver.cost_estimate import stops
 from ganstudy.study.home import Home
+from ganstudy.study.spec.design import DEFAULT_POINTS
 from ganstudy.study.spec.study_spec import StudySpec
 
 ADVISED_SEEDS = 6
 """Student's quantile is 2.6 with six seeds, 4.3 with three."""
-# A guess: a small design, to compare a search with.
-POINTS = 4
 
 
 def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
@@ -70,13 +68,15 @@ def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> 
     if is_adaptive(spec):
         about, words = "at best ", words.replace(" or more", "")
         words = f"exploratory; {words}"
-    return f"{name:<10}{words} ({about}{question.pairs} pairs on {seeds} seeds, {comparisons})"
+    unit = "pairs" if question.twins is None else "points"
+    return f"{name:<10}{words} ({about}{question.pairs} {unit} on {seeds} seeds, {comparisons})"
 
 
 def _why_not(question: Question, seeds: int, about: str) -> str:
     if seeds < question.fewest_seeds:
         return f"{seeds} seed{'s' if seeds > 1 else ''}, and it takes {question.fewest_seeds}"
-    return f"{about}{question.pairs} matched pairs, and it takes {MIN_CONFIGURATIONS}"
+    unit = "matched pairs" if question.twins is None else "points"
+    return f"{about}{question.pairs} {unit}, and it takes {question.fewest}"
 
 
 def _seed_lines(spec: StudySpec, asked: list[Question], spread: Spread, seeds: int) -> list[str]:
@@ -117,13 +117,13 @@ def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
     seeds = max(ADVISED_SEEDS, len(spec.train.seeds))
     told = [
         f"{question.setting} {_size(spread, size)}"
-        for question in designed(with_design(spec, POINTS))
+        for question in designed(with_design(spec, DEFAULT_POINTS))
         if (size := question.smallest(spread, seeds))
     ]
     line = "an adaptive search leaves fewer matched pairs yet"
     if told:
         line += (
-            f"; a [design] of {POINTS} points on {seeds} seeds would tell {', '.join(told)} "
+            f"; a [design] of {DEFAULT_POINTS} points on {seeds} seeds would tell {', '.join(told)} "
             "(ganstudy plan)"
         )
     return [line]

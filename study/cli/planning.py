@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from ganstudy.analysis.stats.crossed import MIN_POINTS
 from ganstudy.analysis.stats.crossed_power import POWER
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.study.cli.effects_told import Question, designed, with_design
 from ganstudy.study.cli.expected_time import StudyTimes, basis_lines, study_times
 from ganstudy.study.cli.spread import RATIO, Spread, spread_of
@@ -113,7 +113,7 @@ def proposal(spec: StudySpec, wanted: Wanted, home: Home, may_measure: bool) -> 
             "data first, or minimise fid"
         )
     size = _size(wanted.tell, spread, spec.measure)
-    if not designed(with_design(spec, 2)):
+    if not designed(with_design(spec, MIN_POINTS)):
         raise UserError(
             "nothing to plan: neither k nor remedies (with [] among its sets) is a list in "
             "[search.space], and those are what effects are told of"
@@ -262,7 +262,7 @@ def _whole(amount: float) -> float | int:
 
 def proposal_lines(spec: StudySpec, wanted: Wanted, found: Proposal) -> list[str]:
     """Return the table of designs, and which is proposed."""
-    asked = designed(with_design(spec, 2))
+    asked = designed(with_design(spec, MIN_POINTS))
     named = ", ".join(_named(question) for question in asked)
     together = asked[0].together > asked[0].comparisons
     effect = _words(found.spread, _size(wanted.tell, found.spread, spec.measure))
@@ -334,6 +334,6 @@ def _none(spec: StudySpec, found: Proposal) -> str:
         return (
             f"No number of seeds up to {MOST_SEEDS} tells it: with lists alone there is one point. "
             "Give a setting a range (lr_d, lr_g), so that there are points to draw; an effect "
-            f"needs {MIN_CONFIGURATIONS} pairs."
+            f"needs {MIN_POINTS} of them."
         )
     return f"No design of up to {MOST_POINTS} points and {MOST_SEEDS} seeds tells it."

@@ -8,7 +8,7 @@ import csv
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ganstudy.analysis.stats.crossed import Variances
@@ -34,10 +34,21 @@ class Spread:
     scale: str
     by_question: dict[str, Variances] = field(default_factory=dict)
     otherwise: Variances = ON_DIGITS
+    by_point: bool = False
+    """Whether they are of means over the points of a design, and not of single pairs."""
 
     def of(self, question: str) -> Variances:
         """Return the variances of a question's effects."""
         return self.by_question.get(question, self.otherwise)
+
+    def of_points(self, question: str, twins: int) -> Variances:
+        """Return the variances of means over `twins` pairs at each point of a design.
+
+        What pairs vary is taken to belong to the point, and not to average out: how much of it does
+        is known of no study yet.
+        """
+        found = self.of(question)
+        return found if self.by_point else replace(found, rest=found.rest / twins)
 
     def words(self, question: str) -> str:
         """Return the standard deviations as text."""
@@ -56,6 +67,7 @@ def spread_of(spec: StudySpec, home: Home) -> Spread | None:
             scale=best.scale,
             by_question=best.variances,
             otherwise=next(iter(best.variances.values())),
+            by_point=best.by_point,
         )
     if MEASURES[spec.measure].direction != "down":
         return None
@@ -70,6 +82,7 @@ class _Found:
     same_model: bool
     cells: int
     scale: str
+    by_point: bool
     variances: dict[str, Variances]
 
 
@@ -88,7 +101,8 @@ def _studies(spec: StudySpec, home: Home) -> Iterator[_Found]:
         found = _read(table, earlier)
         if found is not None:
             variances, scale, cells = found
-            yield _Found(name, earlier.model == spec.model, cells, scale, variances)
+            same_model, by_point = earlier.model == spec.model, earlier.design is not None
+            yield _Found(name, same_model, cells, scale, by_point, variances)
 
 
 def _read(table: Path, spec: StudySpec) -> tuple[dict[str, Variances], str, int] | None:
