@@ -51,7 +51,8 @@ def _with_value(text: str, table: str, key: str, value: str) -> str:
     body = text[start:end]
     found = re.search(rf"^[ \t]*{re.escape(key)}[ \t]*=[ \t]*", body, re.MULTILINE)
     if found is None:
-        return f"{text[:start]}{line}\n{text[start:]}"
+        above = text[:start] if text[:start].endswith("\n") else f"{text[:start]}\n"
+        return f"{above}{line}\n{text[start:]}"
     length = _value_length(body[found.end() :])
     return text[: start + found.end()] + value + text[start + found.end() + length :]
 
