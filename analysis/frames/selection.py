@@ -26,7 +26,7 @@ from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import (
     FAILURE_VERDICTS,
     NO_REMEDIES,
-    Stage,
+    OWN_SEEDS,
     TrialState,
     Verdict,
 )
@@ -124,7 +124,7 @@ class ComparedScores:
 
 def search_stage(study: Study) -> Study:
     """Return the study without the trainings on fresh seeds of its confirm stage."""
-    return study.of_stage(Stage.SEARCH)
+    return study.of_stage(*OWN_SEEDS)
 
 
 def distinct_configurations(study: Study) -> Study:

@@ -76,10 +76,11 @@ class Study:
     origin: Origin
     """What its numbers come from beside the study file."""
     trials: pd.DataFrame
-    """number, stage ("search", or "confirm": trained again on fresh seeds), role and confirms (of a
-    confirm trial: why it was chosen, and the number of the search trial whose configuration it
-    repeats; '' and <NA> for the others, <NA> also for a baseline that the search never drew),
-    run_id, config_digest (equal where two trials were the same in everything), state (complete,
+    """number, stage ("design", "search", or "confirm": trained again on fresh seeds), role and confirms
+    (of a confirm trial: why it was chosen, and the number of the search trial whose configuration
+    it repeats; '' and <NA> for the others, <NA> also for a baseline that the search never drew),
+    point (of a designed trial: where all combinations of the factors are trained, <NA> for the
+    others), run_id, config_digest (equal where two trials were the same in everything), state (complete,
     pruned, failed or running), feasible (the constraints hold), objective (median over seeds at the
     last evaluation, NaN if there was none), every hyperparameter by its name (numbers as numbers;
     NaN where a remedy's parameter was not asked), every verdict (number of seeds at the last
@@ -219,10 +220,12 @@ class Study:
     def _train(self) -> dict[str, Any]:
         return dict(self.spec.get("train", {}))
 
-    def of_stage(self, stage: Stage) -> Study:
-        """Return the study with the trials of one stage alone; one without stages is all search."""
-        of = self.trials["stage"].fillna(Stage.SEARCH) if "stage" in self.trials else Stage.SEARCH
-        chosen = pd.Series(of == stage, index=self.trials.index)
+    def of_stage(self, *stages: Stage) -> Study:
+        """Return the study with the trials of some stages alone; one without stages is all search."""
+        of = pd.Series(Stage.SEARCH.value, index=self.trials.index)
+        if "stage" in self.trials:
+            of = self.trials["stage"].fillna(Stage.SEARCH.value)
+        chosen = of.isin(stages)
         if chosen.all():
             return self
         return self.only(chosen)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import NoClaim
 from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL, Estimate
@@ -71,9 +72,16 @@ def points(difference: Estimate) -> str:
     return f"{value} percentage points [{low}, {high}]"
 
 
+def equal_amount(study: Study) -> str:
+    """Return why settings are compared at the amount at which they are."""
+    if has_design(study):
+        return "where the design compares all its trials"
+    return "the most that every trial reached"
+
+
 def pairs(contrast: Contrast) -> str:
-    """Return the n of an effect in matched pairs: 18 pairs on 3 seeds."""
-    n = count(contrast.effect.n, "pair")
+    """Return the n of an effect in matched pairs: 18 pairs on 3 seeds; of a design, 8 points on 3."""
+    n = count(contrast.effect.n, contrast.effect.unit.removesuffix("s"))
     return f"{n} on {count(contrast.seeds, 'seed')}" if contrast.effect.n else n
 
 

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.selection import (
     ComparedScores,
     axes,
     compared_scores,
     groups,
     own_axis,
-    search_stage,
 )
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
@@ -88,7 +88,7 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
 
     Between evaluations scores are interpolated; see selection.compared_scores.
     """
-    study = search_stage(study)
+    study = compared_trials(study)
     if setting not in study.trials:
         return pd.DataFrame(columns=[setting, *RESPONSE_COLUMNS])
     by_value, rows = groups(study, setting), []
@@ -224,7 +224,7 @@ def answers(
             for better, worse in separated[axis]
             for there in separated.values()
         )
-        found.append(_answer(rows, list(groups(search_stage(study), setting)), changes))
+        found.append(_answer(rows, list(groups(compared_trials(study), setting)), changes))
     return found
 
 

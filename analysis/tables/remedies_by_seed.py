@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_scores, search_stage
+from ganstudy.analysis.frames.designed import compared_trials
+from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_scores
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Floats
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
@@ -76,7 +77,7 @@ def single_configurations(study: Study) -> list[SingleConfiguration]:
     """Compare every configuration with remedies with the one without that is equal in all else that
     was searched, seed by seed at the amount that all trials reached.
     """
-    whole, study = study, search_stage(study)
+    whole, study = study, compared_trials(study)
     table = study.trials
     if "remedies" not in study.searched or table.empty:
         return []

@@ -134,7 +134,8 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     shown += [row for row in contrasts if not row.is_open and row not in shown]
     name = score_name(results.study)
     effects = "; ".join(_effect(row, name) for row in shown if row.effect.n)
-    basis = f"at {amount}, the most that every trial reached, in matched pairs {effects}"
+    reached = phrases.equal_amount(results.study)
+    basis = f"at {amount}, {reached}, in matched pairs {effects}"
     basis += f"{phrases.together(shown)}.{phrases.generality(shown)}{phrases.within_margin(shown)}"
     if answer.not_compared:
         names = listed([f"k = {label(value)}" for value in answer.not_compared])

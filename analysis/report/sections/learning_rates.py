@@ -93,9 +93,7 @@ def _ratio(results: Results) -> list[Conclusion]:
         for row in known
     ]
     claim = f"Median {score_name(results.study)} by lr_d / lr_g: {'; '.join(parts)}."
-    basis = (
-        f"95% intervals {ON_THESE_SEEDS}; these groups are not matched on their other settings."
-    )
+    basis = f"95% intervals {ON_THESE_SEEDS}; these groups are not matched on their other settings."
     return [Conclusion(claim, basis, exploratory=True)]
 
 
