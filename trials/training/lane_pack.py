@@ -211,10 +211,9 @@ class LanePack:
         self._start_pngs = [None if png is None else tensor_to_png(png) for png in pictures]
 
 
-def point_of(position: TrialPosition) -> tuple[int, int, int]:
-    """Return the point of the training: configurations of one pack are at one point."""
-    counters = position.counters
-    return counters.generator_steps, counters.discriminator_steps, position.evaluations_done
+def point_of(evaluations_done: int, counters: Counters) -> tuple[int, int, int]:
+    """Return the point of the training, later ones larger; a pack is at one point."""
+    return evaluations_done, counters.generator_steps, counters.discriminator_steps
 
 
 def _joined(parts: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
