@@ -22,7 +22,7 @@ from ganstudy.trials.config.trial import TrainingSettings, TrialConfig
 from ganstudy.trials.data.dataset import Dataset, as_float
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.results.records import Evaluation
-from ganstudy.trials.training import training_loop
+from ganstudy.trials.training import evaluation, training_loop
 from ganstudy.trials.training.lane_pack import LanePack
 from ganstudy.trials.training.trial import Trial
 
@@ -60,7 +60,8 @@ SEEDS = ((0, 1), (1, 0), (5,))
 
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(training_loop, "as_float", lambda images: as_float(images).double())
+    for module in (training_loop, evaluation):
+        monkeypatch.setattr(module, "as_float", lambda images: as_float(images).double())
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
@@ -132,20 +133,17 @@ def assert_lanes_as_alone(
     """All that is trained, and samples, of every configuration in a pack and alone."""
     pack = LanePack(configs, evaluator)
     steps(pack, number)
+    alone = [Trial(config, evaluator) for config in configs]
+    for (tensors, _), trial in zip(pack.states(), alone, strict=True):
+        steps(trial, number)
+        assert deviation(tensors, trial.tensors()) <= TOLERANCE
+    expected = torch.cat([trial.evaluation.sample(trial.trainer) for trial in alone])
     samples = pack.evaluation.sample(pack.trainer)
-    first = 0
-    for (tensors, _), config in zip(pack.states(), configs, strict=True):
-        alone = Trial(config, evaluator)
-        steps(alone, number)
-        assert deviation(tensors, alone.tensors()) <= TOLERANCE
-        own = samples[first : first + len(config.seeds)]
-        expected = alone.evaluation.sample(alone.trainer)
-        assert deviation({"samples": own}, {"samples": expected}) <= TOLERANCE
-        first += len(config.seeds)
+    assert deviation({"samples": samples}, {"samples": expected}) <= TOLERANCE
 
 
-QUICK = ("none", "feature_matching", "gradient_penalty", "generator_ema")
-"""No remedy, and one of each kind: an objective, a penalty, an average."""
+QUICK = ("none", "gradient_penalty", "generator_ema")
+"""No remedy, a term of the loss, and one with a state."""
 
 
 def slow_but(names: Iterable[str], quick: tuple[str, ...]) -> list[Any]:
@@ -159,14 +157,14 @@ def test_a_lane_with_each_remedy_is_that_of_its_configuration_alone(
     assert_lanes_as_alone(three([] if name == "none" else [name]), small)
 
 
-@pytest.mark.parametrize("loss", slow_but(LOSSES, ("least_squares", "wasserstein")))
+@pytest.mark.parametrize("loss", slow_but(LOSSES, ("wasserstein",)))
 def test_a_lane_with_each_loss_is_that_of_its_configuration_alone(
     loss: str, double: None, small: Evaluator
 ) -> None:
     assert_lanes_as_alone(three([], loss), small)
 
 
-@pytest.mark.parametrize("optimiser", ["rmsprop", "sgd"])
+@pytest.mark.parametrize("optimiser", slow_but(["rmsprop", "sgd"], ("rmsprop",)))
 @pytest.mark.parametrize("name", ["none", pytest.param("extragradient", marks=pytest.mark.slow)])
 def test_a_lane_with_each_optimiser_is_that_of_its_configuration_alone(
     optimiser: str, name: str, double: None, small: Evaluator
@@ -175,7 +173,7 @@ def test_a_lane_with_each_optimiser_is_that_of_its_configuration_alone(
     assert_lanes_as_alone(configs, small)
 
 
-@pytest.mark.parametrize("method", ["autoencoder", "vae"])
+@pytest.mark.parametrize("method", slow_but(["autoencoder", "vae"], ("vae",)))
 def test_a_lane_of_a_baseline_is_that_of_its_configuration_alone(
     method: str, double: None, small: Evaluator
 ) -> None:
@@ -246,7 +244,7 @@ def test_every_configuration_has_its_own_rows_and_checkpoint(
     configs = three(["lecam"])
     pack = LanePack(configs, small)
     made = [pack.advance_all() for _ in range(2)]
-    spent = [evaluation.counters.seconds for evaluation in made[-1]]
+    spent = [each.counters.seconds for each in made[-1]]
     assert sum(spent) == pytest.approx(pack.loop.counters.seconds)
     # In proportion to their seeds: 2, 2 and 1.
     assert spent[0] == pytest.approx(2 * spent[2])
@@ -272,7 +270,11 @@ def assert_same(one: Evaluation, other: Evaluation) -> None:
     assert one.grid_png == other.grid_png and one.start_png == other.start_png
     for a, b in zip(one.rows, other.rows, strict=True):
         assert (a.seed, a.finite, a.histogram) == (b.seed, b.finite, b.histogram)
-        assert a.measures == pytest.approx(b.measures, rel=1e-6, abs=1e-6, nan_ok=True)
+        measured = {name: value for name, value in b.measures.items() if value is not None}
+        assert a.measures == {
+            **b.measures,
+            **{name: pytest.approx(value, rel=1e-6, abs=1e-6) for name, value in measured.items()},
+        }
         assert {k: v for k, v in a.cost.items() if k not in TIMED} == {
             k: v for k, v in b.cost.items() if k not in TIMED
         }
