@@ -57,4 +57,7 @@ class WeightClipping(Remedy):
             # In place: the optimiser and a recorded CUDA graph keep these very tensors.
             for value in ensemble.parameters.values():
                 clip = self.number("clip", value.dim() - 1)
-                value.clamp_(-clip, clip)
+                if isinstance(clip, Tensor):
+                    value.clamp_(-clip, clip)
+                else:
+                    value.clamp_(-clip, clip)

@@ -16,7 +16,9 @@ import torch
 
 from ganstudy.trials.config.lanes import check_fusable
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.memory import is_out_of_memory, release
+from ganstudy.trials.ensemble.step_context import Player
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.lane_pack import LanePack, point_of
@@ -92,6 +94,10 @@ class FusedTrial:
     def stop(self, index: int) -> None:
         """Train a trial no further."""
         self.members[index].stopped = True
+
+    def players(self) -> dict[Player, SeedEnsemble]:
+        """Return the players of the running pack; empty if there is none."""
+        return {} if self._pack is None else self._pack.trainer.players
 
     def advance(self, on_progress: Callable[[], None] = lambda: None) -> dict[int, Evaluation]:
         """Train the trials that are furthest behind up to their next evaluation, evaluate, and return

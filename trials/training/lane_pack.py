@@ -201,9 +201,9 @@ class LanePack:
         self.loop.counters = replace(first.counters)
         if len(states) > 1:
             self._spent_before = [replace(position.counters) for position in positions]
-            self.loop.counters = replace(
-                first.counters, peak_memory_bytes=0, **dict.fromkeys(TIMES, 0.0)
-            )
+            counters = self.loop.counters
+            counters.seconds = counters.evaluation_seconds = counters.device_seconds = 0.0
+            counters.peak_memory_bytes = 0
         self.loop.loss_counts = dict(first.loss_counts)
         restore_tensors(self.loop, self.evaluation.config.remedies, tensors)
         self.evaluations_done = first.evaluations_done
