@@ -12,6 +12,7 @@ from ganstudy.analysis.frames.selection import COMPARED, EVALUATION, own_axis
 from ganstudy.analysis.report.blocks import Figure, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
+from ganstudy.analysis.tables import failures
 from ganstudy.trials.results.records import Verdict
 
 LEARNING_RATES = ("lr_d", "lr_g")
@@ -63,12 +64,17 @@ def figure(name: str, curves: Curves, caption: str) -> list[Figure]:
 
 
 def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
-    """Return the conclusion of log-rank tests: which settings differ in `what`; none without tests.
+    """Return the conclusion of log-rank tests: which settings differ in how soon `what` ("seeds
+    fail"), or in how many do where the events lie at fewer than MIN_SOON moments; none without
+    tests.
 
     events: how many seeds had the event, in words.
     """
     if tests.empty:
         return []
+    # Events that all lie at one evaluation are earlier under no value.
+    soon = int(tests["moments"].min()) >= failures.MIN_SOON
+    what = f"how soon {what}" if soon else f"how many {what}"
     # Without a p-value: too few configurations, or no seed had the event.
     known = tests[tests["p_adjusted"].notna()]
     names = listed(tests["setting"].tolist())

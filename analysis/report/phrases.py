@@ -9,14 +9,17 @@ from typing import Any
 
 from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import NoClaim
-from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL
+from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL, Estimate
 from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.tables.contrasts import HOLM, RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
 
 EXPLORATORY = "exploratory"
+ON_THESE_SEEDS = "for other configurations on these seeds"
+"""What intervals over configurations hold for that share the study's seeds."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,25 @@ def effect(contrast: Contrast) -> str:
     return f"{'× ' if is_ratio else ''}{as_text(found.value)}{ends}"
 
 
+def points(difference: Estimate) -> str:
+    """Return a difference of shares with its interval: −5 percentage points [−9, −1]."""
+    value, low, high = (
+        f"{100 * end:+.0f}".replace("-", "−")
+        for end in (difference.value, difference.low, difference.high)
+    )
+    return f"{value} percentage points [{low}, {high}]"
+
+
+def equal_amount(study: Study) -> str:
+    """Return why settings are compared at the amount at which they are."""
+    if has_design(study):
+        return "where the design compares all its trials"
+    return "the most that every trial reached"
+
+
 def pairs(contrast: Contrast) -> str:
-    """Return the n of an effect in matched pairs: 18 pairs on 3 seeds."""
-    n = count(contrast.effect.n, "pair")
+    """Return the n of an effect in matched pairs: 18 pairs on 3 seeds; of a design, 8 points on 3."""
+    n = count(contrast.effect.n, contrast.effect.unit.removesuffix("s"))
     return f"{n} on {count(contrast.seeds, 'seed')}" if contrast.effect.n else n
 
 

@@ -25,7 +25,7 @@ from ganstudy.trials.results.paired_seeds import fewest_seeds
 POWER = 0.8
 # A guess: more than any study can train.
 MAX_UNITS = 1000
-"""Pairs of configurations, or seeds; where more are needed, no plan is told."""
+"""Pairs of configurations, or seeds; where more are needed, no plan is given."""
 # Of two differences the standard deviation is unknown within a factor of 70 (95% interval).
 MIN_PAIRED_SEEDS = 3
 # A guess on the side of precision: points of the integral over chi-squared in _t_power.

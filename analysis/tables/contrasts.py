@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ganstudy.analysis.formatting import label
+from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.selection import NONE, groups, is_full_grid
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import CrossedMean, NoClaim
@@ -229,7 +230,7 @@ class Contrast:
             statistic=-self.statistic,
             second_score=NAN,
             improvement=None,
-            failed=None,
+            failed=None if self.failed is None else self.failed.in_direction(-1),
         )
 
     def columns(self) -> dict[str, Any]:
@@ -316,10 +317,10 @@ def couples(study: Study, setting: str) -> list[tuple[Any, Any]]:
 
 
 def is_design(study: Study) -> bool:
-    """Return whether the factors are what the study was made for: a full grid without a confirm
-    stage, which would be its primary family.
+    """Return whether the factors are what the study was made for: a planned design, or a full grid
+    without a confirm stage, which would be its primary family.
     """
-    return is_full_grid(study) and not has_confirm_stage(study)
+    return has_design(study) or (is_full_grid(study) and not has_confirm_stage(study))
 
 
 def has_confirm_stage(study: Study) -> bool:

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.selection import (
     ComparedScores,
     axes,
     compared_scores,
     groups,
     own_axis,
-    search_stage,
 )
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
@@ -81,13 +81,14 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     setting; axis; amount, the largest that all `trials` reached; trials: "every ended trial", and
     where some were stopped early also "complete trials only", which are a selection; configurations
     (n), not_yet (of all values: left out since they had not been evaluated by then), seeds; median
-    of the objective with median_low and median_high (95%, bootstrap over configurations and seeds,
+    of the objective with median_low and median_high (95%, for other configurations on these seeds,
     NaN below six); failed_share, the probability that a seed has collapsed, cycles or has
-    diverged, with its ends.
+    diverged, with its ends; NaN on axes where the values stand at different evaluations, and where
+    no verdict can be a failure yet (selection.verdicts_compare).
 
     Between evaluations scores are interpolated; see selection.compared_scores.
     """
-    study = search_stage(study)
+    study = compared_trials(study)
     if setting not in study.trials:
         return pd.DataFrame(columns=[setting, *RESPONSE_COLUMNS])
     by_value, rows = groups(study, setting), []
@@ -223,7 +224,7 @@ def answers(
             for better, worse in separated[axis]
             for there in separated.values()
         )
-        found.append(_answer(rows, list(groups(search_stage(study), setting)), changes))
+        found.append(_answer(rows, list(groups(compared_trials(study), setting)), changes))
     return found
 
 

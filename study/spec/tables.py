@@ -79,8 +79,9 @@ class Search(StrictModel):
     """[search]: how configurations are proposed, and how many."""
 
     sampler: str = DEFAULT_SAMPLER
-    # Numbers from 1,000,000 on are those of confirm trials (FIRST_CONFIRM).
-    trials: int = Field(24, ge=1, le=1_000_000)
+    # 0 beside [design] alone (study/spec/checks.py). Numbers from 1,000,000 on are those of confirm
+    # trials (FIRST_CONFIRM).
+    trials: int = Field(24, ge=0, le=1_000_000)
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     space: dict[str, Any] = {}
 

@@ -15,6 +15,7 @@ from ganstudy.analysis.report.phrases import Conclusion, Tile, percent, score_na
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import k_ratio
 from ganstudy.analysis.tables.contrasts import Contrast
+from ganstudy.trials.results.records import Verdict
 
 TITLE = "k: discriminator steps per generator step"
 
@@ -84,10 +85,12 @@ def blocks(results: Results) -> list[Block]:
 FIGURE = (
     "The menu picks what is held equal: the amount is the largest that every trial reached on "
     "that axis; between evaluations scores are interpolated. Above: median over configurations "
-    f"of the median over seeds with its 95% bootstrap interval, none below {MIN_CONFIGURATIONS} "
+    f"of the median over seeds with its 95% interval, none below {MIN_CONFIGURATIONS} "
     "configurations; these groups are not matched on their other settings, as the answer below "
-    "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval. Both "
-    "intervals hold on these seeds. "
+    "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval; none "
+    "where the values of k stand at different evaluations, nor before evaluation "
+    f"{Verdict.COLLAPSED.earliest}, at which a seed can first have collapsed. Both intervals hold on "
+    "these seeds. "
     "Orange: only the trials that spent the whole budget, which are a selection."
 )
 ANSWER = (
@@ -117,7 +120,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     # Not the complete trials: a scheduler chose them by their score.
     every = table[table["trials"] == k_ratio.ENDED_TRIALS]
     own = every[(every["axis"] == answer.axis) & (every["configurations"] > 0)]
-    failed = [] if over_time.unknown_verdicts(results) else _failed(own)
+    failed = [] if over_time.unknown_verdicts(results) else _failed(results, own)
     return [_best(results, answer), *_by_axis(answers(results), answer.axis), *failed]
 
 
@@ -125,13 +128,14 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     """Return which k leads on the budget's own axis."""
     amount = f"{number(answer.amount)} {label(answer.axis)}"
     contrasts = [row for row in results.contrasts.k if row.axis == answer.axis]
-    # Those of the leader, or all where there is none.
+    # Those of the leader; all of them if no k leads.
     shown = [row for row in contrasts if answer.leader in (None, row.first, row.second)]
     # What other values are found to do is shown as well: it is conclusive.
     shown += [row for row in contrasts if not row.is_open and row not in shown]
     name = score_name(results.study)
     effects = "; ".join(_effect(row, name) for row in shown if row.effect.n)
-    basis = f"at {amount}, the most that every trial reached, in matched pairs {effects}"
+    reached = phrases.equal_amount(results.study)
+    basis = f"at {amount}, {reached}, in matched pairs {effects}"
     basis += f"{phrases.together(shown)}.{phrases.generality(shown)}{phrases.within_margin(shown)}"
     if answer.not_compared:
         names = listed([f"k = {label(value)}" for value in answer.not_compared])
@@ -197,8 +201,15 @@ def _by_axis(found: list[k_ratio.Answer], own: str) -> list[Conclusion]:
     return [Conclusion(claim, basis, exploratory=True)]
 
 
-def _failed(known: pd.DataFrame) -> list[Conclusion]:
-    """Return the share of failed seeds by k."""
+def _failed(results: Results, known: pd.DataFrame) -> list[Conclusion]:
+    """Return the differences in failed seeds in matched pairs; where there are none, the share of
+    failed seeds by k.
+    """
+    # Groups that are not matched differ in their other settings as well.
+    own = own_axis(results.study)
+    contrasts = [row for row in results.contrasts.k if row.axis == own and _fails(row)]
+    if contrasts:
+        return [_matched_failures(contrasts)]
     parts = [
         f"{percent(row, 'failed_share')} for k = {label(row['k'])} "
         f"({count(row['configurations'], 'configuration')})"
@@ -207,5 +218,38 @@ def _failed(known: pd.DataFrame) -> list[Conclusion]:
     ]
     if not parts:
         return []
-    basis = f"{'; '.join(parts)}; 95% intervals on these seeds, configurations as the unit."
+    basis = (
+        f"{'; '.join(parts)}; 95% intervals on these seeds, configurations as the unit. These "
+        "groups are not matched on their other settings."
+    )
     return [Conclusion("Failed seeds by k:", basis, exploratory=True)]
+
+
+def _matched_failures(contrasts: list[Contrast]) -> Conclusion:
+    """Return which k has fewer failed seeds, in matched pairs."""
+    fewer, rest = [], []
+    for row in contrasts:
+        decision, effect = _fails(row), f"{_points(row)} ({phrases.pairs(row)})"
+        if decision == INCONCLUSIVE:
+            rest.append(f"k = {label(row.first)} against {label(row.second)} {effect}")
+        else:
+            first, second = label(row.first), label(row.second)
+            fewer.append(f"k = {first} has {decision} failed seeds than k = {second}, {effect}")
+    basis = f"inconclusive: {'; '.join(rest)}" if rest and fewer else "; ".join(rest)
+    basis += f"{phrases.together(contrasts)}.{phrases.generality(contrasts)}"
+    basis = f"{basis[0].upper()}{basis[1:]}".lstrip("; ") if fewer else f"in matched pairs {basis}"
+    claim = f"{'; '.join(fewer)}." if fewer else "Which k has fewer failed seeds is inconclusive:"
+    return Conclusion(claim, basis, exploratory=True)
+
+
+def _fails(row: Contrast) -> str:
+    """Return whether the first value has fewer or more failed seeds, or INCONCLUSIVE; '' without an
+    interval.
+    """
+    if row.failed is None or not row.failed.has_interval:
+        return ""
+    return row.failed.decide("fewer", "more")
+
+
+def _points(row: Contrast) -> str:
+    return "unknown" if row.failed is None else phrases.points(row.failed)

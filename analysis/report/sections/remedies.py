@@ -91,6 +91,7 @@ def _forests(table: pd.DataFrame, study: Study, note: str) -> list[Figure]:
             ("remedies_improvement", improvement, "", "the probability of improvement"),
             ("remedies_failed_difference", failed, "", "the share of failed seeds"),
         )
+        if table[effect.columns[0]].notna().any()
     ]
 
 
@@ -236,12 +237,8 @@ def _failed(row: Contrast) -> str:
     failed = row.failed
     if failed is None or (decision := failed.decide("fewer", "more")) == INCONCLUSIVE:
         return ""
-    points, low, high = (
-        f"{100 * end:+.0f}".replace("-", "−") for end in (failed.value, failed.low, failed.high)
-    )
     return (
-        f"{label(row.first)} has {decision} failed seeds than no remedy, "
-        f"{points} percentage points [{low}, {high}]"
+        f"{label(row.first)} has {decision} failed seeds than no remedy, {phrases.points(failed)}"
     )
 
 

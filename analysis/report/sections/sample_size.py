@@ -70,7 +70,7 @@ def _plans(table: list[dict[str, Any]]) -> list[Conclusion]:
 
 
 def _factor(row: dict[str, Any]) -> float:
-    """Return by which factor the data would have to grow; infinite where no plan is told."""
+    """Return by which factor the data would have to grow; infinite where no plan is given."""
     if absent(row["needed"]):
         return math.inf
     if not absent(row["pairs_together"]):
@@ -142,7 +142,7 @@ def _seeds(row: dict[str, Any]) -> str:
     if asks_seeds:
         alone = row["needed"]
         parts.append(
-            f"{alone - row['n']:.0f} more pairs alone"
+            f"{alone - row['n']:.0f} more {row['unit']} alone"
             if math.isfinite(alone)
             else "more configurations alone cannot do it"
         )
@@ -158,7 +158,7 @@ def _seeds(row: dict[str, Any]) -> str:
 
 def _n(row: dict[str, Any]) -> str:
     n = count(row["n"], row["unit"].removesuffix("s"))
-    return f"{n} on {count(row['seeds'], 'seed')}" if row["unit"] == "pairs" else n
+    return f"{n} on {count(row['seeds'], 'seed')}" if row["unit"] in ("pairs", "points") else n
 
 
 def _basis(row: dict[str, Any]) -> str:
