@@ -20,7 +20,15 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.report.sections import confirm, k_ratio, remedies
+from ganstudy.analysis.report.sections import (
+    confirm,
+    game,
+    interactions,
+    k_ratio,
+    learning_rates,
+    remedies,
+    sampler,
+)
 from ganstudy.analysis.report.sections import sample_size as section
 from ganstudy.analysis.tables import sample_size
 from ganstudy.analysis.tables.contrasts import Contrast
@@ -406,13 +414,63 @@ def test_the_shapes_tell_and_leave_open_what_they_were_made_for(
     """Else the reading above would compare nothing with nothing."""
     readings = {
         shape: check(results_of(shape))
-        for shape in ("grid, one remedy helps", "adaptive draws", "each remedy once", "few")
+        for shape in (
+            "grid, one remedy helps",
+            "adaptive draws",
+            "each remedy once",
+            "few",
+            "margin, nothing helps",
+            "margin, one remedy helps by little",
+            "margin, too much noise",
+            "margin, each remedy once",
+        )
     }
     assert ("a b", "no remedy") in readings["grid, one remedy helps"].better
     assert frozenset({"c", "no remedy"}) in readings["grid, one remedy helps"].open
     assert any(better == "k = 2" for better, _ in readings["adaptive draws"].better)
     assert ("a b", "no remedy") in readings["each remedy once"].better
     assert not readings["few"].better
+    assert frozenset({"c", "no remedy"}) in readings["margin, nothing helps"].equal
+    assert of_k("1", "2") in readings["margin, nothing helps"].equal
+    little = frozenset({"a b", "no remedy"})
+    assert little in readings["margin, one remedy helps by little"].little
+    assert not readings["margin, too much noise"].equal
+    assert frozenset({"d", "no remedy"}) in readings["margin, each remedy once"].equal
+
+
+@pytest.mark.parametrize(
+    ("shape", "primary"), [("grid, one remedy helps", True), ("random draws", False)]
+)
+def test_what_is_not_of_the_primary_family_is_marked(
+    shape: str, primary: bool, results_of: Callable[[str], Results]
+) -> None:
+    results = results_of(shape)
+    assert bool(results.contrasts.primary) == primary
+    for module in (k_ratio, remedies):
+        first, *rest = module.conclusions(results)
+        assert first.exploratory != primary and all(one.exploratory for one in rest)
+    for module in (interactions, learning_rates, game):
+        assert all(one.exploratory for one in module.conclusions(results)), module
+    marked = [one for module in (k_ratio, remedies) for one in module.conclusions(results)]
+    for one in marked:
+        assert str(one).startswith("[exploratory] ") == one.exploratory
+        assert "xploratory" not in one.claim + one.basis, "the mark alone, not a sentence each"
+    (family,) = (one for one in sampler.conclusions(results) if one.first)
+    assert str(family).startswith(
+        "The primary comparisons are those of k and remedies" if primary else "All comparisons are"
+    )
+
+
+def test_nothing_is_said_to_be_equal_without_a_margin(
+    results_of: Callable[[str], Results],
+) -> None:
+    results = results_of("grid, nothing helps")
+    told = " ".join(map(str, conclusions_of(results)))
+    assert "Nothing is called practically equal: a margin would have to be stated before" in told
+    assert "practically equal to" not in told
+    told = " ".join(map(str, conclusions_of(results_of("margin, nothing helps"))))
+    assert "Practically equal means within a factor of 0.87 to 1.15" in told
+    assert "if the effect is as observed" not in told, "planned from the margin alone"
 
 
 def test_the_leader_is_not_the_best_unmatched_median(
