@@ -101,7 +101,8 @@ def read_run_logs(logs: RunLogs, mapping: Mapping) -> Reading:
     measured = [run for run in logs.runs if any(is_measure(names[tag]) for tag, _, _ in run.points)]
     if not measured:
         raise UserError(f"{logs.name}: no run has a value of {', '.join(names)}")
-    rows = {id(run): _rows(run, lead, names, _largest_step(measured)) for run in measured}
+    largest = max(step for run in measured for _, step, _ in run.points)
+    rows = {id(run): _rows(run, lead, names, largest) for run in measured}
     notes = [*logs.notes, *_of_rows(measured, rows, lead)]
     notes += _of_left_out(logs, measured, [tag for tag in tags if tag not in names])
     params = {id(run): _parameters(run, names, mapping) for run in measured}
@@ -220,10 +221,6 @@ def _nearest(points: NDArray[np.float64], step: float, tolerance: float) -> floa
     best = min(candidates, key=lambda index: abs(steps[index] - step))
     distance = abs(steps[best] - step)
     return float(points[best, 1]) if distance == 0 or distance < tolerance else None
-
-
-def _largest_step(runs: list[RunLog]) -> float:
-    return max(step for run in runs for _, step, _ in run.points)
 
 
 def _parameters(run: RunLog, names: dict[str, str], mapping: Mapping) -> dict[str, Any]:
