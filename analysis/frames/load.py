@@ -208,21 +208,22 @@ def _trials(
         "stage",
         "role",
         "confirms",
+        "point",
         "run_id",
         "config_digest",
         "state",
         "feasible",
         "objective",
     ]
-    # Int64, as `confirms` is missing for most trials, and floats would make 3.0 of 3.
+    # Int64, as both are missing for most trials, and floats would make 3.0 of 3.
     frame = pd.DataFrame(rows, columns=None if rows else [*always, "error"]).astype(
-        {"confirms": "Int64"}
+        {"confirms": "Int64", "point": "Int64"}
     )
-    outcomes = _outcomes(evaluations).reindex(frame["number"])
+    found = outcomes(evaluations).reindex(frame["number"])
     counts = [*map(str, Verdict), "num_seeds", "evaluations"]
     # A trial without evaluations has 0 seeds; reindex made floats of the counts.
-    outcomes[counts] = outcomes[counts].fillna(0).astype("int64")
-    frame = frame.join(outcomes.reset_index(drop=True))
+    found[counts] = found[counts].fillna(0).astype("int64")
+    frame = frame.join(found.reset_index(drop=True))
     for column in ("objective", *MEASURES):
         frame[column] = pd.to_numeric(frame[column])
     return frame
@@ -235,6 +236,7 @@ def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
         "stage": facts.stage,
         "role": facts.role,
         "confirms": facts.confirms,
+        "point": facts.point,
         "run_id": run.info.run_id,
         # A run without a digest is like no other.
         "config_digest": facts.config_digest or run.info.run_id,
@@ -246,7 +248,7 @@ def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
     }
 
 
-def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
+def outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     """Return the outcome of every trial at its last evaluation: seeds per verdict, num_seeds,
     evaluations, medians over seeds, and the counters.
 
@@ -258,7 +260,7 @@ def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     counts = [
         (final["verdict"] == verdict.value).groupby(final["number"]).sum() for verdict in Verdict
     ]
-    outcomes = pd.concat(counts, axis=1, keys=list(map(str, Verdict))).assign(
+    found = pd.concat(counts, axis=1, keys=list(map(str, Verdict))).assign(
         num_seeds=by_trial.size(), evaluations=by_trial["evaluation"].first()
     )
     signs = pd.Series({measure.name: float(measure.sign) for measure in MEASURES.values()})
@@ -266,9 +268,7 @@ def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     worst_last = (final[list(MEASURES)].astype(float) * signs).fillna(np.inf)
     medians = worst_last.groupby(final["number"]).median()
     counters = [name for name in COUNTERS if name in final]
-    return outcomes.join(medians.where(np.isfinite(medians)) * signs).join(
-        by_trial[counters].first()
-    )
+    return found.join(medians.where(np.isfinite(medians)) * signs).join(by_trial[counters].first())
 
 
 def _number(text: str) -> Any:

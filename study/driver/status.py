@@ -8,6 +8,7 @@ from typing import Any
 
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.confirm_selection import max_trials
+from ganstudy.study.ledger.design_stage import DesignStage
 from ganstudy.study.ledger.import_record import ImportRecord, ImportSource
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
@@ -31,8 +32,23 @@ class ConfirmStatus:
 
 
 @dataclass(frozen=True)
+class DesignStatus:
+    """Status of the design; its trials are among those of the search."""
+
+    planned: int
+    compared: int
+    """Trials that have come to where all are compared, or ended before."""
+    promoted: int | None
+    """How many go on; None before that is known, or where all train to the end."""
+    trials: Mapping[str, int]
+    """By state."""
+
+
+@dataclass(frozen=True)
 class StudyStatus:
-    """Status of a study: planned, trials, seeds, best and trial_list are those of the search."""
+    """Status of a study: planned, trials, seeds, best and trial_list are those of the search, with
+    the design before it.
+    """
 
     name: str
     question: str
@@ -47,6 +63,8 @@ class StudyStatus:
     best: BestTrial | None
     confirm: ConfirmStatus | None
     """None if the study file asks for no confirm stage."""
+    design: DesignStatus | None
+    """None if the study file asks for no design."""
     unpublished: int
     run_id: str | None
     """MLflow's parent run."""
@@ -79,7 +97,7 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
     return StudyStatus(
         name=name,
         question=spec.question,
-        planned=spec.search.trials,
+        planned=ledger.search.planned,
         left=ledger.search.left() + (0 if confirm is None else confirm.left),
         trials=ledger.search.counts(),
         seeds=ledger.search.verdicts(),
@@ -88,11 +106,22 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         if best is None or best.objective is None
         else BestTrial(best.number, best.objective, best.params, runs.get(best.number)),
         confirm=confirm,
+        design=None if ledger.design is None else _design_status(ledger.design),
         unpublished=Outbox(folder.outbox).waiting(),
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
         trial_list=ledger.trials() if with_trials else None,
+    )
+
+
+def _design_status(stage: DesignStage) -> DesignStatus:
+    promoted = stage.promoted()
+    return DesignStatus(
+        planned=stage.planned,
+        compared=stage.planned - stage.to_train(),
+        promoted=None if promoted is None else len(promoted),
+        trials=stage.counts(),
     )
 
 
@@ -125,6 +154,7 @@ def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudySta
         objective=found.objective,
         best=found.best,
         confirm=None,
+        design=None,
         unpublished=Outbox(folder.outbox).waiting(),
         run_id=record.parent_run_id,
         tracking_uri=home.tracking_uri(record.spec.tracking.uri),

@@ -54,9 +54,17 @@ class StagePlace:
     confirms: int | None = None
     """Of a confirm trial: the search's trial of this configuration, if it drew it."""
 
+    point: int | None = None
+    """Of a designed trial: where all combinations of the factors are trained."""
+
     def to_json(self) -> dict[str, str | int]:
         """Return what is known as plain JSON."""
-        known = {"stage": self.stage.value, "role": self.role, "confirms": self.confirms}
+        known = {
+            "stage": self.stage.value,
+            "role": self.role,
+            "confirms": self.confirms,
+            "point": self.point,
+        }
         return {name: value for name, value in known.items() if value is not None}
 
     @classmethod
@@ -64,7 +72,7 @@ class StagePlace:
         """Return the place that `to_json` was called on; the search where none is named."""
         # Messages of older versions, from before there were stages, hold none.
         stage = Stage(content.get("stage", Stage.SEARCH))
-        return cls(stage, content.get("role"), content.get("confirms"))
+        return cls(stage, content.get("role"), content.get("confirms"), content.get("point"))
 
 
 @dataclass(frozen=True)
@@ -75,3 +83,12 @@ class ConfirmRow(TrialRow):
     role: str
     confirms: int | None
     """The search's trial of this configuration; None for a baseline that the search never drew."""
+
+
+@dataclass(frozen=True)
+class DesignRow(TrialRow):
+    """State and result of a designed trial."""
+
+    stage: str
+    point: int
+    """Where all combinations of the factors are trained."""

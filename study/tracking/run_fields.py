@@ -125,6 +125,7 @@ def changed_facts(facts: TrialFacts, start: TrialStart | None, end: TrialEnd | N
             stage=start.place.stage.value,
             role=start.place.role or "",
             confirms=start.place.confirms,
+            point=start.place.point,
             config_digest=start.digest,
             params={key: str(value) for key, value in flat_params(start).items()},
         )
@@ -144,7 +145,12 @@ def stage_tags(start: TrialStart) -> dict[str, str]:
     return {TAG_OF[name].value: str(value) for name, value in start.place.to_json().items()}
 
 
-TAG_OF = {"stage": Tag.STAGE, "role": Tag.ROLE, "confirms": Tag.CONFIRMS}
+TAG_OF = {
+    "stage": Tag.STAGE,
+    "role": Tag.ROLE,
+    "confirms": Tag.CONFIRMS,
+    "point": Tag.POINT,
+}
 """By a field of StagePlace."""
 
 

@@ -15,6 +15,7 @@ and counts as a generator step; lr_g is the step size.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -65,9 +66,15 @@ class Autoencoder:
     generator_needs_real = True
 
     def __init__(
-        self, config: TrialConfig, shape: tuple[int, ...], bounded: bool, device: torch.device
+        self,
+        config: TrialConfig,
+        shape: tuple[int, ...],
+        bounded: bool,
+        device: torch.device,
+        lanes: Sequence[TrialConfig] = (),
     ) -> None:
-        """shape: of one real image or point; bounded: the data lie in [-1, 1].
+        """shape: of one real image or point; bounded: the data lie in [-1, 1]; lanes: as of
+        GanTrainer.
 
         Raises ValueError where the networks cannot take the shape or the discriminator has no
         features.
@@ -101,7 +108,12 @@ class Autoencoder:
             "discriminator": self.encoder,
         }
         self.optimisers: dict[Player, torch.optim.Optimizer] = {
-            player: optimisers.build(config, config.lr_g, list(ensemble.parameters.values()))
+            player: optimisers.build(
+                config,
+                config.lr_g,
+                list(ensemble.parameters.values()),
+                optimisers.numbers_of_lanes(lanes, "generator"),
+            )
             for player, ensemble in self.players.items()
         }
         self.gradient_norms: dict[Player, list[Tensor]] = {}

@@ -78,6 +78,7 @@ class TrialFacts:
     stage: str = Stage.SEARCH.value
     role: str = ""
     confirms: int | None = None
+    point: int | None = None
     config_digest: str = ""
     state: str = TrialState.RUNNING.value
     feasible: bool = False
@@ -96,6 +97,7 @@ class TrialFacts:
             stage=tags.get(Tag.STAGE, Stage.SEARCH.value),
             role=tags.get(Tag.ROLE, ""),
             confirms=int(tags[Tag.CONFIRMS]) if Tag.CONFIRMS in tags else None,
+            point=int(tags[Tag.POINT]) if Tag.POINT in tags else None,
             config_digest=tags.get(Tag.CONFIG, ""),
             state=tags.get(Tag.STATE, TrialState.RUNNING.value),
             feasible=tags.get(Tag.FEASIBLE) == "true",
