@@ -1,6 +1,4 @@
-"""What the commands share: the option --home, exit codes, and how this program is called in what it
-prints.
-"""
+"""What the commands share: the option --home, exit codes, the name of this program."""
 
 from __future__ import annotations
 

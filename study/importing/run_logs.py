@@ -1,5 +1,6 @@
-"""Logs of runs (TensorBoard's event files, an MLflow experiment) as the table of a row per trial,
-seed and step that is read here.
+"""Logs of runs as the table of a row per trial, seed and step that is read here.
+
+Such logs are TensorBoard's event files and an MLflow experiment.
 
 A log has a history of its own for each tag, and few of them at equal steps: a loss at every step,
 FID at every thousandth. The rows of a run are the steps at which the objective was measured. Of
@@ -89,8 +90,9 @@ def wanted_by(mapping: Mapping) -> Callable[[str], bool]:
 
 
 def read_run_logs(logs: RunLogs, mapping: Mapping) -> Reading:
-    """Return the table of the runs in `logs`; UserError, with the options to add, if they do not
-    say all that is needed.
+    """Return the table of the runs in `logs`.
+
+    UserError, with the options to add, if they do not say all that is needed.
     """
     wanted = wanted_by(mapping)
     tags = sorted({tag for run in logs.runs for tag in run.tags})
