@@ -30,7 +30,7 @@ def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--home",
         metavar="DIR",
-        help=f"Where everything is kept; else ${ENVIRONMENT}, else ./ganstudy-data.",
+        help=f"Folder of all studies; by default ${ENVIRONMENT}, else ./ganstudy-data.",
     )(with_home)
 
 
