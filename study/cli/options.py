@@ -1,6 +1,4 @@
-"""What the commands share: the option --home, exit codes, and how this program is called in what it
-prints.
-"""
+"""What the commands share: the option --home, exit codes, the name of this program."""
 
 from __future__ import annotations
 
@@ -32,7 +30,7 @@ def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--home",
         metavar="DIR",
-        help=f"Where everything is kept; else ${ENVIRONMENT}, else ./ganstudy-data.",
+        help=f"Folder of all studies; by default ${ENVIRONMENT}, else ./ganstudy-data.",
     )(with_home)
 
 

@@ -212,8 +212,10 @@ class Schedule(StrictModel):
 
 
 class Resources(StrictModel):
-    """[resources]: per trial. A fraction of a GPU lets several trials share it; for more than one
-    see `resource_problems` in study/spec/checks.py.
+    """[resources], per trial.
+
+    A fraction of a GPU lets several trials share it; for more than one see `resource_problems` in
+    study/spec/checks.py.
     """
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
