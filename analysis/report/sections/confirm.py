@@ -157,7 +157,11 @@ def _estimate(contrast: Contrast, name: str) -> str:
     kind = "differences of logarithms" if contrast.scale == RATIO else "differences"
     other_way = contrast.statistic * contrast.worse_by < 0
     but = ", the mean drawn the other way by few seeds" if other_way else ""
-    return f"{what}, if {kind} are normal{but}."
+    # Else a reader would see an interval that says something else than the decision before it.
+    low, high, none = contrast.effect.low, contrast.effect.high, float(contrast.scale == RATIO)
+    agrees = (low <= none <= high) == contrast.is_open
+    decides = "" if agrees else "; the exact test, which does not assume it, decides"
+    return f"{what}, if {kind} are normal{but}{decides}."
 
 
 def _best_without(results: Results, row: dict[str, Any], name: str) -> list[str]:
