@@ -252,7 +252,7 @@ class Reading:
     def _read_twins(self, sentence: str) -> None:
         said = (
             r"([\w +]+), all else equal, on \d+ fresh seeds: "
-            rf"(better|worse|inconclusive)[^)]*\)\. \w+ ({EFFECT})"
+            rf"(better|worse|inconclusive).*?\)\. \w+ ({EFFECT})"
         )
         for name, decision, effect in re.findall(said, sentence):
             name = name.strip()
