@@ -38,7 +38,7 @@ def test_the_simulation_says_what_the_test_says(simulated: Any) -> None:
 def test_alike_twins_are_told_apart_in_five_percent_at_most(
     simulated: Any, noise: str, twins: int, seeds: int
 ) -> None:
-    """With 30% collapsed. 2,000 studies: a true rate of 7.5% would fail here with a probability of 93%, of 8% with 99%."""
+    """With 30% collapsed. A true rate of 7.5% would fail here with a probability of 93%, of 8% with 99%."""
     found = simulated.false_findings(noise, 2000, twins, seeds, collapse=0.3)
     assert found <= 0.05 + 3.3 * np.sqrt(0.05 * 0.95 / 2000)
 
