@@ -76,6 +76,8 @@ def status(name: str, as_json: bool, home: Home) -> None:
     seeds = ", ".join(f"{n} {verdict}" for verdict, n in study.seeds.items())
     click.echo(f"Seeds    {seeds or 'none yet'}")
     click.echo(f"Best     {_format_best(study)}")
+    if study.budget:
+        click.echo(f"Budget   {study.budget}")
     if confirm:
         click.echo(f"Confirm  {_format_states(confirm.trials)}; {_format_confirmed(confirm)}")
     if study.unpublished:

@@ -11,6 +11,8 @@ from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.tracking.outbox import Outbox
+from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.untrained import untrained_seeds
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,17 @@ class StudyStatus:
     paths: Mapping[str, str | None]
     imported: Mapping[str, object] | None = None
     """About the file, of an imported study."""
+    budget: str | None = None
+    """That it was too short, if the verdicts say so."""
     trial_list: list[dict[str, Any]] | None = None
     """Rows of all trials as plain JSON, where they are asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain JSON, without what does not apply."""
         found = asdict(self)
-        if self.imported is None:
-            del found["imported"]
+        for name in ("imported", "budget"):
+            if found[name] is None:
+                del found[name]
         for status in (found, found["confirm"]):
             if status is not None and status["trial_list"] is None:
                 del status["trial_list"]
@@ -102,8 +107,22 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
+        budget=_budget(ledger),
         trial_list=[row.to_json() for row in ledger.trials()] if with_trials else None,
     )
+
+
+def _budget(ledger: Ledger) -> str | None:
+    """Return that the budget was too short, by the report's rule on verdicts; None elsewhere."""
+    sign = -1 if ledger.spec.objective.maximize else 1
+    complete = [
+        (sign * outcome.objective, number, outcome.verdicts)
+        for number, state, outcome in ledger.search.ended()
+        if state is TrialState.COMPLETE and outcome is not None and outcome.objective is not None
+    ]
+    # By number where equal; dictionaries have no order.
+    best = untrained_seeds(trial[2] for trial in sorted(complete, key=lambda trial: trial[:2]))
+    return f"too short: {best}" if best.is_most else None
 
 
 def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
