@@ -105,11 +105,12 @@ def test_settings_without_effect_cannot_be_told(study_over_time):
     for c in np.flatnonzero(rng.random(24) < 0.4):
         verdicts[c, :, 4 + c % 3 :] = "collapsed"
     study = study_over_time(falling(30 + 5 * rng.normal(size=(24, 2))), verdicts, k=k)
-    for part, what in ((failures_section, "seeds fail"), (convergence, "seeds reach FID")):
+    for part, what in (
+        (failures_section, "soon seeds fail"),
+        (convergence, "many seeds reach FID"),
+    ):
         text = words(part, Results(study))
-        assert (
-            f"Whether values of k differ in how soon {what}" in text and "is inconclusive" in text
-        )
+        assert f"Whether values of k differ in how {what}" in text and "is inconclusive" in text
         assert "Values of k (" not in text
 
 

@@ -295,6 +295,15 @@ def test_where_all_events_lie_at_two_moments_the_test_counts_them(study_over_tim
     assert failures.survival_tests(spread)["moments"].tolist() == [3]
 
 
+def test_no_share_of_cycling_seeds_before_one_can_cycle(study_over_time):
+    scores = np.full((6, 1, E), 9.0)
+    for reached in (2, 3):
+        study = study_over_time(scores, reached=[E] * 3 + [reached] * 3)
+        table = cycling.cycling_by(study)
+        assert table["progress"].tolist() == [100.0 * reached, 1000.0]
+        assert np.isnan(table["cycling"]).tolist() == [reached < 3, False]
+
+
 def planted(study_over_time, rng, by, share_lost, configurations=24):
     """A study in which a share of the configurations of each value of `by` loses all seeds early."""
     lost = rng.random(configurations) < np.asarray(share_lost)[by]

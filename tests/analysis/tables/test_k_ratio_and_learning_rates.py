@@ -129,17 +129,17 @@ def test_no_share_of_failed_seeds_where_the_values_stand_at_different_evaluation
     )
     table = response(study).set_index(["axis", "k"])["failed_share"]
     assert table["generator_steps"].tolist() == [0.5, 0.5]
-    for axis in ("discriminator_steps", "updates", "images", "seconds"):
+    for axis in ("updates", "seconds"):
         assert table[axis].isna().all(), axis
+    # With k = 5 nothing was evaluated by then: there is nothing to compare with.
+    assert table["discriminator_steps"].isna().tolist() == [False, True]
     contrasts = pairwise_contrasts(study)
     known = {row.axis: row.failed.has_interval for row in contrasts if row.failed is not None}
     assert [axis for axis, has in known.items() if has] == ["generator_steps"]
     traces = by_axis(response(study), "k", "fid", "generator_steps").data
     shown = [trace for trace in traces if trace.yaxis == "y2"]
-    assert [np.isfinite(np.asarray(trace.y, dtype=float)).any() for trace in shown] == [
-        *[True],
-        *[False] * 4,
-    ]
+    drawn = [np.isfinite(np.asarray(trace.y, dtype=float)).sum() for trace in shown]
+    assert drawn == [2, 1, 0, 1, 0], "of generator, discriminator steps, updates, images, seconds"
 
 
 def test_no_share_of_failed_seeds_before_a_verdict_can_be_a_failure(made_study):
