@@ -92,8 +92,12 @@ def exploratory(contrasts: Iterable[Contrast]) -> str:
     """Return the sentence that contrasts need which are not of the primary family; '' for those
     that are.
     """
-    if any(contrast.family.primary for contrast in contrasts):
+    families = [contrast.family for contrast in contrasts]
+    if any(family.primary for family in families):
         return ""
+    for family in families:
+        if family.held_back:
+            return family.held_back
     return "Exploratory: not the comparison that the study was made for."
 
 

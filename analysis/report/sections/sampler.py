@@ -7,6 +7,7 @@ from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
+from ganstudy.analysis.tables.looks import held_back
 from ganstudy.trials.results.samplers import facts_of
 
 TITLE = "How the configurations were drawn"
@@ -36,6 +37,8 @@ def conclusions(results: Results) -> list[Conclusion]:
 def _families(results: Results) -> Conclusion:
     """Return which comparisons the study was made for: all others are exploratory."""
     primary = results.contrasts.primary
+    if not primary and (why := held_back(results.whole)):
+        return Conclusion(f"No comparison is told as the one that the study was made for. {why}")
     if not primary:
         return Conclusion(
             "All comparisons are exploratory:",
