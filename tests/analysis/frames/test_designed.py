@@ -13,6 +13,7 @@ from ganstudy.analysis.frames.designed import compared_trials, has_design
 from ganstudy.analysis.frames.selection import compared_scores, search_stage
 from ganstudy.analysis.tables.contrast_table import contrast_table
 from ganstudy.analysis.tables.contrasts import CONFIRMED
+from ganstudy.analysis.tables.interactions import interactions
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 
 POINTS, SEEDS, EVALUATIONS, AT = 5, 4, 4, 2
@@ -129,3 +130,11 @@ def test_who_had_died_or_failed_since_counts_as_it_was_there(study) -> None:
     states = designed.trials.set_index("number")["state"]
     assert states[0] == "failed" and states[PROMOTED[0]] == "complete"
     assert 0 not in compared_scores(designed).numbers
+
+
+def test_interactions_with_settings_of_the_points_count_points(study) -> None:
+    """A learning rate that has five values is no evidence of thirty."""
+    table = interactions(study).set_index(["first", "second"])
+    of_rate = table.loc[("feature_matching", "lr_d")]
+    assert of_rate["configurations"] == POINTS and np.isnan(of_rate["low"])
+    assert table.loc[("feature_matching", "k"), "configurations"] == 2 * POINTS
