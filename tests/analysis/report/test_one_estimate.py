@@ -176,12 +176,36 @@ def with_margin(build, rng, effect=0.0, **options) -> Study:
     return grid(build, rng, effect, seeds=6, within=0.08, objective=MARGIN, **options)
 
 
+def designed(build, rng) -> Study:
+    """A planned design, of which few went on after the second evaluation, and a search that drew
+    the remedy that helps where all is bad.
+    """
+    ended = np.where(np.arange(54) % 9 == 4, 3, 2)
+    states = np.where(ended == 3, "complete", "pruned").tolist()
+    study = grid(build, rng, -0.8, seeds=6, reached=ended, states=states)
+    point = pd.array(np.unique(study.trials["lr_d"], return_inverse=True)[1], dtype="Int64")
+    trials = study.trials.assign(stage="design", point=point)
+    drawn = trials[trials["remedies"] == "a_b"].head(6)
+    rows = study.evaluations[study.evaluations["number"].isin(drawn["number"])]
+    drawn = drawn.assign(number=drawn["number"] + 100, stage="search", point=pd.NA)
+    drawn = drawn.assign(config_digest=[f"drawn{i}" for i in range(6)], state="complete")
+    rows = rows.assign(number=rows["number"] + 100, fid=rows["fid"] * 50)
+    design = {"points": 6, "factors": ["k", "remedies"], "at": 2 / 3, "promote": 6}
+    return dataclasses.replace(
+        study,
+        trials=pd.concat([trials, drawn], ignore_index=True).astype({"point": "Int64"}),
+        evaluations=pd.concat([study.evaluations, rows], ignore_index=True),
+        spec=study.spec | {"design": design},
+    )
+
+
 SHAPES: dict[str, Callable[..., Study]] = {
     "grid, one remedy helps": lambda build, rng: grid(build, rng, -0.4, seeds=6, within=0.3),
     "grid, nothing helps": grid,
     "random draws": lambda build, rng: grid(build, rng, -0.4, sampler="random"),
     "adaptive draws": adaptive,
     "pruned": pruned,
+    "designed": designed,
     "diverging": diverging,
     "failing": failing,
     "each remedy once": tried_once,
