@@ -674,7 +674,9 @@ def checks(folder: Path) -> Callable[[bytes | str | None], bool]:
             own_parts = False
         if own_parts:  # whose check runs the user's own code; tests/trials/networks/test_plugin.py
             return True
-        result = runner.invoke(main, ["check", str(file), "--home", str(folder / "home"), "--no-time"])
+        result = runner.invoke(
+            main, ["check", str(file), "--home", str(folder / "home"), "--no-time"]
+        )
         if result.exit_code:
             assert (result.exit_code, result.stdout) == (2, "") and isinstance(
                 result.exception, SystemExit
