@@ -66,6 +66,11 @@ class PackSearcher(LedgerSearcher):
         """What stands for Tune's id of a trial."""
         self._proposed = 0
 
+    @property
+    def left(self) -> int:
+        """Trials that are still to be handed out."""
+        return len(self._drawn) + self.total
+
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """Return the configurations of the next pack; None while as many are open as can run."""
         finished: str = Searcher.FINISHED
@@ -86,8 +91,7 @@ class PackSearcher(LedgerSearcher):
 
     def _size(self) -> int:
         """Return how many trials the next pack may have: no slot is to stand idle for a large one."""
-        left = len(self._drawn) + self.total
-        return max(1, min(self._most, math.ceil(left / self._packs_at_once())))
+        return max(1, min(self._most, math.ceil(self.left / self._packs_at_once())))
 
     def _draw(self) -> bool:
         """Propose one more trial; return whether there was one."""
