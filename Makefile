@@ -44,7 +44,7 @@ benchmark: $(READY)
 # names the seeds.
 operating-characteristics: $(READY)
 	$(BIN)/python tests/benchmarks/operating_characteristics.py
-	$(BIN)/python tests/benchmarks/adaptive_studies.py --studies 2000
+	$(BIN)/python tests/benchmarks/adaptive_studies.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py
