@@ -93,7 +93,8 @@ def confirmed(study: Study) -> pd.DataFrame:
             }
         )
     columns = ["number", "confirms", "role", *study.searched, *SCORE_COLUMNS]
-    table = pd.DataFrame(rows, columns=columns)
+    # Int64, as a twin that the search never drew would make floats of the others' numbers.
+    table = pd.DataFrame(rows, columns=columns).astype({"confirms": "Int64"})
     # Not by the fresh scores: the best of them would be flattered once more, by its fresh seeds.
     order = (sign * table["search_score"].astype(float)).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)

@@ -102,6 +102,8 @@ def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
 
     These alone are corrected together (Holm), as the primary family. Of the first choice first.
     """
+    if study.of_stage(Stage.CONFIRM).trials.empty:
+        return []
     table = confirmed(study)
     known = table.loc[table["num_seeds"] > 0, "number"].tolist()
     trials = study.of_stage(Stage.CONFIRM).trials.set_index("number", drop=False)

@@ -31,7 +31,7 @@ from ganstudy.analysis.report.sections import (
 )
 from ganstudy.analysis.report.sections import sample_size as section
 from ganstudy.analysis.tables import sample_size
-from ganstudy.analysis.tables.contrasts import Contrast
+from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast
 from ganstudy.trials.results.facts import Origin
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
@@ -133,23 +133,29 @@ def imported(build, rng) -> Study:
     )
 
 
-def confirmed(build, rng, factors=(0.5, 1.0)) -> Study:
-    """The best, and the best plain configuration, on six fresh seeds."""
+def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True) -> Study:
+    """The best, its twin or another without remedies, on eight fresh seeds, of which some of the best's collapse."""
     study = grid(build, rng, -0.5, sampler="tpe")
     order = selection.ranked(study)
-    plain = order[order["remedies"] == "none"].iloc[0]["number"]
-    best = order[order["number"] != plain].iloc[0]["number"]
+    best = order[order["remedies"] != "none"].iloc[0]["number"]
+    k, lr_d = (order.set_index("number").loc[best, key] for key in ("k", "lr_d"))
+    alike = (order["k"] == k) & (order["lr_d"] == lr_d)
+    plain = order[(order["remedies"] == "none") & (alike == twin)].iloc[0]["number"]
+    roles = ("best", f"twin of trial {best}" if twin else "baseline")
     trials, rows = [study.trials.assign(stage="search", role="", confirms=pd.NA)], []
-    chosen = zip((best, plain), ("best", "baseline"), factors, strict=True)
+    chosen = zip((best, plain), roles, factors, strict=True)
     for i, (number_, role, factor) in enumerate(chosen):
         trial = study.trials[study.trials["number"] == number_].iloc[[0]]
-        last = study.seeds[study.seeds["number"] == number_].iloc[[0] * 6]
-        fids = 20 * factor * np.exp(0.15 * rng.normal(size=6))
+        last = study.seeds[study.seeds["number"] == number_].iloc[[0] * 8]
+        fids = 20 * factor * np.exp(0.15 * rng.normal(size=8))
+        gone = (np.arange(8) < failing) & (number_ == best)
+        fids = np.where(gone, 50 * fids, fids)
+        verdicts = np.where(gone, "collapsed", "unsettled")
         new = FIRST_CONFIRM + i
-        rows.append(last.assign(number=new, seed=range(100, 106), fid=fids))
+        rows.append(last.assign(number=new, seed=range(100, 108), fid=fids, verdict=verdicts))
         trials.append(
             trial.assign(
-                number=new, stage="confirm", role=role, confirms=number_, num_seeds=6,
+                number=new, stage="confirm", role=role, confirms=number_, num_seeds=8,
                 objective=np.median(fids),
             )
         )  # fmt: skip
@@ -170,12 +176,36 @@ def with_margin(build, rng, effect=0.0, **options) -> Study:
     return grid(build, rng, effect, seeds=6, within=0.08, objective=MARGIN, **options)
 
 
+def designed(build, rng) -> Study:
+    """A planned design, of which few went on after the second evaluation, and a search that drew
+    the remedy that helps where all is bad.
+    """
+    ended = np.where(np.arange(54) % 9 == 4, 3, 2)
+    states = np.where(ended == 3, "complete", "pruned").tolist()
+    study = grid(build, rng, -0.8, seeds=6, reached=ended, states=states)
+    point = pd.array(np.unique(study.trials["lr_d"], return_inverse=True)[1], dtype="Int64")
+    trials = study.trials.assign(stage="design", point=point)
+    drawn = trials[trials["remedies"] == "a_b"].head(6)
+    rows = study.evaluations[study.evaluations["number"].isin(drawn["number"])]
+    drawn = drawn.assign(number=drawn["number"] + 100, stage="search", point=pd.NA)
+    drawn = drawn.assign(config_digest=[f"drawn{i}" for i in range(6)], state="complete")
+    rows = rows.assign(number=rows["number"] + 100, fid=rows["fid"] * 50)
+    design = {"points": 6, "factors": ["k", "remedies"], "at": 2 / 3, "promote": 6}
+    return dataclasses.replace(
+        study,
+        trials=pd.concat([trials, drawn], ignore_index=True).astype({"point": "Int64"}),
+        evaluations=pd.concat([study.evaluations, rows], ignore_index=True),
+        spec=study.spec | {"design": design},
+    )
+
+
 SHAPES: dict[str, Callable[..., Study]] = {
     "grid, one remedy helps": lambda build, rng: grid(build, rng, -0.4, seeds=6, within=0.3),
     "grid, nothing helps": grid,
     "random draws": lambda build, rng: grid(build, rng, -0.4, sampler="random"),
     "adaptive draws": adaptive,
     "pruned": pruned,
+    "designed": designed,
     "diverging": diverging,
     "failing": failing,
     "each remedy once": tried_once,
@@ -191,6 +221,9 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "margin, each remedy once": lambda build, rng: tried_once(build, rng, MARGIN, 0.02),
     "confirmed": confirmed,
     "confirmed, and no better": lambda build, rng: confirmed(build, rng, (1.0, 1.0)),
+    "confirmed, one seed collapsed": lambda build, rng: confirmed(build, rng, failing=1),
+    "confirmed, four seeds collapsed": lambda build, rng: confirmed(build, rng, failing=4),
+    "confirmed without a twin": lambda build, rng: confirmed(build, rng, twin=False),
 }
 
 
@@ -228,6 +261,7 @@ class Reading:
             self._read_k(sentence)
             self._read_remedies(sentence)
             self._read_plans(sentence)
+            self._read_twins(sentence)
             self.amounts |= set(re.findall(r"(?:: |Remedies )at (\d+) generator steps", sentence))
 
     def _read_k(self, sentence: str) -> None:
@@ -293,6 +327,20 @@ class Reading:
                 if by_little:
                     self.little.add(frozenset(pair))
 
+    def _read_twins(self, sentence: str) -> None:
+        said = (
+            r"([\w +]+), all else equal, on \d+ fresh seeds: "
+            rf"(better|worse|inconclusive).*?\)\. \w+ ({EFFECT})"
+        )
+        for name, decision, effect in re.findall(said, sentence):
+            name = name.strip()
+            pair = (name[0].lower() + name[1:], "its twin")
+            self.effects.add((frozenset(pair), effect))
+            if decision == "inconclusive":
+                self.open.add(frozenset(pair))
+            else:
+                self.better.add(pair if decision == "better" else pair[::-1])
+
     def _read_plans(self, sentence: str) -> None:
         asked = (
             r"(?:The nearest to a conclusion: )?(.+?) against (.+?)(?: \(.*?\)| on fresh seeds)? "
@@ -333,6 +381,8 @@ def own_rows(results: Results) -> list[Contrast]:
 def told(row: Contrast) -> tuple[str, str]:
     first, second = (label(value) for value in (row.first, row.second))
     pair = (f"k = {first}", f"k = {second}") if row.question == "k" else (first, "no remedy")
+    if row.question == CONFIRMED:
+        pair = (first, second)
     return pair if row.decision == "better" else pair[::-1]
 
 
@@ -371,7 +421,7 @@ def check(results: Results) -> Reading:
     return reading
 
 
-TOLD = ("k", "remedies", "remedies at single configurations")
+TOLD = ("k", "remedies", "remedies at single configurations", CONFIRMED)
 
 
 @pytest.fixture(scope="module")
@@ -415,16 +465,15 @@ def test_the_shapes_tell_and_leave_open_what_they_were_made_for(
     readings = {
         shape: check(results_of(shape))
         for shape in (
-            "grid, one remedy helps",
-            "adaptive draws",
-            "each remedy once",
-            "few",
-            "margin, nothing helps",
-            "margin, one remedy helps by little",
-            "margin, too much noise",
-            "margin, each remedy once",
+            *("grid, one remedy helps", "adaptive draws", "each remedy once", "few"),
+            *("margin, nothing helps", "margin, one remedy helps by little"),
+            *("margin, too much noise", "margin, each remedy once"),
+            *("confirmed", "confirmed, four seeds collapsed", "confirmed without a twin"),
         )
     }
+    assert ("a b", "its twin") in readings["confirmed"].better
+    assert frozenset({"a b", "its twin"}) in readings["confirmed, four seeds collapsed"].open
+    assert not any("its twin" in pair for pair in readings["confirmed without a twin"].better)
     assert ("a b", "no remedy") in readings["grid, one remedy helps"].better
     assert frozenset({"c", "no remedy"}) in readings["grid, one remedy helps"].open
     assert any(better == "k = 2" for better, _ in readings["adaptive draws"].better)
