@@ -155,7 +155,7 @@ def curves(events: EventTimes, by_value: dict[Any, set[int]], name: str) -> pd.D
         )
         # At earlier evaluations nothing can be seen, and 100% would be no finding.
         frame = frame[frame["progress"] >= seeds.first_visible]
-        if len(frame) < MIN_MOMENTS:
+        if seeds.visible_moments < MIN_MOMENTS:
             continue
         n = {"configurations": curve.configurations, "num_seeds": curve.seeds}
         frame[name] = value

@@ -78,6 +78,8 @@ def status(name: str, as_json: bool, home: Home) -> None:
     click.echo(f"Best     {_format_best(study)}")
     if study.design:
         click.echo(f"Design   {_format_design(study.design)}")
+    if study.budget:
+        click.echo(f"Budget   {study.budget}")
     if confirm:
         click.echo(f"Confirm  {_format_states(confirm.trials)}; {_format_confirmed(confirm)}")
     if study.unpublished:

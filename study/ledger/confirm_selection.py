@@ -115,8 +115,9 @@ def select(spec: StudySpec, candidates: Iterable[Candidate]) -> list[SelectedCon
     if confirm.baseline and plain is not None:
         selected.add(plain.params, BASELINE, plain.number)
     for candidate, params in _twins(spec, ranked, [candidate for _, candidate in sets]):
-        known = _drawn(spec, ranked, params)
-        selected.add(params, twin_of(selected.number_of(candidate)), known and known.number)
+        drawn = _drawn(spec, ranked, params)
+        number = None if drawn is None else drawn.number
+        selected.add(params, twin_of(selected.number_of(candidate)), number)
     return selected.configurations
 
 

@@ -52,7 +52,7 @@ def _margin(results: Results) -> list[Conclusion]:
         ]
     return [
         Conclusion(
-            f"Practically equal means {phrases.margin(margin)}:",
+            f"Practically equal means within {phrases.margin(margin)}:",
             "so much was stated before the first trial, and the whole interval that holds for all "
             "comparisons of a family together has to lie within it.",
         )

@@ -55,7 +55,7 @@ def test_of_one_variance_alone_it_is_students(part: str, level: float) -> None:
     for effect in (0.1, 0.3, 0.5):
         quantile = stats.t.ppf((1 + level) / 2, n - 1)
         right = stats.nct.sf(quantile, n - 1, effect * math.sqrt(n) / 0.3)
-        assert made.power(effect) == pytest.approx(right, abs=0.011)
+        assert made.power(effect) == pytest.approx(right, abs=0.015)
 
 
 def test_single_configurations_are_students() -> None:
@@ -64,7 +64,7 @@ def test_single_configurations_are_students() -> None:
     deviation, quantile = math.hypot(0.162, 0.279), stats.t.ppf(0.99, 8)
     for effect in (0.2, 0.4):
         right = stats.nct.sf(quantile, 8, effect * 3 / deviation)
-        assert made.power(effect) == pytest.approx(right, abs=0.011)
+        assert made.power(effect) == pytest.approx(right, abs=0.015)
     assert made_single_studies(ON_DIGITS, MIN_SEEDS_FOR_TEST - 1) is None
     assert made_single_studies(ON_DIGITS, MIN_SEEDS_FOR_TEST) is not None
 
