@@ -75,6 +75,10 @@ class ComparedScores:
     """[C, S]; 1 where the seed had collapsed, cycled or diverged, else 0; NaN as in `scores`, and
     everywhere where the verdicts of these trials do not compare (verdicts_compare).
     """
+    untrained: Scores
+    """[C, S]; 1 where the seed was not trained yet, which is neither a failure nor a success; NaN as
+    in `failed`.
+    """
     not_yet: int
     """Configurations left out since their first evaluation came after the amount."""
     sign: int
@@ -94,7 +98,11 @@ class ComparedScores:
         """Return the same of some of the trials."""
         kept = np.isin(self.numbers, list(numbers))
         return replace(
-            self, numbers=self.numbers[kept], scores=self.scores[kept], failed=self.failed[kept]
+            self,
+            numbers=self.numbers[kept],
+            scores=self.scores[kept],
+            failed=self.failed[kept],
+            untrained=self.untrained[kept],
         )
 
     def median(self) -> Estimate:
@@ -247,7 +255,7 @@ def compared_scores(
     rows = _rows(study, axis, measure, complete)
     if rows.empty:
         empty, none = np.empty((0, 0)), np.empty(0, dtype=np.int64)
-        return ComparedScores(axis, NAN, none, none, empty, empty, 0, sign)
+        return ComparedScores(axis, NAN, none, none, empty, empty, empty, 0, sign)
     amount = common_amounts(rows)[0] if amount is None else amount
     reach = rows.groupby("number")["progress"].transform("max") >= amount * (1 - TOLERANCE)
     rows = rows[reach | rows["number"].isin(dead_trials(rows))]
@@ -260,14 +268,20 @@ def compared_scores(
     frame = before.assign(score=np.where(before["gone"], np.inf, value))
     scores = frame["score"].unstack("seed")
     # Floats, as unstack makes objects of booleans with gaps.
-    failed = frame["failed"].astype(float).unstack("seed").to_numpy(dtype=float)
+    failed, untrained = (
+        frame[name].astype(float).unstack("seed").to_numpy(dtype=float)
+        for name in ("failed", "untrained")
+    )
+    if not verdicts_compare(frame, rows):
+        failed, untrained = np.full_like(failed, np.nan), np.full_like(failed, np.nan)
     return ComparedScores(
         axis=axis,
         amount=float(amount),
         numbers=scores.index.to_numpy(dtype=np.int64),
         seeds=scores.columns.to_numpy(dtype=np.int64),
         scores=scores.to_numpy(dtype=float),
-        failed=failed if verdicts_compare(frame, rows) else np.full_like(failed, np.nan),
+        failed=failed,
+        untrained=untrained,
         not_yet=rows["number"].nunique() - len(scores),
         sign=sign,
     )
@@ -303,7 +317,7 @@ def first_failures(rows: pd.DataFrame, kinds: Iterable[Verdict] = FAILURE_VERDIC
 
 def _rows(study: Study, axis: str, measure: str, complete: bool) -> pd.DataFrame:
     """Return number, seed, evaluation, progress, score (of the measure), gone (diverged), finite,
-    verdict and failed of the ended trials, every configuration once.
+    verdict, failed and untrained of the ended trials, every configuration once.
     """
     study, rows = distinct_configurations(study), study.evaluations
     if study.trials.empty or rows.empty or axis not in rows or measure not in rows:
@@ -316,8 +330,10 @@ def _rows(study: Study, axis: str, measure: str, complete: bool) -> pd.DataFrame
         score=pd.to_numeric(rows[measure]),
         gone=diverged(rows),
     )
-    failed = rows["verdict"].isin(FAILURE_VERDICTS) if "verdict" in rows else False
-    rows = rows.assign(failed=rows["gone"] | failed)
+    has_verdicts = "verdict" in rows
+    failed = rows["verdict"].isin(FAILURE_VERDICTS) if has_verdicts else False
+    untrained = rows["verdict"].eq(Verdict.NOT_TRAINED.value) if has_verdicts else False
+    rows = rows.assign(failed=rows["gone"] | failed, untrained=untrained)
     # A row without a measurement must not come between: its seed keeps the score before it.
     return rows[rows["progress"].notna() & (rows["score"].notna() | rows["gone"])]
 

@@ -1,7 +1,7 @@
 """Learning rates: where on the plane of lr_g and lr_d the training works, and the effect of their
 ratio.
 
-"Trains" means that a seed has not failed: it has neither collapsed nor diverged and does not cycle,
+"Trains" means that a seed has neither collapsed nor diverged, does not cycle and is trained at all,
 at the amount of training that every trial reached. Everything here is estimated over
 configurations; a fit is reported only where it predicts configurations that it has not seen.
 """
@@ -243,7 +243,7 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     # Without a verdict that can be a failure every seed would count as one that trains.
     if not len(frame.numbers) or np.isnan(frame.failed).all():
         return pd.DataFrame(columns=REGION_COLUMNS)
-    trained = 1 - np.nanmean(frame.failed, axis=1)
+    trained = 1 - np.nanmean(frame.failed + frame.untrained, axis=1)
     grid = _grid(rates)
     found = fit(rates, trained, grid)
     if found is None:
