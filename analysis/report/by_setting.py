@@ -7,21 +7,21 @@ import pandas as pd
 from ganstudy.analysis.figures import by_setting as figures
 from ganstudy.analysis.figures.style import ScoreAxes, as_text
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
-from ganstudy.analysis.report.phrases import score_name, unit
+from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, score_name, unit
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.records import FAILURES, Verdict
 
 SCORE = (
-    "Median over configurations of the median over seeds, with its 95% bootstrap interval over "
-    f"both. No interval below {MIN_CONFIGURATIONS} configurations, no bar towards an end that "
+    f"Median over configurations of the median over seeds, with its 95% interval {ON_THESE_SEEDS}. "
+    f"No interval below {MIN_CONFIGURATIONS} configurations, no bar towards an end that "
     "falls on diverged seeds, and no point where the median does. Where two evaluations are "
     "shown, only the trials that were not pruned reached the later one: compare settings at the "
     "earlier one."
 )
 FAILED = (
-    f"Share of seeds that {FAILURES}, with its 95% interval, configurations as the unit. None "
-    f"before evaluation {Verdict.COLLAPSED.earliest}, at which a seed can first have collapsed."
+    f"Share of seeds that {FAILURES}, with its 95% interval {ON_THESE_SEEDS}. None before "
+    f"evaluation {Verdict.COLLAPSED.earliest}, at which a seed can first have collapsed."
 )
 
 

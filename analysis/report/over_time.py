@@ -85,7 +85,7 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     inconclusive = f"Whether values of {names} differ in {what} is inconclusive:"
     if known.empty:
         few = f"a test needs {MIN_CONFIGURATIONS} configurations and at least one such seed"
-        return [Conclusion(inconclusive, f"{few} ({events}).")]
+        return [Conclusion(inconclusive, f"{few} ({events}).", exploratory=True)]
     # All settings are corrected alike, so any row has the number of comparisons.
     least = rows(known.sort_values("p_adjusted").head(1))[0]
     method = "log-rank tests with the configuration as the unit"
@@ -95,12 +95,12 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     differ = known[known["decision"] == "differ"]
     if differ.empty:
         smallest = f"the smallest p is {least['p_adjusted']:.2g}, for {least['setting']}"
-        return [Conclusion(inconclusive, f"{smallest} ({method}).")]
+        return [Conclusion(inconclusive, f"{smallest} ({method}).", exploratory=True)]
     found = listed([f"{row['setting']} ({_p(row['p_adjusted'])})" for row in rows(differ)])
     others = [name for name in tests["setting"] if name not in set(differ["setting"])]
     rest = f" Inconclusive for {listed(others)}." if others else ""
     basis = f"{method[0].upper()}{method[1:]}.{rest}"
-    return [Conclusion(f"Values of {found} differ in {what}.", basis)]
+    return [Conclusion(f"Values of {found} differ in {what}.", basis, exploratory=True)]
 
 
 def _p(value: float) -> str:

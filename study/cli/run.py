@@ -14,6 +14,7 @@ from ganstudy.study.cli.report import StudyReport, mend, where_records_wait
 from ganstudy.study.cli.submit import send
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
+from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from ganstudy.study.driver.run import RunResult
 
 address_option = click.option(
-    "--address", metavar="HOST:PORT", help="A running Ray cluster; else Ray starts on this machine."
+    "--address",
+    metavar="HOST:PORT",
+    help="Use this running Ray cluster; by default Ray starts on this machine.",
 )
 accept_option = click.option(
     "--accept-changes",
     is_flag=True,
-    help="Go on though code, packages or data changed; that is recorded.",
+    help="Go on although code, packages or data have changed, and record that.",
 )
 
 
@@ -67,7 +70,7 @@ def resume_on_cluster(cluster: Path, values: CliOptions) -> int:
 @accept_option
 @home_option
 def resume(name: str, address: str | None, accept_changes: bool, home: Home) -> None:
-    """Go on with the study NAME (or the one of a study file), as its ledger has it.
+    """Resume the study NAME (or that of a study file), with the settings in its ledger.
 
     Trials that were in training go first, from their last checkpoints.
 
@@ -184,7 +187,7 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
 def _how_to_go_on(spec: StudySpec, result: RunResult, address: str | None) -> str:
     trials = f"{result.left} of {result.ended + result.left} trials"
     # Until the search is over, nobody knows how many trials the confirm stage will have.
-    confirm = spec.confirm and result.ended < spec.search.trials
+    confirm = spec.confirm and result.ended < planned_trials(spec) + spec.search.trials
     then = ", and then the confirm stage" if confirm else ""
     where = f" --address {address}" if address else ""
     return (

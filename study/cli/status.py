@@ -16,12 +16,12 @@ from ganstudy.study.tune import trial_log
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
 if TYPE_CHECKING:
-    from ganstudy.study.driver.status import ConfirmStatus, StudyStatus
+    from ganstudy.study.driver.status import ConfirmStatus, DesignStatus, StudyStatus
 
 
 @with_cluster()
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @home_option
 def list_studies(as_json: bool, home: Home) -> None:
     """List the studies under the home folder.
@@ -54,10 +54,10 @@ def list_studies(as_json: bool, home: Home) -> None:
 @with_cluster()
 @click.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with every trial.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every trial.")
 @home_option
 def status(name: str, as_json: bool, home: Home) -> None:
-    """Show where the study NAME stands: trials by state and verdict, the best, paths.
+    """Show the state of the study NAME: trials by state and verdict, the best trial, paths.
 
     \b
     Example:  ganstudy status digits --json
@@ -76,6 +76,8 @@ def status(name: str, as_json: bool, home: Home) -> None:
     seeds = ", ".join(f"{n} {verdict}" for verdict, n in study.seeds.items())
     click.echo(f"Seeds    {seeds or 'none yet'}")
     click.echo(f"Best     {_format_best(study)}")
+    if study.design:
+        click.echo(f"Design   {_format_design(study.design)}")
     if study.budget:
         click.echo(f"Budget   {study.budget}")
     if confirm:
@@ -93,6 +95,11 @@ def _format_states(trials: Mapping[str, int]) -> str:
 def _format_confirmed(confirm: ConfirmStatus) -> str:
     ended = sum(count for state, count in confirm.trials.items() if state != "running")
     return f"{ended} of {'' if confirm.known else 'at most '}{confirm.planned} confirmed"
+
+
+def _format_design(design: DesignStatus) -> str:
+    text = f"{design.compared} of {design.planned} compared"
+    return text if design.promoted is None else f"{text}; {design.promoted} promoted"
 
 
 def _format_best(study: StudyStatus) -> str:

@@ -30,7 +30,6 @@ from ganstudy.study.tune.worker_context import WorkerContext
 from ganstudy.trials.config.plugins import SHIPPED
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import median_over_seeds
 
 SAVE_SECONDS = 60.0
 """Between two checkpoints while a trial trains: what a crash costs at most, against the time that
@@ -48,7 +47,11 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     """One actor of Ray Tune, which trains one trial after another."""
 
     def setup(self, config: dict[str, Any], study: WorkerContext) -> None:
-        """Prepare the actor; `config` holds the first trial's number and configuration."""
+        """Prepare the actor for its first trial.
+
+        config: number and configuration of the trial, and the evaluation at which it is to wait for
+        others, None where there is none.
+        """
         private_files()
         self._study = study
         self._outbox = Outbox(study.folder.outbox)
@@ -64,6 +67,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     def _begin(self, config: dict[str, Any]) -> None:
         self._number: int = config["number"]
         self._text: str = config["trial"]
+        self._until: int | None = config["until"]
         self._training: Training | None = None
         self._retries: RetryLog | None = None
         self._log.begin(self._number)
@@ -76,7 +80,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         try:
             outcome = self._advance_with_retries()
         except Exception as error:
-            return _failed(error)
+            return failed(error)
         finally:
             if self._retries is not None:
                 self._retries.unwatch()  # until the next step, which the driver may make wait
@@ -84,7 +88,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             PROGRESS: outcome.progress,
             SCORE: score(outcome.objective, MEASURES[self._study.measure].direction == "up"),
             "outcome": outcome,
-            "done": outcome.finished,
+            "done": outcome.finished or self._waits(),
         }
 
     def _advance_with_retries(self) -> Outcome:
@@ -104,8 +108,8 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
                 if harmless or len(retries.failures) > self._study.resources.retries:
                     raise
             else:
-                if outcome.finished and self._retries is not None:
-                    self._retries.end("finished", True)
+                if self._retries is not None and (outcome.finished or self._waits()):
+                    self._retries.end("finished" if outcome.finished else "waits", True)
                 return outcome
 
     def _start(self) -> Training:
@@ -143,25 +147,24 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         assert self._retries is not None
         self._retries.watch(self._study.resources.silent_seconds)
         # Finished already: interrupted between its last checkpoint and its last report.
-        evaluation = training.latest() if training.finished else training.advance(self._tick)
+        done = training.finished or self._waits()
+        evaluation = training.latest() if done else training.advance(self._tick)
         # The record before the checkpoint: an evaluation made again is recognised, a missing one is
         # not.
         self._outbox.put_evaluation(self._number, evaluation, training.history)
         training.save(self._folder)
         self._saved = time.monotonic()
         measure, unit = self._study.measure, self._trial_config.budget.unit
-        outcome = Outcome(
-            finished=training.finished,
-            objective=median_over_seeds(evaluation.values(measure), MEASURES[measure].direction),
-            progress=evaluation.counters.on(unit),
-            verdicts=evaluation.verdicts(),
-            counters=evaluation.counters.as_columns(),
-        )
-        verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in outcome.verdicts.items())
-        self._log.log(
-            f"{outcome.progress:g} {unit}: {measure} {outcome.objective}; seeds: {verdicts}"
-        )
+        outcome = Outcome.of(evaluation, training.finished, measure, unit)
+        self._log.log(outcome.text(measure, unit))
         return outcome
+
+    def _waits(self) -> bool:
+        """Return whether the trial has come to where it is to wait for others."""
+        training = self._training
+        if self._until is None or training is None or not training.history:
+            return False
+        return training.history[-1].evaluation >= self._until
 
     def _tick(self) -> None:
         """Save once a minute, and stop if the study is to stop."""
@@ -185,7 +188,7 @@ class ExhaustedError(Exception):
     """The trial failed by itself more often than [resources] retries allows."""
 
 
-def _failed(error: Exception) -> dict[str, Any]:
+def failed(error: Exception) -> dict[str, Any]:
     """Return the result that ends a trial: paused, if it can go on later, or failed."""
     ended = {PROGRESS: 0.0, SCORE: WORST, "done": True}
     full_disk = no_room(error)

@@ -89,13 +89,17 @@ class TrialState(StrEnum):
 class Stage(StrEnum):
     """What a trial is for.
 
-    The search finds good configurations; the confirm stage trains the best again on fresh seeds.
+    The design compares settings at equal amounts of training; the search finds good configurations;
+    the confirm stage trains the best again on fresh seeds.
     """
 
+    DESIGN = "design"
     SEARCH = "search"
     CONFIRM = "confirm"
 
 
+OWN_SEEDS = (Stage.DESIGN, Stage.SEARCH)
+"""Stages whose trials are trained on the study's own seeds, which all of them share."""
 FIRST_CONFIRM = 1_000_000
 """Number of the first confirm trial: far beyond those of the search, which may be extended any
 time."""
