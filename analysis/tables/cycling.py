@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.comparable_verdicts import first_failures
 from ganstudy.analysis.frames.selection import (
     distinct_configurations,
-    first_failures,
     groups,
     own_axis,
     search_stage,
