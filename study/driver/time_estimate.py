@@ -129,7 +129,8 @@ def estimate(
         ):
             each_slot = makespan([share * factor * each for each in own] * repeats, slots)
             ends[-1] += each_slot * stage.per_drawn
-    return TimeEstimate(*ends, slots)
+    low, high = ends
+    return TimeEstimate(low, high, slots)
 
 
 def makespan(seconds: Iterable[float], slots: int) -> float:
