@@ -36,6 +36,7 @@ test-exhaustive: $(READY)
 benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/overhead.py
 	$(BIN)/python tests/benchmarks/packs.py
+	$(BIN)/python tests/benchmarks/lanes.py
 	$(BIN)/python tests/benchmarks/report.py --trials 24 1000
 	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
