@@ -17,7 +17,7 @@ import plotly.graph_objects as go
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
-from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import OWN_SEEDS
 
 ROWS_SHOWN = 200
 """Rows of a table in the page, as more of them make it slow; downloads have all."""
@@ -34,7 +34,7 @@ class Results:
 
     def __init__(self, study: Study) -> None:
         self.whole = study
-        self.study = study.of_stage(Stage.SEARCH)
+        self.study = study.of_stage(*OWN_SEEDS)
         self._cache: dict[Hashable, Any] = {}
 
     @property

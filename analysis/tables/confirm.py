@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import ENDED, ranked
+from ganstudy.analysis.frames.selection import ENDED, ranked, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats
 from ganstudy.analysis.stats.few_seeds import median_interval, optimism
@@ -64,7 +64,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     (the search's score of the same configuration) with search_seeds, state.
     """
     sign = study.objective.sign
-    in_search = study.of_stage(Stage.SEARCH).trials.set_index("number")
+    in_search = search_stage(study).trials.set_index("number")
     found = in_search[["objective", "num_seeds"]].to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
@@ -119,7 +119,7 @@ def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
 
 def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
     """Return which of the confirmed are the search's first choice: others may end before it does."""
-    search = study.of_stage(Stage.SEARCH)
+    search = search_stage(study)
     candidates = ranked(search)
     candidates = candidates[candidates["candidate"]]
     if candidates.empty:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.formatting import rows
+from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.paired_runs import runs_of_pair
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate
@@ -116,7 +117,7 @@ def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
     made = [_compared(study, *pair) for pair in pairs]
     # Holm, which finds more than Bonferroni: decisions are corrected, each interval holds alone.
     p_values = np.array([row.contrast.p for row in made])
-    family = holm_family(CONFIRMED, p_values, primary=True)
+    family = holm_family(CONFIRMED, p_values, primary=not has_design(study))
     return [
         replace(row, contrast=row.contrast.corrected(family, float(p)))
         for row, p in zip(made, holm(p_values), strict=True)
@@ -167,7 +168,7 @@ def _compared(study: Study, trial: Trial, other: Trial, against: Against) -> Con
         worse_by=compared.effect.value,
         p=compared.p,
         p_adjusted=NAN,
-        family=holm_family(CONFIRMED, [], primary=True),
+        family=holm_family(CONFIRMED, [], primary=not has_design(study)),
         decision=INCONCLUSIVE,
         method=compared.method,
         seeds=effect.n,

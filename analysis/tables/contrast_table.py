@@ -24,6 +24,7 @@ from ganstudy.analysis.tables.contrasts import (
     Family,
     K,
     in_units,
+    margin_of,
 )
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
@@ -67,7 +68,10 @@ class ContrastTable:
 
 def contrast_table(study: Study) -> ContrastTable:
     """Return all contrasts of a study, of both its stages."""
-    confirmed = confirmed_contrasts(study)
+    margin = margin_of(study)
+    confirmed = [
+        replace(row, contrast=row.contrast.against(margin)) for row in confirmed_contrasts(study)
+    ]
     remedies, single = remedy_contrasts(study), list[SingleConfiguration]()
     # Pairs of configurations say more, as they cover many settings; seeds of single configurations
     # are the fallback of a study that tried each remedy once. Never both: they would be two
@@ -128,5 +132,8 @@ def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Cont
         at="the search's own seeds",
         differences=differences,
         statistic=comparison.statistic,
+        # For planning alone. Practically equal they are never called: they were chosen by these
+        # very scores, both for being at the top and so for being near each other.
+        margin=margin_of(study),
     )
     return [contrast.corrected(contrast.family, contrast.p)]

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
@@ -224,7 +225,7 @@ def max_trials(spec: StudySpec) -> int:
     twins = max_twins(spec)
     # What the search never draws without remedies is replaced by a twin.
     plain = confirm.baseline and (space.includes_plain_gan or not twins)
-    wanted = min(confirm.top, spec.search.trials) + sets + plain + twins
+    wanted = min(confirm.top, planned_trials(spec) + spec.search.trials) + sets + plain + twins
     # If every set and the baseline are confirmed, the best trial is the best of one of them too.
     all_sets = sets == with_remedies and (confirm.baseline or not space.includes_plain_gan)
     return max(1, wanted - all_sets)

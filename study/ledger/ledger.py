@@ -22,6 +22,7 @@ import optuna
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
 from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
+from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
 from ganstudy.study.ledger.trial_row import TrialRow
@@ -42,7 +43,7 @@ a finished trial while its results may still be on their way.
 
 
 class Ledger:
-    """The record of one study: its file, its provenance, MLflow's run ids, and its two stages.
+    """The record of one study: its file, its provenance, MLflow's run ids, and its stages.
 
     Only the driver proposes trials and records how they end; the publisher adds run ids.
     """
@@ -51,6 +52,17 @@ class Ledger:
         self.spec = spec
         self.search = SearchStage(study, spec)
         self._study = study
+
+    @cached_property
+    def design(self) -> DesignStage | None:
+        """The stage before the search; None unless the study file asks for it."""
+        return None if self.spec.design is None else DesignStage(self.search)
+
+    @cached_property
+    def promoted(self) -> PromotedStage | None:
+        """The best of the design, from where all were compared; None unless some are stopped there."""
+        design = self.design
+        return None if design is None or design.until is None else PromotedStage(self.search)
 
     @cached_property
     def confirm(self) -> ConfirmStage | None:
@@ -85,7 +97,8 @@ class Ledger:
         """Return the ledger at `path`, or None if there is none yet.
 
         Raise UserError, with every difference, if it belongs to another study file. The number of
-        trials may be raised, and [confirm] may change, apart from its seeds once the stage began.
+        trials may be raised, [confirm] may change, apart from its seeds once the stage began, and
+        the margin may change until the first trial exists.
         """
         if path.with_name(IMPORT_FILE).exists():
             raise UserError(
@@ -102,6 +115,7 @@ class Ledger:
                 f"search.trials: {earlier.search.trials} -> {spec.search.trials} "
                 "(it may be raised only)"
             )
+        differing += ledger._margin_differences(spec)
         differing += ledger._confirm_differences(spec)
         if differing:
             lines = "\n  ".join(differing)
@@ -164,11 +178,17 @@ class Ledger:
         self._study.set_user_attr(PROVENANCE, json.dumps(provenance))
 
     def left(self) -> int:
-        """Return the number of trials of both stages that are not over, as far as known."""
+        """Return the number of trials of all stages that are not over, as far as known."""
         return self.search.left() + (0 if self.confirm is None else self.confirm.left())
 
+    def counts(self) -> dict[str, int]:
+        """Return the number of trials per state over all stages."""
+        stages = [self.search, *([] if self.confirm is None else [self.confirm])]
+        counts = [stage.counts() for stage in stages]
+        return {state: sum(of[state] for of in counts) for state in counts[0]}
+
     def trials(self) -> list[TrialRow]:
-        """Return one row per trial of the search, with its MLflow run."""
+        """Return one row per trial of the design and of the search, with its MLflow run."""
         return self.search.rows(self.run_ids())
 
     def run_ids(self) -> dict[int, str]:
@@ -194,6 +214,16 @@ class Ledger:
     @parent_run_id.setter
     def parent_run_id(self, run_id: str) -> None:
         self._study.set_user_attr(PARENT_RUN, run_id)
+
+    def _margin_differences(self, spec: StudySpec) -> list[str]:
+        before, after = (json.dumps(s.objective.margin) for s in (self.spec, spec))
+        if before == after or not any(self.search.counts().values()):
+            return []
+        # Not even with --accept-changes: a margin that is chosen beside results is chosen for them.
+        return [
+            f"objective.margin: {before} -> {after} (it must be stated before the first trial; "
+            "beside a margin of your own you can hold the intervals in the report)"
+        ]
 
     def _confirm_differences(self, spec: StudySpec) -> list[str]:
         name = confirm_study_name(self.spec.name)

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ganstudy.study.home import NAME_RULE
+from ganstudy.study.spec.design import Design
 from ganstudy.study.spec.domains import ParsedDomains, parse_domains
 from ganstudy.study.spec.keys import TRIAL_KEYS
 from ganstudy.study.spec.search_space import SearchSpace
@@ -62,6 +63,8 @@ class StudySpec(StrictModel):
     losses: dict[str, dict[str, Any]] = {}
     remedies: dict[str, dict[str, Any]] = {}
     measures: MeasuresConfig = MeasuresConfig()
+    design: Design | None = None
+    """None: no designed stage before the search."""
     search: Search = Search()
     objective: Objective = Objective()
     schedule: Schedule = Schedule()
@@ -197,11 +200,11 @@ class StudySpec(StrictModel):
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for results to belong to one study: flat keys, values.
 
-        The number of trials and the resources may change between two runs; for [confirm], see
-        Ledger.check_same.
+        The number of trials and the resources may change between two runs; for [confirm] and for the
+        margin, see Ledger.check_same.
         """
         whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm"})
-        del whole["search"]["trials"]
+        del whole["search"]["trials"], whole["objective"]["margin"]
         return dict(_flatten(whole))
 
 

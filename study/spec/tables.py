@@ -36,6 +36,8 @@ TRACKING_URI = re.compile(
 )
 CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 NOT_SHOWN = "what was given is not repeated, as it may hold a secret"
+LARGEST_FACTOR_MARGIN, LARGEST_SHARE_MARGIN = 1.0, 0.5
+"""Of scores told as ratios (a factor of two), and of shares: beyond these nothing is nearly alike."""
 CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
 
 
@@ -77,8 +79,9 @@ class Search(StrictModel):
     """[search]: how configurations are proposed, and how many."""
 
     sampler: str = DEFAULT_SAMPLER
-    # Numbers from 1,000,000 on are those of confirm trials (FIRST_CONFIRM).
-    trials: int = Field(24, ge=1, le=1_000_000)
+    # 0 beside [design] alone (study/spec/checks.py). Numbers from 1,000,000 on are those of confirm
+    # trials (FIRST_CONFIRM).
+    trials: int = Field(24, ge=0, le=1_000_000)
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
     space: dict[str, Any] = {}
 
@@ -91,11 +94,16 @@ class Search(StrictModel):
 class Objective(StrictModel):
     """[objective]: which configuration is best, by the median over seeds at the last evaluation.
 
-    require: the most seeds that a feasible trial may have per verdict.
+    require: the most seeds that a feasible trial may have per verdict. margin: how far apart scores
+    may be to be practically equal.
     """
 
     minimize: str | None = None
     maximize: str | None = None
+    margin: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Of scores told as ratios a factor within [1 / (1 + margin), 1 + margin], else a difference in
+    the measure's own units. None: nothing is ever called practically equal.
+    """
     require: dict[str, int] = dict.fromkeys(CONSTRAINTS, 0)
 
     @field_validator("minimize", "maximize")
@@ -127,6 +135,25 @@ class Objective(StrictModel):
             raise ValueError(
                 f"{self.measure} is better {better}; "
                 f"say {'minimize' if better == 'smaller' else 'maximize'}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _margin_is_small(self) -> Objective:
+        measure = MEASURES[self.measure]
+        if self.margin is None:
+            return self
+        if measure.is_ratio and self.margin > LARGEST_FACTOR_MARGIN:
+            raise ValueError(
+                f"margin must be <= {LARGEST_FACTOR_MARGIN:g} for {measure.name}, which is compared "
+                "by ratios (0.15: within a factor of 1.15 scores are practically equal), "
+                f"got {self.margin:g}"
+            )
+        if measure.is_share and self.margin > LARGEST_SHARE_MARGIN:
+            raise ValueError(
+                f"margin must be <= {LARGEST_SHARE_MARGIN:g} for {measure.name}, a share between 0 "
+                "and 1 (0.02: scores at most 2 percentage points apart are practically equal), "
+                f"got {self.margin:g}"
             )
         return self
 

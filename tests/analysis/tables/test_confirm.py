@@ -325,8 +325,9 @@ def test_a_maximum_is_told_in_its_own_direction() -> None:
     assert optimism["low"][0] == pytest.approx(-0.3) and optimism["high"][0] == pytest.approx(-0.1)
 
 
-def test_any_positive_measure_is_compared_by_ratio_as_in_the_search() -> None:
-    """KID too, where every score of the study is positive; where one is not, by difference."""
+@pytest.mark.parametrize("measure", ["reverse_kl", "kid"])
+def test_the_catalogue_says_which_measures_are_compared_by_ratio(measure: str) -> None:
+    """Where every score of the study is positive; KID, which may be negative, never is."""
     trials = (
         {"number": 0, "scores": seeds(0.02, 0.04, 0.09, first=0)},
         {
@@ -343,10 +344,11 @@ def test_any_positive_measure_is_compared_by_ratio_as_in_the_search() -> None:
             "scores": seeds(0.12, 0.1, 0.14, 0.11, 0.13),
         },
     )
-    study = made(*trials, objective={"minimize": "kid"})
-    (row,) = confirmed_comparisons(study).to_dict("records")
-    assert row["scale"] == "ratio" and row["effect"] == pytest.approx(0.5)
-    study.evaluations.loc[0, "kid"] = -0.001
+    study = made(*trials, objective={"minimize": measure})
+    if measure != "kid":
+        (row,) = confirmed_comparisons(study).to_dict("records")
+        assert row["scale"] == "ratio" and row["effect"] == pytest.approx(0.5)
+        study.evaluations.loc[0, measure] = 0.0
     (row,) = confirmed_comparisons(study).to_dict("records")
     assert row["scale"] == "difference" and row["effect"] == pytest.approx(-0.06)
 
@@ -390,7 +392,7 @@ def test_a_study_without_the_stage_has_empty_tables() -> None:
 
 def test_stages_part_a_study() -> None:
     study = usual()
-    search, confirm = (study.of_stage(stage) for stage in Stage)
+    search, confirm = (study.of_stage(stage) for stage in (Stage.SEARCH, Stage.CONFIRM))
     assert search.trials["number"].tolist() == [0, 1, 2] and confirm.trials["number"].tolist() == [
         C,
         C + 1,

@@ -12,11 +12,10 @@ import optuna
 import pytest
 from pydantic import ValidationError
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
-from rich.console import Console
 
 from ganstudy.study.driver.confirm_notes import confirm_notes
 from ganstudy.study.driver.cost_estimate import cost_lines
-from ganstudy.study.driver.run import _stages
+from ganstudy.study.driver.stages import stages_in_order
 from ganstudy.study.driver.status import study_status
 from ganstudy.study.errors import UserError
 from ganstudy.study.export.export import configuration
@@ -322,12 +321,12 @@ def test_what_is_refused_at_the_door(confirm: str, messages: list[str]) -> None:
 
 
 def test_cost_is_told_beforehand(tmp_path: Path) -> None:
-    lines = cost_lines(parse_study(study_file(), "s.toml"), Home(tmp_path))
+    lines = cost_lines(parse_study(study_file(), "s.toml"))
     assert (
         "confirm: then up to 6 trials x 5 fresh seeds, each to the end of 100 updates: 30 trainings"
         in " ".join(lines)
     )
-    lines = cost_lines(parse_study(study_file(""), "s.toml"), Home(tmp_path))
+    lines = cost_lines(parse_study(study_file(""), "s.toml"))
     assert any("no confirm stage" in line for line in lines)
 
 
@@ -549,7 +548,7 @@ def test_the_stage_begins_when_the_search_is_over_and_not_when_the_study_is_to_s
     )
 
     def stages() -> list[Stage]:
-        return [stage.stage for stage in _stages(ledger, outbox, stop, Console(quiet=True))]
+        return [stage.stage for stage in stages_in_order(ledger, outbox, stop, str)]
 
     assert stages() == [Stage.SEARCH]
     search(ledger)
