@@ -186,9 +186,9 @@ INTRODUCTION = """# Operating characteristics of whole searches
 What the report's table of contrasts says of searches in which k and the remedies do nothing on average (except where
 one remedy helps): 60 trials unless stated, k of three values, three remedies and none, learning rates that matter.
 Scores are made up (tests/benchmarks/adaptive_studies.py, seed {seed}; `make operating-characteristics`); the sampler
-and the scheduler are the real ones. Any finding among the three remedies, or among the three pairs of k on the budget's own
-axis or on any other, counts; at most 5% is promised for each family. In brackets Clopper and Pearson's 95% interval of
-the rate. *asked*: studies with pairs enough for any test.
+and the scheduler are the real ones. Any finding among the three remedies, or among the three pairs of k on the budget's
+own axis or on any other, counts; at most 5% is promised for each family. In brackets Clopper and Pearson's 95% interval
+of the rate. *asked*: studies with pairs enough for any test.
 
 | studies | remedies | asked | k | asked | k, other axes | asked | the remedy that helps |
 |---|---|---|---|---|---|---|---|
