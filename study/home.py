@@ -58,6 +58,7 @@ class StudyFolder:
     @property
     def outbox(self) -> Path:
         """Records on their way to MLflow; empty once everything is published."""
+        # The name of older versions: what waits in their folders must still be found.
         return self.path / "spool"
 
     @property

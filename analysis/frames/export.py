@@ -31,7 +31,7 @@ _COUNTED = {
     "peak_memory_bytes": "Largest memory so far, of the GPU or of the process.",
 }
 _PROVENANCE = {
-    "extractor": "What features come from; imported, where nobody said.",
+    "extractor": "What features come from; `imported` where the imported file does not say.",
     "extractor_digest": "Of its weights.",
     "data_digest": "Of the data.",
     "num_generated": "Samples scored per seed.",
@@ -57,9 +57,10 @@ _ROW = {
 COLUMNS: dict[str, dict[str, str]] = {
     "trials": {
         "number": "Of the trial, from 0.",
-        "stage": "search, or confirm: trained again on fresh seeds.",
+        "stage": "design (planned), search, or confirm: trained again on fresh seeds.",
         "role": "Of a confirm trial: why it was chosen; empty for the others.",
         "confirms": "Of a confirm trial: the search trial whose configuration it repeats; missing for the others.",
+        "point": "Of a designed trial: the point, from 0; all combinations of the factors are trained there.",
         "run_id": "Its run in MLflow.",
         "config_digest": "Equal where two trials were the same in everything.",
         "state": "complete (spent its budget), pruned (ended before), failed or running.",

@@ -86,31 +86,8 @@ def load_study(name: str, tracking_uri: str | None = None, known: Known | None =
     """
     uri = tracking_uri or default_tracking_uri()
     client = MlflowClient(uri)
-    try:
-        experiment = client.get_experiment_by_name(name)
-    except MlflowException as error:
-        # A URI may contain a password.
-        reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])
-        raise ConnectionError(f"MLflow does not answer: {reason}") from None
-    if experiment is None:
-        raise KeyError(f"MLflow has no study named {name!r}")
-    if experiment.lifecycle_stage == LifecycleStage.DELETED:
-        raise deleted_experiment(name, experiment.experiment_id, uri)
-    runs = _runs(client, experiment.experiment_id)
-    parents = [run for run in runs if is_study(run)]
-    if not parents:
-        deleted = _runs(client, experiment.experiment_id, run_view_type=ViewType.DELETED_ONLY)
-        for run in filter(is_study, deleted):
-            raise deleted_run(name, run.info.run_id, uri)
-        raise KeyError(f"MLflow has no study named {name!r}")
-    # A study that was deleted and begun anew leaves its runs in the experiment; the latest one is
-    # meant.
-    parent = max(parents, key=lambda run: run.info.start_time)
+    parent, children = _study_and_trials(client, name, uri)
     facts, is_whole = study_facts(client, parent, known)
-    children = sorted(
-        (run for run in runs if run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id),
-        key=lambda run: int(run.data.tags[Tag.TRIAL]),
-    )
     evaluations = _evaluations(client, children)
     real_modes = facts.real_effective_modes
     return Study(
@@ -133,6 +110,34 @@ def load_study(name: str, tracking_uri: str | None = None, known: Known | None =
         notes=facts.notes,
         is_whole=is_whole,
     )
+
+
+def _study_and_trials(client: MlflowClient, name: str, uri: str) -> tuple[Run, list[Run]]:
+    """Return the study's own run, and those of its trials by number; errors as of `load_study`."""
+    try:
+        experiment = client.get_experiment_by_name(name)
+    except MlflowException as error:
+        # A URI may contain a password.
+        reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])
+        raise ConnectionError(f"MLflow does not answer: {reason}") from None
+    if experiment is None:
+        raise KeyError(f"MLflow has no study named {name!r}")
+    if experiment.lifecycle_stage == LifecycleStage.DELETED:
+        raise deleted_experiment(name, experiment.experiment_id, uri)
+    runs = _runs(client, experiment.experiment_id)
+    parents = [run for run in runs if is_study(run)]
+    if not parents:
+        deleted = _runs(client, experiment.experiment_id, run_view_type=ViewType.DELETED_ONLY)
+        for run in filter(is_study, deleted):
+            raise deleted_run(name, run.info.run_id, uri)
+        raise KeyError(f"MLflow has no study named {name!r}")
+    # A study that was deleted and begun anew leaves its runs in the experiment; the latest one is
+    # meant.
+    parent = max(parents, key=lambda run: run.info.start_time)
+    children = (
+        run for run in runs if run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id
+    )
+    return parent, sorted(children, key=lambda run: int(run.data.tags[Tag.TRIAL]))
 
 
 def _all_modes(facts: StudyFacts, evaluations: pd.DataFrame) -> list[str]:
@@ -203,21 +208,22 @@ def _trials(
         "stage",
         "role",
         "confirms",
+        "point",
         "run_id",
         "config_digest",
         "state",
         "feasible",
         "objective",
     ]
-    # Int64, as `confirms` is missing for most trials, and floats would make 3.0 of 3.
+    # Int64, as both are missing for most trials, and floats would make 3.0 of 3.
     frame = pd.DataFrame(rows, columns=None if rows else [*always, "error"]).astype(
-        {"confirms": "Int64"}
+        {"confirms": "Int64", "point": "Int64"}
     )
-    outcomes = _outcomes(evaluations).reindex(frame["number"])
+    found = outcomes(evaluations).reindex(frame["number"])
     counts = [*map(str, Verdict), "num_seeds", "evaluations"]
     # A trial without evaluations has 0 seeds; reindex made floats of the counts.
-    outcomes[counts] = outcomes[counts].fillna(0).astype("int64")
-    frame = frame.join(outcomes.reset_index(drop=True))
+    found[counts] = found[counts].fillna(0).astype("int64")
+    frame = frame.join(found.reset_index(drop=True))
     for column in ("objective", *MEASURES):
         frame[column] = pd.to_numeric(frame[column])
     return frame
@@ -230,6 +236,7 @@ def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
         "stage": facts.stage,
         "role": facts.role,
         "confirms": facts.confirms,
+        "point": facts.point,
         "run_id": run.info.run_id,
         # A run without a digest is like no other.
         "config_digest": facts.config_digest or run.info.run_id,
@@ -241,7 +248,7 @@ def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
     }
 
 
-def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
+def outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     """Return the outcome of every trial at its last evaluation: seeds per verdict, num_seeds,
     evaluations, medians over seeds, and the counters.
 
@@ -253,7 +260,7 @@ def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     counts = [
         (final["verdict"] == verdict.value).groupby(final["number"]).sum() for verdict in Verdict
     ]
-    outcomes = pd.concat(counts, axis=1, keys=list(map(str, Verdict))).assign(
+    found = pd.concat(counts, axis=1, keys=list(map(str, Verdict))).assign(
         num_seeds=by_trial.size(), evaluations=by_trial["evaluation"].first()
     )
     signs = pd.Series({measure.name: float(measure.sign) for measure in MEASURES.values()})
@@ -261,9 +268,7 @@ def _outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
     worst_last = (final[list(MEASURES)].astype(float) * signs).fillna(np.inf)
     medians = worst_last.groupby(final["number"]).median()
     counters = [name for name in COUNTERS if name in final]
-    return outcomes.join(medians.where(np.isfinite(medians)) * signs).join(
-        by_trial[counters].first()
-    )
+    return found.join(medians.where(np.isfinite(medians)) * signs).join(by_trial[counters].first())
 
 
 def _number(text: str) -> Any:

@@ -77,12 +77,13 @@ class Study:
     origin: Origin
     """What its numbers come from beside the study file."""
     trials: pd.DataFrame
-    """number, stage ("search", or "confirm": trained again on fresh seeds), role and confirms (of a
-    confirm trial: why it was chosen, and the number of the search trial whose configuration it
-    repeats; '' and <NA> for the others, <NA> also for a baseline that the search never drew),
-    run_id, config_digest (equal where two trials were the same in everything), state (complete,
+    """number, stage ("design", "search", or "confirm": trained again on fresh seeds), role and confirms
+    (of a confirm trial: why it was chosen, and the number of the search trial whose configuration
+    it repeats; '' and <NA> for the others, <NA> also for a baseline that the search never drew),
+    point (of a designed trial: where all combinations of the factors are trained, <NA> for the
+    others), run_id, config_digest (equal where two trials were the same in everything), state (complete,
     pruned, failed or running), feasible (the constraints hold), objective (median over seeds at the
-    last evaluation, NaN where there is none), every hyperparameter by its name (numbers as numbers;
+    last evaluation, NaN if there was none), every hyperparameter by its name (numbers as numbers;
     NaN where a remedy's parameter was not asked), every verdict (number of seeds at the last
     evaluation), num_seeds and evaluations (how many there are), every measure (median over seeds at
     the last evaluation, NaN where that falls on a diverged seed), every counter, error ('' where
@@ -185,15 +186,25 @@ class Study:
 
     @property
     def is_ratio(self) -> bool:
-        """Whether scores are compared as ratios rather than differences: smaller is better, and
-        every score of the objective is positive.
+        """Whether scores are compared as ratios rather than differences: the catalogue says so of
+        the objective, and every score is positive.
 
         Of both stages together, so that no report mixes the two.
         """
+        if not MEASURES[self.objective.measure].is_ratio:
+            return False
         evaluations = (self._whole or self).evaluations
         values = evaluations.get(self.objective.measure, pd.Series(dtype=float)).dropna()
         # The logarithm of 0 is infinite, as only the score of a diverged seed may be.
-        return self.objective.sign > 0 and bool(len(values)) and bool((values > 0).all())
+        return bool(len(values)) and bool((values > 0).all())
+
+    @property
+    def margin(self) -> float | None:
+        """How far apart scores may be to be practically equal, as the study file states it: of
+        ratios the factor less 1, else a difference. None where it states none.
+        """
+        stated = self.spec.get("objective", {}).get("margin")
+        return None if stated is None else float(stated)
 
     @property
     def facts(self) -> StudyFacts:
@@ -212,10 +223,12 @@ class Study:
     def _train(self) -> dict[str, Any]:
         return dict(self.spec.get("train", {}))
 
-    def of_stage(self, stage: Stage) -> Study:
-        """Return the study with the trials of one stage alone; one without stages is all search."""
-        of = self.trials["stage"].fillna(Stage.SEARCH) if "stage" in self.trials else Stage.SEARCH
-        chosen = pd.Series(of == stage, index=self.trials.index)
+    def of_stage(self, *stages: Stage) -> Study:
+        """Return the study with the trials of some stages alone; one without stages is all search."""
+        of = pd.Series(Stage.SEARCH.value, index=self.trials.index)
+        if "stage" in self.trials:
+            of = self.trials["stage"].fillna(Stage.SEARCH.value)
+        chosen = of.isin(stages)
         if chosen.all():
             return self
         return self.only(chosen)
@@ -286,12 +299,12 @@ def refuse_unlike(evaluations: pd.DataFrame) -> None:
 
 def provenance_of(evaluations: pd.DataFrame) -> dict[str, Any]:
     """Return what the scores of these rows were measured with; empty if they do not say."""
-    said = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
-    if said.empty:
+    stated = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
+    if stated.empty:
         return {}
     return {
         str(name): value.item() if hasattr(value, "item") else value
-        for name, value in said.iloc[0].dropna().items()
+        for name, value in stated.iloc[0].dropna().items()
     }
 
 

@@ -18,7 +18,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
 from ganstudy.analysis.tables.looks import interim
-from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import OWN_SEEDS
 
 ROWS_SHOWN = 200
 """Rows of a table in the page, as more of them make it slow; downloads have all."""
@@ -35,7 +35,7 @@ class Results:
 
     def __init__(self, study: Study) -> None:
         self.whole = study
-        self.study = study.of_stage(Stage.SEARCH)
+        self.study = study.of_stage(*OWN_SEEDS)
         self._cache: dict[Hashable, Any] = {}
 
     @property

@@ -42,12 +42,12 @@ from ganstudy.analysis.tables.compare import (
     sides,
 )
 from ganstudy.analysis.tables.confirm import confirmed, first_choice, readable
-from ganstudy.trials.results.records import FAILURES, Stage
+from ganstudy.trials.results.records import FAILURES, OWN_SEEDS
 
 
 def conclusions(first: Study, second: Study) -> list[Conclusion]:
     """Return the conclusions about both studies, the most important one first."""
-    searches = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
+    searches = first.of_stage(*OWN_SEEDS), second.of_stage(*OWN_SEEDS)
     both = sides(*searches)
     # Scores of the searches' bests are too good by unlike amounts: fresh seeds decide if both have them.
     chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
@@ -100,7 +100,8 @@ def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Concl
         if better is not None:
             claim = f"The configurations of {better.name} score better:"
             value = f"{better.name} better"
-    return Conclusion(claim, f"{basis}.", first=True, tile=Tile(title, value, where))
+    tile = Tile(title, value, where)
+    return Conclusion(claim, f"{basis}.", first=True, tile=tile, exploratory=True)
 
 
 def _on_fresh_seeds(first: Study, second: Study, fresh: list[dict[str, Any]]) -> Conclusion:
@@ -196,7 +197,7 @@ def build(first: Study, second: Study) -> Report:
     refuse_unlike(first, second)
     answer = conclusions(first, second)
     at_budget, best, failed, samplers = answer
-    searches = first.of_stage(Stage.SEARCH), second.of_stage(Stage.SEARCH)
+    searches = first.of_stage(*OWN_SEEDS), second.of_stage(*OWN_SEEDS)
     both = Table("sides", _with_settings(*searches), "Both studies")
     sections = [
         Section("sides", "The studies", [best, failed], [both]),
@@ -249,7 +250,7 @@ def _best_blocks(first: Study, second: Study) -> list[Block]:
         if len(table := confirmed(study)):
             title = f"Confirmed on fresh seeds: {study.name}"
             fresh.append(Table(f"confirmed_{index}", table, title, columns=readable(table)))
-        table = search.best(study.of_stage(Stage.SEARCH)).dropna(axis=1, how="all")
+        table = search.best(study.of_stage(*OWN_SEEDS)).dropna(axis=1, how="all")
         if len(table):
             best.append(Table(f"best_{index}", table, f"The best configurations of {study.name}"))
     return [*fresh, *best]

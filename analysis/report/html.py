@@ -38,7 +38,7 @@ from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections.registry import SECTIONS
 from ganstudy.analysis.tables.looks import interim
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import OWN_SEEDS, Stage
 
 SHOWN_DECIMALS = 4
 # A guess: some megabytes once compressed, which a page can still carry.
@@ -72,7 +72,7 @@ class Report:
         )
         html = environment.get_template("report.html.jinja").render(
             report=self,
-            tiles=[conclusion.tile for conclusion in self.answer if conclusion.tile is not None],
+            tiled=[conclusion for conclusion in self.answer if conclusion.tile is not None],
             shown=Shown,
             data_uri=_data_uri,
             figure_json=_figure_json,
@@ -112,7 +112,7 @@ def write_report(study: Study, path: Path) -> Path:
 
 
 def _subtitle(study: Study) -> str:
-    searched = study.of_stage(Stage.SEARCH).trials
+    searched = study.of_stage(*OWN_SEEDS).trials
     trials = count(len(searched), "trial")
     # The seeds of an imported study are those of all its trials together.
     per_trial = [len(study.planned_seeds)]

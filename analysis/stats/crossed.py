@@ -27,11 +27,16 @@ from ganstudy.analysis.stats.estimate import (
     Comparison,
     Estimate,
     Floats,
+    Ints,
     Scores,
 )
 
 MIN_SEEDS = 3
 """Of two seeds the variance between seeds has a single degree of freedom: Student's quantile is 13."""
+MIN_POINTS = 4
+"""Of a design. Fewer than configurations elsewhere, as each is a mean over the other factors; what
+false findings there are of so few is held by tests/analysis/stats/test_blocks.py.
+"""
 METHOD = "crossed t"
 # Of variances that rounding alone makes other than 0.
 NEGLIGIBLE = 1e-12
@@ -48,6 +53,7 @@ class NoClaim(StrEnum):
     NOTHING = "no pair has a seed in common"
     FEW_SEEDS = f"fewer than {MIN_SEEDS} seeds"
     FEW_PAIRS = f"fewer than {MIN_CONFIGURATIONS} pairs of configurations"
+    FEW_POINTS = f"fewer than {MIN_POINTS} points of the design"
     NOT_CROSSED = "too few seeds are common to several pairs"
     NO_SPREAD = "all differences are the same"
 
@@ -147,22 +153,29 @@ def matched_differences(treated: Scores, control: Scores) -> Scores:
     return np.clip(differences, -largest, largest)
 
 
-def crossed_mean(differences: Scores, level: float = LEVEL) -> CrossedMean:
+def crossed_mean(
+    differences: Scores, level: float = LEVEL, points: Ints | None = None
+) -> CrossedMean:
     """Estimate the mean of [P, S] finite differences, NaN where a cell is missing, with its interval
     at `level` and the p-value of no effect.
+
+    points: [P], of a design, where each pair was trained. Pairs of one point share what is special
+    about it, so that the mean over them is one difference, and the unit is the point.
     """
-    cells = _Cells.of(differences)
+    cells = _Cells.of(differences, points)
     variances, reason = _variances(cells)
     return _crossed_mean(cells, variances, reason, level)
 
 
-def crossed_difference_of_shares(treated: Scores, control: Scores, level: float) -> CrossedMean:
+def crossed_difference_of_shares(
+    treated: Scores, control: Scores, level: float, points: Ints | None = None
+) -> CrossedMean:
     """Estimate the difference of two shares, [P, S] of 0 and 1, NaN where not trained.
 
     That of crossed_mean, whose rest is at least what PSEUDO_RUNS more runs of either extreme would
     make it; the interval ends at -1 and 1.
     """
-    cells = _Cells.of(treated - control)
+    cells = _Cells.of(treated - control, points)
     variances, reason = _variances(cells)
     if variances is not None:
         smoothed = np.append(cells.values, PSEUDO_RUNS * [-1.0, 1.0])
@@ -173,7 +186,9 @@ def crossed_difference_of_shares(treated: Scores, control: Scores, level: float)
     return _within(made, -1.0, 1.0)
 
 
-def crossed_wins(treated: Scores, control: Scores, level: float = LEVEL) -> Estimate:
+def crossed_wins(
+    treated: Scores, control: Scores, level: float = LEVEL, points: Ints | None = None
+) -> Estimate:
     """Estimate P(a seed scores better on the treated side of its pair), ties counting half.
 
     Wilson's interval with as many independent runs as the spread over pairs and seeds speaks for
@@ -182,10 +197,10 @@ def crossed_wins(treated: Scores, control: Scores, level: float = LEVEL) -> Esti
     """
     with np.errstate(invalid="ignore"):
         wins = (treated < control) + 0.5 * (treated == control)
-    cells = _Cells.of(np.where(np.isnan(treated) | np.isnan(control), np.nan, wins))
+    cells = _Cells.of(np.where(np.isnan(treated) | np.isnan(control), np.nan, wins), points)
     variances, reason = _variances(cells)
     share = cells.mean
-    estimate = Estimate(share, level=level, n=cells.pairs, unit="pairs")
+    estimate = Estimate(share, level=level, n=cells.pairs, unit=cells.unit)
     if variances is None or reason not in (None, NoClaim.NO_SPREAD):
         return estimate
     z = -float(ndtri((1 - level) / 2))
@@ -200,7 +215,7 @@ def crossed_wins(treated: Scores, control: Scores, level: float = LEVEL) -> Esti
     reach = z / (1 + z**2 / independent)
     reach *= math.sqrt(spread / independent + z**2 / (4 * independent**2))
     low, high = max(0.0, middle - reach), min(1.0, middle + reach)
-    return Estimate(share, min(share, low), max(share, high), level, cells.pairs, "pairs")
+    return Estimate(share, min(share, low), max(share, high), level, cells.pairs, cells.unit)
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,12 +226,21 @@ class _Cells:
     """[P, S]; NaN where a cell is missing."""
     known: NDArray[np.bool_]
     """[P, S]"""
+    unit: str
+    few: NoClaim
+    """Why there is no claim where there are fewer than `fewest`."""
+    fewest: int
 
     @classmethod
-    def of(cls, differences: Scores) -> _Cells:
-        known = ~np.isnan(differences)
+    def of(cls, differences: Scores, points: Ints | None = None) -> _Cells:
+        of_pairs = "pairs", NoClaim.FEW_PAIRS, MIN_CONFIGURATIONS
+        unit, few, fewest = (
+            of_pairs if points is None else ("points", NoClaim.FEW_POINTS, MIN_POINTS)
+        )
+        table = differences if points is None else _means(differences, points)
+        known = ~np.isnan(table)
         rows, columns = known.any(axis=1), known.any(axis=0)
-        return cls(differences[rows][:, columns], known[rows][:, columns])
+        return cls(table[rows][:, columns], known[rows][:, columns], unit, few, fewest)
 
     @property
     def pairs(self) -> int:
@@ -248,6 +272,18 @@ class _Cells:
         return variances.of_mean(pairs, seeds, self.count)
 
 
+def _means(values: Scores, points: Ints) -> Scores:
+    """Return the means of [P, S] over the pairs of each point, [points, S]; NaN where none is known."""
+    labels, rows = np.unique(points, return_inverse=True)
+    known = ~np.isnan(values)
+    sums, counts = (np.zeros((len(labels), values.shape[1])) for _ in range(2))
+    np.add.at(sums, rows, np.where(known, values, 0.0))
+    np.add.at(counts, rows, known)
+    with np.errstate(invalid="ignore"):
+        means: Scores = sums / counts
+    return means
+
+
 def _variances(cells: _Cells) -> tuple[Variances | None, NoClaim | None]:
     """Return the variances, and why they carry no claim, if they do not."""
     if not cells.count:
@@ -255,7 +291,7 @@ def _variances(cells: _Cells) -> tuple[Variances | None, NoClaim | None]:
     if cells.seeds < MIN_SEEDS:
         return None, NoClaim.FEW_SEEDS
     if cells.pairs < 2:
-        return None, NoClaim.FEW_PAIRS
+        return None, cells.few
     table = np.where(cells.known, cells.table - cells.mean, 0.0)
     per_pair, per_seed = cells.known.sum(axis=1), cells.known.sum(axis=0)
     within_pairs = np.where(cells.known, table - (table.sum(axis=1) / per_pair)[:, None], 0.0)
@@ -278,8 +314,8 @@ def _variances(cells: _Cells) -> tuple[Variances | None, NoClaim | None]:
     found = Variances(
         pairs=pairs if pairs > least else 0.0, seeds=seeds if seeds > least else 0.0, rest=rest
     )
-    if cells.pairs < MIN_CONFIGURATIONS:
-        return found, NoClaim.FEW_PAIRS
+    if cells.pairs < cells.fewest:
+        return found, cells.few
     # Rounding leaves something of differences that are the same.
     largest = float(np.abs(cells.values).max())
     same = total <= NEGLIGIBLE * cells.count * max(largest, NEGLIGIBLE) ** 2
@@ -290,13 +326,13 @@ def _crossed_mean(
     cells: _Cells, variances: Variances | None, reason: NoClaim | None, level: float
 ) -> CrossedMean:
     mean, parts, degrees, p = cells.mean, None, NAN, NAN
-    effect = Estimate(mean, level=level, n=cells.pairs, unit="pairs")
+    effect = Estimate(mean, level=level, n=cells.pairs, unit=cells.unit)
     if variances is not None:
         parts = cells.parts(variances)
         degrees = _satterthwaite(cells, parts)
         if reason is None:
             half = parts.half_width(level)
-            effect = Estimate(mean, mean - half, mean + half, level, cells.pairs, "pairs")
+            effect = Estimate(mean, mean - half, mean + half, level, cells.pairs, cells.unit)
             p = parts.p_value(mean)
     return CrossedMean(
         comparison=Comparison(effect, p, METHOD),

@@ -1,7 +1,7 @@
 """Effect of one arm against another in matched pairs that share their seeds.
 
 The one place in which the interval and the p-value of a matched contrast are computed: whatever a
-report says of k, of a remedy or of what would settle either comes from here. Pairs and seeds are
+report says of k, of a remedy or of the sample size that either needs comes from here. Pairs and seeds are
 both random (analysis/stats/crossed.py), so that what is found holds for other settings and for other
 seeds than the study's.
 """
@@ -20,29 +20,35 @@ from ganstudy.analysis.stats.crossed import (
     crossed_mean,
     matched_differences,
 )
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, Estimate, Scores
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Ints, Scores
 
 
-def matched_effect(treated: Scores, control: Scores, level: float = LEVEL) -> CrossedMean:
+def matched_effect(
+    treated: Scores, control: Scores, level: float = LEVEL, points: Ints | None = None
+) -> CrossedMean:
     """Estimate the effect of the treated on the control side, [P, S] each, with its interval at
     `level`; below 0 the treated side is better.
+
+    points: [P], of a design; see crossed_mean.
     """
     differences = matched_differences(treated, control)
-    made = crossed_mean(differences, level)
+    made = crossed_mean(differences, level, points)
     with np.errstate(invalid="ignore"):
         diverged = bool(np.isinf(treated - control).any())
     if made.no_claim is NoClaim.NO_SPREAD and diverged:
-        return _of_one_side_diverged(differences, made)
+        return _of_one_side_diverged(differences, made, points)
     return made
 
 
-def _of_one_side_diverged(differences: Scores, made: CrossedMean) -> CrossedMean:
+def _of_one_side_diverged(
+    differences: Scores, made: CrossedMean, points: Ints | None
+) -> CrossedMean:
     """Return the effect where one side diverged in every run and the other in none: infinite, and
     found where the shares of diverged runs differ by more than chance.
     """
     compared = made.comparison
     side = np.sign(differences)
-    shares = crossed_difference_of_shares(side, 0 * side, compared.effect.level)
+    shares = crossed_difference_of_shares(side, 0 * side, compared.effect.level, points)
     value = math.copysign(math.inf, compared.effect.value)
     effect = replace(compared.effect, value=value)
     if shares.comparison.effect.decide("below", "above") == INCONCLUSIVE:
@@ -52,6 +58,12 @@ def _of_one_side_diverged(differences: Scores, made: CrossedMean) -> CrossedMean
     return replace(made, comparison=replace(compared, effect=effect, p=p), no_claim=None)
 
 
-def matched_failures(treated: Scores, control: Scores, level: float = LEVEL) -> Estimate:
-    """Estimate the difference of the probabilities that a seed fails, [P, S] of 0 and 1 each."""
-    return crossed_difference_of_shares(treated, control, level).comparison.effect
+def matched_failures(
+    treated: Scores, control: Scores, level: float = LEVEL, points: Ints | None = None
+) -> Estimate:
+    """Estimate the difference of the probabilities that a seed fails, [P, S] of 0 and 1 each; NaN
+    where none is known.
+    """
+    if np.isnan(treated - control).all():
+        return Estimate(NAN, level=level, unit="pairs")
+    return crossed_difference_of_shares(treated, control, level, points).comparison.effect

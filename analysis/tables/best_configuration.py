@@ -14,7 +14,7 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import confirmed, first_choice
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import FAILURES, Stage, TrialState, Verdict
+from ganstudy.trials.results.records import FAILURES, OWN_SEEDS, Stage, TrialState, Verdict
 from ganstudy.trials.results.roles import BEST, has_role
 
 
@@ -144,7 +144,7 @@ def _row(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _candidates(study: Study) -> pd.DataFrame:
     """Return the search's complete trials within the constraints, the best first."""
-    searched = selection.ranked(study.of_stage(Stage.SEARCH))
+    searched = selection.ranked(study.of_stage(*OWN_SEEDS))
     return searched[searched["candidate"]]
 
 

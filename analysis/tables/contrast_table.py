@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.paired_runs import runs_of_pair
 from ganstudy.analysis.frames.selection import ranked, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import NAN, Comparison, Floats
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Floats
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
 from ganstudy.analysis.stats.power import MIN_PAIRED_SEEDS
-from ganstudy.analysis.tables.confirm import ConfirmedContrast, confirmed_contrasts
+from ganstudy.analysis.tables.confirmed_contrasts import ConfirmedContrast, confirmed_contrasts
 from ganstudy.analysis.tables.contrasts import (
     BEST,
     CONTRAST_COLUMNS,
@@ -23,6 +24,7 @@ from ganstudy.analysis.tables.contrasts import (
     Family,
     K,
     in_units,
+    margin_of,
 )
 from ganstudy.analysis.tables.looks import held_back, without_claims
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
@@ -34,7 +36,7 @@ class ContrastTable:
     """All contrasts of a report, each computed once; compared by identity."""
 
     confirmed: tuple[ConfirmedContrast, ...]
-    """On fresh seeds, against the plain baseline."""
+    """On fresh seeds, against twins; without any, the first choice against the second."""
     k: tuple[Contrast, ...]
     """Any two values, on every axis."""
     remedies: tuple[Contrast, ...]
@@ -67,7 +69,10 @@ class ContrastTable:
 
 def contrast_table(study: Study) -> ContrastTable:
     """Return all contrasts of a study, of both its stages."""
-    confirmed = confirmed_contrasts(study)
+    margin = margin_of(study)
+    confirmed = [
+        replace(row, contrast=row.contrast.against(margin)) for row in confirmed_contrasts(study)
+    ]
     remedies, single = remedy_contrasts(study), list[SingleConfiguration]()
     # Pairs of configurations say more, as they cover many settings; seeds of single configurations
     # are the fallback of a study that tried each remedy once. Never both: they would be two
@@ -76,7 +81,7 @@ def contrast_table(study: Study) -> ContrastTable:
         single = single_configurations(study)
         if all(math.isnan(row.contrast.p) for row in single):
             single = []
-    elsewhere = [{row.confirms, row.baseline_confirms} for row in confirmed]
+    elsewhere = [{row.confirms, row.other_confirms} for row in confirmed]
     elsewhere += [{row.number, row.control} for row in single]
     table = ContrastTable(
         confirmed=tuple(confirmed),
@@ -85,8 +90,7 @@ def contrast_table(study: Study) -> ContrastTable:
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
     )
-    why = held_back(study)
-    return without_claims(table, why) if why else table
+    return without_claims(table) if held_back(study) else table
 
 
 def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:
@@ -94,7 +98,7 @@ def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Cont
     among the pairs of trials that are compared `elsewhere`.
     """
     study = search_stage(study)
-    measure, sign = study.objective
+    measure = study.objective.measure
     if "objective" not in study.trials or measure not in study.evaluations:
         return []
     trials = ranked(study)
@@ -104,38 +108,34 @@ def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Cont
     first, second = top["number"].tolist()
     if {first, second} in elsewhere:
         return []
-    seeds = study.seeds.set_index(["number", "seed"])[measure].astype(float)
-    # A seed without a value ranks worst: left out, divergence would make either look better.
-    one, other = (
-        (sign * seeds.xs(number, level="number")).fillna(np.inf) for number in (first, second)
-    )
-    treated, control = one.align(other, join="inner")
-    if study.is_ratio:
-        treated, control = np.log(treated), np.log(control)
+    treated, control, verdicts = runs_of_pair(study, first, second)
     # The two share their seeds and nothing else varies: the unit is the seed.
-    comparison = compare_by_seed(treated.to_numpy(), control.to_numpy())
+    comparison = compare_by_seed(treated, control, verdicts)
     if comparison.effect.n < MIN_PAIRED_SEEDS:
-        comparison = Comparison(comparison.effect.without_interval(), NAN, comparison.method)
+        comparison = replace(comparison, effect=comparison.effect.without_interval(), p=NAN)
     with np.errstate(invalid="ignore"):
-        differences: Floats = (treated - control).to_numpy()
+        differences: Floats = treated - control
     scale, effect = in_units(comparison, study)
-    return [
-        Contrast(
-            question=BEST,
-            first=first,
-            second=second,
-            axis="",
-            amount=NAN,
-            scale=scale,
-            effect=effect,
-            worse_by=comparison.effect.value,
-            p=comparison.p,
-            p_adjusted=comparison.p,
-            family=Family(BEST, 1),
-            decision=comparison.effect.decide("better", "worse"),
-            method=comparison.method,
-            seeds=effect.n,
-            at="the search's own seeds",
-            differences=differences,
-        )
-    ]
+    contrast = Contrast(
+        question=BEST,
+        first=first,
+        second=second,
+        axis="",
+        amount=NAN,
+        scale=scale,
+        effect=effect,
+        worse_by=comparison.effect.value,
+        p=comparison.p,
+        p_adjusted=NAN,
+        family=Family(BEST, 1),
+        decision=INCONCLUSIVE,
+        method=comparison.method,
+        seeds=effect.n,
+        at="the search's own seeds",
+        differences=differences,
+        statistic=comparison.statistic,
+        # For planning alone. Practically equal they are never called: they were chosen by these
+        # very scores, both for being at the top and so for being near each other.
+        margin=margin_of(study),
+    )
+    return [contrast.corrected(contrast.family, contrast.p)]

@@ -17,12 +17,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.selection import (
     NONE,
     ComparedScores,
     compared_scores,
     groups,
-    search_stage,
 )
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.correlation import (
@@ -80,7 +80,7 @@ def interactions(study: Study) -> pd.DataFrame:
     decision: "depends" where the interval excludes 0, else "inconclusive"; configurations (pairs,
     for a remedy), seeds; comparisons, over which the intervals are simultaneous; axis, progress.
     """
-    study = search_stage(study)
+    study = compared_trials(study)
     frame = compared_scores(study)
     if not len(frame.numbers):
         return pd.DataFrame(columns=INTERACTION_COLUMNS)

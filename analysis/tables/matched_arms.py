@@ -9,7 +9,7 @@ import pandas as pd
 
 from ganstudy.analysis.frames.selection import SEED, ComparedScores
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import NAN, Floats, Scores
+from ganstudy.analysis.stats.estimate import NAN, Floats, Ints, Scores
 from ganstudy.analysis.stats.matching import Pairs, coordinates, covariate_adjustment, match
 from ganstudy.analysis.stats.order_statistics import median_over_seeds
 from ganstudy.analysis.stats.paired import pair_differences
@@ -33,6 +33,8 @@ class Arms:
     """[P] of the treated side: every searched setting."""
     matching: str
     matched_on: list[str]
+    points: Ints | None = None
+    """[P] of a design: where the pair was trained. None elsewhere."""
 
     @property
     def differences(self) -> Floats:
@@ -48,6 +50,8 @@ class Matcher:
     def __init__(self, study: Study, frame: ComparedScores, setting: str) -> None:
         table = study.trials.set_index("number").loc[frame.numbers]
         self._frame = frame
+        designed = "point" in table and len(table) > 0 and bool(table["point"].notna().all())
+        self._design_points = table["point"].to_numpy(dtype=np.int64) if designed else None
         self._settings = table[study.searched]
         self._matched_on = [name for name in study.searched if matchable(table[name], setting)]
         self._points = coordinates(table[self._matched_on])
@@ -57,6 +61,7 @@ class Matcher:
         # Once, of all configurations without regard to arms, so that no comparison has an
         # adjustment that suits it.
         self._adjustment = covariate_adjustment(self._points, medians)
+        self._twins = table[["point", *self._matched_on]] if designed else None
 
     def arms(self, treated: set[int], control: set[int]) -> Arms:
         """Match the trials `treated` with the trials `control`."""
@@ -65,7 +70,10 @@ class Matcher:
         )
         # Anew for each pair of arms, so that a comparison does not depend on those before it.
         rng = np.random.default_rng(SEED)
-        pairs = match(self._points[first], self._points[second], len(self._matched_on), rng)
+        if self._twins is not None:
+            pairs = _twins(self._twins.iloc[first], self._twins.iloc[second])
+        else:
+            pairs = match(self._points[first], self._points[second], len(self._matched_on), rng)
         one, other = first[pairs.treated], second[pairs.control]
         # Exact matches need no adjustment: it would separate them, since each is predicted without
         # itself.
@@ -87,7 +95,19 @@ class Matcher:
             settings=self._settings.iloc[one].reset_index(drop=True),
             matching=matching,
             matched_on=self._matched_on,
+            points=None if self._design_points is None else self._design_points[one],
         )
+
+
+def _twins(treated: pd.DataFrame, control: pd.DataFrame) -> Pairs:
+    """Return the pairs of a design: the same point, and the same in every other setting.
+
+    A configuration may be in several, where a factor belongs to one side alone.
+    """
+    sides = (side.assign(row=np.arange(len(side))) for side in (treated, control))
+    pairs = pd.merge(*sides, on=[*treated.columns], suffixes=("", "_control"))
+    rows = (pairs[name].to_numpy(dtype=np.int64) for name in ("row", "row_control"))
+    return Pairs(*rows, distance=0.0 if len(pairs) else NAN, exact=True)
 
 
 def matchable(values: pd.Series, setting: str) -> bool:

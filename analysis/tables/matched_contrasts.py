@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.selection import (
     ComparedScores,
     axes,
     compared_scores,
     groups,
     own_axis,
-    search_stage,
 )
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import crossed_wins
@@ -22,6 +22,7 @@ from ganstudy.analysis.tables.contrasts import (
     couples,
     factor_family,
     in_units,
+    margin_of,
 )
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher
 
@@ -34,9 +35,9 @@ def matched_contrasts(
     axis: str | None = None,
 ) -> list[Contrast]:
     """Compare the values of each of `pairs` at the largest amount that all trials reached on
-    `axis`, the budget's own where None.
+    `axis`, the budget's own where None; of a design, see compared_trials.
     """
-    study = search_stage(study)
+    study = compared_trials(study)
     by_value = groups(study, setting)
     if not by_value:
         return []
@@ -59,10 +60,10 @@ def _contrast(
     setting, first, second = question
     # Bonferroni and not Holm: intervals are what readers see, and Holm has none.
     level = bonferroni_level(family.comparisons)
-    matched = matched_effect(arms.treated, arms.control, level)
+    matched = matched_effect(arms.treated, arms.control, level, arms.points)
     compared = matched.comparison
     scale, effect = in_units(compared, study)
-    return Contrast(
+    contrast = Contrast(
         question=setting,
         first=first,
         second=second,
@@ -86,14 +87,15 @@ def _contrast(
         matched_on=tuple(arms.matched_on),
         distance=arms.pairs.distance,
         second_score=arms.control_median,
-        improvement=crossed_wins(arms.treated, arms.control, level),
-        failed=matched_failures(arms.treated_failed, arms.control_failed, level),
+        improvement=crossed_wins(arms.treated, arms.control, level, arms.points),
+        failed=matched_failures(arms.treated_failed, arms.control_failed, level, arms.points),
     )
+    return contrast.against(margin_of(study))
 
 
 def remedy_contrasts(study: Study) -> list[Contrast]:
     """Compare every set of remedies with none, at the budget's own amount."""
-    study = search_stage(study)
+    study = compared_trials(study)
     if "remedies" not in study.searched:
         return []
     family = factor_family(study, "remedies")
@@ -107,7 +109,7 @@ def pairwise_contrasts(study: Study, setting: str = "k") -> list[Contrast]:
     Only those on the budget's own axis can be of the primary family: the other axes are views of
     the same trials, and no further questions.
     """
-    study = search_stage(study)
+    study = compared_trials(study)
     if setting not in study.trials:
         return []
     own, pairs = own_axis(study), couples(study, setting)

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import groups, search_stage
+from ganstudy.analysis.frames.designed import compared_trials
+from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.tables.contrasts import RATIO, REMEDIES, Contrast, Family
@@ -87,7 +88,7 @@ def setting_effects(
     regression" where the rest was predicted and taken out; distance: median of the pairs', standard
     deviations per setting.
     """
-    study = search_stage(study)
+    study = compared_trials(study)
     by_value = groups(study, setting) if setting in study.trials else {}
     if not by_value or (baseline is not None and baseline not in by_value):
         return _frame([], setting)

@@ -131,7 +131,7 @@ def _tracking(uri: str | None) -> Tracking:
 
 def _describe(history: History) -> list[str]:
     """Describe how the file was read."""
-    seeds = sum(len({row["seed"] for row in trial.rows}) for trial in history.trials)
+    seeds = sum(len(trial.seeds()) for trial in history.trials)
     rows = sum(len(trial.rows) for trial in history.trials)
     lines = [
         f"Read      {len(history.trials)} trials, {seeds} seeds, {rows} evaluations at {len(history.times)} times "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import webbrowser
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ def _loaded(spec: Published, home: Home) -> Study:
 
 
 def where_records_wait(folder: StudyFolder, records: int) -> str:
-    """Return what is said of records that MLflow has not taken, and when it will."""
+    """Return the message on records that MLflow has not taken: where they wait, and why."""
     from ganstudy.study.tracking.outbox import Outbox
 
     refusal = Outbox(folder.outbox).refusal()
@@ -126,6 +126,7 @@ def where_records_wait(folder: StudyFolder, records: int) -> str:
 
 def mend(spec: Published, home: Home, outbox: Outbox) -> None:
     """Announce the facts of a study that MLflow has cut, so that they are published whole."""
+    from ganstudy.study.tracking.messages import StudyStart
     from ganstudy.study.tracking.outbox import START, STUDY
 
     # What waits there has them already.
@@ -134,9 +135,9 @@ def mend(spec: Published, home: Home, outbox: Outbox) -> None:
     try:
         study = _loaded(spec, home)
     except UserError:
-        return  # said again by the report, once what waits has been published
+        return  # the report raises it again, once what waits has been published
     if not study.is_whole:
-        outbox.put_study(START, {"facts": asdict(study.facts)})
+        outbox.put_study(START, StudyStart(study.facts).to_json())
 
 
 def _known(folder: StudyFolder) -> StudyFacts:

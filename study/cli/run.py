@@ -14,6 +14,7 @@ from ganstudy.study.cli.report import StudyReport, mend, where_records_wait
 from ganstudy.study.cli.submit import send
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
+from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -184,7 +185,7 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
 def _how_to_go_on(spec: StudySpec, result: RunResult, address: str | None) -> str:
     trials = f"{result.left} of {result.ended + result.left} trials"
     # Until the search is over, nobody knows how many trials the confirm stage will have.
-    confirm = spec.confirm and result.ended < spec.search.trials
+    confirm = spec.confirm and result.ended < planned_trials(spec) + spec.search.trials
     then = ", and then the confirm stage" if confirm else ""
     where = f" --address {address}" if address else ""
     return (

@@ -68,8 +68,8 @@ class ScoreOptions:
                 "path": path,
                 "labels": "folders" if labelled else "none",
                 "size": self.size,
-                # A study cuts the middle square out unless it is told otherwise; here nothing is
-                # cut that was not asked for.
+                # A study cuts the middle square out by default; here nothing is cut that was
+                # not asked for.
                 "crop": self.crop or "none",
                 "channels": self.channels or "colour",
             }

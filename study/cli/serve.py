@@ -79,7 +79,7 @@ def serve(database: str, artifacts: str, host: str, port: int, names: tuple[str,
     content = AUTHENTICATION.format(database=database.replace("%", "%%"))
     configuration.write_text(content, encoding="utf-8")
     # The process becomes the server, so that whoever watches it watches the server.
-    # uvicorn puts its working folder on the path, whatever Python is told.
+    # uvicorn puts its working folder on the path, even where Python is asked not to.
     os.chdir(settings)
     arguments = command(database, artifacts, host, port, names)
     os.execve(sys.executable, arguments, environment(configuration))

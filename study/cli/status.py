@@ -16,7 +16,7 @@ from ganstudy.study.tune import trial_log
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
 if TYPE_CHECKING:
-    from ganstudy.study.driver.status import ConfirmStatus, StudyStatus
+    from ganstudy.study.driver.status import ConfirmStatus, DesignStatus, StudyStatus
 
 
 @with_cluster()
@@ -76,6 +76,8 @@ def status(name: str, as_json: bool, home: Home) -> None:
     seeds = ", ".join(f"{n} {verdict}" for verdict, n in study.seeds.items())
     click.echo(f"Seeds    {seeds or 'none yet'}")
     click.echo(f"Best     {_format_best(study)}")
+    if study.design:
+        click.echo(f"Design   {_format_design(study.design)}")
     if confirm:
         click.echo(f"Confirm  {_format_states(confirm.trials)}; {_format_confirmed(confirm)}")
     if study.unpublished:
@@ -91,6 +93,11 @@ def _format_states(trials: Mapping[str, int]) -> str:
 def _format_confirmed(confirm: ConfirmStatus) -> str:
     ended = sum(count for state, count in confirm.trials.items() if state != "running")
     return f"{ended} of {'' if confirm.known else 'at most '}{confirm.planned} confirmed"
+
+
+def _format_design(design: DesignStatus) -> str:
+    text = f"{design.compared} of {design.planned} compared"
+    return text if design.promoted is None else f"{text}; {design.promoted} promoted"
 
 
 def _format_best(study: StudyStatus) -> str:

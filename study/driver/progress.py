@@ -26,7 +26,7 @@ class RunProgress:
         self._spec = spec
         self._stage = stage
         # What this run has to do; what earlier ones did is counted below, but not in the bar.
-        self._total = stage.left()
+        self._total = stage.to_train()
         self._console = console
         self._label = MEASURES[spec.objective.measure].label
         self._sign = -1 if spec.objective.maximize else 1
@@ -36,14 +36,13 @@ class RunProgress:
         self._best: tuple[float, int] | None = None
         self._start = time.monotonic()
         self.done = 0
-        """Trials that ended in this run, in whatever state."""
+        """Trials that this run has trained as far as the stage goes, in whatever state they ended."""
         for number, state, outcome in stage.ended():
             self._count(number, state, outcome)
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=console
         )
-        confirming = ", confirming" if stage.stage is Stage.CONFIRM else ""
-        self._task = self._bar.add_task(f"{spec.name}{confirming}", total=self._total)
+        self._task = self._bar.add_task(f"{spec.name}{_doing(stage)}", total=self._total)
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=2, transient=True
         )
@@ -66,16 +65,25 @@ class RunProgress:
         self, number: int, state: TrialState, outcome: Outcome | None, error: str | None
     ) -> None:
         """Take note of a change of a trial; called by study/tune/searcher.py."""
-        if state is TrialState.RUNNING:
+        if state is TrialState.RUNNING and not self._waits(outcome):
             self._running.add(number)
             return
         self._running.discard(number)
         self.done += 1
         self._bar.update(self._task, completed=self.done)
-        self._count(number, state, outcome)
+        if state is not TrialState.RUNNING:
+            self._count(number, state, outcome)
         self._console.print(
             self._line(number, state, outcome, error), highlight=False, soft_wrap=True
         )
+
+    def _waits(self, outcome: Outcome | None) -> bool:
+        """Return whether a running trial has come to where this stage compares all of them."""
+        until = self._stage.until
+        if until is None or outcome is None or not self._stage.waits(outcome, None):
+            return False
+        train = self._spec.train
+        return outcome.progress >= train.budget.amount * until / train.evaluations * (1 - 1e-9)
 
     def _count(self, number: int, state: TrialState, outcome: Outcome | None) -> None:
         self._ended[state] += 1
@@ -91,20 +99,11 @@ class RunProgress:
             ranked = (self._sign * outcome.objective, number)
             self._best = min(self._best or ranked, ranked)
 
-    @property
-    def failed(self) -> int:
-        """Trials of the stage that failed, those of earlier runs included."""
-        return self._ended[TrialState.FAILED]
-
-    @property
-    def ended(self) -> int:
-        """Trials of the stage that are over, those of earlier runs included."""
-        return sum(self._ended.values())
-
     def _line(
         self, number: int, state: TrialState, outcome: Outcome | None, error: str | None
     ) -> Text:
-        line = Text(f"[{self.done}/{self._total}] {trial_name(number):<10} {state.value:<9}")
+        word = "compared" if state is TrialState.RUNNING else state.value
+        line = Text(f"[{self.done}/{self._total}] {trial_name(number):<10} {word:<9}")
         if outcome is not None:
             value = "no median" if outcome.objective is None else f"{outcome.objective:.3g}"
             unit = self._spec.train.budget.unit.replace("_", " ")
@@ -141,3 +140,10 @@ class RunProgress:
             left = (time.monotonic() - self._start) / self.done * (self._total - self.done)
             parts.append(f"about {format_duration(left)} left")
         return " | ".join(parts)
+
+
+def _doing(stage: StageTrials) -> str:
+    """Return what a stage does, for the name of its bar; '' of a search, which most studies are."""
+    if stage.stage is Stage.DESIGN:
+        return ", design" if stage.until is not None else ", design to the end"
+    return ", confirming" if stage.stage is Stage.CONFIRM else ""

@@ -1,6 +1,6 @@
 """Run a study: connect to Ray, prepare the evaluator, let Tune schedule, and wait for MLflow.
 
-Each stage, the search and then the confirm stage, is a Tuner of its own. A study that was
+Each stage is a Tuner of its own (study/driver/stages.py). A study that was
 interrupted goes on from its ledger with new ones: trials that were being trained first, from their
 checkpoints, then the ones still to be proposed.
 """
@@ -8,7 +8,6 @@ checkpoints, then the ones still to be proposed.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -26,17 +25,16 @@ from ganstudy.study.driver.provenance import (
     record_provenance,
 )
 from ganstudy.study.driver.run_context import RunContext
+from ganstudy.study.driver.stages import stages_in_order
 from ganstudy.study.driver.study_message import study_message
 from ganstudy.study.driver.tuner import tune_stage
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
-from ganstudy.study.ledger.confirm_stage import ConfirmStage
 from ganstudy.study.ledger.ledger import Ledger
-from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.ledger.storage import database_trouble, unreadable
 from ganstudy.study.spec.reader import check_resources
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.study.tracking.outbox import START, Outbox
+from ganstudy.study.tracking.outbox import START
 from ganstudy.study.tracking.publisher_process import (
     MlflowCheck,
     ReportBuilder,
@@ -45,7 +43,6 @@ from ganstudy.study.tracking.publisher_process import (
 )
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
 from ganstudy.study.tune.stopping import (
-    StopRequest,
     no_room,
     stop_on_signals,
     terminated_as_interrupted,
@@ -53,7 +50,7 @@ from ganstudy.study.tune.stopping import (
 from ganstudy.study.tune.training import EnsembleFactory, TrainingFactory
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config import plugins
-from ganstudy.trials.results.roles import NEAREST
+from ganstudy.trials.results.records import TrialState
 
 
 @dataclass(frozen=True)
@@ -113,11 +110,7 @@ def run(
         terminated_as_interrupted(),
     ):
         mlflow_check.wait()
-        if address is None:
-            capacity.check_cluster(spec.resources, context.console.print, seconds=0)
-        else:
-            capacity.check_cluster(spec.resources, context.console.print)
-            capacity.check_nodes(spec.resources)
+        _check_nodes(context, on_cluster=address is not None)
         try:
             with only_driver(context.folder.path, context.console.print) as driver_lock:
                 return _run_on_ray(context, driver_lock)
@@ -148,6 +141,18 @@ def _check_before_ray(context: RunContext, address: str | None) -> MlflowCheck:
     return MlflowCheck(context.spec, context.home, run_id)
 
 
+def _check_nodes(context: RunContext, on_cluster: bool) -> None:
+    """Raise UserError where no node can hold a trial, or one has other code or packages.
+
+    A cluster's nodes may still be joining: they are waited for.
+    """
+    if not on_cluster:
+        capacity.check_cluster(context.spec.resources, context.console.print, seconds=0)
+        return
+    capacity.check_cluster(context.spec.resources, context.console.print)
+    capacity.check_nodes(context.spec.resources)
+
+
 def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     spec, folder = context.spec, context.folder
     context.stop.clear()  # of an earlier run: what is asked from here on is meant for this one
@@ -169,12 +174,12 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     _write_files(context)
     context.backup.keep()
     with publisher(spec, context.home) as process:
-        message = study_message(spec, context.text, evaluator_setup, ledger.changes)
-        context.outbox.put_study(START, message)
+        message = study_message(ledger.spec, context.text, evaluator_setup, ledger.changes)
+        context.outbox.put_study(START, message.to_json())
         stages, failure = _train(context, ledger, factory, driver_lock)
         context.backup.keep(every=0)
         reason = failure or context.stop.reason()
-        left = ledger.left()
+        left, ended = ledger.left(), ledger.counts()
         context.stop.clear()
         unpublished = finish(
             spec, context.home, process, left, context.build_report, context.console
@@ -182,8 +187,8 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     return RunResult(
         folder=folder,
         trained=sum(stage.done for stage in stages),
-        failed=sum(stage.failed for stage in stages),
-        ended=sum(stage.ended for stage in stages),
+        failed=ended[TrialState.FAILED],
+        ended=sum(ended.values()) - ended[TrialState.RUNNING],
         left=left,
         unpublished=unpublished,
         stopped=reason,
@@ -217,7 +222,7 @@ def _train(
         context.monitor,
     ):
         try:
-            for stage in _stages(ledger, context.outbox, context.stop, context.console):
+            for stage in stages_in_order(ledger, context.outbox, context.stop, context.log):
                 if context.stop.reason() is not None:
                     break
                 with RunProgress(context.spec, stage, context.console) as progress:
@@ -229,37 +234,6 @@ def _train(
                 raise
             return stages, failure
     return stages, None
-
-
-def _stages(
-    ledger: Ledger, outbox: Outbox, stop: StopRequest, console: Console
-) -> Iterator[StageTrials]:
-    """Yield the search, then the confirm stage if the search is over and nothing asks to stop."""
-    # A generator, as the confirm stage depends on what the search has found by then.
-    yield ledger.search
-    confirmation = ledger.confirm
-    if confirmation is None or ledger.search.left() or stop.reason() is not None:
-        return
-    # The search may have gone on since these were confirmed, and changed their roles.
-    for row in confirmation.rows():
-        config = confirmation.config(row.params)
-        place = confirmation.place(row.number)
-        outbox.put_start(row.number, row.params, config, place.to_json())
-    console.print(_announcement(confirmation), highlight=False, soft_wrap=True)
-    yield confirmation
-
-
-def _announcement(confirmation: ConfirmStage) -> str:
-    assert confirmation.spec.confirm is not None
-    planned = confirmation.planned()
-    if not planned:
-        return "nothing to confirm: no trial of the search reached an evaluation"
-    seeds = len(confirmation.spec.confirm.seeds)
-    configurations = "1 configuration" if planned == 1 else f"{planned} configurations"
-    text = f"confirming {configurations} on {seeds} fresh seeds each"
-    if any(NEAREST in selected.roles for selected in confirmation.selected):
-        text += " (no trial satisfied the constraints: the nearest one is confirmed instead of the best)"
-    return text
 
 
 def _storage_failure(folder: StudyFolder, error: Exception) -> str | None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.confirm_selection import max_trials
-from ganstudy.study.ledger.import_record import ImportRecord
+from ganstudy.study.ledger.design_stage import DesignStage
+from ganstudy.study.ledger.import_record import ImportRecord, ImportSource
 from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.tracking.outbox import Outbox
-
-
-@dataclass(frozen=True)
-class BestTrial:
-    """The feasible complete trial with the best objective."""
-
-    number: int
-    value: float
-    params: Mapping[str, object]
-    run_id: str | None
-    """MLflow run, once it is published."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +27,28 @@ class ConfirmStatus:
     """By state."""
     seeds: Mapping[str, int]
     """By verdict."""
-    trial_list: list[dict[str, Any]] | None = None
-    """Rows of all trials as plain JSON, where they are asked for."""
+    trial_list: Sequence[TrialRow] | None = None
+    """All trials, where they are asked for."""
+
+
+@dataclass(frozen=True)
+class DesignStatus:
+    """Status of the design; its trials are among those of the search."""
+
+    planned: int
+    compared: int
+    """Trials that have come to where all are compared, or ended before."""
+    promoted: int | None
+    """How many go on; None before that is known, or where all train to the end."""
+    trials: Mapping[str, int]
+    """By state."""
 
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """Status of a study: planned, trials, seeds, best and trial_list are those of the search."""
+    """Status of a study: planned, trials, seeds, best and trial_list are those of the search, with
+    the design before it.
+    """
 
     name: str
     question: str
@@ -57,15 +63,17 @@ class StudyStatus:
     best: BestTrial | None
     confirm: ConfirmStatus | None
     """None if the study file asks for no confirm stage."""
+    design: DesignStatus | None
+    """None if the study file asks for no design."""
     unpublished: int
     run_id: str | None
     """MLflow's parent run."""
     tracking_uri: str
     paths: Mapping[str, str | None]
-    imported: Mapping[str, object] | None = None
+    imported: ImportSource | None = None
     """About the file, of an imported study."""
-    trial_list: list[dict[str, Any]] | None = None
-    """Rows of all trials as plain JSON, where they are asked for."""
+    trial_list: Sequence[TrialRow] | None = None
+    """All trials, where they are asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain JSON, without what does not apply."""
@@ -89,7 +97,7 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
     return StudyStatus(
         name=name,
         question=spec.question,
-        planned=spec.search.trials,
+        planned=ledger.search.planned,
         left=ledger.search.left() + (0 if confirm is None else confirm.left),
         trials=ledger.search.counts(),
         seeds=ledger.search.verdicts(),
@@ -98,11 +106,22 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         if best is None or best.objective is None
         else BestTrial(best.number, best.objective, best.params, runs.get(best.number)),
         confirm=confirm,
+        design=None if ledger.design is None else _design_status(ledger.design),
         unpublished=Outbox(folder.outbox).waiting(),
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
-        trial_list=[row.to_json() for row in ledger.trials()] if with_trials else None,
+        trial_list=ledger.trials() if with_trials else None,
+    )
+
+
+def _design_status(stage: DesignStage) -> DesignStatus:
+    promoted = stage.promoted()
+    return DesignStatus(
+        planned=stage.planned,
+        compared=stage.planned - stage.to_train(),
+        promoted=None if promoted is None else len(promoted),
+        trials=stage.counts(),
     )
 
 
@@ -117,7 +136,7 @@ def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
         left=stage.left(),
         trials=stage.counts(),
         seeds=stage.verdicts(),
-        trial_list=[row.to_json() for row in stage.rows(ledger.run_ids())] if with_trials else None,
+        trial_list=stage.rows(ledger.run_ids()) if with_trials else None,
     )
 
 
@@ -125,23 +144,23 @@ def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudySta
     """Return the status of an imported study, from what was recorded when it was imported."""
     record = ImportRecord.open(folder.imported)
     found = record.summary
-    best = found["best"]
     return StudyStatus(
         name=record.spec.name,
-        question=found["question"],
-        planned=found["planned"],
-        left=found["left"],
-        trials=found["trials"],
-        seeds=found["seeds"],
-        objective=found["objective"],
-        best=None if best is None else BestTrial(**best),
+        question=found.question,
+        planned=found.planned,
+        left=found.left,
+        trials=found.trials,
+        seeds=found.seeds,
+        objective=found.objective,
+        best=found.best,
         confirm=None,
+        design=None,
         unpublished=Outbox(folder.outbox).waiting(),
         run_id=record.parent_run_id,
         tracking_uri=home.tracking_uri(record.spec.tracking.uri),
         paths=_paths(folder),
         imported=record.source,
-        trial_list=found["trial_list"] if with_trials else None,
+        trial_list=found.trial_list if with_trials else None,
     )
 
 

@@ -23,7 +23,7 @@ from ganstudy.study.importing.columns import (
 from ganstudy.study.importing.source import Source
 from ganstudy.study.importing.table import as_numbers
 from ganstudy.trials.config.base import one_of, short_repr
-from ganstudy.trials.config.k_ratio import as_schedule
+from ganstudy.trials.config.k_ratio import schedule_of_text
 from ganstudy.trials.config.trial import BUDGET_UNITS, LARGEST_SEED
 from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState, remedy_label
 
@@ -221,7 +221,7 @@ class TrialColumns:
                 f"{', '.join(self._table.columns)}. Where names differ: --map THEIRS=OURS, such as "
                 "--map run=trial"
             )
-        self._source.notes.append(f"trials are told apart by {', '.join(parameters)}")
+        self._source.notes.append(f"trials are distinguished by {', '.join(parameters)}")
         settings = [self._setting(name, column) for name, column in parameters.items()]
         combinations = pd.Series(list(zip(*settings, strict=True)))
         return np.asarray(pd.factorize(combinations)[0], dtype=np.int64)
@@ -255,12 +255,8 @@ class TrialColumns:
         )
 
     def _k(self, text: str, row: int, column: str) -> float | str:
-        """Return k as a number, or a schedule as text: as MLflow shows those of trials here."""
+        """Return k as it is shown of trials that were trained here."""
         try:
-            # A fraction ("1/3") or a schedule ("5 until 100 then 1") stays text.
-            plain = "/" not in text and " " not in text
-            ratio = str(as_schedule(float(text) if plain else text))
+            return schedule_of_text(text).shown
         except ValueError as error:
             raise UserError(f"{self._table.place(row, column)}: k: {error}") from None
-        numerator, _, denominator = ratio.partition("/")
-        return ratio if " " in ratio else int(numerator) / int(denominator or 1)

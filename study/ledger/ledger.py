@@ -21,14 +21,15 @@ import optuna
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
-from ganstudy.study.ledger.confirm_stage import ConfirmStage
+from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
+from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
-from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.study.ledger.trial_row import DesignRow, TrialRow
 from ganstudy.study.spec.reader import parse_document
 from ganstudy.study.spec.study_spec import StudySpec, differences
 from ganstudy.trials.results.looks import Look, Looks
-from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import Stage, TrialState
 
 ID = "ledger_id"
 SPEC, DOCUMENT = "study_file", "study_document"
@@ -48,7 +49,7 @@ a finished trial while its results may still be on their way.
 
 
 class Ledger:
-    """The record of one study: its file, its provenance, MLflow's run ids, and its two stages.
+    """The record of one study: its file, its provenance, MLflow's run ids, and its stages.
 
     Only the driver proposes trials and records how they end; the publisher adds run ids.
     """
@@ -57,6 +58,17 @@ class Ledger:
         self.spec = spec
         self.search = SearchStage(study, spec)
         self._study = study
+
+    @cached_property
+    def design(self) -> DesignStage | None:
+        """The stage before the search; None unless the study file asks for it."""
+        return None if self.spec.design is None else DesignStage(self.search)
+
+    @cached_property
+    def promoted(self) -> PromotedStage | None:
+        """The best of the design, from where all were compared; None unless some are stopped there."""
+        design = self.design
+        return None if design is None or design.until is None else PromotedStage(self.search)
 
     @cached_property
     def confirm(self) -> ConfirmStage | None:
@@ -71,7 +83,7 @@ class Ledger:
             # What may change between two runs, such as the number of trials.
             existing._study.set_user_attr(SPEC, text)
             existing._study.set_user_attr(DOCUMENT, spec.document)
-            return cls(existing._study, spec)
+            return cls(existing._study, existing.going_on(spec))
         path.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
             study_name=spec.name,
@@ -91,7 +103,8 @@ class Ledger:
         """Return the ledger at `path`, or None if there is none yet.
 
         Raise UserError, with every difference, if it belongs to another study file. The number of
-        trials may be raised, and [confirm] may change, apart from its seeds once the stage began.
+        trials may be raised, [confirm] may change, apart from its seeds once the stage began, and
+        the margin may change until the first trial exists.
         """
         if path.with_name(IMPORT_FILE).exists():
             raise UserError(
@@ -108,6 +121,7 @@ class Ledger:
                 f"search.trials: {earlier.search.trials} -> {spec.search.trials} "
                 "(it may be raised only)"
             )
+        differing += ledger._margin_differences(spec)
         differing += ledger._confirm_differences(spec)
         if differing:
             lines = "\n  ".join(differing)
@@ -130,7 +144,14 @@ class Ledger:
         (search,) = (study for study in storage.get_all_studies() if SPEC in study.user_attrs)
         study = optuna.load_study(study_name=search.study_name, storage=storage)
         document = study.user_attrs[DOCUMENT]
-        return cls(study, parse_document(document, str(path.parent / "study.toml")))
+        spec = parse_document(document, str(path.parent / "study.toml"))
+        return cls(study, as_begun(spec, storage))
+
+    def going_on(self, spec: StudySpec) -> StudySpec:
+        """Return this study's file as read anew, with the defaults that its confirm stage began
+        with.
+        """
+        return as_begun(spec, self._study._storage)
 
     @property
     def id(self) -> str:
@@ -164,13 +185,14 @@ class Ledger:
 
     def record_look(self) -> Looks:
         """Record that a report is made of the study as it is; return all looks with this one."""
-        stages = {Stage.SEARCH: self.search, Stage.CONFIRM: self.confirm}
-        ended = tuple(
-            (name.value, sum(1 for _ in stage.ended()))
-            for name, stage in sorted(stages.items())
-            if stage is not None
-        )
-        look = Look(self.spec.search.trials, ended, finished=self.left() == 0)
+        ended = dict.fromkeys((stage.value for stage in Stage), 0)
+        for row in self.search.rows():
+            if row.state != TrialState.RUNNING:
+                designed = isinstance(row, DesignRow)
+                ended[Stage.DESIGN if designed else Stage.SEARCH] += 1
+        if self.confirm is not None:
+            ended[Stage.CONFIRM.value] = sum(1 for _ in self.confirm.ended())
+        look = Look(self.search.planned, tuple(sorted(ended.items())), self.left() == 0)
         looks, key = self._looks(), f"{LOOK_PREFIX}{look.as_text()}"
         if look not in looks:
             now = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -186,11 +208,17 @@ class Ledger:
         ]
 
     def left(self) -> int:
-        """Return the number of trials of both stages that are not over, as far as known."""
+        """Return the number of trials of all stages that are not over, as far as known."""
         return self.search.left() + (0 if self.confirm is None else self.confirm.left())
 
+    def counts(self) -> dict[str, int]:
+        """Return the number of trials per state over all stages."""
+        stages = [self.search, *([] if self.confirm is None else [self.confirm])]
+        counts = [stage.counts() for stage in stages]
+        return {state: sum(of[state] for of in counts) for state in counts[0]}
+
     def trials(self) -> list[TrialRow]:
-        """Return one row per trial of the search, with its MLflow run."""
+        """Return one row per trial of the design and of the search, with its MLflow run."""
         return self.search.rows(self.run_ids())
 
     def run_ids(self) -> dict[int, str]:
@@ -217,11 +245,22 @@ class Ledger:
     def parent_run_id(self, run_id: str) -> None:
         self._study.set_user_attr(PARENT_RUN, run_id)
 
+    def _margin_differences(self, spec: StudySpec) -> list[str]:
+        before, after = (json.dumps(s.objective.margin) for s in (self.spec, spec))
+        if before == after or not any(self.search.counts().values()):
+            return []
+        # Not even with --accept-changes: a margin that is chosen beside results is chosen for them.
+        return [
+            f"objective.margin: {before} -> {after} (it must be stated before the first trial; "
+            "beside a margin of your own you can hold the intervals in the report)"
+        ]
+
     def _confirm_differences(self, spec: StudySpec) -> list[str]:
         name = confirm_study_name(self.spec.name)
         studies = self._study._storage.get_all_studies()
         before, after = (
-            [] if s.confirm is None else list(s.confirm.seeds) for s in (self.spec, spec)
+            [] if s.confirm is None else list(s.confirm.seeds)
+            for s in (self.spec, self.going_on(spec))
         )
         if before == after or not any(study.study_name == name for study in studies):
             return []

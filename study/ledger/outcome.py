@@ -5,6 +5,7 @@ Free of Optuna and Ray.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganstudy.trials.results.records import TrialState
@@ -22,7 +23,8 @@ class Outcome:
     """Amount of training, on the budget's axis."""
     verdicts: dict[str, int]
     """Number of seeds per verdict."""
-    counters: dict[str, float]
+    counters: Mapping[str, float | None]
+    """By the names in COUNTERS; None where an imported file does not say."""
 
     def feasible(self, allowed: dict[str, int]) -> bool:
         """Return whether the objective has a value and no verdict more seeds than allowed."""

@@ -1,4 +1,8 @@
-"""The search in the ledger: trials drawn by a sampler from the search space.
+"""The search in the ledger: trials drawn by a sampler from the search space, behind those of a design.
+
+Designed trials (study/ledger/design_stage.py) are in the same Optuna study and count as trials of
+the search wherever both are of one kind: the best, the candidates of the confirm stage, what there
+is to report.
 
 Every trial is drawn by a sampler seeded with the study's seed and the trial's number, so an
 interrupted study goes on with the draws that it would have made.
@@ -8,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -15,18 +20,27 @@ from optuna.trial import FrozenTrial
 from ganstudy.study.ledger.confirm_selection import Candidate
 from ganstudy.study.ledger.samplers import sampler_of
 from ganstudy.study.ledger.stage import NO_RUN_IDS, STATES, StageTrials, outcome_of
-from ganstudy.study.ledger.trial_row import StagePlace, TrialRow
+from ganstudy.study.ledger.trial_row import DesignRow, StagePlace, TrialRow
+from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.keys import Params
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.records import TrialState as State
 
+POINT = "point"
+"""Attribute of a designed trial."""
+
 
 class SearchStage(StageTrials):
-    """Trials of the search."""
+    """Trials on the study's own seeds: those of the design, then those that the search draws."""
 
     stage = Stage.SEARCH
     first = 0
+
+    @cached_property
+    def planned(self) -> int:
+        """The number of trials that the study file asks for, of the design and of the search."""
+        return planned_trials(self.spec) + self.spec.search.trials
 
     def propose(self) -> tuple[int, Params]:
         """Draw a new trial; return its (number, params)."""
@@ -36,11 +50,16 @@ class SearchStage(StageTrials):
 
     def remaining(self) -> int:
         """Return the number of trials to propose to reach what the study file asks for."""
-        return max(0, self.spec.search.trials - len(self._trials()))
+        return max(0, self.planned - len(self._trials()))
 
     def interrupted(self) -> list[tuple[int, Params]]:
         """Return (number, params) of the trials that an earlier run left unfinished, in order."""
-        running = [t for t in self._trials() if STATES[t.state] is State.RUNNING]
+        # Designed ones are over, or go on by their own stage.
+        running = [
+            t
+            for t in self._trials()
+            if STATES[t.state] is State.RUNNING and POINT not in t.user_attrs
+        ]
         return [(trial.number, self._drawn_to_the_end(trial)) for trial in running]
 
     def config(self, params: Params) -> TrialConfig:
@@ -48,12 +67,26 @@ class SearchStage(StageTrials):
         return self.spec.space.trial_config(params)
 
     def place(self, number: int) -> StagePlace:
-        """Return the stage alone."""
-        return StagePlace(self.stage)
+        """Return the stage, and the point of a designed trial."""
+        point = self._trials()[number].user_attrs.get(POINT)
+        return StagePlace(self.stage if point is None else Stage.DESIGN, point=point)
 
     def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> list[TrialRow]:
         """Return one row per trial, in order; run_ids: MLflow runs by number."""
-        return [self._row(trial, run_ids) for trial in self._trials()]
+        return self.rows_of(self._trials(), run_ids)
+
+    def all_trials(self) -> list[FrozenTrial]:
+        """Return the trials as Optuna has them."""
+        return self._trials()
+
+    def rows_of(self, trials: list[FrozenTrial], run_ids: Mapping[int, str]) -> list[TrialRow]:
+        """Return one row per trial of `trials`."""
+        rows: list[TrialRow] = []
+        for trial in trials:
+            row, point = self._row(trial, run_ids), trial.user_attrs.get(POINT)
+            designed = None if point is None else {"stage": Stage.DESIGN.value, "point": point}
+            rows.append(row if designed is None else DesignRow(**vars(row), **designed))
+        return rows
 
     def best(self) -> TrialRow | None:
         """Return the feasible complete trial with the best objective."""

@@ -1,8 +1,9 @@
 """The trials of one stage of a study, as the ledger keeps them.
 
-Each stage is an Optuna study, all in the same storage. The search (study/ledger/search_stage.py)
-and the confirm stage (study/ledger/confirm_stage.py) differ in where their configurations come
-from; what is recorded of a trial, and how it ends, is the same.
+Stages are Optuna studies, all in the same storage. The design
+(study/ledger/design_stage.py), the search (study/ledger/search_stage.py), which share one, and the
+confirm stage (study/ledger/confirm_stage.py) differ in where their configurations come from; what
+is recorded of a trial, and how it ends, is the same.
 """
 
 from __future__ import annotations
@@ -122,6 +123,23 @@ class StageTrials(ABC):
             self._study.tell(own_number, worst if outcome.objective is None else outcome.objective)
         return state
 
+    @property
+    def until(self) -> int | None:
+        """The evaluation at which trials wait for one another; None where they train to the end."""
+        return None
+
+    def waits(self, outcome: Outcome | None, error: str | None) -> bool:
+        """Return whether a trial that ended its training so is to wait for the others."""
+        return False
+
+    def record_wait(self, number: int, outcome: Outcome) -> None:
+        """Record that a trial waits for the others."""
+        raise NotImplementedError
+
+    def to_train(self) -> int:
+        """Return the number of trials that this stage has still to train."""
+        return self.left()
+
     def left(self) -> int:
         """Return the number of trials that are not over: running, or still to be proposed."""
         return self.remaining() + self.counts()[State.RUNNING.value]
@@ -151,6 +169,15 @@ class StageTrials(ABC):
         ]
         updates = sum(c["updates"] for c in counters)
         return sum(c["seconds"] for c in counters) / updates if updates else None
+
+    def seconds_per_evaluation(self, distance: float) -> float:
+        """Return the mean time of an evaluation of all seeds; they are `distance` of the budget
+        apart. 0 before any was made.
+        """
+        outcomes = [t.user_attrs[OUTCOME] for t in self._trials() if OUTCOME in t.user_attrs]
+        evaluations = sum(outcome["progress"] / distance for outcome in outcomes)
+        spent = sum(o["counters"].get("evaluation_seconds", 0.0) for o in outcomes)
+        return spent / evaluations if evaluations else 0.0
 
     def _trials(self) -> list[FrozenTrial]:
         # They are only read here, and Optuna's deep copies grow with the study.

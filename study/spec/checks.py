@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ganstudy.study.spec.design_plan import design_problems, planned_trials
 from ganstudy.study.spec.domains import Range, boundary_values
 from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS, Params
 from ganstudy.study.spec.messages import key_part, message_of
@@ -20,6 +21,7 @@ from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.compatibility import IncompatibleError
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.results.records import FIRST_CONFIRM
 
 
 def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]:
@@ -33,8 +35,27 @@ def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]
         or value_problems(spec)
         or option_problems(spec)
         or combination_problems(spec)
-        or SAMPLERS[spec.search.sampler].problems(spec.space, spec.search.trials)
+        or design_problems(spec)
+        or search_problems(spec)
     )
+
+
+def search_problems(spec: StudySpec) -> list[str]:
+    """Return what is wrong with the number of trials that the search draws, and with its sampler."""
+    trials, designed = spec.search.trials, planned_trials(spec)
+    if not trials and not designed:
+        return ["search.trials: must be >= 1, got 0 (a study with [design] may do without)"]
+    if trials + designed > FIRST_CONFIRM:
+        return [
+            f"search.trials: must be <= {FIRST_CONFIRM - designed} beside the {designed} trials of "
+            f"[design], got {trials}"
+        ]
+    if trials and designed and spec.search.sampler == "grid":
+        return [
+            "search.sampler: 'grid' goes through combinations that [design] has trained already; "
+            "take 'tpe' or 'random', or search.trials = 0"
+        ]
+    return SAMPLERS[spec.search.sampler].problems(spec.space, trials) if trials else []
 
 
 def resource_problems(spec: StudySpec) -> list[str]:

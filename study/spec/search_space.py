@@ -13,7 +13,7 @@ from typing import Any
 
 import optuna
 
-from ganstudy.study.spec.domains import Choices, Domain, Fixed, boundary_values
+from ganstudy.study.spec.domains import Choices, Domain, Fixed, Range, boundary_values
 from ganstudy.study.spec.keys import CROSSED, OPTION_KEYS, REMEDY_FLAGS, Params
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.trial import TrialConfig
@@ -56,6 +56,14 @@ class SearchSpace:
                 params[key] = asked[key]
         return params
 
+    def distributions(self, params: Params) -> dict[str, optuna.distributions.BaseDistribution]:
+        """Return what Optuna is asked for in `suggest`, by key, for a trial with `params`."""
+        return {
+            key: _distribution(domain)
+            for key, domain in self.domains.items()
+            if key in params and not isinstance(domain, Fixed)
+        }
+
     def trial_config(self, params: Params) -> TrialConfig:
         """Return the complete configuration for parameters that `suggest` returned."""
         return self.template.trial_config(params)
@@ -77,11 +85,14 @@ class SearchSpace:
 
     def num_remedy_sets(self) -> int:
         """Return how many different `TrialTemplate.remedy_set` the space can have, at most."""
-        methods = self._values("method")
+        return len(self._values("method") - {"gan"}) + self.num_gan_remedy_sets()
+
+    def num_gan_remedy_sets(self) -> int:
+        """Return how many different sets of remedies, none included, its GANs can have, at most."""
         sets = len(self._remedy_labels())
         for values in self._flags().values():
             sets *= len(values)
-        return len(methods - {"gan"}) + (sets if "gan" in methods else 0)
+        return sets if "gan" in self._values("method") else 0
 
     @property
     def includes_plain_gan(self) -> bool:
@@ -147,3 +158,12 @@ def _ask(trial: optuna.Trial, key: str, domain: Domain) -> Any:
     if isinstance(domain.low, int) and isinstance(domain.high, int):
         return trial.suggest_int(key, domain.low, domain.high, log=domain.log)
     return trial.suggest_float(key, domain.low, domain.high, log=domain.log)
+
+
+def _distribution(domain: Choices | Range) -> optuna.distributions.BaseDistribution:
+    """Return the distribution that `_ask` draws from."""
+    if isinstance(domain, Choices):
+        return optuna.distributions.CategoricalDistribution(domain.values)
+    if isinstance(domain.low, int) and isinstance(domain.high, int):
+        return optuna.distributions.IntDistribution(domain.low, domain.high, log=domain.log)
+    return optuna.distributions.FloatDistribution(domain.low, domain.high, log=domain.log)

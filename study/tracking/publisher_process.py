@@ -20,6 +20,7 @@ import ganstudy
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.spec.study_spec import Published
+from ganstudy.study.tracking.messages import StudyEnd
 from ganstudy.study.tracking.outbox import END, Outbox
 
 STALLED_SECONDS = 60
@@ -149,12 +150,9 @@ def finish(
     if not outbox.waiting():
         # Before the last message: the report reads what has been published, and goes with it.
         made = _build(build_report, spec, folder, console)
-        content = {
-            "status": "FINISHED" if left == 0 else "KILLED",
-            "description": made.description,
-            "artifacts": [str(path) for path in made.files],
-        }
-        outbox.put_study(END, content)
+        status = "FINISHED" if left == 0 else "KILLED"
+        end = StudyEnd(status, made.description, [str(path) for path in made.files])
+        outbox.put_study(END, end.to_json())
         _wait_until_published(outbox, process, console)
     return outbox.waiting()
 

@@ -48,8 +48,11 @@ def replay(
 
 
 def scheduler(spec: StudySpec, stage: Stage = Stage.SEARCH) -> TrialScheduler:
-    """Return the scheduler of [schedule]; in the confirm stage every trial is trained to the end."""
-    if spec.schedule.name == "fifo" or stage is Stage.CONFIRM:
+    """Return the scheduler of [schedule], which acts in the search alone.
+
+    Designed trials are compared where all of them have come, and confirmed ones at the end.
+    """
+    if spec.schedule.name == "fifo" or stage is not Stage.SEARCH:
         return FIFOScheduler()
     return AsyncHyperBandScheduler(
         time_attr=PROGRESS,

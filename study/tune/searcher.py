@@ -99,9 +99,9 @@ class LedgerSearcher(StatelessSearcher):
             return finished
         config = self._stage.config(params)
         self._numbers[trial_id] = number
-        self._outbox.put_start(number, params, config, self._stage.place(number).to_json())
+        self._outbox.put_start(number, params, config, self._stage.place(number))
         self._observe(number, TrialState.RUNNING, None, None)
-        return {"number": number, "trial": config.model_dump_json()}
+        return {"number": number, "trial": config.model_dump_json(), "until": self._stage.until}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record an evaluation."""
@@ -129,6 +129,11 @@ class LedgerSearcher(StatelessSearcher):
         if outcome is not None and outcome is not self._latest.pop(number, None):
             self._stage.record_evaluation(number, outcome.objective, outcome.progress)
         message = "the trial's process died again and again" if error else result.get("error")
+        if outcome is not None and self._stage.waits(outcome, message):
+            self._stage.record_wait(number, outcome)
+            self._failures = None
+            self._observe(number, TrialState.RUNNING, outcome, None)
+            return
         state = state_at_end(outcome, message)
         feasible = outcome is not None and outcome.feasible(self._stage.spec.objective.require)
         # MLflow's copy first: killed in between, the trial ends once more, and is published once

@@ -48,7 +48,11 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     """One actor of Ray Tune, which trains one trial after another."""
 
     def setup(self, config: dict[str, Any], study: WorkerContext) -> None:
-        """Prepare the actor; `config` holds the first trial's number and configuration."""
+        """Prepare the actor for its first trial.
+
+        config: number and configuration of the trial, and the evaluation at which it is to wait for
+        others, None where there is none.
+        """
         private_files()
         self._study = study
         self._outbox = Outbox(study.folder.outbox)
@@ -64,6 +68,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     def _begin(self, config: dict[str, Any]) -> None:
         self._number: int = config["number"]
         self._text: str = config["trial"]
+        self._until: int | None = config["until"]
         self._training: Training | None = None
         self._retries: RetryLog | None = None
         self._log.begin(self._number)
@@ -84,7 +89,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             PROGRESS: outcome.progress,
             SCORE: score(outcome.objective, MEASURES[self._study.measure].direction == "up"),
             "outcome": outcome,
-            "done": outcome.finished,
+            "done": outcome.finished or self._waits(),
         }
 
     def _advance_with_retries(self) -> Outcome:
@@ -104,8 +109,8 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
                 if harmless or len(retries.failures) > self._study.resources.retries:
                     raise
             else:
-                if outcome.finished and self._retries is not None:
-                    self._retries.end("finished", True)
+                if self._retries is not None and (outcome.finished or self._waits()):
+                    self._retries.end("finished" if outcome.finished else "waits", True)
                 return outcome
 
     def _start(self) -> Training:
@@ -143,7 +148,8 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         assert self._retries is not None
         self._retries.watch(self._study.resources.silent_seconds)
         # Finished already: interrupted between its last checkpoint and its last report.
-        evaluation = training.latest() if training.finished else training.advance(self._tick)
+        done = training.finished or self._waits()
+        evaluation = training.latest() if done else training.advance(self._tick)
         # The record before the checkpoint: an evaluation made again is recognised, a missing one is
         # not.
         self._outbox.put_evaluation(self._number, evaluation, training.history)
@@ -162,6 +168,13 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
             f"{outcome.progress:g} {unit}: {measure} {outcome.objective}; seeds: {verdicts}"
         )
         return outcome
+
+    def _waits(self) -> bool:
+        """Return whether the trial has come to where it is to wait for others."""
+        training = self._training
+        if self._until is None or training is None or not training.history:
+            return False
+        return training.history[-1].evaluation >= self._until
 
     def _tick(self) -> None:
         """Save once a minute, and stop if the study is to stop."""

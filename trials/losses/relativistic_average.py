@@ -15,6 +15,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.losses.base import Loss
 
 
@@ -23,7 +24,7 @@ class RelativisticAverage(Loss):
 
     generator_needs_real = True
 
-    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, target: Number = 1.0) -> Tensor:
         """Return the cross entropy of both relative outputs [S]; there is no target to lower."""
         return _cross_entropy(above=real, below=fake)
 

@@ -25,4 +25,8 @@ class WassersteinGP(Critic):
 
     def terms(self) -> list[Remedy]:
         """Return the penalty, centred at 1."""
-        return [GradientPenalty(GradientPenaltyOptions(weight=self.options.weight, centre=1.0))]
+
+        def centred(options: WassersteinGPOptions) -> GradientPenaltyOptions:
+            return GradientPenaltyOptions(weight=options.weight, centre=1.0)
+
+        return [self.part(GradientPenalty, centred)]

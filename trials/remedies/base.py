@@ -16,8 +16,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ganstudy.trials.config.base import ImplementedOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.lane_options import HasLaneOptions, Number
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
@@ -31,7 +31,7 @@ from ganstudy.trials.ensemble.step_context import (
 from ganstudy.trials.networks.base import Discriminator
 
 
-class Remedy:
+class Remedy(HasLaneOptions):
     """One remedy with its options; a remedy that has options narrows the type of `options`."""
 
     generator_needs_real: ClassVar[bool] = False
@@ -49,9 +49,6 @@ class Remedy:
     """
     gradients_at: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
     """Images at which `discriminator_term` differentiates the discriminator."""
-
-    def __init__(self, options: ImplementedOptions) -> None:
-        self.options = options
 
     # --- structure, when the networks are built
 
@@ -85,8 +82,10 @@ class Remedy:
         return images
 
     @property
-    def real_target(self) -> float | None:
-        """The discriminator's target on real images, or None for the loss's own."""
+    def real_target(self) -> Number | None:
+        """The discriminator's target on real images, one per lane as [S, 1], or None for the loss's
+        own.
+        """
         return None
 
     # --- losses

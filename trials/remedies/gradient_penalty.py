@@ -40,4 +40,4 @@ class GradientPenalty(Remedy):
         # torch differentiates this norm as 0 at 0. Written as square().sum().sqrt() it would give NaN
         # where a discriminator is flat, as it is where all its ReLUs are off.
         norms: Tensor = torch.linalg.vector_norm(gradients(logits, between), dim=-1)
-        return self.options.weight * (norms - self.options.centre).square().mean(-1)
+        return self.number("weight") * (norms - self.number("centre", 1)).square().mean(-1)

@@ -47,7 +47,7 @@ class HistoricalAveraging(Remedy):
         squares = [
             (value - average).square().unsqueeze(-1).flatten(1).sum(1) for value, average in pairs
         ]
-        return self.options.weight * torch.stack(squares).sum(0)
+        return self.number("weight") * torch.stack(squares).sum(0)
 
     @torch.no_grad()
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:

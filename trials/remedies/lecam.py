@@ -48,7 +48,7 @@ class LeCam(Remedy):
         averages = self._updated(step)
         too_real = F.relu(step.logits_real - averages["fake"][:, None]).square().mean(-1)
         too_fake = F.relu(averages["real"][:, None] - step.logits_fake).square().mean(-1)
-        return self.options.weight * (too_real + too_fake)
+        return self.number("weight") * (too_real + too_fake)
 
     def observe(self, step: DiscriminatorStep) -> None:
         """Take the step's outputs into the averages."""
@@ -60,7 +60,7 @@ class LeCam(Remedy):
     def _updated(self, step: DiscriminatorStep) -> dict[str, Tensor]:
         """Return the averages [S] with the outputs of `step` taken in."""
         # Before the first step the averages are zeros, which should not count.
-        decay = self.options.decay if self._steps else 0.0
+        decay = self.number("decay") if self._steps else 0.0
         means = {"real": step.logits_real.mean(-1), "fake": step.logits_fake.mean(-1)}
         return {
             kind: decay * self._average[kind] + (1 - decay) * mean for kind, mean in means.items()

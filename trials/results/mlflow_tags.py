@@ -51,6 +51,8 @@ class Tag(StrEnum):
     """Of a confirm trial: number of the search trial whose configuration it repeats; absent if none
     had it.
     """
+    POINT = "ganstudy.point"
+    """Of a designed trial: the point at which all combinations of the factors are trained."""
     CONFIG = "ganstudy.config_digest"
     PUBLISHED = "ganstudy.published"
     """Index of the latest evaluation whose metrics are logged."""

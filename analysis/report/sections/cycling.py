@@ -56,7 +56,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     tests = results.cached(failures.survival_tests, study, kinds=(Verdict.CYCLING,))
     events = int(tests["events"].max()) if len(tests) else 0
     cycled = f"{count(events, 'seed')} cycling at the end"
-    return [Conclusion(claim, basis), *over_time.tested(tests, "how soon seeds cycle", cycled)]
+    return [Conclusion(claim, basis), *over_time.tested(tests, "seeds cycle", cycled)]
 
 
 def blocks(results: Results) -> list[Block]:

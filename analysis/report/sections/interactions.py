@@ -63,14 +63,15 @@ def _found(results: Results) -> list[Conclusion]:
             f"it takes {MIN_PAIRS} pairs, or {MIN_REST} configurations more than the model has "
             "coefficients."
         )
-        return [Conclusion(inconclusive, few)]
+        return [Conclusion(inconclusive, few, exploratory=True)]
     together = f"{count(len(tested), 'pair')} of settings tested; the intervals hold together"
     found = [row for row in tested if row["decision"] == "depends"]
     if not found:
         n = between([row["configurations"] for row in tested])
-        return [Conclusion(inconclusive, f"{together}, n = {n} pairs or configurations.")]
+        basis = f"{together}, n = {n} pairs or configurations."
+        return [Conclusion(inconclusive, basis, exploratory=True)]
     claim = f"Settings depend on each other: {'; '.join(map(_interaction, found))}."
-    return [Conclusion(claim, f"{together}.")]
+    return [Conclusion(claim, f"{together}.", exploratory=True)]
 
 
 def _interaction(row: dict[str, Any]) -> str:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from ganstudy.analysis.formatting import count, label
+from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
 from ganstudy.analysis.tables.looks import held_back
+from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.samplers import facts_of
 
 TITLE = "How the configurations were drawn"
 MATCHED = (
     "Effects and pairs are matched on the settings that were searched; medians of whole groups "
     "are not."
+)
+TWINS = (
+    "Every combination of the factors was trained at the same points and on the same seeds. Effects "
+    "are differences of such twins, averaged over the other factors: the unit is the point."
 )
 FULL_GRID = "on a full grid, so groups of a setting have the same other settings"
 
@@ -28,10 +34,24 @@ def conclusions(results: Results) -> list[Conclusion]:
     if not (k_ratio.conclusions(results) or remedies.conclusions(results)):
         return []
     study = results.study
+    if has_design(study):
+        return [_of_design(results), _families(results)]
     if is_full_grid(study):
         return [Conclusion(f"The configurations were drawn {FULL_GRID}."), _families(results)]
     drawn = facts_of(study.sampler).drawn
     return [Conclusion(f"The configurations were drawn {drawn}.", MATCHED), _families(results)]
+
+
+def _of_design(results: Results) -> Conclusion:
+    """Return what was planned, and which trials the effects above are told from."""
+    trials = results.study.of_stage(Stage.DESIGN).trials
+    points = count(trials["point"].nunique(), "point")
+    others = len(results.study.trials) - len(trials)
+    text = f"The comparisons of settings are those of a planned design of {len(trials)} trials at {points}"
+    if not others:
+        return Conclusion(f"{text}.", TWINS)
+    drawn = count(others, "trial")
+    return Conclusion(f"{text}; the {drawn} that the search drew take no part in them.", TWINS)
 
 
 def _families(results: Results) -> Conclusion:
@@ -42,11 +62,14 @@ def _families(results: Results) -> Conclusion:
     if not primary:
         return Conclusion(
             "All comparisons are exploratory:",
-            "the study is neither a full grid, nor are its findings compared on fresh seeds.",
+            "the study is neither a full grid, nor are its findings compared on fresh seeds. Each is "
+            "corrected at most within its own table.",
+            first=True,
         )
     family = primary[0].family
     n = count(family.comparisons, "comparison")
     return Conclusion(
-        f"The primary comparisons are those of {label(family.name)} "
-        f"({n}, {family.correction}); all others are exploratory."
+        f"The primary comparisons are those of {label(family.name)} ({n}, {family.correction});",
+        "all others are exploratory, and corrected at most within their own table.",
+        first=True,
     )

@@ -116,10 +116,10 @@ def test_at_a_later_amount_only_those_that_reached_it_are_compared(made_study):
 
 
 def test_a_study_is_compared_by_ratio_where_both_of_its_stages_can_be(made_study):
-    study = made_study(np.full((3, 2), 9.0), {"k": [1, 1, 2]}, measure="kid", minimize="kid")
+    study = made_study(np.full((3, 2), 9.0), {"k": [1, 1, 2]}, measure="jsd", minimize="jsd")
     study.trials["stage"] = ["search", "confirm", "search"]
     assert study.is_ratio and search_stage(study).is_ratio
-    study.evaluations.loc[study.evaluations["number"] == 1, "kid"] = -0.1
+    study.evaluations.loc[study.evaluations["number"] == 1, "jsd"] = 0.0
     assert not study.is_ratio and not search_stage(study).is_ratio
 
 

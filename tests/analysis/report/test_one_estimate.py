@@ -199,7 +199,7 @@ class Reading:
         self.open: set[frozenset[str]] = set()
         self.effects: set[Told] = set()
         self.amounts: set[str] = set()
-        for sentence in map(str, found):
+        for sentence in (str(one).removeprefix("[exploratory] ") for one in found):
             self._read_k(sentence)
             self._read_remedies(sentence)
             self._read_plans(sentence)

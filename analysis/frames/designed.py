@@ -1,0 +1,66 @@
+"""The design of a study as it was planned: its trials at the one amount at which all are compared.
+
+Effects of what a design crosses are told from it alone. Trials that a search drew afterwards were
+chosen by their scores, and what promoted trials did later nobody else had the time for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ganstudy.analysis.frames.load import outcomes
+from ganstudy.analysis.frames.selection import dead_trials, search_stage
+from ganstudy.analysis.frames.study import Study
+from ganstudy.trials.results.records import Stage, TrialState
+
+
+def has_design(study: Study) -> bool:
+    """Return whether the study planned its trials before it saw any score."""
+    return bool(study.spec.get("design"))
+
+
+def compared_trials(study: Study) -> Study:
+    """Return what effects are told from: of a study with a design the designed trials up to where
+    all are compared, complete if they came there; else the trials of the search.
+
+    Every other column of `trials` is that of the same moment.
+    """
+    if not has_design(study):
+        return search_stage(study)
+    at = _evaluation(study)
+    study = study.of_stage(Stage.DESIGN)
+    rows = study.evaluations
+    if rows.empty or study.trials.empty or _is_cut(study, at):
+        return study
+    cut = rows[rows["evaluation"] <= at].reset_index(drop=True)
+    reached = set(cut.loc[cut["evaluation"] == at, "number"]) | dead_trials(cut)
+    trials = study.trials.copy()
+    came = trials["number"].isin(reached)
+    found = outcomes(cut).reindex(trials["number"]).reset_index(drop=True)
+    for name in found.columns.intersection(trials.columns):
+        trials.loc[came, name] = found.loc[came, name].astype(trials[name].dtype)
+    measure = study.objective.measure
+    trials.loc[came, "objective"] = trials.loc[came, measure]
+    allowed = study.constraints
+    within = trials["objective"].notna()
+    for verdict, limit in allowed.items():
+        within &= trials[verdict] <= limit
+    trials.loc[came, "feasible"] = within[came]
+    trials.loc[came, "state"] = TrialState.COMPLETE.value
+    # Those that came no further are as they were; what ended later by an error had come here.
+    return replace(study, trials=trials, evaluations=cut, _whole=study._whole or study)
+
+
+def _evaluation(study: Study) -> int:
+    """Return the evaluation at which all trials of the design are compared."""
+    planned = len(study.evaluation_times)
+    return round(float(study.spec["design"].get("at", 1.0)) * planned) or planned
+
+
+def _is_cut(study: Study, at: int) -> bool:
+    """Return whether this is the design already as `compared_trials` returns it."""
+    if study.evaluations["evaluation"].max() > at:
+        return False
+    reached = study.evaluations.loc[study.evaluations["evaluation"] == at, "number"]
+    states = study.trials.loc[study.trials["number"].isin(reached), "state"]
+    return bool((states == TrialState.COMPLETE).all())
