@@ -152,3 +152,15 @@ def test_a_value_without_a_pair_is_not_compared_and_not_beaten(grid):
     answer = answer_of(grid, found(1.0, 2.0), unpaired, dataclasses.replace(unpaired, first=2.0))
     assert (answer.leader, answer.ahead_of, answer.not_compared) == (1.0, [2.0], [5.0])
     assert answer.decision == "ahead of some"
+
+
+def test_a_diverged_seed_of_the_second_best_stays_in_the_plan(study_over_time):
+    """Left out, it would make the second look as good as the first."""
+    scores = np.full((3, 6), 30.0) + np.arange(6)
+    scores[0] -= 20
+    scores[1] -= 15
+    scores[1, 2] = np.nan
+    study = study_over_time(np.repeat(scores[:, :, None], 2, axis=2), sampler="tpe", k=[1, 2, 3])
+    (best,) = contrast_table(study).best
+    assert (best.first, best.second, best.effect.n, best.seeds) == (0, 1, 6, 6)
+    assert best.differences[2] == -np.inf and np.isfinite(np.delete(best.differences, 2)).all()

@@ -101,7 +101,10 @@ def test_the_confirm_stage_belongs_to_the_end(grid: Study) -> None:
     trials = grid.trials.assign(stage=["search"] * 14 + ["confirm"] * 2)
     trials["state"] = ["complete"] * 15 + ["running"]
     grid.spec["search"]["trials"] = 14
-    assert interim(dataclasses.replace(grid, trials=trials)) == "1 of 2 trials of the confirm stage are not over"
+    assert (
+        interim(dataclasses.replace(grid, trials=trials))
+        == "1 of 2 trials of the confirm stage are not over"
+    )
 
 
 def test_imports_and_studies_that_plan_nothing_have_no_end(grid: Study) -> None:
