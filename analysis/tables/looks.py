@@ -6,17 +6,10 @@ is found, finds more than the tests' 5% of effects that are none.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
-
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.repeated_looks import error_of_looks
-from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.trials.results.records import Stage, TrialState
-
-if TYPE_CHECKING:
-    from ganstudy.analysis.tables.contrast_table import ContrastTable
 
 INTERIM = "All is exploratory, since the study is not over."
 LOOKED_AGAIN = "All is exploratory, since it was looked for at an earlier end of the study."
@@ -72,22 +65,3 @@ def held_back(study: Study) -> str:
     if interim(study):
         return INTERIM
     return LOOKED_AGAIN if len(ends_reported(study)) > 1 else ""
-
-
-def without_claims(table: ContrastTable) -> ContrastTable:
-    """Return the contrasts with the primary family as an exploratory one."""
-    return replace(
-        table,
-        **{
-            each.name: tuple(_row(row) for row in getattr(table, each.name))
-            for each in fields(table)
-        },
-    )
-
-
-def _row(row: Any) -> Any:
-    if not isinstance(row, Contrast):
-        return replace(row, contrast=_row(row.contrast))
-    if not row.family.primary:
-        return row
-    return replace(row, family=replace(row.family, primary=False))
