@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,7 @@ from ganstudy.analysis.tables.contrasts import (
     in_units,
     margin_of,
 )
-from ganstudy.analysis.tables.looks import held_back, without_claims
+from ganstudy.analysis.tables.looks import held_back
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
 
@@ -87,8 +87,21 @@ def contrast_table(study: Study) -> ContrastTable:
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
     )
-    why = held_back(study)
-    return without_claims(table, why) if why else table
+    return _without_claims(table) if held_back(study) else table
+
+
+def _without_claims(table: ContrastTable) -> ContrastTable:
+    """Return the contrasts with the primary family as an exploratory one."""
+    of_fields = {each.name: getattr(table, each.name) for each in fields(table)}
+    return replace(
+        table, **{name: tuple(map(_as_exploratory, rows)) for name, rows in of_fields.items()}
+    )
+
+
+def _as_exploratory(row: Any) -> Any:
+    if not isinstance(row, Contrast):
+        return replace(row, contrast=_as_exploratory(row.contrast))
+    return replace(row, family=replace(row.family, primary=False))
 
 
 def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:
