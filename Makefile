@@ -40,9 +40,11 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
 
-# About ten minutes of one core for 2,000 studies per row; docs/operating-characteristics.md names its seed.
+# Ten minutes of one core for 2,000 studies per row, then hours for whole searches; docs/operating-characteristics.md
+# names the seeds.
 operating-characteristics: $(READY)
 	$(BIN)/python tests/benchmarks/operating_characteristics.py
+	$(BIN)/python tests/benchmarks/adaptive_studies.py --studies 2000
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

@@ -66,7 +66,7 @@ def _measure_row(measure: Measure) -> str:
 
 
 def _attribute_docs(kind: type) -> dict[str, str]:
-    """Return the docstrings under a class's attributes; the name itself, in words, where there is none."""
+    """Return the docstrings under a class's attributes; for one without, its name in words."""
     import ast
 
     body = ast.parse(inspect.getsource(kind).strip()).body[0].body  # type: ignore[attr-defined]

@@ -45,8 +45,9 @@ class StudyFolder:
 
     @property
     def imported(self) -> Path:
-        """Instead of a ledger, for a study that was trained elsewhere: what was imported
-        (study/ledger/import_record.py).
+        """What was imported, of a study that was trained elsewhere: it stands instead of a ledger.
+
+        See study/ledger/import_record.py.
         """
         return self.path / IMPORT_FILE
 
@@ -58,6 +59,7 @@ class StudyFolder:
     @property
     def outbox(self) -> Path:
         """Records on their way to MLflow; empty once everything is published."""
+        # The name of older versions: what waits in their folders must still be found.
         return self.path / "spool"
 
     @property

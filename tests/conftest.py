@@ -220,6 +220,7 @@ def study_over_time():
     from ganstudy.analysis.frames.study import Study
     from ganstudy.trials.results.catalogue import MEASURES
     from ganstudy.trials.results.facts import Origin
+    from ganstudy.trials.results.records import Verdict
 
     def build(
         scores,
@@ -271,9 +272,9 @@ def study_over_time():
             error="",
             run_id="",
         )
-        for verdict in ("converged", "unsettled", "cycling", "collapsed", "diverged"):
-            counted = (last["verdict"] == verdict).groupby(last["number"]).sum()
-            table[verdict] = table["number"].map(counted).fillna(0).astype(int)
+        for verdict in Verdict:
+            counted = (last["verdict"] == verdict.value).groupby(last["number"]).sum()
+            table[verdict.value] = table["number"].map(counted).fillna(0).astype(int)
         worst = np.inf if "minimize" in chosen else -np.inf
         final = last[measure].fillna(worst).groupby(last["number"]).median()
         table["objective"] = table["number"].map(final).replace([np.inf, -np.inf], np.nan)
@@ -309,75 +310,9 @@ def write_study(tmp_path: Path):
 
 
 @pytest.fixture(scope="session")
-def made_study():
-    """Build a Study from arrays, without MLflow: fast enough for simulations.
-
-    build(scores [C, S] or [C, S, E], settings: column -> C values, ...): FID by configuration, seed and evaluation
-    (NaN: diverged from then on); failed: [C, S] of booleans, seeds that had collapsed from the first evaluation on;
-    reached: [C] evaluations made of E; states: [C]; other measures and counters are absent, as in an imported study.
-    """
-    import numpy as np
-    import pandas as pd
-
-    from ganstudy.analysis.frames.study import Study
-    from ganstudy.trials.results.facts import Origin
-
-    def build(
-        scores,
-        settings,
-        space=None,
-        failed=None,
-        reached=None,
-        states=None,
-        measure="fid",
-        seeds=None,
-        **objective,
-    ):
-        scores = np.asarray(scores, dtype=float)
-        scores = scores[:, :, None] if scores.ndim == 2 else scores
-        configurations, num_seeds, evaluations = scores.shape
-        table = pd.DataFrame({"number": range(configurations), **settings})
-        reached = np.full(configurations, evaluations) if reached is None else np.asarray(reached)
-        states = ["complete"] * configurations if states is None else states
-        c, s, e = (axis.ravel() for axis in np.indices(scores.shape))
-        rows = pd.DataFrame(
-            {"number": c, "seed": np.asarray(seeds or range(num_seeds))[s], "evaluation": e + 1}
-        )
-        rows[measure] = scores.ravel()
-        rows["finite"] = rows[measure].notna()
-        gone = (
-            np.zeros(scores.shape, dtype=bool)
-            if failed is None
-            else np.broadcast_to(np.asarray(failed)[:, :, None], scores.shape)
-        )
-        rows["verdict"] = np.where(
-            ~rows["finite"], "diverged", np.where(gone.ravel(), "collapsed", "unsettled")
-        )
-        k = pd.to_numeric(table["k"], errors="coerce").to_numpy()[c] if "k" in table else 1.0
-        rows["generator_steps"] = 100.0 * (e + 1)
-        rows["discriminator_steps"] = k * rows["generator_steps"]
-        rows["updates"] = rows["generator_steps"] + rows["discriminator_steps"]
-        rows["images"] = 64 * rows["discriminator_steps"]
-        rows["seconds"] = rows["updates"] / 100
-        rows = rows[rows["evaluation"] <= reached[c]].reset_index(drop=True)
-        table = table.assign(
-            state=states,
-            config_digest=[f"c{i}" for i in range(configurations)],
-            num_seeds=num_seeds,
-        )
-        table = table.assign(evaluations=reached, feasible=True, run_id="", error="")
-        spec = {
-            "name": "made",
-            "train": {
-                "budget": {"unit": "generator_steps", "amount": 100.0 * evaluations},
-                "evaluations": evaluations,
-            },
-            "search": {"sampler": "random", "space": space or {}},
-            "objective": objective or {"minimize": measure},
-        }
-        return Study("made", spec, "", {}, {}, [], float("nan"), Origin(), table, rows, None)
-
-    return build
+def made_study(benchmark_module):
+    """Build a Study from arrays, without MLflow: tests/benchmarks/made_frames.py."""
+    return benchmark_module("made_frames").made_frames
 
 
 @pytest.fixture(autouse=True)

@@ -35,6 +35,10 @@ ALLOWED = {
         "study/cli/report.py",
         "study/cli/best.py",
         "study/cli/export.py",
+        "study/cli/spread.py",
+        "study/cli/effects_told.py",
+        "study/cli/outlook.py",
+        "study/cli/plan.py",
         "study/export/",
     ),
 }

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from ganstudy.analysis.figures.style import (
     BLACK,
+    BLUE,
     DARK_GREY,
     GREEN,
     RED,
@@ -18,12 +19,20 @@ from ganstudy.analysis.figures.style import (
 )
 
 # Shape as well as colour, so that printed in grey they still differ.
-COLOURS = {"better": GREEN, "worse": RED, "fewer": GREEN, "more": RED, "inconclusive": DARK_GREY}
+COLOURS = {
+    "better": GREEN,
+    "worse": RED,
+    "fewer": GREEN,
+    "more": RED,
+    "practically equal": BLUE,
+    "inconclusive": DARK_GREY,
+}
 SYMBOLS = {
     "better": "triangle-up",
     "worse": "x",
     "fewer": "triangle-up",
     "more": "x",
+    "practically equal": "diamond",
     "inconclusive": "circle-open",
 }
 FACTORS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]

@@ -22,18 +22,22 @@ from ganstudy.analysis.tables.k_ratio import ENDED_TRIALS
 
 
 def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Figure:
-    """Draw tables.k_ratio.response: the score above, the share of failed seeds below, by value.
+    """Draw tables.k_ratio.response: the score above, the share of failed seeds below where it
+    is known, by value.
 
     own: the axis shown first.
     """
     axes = table["axis"].unique().tolist()
     first = own if own in axes else axes[0]
     labels = [in_lines(value) for value in table[setting].unique()]
-    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    styled(figure, 600, scattermode="group", scattergap=0.6)
+    drawn = [("median", ".3g"), ("failed_share", ".0%")]
+    # Shares exist only where all values stand at one evaluation; without any there is no row.
+    drawn = drawn if table["failed_share"].notna().any() else drawn[:1]
+    figure = make_subplots(rows=len(drawn), cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    styled(figure, 150 + 225 * len(drawn), scattermode="group", scattergap=0.6)
     axis_of_trace: list[str] = []
     for (axis, _), group in table.groupby(["axis", "trials"], sort=False):
-        for row, (column, style) in enumerate((("median", ".3g"), ("failed_share", ".0%")), 1):
+        for row, (column, style) in enumerate(drawn, 1):
             trace = _trace(group, setting, column, style)
             figure.add_scatter(**trace, showlegend=row == 1, visible=axis == first, row=row, col=1)
             axis_of_trace.append(str(axis))
@@ -44,9 +48,10 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
         range=[-0.5, len(labels) - 0.5],
         automargin=True,
     )
-    figure.update_xaxes(title=setting, row=2, col=1)
+    figure.update_xaxes(title=setting, row=len(drawn), col=1)
     figure.update_yaxes(title=scale_of(measure), rangemode="tozero", row=1, col=1)
-    figure.update_yaxes(title="failed seeds", **SHARE_AXIS, row=2, col=1)
+    if len(drawn) > 1:
+        figure.update_yaxes(title="failed seeds", **SHARE_AXIS, row=2, col=1)
     if len(axes) > 1:
         _add_menu(figure, axes, first, axis_of_trace)
     return figure

@@ -31,7 +31,7 @@ _COUNTED = {
     "peak_memory_bytes": "Largest memory so far, of the GPU or of the process.",
 }
 _PROVENANCE = {
-    "extractor": "What features come from; imported, where nobody said.",
+    "extractor": "What features come from; `imported` where the imported file does not say.",
     "extractor_digest": "Of its weights.",
     "data_digest": "Of the data.",
     "num_generated": "Samples scored per seed.",

@@ -86,31 +86,8 @@ def load_study(name: str, tracking_uri: str | None = None, known: Known | None =
     """
     uri = tracking_uri or default_tracking_uri()
     client = MlflowClient(uri)
-    try:
-        experiment = client.get_experiment_by_name(name)
-    except MlflowException as error:
-        # A URI may contain a password.
-        reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])
-        raise ConnectionError(f"MLflow does not answer: {reason}") from None
-    if experiment is None:
-        raise KeyError(f"MLflow has no study named {name!r}")
-    if experiment.lifecycle_stage == LifecycleStage.DELETED:
-        raise deleted_experiment(name, experiment.experiment_id, uri)
-    runs = _runs(client, experiment.experiment_id)
-    parents = [run for run in runs if is_study(run)]
-    if not parents:
-        deleted = _runs(client, experiment.experiment_id, run_view_type=ViewType.DELETED_ONLY)
-        for run in filter(is_study, deleted):
-            raise deleted_run(name, run.info.run_id, uri)
-        raise KeyError(f"MLflow has no study named {name!r}")
-    # A study that was deleted and begun anew leaves its runs in the experiment; the latest one is
-    # meant.
-    parent = max(parents, key=lambda run: run.info.start_time)
+    parent, children = _study_and_trials(client, name, uri)
     facts, is_whole = study_facts(client, parent, known)
-    children = sorted(
-        (run for run in runs if run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id),
-        key=lambda run: int(run.data.tags[Tag.TRIAL]),
-    )
     evaluations = _evaluations(client, children)
     real_modes = facts.real_effective_modes
     return Study(
@@ -133,6 +110,34 @@ def load_study(name: str, tracking_uri: str | None = None, known: Known | None =
         notes=facts.notes,
         is_whole=is_whole,
     )
+
+
+def _study_and_trials(client: MlflowClient, name: str, uri: str) -> tuple[Run, list[Run]]:
+    """Return the study's own run, and those of its trials by number; errors as of `load_study`."""
+    try:
+        experiment = client.get_experiment_by_name(name)
+    except MlflowException as error:
+        # A URI may contain a password.
+        reason = re.sub(r"//[^/\s]*@", "//", str(error).splitlines()[0])
+        raise ConnectionError(f"MLflow does not answer: {reason}") from None
+    if experiment is None:
+        raise KeyError(f"MLflow has no study named {name!r}")
+    if experiment.lifecycle_stage == LifecycleStage.DELETED:
+        raise deleted_experiment(name, experiment.experiment_id, uri)
+    runs = _runs(client, experiment.experiment_id)
+    parents = [run for run in runs if is_study(run)]
+    if not parents:
+        deleted = _runs(client, experiment.experiment_id, run_view_type=ViewType.DELETED_ONLY)
+        for run in filter(is_study, deleted):
+            raise deleted_run(name, run.info.run_id, uri)
+        raise KeyError(f"MLflow has no study named {name!r}")
+    # A study that was deleted and begun anew leaves its runs in the experiment; the latest one is
+    # meant.
+    parent = max(parents, key=lambda run: run.info.start_time)
+    children = (
+        run for run in runs if run.data.tags.get(MLFLOW_PARENT_RUN_ID) == parent.info.run_id
+    )
+    return parent, sorted(children, key=lambda run: int(run.data.tags[Tag.TRIAL]))
 
 
 def _all_modes(facts: StudyFacts, evaluations: pd.DataFrame) -> list[str]:

@@ -10,16 +10,17 @@ one with k = 1, and the reader should see whether that decides the answer.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.bootstrap import median_of_configurations
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats, Ints, Scores
-from ganstudy.analysis.stats.order_statistics import median_over_seeds, seed_medians
+from ganstudy.analysis.stats.order_statistics import median, median_over_seeds
 from ganstudy.analysis.stats.proportions import clustered_proportion
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import (
@@ -71,11 +72,15 @@ class ComparedScores:
     that seed.
     """
     failed: Scores
-    """[C, S]; 1 where the seed had collapsed, cycled or diverged, else 0; NaN as in `scores`."""
+    """[C, S]; 1 where the seed had collapsed, cycled or diverged, else 0; NaN as in `scores`, and
+    everywhere where the verdicts of these trials do not compare (verdicts_compare).
+    """
     not_yet: int
     """Configurations left out since their first evaluation came after the amount."""
     sign: int
     """-1 where larger values of the measure are better, which `scores` negates."""
+    verdicts: NDArray[Any] | None = None
+    """[C, S] by name, of the evaluation that `failed` is of; None where the study has none."""
 
     @property
     def medians(self) -> Floats:
@@ -91,19 +96,28 @@ class ComparedScores:
         """Return the same of some of the trials."""
         kept = np.isin(self.numbers, list(numbers))
         return replace(
-            self, numbers=self.numbers[kept], scores=self.scores[kept], failed=self.failed[kept]
+            self,
+            numbers=self.numbers[kept],
+            scores=self.scores[kept],
+            failed=self.failed[kept],
+            verdicts=None if self.verdicts is None else self.verdicts[kept],
         )
 
     def median(self) -> Estimate:
-        """Estimate the median over configurations of the median over seeds, in the measure's own
-        direction.
+        """Estimate the median over configurations of the median over these seeds, in the measure's
+        own direction.
+
+        The interval is exact, and holds for other configurations on these seeds: whatever a seed
+        does to all configurations is in each of them.
         """
-        rng = np.random.default_rng(SEED)
-        return median_of_configurations(seed_medians(self.scores), rng).in_direction(self.sign)
+        return median(self.medians).in_direction(self.sign)
 
     def failed_share(self) -> Estimate:
-        """Estimate the probability that a seed fails."""
-        shares = np.nanmean(self.failed, axis=1) if self.num_seeds else np.empty(0)
+        """Estimate the probability that one of these seeds fails, over configurations; NaN where
+        verdicts do not compare.
+        """
+        known = ~np.isnan(self.failed).all(axis=1)
+        shares = np.nanmean(self.failed[known], axis=1) if known.any() else np.empty(0)
         # The mean over configurations and not over seeds: seeds of one share their fate.
         return clustered_proportion(shares, self.num_seeds)
 
@@ -234,6 +248,7 @@ def compared_scores(
     that of discriminator steps by up to five times as much as k = 1. A verdict is that of the last
     evaluation at or before the amount, and a seed that is about to diverge keeps its score until
     then. A trial that ended since all its seeds had diverged has diverged at every later amount.
+    Failed seeds are counted only where verdicts_compare.
     """
     study, axis = search_stage(study), axis or own_axis(study)
     log = study.is_ratio and measure in (None, study.objective.measure)
@@ -246,25 +261,64 @@ def compared_scores(
     amount = common_amounts(rows)[0] if amount is None else amount
     reach = rows.groupby("number")["progress"].transform("max") >= amount * (1 - TOLERANCE)
     rows = rows[reach | rows["number"].isin(dead_trials(rows))]
-    order = rows.sort_values("progress", kind="stable")
-    reached = order["progress"] <= amount * (1 + TOLERANCE)
-    seed = ["number", "seed"]
-    before = order[reached].groupby(seed).tail(1).set_index(seed)
-    after = order[~reached].groupby(seed).head(1).set_index(seed).reindex(before.index)
-    value = sign * _interpolated(before, after, amount, log)
-    frame = before.assign(score=np.where(before["gone"], np.inf, value))
+    frame = _at_amount(rows, amount, log, sign)
     scores = frame["score"].unstack("seed")
+    # Floats, as unstack makes objects of booleans with gaps.
+    failed = frame["failed"].astype(float).unstack("seed").to_numpy(dtype=float)
     return ComparedScores(
         axis=axis,
         amount=float(amount),
         numbers=scores.index.to_numpy(dtype=np.int64),
         seeds=scores.columns.to_numpy(dtype=np.int64),
         scores=scores.to_numpy(dtype=float),
-        # Floats, as unstack makes objects of booleans with gaps.
-        failed=frame["failed"].astype(float).unstack("seed").to_numpy(dtype=float),
+        failed=failed if verdicts_compare(frame, rows) else np.full_like(failed, np.nan),
         not_yet=rows["number"].nunique() - len(scores),
         sign=sign,
+        verdicts=frame["verdict"].unstack("seed").to_numpy() if "verdict" in frame else None,
     )
+
+
+def _at_amount(rows: pd.DataFrame, amount: float, log: bool, sign: int) -> pd.DataFrame:
+    """Return every seed's last row at or before the amount, its score interpolated there.
+
+    Index: number and seed. Scores are signed, so that small ones are better; infinite once a seed
+    has diverged.
+    """
+    order = rows.sort_values("progress", kind="stable")
+    reached = order["progress"] <= amount * (1 + TOLERANCE)
+    seed = ["number", "seed"]
+    before = order[reached].groupby(seed).tail(1).set_index(seed)
+    after = order[~reached].groupby(seed).head(1).set_index(seed).reindex(before.index)
+    value = sign * _interpolated(before, after, amount, log)
+    return before.assign(score=np.where(before["gone"], np.inf, value))
+
+
+def verdicts_compare(then: pd.DataFrame, rows: pd.DataFrame) -> bool:
+    """Return whether failed seeds can be counted in `then`, the rows of `rows` (with `gone` and
+    `verdict`) at one amount of training: all are of one evaluation, at which a verdict can be a
+    failure.
+
+    With k = 5 a trial may be at its first evaluation where one with k = 1 is at its third, and no
+    seed has collapsed before its third. A seed that has diverged has done so at any later one.
+    """
+    if "verdict" not in rows:
+        return True
+    evaluations = then.loc[~then["gone"].astype(bool), EVALUATION].unique()
+    if len(evaluations) > 1:
+        return False
+    return bool((evaluations >= first_failures(rows)).all())
+
+
+def first_failures(rows: pd.DataFrame, kinds: Iterable[Verdict] = FAILURE_VERDICTS) -> int:
+    """Return the evaluation from which on seeds can fail in all of these ways.
+
+    Verdicts that were made elsewhere, as in imported histories, may come earlier than ours: then it
+    is the first at which one stands in `rows`.
+    """
+    earliest = max((kind.earliest for kind in kinds), default=1)
+    slow = [kind.value for kind in kinds if kind.earliest > 1]
+    seen = rows.loc[rows["verdict"].isin(slow), EVALUATION].min()
+    return earliest if math.isnan(seen) else int(min(earliest, seen))
 
 
 def _rows(study: Study, axis: str, measure: str, complete: bool) -> pd.DataFrame:

@@ -14,13 +14,17 @@ import pandas as pd
 from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.facts import Origin, StudyFacts
+from ganstudy.trials.results.looks import Looks
 from ganstudy.trials.results.records import (
     SAMPLES_KEY,
     STUDY_FILE,
     Stage,
+    TrialState,
 )
 from ganstudy.trials.results.samplers import SAMPLER_NOT_STATED
 
+NO_SCHEDULE = "fifo"
+"""[schedule] that lets every trial spend its budget."""
 SEARCHED_FIRST = ("k", "lr_d", "lr_g", "remedies")
 
 PROVENANCE_COLUMNS = (
@@ -75,11 +79,11 @@ class Study:
     trials: pd.DataFrame
     """number, stage ("design", "search", or "confirm": trained again on fresh seeds), role and confirms
     (of a confirm trial: why it was chosen, and the number of the search trial whose configuration
-    it repeats; '' and <NA> for the others, <NA> also for a baseline that the search never drew),
+    it repeats; '' and <NA> for the others, <NA> also for a twin that the search never drew),
     point (of a designed trial: where all combinations of the factors are trained, <NA> for the
     others), run_id, config_digest (equal where two trials were the same in everything), state (complete,
     pruned, failed or running), feasible (the constraints hold), objective (median over seeds at the
-    last evaluation, NaN where there is none), every hyperparameter by its name (numbers as numbers;
+    last evaluation, NaN if there was none), every hyperparameter by its name (numbers as numbers;
     NaN where a remedy's parameter was not asked), every verdict (number of seeds at the last
     evaluation), num_seeds and evaluations (how many there are), every measure (median over seeds at
     the last evaluation, NaN where that falls on a diverged seed), every counter, error ('' where
@@ -93,6 +97,8 @@ class Study:
     """Of the parent run."""
     notes: list[str] = field(default_factory=list)
     """What could not be read whole, in sentences."""
+    looks: Looks | None = None
+    """Reports that were made of it; None where no ledger is at hand that counts them."""
     is_whole: bool = True
     """Whether MLflow has the study's facts whole: it has cut some that older versions wrote."""
     _whole: Study | None = None
@@ -134,6 +140,14 @@ class Study:
         return "" if sampler == SAMPLER_NOT_STATED else sampler
 
     @property
+    def stops_early(self) -> bool:
+        """Whether trials are stopped that do worse than others: by the study file, or as seen."""
+        schedule = str(self.spec.get("schedule", {}).get("name", ""))
+        return schedule not in ("", NO_SCHEDULE) or bool(
+            self.trials["state"].eq(TrialState.PRUNED).any()
+        )
+
+    @property
     def space(self) -> dict[str, Any]:
         """Domain of every hyperparameter as [search.space] states it."""
         return dict(self.spec.get("search", {}).get("space", {}))
@@ -172,15 +186,25 @@ class Study:
 
     @property
     def is_ratio(self) -> bool:
-        """Whether scores are compared as ratios rather than differences: smaller is better, and
-        every score of the objective is positive.
+        """Whether scores are compared as ratios rather than differences: the catalogue says so of
+        the objective, and every score is positive.
 
         Of both stages together, so that no report mixes the two.
         """
+        if not MEASURES[self.objective.measure].is_ratio:
+            return False
         evaluations = (self._whole or self).evaluations
         values = evaluations.get(self.objective.measure, pd.Series(dtype=float)).dropna()
         # The logarithm of 0 is infinite, as only the score of a diverged seed may be.
-        return self.objective.sign > 0 and bool(len(values)) and bool((values > 0).all())
+        return bool(len(values)) and bool((values > 0).all())
+
+    @property
+    def margin(self) -> float | None:
+        """How far apart scores may be to be practically equal, as the study file states it: of
+        ratios the factor less 1, else a difference. None where it states none.
+        """
+        stated = self.spec.get("objective", {}).get("margin")
+        return None if stated is None else float(stated)
 
     @property
     def facts(self) -> StudyFacts:
@@ -275,12 +299,12 @@ def refuse_unlike(evaluations: pd.DataFrame) -> None:
 
 def provenance_of(evaluations: pd.DataFrame) -> dict[str, Any]:
     """Return what the scores of these rows were measured with; empty if they do not say."""
-    said = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
-    if said.empty:
+    stated = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
+    if stated.empty:
         return {}
     return {
         str(name): value.item() if hasattr(value, "item") else value
-        for name, value in said.iloc[0].dropna().items()
+        for name, value in stated.iloc[0].dropna().items()
     }
 
 

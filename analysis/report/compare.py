@@ -19,6 +19,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Figure, Listing, Section, Table
 from ganstudy.analysis.report.html import Report, tables_of_sections
 from ganstudy.analysis.report.phrases import (
+    ON_THESE_SEEDS,
     Conclusion,
     Tile,
     interval,
@@ -27,6 +28,7 @@ from ganstudy.analysis.report.phrases import (
     settings,
     unit,
 )
+from ganstudy.analysis.stats.crossed import MIN_SEEDS
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import search
 from ganstudy.analysis.tables.budget import expected_best_of_studies
@@ -35,6 +37,7 @@ from ganstudy.analysis.tables.compare import (
     DIFFERENCE,
     at_equal_budget,
     better_study,
+    on_fresh_seeds,
     refuse_unlike,
     sides,
 )
@@ -49,11 +52,7 @@ def conclusions(first: Study, second: Study) -> list[Conclusion]:
     # Scores of the searches' bests are too good by unlike amounts: fresh seeds decide if both have them.
     chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
     fresh = [row for row in chosen if row]
-    best = (
-        _on_fresh_seeds(first, fresh, (first.name, second.name))
-        if len(fresh) == 2
-        else _best(first, both)
-    )
+    best = _on_fresh_seeds(first, second, fresh) if len(fresh) == 2 else _best(first, both)
     return [
         _at_equal_budget(first, second, at_equal_budget(*searches)),
         best,
@@ -86,45 +85,49 @@ def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Concl
     low, high = difference["median_low"], difference["median_high"]
     claim, value = "Which study's configurations score better is inconclusive:", "inconclusive"
     if math.isnan(low):
-        few = min(one["configurations"], other["configurations"]) < MIN_CONFIGURATIONS
-        basis += (
-            f"; below {MIN_CONFIGURATIONS} configurations there is no interval"
-            if few
-            else "; too many diverged for an interval"
-        )
+        reason = "too many diverged for an interval"
+        if min(one["configurations"], other["configurations"]) < MIN_CONFIGURATIONS:
+            reason = f"below {MIN_CONFIGURATIONS} configurations there is no interval"
+        elif difference["seeds"] < MIN_SEEDS:
+            reason = f"fewer than {MIN_SEEDS} seeds carry no claim about others"
+        basis += f", on these seeds; {reason}"
     else:
         basis += (
-            f"; the difference is {signed(difference['median'])} with 95% interval "
-            f"[{signed(low)}, {signed(high)}]"
+            f", on these seeds; the difference is {signed(difference['median'])} with 95% interval "
+            f"[{signed(low)}, {signed(high)}] for other configurations and other seeds"
         )
         better = better_study(first, second, budget)
         if better is not None:
             claim = f"The configurations of {better.name} score better:"
             value = f"{better.name} better"
-    return Conclusion(claim, f"{basis}.", first=True, tile=Tile(title, value, where))
+    tile = Tile(title, value, where)
+    return Conclusion(claim, f"{basis}.", first=True, tile=tile, exploratory=True)
 
 
-def _on_fresh_seeds(
-    first: Study, fresh: list[dict[str, Any]], names: tuple[str, str]
-) -> Conclusion:
+def _on_fresh_seeds(first: Study, second: Study, fresh: list[dict[str, Any]]) -> Conclusion:
     """Compare the rows of tables.confirm.confirmed that are quoted of both studies."""
-    name = score_name(first)
+    name, names = score_name(first), (first.name, second.name)
     parts = [
         f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial "
         f"{row['confirms']})"
         for study, row in zip(names, fresh, strict=True)
     ]
-    one, other = ((row["score_low"], row["score_high"]) for row in fresh)
-    overlap = "the intervals do not overlap"
-    if not (one[1] < other[0] or other[1] < one[0]):
-        overlap = "these intervals are inconclusive about which is better"
+    one, other = (int(row["number"]) for row in fresh)
+    tested = on_fresh_seeds(first, second, (one, other))
+    test = "signed-rank test, paired by seed" if tested.paired else "rank-sum test, unlike seeds"
+    found = (
+        f"that of {tested.better} scores better"
+        if tested.better
+        else ("which of the two scores better is inconclusive")
+    )
     basis = (
         "Each is its search's first choice, trained again on seeds that the search never used; "
-        f"{overlap}."
+        f"{found} (p = {tested.p:.2g}; {test})."
     )
     value = " · ".join(number(row["score"]) for row in fresh)
     tile = Tile(f"Confirmed {name}", value, " · ".join(names))
-    return Conclusion(f"{name} on fresh seeds: {'; '.join(parts)}.", basis, first=True, tile=tile)
+    claim = f"{name} on fresh seeds: {'; '.join(parts)}."
+    return Conclusion(claim, basis, first=True, tile=tile, exploratory=True)
 
 
 def _best(first: Study, both: pd.DataFrame) -> Conclusion:
@@ -172,7 +175,7 @@ def _failed(both: pd.DataFrame) -> Conclusion:
     value = " · ".join(f"{share:.0%}" for share in both["failed_share"])
     return Conclusion(
         f"Seeds that {FAILURES}: {' and '.join(parts)}.",
-        "95% intervals with configurations as the unit, each at its trial's last evaluation.",
+        f"95% intervals {ON_THESE_SEEDS}, each at its trial's last evaluation.",
         first=True,
         tile=Tile("Failed seeds", value, " · ".join(both["study"])),
     )
@@ -232,10 +235,7 @@ def _budget_blocks(first: Study, second: Study) -> list[Block]:
     # The figure is that of one study's settings, with the study as the setting.
     drawn = table[table["study"] != DIFFERENCE].assign(evaluation=1)
     axes = ScoreAxes(measure, as_text(unit(first)), first.floor.get(measure))
-    caption = (
-        "Median over configurations of the median over seeds, with its 95% bootstrap interval "
-        "over both."
-    )
+    caption = f"Median over configurations of the median over seeds, with its 95% interval {ON_THESE_SEEDS}."
     alt = f"Median {score_name(first)} of both studies at equal budget."
     return [
         Figure("equal_budget", by_setting(drawn, "study", axes), caption, alt),
@@ -260,8 +260,8 @@ def _best_blocks(first: Study, second: Study) -> list[Block]:
 def _expected_blocks(first: Study, second: Study) -> list[Block]:
     table = expected_best_of_studies([first, second])
     note = (
-        "The best score to expect of so many trials of each study, and what they cost; where the "
-        "studies sampled differently, this is how their samplers compare."
+        "The best score to expect of so many trials of each study, and what they cost. Only where "
+        "exchangeable says yes is it what a search of so many would find."
     )
     return [Table("expected_best", table, "Expected best", note, folded=True)] if len(table) else []
 

@@ -12,9 +12,14 @@ from ganstudy.analysis.frames.selection import COMPARED, EVALUATION, own_axis
 from ganstudy.analysis.report.blocks import Figure, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
+from ganstudy.analysis.tables import failures
 from ganstudy.trials.results.records import Verdict
 
 LEARNING_RATES = ("lr_d", "lr_g")
+TOO_EARLY = (
+    f"before evaluation {Verdict.COLLAPSED.earliest} no seed can have collapsed or cycle, whatever "
+    "becomes of it"
+)
 
 
 def split_by(results: Results, *settings: str) -> list[str]:
@@ -63,19 +68,24 @@ def figure(name: str, curves: Curves, caption: str) -> list[Figure]:
 
 
 def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
-    """Return the conclusion of log-rank tests: which settings differ in `what`; none without tests.
+    """Return the conclusion of log-rank tests: which settings differ in how soon `what` ("seeds
+    fail"), or in how many do where the events lie at fewer than MIN_SOON moments; none without
+    tests.
 
     events: how many seeds had the event, in words.
     """
     if tests.empty:
         return []
+    # Events that all lie at one evaluation are earlier under no value.
+    soon = int(tests["moments"].min()) >= failures.MIN_SOON
+    what = f"how soon {what}" if soon else f"how many {what}"
     # Without a p-value: too few configurations, or no seed had the event.
     known = tests[tests["p_adjusted"].notna()]
     names = listed(tests["setting"].tolist())
     inconclusive = f"Whether values of {names} differ in {what} is inconclusive:"
     if known.empty:
         few = f"a test needs {MIN_CONFIGURATIONS} configurations and at least one such seed"
-        return [Conclusion(inconclusive, f"{few} ({events}).")]
+        return [Conclusion(inconclusive, f"{few} ({events}).", exploratory=True)]
     # All settings are corrected alike, so any row has the number of comparisons.
     least = rows(known.sort_values("p_adjusted").head(1))[0]
     method = "log-rank tests with the configuration as the unit"
@@ -85,12 +95,12 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     differ = known[known["decision"] == "differ"]
     if differ.empty:
         smallest = f"the smallest p is {least['p_adjusted']:.2g}, for {least['setting']}"
-        return [Conclusion(inconclusive, f"{smallest} ({method}).")]
+        return [Conclusion(inconclusive, f"{smallest} ({method}).", exploratory=True)]
     found = listed([f"{row['setting']} ({_p(row['p_adjusted'])})" for row in rows(differ)])
     others = [name for name in tests["setting"] if name not in set(differ["setting"])]
     rest = f" Inconclusive for {listed(others)}." if others else ""
     basis = f"{method[0].upper()}{method[1:]}.{rest}"
-    return [Conclusion(f"Values of {found} differ in {what}.", basis)]
+    return [Conclusion(f"Values of {found} differ in {what}.", basis, exploratory=True)]
 
 
 def _p(value: float) -> str:

@@ -12,8 +12,14 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import NoClaim
-from ganstudy.analysis.tables.contrasts import RATIO, Contrast
+from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL, Estimate
+from ganstudy.analysis.stats.margin import Margin
+from ganstudy.analysis.tables.contrasts import HOLM, RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
+
+EXPLORATORY = "exploratory"
+ON_THESE_SEEDS = "for other configurations on these seeds"
+"""What intervals over configurations hold for that share the study's seeds."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,13 @@ class Conclusion:
     first: bool = False
     """Whether it belongs on the first screen, and into the description in MLflow."""
     tile: Tile | None = None
+    exploratory: bool = False
+    """Whether it compares what the study was not made to compare, or tests outside of its one
+    corrected family: marked wherever it is shown."""
 
     def __str__(self) -> str:
-        return f"{self.claim} {self.basis}".rstrip()
+        mark = f"[{EXPLORATORY}] " if self.exploratory else ""
+        return f"{mark}{self.claim} {self.basis}".rstrip()
 
 
 def effect(contrast: Contrast) -> str:
@@ -53,11 +63,28 @@ def effect(contrast: Contrast) -> str:
     return f"{'× ' if is_ratio else ''}{as_text(found.value)}{ends}"
 
 
+def points(difference: Estimate) -> str:
+    """Return a difference of shares with its interval: −5 percentage points [−9, −1]."""
+    value, low, high = (
+        f"{100 * end:+.0f}".replace("-", "−")
+        for end in (difference.value, difference.low, difference.high)
+    )
+    return f"{value} percentage points [{low}, {high}]"
+
+
 def equal_amount(study: Study) -> str:
     """Return why settings are compared at the amount at which they are."""
     if has_design(study):
         return "where the design compares all its trials"
     return "the most that every trial reached"
+
+
+def share_change(change: Estimate) -> str:
+    """Return a relative change with its interval, if there is one: −40% [−50%, −30%]."""
+    value, low, high = (
+        f"{end:+.0%}".replace("-", "−") for end in (change.value, change.low, change.high)
+    )
+    return f"{value} [{low}, {high}]" if change.has_interval else value
 
 
 def pairs(contrast: Contrast) -> str:
@@ -93,13 +120,40 @@ def generality(contrasts: Sequence[Contrast]) -> str:
     return sentences
 
 
-def exploratory(contrasts: Iterable[Contrast]) -> str:
-    """Return the sentence that contrasts need which are not of the primary family; '' for those
-    that are.
+def exploratory(contrasts: Iterable[Contrast]) -> bool:
+    """Return whether none of the contrasts is of the primary family."""
+    return not any(contrast.family.primary for contrast in contrasts)
+
+
+def margin(stated: Margin) -> str:
+    """Return the effects within a margin: a factor of 0.87 to 1.15, or −0.02 to +0.02."""
+    low, high = stated.ends
+    if stated.is_ratio:
+        return f"a factor of {number(low)} to {number(high)}"
+    return f"{signed(low)} to {signed(high)}"
+
+
+def decision(contrast: Contrast) -> str:
+    """Return the decision: better, worse, either of them by less than the margin, practically equal
+    or inconclusive.
     """
-    if any(contrast.family.primary for contrast in contrasts):
+    small = contrast.within_margin and contrast.decision != PRACTICALLY_EQUAL
+    return f"{contrast.decision} by less than the margin" if small else contrast.decision
+
+
+def within_margin(contrasts: Sequence[Contrast]) -> str:
+    """Return the sentences, with a space before each, that effects within the margin need."""
+    found = [row for row in contrasts if row.within_margin]
+    if not found or (stated := found[0].margin) is None:
         return ""
-    return "Exploratory: not the comparison that the study was made for."
+    sentences = f" The margin, stated before the first trial, is {margin(stated)}."
+    if found[0].family.correction == HOLM:
+        ends = [
+            f"{label(row.first)} [{number(row.simultaneous.low)}, {number(row.simultaneous.high)}]"
+            for row in found
+        ]
+        sentences += f" Within it lie the intervals that hold together: {', '.join(ends)}."
+    return sentences
 
 
 def interval(row: dict[str, Any], column: str) -> str:

@@ -1,7 +1,7 @@
-"""Bootstrap intervals over configurations: the configuration is the unit, its seeds are replicates.
+"""Bootstrap intervals of interquartile means, over configurations or over seeds.
 
 Every function takes its random generator explicitly. tests/analysis/stats/test_bootstrap.py
-simulates what each interval promises, docs/statistics.md has the figures.
+simulates what each promises, docs/statistics.md has the figures.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ganstudy.analysis.stats.estimate import (
     Floats,
     Scores,
 )
-from ganstudy.analysis.stats.multiplicity import bonferroni_level
 
 # The ends are quantiles at 2.5%, so 100 resamples lie beyond each. How many are enough is a guess:
 # the error of an end by chance should be small beside the interval.
@@ -28,7 +27,7 @@ RESAMPLES = 4000
 # Five resamples beyond either end are few, but only studies of 30,000 scores get so few, and their
 # intervals are narrow.
 MIN_RESAMPLES = 200
-# 48 MB of scores at a time, and as much again for the indices.
+# 48 MB of scores at a time.
 MAX_DRAWN = 6_000_000
 """Of thousands of configurations fewer resamples are drawn, so that no more than this many scores
 are.
@@ -39,44 +38,13 @@ MIN_CONFIGURATIONS.
 """
 
 
-def median_of_configurations(scores: Scores, rng: np.random.Generator) -> Estimate:
-    """Estimate the median over configurations of the median over seeds; percentile bootstrap over
-    configurations and seeds.
-    """
-    configurations = len(scores)
-    if not configurations:
-        return Estimate(NAN)
-    low, high = _percentiles(_resampled_medians(scores, rng), configurations, LEVEL)
-    return Estimate(_median(scores), low, high, n=configurations)
-
-
-def difference_of_medians(
-    treated: Scores, control: Scores, rng: np.random.Generator, comparisons: int = 1
-) -> Estimate:
-    """Estimate the median of `treated` minus that of `control`, resampled independently; n is the
-    smaller group.
-
-    comparisons: how many such differences are looked at together. The intervals are widened
-    (Bonferroni) so that all of them cover at once with LEVEL.
-    """
-    smaller, level = min(len(treated), len(control)), bonferroni_level(comparisons)
-    if not smaller:
-        return Estimate(NAN, level=level)
-    # Diverged minus diverged is NaN, which _percentiles counts against both ends.
-    with np.errstate(invalid="ignore"):
-        value = float(np.float64(_median(treated)) - _median(control))
-        differences = _resampled_medians(treated, rng) - _resampled_medians(control, rng)
-    # Resamples of a group do not reach beyond its own values: the smaller one decides whether there
-    # is an interval.
-    low, high = _percentiles(differences, smaller, level)
-    return Estimate(value, low, high, level, smaller)
-
-
 def interquartile_mean_of_configurations(scores: Scores, rng: np.random.Generator) -> Estimate:
-    """Estimate the interquartile mean of all scores; bootstrap over configurations and seeds.
+    """Estimate the interquartile mean of all scores [C, S] on these seeds; bootstrap over
+    configurations.
 
     Agarwal et al. 2021 (rliable), with their tasks as configurations, which are drawn here and so
-    resampled too.
+    resampled. Seeds are not: all configurations share them, so that they are few, and what one does
+    to all configurations would be drawn anew for each (docs/statistics.md).
     """
     configurations = len(scores)
     if not configurations:
@@ -85,8 +53,10 @@ def interquartile_mean_of_configurations(scores: Scores, rng: np.random.Generato
     if configurations < MIN_CONFIGURATIONS:
         return Estimate(value, n=configurations)
     # A percentile interval and not a normal one: the mean of few skewed scores is skewed itself.
-    resampled = interquartile_mean(_resampled(scores, rng).reshape(-1, scores.size))
-    low, high = _percentiles(resampled, configurations, _expanded_level(configurations))
+    resamples = max(MIN_RESAMPLES, min(RESAMPLES, MAX_DRAWN // scores.size))
+    chosen = rng.integers(configurations, size=(resamples, configurations))
+    resampled = interquartile_mean(scores[chosen].reshape(resamples, -1))
+    low, high = _percentiles(resampled, _expanded_level(configurations))
     return Estimate(value, low, high, n=configurations)
 
 
@@ -118,7 +88,7 @@ def interquartile_mean_of_seeds(scores: Floats, rng: np.random.Generator) -> Est
     if seeds < MIN_SEEDS:
         return Estimate(value, n=seeds, unit="seeds")
     resampled = interquartile_mean(scores[rng.integers(seeds, size=(RESAMPLES, seeds))])
-    low, high = _percentiles(resampled, seeds, _expanded_level(seeds))
+    low, high = _percentiles(resampled, _expanded_level(seeds))
     return Estimate(value, low, high, n=seeds, unit="seeds")
 
 
@@ -133,37 +103,8 @@ def _expanded_level(n: int) -> float:
     return 2 * NormalDist().cdf(widened) - 1
 
 
-def _median(scores: Scores) -> float:
-    if np.isnan(scores).any():
-        raise ValueError("a seed without a value ranks as infinity, but the scores hold NaN")
-    return float(np.median(np.median(scores, axis=1)))
-
-
-def _resampled_medians(scores: Scores, rng: np.random.Generator) -> Floats:
-    # Medians on both levels: seeds that diverged are infinite, and one of them would make a mean
-    # so.
-    medians: Floats = np.median(np.median(_resampled(scores, rng), axis=2), axis=1)
-    return medians
-
-
-def _resampled(scores: Scores, rng: np.random.Generator) -> Scores:
-    configurations, seeds = scores.shape
-    resamples = max(MIN_RESAMPLES, min(RESAMPLES, MAX_DRAWN // scores.size))
-    # Configurations are the independent units: drawing all scores alike would take the seeds of one
-    # for as many units. Its seeds are drawn too, since they are a sample of those it might have
-    # had.
-    chosen = rng.integers(configurations, size=(resamples, configurations))
-    replicates = rng.integers(seeds, size=(resamples, configurations, seeds))
-    return scores[chosen[:, :, None], replicates]
-
-
-def _percentiles(resampled: Floats, configurations: int, level: float) -> tuple[float, float]:
-    """Return the ends of the interval; a resample that cannot be ranked counts against both."""
-    if configurations < MIN_CONFIGURATIONS:
-        return NAN, NAN
+def _percentiles(resampled: Floats, level: float) -> tuple[float, float]:
     tail = (1 - level) / 2
-    unknown = np.isnan(resampled)
     # A resampled value itself: between a finite one and infinity nothing can be interpolated.
-    low = np.quantile(np.where(unknown, -np.inf, resampled), tail, method="inverted_cdf")
-    high = np.quantile(np.where(unknown, np.inf, resampled), 1 - tail, method="inverted_cdf")
+    low, high = np.quantile(resampled, [tail, 1 - tail], method="inverted_cdf")
     return float(low), float(high)

@@ -36,14 +36,21 @@ def normal_scores(values: Floats) -> Floats:
     return scores
 
 
+def is_crossed(scores: Scores) -> bool:
+    """Return whether every configuration of [C, S] scores that has two seeds or more has them all."""
+    present = ~np.isnan(scores)
+    return bool(present[present.sum(axis=1) >= 2].all())
+
+
 def intraclass_correlation(scores: Scores) -> Estimate:
     """Estimate the intraclass correlation of [C, S] scores: the share of their variance that lies
     between configurations.
 
     Of the normal scores of the ranks, so that divergence counts as worst and one huge FID does not
     decide. Where all configurations have the same seeds, they are ranked seed by seed, which sets
-    apart what a seed does to all of them alike (ICC(3,1) of Shrout & Fleiss 1979); else (NaN where
-    a seed is missing) all together, ICC(1) with the mean number of seeds of unequal groups (Searle
+    apart what a seed does to all of them alike (ICC(3,1) of Shrout & Fleiss 1979): of the variance
+    that is left. Else (NaN where a seed is missing) all together, ICC(1), in which that is part of
+    the variance within configurations, with the mean number of seeds of unequal groups (Searle
     1971). Interval from the F distribution; n is the number of configurations with two seeds or
     more.
     """
@@ -55,7 +62,7 @@ def intraclass_correlation(scores: Scores) -> Estimate:
         return Estimate(NAN, n=configurations)
     sizes = present.sum(axis=1)
     total = int(sizes.sum())
-    if present.all():
+    if is_crossed(scores):
         normal = np.stack([normal_scores(seed) for seed in scores.T], axis=1)
         # Ranking seed by seed takes out the seeds' means, at the cost of S - 1 degrees of freedom.
         rest = (configurations - 1) * (scores.shape[1] - 1)

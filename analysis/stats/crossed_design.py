@@ -32,19 +32,22 @@ class Design:
 
 @dataclass(frozen=True)
 class Question:
-    """An effect that is to be found."""
+    """An effect that is to be found, or a margin within which the interval is to lie."""
 
     variances: Variances
     effect: float
-    """Its size, taken as true."""
+    """Its size, taken as true; or the margin."""
     level: float
-    """Of the interval that is to exclude no effect."""
+    """Of the interval that is to exclude no effect, or to lie within the margin."""
     power: float
+    is_margin: bool = False
+    """Whether the truth is no difference, and practical equality is to be found."""
 
     def is_found(self, design: Design) -> bool:
         """Return whether the design finds it with `power`."""
         parts = self.variances.of_mean(design.pairs, design.seeds)
-        return detectable(parts, self.level, self.power) <= abs(self.effect)
+        least = narrowest_margin if self.is_margin else detectable
+        return least(parts, self.level, self.power) <= abs(self.effect)
 
     def fewest_pairs(self, seeds: int) -> float:
         """Return the fewest pairs that find it on so many seeds; infinite beyond MAX_PAIRS."""
@@ -82,6 +85,14 @@ def detectable(parts: Parts, level: float, power: float) -> float:
     design planned for 80% finds its effect in 73% to 88%, more where six pairs are the least anyway.
     """
     return parts.half_width(level) + float(ndtri(power)) * parts.error
+
+
+def narrowest_margin(parts: Parts, level: float, power: float) -> float:
+    """Return the smallest margin within which the whole interval lies with `power` where there is no
+    difference: half the interval and as many standard errors as a normal estimate is off, to either
+    side, with probability 1 - power.
+    """
+    return parts.half_width(level) + float(ndtri((1 + power) / 2)) * parts.error
 
 
 def _fewest(enough: Callable[[int], bool], least: int, most: int) -> float:

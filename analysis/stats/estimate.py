@@ -15,8 +15,12 @@ MIN_CONFIGURATIONS = 6
 data, and three configurations lie all on one side of the true median one time in four, five one
 time in sixteen, six one time in thirty-two."""
 NAN = float("nan")
+PRACTICALLY_EQUAL = "practically equal"
+"""Decision of a comparison whose whole interval lies within the margin and contains no effect."""
 INCONCLUSIVE = "inconclusive"
-"""Decision of a comparison whose interval contains no effect, or that has no interval."""
+"""Decision of a comparison whose interval contains no effect and reaches beyond the margin, or that
+has no interval.
+"""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -84,4 +88,4 @@ class Comparison:
     p: float
     """NaN without pairs."""
     method: str
-    """"crossed t", "t" or "sign"."""
+    """"crossed t", or how seeds of single configurations are compared (few_seeds.MEAN, MEDIAN)."""

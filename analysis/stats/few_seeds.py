@@ -7,12 +7,19 @@ the intervals here cover at n = 5, each at the level that it states.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from ganstudy.analysis.stats.estimate import LEVEL, NAN, Comparison, Estimate, Floats, Scores
 from ganstudy.analysis.stats.order_statistics import interval_ranks
+from ganstudy.analysis.stats.run_order import run_places
+from ganstudy.analysis.stats.sign_flips import improved_share, sign_flip_test
+
+MEAN, MEDIAN = "sign flips; mean with t", "sign flips; median"
+"""Methods: the test that decides, and the estimate beside it."""
 
 MIN_LEVEL = 0.9
 """Where the smallest and the largest score enclose the median with less than this, no interval is
@@ -55,30 +62,45 @@ def mean_interval(values: Floats) -> Estimate:
     return Estimate(mean, mean - half, mean + half, LEVEL, n, "seeds")
 
 
-def compare_by_seed(treated: Floats, control: Floats) -> Comparison:
-    """Compare two arms [S] on the same seeds: the paired t-test where every seed has a value in
-    both.
+@dataclass(frozen=True)
+class SeedComparison(Comparison):
+    """Two arms on the same seeds: the exact test, and estimates beside it that decide nothing."""
 
-    Where one has none, the median with its exact interval, and the sign test; a seed that failed in
-    both is a tie. Two arms that are alike differ symmetrically, so neither test finds them unlike
-    more often than it says.
+    statistic: float
+    """Of the test: below 0 where the first arm has the better places."""
+    improved: Estimate
+    """Probability of improvement, in the order of the test, with its exact interval."""
+
+
+def compare_by_seed(
+    treated: Floats, control: Floats, verdicts: ArrayLike | None = None
+) -> SeedComparison:
+    """Compare two arms [S] on the same seeds by the exact sign-flip test of their places.
+
+    verdicts: [2, S] by name, the treated arm first; None: places by the scores alone. The effect is
+    the mean difference with Student's interval, which holds if differences are normal; where a seed
+    has no value, the median of the differences with its exact interval. Neither decides: one
+    collapsed seed, which has a finite score, makes differences anything but normal.
     """
-    n = len(treated)
     with np.errstate(invalid="ignore"):
         difference = treated - control
     # Infinity minus infinity: failed in both, which speaks for neither.
     difference = np.where(np.isnan(difference), 0.0, difference)
-    # Paired, since a part of a seed's luck is common to all configurations. The t-test, though
-    # scores need not be normal: signs of five seeds reach no p below 1/16.
-    if n >= 2 and np.isfinite(difference).all() and difference.std() > 0:
-        t = difference.mean() / (difference.std(ddof=1) / math.sqrt(n))
-        p = float(2 * special.stdtr(n - 1, -abs(t)))
-        return Comparison(mean_interval(difference), p, "t")
-    # A difference to a failed seed is infinite, so that only its sign can be used. Ties speak for
-    # neither arm.
-    untied = difference[difference != 0]
-    p = float(stats.binomtest(int((untied < 0).sum()), len(untied)).pvalue) if len(untied) else 1.0
-    return Comparison(median_interval(difference), p, "sign")
+    is_finite = bool(np.isfinite(difference).all())
+    # Paired, since a part of a seed's luck is common to all configurations.
+    effect = mean_interval(difference) if is_finite else median_interval(difference)
+    # One difference has no interval and still is the observed effect.
+    if len(difference) == 1:
+        effect = replace(effect, value=float(difference[0]))
+    places = run_places(np.stack([treated, control]), verdicts)
+    tested = sign_flip_test(places[0], places[1])
+    return SeedComparison(
+        effect=effect,
+        p=tested.p,
+        method=MEAN if is_finite else MEDIAN,
+        statistic=tested.statistic,
+        improved=improved_share(places[0], places[1]),
+    )
 
 
 def optimism(found: Floats, fresh: Scores) -> Estimate:

@@ -119,12 +119,30 @@ class EventTimes:
     """It had been in the state of the event and was not in the end."""
     evaluation_times: Floats
     """All times at which seeds were evaluated."""
+    visible_from: Floats
+    """When the event can first be seen: not at an evaluation before it, whatever becomes of the
+    seed.
+    """
 
     @classmethod
     def none(cls) -> EventTimes:
         """Return the event times of no seed."""
         floats, bools = np.empty(0), np.empty(0, dtype=bool)
-        return cls(floats, bools, np.empty(0, dtype=np.int64), bools, bools, floats)
+        return cls(floats, bools, np.empty(0, dtype=np.int64), bools, bools, floats, floats)
+
+    @property
+    def first_visible(self) -> float:
+        """When any of the seeds can first be seen to have the event; infinite where none can."""
+        return float(self.visible_from.min(initial=math.inf))
+
+    @property
+    def visible_moments(self) -> int:
+        """Number of evaluation times at which events could be seen."""
+        seen = self.evaluation_times >= self.first_visible
+        # Where every seed had the event, nothing came after it that was not watched.
+        if not self.happened.all():
+            seen &= self.evaluation_times <= self.times[np.isfinite(self.times)].max(initial=0.0)
+        return int(seen.sum())
 
     def of(self, numbers: Iterable[int]) -> EventTimes:
         """Return the event times of the seeds of these trials."""
@@ -136,6 +154,7 @@ class EventTimes:
             pruned=self.pruned[kept],
             recovered=self.recovered[kept],
             evaluation_times=self.evaluation_times,
+            visible_from=self.visible_from[kept],
         )
 
     def curve(self) -> SurvivalCurve:

@@ -1,7 +1,7 @@
 """Effect of one arm against another in matched pairs that share their seeds.
 
 The one place in which the interval and the p-value of a matched contrast are computed: whatever a
-report says of k, of a remedy or of what would settle either comes from here. Pairs and seeds are
+report says of k, of a remedy or of the sample size that either needs comes from here. Pairs and seeds are
 both random (analysis/stats/crossed.py), so that what is found holds for other settings and for other
 seeds than the study's.
 """
@@ -20,7 +20,7 @@ from ganstudy.analysis.stats.crossed import (
     crossed_mean,
     matched_differences,
 )
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, Estimate, Ints, Scores
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Ints, Scores
 
 
 def matched_effect(
@@ -61,5 +61,9 @@ def _of_one_side_diverged(
 def matched_failures(
     treated: Scores, control: Scores, level: float = LEVEL, points: Ints | None = None
 ) -> Estimate:
-    """Estimate the difference of the probabilities that a seed fails, [P, S] of 0 and 1 each."""
+    """Estimate the difference of the probabilities that a seed fails, [P, S] of 0 and 1 each; NaN
+    where none is known.
+    """
+    if np.isnan(treated - control).all():
+        return Estimate(NAN, level=level, unit="pairs")
     return crossed_difference_of_shares(treated, control, level, points).comparison.effect

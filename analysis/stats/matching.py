@@ -14,9 +14,6 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
-from sklearn.linear_model import RidgeCV
-from sklearn.model_selection import KFold
-from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from ganstudy.analysis.stats.estimate import NAN, Floats, Ints
 
@@ -142,6 +139,11 @@ def covariate_adjustment(points: Floats, scores: Floats) -> Floats:
     comparison of it as honest (Rosenbaum 2002, covariance adjustment in randomised experiments).
     Diverged configurations are predicted from the others.
     """
+    # Here: `ganstudy check` matches without it, and need not wait for the import.
+    from sklearn.linear_model import RidgeCV
+    from sklearn.model_selection import KFold
+    from sklearn.preprocessing import PolynomialFeatures, StandardScaler
+
     known = np.isfinite(scores)
     none: Floats = np.zeros(len(scores))
     if known.sum() < MIN_FOR_REGRESSION or not points.shape[1]:

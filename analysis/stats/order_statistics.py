@@ -70,6 +70,6 @@ def median_over_seeds(scores: Scores) -> Floats:
 def seed_medians(scores: Scores) -> Scores:
     """Return `scores`, or their medians over seeds [C, 1] where a configuration lacks a seed.
 
-    The bootstrap resamples seeds within a configuration and so needs equally many of each.
+    So that every configuration counts alike in a summary of all scores.
     """
     return median_over_seeds(scores)[:, None] if np.isnan(scores).any() else scores

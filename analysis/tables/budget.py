@@ -7,7 +7,9 @@ al. 2020). A trial that failed, was pruned, broke the constraints or diverged yi
 the worst outcome and costs what it cost.
 
 The trials of an adaptive sampler come in an order that matters. Their curve says what they would
-give in random order and has no interval; `running_best` is what happened.
+give in random order and has no interval; `running_best` is what happened. Where trials are stopped
+early, which ones depends on the others, so that some of them are no smaller search: no interval
+either, and no probability of finding a score.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ BUDGET_COLUMNS = [
     "with_score",
     "num_seeds",
     "sampler",
+    "stops_early",
     "exchangeable",
 ]
 
@@ -86,17 +89,18 @@ def expected_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     cannot bound), expected (its mean, where no score counts as the worst score of any trial) with
     _low and _high (bootstrap over trials; none below 20 trials, nor for b above a quarter of them),
     found (probability that b trials yield any score within the constraints), configurations (N),
-    with_score (of them within the constraints), num_seeds, sampler, exchangeable (False for a
-    sampler that learns: no intervals, and the order of `running_best` is what it did).
+    with_score (of them within the constraints), num_seeds, sampler, stops_early, exchangeable (False
+    for a sampler that learns, or where trials are stopped early: no intervals, and the order of
+    `running_best` is what it did; NaN in `found` where they are stopped early).
     """
     study = search_stage(study)
     trials = outcomes(study)
-    sign, scores = study.objective.sign, pd.to_numeric(study.trials["objective"]).dropna()
+    scores = study.objective.sign * pd.to_numeric(study.trials["objective"]).dropna()
     # The worst score that any trial reported, within the constraints or not.
-    worst = float((sign * scores).max()) if len(scores) else math.nan
+    worst = float(scores.max()) if len(scores) else math.nan
     frames = []
     for value, numbers in groups(study, setting).items():
-        frame = _curve(trials[trials["number"].isin(numbers)], worst, sign, study.sampler)
+        frame = _curve(trials[trials["number"].isin(numbers)], worst, study)
         frame[setting or "group"] = value
         frames.append(frame)
     frames = [frame for frame in frames if len(frame)]
@@ -136,8 +140,8 @@ def _column(trials: pd.DataFrame, name: str) -> pd.Series:
     )
 
 
-def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.DataFrame:
-    n = len(trials)
+def _curve(trials: pd.DataFrame, worst: float, study: Study) -> pd.DataFrame:
+    n, sign = len(trials), study.objective.sign
     if not n:
         return pd.DataFrame(columns=BUDGET_COLUMNS)
     budgets = np.unique(np.round(np.geomspace(1, n, BUDGETS)).astype(int))
@@ -146,11 +150,12 @@ def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.Da
     cumulated = np.cumsum(weights, axis=1)
     # Less a little: cumulated weights that reach one half may miss it by rounding.
     median = scores[(cumulated < 0.5 - 1e-12).sum(axis=1)]
-    exchangeable = facts_of(sampler).exchangeable
+    # A trial is pruned for doing worse than others: alone it would have been trained to its end.
+    exchangeable = facts_of(study.sampler).exchangeable and not study.stops_early
     # The median of the best of b independent trials is the quantile of one trial at 1 - (1/2)^(1/b).
     ends = np.array(
         [
-            # Order statistics need independent draws, which a sampler that learns does not make.
+            # Order statistics need independent draws: no sampler that learns, and no pruning.
             quantile_interval(scores, 1 - 0.5 ** (1 / b)) if exchangeable else (math.nan, math.nan)
             for b in budgets.tolist()
         ]
@@ -164,6 +169,7 @@ def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.Da
         else (np.full(len(budgets), math.nan),) * 2
     )
     finite = int(np.isfinite(scores).sum())
+    found = cumulated[:, finite - 1] if finite else np.zeros(len(budgets))
     if sign < 0:
         low, high = high, low
         ends = ends[:, ::-1]
@@ -178,11 +184,12 @@ def _curve(trials: pd.DataFrame, worst: float, sign: int, sampler: str) -> pd.Da
             "expected": sign * expected,
             "expected_low": sign * low,
             "expected_high": sign * high,
-            "found": cumulated[:, finite - 1] if finite else np.zeros(len(budgets)),
+            "found": np.full(len(budgets), math.nan) if study.stops_early else found,
             "configurations": n,
             "with_score": finite,
             "num_seeds": trials["num_seeds"].sum(),
-            "sampler": sampler,
+            "sampler": study.sampler,
+            "stops_early": study.stops_early,
             "exchangeable": exchangeable,
         }
     )

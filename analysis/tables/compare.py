@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import PermutationMethod, mannwhitneyu, rankdata, wilcoxon
 
 from ganstudy.analysis.formatting import rows
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import PROVENANCE_COLUMNS, Study, UnlikeScoresError
-from ganstudy.analysis.stats.bootstrap import difference_of_medians
 from ganstudy.analysis.stats.estimate import Estimate
-from ganstudy.analysis.stats.order_statistics import seed_medians
+from ganstudy.analysis.stats.multiplicity import ALPHA
 from ganstudy.analysis.stats.proportions import proportion_over_configurations
+from ganstudy.analysis.stats.unpaired import difference_of_medians
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.records import Verdict
 
@@ -110,24 +112,27 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
     """Return one row per study and one for the difference (second minus first), at the last budget
     at which every ended trial of both was evaluated.
 
-    progress, study, configurations, num_seeds (of these together), median over configurations of
-    the median over seeds with median_low and median_high (95%; bootstrap over configurations and
-    seeds; infinite where diverged). Empty where the studies have no such budget in common.
+    progress, study, configurations, num_seeds (of these together), seeds (different ones; of the
+    difference the fewer), median over configurations of the median over seeds with median_low and
+    median_high (95%; infinite where diverged): of a study on its own seeds, of the difference for
+    other seeds too (stats.unpaired), paired where the studies have the same. Empty where the
+    studies have no such budget in common.
     """
     made: list[dict[str, Any]] = []
     shared = _shared_budgets(first, second)
     if shared:
         compared = [selection.compared_scores(s, amount=shared[-1]) for s in (first, second)]
-        # Not paired: two studies need have no configuration in common.
+        # Configurations are not paired: two studies need have none in common. Seeds are, as the
+        # same seed brings the same luck to both.
+        same_seeds = set(compared[0].seeds) == set(compared[1].seeds)
         difference = difference_of_medians(
-            seed_medians(compared[1].scores),
-            seed_medians(compared[0].scores),
-            np.random.default_rng(selection.SEED),
+            compared[1].scores, compared[0].scores, same_seeds=same_seeds
         ).in_direction(compared[0].sign)
-        for name, estimate, num_seeds in (
-            (first.name, compared[0].median(), compared[0].num_seeds),
-            (second.name, compared[1].median(), compared[1].num_seeds),
-            (DIFFERENCE, difference, sum(side.num_seeds for side in compared)),
+        seeds = [len(side.seeds) for side in compared]
+        for name, estimate, num_seeds, different in (
+            (first.name, compared[0].median(), compared[0].num_seeds, seeds[0]),
+            (second.name, compared[1].median(), compared[1].num_seeds, seeds[1]),
+            (DIFFERENCE, difference, sum(side.num_seeds for side in compared), min(seeds)),
         ):
             made.append(
                 {
@@ -135,12 +140,63 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
                     "study": name,
                     "configurations": estimate.n,
                     "num_seeds": num_seeds,
+                    "seeds": different,
                     **estimate.columns("median"),
                 }
             )
     ends = ["median", "median_low", "median_high"]
-    columns = ["progress", "study", "configurations", "num_seeds", *ends]
+    columns = ["progress", "study", "configurations", "num_seeds", "seeds", *ends]
     return pd.DataFrame(made, columns=columns)
+
+
+@dataclass(frozen=True)
+class FreshSeeds:
+    """Test of two configurations, each of its study's confirm stage, on their fresh seeds."""
+
+    p: float
+    """Of no difference, two-sided."""
+    paired: bool
+    """Whether both have the same seeds."""
+    better: str
+    """Name of the study whose configuration is found to score better; '' where it is inconclusive."""
+
+
+def on_fresh_seeds(first: Study, second: Study, numbers: tuple[int, int]) -> FreshSeeds:
+    """Test whether the confirm trial of either study with that number scores better.
+
+    By rank, so that a seed which diverged is worst and no distribution is assumed: the signed-rank
+    test where both have the same seeds, else the rank-sum test; exact up to 13 pairs of seeds, and
+    wherever no scores are tied (all scores, of unlike seeds), else by 9,999 permutations.
+    """
+    one, other = (
+        _by_seed(study, number) for study, number in zip((first, second), numbers, strict=True)
+    )
+    paired = set(one.index) == set(other.index)
+    permuted = PermutationMethod(n_resamples=9999, random_state=selection.SEED)
+    if paired:
+        # Of ranks over both sides: infinities would differ by NaN.
+        ranks = pd.concat([one, other], keys=[0, 1]).rank()
+        differences = (ranks[0] - ranks[1]).to_numpy()
+        p = 1.0
+        if differences.any():
+            p = float(wilcoxon(differences, zero_method="zsplit", method=permuted).pvalue)
+        higher = float(rankdata(np.abs(differences)) @ np.sign(differences))
+    else:
+        tied = pd.concat([one, other]).duplicated().any()
+        found = mannwhitneyu(one, other, method=permuted if tied else "exact")
+        p, higher = float(found.pvalue), float(found.statistic) - len(one) * len(other) / 2
+    better = ""
+    if p <= ALPHA and higher:
+        better = (second if higher > 0 else first).name
+    return FreshSeeds(p, paired, better)
+
+
+def _by_seed(study: Study, number: int) -> pd.Series:
+    """Return a trial's scores at its end by seed; smaller is better, infinite where diverged."""
+    measure, sign = study.objective
+    rows = study.seeds[study.seeds["number"] == number].set_index("seed")
+    scores = sign * pd.to_numeric(rows[measure])
+    return scores.mask(selection.diverged(rows)).fillna(np.inf)
 
 
 def _shared_budgets(first: Study, second: Study) -> list[float]:

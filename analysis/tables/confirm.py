@@ -7,28 +7,20 @@ trained to the end of the budget. docs/confirm.md has how often the intervals co
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.formatting import rows
-from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.selection import ENDED, ranked, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
-from ganstudy.analysis.stats.few_seeds import compare_by_seed, median_interval, optimism
-from ganstudy.analysis.stats.multiplicity import holm
-from ganstudy.analysis.stats.proportions import (
-    binomial_proportion,
-    proportion_over_configurations,
-)
-from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast, holm_family, in_units
-from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState, trial_name
-from ganstudy.trials.results.roles import BASELINE, BEST, NEAREST, has_role
+from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats
+from ganstudy.analysis.stats.few_seeds import median_interval, optimism
+from ganstudy.analysis.stats.proportions import binomial_proportion
+from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState
+from ganstudy.trials.results.roles import BEST, NEAREST, has_role
 
 SCORE_COLUMNS = (
     "score",
@@ -44,26 +36,6 @@ SCORE_COLUMNS = (
     "search_score",
     "search_seeds",
     "state",
-)
-COMPARISON_COLUMNS = (
-    "number",
-    "confirms",
-    "role",
-    "baseline",
-    "effect",
-    "low",
-    "high",
-    "level",
-    "scale",
-    "method",
-    "p",
-    "p_holm",
-    "comparisons",
-    "decision",
-    "improved_share",
-    "improved_low",
-    "improved_high",
-    "num_seeds",
 )
 OPTIMISM_COLUMNS = (
     "number",
@@ -83,7 +55,7 @@ OPTIMISM_COLUMNS = (
 
 def confirmed(study: Study) -> pd.DataFrame:
     """Return one row per confirm trial that is over (a failed one without a score), in the order of
-    the search's own scores, a baseline that it never drew last.
+    the search's own scores, twins that it never drew last.
 
     number, confirms, role, the searched hyperparameters, score (of the objective: the median over
     fresh seeds) with score_low and score_high (exact for the median of all seeds, at the level
@@ -93,7 +65,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     """
     sign = study.objective.sign
     in_search = search_stage(study).trials.set_index("number")
-    found = in_search[["objective", "num_seeds"]].to_dict("index")
+    found = in_search.reindex(columns=["objective", "num_seeds"]).to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
         # A trial that failed has no scores and still is a row: that it does not train is a result.
@@ -121,139 +93,11 @@ def confirmed(study: Study) -> pd.DataFrame:
             }
         )
     columns = ["number", "confirms", "role", *study.searched, *SCORE_COLUMNS]
-    table = pd.DataFrame(rows, columns=columns)
+    # Int64, as a twin that the search never drew would make floats of the others' numbers.
+    table = pd.DataFrame(rows, columns=columns).astype({"confirms": "Int64"})
     # Not by the fresh scores: the best of them would be flattered once more, by its fresh seeds.
     order = (sign * table["search_score"].astype(float)).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)
-
-
-@dataclass(frozen=True)
-class ConfirmedContrast:
-    """A confirmed configuration against the plain baseline, on the same fresh seeds."""
-
-    contrast: Contrast
-    number: int
-    """Of the confirm trial."""
-    confirms: Any
-    """Number of the search's trial."""
-    role: str
-    baseline: int
-    """Number of the baseline's confirm trial."""
-    baseline_confirms: Any
-    """Number of the search's trial; <NA> where the search never drew it."""
-    improved: Estimate
-    """Probability of improvement: seeds on which it beats the baseline; ties are halves."""
-
-
-def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
-    """Compare each confirmed configuration with the plain baseline, paired by fresh seed; none
-    without a baseline.
-    """
-    scores = _scores(study)
-    trials = rows(_over(study))
-    baseline = next((trial for trial in trials if has_role(trial["role"], BASELINE)), None)
-    if baseline is None:
-        return []
-    made = [
-        _against_baseline(trial, baseline, scores, study)
-        for trial in trials
-        if trial["number"] != baseline["number"]
-    ]
-    # Holm, which finds more than Bonferroni: the decisions are corrected, while each interval is
-    # shown alone at the level that the seeds allow.
-    p_values = np.array([row.contrast.p for row in made])
-    family = holm_family(CONFIRMED, p_values, primary=not has_design(study))
-    return [
-        replace(row, contrast=row.contrast.corrected(family, float(p)))
-        for row, p in zip(made, holm(p_values), strict=True)
-    ]
-
-
-def _against_baseline(
-    trial: dict[str, Any], baseline: dict[str, Any], scores: dict[int, pd.Series], study: Study
-) -> ConfirmedContrast:
-    # Inner: only a seed that both were trained on makes a pair.
-    treated, control = scores[trial["number"]].align(scores[baseline["number"]], join="inner")
-    one, other = (_on_scale(series.to_numpy(), study) for series in (treated, control))
-    compared = compare_by_seed(one, other)
-    scale, effect = in_units(compared, study)
-    # Of two halves per seed, so that a tie counts one of them.
-    halves = (2 * (treated < control) + (treated == control)).to_numpy().astype(np.int64)
-    with np.errstate(invalid="ignore"):
-        differences = one - other
-    contrast = Contrast(
-        question=CONFIRMED,
-        first=_confirmed_name(trial),
-        second="the plain baseline",
-        axis="",
-        amount=NAN,
-        scale=scale,
-        effect=effect,
-        worse_by=compared.effect.value,
-        p=compared.p,
-        p_adjusted=NAN,
-        family=holm_family(CONFIRMED, [], primary=not has_design(study)),
-        decision=INCONCLUSIVE,
-        method=compared.method,
-        seeds=effect.n,
-        at="fresh seeds",
-        differences=differences,
-    )
-    return ConfirmedContrast(
-        contrast=contrast,
-        number=trial["number"],
-        confirms=trial["confirms"],
-        role=trial["role"],
-        baseline=baseline["number"],
-        baseline_confirms=baseline["confirms"],
-        improved=proportion_over_configurations(halves, 2),
-    )
-
-
-def _confirmed_name(trial: dict[str, Any]) -> str:
-    return trial_name(trial["number"] if pd.isna(trial["confirms"]) else int(trial["confirms"]))
-
-
-def confirmed_against_baseline(
-    study: Study, contrasts: Sequence[ConfirmedContrast] | None = None
-) -> pd.DataFrame:
-    """Compare each confirmed configuration with the plain baseline, paired by fresh seed; empty
-    without a baseline.
-
-    number, confirms, role, baseline (its number), effect with low and high, level: on the scale
-    "ratio" (geometric mean over seeds of score / baseline) or "difference" (mean of score -
-    baseline); where a seed has no value in one of the two (method "sign" instead of "t"), the
-    median over seeds, infinite where that falls on one. p, p_holm (corrected for `comparisons`),
-    decision (better or worse where p_holm < 0.05, else inconclusive), improved_share (seeds on which the
-    configuration beats the baseline; ties are halves) with Wilson's 95% interval: the probability
-    of improvement, num_seeds (pairs).
-
-    contrasts: those of confirmed_contrasts, if they have been made already.
-    """
-    rows = [
-        {
-            "number": row.number,
-            "confirms": row.confirms,
-            "role": row.role,
-            "baseline": row.baseline,
-            "effect": row.contrast.effect.value,
-            "low": row.contrast.effect.low,
-            "high": row.contrast.effect.high,
-            "level": row.contrast.effect.level,
-            "scale": row.contrast.scale,
-            "method": row.contrast.method,
-            "p": row.contrast.p,
-            "p_holm": row.contrast.p_adjusted,
-            "comparisons": row.contrast.family.comparisons,
-            "decision": row.contrast.decision,
-            "improved_share": row.improved.value,
-            "improved_low": row.improved.low,
-            "improved_high": row.improved.high,
-            "num_seeds": row.contrast.effect.n,
-        }
-        for row in (confirmed_contrasts(study) if contrasts is None else contrasts)
-    ]
-    return pd.DataFrame(rows, columns=list(COMPARISON_COLUMNS))
 
 
 def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
@@ -284,7 +128,7 @@ def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
     keys = search.searched
     # By settings too: the configuration may have been drawn twice.
     alike = (table[keys].astype(str) == first[keys].astype(str)).all(axis=1)
-    # `confirms` is <NA> for a baseline that the search never drew.
+    # `confirms` is <NA> for a twin that the search never drew.
     return alike | table["confirms"].eq(first["number"]).fillna(False).astype(bool)
 
 
@@ -294,7 +138,7 @@ def readable(table: pd.DataFrame) -> list[str]:
     trials that they confirm.
     """
     filled = table.dropna(axis=1, how="all").columns
-    return [column for column in filled if column not in ("number", "baseline")]
+    return [column for column in filled if column not in ("number", "other")]
 
 
 def search_optimism(study: Study) -> pd.DataFrame:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.paired_runs import runs_of_pair
 from ganstudy.analysis.frames.selection import ranked, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import NAN, Comparison, Floats
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Floats
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
 from ganstudy.analysis.stats.power import MIN_PAIRED_SEEDS
-from ganstudy.analysis.tables.confirm import ConfirmedContrast, confirmed_contrasts
+from ganstudy.analysis.tables.confirmed_contrasts import ConfirmedContrast, confirmed_contrasts
 from ganstudy.analysis.tables.contrasts import (
     BEST,
     CONTRAST_COLUMNS,
@@ -23,7 +24,9 @@ from ganstudy.analysis.tables.contrasts import (
     Family,
     K,
     in_units,
+    margin_of,
 )
+from ganstudy.analysis.tables.looks import held_back, without_claims
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
 
@@ -33,7 +36,7 @@ class ContrastTable:
     """All contrasts of a report, each computed once; compared by identity."""
 
     confirmed: tuple[ConfirmedContrast, ...]
-    """On fresh seeds, against the plain baseline."""
+    """On fresh seeds, against twins; without any, the first choice against the second."""
     k: tuple[Contrast, ...]
     """Any two values, on every axis."""
     remedies: tuple[Contrast, ...]
@@ -75,15 +78,17 @@ def contrast_table(study: Study) -> ContrastTable:
         single = single_configurations(study)
         if all(math.isnan(row.contrast.p) for row in single):
             single = []
-    elsewhere = [{row.confirms, row.baseline_confirms} for row in confirmed]
+    elsewhere = [{row.confirms, row.other_confirms} for row in confirmed]
     elsewhere += [{row.number, row.control} for row in single]
-    return ContrastTable(
+    table = ContrastTable(
         confirmed=tuple(confirmed),
         k=tuple(pairwise_contrasts(study)) if K in search_stage(study).searched else (),
         remedies=() if single else tuple(remedies),
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
     )
+    why = held_back(study)
+    return without_claims(table, why) if why else table
 
 
 def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:
@@ -91,7 +96,7 @@ def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Cont
     among the pairs of trials that are compared `elsewhere`.
     """
     study = search_stage(study)
-    measure, sign = study.objective
+    measure = study.objective.measure
     if "objective" not in study.trials or measure not in study.evaluations:
         return []
     trials = ranked(study)
@@ -101,38 +106,34 @@ def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Cont
     first, second = top["number"].tolist()
     if {first, second} in elsewhere:
         return []
-    seeds = study.seeds.set_index(["number", "seed"])[measure].astype(float)
-    # A seed without a value ranks worst: left out, divergence would make either look better.
-    one, other = (
-        (sign * seeds.xs(number, level="number")).fillna(np.inf) for number in (first, second)
-    )
-    treated, control = one.align(other, join="inner")
-    if study.is_ratio:
-        treated, control = np.log(treated), np.log(control)
+    treated, control, verdicts = runs_of_pair(study, first, second)
     # The two share their seeds and nothing else varies: the unit is the seed.
-    comparison = compare_by_seed(treated.to_numpy(), control.to_numpy())
+    comparison = compare_by_seed(treated, control, verdicts)
     if comparison.effect.n < MIN_PAIRED_SEEDS:
-        comparison = Comparison(comparison.effect.without_interval(), NAN, comparison.method)
+        comparison = replace(comparison, effect=comparison.effect.without_interval(), p=NAN)
     with np.errstate(invalid="ignore"):
-        differences: Floats = (treated - control).to_numpy()
+        differences: Floats = treated - control
     scale, effect = in_units(comparison, study)
-    return [
-        Contrast(
-            question=BEST,
-            first=first,
-            second=second,
-            axis="",
-            amount=NAN,
-            scale=scale,
-            effect=effect,
-            worse_by=comparison.effect.value,
-            p=comparison.p,
-            p_adjusted=comparison.p,
-            family=Family(BEST, 1),
-            decision=comparison.effect.decide("better", "worse"),
-            method=comparison.method,
-            seeds=effect.n,
-            at="the search's own seeds",
-            differences=differences,
-        )
-    ]
+    contrast = Contrast(
+        question=BEST,
+        first=first,
+        second=second,
+        axis="",
+        amount=NAN,
+        scale=scale,
+        effect=effect,
+        worse_by=comparison.effect.value,
+        p=comparison.p,
+        p_adjusted=NAN,
+        family=Family(BEST, 1),
+        decision=INCONCLUSIVE,
+        method=comparison.method,
+        seeds=effect.n,
+        at="the search's own seeds",
+        differences=differences,
+        statistic=comparison.statistic,
+        # For planning alone. Practically equal they are never called: they were chosen by these
+        # very scores, both for being at the top and so for being near each other.
+        margin=margin_of(study),
+    )
+    return [contrast.corrected(contrast.family, contrast.p)]

@@ -18,14 +18,24 @@ from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.selection import NONE, groups, is_full_grid
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import CrossedMean, NoClaim
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Comparison, Estimate, Floats
-from ganstudy.analysis.stats.multiplicity import ALPHA
+from ganstudy.analysis.stats.estimate import (
+    INCONCLUSIVE,
+    NAN,
+    PRACTICALLY_EQUAL,
+    Comparison,
+    Estimate,
+    Floats,
+)
+from ganstudy.analysis.stats.margin import Margin
+from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni_level
 from ganstudy.analysis.stats.power import SampleSize, pairs_needed, seeds_needed
+from ganstudy.analysis.stats.subset_means import symmetric_interval
+from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage
 
 K, REMEDIES = "k", "remedies"
 SINGLE = "remedies at single configurations"
-CONFIRMED = "confirmed against the baseline"
+CONFIRMED = "confirmed on fresh seeds"
 BEST = "best against second"
 """Questions, as the table names them."""
 RATIO, DIFFERENCE = "ratio", "difference"
@@ -59,6 +69,10 @@ CONTRAST_COLUMNS = [
     "comparisons",
     "family",
     "primary",
+    "margin",
+    "simultaneous_low",
+    "simultaneous_high",
+    "within_margin",
     "decision",
 ]
 
@@ -73,6 +87,8 @@ class Family:
     """With Bonferroni the intervals hold together; with Holm the decisions alone do."""
     primary: bool = False
     """Whether it is the one family that the study was made for; all others are exploratory."""
+    held_back: str = ""
+    """Why it is not told as that family, although the study was made for it, as a sentence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +112,8 @@ class Contrast:
     p_adjusted: float
     family: Family
     decision: str
-    """Whether the first is better or worse than the second, else inconclusive."""
+    """Whether the first is better or worse than the second, else practically equal to it, else
+    inconclusive."""
     method: str
     seeds: int
     """Different ones, on which both sides were trained."""
@@ -108,6 +125,8 @@ class Contrast:
     """Of an effect in matched pairs, where smaller scores are better."""
     differences: Floats | None = None
     """Of an effect by seed: [S], where smaller scores are better."""
+    statistic: float = NAN
+    """Of a test by seed: below 0 where the first is better, whatever the effect beside it says."""
     matching: str = ""
     matched_on: tuple[str, ...] = ()
     distance: float = NAN
@@ -117,6 +136,11 @@ class Contrast:
     """P(a seed of the first side scores better)."""
     failed: Estimate | None = None
     """Difference of the probabilities that a seed fails."""
+    margin: Margin | None = None
+    """None where the study file states none that applies; see margin_of."""
+    within_margin: bool = False
+    """Whether the whole simultaneous interval lies within the margin. Where the decision is better
+    or worse, both hold: it is so by less than the margin."""
 
     @property
     def is_open(self) -> bool:
@@ -133,19 +157,56 @@ class Contrast:
         """Why matched pairs have no interval, if they have none."""
         return None if self.matched is None else self.matched.no_claim
 
+    @property
+    def simultaneous(self) -> Estimate:
+        """The effect with the interval that holds together with those of its family.
+
+        With Bonferroni its own. With Holm, whose intervals hold alone and decide nothing, the exact
+        one of the same seeds at Bonferroni's level: none where a seed has no value, the seeds are
+        too few, or the contrast takes no part in the correction.
+        """
+        if self.family.correction != HOLM:
+            return self.effect
+        d = self.differences
+        if d is None or self.p != self.p or not np.isfinite(d).all() or d.std() == 0:
+            return self.effect.without_interval()
+        found = symmetric_interval(d, bonferroni_level(self.family.comparisons))
+        if self.scale == RATIO:
+            return found.as_ratio()
+        # Differences are of scores of which smaller is better.
+        return found.in_direction(1 if self.effect.value * found.value >= 0 else -1)
+
+    def against(self, margin: Margin | None) -> Contrast:
+        """Return the contrast with a margin, practically equal where its simultaneous interval says
+        so.
+
+        Call it after `corrected`. A true effect at the margin's edge or beyond is called
+        practically equal in at most 2.5% of such families: the interval has to miss it on the one
+        side.
+        """
+        within = margin is not None and margin.encloses(self.simultaneous)
+        decision = self.decision
+        if within and decision == INCONCLUSIVE:
+            decision = PRACTICALLY_EQUAL
+        return replace(self, margin=margin, within_margin=within, decision=decision)
+
     def sample_size(self) -> SampleSize:
-        """Return how many pairs or seeds would find it, from this very estimate."""
+        """Return how many pairs or seeds a conclusion takes: from the margin, where one is stated,
+        else from this very estimate.
+        """
+        margin = None if self.margin is None else self.margin.half_width
         if self.matched is not None:
-            return pairs_needed(self.matched, self.family.comparisons)
+            return pairs_needed(self.matched, self.family.comparisons, margin)
         if self.differences is not None:
-            return seeds_needed(self.differences, self.family.comparisons)
+            return seeds_needed(self.differences, self.family.comparisons, margin)
         return SampleSize()
 
     def corrected(self, family: Family, p_adjusted: float) -> Contrast:
         """Return the contrast as one of a family, decided by its corrected p-value."""
         decision = INCONCLUSIVE
         if p_adjusted < ALPHA:
-            decision = "better" if self.worse_by < 0 else "worse"
+            worse_by = self.worse_by if math.isnan(self.statistic) else self.statistic
+            decision = "better" if worse_by < 0 else "worse"
         return replace(self, family=family, p_adjusted=p_adjusted, decision=decision)
 
     def reversed(self) -> Contrast:
@@ -168,9 +229,10 @@ class Contrast:
             configurations=self.configurations[::-1],
             matched=None if self.matched is None else _reversed(self.matched),
             differences=None if self.differences is None else -self.differences,
+            statistic=-self.statistic,
             second_score=NAN,
             improvement=None,
-            failed=None,
+            failed=None if self.failed is None else self.failed.in_direction(-1),
         )
 
     def columns(self) -> dict[str, Any]:
@@ -200,6 +262,10 @@ class Contrast:
             "comparisons": self.family.comparisons,
             "family": self.family.name,
             "primary": self.family.primary,
+            "margin": NAN if self.margin is None else self.margin.size,
+            "simultaneous_low": self.simultaneous.low,
+            "simultaneous_high": self.simultaneous.high,
+            "within_margin": self.within_margin,
             "decision": self.decision,
         }
 
@@ -232,6 +298,16 @@ def in_units(compared: Comparison, study: Study) -> tuple[str, Estimate]:
     """
     effect = compared.effect.in_direction(study.objective.sign)
     return (RATIO, effect.as_ratio()) if study.is_ratio else (DIFFERENCE, effect)
+
+
+def margin_of(study: Study) -> Margin | None:
+    """Return the margin of the study file; None where it states none, or one of a factor while some
+    score that is 0 or less has its differences told.
+    """
+    is_ratio = MEASURES[study.objective.measure].is_ratio
+    if study.margin is None or is_ratio != study.is_ratio:
+        return None
+    return Margin(study.margin, is_ratio)
 
 
 def couples(study: Study, setting: str) -> list[tuple[Any, Any]]:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.selection import (
+    TOLERANCE,
     distinct_configurations,
     groups,
     own_axis,
@@ -27,12 +28,12 @@ from ganstudy.analysis.frames.trajectories import (
 from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.kaplan_meier import EventTimes
 from ganstudy.analysis.stats.order_statistics import median
-from ganstudy.analysis.tables.failures import common_horizon, curves, log_rank_tests
+from ganstudy.analysis.tables.failures import common_horizon, curves, log_rank_tests, visible_from
 from ganstudy.trials.results.records import TrialState
 
 # The share of a trajectory over which verdicts look back too.
 LATE_SHARE = 1 / 3
-"""Share of a trajectory, from its end, over which the score should be stable."""
+"""Share of the budget, from its end, over which the score should be stable."""
 # A guess: of two values one cannot see whether they drift or scatter.
 MIN_LATE_EVALUATIONS = 3
 
@@ -154,6 +155,7 @@ def threshold_times(
         pruned=np.isin(number, pruned) & ~never,
         recovered=seeds["there"].any().to_numpy() & ~rows["there"].to_numpy()[last],
         evaluation_times=evaluation_grid(rows),
+        visible_from=visible_from(rows, 1),
     )
 
 
@@ -265,8 +267,11 @@ def reach_tests(
 
 
 def stability(study: Study) -> pd.DataFrame:
-    """Measure how stable the score is over the last third of each complete trial, at least three
-    evaluations.
+    """Measure how stable the score is over the last third of each complete trial.
+
+    Trials have a row whose last third of the budget holds MIN_LATE_EVALUATIONS or more, after the
+    last evaluation at which the scheduler stopped others: it let those go on whose score was lucky
+    there, and whose next one is worse on average although nothing changes (regression to the mean).
 
     number, evaluations (looked at), spread (of a seed: greatest minus least, over its median; the
     median over seeds), widest (over seeds), change (last minus first of them, over the median; the
@@ -279,13 +284,8 @@ def stability(study: Study) -> pd.DataFrame:
     rows = trajectories(study, "evaluation")
     rows = rows[rows["number"].isin(complete)]
     rows = rows.assign(value=study.objective.sign * rows["score"].astype(float))
-    evaluations = rows.groupby("number")["evaluation"].transform("nunique")
-    window = np.maximum(
-        MIN_LATE_EVALUATIONS, np.ceil(evaluations.to_numpy(dtype=float) * LATE_SHARE)
-    )
-    late = rows.groupby("trajectory")["evaluation"].rank(ascending=False, method="first") <= window
     seeds = (
-        rows[late]
+        rows[_late(rows, last_selection(study))]
         .groupby(["number", "trajectory"])["value"]
         .agg(["min", "max", "median", "first", "last", "size"])
     )
@@ -293,7 +293,7 @@ def stability(study: Study) -> pd.DataFrame:
         np.isfinite(seeds["max"])
         & np.isfinite(seeds["min"])
         & (seeds["min"] > 0)
-        & (seeds["size"] > 2)
+        & (seeds["size"] >= MIN_LATE_EVALUATIONS)
     )
     seeds = seeds[whole]
     # Over the seed's own median: good and poor configurations differ by factors.
@@ -312,6 +312,22 @@ def stability(study: Study) -> pd.DataFrame:
         num_seeds=("spread", "size"),
     )
     return made.reset_index()
+
+
+def _late(rows: pd.DataFrame, selected: int) -> pd.Series:
+    """Return which rows lie in the last third of their trial's evaluations; none of trials whose
+    last third holds the evaluation `selected`, at which the scheduler stopped others.
+    """
+    last = rows.groupby("number")["evaluation"].transform("max").to_numpy(dtype=float)
+    # The evaluations stand at equal distances on the budget's axis.
+    begin = last * (1 - LATE_SHARE) * (1 + TOLERANCE)
+    return (rows["evaluation"] > begin) & (selected <= begin)
+
+
+def last_selection(study: Study) -> int:
+    """Return the last evaluation at which the scheduler stopped a trial; 0 where it stopped none."""
+    pruned = study.trials.loc[study.trials["state"] == TrialState.PRUNED.value, "evaluations"]
+    return int(pruned.max()) if len(pruned) else 0
 
 
 STABILITY_COLUMNS = [

@@ -9,9 +9,11 @@ instead.
 
 What the curves cannot say. A failure is seen at an evaluation and happened between it and the one
 before, or earlier, as verdicts look back over a window: the curve is right at evaluations and says
-nothing between them. A trial that the scheduler pruned is censored there, and it was pruned for
-being poor: where pruned trials would have failed more often than those that went on, the curve
-flatters. The summary gives both ends of what the pruned ones could have done.
+nothing between them. Before its third evaluation a seed can only diverge (Verdict.earliest): no curve
+begins earlier, and none is drawn through fewer than MIN_MOMENTS evaluations. A trial that the
+scheduler pruned is censored there, and it was pruned for being poor: where pruned trials would have
+failed more often than those that went on, the curve flatters. The summary gives both ends of what
+the pruned ones could have done.
 """
 
 from __future__ import annotations
@@ -24,17 +26,28 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.selection import (
+    EVALUATION,
     SEED,
     distinct_configurations,
+    first_failures,
     groups,
     own_axis,
 )
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import evaluation_grid, trajectories
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
 from ganstudy.analysis.stats.kaplan_meier import EventTimes, log_rank
 from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni
 from ganstudy.trials.results.records import FAILURE_VERDICTS, TrialState, Verdict
+
+MIN_MOMENTS = 5
+"""Evaluations at which the event can be seen, below which there is no curve: through fewer, its
+steps are where the evaluations are."""
+
+
+MIN_SOON = 3
+"""Distinct times of events, below which a difference is one in how many seeds have the event: how
+soon is not in the data."""
 
 
 class EventRule(StrEnum):
@@ -66,6 +79,7 @@ def failure_times(
     rows = rows[rows["verdict"].isin(list(Verdict))]
     if rows.empty:
         return EventTimes.none()
+    earliest = first_failures(rows, kinds)
     # Rows without a verdict were left out: they do not show that the seed had not failed yet.
     gone = rows["verdict"].isin(list(kinds))
     if Verdict.DIVERGED not in set(kinds):
@@ -94,7 +108,17 @@ def failure_times(
         pruned=np.isin(number, pruned),
         recovered=ever & ~failed_at_end,
         evaluation_times=evaluation_grid(rows),
+        visible_from=visible_from(rows, earliest),
     )
+
+
+def visible_from(rows: pd.DataFrame, earliest: int) -> Floats:
+    """Return per trajectory of `rows` the time of its evaluation `earliest`; infinite where it ended
+    before.
+    """
+    times = rows["progress"].astype(float).where(rows[EVALUATION] >= earliest, np.inf)
+    made: Floats = times.groupby(rows["trajectory"]).min().to_numpy(dtype=float)
+    return made
 
 
 CURVE_COLUMNS = [
@@ -111,12 +135,12 @@ CURVE_COLUMNS = [
 
 
 def curves(events: EventTimes, by_value: dict[Any, set[int]], name: str) -> pd.DataFrame:
-    """Return one row per group and time, from 0 on: `name` (the group) and CURVE_COLUMNS."""
+    """Return one row per group and time from when on its events can be seen: `name` (the group) and
+    CURVE_COLUMNS. Groups with fewer than MIN_MOMENTS such times have none.
+    """
     frames = []
     for value, numbers in by_value.items():
         seeds = events.of(numbers)
-        if not len(seeds.times):
-            continue
         curve = seeds.curve()
         frame = pd.DataFrame(
             {
@@ -129,10 +153,10 @@ def curves(events: EventTimes, by_value: dict[Any, set[int]], name: str) -> pd.D
                 "events": curve.events,
             }
         )
-        # No seed is evaluated at 0, but the share falls from 1.
-        start = {"progress": 0.0, "survival": 1.0, "low": 1.0, "high": 1.0, "events": 0}
-        start |= {"at_risk": curve.seeds, "configurations_at_risk": curve.configurations}
-        frame = pd.concat([pd.DataFrame([start]), frame], ignore_index=True)
+        # At earlier evaluations nothing can be seen, and 100% would be no finding.
+        frame = frame[frame["progress"] >= seeds.first_visible]
+        if seeds.visible_moments < MIN_MOMENTS:
+            continue
         n = {"configurations": curve.configurations, "num_seeds": curve.seeds}
         frame[name] = value
         frames.append(frame.assign(**n))
@@ -148,7 +172,8 @@ def survival_curves(
     rule: EventRule = EventRule.FOR_GOOD,
     axis: str | None = None,
 ) -> pd.DataFrame:
-    """Estimate the share of seeds that have not failed, after each evaluation.
+    """Estimate the share of seeds that have not failed, after each evaluation from the first at which
+    failures can be seen; no rows of values with fewer than MIN_MOMENTS of them.
 
     setting (column `group` where it is None), progress (on `axis`), survival with low and high
     (pointwise 95%; NaN below 6 configurations), at_risk (seeds still observed and not failed
@@ -195,10 +220,11 @@ def survival_summary(
     that went away again), pruned (seeds censored because their trial was pruned),
     failed_when_pruned (seeds that had failed when it was, and could have come back), horizon (the
     last time at which seeds of every value were observed), survival (share of seeds not failed by
-    then) with _low and _high, if_pruned_failed and if_pruned_survived (share of all seeds that
-    would not have failed in the end if every seed of a pruned trial had, or none), median_time
-    until failure with _low and _high (infinite where half did not fail), mean_time without failure
-    up to the horizon with _low and _high (none below 12 configurations), unit (of the times).
+    then; NaN where no failure could be seen by then) with _low and _high, if_pruned_failed and
+    if_pruned_survived (share of all seeds that would not have failed in the end if every seed of a
+    pruned trial had, or none), median_time until failure with _low and _high (infinite where half
+    did not fail), mean_time without failure up to the horizon with _low and _high (none below 12
+    configurations), unit (of the times).
     """
     study = distinct_configurations(study)
     events, by_value = failure_times(study, kinds, rule, axis), groups(study, setting)
@@ -218,6 +244,8 @@ def _survival(seeds: EventTimes, horizon: float, rule: EventRule) -> dict[str, A
     failed = int(seeds.happened.sum())
     censored = int((seeds.pruned & ~seeds.happened).sum())
     failed_when_pruned = int((seeds.pruned & seeds.happened).sum())
+    # Where no failure could be seen yet, that none was is no finding.
+    survival = curve.at(horizon) if horizon >= seeds.first_visible else Estimate(NAN)
     # Of pruned trials, failures for good might have recovered; first failures stay.
     surely_failed = failed - failed_when_pruned if rule is EventRule.FOR_GOOD else failed
     return {
@@ -228,7 +256,7 @@ def _survival(seeds: EventTimes, horizon: float, rule: EventRule) -> dict[str, A
         "pruned": censored,
         "failed_when_pruned": failed_when_pruned,
         "horizon": horizon,
-        **curve.at(horizon).columns("survival"),
+        **survival.columns("survival"),
         # Both ends of what the pruned could have done, since the scheduler pruned what was poor:
         # Kaplan and Meier's own share takes censoring as independent of failing.
         "if_pruned_failed": 1 - (failed + censored) / n,
@@ -261,6 +289,7 @@ TEST_COLUMNS = [
     "p",
     "p_adjusted",
     "comparisons",
+    "moments",
     "method",
     "decision",
 ]
@@ -278,7 +307,8 @@ def survival_tests(
 
     setting, groups (how many values), configurations, num_seeds, events (failures), statistic, p
     (NaN where there is too little to test), p_adjusted (Bonferroni over the `comparisons`
-    settings), method ('permutation' of configurations, 'chi-squared' from 200 of them on, or
+    settings), moments (distinct times at which events were seen: at fewer than MIN_SOON they do not
+    tell how soon), method ('permutation' of configurations, 'chi-squared' from 200 of them on, or
     'none'), decision ('differ' where p_adjusted is at most 5%, else 'inconclusive'). The test takes
     other settings as noise: under a sampler that follows the score, values may differ through them.
     """
@@ -315,6 +345,7 @@ def log_rank_tests(
                 "events": int(happened.sum()),
                 "statistic": test.statistic,
                 "p": test.p,
+                "moments": len(np.unique(events.times[known][happened])),
                 "method": test.method,
             }
         )

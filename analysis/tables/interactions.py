@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,11 @@ from ganstudy.analysis.stats.correlation import (
     normal_scores,
     pearson,
 )
-from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats, Ints
+from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, Ints
+from ganstudy.analysis.stats.heterogeneity import effect_in_a_new_setting
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
+from ganstudy.analysis.tables.contrasts import Contrast, in_units
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher, matchable
 
 # A guess, above the ten at which the coverage of rank correlations is simulated.
@@ -43,6 +46,8 @@ MIN_REST = 20
 """Configurations beyond the number of coefficients of the model that two settings' product is
 tested in.
 """
+EITHER_WAY, SAME_DIRECTION = "either way", "same direction"
+"""Whether an effect may go against its mean in a new setting."""
 INTERACTION_COLUMNS = [
     "kind",
     "first",
@@ -127,6 +132,51 @@ class Case:
     """Of freedom; 0 where n does not allow an interval."""
     factor: float = 1.0
     """Of the variance of Fisher's z."""
+
+
+HOMOGENEITY_COLUMNS = [
+    "remedies",
+    "effect",
+    "sd_settings",
+    "sd_seeds",
+    "low",
+    "high",
+    "decision",
+    "pairs",
+    "seeds",
+]
+
+
+def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
+    """Estimate how much the effect of every set of remedies differs between settings and between
+    seeds, from its contrast with none in matched pairs; those without an interval are left out.
+
+    remedies; effect (as in the contrasts: a factor for ratios); sd_settings, sd_seeds: standard
+    deviation of the effect over settings and over seeds, noise of the single run apart (of the
+    logarithm for ratios); low and high: the 95% prediction interval of the effect in a setting that
+    was not tried, alone; decision: "either way" where that contains no effect, "same direction"
+    where it does not; pairs, seeds.
+    """
+    found = []
+    for row in contrasts:
+        if row.matched is None or row.matched.variances is None or not row.effect.has_interval:
+            continue
+        new = effect_in_a_new_setting(row.matched)
+        shown = in_units(Comparison(new, NAN, ""), study)[1]
+        found.append(
+            {
+                "remedies": row.first,
+                "effect": shown.value,
+                "sd_settings": math.sqrt(row.matched.variances.pairs),
+                "sd_seeds": math.sqrt(row.matched.variances.seeds),
+                "low": shown.low,
+                "high": shown.high,
+                "decision": EITHER_WAY if new.low <= 0 <= new.high else SAME_DIRECTION,
+                "pairs": row.effect.n,
+                "seeds": row.seeds,
+            }
+        )
+    return pd.DataFrame(found, columns=HOMOGENEITY_COLUMNS)
 
 
 def _ordered(study: Study, frame: ComparedScores) -> list[str]:

@@ -23,7 +23,7 @@ from ganstudy.analysis.frames.selection import (
     own_axis,
 )
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
 from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts
 
@@ -53,6 +53,8 @@ PAIR_COLUMNS = [
     "scale",
     "p",
     "ahead",
+    "decision",
+    "within_margin",
     "pairs",
     "seeds",
     "comparisons",
@@ -62,6 +64,8 @@ ANSWER_COLUMNS = [
     "amount",
     "leader",
     "ahead_of",
+    "within_margin",
+    "equal_to",
     "not_separated",
     "not_compared",
     "configurations",
@@ -77,9 +81,10 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     setting; axis; amount, the largest that all `trials` reached; trials: "every ended trial", and
     where some were stopped early also "complete trials only", which are a selection; configurations
     (n), not_yet (of all values: left out since they had not been evaluated by then), seeds; median
-    of the objective with median_low and median_high (95%, bootstrap over configurations and seeds,
+    of the objective with median_low and median_high (95%, for other configurations on these seeds,
     NaN below six); failed_share, the probability that a seed has collapsed, cycles or has
-    diverged, with its ends.
+    diverged, with its ends; NaN on axes where the values stand at different evaluations, and where
+    no verdict can be a failure yet (selection.verdicts_compare).
 
     Between evaluations scores are interpolated; see selection.compared_scores.
     """
@@ -126,7 +131,9 @@ def pairwise(
     axis, amount; first, second (the first looks better); effect of the first against the second
     with low and high (simultaneous over the family's comparisons), scale: "ratio" or "difference"
     (of the objective, in its own direction); p (times comparisons); ahead: the value that does
-    better, None where the interval excludes neither; pairs (n), seeds (different ones), comparisons.
+    better, None where the interval excludes neither; decision: "better" or "worse" (the first),
+    "practically equal" or "inconclusive"; within_margin: whether the whole interval lies within the
+    margin of the study file; pairs (n), seeds (different ones), comparisons.
 
     contrasts: those of pairwise_contrasts, if they have been made already.
     """
@@ -143,6 +150,8 @@ def pairwise(
             "scale": row.scale,
             "p": row.p_adjusted,
             "ahead": row.better,
+            "decision": row.decision,
+            "within_margin": row.within_margin,
             "pairs": row.effect.n,
             "seeds": row.seeds,
             "comparisons": row.family.comparisons,
@@ -166,6 +175,10 @@ class Answer:
     looks best in the matched pairs. None where each is beaten by another."""
     ahead_of: list[Any]
     """Values that it is found to beat."""
+    within_margin: list[Any]
+    """Those of them that it beats by less than the margin."""
+    equal_to: list[Any]
+    """Values to which it is practically equal, and beats none of them."""
     not_separated: list[Any]
     """Values against which it is inconclusive."""
     not_compared: list[Any]
@@ -173,7 +186,8 @@ class Answer:
     configurations: int
     """Of all values at that amount."""
     decision: str
-    """"ahead" (of all others), "ahead of some" or "inconclusive"."""
+    """"ahead" (of all others), "ahead of some", "practically equal" (to all others) or
+    "inconclusive"."""
     changes: bool
     """Whether another axis finds some value ahead of one that is found ahead of it here. Where two
     axes separate no values, nothing changes: the data are inconclusive."""
@@ -231,13 +245,17 @@ def _answer(rows: list[Contrast], values: list[Any], changes: bool) -> Answer:
     leader = leading[0] if leading else None
     others = [value for value in looks if value != leader]
     ahead_of = [value for value in others if (leader, value) in separated]
-    opponents = {
-        other
+    against = {
+        row.second if row.first == leader else row.first: row
         for row in compared
-        for value, other in ((row.first, row.second), (row.second, row.first))
-        if value == leader
+        if leader in (row.first, row.second)
     }
-    decision = "ahead" if len(ahead_of) == len(others) else "ahead of some"
+    equal_to = [v for v in others if v in against and against[v].decision == PRACTICALLY_EQUAL]
+    decision = INCONCLUSIVE
+    if others and len(equal_to) == len(others):
+        decision = PRACTICALLY_EQUAL
+    elif ahead_of:
+        decision = "ahead" if len(ahead_of) == len(others) else "ahead of some"
     counts = {row.first: row.configurations[0] for row in rows}
     counts |= {row.second: row.configurations[1] for row in rows}
     return Answer(
@@ -245,11 +263,13 @@ def _answer(rows: list[Contrast], values: list[Any], changes: bool) -> Answer:
         amount=rows[0].amount,
         leader=leader,
         ahead_of=ahead_of,
-        not_separated=[v for v in others if v in opponents and v not in ahead_of],
+        within_margin=[value for value in ahead_of if against[value].within_margin],
+        equal_to=equal_to,
+        not_separated=[v for v in others if v in against and v not in (*ahead_of, *equal_to)],
         # Of all values: one that was not compared is not beaten.
-        not_compared=[value for value in others if value not in opponents],
+        not_compared=[value for value in others if value not in against],
         configurations=sum(counts.values()),
-        decision=decision if ahead_of else INCONCLUSIVE,
+        decision=decision,
         changes=changes,
     )
 

@@ -240,7 +240,8 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     and area are NaN; configurations (n), seeds, progress. Empty where nothing can be fitted.
     """
     frame, rates = _rates(search_stage(study))
-    if not len(frame.numbers):
+    # Without a verdict that can be a failure every seed would count as one that trains.
+    if not len(frame.numbers) or np.isnan(frame.failed).all():
         return pd.DataFrame(columns=REGION_COLUMNS)
     trained = 1 - np.nanmean(frame.failed, axis=1)
     grid = _grid(rates)

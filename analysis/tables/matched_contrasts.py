@@ -22,6 +22,7 @@ from ganstudy.analysis.tables.contrasts import (
     couples,
     factor_family,
     in_units,
+    margin_of,
 )
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher
 
@@ -62,7 +63,7 @@ def _contrast(
     matched = matched_effect(arms.treated, arms.control, level, arms.points)
     compared = matched.comparison
     scale, effect = in_units(compared, study)
-    return Contrast(
+    contrast = Contrast(
         question=setting,
         first=first,
         second=second,
@@ -89,6 +90,7 @@ def _contrast(
         improvement=crossed_wins(arms.treated, arms.control, level, arms.points),
         failed=matched_failures(arms.treated_failed, arms.control_failed, level, arms.points),
     )
+    return contrast.against(margin_of(study))
 
 
 def remedy_contrasts(study: Study) -> list[Contrast]:

@@ -18,8 +18,9 @@ import pandas as pd
 from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_scores
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Floats
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.multiplicity import holm
 from ganstudy.analysis.tables.contrasts import (
     SINGLE,
@@ -28,6 +29,7 @@ from ganstudy.analysis.tables.contrasts import (
     holm_family,
     in_units,
     is_design,
+    margin_of,
 )
 from ganstudy.analysis.tables.matched_arms import matchable
 
@@ -66,9 +68,9 @@ class SingleConfiguration:
     """Of the trial without remedies."""
     settings: dict[str, Any]
     """The other searched settings, which both have."""
-    failed: int
-    """Seeds that had collapsed, cycled or diverged."""
-    control_failed: int
+    failed: float
+    """Seeds that had collapsed, cycled or diverged; NaN where verdicts do not compare."""
+    control_failed: float
 
 
 def single_configurations(study: Study) -> list[SingleConfiguration]:
@@ -99,7 +101,7 @@ def single_configurations(study: Study) -> list[SingleConfiguration]:
     ]
     # Of a grid of remedies alone they are the primary family; beside a grid of k they are not.
     primary = is_design(whole) and K not in study.searched
-    return _corrected(made, primary)
+    return _corrected(made, primary, margin_of(study))
 
 
 def _compared(
@@ -112,9 +114,10 @@ def _compared(
     """Compare two configurations, by their rows in `frame`, on the seeds that they share."""
     both = ~np.isnan(frame.scores[list(rows)]).any(axis=0)
     scores = frame.scores[list(rows)][:, both]
+    verdicts = None if frame.verdicts is None else frame.verdicts[list(rows)][:, both]
     treated, control = np.log(scores) if study.is_ratio else scores
     # Seeds are the units, as one configuration of either kind is all there is.
-    compared = compare_by_seed(treated, control)
+    compared = compare_by_seed(treated, control, verdicts)
     scale, effect = in_units(compared, study)
     with np.errstate(invalid="ignore"):
         differences = treated - control
@@ -135,6 +138,7 @@ def _compared(
         method=compared.method,
         seeds=effect.n,
         differences=differences,
+        statistic=compared.statistic,
     )
     first, second = rows
     return SingleConfiguration(
@@ -142,20 +146,27 @@ def _compared(
         number=int(frame.numbers[first]),
         control=int(frame.numbers[second]),
         settings=settings,
-        failed=int(np.nansum(frame.failed[first])),
-        control_failed=int(np.nansum(frame.failed[second])),
+        failed=_failed_seeds(frame.failed[first]),
+        control_failed=_failed_seeds(frame.failed[second]),
     )
 
 
-def _corrected(made: list[SingleConfiguration], primary: bool) -> list[SingleConfiguration]:
-    """Return the same with Holm's p-values and decisions."""
+def _failed_seeds(failed: Floats) -> float:
+    """Return the number of failed seeds [S]; NaN where verdicts do not compare."""
+    return NAN if np.isnan(failed).all() else float(np.nansum(failed))
+
+
+def _corrected(
+    made: list[SingleConfiguration], primary: bool, margin: Margin | None
+) -> list[SingleConfiguration]:
+    """Return the same with Holm's p-values and decisions, held against the margin."""
     p_values = np.array([row.contrast.p for row in made])
     family = holm_family(SINGLE, p_values, primary)
     # Rows without a test can find nothing, and do not take part in the correction.
     adjusted, known = np.full(len(made), NAN), ~np.isnan(p_values)
     adjusted[known] = holm(p_values[known])
     return [
-        replace(row, contrast=row.contrast.corrected(family, float(p)))
+        replace(row, contrast=row.contrast.corrected(family, float(p)).against(margin))
         for row, p in zip(made, adjusted, strict=True)
     ]
 
@@ -170,13 +181,16 @@ def remedies_paired_by_seed(
     control (numbers of the trials), the other searched settings;
 
     scale, effect with low and high at `level`: "ratio", the geometric mean over seeds of score /
-    control's score, or "difference", the mean of score - control's (Study.is_ratio says which); by
-    Student's t, or, where a seed has diverged in one of the two (method "sign"), the median over
-    seeds. Each interval holds alone;
+    control's score, or "difference", the mean of score - control's (Study.is_ratio says which),
+    with Student's interval, which holds if differences are normal; where a seed has diverged in one
+    of the two (`method` says so), the median over seeds. Each interval holds alone and decides
+    nothing;
 
-    p; p_holm, corrected for `comparisons`; decision: better or worse where p_holm < 0.05 and there
-    are MIN_SEEDS_FOR_TEST seeds, else inconclusive; failed, control_failed: seeds that had
-    collapsed, cycled or diverged; seeds: n; axis, progress.
+    p, of the exact sign-flip test of places in the order that knows failure (stats/run_order.py);
+    p_holm, corrected for `comparisons`; decision: better or worse where p_holm < 0.05 and there are
+    MIN_SEEDS_FOR_TEST seeds, else practically equal where the interval that holds for all together
+    lies within the margin, else inconclusive; failed, control_failed: seeds that had collapsed,
+    cycled or diverged; seeds: n; axis, progress.
 
     contrasts: those of single_configurations, if they have been made already.
     """

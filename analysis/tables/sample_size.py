@@ -3,10 +3,11 @@ could have found at all.
 
 From the very estimate that the report tells, and what its variance is made of: what differs between
 pairs of configurations falls with their number alone, what differs between seeds with that of the
-seeds (analysis/stats/crossed_design.py). An effect that was observed is no effect that is known:
-the table therefore also says how many it would take if the truth were the interval's far end
-(`needed_least`). Where the interval contains no effect there is no greatest number, since the truth
-may be no difference at all.
+seeds (analysis/stats/crossed_design.py). Where the study file states a margin, it is planned from that
+alone: how many place the whole interval within it if there is no difference, which is also enough to
+find an effect as large as the margin. Else from the observed effect, which is no effect that is
+known: the table therefore also says how many it would take if the truth were the interval's far end
+(`needed_least`). There is no greatest number then, since the truth may be no difference at all.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ from ganstudy.analysis.tables.contrasts import BEST, CONFIRMED, RATIO, Contrast,
 TOO_FEW = "too few"
 CONCLUSIVE = "conclusive"
 INCONCLUSIVE = "inconclusive"
+ENOUGH = (
+    "these are enough to find practical equality, or an effect as large as the margin: the truth may "
+    "lie between the two"
+)
 # With three seeds Student's quantile is 4.3, with six 2.6.
 ADVISED_SEEDS = 6
 """Seeds from which on the variance between seeds is known well enough to find most effects."""
@@ -36,7 +41,7 @@ ADVISED_SEEDS = 6
 
 @dataclass(frozen=True)
 class NeededSampleSize:
-    """A contrast, conclusive or not, and what it takes to find its effect."""
+    """A contrast, conclusive or not, and what a conclusion takes."""
 
     question: str
     first: str
@@ -61,13 +66,17 @@ class NeededSampleSize:
     """Different ones."""
     unit: str
     """What n and `needed` count: 'pairs' of configurations, or 'seeds' of both."""
+    margin: float
+    """That of the study file, from which it is planned; NaN where it is the observed effect."""
     detectable: float
     """The smallest effect that these n find with 80% power: a ratio above 1, or a difference."""
     needed: float
-    """Units for 80% power if the truth is the observed effect, of pairs on the present seeds; infinite
-    where no number within reach is enough."""
+    """Units for 80% power if the truth is no difference, and practical equality is to be found; without
+    a margin, if it is the observed effect. Of pairs on the present seeds; infinite where no number
+    within reach is enough."""
     needed_least: float
-    """Units if it is the interval's far end."""
+    """Units if the truth is an effect as large as the margin; without a margin, the interval's far
+    end."""
     seeds_instead: float
     """Seeds in each pair that would do as well as `needed` pairs; infinite where no number would,
     NaN for seeds."""
@@ -101,7 +110,7 @@ def needed_sample_sizes(study: Study, contrasts: ContrastTable | None = None) ->
 
 
 def needed(contrast: Contrast) -> NeededSampleSize:
-    """Return what it takes to find the effect of a contrast."""
+    """Return what a conclusion about a contrast takes."""
     size, effect = contrast.sample_size(), contrast.effect
     decision = CONCLUSIVE if not contrast.is_open else INCONCLUSIVE
     if contrast.is_open and not effect.has_interval:
@@ -129,6 +138,7 @@ def needed(contrast: Contrast) -> NeededSampleSize:
         n=effect.n,
         seeds=contrast.seeds,
         unit=effect.unit,
+        margin=NAN if contrast.margin is None else contrast.margin.size,
         detectable=float(detectable),
         needed=size.needed,
         needed_least=size.needed_least,
@@ -149,8 +159,13 @@ def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
         return f"{contrast.no_claim} say nothing of others: {ADVISED_SEEDS} or more seeds"
     if math.isnan(size.needed):
         return "too few, or too many diverged, to plan from"
+    # Without a margin no equality: an estimate near no effect says nothing of how far the truth may
+    # be from it.
     condition = "if the effect is as observed"
-    # No equality: an estimate near no effect says nothing of how far the truth may be from it.
+    if contrast.margin is not None:
+        if not _is_missing(contrast, size):
+            return ENOUGH
+        condition = "to place the whole interval within the margin if there is no difference"
     if contrast.matched is not None:
         return f"{_more(size.design, contrast)}, {condition}"
     unit = "fresh seeds of both"
@@ -159,6 +174,14 @@ def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
     if contrast.question != CONFIRMED:  # those of the search are not fresh
         return f"about {math.ceil(size.needed)} {unit}, {condition}"
     return f"about {max(1, math.ceil(size.needed - contrast.effect.n))} more {unit}, {condition}"
+
+
+def _is_missing(contrast: Contrast, size: SampleSize) -> bool:
+    """Return whether the plan asks for more than there is."""
+    if contrast.matched is not None:
+        return size.design != Design(contrast.effect.n, contrast.seeds)
+    # Those of the search are not fresh, and tell nothing of the best and the second.
+    return size.needed > contrast.effect.n or contrast.question == BEST
 
 
 def _more(design: Design | None, contrast: Contrast) -> str:

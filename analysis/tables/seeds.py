@@ -16,14 +16,15 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.bootstrap import (
     interquartile_mean_of_configurations,
     interquartile_mean_of_seeds,
-    median_of_configurations,
 )
-from ganstudy.analysis.stats.correlation import intraclass_correlation
+from ganstudy.analysis.stats.correlation import intraclass_correlation, is_crossed
 from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.order_statistics import median, seed_medians
 from ganstudy.analysis.stats.proportions import binomial_proportion
 from ganstudy.trials.results.records import FAILURE_VERDICTS, Verdict
 
+CROSSED, NESTED = "ICC(3,1)", "ICC(1)"
+"""What the share of variance between configurations is (Shrout & Fleiss 1979)."""
 ENDS = ("", "_low", "_high")
 CONFIGURATION_COLUMNS = [
     "state",
@@ -42,6 +43,7 @@ SPREAD_COLUMNS = [
     "share",
     "low",
     "high",
+    "estimand",
     "configurations",
     "seeds",
     "axis",
@@ -128,9 +130,10 @@ def overall(study: Study) -> pd.DataFrame:
     """Estimate the score of the study as a whole at the amount that all trials reached: two rows,
     "median" and "interquartile mean".
 
-    statistic; value with low and high (95%, bootstrap over configurations and seeds; NaN below six
-    configurations); configurations (n), seeds; axis, progress. Configurations that lack a seed that
-    others have count by their median.
+    statistic; value with low and high (95%, for other configurations on these seeds: of the median
+    exact, of the interquartile mean by bootstrap over configurations; NaN below six of them);
+    configurations (n), seeds; axis, progress. Where a configuration lacks a seed that others have,
+    all count by their medians.
     """
     frame = compared_scores(study)
     if not len(frame.numbers):
@@ -138,12 +141,10 @@ def overall(study: Study) -> pd.DataFrame:
     rows = []
     # Two summaries, since the median ignores how good the best half is, and the interquartile mean
     # becomes infinite once a quarter of the seeds has diverged.
-    for name, estimate in (
-        ("median", median_of_configurations),
-        ("interquartile mean", interquartile_mean_of_configurations),
-    ):
-        found = estimate(seed_medians(frame.scores), np.random.default_rng(SEED))
-        found = found.in_direction(frame.sign)
+    middle = interquartile_mean_of_configurations(
+        seed_medians(frame.scores), np.random.default_rng(SEED)
+    ).in_direction(frame.sign)
+    for name, found in (("median", frame.median()), ("interquartile mean", middle)):
         rows.append(
             {
                 "statistic": name,
@@ -164,15 +165,18 @@ def spread(study: Study) -> pd.DataFrame:
 
     component: "between configurations" or "between seeds of a configuration"; share of the variance
     of the ranks' normal scores (they sum to 1; see correlation.intraclass_correlation) with low and
-    high (95%; NaN below twelve configurations); configurations (n, with two seeds or more), seeds;
-    axis, progress. Empty where no two configurations have two seeds.
+    high (95%; NaN below twelve configurations); estimand: CROSSED, where all configurations have the
+    same seeds and what a seed does to all of them alike is in neither share, else NESTED, where it
+    is in that of the seeds; configurations (n, with two seeds or more), seeds; axis, progress. Empty
+    where no two configurations have two seeds.
     """
     frame = compared_scores(study)
     found = intraclass_correlation(frame.scores)
     if np.isnan(found.value):
         return pd.DataFrame(columns=SPREAD_COLUMNS)
     seeds = (~np.isnan(frame.scores)).sum(axis=1)
-    n = (found.n, int(seeds[seeds >= 2].sum()), frame.axis, frame.amount)
+    estimand = CROSSED if is_crossed(frame.scores) else NESTED
+    n = (estimand, found.n, int(seeds[seeds >= 2].sum()), frame.axis, frame.amount)
     rows = [
         ("between configurations", found.value, found.low, found.high, *n),
         ("between seeds of a configuration", 1 - found.value, 1 - found.high, 1 - found.low, *n),

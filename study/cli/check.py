@@ -1,51 +1,156 @@
-"""`ganstudy check`: validate a study file, print its space, cost and first configurations."""
+"""`ganstudy check`: validate a study file; print what it varies, takes, and will be able to tell."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ganstudy.study.cli.options import format_params, home_option
+from ganstudy.study.cli.options import format_params, home_option, line_width, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 
 CONFIGURATIONS_SHOWN = 3
+MOST_LINES = 40
+"""Of the whole, unless --full asks for all."""
+LINES_OF_TIME, WITHOUT_TIME = 7, 3
+"""Of its last part, at most."""
+MOST_LISTED, LEAST_LISTED = 8, (4, 2)
+"""Lines of a list, and where there is little room, and less."""
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@click.option("--full", is_flag=True, help="Every default, and every value that is searched.")
+@click.option("--no-time", is_flag=True, help="Measure nothing: answer at once.")
 @home_option
-def check(file: Path, home: Home) -> None:
-    """Validate a study FILE; print its space, cost and first configurations.
+def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
+    """Validate a study FILE; print what it varies, takes, and will be able to tell.
+
+    Some steps of every kind of trial are timed, for at most 20 seconds.
 
     \b
     Example:  ganstudy check examples/digits.toml
     """
+    from ganstudy.study.cli.expected_time import study_times, time_lines
+    from ganstudy.study.cli.outlook import outlook_lines
     from ganstudy.study.driver.cost_estimate import cost_lines
     from ganstudy.study.ledger.ledger import Ledger
-    from ganstudy.study.ledger.samplers import preview
 
     spec, _ = read_study(file)
     Ledger.check_same(home.study(spec.name).ledger, spec)
-    click.echo(f"{file} is a valid study.\n")
-    click.echo(spec.model_dump_json(indent=2, exclude={"search": {"space"}}))
-    click.echo("\nSearch space")
-    for key, domain in spec.space.domains.items():
-        click.echo(f"  {key:<28} {domain}")
-    click.echo("\nCost")
-    for line in cost_lines(spec, home):
-        click.echo(f"  {line}")
-    if spec.has_own_parts:
-        click.echo("\nYour data and networks")
-        for line in _own_parts(spec):
-            click.echo(f"  {line}")
+    head = [f"{file} is a valid study."]
+    if spec.question:
+        head.append(_shortened(f"Question: {spec.question}", full))
+    own_parts = wrapped(_own_parts(spec)) if spec.has_own_parts else []
+    sections = [
+        Section("Varies", _varied(spec, full), True),
+        Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
+        Section("Trials", wrapped(cost_lines(spec))),
+        Section("Your data and networks", own_parts),
+        _first(spec, full),
+        Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
+    ]
+    if full:
+        sections[1].lines += spec.model_dump_json(
+            indent=2, exclude={"search": {"space"}}
+        ).splitlines()
+    else:
+        last = WITHOUT_TIME if no_time else LINES_OF_TIME
+        _fit(sections, MOST_LINES - len(head) - last)
+    click.echo("\n".join(head))
+    for section in sections:
+        section.show()
+    # Last, as it may be measured: all else is there to read by then.
+    seeds = len(spec.confirm.seeds) if spec.confirm else len(spec.train.seeds)
+    known = study_times(spec, home, not no_time, seeds)
+    Section("Time", wrapped(time_lines(spec, known))).show()
+
+
+@dataclass
+class Section:
+    """A title and its lines; nothing where there are none."""
+
+    title: str
+    lines: list[str]
+    is_list: bool = False
+    """Whether it may be cut short."""
+
+    @property
+    def height(self) -> int:
+        """Lines that it takes, with a blank one before it."""
+        return len(self.lines) + 2 if self.lines else 0
+
+    def cut(self, lines: int) -> None:
+        """Leave out what is beyond so many lines, and say how much that is."""
+        left = len(self.lines) - lines + 1
+        if left > 1:
+            self.lines = [*self.lines[: lines - 1], f"and {left} more (--full)"]
+
+    def show(self) -> None:
+        """Print it."""
+        if self.lines:
+            click.echo(f"\n{self.title}")
+            for line in self.lines:
+                click.echo(f"  {line}")
+
+
+def _fit(sections: list[Section], most: int) -> None:
+    """Cut the sections that can be cut until all of them take at most `most` lines."""
+    for section in sections:
+        if section.is_list:
+            section.cut(MOST_LISTED)
+    for least in LEAST_LISTED:
+        # What the file fixes before what it varies: its reader has just written it.
+        for section in reversed(sections):
+            excess = sum(each.height for each in sections) - most
+            if excess > 0 and section.is_list:
+                section.cut(max(least, len(section.lines) - excess))
+
+
+def _shortened(line: str, full: bool = False) -> str:
+    most = line_width()
+    return line if full or len(line) <= most else line[: most - 4].rstrip() + " ..."
+
+
+def _varied(spec: StudySpec, full: bool) -> list[str]:
+    return [_shortened(f"{key:<28} {domain}", full) for key, domain in spec.space.domains.items()]
+
+
+def _fixed(spec: StudySpec, full: bool) -> list[str]:
+    """Return what the file itself states, one line per table."""
+    document: dict[str, Any] = json.loads(spec.document)
+    document.get("search", {}).pop("space", None)
+    lines = []
+    for name, table in document.items():
+        if isinstance(table, dict) and table:
+            stated = ", ".join(f"{key} = {_text(value)}" for key, value in table.items())
+            lines.append(_shortened(f"{name:<12} {stated}", full))
+    return lines
+
+
+def _text(value: Any) -> str:
+    """Return a value about as TOML writes it."""
+    if isinstance(value, dict):
+        inner = ", ".join(f"{key} = {_text(each)}" for key, each in value.items())
+        return f"{{ {inner} }}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _first(spec: StudySpec, full: bool) -> Section:
+    from ganstudy.study.ledger.samplers import preview
+
     shown = list(preview(spec, CONFIGURATIONS_SHOWN))
-    click.echo(f"\nFirst {len(shown)} configurations")
-    for number, params in enumerate(shown):
-        click.echo(f"  trial {number}: {format_params(params)}")
+    lines = [
+        _shortened(f"trial {number}: {format_params(params)}", full)
+        for number, params in enumerate(shown)
+    ]
+    return Section(f"First {len(shown)} configurations", lines)
 
 
 def _own_parts(spec: StudySpec) -> list[str]:

@@ -21,6 +21,7 @@ COMMANDS = (
     "check:check",
     "export:export_frames",
     "import_:import_",
+    "plan:plan",
     "report:compare",
     "report:report",
     "run:publish",

@@ -34,12 +34,18 @@ minutes.
 
 @click.command()
 @click.option(
-    "--database", required=True, metavar="URL", help="PostgreSQL, such as postgresql:///mlflow."
+    "--database",
+    required=True,
+    metavar="URL",
+    help="PostgreSQL database, such as postgresql:///mlflow.",
 )
 @click.option(
-    "--artifacts", required=True, metavar="PLACE", help="A folder, or s3://BUCKET/PREFIX."
+    "--artifacts",
+    required=True,
+    metavar="PLACE",
+    help="Store of artifacts: a folder, or s3://BUCKET/PREFIX.",
 )
-@click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen at.")
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=MLFLOW_PORT, show_default=True)
 @click.option(
     "--name",
@@ -79,7 +85,7 @@ def serve(database: str, artifacts: str, host: str, port: int, names: tuple[str,
     content = AUTHENTICATION.format(database=database.replace("%", "%%"))
     configuration.write_text(content, encoding="utf-8")
     # The process becomes the server, so that whoever watches it watches the server.
-    # uvicorn puts its working folder on the path, whatever Python is told.
+    # uvicorn puts its working folder on the path, even where Python is asked not to.
     os.chdir(settings)
     arguments = command(database, artifacts, host, port, names)
     os.execve(sys.executable, arguments, environment(configuration))

@@ -63,7 +63,7 @@ def ui_of_cluster(cluster: Path, values: CliOptions) -> int:
     type=click.IntRange(1, 65535),
     default=MLFLOW_PORT,
     show_default=True,
-    help="Of the server, on this machine only.",
+    help="Port of the server, which listens on this machine only.",
 )
 @home_option
 def ui(port: int, home: Home) -> None:
@@ -95,7 +95,8 @@ def ui(port: int, home: Home) -> None:
     server = subprocess.Popen(
         command(home, port),
         env=environment(),
-        cwd=home.mlflow_database.parent,  # uvicorn puts its working folder on the path whatever Python is told
+        # uvicorn puts its working folder on the path, even where Python is asked not to.
+        cwd=home.mlflow_database.parent,
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
     )
     if stopped:

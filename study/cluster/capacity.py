@@ -1,25 +1,23 @@
-"""Where trials can run: how many the cluster holds at a time, as nodes come and go, and why one
-cannot be placed.
+"""Capacity of the cluster: how many trials it holds, and why one cannot be placed.
+
+It follows nodes as they come and go.
 """
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TypedDict
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ganstudy.study.cluster.code_version import code_provenance, format_worker_differences
+from ganstudy.study.cluster.slots import Node, trial_capacity
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.tables import Resources
-
-Node = Mapping[str, float]
-"""Resources by Ray's names, CPU and GPU among them."""
 
 ARRIVE_SECONDS = 30.0
 """How long a study waits for a first node that can hold a trial: after `ray up`, nodes come one by
@@ -31,23 +29,18 @@ PROBE_SECONDS = 60.0
 """How long nodes may take to report their versions: a worker process starts for it on each."""
 # A guess: Ray is asked for its nodes so often, and a new node is used that much later.
 POLL_SECONDS = 2.0
-EPSILON = 1e-9
-"""Added before rounding down, as 1 / 0.1 in floating point must count as 10."""
 
 
-def trial_capacity(node: Node, resources: Resources) -> int:
-    """Return how many trials a node holds at a time; a fraction of a GPU lies on one card."""
-    trials = node.get("CPU", 0) / resources.cpus
-    if resources.gpus >= 1:
-        trials = min(trials, node.get("GPU", 0) / resources.gpus)
-    elif resources.gpus:
-        # Ray does not split a fraction over two cards: count per card, then the cards.
-        per_card = math.floor(1 / resources.gpus + EPSILON)
-        trials = min(trials, math.floor(node.get("GPU", 0) + EPSILON) * per_card)
-    return math.floor(trials + EPSILON)
+class RayNode(TypedDict):
+    """What of Ray's description of a node is read; the keys are Ray's."""
+
+    NodeID: str
+    NodeManagerAddress: str
+    Alive: bool
+    Resources: Node
 
 
-def nodes() -> list[dict[str, Any]]:
+def nodes() -> list[RayNode]:
     """Return the connected cluster's living nodes, as Ray describes them."""
     return [node for node in ray.nodes() if node["Alive"]]
 

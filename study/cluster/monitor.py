@@ -13,12 +13,11 @@ from ray.tune import Callback
 from ganstudy.study.cluster.capacity import (
     PLACE_SECONDS,
     POLL_SECONDS,
-    Node,
     format_nodes,
     format_resources,
     nodes,
-    trial_capacity,
 )
+from ganstudy.study.cluster.slots import Node, trial_capacity
 from ganstudy.study.spec.tables import Resources
 
 

@@ -110,11 +110,7 @@ def run(
         terminated_as_interrupted(),
     ):
         mlflow_check.wait()
-        if address is None:
-            capacity.check_cluster(spec.resources, context.console.print, seconds=0)
-        else:
-            capacity.check_cluster(spec.resources, context.console.print)
-            capacity.check_nodes(spec.resources)
+        _check_nodes(context, on_cluster=address is not None)
         try:
             with only_driver(context.folder.path, context.console.print) as driver_lock:
                 return _run_on_ray(context, driver_lock)
@@ -145,6 +141,18 @@ def _check_before_ray(context: RunContext, address: str | None) -> MlflowCheck:
     return MlflowCheck(context.spec, context.home, run_id)
 
 
+def _check_nodes(context: RunContext, on_cluster: bool) -> None:
+    """Raise UserError where no node can hold a trial, or one has other code or packages.
+
+    A cluster's nodes may still be joining: they are waited for.
+    """
+    if not on_cluster:
+        capacity.check_cluster(context.spec.resources, context.console.print, seconds=0)
+        return
+    capacity.check_cluster(context.spec.resources, context.console.print)
+    capacity.check_nodes(context.spec.resources)
+
+
 def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     spec, folder = context.spec, context.folder
     context.stop.clear()  # of an earlier run: what is asked from here on is meant for this one
@@ -166,8 +174,8 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     _write_files(context)
     context.backup.keep()
     with publisher(spec, context.home) as process:
-        message = study_message(spec, context.text, evaluator_setup, ledger.changes)
-        context.outbox.put_study(START, message)
+        message = study_message(ledger.spec, context.text, evaluator_setup, ledger.changes)
+        context.outbox.put_study(START, message.to_json())
         stages, failure = _train(context, ledger, factory, driver_lock)
         context.backup.keep(every=0)
         reason = failure or context.stop.reason()

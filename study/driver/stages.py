@@ -42,7 +42,7 @@ def stages_in_order(
     for row in confirmation.rows():
         config = confirmation.config(row.params)
         place = confirmation.place(row.number)
-        outbox.put_start(row.number, row.params, config, place.to_json())
+        outbox.put_start(row.number, row.params, config, place)
     say(_confirming(confirmation))
     yield confirmation
 
@@ -105,4 +105,6 @@ def _confirming(confirmation: ConfirmStage) -> str:
     text = f"confirming {configurations} on {seeds} fresh seeds each"
     if any(NEAREST in selected.roles for selected in confirmation.selected):
         text += " (no trial satisfied the constraints: the nearest one is confirmed instead of the best)"
+    for number in confirmation.without_twin():
+        text += f"\ntrial {number} has no twin, as it cannot do without its remedies: what they do is not told"
     return text

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.design_stage import DesignStage
-from ganstudy.study.ledger.import_record import ImportRecord
+from ganstudy.study.ledger.import_record import ImportRecord, ImportSource
 from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.tracking.outbox import Outbox
-
-
-@dataclass(frozen=True)
-class BestTrial:
-    """The feasible complete trial with the best objective."""
-
-    number: int
-    value: float
-    params: Mapping[str, object]
-    run_id: str | None
-    """MLflow run, once it is published."""
+from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.untrained import untrained_seeds
 
 
 @dataclass(frozen=True)
@@ -37,8 +29,8 @@ class ConfirmStatus:
     """By state."""
     seeds: Mapping[str, int]
     """By verdict."""
-    trial_list: list[dict[str, Any]] | None = None
-    """Rows of all trials as plain JSON, where they are asked for."""
+    trial_list: Sequence[TrialRow] | None = None
+    """All trials, where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +72,19 @@ class StudyStatus:
     """MLflow's parent run."""
     tracking_uri: str
     paths: Mapping[str, str | None]
-    imported: Mapping[str, object] | None = None
+    imported: ImportSource | None = None
     """About the file, of an imported study."""
-    trial_list: list[dict[str, Any]] | None = None
-    """Rows of all trials as plain JSON, where they are asked for."""
+    budget: str | None = None
+    """That it was too short, if the verdicts say so."""
+    trial_list: Sequence[TrialRow] | None = None
+    """All trials, where they are asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain JSON, without what does not apply."""
         found = asdict(self)
-        if self.imported is None:
-            del found["imported"]
+        for name in ("imported", "budget"):
+            if found[name] is None:
+                del found[name]
         for status in (found, found["confirm"]):
             if status is not None and status["trial_list"] is None:
                 del status["trial_list"]
@@ -121,7 +116,8 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
-        trial_list=[row.to_json() for row in ledger.trials()] if with_trials else None,
+        budget=_budget(ledger),
+        trial_list=ledger.trials() if with_trials else None,
     )
 
 
@@ -135,6 +131,19 @@ def _design_status(stage: DesignStage) -> DesignStatus:
     )
 
 
+def _budget(ledger: Ledger) -> str | None:
+    """Return that the budget was too short, by the report's rule on verdicts; None elsewhere."""
+    sign = -1 if ledger.spec.objective.maximize else 1
+    complete = [
+        (sign * outcome.objective, number, outcome.verdicts)
+        for number, state, outcome in ledger.search.ended()
+        if state is TrialState.COMPLETE and outcome is not None and outcome.objective is not None
+    ]
+    # By number where equal; dictionaries have no order.
+    best = untrained_seeds(trial[2] for trial in sorted(complete, key=lambda trial: trial[:2]))
+    return f"too short: {best}" if best.is_most else None
+
+
 def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
     stage = ledger.confirm
     if stage is None:
@@ -146,7 +155,7 @@ def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
         left=stage.left(),
         trials=stage.counts(),
         seeds=stage.verdicts(),
-        trial_list=[row.to_json() for row in stage.rows(ledger.run_ids())] if with_trials else None,
+        trial_list=stage.rows(ledger.run_ids()) if with_trials else None,
     )
 
 
@@ -154,16 +163,15 @@ def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudySta
     """Return the status of an imported study, from what was recorded when it was imported."""
     record = ImportRecord.open(folder.imported)
     found = record.summary
-    best = found["best"]
     return StudyStatus(
         name=record.spec.name,
-        question=found["question"],
-        planned=found["planned"],
-        left=found["left"],
-        trials=found["trials"],
-        seeds=found["seeds"],
-        objective=found["objective"],
-        best=None if best is None else BestTrial(**best),
+        question=found.question,
+        planned=found.planned,
+        left=found.left,
+        trials=found.trials,
+        seeds=found.seeds,
+        objective=found.objective,
+        best=found.best,
         confirm=None,
         design=None,
         unpublished=Outbox(folder.outbox).waiting(),
@@ -171,7 +179,7 @@ def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudySta
         tracking_uri=home.tracking_uri(record.spec.tracking.uri),
         paths=_paths(folder),
         imported=record.source,
-        trial_list=found["trial_list"] if with_trials else None,
+        trial_list=found.trial_list if with_trials else None,
     )
 
 

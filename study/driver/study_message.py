@@ -4,33 +4,34 @@ from __future__ import annotations
 
 import json
 import platform
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 from ganstudy.study.cluster.code_version import PACKAGES, code_provenance, source_digest
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.study.tracking.messages import StudyStart
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
 from ganstudy.trials.results.facts import Origin, StudyFacts
 
 
 def study_message(
     spec: StudySpec, text: str, evaluator_setup: EvaluatorSetup | None, changes: list[str]
-) -> dict[str, Any]:
+) -> StudyStart:
     """Return the study file, parameters, facts and floor of the study's parent run.
 
     changes: of code or data, which the user accepted.
     """
     packages = {name: found for name, found in code_provenance().items() if name in PACKAGES}
     origin = Origin(source_digest(), platform.python_version(), packages, "\n".join(changes))
-    measured: dict[str, Any] = {}
+    facts = StudyFacts(_as_read(spec), spec.question, origin=origin)
     if evaluator_setup is not None:
-        measured = {
-            "provenance": evaluator_setup.provenance.to_json(),
-            "modes": evaluator_setup.modes,
-            "real_effective_modes": evaluator_setup.real_effective_modes,
-        }
-    facts = StudyFacts(_as_read(spec), spec.question, origin=origin, **measured)
+        facts = replace(
+            facts,
+            provenance=evaluator_setup.provenance.to_json(),
+            modes=evaluator_setup.modes,
+            real_effective_modes=evaluator_setup.real_effective_modes,
+        )
     params = {
         "data": spec.data.name,
         "model": spec.model.name,
@@ -40,16 +41,12 @@ def study_message(
         "budget": f"{spec.train.budget.amount:g} {spec.train.budget.unit}",
         "seeds": ",".join(map(str, spec.train.seeds)),
     }
-    return {
-        "study_file": text,
-        "params": params,
-        "facts": asdict(facts),
-        "floor": evaluator_setup.floor if evaluator_setup else {},
-    }
+    floor = evaluator_setup.floor if evaluator_setup else {}
+    return StudyStart(facts, text, params=params, floor=floor)
 
 
 def facts_of_ledger(ledger: Ledger) -> StudyFacts:
-    """Return what the ledger knows of a study's facts, where MLflow has lost them."""
+    """Return what the ledger knows of a study's facts, where MLflow does not have them whole."""
     origin = Origin(changes="\n".join(ledger.changes))
     return StudyFacts(_as_read(ledger.spec), ledger.spec.question, origin=origin)
 

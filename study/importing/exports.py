@@ -123,7 +123,7 @@ def _by_run(
 
 
 def _by_metric(table: Table, mapping: Mapping, matches: dict[str, re.Match[str]]) -> Mapping:
-    """Return the mapping with what it says of "RUN - METRIC" said of METRIC."""
+    """Return the mapping in which entries for columns "RUN - METRIC" are entries for METRIC."""
     columns = {name: ours for name, ours in mapping.columns.items() if name not in matches}
     for name, ours in mapping.columns.items():
         if name not in matches:
@@ -172,7 +172,7 @@ def _tensorboard(table: Table, mapping: Mapping) -> Reading:
     missing = Missing(table.name, mapping)
     missing.axis(STEP, counted)
     missing.measures(counted, [VALUE])
-    # A resumed run that lacks nothing else is told by the check of every table.
+    # Where nothing else is missing, the check of every table finds a resumed run.
     if missing.options:
         missing.repeated(table, [name for name in counted if name != VALUE])
     missing.refuse("a scalar exported from TensorBoard")

@@ -6,6 +6,7 @@ How evaluations are numbered and what becomes of seeds that end early: study/imp
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,14 +22,13 @@ from ganstudy.study.importing.scores import ScoreColumns
 from ganstudy.study.importing.source import Source
 from ganstudy.study.importing.table import Table
 from ganstudy.study.importing.timeline import (
-    Rows,
-    add_derived,
     evaluation_times,
+    with_derived,
     with_ended_seeds,
 )
 from ganstudy.study.importing.trials import TrialColumns
 from ganstudy.trials.results.catalogue import COPYING, CYCLING, MEASURES, MODES, QUALITY
-from ganstudy.trials.results.records import COUNTERS, TrialState
+from ganstudy.trials.results.records import COUNTERS, EvaluationRow, TrialState, Verdict
 
 SAMPLED = tuple(
     name
@@ -46,14 +46,18 @@ class ImportedTrial:
     params: dict[str, Any]
     state: TrialState
     error: str
-    rows: Rows
+    rows: list[EvaluationRow]
     """One per seed and evaluation, as a trial writes them."""
     notes: list[str]
 
-    def last_rows(self) -> Rows:
+    def seeds(self) -> list[int]:
+        """Return the seeds in order."""
+        return sorted({row.seed for row in self.rows})
+
+    def last_rows(self) -> list[EvaluationRow]:
         """Return the rows of the last evaluation, one per seed."""
-        last = max(row["evaluation"] for row in self.rows)
-        return [row for row in self.rows if row["evaluation"] == last]
+        last = max(row.evaluation for row in self.rows)
+        return [row for row in self.rows if row.evaluation == last]
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,7 @@ def history_of(reading: Reading) -> History:
         own, notes = with_ended_seeds([records[row] for row in rows], columns.axis)
         # Whoever was stopped had been planned like the others; the rest ended where they meant to.
         evaluations_planned = planned.max() if state is TrialState.PRUNED else planned[number]
-        add_derived(
-            own, scores.derived, int(evaluations_planned), scores.floor, scores.verdicts is not None
-        )
+        own = with_derived(own, scores.derived, int(evaluations_planned), scores.floor)
         trial = ImportedTrial(
             number=number,
             params=params[number],
@@ -151,9 +153,9 @@ def _columns(reading: Reading) -> tuple[Source, TrialColumns]:
 def _of_lengths(trials: list[ImportedTrial], times: list[float], axis: str) -> list[str]:
     """Return a note if complete trials end before the longest of the file."""
     ends = [
-        max(row["evaluation"] for row in trial.rows)
+        max(row.evaluation for row in trial.rows)
         for trial in trials
-        if trial.state is TrialState.COMPLETE and any(row["finite"] for row in trial.last_rows())
+        if trial.state is TrialState.COMPLETE and any(row.finite for row in trial.last_rows())
     ]
     short = [end for end in ends if end < len(times)]
     if not short:
@@ -167,26 +169,34 @@ def _of_lengths(trials: list[ImportedTrial], times: list[float], axis: str) -> l
 
 def _records(
     columns: TrialColumns, scores: ScoreColumns, evaluations: NDArray[np.int64]
-) -> list[dict[str, Any]]:
+) -> list[EvaluationRow]:
     """Return every row of the file as a trial writes it, without what is derived."""
-    cells = {name: _cells(v) for name, v in {**scores.values, **columns.counters}.items()}
+    measured = {name: _cells(values) for name, values in scores.values.items()}
+    counted = {name: _cells(values) for name, values in columns.counters.items()}
     records = []
     for row in range(len(evaluations)):
         diverged = bool(scores.diverged[row])
-        record: dict[str, Any] = {
-            SEED: int(columns.seeds[row]),
-            "evaluation": int(evaluations[row]),
-            "finite": not diverged,
-            "verdict": scores.verdicts[row] if scores.verdicts else None,
-            **dict.fromkeys((*MEASURES, *COUNTERS)),
-            "histogram": None if scores.histograms is None else scores.histograms[row],
-        }
-        record |= {name: values[row] for name, values in cells.items()}
         # A file may go on with the last finite scores, or with scores of noise.
-        if diverged:
-            record |= dict.fromkeys((*SAMPLED, "histogram"))
+        unknown = SAMPLED if diverged else ()
+        histogram = None if scores.histograms is None else scores.histograms[row]
+        record = EvaluationRow(
+            seed=int(columns.seeds[row]),
+            evaluation=int(evaluations[row]),
+            finite=not diverged,
+            measures=_row_of(row, MEASURES, measured) | dict.fromkeys(unknown),
+            histogram=None if diverged else histogram,
+            cost=_row_of(row, COUNTERS, counted),
+            verdict=Verdict(scores.verdicts[row]) if scores.verdicts else None,
+        )
         records.append(record)
     return records
+
+
+def _row_of(
+    row: int, names: Iterable[str], columns: dict[str, list[float | None]]
+) -> dict[str, float | None]:
+    """Return the row's value of each name; None where the file has no such column."""
+    return {name: columns[name][row] if name in columns else None for name in names}
 
 
 def _cells(numbers: NDArray[np.float64]) -> list[float | None]:

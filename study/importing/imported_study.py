@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,11 @@ from ganstudy.study.home import NAME_RULE
 from ganstudy.study.importing.history import History, ImportedTrial, history_of
 from ganstudy.study.importing.mapping import Mapping, judged
 from ganstudy.study.importing.reading import read_source
-from ganstudy.study.ledger.import_record import ImportedSpec
+from ganstudy.study.ledger.import_record import ImportedSpec, ImportSource
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict, median_over_seeds
+from ganstudy.trials.results.records import TrialState, Verdict, median_over_seeds
 
 IMPORTED = "imported"
 """Extractor of scores if the mapping does not say what they were measured with."""
@@ -34,7 +35,7 @@ class ImportedStudy:
     mapping: Mapping
     history: History
     objective: str
-    source: dict[str, Any]
+    source: ImportSource
     digest: str
     require: dict[str, int]
     """Failed seeds allowed per verdict: none, of the verdicts that the file contains. A constraint
@@ -44,19 +45,17 @@ class ImportedStudy:
     def outcome(self, trial: ImportedTrial) -> Outcome:
         """Return the result of a trial at its last evaluation."""
         rows = trial.last_rows()
-        verdicts: dict[str, int] = {}
         # The last rows alone: a verdict is about the end of a seed, as in studies that are trained
         # here.
-        for row in rows:
-            verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + 1
+        verdicts = Counter(row.verdict.value for row in rows if row.verdict is not None)
         return Outcome(
             finished=trial.state is TrialState.COMPLETE,
             objective=median_over_seeds(
-                [row[self.objective] for row in rows], MEASURES[self.objective].direction
+                [row.measures[self.objective] for row in rows], MEASURES[self.objective].direction
             ),
-            progress=float(rows[0][self.history.axis]),
-            verdicts=verdicts,
-            counters={name: rows[0][name] for name in COUNTERS},
+            progress=float(rows[0].cost[self.history.axis] or 0),
+            verdicts=dict(verdicts),
+            counters=dict(rows[0].cost),
         )
 
     def feasible(self, trial: ImportedTrial, outcome: Outcome) -> bool:
@@ -68,7 +67,7 @@ class ImportedStudy:
         given = self.mapping.provenance
         stated = given.model_dump() if given is not None else {"extractor": IMPORTED}
         # Of unknown origin, they can only be compared with those of the same file.
-        digest = self.source["digest"]
+        digest = self.source.digest
         unknown = {
             "extractor_digest": digest,
             "data_digest": digest,
@@ -99,27 +98,9 @@ def read_import(
     reading = read_source(str(source), server, mapping)
     table = reading.table
     history = history_of(reading)
-    objective = mapping.objective or next(
-        (m for m in judged() if m in history.measures or m in history.derived), None
-    )
-    if objective is None:
-        raise UserError(
-            f"{table.name} has no measure that could decide what is best; such are: "
-            f"{', '.join(judged())}. Where names differ: --map THEIRS=OURS"
-        )
-    if objective not in (*history.measures, *history.derived):
-        raise UserError(f"{table.name} has no {objective}; it has: {', '.join(history.measures)}")
+    objective = _objective(table.name, mapping, history)
     # Everything that decides the runs: importing the same again must find the same runs.
     text = json.dumps([SCHEMA, name, table.digest, mapping.model_dump(mode="json")], sort_keys=True)
-    facts = {
-        "file": table.name,
-        "digest": table.digest,
-        "rows": len(table.lines),
-        "measures": history.measures,
-        "derived": history.derived,
-        "moments": len(history.times),
-        "reader": code_version.source_digest(),
-    }
     digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
     spec = ImportedSpec(name, tracking, objective)
     return ImportedStudy(
@@ -127,14 +108,36 @@ def read_import(
         mapping=mapping,
         history=history,
         objective=objective,
-        source=facts,
+        source=ImportSource(
+            file=table.name,
+            digest=table.digest,
+            rows=len(table.lines),
+            measures=history.measures,
+            derived=history.derived,
+            moments=len(history.times),
+            reader=code_version.source_digest(),
+        ),
         digest=digest,
         require=_require(history),
     )
 
 
+def _objective(file: str, mapping: Mapping, history: History) -> str:
+    """Return the measure that decides what is best; UserError if the file does not have it."""
+    available = (*history.measures, *history.derived)
+    objective = mapping.objective or next((m for m in judged() if m in available), None)
+    if objective is None:
+        raise UserError(
+            f"{file} has no measure that could decide what is best; such are: "
+            f"{', '.join(judged())}. Where names differ: --map THEIRS=OURS"
+        )
+    if objective not in available:
+        raise UserError(f"{file} has no {objective}; it has: {', '.join(history.measures)}")
+    return objective
+
+
 def _require(history: History) -> dict[str, int]:
-    verdicts = {row["verdict"] for trial in history.trials for row in trial.last_rows()}
+    verdicts = {row.verdict for trial in history.trials for row in trial.last_rows()}
     # Divergence shows in any score. Others need verdicts in the file, or what they follow from.
     known = CONSTRAINTS if verdicts - {Verdict.UNKNOWN, Verdict.DIVERGED} else (Verdict.DIVERGED,)
     return {str(verdict): 0 for verdict in known}

@@ -1,5 +1,6 @@
-"""Publish a study that was trained elsewhere to MLflow, by the same outbox and publisher as a study
-that is trained here.
+"""Publish a study that was trained elsewhere to MLflow.
+
+It goes by the same outbox and publisher as a study that is trained here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ganstudy.study.importing.imported_study import ImportedStudy
 from ganstudy.study.importing.study_facts import study_message, summary
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.tracking.messages import TrialEvaluation, TrialStart
 from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher_process import ReportBuilder, finish, publisher
 
@@ -53,7 +55,7 @@ def publish_import(
     outbox = Outbox(folder.outbox)
     with only_driver(folder.path, console.print):
         # Under the lock: two imports of one name would write into one outbox.
-        outbox.put_study(START, study_message(study))
+        outbox.put_study(START, study_message(study).to_json())
         for trial in study.history.trials:
             _put(study, trial, outcomes[trial.number], outbox)
         with publisher(study.spec, home) as process:
@@ -61,17 +63,17 @@ def publish_import(
 
 
 def _put(study: ImportedStudy, trial: ImportedTrial, outcome: Outcome, outbox: Outbox) -> None:
-    seeds = sorted({row["seed"] for row in trial.rows})
     # Seeds are a parameter on MLflow: a file may have other ones in each trial.
-    params = {**trial.params, "seeds": ",".join(map(str, seeds))}
+    params = {**trial.params, "seeds": ",".join(map(str, trial.seeds()))}
     # Of the parameters, as there is no configuration of ours behind an imported trial.
     digest = hashlib.blake2b(json.dumps(params, sort_keys=True).encode(), digest_size=8).hexdigest()
-    content = {
-        "rows": trial.last_rows(),
-        "history": trial.rows,
-        "provenance": study.provenance(),
-        "notes": trial.notes,
-    }
-    outbox.put_history(trial.number, params, digest, content)
+    evaluations = TrialEvaluation(
+        rows=trial.last_rows(),
+        history=trial.rows,
+        provenance=study.provenance(),
+        notes=trial.notes,
+        whole=True,
+    )
+    outbox.put_history(trial.number, TrialStart(params, digest, config=None), evaluations)
     feasible = study.feasible(trial, outcome)
     outbox.put_end(trial.number, trial.state, outcome, feasible, trial.error or None)

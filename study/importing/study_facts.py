@@ -11,8 +11,10 @@ from ganstudy.study.cluster import code_version
 from ganstudy.study.importing.columns import TRIAL_NAME
 from ganstudy.study.importing.imported_study import ImportedStudy
 from ganstudy.study.importing.mapping import objective_of
+from ganstudy.study.ledger.import_record import ImportSummary
 from ganstudy.study.ledger.outcome import Outcome
-from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
+from ganstudy.study.tracking.messages import StudyStart
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.facts import Origin, StudyFacts
 from ganstudy.trials.results.records import IMPORTED_FILE, TrialState
@@ -32,7 +34,7 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
         for key, value in trial.params.items():
             if key != TRIAL_NAME:
                 params.setdefault(key, []).append(value)
-    seeds = sorted({row["seed"] for trial in history.trials for row in trial.rows})
+    seeds = sorted({seed for trial in history.trials for seed in trial.seeds()})
     # A parameter with a single value looks like a fixed one, and is taken for that.
     searched = {
         key: domain for key, values in params.items() if (domain := _domain(values)) is not None
@@ -42,7 +44,7 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
         "name": study.spec.name,
         "question": study.mapping.question,
         "imported": {
-            **study.source,
+            **asdict(study.source),
             "floor": history.floor,
             "mapping": study.mapping.model_dump(mode="json"),
         },
@@ -62,7 +64,7 @@ def spec_of(study: ImportedStudy) -> dict[str, Any]:
     }
 
 
-def study_message(study: ImportedStudy) -> dict[str, Any]:
+def study_message(study: ImportedStudy) -> StudyStart:
     """Return the message from which the publisher makes the parent run."""
     history, spec = study.history, spec_of(study)
     facts = StudyFacts(
@@ -71,25 +73,19 @@ def study_message(study: ImportedStudy) -> dict[str, Any]:
         provenance=study.provenance(),
         modes=history.modes,
         real_effective_modes=history.floor.get("effective_modes"),
-        origin=Origin(code_version.source_digest(), imported=study.source),
+        origin=Origin(code_version.source_digest(), imported=asdict(study.source)),
     )
     params = {
-        "imported": study.source["file"],
+        "imported": study.source.file,
         "objective": f"{MEASURES[study.objective].direction} {study.objective}",
         "budget": f"{history.times[-1]:g} {history.axis}",
         "seeds": ",".join(map(str, spec["train"]["seeds"])),
     }
-    return {
-        "study_file": json.dumps(spec, indent=2),
-        "file_name": IMPORTED_FILE,
-        "params": params,
-        "facts": asdict(facts),
-        "floor": history.floor,
-    }
+    return StudyStart(facts, json.dumps(spec, indent=2), IMPORTED_FILE, params, history.floor)
 
 
-def summary(study: ImportedStudy, outcomes: dict[int, Outcome]) -> dict[str, Any]:
-    """Return what `ganstudy status` shows, in the form of study/driver/status.py."""
+def summary(study: ImportedStudy, outcomes: dict[int, Outcome]) -> ImportSummary:
+    """Return what `ganstudy status` shows."""
     states = dict.fromkeys((state.value for state in TrialState), 0)
     seeds: dict[str, int] = {}
     rows = []
@@ -111,29 +107,20 @@ def summary(study: ImportedStudy, outcomes: dict[int, Outcome]) -> dict[str, Any
         rows.append(row)
     sign = MEASURES[study.objective].sign
     ranked = [
-        (sign * row.objective, row.number, row)
+        BestTrial(row.number, row.objective, row.params, run_id=None)
         for row in rows
         if row.feasible and row.state == TrialState.COMPLETE and row.objective is not None
     ]
-    # Numbers differ, so that min never comes to compare two rows.
-    best = min(ranked)[-1] if ranked else None
-    return {
-        "question": study.mapping.question,
-        "planned": len(rows),
-        "left": 0,
-        "trials": states,
-        "seeds": seeds,
-        "objective": study.objective,
-        "best": None
-        if best is None
-        else {
-            "number": best.number,
-            "value": best.objective,
-            "params": best.params,
-            "run_id": None,
-        },
-        "trial_list": [row.to_json() for row in rows],
-    }
+    return ImportSummary(
+        question=study.mapping.question,
+        planned=len(rows),
+        left=0,
+        trials=states,
+        seeds=seeds,
+        objective=study.objective,
+        best=min(ranked, key=lambda best: (sign * best.value, best.number), default=None),
+        trial_list=rows,
+    )
 
 
 def _domain(values: list[Any]) -> Any:

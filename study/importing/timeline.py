@@ -1,5 +1,4 @@
-"""The course of imported trials: when they were evaluated, how they end, and what follows from
-their rows.
+"""Course of imported trials: evaluation times, how seeds end, and what follows from the rows.
 
 Evaluations are numbered by times of the whole study: rows with one number have spent the same
 budget, so that comparing them is fair, and a seed that was not evaluated at a time has no row
@@ -13,21 +12,20 @@ value: leaving it out would reward stopping the seeds that go badly.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ganstudy.study.importing.columns import SEED
 from ganstudy.trials.measures.cycling import cycling, entropy
 from ganstudy.trials.measures.mismatch import objective_mismatch
 from ganstudy.trials.measures.verdict import verdict_where_certain, window_length
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import COUNTERS, EvaluationRow, Verdict
+from ganstudy.trials.results.records import EvaluationRow, Verdict
 
 SAME_TIME = 0.02
 """Of the largest step: a guess at how far apart loggers of one study write the same evaluation."""
-Rows = list[dict[str, Any]]
 
 
 def evaluation_times(
@@ -52,71 +50,74 @@ def evaluation_times(
     return ends, np.searchsorted(np.array(starts), steps, side="right")
 
 
-def with_ended_seeds(rows: Rows, axis: str) -> tuple[Rows, list[str]]:
-    """Return (the rows of a trial by evaluation and seed, with further ones for seeds that ended
-    before it; notes on those seeds).
+def with_ended_seeds(rows: list[EvaluationRow], axis: str) -> tuple[list[EvaluationRow], list[str]]:
+    """Return (the rows of a trial by evaluation and seed, notes on seeds that end before it).
+
+    Seeds that ended before their trial have further rows.
     """
-    by_evaluation = {row["evaluation"]: row for row in rows}
+    by_evaluation = {row.evaluation: row for row in rows}
     last = max(by_evaluation)
-    added: Rows = []
+    added = []
     notes = []
-    for seed in sorted({row[SEED] for row in rows}):
-        own = [row for row in rows if row[SEED] == seed]
-        latest = max(own, key=lambda row: int(row["evaluation"]))
-        if latest["evaluation"] == last:
+    for seed in sorted({row.seed for row in rows}):
+        latest = max((row for row in rows if row.seed == seed), key=lambda row: row.evaluation)
+        if latest.evaluation == last:
             continue
-        diverged = not latest["finite"]
-        missing = [e for e in sorted(by_evaluation) if e > latest["evaluation"]]
-        for evaluation in missing if diverged else [last]:
-            row = {
-                SEED: seed,
-                "evaluation": evaluation,
-                "finite": not diverged,
-                "verdict": (Verdict.DIVERGED if diverged else Verdict.UNKNOWN).value,
-                **dict.fromkeys((*MEASURES, "histogram")),
+        missing = [e for e in sorted(by_evaluation) if e > latest.evaluation]
+        for evaluation in [last] if latest.finite else missing:
+            row = EvaluationRow(
+                seed=seed,
+                evaluation=evaluation,
+                finite=latest.finite,
+                measures=dict.fromkeys(MEASURES),
+                histogram=None,
                 # The cost of a trial is that of all its seeds together, so any row of the
                 # evaluation has it.
-                **{name: by_evaluation[evaluation][name] for name in COUNTERS},
-            }
-            added.append(row)
-        if not diverged:
-            notes.append(
-                f"seed {seed} ends at {latest[axis]:g} of {by_evaluation[last][axis]:g} {axis}, "
-                "and counts as one without scores at the end"
+                cost=by_evaluation[evaluation].cost,
+                verdict=Verdict.UNKNOWN if latest.finite else Verdict.DIVERGED,
             )
-    return sorted([*rows, *added], key=lambda row: (row["evaluation"], row[SEED])), notes
+            added.append(row)
+        if latest.finite:
+            notes.append(
+                f"seed {seed} ends at {latest.cost[axis]:g} of "
+                f"{by_evaluation[last].cost[axis]:g} {axis}, and counts as one without scores at "
+                "the end"
+            )
+    return sorted([*rows, *added], key=lambda row: (row.evaluation, row.seed)), notes
 
 
-def add_derived(
-    rows: Rows, derived: list[str], planned: int, floor: dict[str, float], given: bool
-) -> None:
-    """Fill in what follows from the rows of a trial: measures of its course, and its verdicts.
+def with_derived(
+    rows: list[EvaluationRow], derived: list[str], planned: int, floor: dict[str, float]
+) -> list[EvaluationRow]:
+    """Return the rows of a trial with what follows from them: measures of its course, and verdicts.
 
-    derived: measures to fill in. planned: evaluations per seed. given: whether the file has
-    verdicts, which are kept.
+    derived: measures to fill in. planned: evaluations per seed. Verdicts of the file are kept.
     """
     window = window_length(planned)
-    for seed in {row[SEED] for row in rows}:
-        own = [row for row in rows if row[SEED] == seed]
-        filled: list[EvaluationRow] = []
-        for index, row in enumerate(own):
-            so_far = own[: index + 1]
-            if row["histogram"] is not None:
-                histograms = [r["histogram"] for r in so_far if r["histogram"] is not None]
-                # From the start up to this row: a row says what was known at its evaluation.
-                row |= _of_histograms(histograms, window, derived)
-            if "mismatch" in derived:
-                row["mismatch"] = objective_mismatch(
-                    [r["loss_g"] for r in so_far], [r["fid"] for r in so_far]
-                )
-            filled.append(EvaluationRow.from_json(row))
-            if not row["finite"]:
-                row["verdict"] = Verdict.DIVERGED.value
-            elif not given or row["verdict"] is None:
-                row["verdict"] = verdict_where_certain(filled, planned, floor).value
+    so_far: dict[int, list[EvaluationRow]] = {}
+    found = []
+    for row in rows:
+        own = so_far.setdefault(row.seed, [])
+        own.append(row)
+        # From the start up to this row: a row says what was known at its evaluation.
+        own[-1] = replace(row, measures={**row.measures, **_of_course(own, window, derived)})
+        known = row.verdict if row.finite else Verdict.DIVERGED
+        verdict = known or verdict_where_certain(own, planned, floor)
+        found.append(replace(own[-1], verdict=verdict))
+    return found
 
 
-def _of_histograms(histograms: list[list[int]], window: int, derived: list[str]) -> dict[str, Any]:
-    effective = float(np.exp(entropy(np.array(histograms[-1]))))
-    found: dict[str, Any] = {"effective_modes": effective} | cycling(histograms, window)
+def _of_course(
+    own: Sequence[EvaluationRow], window: int, derived: list[str]
+) -> Mapping[str, float | None]:
+    """Return the derived measures of the last of a seed's rows."""
+    found: dict[str, float | None] = {}
+    if own[-1].histogram is not None:
+        histograms = [row.histogram for row in own if row.histogram is not None]
+        found["effective_modes"] = float(np.exp(entropy(np.array(histograms[-1]))))
+        found |= cycling(histograms, window)
+    if "mismatch" in derived:
+        found["mismatch"] = objective_mismatch(
+            [row.measures["loss_g"] for row in own], [row.measures["fid"] for row in own]
+        )
     return {name: value for name, value in found.items() if name in derived}

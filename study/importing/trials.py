@@ -1,5 +1,6 @@
-"""Which row of a file belongs to which trial and seed, how far the training was, and what is the
-same in all rows of a trial: its parameters and its state.
+"""Trials, seeds and steps of a file's rows, and what is the same in all rows of a trial.
+
+The latter are its parameters and its state.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ganstudy.study.importing.columns import (
 from ganstudy.study.importing.source import Source
 from ganstudy.study.importing.table import as_numbers
 from ganstudy.trials.config.base import one_of, short_repr
-from ganstudy.trials.config.k_ratio import as_schedule
+from ganstudy.trials.config.k_ratio import schedule_of_text
 from ganstudy.trials.config.trial import BUDGET_UNITS, LARGEST_SEED
 from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState, remedy_label
 
@@ -54,8 +55,9 @@ class TrialColumns:
         self.seeds = self._seeds()
 
     def kept_rows(self) -> list[int]:
-        """Return all rows, or of those of one trial, seed and step the last in the file if the
-        mapping asks for it; UserError if it does not.
+        """Return all rows, or the last of each trial, seed and step if the mapping asks for it.
+
+        UserError where rows repeat a step and it does not ask.
         """
         frame = pd.DataFrame({"trial": self.trials, SEED: self.seeds, "step": self.steps})
         again = np.flatnonzero(frame.duplicated())
@@ -95,7 +97,8 @@ class TrialColumns:
         return params
 
     def shared_text(self, name: str, rows: list[int]) -> str:
-        """Return the text that all rows of a trial share, a parameter as `_setting` has it;
+        """Return the text that all rows of a trial share, a parameter as `_setting` has it.
+
         UserError if they differ.
         """
         roles, table = self._roles, self._table
@@ -122,8 +125,9 @@ class TrialColumns:
         )
 
     def _setting(self, name: str, column: str) -> list[str]:
-        """Return the cells of a parameter as they are compared: equal settings are equal texts,
-        however the file spells them.
+        """Return the cells of a parameter as they are compared.
+
+        Equal settings are equal texts, however the file spells them.
         """
         if column not in self._settings:
             given = self._source.texts(column)
@@ -221,7 +225,7 @@ class TrialColumns:
                 f"{', '.join(self._table.columns)}. Where names differ: --map THEIRS=OURS, such as "
                 "--map run=trial"
             )
-        self._source.notes.append(f"trials are told apart by {', '.join(parameters)}")
+        self._source.notes.append(f"trials are distinguished by {', '.join(parameters)}")
         settings = [self._setting(name, column) for name, column in parameters.items()]
         combinations = pd.Series(list(zip(*settings, strict=True)))
         return np.asarray(pd.factorize(combinations)[0], dtype=np.int64)
@@ -255,12 +259,8 @@ class TrialColumns:
         )
 
     def _k(self, text: str, row: int, column: str) -> float | str:
-        """Return k as a number, or a schedule as text: as MLflow shows those of trials here."""
+        """Return k as it is shown of trials that were trained here."""
         try:
-            # A fraction ("1/3") or a schedule ("5 until 100 then 1") stays text.
-            plain = "/" not in text and " " not in text
-            ratio = str(as_schedule(float(text) if plain else text))
+            return schedule_of_text(text).shown
         except ValueError as error:
             raise UserError(f"{self._table.place(row, column)}: k: {error}") from None
-        numerator, _, denominator = ratio.partition("/")
-        return ratio if " " in ratio else int(numerator) / int(denominator or 1)

@@ -1,13 +1,14 @@
 """Which configurations are trained again on fresh seeds.
 
-They are the best of the search, the best with each set of remedies, and the baseline. They
+They are the best of the search, the best with each set of remedies, the best without any, and
+twins: the same with its remedies switched off, from which alone a remedy's effect can be told. They
 follow from the search's results alone, so that a study that is resumed selects what it selected
 before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -20,10 +21,15 @@ from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, TrialState
-from ganstudy.trials.results.roles import BASELINE, BEST, NEAREST, joined
-
-EARLIER = "chosen earlier"
-"""Role of what was confirmed before the search went on and found something else."""
+from ganstudy.trials.results.roles import (
+    BASELINE,
+    BEST,
+    NEAREST,
+    best_with,
+    is_best_with,
+    joined,
+    twin_of,
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class SelectedConfiguration:
     roles: tuple[str, ...]
     """Why it was selected."""
     confirms: int | None
-    """The search's trial of this configuration; None for a baseline that the search never drew."""
+    """The search's trial of this configuration; None for a twin that the search never drew."""
 
     @property
     def role(self) -> str:
@@ -83,46 +89,131 @@ def select(spec: StudySpec, candidates: Iterable[Candidate]) -> list[SelectedCon
     """Return what `spec.confirm` asks for, the best first; nothing if no trial was evaluated.
 
     Feasible complete trials come first, by their objective. If the study has none, the nearest to
-    being one is confirmed instead; likewise for a set of remedies, and for the baseline.
+    being one is confirmed instead; likewise for a set of remedies, and without remedies. Twins come
+    last: of the first choice, then of the best of each set.
     """
     assert spec.confirm is not None
     confirm, template = spec.confirm, spec.space.template
     ranked = sorted(candidates, key=lambda candidate: rank(candidate, spec))
-    selected: dict[str, SelectedConfiguration] = {}
+    selected = _Selection(spec)
+    for candidate in ranked:
+        if len(selected) == confirm.top or rank(candidate, spec).tier is not Tier.FEASIBLE:
+            break
+        # The sampler may draw the same configuration twice.
+        if candidate.params not in selected:
+            selected.add(candidate.params, BEST, candidate.number)
+    if ranked and not len(selected):
+        selected.add(ranked[0].params, NEAREST, ranked[0].number)
+    # In the order of rank, so the first of a set is its best.
+    best_of_set: dict[str, Candidate] = {}
+    for candidate in ranked:
+        best_of_set.setdefault(template.remedy_set(candidate.params), candidate)
+    plain = best_of_set.pop(NO_REMEDIES, None)
+    sets = [*best_of_set.items()][: confirm.remedy_sets]
+    for remedy_set, candidate in sets:
+        selected.add(candidate.params, best_with(remedy_set), candidate.number)
+    if confirm.baseline and plain is not None:
+        selected.add(plain.params, BASELINE, plain.number)
+    for candidate, params in _twins(spec, ranked, [candidate for _, candidate in sets]):
+        drawn = _drawn(spec, ranked, params)
+        number = None if drawn is None else drawn.number
+        selected.add(params, twin_of(selected.number_of(candidate)), number)
+    return selected.configurations
 
-    def add(params: Params, role: str, confirms: int | None) -> None:
+
+class _Selection:
+    """Configurations in the order of their first role, each once."""
+
+    def __init__(self, spec: StudySpec) -> None:
+        self._spec = spec
+        self._by_digest: dict[str, SelectedConfiguration] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_digest)
+
+    def __contains__(self, params: Params) -> bool:
+        return on_fresh_seeds(self._spec, params).digest in self._by_digest
+
+    def add(self, params: Params, role: str, confirms: int | None) -> None:
         """Select a configuration, or give one that is selected already a further role."""
-        config = on_fresh_seeds(spec, params)
-        known = selected.get(config.digest)
-        selected[config.digest] = SelectedConfiguration(
+        config = on_fresh_seeds(self._spec, params)
+        known = self._by_digest.get(config.digest)
+        self._by_digest[config.digest] = SelectedConfiguration(
             params=params if known is None else known.params,
             config=config,
             roles=(role,) if known is None else (*known.roles, role),
             confirms=confirms if known is None else known.confirms,
         )
 
-    for candidate in ranked:
-        if len(selected) == confirm.top or rank(candidate, spec).tier is not Tier.FEASIBLE:
-            break
-        # The sampler may draw the same configuration twice.
-        if on_fresh_seeds(spec, candidate.params).digest not in selected:
-            add(candidate.params, BEST, candidate.number)
-    if ranked and not selected:
-        add(ranked[0].params, NEAREST, ranked[0].number)
-    # In the order of rank, so the first of a set is its best.
-    best_of_set: dict[str, Candidate] = {}
-    for candidate in ranked:
-        best_of_set.setdefault(template.remedy_set(candidate.params), candidate)
-    plain = best_of_set.pop(NO_REMEDIES, None)
-    for remedy_set, candidate in [*best_of_set.items()][: confirm.remedy_sets]:
-        add(candidate.params, f"{BEST} with {remedy_set}", candidate.number)
-    if confirm.baseline and plain is not None:
-        add(plain.params, BASELINE, plain.number)
-    elif confirm.baseline:
-        params = _best_without_its_remedies(spec, ranked)
-        if params is not None:
-            add(params, BASELINE, None)
-    return list(selected.values())
+    def number_of(self, candidate: Candidate) -> int:
+        """Return the search's trial that stands for a candidate: of equal ones the selected one."""
+        known = self._by_digest.get(on_fresh_seeds(self._spec, candidate.params).digest)
+        if known is None or known.confirms is None:
+            return candidate.number
+        return known.confirms
+
+    @property
+    def configurations(self) -> list[SelectedConfiguration]:
+        """All of them."""
+        return list(self._by_digest.values())
+
+
+def _twins(
+    spec: StudySpec, ranked: list[Candidate], of_sets: list[Candidate]
+) -> list[tuple[Candidate, Params]]:
+    """Return the candidates whose twins are trained, with the twins' parameters.
+
+    The first choice, and the best of each set after it, up to `confirm.twins`. Where the search
+    drew nothing without remedies and a baseline is asked for, the twin of the best GAN at least.
+    """
+    assert spec.confirm is not None
+    # The first choice is the best of its own set, too; by number, as it must not count twice.
+    wanted = {candidate.number: candidate for candidate in [*ranked[:1], *of_sets]}
+    twins = [(c, params) for c in wanted.values() if (params := twin_params(spec, c.params))]
+    twins = twins[: spec.confirm.twins]
+    if not twins and spec.confirm.baseline and not any(_is_plain(spec, c) for c in ranked):
+        return [(c, params) for c in ranked if (params := twin_params(spec, c.params))][:1]
+    return twins
+
+
+def no_twins(spec: StudySpec, selected: Sequence[SelectedConfiguration]) -> list[int]:
+    """Return the search's trials that cannot do without their remedies, of those that get a twin:
+    the first choice, and the best of each set.
+    """
+    return [
+        chosen.confirms
+        for chosen in selected
+        if (chosen is selected[0] or is_best_with(chosen.role))
+        and chosen.confirms is not None
+        and chosen.config.remedies
+        and twin_params(spec, chosen.params) is None
+    ]
+
+
+def twin_params(spec: StudySpec, params: Params) -> Params | None:
+    """Return the parameters of the twin: all remedies off, all else equal. None where there is none
+    to switch off, or no such configuration can be.
+    """
+    template = spec.space.template
+    without = template.without_remedies(params)
+    if without is None or template.remedy_set(params) == NO_REMEDIES:
+        return None
+    # No rule needs a remedy today; one that did must not keep a study from its confirm stage.
+    try:
+        spec.space.trial_config(without)
+    except ValidationError:
+        return None
+    return without
+
+
+def _drawn(spec: StudySpec, ranked: list[Candidate], params: Params) -> Candidate | None:
+    """Return the best candidate that is this configuration without remedies; None if not drawn."""
+    without = spec.space.template.without_remedies
+    return next((c for c in ranked if _is_plain(spec, c) and without(c.params) == params), None)
+
+
+def _is_plain(spec: StudySpec, candidate: Candidate) -> bool:
+    return spec.space.template.remedy_set(candidate.params) == NO_REMEDIES
 
 
 def max_trials(spec: StudySpec) -> int:
@@ -131,10 +222,24 @@ def max_trials(spec: StudySpec) -> int:
     confirm, space = spec.confirm, spec.space
     with_remedies = space.num_remedy_sets() - space.includes_plain_gan
     sets = min(confirm.remedy_sets, with_remedies)
-    wanted = min(confirm.top, planned_trials(spec) + spec.search.trials) + sets + confirm.baseline
+    twins = max_twins(spec)
+    # What the search never draws without remedies is replaced by a twin.
+    plain = confirm.baseline and (space.includes_plain_gan or not twins)
+    wanted = min(confirm.top, planned_trials(spec) + spec.search.trials) + sets + plain + twins
     # If every set and the baseline are confirmed, the best trial is the best of one of them too.
     all_sets = sets == with_remedies and (confirm.baseline or not space.includes_plain_gan)
     return max(1, wanted - all_sets)
+
+
+def max_twins(spec: StudySpec) -> int:
+    """Return the largest number of twins that `select` can return: the comparisons that are made on
+    fresh seeds.
+    """
+    assert spec.confirm is not None
+    confirm, space = spec.confirm, spec.space
+    gans = space.num_gan_remedy_sets() - space.includes_plain_gan
+    # The first choice is the best of its set: with the sets it is counted already.
+    return min(confirm.twins, gans, spec.search.trials, max(1, confirm.remedy_sets))
 
 
 def on_fresh_seeds(spec: StudySpec, params: Params) -> TrialConfig:
@@ -159,18 +264,3 @@ def rank(candidate: Candidate, spec: StudySpec) -> Rank:
     tier = Tier.INFEASIBLE if excess else Tier.FEASIBLE
     # The number last: equal scores have one order, whichever process ranks them.
     return Rank(tier, 0.0, excess, score, number)
-
-
-def _best_without_its_remedies(spec: StudySpec, ranked: list[Candidate]) -> Params | None:
-    """Return the parameters of the best GAN with its remedies off, of those that can do without."""
-    for candidate in ranked:
-        params = spec.space.template.without_remedies(candidate.params)
-        if params is None:
-            continue
-        # No rule needs a remedy today; one that did must not keep a study from its confirm stage.
-        try:
-            spec.space.trial_config(params)
-        except ValidationError:
-            continue
-        return params
-    return None

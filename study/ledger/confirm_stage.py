@@ -9,13 +9,14 @@ it is proposed, with its configuration, in one transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from ganstudy.study.ledger.confirm_selection import (
-    EARLIER,
     SelectedConfiguration,
+    no_twins,
     on_fresh_seeds,
     select,
 )
@@ -24,13 +25,39 @@ from ganstudy.study.ledger.stage import NO_RUN_IDS, STATES, StageTrials
 from ganstudy.study.ledger.storage import confirm_study_name
 from ganstudy.study.ledger.trial_row import ConfirmRow, StagePlace
 from ganstudy.study.spec.keys import Params
+from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage
 from ganstudy.trials.results.records import TrialState as State
+from ganstudy.trials.results.roles import EARLIER
 
 # As attributes, since Optuna's own params need a distribution each, and nothing is drawn here.
-PARAMS, DIGEST, CONFIRMS = "params", "config_digest", "confirms"
+PARAMS, DIGEST, CONFIRMS, SEEDS = "params", "config_digest", "confirms", "seeds"
 """Attributes of a trial."""
+FORMER_DEFAULTS: dict[str, Any] = {"seeds": tuple(range(100, 106)), "twins": 0}
+"""Of [confirm], in the versions that stored no seeds with a trial."""
+
+
+def as_begun(spec: StudySpec, storage: optuna.storages.BaseStorage) -> StudySpec:
+    """Return the spec with what [confirm] leaves to defaults as it was when its stage began.
+
+    Comparisons are paired by seed, so that other seeds would train everything anew; and a study
+    that was over must not ask for more because of another version's defaults.
+    """
+    unstated = [key for key in FORMER_DEFAULTS if not spec.states("confirm", key)]
+    if spec.confirm is None or not unstated:
+        return spec
+    name = confirm_study_name(spec.name)
+    if all(study.study_name != name for study in storage.get_all_studies()):
+        return spec
+    trials = optuna.load_study(study_name=name, storage=storage).get_trials(deepcopy=False)
+    if not trials:
+        return spec
+    stored = trials[0].user_attrs.get(SEEDS)
+    begun = FORMER_DEFAULTS if stored is None else {"seeds": tuple(stored)}
+    update = {key: begun[key] for key in unstated if key in begun}
+    confirm = spec.confirm.model_copy(update=update)
+    return spec.model_copy(update={"confirm": confirm})
 
 
 class ConfirmStage(StageTrials):
@@ -63,6 +90,13 @@ class ConfirmStage(StageTrials):
             self._selected = select(self.spec, self._search.candidates())
         return self._selected
 
+    def without_twin(self) -> list[int]:
+        """Return the search's trials whose remedies cannot be switched off, of those that would be
+        trained without.
+        """
+        asked = self.spec.confirm is not None and self.spec.confirm.twins
+        return no_twins(self.spec, self.selected) if asked else []
+
     def propose(self) -> tuple[int, Params]:
         """Begin the trial of the next configuration; return its (number, params)."""
         selected = self._unproposed()[0]
@@ -81,6 +115,7 @@ class ConfirmStage(StageTrials):
             PARAMS: selected.params,
             DIGEST: selected.config.digest,
             CONFIRMS: selected.confirms,
+            SEEDS: list(selected.config.seeds),
         }
         # Optuna numbers trials in the order of their addition, and only the driver adds any.
         number = len(self._trials())

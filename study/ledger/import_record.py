@@ -6,11 +6,13 @@ Its trials are over, so there is nothing to propose or to resume; what was measu
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.spec.tables import Tracking
 from ganstudy.trials.atomic_file import write_whole
 
@@ -22,6 +24,50 @@ class ImportedSpec:
     name: str
     tracking: Tracking
     measure: str
+
+
+@dataclass(frozen=True)
+class ImportSource:
+    """About the file of an imported study, and how it was read."""
+
+    file: str
+    digest: str
+    """Of its content."""
+    rows: int
+    measures: list[str]
+    """Those that it has."""
+    derived: list[str]
+    """Those that follow from what it has."""
+    moments: int
+    """Number of evaluation times; named as older versions wrote it."""
+    reader: str
+    """Digest of the code that read it."""
+
+
+@dataclass(frozen=True)
+class ImportSummary:
+    """What `ganstudy status` shows of an imported study."""
+
+    question: str
+    planned: int
+    left: int
+    trials: Mapping[str, int]
+    """By state."""
+    seeds: Mapping[str, int]
+    """By verdict."""
+    objective: str
+    best: BestTrial | None
+    trial_list: Sequence[TrialRow]
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the summary whose fields are in a JSON object."""
+        best, rows = content["best"], content["trial_list"]
+        typed = {
+            "best": None if best is None else BestTrial(**best),
+            "trial_list": [TrialRow(**row) for row in rows],
+        }
+        return cls(**{**content, **typed})
 
 
 class ImportRecord:
@@ -42,20 +88,19 @@ class ImportRecord:
         path: Path,
         spec: ImportedSpec,
         digest: str,
-        source: dict[str, Any],
-        summary: dict[str, Any],
+        source: ImportSource,
+        summary: ImportSummary,
     ) -> ImportRecord:
         """Return the record at `path`, written if absent.
 
-        digest: of the file and of everything that decides how it is read. source: about the file,
-        plain JSON. summary: what status shows. UserError if another file or mapping was imported
-        under the name.
+        digest: of the file and of everything that decides how it is read. UserError if another file
+        or mapping was imported under the name.
         """
         if path.exists():
             record = cls.open(path)
             if record.id != digest:
-                same = record.source["digest"] == source["digest"]
-                other = f"another file, {record.source['file']}"
+                same = record.source.digest == source.digest
+                other = f"another file, {record.source.file}"
                 what = "the same file, read in another way" if same else other
                 raise UserError(
                     f"the name {spec.name!r} is taken: {what}, was imported under it. Give this "
@@ -66,8 +111,8 @@ class ImportRecord:
             "id": digest,
             "name": spec.name,
             "tracking": spec.tracking.uri,
-            "source": source,
-            "summary": summary,
+            "source": asdict(source),
+            "summary": asdict(summary),
         }
         record = cls(path, content)
         record._write()
@@ -96,14 +141,14 @@ class ImportRecord:
         return str(self._content["id"])
 
     @property
-    def source(self) -> dict[str, Any]:
+    def source(self) -> ImportSource:
         """About the file."""
-        return dict(self._content["source"])
+        return ImportSource(**self._content["source"])
 
     @property
-    def summary(self) -> dict[str, Any]:
-        """Trials by state, seeds by verdict and the best trial, in the form of status."""
-        return dict(self._content["summary"])
+    def summary(self) -> ImportSummary:
+        """Trials by state, seeds by verdict and the best trial."""
+        return ImportSummary.from_json(self._content["summary"])
 
     @property
     def parent_run_id(self) -> str | None:

@@ -21,13 +21,15 @@ import optuna
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
-from ganstudy.study.ledger.confirm_stage import ConfirmStage
+from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
 from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
 from ganstudy.study.ledger.trial_row import TrialRow
 from ganstudy.study.spec.reader import parse_document
 from ganstudy.study.spec.study_spec import StudySpec, differences
+from ganstudy.trials.results.looks import Look, Looks
+from ganstudy.trials.results.records import Stage
 
 ID = "ledger_id"
 SPEC, DOCUMENT = "study_file", "study_document"
@@ -35,6 +37,10 @@ SPEC, DOCUMENT = "study_file", "study_document"
 PROVENANCE, CHANGES = "origin", "changes"
 """Attributes: what the numbers come from beside the file, and what of it was changed on the way
 (study/driver/provenance.py).
+"""
+LOOK_PREFIX = "look/"
+"""Attributes: the sizes at which reports were made, one each, so that two reports at one time
+cannot lose one; the value says when it was first made.
 """
 RUN_PREFIX, PARENT_RUN = "run/", "parent_run"
 """Attributes: MLflow's run ids. They are stored with the study, as Optuna closes the attributes of
@@ -77,7 +83,7 @@ class Ledger:
             # What may change between two runs, such as the number of trials.
             existing._study.set_user_attr(SPEC, text)
             existing._study.set_user_attr(DOCUMENT, spec.document)
-            return cls(existing._study, spec)
+            return cls(existing._study, existing.going_on(spec))
         path.parent.mkdir(parents=True, exist_ok=True)
         study = optuna.create_study(
             study_name=spec.name,
@@ -97,7 +103,8 @@ class Ledger:
         """Return the ledger at `path`, or None if there is none yet.
 
         Raise UserError, with every difference, if it belongs to another study file. The number of
-        trials may be raised, and [confirm] may change, apart from its seeds once the stage began.
+        trials may be raised, [confirm] may change, apart from its seeds once the stage began, and
+        the margin may change until the first trial exists.
         """
         if path.with_name(IMPORT_FILE).exists():
             raise UserError(
@@ -114,6 +121,7 @@ class Ledger:
                 f"search.trials: {earlier.search.trials} -> {spec.search.trials} "
                 "(it may be raised only)"
             )
+        differing += ledger._margin_differences(spec)
         differing += ledger._confirm_differences(spec)
         if differing:
             lines = "\n  ".join(differing)
@@ -136,7 +144,14 @@ class Ledger:
         (search,) = (study for study in storage.get_all_studies() if SPEC in study.user_attrs)
         study = optuna.load_study(study_name=search.study_name, storage=storage)
         document = study.user_attrs[DOCUMENT]
-        return cls(study, parse_document(document, str(path.parent / "study.toml")))
+        spec = parse_document(document, str(path.parent / "study.toml"))
+        return cls(study, as_begun(spec, storage))
+
+    def going_on(self, spec: StudySpec) -> StudySpec:
+        """Return this study's file as read anew, with the defaults that its confirm stage began
+        with.
+        """
+        return as_begun(spec, self._study._storage)
 
     @property
     def id(self) -> str:
@@ -167,6 +182,29 @@ class Ledger:
                 CHANGES, [*self.changes, *(f"{now} {line}" for line in changed)]
             )
         self._study.set_user_attr(PROVENANCE, json.dumps(provenance))
+
+    def record_look(self) -> Looks:
+        """Record that a report is made of the study as it is; return all looks with this one."""
+        stages = {Stage.SEARCH: self.search, Stage.CONFIRM: self.confirm}
+        ended = tuple(
+            (name.value, sum(1 for _ in stage.ended()))
+            for name, stage in sorted(stages.items())
+            if stage is not None
+        )
+        look = Look(self.spec.search.trials, ended, finished=self.left() == 0)
+        looks, key = self._looks(), f"{LOOK_PREFIX}{look.as_text()}"
+        if look not in looks:
+            now = datetime.now().astimezone().isoformat(timespec="seconds")
+            self._study.set_user_attr(key, now)
+            looks.append(look)
+        return Looks(look, tuple(looks))
+
+    def _looks(self) -> list[Look]:
+        return [
+            Look.from_text(key.removeprefix(LOOK_PREFIX))
+            for key in self._study.user_attrs
+            if key.startswith(LOOK_PREFIX)
+        ]
 
     def left(self) -> int:
         """Return the number of trials of all stages that are not over, as far as known."""
@@ -206,11 +244,22 @@ class Ledger:
     def parent_run_id(self, run_id: str) -> None:
         self._study.set_user_attr(PARENT_RUN, run_id)
 
+    def _margin_differences(self, spec: StudySpec) -> list[str]:
+        before, after = (json.dumps(s.objective.margin) for s in (self.spec, spec))
+        if before == after or not any(self.search.counts().values()):
+            return []
+        # Not even with --accept-changes: a margin that is chosen beside results is chosen for them.
+        return [
+            f"objective.margin: {before} -> {after} (it must be stated before the first trial; "
+            "beside a margin of your own you can hold the intervals in the report)"
+        ]
+
     def _confirm_differences(self, spec: StudySpec) -> list[str]:
         name = confirm_study_name(self.spec.name)
         studies = self._study._storage.get_all_studies()
         before, after = (
-            [] if s.confirm is None else list(s.confirm.seeds) for s in (self.spec, spec)
+            [] if s.confirm is None else list(s.confirm.seeds)
+            for s in (self.spec, self.going_on(spec))
         )
         if before == after or not any(study.study_name == name for study in studies):
             return []

@@ -170,6 +170,15 @@ class StageTrials(ABC):
         updates = sum(c["updates"] for c in counters)
         return sum(c["seconds"] for c in counters) / updates if updates else None
 
+    def seconds_per_evaluation(self, distance: float) -> float:
+        """Return the mean time of an evaluation of all seeds; they are `distance` of the budget
+        apart. 0 before any was made.
+        """
+        outcomes = [t.user_attrs[OUTCOME] for t in self._trials() if OUTCOME in t.user_attrs]
+        evaluations = sum(outcome["progress"] / distance for outcome in outcomes)
+        spent = sum(o["counters"].get("evaluation_seconds", 0.0) for o in outcomes)
+        return spent / evaluations if evaluations else 0.0
+
     def _trials(self) -> list[FrozenTrial]:
         # They are only read here, and Optuna's deep copies grow with the study.
         return self._study.get_trials(deepcopy=False)

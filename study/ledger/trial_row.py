@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from ganstudy.study.spec.keys import Params
 from ganstudy.trials.results.records import Stage
@@ -33,6 +34,17 @@ class TrialRow:
 
 
 @dataclass(frozen=True)
+class BestTrial:
+    """The feasible complete trial with the best objective."""
+
+    number: int
+    value: float
+    params: Mapping[str, object]
+    run_id: str | None
+    """MLflow run, once it is published."""
+
+
+@dataclass(frozen=True)
 class StagePlace:
     """Where a trial stands in its study, as MLflow has it."""
 
@@ -55,6 +67,13 @@ class StagePlace:
         }
         return {name: value for name, value in known.items() if value is not None}
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the place that `to_json` was called on; the search where none is named."""
+        # Messages of older versions, from before there were stages, hold none.
+        stage = Stage(content.get("stage", Stage.SEARCH))
+        return cls(stage, content.get("role"), content.get("confirms"), content.get("point"))
+
 
 @dataclass(frozen=True)
 class ConfirmRow(TrialRow):
@@ -63,7 +82,7 @@ class ConfirmRow(TrialRow):
     stage: str
     role: str
     confirms: int | None
-    """The search's trial of this configuration; None for a baseline that the search never drew."""
+    """The search's trial of this configuration; None for a twin that the search never drew."""
 
 
 @dataclass(frozen=True)

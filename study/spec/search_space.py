@@ -85,11 +85,14 @@ class SearchSpace:
 
     def num_remedy_sets(self) -> int:
         """Return how many different `TrialTemplate.remedy_set` the space can have, at most."""
-        methods = self._values("method")
+        return len(self._values("method") - {"gan"}) + self.num_gan_remedy_sets()
+
+    def num_gan_remedy_sets(self) -> int:
+        """Return how many different sets of remedies, none included, its GANs can have, at most."""
         sets = len(self._remedy_labels())
         for values in self._flags().values():
             sets *= len(values)
-        return len(methods - {"gan"}) + (sets if "gan" in methods else 0)
+        return sets if "gan" in self._values("method") else 0
 
     @property
     def includes_plain_gan(self) -> bool:

@@ -9,7 +9,7 @@ import json
 from functools import cached_property
 from typing import Any, Protocol
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ganstudy.study.home import NAME_RULE
 from ganstudy.study.spec.design import Design
@@ -26,6 +26,7 @@ from ganstudy.study.spec.tables import (
     Search,
     Tracking,
     Train,
+    fresh_seeds,
 )
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.base import StrictModel, short_repr
@@ -96,6 +97,14 @@ class StudySpec(StrictModel):
             )
         return self
 
+    @field_validator("confirm")
+    @classmethod
+    def _seeds_unless_stated(cls, value: Confirm | None, info: ValidationInfo) -> Confirm | None:
+        # Without [train], of which the reader hears by itself, there is nothing to keep clear of.
+        if value is None or "train" not in info.data or "seeds" in value.model_fields_set:
+            return value
+        return value.model_copy(update={"seeds": fresh_seeds(info.data["train"].seeds)})
+
     @model_validator(mode="after")
     def _fresh_seeds(self) -> StudySpec:
         known = sorted({*self.train.seeds} & {*(self.confirm.seeds if self.confirm else ())})
@@ -125,6 +134,11 @@ class StudySpec(StrictModel):
         for problem in self.parsed_space.problems.values():
             raise ValueError(problem)
         return SearchSpace(self.parsed_space.domains, TrialTemplate(self.base()))
+
+    def states(self, table: str, key: str) -> bool:
+        """Return whether the file itself has a key in a table, rather than its default."""
+        stated = json.loads(self.document or "{}").get(table, {})
+        return key in stated
 
     def base(self) -> dict[str, Any]:
         """Return what the file fixes, in the form of a TrialConfig; options of losses by loss."""
@@ -186,11 +200,11 @@ class StudySpec(StrictModel):
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for results to belong to one study: flat keys, values.
 
-        The number of trials and the resources may change between two runs; for [confirm], see
-        Ledger.check_same.
+        The number of trials and the resources may change between two runs; for [confirm] and for the
+        margin, see Ledger.check_same.
         """
         whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm"})
-        del whole["search"]["trials"]
+        del whole["search"]["trials"], whole["objective"]["margin"]
         return dict(_flatten(whole))
 
 

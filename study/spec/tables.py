@@ -6,7 +6,9 @@ docs/study-file.md describes every key.
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -21,10 +23,11 @@ from ganstudy.trials.results.samplers import DEFAULT_SAMPLER
 SCHEDULES = ("asha", "fifo")
 RUNGS_BELOW_BUDGET = 2
 """Comparisons before the end of the budget, unless [schedule] grace says otherwise."""
-FRESH_SEEDS = tuple(range(100, 106))
-"""Six: the fewest whose smallest and largest score enclose the median of all seeds with a
-probability above 95% (1 - 2 / 2^6).
+NUM_FRESH_SEEDS = 8
+"""Of which an exact test can tell one of six comparisons (fewest_seeds in
+trials/results/paired_seeds.py), twice as many as there are twins by default.
 """
+FIRST_FRESH_SEED = 100
 MOST_BUILT = 64
 """Architectures that are built before a study starts, to see whether they can be."""
 # No user or password before the host: the address is shown, and kept with the study.
@@ -33,7 +36,17 @@ TRACKING_URI = re.compile(
 )
 CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 NOT_SHOWN = "what was given is not repeated, as it may hold a secret"
+LARGEST_FACTOR_MARGIN, LARGEST_SHARE_MARGIN = 1.0, 0.5
+"""Of scores told as ratios (a factor of two), and of shares: beyond these nothing is nearly alike."""
 CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
+
+
+def fresh_seeds(known: Iterable[int]) -> tuple[int, ...]:
+    """Return the seeds of the confirm stage where a file does not state them: the first that the
+    search does not use.
+    """
+    candidates = (seed for seed in itertools.count(FIRST_FRESH_SEED) if seed not in {*known})
+    return tuple(itertools.islice(candidates, NUM_FRESH_SEEDS))
 
 
 class Train(TrainingSettings):
@@ -81,11 +94,16 @@ class Search(StrictModel):
 class Objective(StrictModel):
     """[objective]: which configuration is best, by the median over seeds at the last evaluation.
 
-    require: the most seeds that a feasible trial may have per verdict.
+    require: the most seeds that a feasible trial may have per verdict. margin: how far apart scores
+    may be to be practically equal.
     """
 
     minimize: str | None = None
     maximize: str | None = None
+    margin: float | None = Field(None, gt=0, allow_inf_nan=False)
+    """Of scores told as ratios a factor within [1 / (1 + margin), 1 + margin], else a difference in
+    the measure's own units. None: nothing is ever called practically equal.
+    """
     require: dict[str, int] = dict.fromkeys(CONSTRAINTS, 0)
 
     @field_validator("minimize", "maximize")
@@ -120,6 +138,25 @@ class Objective(StrictModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _margin_is_small(self) -> Objective:
+        measure = MEASURES[self.measure]
+        if self.margin is None:
+            return self
+        if measure.is_ratio and self.margin > LARGEST_FACTOR_MARGIN:
+            raise ValueError(
+                f"margin must be <= {LARGEST_FACTOR_MARGIN:g} for {measure.name}, which is compared "
+                "by ratios (0.15: within a factor of 1.15 scores are practically equal), "
+                f"got {self.margin:g}"
+            )
+        if measure.is_share and self.margin > LARGEST_SHARE_MARGIN:
+            raise ValueError(
+                f"margin must be <= {LARGEST_SHARE_MARGIN:g} for {measure.name}, a share between 0 "
+                "and 1 (0.02: scores at most 2 percentage points apart are practically equal), "
+                f"got {self.margin:g}"
+            )
+        return self
+
     @property
     def measure(self) -> str:
         """Name of the measure, FID unless stated."""
@@ -139,10 +176,15 @@ class Confirm(StrictModel):
     remedy_sets: int = Field(8, ge=0, le=1000)
     """Sets of remedies confirmed by their best configuration, at most."""
     baseline: bool = True
-    """Whether the best configuration without remedies is confirmed, or the best one with its
-    remedies off.
+    """Whether the best configuration without remedies is confirmed; where the search drew none, the
+    twin of the best one.
     """
-    seeds: tuple[int, ...] = FRESH_SEEDS
+    twins: int = Field(3, ge=0, le=1000)
+    """Configurations that are trained with their remedies off as well, at most: the first choice,
+    then the best of each set.
+    """
+    seeds: tuple[int, ...] = fresh_seeds(())
+    """Where they are not stated, none of [train]'s is among them."""
 
     @field_validator("seeds")
     @classmethod
@@ -170,14 +212,21 @@ class Schedule(StrictModel):
 
 
 class Resources(StrictModel):
-    """[resources]: per trial. A fraction of a GPU lets several trials share it; for more than one
-    see `resource_problems` in study/spec/checks.py.
+    """[resources], per trial.
+
+    A fraction of a GPU lets several trials share it; for more than one see `resource_problems` in
+    study/spec/checks.py.
     """
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
     gpus: float = Field(0, ge=0, allow_inf_nan=False)
     max_concurrent: int | None = Field(None, ge=1)
     """Trials in training at a time, at most; unless stated, as many as the cluster has room for."""
+    lanes: int = Field(1, ge=1, le=100_000)
+    """Lanes of a pack, at most: configurations that differ in numbers alone are trained together,
+    each on all its seeds, which are a lane each. Where trials are stopped early or drawn by the
+    scores before them, and where this is below twice the number of seeds, every configuration is
+    a pack of its own."""
     retries: int = Field(1, ge=0, le=100)
     """How often a trial that failed is tried again, from its checkpoint."""
     silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)

@@ -6,20 +6,20 @@ the publisher reads them in order. What is not yet published survives a crash of
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.ledger.trial_row import StagePlace
+from ganstudy.study.spec.keys import Params
+from ganstudy.study.tracking.messages import SEARCH, TrialEvaluation, TrialStart, end_as_json
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Evaluation, EvaluationRow, TrialState
-
-if TYPE_CHECKING:
-    from ganstudy.study.ledger.outcome import Outcome
 
 # END is beyond the 10,000 evaluations that a trial may have (TrialConfig.evaluations).
 START = 0
@@ -64,30 +64,18 @@ class Outbox:
     def put_start(
         self,
         number: int,
-        params: dict[str, Any],
+        params: Params,
         config: TrialConfig,
-        labels: dict[str, Any] | None = None,
+        place: StagePlace = SEARCH,
     ) -> None:
-        """Announce a trial that was proposed, or whose labels (stage, role) have changed."""
-        content = {
-            "params": params,
-            "config": config.model_dump(mode="json"),
-            "digest": config.digest,
-        }
-        self._put(number, START, {**content, **(labels or {})})
+        """Announce a trial that was proposed, or whose place in the study has changed."""
+        self._put(number, START, TrialStart.of(params, config, place).to_json())
 
     def put_evaluation(
         self, number: int, evaluation: Evaluation, history: list[EvaluationRow]
     ) -> None:
         """Announce an evaluation; `history` holds all the trial's rows so far."""
-        content = {
-            "rows": [row.to_json() for row in evaluation.rows],
-            "history": [row.to_json() for row in history],
-            "provenance": evaluation.provenance.to_json() if evaluation.provenance else None,
-            "grid": _text(evaluation.grid_png),
-            "start_grid": _text(evaluation.start_png),
-            "notes": evaluation.notes,
-        }
+        content = TrialEvaluation.of(evaluation, history).to_json()
         self._put(number, evaluation.index, content)
 
     def put_end(
@@ -99,23 +87,18 @@ class Outbox:
         error: str | None,
     ) -> None:
         """Announce the end of a trial; feasible: it satisfies the study's constraints."""
-        spent = asdict(outcome) if outcome else None
-        content = {"state": state.value, "outcome": spent, "feasible": feasible, "error": error}
-        self._put(number, END, content)
+        self._put(number, END, end_as_json(state, outcome, feasible, error))
 
-    def put_history(
-        self, number: int, params: dict[str, Any], digest: str, content: dict[str, Any]
-    ) -> None:
-        """Announce a trial that was trained elsewhere: its start, and all evaluations as one message.
-
-        content: rows, history, provenance and notes as in `put_evaluation`.
-        """
-        self._put(number, START, {"params": params, "shown": params, "digest": digest})
-        grids = {"grid": None, "start_grid": None}
-        self._put(number, content["rows"][0]["evaluation"], {**content, **grids, "whole": True})
+    def put_history(self, number: int, start: TrialStart, evaluations: TrialEvaluation) -> None:
+        """Announce a trial that was trained elsewhere: its start, and all evaluations as one message."""
+        self._put(number, START, start.to_json())
+        self._put(number, evaluations.rows[0].evaluation, evaluations.to_json())
 
     def put_study(self, order: int, content: dict[str, Any]) -> None:
-        """Announce the beginning (order START) or the end (END) of the study."""
+        """Announce the beginning (order START) or the end (END) of the study.
+
+        content: a StudyStart or StudyEnd as plain JSON.
+        """
         self._put(STUDY, order, content)
 
     def pending(self) -> list[Message]:
@@ -163,7 +146,3 @@ class Outbox:
         # The name says what is inside, so that messages are put in order without reading them; one
         # that is written again replaces the earlier one.
         write_whole(self.folder / f"{number}_{order}.json", json.dumps(content).encode())
-
-
-def _text(png: bytes | None) -> str | None:
-    return base64.b64encode(png).decode() if png else None

@@ -8,7 +8,6 @@ evaluations already logged are counted in a tag that travels in the same batch a
 
 from __future__ import annotations
 
-import base64
 import io
 import itertools
 import json
@@ -30,6 +29,13 @@ from ganstudy.study.home import IMPORT_FILE, private_files
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.tracking import run_fields as fields
+from ganstudy.study.tracking.messages import (
+    StudyEnd,
+    StudyStart,
+    TrialEnd,
+    TrialEvaluation,
+    TrialStart,
+)
 from ganstudy.study.tracking.mlflow_store import MlflowStore, as_metrics, lasting_metrics
 from ganstudy.study.tracking.outbox import END, START, STUDY, Message, Outbox
 from ganstudy.study.tracking.trial_facts_files import TrialFactsFiles
@@ -40,11 +46,9 @@ from ganstudy.trials.results.records import (
     HISTORY_FILE,
     HISTORY_SCHEMA,
     SAMPLES_KEY,
-    STUDY_FILE,
     TrialState,
 )
 from ganstudy.trials.results.removed import RemovedFromMlflowError
-from ganstudy.trials.results.tagged_facts import facts_from_tags
 
 DESCRIPTION = "mlflow.note.content"
 POLL_SECONDS = 0.2
@@ -152,27 +156,21 @@ class Publisher:
 
     def _publish_study(self, messages: list[Message]) -> None:
         for message in messages:
-            content = message.read()
             if message.order == START:
-                self._publish_facts(content)
-                if "study_file" in content:
-                    self._begin_study(content)
+                start = StudyStart.from_json(message.read())
+                if start.facts is not None:
+                    self._publish_facts(start.facts)
+                if start.study_file is not None:
+                    self._begin_study(start, start.study_file)
             else:
-                for path in map(Path, content["artifacts"]):
+                end = StudyEnd.from_json(message.read())
+                for path in map(Path, end.artifacts):
                     self._store.log_path(self._parent, path)
-                description = {DESCRIPTION: content["description"]}
-                self._store.log(self._parent, [], {}, description)
-                self._store.end(self._parent, content["status"])
+                self._store.log(self._parent, [], {}, {DESCRIPTION: end.description})
+                self._store.end(self._parent, end.status)
 
-    def _publish_facts(self, content: dict[str, Any]) -> None:
+    def _publish_facts(self, facts: StudyFacts) -> None:
         """Write what the analysis reads of the study, then the tag that says so."""
-        if "facts" in content:
-            facts = StudyFacts.from_text(json.dumps(content["facts"]))
-        elif Tag.SPEC in content["tags"]:  # a message of an older version
-            tags = {key: str(value) for key, value in content["tags"].items()}
-            facts = facts_from_tags(tags)
-        else:
-            return
         text = facts.as_text()
         # By its content: no reader ever finds half of a file under the name that the tag has.
         file = f"{STUDY_FACTS_FOLDER}/{blake2b(text.encode(), digest_size=8).hexdigest()}.json"
@@ -180,65 +178,66 @@ class Publisher:
         tags = fields.study_tags(facts)
         self._store.log(self._parent, [], {}, tags | {Tag.FACTS: file})
 
-    def _begin_study(self, content: dict[str, Any]) -> None:
-        file = content.get("file_name", STUDY_FILE)
-        self._store.log_text(self._parent, content["study_file"], file)
-        floor = {FLOOR_PREFIX + name: value for name, value in content["floor"].items()}
-        self._store.log(self._parent, as_metrics(floor, 0), content["params"], {})
+    def _begin_study(self, start: StudyStart, study_file: str) -> None:
+        self._store.log_text(self._parent, study_file, start.file_name)
+        # As of trials: MLflow has no value for what could not be measured.
+        floor = {FLOOR_PREFIX + key: v for key, v in start.floor.items() if v is not None}
+        self._store.log(self._parent, as_metrics(floor, 0), dict(start.params), {})
         # A study that is resumed: its run ended with the last driver.
         self._store.begin(self._parent)
 
     def _publish_trial(self, number: int, messages: list[Message]) -> None:
         contents = {message.order: message.read() for message in messages}
-        start, end = contents.get(START), contents.get(END)
+        start = TrialStart.from_json(contents.pop(START)) if START in contents else None
+        end = TrialEnd.from_json(contents.pop(END)) if END in contents else None
         name = f"trial-{number:04d}" if start is None else fields.run_name(number, start)
         run_id, is_new = self._run(number, name)
         tags = dict[str, str]()
         params: dict[str, Any] = {}
-        facts: dict[str, Any] = {}
         if start is not None:
             params = fields.flat_params(start)
-            tags |= {Tag.CONFIG: start["digest"], **fields.stage_tags(start)}
-            facts |= fields.facts_at_start(start)
+            tags |= {Tag.CONFIG: start.digest, **fields.stage_tags(start)}
         metrics, evaluation_tags = self._evaluations(number, run_id, contents)
         tags |= evaluation_tags
         if end is not None:
             tags |= fields.end_tags(end)
-            facts |= fields.facts_at_end(end)
             metrics += lasting_metrics(fields.final_metrics(end, self._measure))
         # To MLflow a name costs more than the other tags together.
         new_name = name if start is not None and not is_new else None
         self._store.log(run_id, metrics, params, tags, new_name)
-        if facts:
+        if start is not None or end is not None:
             # Written by _flush, and only then are the messages removed.
-            self._facts.change(number, run_id, facts, is_new)
+            self._facts.change(number, run_id, start, end, is_new)
         # Only now: what MLflow refused must count as new at the next try.
         if evaluation_tags:
             self._published[number] = int(evaluation_tags[Tag.PUBLISHED.value])
         if end is not None:
-            self._store.end(run_id, STATUS[TrialState(end["state"])])
+            self._store.end(run_id, STATUS[end.state])
 
     def _evaluations(
         self, number: int, run_id: str, contents: dict[int, dict[str, Any]]
     ) -> tuple[list[Any], dict[str, str]]:
-        """Log the files of a trial's new evaluations; return their metrics and tags."""
+        """Log the files of a trial's new evaluations; return their metrics and tags.
+
+        contents: of the messages of evaluations, by index.
+        """
         published = self._published_evaluations(number, run_id)
         new = {
-            order: content
-            for order, content in contents.items()
-            if START < order < END and order > published
+            index: TrialEvaluation.from_json(content)
+            for index, content in contents.items()
+            if index > published
         }
         if not new:
             return [], {}
         latest = max(new)
         tags = {Tag.PUBLISHED.value: str(latest)}
-        if new[latest]["notes"]:
-            tags[Tag.NOTES] = "; ".join(new[latest]["notes"])
-        best = fields.best_metrics(new[latest], self._measure)
+        if new[latest].notes:
+            tags[Tag.NOTES] = "; ".join(new[latest].notes)
+        best = fields.best_metrics(new[latest].history, self._measure)
         metrics = [
             metric
-            for _, content in sorted(new.items())
-            for rows in fields.new_rows(content, published)
+            for _, evaluation in sorted(new.items())
+            for rows in fields.new_rows(evaluation, published)
             for metric in as_metrics(
                 fields.metrics(rows) | best.get(rows[0].evaluation, {}),
                 fields.step_of(rows),
@@ -247,8 +246,8 @@ class Publisher:
         # Files before the batch that counts them: killed in between, they come twice; in the other
         # order they would never come.
         self._log_history(run_id, new[latest])
-        for content in new.values():
-            self._log_grid(run_id, content)
+        for evaluation in new.values():
+            self._log_grid(run_id, evaluation)
         return metrics, tags
 
     def _run(self, number: int, name: str) -> tuple[str, bool]:
@@ -281,22 +280,23 @@ class Publisher:
             self._published[number] = int(tags.get(Tag.PUBLISHED, 0))
         return self._published[number]
 
-    def _log_history(self, run_id: str, content: dict[str, Any]) -> None:
-        frame = pd.DataFrame(content["history"]).assign(**(content["provenance"] or {}))
+    def _log_history(self, run_id: str, evaluation: TrialEvaluation) -> None:
+        rows = [row.to_json() for row in evaluation.history]
+        frame = pd.DataFrame(rows).assign(**evaluation.provenance)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / HISTORY_FILE
             # Under this very name: MLflow names an artifact as its file.
             frame.to_parquet(path, index=False)
             self._store.log_path(run_id, path)
 
-    def _log_grid(self, run_id: str, content: dict[str, Any]) -> None:
+    def _log_grid(self, run_id: str, evaluation: TrialEvaluation) -> None:
         # The UI's slider starts at step 0, so that is where the untrained generator's samples go.
         for grid, step in (
-            (content["start_grid"], 0),
-            (content["grid"], fields.step_of(fields.rows_of(content))),
+            (evaluation.start_grid, 0),
+            (evaluation.grid, fields.step_of(evaluation.rows)),
         ):
             if grid is not None:
-                with Image.open(io.BytesIO(base64.b64decode(grid))) as picture:
+                with Image.open(io.BytesIO(grid)) as picture:
                     self._store.log_image(run_id, picture, SAMPLES_KEY, step)
 
 
@@ -308,7 +308,7 @@ def publish_until_closed(
     """Publish until `closed` is set and nothing is pending; return 1 if messages are left, else 0.
 
     Failures of MLflow are retried with growing pauses: without end while the driver lives, and for
-    GIVE_UP_SECONDS once it has gone. refuse: told of what only a user can mend.
+    GIVE_UP_SECONDS once it has gone. refuse: called with what only a user can mend.
     """
     publisher: Publisher | None = None
     backoff, failing_since = POLL_SECONDS, None

@@ -1,5 +1,6 @@
-"""The publisher's process as the driver sees it, and the end of a study: report, end of its MLflow
-run.
+"""The publisher's process as the driver sees it, and the end of a study.
+
+That end is the report and the end of the study's MLflow run.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import ganstudy
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.spec.study_spec import Published
+from ganstudy.study.tracking.messages import StudyEnd
 from ganstudy.study.tracking.outbox import END, Outbox
 
 STALLED_SECONDS = 60
@@ -93,8 +95,9 @@ def _command(function: str, arguments: dict[str, str | None]) -> list[str]:
 
 
 class MlflowCheck:
-    """Asks MLflow, in a process of its own, whether it has deleted a study: MLflow takes seconds to
-    import, which pass while Ray starts.
+    """Asks MLflow, in a process of its own, whether it has deleted a study.
+
+    MLflow takes seconds to import, which pass while Ray starts.
     """
 
     def __init__(self, spec: Published, home: Home, run_id: str | None) -> None:
@@ -149,12 +152,9 @@ def finish(
     if not outbox.waiting():
         # Before the last message: the report reads what has been published, and goes with it.
         made = _build(build_report, spec, folder, console)
-        content = {
-            "status": "FINISHED" if left == 0 else "KILLED",
-            "description": made.description,
-            "artifacts": [str(path) for path in made.files],
-        }
-        outbox.put_study(END, content)
+        status = "FINISHED" if left == 0 else "KILLED"
+        end = StudyEnd(status, made.description, [str(path) for path in made.files])
+        outbox.put_study(END, end.to_json())
         _wait_until_published(outbox, process, console)
     return outbox.waiting()
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from dataclasses import replace
 from typing import Any
 
+from ganstudy.study.tracking.messages import TrialEnd, TrialEvaluation, TrialStart
+from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.facts import StudyFacts
+from ganstudy.trials.results.facts import StudyFacts, TrialFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
     FIRST_CONFIRM,
     NO_REMEDIES,
     WORST_FIRST,
     EvaluationRow,
-    Stage,
     TrialState,
     Verdict,
     median_over_seeds,
@@ -26,21 +28,15 @@ RUN_COLOUR = "mlflow.runColor"
 """Tag of a run's colour in MLflow's charts, which is that of the worst verdict among its seeds."""
 
 
-def new_rows(content: dict[str, Any], published: int) -> list[list[EvaluationRow]]:
+def new_rows(evaluation: TrialEvaluation, published: int) -> list[list[EvaluationRow]]:
     """Return the rows of each new evaluation in a message.
 
     One evaluation, or all that are not yet published if the message holds a whole history.
     """
-    if not content.get("whole"):
-        return [rows_of(content)]
-    history = (EvaluationRow.from_json(row) for row in content["history"])
-    unseen = (row for row in history if row.evaluation > published)
+    if not evaluation.whole:
+        return [evaluation.rows]
+    unseen = (row for row in evaluation.history if row.evaluation > published)
     return [list(rows) for _, rows in itertools.groupby(unseen, key=lambda row: row.evaluation)]
-
-
-def rows_of(content: dict[str, Any]) -> list[EvaluationRow]:
-    """Return the rows of the evaluation that a message announces."""
-    return [EvaluationRow.from_json(row) for row in content["rows"]]
 
 
 def step_of(rows: list[EvaluationRow]) -> int:
@@ -63,13 +59,13 @@ def metrics(rows: list[EvaluationRow]) -> dict[str, float]:
     return {key: float(value) for key, value in numbers.items() if value is not None}
 
 
-def flat_params(content: dict[str, Any]) -> dict[str, Any]:
+def flat_params(start: TrialStart) -> dict[str, Any]:
     """Return a trial's parameters as MLflow shows them: k as a decimal, remedies as one label."""
-    if "shown" in content:  # imported: there is no configuration of ours
-        return dict(content["shown"])
-    config = content["config"]
+    config = start.config
+    if config is None:  # imported: there is no configuration of ours
+        return dict(start.params)
     params = {
-        "k": _k_as_number(config["k"]),
+        "k": as_schedule(config["k"]).shown,
         "method": config["method"],
         "remedies": remedy_label(config["remedies"]),
         **{
@@ -88,24 +84,14 @@ def flat_params(content: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _k_as_number(text: str) -> float | str:
-    """Return a constant k as a decimal number, a schedule as it is."""
-    if " " in text:
-        return text
-    # A number is what MLflow's charts and comparisons can order; "1/5" would be text to them.
-    numerator, _, denominator = text.partition("/")
-    return int(numerator) / int(denominator or 1)
-
-
-def run_name(number: int, start: dict[str, Any]) -> str:
+def run_name(number: int, start: TrialStart) -> str:
     """Return the run's name: "0007 k=1 feature_matching", "confirm-0003 (best)".
 
     The role of a confirm trial, and so its name, may change when the search goes on.
     """
     if number >= FIRST_CONFIRM:
-        return f"confirm-{number - FIRST_CONFIRM:04d}" + (
-            f" ({start['role']})" if start.get("role") else ""
-        )
+        role = f" ({start.place.role})" if start.place.role else ""
+        return f"confirm-{number - FIRST_CONFIRM:04d}{role}"
     # Number and k first: what is too long is shortened at its end.
     params = flat_params(start)
     parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []
@@ -131,87 +117,84 @@ def study_tags(facts: StudyFacts) -> dict[Tag, Any]:
     return {tag: value for tag, value in tags.items() if value not in (None, "", "{}", "[]")}
 
 
-def facts_at_start(start: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of TrialFacts that a trial's start decides."""
-    tags = stage_tags(start)
-    return {
-        "stage": tags[Tag.STAGE],
-        "role": tags.get(Tag.ROLE, ""),
-        "confirms": start.get("confirms"),
-        "point": start.get("point"),
-        "config_digest": start["digest"],
-        "params": {key: str(value) for key, value in flat_params(start).items()},
-    }
+def changed_facts(facts: TrialFacts, start: TrialStart | None, end: TrialEnd | None) -> TrialFacts:
+    """Return the facts of a trial with what its start and its end say, where there are any."""
+    if start is not None:
+        facts = replace(
+            facts,
+            stage=start.place.stage.value,
+            role=start.place.role or "",
+            confirms=start.place.confirms,
+            point=start.place.point,
+            config_digest=start.digest,
+            params={key: str(value) for key, value in flat_params(start).items()},
+        )
+    if end is not None:
+        facts = replace(
+            facts,
+            state=end.state.value,
+            objective=end.objective,
+            feasible=end.feasible,
+            error=end.error,
+        )
+    return facts
 
 
-def facts_at_end(end: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of TrialFacts that a trial's end decides."""
-    return {
-        "state": end["state"],
-        "objective": (end["outcome"] or {}).get("objective"),
-        "feasible": bool(end["feasible"]),
-        "error": end["error"] or "",
-    }
+def stage_tags(start: TrialStart) -> dict[str, str]:
+    """Return the tags of a trial's stage and role."""
+    return {TAG_OF[name].value: str(value) for name, value in start.place.to_json().items()}
 
 
-def stage_tags(start: dict[str, Any]) -> dict[str, str]:
-    """Return the tags of a trial's stage, role and point."""
-    # Messages of older versions, from before there were stages, hold none.
-    tags = {Tag.STAGE.value: str(start.get("stage", Stage.SEARCH.value))}
-    for tag, key in ((Tag.ROLE, "role"), (Tag.CONFIRMS, "confirms"), (Tag.POINT, "point")):
-        if start.get(key) is not None:
-            tags[tag.value] = str(start[key])
-    return tags
+TAG_OF = {
+    "stage": Tag.STAGE,
+    "role": Tag.ROLE,
+    "confirms": Tag.CONFIRMS,
+    "point": Tag.POINT,
+}
+"""By a field of StagePlace."""
 
 
-def best_metrics(content: dict[str, Any], measure: str) -> dict[int, dict[str, float]]:
-    """Return the objective, as a metric of its own, of each evaluation that is better than all
-    before it.
+def best_metrics(history: list[EvaluationRow], measure: str) -> dict[int, dict[str, float]]:
+    """Return the objective, by evaluation, of each that is better than all before it.
 
-    So the metric's last value is the trial's best score on the way, and its step says when that
-    was.
+    It is a metric of its own, so the metric's last value is the trial's best score on the way, and
+    its step says when that was.
     """
     records: dict[int, dict[str, float]] = {}
     direction = MEASURES[measure].direction
     sign = -1 if direction == "up" else 1
     best = math.inf
-    history = itertools.groupby(content["history"], key=lambda row: int(row["evaluation"]))
-    for evaluation, rows in history:
-        score = median_over_seeds([row.get(measure) for row in rows], direction)
+    for evaluation, rows in itertools.groupby(history, key=lambda row: row.evaluation):
+        score = median_over_seeds([row.measures.get(measure) for row in rows], direction)
         if score is not None and sign * score < best:
             best = sign * score
             records[evaluation] = {f"best/{measure}": float(score)}
     return records
 
 
-def final_metrics(end: dict[str, Any], measure: str) -> dict[str, float]:
+def final_metrics(end: TrialEnd, measure: str) -> dict[str, float]:
     """Return the objective of a trial that spent its whole budget, as a metric of its own.
 
     MLflow sorts by a metric's last value, and the last value of `fid` is an early one if the trial
     was stopped or its seeds diverged.
     """
-    score = (end["outcome"] or {}).get("objective")
-    return (
-        {}
-        if score is None or end["state"] != TrialState.COMPLETE
-        else {f"final/{measure}": float(score)}
-    )
+    if end.objective is None or end.state is not TrialState.COMPLETE:
+        return {}
+    return {f"final/{measure}": float(end.objective)}
 
 
-def end_tags(end: dict[str, Any]) -> dict[str, str]:
+def end_tags(end: TrialEnd) -> dict[str, str]:
     """Return the tags of a trial's end: state, objective, verdicts, error, colour."""
-    outcome = end["outcome"] or {}
-    verdicts = outcome.get("verdicts", {})
     tags = {
-        Tag.STATE: end["state"],
-        Tag.OBJECTIVE: json.dumps(outcome.get("objective")),
-        Tag.FEASIBLE: json.dumps(end["feasible"]),
-        Tag.VERDICTS: json.dumps(verdicts, sort_keys=True),
+        Tag.STATE: end.state.value,
+        Tag.OBJECTIVE: json.dumps(end.objective),
+        Tag.FEASIBLE: json.dumps(end.feasible),
+        Tag.VERDICTS: json.dumps(end.verdicts, sort_keys=True),
     }
     # The worst: in a chart of many runs it is failures that one looks for.
-    worst = next((verdict for verdict in WORST_FIRST if verdicts.get(verdict)), None)
+    worst = next((verdict for verdict in WORST_FIRST if end.verdicts.get(verdict)), None)
     tags |= {Tag.VERDICT: worst.value} if worst is not None else {}
-    if end["error"]:
-        tags[Tag.ERROR] = end["error"]
+    if end.error:
+        tags[Tag.ERROR] = end.error
     colour = {RUN_COLOUR: worst.colour} if worst is not None else {}
     return {key.value: value for key, value in tags.items()} | colour

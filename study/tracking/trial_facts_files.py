@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol
 
+from ganstudy.study.tracking.messages import TrialEnd, TrialStart
+from ganstudy.study.tracking.run_fields import changed_facts
 from ganstudy.trials.results.facts import (
     TRIAL_FACTS_FOLDER,
     TRIALS_PER_FILE,
@@ -44,8 +46,10 @@ class TrialFactsFiles:
         self._written: set[str] | None = None
         self._changed: set[int] = set()
 
-    def change(self, number: int, run_id: str, changes: dict[str, Any], is_new: bool) -> None:
-        """Change fields of a trial's TrialFacts.
+    def change(
+        self, number: int, run_id: str, start: TrialStart | None, end: TrialEnd | None, is_new: bool
+    ) -> None:
+        """Change a trial's TrialFacts to what its start and end say, where they are announced.
 
         run_id: of its run, whose tags and parameters are the facts of a trial that an older version
         began; is_new: there is nothing there yet.
@@ -59,7 +63,7 @@ class TrialFactsFiles:
         else:
             earlier = ({}, {}) if is_new else self._artifacts.tags_and_params(run_id)
             facts = TrialFacts.from_run(*earlier)
-        changed = replace(facts, **changes)
+        changed = changed_facts(facts, start, end)
         if trials.get(number) != changed:
             trials[number] = changed
             self._changed.add(index)

@@ -108,16 +108,22 @@ def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -
 
     None if the features come from another network.
     """
-    from ganstudy.trials.measures.classifier import RECIPE, train_classifier
+    from ganstudy.trials.measures.classifier import train_classifier
     from ganstudy.trials.measures.features import extractor_name
 
     if extractor_name(dataset, measures) != "classifier":
         return None
-    labelled = dataset.part or dataset
-    path = (
-        cache / f"{labelled.name.split('/')[-1]}-classifier-r{RECIPE}-{labelled.digest}.safetensors"
-    )
-    # Named by recipe and data, so that a cache shared by studies never gives the wrong one.
+    path = classifier_path(dataset, cache)
     if not path.exists():
-        write_whole(path, train_classifier(labelled).weights)
+        write_whole(path, train_classifier(dataset.part or dataset).weights)
     return path.read_bytes()
+
+
+def classifier_path(dataset: Dataset, cache: Path) -> Path:
+    """Return where `cache` has the classifier of the data."""
+    from ganstudy.trials.measures.classifier import RECIPE
+
+    labelled = dataset.part or dataset
+    # Named by recipe and data, so that a cache shared by studies never gives the wrong one.
+    name = f"{labelled.name.split('/')[-1]}-classifier-r{RECIPE}-{labelled.digest}.safetensors"
+    return cache / name

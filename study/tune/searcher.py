@@ -99,7 +99,7 @@ class LedgerSearcher(StatelessSearcher):
             return finished
         config = self._stage.config(params)
         self._numbers[trial_id] = number
-        self._outbox.put_start(number, params, config, self._stage.place(number).to_json())
+        self._outbox.put_start(number, params, config, self._stage.place(number))
         self._observe(number, TrialState.RUNNING, None, None)
         return {"number": number, "trial": config.model_dump_json(), "until": self._stage.until}
 

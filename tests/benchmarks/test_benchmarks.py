@@ -16,6 +16,7 @@ SCRIPTS = sorted(
     if path != Path(__file__) and "__main__" in path.read_text(encoding="utf-8")
 )
 FIGURES = {
+    "adaptive_studies": r"(?m)^  remedies +\d+\.\d%",
     "cluster": r"one machine: -?\d+\.\d{3} s per trial",
     "importing": r"(?m)^\| 6 \| 108 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$",
     "operating_characteristics": r"(?m)^\| 10 \| 80 \| [\d.]+% \| [\d.]+% \|",

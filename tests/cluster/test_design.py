@@ -12,7 +12,7 @@ from ganstudy.analysis.frames.load import load_study
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 EVALUATIONS, STOPPED_AT, PROMOTED = 4, 2, 2
 DESIGN = f"\n[design]\npoints = 2\nat = 0.5\npromote = {PROMOTED}\n"
-FREE = "\n[schedule]\nname = \"fifo\"\n[objective]\nrequire = { collapsed = 3, cycling = 3, diverged = 3 }\n"
+FREE = '\n[schedule]\nname = "fifo"\n[objective]\nrequire = { collapsed = 3, cycling = 3, diverged = 3 }\n'
 
 
 @pytest.fixture

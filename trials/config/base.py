@@ -37,6 +37,20 @@ class ImplementedOptions(StrictModel):
     """
 
 
+class _PerLane:
+    """Mark of an option that may differ between the lanes of a pack."""
+
+
+LaneNumber = Annotated[float, _PerLane()]
+"""Type of an option that enters the training as one number per lane (trials/config/lanes.py): it
+decides neither shapes nor which operations are carried out nor how often."""
+
+
+def is_per_lane(options: type[BaseModel], name: str) -> bool:
+    """Return whether the option `name` is declared as a `LaneNumber`."""
+    return any(isinstance(mark, _PerLane) for mark in options.model_fields[name].metadata)
+
+
 def short_repr(value: object) -> str:
     """Return `value` as Python writes it, shortened where it is long, for a message."""
     text = repr(value)

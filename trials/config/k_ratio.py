@@ -94,6 +94,12 @@ class Schedule:
             start = until
         return start + left / float(self.last)
 
+    @property
+    def shown(self) -> float | str:
+        """Value that MLflow and the report show: a constant as a decimal number, a schedule as text."""
+        # A number is what MLflow's charts and comparisons can order; "1/5" would be text to them.
+        return str(self) if self.segments else float(self.last)
+
     def __str__(self) -> str:
         segments = "".join(f"{ratio} until {until} then " for until, ratio in self.segments)
         return f"{segments}{self.last}"
@@ -118,6 +124,17 @@ def as_schedule(value: Any) -> Schedule:
     if not segments or " " in last:
         raise ValueError(f"{_SCHEDULE_RULE}, got {short_repr(value)}")
     return _simplified(segments, as_ratio(last))
+
+
+def schedule_of_text(text: str) -> Schedule:
+    """Return k as a Schedule, from text as other programs write numbers too: ".5", "2e0".
+
+    Raise ValueError as `as_schedule` does.
+    """
+    try:
+        return as_schedule(float(text))
+    except ValueError:
+        return as_schedule(text)
 
 
 def _simplified(segments: list[tuple[int, Fraction]], last: Fraction) -> Schedule:

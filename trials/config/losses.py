@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from ganstudy.trials.config.base import ImplementedOptions
+from ganstudy.trials.config.base import ImplementedOptions, LaneNumber
 
 
 class LossOptions(ImplementedOptions):
@@ -54,11 +54,11 @@ class LeastSquaresOptions(LossOptions):
     implementation = "ganstudy.trials.losses.least_squares:LeastSquares"
     smoothable = True
 
-    a: float = Field(0.0, allow_inf_nan=False)
+    a: LaneNumber = Field(0.0, allow_inf_nan=False)
     """The discriminator's target on generated data."""
-    b: float = Field(1.0, allow_inf_nan=False)
+    b: LaneNumber = Field(1.0, allow_inf_nan=False)
     """The discriminator's target on real data."""
-    c: float = Field(1.0, allow_inf_nan=False)
+    c: LaneNumber = Field(1.0, allow_inf_nan=False)
     """The generator's target on generated data."""
 
 
@@ -74,7 +74,7 @@ class WassersteinOptions(LossOptions):
         )
     }
 
-    clip: float = Field(0.01, gt=0, allow_inf_nan=False)
+    clip: LaneNumber = Field(0.01, gt=0, allow_inf_nan=False)
     """Every parameter of the critic is clipped to [-clip, clip] after its step."""
 
 
@@ -90,7 +90,7 @@ class WassersteinGPOptions(LossOptions):
         )
     }
 
-    weight: float = Field(10.0, ge=0, allow_inf_nan=False)
+    weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
     """lambda of the gradient penalty."""
 
 

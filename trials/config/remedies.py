@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from ganstudy.trials.config.base import ImplementedOptions, one_of, short_repr
+from ganstudy.trials.config.base import ImplementedOptions, LaneNumber, one_of, short_repr
 
 
 class RemedyOptions(ImplementedOptions):
@@ -44,7 +44,7 @@ class FeatureMatchingOptions(RemedyOptions):
     """
     adversarial: bool = False
     """Whether the adversarial objective stays beside it; as published it does not."""
-    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
+    weight: LaneNumber = Field(1.0, gt=0, allow_inf_nan=False)
     """Factor of the distance; matters where the adversarial objective stays."""
 
 
@@ -54,7 +54,7 @@ class HistoricalAveragingOptions(RemedyOptions):
     name = "historical_averaging"
     implementation = "ganstudy.trials.remedies.historical_averaging:HistoricalAveraging"
 
-    weight: float = Field(0.1, ge=0, allow_inf_nan=False)
+    weight: LaneNumber = Field(0.1, ge=0, allow_inf_nan=False)
     """lambda of the penalty (dimensionless). The paper publishes none."""
 
 
@@ -85,7 +85,7 @@ class OneSidedLabelSmoothingOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.one_sided_label_smoothing:OneSidedLabelSmoothing"
     needs_smoothable_loss = True
 
-    target: float = Field(0.9, gt=0, le=1)
+    target: LaneNumber = Field(0.9, gt=0, le=1)
     """alpha: the discriminator's target on real images; generated ones keep 0."""
 
 
@@ -141,7 +141,7 @@ class R1Options(RemedyOptions):
     name = "r1"
     implementation = "ganstudy.trials.remedies.r1:R1"
 
-    gamma: float = Field(10.0, ge=0, allow_inf_nan=False)
+    gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
     """The penalty is gamma / 2 times the mean squared gradient norm on real images."""
 
 
@@ -151,7 +151,7 @@ class R2Options(RemedyOptions):
     name = "r2"
     implementation = "ganstudy.trials.remedies.r2:R2"
 
-    gamma: float = Field(10.0, ge=0, allow_inf_nan=False)
+    gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
     """The penalty is gamma / 2 times the mean squared gradient norm on generated images."""
 
 
@@ -161,9 +161,9 @@ class GradientPenaltyOptions(RemedyOptions):
     name = "gradient_penalty"
     implementation = "ganstudy.trials.remedies.gradient_penalty:GradientPenalty"
 
-    weight: float = Field(10.0, ge=0, allow_inf_nan=False)
+    weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
     """lambda of the penalty."""
-    centre: float = Field(1.0, ge=0, allow_inf_nan=False)
+    centre: LaneNumber = Field(1.0, ge=0, allow_inf_nan=False)
     """The gradient norm that is not penalised: 1 as in WGAN-GP, 0 for a zero-centred penalty."""
 
 
@@ -173,9 +173,9 @@ class InstanceNoiseOptions(RemedyOptions):
     name = "instance_noise"
     implementation = "ganstudy.trials.remedies.instance_noise:InstanceNoise"
 
-    sigma: float = Field(0.1, ge=0, allow_inf_nan=False)
+    sigma: LaneNumber = Field(0.1, ge=0, allow_inf_nan=False)
     """Standard deviation at the start, in units of the data (images span -1 to 1)."""
-    anneal: float = Field(1.0, ge=0, le=1)
+    anneal: LaneNumber = Field(1.0, ge=0, le=1)
     """Share of the budget over which sigma falls linearly to 0; 0 keeps it constant."""
 
 
@@ -215,9 +215,9 @@ class LeCamOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.lecam:LeCam"
     sets_in_after = "start"
 
-    weight: float = Field(0.3, ge=0, allow_inf_nan=False)
+    weight: LaneNumber = Field(0.3, ge=0, allow_inf_nan=False)
     """lambda of the penalty."""
-    decay: float = Field(0.99, ge=0, lt=1)
+    decay: LaneNumber = Field(0.99, ge=0, lt=1)
     """Of the moving averages of the discriminator's outputs, per discriminator step."""
     start: int = Field(1000, ge=0, le=10**12)
     """Discriminator steps before the penalty sets in; the averages run from the beginning."""
@@ -229,11 +229,11 @@ class GeneratorEMAOptions(RemedyOptions):
     name = "generator_ema"
     implementation = "ganstudy.trials.remedies.generator_ema:GeneratorEMA"
 
-    decay: float = Field(0.999, ge=0, lt=1)
+    decay: LaneNumber = Field(0.999, ge=0, lt=1)
     """Of the moving average of the generator's parameters, per generator step."""
     start: int = Field(0, ge=0, le=10**12)
     """Generator steps before the averaging begins; till then the average is the generator itself."""
-    rampup: float = Field(0.05, ge=0, allow_inf_nan=False)
+    rampup: LaneNumber = Field(0.05, ge=0, allow_inf_nan=False)
     """The average's half-life is at most this share of the steps so far (StyleGAN2-ADA); 0: no such
     limit.
     """

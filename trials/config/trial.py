@@ -14,7 +14,13 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
-from ganstudy.trials.config.base import ImplementedOptions, StrictModel, one_of, short_repr
+from ganstudy.trials.config.base import (
+    ImplementedOptions,
+    LaneNumber,
+    StrictModel,
+    one_of,
+    short_repr,
+)
 from ganstudy.trials.config.compatibility import IncompatibleError, incompatibilities
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.k_ratio import Ratio, as_schedule
@@ -65,13 +71,13 @@ class TrainingSettings(StrictModel):
     optimiser: Literal["adam", "sgd", "rmsprop"] = "adam"
     """Of both players."""
     # Step size and beta1 of DCGAN (Radford et al. 2015), which much of the literature starts from.
-    lr_d: float = Field(2e-4, gt=0, allow_inf_nan=False)
+    lr_d: LaneNumber = Field(2e-4, gt=0, allow_inf_nan=False)
     """Step size of the discriminator's optimiser."""
-    lr_g: float = Field(2e-4, gt=0, allow_inf_nan=False)
+    lr_g: LaneNumber = Field(2e-4, gt=0, allow_inf_nan=False)
     """Step size of the generator's optimiser."""
-    beta1: float = Field(0.5, ge=0, lt=1)
+    beta1: LaneNumber = Field(0.5, ge=0, lt=1)
     """Adam's decay of the first moment, both players."""
-    beta2: float = Field(0.999, ge=0, lt=1)
+    beta2: LaneNumber = Field(0.999, ge=0, lt=1)
     """Adam's and rmsprop's decay of the second moment, both players."""
     # Two at least: a single image has no variance for batch normalisation.
     batch_size: int = Field(64, ge=2, le=1_000_000)

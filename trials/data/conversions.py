@@ -1,5 +1,6 @@
-"""What is done to every picture that needs it, without being asked: said in a note, and part of what
-a score depends on.
+"""Conversions that every picture gets that needs them, without being asked.
+
+A note lists them, and they are part of what a score depends on.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Remarks on pixel values that fill a small part of the range that they are said to have: mostly a
-sign that the range, or a conversion to it, was another one.
+"""Remarks on pixel values that fill a small part of their stated range.
+
+Mostly a sign that the range, or a conversion to it, was another one.
 """
 
 from __future__ import annotations

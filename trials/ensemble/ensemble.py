@@ -77,8 +77,11 @@ class SeedEnsemble:
         """
         self.seeds = tuple(seeds)
         self._stream = stream
-        networks = [_build(build, seed, stream, extend) for seed in seeds]
-        self.parameters, self.buffers = structure.stacked(networks, device)
+        # Lanes of unlike configurations and one seed start from the same network.
+        built = {seed: _build(build, seed, stream, extend) for seed in dict.fromkeys(seeds)}
+        networks = list(built.values())
+        lanes = None if len(networks) == len(self.seeds) else [built[seed] for seed in seeds]
+        self.parameters, self.buffers = structure.stacked(networks, device, lanes)
         if not self.parameters:
             raise StructureError(f"the {stream} has no parameter to train")
         # Structure without memory: calls put the stack's values in its place.
@@ -175,7 +178,7 @@ class SeedEnsemble:
             if value.numel() and not bool((value == value.flatten()[0]).all())
         ]
         if (
-            len(self.seeds) > 1
+            len(set(self.seeds)) > 1
             and drawn
             and all(bool((value == value[:1]).all()) for value in drawn)
         ):

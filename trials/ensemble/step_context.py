@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
-from ganstudy.trials.ensemble.streams import generator
+from ganstudy.trials.ensemble.streams import generator, per_seed
 
 Player = Literal["discriminator", "generator"]
 Kind = Literal["real", "fake", "between"]
@@ -47,10 +47,12 @@ class StepContext:
 
     def _drawn(self, draw: Any, name: str, shape: tuple[int, ...]) -> Tensor:
         # Drawn on the CPU, so that runs on every device meet the same numbers.
-        drawn = [
-            draw(shape, generator=generator(seed, "remedy", name, self.player, self.step))
-            for seed in self.seeds
-        ]
+        drawn = per_seed(
+            self.seeds,
+            lambda seed: draw(
+                shape, generator=generator(seed, "remedy", name, self.player, self.step)
+            ),
+        )
         return torch.stack(drawn).to(self.device)
 
 

@@ -8,7 +8,7 @@ resume. So a checkpoint needs no generator state, and configurations meet common
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -43,9 +43,15 @@ def draw(shape: tuple[int, ...], kind: LatentKind, stream: torch.Generator) -> T
     )
 
 
+def per_seed(seeds: Sequence[int], draw_of: Callable[[int], Tensor]) -> list[Tensor]:
+    """Return draw_of(seed) of every lane, drawn once for lanes of the same seed."""
+    drawn = {seed: draw_of(seed) for seed in dict.fromkeys(seeds)}
+    return [drawn[seed] for seed in seeds]
+
+
 def fixed_latents(seeds: Sequence[int], name: str, num: int, dim: int, kind: LatentKind) -> Tensor:
     """Draw latents [S, num, dim] that stay the same over the training."""
-    return torch.stack([draw((num, dim), kind, generator(seed, name)) for seed in seeds])
+    return torch.stack(per_seed(seeds, lambda s: draw((num, dim), kind, generator(s, name))))
 
 
 class Latents:
@@ -72,9 +78,10 @@ class Latents:
         """Return the latents of step `step` (0 is the first)."""
         block, offset = divmod(step, LATENT_BLOCK)
         if block != self._block:
-            drawn = [
-                draw(self._shape, self._kind, generator(s, self._name, block)) for s in self._seeds
-            ]
+            drawn = per_seed(
+                self._seeds,
+                lambda s: draw(self._shape, self._kind, generator(s, self._name, block)),
+            )
             self._block = block
             self._drawn = torch.stack(drawn, dim=1).to(self._device)
         return self._drawn[offset]
@@ -99,10 +106,12 @@ class Batches:
 
     def _order(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:
-            orders = [
-                torch.randperm(self._num_images, generator=generator(s, self._name, epoch))
-                for s in self._seeds
-            ]
+            orders = per_seed(
+                self._seeds,
+                lambda s: torch.randperm(
+                    self._num_images, generator=generator(s, self._name, epoch)
+                ),
+            )
             # The epoch before is kept: a batch may straddle two.
             self._epochs = {old: order for old, order in self._epochs.items() if old >= epoch - 1}
             self._epochs[epoch] = torch.stack(orders).to(self._device)

@@ -103,10 +103,12 @@ def detached(network: nn.Module, device: torch.device | None = None) -> dict[int
 
 
 def stacked(
-    networks: Sequence[nn.Module], device: torch.device
+    networks: Sequence[nn.Module], device: torch.device, lanes: Sequence[nn.Module] | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Return the parameters that are trained, and all that no gradient changes: buffers and frozen
     parameters; by name, each [S, ...] with memory of its own.
+
+    lanes: which of `networks` each lane starts from, where there are more lanes than networks.
 
     Raises StructureError where the networks are not alike, or memory is shared by two of them.
     """
@@ -120,15 +122,16 @@ def stacked(
     _check_hooks(networks[0])
     first = registered(networks[0])
     names = first_names(networks[0])
-    values = [first]
+    values = {id(networks[0]): first}
     for network in networks[1:]:
         check_layers_alike(networks[0], network)
         other = registered(network)
         _check_alike(first, other, names, first_names(network))
-        values.append(other)
+        values[id(network)] = other
+    of_lanes = [values[id(network)] for network in lanes or networks]
     parameters, constants = {}, {}
     for name, value in first.items():
-        stack = torch.stack([each[name].detach() for each in values]).to(device)
+        stack = torch.stack([each[name].detach() for each in of_lanes]).to(device)
         if isinstance(value, nn.Parameter) and value.requires_grad:
             parameters[name] = stack.requires_grad_()
         else:

@@ -1,5 +1,6 @@
-"""Baselines of another kind and of the same size: the generator as decoder, the discriminator's
-trunk as encoder.
+"""Baselines of another kind and of the same size.
+
+The generator is the decoder, the discriminator's trunk the encoder.
 
     autoencoder   L = E || x - G(E(x)) ||^2                      the code has no distribution to sample from
     vae           L = E_q [-log p(x | z)] + KL(q(z | x) || N(0, I)),  nats per image
@@ -15,6 +16,7 @@ and counts as a generator step; lr_g is the step size.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +26,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble, convolutions_prefer_a_loop
 from ganstudy.trials.ensemble.step_context import Batch, Player
+from ganstudy.trials.networks.base import Discriminator
 from ganstudy.trials.remedies.base import Remedy
 
 MIN_VARIANCE = 1e-6
@@ -46,6 +49,17 @@ class Encoder(nn.Module):
         return code
 
 
+def _encoder(config: TrialConfig, trunk: Discriminator) -> Encoder:
+    """Return an encoder on the discriminator's features; ValueError where it gives none."""
+    if trunk.num_features is None:
+        raise ValueError(
+            f"{config.method} encodes with the discriminator's features; "
+            f"{config.model.name} has none"
+        )
+    codes = 2 if config.method == "vae" else 1  # means, and log variances
+    return Encoder(trunk, trunk.num_features, codes * config.model.latent_dim)
+
+
 class Autoencoder:
     """Encoders and decoders of all seeds, driven as trainer_protocol.Trainer says."""
 
@@ -53,9 +67,15 @@ class Autoencoder:
     generator_needs_real = True
 
     def __init__(
-        self, config: TrialConfig, shape: tuple[int, ...], bounded: bool, device: torch.device
+        self,
+        config: TrialConfig,
+        shape: tuple[int, ...],
+        bounded: bool,
+        device: torch.device,
+        lanes: Sequence[TrialConfig] = (),
     ) -> None:
-        """shape: of one real image or point; bounded: the data lie in [-1, 1].
+        """shape: of one real image or point; bounded: the data lie in [-1, 1]; lanes: as of
+        GanTrainer.
 
         Raises ValueError where the networks cannot take the shape or the discriminator has no
         features.
@@ -63,19 +83,9 @@ class Autoencoder:
         self.config = config
         self.remedies: list[Remedy] = []
         built = networks.build(config.model, shape, bounded)
-        dim = config.model.latent_dim
         self._variational = config.method == "vae"
-
-        def encoder() -> nn.Module:
-            trunk = built.discriminator(shape)
-            if trunk.num_features is None:
-                raise ValueError(
-                    f"{config.method} encodes with the discriminator's features; "
-                    f"{config.model.name} has none"
-                )
-            return Encoder(trunk, trunk.num_features, 2 * dim if self._variational else dim)
-
-        codes, images = torch.zeros(config.batch_size, dim), torch.zeros(config.batch_size, *shape)
+        codes = torch.zeros(config.batch_size, config.model.latent_dim)
+        images = torch.zeros(config.batch_size, *shape)
         one_by_one = convolutions_prefer_a_loop(shape, device)
         with built.located():
             self.decoder = SeedEnsemble(
@@ -87,7 +97,7 @@ class Autoencoder:
                 loop_convolutions=one_by_one,
             )
             self.encoder = SeedEnsemble(
-                encoder,
+                lambda: _encoder(config, built.discriminator(shape)),
                 config.seeds,
                 "discriminator",
                 device,
@@ -99,7 +109,12 @@ class Autoencoder:
             "discriminator": self.encoder,
         }
         self.optimisers: dict[Player, torch.optim.Optimizer] = {
-            player: optimisers.build(config, config.lr_g, list(ensemble.parameters.values()))
+            player: optimisers.build(
+                config,
+                config.lr_g,
+                list(ensemble.parameters.values()),
+                optimisers.numbers_of_lanes(lanes, "generator"),
+            )
             for player, ensemble in self.players.items()
         }
         self.gradient_norms: dict[Player, list[Tensor]] = {}

@@ -144,7 +144,8 @@ def _best_response(trainer: GanTrainer, player: Player, data: Tensor, steps: int
     config, ensemble = trainer.config, rival.players[player]
     values = list(ensemble.parameters.values())
     lr = config.lr_d if player == "discriminator" else config.lr_g
-    optimiser = optimisers.build(config, lr, values)
+    numbers = optimisers.numbers_of_lanes(trainer.lanes, player)
+    optimiser = optimisers.build(config, lr, values, numbers)
     batches = _HeldOutBatches(trainer, player, player, data)
     for step in range(steps):
         batch = batches.at(step)

@@ -101,7 +101,9 @@ def path_angle(trainer: GanTrainer, dataset: Dataset, batches: int) -> PathScore
     batches: of training data, the same at every point. The trainer, its optimisers and the streams
     of training stay as they are.
     """
-    start = GanTrainer(trainer.config, dataset.shape, dataset.bounded, trainer.device)
+    start = GanTrainer(
+        trainer.config, dataset.shape, dataset.bounded, trainer.device, trainer.lanes
+    )
     return path_scores(_Field(trainer, dataset, batches), _position(start), _position(trainer))
 
 

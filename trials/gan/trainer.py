@@ -9,6 +9,7 @@ is exactly that seed's, and a non-finite seed cannot touch the others.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
 
@@ -42,16 +43,27 @@ class GanTrainer:
     adversarial = True
 
     def __init__(
-        self, config: TrialConfig, shape: tuple[int, ...], bounded: bool, device: torch.device
+        self,
+        config: TrialConfig,
+        shape: tuple[int, ...],
+        bounded: bool,
+        device: torch.device,
+        lanes: Sequence[TrialConfig] = (),
     ) -> None:
-        """shape: of one real image or point; bounded: the data lie in [-1, 1].
+        """shape: of one real image or point; bounded: the data lie in [-1, 1]. lanes: the
+        configuration of every lane, where they are not all `config`; that holds what they have in
+        common, and the seeds of all lanes (trials/config/lanes.py).
 
         Raises ValueError where the networks cannot take the shape or a remedy cannot work on them.
         """
         self.config = config
         self.device = device
-        self.loss = losses.build(config.loss_options)
-        self.remedies = [remedies.build(options) for options in config.remedy_options.values()]
+        self.lanes = tuple(lanes)
+        self.loss = losses.build(config.loss_options, [lane.loss_options for lane in lanes], device)
+        self.remedies = [
+            remedies.build(options, [lane.remedy_options[name] for lane in lanes], device)
+            for name, options in config.remedy_options.items()
+        ]
         # The loss's own come last: weight clipping must have the last word on the parameters.
         self._terms = [*self.remedies, *self.loss.terms()]
         self.generator, self.discriminator = self._build_networks(shape, bounded)
@@ -61,7 +73,12 @@ class GanTrainer:
         }
         rates = {"generator": config.lr_g, "discriminator": config.lr_d}
         self.optimisers: dict[Player, torch.optim.Optimizer] = {
-            player: optimisers.build(config, rates[player], list(ensemble.parameters.values()))
+            player: optimisers.build(
+                config,
+                rates[player],
+                list(ensemble.parameters.values()),
+                optimisers.numbers_of_lanes(lanes, player),
+            )
             for player, ensemble in self.players.items()
         }
         self.gradient_norms: dict[Player, list[Tensor]] = {"generator": [], "discriminator": []}

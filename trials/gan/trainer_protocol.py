@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -14,8 +15,9 @@ from ganstudy.trials.remedies.base import Remedy
 
 
 class Trainer(Protocol):
-    """Players of all seeds and their training steps: gan.trainer.GanTrainer, or a baseline's
-    gan.autoencoder.Autoencoder.
+    """Players of all seeds and their training steps.
+
+    These are gan.trainer.GanTrainer, and a baseline's gan.autoencoder.Autoencoder.
     """
 
     adversarial: bool
@@ -48,17 +50,22 @@ class Trainer(Protocol):
 
 
 def make_trainer(
-    config: TrialConfig, shape: tuple[int, ...], bounded: bool, device: torch.device
+    config: TrialConfig,
+    shape: tuple[int, ...],
+    bounded: bool,
+    device: torch.device,
+    lanes: Sequence[TrialConfig] = (),
 ) -> Trainer:
     """Return the trainer of `config` before its first step.
 
-    shape: of one real image or point; bounded: the data lie in [-1, 1]. Raises ValueError where the
+    shape: of one real image or point; bounded: the data lie in [-1, 1]; lanes: the configuration
+    of every lane where they are not all `config` (trials/config/lanes.py). Raises ValueError where the
     networks cannot take the shape or a remedy cannot work on them.
     """
     if config.method == "gan":
         from ganstudy.trials.gan.trainer import GanTrainer
 
-        return GanTrainer(config, shape, bounded, device)
+        return GanTrainer(config, shape, bounded, device, lanes)
     from ganstudy.trials.gan.autoencoder import Autoencoder
 
-    return Autoencoder(config, shape, bounded, device)
+    return Autoencoder(config, shape, bounded, device, lanes)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pkgutil import resolve_name
+
+import torch
 
 from ganstudy.trials.config.losses import LossOptions
 from ganstudy.trials.losses.base import Loss
 
 
-def build(options: LossOptions) -> Loss:
-    """Return the loss that `options` belong to."""
+def build(
+    options: LossOptions,
+    of_lanes: Sequence[LossOptions] = (),
+    device: torch.device = torch.device("cpu"),  # noqa: B008  # a constant
+) -> Loss:
+    """Return the loss that `options` belong to.
+
+    of_lanes: those of every lane on `device`, where they are not the same for all.
+    """
     loss: Loss = resolve_name(options.implementation)(options)
-    return loss
+    return loss.with_lanes(of_lanes, device)

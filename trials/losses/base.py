@@ -10,11 +10,11 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from ganstudy.trials.config.losses import LossOptions
+from ganstudy.trials.ensemble.lane_options import HasLaneOptions, Number
 from ganstudy.trials.remedies.base import Remedy
 
 
-class Loss:
+class Loss(HasLaneOptions):
     """One loss with its options; a loss that has options narrows the type of `options`."""
 
     log_odds: ClassVar[bool] = False
@@ -22,13 +22,11 @@ class Loss:
     generator_needs_real: ClassVar[bool] = False
     """Whether the generator's loss reads outputs on real images."""
 
-    def __init__(self, options: LossOptions) -> None:
-        self.options = options
-
-    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, target: Number = 1.0) -> Tensor:
         """Return the discriminator's loss [S].
 
-        target: of the discriminator on real data; below 1 with one-sided label smoothing.
+        target: of the discriminator on real data; below 1 with one-sided label smoothing. One per
+        lane is [S, 1].
         """
         raise NotImplementedError
 

@@ -10,9 +10,11 @@ D(x)) (Salimans et al. 2016, sec. 3.4). All in nats.
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.losses.base import Loss
 
 
@@ -21,11 +23,14 @@ class CrossEntropy(Loss):
 
     log_odds = True
 
-    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, target: Number = 1.0) -> Tensor:
         """Return the cross entropy of both batches [S]."""
         on_real = F.softplus(-real)  # -log sigmoid(real), without overflow
         # Only then: weighted by 0 the second term would still be NaN where an output is infinite.
-        if target != 1.0:
+        if isinstance(target, Tensor):
+            smoothed = target * on_real + (1 - target) * F.softplus(real)
+            on_real = torch.where(target == 1.0, on_real, smoothed)
+        elif target != 1.0:
             on_real = target * on_real + (1 - target) * F.softplus(real)
         return on_real.mean(-1) + F.softplus(fake).mean(-1)
 

@@ -12,13 +12,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.losses.base import Loss
 
 
 class Hinge(Loss):
     """Hinge loss of the discriminator, linear loss of the generator."""
 
-    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, target: Number = 1.0) -> Tensor:
         """Return the sum of both hinges [S]; there is no target to lower."""
         return F.relu(1 - real).mean(-1) + F.relu(1 + fake).mean(-1)
 

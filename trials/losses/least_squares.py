@@ -16,6 +16,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganstudy.trials.config.losses import LeastSquaresOptions
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.losses.base import Loss
 
 
@@ -24,11 +25,11 @@ class LeastSquares(Loss):
 
     options: LeastSquaresOptions
 
-    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, target: Number = 1.0) -> Tensor:
         """Return half the sum of the mean squared distances from target * b and a [S]."""
-        on_real = (real - target * self.options.b).square().mean(-1)
-        return 0.5 * (on_real + (fake - self.options.a).square().mean(-1))
+        on_real = (real - target * self.number("b", 1)).square().mean(-1)
+        return 0.5 * (on_real + (fake - self.number("a", 1)).square().mean(-1))
 
     def generator(self, fake: Tensor, real: Tensor | None) -> Tensor:
         """Return half the mean squared distance from c [S]."""
-        return 0.5 * (fake - self.options.c).square().mean(-1)
+        return 0.5 * (fake - self.number("c", 1)).square().mean(-1)

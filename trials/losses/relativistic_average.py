@@ -15,6 +15,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.losses.base import Loss
 
 
@@ -23,7 +24,7 @@ class RelativisticAverage(Loss):
 
     generator_needs_real = True
 
-    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, target: Number = 1.0) -> Tensor:
         """Return the cross entropy of both relative outputs [S]; there is no target to lower."""
         return _cross_entropy(above=real, below=fake)
 
@@ -34,8 +35,9 @@ class RelativisticAverage(Loss):
 
 
 def _cross_entropy(above: Tensor, below: Tensor) -> Tensor:
-    """Return the cross entropy [S] of outputs [S, B] that should lie above and below the average of
-    the other kind.
+    """Return the cross entropy [S] of outputs [S, B] against the average of the other kind.
+
+    The outputs should lie above that average, or below it.
     """
     # Not detached: the averages depend on both players, and the gradient passes through them too.
     relative_above = above - below.mean(-1, keepdim=True)

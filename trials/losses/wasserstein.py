@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ganstudy.trials.config.losses import WassersteinOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.ensemble.step_context import Player, StepContext
 from ganstudy.trials.losses.base import Loss
 from ganstudy.trials.remedies.base import Remedy
@@ -24,7 +25,7 @@ from ganstudy.trials.remedies.base import Remedy
 class Critic(Loss):
     """The difference of the critic's means, which all Wasserstein losses share."""
 
-    def discriminator(self, real: Tensor, fake: Tensor, target: float = 1.0) -> Tensor:
+    def discriminator(self, real: Tensor, fake: Tensor, target: Number = 1.0) -> Tensor:
         """Return E f(G(z)) - E f(x) [S]; there is no target to lower."""
         return fake.mean(-1) - real.mean(-1)
 
@@ -40,7 +41,7 @@ class Wasserstein(Critic):
 
     def terms(self) -> list[Remedy]:
         """Return the clipping."""
-        return [WeightClipping(self.options)]
+        return [self.part(WeightClipping, lambda options: options)]
 
 
 class WeightClipping(Remedy):
@@ -55,4 +56,8 @@ class WeightClipping(Remedy):
         if player == "discriminator":
             # In place: the optimiser and a recorded CUDA graph keep these very tensors.
             for value in ensemble.parameters.values():
-                value.clamp_(-self.options.clip, self.options.clip)
+                clip = self.number("clip", value.dim() - 1)
+                if isinstance(clip, Tensor):
+                    value.clamp_(-clip, clip)
+                else:
+                    value.clamp_(-clip, clip)

@@ -1,5 +1,6 @@
-"""The Wasserstein game with a gradient penalty in place of the clipping (Gulrajani et al. 2017, eq.
-3).
+"""The Wasserstein game with a gradient penalty in place of the clipping.
+
+Source: Gulrajani et al. 2017, eq. 3.
 
     L_D = E f(G(z)) - E f(x) + lambda E (||grad f(x^)|| - 1)^2
     L_G = -E f(G(z))
@@ -25,4 +26,8 @@ class WassersteinGP(Critic):
 
     def terms(self) -> list[Remedy]:
         """Return the penalty, centred at 1."""
-        return [GradientPenalty(GradientPenaltyOptions(weight=self.options.weight, centre=1.0))]
+
+        def centred(options: WassersteinGPOptions) -> GradientPenaltyOptions:
+            return GradientPenaltyOptions(weight=options.weight, centre=1.0)
+
+        return [self.part(GradientPenalty, centred)]

@@ -31,7 +31,7 @@ from ganstudy.trials.measures.evaluator import MOST_BINNED
 from ganstudy.trials.measures.feature_space import Features
 from ganstudy.trials.measures.features import extractor_name, make_features, pixel_features
 from ganstudy.trials.measures.fidelity import FID, INCEPTION
-from ganstudy.trials.measures.generated_samples import load_generated
+from ganstudy.trials.measures.generated_samples import Generated, load_generated
 from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import ModeDefinition, define_modes
 from ganstudy.trials.measures.preparation import NOTHING_DONE, preparation_of
@@ -117,18 +117,11 @@ def score(
     on. Raise ValueError where the data cannot be read, do not go together, or are too few for any
     measure but FID, which is None then.
     """
-    loaded = _loaded_by(load_generated, "generated", generated)
-    fake = loaded.values
-    dataset, measures, conversions = _real_samples(real, train, measures)
-    preparation = preparation_of(
-        {"real": real, "generated": generated, "training": train},
-        {**conversions, "generated": loaded.conversions},
-    )
-    _check_shapes(dataset, fake)
+    inputs = _read(real, generated, train, measures)
+    dataset, measures, fake = inputs.real, inputs.measures, inputs.generated.values
     extractor = extractor_name(dataset, measures)
     halves = train is None
-    with_logits = extractor in ("classifier", INCEPTION)
-    _check_counts(dataset, len(fake), with_logits, halves)
+    _check_counts(dataset, len(fake), extractor in ("classifier", INCEPTION), halves)
     classified = extractor == "classifier"
     classifier = train_classifier(dataset) if classified else None
     features = make_features(dataset, measures, classifier, device or CPU)
@@ -141,7 +134,7 @@ def score(
     modes = define_modes(
         dataset, measures, first.features[:MOST_BINNED], second.features, second.logits
     )
-    in_order = replace(fakes, file_order=loaded.file_order)
+    in_order = replace(fakes, file_order=inputs.generated.file_order)
     scores, floor = _scores(dataset, modes, (in_order, first, second), against_all, halves)
     num_floor = min(len(fake), len(first.values)), len(second.values)
     provenance = ScoreProvenance(
@@ -153,16 +146,40 @@ def score(
         num_real=len(second.values) + (len(first.values) if against_all else 0),
         split="held_out" if classified and halves else "all",
         modes=modes.description,
-        preparation=preparation,
+        preparation=inputs.preparation,
     )
     notes = _notes(dataset, classified, halves)
-    notes += [f"of the generated samples: {note}" for note in loaded.notes]
+    notes += [f"of the generated samples: {note}" for note in inputs.generated.notes]
     result = Score(scores, floor, num_floor, provenance, notes)
-    notes += _collapse_notes(result, fakes, second)
-    scale = None if dataset.is_images else scale_note(dataset.held_out)
-    notes += [] if scale is None else [scale]
-    notes += [*features.notes, *_sample_notes(result, fakes.features.shape[1])]
-    return result
+    remarks = _remarks(result, dataset, fakes, second, features.notes)
+    return replace(result, notes=[*notes, *remarks])
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What is scored, and by what."""
+
+    real: Dataset
+    """Split into fitted and held-out samples."""
+    generated: Generated
+    measures: MeasuresConfig
+    """The extractor "auto" is resolved."""
+    preparation: str
+    """What was done to the pictures of either side."""
+
+
+def _read(
+    real: DataOptions, generated: DataOptions, train: DataOptions | None, measures: MeasuresConfig
+) -> _Inputs:
+    """Return the samples of both sides; raise ValueError where they do not go together."""
+    loaded = _loaded_by(load_generated, "generated", generated)
+    dataset, measures, conversions = _real_samples(real, train, measures)
+    preparation = preparation_of(
+        {"real": real, "generated": generated, "training": train},
+        {**conversions, "generated": loaded.conversions},
+    )
+    _check_shapes(dataset, loaded.values)
+    return _Inputs(dataset, loaded, measures, preparation)
 
 
 def _real_samples(
@@ -254,6 +271,19 @@ def _collapse_notes(result: Score, fakes: _Extracted, real: _Extracted) -> list[
             f"the generated samples are narrow, as a collapsed generator's: {'; '.join(found)}"
         )
     return notes
+
+
+def _remarks(
+    result: Score, dataset: Dataset, fakes: _Extracted, real: _Extracted, of_features: Sequence[str]
+) -> list[str]:
+    """Return what a reader of the scores should know of them; of_features: of their extraction."""
+    scale = None if dataset.is_images else scale_note(dataset.held_out)
+    return [
+        *_collapse_notes(result, fakes, real),
+        *([] if scale is None else [scale]),
+        *of_features,
+        *_sample_notes(result, fakes.features.shape[1]),
+    ]
 
 
 def _sample_notes(result: Score, num_features: int) -> list[str]:

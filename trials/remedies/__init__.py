@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pkgutil import resolve_name
+
+import torch
 
 from ganstudy.trials.config.remedies import RemedyOptions
 from ganstudy.trials.remedies.base import Remedy
 
 
-def build(options: RemedyOptions) -> Remedy:
-    """Return the remedy that `options` belong to."""
+def build(
+    options: RemedyOptions,
+    of_lanes: Sequence[RemedyOptions] = (),
+    device: torch.device = torch.device("cpu"),  # noqa: B008  # a constant
+) -> Remedy:
+    """Return the remedy that `options` belong to.
+
+    of_lanes: those of every lane on `device`, where they are not the same for all.
+    """
     remedy: Remedy = resolve_name(options.implementation)(options)
-    return remedy
+    return remedy.with_lanes(of_lanes, device)

@@ -1,5 +1,7 @@
-"""The contract of a remedy: it may change the players' structure, what the discriminator sees, and
-either player's loss or update.
+"""The contract of a remedy.
+
+A remedy may change the players' structure, what the discriminator sees, and either player's loss or
+update.
 
 A remedy overrides the hooks that it needs; the others leave the plain GAN as it is. All tensors
 carry the seeds' axis S first, and a remedy must treat the seeds apart. Random numbers come from the
@@ -16,8 +18,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from ganstudy.trials.config.base import ImplementedOptions
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
+from ganstudy.trials.ensemble.lane_options import HasLaneOptions, Number
 from ganstudy.trials.ensemble.step_context import (
     Batch,
     DiscriminatorStep,
@@ -31,7 +33,7 @@ from ganstudy.trials.ensemble.step_context import (
 from ganstudy.trials.networks.base import Discriminator
 
 
-class Remedy:
+class Remedy(HasLaneOptions):
     """One remedy with its options; a remedy that has options narrows the type of `options`."""
 
     generator_needs_real: ClassVar[bool] = False
@@ -50,14 +52,12 @@ class Remedy:
     gradients_at: ClassVar[frozenset[Literal["real", "fake"]]] = frozenset()
     """Images at which `discriminator_term` differentiates the discriminator."""
 
-    def __init__(self, options: ImplementedOptions) -> None:
-        self.options = options
-
     # --- structure, when the networks are built
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """Return the generator of one seed with this remedy built in; new parameters come from
-        torch's global stream.
+        """Return the generator of one seed with this remedy built in.
+
+        New parameters come from torch's global stream.
 
         latents: draws that many latents [N, Z] from the same stream.
         """
@@ -71,22 +71,27 @@ class Remedy:
         return shape
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """Return the discriminator of one seed with this remedy built in; new parameters come from
-        torch's global stream.
+        """Return the discriminator of one seed with this remedy built in.
+
+        New parameters come from torch's global stream.
         """
         return discriminator
 
     # --- what the discriminator sees, and its target
 
     def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
-        """Return what the discriminator sees of images [S, B, ...]; differentiable, in both
-        players' steps.
+        """Return what the discriminator sees of images [S, B, ...].
+
+        It must be differentiable, in both players' steps.
         """
         return images
 
     @property
-    def real_target(self) -> float | None:
-        """The discriminator's target on real images, or None for the loss's own."""
+    def real_target(self) -> Number | None:
+        """Target of the discriminator on real images; None for the loss's own.
+
+        One per lane, as [S, 1].
+        """
         return None
 
     # --- losses
@@ -119,8 +124,9 @@ class Remedy:
 
     @contextmanager
     def lookahead(self, gan: GanView, batch: Batch) -> Iterator[None]:
-        """Context manager in which the players have the parameters at which the step's gradient is
-        taken; afterwards they have their own again.
+        """Context manager in which the players have the parameters at which the gradient is taken.
+
+        Afterwards they have their own again.
         """
         yield
 
@@ -131,8 +137,9 @@ class Remedy:
 
     @contextmanager
     def update(self, player: Player, ensemble: SeedEnsemble) -> Iterator[None]:
-        """Context manager in which the optimiser makes its step of the player; afterwards the
-        parameters are those of this remedy's own rule.
+        """Context manager in which the optimiser makes its step of the player.
+
+        Afterwards the parameters are those of this remedy's own rule.
         """
         yield
 
@@ -143,14 +150,16 @@ class Remedy:
         """Take note of what the discriminator's loss was formed on; called once per step."""
 
     def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]] | None:
-        """Return (parameters, buffers) of the generator that samples are drawn from, or None for
-        the present ones.
+        """Return (parameters, buffers) of the generator that samples are drawn from.
+
+        None stands for the present ones.
         """
         return None
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that a checkpoint must hold: tensors with the seeds on axis 0, or without axes
-        where all seeds share the value.
+        """Return all that a checkpoint must hold.
+
+        That is tensors with the seeds on axis 0, or without axes where all seeds share the value.
 
         By this rule an ensemble is divided when memory runs out (trials/training/seed_shards.py).
         """

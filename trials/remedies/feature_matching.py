@@ -36,5 +36,5 @@ class FeatureMatching(Remedy):
         assert step.features_real is not None
         difference = step.features_real.mean(1) - step.features_fake.mean(1)
         if self.options.norm == "l1":
-            return self.options.weight * difference.abs().mean(-1)
-        return self.options.weight * difference.square().sum(-1)
+            return self.number("weight") * difference.abs().mean(-1)
+        return self.number("weight") * difference.square().sum(-1)

@@ -41,21 +41,15 @@ class GeneratorEMA(Remedy):
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:
         """Take the new generator into the average."""
         if player == "generator":
-            decay = self._decay(context.step - self.options.start)
+            steps = context.step - self.options.start
+            share = self.computed(lambda options: 1.0 - decay_after(options, steps))
             present = [ensemble.tensor(name).detach() for name in self._average]
-            torch._foreach_lerp_(list(self._average.values()), present, 1.0 - decay)
-
-    def _decay(self, steps: int) -> float:
-        """Return the decay after `steps` averaged generator steps; below 0 the averaging has not
-        begun.
-        """
-        decay = self.options.decay
-        if steps < 0 or decay == 0:
-            return 0.0
-        if not self.options.rampup:
-            return decay
-        max_half_life = self.options.rampup * steps
-        return min(decay, 0.5 ** (1 / max_half_life)) if max_half_life else 0.0
+            averages = list(self._average.values())
+            if isinstance(share, Tensor):
+                for average, value in zip(averages, present, strict=True):
+                    average.lerp_(value, share.to(value).reshape(-1, *[1] * (value.dim() - 1)))
+            else:
+                torch._foreach_lerp_(averages, present, share)
 
     def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]]:
         """Return the averages, and the present value of buffers that have none."""
@@ -66,6 +60,17 @@ class GeneratorEMA(Remedy):
     def state(self) -> dict[str, Tensor]:
         """Return the averages by the names of what they average."""
         return self._average
+
+
+def decay_after(options: GeneratorEMAOptions, steps: int) -> float:
+    """Return the decay after `steps` averaged generator steps; below 0 the averaging has not begun."""
+    decay = options.decay
+    if steps < 0 or decay == 0:
+        return 0.0
+    if not options.rampup:
+        return decay
+    max_half_life = options.rampup * steps
+    return min(decay, 0.5 ** (1 / max_half_life)) if max_half_life else 0.0
 
 
 def _averaged(ensemble: SeedEnsemble) -> dict[str, Tensor]:

@@ -1,5 +1,4 @@
-"""Gradient penalty: between real and generated images, the discriminator's slope is held at a
-value.
+"""Gradient penalty: the discriminator's slope between real and generated images is held at a value.
 
     L_D += lambda E (||grad D(x^)|| - centre)^2,    x^ = eps x + (1 - eps) G(z),    eps ~ U(0, 1)
 
@@ -40,4 +39,4 @@ class GradientPenalty(Remedy):
         # torch differentiates this norm as 0 at 0. Written as square().sum().sqrt() it would give NaN
         # where a discriminator is flat, as it is where all its ReLUs are off.
         norms: Tensor = torch.linalg.vector_norm(gradients(logits, between), dim=-1)
-        return self.options.weight * (norms - self.options.centre).square().mean(-1)
+        return self.number("weight") * (norms - self.number("centre", 1)).square().mean(-1)

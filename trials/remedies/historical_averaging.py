@@ -38,8 +38,9 @@ class HistoricalAveraging(Remedy):
         self._count[player] = torch.ones((), dtype=torch.float64)
 
     def penalty(self, player: Player, parameters: Parameters) -> Tensor:
-        """Return lambda times the squared distance to the average [S], over all parameters of a
-        seed.
+        """Return lambda times the squared distance to the average [S].
+
+        The distance is over all parameters of a seed.
         """
         pairs = zip(parameters.values(), self._average[player], strict=True)
         # flatten(1) keeps the seeds apart: one penalty for each. It needs a second axis, which a
@@ -47,7 +48,7 @@ class HistoricalAveraging(Remedy):
         squares = [
             (value - average).square().unsqueeze(-1).flatten(1).sum(1) for value, average in pairs
         ]
-        return self.options.weight * torch.stack(squares).sum(0)
+        return self.number("weight") * torch.stack(squares).sum(0)
 
     @torch.no_grad()
     def after_step(self, player: Player, ensemble: SeedEnsemble, context: StepContext) -> None:

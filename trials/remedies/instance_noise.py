@@ -13,6 +13,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ganstudy.trials.config.remedies import InstanceNoiseOptions
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.ensemble.step_context import Kind, StepContext
 from ganstudy.trials.remedies.base import Remedy
 
@@ -24,15 +25,22 @@ class InstanceNoise(Remedy):
 
     def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
         """Return the images [S, B, ...] with noise."""
-        sigma = self.sigma(context.progress)
-        if sigma == 0:  # as in a plain GAN, without the cost of drawing
+        sigma = self.sigma(context.progress, images.dim() - 1)
+        if (
+            not isinstance(sigma, Tensor) and sigma == 0
+        ):  # as in a plain GAN, without the cost of drawing
             return images
         # From the step's own stream, one for each kind: a resumed seed draws the same noise.
         return images + sigma * context.normal(f"instance_noise/{kind}", *images.shape[1:])
 
-    def sigma(self, progress: float) -> float:
-        """Return the standard deviation of the noise, in units of the data, after a share
-        `progress` of the budget.
+    def sigma(self, progress: float, axes: int = 0) -> Number:
+        """Return the standard deviation of the noise, in units of the data.
+
+        progress: share of the budget that is spent.
         """
-        start, anneal = self.options.sigma, self.options.anneal
-        return start * max(0.0, 1 - progress / anneal) if anneal else start
+        return self.computed(lambda options: _faded(options, progress), axes)
+
+
+def _faded(options: InstanceNoiseOptions, progress: float) -> float:
+    start, anneal = options.sigma, options.anneal
+    return start * max(0.0, 1 - progress / anneal) if anneal else start

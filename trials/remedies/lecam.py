@@ -1,5 +1,4 @@
-"""LeCam regularisation: outputs on either kind of image are drawn towards past outputs on the other
-kind.
+"""LeCam regularisation: outputs are drawn towards past outputs on the other kind of image.
 
     L_D += lambda (E max(0, D(x) - a_fake)^2 + E max(0, a_real - D(G(z)))^2)
     a_kind <- decay a_kind + (1 - decay) E D(kind)                         (Tseng et al. 2021)
@@ -48,7 +47,7 @@ class LeCam(Remedy):
         averages = self._updated(step)
         too_real = F.relu(step.logits_real - averages["fake"][:, None]).square().mean(-1)
         too_fake = F.relu(averages["real"][:, None] - step.logits_fake).square().mean(-1)
-        return self.options.weight * (too_real + too_fake)
+        return self.number("weight") * (too_real + too_fake)
 
     def observe(self, step: DiscriminatorStep) -> None:
         """Take the step's outputs into the averages."""
@@ -60,7 +59,7 @@ class LeCam(Remedy):
     def _updated(self, step: DiscriminatorStep) -> dict[str, Tensor]:
         """Return the averages [S] with the outputs of `step` taken in."""
         # Before the first step the averages are zeros, which should not count.
-        decay = self.options.decay if self._steps else 0.0
+        decay = self.number("decay") if self._steps else 0.0
         means = {"real": step.logits_real.mean(-1), "fake": step.logits_fake.mean(-1)}
         return {
             kind: decay * self._average[kind] + (1 - decay) * mean for kind, mean in means.items()

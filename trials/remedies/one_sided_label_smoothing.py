@@ -11,6 +11,7 @@ least squares alpha multiplies b.
 from __future__ import annotations
 
 from ganstudy.trials.config.remedies import OneSidedLabelSmoothingOptions
+from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.remedies.base import Remedy
 
 
@@ -21,6 +22,6 @@ class OneSidedLabelSmoothing(Remedy):
     options: OneSidedLabelSmoothingOptions
 
     @property
-    def real_target(self) -> float:
+    def real_target(self) -> Number:
         """The target alpha."""
-        return self.options.target
+        return self.number("target", 1)

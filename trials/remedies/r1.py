@@ -28,4 +28,4 @@ class R1(Remedy):
         squares = gradients(step.logits_real, step.real).square().sum(-1)
         # Of the batch that the step has anyway: `gradients_at` saw to it that it requires
         # gradients.
-        return self.options.gamma / 2 * squares.mean(-1)
+        return self.number("gamma") / 2 * squares.mean(-1)

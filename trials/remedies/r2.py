@@ -26,4 +26,4 @@ class R2(Remedy):
     def discriminator_term(self, step: DiscriminatorStep) -> Tensor:
         """Return gamma / 2 times the mean squared norm on the batch's generated images [S]."""
         squares = gradients(step.logits_fake, step.fake).square().sum(-1)
-        return self.options.gamma / 2 * squares.mean(-1)
+        return self.number("gamma") / 2 * squares.mean(-1)

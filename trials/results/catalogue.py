@@ -26,6 +26,10 @@ class Measure:
     """Which way is better; "none" where neither is."""
     meaning: str
     source: str
+    is_ratio: bool = False
+    """Whether two scores are compared by their ratio: 0 is the best there is, and scores of studies
+    span factors. Of all others the difference is told.
+    """
     at_end: bool = False
     """Measured once, at the end of the budget, since it costs training steps."""
     implementation: str | None = None
@@ -37,6 +41,11 @@ class Measure:
     def sign(self) -> int:
         """Sign with which smaller is better: -1 where larger values are, else 1."""
         return -1 if self.direction == "up" else 1
+
+    @property
+    def is_share(self) -> bool:
+        """Whether no two values are farther than 1 apart."""
+        return self.unit.startswith("share of")
 
     @property
     def better(self) -> str:
@@ -53,6 +62,7 @@ _ALL = (
         group=QUALITY,
         unit="squared feature distance",
         direction="down",
+        is_ratio=True,
         meaning="Fréchet distance of Gaussians fitted to the features of generated and held-out "
         "real samples.",
         source="Heusel et al. 2017, eq. 6; torch-fidelity",
@@ -163,6 +173,7 @@ _ALL = (
         group=MODES,
         unit="nats",
         direction="down",
+        is_ratio=True,
         meaning="KL(p || q) of the generated samples' histogram over modes and the real one; about "
         "(K - 1) / 2n for a perfect sampler of n samples over K modes.",
         source="Lin et al. 2018, sec. 4.1",
@@ -195,6 +206,7 @@ _ALL = (
         group=MODES,
         unit="nats",
         direction="down",
+        is_ratio=True,
         meaning="Jensen-Shannon divergence of the two histograms over modes.",
         source="Richardson & Weiss 2018, sec. 3",
         implementation="ganstudy.trials.measures.ndb_jsd:NDB_JSD",

@@ -51,7 +51,7 @@ class StudyFacts:
     real_effective_modes: float | None = None
     origin: Origin = Origin()
     notes: list[str] = field(default_factory=list)
-    """What of this is incomplete, in sentences; empty unless an older version lost something."""
+    """What of this is incomplete, in sentences: MLflow may have cut what older versions wrote."""
 
     def as_text(self) -> str:
         """Return the facts as JSON."""
@@ -60,7 +60,11 @@ class StudyFacts:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Return the facts that `as_text` wrote; ValueError if they are not whole."""
-        content = _object(text)
+        return cls.from_json(_object(text))
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Self:
+        """Return the facts whose fields are in a JSON object; ValueError if they are not whole."""
         if not isinstance(content.get("spec"), dict):
             raise ValueError("it has no spec")
         facts = cls(**_known(cls, content))

@@ -32,7 +32,10 @@ class Verdict(StrEnum):
     past: str
     """Of a failure, what a seed did: "it cycled"."""
     clause: str
-    """Of a failure, the state of seeds at an evaluation: "3 were cycling"."""
+    """The state of seeds at an evaluation, where a report counts them: "3 were cycling"."""
+    earliest: int
+    """The evaluation at which a seed can first have it. Two cannot tell a trend from a
+    fluctuation, and before three most verdicts are still to come."""
 
     # Defaults, so that a look-up by name, Verdict("cycling"), type-checks too.
     def __new__(
@@ -42,6 +45,7 @@ class Verdict(StrEnum):
         colour: str = "#CCCCCC",
         past: str = "",
         clause: str = "",
+        earliest: int = 1,
     ) -> Verdict:
         """Make one row of the table: the verdict's name is its value, on disk and everywhere."""
         verdict = str.__new__(cls, name)
@@ -50,12 +54,14 @@ class Verdict(StrEnum):
         verdict.colour = colour
         verdict.past = past
         verdict.clause = clause
+        verdict.earliest = earliest
         return verdict
 
-    CONVERGED = "converged", False, "#0072B2"
+    CONVERGED = "converged", False, "#0072B2", "", "", 3
     UNSETTLED = "unsettled", False, "#999999"
-    CYCLING = "cycling", True, "#E69F00", "cycled", "were cycling"
-    COLLAPSED = "collapsed", True, "#D55E00", "collapsed", "had collapsed"
+    NOT_TRAINED = "not trained yet", False, "#56B4E9", "", "were not trained yet", 3
+    CYCLING = "cycling", True, "#E69F00", "cycled", "were cycling", 3
+    COLLAPSED = "collapsed", True, "#D55E00", "collapsed", "had collapsed", 3
     DIVERGED = "diverged", True, "#000000", "diverged", "had diverged"
     UNKNOWN = "unknown"
     """Of imported histories alone: what the rules read was not measured. Never a verdict of a trial

@@ -1,4 +1,4 @@
-"""What is said where MLflow has deleted what a study needs, and how to get it back."""
+"""Messages where MLflow has deleted what a study needs: what happened, and how to get it back."""
 
 from __future__ import annotations
 

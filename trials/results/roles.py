@@ -1,5 +1,6 @@
-"""Why a configuration is confirmed on fresh seeds: the roles that the ledger gives and the report
-reads.
+"""Roles of a configuration that is confirmed on fresh seeds: why it was selected.
+
+The ledger gives them and the report reads them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,13 @@ BEST = "best"
 NEAREST = "nearest"
 """The nearest to the constraints, which none satisfied."""
 BASELINE = "baseline"
-"""The best without remedies."""
+"""The best without remedies. In studies of before also the best with its remedies switched off,
+where the search never drew one without.
+"""
+TWIN = "twin"
+""" "twin of trial 7": that configuration with its remedies switched off, and all else equal."""
+EARLIER = "chosen earlier"
+"""Confirmed before the search went on and found something else."""
 SEPARATOR = "; "
 
 
@@ -21,3 +28,18 @@ def joined(roles: tuple[str, ...]) -> str:
 def has_role(roles: object, role: str) -> bool:
     """Return whether a trial's roles, as `joined` makes them, include this one."""
     return role in str(roles).split(SEPARATOR)
+
+
+def best_with(label: str) -> str:
+    """Return the role of the best configuration of a set of remedies."""
+    return f"{BEST} with {label}"
+
+
+def is_best_with(roles: object) -> bool:
+    """Return whether a trial is the best of some set of remedies."""
+    return any(role.startswith(best_with("")) for role in str(roles).split(SEPARATOR))
+
+
+def twin_of(number: int) -> str:
+    """Return the role of the twin of a search trial."""
+    return f"{TWIN} of trial {number}"

@@ -99,13 +99,13 @@ def facts_from_tags(tags: Mapping[str, str], known: StudyFacts | None = None) ->
         ),
         notes=[
             f"MLflow has cut the tag {tag}, in which an older version of ganstudy kept what the "
-            f"report reads: {LOST[tag]}"
+            f"report reads: {MISSING[tag]}"
             for tag in dict.fromkeys(read.cut)
         ],
     )
 
 
-LOST = {
+MISSING = {
     Tag.MODES: "the modes at the end of the list have numbers instead of names.",
     Tag.QUESTION: "the question is not whole.",
     Tag.CHANGES: "the list of changes is not whole.",

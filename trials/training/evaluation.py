@@ -33,9 +33,10 @@ SHOWN = 1000
 
 
 class TrialEvaluator:
-    """Evaluates all seeds of one trial, with the study's `Evaluator` for the scores."""
+    """Evaluates all lanes of a pack, with the study's `Evaluator` for the scores."""
 
     def __init__(self, config: TrialConfig, evaluator: Evaluator, device: torch.device) -> None:
+        """config: what the lanes have in common, with the seeds of all."""
         self.config = config
         self.evaluator = evaluator
         model = config.model
@@ -60,12 +61,16 @@ class TrialEvaluator:
         return draw_grid(self.evaluator.dataset, finite)
 
     def rows(
-        self, loop: TrainingLoop, samples: Tensor, index: int, history: Sequence[EvaluationRow]
+        self,
+        loop: TrainingLoop,
+        samples: Tensor,
+        index: int,
+        histories: Sequence[Sequence[EvaluationRow]],
     ) -> list[EvaluationRow]:
-        """Return one row per seed with every measure, without cost and verdict.
+        """Return one row per lane with every measure, without cost and verdict.
 
-        samples: [S, n, ...]; index: of this evaluation, 1 is the first; history: the rows of those
-        before it.
+        samples: [S, n, ...]; index: of this evaluation, 1 is the first; histories: the rows of each
+        lane before it.
         """
         finite = loop.trainer.finite() & torch.isfinite(samples).flatten(1).all(1)
         # Finite seeds only: one that is not would fail in the extractor, or in a nearest neighbour.
@@ -88,15 +93,13 @@ class TrialEvaluator:
                 # JSON and MLflow have no infinity; a measure that is none is missing.
                 measures[name] = value if math.isfinite(value) else None
             row = EvaluationRow(seed, index, is_finite, measures, histogram)
-            trajectory = [*(old for old in history if old.seed == seed), row]
-            over_time = trajectory_measures(trajectory, self.config.evaluations)
+            over_time = trajectory_measures([*histories[position], row], self.config.evaluations)
             rows.append(replace(row, measures=measures | over_time))
         return rows
 
     def seed_verdict(self, row: EvaluationRow, history: Sequence[EvaluationRow]) -> Verdict:
-        """Return the verdict on the seed of `row`, its latest; history: the rows before it."""
-        trajectory = [*(old for old in history if old.seed == row.seed), row]
-        return verdict(trajectory, self.config.evaluations, self.evaluator.floor)
+        """Return the verdict on the lane of `row`, its latest; history: its rows before it."""
+        return verdict([*history, row], self.config.evaluations, self.evaluator.floor)
 
     def _diagnostics(self, loop: TrainingLoop, samples: Tensor) -> dict[str, list[float]]:
         """Return losses and the state of the game by name, one value per seed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -30,14 +30,21 @@ LOSSES: dict[Player, str] = {"discriminator": "loss_d", "generator": "loss_g"}
 class TrainingLoop:
     """Trains all seeds of a configuration, one step after the other."""
 
-    def __init__(self, config: TrialConfig, dataset: Dataset, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: TrialConfig,
+        dataset: Dataset,
+        device: torch.device,
+        lanes: Sequence[TrialConfig] = (),
+    ) -> None:
         """Build networks, optimisers and streams.
 
-        Raise ValueError where the networks cannot take the data or a remedy cannot work on them.
+        lanes: the configuration of every lane, as of GanTrainer. Raise ValueError where the
+        networks cannot take the data or a remedy cannot work on them.
         """
         self.config = config
         self.device = device
-        self.trainer: Trainer = make_trainer(config, dataset.shape, dataset.bounded, device)
+        self.trainer: Trainer = make_trainer(config, dataset.shape, dataset.bounded, device, lanes)
         self.stepper: Trainer | CudaGraphStepper = self.trainer
         if isinstance(self.trainer, GanTrainer) and self.trainer.recordable:
             self.stepper = CudaGraphStepper(self.trainer)

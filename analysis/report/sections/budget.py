@@ -41,14 +41,8 @@ def conclusions(results: Results) -> list[Conclusion]:
     # Drawing trials in random order says what more of them would bring only if they are
     # exchangeable: TPE's later trials are better because of the earlier ones.
     if not last["exchangeable"]:
-        sampler = last["sampler"]
-        why = (
-            f"the sampler ({sampler}) learns from earlier trials"
-            if sampler
-            else "the sampler is not known"
-        )
-        why += f", so their order matters, and this search is a single draw. {yielded}"
-        return [Conclusion(f"{found}; what more trials would bring is inconclusive:", why)]
+        claim = f"{found}; what more trials would bring is inconclusive:"
+        return [Conclusion(claim, f"{_why_not(last)}. {yielded}")]
     half = rows(table[table["trials"] <= max(1, last["configurations"] // 2)].tail(1))[0]
     drawn = count(half["trials"], "trial")
     if np.isfinite(half["median"]):
@@ -59,6 +53,21 @@ def conclusions(results: Results) -> list[Conclusion]:
             f"{half['found']:.0%}"
         )
     return [Conclusion(f"{found}.", f"{bought}; {yielded}")]
+
+
+def _why_not(row: dict[str, Any]) -> str:
+    """Return why draws from the trials say nothing of a search of as many."""
+    if row["stops_early"]:
+        return (
+            "trials are stopped early for doing worse than others, so that some of them are no "
+            "smaller search"
+        )
+    sampler = row["sampler"]
+    why = f"the sampler ({sampler}) learns from earlier trials" if sampler else ""
+    return (
+        f"{why or 'the sampler is not known'}, so their order matters, and this search is a single "
+        "draw"
+    )
 
 
 def _median(row: dict[str, Any]) -> str:
@@ -80,7 +89,8 @@ def blocks(results: Results) -> list[Block]:
     floor = study.floor.get(measure)
     exchangeable = bool(table["exchangeable"].iloc[0])
     drawn = figures.expected_best(table, trace, measure, floor)
-    caption = f"{EXCHANGEABLE if exchangeable else LEARNS} {COMMON}"
+    depends = STOPS if table["stops_early"].iloc[0] else LEARNS
+    caption = f"{EXCHANGEABLE if exchangeable else depends} {COMMON}"
     axes = " or ".join(figures.AXES[axis] for axis in figures.axes(table))
     made: list[Block] = [Figure("budget", drawn, caption, f"Best {name} against {axes}.")]
     for setting in over_time.split_by(results, "remedies"):
@@ -96,7 +106,7 @@ def blocks(results: Results) -> list[Block]:
             bands=(Band("median_low", "median_high", 0.2),),
             floor=floor,
         )
-        caption = BY_REMEDY if exchangeable else f"{BY_REMEDY} {LEARNS}"
+        caption = BY_REMEDY if exchangeable else f"{BY_REMEDY} {depends}"
         made += over_time.figure("budget_remedies", curves, caption)
         made.append(
             Table("expected_best_remedies", by, "The best of so many trials by remedy", folded=True)
@@ -115,6 +125,10 @@ EXCHANGEABLE = (
 LEARNS = (
     "The sampler learns from earlier trials, or is not known: the blue median is what these "
     "trials would give in random order, as no search runs them, and has no interval."
+)
+STOPS = (
+    "Trials are stopped early for doing worse than others: the blue median is what these trials "
+    "give in random order, which is no search of so many, and has no interval."
 )
 COMMON = (
     "The curve begins at the number of trials of which more often than not at least one has a "

@@ -9,14 +9,22 @@ import pandas as pd
 
 from ganstudy.analysis.figures import confirm as figures
 from ganstudy.analysis.formatting import absent, count, label, listed, number, rows
+from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
+from ganstudy.analysis.stats.few_seeds import MEDIAN
 from ganstudy.analysis.tables import confirm as tables
-from ganstudy.analysis.tables.confirm import ConfirmedContrast
+from ganstudy.analysis.tables.confirmed_contrasts import (
+    Against,
+    ConfirmedContrast,
+    best_without_remedies,
+    confirmed_comparisons,
+)
 from ganstudy.analysis.tables.contrasts import RATIO, Contrast
-from ganstudy.trials.results.records import FAILURES
-from ganstudy.trials.results.roles import BASELINE, BEST, has_role
+from ganstudy.trials.results.paired_seeds import fewest_seeds
+from ganstudy.trials.results.records import FAILURES, Verdict
+from ganstudy.trials.results.roles import BEST, has_role
 
 TITLE = "Confirmed on fresh seeds"
 # 1 - 2^(1 - n), the level from smallest to largest, passes few_seeds.MIN_LEVEL at five.
@@ -30,9 +38,21 @@ def quoted(results: Results) -> dict[str, Any] | None:
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return the conclusion from fresh seeds."""
+    """Return the score to quote with what its remedies do, and what those of others do."""
     row = quoted(results)
-    return [_conclusion(results, row)] if row else []
+    found = [_conclusion(results, row)] if row else []
+    others = [
+        contrast
+        for contrast in results.contrasts.confirmed
+        if row is None or contrast.number != row["number"]
+    ]
+    return [*found, *_other_twins(results, others)]
+
+
+def _other_twins(results: Results, others: list[ConfirmedContrast]) -> list[Conclusion]:
+    """Return what remedies do that the first choice has not, each from a twin of its own."""
+    name = score_name(results.whole)
+    return [Conclusion(told(row, name), f"At the settings of {row.contrast.at}.") for row in others]
 
 
 def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
@@ -54,7 +74,8 @@ def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
         note += f"; real against real {number(floor)}"
     parts = [
         f"{row['failed']} of {seeds} {FAILURES}.",
-        *_against_baseline(results, row, name),
+        *_remedies(results, row, name),
+        *_best_without(results, row, name),
         *_optimism(results, row, name),
     ]
     if absent(row["score_low"]):
@@ -73,52 +94,101 @@ def _score_with_level(row: dict[str, Any]) -> str:
     return f"{number(row['score'])} [{ends}; {100 * row['score_level']:.3g}% interval]"
 
 
-def _against_baseline(results: Results, row: dict[str, Any], name: str) -> list[str]:
-    if has_role(row["role"], BASELINE):
-        return ["It is the plain baseline itself: it has no remedy."]
+def _remedies(results: Results, row: dict[str, Any], name: str) -> list[str]:
+    """Say what the remedies of the first choice do: from its twin, and from nothing else."""
     for found in results.contrasts.confirmed:
         if found.number == row["number"]:
-            return [_effect(found.contrast, name), *_baseline(results, row, found)]
-    return ["There is no plain baseline to compare it with."]
+            return [told(found, name)]
+    if not _has_remedies(results, row):
+        return ["It has no remedy."]
+    return [
+        "What its remedies do is not told: its twin, the same without them and all else equal, "
+        "has no score on fresh seeds."
+    ]
 
 
-def _effect(contrast: Contrast, name: str) -> str:
-    decision = {
-        "better": "It is better than the plain baseline",
-        "worse": "It is worse than the plain baseline",
-        "inconclusive": "Whether it differs from the plain baseline is inconclusive",
-    }[contrast.decision]
+def _has_remedies(results: Results, row: dict[str, Any]) -> bool:
+    trials = results.whole.trials
+    if "remedies" not in trials:
+        return False
+    (remedies,) = trials.loc[trials["number"] == row["number"], "remedies"]
+    return bool(remedies != selection.NONE)
+
+
+def told(found: ConfirmedContrast, name: str) -> str:
+    """Return what the exact test says of two configurations on the same fresh seeds, and the
+    estimate beside it, which holds under an assumption that few seeds cannot check.
+    """
+    contrast = found.contrast
+    seeds = count(contrast.effect.n, "fresh seed")
+    first, second = label(contrast.first), label(contrast.second)
+    is_twin = found.against is Against.TWIN
+    what = f"{first}, all else equal" if is_twin else f"{first} against {second}"
+    than = "without" if is_twin else second
+    decision = f"{contrast.decision} than {than}"
+    if contrast.is_open:
+        decision = "inconclusive"
+    elif contrast.better is None:
+        decision = f"{contrast.decision} in {name}"
+    elif contrast.within_margin:
+        decision += f", though {name} differs by less than the margin"
+    what = f"{what[0].upper()}{what[1:]}"
+    return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}"
+
+
+def _test(found: ConfirmedContrast) -> str:
+    contrast, improved = found.contrast, found.improved
+    parts = [f"p = {contrast.p_adjusted:.2g}" if contrast.effect.n else "no seed in common"]
+    if contrast.family.comparisons > 1:
+        parts.append(f"Holm over {count(contrast.family.comparisons, 'comparison')}")
+    if contrast.effect.n:
+        share = f"P(improvement) {improved.value:.0%} [{improved.low:.0%}, {improved.high:.0%}]"
+        parts.append(share)
+    needed = fewest_seeds(contrast.family.comparisons)
+    if contrast.effect.n < needed:
+        parts.append(f"no difference can be told with fewer than {needed} seeds")
+    return ", ".join(parts)
+
+
+def _estimate(contrast: Contrast, name: str) -> str:
     what = f"{name} {phrases.effect(contrast)}"
     if contrast.scale != RATIO:
-        what = f"a difference in {what}"
-    n = f"{count(contrast.effect.n, 'pair')} by seed; p = {contrast.p_adjusted:.2g}"
-    if contrast.family.comparisons > 1:
-        compared = count(contrast.family.comparisons, "comparison")
-        n += f", Holm over {compared}, the interval alone"
-    return f"{decision}: {what} ({n})."
+        what = f"The difference in {what}"
+    if not contrast.effect.has_interval:
+        return f"{what}."
+    if contrast.method == MEDIAN:
+        return f"{what} (median over seeds, as some have no score)."
+    kind = "differences of logarithms" if contrast.scale == RATIO else "differences"
+    other_way = contrast.statistic * contrast.worse_by < 0
+    but = ", the mean drawn the other way by few seeds" if other_way else ""
+    # Else a reader would see an interval that says something else than the decision before it.
+    low, high, none = contrast.effect.low, contrast.effect.high, float(contrast.scale == RATIO)
+    agrees = (low <= none <= high) == contrast.is_open
+    decides = "" if agrees else "; the exact test, which does not assume it, decides"
+    return f"{what}, if {kind} are normal{but}{decides}."
 
 
-def _baseline(results: Results, row: dict[str, Any], effect: ConfirmedContrast) -> list[str]:
-    """Say which configuration the plain baseline is, and in which settings it differs.
-
-    The effect is that of all these settings together.
-    """
-    study, table = results.whole, results.cached(tables.confirmed, results.whole)
-    baseline = next((other for other in rows(table) if other["number"] == effect.baseline), None)
-    if baseline is None:
+def _best_without(results: Results, row: dict[str, Any], name: str) -> list[str]:
+    """Say how the best without remedies did: two searches side by side, and no effect."""
+    study = results.whole
+    without = results.cached(best_without_remedies, study)
+    table = results.cached(tables.confirmed, study)
+    if without is None or without.number == row["number"] or not _has_remedies(results, row):
         return []
+    plain = next(other for other in rows(table) if other["number"] == without.number)
     # Settings that only some remedies have are absent here and no difference of their own.
-    unlike = [key for key in study.searched if not absent(row[key]) and row[key] != baseline[key]]
-    if pd.isna(baseline["confirms"]):
-        which = "the search's best with its remedies switched off"
-    else:
-        which = f"trial {baseline['confirms']}, the search's best without remedies"
-    seeds = count(baseline["num_seeds"], "fresh seed")
-    differs = f"; the two differ in {listed(unlike)}" if unlike else ""
-    return [
-        f"The baseline is {which} ({settings(study, baseline)}; {baseline['failed']} of its "
-        f"{seeds} failed){differs}."
-    ]
+    unlike = [key for key in study.searched if not absent(row[key]) and row[key] != plain[key]]
+    seeds = count(plain["num_seeds"], "fresh seed")
+    sentence = (
+        f"The best without remedies, out of {count(without.tried, 'trial')}, has {name} "
+        f"{_score_with_level(plain)} (trial {plain['confirms']}: {settings(study, plain)}; "
+        f"{plain['failed']} of its {seeds} failed); this is the best of "
+        f"{count(without.tried_with, 'trial')} with remedies"
+    )
+    because = f"they differ in {listed(unlike)}" if unlike else "each is the best of its own trials"
+    if without.tried != without.tried_with:
+        because += ", and the more trials there are, the better tuned is the best"
+    return [f"{sentence}. That is no effect of remedies: {because}."]
 
 
 def _optimism(results: Results, row: dict[str, Any], name: str) -> list[str]:
@@ -150,7 +220,7 @@ def _ends(row: dict[str, Any]) -> str:
 
 
 def blocks(results: Results) -> list[Block]:
-    """Return fresh scores beside the search's, effects against the baseline, and the optimism."""
+    """Return fresh scores beside the search's, comparisons on the same seeds, and the optimism."""
     study = results.whole
     table = results.cached(tables.confirmed, study)
     if table.empty:
@@ -168,17 +238,17 @@ def blocks(results: Results) -> list[Block]:
         "failed",
         "state",
     ]
-    baseline = tables.confirmed_against_baseline(study, results.contrasts.confirmed)
+    compared = confirmed_comparisons(study, results.contrasts.confirmed)
     optimism = results.cached(tables.search_optimism, study)
     return [
         *_figure(results, table),
         Table("confirmed", table, "Confirmed configurations", CONFIRMED, columns=columns),
         Table(
-            name="confirmed_against_baseline",
-            frame=baseline,
-            title="Against the plain baseline",
-            note=AGAINST_BASELINE,
-            columns=tables.readable(baseline),
+            name="confirmed_comparisons",
+            frame=compared,
+            title="On the same fresh seeds",
+            note=COMPARISONS,
+            columns=tables.readable(compared),
         ),
         Table(
             name="search_optimism",
@@ -195,12 +265,26 @@ def _figure(results: Results, table: pd.DataFrame) -> list[Figure]:
         return []
     study, name = results.whole, score_name(results.whole)
     measure = study.objective.measure
-    named = table.assign(name=[_row_name(row) for row in rows(table)])
+    named = _twins_below(table.assign(name=[_row_name(row) for row in rows(table)]), results)
     seeds = study.seeds.merge(named[["number", "name"]], on="number")
-    seeds = seeds.assign(score=seeds[measure])[["name", "score"]].dropna()
+    verdicts = seeds.get("verdict", Verdict.UNKNOWN.value)
+    seeds = seeds.assign(score=seeds[measure].astype(float), verdict=verdicts)
+    seeds = seeds[["name", "seed", "score", "verdict"]]
     figure = figures.fresh_scores(named, seeds, measure, study.floor.get(measure))
     alt = f"{name} of {len(table)} configurations on fresh seeds and in the search."
     return [Figure("confirmed", figure, FIGURE, alt)]
+
+
+def _twins_below(table: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return the rows with each twin right below the configuration that it is compared with."""
+    twins = {
+        row.other: row.number
+        for row in reversed(results.contrasts.confirmed)
+        if row.against is Against.TWIN
+    }
+    place = {number: i for i, number in enumerate(table["number"])}
+    order = table["number"].map(lambda n: (place[twins.get(n, n)], n in twins))
+    return table.loc[order.sort_values(kind="stable").index]
 
 
 def _row_name(row: dict[str, Any]) -> str:
@@ -209,9 +293,9 @@ def _row_name(row: dict[str, Any]) -> str:
 
 
 FIGURE = (
-    "Small strokes: single fresh seeds; blue: their median with its interval; open diamond: the "
-    "score of the same configuration in the search, on the search's seeds. The dashed line is "
-    "the plain baseline's median."
+    "Small strokes: single fresh seeds; crosses: seeds that failed, those without a score beyond the "
+    "worst; blue: the median of all with its interval; open diamond: the score of the same "
+    "configuration in the search, on the search's seeds. A twin stands below its configuration."
 )
 CONFIRMED = (
     "The configurations that the search chose, trained again to the end of the budget on seeds "
@@ -220,10 +304,14 @@ CONFIRMED = (
     "there is none). The one to quote is the search's first choice: the best of the confirmed "
     "would again look too good."
 )
-AGAINST_BASELINE = (
-    "Paired by fresh seed: a ratio is the geometric mean over seeds of score / baseline, a "
-    "difference the mean of score − baseline; p_holm is corrected for all comparisons in the "
-    "table, the intervals are not."
+COMPARISONS = (
+    "A configuration against its twin, which is the same without its remedies and equal in all "
+    "else, on the same fresh seeds; without any twin, the search's first choice against its "
+    "second. The decision is that of the exact sign-flip test of places, in the order that knows "
+    "failure (diverged, collapsed, cycling, then by score), with p_holm corrected for all "
+    "comparisons in the table. The effect decides nothing: a ratio is the geometric mean over "
+    "seeds, a difference the mean, its interval Student's, which holds alone and if differences "
+    "are normal. The best without remedies is not compared: it was tuned by its own trials."
 )
 OPTIMISM = (
     "Score on fresh seeds divided by the search's own score (or minus it, where the scale is "

@@ -35,7 +35,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     name = score_name(study)
     for row in rows(results.cached(convergence.time_to_score, study)):
         reached = f"{row['reached']} of {count(row['num_seeds'], 'seed')} reached it"
-        what = f"how soon they reach {name} {number(row['threshold'])}"
+        what = f"seeds reach {name} {number(row['threshold'])}"
         found += over_time.tested(results.cached(convergence.reach_tests, study), what, reached)
     found += [_trend(row, name) for row in rows(results.cached(convergence.stability_by, study))]
     return found + _fallen(results)
@@ -115,6 +115,8 @@ def blocks(results: Results) -> list[Block]:
         title = "Log-rank tests of the time to a score"
         groups.append(Table("reach_tests", tests, title, folded=True))
     title = "Changes of the score over the last third"
+    if stability.empty:
+        return [*curves, *groups]
     return [*curves, *groups, Table("stability", stability, title, STABILITY, folded=True)]
 
 
@@ -235,7 +237,9 @@ TIMES = (
     "lower bound. A median time is infinite (shown as diverged) where half never reach it."
 )
 STABILITY = (
-    "Of each complete trial, over at least three evaluations; spread: of a seed, largest minus "
-    "smallest score over its median, then the median over seeds; change: last minus first over "
-    "the median."
+    f"Of each complete trial, where {convergence.MIN_LATE_EVALUATIONS} evaluations or more lie in the "
+    "last third of the budget, after the last one at which the scheduler stopped trials: those that "
+    "it lets go on are worse on average at the next, although nothing changes. spread: of a seed, "
+    "largest minus smallest score over its median, then the median over seeds; change: last minus "
+    "first over the median."
 )

@@ -4,6 +4,9 @@ the values differ.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.figures.panels import Band, Curves
@@ -29,10 +32,12 @@ def conclusions(results: Results) -> list[Conclusion]:
     if not summary:
         return []
     row = summary[0]
-    survived = (
-        f"{percent(row, 'survival')} of the seeds had not failed (collapsed, cycling or diverged)"
+    if np.isnan(row["survival"]):
+        return [Conclusion("How many seeds fail is unknown:", f"{over_time.TOO_EARLY}.")]
+    claim = (
+        f"{percent(row, 'survival')} of the seeds had not failed (collapsed, cycling or diverged) "
+        f"by {row['horizon']:g} {over_time.axis(results)}{_if_pruned(row)}."
     )
-    claim = f"{survived} by {row['horizon']:g} {over_time.axis(results)}."
     n = f"{count(row['configurations'], 'configuration')}, {count(row['num_seeds'], 'seed')}"
     basis = f"Kaplan-Meier estimate over {n}, of which {row['failed']} failed for good"
     if row["recovered"]:
@@ -40,8 +45,6 @@ def conclusions(results: Results) -> list[Conclusion]:
     basis += "."
     if row["configurations"] < MIN_CONFIGURATIONS:
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
-    # Both ends are bounds: Kaplan-Meier assumes that censoring is unrelated to failure, but a
-    # scheduler prunes what is poor.
     if pruned := row["pruned"] + row["failed_when_pruned"]:
         basis += (
             f" {count(pruned, 'seed')} belong to pruned trials: the share without failure at the "
@@ -50,7 +53,24 @@ def conclusions(results: Results) -> list[Conclusion]:
         )
     tests = results.cached(failures.survival_tests, study)
     events = f"{count(row['failed'], 'seed')} failed"
-    return [Conclusion(claim, basis), *over_time.tested(tests, "how soon seeds fail", events)]
+    return [Conclusion(claim, basis), *over_time.tested(tests, "seeds fail", events)]
+
+
+def _if_pruned(row: dict[str, Any]) -> str:
+    """Return the clause of the claim that bounds what pruning may hide; '' where it could hide no
+    more than the interval allows for.
+    """
+    # Both ends are bounds: Kaplan-Meier assumes that censoring is unrelated to failure, but a
+    # scheduler prunes what is poor.
+    low, high = row["if_pruned_failed"], row["if_pruned_survived"]
+    if not row["pruned"] + row["failed_when_pruned"]:
+        return ""
+    if low >= row["survival_low"] and high <= row["survival_high"]:
+        return ""
+    return (
+        " if those of pruned trials had gone on as the others did, and between "
+        f"{low:.0%} and {high:.0%} at the end whatever had become of them"
+    )
 
 
 def blocks(results: Results) -> list[Block]:
@@ -59,9 +79,10 @@ def blocks(results: Results) -> list[Block]:
     if over_time.unknown_verdicts(results):
         return []
     for setting in over_time.split_by(results, "k", "remedies", *over_time.LEARNING_RATES):
-        table = results.cached(failures.survival_curves, study, setting)
-        if table[setting].nunique() < 2:
+        summary = results.cached(failures.survival_summary, study, setting)
+        if len(summary) < 2:
             continue
+        table = results.cached(failures.survival_curves, study, setting)
         curves = Curves(
             table=table,
             setting=setting,
@@ -70,16 +91,10 @@ def blocks(results: Results) -> list[Block]:
             bands=(Band("low", "high", 0.2),),
             share=True,
         )
-        summary = results.cached(failures.survival_summary, study, setting)
         made += [
             Heading(f"By {setting}"),
             *over_time.figure(f"survival_{setting}", curves, CURVES),
-            Table(
-                f"at_risk_{setting}",
-                at_risk(table, setting),
-                f"Seeds at risk by {setting}",
-                AT_RISK,
-            ),
+            *_curve_tables(setting, table),
             Table(
                 name=f"survival_summary_{setting}",
                 frame=summary,
@@ -87,12 +102,22 @@ def blocks(results: Results) -> list[Block]:
                 note=SUMMARY,
                 folded=True,
             ),
-            Table(f"survival_{setting}", table, f"Share without failure by {setting}", folded=True),
         ]
     if made:
         tests = results.cached(failures.survival_tests, study)
         made.append(Table("survival_tests", tests, "Log-rank tests", TESTS, folded=True))
     return made
+
+
+def _curve_tables(setting: str, curves: pd.DataFrame) -> list[Block]:
+    """Return the numbers at risk and the curves; none where no value has a curve."""
+    if curves.empty:
+        return []
+    risk, title = at_risk(curves, setting), f"Seeds at risk by {setting}"
+    return [
+        Table(f"at_risk_{setting}", risk, title, AT_RISK),
+        Table(f"survival_{setting}", curves, f"Share without failure by {setting}", folded=True),
+    ]
 
 
 def at_risk(curves: pd.DataFrame, setting: str) -> pd.DataFrame:
@@ -115,7 +140,8 @@ CURVES = (
     "Share of seeds that have not failed (collapsed, cycling or diverged): Kaplan-Meier estimate "
     "with its pointwise 95% interval, seeds of one configuration counting as dependent; grey: "
     f"the other values. n counts configurations; below {MIN_CONFIGURATIONS} there is no interval. "
-    "A step is at the evaluation at which the failure was seen."
+    "A step is at the evaluation at which the failure was seen; a curve begins at the first at which "
+    f"one can be, and needs {failures.MIN_MOMENTS} of them."
 )
 AT_RISK = (
     "Seeds still observed and without failure just before each time: a curve over few seeds is "

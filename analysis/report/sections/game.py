@@ -38,6 +38,7 @@ def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
             f"Whether any measure of the game correlates with {name} is inconclusive:",
             f"none of {count(len(measures), 'rank correlation')} over "
             f"{count(n, 'complete configuration')} has an interval that excludes 0.{least}",
+            exploratory=True,
         )
     parts = [
         f"{row['label']} ({row['decision']}: {signed(row['correlation'])} "
@@ -49,6 +50,7 @@ def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
         f"{name}:",
         f"{'; '.join(parts)}. The intervals of the rank correlation hold for all {len(measures)} "
         "measures together.",
+        exploratory=True,
     )
 
 
@@ -70,7 +72,7 @@ def _mismatch(row: dict[str, Any]) -> Conclusion:
         claim = "The generator's loss misleads, it falls while FID rises:"
     else:
         claim = "Whether the generator's loss follows FID is inconclusive:"
-    return Conclusion(claim, basis)
+    return Conclusion(claim, basis, exploratory=True)
 
 
 def blocks(results: Results) -> list[Block]:

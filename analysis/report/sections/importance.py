@@ -35,7 +35,7 @@ def conclusions(results: Results) -> list[Conclusion]:
             claim = f"{name}: {', '.join(map(_share, matter))} {verb} more than by chance."
         else:
             claim = f"{name}: whether any setting matters more than by chance is inconclusive."
-        found.append(Conclusion(claim, f"{stable}; {n}."))
+        found.append(Conclusion(claim, f"{stable}; {n}.", exploratory=True))
     return found
 
 

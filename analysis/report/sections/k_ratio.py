@@ -12,9 +12,10 @@ from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.report import over_time, phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, percent, score_name
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import k_ratio
 from ganstudy.analysis.tables.contrasts import Contrast
+from ganstudy.trials.results.records import Verdict
 
 TITLE = "k: discriminator steps per generator step"
 
@@ -63,7 +64,7 @@ def blocks(results: Results) -> list[Block]:
     answer = k_ratio.answer_by_axis(study, "k", results.contrasts.k)
     lists = {
         column: answer[column].map(lambda values: ", ".join(map(label, values)))
-        for column in ("ahead_of", "not_separated", "not_compared")
+        for column in ("ahead_of", "within_margin", "equal_to", "not_separated", "not_compared")
     }
     ahead = pairs["ahead"].map(lambda value: "neither" if value is None else label(value))
     title = "The answer by what is held equal"
@@ -84,15 +85,18 @@ def blocks(results: Results) -> list[Block]:
 FIGURE = (
     "The menu picks what is held equal: the amount is the largest that every trial reached on "
     "that axis; between evaluations scores are interpolated. Above: median over configurations "
-    f"of the median over seeds with its 95% bootstrap interval, none below {MIN_CONFIGURATIONS} "
+    f"of the median over seeds with its 95% interval, none below {MIN_CONFIGURATIONS} "
     "configurations; these groups are not matched on their other settings, as the answer below "
-    "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval. Both "
-    "intervals hold on these seeds. "
+    "is. Below: share of seeds that had collapsed, cycled or diverged, with its 95% interval; none "
+    "where the values of k stand at different evaluations, nor before evaluation "
+    f"{Verdict.COLLAPSED.earliest}, at which a seed can first have collapsed. Both intervals hold on "
+    "these seeds. "
     "Orange: only the trials that spent the whole budget, which are a selection."
 )
 ANSWER = (
     "Which k leads at equal amounts of what was counted: the one that none is found to beat, and "
-    "that beats most. ahead_of: the values that it beats in matched pairs, paired by seed; "
+    "that beats most. ahead_of: the values that it beats in matched pairs, paired by seed, those in "
+    "within_margin by less than the margin; equal_to: those to which it is practically equal; "
     "not_separated: the values against which the pairs are inconclusive; not_compared: those "
     "without a pair."
 )
@@ -116,7 +120,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     # Not the complete trials: a scheduler chose them by their score.
     every = table[table["trials"] == k_ratio.ENDED_TRIALS]
     own = every[(every["axis"] == answer.axis) & (every["configurations"] > 0)]
-    failed = [] if over_time.unknown_verdicts(results) else _failed(own)
+    failed = [] if over_time.unknown_verdicts(results) else _failed(results, own)
     return [_best(results, answer), *_by_axis(answers(results), answer.axis), *failed]
 
 
@@ -124,7 +128,7 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     """Return which k leads on the budget's own axis."""
     amount = f"{number(answer.amount)} {label(answer.axis)}"
     contrasts = [row for row in results.contrasts.k if row.axis == answer.axis]
-    # Those of the leader, or all where there is none.
+    # Those of the leader; all of them if no k leads.
     shown = [row for row in contrasts if answer.leader in (None, row.first, row.second)]
     # What other values are found to do is shown as well: it is conclusive.
     shown += [row for row in contrasts if not row.is_open and row not in shown]
@@ -132,31 +136,46 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     effects = "; ".join(_effect(row, name) for row in shown if row.effect.n)
     reached = phrases.equal_amount(results.study)
     basis = f"at {amount}, {reached}, in matched pairs {effects}"
-    basis += f"{phrases.together(shown)}.{phrases.generality(shown)}"
+    basis += f"{phrases.together(shown)}.{phrases.generality(shown)}{phrases.within_margin(shown)}"
     if answer.not_compared:
         names = listed([f"k = {label(value)}" for value in answer.not_compared])
         basis += f" Not compared for want of pairs: {names}."
-    value = "inconclusive" if not answer.ahead_of else f"{label(answer.leader)} leads"
+    value = answer.decision
+    if answer.ahead_of:
+        value = f"{label(answer.leader)} leads"
+        value += " by less than the margin" if answer.ahead_of == answer.within_margin else ""
     values = len({value for row in contrasts for value in (row.first, row.second)})
     configurations = count(answer.configurations, "configuration")
     tile = Tile("Best k", value, f"{values} values, {configurations} at {amount}")
-    basis += f" {exploratory}" if (exploratory := phrases.exploratory(contrasts)) else ""
-    return Conclusion(f"{_claim(answer)}:", basis, first=True, tile=tile)
+    exploratory = phrases.exploratory(contrasts)
+    return Conclusion(f"{_claim(answer)}:", basis, True, tile, exploratory)
 
 
 def _effect(row: Contrast, name: str) -> str:
     values = f"k = {label(row.first)} against {label(row.second)}"
-    return f"{values}: {name} {phrases.effect(row)} ({phrases.pairs(row)})"
+    within = f"; {phrases.decision(row)}" if row.within_margin else ""
+    return f"{values}: {name} {phrases.effect(row)} ({phrases.pairs(row)}{within})"
 
 
 def _claim(answer: k_ratio.Answer) -> str:
-    if not answer.ahead_of:
-        return "Which k is best is inconclusive"
-    beaten = " and ".join(map(label, answer.ahead_of))
-    claim = f"k = {label(answer.leader)} is better than k = {beaten}"
+    inconclusive = "Which k is best is inconclusive"
+    if not answer.ahead_of and not answer.equal_to:
+        return inconclusive
+    clauses = []
+    if beaten := " and ".join(map(label, answer.ahead_of)):
+        clauses.append(f"better than k = {beaten}")
+        if answer.within_margin:
+            small = " and ".join(map(label, answer.within_margin))
+            clauses[0] += f" (than {small} by less than the margin)"
+    if equal := " and ".join(map(label, answer.equal_to)):
+        clauses.append(f"practically equal to k = {equal}")
     if rest := " and ".join(map(label, answer.not_separated)):
-        claim += f", and inconclusive against k = {rest}"
-    return claim
+        clauses.append(f"inconclusive against k = {rest}")
+    claim = f"k = {label(answer.leader)} is {clauses[0]}"
+    claim += "".join(f", {clause}" for clause in clauses[1:-1])
+    claim += f", and {clauses[-1]}" if clauses[1:] else ""
+    is_open = answer.decision == INCONCLUSIVE
+    return f"{inconclusive}; {claim}" if is_open else claim
 
 
 def _by_axis(found: list[k_ratio.Answer], own: str) -> list[Conclusion]:
@@ -165,25 +184,32 @@ def _by_axis(found: list[k_ratio.Answer], own: str) -> list[Conclusion]:
         return []
     parts = []
     for answer in found:
-        short = "inconclusive" if not answer.ahead_of else _claim(answer)
+        is_open = not answer.ahead_of and not answer.equal_to
+        short = INCONCLUSIVE if is_open else _claim(answer)
         n = count(answer.configurations, "configuration")
         parts.append(f"at equal {label(answer.axis)} {short} ({number(answer.amount)}; {n})")
     basis = f"{'; '.join(parts)}."
     # Only a dependence changes how the answer above is to be read, so only it is shown first.
     if any(answer.changes for answer in found):
-        return [Conclusion("The best k depends on what is held equal:", basis, first=True)]
-    if not any(answer.ahead_of for answer in found):
-        return [
-            Conclusion("Whether the best k depends on what is held equal is inconclusive:", basis)
-        ]
+        claim = "The best k depends on what is held equal:"
+        return [Conclusion(claim, basis, first=True, exploratory=True)]
     claim = (
         "Where two values of k differ conclusively, their order is the same whatever is held equal:"
     )
-    return [Conclusion(claim, basis)]
+    if not any(answer.ahead_of for answer in found):
+        claim = "Whether the best k depends on what is held equal is inconclusive:"
+    return [Conclusion(claim, basis, exploratory=True)]
 
 
-def _failed(known: pd.DataFrame) -> list[Conclusion]:
-    """Return the share of failed seeds by k."""
+def _failed(results: Results, known: pd.DataFrame) -> list[Conclusion]:
+    """Return the differences in failed seeds in matched pairs; where there are none, the share of
+    failed seeds by k.
+    """
+    # Groups that are not matched differ in their other settings as well.
+    own = own_axis(results.study)
+    contrasts = [row for row in results.contrasts.k if row.axis == own and _fails(row)]
+    if contrasts:
+        return [_matched_failures(contrasts)]
     parts = [
         f"{percent(row, 'failed_share')} for k = {label(row['k'])} "
         f"({count(row['configurations'], 'configuration')})"
@@ -192,5 +218,38 @@ def _failed(known: pd.DataFrame) -> list[Conclusion]:
     ]
     if not parts:
         return []
-    basis = f"{'; '.join(parts)}; 95% intervals on these seeds, configurations as the unit."
-    return [Conclusion("Failed seeds by k:", basis)]
+    basis = (
+        f"{'; '.join(parts)}; 95% intervals on these seeds, configurations as the unit. These "
+        "groups are not matched on their other settings."
+    )
+    return [Conclusion("Failed seeds by k:", basis, exploratory=True)]
+
+
+def _matched_failures(contrasts: list[Contrast]) -> Conclusion:
+    """Return which k has fewer failed seeds, in matched pairs."""
+    fewer, rest = [], []
+    for row in contrasts:
+        decision, effect = _fails(row), f"{_points(row)} ({phrases.pairs(row)})"
+        if decision == INCONCLUSIVE:
+            rest.append(f"k = {label(row.first)} against {label(row.second)} {effect}")
+        else:
+            first, second = label(row.first), label(row.second)
+            fewer.append(f"k = {first} has {decision} failed seeds than k = {second}, {effect}")
+    basis = f"inconclusive: {'; '.join(rest)}" if rest and fewer else "; ".join(rest)
+    basis += f"{phrases.together(contrasts)}.{phrases.generality(contrasts)}"
+    basis = f"{basis[0].upper()}{basis[1:]}".lstrip("; ") if fewer else f"in matched pairs {basis}"
+    claim = f"{'; '.join(fewer)}." if fewer else "Which k has fewer failed seeds is inconclusive:"
+    return Conclusion(claim, basis, exploratory=True)
+
+
+def _fails(row: Contrast) -> str:
+    """Return whether the first value has fewer or more failed seeds, or INCONCLUSIVE; '' without an
+    interval.
+    """
+    if row.failed is None or not row.failed.has_interval:
+        return ""
+    return row.failed.decide("fewer", "more")
+
+
+def _points(row: Contrast) -> str:
+    return "unknown" if row.failed is None else phrases.points(row.failed)

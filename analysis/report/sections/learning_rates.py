@@ -12,9 +12,9 @@ from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.frames.selection import ranked
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.over_time import LEARNING_RATES
-from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
+from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, Conclusion, interval, score_name
 from ganstudy.analysis.tables import learning_rates, search
-from ganstudy.trials.results.records import FAILURES
+from ganstudy.trials.results.records import FAILURES, Verdict
 
 TITLE = "Learning rates"
 POINTS = 500
@@ -42,7 +42,7 @@ def _region(results: Results) -> list[Conclusion]:
             f"that takes at least {fewest} configurations, some with failed seeds and some without."
         )
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
-        return [Conclusion(inconclusive, few)] if tried else []
+        return [Conclusion(inconclusive, few, exploratory=True)] if tried else []
     row = table[0]
     skill = (
         f"skill {number(row['skill'])} [{number(row['skill_low'])}, {number(row['skill_high'])}]"
@@ -53,13 +53,14 @@ def _region(results: Results) -> list[Conclusion]:
         basis = (
             f"a fit does not predict unseen configurations better than their mean ({skill}; {n})."
         )
-        return [Conclusion(inconclusive, basis)]
+        return [Conclusion(inconclusive, basis, exploratory=True)]
     if pd.isna(row["low"]):
         claim = (
             f"Nowhere in the searched region does a seed train with a probability of {likely} or "
             "more:"
         )
-        return [Conclusion(claim, f"by a fit to {n} ({skill} on configurations left out).")]
+        basis = f"by a fit to {n} ({skill} on configurations left out)."
+        return [Conclusion(claim, basis, exploratory=True)]
     ends = {row["setting"]: f"{row['low']:.2g} to {row['high']:.2g}" for row in table}
     claim = (
         f"Seeds train (with a probability of {likely} or more) in {row['area']:.0%} of the "
@@ -71,7 +72,7 @@ def _region(results: Results) -> list[Conclusion]:
         f"{_share(row, 'inside')} of seeds trained, of the {row['outside']} elsewhere "
         f"{_share(row, 'outside')} ({n}; {skill} on configurations left out)."
     )
-    return [Conclusion(claim, basis)]
+    return [Conclusion(claim, basis, exploratory=True)]
 
 
 def _share(row: dict[str, Any], where: str) -> str:
@@ -92,7 +93,8 @@ def _ratio(results: Results) -> list[Conclusion]:
         for row in known
     ]
     claim = f"Median {score_name(results.study)} by lr_d / lr_g: {'; '.join(parts)}."
-    return [Conclusion(claim, "These groups are not matched on their other settings.")]
+    basis = f"95% intervals {ON_THESE_SEEDS}; these groups are not matched on their other settings."
+    return [Conclusion(claim, basis, exploratory=True)]
 
 
 def blocks(results: Results) -> list[Block]:
@@ -131,19 +133,17 @@ def _cells(results: Results) -> list[Block]:
     name = score_name(results.study)
     smaller = results.study.objective.sign > 0
     score = learning_rate_cells(table, "median", name, share=False, worse_is_more=smaller)
-    failed = learning_rate_cells(
-        table, "failed_share", "failed seeds", share=True, worse_is_more=True
-    )
     alt = f"Map of the median {name} in {len(table)} cells."
-    caption = f"Share of seeds that had {FAILURES}."
+    maps = [Figure("rates_score", score, CELLS.format(name=name), alt)]
+    if table["failed_share"].notna().any():
+        failed = learning_rate_cells(
+            table, "failed_share", "failed seeds", share=True, worse_is_more=True
+        )
+        caption = f"Share of seeds that had {FAILURES}."
+        maps.append(Figure("rates_failed", failed, caption, "Map of failed seeds."))
     return [
-        Pair(
-            [
-                Figure("rates_score", score, CELLS.format(name=name), alt),
-                Figure("rates_failed", failed, caption, "Map of failed seeds."),
-            ]
-        ),
-        Table("rate_map", table, "The cells with their intervals", folded=True),
+        Pair(maps),
+        Table("rate_map", table, f"The cells with their intervals, {ON_THESE_SEEDS}", folded=True),
     ]
 
 
@@ -159,11 +159,13 @@ def _tables(results: Results) -> list[Block]:
 
 MAP = (
     "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how "
-    "the trial ended. A thick red ring: at least one seed collapsed, cycled or diverged."
+    "the trial ended. A thick red ring: at least one seed collapsed, cycled or diverged; before its "
+    f"evaluation {Verdict.COLLAPSED.earliest} a seed can only have diverged."
 )
 CELLS = (
     "Median {name} in each cell, over configurations of the median over seeds, at the last "
-    "amount that every trial reached; n configurations. White: none, or the median diverged."
+    "amount that every trial reached; n configurations on these seeds. White: none, or the median "
+    "diverged."
 )
 REGION = (
     f"Where a seed trains with a fitted probability of {learning_rates.LIKELY:.0%} or more; skill "

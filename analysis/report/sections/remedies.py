@@ -11,13 +11,14 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import by_setting, phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, unit
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
 from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.analysis.tables.remedies_by_seed import (
     SingleConfiguration,
     remedies_paired_by_seed,
 )
+from ganstudy.trials.results.paired_seeds import fewest_seeds
 
 TITLE = "Remedies"
 TILE = "Remedies against none"
@@ -91,6 +92,7 @@ def _forests(table: pd.DataFrame, study: Study, note: str) -> list[Figure]:
             ("remedies_improvement", improvement, "", "the probability of improvement"),
             ("remedies_failed_difference", failed, "", "the share of failed seeds"),
         )
+        if table[effect.columns[0]].notna().any()
     ]
 
 
@@ -132,13 +134,15 @@ EFFECTS = (
     "comparisons together with 95% (Bonferroni), and for other settings and other seeds than the "
     "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs (four "
     "points of a design, over which its twins are averaged), there is none. Green triangles: "
-    "better; red crosses: worse; grey circles: inconclusive."
+    "better; red crosses: worse; blue diamonds: practically equal; grey circles: inconclusive."
 )
 BY_SEED = (
     "Single configurations with a remedy against the same ones without, paired by seed, at the "
-    "last amount that every trial reached. Each interval holds alone with 95%; the decisions "
-    "(green triangles: better; red crosses: worse; grey circles: inconclusive) hold for all "
-    "{compared} together (Holm). They are about these configurations alone: at other settings a "
+    "last amount that every trial reached. Each interval holds alone with 95%, if differences are "
+    "normal; the decisions, by exact sign-flip tests "
+    "(green triangles: better; red crosses: worse; blue diamonds: practically equal; grey circles: "
+    "inconclusive) hold for all {compared} together (Holm; practical equality from wider intervals, "
+    "which hold together). They are about these configurations alone: at other settings a "
     "remedy may act differently."
 )
 
@@ -156,7 +160,8 @@ def conclusions(results: Results) -> list[Conclusion]:
     where = "" if absent(amount) else f" at {amount:g} {unit(study)}"
     if table.single:
         return [_of_single_configurations(list(table.single), score_name(study), where)]
-    return [_of_pairs(contrasts, score_name(study), where)]
+    failed = [text for row in contrasts if (text := _failed(row))]
+    return [_of_pairs(contrasts, score_name(study), where), *_of_failed(contrasts, failed, where)]
 
 
 def _without_control(study: Study) -> list[Conclusion]:
@@ -170,32 +175,53 @@ def _without_control(study: Study) -> list[Conclusion]:
 
 
 def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
-    conclusive = [row for row in effects if not row.is_open]
+    differ = [row for row in effects if row.better is not None]
+    equal = [row for row in effects if row.decision == PRACTICALLY_EQUAL]
     inconclusive = [row for row in effects if row.is_open]
     parts = [
-        f"{label(row.first)} is {row.decision} than no remedy: {name} {phrases.effect(row)} "
-        f"({_n(row)})"
-        for row in conclusive
+        f"{label(row.first)} is {row.decision} than no remedy{_by_little(row)}: {name} "
+        f"{phrases.effect(row)} ({_n(row)})"
+        for row in differ
     ]
-    if inconclusive:
-        names = ", ".join(f"{label(row.first)} ({_effect_in_short(row)})" for row in inconclusive)
-        parts.append(f"inconclusive against no remedy: {names}")
-    parts += [text for row in effects if (text := _failed(row))]
+    for answer, found in (
+        ("practically equal to no remedy", equal),
+        ("inconclusive against no remedy", inconclusive),
+    ):
+        if found:
+            named = ", ".join(f"{label(row.first)} ({_effect_in_short(row)})" for row in found)
+            parts.append(f"{answer}: {named}")
     basis = f"{'; '.join(parts[1:])}. " if parts[1:] else ""
     matched_on = ", ".join(effects[0].matched_on) or "nothing, as nothing else was searched"
     basis += f"Matched on {matched_on}, paired by seed"
     basis += f"{phrases.together(effects)}.{phrases.generality(effects)}"
-    basis += f" {exploratory}" if (exploratory := phrases.exploratory(effects)) else ""
-    decisions = ", ".join(f"{label(row.first)} {row.decision}" for row in conclusive)
+    basis += phrases.within_margin(effects)
+    decisions = [f"{label(row.first)} {phrases.decision(row)}" for row in (*differ, *equal)]
     pairs = between([row.effect.n for row in effects])
     seeds = between([row.seeds for row in effects])
     tile = Tile(
         TILE,
-        decisions or "inconclusive",
+        ", ".join(decisions) or INCONCLUSIVE,
         f"{count(len(effects), 'comparison')}, pairs: {pairs}, seeds: {seeds}",
     )
     end = ";" if parts[1:] else "."
-    return Conclusion(f"Remedies{where}: {parts[0]}{end}", basis, first=True, tile=tile)
+    exploratory = phrases.exploratory(effects)
+    return Conclusion(f"Remedies{where}: {parts[0]}{end}", basis, True, tile, exploratory)
+
+
+def _by_little(row: Contrast) -> str:
+    return ", but by less than the margin" if row.within_margin else ""
+
+
+def _of_failed(effects: list[Contrast], found: list[str], where: str) -> list[Conclusion]:
+    """Return the sets of remedies with fewer or more failed seeds: not the primary question, and
+    corrected by themselves.
+    """
+    if not found:
+        return []
+    together = phrases.together(effects).removeprefix("; ")
+    basis = f"{together[0].upper()}{together[1:]}." if together else ""
+    claim = f"Failed seeds{where}: {'; '.join(found)}."
+    return [Conclusion(claim, basis, first=True, exploratory=True)]
 
 
 def _n(row: Contrast) -> str:
@@ -213,12 +239,8 @@ def _failed(row: Contrast) -> str:
     failed = row.failed
     if failed is None or (decision := failed.decide("fewer", "more")) == INCONCLUSIVE:
         return ""
-    points, low, high = (
-        f"{100 * end:+.0f}".replace("-", "−") for end in (failed.value, failed.low, failed.high)
-    )
     return (
-        f"{label(row.first)} has {decision} failed seeds than no remedy, "
-        f"{points} percentage points [{low}, {high}]"
+        f"{label(row.first)} has {decision} failed seeds than no remedy, {phrases.points(failed)}"
     )
 
 
@@ -227,13 +249,16 @@ def _of_single_configurations(
 ) -> Conclusion:
     several = len({row.contrast.first for row in effects}) < len(effects)
     parts, counts = [], []
-    for decision in ("better", "worse"):
+    for decision in ("better", "worse", PRACTICALLY_EQUAL):
         found = [row for row in effects if row.contrast.decision == decision]
         if found:
             sizes = ", ".join(
-                f"{_named(row, several)} ({name} {phrases.effect(row.contrast)})" for row in found
+                f"{_named(row, several)} ({name} {phrases.effect(row.contrast)}"
+                f"{'' if row.contrast.better is None else _by_little(row.contrast)})"
+                for row in found
             )
-            parts.append(f"{decision} than without: {sizes}")
+            than = "" if decision == PRACTICALLY_EQUAL else " than without"
+            parts.append(f"{decision}{than}: {sizes}")
             counts.append(f"{len(found)} {decision}")
     rest = [_named(row, several) for row in effects if row.contrast.is_open]
     if rest:
@@ -243,18 +268,32 @@ def _of_single_configurations(
     others = "; ".join(parts[1:])
     others = f"{others[0].upper()}{others[1:]}. " if others else ""
     each = "single configurations" if several else "one configuration"
-    exploratory = phrases.exploratory(row.contrast for row in effects)
+    contrasts = [row.contrast for row in effects]
     return Conclusion(
         f"Remedies{where}, each at {each}: {parts[0]}.",
-        f"{others}The same settings with and without, seed by seed ({seeds} each); Holm over "
-        f"{compared}, each interval alone. Whether a remedy does the same at other settings is "
-        f"unknown with so few configurations. {exploratory}".rstrip(),
+        f"{others}The same settings with and without, seed by seed ({seeds} each); exact sign-flip "
+        f"tests, Holm over {compared}, each interval alone and if differences are normal."
+        f"{_too_few(effects)} Whether a remedy does the same at other settings is "
+        f"unknown with so few configurations.{phrases.within_margin(contrasts)}",
         first=True,
         tile=Tile(
             TILE,
             ", ".join(counts) or "inconclusive",
             f"{compared} by {seeds} seeds, each at the same settings",
         ),
+        exploratory=phrases.exploratory(contrasts),
+    )
+
+
+def _too_few(effects: list[SingleConfiguration]) -> str:
+    """Return the sentence, with a space before it, where the seeds cannot tell anything."""
+    comparisons = effects[0].contrast.family.comparisons
+    seeds, needed = max(row.contrast.effect.n for row in effects), fewest_seeds(comparisons)
+    if seeds >= needed:
+        return ""
+    return (
+        f" However large, no difference of {comparisons} can be told on {seeds} seeds: {needed} or "
+        "more can."
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from ganstudy.analysis.formatting import absent, count, label, number, rows, signed
+from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections.k_ratio import own_answer
@@ -22,6 +23,39 @@ TITLE = "What would change the answer"
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the comparison nearest to a conclusion, then all others that are inconclusive."""
     table = _inconclusive(results)
+    return [*_plans(table), *_margin(results)]
+
+
+def _margin(results: Results) -> list[Conclusion]:
+    """Say what practically equal means here, or that nothing can be called so."""
+    study = results.whole
+    if not results.contrasts.rows:
+        return []
+    if study.margin is None:
+        return [
+            Conclusion(
+                "Nothing is called practically equal:",
+                "a margin would have to be stated before the first trial ([objective] margin).",
+            )
+        ]
+    if (margin := contrasts.margin_of(study)) is None:
+        return [
+            Conclusion(
+                "Nothing is called practically equal:",
+                f"the margin of {study.margin:g} is a factor, and as some scores are 0 or less, "
+                "differences are told.",
+            )
+        ]
+    return [
+        Conclusion(
+            f"Practically equal means within {phrases.margin(margin)}:",
+            "so much was stated before the first trial, and the whole interval that holds for all "
+            "comparisons of a family together has to lie within it.",
+        )
+    ]
+
+
+def _plans(table: list[dict[str, Any]]) -> list[Conclusion]:
     planned = [row for row in table if _factor(row) < math.inf]
     if not planned:
         return _sentences(table)
@@ -36,7 +70,7 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _factor(row: dict[str, Any]) -> float:
-    """Return by which factor the data would have to grow; infinite where no plan is told."""
+    """Return by which factor the data would have to grow; infinite where no plan is given."""
     if absent(row["needed"]):
         return math.inf
     if not absent(row["pairs_together"]):
@@ -135,9 +169,11 @@ def _basis(row: dict[str, Any]) -> str:
     ends = "" if absent(row["low"]) else f" [{as_text(row['low'])}, {as_text(row['high'])}]"
     least = ""
     if not absent(row["needed_least"]) and math.isfinite(row["needed_least"]):
-        least = (
-            f"; {row['needed_least']:.0f} would do if the true effect were the far end of "
-            "the interval"
+        least = f"; {row['needed_least']:.0f} would do "
+        least += (
+            "if the true effect were the far end of the interval"
+            if absent(row["margin"])
+            else "to find an effect as large as the margin"
         )
     # Holm corrects decisions and not intervals: one that excludes no effect may still be open.
     if row["correction"] == contrasts.HOLM and not absent(row["p"]):
@@ -165,12 +201,17 @@ CONTRASTS = (
     "Every comparison that the report makes, once; its sentences and the other tables take their "
     "numbers from here. p_adjusted is corrected for the comparisons of the family; with Bonferroni "
     "the intervals hold together, with Holm each holds alone and the decisions hold together. "
-    "Contrasts outside of the primary family are exploratory."
+    "Contrasts outside of the primary family are exploratory. within_margin: the whole interval "
+    "that holds together with those of the family (simultaneous_low, simultaneous_high) lies within "
+    "the study file's margin."
 )
 NOTE = (
     f"From the very effects of the table of contrasts and what their variance is made of, for "
     f"{POWER:.0%} power; detectable is the smallest effect that the present n finds with that power. "
-    "needed counts pairs of matched configurations on the present seeds, or seeds of both; "
+    "needed counts pairs of matched configurations on the present seeds, or seeds of both: those "
+    "that place the whole interval within the margin if there is no difference, and needed_least "
+    "those that find an effect as large as the margin; where no margin is stated, those that find "
+    "the observed effect, and the interval's far end. "
     "seeds_instead seeds in the present pairs; pairs_together and seeds_together are the fewest runs "
     "that would do."
 )

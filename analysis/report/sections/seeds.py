@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganstudy.analysis.formatting import absent, count, label, number, rows
 from ganstudy.analysis.frames.selection import FAILED
 from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
+from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, Conclusion, interval, score_name
 from ganstudy.analysis.tables import seeds
 
 TITLE = "Seeds and configurations"
@@ -24,12 +24,17 @@ def conclusions(results: Results) -> list[Conclusion]:
             claim = "How much of the spread of scores is due to seeds is inconclusive:"
             basis = f"{n} are too few for an interval (observed: {1 - row['share']:.0%})."
         else:
+            crossed = row["estimand"] == seeds.CROSSED
+            within = "luck of a seed with a single one" if crossed else "between seeds of one"
             claim = (
                 f"{row['share']:.0%} [{row['low']:.0%}, {row['high']:.0%}] of the spread of "
-                f"scores is between configurations, the other {1 - row['share']:.0%} between "
-                "seeds of a configuration."
+                f"scores{' on a seed' if crossed else ''} is between configurations, the other "
+                f"{1 - row['share']:.0%} {within}."
             )
-            basis = f"Variance of ranks; {n}, at {number(row['progress'])} {label(row['axis'])}."
+            basis = (
+                f"Variance of ranks, {row['estimand']}: {COMMON if crossed else OWN}; {n}, at "
+                f"{number(row['progress'])} {label(row['axis'])}."
+            )
         found.append(Conclusion(claim, basis))
     overall = rows(results.cached(seeds.overall, study))
     if overall:
@@ -42,7 +47,7 @@ def conclusions(results: Results) -> list[Conclusion]:
             f"{count(overall[0]['seeds'], 'seed')}"
         )
         claim = f"{score_name(study)} of all configurations: {', '.join(parts)}."
-        found.append(Conclusion(claim, f"{n}."))
+        found.append(Conclusion(claim, f"{n}; 95% intervals {ON_THESE_SEEDS}."))
     return found
 
 
@@ -84,6 +89,11 @@ def blocks(results: Results) -> list[Block]:
     ]
 
 
+COMMON = "what a seed does to all configurations alike is in neither part"
+OWN = (
+    "the configurations have unlike seeds, so that what a seed does to all of them alike counts "
+    "as spread between seeds"
+)
 NOTE = (
     "At each trial's last evaluation, over its own seeds: the median and the interquartile mean "
     "have intervals from six seeds on; that of the share of failed seeds is wide, but valid at "

@@ -8,6 +8,8 @@ import math
 import numpy as np
 import pytest
 
+from ganstudy.analysis.report.blocks import Results
+from ganstudy.analysis.report.sections import budget as budget_section
 from ganstudy.analysis.tables.budget import (
     best_of,
     expected_best,
@@ -54,9 +56,10 @@ def made(study_over_time, finals, seeds=3, **settings):
 
 
 def test_table_agrees_with_brute_force_over_all_subsets(study_over_time):
-    """Of 7 trials one diverged, one was pruned and one breaks the constraints: no score, the worst counts for them."""
+    """Of 7 trials one diverged, one failed and one breaks the constraints: no score, the worst counts for them."""
     finals = np.array([30.0, 20.0, 50.0, 40.0, np.nan, 5.0, 1.0])
-    study = made(study_over_time, finals, reached=[2, 2, 2, 2, 2, 1, 2])
+    states = ["complete"] * 5 + ["failed", "complete"]
+    study = made(study_over_time, finals, states=states)
     study.trials.loc[6, "feasible"] = False
     table = expected_best(study).set_index("trials")
     assert table.index.tolist() == [1, 2, 3, 4, 5, 6, 7]
@@ -106,6 +109,24 @@ def test_adaptive_samplers_have_a_trace_and_no_interval(study_over_time):
         "random": len(table),
         "tpe": len(table),
     }
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_trials_that_are_stopped_early_are_no_smaller_searches(study_over_time, seen):
+    """Whether pruned trials are there, or the study file alone says that there may be."""
+    pruned = [2, *([1] * 39)] if seen else None
+    study = made(study_over_time, np.linspace(100, 10, 40), reached=pruned)
+    if not seen:
+        study.spec["schedule"] = {"name": "asha"}
+    for table in (expected_best(study), expected_best_of_studies([study])):
+        assert table["stops_early"].all() and not table["exchangeable"].any()
+        ends = ["median_low", "median_high", "expected_low", "expected_high", "found"]
+        assert table[ends].isna().all(axis=None)
+    (told,) = budget_section.conclusions(Results(study))
+    assert "inconclusive" in told.claim and told.basis.count("stopped early") == 1
+    fifo = made(study_over_time, np.linspace(100, 10, 40))
+    fifo.spec["schedule"] = {"name": "fifo"}
+    assert expected_best(fifo)["exchangeable"].all()
 
 
 def test_running_best_keeps_the_order_and_passes_over_what_yields_no_score(study_over_time):

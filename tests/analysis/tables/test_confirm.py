@@ -7,18 +7,23 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from scipy import stats
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import (
-    COMPARISON_COLUMNS,
     OPTIMISM_COLUMNS,
     SCORE_COLUMNS,
     confirmed,
-    confirmed_against_baseline,
     search_optimism,
 )
+from ganstudy.analysis.tables.confirmed_contrasts import (
+    COMPARISON_COLUMNS,
+    best_without_remedies,
+    confirmed_comparisons,
+    confirmed_contrasts,
+)
 from ganstudy.trials.results.facts import Origin
-from ganstudy.trials.results.records import FIRST_CONFIRM, Stage
+from ganstudy.trials.results.records import FAILURE_VERDICTS, FIRST_CONFIRM, Stage
 
 NAN = float("nan")
 C = FIRST_CONFIRM
@@ -48,6 +53,13 @@ def made(*trials: dict[str, Any], objective: dict[str, str] | None = None) -> St
                 "objective": middle,
                 "num_seeds": len(scores),
                 "evaluations": int(bool(scores)),
+                **{
+                    verdict: sum(
+                        (gone.get(s, "") if v == v else "diverged") == verdict
+                        for s, v in scores.items()
+                    )
+                    for verdict in FAILURE_VERDICTS
+                },
                 **trial,
             }
         )
@@ -74,7 +86,7 @@ def seeds(*scores: float, first: int = 100) -> dict[int, float]:
 
 
 def usual() -> Study:
-    """The search said 4 for its best, and fresh seeds say 8; the baseline is at 16, the other one lost a seed."""
+    """The search said 4 for its best, and fresh seeds say 8; its twin is at 16, the other one lost a seed."""
     return made(
         {"number": 0, "scores": seeds(3.0, 4.0, 9.0, first=0), "remedies": "r1", "k": 5},
         {"number": 1, "scores": seeds(9.0, 10.0, 11.0, first=0)},
@@ -85,12 +97,13 @@ def usual() -> Study:
             "confirms": 0,
             "scores": seeds(7.0, 8.0, 9.0, 7.5, 8.5),
             "k": 5,
+            "remedies": "r1",
         },
         {
             "number": C + 1,
             "role": "baseline",
             "confirms": 1,
-            "scores": seeds(15.0, 16.0, 18.5, 14.8, 16.9),
+            "scores": seeds(25.0, 26.0, 28.5, 24.8, 26.9),
         },
         {
             "number": C + 2,
@@ -98,13 +111,21 @@ def usual() -> Study:
             "confirms": 2,
             "scores": seeds(5.0, NAN, 7.0, 9.0, 6.0),
             "verdicts": {100: "collapsed"},
+            "remedies": "r1",
+        },
+        {
+            "number": C + 3,
+            "role": "twin of trial 0",
+            "scores": seeds(15.0, 16.0, 18.5, 14.8, 16.9),
+            "k": 5,
         },
     )
 
 
 def test_confirmed_has_the_fresh_score_its_interval_and_what_the_search_said() -> None:
     table = confirmed(usual())
-    assert table["number"].tolist() == [C, C + 2, C + 1], "in the order of the search's scores"
+    order = [C, C + 2, C + 1, C + 3]
+    assert table["number"].tolist() == order, "in the order of the search's scores"
     first, second = table.iloc[0], table.iloc[1]
     assert (first["score"], first["score_low"], first["score_high"], first["score_level"]) == (
         8.0,
@@ -159,38 +180,129 @@ def test_how_much_too_good_the_search_was() -> None:
     )
 
 
-def test_against_the_baseline_seed_by_seed() -> None:
-    table = confirmed_against_baseline(usual()).set_index("number")
-    best, lossy = table.loc[C], table.loc[C + 2]
+def test_a_remedys_effect_is_told_from_the_twin_alone() -> None:
+    """Not from the baseline, which has another k, nor for the second best, which has no twin."""
+    (row,) = confirmed_comparisons(usual()).to_dict("records")
     logs = [math.log(a / b) for a, b in ((7, 15), (8, 16), (9, 18.5), (7.5, 14.8), (8.5, 16.9))]
-    assert (
-        best["effect"] == pytest.approx(math.exp(sum(logs) / 5))
-        and best["low"] < best["effect"] < best["high"] < 1
+    assert (row["number"], row["other"], row["first"], row["second"]) == (
+        C,
+        C + 3,
+        "r1",
+        "its twin",
     )
-    assert (best["decision"], best["method"], best["baseline"], best["comparisons"]) == (
-        "better",
-        "t",
-        C + 1,
-        2,
+    assert row["effect"] == pytest.approx(math.exp(sum(logs) / 5))
+    t = stats.ttest_1samp(logs, 0).confidence_interval()
+    assert (row["low"], row["high"]) == pytest.approx(tuple(map(math.exp, t)))
+    assert row["p"] == row["p_holm"] == 2 / 2**5 and row["comparisons"] == 1
+    assert row["decision"] == "inconclusive" and row["high"] < 1, (
+        "the test decides, and no interval"
     )
-    assert best["p_holm"] == pytest.approx(2 * best["p"])
-    assert (best["improved_share"], best["improved_high"]) == (1.0, 1.0) and best[
-        "improved_low"
-    ] < 0.6
-    assert (lossy["method"], lossy["decision"], lossy["improved_share"]) == (
-        "sign",
-        "inconclusive",
-        0.8,
+    assert (row["improved_share"], row["improved_high"]) == (1.0, 1.0)
+    exact = stats.binomtest(5, 5).proportion_ci(method="exact").low
+    assert row["improved_low"] == pytest.approx(exact)
+
+
+def eight(first: int = 100, **changed: dict[str, Any]) -> Study:
+    """The winner and its twin on eight fresh seeds, of which `changed` says more."""
+    trials: list[dict[str, Any]] = [
+        {"number": 0, "scores": seeds(3.0, 4.0, 5.0, first=0), "remedies": "r1", "k": 5},
+        {
+            "number": C,
+            "role": "best; best with r1",
+            "confirms": 0,
+            "k": 5,
+            "remedies": "r1",
+            "scores": seeds(*range(1, 9), first=first),
+        },
+        {
+            "number": C + 1,
+            "role": "twin of trial 0",
+            "k": 5,
+            "scores": seeds(*range(11, 19), first=first),
+        },
+    ]
+    names = ("search", "winner", "twin")
+    return made(*({**t, **changed.get(n, {})} for n, t in zip(names, trials, strict=True)))
+
+
+def test_eight_seeds_can_tell() -> None:
+    (row,) = confirmed_contrasts(eight())
+    assert row.contrast.p == 2 / 2**8 and row.contrast.decision == "better"
+    assert row.contrast.family.primary and row.contrast.family.correction == "Holm"
+    (row,) = confirmed_contrasts(eight(winner={"scores": seeds(*range(21, 29))}))
+    assert row.contrast.decision == "worse"
+
+
+def test_a_collapsed_seed_is_worst_though_its_score_is_good() -> None:
+    """All seeds collapse, with the best scores: that is no improvement."""
+    gone = dict.fromkeys(range(100, 108), "collapsed")
+    (row,) = confirmed_contrasts(eight(winner={"verdicts": gone}))
+    assert row.contrast.decision == "worse" and row.contrast.effect.value < 1
+    assert row.improved.value == 0
+
+
+def test_the_twin_is_known_by_its_settings() -> None:
+    """Whatever it is called: a grid draws it by itself, and it was a baseline once."""
+    for twin in ({"role": "baseline"}, {"role": "baseline", "confirms": 7}):
+        assert confirmed_contrasts(eight(twin=twin))[0].other == C + 1
+    assert not confirmed_contrasts(eight(twin={"k": 1})), "another k: not all else is equal"
+    assert not confirmed_contrasts(eight(twin={"remedies": "r1"}))
+    fixed = eight()
+    fixed.spec["search"]["space"] = {"k": [1, 5]}  # type: ignore[index]
+    assert confirmed_contrasts(fixed)[0].other == C + 1, "remedies that the file fixes"
+
+
+def test_what_is_no_longer_chosen_is_not_compared() -> None:
+    """Else each search that goes on would enlarge the family."""
+    assert not confirmed_contrasts(eight(winner={"role": "chosen earlier"}))
+
+
+def test_options_of_a_remedy_do_not_make_the_twin_another_configuration() -> None:
+    study = eight()
+    study.spec["search"]["space"]["r1.weight"] = {"low": 0.1, "high": 1.0}
+    study.trials["r1.weight"] = [0.3, 0.3, NAN]
+    assert confirmed_contrasts(study)[0].other == C + 1
+    study.spec["search"]["space"]["lr_g"] = {"low": 0.1, "high": 1.0}
+    study.trials["lr_g"] = [0.3, 0.3, 0.30001]
+    assert not confirmed_contrasts(study)
+
+
+def test_without_remedies_the_first_choice_meets_the_second() -> None:
+    study = eight(
+        search={"remedies": "none"},
+        winner={"role": "best; baseline", "remedies": "none"},
+        twin={"role": "best", "k": 1, "confirms": 3},
     )
+    (row,) = confirmed_contrasts(study)
+    assert (row.against, row.contrast.first, row.contrast.second) == (
+        "second",
+        "trial 0",
+        "trial 3",
+    )
+    assert row.contrast.decision == "better" and row.contrast.family.primary
+    assert best_without_remedies(study).tried == 1
+
+
+def test_the_best_without_remedies_is_shown_with_how_many_were_tried() -> None:
+    found = best_without_remedies(usual())
+    assert found is not None
+    assert (found.number, found.tried, found.tried_with) == (C + 1, 1, 2)
+    assert best_without_remedies(eight(twin={"role": "baseline"})) is None, "a twin, never drawn"
 
 
 def test_a_maximum_is_told_in_its_own_direction() -> None:
     study = made(
         {"number": 0, "scores": seeds(0.9, 0.8, 0.7, first=0)},
-        {"number": C, "role": "best", "confirms": 0, "scores": seeds(0.6, 0.5, 0.7, 0.55, 0.65)},
+        {
+            "number": C,
+            "role": "best; best with r1",
+            "remedies": "r1",
+            "confirms": 0,
+            "scores": seeds(0.6, 0.5, 0.7, 0.55, 0.65),
+        },
         {
             "number": C + 1,
-            "role": "baseline",
+            "role": "twin of trial 0",
             "confirms": None,
             "scores": seeds(0.3, 0.2, 0.42, 0.25, 0.34),
         },
@@ -203,10 +315,9 @@ def test_a_maximum_is_told_in_its_own_direction() -> None:
         and table["search_seeds"][1] == 0
         and pd.isna(table["confirms"][1])
     )
-    (row,) = confirmed_against_baseline(study).to_dict("records")
-    assert (row["scale"], row["decision"]) == ("difference", "better") and row[
-        "effect"
-    ] == pytest.approx(0.298)
+    (row,) = confirmed_comparisons(study).to_dict("records")
+    assert row["scale"] == "difference" and row["effect"] == pytest.approx(0.298)
+    assert row["statistic"] < 0 and row["p"] == 2 / 2**5, "better, whatever the direction"
     assert row["low"] < row["effect"] < row["high"] and row["improved_share"] == 1.0
     assert len(optimism) == 1 and optimism["optimism"][0] == pytest.approx(-0.2), (
         "the search had said 0.8"
@@ -214,28 +325,31 @@ def test_a_maximum_is_told_in_its_own_direction() -> None:
     assert optimism["low"][0] == pytest.approx(-0.3) and optimism["high"][0] == pytest.approx(-0.1)
 
 
-def test_any_positive_measure_is_compared_by_ratio_as_in_the_search() -> None:
-    """KID too, where every score of the study is positive; where one is not, by difference."""
+@pytest.mark.parametrize("measure", ["reverse_kl", "kid"])
+def test_the_catalogue_says_which_measures_are_compared_by_ratio(measure: str) -> None:
+    """Where every score of the study is positive; KID, which may be negative, never is."""
     trials = (
         {"number": 0, "scores": seeds(0.02, 0.04, 0.09, first=0)},
         {
             "number": C,
             "role": "best",
+            "remedies": "r1",
             "confirms": 0,
             "scores": seeds(0.06, 0.05, 0.07, 0.055, 0.065),
         },
         {
             "number": C + 1,
-            "role": "baseline",
+            "role": "twin of trial 0",
             "confirms": None,
             "scores": seeds(0.12, 0.1, 0.14, 0.11, 0.13),
         },
     )
-    study = made(*trials, objective={"minimize": "kid"})
-    (row,) = confirmed_against_baseline(study).to_dict("records")
-    assert row["scale"] == "ratio" and row["effect"] == pytest.approx(0.5)
-    study.evaluations.loc[0, "kid"] = -0.001
-    (row,) = confirmed_against_baseline(study).to_dict("records")
+    study = made(*trials, objective={"minimize": measure})
+    if measure != "kid":
+        (row,) = confirmed_comparisons(study).to_dict("records")
+        assert row["scale"] == "ratio" and row["effect"] == pytest.approx(0.5)
+        study.evaluations.loc[0, measure] = 0.0
+    (row,) = confirmed_comparisons(study).to_dict("records")
     assert row["scale"] == "difference" and row["effect"] == pytest.approx(-0.06)
 
 
@@ -245,9 +359,9 @@ def test_a_failed_one_stays_a_row_and_is_not_compared() -> None:
     table = confirmed(study)
     row = table[table["number"] == C + 2].iloc[0]
     assert row["state"] == "failed" and math.isnan(row["score"]) and row["num_seeds"] == 0
-    assert confirmed_against_baseline(study)["number"].tolist() == [C]
-    study.trials.loc[study.trials["number"] == C + 1, "state"] = "failed"
-    assert confirmed_against_baseline(study).empty, "no baseline, no comparison"
+    assert confirmed_comparisons(study)["number"].tolist() == [C]
+    study.trials.loc[study.trials["number"] == C + 3, "state"] = "failed"
+    assert confirmed_comparisons(study).empty, "no twin, no comparison"
 
 
 def test_a_study_without_the_stage_has_empty_tables() -> None:
@@ -263,11 +377,11 @@ def test_a_study_without_the_stage_has_empty_tables() -> None:
             "remedies",
             *SCORE_COLUMNS,
         ]
-        assert list(confirmed_against_baseline(study)) == list(COMPARISON_COLUMNS)
+        assert list(confirmed_comparisons(study)) == list(COMPARISON_COLUMNS)
         assert list(search_optimism(study)) == list(OPTIMISM_COLUMNS)
         assert (
             not len(confirmed(study))
-            + len(confirmed_against_baseline(study))
+            + len(confirmed_comparisons(study))
             + len(search_optimism(study))
         )
         assert (
@@ -283,6 +397,7 @@ def test_stages_part_a_study() -> None:
         C,
         C + 1,
         C + 2,
+        C + 3,
     ]
     assert set(search.seeds["seed"]) == {0, 1, 2} and set(confirm.seeds["seed"]) == set(
         range(100, 105)

@@ -65,25 +65,34 @@ def written() -> list[str]:
     return sorted(path.name for path in Path().iterdir() if path.name != "digits.toml")
 
 
+def check(*arguments: str) -> Result:
+    return ganstudy("check", "digits.toml", "--no-time", *arguments)
+
+
 def test_check_shows_the_space_the_cost_and_the_configurations_to_come() -> None:
-    result = ganstudy("check", "digits.toml")
+    result = check()
     assert (result.exit_code, written()) == (0, [])
     output = result.stdout
-    assert "digits.toml is a valid study" in output and '"question": "Which k?"' in output
+    assert "digits.toml is a valid study" in output and "Question: Which k?" in output
     for line in (
         "  k                            one of 0.5, 1, 2",
         "  lr_d                         0.0001 to 0.003, log scale",
         "  lr_g                         0.0002",
         "  remedies                     one of none, historical_averaging",
+        '  data         name = "digits"',
+        "  train        budget = { generator_steps = 900 }, seeds = [0, 1]",
+        "  search       trials = 5, seed = 11",
         "  5 trials x 2 seeds, each up to 900 generator steps with 10 evaluations",
         "  asha may stop a trial early, at 180, 360 generator steps",
         "  1,350 to 2,700 updates of either player per trial, for all its seeds together",
-        "  time: not known before a study of this data and model has run here",
+        "  not measured (--no-time), and no study of this data and model has run here",
     ):
         assert line in output.splitlines()
-    assert '"beta2": 0.999' in output, "defaults are filled in"
+    assert "beta2" not in output, "what the file leaves out is shown by --full alone"
+    assert '"beta2": 0.999' in check("--full").stdout, "defaults are filled in"
 
-    shown = [line.strip() for line in output.splitlines() if line.startswith("  trial ")]
+    everything = check("--full").stdout.splitlines()
+    shown = [line.strip() for line in everything if line.startswith("  trial ")]
     ledger = new_ledger()
     for line in shown:
         number, params = ledger.search.propose()
@@ -97,26 +106,89 @@ def test_check_shows_the_space_the_cost_and_the_configurations_to_come() -> None
 
 def test_check_of_a_study_with_fewer_trials_than_it_shows() -> None:
     Path("digits.toml").write_text(FILE.replace("trials = 5", "trials = 2"), encoding="utf-8")
-    output = ganstudy("check", "digits.toml").stdout
+    output = check().stdout
     assert "First 2 configurations" in output and output.count("\n  trial ") == 2
 
 
-def test_check_tells_the_time_from_what_ran_before() -> None:
+WIDE = """
+name = "wide"
+question = "What is there to be seen of a study that varies all that can be varied?"
+data = { name = "digits" }
+[model]
+width = 32
+[train]
+budget = { generator_steps = 900 }
+[remedies.lecam]
+start = 5000
+[measures]
+samples = 500
+[search]
+trials = 30
+[search.space]
+k = [0.1, 0.2, 0.3, 0.4, 0.5, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
+lr_d = { low = 1e-4, high = 3e-3, log = true }
+lr_g = { low = 1e-4, high = 3e-3, log = true }
+beta1 = { low = 0.1, high = 0.5 }
+beta2 = { low = 0.9, high = 0.99 }
+batch_size = [32, 64]
+loss = ["non_saturating", "minimax"]
+latent_dim = [8, 16]
+remedies = [[], ["historical_averaging"], ["lecam"], ["r1"], ["r2"], ["feature_matching"]]
+"historical_averaging.weight" = { low = 1e-4, high = 1.0, log = true }
+"feature_matching.weight" = { low = 1e-4, high = 1.0, log = true }
+"r1.gamma" = { low = 1e-4, high = 1.0, log = true }
+"r2.gamma" = { low = 1e-4, high = 1.0, log = true }
+[objective]
+minimize = "fid"
+[schedule]
+name = "asha"
+[confirm]
+top = 1
+[resources]
+cpus = 1
+"""
+
+
+def test_check_takes_at_most_40_lines() -> None:
+    """Also where many settings and many tables are named, and lines would be long."""
+    Path("digits.toml").write_text(WIDE, encoding="utf-8")
+    result = check()
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert len(lines) <= 40, result.stdout
+    assert max(map(len, lines)) <= 100, result.stdout
+    assert "lecam never acts" in result.stdout and "more (--full)" in result.stdout
+    full = check("--full").stdout
+    assert "  r2.gamma " not in result.stdout and "  r2.gamma " in full and "13, 14, 15" in full
+
+
+def test_check_tells_the_time_from_what_ran_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
     ledger = new_ledger()
-    ledger.search.record_end(
-        ledger.search.propose()[0], outcome(1.0, seconds=18.0, converged=2), None
-    )
-    output = ganstudy("check", "digits.toml").stdout
-    # 18 s for 1,800 updates; 5 trials of 1,350 to 2,700 updates.
+    counters = {"updates": 1800, "seconds": 18.0, "evaluation_seconds": 20.0}
+    end = Outcome(True, 1.0, 900.0, {"converged": 2}, counters)
+    ledger.search.record_end(ledger.search.propose()[0], end, None)
+    output = check().stdout
     assert (
-        "training time without early stops: 68 s to 2 min on one slot (measured here: 10 ms per update)"
-        in output
+        "as earlier studies of this data and model took here: 10 ms per step of 2 seeds" in output
     )
+    # 10 ms per update and 2 s per evaluation; the five trials two at a time, and 20 s around them.
+    updates = {0.5: 1350, 1: 1800, 2: 2700}
+    alike = new_ledger("other")
+    ks = [alike.search.propose()[1]["k"] for _ in range(5)]
+    trials = [0.01 * updates[k] + 20 for k in ks]
+    free = [0.0, 0.0]
+    for seconds in trials:
+        free[free.index(min(free))] += seconds
+    most = 20 + max(free)
+    # Rungs at 180 and 360 of 900: a third of the trials goes on from each.
+    least = 20 + max(free) * (0.2 + 0.2 / 3 + 0.6 / 9)
+    assert f"about {least:.0f} s to {most / 60:.0f} min on 2 CPUs, 2 trials at a time" in output
     other = FILE.replace("seeds = [0, 1]", "seeds = [0]").replace(
         'name = "digits"\nq', 'name = "other"\nq'
     )
     Path("digits.toml").write_text(other, encoding="utf-8")
-    assert "time: not known" in ganstudy("check", "digits.toml").stdout, (
+    assert "not measured (--no-time)" in check().stdout, (
         "another number of seeds takes another time"
     )
 
@@ -133,13 +205,13 @@ def in_a_process(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_check_in_a_process_of_its_own() -> None:
-    result = in_a_process("check", "digits.toml", "--home", "home")
+    result = in_a_process("check", "digits.toml", "--no-time", "--home", "home")
     assert result.returncode == 0 and "First 3 configurations" in result.stdout
     assert "Traceback" not in result.stderr and written() == []
 
 
 def test_check_says_nothing_on_stderr() -> None:
-    assert in_a_process("check", "digits.toml", "--home", "home").stderr == ""
+    assert in_a_process("check", "digits.toml", "--no-time", "--home", "home").stderr == ""
 
 
 @pytest.mark.parametrize("arguments", [("--home", "elsewhere"), ()])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ganstudy.study.cluster import capacity, code_version, monitor
+from ganstudy.study.cluster import capacity, code_version, monitor, slots
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.tables import Resources
 
@@ -29,7 +29,7 @@ from ganstudy.study.spec.tables import Resources
     ],
 )
 def test_trials_on_a_node(node: dict[str, float], asked: dict[str, float], trials: int) -> None:
-    assert capacity.trial_capacity(node, Resources(**asked)) == trials
+    assert slots.trial_capacity(node, Resources(**asked)) == trials
 
 
 @pytest.fixture

@@ -55,7 +55,7 @@ def refused(source: Path, **mapping: Any) -> str:
 def course(found: History, *measures: str) -> dict[str, list[tuple[Any, ...]]]:
     return {
         str(trial.params.get("trial_name", trial.number)): [
-            (row["seed"], row["generator_steps"], *(row[name] for name in measures))
+            (row.seed, row.cost["generator_steps"], *(row.to_json()[name] for name in measures))
             for row in trial.rows
         ]
         for trial in found.trials
@@ -131,11 +131,13 @@ def test_a_run_that_diverges_between_two_evaluations_has_diverged(tmp_path: Path
     write(tmp_path / "b", fid(9, 8, 7, 6, 5, 4, 3, 2, 1))
     found = history(tmp_path)
     a, b = found.trials
-    assert [(row["generator_steps"], row["fid"], row["verdict"]) for row in a.rows[-2:]] == [
+    assert [
+        (row.cost["generator_steps"], row.measures["fid"], row.verdict) for row in a.rows[-2:]
+    ] == [
         (700, 3, "unknown"),
         (740, None, "diverged"),
     ]
-    assert [row["finite"] for row in b.rows] == [True] * 9
+    assert [row.finite for row in b.rows] == [True] * 9
 
 
 def test_a_run_that_died_before_its_first_score_is_not_forgotten(tmp_path: Path) -> None:

@@ -41,7 +41,9 @@ def refused(tmp_path: Path, *lines: str, **mapping: Any) -> str:
 
 def scores(found: History, measure: str = "fid") -> dict[str, list[tuple[float, float | None]]]:
     return {
-        trial.params["trial_name"]: [(row["generator_steps"], row[measure]) for row in trial.rows]
+        trial.params["trial_name"]: [
+            (row.cost["generator_steps"], row.measures[measure]) for row in trial.rows
+        ]
         for trial in found.trials
     }
 
@@ -69,7 +71,7 @@ def test_a_wide_export_has_a_trial_per_run(tmp_path: Path) -> None:
         "calm-sun-1": [(100, 85.5), (200, 80), (300, 74)],
         "late - fog-2": [(100, 90.25), (300, None)],
     }
-    assert [row["verdict"] for row in found.trials[1].rows] == ["unknown", "diverged"]
+    assert [row.verdict for row in found.trials[1].rows] == ["unknown", "diverged"]
     assert found.times == [100, 200, 300] and found.measures == ["fid"]
     assert [trial.params for trial in found.trials] == [
         {"trial_name": "calm-sun-1"},
@@ -179,7 +181,7 @@ def test_of_repeated_steps_the_last_is_kept_when_asked_for(
     assert "--repeated last keeps the last row of each" in told
     found = history(tmp_path, *lines, columns=columns, repeated="last", **more)
     (trial,) = found.trials
-    assert [row["fid"] for row in trial.rows] == [84.5, 79.5, 75, 70] and trial.number == 7
+    assert [row.measures["fid"] for row in trial.rows] == [84.5, 79.5, 75, 70] and trial.number == 7
     assert any(note.startswith("2 rows repeat a step") for note in found.notes)
 
 
@@ -187,13 +189,13 @@ def test_the_last_is_kept_whole_and_of_each_seed(tmp_path: Path) -> None:
     head = "trial,seed,generator_steps,fid,kid"
     rows = ["0,0,1,9,0.5", "0,1,1,8,0.25", "0,0,1,7,", "0,0,2,nan,", "0,0,2,6,", "0,1,2,5,1"]
     (trial,) = history(tmp_path, head, *rows, repeated="last").trials
-    assert [(row["seed"], row["fid"], row["kid"]) for row in trial.rows] == [
+    assert [(row.seed, row.measures["fid"], row.measures["kid"]) for row in trial.rows] == [
         (0, 7, None),
         (1, 8, 0.25),
         (0, 6, None),
         (1, 5, 1),
     ]
-    assert all(row["finite"] for row in trial.rows), "the nan was of the part that was given up"
+    assert all(row.finite for row in trial.rows), "the nan was of the part that was given up"
 
 
 def test_only_what_is_known_can_be_kept(tmp_path: Path) -> None:

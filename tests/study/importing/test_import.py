@@ -1,4 +1,4 @@
-"""Histories of others: what is read from a file, what is refused, and how both are told."""
+"""Histories of others: what is read from a file, what is refused, and the messages of both."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ganstudy.study.importing.mapping import Mapping, read_mapping
 from ganstudy.study.importing.study_facts import spec_of
 from ganstudy.study.importing.table import read_table
 from ganstudy.study.spec.tables import Tracking
+from ganstudy.study.tracking.messages import TrialStart
 from ganstudy.trials.measures.verdict import verdict, verdict_where_certain
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import EvaluationRow, TrialState
@@ -41,7 +42,7 @@ def refused(tmp_path: Path, *lines: str, **mapping: Any) -> str:
 
 def cells(found: History, name: str, trial: int = 0) -> list[Any]:
     (chosen,) = (t for t in found.trials if t.number == trial)
-    return [row[name] for row in chosen.rows]
+    return [row.to_json()[name] for row in chosen.rows]
 
 
 # --- what is read
@@ -86,9 +87,9 @@ def test_without_a_trial_column_known_parameters_tell_trials_apart(tmp_path: Pat
     found = history(
         tmp_path, "lr_d,k,seed,images,kid", "1e-3,1,0,5,1", "1e-3,1/2,0,5,2", "1e-3,1,1,5,3"
     )
-    assert [[row["seed"] for row in trial.rows] for trial in found.trials] == [[0, 1], [0]]
+    assert [[row.seed for row in trial.rows] for trial in found.trials] == [[0, 1], [0]]
     assert [trial.params["k"] for trial in found.trials] == [1.0, 0.5]
-    assert any("told apart by lr_d, k" in note for note in found.notes)
+    assert any("distinguished by lr_d, k" in note for note in found.notes)
 
 
 SPELLINGS = [
@@ -193,7 +194,7 @@ def test_histories_of_unlike_lengths_are_complete_at_their_own(tmp_path: Path) -
     outcomes = {trial.number: study.outcome(trial) for trial in study.history.trials}
     assert {n: found.objective for n, found in outcomes.items()} == last
     assert {n: found.progress for n, found in outcomes.items()} == ends
-    assert study_facts.summary(study, outcomes)["best"]["number"] == 1
+    assert study_facts.summary(study, outcomes).best.number == 1
     assert any("2 of 3 trials end before 400" in note for note in study.history.notes)
     told = made(
         tmp_path, HEAD + ",state", *(f"{line},{'pruned' * (line[0] == '1')}" for line in lines)
@@ -204,7 +205,7 @@ def test_histories_of_unlike_lengths_are_complete_at_their_own(tmp_path: Path) -
         "complete",
     ]
     outcomes = {trial.number: told.outcome(trial) for trial in told.history.trials}
-    assert study_facts.summary(told, outcomes)["best"]["number"] == 2
+    assert study_facts.summary(told, outcomes).best.number == 2
     assert any("1 of 3 trials end before 400" in note for note in told.history.notes)
 
 
@@ -245,7 +246,7 @@ def test_a_seed_whose_scores_end_not_finite_has_diverged_until_its_trial_ends(
 ) -> None:
     rows = ["0,0,100,9,1", "0,0,200,8,1", "0,0,300,7,1", "0,1,100,9,1", "0,1,200,inf,1"]
     (trial,) = history(tmp_path, HEAD, *rows).trials
-    one = [row for row in trial.rows if row["seed"] == 1]
+    one = [row.to_json() for row in trial.rows if row.seed == 1]
     assert [(row["finite"], row["verdict"], row["fid"]) for row in one] == [
         (True, "unknown", 9),
         (False, "diverged", None),
@@ -295,7 +296,7 @@ def test_a_number_of_samples_that_is_not_finite_is_divergence(tmp_path: Path) ->
 def test_a_seed_that_ends_early_without_a_reason_has_no_score_at_the_end(tmp_path: Path) -> None:
     rows = ["0,0,100,9,1", "0,0,200,8,1", "0,1,100,2,1"]
     (trial,) = history(tmp_path, HEAD, *rows).trials
-    last = [row for row in trial.rows if row["evaluation"] == 2]
+    last = [row.to_json() for row in trial.rows if row.evaluation == 2]
     assert [(row["seed"], row["fid"], row["finite"], row["verdict"]) for row in last] == [
         (0, 8, True, "unknown"),
         (1, None, True, "unknown"),
@@ -639,8 +640,8 @@ def test_equal_configurations_have_equal_digests_however_they_are_spelt(tmp_path
         def __init__(self) -> None:
             self.digests: list[str] = []
 
-        def put_history(self, number: int, params: Any, digest: str, content: Any) -> None:
-            self.digests.append(digest)
+        def put_history(self, number: int, start: TrialStart, evaluations: Any) -> None:
+            self.digests.append(start.digest)
 
         def put_end(self, *ending: Any) -> None:
             pass

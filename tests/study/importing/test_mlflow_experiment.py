@@ -107,13 +107,13 @@ def test_a_resumed_run_follows_repeated(server: str, experiment: str) -> None:
     with pytest.raises(UserError, match=r"run 'a', step 200: .*--repeated last"):
         history(server, experiment)
     (trial,) = history(server, experiment, repeated="last").trials
-    assert [row["fid"] for row in trial.rows] == [9, 6, 5]
+    assert [row.measures["fid"] for row in trial.rows] == [9, 6, 5]
 
 
 def test_runs_of_one_name_are_told_apart(server: str, experiment: str) -> None:
     runs = [log(server, experiment, "same", fid(value)) for value in (9, 8)]
     found = history(server, experiment)
-    assert {t.params["trial_name"]: t.rows[0]["fid"] for t in found.trials} == {
+    assert {t.params["trial_name"]: t.rows[0].measures["fid"] for t in found.trials} == {
         f"same-{run[:8]}": value for run, value in zip(runs, (9, 8), strict=True)
     }
 

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from pydantic import ValidationError
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 
+from ganstudy.study.driver.confirm_notes import confirm_notes
 from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.driver.stages import stages_in_order
 from ganstudy.study.driver.status import study_status
 from ganstudy.study.errors import UserError
 from ganstudy.study.export.export import configuration
 from ganstudy.study.home import Home
-from ganstudy.study.ledger.confirm_selection import Candidate, max_trials, select
+from ganstudy.study.ledger.confirm_selection import Candidate, max_trials, no_twins, select
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec import tables
 from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tune.scheduler import scheduler
 from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage, TrialState
 
 FILE = """
@@ -93,7 +100,14 @@ def test_the_best_the_best_of_each_set_of_remedies_and_the_baseline() -> None:
         candidate(3, 9.0, HA),
         candidate(4, 4.0),
     ]
-    expected = [(1, f"best; best with {FM}"), (2, "best"), (3, f"best with {HA}"), (4, "baseline")]
+    expected: list[tuple[int | None, str]] = [
+        (1, f"best; best with {FM}"),
+        (2, "best"),
+        (3, f"best with {HA}"),
+        (4, "baseline"),
+        (None, "twin of trial 1"),
+        (None, "twin of trial 3"),
+    ]
     assert chosen(found) == expected == chosen(found[::-1]), (
         "whatever the order in which they ended"
     )
@@ -107,9 +121,56 @@ def test_the_best_the_best_of_each_set_of_remedies_and_the_baseline() -> None:
 def test_options_of_the_table() -> None:
     found = [candidate(0, 5.0), candidate(1, 1.0, FM), candidate(2, 2.0, HA)]
     only = "[confirm]\ntop = 1\nremedy_sets = 0\nbaseline = false\n"
-    assert chosen(found, study_file(only)) == [(1, "best")]
+    assert chosen(found, study_file(only)) == [(1, "best"), (None, "twin of trial 1")]
+    assert chosen(found, study_file(only + "twins = 0\n")) == [(1, "best")]
     one_set = "[confirm]\ntop = 1\nremedy_sets = 1\n"
-    assert chosen(found, study_file(one_set)) == [(1, f"best; best with {FM}"), (0, "baseline")]
+    expected = [(1, f"best; best with {FM}"), (0, "baseline"), (None, "twin of trial 1")]
+    assert chosen(found, study_file(one_set)) == expected
+    one_twin = chosen(found, study_file("[confirm]\ntop = 1\ntwins = 1\n"))
+    assert [role for _, role in one_twin][-2:] == ["baseline", "twin of trial 1"]
+
+
+def test_a_twin_differs_in_remedies_and_their_options_alone() -> None:
+    spec = parse_study(study_file(), "s.toml")
+    best = candidate(3, 1.0, HA)
+    *_, twin = select(spec, [best, candidate(4, 2.0)])
+    of_best = spec.space.trial_config(best.params).model_copy(update={"seeds": twin.config.seeds})
+    unlike = {
+        key for key, value in twin.config.model_dump().items() if value != of_best.model_dump()[key]
+    }
+    assert unlike == {"remedies", "remedy_options"}, "historical averaging and its weight"
+    assert (twin.config.remedies, twin.roles) == ((), ("twin of trial 3",))
+
+
+def test_a_twin_that_the_search_drew_is_trained_once() -> None:
+    """As in a grid: the best without remedies may be the twin itself."""
+    plain = Candidate(5, {**candidate(1, 1.0).params}, TrialState.COMPLETE, outcome(3.0))
+    found = chosen([candidate(1, 1.0, FM), plain])
+    assert found == [(1, f"best; best with {FM}"), (5, "best; baseline; twin of trial 1")]
+
+
+def test_a_first_choice_without_remedies_has_no_twin() -> None:
+    found = chosen([candidate(0, 1.0), candidate(1, 2.0, FM)])
+    expected = [(0, "best; baseline"), (1, f"best; best with {FM}"), (None, "twin of trial 1")]
+    assert found == expected
+
+
+def test_remedies_that_cannot_be_switched_off_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No rule of today asks for a remedy; one that did must not keep a study from its stage."""
+    spec = parse_study(study_file(), "s.toml")
+    found = [candidate(0, 1.0, FM), candidate(1, 2.0)]
+    assert no_twins(spec, select(spec, found)) == []
+    whole = SearchSpace.trial_config
+
+    def refusing(space: SearchSpace, params: dict[str, Any]) -> TrialConfig:
+        if params["remedies"] == "none" and params["lr_g"] == 1e-3:
+            raise ValidationError.from_exception_data("needs a remedy", [])
+        return whole(space, params)
+
+    monkeypatch.setattr(SearchSpace, "trial_config", refusing)
+    selected = select(spec, found)
+    assert [choice.role for choice in selected] == [f"best; best with {FM}", "best; baseline"]
+    assert no_twins(spec, selected) == [0]
 
 
 def test_a_maximum_is_confirmed_at_its_high_end() -> None:
@@ -157,26 +218,26 @@ def test_where_none_satisfies_the_constraints_the_nearest_is_confirmed(
     candidates, expected
 ) -> None:
     found = chosen(candidates)
-    assert found == [expected, (None, "baseline")]
+    assert found == [expected, (None, "twin of trial 1")]
 
 
 def test_a_baseline_that_only_diverges_is_confirmed_too() -> None:
     found = chosen([candidate(0, 1.0, FM), candidate(1, None, diverged=3)])
-    assert found == [(0, f"best; best with {FM}"), (1, "baseline")], (
-        "that it diverges is the finding"
-    )
+    expected = [(0, f"best; best with {FM}"), (1, "baseline"), (None, "twin of trial 0")]
+    assert found == expected, "that it diverges is the finding"
 
 
 def test_nothing_evaluated_nothing_confirmed() -> None:
     assert chosen([]) == []
 
 
-def test_a_baseline_that_was_never_drawn_is_the_best_one_without_its_remedies() -> None:
-    text = study_file().replace("remedies = [[], ", "remedies = [")
+@pytest.mark.parametrize("twins", [0, 1])
+def test_a_baseline_that_was_never_drawn_is_the_best_one_without_its_remedies(twins: int) -> None:
+    text = study_file(CONFIRM + f"twins = {twins}\n").replace("remedies = [[], ", "remedies = [")
     spec = parse_study(text, "s.toml")
     best = candidate(3, 1.0, HA)
     *_, baseline = select(spec, [best, candidate(4, 2.0, FM)])
-    assert (baseline.confirms, baseline.role) == (None, "baseline")
+    assert (baseline.confirms, baseline.role) == (None, "twin of trial 3")
     assert baseline.config.remedies == () and baseline.config.remedy_options == {}
     assert baseline.config.lr_g == best.params["lr_g"], "else as the best: a fair match"
     fixed = study_file().replace(
@@ -209,7 +270,7 @@ def test_remedies_that_are_switched_one_by_one_and_other_methods() -> None:
     ] == [
         (1, "best; best with vae", "vae", ()),
         (0, "best; best with r1", "gan", ("r1",)),
-        (None, "baseline", "gan", ()),
+        (None, "twin of trial 0", "gan", ()),
     ]
     assert (spec.space.num_remedy_sets(), spec.space.includes_plain_gan) == (2, False)
 
@@ -217,11 +278,13 @@ def test_remedies_that_are_switched_one_by_one_and_other_methods() -> None:
 @pytest.mark.parametrize(
     ("confirm", "expected"),
     [
-        ("[confirm]\n", 3 + 2 + 1 - 1),
-        ("[confirm]\ntop = 50\n", 8 + 2 + 1 - 1),
-        ("[confirm]\ntop = 1\nremedy_sets = 1\n", 3),
-        ("[confirm]\ntop = 1\nremedy_sets = 0\nbaseline = false\n", 1),
-        ("[confirm]\ntop = 2\nbaseline = false\n", 4),
+        ("[confirm]\n", 3 + 2 + 1 - 1 + 2),
+        ("[confirm]\ntop = 50\n", 8 + 2 + 1 - 1 + 2),
+        ("[confirm]\ntop = 1\nremedy_sets = 1\n", 3 + 1),
+        ("[confirm]\ntop = 1\nremedy_sets = 0\nbaseline = false\n", 2),
+        ("[confirm]\ntop = 1\nremedy_sets = 0\nbaseline = false\ntwins = 0\n", 1),
+        ("[confirm]\ntop = 2\nbaseline = false\n", 4 + 2),
+        ("[confirm]\ntop = 2\nbaseline = false\ntwins = 1\n", 4 + 1),
     ],
 )
 def test_the_most_there_can_be_to_confirm(confirm: str, expected: int) -> None:
@@ -244,8 +307,9 @@ def test_the_most_there_can_be_to_confirm(confirm: str, expected: int) -> None:
         ("[confirm]\nremedy_sets = -1\n", ["confirm.remedy_sets: must be >= 0, got -1"]),
         (
             "[confirm]\ntopp = 3\n",
-            ["confirm.topp: unknown key 'topp'; known: top, remedy_sets, baseline, seeds"],
+            ["confirm.topp: unknown key 'topp'; known: top, remedy_sets, baseline, twins, seeds"],
         ),
+        ("[confirm]\ntwins = -1\n", ["confirm.twins: must be >= 0, got -1"]),
         ('[confirm]\nbaseline = "yes"\n', ["confirm.baseline: "]),
         ("confirm = 3\n", ["unknown"]),
     ],
@@ -257,12 +321,12 @@ def test_what_is_refused_at_the_door(confirm: str, messages: list[str]) -> None:
 
 
 def test_cost_is_told_beforehand(tmp_path: Path) -> None:
-    lines = cost_lines(parse_study(study_file(), "s.toml"), Home(tmp_path))
+    lines = cost_lines(parse_study(study_file(), "s.toml"))
     assert (
-        "confirm: then up to 4 trials x 5 fresh seeds, each to the end of 100 updates: 20 trainings"
+        "confirm: then up to 6 trials x 5 fresh seeds, each to the end of 100 updates: 30 trainings"
         in " ".join(lines)
     )
-    lines = cost_lines(parse_study(study_file(""), "s.toml"), Home(tmp_path))
+    lines = cost_lines(parse_study(study_file(""), "s.toml"))
     assert any("no confirm stage" in line for line in lines)
 
 
@@ -324,7 +388,7 @@ def test_the_search_is_the_same_with_it_and_without(sampler: str, tmp_path: Path
 
 
 def test_a_search_that_goes_on_confirms_what_is_new_alone(path: Path) -> None:
-    text = study_file(CONFIRM + "remedy_sets = 0\nbaseline = false\n")
+    text = study_file(CONFIRM + "remedy_sets = 0\nbaseline = false\ntwins = 0\n")
     ledger = create(path, text)
     search(ledger)
     stage = ledger.confirm
@@ -373,11 +437,91 @@ def test_the_table_may_change_but_for_the_seeds_of_what_has_begun(path: Path) ->
             create(path, changed)
 
 
+def without_seeds(path: Path) -> None:
+    """Turn the stage into one that an older version began: no seeds stored, six by default."""
+    with closing(sqlite3.connect(path)) as database, database:
+        gone = database.execute("delete from trial_user_attributes where key = 'seeds'")
+    assert gone.rowcount
+
+
+def test_a_stage_that_was_begun_with_six_seeds_by_default_goes_on_with_them(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = study_file("[confirm]\ntop = 2\n")
+    six = tuple(range(100, 106))
+    stated = study_file(f"[confirm]\ntop = 2\ntwins = 0\nseeds = {list(six)}\n")
+    search(create(path, stated))
+    stage = Ledger.open(path).confirm
+    while stage.left():
+        stage.record_end(stage.propose()[0], outcome(2.0, converged=6), None)
+    rows = stage.rows()
+    with closing(sqlite3.connect(path)) as database, database:
+        key = "study_document"
+        database.execute(
+            "update study_user_attributes set value_json = ? where key = ?",
+            (json.dumps(parse_study(text, "s.toml").document), key),
+        )
+    without_seeds(path)
+    for again in (Ledger.open(path), create(path, text)):
+        assert again.spec.confirm is not None and again.spec.confirm.seeds == six
+        assert again.confirm.left() == 0, "over before, over now"
+        assert again.confirm.rows() == rows
+    more = create(path, study_file("[confirm]\ntop = 2\ntwins = 1\n"))
+    assert more.confirm.left() == 1, "a twin may be asked for"
+    assert more.confirm.config(more.confirm.propose()[1]).seeds == six
+    eight = study_file("[confirm]\nseeds = [100, 101, 102, 103, 104, 105, 106, 107]\n")
+    with pytest.raises(UserError, match=r"confirm\.seeds: \[100, .*105\] -> \[100, .*107\] "):
+        create(path, eight)
+
+
+def test_another_default_of_seeds_does_not_change_what_has_begun(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = study_file("[confirm]\ntop = 1\n")
+    search(create(path, text))
+    stage = Ledger.open(path).confirm
+    stage.record_end(stage.propose()[0], outcome(2.0, converged=8), None)
+    monkeypatch.setattr(tables, "NUM_FRESH_SEEDS", 12)
+    assert len(parse_study(text, "s.toml").confirm.seeds) == 12
+    for again in (Ledger.open(path), create(path, text)):
+        assert again.spec.confirm is not None
+        assert again.spec.confirm.seeds == tuple(range(100, 108))
+
+
+def test_seeds_by_default_are_none_of_the_searchs() -> None:
+    def seeds(train: str) -> tuple[int, ...]:
+        text = study_file("[confirm]\n", **{"evaluations = 2": f"evaluations = 2\nseeds = {train}"})
+        confirm = parse_study(text, "s.toml").confirm
+        assert confirm is not None
+        return confirm.seeds
+
+    assert seeds("[0, 1, 2]") == tuple(range(100, 108))
+    assert seeds("[106, 100]") == (101, 102, 103, 104, 105, 107, 108, 109)
+
+
+@pytest.mark.parametrize(
+    ("confirm", "needed"),
+    [
+        ("[confirm]\n", None),  # two twins, eight seeds
+        ("[confirm]\nseeds = [10, 11, 12, 13, 14, 15]\n", 7),  # 2 / 2^6 for either of two
+        ("[confirm]\nseeds = [10, 11, 12, 13, 14, 15]\ntwins = 1\n", None),
+        ("[confirm]\nseeds = [10, 11, 12, 13, 14]\ntwins = 1\n", 6),
+        # Without twins the first choice is compared with the second.
+        ("[confirm]\nseeds = [10]\ntwins = 0\n", 6),
+        ("[confirm]\nseeds = [10]\ntwins = 0\ntop = 1\n", None),
+    ],
+)
+def test_seeds_that_can_tell_nothing_are_named_beforehand(confirm: str, needed: int | None) -> None:
+    notes = confirm_notes(parse_study(study_file(confirm), "s.toml"))
+    assert len(notes) == (needed is not None)
+    assert needed is None or f"{needed} seeds or more can" in notes[0]
+
+
 def test_status_tells_of_both_stages(path: Path, tmp_path: Path) -> None:
     ledger = create(path, study_file())
     search(ledger, keep=2)
     found = json.loads(json.dumps(study_status(Home(tmp_path), "s").to_json(), allow_nan=False))
-    assert (found["left"], found["confirm"]["known"], found["confirm"]["planned"]) == (2, False, 4)
+    assert (found["left"], found["confirm"]["known"], found["confirm"]["planned"]) == (2, False, 6)
     search(ledger)
     stage = ledger.confirm
     stage.record_end(stage.propose()[0], None, "out of memory")
@@ -447,3 +591,45 @@ def test_a_confirmed_generator_is_exported_with_its_own_configuration(tmp_path: 
         configuration(ledger, FIRST_CONFIRM, "other")
     with pytest.raises(ValueError, match="has no such trial"):
         configuration(ledger, FIRST_CONFIRM + 99, "other")
+
+
+def end_all(ledger: Ledger) -> None:
+    for stage in (ledger.search, ledger.confirm):
+        assert stage is not None
+        while stage.remaining():
+            number, _ = stage.propose()
+            stage.record_end(number, outcome(float(number % 7 + 1)), None)
+
+
+def test_reports_are_counted_once_per_size_of_the_study(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = create(path, study_file())
+    number, _ = ledger.search.propose()
+    ledger.search.record_end(number, outcome(), None)
+    first = ledger.record_look()
+    assert not first.present.finished and first.finished == ()
+    assert dict(first.present.ended) == {"search": 1, "confirm": 0} and first.present.planned == 8
+    assert Ledger.open(path).record_look() == first, "read again at the same size"
+    end_all(ledger)
+    over = Ledger.open(path).record_look()
+    assert over.present.finished and len(over.all) == 2 and over.finished == (over.present,)
+    # Raised after its end was reported.
+    raised = create(path, study_file(**{"trials = 8": "trials = 12"}))
+    again = raised.record_look()
+    assert not again.present.finished and again.finished == over.finished
+    end_all(raised)
+    looks = Ledger.open(path).record_look()
+    assert [each.planned for each in looks.finished] == [8, 12] and len(looks.all) == 4
+
+
+def test_two_reports_at_one_time_lose_no_look(tmp_path: Path) -> None:
+    """Both have read the ledger before either writes."""
+    path = tmp_path / "ledger.db"
+    one = create(path, study_file())
+    other = Ledger.open(path)
+    assert one._looks() == other._looks() == []
+    one.record_look()
+    number, _ = one.search.propose()
+    one.search.record_end(number, outcome(), None)
+    other.record_look()
+    assert len(Ledger.open(path)._looks()) == 2

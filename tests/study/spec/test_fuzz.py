@@ -28,7 +28,6 @@ from pydantic_core import PydanticUndefined
 from ganstudy.study.cli.main import main
 from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.errors import UserError
-from ganstudy.study.home import Home
 from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.spec.keys import KEYS
 from ganstudy.study.spec.reader import parse_document, parse_study, read_study
@@ -654,7 +653,7 @@ def reads(folder: Path) -> Callable[[str], bool]:
         again = parse_document(spec.document, "s.toml")
         assert repr(again) == repr(spec) and again.document == spec.document
         assert json.dumps(spec.identity()) == json.dumps(again.identity())
-        assert cost_lines(spec, Home(folder / "home")) and spec.rungs() is not None
+        assert cost_lines(spec) and spec.rungs() is not None
         return True
 
     return case
@@ -675,7 +674,9 @@ def checks(folder: Path) -> Callable[[bytes | str | None], bool]:
             own_parts = False
         if own_parts:  # whose check runs the user's own code; tests/trials/networks/test_plugin.py
             return True
-        result = runner.invoke(main, ["check", str(file), "--home", str(folder / "home")])
+        result = runner.invoke(
+            main, ["check", str(file), "--home", str(folder / "home"), "--no-time"]
+        )
         if result.exit_code:
             assert (result.exit_code, result.stdout) == (2, "") and isinstance(
                 result.exception, SystemExit

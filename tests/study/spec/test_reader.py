@@ -16,7 +16,6 @@ from click.testing import CliRunner
 from ganstudy.study.cli.main import main
 from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.errors import UserError
-from ganstudy.study.home import Home
 from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.spec.study_spec import StudySpec, differences
@@ -498,6 +497,26 @@ BAD: dict[str, tuple[str, list[str]]] = {
         ["tracking: must be a table; what was given is not repeated"],
     ),
     # Objective.
+    "margin of nothing": (
+        toml({"objective": "margin = 0"}),
+        ["objective.margin: must be > 0, got 0"],
+    ),
+    "margin in percent": (
+        toml({"objective": "margin = 15"}),
+        ["objective: margin must be <= 1 for fid", "a factor of 1.15", "got 15"],
+    ),
+    "margin of a share in percent": (
+        toml({"objective": 'maximize = "recall"\nmargin = 2'}),
+        ["objective: margin must be <= 0.5 for recall", "got 2"],
+    ),
+    "infinite margin": (
+        toml({"objective": 'minimize = "kid"\nmargin = inf'}),
+        ["objective.margin"],
+    ),
+    "margin that is no number": (
+        toml({"objective": "margin = true"}),
+        ["objective.margin", "got True"],
+    ),
     "two objectives": (
         toml({"objective": 'minimize = "fid"\nmaximize = "recall"'}),
         ["objective: name one of"],
@@ -615,7 +634,7 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_examples_are_valid(path: Path, runner: CliRunner) -> None:
     spec = parse_study(path.read_text(encoding="utf-8"), path.name, path.parent)
     assert_usable(spec)
-    assert runner.invoke(main, ["check", str(path), "--home", "home"]).exit_code == 0
+    assert runner.invoke(main, ["check", str(path), "--home", "home", "--no-time"]).exit_code == 0
     assert not Path("home").exists()
 
 
@@ -710,7 +729,6 @@ def test_what_makes_a_file_a_different_study(other: str, expected: list[str]) ->
         ("{ updates = 100 }", 10, "100 updates"),
         ("{ images = 1000 }", 10, "150 to 300 updates"),
         ("{ images = 1000 }", [5, 10], "150 to 600 updates"),
-        ("{ seconds = 10 }", 10, "at most 240 s"),
     ],
 )
 def test_cost_of_a_study(
@@ -721,8 +739,8 @@ def test_cost_of_a_study(
         {"search.space": f"k = [2, 0.5, 1]\nbatch_size = {batch}"},
         train=TRAIN.replace("{ generator_steps = 100 }", amount),
     )
-    lines = cost_lines(parse_study(text, "my.toml"), Home(tmp_path))
-    assert any(expected in line.replace("4 min", "240 s") for line in lines), lines
+    lines = cost_lines(parse_study(text, "my.toml"))
+    assert any(expected in line for line in lines), lines
 
 
 @pytest.mark.parametrize(
@@ -754,9 +772,7 @@ def test_a_check_tells_of_a_penalty_that_never_sets_in(
         {"search.space": f"k = {k}\nbatch_size = [64]\nlecam = [true, false]"},
         train=TRAIN.replace("{ generator_steps = 100 }", amount),
     )
-    told = " ".join(
-        line for line in cost_lines(parse_study(text, "my.toml"), Home(tmp_path)) if "lecam" in line
-    )
+    told = " ".join(line for line in cost_lines(parse_study(text, "my.toml")) if "lecam" in line)
     assert said in told if said else told == "", told
 
 
@@ -766,7 +782,7 @@ def assert_usable(spec: StudySpec) -> None:
         spec.space.trial_config(params)
     assert differences(spec.identity(), spec.identity()) == []
     json.dumps(spec.identity())
-    assert cost_lines(spec, Home(Path("nowhere")))
+    assert cost_lines(spec)
 
 
 NASTY: list[Any] = [

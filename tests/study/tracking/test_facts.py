@@ -17,6 +17,7 @@ from ganstudy.analysis.frames.load import load_study
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking import mlflow_limits as limits
+from ganstudy.study.tracking.messages import TrialEnd
 from ganstudy.study.tracking.mlflow_store import MlflowStore
 from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher import Publisher
@@ -162,15 +163,19 @@ class Folder:
         return max(whole, key=lambda file: file.version).trials
 
 
+def ended(state: str, error: str = "") -> TrialEnd:
+    return TrialEnd(TrialState(state), None, {}, feasible=False, error=error)
+
+
 def test_a_hundred_trials_take_one_file() -> None:
     folder = Folder()
     files = TrialFactsFiles(folder, "parent")
     for number in range(100):
-        files.change(number, "run", {"state": "complete"}, is_new=True)
+        files.change(number, "run", None, ended("complete"), is_new=True)
     files.flush()
     files.flush()
     assert folder.writes == 1 and len(folder.newest()) == 100
-    files.change(7, "run", {"state": "complete"}, is_new=False)
+    files.change(7, "run", None, ended("complete"), is_new=False)
     files.flush()
     assert folder.writes == 1, "nothing has changed"
 
@@ -179,11 +184,11 @@ def test_a_publisher_that_is_killed_while_it_writes_loses_no_trial() -> None:
     folder = Folder()
     for state in ("running", "complete", "pruned"):
         files = TrialFactsFiles(folder, "parent")  # a new process each time
-        files.change(0, "run", {"state": state, "error": "e" * 9000}, is_new=False)
+        files.change(0, "run", None, ended(state, "e" * 9000), is_new=False)
         files.flush()
         before = folder.newest()
         folder.half = True
-        files.change(1, "run", {"state": state}, is_new=True)
+        files.change(1, "run", None, ended(state), is_new=True)
         with pytest.raises(KeyboardInterrupt):
             files.flush()
         folder.half = False

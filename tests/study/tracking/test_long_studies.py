@@ -25,6 +25,7 @@ from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking import mlflow_limits as limits
+from ganstudy.study.tracking.messages import TrialEvaluation, TrialStart
 from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher import Publisher
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
@@ -32,7 +33,7 @@ from ganstudy.trials.data.dataset import Dataset, Mixture
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
-from ganstudy.trials.results.records import COUNTERS, TrialState
+from ganstudy.trials.results.records import COUNTERS, EvaluationRow, TrialState, Verdict
 from ganstudy.trials.training.sharded_trial import ShardedTrial
 
 MODES = 5000
@@ -124,7 +125,7 @@ def long_study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         notes=[],
     )
     ledger.record_provenance({}, [f"data: {i:064d} -> {i + 1:064d}" for i in range(100)])
-    outbox.put_study(START, study_message(spec, STUDY, setup, ledger.changes))
+    outbox.put_study(START, study_message(spec, STUDY, setup, ledger.changes).to_json())
     for _ in range(2):
         number, params = ledger.search.propose()
         config = spec.space.trial_config(params)
@@ -269,18 +270,27 @@ def test_a_wide_import_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyP
     spec = parse_study(text, "wide.toml")
     ledger, outbox = Ledger.create(tmp_path / "ledger.db", spec, text), Outbox(tmp_path / "spool")
     sent = Sent(monkeypatch)
-    outbox.put_study(START, study_message(spec, text, None, []))
+    outbox.put_study(START, study_message(spec, text, None, []).to_json())
     notes = {0: "n" * 20_000 + "a", 1: "n" * 20_000 + "b"}
     for number, note in notes.items():
         params = {"note": note, "k": 1.0, **{f"p{i}": "ü" * 5000 for i in range(148)}}
         rows = [
-            dict.fromkeys((*MEASURES, *COUNTERS))
-            | {"evaluation": at, "seed": 0, "generator_steps": at, "fid": float(at)}
-            | {"finite": True, "verdict": "unknown", "histogram": None, "loss_g": 1.0, "kid": 1.0}
+            EvaluationRow(
+                seed=0,
+                evaluation=at,
+                finite=True,
+                measures=dict.fromkeys(MEASURES) | {"fid": float(at), "loss_g": 1.0, "kid": 1.0},
+                histogram=None,
+                cost=dict.fromkeys(COUNTERS) | {"generator_steps": at},
+                verdict=Verdict.UNKNOWN,
+            )
             for at in range(1, 301)
         ]
-        content = {"rows": rows[-1:], "history": rows, "provenance": None, "notes": ["o" * 9000]}
-        outbox.put_history(number, params, f"digest {number}", content)
+        outbox.put_history(
+            number,
+            TrialStart(params, f"digest {number}", config=None),
+            TrialEvaluation(rows[-1:], rows, {}, ["o" * 9000], whole=True),
+        )
         outbox.put_end(number, TrialState.COMPLETE, None, True, None)
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     Publisher(ledger, outbox, uri, (tmp_path / "artifacts").as_uri()).publish_pending()

@@ -20,6 +20,7 @@ from ganstudy.analysis.frames.load import load_study
 from ganstudy.study.cli.report import as_markdown
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.ledger.trial_row import StagePlace
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking import run_fields
 from ganstudy.study.tracking.outbox import END, START, Outbox
@@ -30,6 +31,7 @@ from ganstudy.trials.results.records import (
     Evaluation,
     EvaluationRow,
     Provenance,
+    Stage,
     TrialState,
     Verdict,
 )
@@ -333,9 +335,7 @@ def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(
     params = setup.ledger.search.propose()[1]
     config = setup.spec.space.trial_config(params)
     for role in ("best; baseline", "chosen earlier"):
-        setup.outbox.put_start(
-            1_000_003, params, config, {"stage": "confirm", "role": role, "confirms": 0}
-        )
+        setup.outbox.put_start(1_000_003, params, config, StagePlace(Stage.CONFIRM, role, 0))
         setup.publisher().publish_pending()
         run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[1_000_003])
         assert run.info.run_name == f"confirm-0003 ({role})" and run.info.status == "RUNNING"
@@ -395,10 +395,12 @@ def test_the_best_score_on_the_way_is_a_metric_of_its_own(
 def test_the_best_so_far_ranks_missing_seeds_worst(measure: str) -> None:
     values = {1: [None, None, 1.0], 2: [0.5, None, 0.75], 3: [0.25, 0.25, None], 4: [0.9, 0.9, 0.9]}
     history = [
-        {"evaluation": at, measure: value} for at, seeds in values.items() for value in seeds
+        EvaluationRow(seed, at, True, {measure: value}, None)
+        for at, seeds in values.items()
+        for seed, value in enumerate(seeds)
     ]
     expected = {"fid": {2: 0.75, 3: 0.25}, "recall": {2: 0.5, 4: 0.9}}[measure]
-    assert run_fields.best_metrics({"history": history}, measure) == {
+    assert run_fields.best_metrics(history, measure) == {
         at: {f"best/{measure}": value} for at, value in expected.items()
     }
 

@@ -1,0 +1,150 @@
+"""Power of a design by simulation: how often made-up studies, analysed as a report analyses them,
+find an effect of a given size.
+
+A study that is balanced enters crossed_mean by four numbers alone: the mean and the mean squares of
+pairs, seeds and rest. They are independent, normal and chi-squared where the parts are normal
+(Scheffe 1959, 7.4), so that they are drawn instead of every difference; what is done with them is
+that of analysis/stats/crossed.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from scipy.special import chdtri, stdtrit
+
+from ganstudy.analysis.stats.crossed import MIN_SEEDS, Variances
+from ganstudy.analysis.stats.crossed_design import Design
+from ganstudy.analysis.stats.estimate import LEVEL, MIN_CONFIGURATIONS, Floats
+
+POWER = 0.8
+STUDIES = 10_000
+"""Made-up ones: a power of 80% is known to 0.4%, the smallest factor to about 0.003."""
+SEED = 20261130
+UPPER = 0.8
+"""Confidence of the upper limit of a variance: planned from the estimate itself, half of all
+designs would be too small.
+"""
+MIN_SINGLE_SEEDS = 5
+"""Of a test at single configurations (analysis/tables/remedies_by_seed.py)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Effects:
+    """Estimates of one effect, which is 0, in many made-up studies of one design."""
+
+    errors: Floats
+    """[N] estimates; of an effect e they would be e + errors."""
+    half_widths: Floats
+    """[N] of their intervals."""
+
+    def power(self, effect: float) -> float:
+        """Return how often a true `effect` is found, in its own direction."""
+        return float((self._needed < abs(effect)).mean())
+
+    def smallest(self, power: float = POWER) -> float:
+        """Return the smallest true effect that is found with `power`."""
+        return float(np.quantile(self._needed, power))
+
+    @cached_property
+    def _needed(self) -> Floats:
+        """[N] the true effect beyond which each of the studies would find it."""
+        needed: Floats = np.sort(self.half_widths - self.errors)
+        return needed
+
+
+# A plan asks for the same designs again and again, and two settings for the same.
+@lru_cache(maxsize=64)
+def made_studies(
+    variances: Variances,
+    design: Design,
+    level: float = LEVEL,
+    fewest: int = MIN_CONFIGURATIONS,
+) -> Effects | None:
+    """Return the estimates of made-up studies, in matched pairs that share their seeds; None where
+    the design allows no claim.
+
+    fewest: pairs that carry a claim; MIN_POINTS where each is the mean over a point of a design.
+    """
+    pairs, seeds = design.pairs, design.seeds
+    if pairs < fewest or seeds < MIN_SEEDS:
+        return None
+    rng = np.random.default_rng(SEED)
+    of_mean = variances.of_mean(pairs, seeds)
+    errors = rng.normal(0, of_mean.error, STUDIES)
+    mean_squares = [
+        rng.chisquare(degrees, STUDIES) / degrees * expected
+        for degrees, expected in (
+            (pairs - 1, seeds * variances.pairs + variances.rest),
+            (seeds - 1, pairs * variances.seeds + variances.rest),
+            ((pairs - 1) * (seeds - 1), variances.rest),
+        )
+    ]
+    return Effects(errors, _half_widths(*mean_squares, design, level))
+
+
+def _half_widths(
+    of_pairs: Floats, of_seeds: Floats, of_rest: Floats, design: Design, level: float
+) -> Floats:
+    """Return half the widths of the intervals [N] of crossed_mean, from mean squares [N]."""
+    pairs, seeds = design.pairs, design.seeds
+    by_pairs, by_seeds = (-stdtrit(n - 1, (1 - level) / 2) for n in (pairs, seeds))
+    # As many differences are pairs' as there are pairs: the parts of the mean's variance.
+    parts = (
+        by_pairs**2 * np.maximum(0, of_pairs - of_rest),
+        by_seeds**2 * np.maximum(0, of_seeds - of_rest),
+        max(by_pairs, by_seeds) ** 2 * of_rest,
+    )
+    found: Floats = np.sqrt(sum(parts) / (pairs * seeds))
+    return found
+
+
+def made_single_studies(variances: Variances, seeds: int, level: float = LEVEL) -> Effects | None:
+    """Return the estimates of made-up studies of a single pair of configurations, compared by seed
+    with Student's t (analysis/stats/few_seeds.py); None where the seeds are too few.
+
+    What pairs vary is then part of the effect, which holds for these configurations alone.
+    """
+    if seeds < MIN_SINGLE_SEEDS:
+        return None
+    rng = np.random.default_rng(SEED)
+    variance = variances.seeds + variances.rest
+    errors = rng.normal(0, math.sqrt(variance / seeds), STUDIES)
+    estimated = rng.chisquare(seeds - 1, STUDIES) / (seeds - 1) * variance
+    quantile = -float(stdtrit(seeds - 1, (1 - level) / 2))
+    return Effects(errors, quantile * np.sqrt(estimated / seeds))
+
+
+def upper_limits(found: Variances, design: Design, confidence: float = UPPER) -> Variances:
+    """Return upper confidence limits of the variances that a study of `design` estimated.
+
+    The rest by chi-squared; those of pairs and seeds, differences of two mean squares, by the
+    modified large-sample limit (Graybill & Wang 1980).
+    """
+    pairs, seeds = design.pairs, design.seeds
+    rest = ((pairs - 1) * (seeds - 1), found.rest)
+    return Variances(
+        pairs=_of_difference((pairs - 1, seeds * found.pairs + found.rest), rest, confidence)
+        / seeds,
+        seeds=_of_difference((seeds - 1, pairs * found.seeds + found.rest), rest, confidence)
+        / pairs,
+        rest=found.rest * (1 + _above(rest[0], confidence)),
+    )
+
+
+def _of_difference(
+    larger: tuple[int, float], smaller: tuple[int, float], confidence: float
+) -> float:
+    """Return the upper limit of the difference of two expected mean squares (degrees, square)."""
+    (degrees, square), (other_degrees, other) = larger, smaller
+    below = 1 - other_degrees / float(chdtri(other_degrees, 1 - confidence))
+    reach = math.hypot(_above(degrees, confidence) * square, below * other)
+    return square - other + reach
+
+
+def _above(degrees: int, confidence: float) -> float:
+    """Return by how much of itself the upper limit of a mean square exceeds it."""
+    return degrees / float(chdtri(degrees, confidence)) - 1

@@ -1,0 +1,163 @@
+"""The time of a study in lines: measured now, or as earlier studies took."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ganstudy.study.cluster.slots import slots_here
+from ganstudy.study.driver.duration import format_duration
+from ganstudy.study.driver.step_times import MeasuredTimes, measure
+from ganstudy.study.driver.time_estimate import (
+    EarlierTimes,
+    TimeEstimate,
+    earlier_times,
+    estimate,
+    structures,
+)
+from ganstudy.study.home import Home
+from ganstudy.study.spec.study_spec import StudySpec
+
+# A guess: a difference that a person would notice.
+NOTICED = 1.25
+"""The ends of a span this many times apart are both told."""
+
+
+@dataclass(frozen=True)
+class StudyTimes:
+    """What steps of a study take, how that is known, and how many trials train at a time."""
+
+    times: MeasuredTimes | EarlierTimes | None
+    seeds: int
+    """With which they were measured."""
+    slots: int
+    without_gpu: bool = False
+    """Whether the study asks for a GPU that this machine lacks."""
+
+    @property
+    def machine(self) -> str:
+        """Where the study is to run."""
+        return _machine()
+
+    def estimate(self, spec: StudySpec, times_design: int = 1) -> TimeEstimate | None:
+        """Return what a study takes that differs in numbers of trials, seeds and steps alone.
+
+        times_design: how many times its designed trials are trained, with other settings.
+        """
+        if self.times is None or not self.slots:
+            return None
+        return estimate(spec, self.times, self.slots, self.seeds, times_design)
+
+
+def study_times(spec: StudySpec, home: Home, may_measure: bool, other_seeds: int) -> StudyTimes:
+    """Return the times of earlier studies, or measure them where that is wanted.
+
+    other_seeds: a number of seeds to compare with. Raise UserError where the data or the networks
+    cannot be used.
+    """
+    seeds = len(spec.train.seeds)
+    earlier = earlier_times(spec, home, seeds)
+    needs_gpu = spec.resources.gpus > 0
+    if earlier is None and not may_measure and spec.train.budget.unit != "seconds":
+        return StudyTimes(None, seeds, slots_here(spec.resources))
+    gpus = _gpus() if needs_gpu and may_measure else 0
+    without_gpu = needs_gpu and not gpus
+    # A machine that lacks the GPU has the CPUs, and says so.
+    resources = spec.resources.model_copy(update={"gpus": 0.0}) if without_gpu else spec.resources
+    slots = slots_here(resources, gpus)
+    if earlier is not None:
+        return StudyTimes(earlier, seeds, slots, without_gpu)
+    if not may_measure:
+        return StudyTimes(EarlierTimes(0.0, 0.0), seeds, slots, without_gpu)
+    times = measure(
+        structures(spec),
+        other_seeds,
+        home.cache,
+        threads=max(1, int(spec.resources.cpus)),
+        on_gpu=needs_gpu and not without_gpu,
+    )
+    return StudyTimes(times, seeds, slots, without_gpu)
+
+
+def time_lines(spec: StudySpec, known: StudyTimes) -> list[str]:
+    """Return the time of the study, and how it is known."""
+    times = known.times
+    if times is None:
+        return ["not measured (--no-time), and no study of this data and model has run here"]
+    if not known.slots:
+        return [f"this machine has {_machine()}, too few for a trial ([resources])"]
+    found = known.estimate(spec)
+    if found is None:
+        assert isinstance(times, MeasuredTimes)
+        return [f"not measured: {times.note}"]
+    lines = [f"about {span(found)} on {_machine()}, {_at_a_time(found)}"]
+    if found.high > NOTICED * found.low:
+        lines[0] += "; less where asha stops more trials"
+    return lines + basis_lines(spec, known)
+
+
+def span(found: TimeEstimate) -> str:
+    """Return the time as text: "4 to 9 min"."""
+    low, high = format_duration(found.low), format_duration(found.high)
+    if found.high <= NOTICED * found.low:
+        return high
+    if low.split()[-1] == high.split()[-1]:
+        low = low.split()[0]
+    return f"{low} to {high}"
+
+
+def basis_lines(spec: StudySpec, known: StudyTimes) -> list[str]:
+    """Return how the times are known."""
+    times, lines = known.times, list[str]()
+    if isinstance(times, EarlierTimes):
+        lines = _as_earlier(spec, times)
+    elif times is not None:
+        lines = _as_measured(spec, times)
+    if known.without_gpu:
+        lines.append("this machine lacks the GPU that the study asks for: the time is this CPU's")
+    return lines
+
+
+def _as_earlier(spec: StudySpec, times: EarlierTimes) -> list[str]:
+    if not times.update:
+        return []
+    return [
+        "as earlier studies of this data and model took here: "
+        f"{1000 * times.update:.2g} ms per step of {len(spec.train.seeds)} seeds"
+    ]
+
+
+def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
+    if not times.steps:
+        return [times.note]
+    each = [(found.discriminator, found.generator) for found in times.steps.values()]
+    steps = [1000 * value for both in each for value in both if value]
+    words = (
+        f"measured now: {min(steps):.2g} to {max(steps):.2g} ms per step of "
+        f"{len(spec.train.seeds)} seeds"
+    )
+    if times.evaluation is not None:
+        words += f", {times.evaluation:.2g} s per evaluation"
+    lines = [words]
+    if times.structures > len(times.steps):
+        lines.append(f"{len(times.steps)} of {times.structures} structures were measured")
+    if times.busy > NOTICED:
+        lines.append(
+            f"other processes were at work: on a quiet machine down to 1 / {times.busy:.1f} of it"
+        )
+    return [*lines, times.note] if times.note else lines
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def _machine() -> str:
+    cpus = os.cpu_count() or 1
+    return f"{cpus} CPU" + ("s" if cpus > 1 else "")
+
+
+def _at_a_time(found: TimeEstimate) -> str:
+    return "one trial at a time" if found.slots == 1 else f"{found.slots} trials at a time"

@@ -1,0 +1,133 @@
+"""What a study will be able to tell, in lines."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.special import stdtrit
+
+from ganstudy.analysis.stats.crossed_power import POWER
+from ganstudy.analysis.stats.multiplicity import bonferroni_level
+from ganstudy.study.cli.effects_told import (
+    Question,
+    designed,
+    is_adaptive,
+    questions,
+    with_design,
+)
+from ganstudy.study.cli.spread import RATIO, Spread, spread_of
+from ganstudy.study.driver.cost_estimate import stops
+from ganstudy.study.home import Home
+from ganstudy.study.spec.design import DEFAULT_POINTS
+from ganstudy.study.spec.study_spec import StudySpec
+
+ADVISED_SEEDS = 6
+"""Student's quantile is 2.6 with six seeds, 4.3 with three."""
+
+
+def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
+    """Return the smallest effects that the report will find, and what they are computed from."""
+    asked = questions(spec)
+    if not asked:
+        return ["neither k nor remedies vary: the best configuration, and no effect of a setting"]
+    spread = spread_of(spec, home)
+    if spread is None:
+        return [
+            f"not known: effects are differences of {spec.measure}, and no study of this data has "
+            "told here yet how they spread"
+        ]
+    seeds = len(spec.train.seeds)
+    lines = [_answer(spec, question, spread, seeds) for question in asked]
+    lines += _seed_lines(spec, asked, spread, seeds)
+    lines += [*_told_at(spec), *_adaptive_lines(spec, spread)]
+    found = [question.effects(spread, seeds) for question in asked]
+    if None in found and not is_adaptive(spec):
+        lines.append("ganstudy plan proposes points and seeds that tell them")
+    if any(found):
+        lines.append(f"spread of effects ({spread.source}): {spread.words(asked[0].setting)}")
+    return lines
+
+
+def effect_words(spec: StudySpec, spread: Spread, size: float) -> str:
+    """Return the smallest effect as text: a factor, or a difference."""
+    if spread.scale == RATIO:
+        return f"a factor of {math.exp(-size):.2f} in {spec.measure}"
+    return f"a difference of {size:.2g} in {spec.measure}"
+
+
+def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> str:
+    made = question.effects(spread, seeds)
+    name = f"{question.setting}:"
+    about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
+    if made is None:
+        return f"{name:<10}no effect: {_why_not(question, seeds, about)}"
+    words = f"{effect_words(spec, spread, made.smallest())} or more, with {POWER:.0%} power"
+    comparisons = f"{question.together} comparison" + ("s" if question.together > 1 else "")
+    if question.single:
+        return f"{name:<10}{words} ({seeds} seeds, single configurations, {comparisons})"
+    if is_adaptive(spec):
+        about, words = "at best ", words.replace(" or more", "")
+        words = f"exploratory; {words}"
+    unit = "pairs" if question.twins is None else "points"
+    return f"{name:<10}{words} ({about}{question.pairs} {unit} on {seeds} seeds, {comparisons})"
+
+
+def _why_not(question: Question, seeds: int, about: str) -> str:
+    if seeds < question.fewest_seeds:
+        return f"{seeds} seed{'s' if seeds > 1 else ''}, and it takes {question.fewest_seeds}"
+    unit = "matched pairs" if question.twins is None else "points"
+    return f"{about}{question.pairs} {unit}, and it takes {question.fewest}"
+
+
+def _seed_lines(spec: StudySpec, asked: list[Question], spread: Spread, seeds: int) -> list[str]:
+    """Say what few seeds cost."""
+    if seeds >= ADVISED_SEEDS:
+        return []
+    better = []
+    for question in asked:
+        more, now = (question.smallest(spread, n) for n in (ADVISED_SEEDS, seeds))
+        if more is not None:
+            instead = "" if now is None else f" instead of {_size(spread, now)}"
+            better.append(f"{question.setting} {_size(spread, more)}{instead}")
+    why = "effects hold for other seeds too, and two seeds at least are needed to know how they differ"
+    if seeds > 1:
+        level = bonferroni_level(asked[0].together)
+        now, then = (-stdtrit(n - 1, (1 - level) / 2) for n in (seeds, ADVISED_SEEDS))
+        why = f"Student's quantile is {now:.1f} with {seeds} seeds, {then:.1f} with {ADVISED_SEEDS}"
+    found = f": {ADVISED_SEEDS} seeds would find {', '.join(better)}" if better else ""
+    return [why + found]
+
+
+def _told_at(spec: StudySpec) -> list[str]:
+    """Say at which amount effects are told, where that is not the whole budget."""
+    unit = spec.train.budget.unit.replace("_", " ")
+    if spec.design is not None:
+        if spec.design.at == 1:
+            return []
+        return [f"effects are told at {spec.design.at * spec.train.budget.amount:g} {unit}"]
+    if spec.schedule.name != "asha" or not stops(spec):
+        return []
+    return [f"effects are told at {stops(spec)[0]:g} {unit}, before the first trials stop"]
+
+
+def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
+    """Say what an adaptive search leaves, and what a design would tell."""
+    if not is_adaptive(spec):
+        return []
+    seeds = max(ADVISED_SEEDS, len(spec.train.seeds))
+    told = [
+        f"{question.setting} {_size(spread, size)}"
+        for question in designed(with_design(spec, DEFAULT_POINTS))
+        if (size := question.smallest(spread, seeds))
+    ]
+    line = "an adaptive search leaves fewer matched pairs yet"
+    if told:
+        line += (
+            f"; a [design] of {DEFAULT_POINTS} points on {seeds} seeds would tell {', '.join(told)} "
+            "(ganstudy plan)"
+        )
+    return [line]
+
+
+def _size(spread: Spread, size: float) -> str:
+    return f"{math.exp(-size):.2f}" if spread.scale == RATIO else f"{size:.2g}"

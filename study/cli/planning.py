@@ -1,0 +1,343 @@
+"""The cheapest design that tells an effect: how many points, how many seeds, and how long."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ganstudy.analysis.stats.crossed import MIN_POINTS
+from ganstudy.analysis.stats.crossed_power import POWER
+from ganstudy.study.cli.effects_told import Question, designed, with_design
+from ganstudy.study.cli.expected_time import StudyTimes, basis_lines, study_times
+from ganstudy.study.cli.spread import RATIO, Spread, spread_of
+from ganstudy.study.driver.duration import format_duration
+from ganstudy.study.errors import UserError
+from ganstudy.study.home import Home
+from ganstudy.study.spec.design_plan import planned_trials
+from ganstudy.study.spec.domains import Range
+from ganstudy.study.spec.file_edit import Changes
+from ganstudy.study.spec.study_spec import StudySpec
+
+MOST_POINTS, MOST_SEEDS = 200, 30
+"""Of a design that is proposed."""
+SHOWN = (3, 4, 6, 8, 10, 12, 16, 20)
+"""Seeds of the table that is printed, beside the proposed ones."""
+MEASURED_SEEDS = 10
+"""With which steps are timed, beside the file's own number: designs have about as many."""
+# A guess: a fifth of the file's steps is another study, whose effects need not be the same.
+LEAST_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a plan is asked for."""
+
+    tell: float
+    """The effect: a factor below or above 1, or a difference."""
+    seconds: float | None = None
+    """The longest that it may take."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One design that tells the effect."""
+
+    points: int
+    seeds: int
+    trials: int
+    tells: tuple[tuple[str, float], ...]
+    """(setting, smallest effect that is found)."""
+    cost: float
+    """Seconds; runs of single seeds where no time is known."""
+
+
+@dataclass
+class Proposal:
+    """The designs that tell an effect, one per number of seeds, and the cheapest of them."""
+
+    spec: StudySpec
+    spread: Spread
+    times: StudyTimes
+    candidates: list[Candidate] = field(default_factory=list)
+    amount: float = 0.0
+    """Of the budget."""
+    note: str = ""
+
+    @property
+    def best(self) -> Candidate | None:
+        """The cheapest; None where none tells it."""
+        return min(self.candidates, key=lambda each: each.cost, default=None)
+
+    @property
+    def changes(self) -> Changes:
+        """What the proposal changes in the study file, by (table, key)."""
+        best = self.best
+        assert best is not None
+        seeds, taken = list(self.spec.train.seeds)[: best.seeds], set(self.spec.train.seeds)
+        taken |= set(self.spec.confirm.seeds if self.spec.confirm else ())
+        number = 0
+        while len(seeds) < best.seeds:
+            if number not in taken:
+                seeds.append(number)
+            number += 1
+        changed: dict[tuple[str, str], Any] = {("train", "seeds"): seeds}
+        budget = self.spec.train.budget
+        if self.amount != budget.amount:
+            changed["train", "budget"] = {budget.unit: _whole(self.amount)}
+        changed["design", "points"] = best.points
+        changed["search", "trials"] = 0
+        return changed
+
+    @property
+    def change_lines(self) -> list[str]:
+        """The changes as text."""
+        before = json.loads(self.spec.document)
+        lines = []
+        for (table, key), value in self.changes.items():
+            old = before.get(table, {}).get(key)
+            was = "" if old is None else f" (was {json.dumps(old)})"
+            lines.append(f"[{table}] {key} = {json.dumps(value)}{was}")
+        return lines
+
+
+def proposal(spec: StudySpec, wanted: Wanted, home: Home, may_measure: bool) -> Proposal:
+    """Find the designs that tell what is wanted; raise UserError where nothing can be planned."""
+    spread = spread_of(spec, home)
+    if spread is None:
+        raise UserError(
+            f"nothing is known of how effects on {spec.measure} spread: run a small study of these "
+            "data first, or minimise fid"
+        )
+    size = _size(wanted.tell, spread, spec.measure)
+    if not designed(with_design(spec, MIN_POINTS)):
+        raise UserError(
+            "nothing to plan: neither k nor remedies (with [] among its sets) is a list in "
+            "[search.space], and those are what effects are told of"
+        )
+    times = study_times(with_design(spec, 1), home, may_measure, MEASURED_SEEDS)
+    made = Proposal(spec, spread, times, amount=spec.train.budget.amount)
+    made.candidates = list(_candidates(spec, size, spread, times))
+    limit = wanted.seconds
+    if made.best is None or limit is None or not _timed(spec, times) or made.best.cost <= limit:
+        return made
+    return _within(made, size, limit)
+
+
+def _within(made: Proposal, size: float, limit: float) -> Proposal:
+    """Return the proposal with as many steps as the time allows; without any where too few are left."""
+    spec, budget = made.spec, made.spec.train.budget
+    assert made.best is not None
+    low, high = 0, 100
+    while high - low > 1:
+        share = (low + high) // 2
+        costs = [
+            cost
+            for each in made.candidates
+            if (cost := _cost(_shorter(spec, share / 100), made.times, each.points, each.seeds))
+        ]
+        low, high = (share, high) if min(costs) <= limit else (low, share)
+    needed = format_duration(made.best.cost)
+    if low < 100 * LEAST_SHARE:
+        made.note = (
+            f"It takes {needed}, and in {format_duration(limit)} there is time for less than "
+            f"{LEAST_SHARE:.0%} of the steps. {_instead(made, limit)}"
+        )
+        made.candidates = []
+        return made
+    shorter = _shorter(spec, low / 100)
+    made.amount = shorter.train.budget.amount
+    made.note = (
+        f"With all {budget.amount:g} {budget.unit.replace('_', ' ')} it takes {needed}. That "
+        "shorter trainings spread alike, and show the same effects, is assumed."
+    )
+    found = list(_candidates(shorter, size, made.spread, made.times))
+    return Proposal(spec, made.spread, made.times, found, made.amount, made.note)
+
+
+def _instead(made: Proposal, limit: float) -> str:
+    """Say what the time allows to be told with all steps."""
+    best: tuple[float, int, int] | None = None
+    for seeds in range(3, MOST_SEEDS + 1):
+        points = _most_points(made, seeds, limit)
+        if not points:
+            continue
+        told = [q.smallest(made.spread, seeds) for q in designed(with_design(made.spec, points))]
+        known = [each for each in told if each is not None]
+        if known and len(known) == len(told):
+            best = min(best or (math.inf, 0, 0), (max(known), points, seeds))
+    if best is None:
+        return "Nothing can be told in that time."
+    size, points, seeds = best
+    told_text = _words(made.spread, size)
+    return f"With all of them {points} points on {seeds} seeds would tell {told_text} in that time."
+
+
+def _most_points(made: Proposal, seeds: int, limit: float) -> int:
+    low, high = 0, MOST_POINTS + 1
+    while high - low > 1:
+        points = (low + high) // 2
+        cost = _cost(made.spec, made.times, points, seeds)
+        low, high = (points, high) if cost is not None and cost <= limit else (low, points)
+    return low
+
+
+def _candidates(
+    spec: StudySpec, size: float, spread: Spread, times: StudyTimes
+) -> Iterator[Candidate]:
+    """Yield, for every number of seeds, the design of fewest points that tells `size`."""
+    ranges = any(isinstance(domain, Range) for domain in spec.space.domains.values())
+    most = MOST_POINTS if ranges else 1
+    for seeds in range(3, MOST_SEEDS + 1):
+        points = _fewest_points(spec, size, spread, seeds, most)
+        if points is None:
+            continue
+        most = points  # of more seeds no more are needed
+        made = with_design(spec, points)
+        tells = tuple(
+            (question.setting, question.smallest(spread, seeds) or math.inf)
+            for question in designed(made)
+        )
+        trials = planned_trials(made)
+        cost = _cost(spec, times, points, seeds)
+        yield Candidate(
+            points, seeds, trials, tells, float(trials * seeds) if cost is None else cost
+        )
+
+
+def _fewest_points(
+    spec: StudySpec, size: float, spread: Spread, seeds: int, most: int
+) -> int | None:
+    def tells(points: int) -> bool:
+        found = [q.smallest(spread, seeds) for q in designed(with_design(spec, points))]
+        return all(each is not None and each <= size for each in found)
+
+    if not tells(most):
+        return None
+    low, high = 0, most
+    while high - low > 1:
+        points = (low + high) // 2
+        low, high = (low, points) if tells(points) else (points, high)
+    return high
+
+
+def _timed(spec: StudySpec, times: StudyTimes) -> bool:
+    return _cost(spec, times, 1, len(spec.train.seeds)) is not None
+
+
+def _cost(spec: StudySpec, times: StudyTimes, points: int, seeds: int) -> float | None:
+    """Return the seconds of a design; None where no time is known."""
+    train = spec.train.model_copy(update={"seeds": tuple(range(seeds))})
+    # One point: the others take as long.
+    one = with_design(spec.model_copy(update={"train": train}), 1)
+    found = times.estimate(one, points)
+    return None if found is None else found.high
+
+
+def _shorter(spec: StudySpec, share: float) -> StudySpec:
+    """Return the study with a share of its budget, in whole steps between evaluations."""
+    budget, evaluations = spec.train.budget, spec.train.evaluations
+    amount = max(1, math.floor(share * budget.amount / evaluations)) * evaluations
+    made = spec.train.model_copy(
+        update={"budget": budget.model_copy(update={"amount": float(amount)})}
+    )
+    return spec.model_copy(update={"train": made})
+
+
+def _size(tell: float, spread: Spread, measure: str) -> float:
+    """Return the effect on the scale of the statistics."""
+    if not math.isfinite(tell) or tell <= 0 or (spread.scale == RATIO and tell == 1):
+        kind = "a factor other than 1" if spread.scale == RATIO else f"a difference in {measure}"
+        raise UserError(f"--tell must be {kind}, above 0, such as 0.8, got {tell:g}")
+    return abs(math.log(tell)) if spread.scale == RATIO else tell
+
+
+def _words(spread: Spread, size: float) -> str:
+    return f"a factor of {math.exp(-size):.2f}" if spread.scale == RATIO else f"{size:.2g}"
+
+
+def _whole(amount: float) -> float | int:
+    return int(amount) if amount.is_integer() else amount
+
+
+def proposal_lines(
+    spec: StudySpec, wanted: Wanted, found: Proposal
+) -> tuple[list[str], list[str], list[str]]:
+    """Return what is asked and how it is known, the table of designs, and which is proposed."""
+    asked = designed(with_design(spec, MIN_POINTS))
+    named = ", ".join(_named(question) for question in asked)
+    together = asked[0].together > asked[0].comparisons
+    effect = _words(found.spread, _size(wanted.tell, found.spread, spec.measure))
+    lines = [
+        f"To tell {effect} in {spec.measure} with {POWER:.0%} power: {named}"
+        + (", corrected together" if together else ""),
+        f"Spread of effects ({found.spread.source}): {found.spread.words(asked[0].setting)}",
+        *(line[0].upper() + line[1:] for line in _time_basis(spec, found)),
+    ]
+    if found.note:
+        lines.append(found.note)
+    if found.best is None:
+        return lines, [], [] if found.note else ["", _none(spec)]
+    return lines, ["", *_table(found), ""], [_proposed(found)]
+
+
+def _named(question: Question) -> str:
+    comparisons = f"{question.comparisons} comparison" + ("s" if question.comparisons > 1 else "")
+    return f"{question.setting} ({comparisons})"
+
+
+def _time_basis(spec: StudySpec, found: Proposal) -> list[str]:
+    if found.times.times is None:
+        return ["time not known here: the designs are ordered by their trainings (--no-time)"]
+    lines = basis_lines(spec, found.times)
+    return lines if _timed(spec, found.times) else [f"time not known: {' '.join(lines)}"]
+
+
+def _table(found: Proposal) -> list[str]:
+    timed, best = _timed(found.spec, found.times), found.best
+    shown = [each for each in found.candidates if each.seeds in SHOWN or each == best]
+    rows = [("", "seeds", "points", "trials", "tells", "time" if timed else "trainings")]
+    for each in shown:
+        tells = ", ".join(f"{name} {_value(found.spread, size)}" for name, size in each.tells)
+        cost = format_duration(each.cost) if timed else f"{each.cost:,.0f}"
+        mark = ">" if each == best else ""
+        rows.append((mark, str(each.seeds), str(each.points), str(each.trials), tells, cost))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    left = (0, 4)
+    return [
+        "  ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _value(spread: Spread, size: float) -> str:
+    return f"{math.exp(-size):.2f}" if spread.scale == RATIO else f"{size:.2g}"
+
+
+def _proposed(found: Proposal) -> str:
+    best, budget = found.best, found.spec.train.budget
+    assert best is not None
+    unit = budget.unit.replace("_", " ")
+    points = f"{best.points} point" + ("s" if best.points > 1 else "")
+    text = (
+        f"Proposed: {points} x {best.trials // best.points} combinations on {best.seeds} seeds, "
+        f"{found.amount:g} {unit} each"
+    )
+    if not _timed(found.spec, found.times):
+        return f"{text}: {best.cost:,.0f} trainings"
+    return f"{text}: about {format_duration(best.cost)} on {found.times.machine}"
+
+
+def _none(spec: StudySpec) -> str:
+    if not any(isinstance(domain, Range) for domain in spec.space.domains.values()):
+        return (
+            f"No number of seeds up to {MOST_SEEDS} tells it: with lists alone there is one point. "
+            "Give a setting a range (lr_d, lr_g), so that there are points to draw; an effect "
+            f"needs {MIN_POINTS} of them."
+        )
+    return f"No design of up to {MOST_POINTS} points and {MOST_SEEDS} seeds tells it."

@@ -1,0 +1,301 @@
+"""Seconds that steps and evaluations of a study take on this machine, measured with the trainer that
+its trials use.
+
+torch is imported inside the functions: `ganstudy check --no-time` answers without it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from ganstudy.study.errors import UserError
+from ganstudy.study.tune.training import load_dataset, make_evaluator
+from ganstudy.trials.config.data import DataOptions
+from ganstudy.trials.config.k_ratio import as_schedule
+from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.config.trial import TrialConfig
+
+if TYPE_CHECKING:
+    import torch
+
+    from ganstudy.trials.data.dataset import Dataset
+    from ganstudy.trials.training.training_loop import TrainingLoop
+
+SECONDS = 20.0
+"""For everything, the import of torch and the loading of the data included."""
+# Guesses: where the clock allows, steps are timed so long, and so much is kept for an evaluation.
+PER_STRUCTURE = 1.0
+FOR_EVALUATION = 0.4
+# The first steps allocate memory, and on a GPU are recorded.
+WARM_UP = 3
+FEWEST_STEPS = 2
+"""Of either player, that make a measurement."""
+
+
+@dataclass(frozen=True)
+class StepSeconds:
+    """Seconds per step of either player, for all seeds together."""
+
+    discriminator: float
+    generator: float
+
+
+@dataclass
+class MeasuredTimes:
+    """What was measured of a study; seconds."""
+
+    steps: dict[str, StepSeconds] = field(default_factory=dict)
+    """By `structure`; empty where the data are not here yet."""
+    structures: int = 0
+    """That the study has."""
+    more_seeds: tuple[int, float] | None = None
+    """Another number of seeds, and how many times as long a step takes with it."""
+    evaluation: float | None = None
+    """Of all seeds of a trial; None where the clock, or weights that are not here, forbade it."""
+    last_evaluation: float = 0.0
+    """What the last one takes beyond the others, of the first structure."""
+    preparation: float = 0.0
+    """Of a worker, before its first step."""
+    busy: float = 1.0
+    """How many times as long steps took as this process computed; above 1 where others were at
+    work. 1 where that cannot be told: on a GPU, or with several threads.
+    """
+    note: str = ""
+    """Why something was not measured."""
+
+    def steps_of(self, config: TrialConfig) -> StepSeconds | None:
+        """Return the times of a configuration; means over the structures where its own is unknown."""
+        own = self.steps.get(structure(config))
+        if own is not None or not self.steps:
+            return own
+        known = list(self.steps.values())
+        return StepSeconds(
+            sum(each.discriminator for each in known) / len(known),
+            sum(each.generator for each in known) / len(known),
+        )
+
+    def slower(self, steps: StepSeconds) -> float:
+        """Return how many times as long steps take as those of the first structure."""
+        first = next(iter(self.steps.values()))
+        return (steps.discriminator + steps.generator) / (first.discriminator + first.generator)
+
+    def factor(self, seeds: int, measured: int) -> float:
+        """Return how many times as long steps take with `seeds` seeds as with the `measured`."""
+        if seeds == measured:
+            return 1.0
+        if self.more_seeds is None:
+            return seeds / measured
+        others, ratio = self.more_seeds
+        slope = (ratio - 1) / (others - measured)
+        # A straight line; noise must not make a step with more seeds free.
+        return max(0.1, 1 + slope * (seeds - measured))
+
+
+def structure(config: TrialConfig) -> str:
+    """Return what decides the time of a step: networks, loss, remedies, and roughly the batch."""
+    built = config.model_dump(
+        mode="json", include={"model", "method", "loss", "remedies", "optimiser"}
+    )
+    return json.dumps({**built, "batch": round(math.log2(config.batch_size))}, sort_keys=True)
+
+
+def measure(
+    configs: Sequence[TrialConfig],
+    other_seeds: int,
+    cache: Path,
+    threads: int,
+    on_gpu: bool,
+    seconds: float = SECONDS,
+) -> MeasuredTimes:
+    """Measure one configuration per structure, the first ones first, in at most `seconds`.
+
+    other_seeds: a number of seeds to compare with. cache: where an earlier study left its
+    classifier; nothing is written. Raise UserError where the data or the networks cannot be used.
+    """
+    made = MeasuredTimes(structures=len(configs))
+    start = time.perf_counter()
+    try:
+        with _interrupted_after(seconds):
+            _measure(made, configs, other_seeds, cache, (threads, on_gpu), start + seconds)
+    except _ClockError:
+        made.note = made.note or f"{seconds:g} s were too few to measure all of it"
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    except (RuntimeError, MemoryError) as error:  # networks that are too large for this machine
+        raise UserError(f"the networks cannot be made here: {str(error).splitlines()[0]}") from None
+    return made
+
+
+def _measure(
+    made: MeasuredTimes,
+    configs: Sequence[TrialConfig],
+    other_seeds: int,
+    cache: Path,
+    machine: tuple[int, bool],
+    deadline: float,
+) -> None:
+    begun = time.perf_counter()
+    import torch
+
+    threads, on_gpu = machine
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    device = torch.device("cuda" if on_gpu else "cpu")
+    try:
+        dataset = _dataset_here(configs[0].data)
+        if dataset is None:
+            made.note = f"{configs[0].data.name} is not here yet: the first run downloads it"
+            return
+        made.preparation = time.perf_counter() - begun
+        clocks = time.perf_counter(), time.process_time()
+        for index, config in enumerate(configs):
+            left = deadline - time.perf_counter()
+            share = (1 - FOR_EVALUATION) * left / (len(configs) + 1 - index)
+            made.steps[structure(config)] = _step_seconds(config, dataset, device, share)
+            if index == 0:
+                made.more_seeds = _with_seeds(made, config, other_seeds, dataset, device, share)
+        if threads == 1 and not on_gpu:
+            wall, computed = time.perf_counter() - clocks[0], time.process_time() - clocks[1]
+            made.busy = max(1.0, wall / computed)
+        _measure_evaluation(made, configs[0], dataset, cache, device)
+    finally:
+        torch.set_num_threads(before)
+
+
+def _dataset_here(data: DataOptions) -> Dataset | None:
+    """Return the data; None where they would have to be downloaded."""
+    if not getattr(data, "download", False):
+        return load_dataset(data)
+    try:
+        return load_dataset(data.model_copy(update={"download": False}))
+    except ValueError:
+        return None
+
+
+def _step_seconds(
+    config: TrialConfig, dataset: Dataset, device: torch.device, seconds: float
+) -> StepSeconds:
+    """Return the mean times of steps that are made for up to `seconds`, or PER_STRUCTURE."""
+    from ganstudy.trials.training.training_loop import TrainingLoop
+
+    deadline = time.perf_counter() + min(seconds, PER_STRUCTURE)
+    # As many steps of either player as of the other, whatever their ratio will be.
+    loop = TrainingLoop(config.model_copy(update={"k": as_schedule(1)}), dataset, device)
+    for _ in range(2 * WARM_UP):
+        _one_step(loop, device)
+    spent, steps = [0.0, 0.0], [0, 0]
+    fewest = 0
+    while time.perf_counter() < deadline or fewest < FEWEST_STEPS:
+        is_generator, took = _one_step(loop, device)
+        spent[is_generator] += took
+        steps[is_generator] += 1
+        fewest = steps[1] if not loop.trainer.adversarial else min(steps)
+    means = [total / max(1, count) for total, count in zip(spent, steps, strict=True)]
+    return StepSeconds(discriminator=means[0], generator=means[1])
+
+
+def _one_step(loop: TrainingLoop, device: torch.device) -> tuple[bool, float]:
+    """Make a step; return whether it was the generator's, and its seconds."""
+    before, start = loop.counters.generator_steps, time.perf_counter()
+    loop.train_step()
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+    return loop.counters.generator_steps > before, time.perf_counter() - start
+
+
+def _with_seeds(
+    made: MeasuredTimes,
+    config: TrialConfig,
+    seeds: int,
+    dataset: Dataset,
+    device: torch.device,
+    seconds: float,
+) -> tuple[int, float] | None:
+    """Return (seeds, how many times as long a step of either player takes with them)."""
+    if seeds == len(config.seeds):
+        return None
+    other = config.model_copy(update={"seeds": tuple(range(seeds))})
+    own, found = made.steps[structure(config)], _step_seconds(other, dataset, device, seconds)
+    ratio = (found.discriminator + found.generator) / (own.discriminator + own.generator)
+    return seeds, ratio
+
+
+def _measure_evaluation(
+    made: MeasuredTimes, config: TrialConfig, dataset: Dataset, cache: Path, device: torch.device
+) -> None:
+    from ganstudy.trials.measures.features import extractor_name
+    from ganstudy.trials.measures.fidelity import INCEPTION
+    from ganstudy.trials.training.trial import Trial
+
+    begun = time.perf_counter()
+    if extractor_name(dataset, config.measures) == INCEPTION and config.measures.weights is None:
+        made.note = "evaluations by Inception come on top: its weights are not loaded here"
+        return
+    classifier = _classifier(dataset, config.measures, cache)
+    evaluator = make_evaluator(dataset, config.measures, classifier, device.type)
+    made.preparation += time.perf_counter() - begun
+    trial = Trial(config, evaluator, device)
+    for _ in range(2 * WARM_UP):
+        trial.loop.train_step()
+    start = time.perf_counter()
+    trial.evaluate()
+    made.evaluation = time.perf_counter() - start
+    start = time.perf_counter()
+    trial.evaluation.end_of_training(trial.trainer, config.evaluations)
+    made.last_evaluation = time.perf_counter() - start
+
+
+def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> bytes | None:
+    """Return the classifier of an earlier study, else an untrained one, which takes the same time."""
+    from safetensors.torch import save
+
+    from ganstudy.study.tune.evaluator_setup import classifier_path
+    from ganstudy.trials.measures.classifier import Classifier
+    from ganstudy.trials.measures.features import extractor_name
+
+    if extractor_name(dataset, measures) != "classifier":
+        return None
+    path = classifier_path(dataset, cache)
+    if path.exists():
+        return path.read_bytes()
+    labelled = dataset.part or dataset
+    network = Classifier(labelled.shape, len(labelled.mode_names or ()))
+    return save(network.state_dict(), {"held_out_accuracy": "nan"})
+
+
+class _ClockError(Exception):
+    """The time for measuring is over."""
+
+
+@contextmanager
+def _interrupted_after(seconds: float) -> Iterator[None]:
+    """Raise _ClockError after `seconds`, wherever the code is by then.
+
+    Outside the main thread, where Python takes no signals, nothing interrupts.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def over(_number: int, _frame: FrameType | None) -> None:
+        raise _ClockError
+
+    before = signal.signal(signal.SIGALRM, over)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
