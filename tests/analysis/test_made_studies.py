@@ -402,7 +402,8 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
     assert "real against real scores 1.5" in first and "Every seed covers all 4 modes" in first
     assert "best of 24 complete trials" in first
     assert by_k.startswith(
-        "k = 1 is better than k = 5: at 200 generator steps, the most that every trial reached"
+        "[exploratory] k = 1 is better than k = 5: at 200 generator steps, the most that every "
+        "trial reached"
     )
     assert re.search(
         r"k = 1 against 5: FID × 0\.\d+ \[0\.\d+, 0\.\d+\] \(\d+ pairs on 3 seeds\)", by_k
