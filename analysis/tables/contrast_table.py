@@ -26,7 +26,7 @@ from ganstudy.analysis.tables.contrasts import (
     in_units,
     margin_of,
 )
-from ganstudy.analysis.tables.looks import held_back, without_claims
+from ganstudy.analysis.tables.looks import held_back
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
 
@@ -66,6 +66,26 @@ class ContrastTable:
         """Return one row per contrast."""
         return pd.DataFrame([row.columns() for row in self.rows], columns=CONTRAST_COLUMNS)
 
+    def without_claims(self, why: str) -> ContrastTable:
+        """Return the contrasts with the primary family as an exploratory one, for the reason `why`."""
+        return ContrastTable(
+            confirmed=tuple(
+                replace(row, contrast=_exploratory(row.contrast, why)) for row in self.confirmed
+            ),
+            k=tuple(_exploratory(row, why) for row in self.k),
+            remedies=tuple(_exploratory(row, why) for row in self.remedies),
+            single=tuple(
+                replace(row, contrast=_exploratory(row.contrast, why)) for row in self.single
+            ),
+            best=tuple(_exploratory(row, why) for row in self.best),
+        )
+
+
+def _exploratory(contrast: Contrast, why: str) -> Contrast:
+    if not contrast.family.primary:
+        return contrast
+    return replace(contrast, family=replace(contrast.family, primary=False, held_back=why))
+
 
 def contrast_table(study: Study) -> ContrastTable:
     """Return all contrasts of a study, of both its stages."""
@@ -88,7 +108,7 @@ def contrast_table(study: Study) -> ContrastTable:
         best=tuple(best_contrast(study, elsewhere)),
     )
     why = held_back(study)
-    return without_claims(table, why) if why else table
+    return table.without_claims(why) if why else table
 
 
 def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:

@@ -88,7 +88,7 @@ class Family:
     primary: bool = False
     """Whether it is the one family that the study was made for; all others are exploratory."""
     held_back: str = ""
-    """Why it is not told as that family, although the study was made for it, as a sentence."""
+    """Why it does not count as that family, although the study was made for it, as a sentence."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,16 +6,9 @@ is found, finds more than the tests' 5% of effects that are none.
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Any
-
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.repeated_looks import error_of_looks
-from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.trials.results.records import Stage, TrialState
-
-if TYPE_CHECKING:
-    from ganstudy.analysis.tables.contrast_table import ContrastTable
 
 INTERIM = "Exploratory, since the study is not over."
 LOOKED_AGAIN = "Exploratory, since it was looked for at an earlier end of the study."
@@ -60,28 +53,9 @@ def error_of_ends(study: Study) -> float:
 
 
 def held_back(study: Study) -> str:
-    """Return why no comparison of the study is told as the one that it was made for; '' where it
+    """Return why no comparison of the study counts as the one that it was made for; '' where it
     may be.
     """
     if interim(study):
         return INTERIM
     return LOOKED_AGAIN if len(ends_reported(study)) > 1 else ""
-
-
-def without_claims(table: ContrastTable, why: str) -> ContrastTable:
-    """Return the contrasts with the primary family as an exploratory one, for the reason `why`."""
-    return replace(
-        table,
-        **{
-            each.name: tuple(_row(row, why) for row in getattr(table, each.name))
-            for each in fields(table)
-        },
-    )
-
-
-def _row(row: Any, why: str) -> Any:
-    if not isinstance(row, Contrast):
-        return replace(row, contrast=_row(row.contrast, why))
-    if not row.family.primary:
-        return row
-    return replace(row, family=replace(row.family, primary=False, held_back=why))
