@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ganstudy.analysis.frames.load import outcomes
-from ganstudy.analysis.frames.selection import dead_trials, search_stage
+from ganstudy.analysis.frames.selection import dead_trials, distinct_configurations, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage, TrialState
@@ -52,6 +52,15 @@ def compared_trials(study: Study) -> Study:
     trials.loc[came, "state"] = TrialState.COMPLETE.value
     # Those that came no further are as they were; what ended later by an error had come here.
     return replace(study, trials=trials, evaluations=cut, _whole=study._whole or study)
+
+
+def distinct_compared(study: Study, setting: str | None = "") -> Study:
+    """Return distinct_configurations of what the values of a setting are compared on; of all trials
+    of the search where no setting splits them.
+    """
+    return distinct_configurations(
+        search_stage(study) if setting is None else compared_trials(study)
+    )
 
 
 def _evaluation(study: Study) -> int:

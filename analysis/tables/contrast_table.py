@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -66,26 +66,6 @@ class ContrastTable:
         """Return one row per contrast."""
         return pd.DataFrame([row.columns() for row in self.rows], columns=CONTRAST_COLUMNS)
 
-    def without_claims(self, why: str) -> ContrastTable:
-        """Return the contrasts with the primary family as an exploratory one, for the reason `why`."""
-        return ContrastTable(
-            confirmed=tuple(
-                replace(row, contrast=_exploratory(row.contrast, why)) for row in self.confirmed
-            ),
-            k=tuple(_exploratory(row, why) for row in self.k),
-            remedies=tuple(_exploratory(row, why) for row in self.remedies),
-            single=tuple(
-                replace(row, contrast=_exploratory(row.contrast, why)) for row in self.single
-            ),
-            best=tuple(_exploratory(row, why) for row in self.best),
-        )
-
-
-def _exploratory(contrast: Contrast, why: str) -> Contrast:
-    if not contrast.family.primary:
-        return contrast
-    return replace(contrast, family=replace(contrast.family, primary=False, held_back=why))
-
 
 def contrast_table(study: Study) -> ContrastTable:
     """Return all contrasts of a study, of both its stages."""
@@ -107,8 +87,21 @@ def contrast_table(study: Study) -> ContrastTable:
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
     )
-    why = held_back(study)
-    return table.without_claims(why) if why else table
+    return _without_claims(table) if held_back(study) else table
+
+
+def _without_claims(table: ContrastTable) -> ContrastTable:
+    """Return the contrasts with the primary family as an exploratory one."""
+    of_fields = {each.name: getattr(table, each.name) for each in fields(table)}
+    return replace(
+        table, **{name: tuple(map(_as_exploratory, rows)) for name, rows in of_fields.items()}
+    )
+
+
+def _as_exploratory(row: Any) -> Any:
+    if not isinstance(row, Contrast):
+        return replace(row, contrast=_as_exploratory(row.contrast))
+    return replace(row, family=replace(row.family, primary=False))
 
 
 def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:

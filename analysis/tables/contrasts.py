@@ -87,8 +87,6 @@ class Family:
     """With Bonferroni the intervals hold together; with Holm the decisions alone do."""
     primary: bool = False
     """Whether it is the one family that the study was made for; all others are exploratory."""
-    held_back: str = ""
-    """Why it does not count as that family, although the study was made for it, as a sentence."""
 
 
 @dataclass(frozen=True, eq=False)

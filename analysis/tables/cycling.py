@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.comparable_verdicts import first_failures
+from ganstudy.analysis.frames.designed import distinct_compared
 from ganstudy.analysis.frames.selection import (
-    distinct_configurations,
-    first_failures,
     groups,
     own_axis,
     search_stage,
@@ -138,7 +138,7 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     returned (share of seeds with at least one return) with _low and _high,
     configurations_with_modes (that the last three come from: those with histograms), unit.
     """
-    study, unit = distinct_configurations(study), axis or own_axis(study)
+    study, unit = distinct_compared(study, setting), axis or own_axis(study)
     rows = ended_trajectories(study, axis)
     points = np.array(common_times(rows))
     made: list[dict[str, Any]] = []

@@ -25,11 +25,11 @@ from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
 from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
-from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.study.ledger.trial_row import DesignRow, TrialRow
 from ganstudy.study.spec.reader import parse_document
 from ganstudy.study.spec.study_spec import StudySpec, differences
 from ganstudy.trials.results.looks import Look, Looks
-from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import Stage, TrialState
 
 ID = "ledger_id"
 SPEC, DOCUMENT = "study_file", "study_document"
@@ -185,13 +185,14 @@ class Ledger:
 
     def record_look(self) -> Looks:
         """Record that a report is made of the study as it is; return all looks with this one."""
-        stages = {Stage.SEARCH: self.search, Stage.CONFIRM: self.confirm}
-        ended = tuple(
-            (name.value, sum(1 for _ in stage.ended()))
-            for name, stage in sorted(stages.items())
-            if stage is not None
-        )
-        look = Look(self.spec.search.trials, ended, finished=self.left() == 0)
+        ended = dict.fromkeys((stage.value for stage in Stage), 0)
+        for row in self.search.rows():
+            if row.state != TrialState.RUNNING:
+                designed = isinstance(row, DesignRow)
+                ended[Stage.DESIGN if designed else Stage.SEARCH] += 1
+        if self.confirm is not None:
+            ended[Stage.CONFIRM.value] = sum(1 for _ in self.confirm.ended())
+        look = Look(self.search.planned, tuple(sorted(ended.items())), self.left() == 0)
         looks, key = self._looks(), f"{LOOK_PREFIX}{look.as_text()}"
         if look not in looks:
             now = datetime.now().astimezone().isoformat(timespec="seconds")

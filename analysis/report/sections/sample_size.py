@@ -170,7 +170,8 @@ def _basis(row: NeededSampleSize) -> str:
     ends = "" if absent(row.low) else f" [{as_text(row.low)}, {as_text(row.high)}]"
     least = ""
     if not absent(row.needed_least) and math.isfinite(row.needed_least):
-        least = f"; {row.needed_least:.0f} would do "
+        on = "" if row.unit == "seeds" else " on these seeds"
+        least = f"; {row.needed_least:.0f} {row.unit}{on} would do "
         least += (
             "if the true effect were the far end of the interval"
             if absent(row.margin)

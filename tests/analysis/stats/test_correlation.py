@@ -44,7 +44,7 @@ def test_a_monotone_change_of_the_scores_and_divergence_leave_the_share_of_varia
 def test_the_common_luck_of_shared_seeds_is_in_neither_part_and_of_unlike_seeds_within(rng):
     """Variances: configurations 1, luck of a seed 4, rest 0.25. ICC(3,1) is 1 / 1.25 whatever the luck;
     ICC(1) is 1 / 5.25 (where every configuration has seeds of its own)."""
-    configurations, seeds = 300, 4
+    configurations, seeds = 1000, 4
     own = rng.normal(size=(configurations, 1))
     rest = 0.5 * rng.normal(size=(configurations, seeds))
     shared = own + 2 * rng.normal(size=seeds) + rest

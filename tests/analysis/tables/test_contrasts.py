@@ -285,3 +285,15 @@ def test_the_best_and_the_second_are_never_called_equal_by_the_scores_that_chose
     (row,) = contrast_table(study).best
     assert 1 / 1.15 < row.effect.low < row.effect.high < 1.15
     assert row.decision != "practically equal" and not row.within_margin
+
+
+def test_a_diverged_seed_of_the_second_best_stays_in_the_plan(study_over_time):
+    """Left out, it would make the second look as good as the first."""
+    scores = np.full((3, 6), 30.0) + np.arange(6)
+    scores[0] -= 20
+    scores[1] -= 15
+    scores[1, 2] = np.nan
+    study = study_over_time(np.repeat(scores[:, :, None], 2, axis=2), sampler="tpe", k=[1, 2, 3])
+    (best,) = contrast_table(study).best
+    assert (best.first, best.second, best.effect.n, best.seeds) == (0, 1, 6, 6)
+    assert best.differences[2] == -np.inf and np.isfinite(np.delete(best.differences, 2)).all()

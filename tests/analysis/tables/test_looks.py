@@ -9,7 +9,7 @@ import pytest
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import conclusions as answer
-from ganstudy.analysis.report.blocks import Results, build_sections
+from ganstudy.analysis.report.blocks import Results, conclusions_of
 from ganstudy.analysis.report.html import build
 from ganstudy.analysis.report.sections.registry import SECTIONS
 from ganstudy.analysis.tables.looks import ends_reported, error_of_ends, held_back, interim
@@ -22,6 +22,16 @@ FIRST = "The study was over, and reported, at 24 trials before it was continued 
 
 def look(planned: int, finished: bool = True, **ended: int) -> Look:
     return Look(planned, tuple(sorted(ended.items())), finished)
+
+
+class NoArtifacts:
+    """An MLflow that has no files."""
+
+    def list_artifacts(self, run_id: str, path: str) -> list[str]:
+        return []
+
+    def download_artifacts(self, run_id: str, path: str) -> str:
+        raise OSError(path)
 
 
 @pytest.fixture
@@ -39,7 +49,8 @@ def grid(study_over_time) -> Study:
     study = study_over_time(both, sampler="grid", **settings)
     study.spec["search"]["trials"] = 16
     missing = {verdict.value: 0 for verdict in Verdict if verdict.value not in study.trials}
-    return dataclasses.replace(study, trials=study.trials.assign(**missing))
+    trials = study.trials.assign(**missing)
+    return dataclasses.replace(study, trials=trials, _client=NoArtifacts())
 
 
 def told(study: Study) -> list[str]:
@@ -61,13 +72,15 @@ def test_before_the_planned_end_every_conclusion_is_interim_and_nothing_is_prima
     assert not results.contrasts.primary and not results.contrasts.frame()["primary"].any()
     sentences = told(grid)
     assert sentences[0].startswith("Interim: 16 of 32 trials of the search are over.")
-    assert all(sentence.startswith("Interim: ") for sentence in sentences)
-    shown = [c for section in build_sections(SECTIONS, results) for c in section.conclusions]
+    marks = ("Interim: ", "[exploratory] Interim: ")
+    assert all(sentence.startswith(marks) for sentence in sentences)
+    made = build(grid)
+    shown = [c for section in made.sections for c in section.conclusions]
     assert all(c.claim.startswith("Interim: ") for c in shown)
     (remedy,) = (s for s in sentences if "lecam" in s and "better" in s)
-    assert "Exploratory, since the study is not over." in remedy
-    assert "not the comparison that the study was made for" not in " ".join(map(str, shown))
-    assert build(grid).subtitle.startswith("interim: 16 of 32 trials")
+    assert remedy.startswith("[exploratory] Interim: ")
+    assert any("since the study is not over" in c.claim for c in shown)
+    assert made.subtitle.startswith("interim: 16 of 32 trials")
 
 
 def test_trials_in_training_are_not_over(grid: Study) -> None:
@@ -78,7 +91,7 @@ def test_trials_in_training_are_not_over(grid: Study) -> None:
 
 def test_the_confirm_stage_belongs_to_the_end(grid: Study) -> None:
     grid.spec["confirm"] = {"top": 1}
-    assert interim(grid) == "no confirm trial is over"
+    assert interim(grid) == "no trial of the confirm stage is over"
     # A ledger knows better where nothing could be confirmed.
     over = look(16, search=16, confirm=0)
     assert interim(dataclasses.replace(grid, looks=Looks(over, (over,)))) == ""
@@ -88,7 +101,10 @@ def test_the_confirm_stage_belongs_to_the_end(grid: Study) -> None:
     trials = grid.trials.assign(stage=["search"] * 14 + ["confirm"] * 2)
     trials["state"] = ["complete"] * 15 + ["running"]
     grid.spec["search"]["trials"] = 14
-    assert interim(dataclasses.replace(grid, trials=trials)) == "1 of 2 confirm trials are not over"
+    assert (
+        interim(dataclasses.replace(grid, trials=trials))
+        == "1 of 2 trials of the confirm stage are not over"
+    )
 
 
 def test_imports_and_studies_that_plan_nothing_have_no_end(grid: Study) -> None:
@@ -113,7 +129,11 @@ def test_a_second_planned_end_is_told_with_what_it_does_to_five_percent(grid: St
     assert sentences[0].startswith(FIRST)
     assert "looked for 2 times" in sentences[0] and "up to 8.3%" in sentences[0]
     assert not Results(grid).contrasts.primary
-    assert any("looked for at an earlier end" in sentence for sentence in sentences[1:])
+    results = Results(grid)
+    shown = [c for module in SECTIONS for c in conclusions_of(module, results)]
+    assert any("looked for at an earlier end" in c.claim for c in shown)
+    (remedy,) = (s for s in sentences if "lecam" in s and "better" in s)
+    assert remedy.startswith("[exploratory] ")
 
 
 def test_a_first_planned_end_after_interim_reports_is_as_planned(grid: Study) -> None:
@@ -126,3 +146,11 @@ def test_a_first_planned_end_after_interim_reports_is_as_planned(grid: Study) ->
 def test_a_look_survives_its_text() -> None:
     here = look(24, search=24, confirm=5)
     assert Look.from_text(here.as_text()) == here
+
+
+def test_a_search_that_goes_on_is_no_second_look_at_a_design(grid: Study) -> None:
+    looks = (look(24, design=16, search=8), look(48, design=16, search=32))
+    grid = dataclasses.replace(grid, looks=Looks(looks[-1], looks))
+    assert ends_reported(grid) == [24, 48]
+    grid.spec["design"] = {"points": 8}
+    assert ends_reported(grid) == [16] and held_back(grid) == ""
