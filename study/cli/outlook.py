@@ -34,7 +34,7 @@ def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     if spread is None:
         return [
             f"not known: effects are differences of {spec.measure}, and no study of this data has "
-            "told here yet how they spread"
+            "shown yet how they spread"
         ]
     seeds = len(spec.train.seeds)
     lines = [_answer(spec, question, spread, seeds) for question in asked]
@@ -99,15 +99,15 @@ def _seed_lines(spec: StudySpec, asked: list[Question], spread: Spread, seeds: i
 
 
 def _told_at(spec: StudySpec) -> list[str]:
-    """Say at which amount effects are told, where that is not the whole budget."""
+    """Return the amount at which effects are estimated, where that is not the whole budget."""
     unit = spec.train.budget.unit.replace("_", " ")
     if spec.design is not None:
         if spec.design.at == 1:
             return []
-        return [f"effects are told at {spec.design.at * spec.train.budget.amount:g} {unit}"]
+        return [f"effects are estimated at {spec.design.at * spec.train.budget.amount:g} {unit}"]
     if spec.schedule.name != "asha" or not stops(spec):
         return []
-    return [f"effects are told at {stops(spec)[0]:g} {unit}, before the first trials stop"]
+    return [f"effects are estimated at {stops(spec)[0]:g} {unit}, before the first trials stop"]
 
 
 def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
@@ -123,7 +123,7 @@ def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
     line = "an adaptive search leaves fewer matched pairs yet"
     if told:
         line += (
-            f"; a [design] of {DEFAULT_POINTS} points on {seeds} seeds would tell {', '.join(told)} "
+            f"; a [design] of {DEFAULT_POINTS} points on {seeds} seeds would find {', '.join(told)} "
             "(ganstudy plan)"
         )
     return [line]

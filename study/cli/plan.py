@@ -27,7 +27,7 @@ SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
     type=float,
     required=True,
     metavar="FACTOR",
-    help="The effect to be told, such as 0.8: a fifth less.",
+    help="The effect to find, such as 0.8: a fifth less.",
 )
 @click.option("--time", "limit", metavar="TIME", help="The longest that it may take: 10m, 2h.")
 @click.option(

@@ -115,7 +115,7 @@ def proposal(spec: StudySpec, wanted: Wanted, home: Home, may_measure: bool) -> 
     if not designed(with_design(spec, MIN_POINTS)):
         raise UserError(
             "nothing to plan: neither k nor remedies (with [] among its sets) is a list in "
-            "[search.space], and those are what effects are told of"
+            "[search.space], and those are what effects are estimated of"
         )
     times = study_times(with_design(spec, 1), home, may_measure, MEASURED_SEEDS)
     made = Proposal(spec, spread, times, amount=spec.train.budget.amount)
@@ -169,7 +169,7 @@ def _instead(made: Proposal, limit: float) -> str:
         if known and len(known) == len(told):
             best = min(best or (math.inf, 0, 0), (max(known), points, seeds))
     if best is None:
-        return "Nothing can be told in that time."
+        return "No effect can be found in that time."
     size, points, seeds = best
     told_text = _words(made.spread, size)
     return f"With all of them {points} points on {seeds} seeds would tell {told_text} in that time."

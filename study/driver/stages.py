@@ -106,5 +106,5 @@ def _confirming(confirmation: ConfirmStage) -> str:
     if any(NEAREST in selected.roles for selected in confirmation.selected):
         text += " (no trial satisfied the constraints: the nearest one is confirmed instead of the best)"
     for number in confirmation.without_twin():
-        text += f"\ntrial {number} has no twin, as it cannot do without its remedies: what they do is not told"
+        text += f"\ntrial {number} has no twin, as it cannot do without its remedies: their effect is not estimated"
     return text

@@ -84,8 +84,6 @@ class Autoencoder:
         self.remedies: list[Remedy] = []
         built = networks.build(config.model, shape, bounded)
         self._variational = config.method == "vae"
-        codes = torch.zeros(config.batch_size, config.model.latent_dim)
-        images = torch.zeros(config.batch_size, *shape)
         one_by_one = convolutions_prefer_a_loop(shape, device)
         with built.located():
             self.decoder = SeedEnsemble(
@@ -93,7 +91,7 @@ class Autoencoder:
                 config.seeds,
                 "generator",
                 device,
-                codes,
+                torch.zeros(config.batch_size, config.model.latent_dim),
                 loop_convolutions=one_by_one,
             )
             self.encoder = SeedEnsemble(
@@ -101,7 +99,7 @@ class Autoencoder:
                 config.seeds,
                 "discriminator",
                 device,
-                images,
+                torch.zeros(config.batch_size, *shape),
                 loop_convolutions=one_by_one,
             )
         self.players: dict[Player, SeedEnsemble] = {

@@ -110,7 +110,7 @@ def _remedies(results: Results, row: dict[str, Any], name: str) -> list[str]:
     if not _has_remedies(results, row):
         return ["It has no remedy."]
     return [
-        "What its remedies do is not told: its twin, the same without them and all else equal, "
+        "The effect of its remedies is not estimated: its twin, the same without them and all else equal, "
         "has no score on fresh seeds."
     ]
 
@@ -155,7 +155,7 @@ def _test(found: ConfirmedContrast) -> str:
         parts.append(share)
     needed = fewest_seeds(contrast.family.comparisons)
     if contrast.effect.n < needed:
-        parts.append(f"no difference can be told with fewer than {needed} seeds")
+        parts.append(f"no difference can be found with fewer than {needed} seeds")
     return ", ".join(parts)
 
 

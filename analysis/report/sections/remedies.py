@@ -292,7 +292,7 @@ def _too_few(effects: list[SingleConfiguration]) -> str:
     if seeds >= needed:
         return ""
     return (
-        f" However large, no difference of {comparisons} can be told on {seeds} seeds: {needed} or "
+        f" However large, no difference of {comparisons} can be found on {seeds} seeds: {needed} or "
         "more can."
     )
 

@@ -47,7 +47,7 @@ def _margin(results: Results) -> list[Conclusion]:
             Conclusion(
                 "Nothing is called practically equal:",
                 f"the margin of {study.margin:g} is a factor, and as some scores are 0 or less, "
-                "differences are told.",
+                "differences are compared.",
             )
         ]
     return [

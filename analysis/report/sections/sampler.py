@@ -58,7 +58,7 @@ def _families(results: Results) -> Conclusion:
     """Return which comparisons the study was made for: all others are exploratory."""
     primary = results.contrasts.primary
     if not primary and (why := held_back(results.whole)):
-        return Conclusion(f"No comparison is told as the one that the study was made for. {why}")
+        return Conclusion(f"No comparison counts as the one that the study was made for. {why}")
     if not primary:
         return Conclusion(
             "All comparisons are exploratory:",

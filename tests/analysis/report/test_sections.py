@@ -164,7 +164,7 @@ def test_without_its_twin_nothing_is_told_of_remedies(loaded: Study) -> None:
     study = with_fresh_seeds(loaded)
     old = study.only(~study.trials["role"].fillna("").str.startswith("twin"))
     basis = conclusions.conclusions(Results(old))[0].basis
-    assert "What its remedies do is not told: its twin, " in basis
+    assert "The effect of its remedies is not estimated: its twin, " in basis
     assert "all else equal, on" not in basis and "better than" not in basis
     assert Results(old).contrasts.primary == []
 

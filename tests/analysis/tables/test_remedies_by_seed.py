@@ -164,7 +164,7 @@ def test_the_report_says_what_the_seeds_say_of_single_configurations(made_study,
     few = Results(tried_once(made_study, scores[:, :6]))
     (said,) = section.conclusions(few)
     assert said.claim.endswith("inconclusive: feature matching, historical averaging, packing, r1.")
-    assert "However large, no difference of 4 can be told on 6 seeds: 8 or more can." in said.basis
+    assert "However large, no difference of 4 can be found on 6 seeds: 8 or more can." in said.basis
     names = [getattr(block, "name", "") for block in section.blocks(results)]
     assert "remedies_paired_by_seed" in names
 

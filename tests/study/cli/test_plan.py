@@ -238,7 +238,7 @@ def test_check_of_an_adaptive_search() -> None:
     lines = told(("tpe", 24))
     assert "an adaptive search leaves fewer matched pairs yet" in lines
     assert "exploratory" in lines or "no effect" in lines
-    assert "a [design] of 8 points on 6 seeds would tell k 0." in " ".join(lines.split())
+    assert "a [design] of 8 points on 6 seeds would find k 0." in " ".join(lines.split())
 
 
 def test_check_of_one_seed() -> None:
