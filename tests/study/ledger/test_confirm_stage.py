@@ -608,7 +608,10 @@ def test_reports_are_counted_once_per_size_of_the_study(tmp_path: Path) -> None:
     ledger.search.record_end(number, outcome(), None)
     first = ledger.record_look()
     assert not first.present.finished and first.finished == ()
-    assert dict(first.present.ended) == {"search": 1, "confirm": 0, "design": 0} and first.present.planned == 8
+    assert (
+        dict(first.present.ended) == {"search": 1, "confirm": 0, "design": 0}
+        and first.present.planned == 8
+    )
     assert Ledger.open(path).record_look() == first, "read again at the same size"
     end_all(ledger)
     over = Ledger.open(path).record_look()
