@@ -32,8 +32,6 @@ def runs_of_pair(study: Study, treated: int, control: int) -> PairedRuns:
     rows = study.seeds[study.seeds["number"].isin((treated, control))].set_index("seed")
     # A seed without a value ranks worst: left out, divergence would make either look better.
     score = (sign * rows[measure].astype(float)).fillna(np.inf)
-    if study.is_ratio:
-        score = np.log(score)
     one, other = (rows["number"] == number for number in (treated, control))
     # Inner: only a seed that both were trained on makes a pair.
     pairs = pd.concat([score[one], score[other]], axis=1, join="inner", keys=[0, 1])
@@ -42,4 +40,6 @@ def runs_of_pair(study: Study, treated: int, control: int) -> PairedRuns:
         verdicts = np.stack(
             [rows.loc[own, VERDICT].reindex(pairs.index).to_numpy() for own in (one, other)]
         )
-    return PairedRuns(pairs[0].to_numpy(), pairs[1].to_numpy(), verdicts)
+    scores = pairs.to_numpy(dtype=float).T
+    one_scores, other_scores = np.log(scores) if study.is_ratio else scores
+    return PairedRuns(one_scores, other_scores, verdicts)

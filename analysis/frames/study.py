@@ -79,7 +79,7 @@ class Study:
     trials: pd.DataFrame
     """number, stage ("design", "search", or "confirm": trained again on fresh seeds), role and confirms
     (of a confirm trial: why it was chosen, and the number of the search trial whose configuration
-    it repeats; '' and <NA> for the others, <NA> also for a baseline that the search never drew),
+    it repeats; '' and <NA> for the others, <NA> also for a twin that the search never drew),
     point (of a designed trial: where all combinations of the factors are trained, <NA> for the
     others), run_id, config_digest (equal where two trials were the same in everything), state (complete,
     pruned, failed or running), feasible (the constraints hold), objective (median over seeds at the

@@ -65,7 +65,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     """
     sign = study.objective.sign
     in_search = search_stage(study).trials.set_index("number")
-    found = in_search[["objective", "num_seeds"]].to_dict("index")
+    found = in_search.reindex(columns=["objective", "num_seeds"]).to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
         # A trial that failed has no scores and still is a row: that it does not train is a result.
@@ -93,7 +93,8 @@ def confirmed(study: Study) -> pd.DataFrame:
             }
         )
     columns = ["number", "confirms", "role", *study.searched, *SCORE_COLUMNS]
-    table = pd.DataFrame(rows, columns=columns)
+    # Int64, as a twin that the search never drew would make floats of the others' numbers.
+    table = pd.DataFrame(rows, columns=columns).astype({"confirms": "Int64"})
     # Not by the fresh scores: the best of them would be flattered once more, by its fresh seeds.
     order = (sign * table["search_score"].astype(float)).sort_values(kind="stable").index
     return table.loc[order].reset_index(drop=True)

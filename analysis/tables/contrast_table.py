@@ -69,10 +69,7 @@ class ContrastTable:
 
 def contrast_table(study: Study) -> ContrastTable:
     """Return all contrasts of a study, of both its stages."""
-    margin = margin_of(study)
-    confirmed = [
-        replace(row, contrast=row.contrast.against(margin)) for row in confirmed_contrasts(study)
-    ]
+    confirmed = confirmed_contrasts(study)
     remedies, single = remedy_contrasts(study), list[SingleConfiguration]()
     # Pairs of configurations say more, as they cover many settings; seeds of single configurations
     # are the fallback of a study that tried each remedy once. Never both: they would be two

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ganstudy.analysis.frames.designed import compared_trials
+from ganstudy.analysis.frames.designed import compared_trials, has_design
 from ganstudy.analysis.frames.selection import (
     NONE,
     ComparedScores,
@@ -31,7 +31,7 @@ from ganstudy.analysis.stats.correlation import (
     normal_scores,
     pearson,
 )
-from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate
+from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, Ints
 from ganstudy.analysis.stats.heterogeneity import effect_in_a_new_setting
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
@@ -78,7 +78,8 @@ def interactions(study: Study) -> pd.DataFrame:
     low and high (NaN where n does not allow an interval: below twelve pairs, or fewer than 20
     configurations more than the model has coefficients); p (of none, times comparisons);
     decision: "depends" where the interval excludes 0, else "inconclusive"; configurations (pairs,
-    for a remedy), seeds; comparisons, over which the intervals are simultaneous; axis, progress.
+    for a remedy; points, where a setting of a design is no factor), seeds; comparisons, over which
+    the intervals are simultaneous; axis, progress.
     """
     study = compared_trials(study)
     frame = compared_scores(study)
@@ -203,10 +204,15 @@ def _remedy_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> li
 
 def _benefit(arms: Arms, remedy: str, setting: str) -> Case:
     """Correlate what a remedy takes off the score of its matched pair with a setting."""
-    pairs = len(arms.treated)
     settings = arms.settings[setting].to_numpy(dtype=float)
     # Ranks: a pair of which one side diverged differs by infinity.
-    correlation = pearson(rankdata(-arms.differences), rankdata(settings))
+    ranks = rankdata(-arms.differences)
+    if arms.points is not None and is_by_point(settings, arms.points):
+        # Pairs of a point share its setting, and what else is special about it.
+        by_point = pd.DataFrame({"ranks": ranks, "settings": settings}).groupby(arms.points).mean()
+        ranks, settings = (by_point[name].to_numpy() for name in ("ranks", "settings"))
+    pairs = len(ranks)
+    correlation = pearson(ranks, rankdata(settings))
     enough = pairs >= MIN_PAIRS and not math.isnan(correlation)
     return Case(
         kind="remedy",
@@ -219,6 +225,11 @@ def _benefit(arms: Arms, remedy: str, setting: str) -> Case:
         # Bonett & Wright 2000: the variance of Fisher's z of a rank correlation.
         factor=1 + correlation**2 / 2,
     )
+
+
+def is_by_point(settings: Floats, points: Ints) -> bool:
+    """Return whether a setting of a design has one value at each point: it is no factor."""
+    return bool((pd.Series(settings).groupby(points).nunique() <= 1).all())
 
 
 def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> list[Case]:
@@ -237,13 +248,19 @@ def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> l
     basis = np.linalg.svd(additive, full_matrices=False)
     kept = basis[0][:, basis[1] > 1e-9 * basis[1][0]]
     rest = len(settings) - kept.shape[1]
-    cases = []
+    table, cases = study.trials.set_index("number").loc[frame.numbers], []
+    by_point = set()
+    if has_design(study):
+        where = table["point"].to_numpy(dtype=np.int64)
+        by_point = {name for name in ordered if is_by_point(points[name], where)}
     for one, other in itertools.combinations(ordered, 2):
         product = points[one] * points[other]
         # What the additive model leaves of either.
         left = [values - kept @ (kept.T @ values) for values in (goodness, product)]
         correlation = pearson(*left)
         enough = rest >= MIN_REST and not math.isnan(correlation)
+        # Of a design they have as many values together as there are points, not configurations.
+        enough = enough and not {one, other} <= by_point
         cases.append(
             Case(
                 kind="settings",

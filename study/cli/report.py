@@ -189,7 +189,7 @@ def report_on_cluster(cluster: Path, values: CliOptions) -> int:
 @click.option("--open", "show", is_flag=True, help="Open it in a browser.")
 @home_option
 def report(name: str, show: bool, home: Home) -> None:
-    """Write the report of the study NAME anew, from what MLflow has.
+    """Write the report of the study NAME again, from its records in MLflow.
 
     \b
     Example:  ganstudy report digits --open

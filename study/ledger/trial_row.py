@@ -82,7 +82,7 @@ class ConfirmRow(TrialRow):
     stage: str
     role: str
     confirms: int | None
-    """The search's trial of this configuration; None for a baseline that the search never drew."""
+    """The search's trial of this configuration; None for a twin that the search never drew."""
 
 
 @dataclass(frozen=True)

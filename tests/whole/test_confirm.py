@@ -12,7 +12,8 @@ import mlflow
 import pytest
 
 from ganstudy.analysis.frames.load import load_study
-from ganstudy.analysis.tables.confirm import confirmed, confirmed_against_baseline
+from ganstudy.analysis.tables.confirm import confirmed
+from ganstudy.analysis.tables.confirmed_contrasts import confirmed_comparisons
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.trials.results.records import FIRST_CONFIRM
@@ -99,8 +100,8 @@ def test_what_the_search_found_is_trained_again_on_fresh_seeds(runs) -> None:
     assert "best" in again["role"].split("; ")
     search = frames.trials[frames.trials["number"] == best].iloc[0]
     assert (again["lr_g"], again["remedies"]) == (search["lr_g"], search["remedies"])
-    assert any("baseline" in role for role in confirm["role"])
-    assert confirm.loc[confirm["role"].str.contains("baseline"), "remedies"].tolist() == ["none"]
+    without = confirm["role"].str.contains("baseline|twin")
+    assert without.any() and set(confirm.loc[without, "remedies"]) == {"none"}
 
 
 def test_the_search_knows_nothing_of_it(runs) -> None:
@@ -118,7 +119,11 @@ def test_tables_of_it(runs) -> None:
     table = confirmed(runs[0].study)
     assert len(table) == len(runs[0].rows) and (table["score_level"] == 0.9375).all()
     assert ((table["score_low"] <= table["score"]) & (table["score"] <= table["score_high"])).all()
-    assert len(confirmed_against_baseline(runs[0].study)) == len(table) - 1
+    compared = confirmed_comparisons(runs[0].study)
+    twins = table["role"].str.contains("twin of trial")
+    assert len(compared) == twins.sum() <= 1, "one set of remedies"
+    if len(compared):
+        assert compared["other"].tolist() == table.loc[twins, "number"].tolist()
 
 
 def test_the_search_goes_on_and_nothing_is_trained_twice(runs) -> None:

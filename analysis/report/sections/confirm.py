@@ -13,6 +13,7 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
 from ganstudy.analysis.stats.few_seeds import MEDIAN
 from ganstudy.analysis.tables import confirm as tables
 from ganstudy.analysis.tables.confirmed_contrasts import (
@@ -23,7 +24,7 @@ from ganstudy.analysis.tables.confirmed_contrasts import (
 )
 from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.trials.results.paired_seeds import fewest_seeds
-from ganstudy.trials.results.records import FAILURES
+from ganstudy.trials.results.records import FAILURES, Verdict
 from ganstudy.trials.results.roles import BEST, has_role
 
 TITLE = "Confirmed on fresh seeds"
@@ -52,7 +53,14 @@ def conclusions(results: Results) -> list[Conclusion]:
 def _other_twins(results: Results, others: list[ConfirmedContrast]) -> list[Conclusion]:
     """Return what remedies do that the first choice has not, each from a twin of its own."""
     name = score_name(results.whole)
-    return [Conclusion(told(row, name), f"At the settings of {row.contrast.at}.") for row in others]
+    return [
+        Conclusion(
+            told(row, name),
+            f"At the settings of {row.contrast.at}.",
+            exploratory=phrases.exploratory([row.contrast]),
+        )
+        for row in others
+    ]
 
 
 def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
@@ -126,10 +134,15 @@ def told(found: ConfirmedContrast, name: str) -> str:
     what = f"{first}, all else equal" if is_twin else f"{first} against {second}"
     than = "without" if is_twin else second
     decision = f"{contrast.decision} than {than}"
-    if contrast.is_open:
-        decision = "inconclusive"
+    if contrast.decision == PRACTICALLY_EQUAL:
+        decision = f"{PRACTICALLY_EQUAL} to {'the same without' if is_twin else second}"
+    elif contrast.is_open:
+        decision = INCONCLUSIVE
+    elif contrast.within_margin:
+        decision += f", though {name} differs by less than the margin"
     what = f"{what[0].upper()}{what[1:]}"
-    return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}"
+    margin = phrases.within_margin([contrast])
+    return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}{margin}"
 
 
 def _test(found: ConfirmedContrast) -> str:
@@ -157,7 +170,12 @@ def _estimate(contrast: Contrast, name: str) -> str:
     kind = "differences of logarithms" if contrast.scale == RATIO else "differences"
     other_way = contrast.statistic * contrast.worse_by < 0
     but = ", the mean drawn the other way by few seeds" if other_way else ""
-    return f"{what}, if {kind} are normal{but}."
+    # Else a reader would see an interval that says something else than the decision before it.
+    low, high, none = contrast.effect.low, contrast.effect.high, float(contrast.scale == RATIO)
+    is_told = contrast.decision in ("better", "worse")
+    agrees = (low <= none <= high) != is_told
+    decides = "" if agrees else "; the exact test, which does not assume it, decides"
+    return f"{what}, if {kind} are normal{but}{decides}."
 
 
 def _best_without(results: Results, row: dict[str, Any], name: str) -> list[str]:
@@ -257,12 +275,26 @@ def _figure(results: Results, table: pd.DataFrame) -> list[Figure]:
         return []
     study, name = results.whole, score_name(results.whole)
     measure = study.objective.measure
-    named = table.assign(name=[_row_name(row) for row in rows(table)])
+    named = _twins_below(table.assign(name=[_row_name(row) for row in rows(table)]), results)
     seeds = study.seeds.merge(named[["number", "name"]], on="number")
-    seeds = seeds.assign(score=seeds[measure])[["name", "score"]].dropna()
+    verdicts = seeds.get("verdict", Verdict.UNKNOWN.value)
+    seeds = seeds.assign(score=seeds[measure].astype(float), verdict=verdicts)
+    seeds = seeds[["name", "seed", "score", "verdict"]]
     figure = figures.fresh_scores(named, seeds, measure, study.floor.get(measure))
     alt = f"{name} of {len(table)} configurations on fresh seeds and in the search."
     return [Figure("confirmed", figure, FIGURE, alt)]
+
+
+def _twins_below(table: pd.DataFrame, results: Results) -> pd.DataFrame:
+    """Return the rows with each twin right below the configuration that it is compared with."""
+    twins = {
+        row.other: row.number
+        for row in reversed(results.contrasts.confirmed)
+        if row.against is Against.TWIN
+    }
+    place = {number: i for i, number in enumerate(table["number"])}
+    order = table["number"].map(lambda n: (place[twins.get(n, n)], n in twins))
+    return table.loc[order.sort_values(kind="stable").index]
 
 
 def _row_name(row: dict[str, Any]) -> str:
@@ -271,9 +303,9 @@ def _row_name(row: dict[str, Any]) -> str:
 
 
 FIGURE = (
-    "Small strokes: single fresh seeds; blue: their median with its interval; open diamond: the "
-    "score of the same configuration in the search, on the search's seeds. The dashed line is "
-    "the plain baseline's median."
+    "Small strokes: single fresh seeds; crosses: seeds that failed, those without a score beyond the "
+    "worst; blue: the median of all with its interval; open diamond: the score of the same "
+    "configuration in the search, on the search's seeds. A twin stands below its configuration."
 )
 CONFIRMED = (
     "The configurations that the search chose, trained again to the end of the budget on seeds "

@@ -9,6 +9,7 @@ from ganstudy.analysis.report.blocks import SectionModule
 
 ORDER = (
     "looks",
+    "budget_length",
     "confirm",
     "best_configuration",
     "outcomes",

@@ -18,6 +18,7 @@ from ganstudy.analysis.tables.remedies_by_seed import (
     SingleConfiguration,
     remedies_paired_by_seed,
 )
+from ganstudy.trials.results.paired_seeds import fewest_seeds
 
 TITLE = "Remedies"
 TILE = "Remedies against none"
@@ -131,16 +132,17 @@ EFFECTS = (
     "Configurations with the remedy against the most similar ones without, paired by seed, at "
     "the last amount that every trial reached; {matching}. The intervals hold for all "
     "comparisons together with 95% (Bonferroni), and for other settings and other seeds than the "
-    "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs, there is "
-    "none. Green triangles: better; red crosses: worse; blue diamonds: practically equal; grey "
-    "circles: inconclusive."
+    "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs (four "
+    "points of a design, over which its twins are averaged), there is none. Green triangles: "
+    "better; red crosses: worse; blue diamonds: practically equal; grey circles: inconclusive."
 )
 BY_SEED = (
     "Single configurations with a remedy against the same ones without, paired by seed, at the "
-    "last amount that every trial reached. Each interval holds alone with 95%; the decisions "
-    "(green triangles: better; red crosses: worse; blue diamonds: practically equal; grey circles: "
-    "inconclusive) hold for all {compared} together (Holm; practical equality from wider intervals, "
-    "which hold together). They are about these configurations alone: at other settings a "
+    "last amount that every trial reached. Each interval holds alone with 95%, if differences are "
+    "normal; the decisions, by exact sign-flip tests (green triangles: better; red crosses: worse; "
+    "blue diamonds: practically equal; grey circles: inconclusive), hold for all {compared} together "
+    "(Holm; practical equality from wider intervals, which hold together). They are about these "
+    "configurations alone: at other settings a "
     "remedy may act differently."
 )
 
@@ -255,9 +257,8 @@ def _of_single_configurations(
                 f"{'' if row.contrast.better is None else _by_little(row.contrast)})"
                 for row in found
             )
-            parts.append(
-                f"{decision} {'to' if decision == PRACTICALLY_EQUAL else 'than'} without: {sizes}"
-            )
+            than = "" if decision == PRACTICALLY_EQUAL else " than without"
+            parts.append(f"{decision}{than}: {sizes}")
             counts.append(f"{len(found)} {decision}")
     rest = [_named(row, several) for row in effects if row.contrast.is_open]
     if rest:
@@ -270,8 +271,9 @@ def _of_single_configurations(
     contrasts = [row.contrast for row in effects]
     return Conclusion(
         f"Remedies{where}, each at {each}: {parts[0]}.",
-        f"{others}The same settings with and without, seed by seed ({seeds} each); Holm over "
-        f"{compared}, each interval alone. Whether a remedy does the same at other settings is "
+        f"{others}The same settings with and without, seed by seed ({seeds} each); exact sign-flip "
+        f"tests, Holm over {compared}, each interval alone and if differences are normal."
+        f"{_too_few(effects)} Whether a remedy does the same at other settings is "
         f"unknown with so few configurations.{phrases.within_margin(contrasts)}",
         first=True,
         tile=Tile(
@@ -280,6 +282,18 @@ def _of_single_configurations(
             f"{compared} by {seeds} seeds, each at the same settings",
         ),
         exploratory=phrases.exploratory(contrasts),
+    )
+
+
+def _too_few(effects: list[SingleConfiguration]) -> str:
+    """Return the sentence, with a space before it, where the seeds cannot tell anything."""
+    comparisons = effects[0].contrast.family.comparisons
+    seeds, needed = max(row.contrast.effect.n for row in effects), fewest_seeds(comparisons)
+    if seeds >= needed:
+        return ""
+    return (
+        f" However large, no difference of {comparisons} can be told on {seeds} seeds: {needed} or "
+        "more can."
     )
 
 

@@ -62,8 +62,8 @@ def _families(results: Results) -> Conclusion:
     if not primary:
         return Conclusion(
             "All comparisons are exploratory:",
-            "the study is neither a full grid, nor are its findings compared on fresh seeds. Each is "
-            "corrected at most within its own table.",
+            "the study is neither a planned design nor a full grid, nor are its findings compared on "
+            "fresh seeds. Each is corrected at most within its own table.",
             first=True,
         )
     family = primary[0].family

@@ -69,7 +69,9 @@ def test_a_seed_that_diverges_next_keeps_its_score_and_verdict_until_then(made_s
         np.array([[[64.0, np.nan, np.nan], [8.0, 8.0, 8.0]], [[9.0] * 3] * 2]), {"k": [2, 1]}
     )
     between = compared_scores(study, "discriminator_steps")
-    assert between.scores[0].tolist() == [64.0, 8.0] and between.failed[0].tolist() == [0.0, 0.0]
+    assert between.scores[0].tolist() == [64.0, 8.0]
+    # The values stand at different evaluations: verdicts do not compare.
+    assert np.isnan(between.failed).all()
     after = compared_scores(study)
     assert after.scores[0].tolist() == [np.inf, 8.0] and after.failed[0].tolist() == [1.0, 0.0]
 

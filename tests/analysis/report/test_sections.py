@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ganstudy.analysis.formatting import label
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study
@@ -26,9 +27,10 @@ from ganstudy.analysis.report.sections import (
     seeds,
 )
 from ganstudy.analysis.tables import confirm
+from ganstudy.analysis.tables.confirmed_contrasts import confirmed_comparisons
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage, Verdict
 
-FRESH = range(100, 106)
+FRESH = range(100, 108)
 
 
 @pytest.fixture(scope="module")
@@ -41,14 +43,17 @@ def loaded(benchmark_module, tmp_path_factory: pytest.TempPathFactory) -> Study:
 def with_fresh_seeds(
     study: Study, factors: tuple[float, ...] = (2.0, 1.0, 4.0), name: str = "first"
 ) -> Study:
-    """The study with its two best and its best plain configuration confirmed: their search's FID times a factor."""
+    """The study with its two best, its best plain configuration and the best one's twin confirmed: their search's FID
+    times a factor, of the twin the plain one's.
+    """
     rng = np.random.default_rng(5)
     order = selection.ranked(study)
     order = order[order["candidate"]]
     plain = order[order["remedies"] == "none"].iloc[0]["number"]
-    chosen = [*order[order["number"] != plain].head(2)["number"], plain]
+    chosen = [*order[order["number"] != plain].head(2)["number"], plain, plain]
     trials, rows = [], []
-    roles = ("best", "best with remedies", "baseline")
+    roles = ("best", "best with remedies", "baseline", f"twin of trial {chosen[0]}")
+    factors = (*factors, factors[-1])
     for i, (number, role, factor) in enumerate(zip(chosen, roles, factors, strict=True)):
         row = study.trials[study.trials["number"] == number].iloc[0]
         new = FIRST_CONFIRM + i
@@ -69,6 +74,9 @@ def with_fresh_seeds(
             | settled
             | {"fid": float(np.median(fids)), "objective": float(np.median(fids))}
         )
+    own = [key for key in study.searched if key.split(".")[0] not in trials[0]["remedies"]]
+    settings = {key: trials[0][key] for key in own if key != "remedies"}
+    trials[3] |= settings | {"confirms": pd.NA, "remedies": "none"}
     made = pd.concat([study.trials, pd.DataFrame(trials)], ignore_index=True).astype(
         {"confirms": "Int64"}
     )
@@ -84,10 +92,10 @@ def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded:
     """Their own numbers count from a million, and mean nothing to a reader."""
     study = with_fresh_seeds(loaded)
     assert html._subtitle(study).startswith(
-        "60 trials of 3 seeds each · 3 trained again on fresh seeds · "
+        "60 trials of 3 seeds each · 4 trained again on fresh seeds · "
     )
     assert html._subtitle(loaded) == html._subtitle(study).replace(
-        "3 trained again on fresh seeds · ", ""
+        "4 trained again on fresh seeds · ", ""
     )
     shown = [
         html.Shown(block) for block in section.blocks(Results(study)) if isinstance(block, Table)
@@ -110,16 +118,18 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     assert row is not None and row["role"] == "best" and row["score"] > table["score"].min()
     first, *others = conclusions.conclusions(Results(study))
     assert first.claim.startswith(f"Confirmed on fresh seeds: FID {row['score']:.3g} [")
-    assert "; 96.9% interval], the median of 6 fresh seeds" in first.claim
+    assert "; 99.2% interval], the median of 8 fresh seeds" in first.claim
     assert f"Trial {row['confirms']}, the search's first choice: k = " in first.claim
-    assert "0 of 6 fresh seeds collapsed, cycled or diverged" in first.basis
+    assert "0 of 8 fresh seeds collapsed, cycled or diverged" in first.basis
     factor = confirm.search_optimism(study).iloc[0]["optimism"]
     assert f"was too good: the fresh median is × {factor:.3g} [" in first.basis
     assert factor == pytest.approx(2.0, rel=0.1)
-    found = confirm.confirmed_against_baseline(study).set_index("number").loc[row["number"]]
-    assert (
-        f"FID × {found['effect']:.3g} [" in first.basis and "Holm over 2 comparisons" in first.basis
-    )
+    (found,) = confirmed_comparisons(study).to_dict("records")
+    assert found["number"] == row["number"]
+    words = f"{label(found['first']).capitalize()}, all else equal, on 8 fresh seeds: better than "
+    assert words + "without (p = 0.0078, P(improvement) 100% [63%, 100%]). " in first.basis
+    assert f"FID × {found['effect']:.3g} [" in first.basis
+    assert "], if differences of logarithms are normal. " in first.basis
     assert first.tile is not None and first.tile.title == "Confirmed FID"
     assert not any(
         "before quoting it" in str(finding) or finding.claim.startswith("Best conf")
@@ -127,28 +137,42 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     )
 
 
-def test_the_baseline_is_named_with_all_in_which_it_differs(loaded: Study) -> None:
+def test_the_best_without_remedies_is_no_control(loaded: Study) -> None:
+    """It is told with how many were tried, and in what else it differs; no word of a test."""
     study = with_fresh_seeds(loaded)
     table = confirm.confirmed(study)
     plain = table[table["role"] == "baseline"].iloc[0]
-    (sentence,) = re.findall(
-        r"The baseline is [^)]*\)[^.]*(?:\.\d[^.]*)*\.",
-        conclusions.conclusions(Results(study))[0].basis,
-    )
-    assert sentence.startswith(
-        f"The baseline is trial {plain['confirms']}, the search's best without remedies (k = "
-    )
+    without = int((loaded.trials["remedies"] == "none").sum())
+    basis = conclusions.conclusions(Results(study))[0].basis
+    start = basis.index("The best without remedies")
+    sentence = basis[start : basis.index("The search's own FID")]
+    assert sentence.startswith(f"The best without remedies, out of {without} trials, has FID ")
     assert (
-        "no remedy" in sentence
-        and "; the two differ in " in sentence
-        and "lr_d" in sentence.rpartition(";")[2]
+        f"(trial {int(plain['confirms'])}: k = " in sentence
+        and "0 of its 8 fresh seeds" in sentence
     )
+    assert f"this is the best of {60 - without} trials with remedies. " in sentence
+    assert "That is no effect of remedies: they differ in " in sentence and "lr_d" in sentence
+    assert sentence.rstrip().endswith(
+        ", and the more trials there are, the better tuned is the best."
+    )
+    assert not re.search(r"better than|worse than|p = ", sentence)
+
+
+def test_without_its_twin_nothing_is_told_of_remedies(loaded: Study) -> None:
+    """As in studies of before, whose baseline is another configuration."""
+    study = with_fresh_seeds(loaded)
+    old = study.only(~study.trials["role"].fillna("").str.startswith("twin"))
+    basis = conclusions.conclusions(Results(old))[0].basis
+    assert "What its remedies do is not told: its twin, " in basis
+    assert "all else equal, on" not in basis and "better than" not in basis
+    assert Results(old).contrasts.primary == []
 
 
 def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Study) -> None:
     for factor, words in (
-        (2.0, "was too good: the fresh median is × 1.99 [1."),
-        (0.5, "was not too good: the fresh median is × 0.498 [0.4"),
+        (2.0, "was too good: the fresh median is × 1.9"),
+        (0.5, "was not too good: the fresh median is × 0.49"),
     ):
         finding = conclusions.conclusions(Results(with_fresh_seeds(loaded, (factor,) * 3)))[0]
         assert words in finding.basis, finding.basis
@@ -202,9 +226,9 @@ def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:
     )
 
 
-def test_no_difference_from_the_baseline_is_inconclusive(loaded: Study) -> None:
+def test_no_difference_from_the_twin_is_inconclusive(loaded: Study) -> None:
     study = with_fresh_seeds(loaded, (1.0, 1.0, 1.0))
-    level = study.trials["number"].isin(range(FIRST_CONFIRM, FIRST_CONFIRM + 3))
+    level = study.trials["number"].isin(range(FIRST_CONFIRM, FIRST_CONFIRM + 4))
     numbers = study.trials.loc[level, "number"]
     rng = np.random.default_rng(0)
     noise = pd.Series(
@@ -213,7 +237,27 @@ def test_no_difference_from_the_baseline_is_inconclusive(loaded: Study) -> None:
     rows = study.evaluations
     flat = rows.assign(fid=rows["fid"].where(~rows["number"].isin(numbers), noise))
     finding = conclusions.conclusions(Results(dataclasses.replace(study, evaluations=flat)))[0]
-    assert "Whether it differs from the plain baseline is inconclusive" in finding.basis
+    assert ", all else equal, on 8 fresh seeds: inconclusive (p = " in finding.basis
+
+
+def test_the_test_decides_where_the_mean_says_otherwise(loaded: Study) -> None:
+    """One collapsed seed with a huge score draws the mean the other way: both are said as what they are."""
+    study = with_fresh_seeds(loaded)
+    own = study.evaluations["number"] == FIRST_CONFIRM
+    one = own & (study.evaluations["seed"] == 103)
+    twin = study.evaluations["number"] == FIRST_CONFIRM + 3
+    few = [103, 104, 105]
+    scores = study.evaluations["fid"].where(~own, 10.0 + study.evaluations["seed"] / 100)
+    scores = scores.where(~twin, 12.0 + study.evaluations["seed"] / 100).where(~one, 1e6)
+    verdicts = study.evaluations["verdict"].where(~one, "collapsed")
+    rows = study.evaluations.assign(fid=scores, verdict=verdicts)
+    for seed in few[1:]:
+        rows.loc[twin & (rows["seed"] == seed), "verdict"] = "diverged"
+    changed = dataclasses.replace(study, evaluations=rows)
+    (found,) = Results(changed).contrasts.confirmed
+    basis = conclusions.conclusions(Results(changed))[0].basis
+    assert found.contrast.statistic < 0 < found.contrast.worse_by
+    assert "if differences of logarithms are normal, the mean drawn the other way by few" in basis
 
 
 def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Study) -> None:
@@ -233,7 +277,7 @@ def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Stud
     assert made.tables.keys() >= {
         *(
             "confirmed",
-            "confirmed_against_baseline",
+            "confirmed_comparisons",
             "search_optimism",
             "remedy_effects",
             "k_answer_by_axis",

@@ -392,7 +392,7 @@ def test_a_study_without_the_stage_has_empty_tables() -> None:
 
 def test_stages_part_a_study() -> None:
     study = usual()
-    search, confirm = (study.of_stage(stage) for stage in Stage)
+    search, confirm = (study.of_stage(stage) for stage in (Stage.SEARCH, Stage.CONFIRM))
     assert search.trials["number"].tolist() == [0, 1, 2] and confirm.trials["number"].tolist() == [
         C,
         C + 1,
