@@ -75,21 +75,24 @@ def made_studies(
     rng = np.random.default_rng(SEED)
     of_mean = variances.of_mean(pairs, seeds)
     errors = rng.normal(0, of_mean.error, STUDIES)
-    mean_squares = [
-        rng.chisquare(degrees, STUDIES) / degrees * expected
-        for degrees, expected in (
-            (pairs - 1, seeds * variances.pairs + variances.rest),
-            (seeds - 1, pairs * variances.seeds + variances.rest),
-            ((pairs - 1) * (seeds - 1), variances.rest),
-        )
-    ]
-    return Effects(errors, _half_widths(*mean_squares, design, level))
+
+    def mean_squares(degrees: int, expected: float) -> Floats:
+        return rng.chisquare(degrees, STUDIES) / degrees * expected
+
+    of_pairs = mean_squares(pairs - 1, seeds * variances.pairs + variances.rest)
+    of_seeds = mean_squares(seeds - 1, pairs * variances.seeds + variances.rest)
+    of_rest = mean_squares((pairs - 1) * (seeds - 1), variances.rest)
+    return Effects(errors, half_widths((of_pairs, of_seeds, of_rest), design, level))
 
 
-def _half_widths(
-    of_pairs: Floats, of_seeds: Floats, of_rest: Floats, design: Design, level: float
+def half_widths(
+    mean_squares: tuple[Floats, Floats, Floats], design: Design, level: float
 ) -> Floats:
-    """Return half the widths of the intervals [N] of crossed_mean, from mean squares [N]."""
+    """Return half the widths [N] of the intervals of crossed_mean.
+
+    mean_squares: [N] each, of pairs, seeds and rest, in tables without missing cells.
+    """
+    of_pairs, of_seeds, of_rest = mean_squares
     pairs, seeds = design.pairs, design.seeds
     by_pairs, by_seeds = (-stdtrit(n - 1, (1 - level) / 2) for n in (pairs, seeds))
     # As many differences are pairs' as there are pairs: the parts of the mean's variance.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.comparable_verdicts import first_failures
 from ganstudy.analysis.frames.designed import distinct_compared
 from ganstudy.analysis.frames.selection import (
-    first_failures,
     groups,
     own_axis,
     search_stage,

@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.comparable_verdicts import first_failures
 from ganstudy.analysis.frames.designed import distinct_compared
 from ganstudy.analysis.frames.selection import (
     EVALUATION,
     SEED,
     distinct_configurations,
-    first_failures,
     groups,
     own_axis,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ganstudy.study.ledger.confirm_selection import max_twins
+from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.results.paired_seeds import SIGNIFICANCE, fewest_seeds, smallest_p
 
@@ -34,4 +35,5 @@ def max_comparisons(spec: StudySpec) -> int:
     """
     if spec.confirm is None:
         return 0
-    return max_twins(spec) or int(min(spec.confirm.top, spec.search.trials) > 1)
+    trials = planned_trials(spec) + spec.search.trials
+    return max_twins(spec) or int(min(spec.confirm.top, trials) > 1)

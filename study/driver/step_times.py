@@ -272,7 +272,8 @@ def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> byte
         return path.read_bytes()
     labelled = dataset.part or dataset
     network = Classifier(labelled.shape, len(labelled.mode_names or ()))
-    return save(network.state_dict(), {"held_out_accuracy": "nan"})
+    weights: bytes = save(network.state_dict(), {"held_out_accuracy": "nan"})
+    return weights
 
 
 class _ClockError(Exception):

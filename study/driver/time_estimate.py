@@ -14,7 +14,7 @@ from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.trials_ahead import designed_ahead, searched_ahead
+from ganstudy.study.ledger.trials_ahead import TrialsAhead, designed_ahead, searched_ahead
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 
@@ -129,7 +129,8 @@ def estimate(
         ):
             each_slot = makespan([share * factor * each for each in own] * repeats, slots)
             ends[-1] += each_slot * stage.per_drawn
-    return TimeEstimate(*ends, slots)
+    low, high = ends
+    return TimeEstimate(low, high, slots)
 
 
 def makespan(seconds: Iterable[float], slots: int) -> float:

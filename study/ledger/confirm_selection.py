@@ -238,8 +238,9 @@ def max_twins(spec: StudySpec) -> int:
     assert spec.confirm is not None
     confirm, space = spec.confirm, spec.space
     gans = space.num_gan_remedy_sets() - space.includes_plain_gan
+    trials = planned_trials(spec) + spec.search.trials
     # The first choice is the best of its set: with the sets it is counted already.
-    return min(confirm.twins, gans, spec.search.trials, max(1, confirm.remedy_sets))
+    return min(confirm.twins, gans, trials, max(1, confirm.remedy_sets))
 
 
 def on_fresh_seeds(spec: StudySpec, params: Params) -> TrialConfig:

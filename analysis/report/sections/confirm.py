@@ -13,6 +13,7 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
 from ganstudy.analysis.stats.few_seeds import MEDIAN
 from ganstudy.analysis.tables import confirm as tables
 from ganstudy.analysis.tables.confirmed_contrasts import (
@@ -52,7 +53,14 @@ def conclusions(results: Results) -> list[Conclusion]:
 def _other_twins(results: Results, others: list[ConfirmedContrast]) -> list[Conclusion]:
     """Return what remedies do that the first choice has not, each from a twin of its own."""
     name = score_name(results.whole)
-    return [Conclusion(told(row, name), f"At the settings of {row.contrast.at}.") for row in others]
+    return [
+        Conclusion(
+            told(row, name),
+            f"At the settings of {row.contrast.at}.",
+            exploratory=phrases.exploratory([row.contrast]),
+        )
+        for row in others
+    ]
 
 
 def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
@@ -126,14 +134,15 @@ def told(found: ConfirmedContrast, name: str) -> str:
     what = f"{first}, all else equal" if is_twin else f"{first} against {second}"
     than = "without" if is_twin else second
     decision = f"{contrast.decision} than {than}"
-    if contrast.is_open:
-        decision = "inconclusive"
-    elif contrast.better is None:
-        decision = f"{contrast.decision} in {name}"
+    if contrast.decision == PRACTICALLY_EQUAL:
+        decision = f"{PRACTICALLY_EQUAL} to {'the same without' if is_twin else second}"
+    elif contrast.is_open:
+        decision = INCONCLUSIVE
     elif contrast.within_margin:
         decision += f", though {name} differs by less than the margin"
     what = f"{what[0].upper()}{what[1:]}"
-    return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}"
+    margin = phrases.within_margin([contrast])
+    return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}{margin}"
 
 
 def _test(found: ConfirmedContrast) -> str:
@@ -163,7 +172,8 @@ def _estimate(contrast: Contrast, name: str) -> str:
     but = ", the mean drawn the other way by few seeds" if other_way else ""
     # Else a reader would see an interval that says something else than the decision before it.
     low, high, none = contrast.effect.low, contrast.effect.high, float(contrast.scale == RATIO)
-    agrees = (low <= none <= high) == contrast.is_open
+    is_told = contrast.decision in ("better", "worse")
+    agrees = (low <= none <= high) != is_told
     decides = "" if agrees else "; the exact test, which does not assume it, decides"
     return f"{what}, if {kind} are normal{but}{decides}."
 

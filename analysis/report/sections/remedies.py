@@ -139,10 +139,10 @@ EFFECTS = (
 BY_SEED = (
     "Single configurations with a remedy against the same ones without, paired by seed, at the "
     "last amount that every trial reached. Each interval holds alone with 95%, if differences are "
-    "normal; the decisions, by exact sign-flip tests "
-    "(green triangles: better; red crosses: worse; blue diamonds: practically equal; grey circles: "
-    "inconclusive) hold for all {compared} together (Holm; practical equality from wider intervals, "
-    "which hold together). They are about these configurations alone: at other settings a "
+    "normal; the decisions, by exact sign-flip tests (green triangles: better; red crosses: worse; "
+    "blue diamonds: practically equal; grey circles: inconclusive), hold for all {compared} together "
+    "(Holm; practical equality from wider intervals, which hold together). They are about these "
+    "configurations alone: at other settings a "
     "remedy may act differently."
 )
 

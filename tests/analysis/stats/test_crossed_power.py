@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganstudy.analysis.stats import crossed_power
 from ganstudy.analysis.stats.crossed import Variances, crossed_mean
 from ganstudy.analysis.stats.crossed_design import Design
 from ganstudy.analysis.stats.crossed_power import (
+    half_widths,
     made_single_studies,
     made_studies,
     upper_limits,
@@ -85,13 +85,13 @@ def test_intervals_are_those_of_the_report() -> None:
             d += rng.normal(0, 0.2, seeds)
             rows, columns, mean = d.mean(1), d.mean(0), d.mean()
             rest = d - rows[:, None] - columns + mean
-            squares = [
+            squares = (
                 np.array([seeds * ((rows - mean) ** 2).sum() / (pairs - 1)]),
                 np.array([pairs * ((columns - mean) ** 2).sum() / (seeds - 1)]),
                 np.array([(rest**2).sum() / ((pairs - 1) * (seeds - 1))]),
-            ]
+            )
             effect = crossed_mean(d, level).comparison.effect
-            (half,) = crossed_power._half_widths(*squares, Design(pairs, seeds), level)
+            (half,) = half_widths(squares, Design(pairs, seeds), level)
             assert half == pytest.approx(effect.high - effect.value)
 
 

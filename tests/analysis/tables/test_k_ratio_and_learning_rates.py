@@ -160,6 +160,21 @@ def test_no_share_of_failed_seeds_before_a_verdict_can_be_a_failure(made_study):
     assert by_setting(three, "k")["failed_share"].tolist() == [0.0, 0.0]
 
 
+def test_a_seed_that_is_not_trained_yet_neither_fails_nor_trains(made_study, rng):
+    rates = 10 ** rng.uniform(-4, -2, size=(60, 2))
+    slow = np.flatnonzero(rates[:, 0] < 5e-4)
+    study = made_study(
+        np.ones((60, 2, 3)),
+        {"lr_g": rates[:, 0], "lr_d": rates[:, 1]},
+        {"lr_g": RANGE, "lr_d": RANGE},
+    )
+    collapsed = region_that_trains(by_evaluation(study, slow))
+    rows = study.evaluations
+    rows["verdict"] = rows["verdict"].replace("collapsed", "not trained yet")
+    assert region_that_trains(study).equals(collapsed) and collapsed["inside"].iloc[0] > 0
+    assert (rate_map(study)["failed_share"] == 0).all()
+
+
 def test_of_failed_seeds_the_matched_difference_is_told(made_study):
     """Groups that are not matched differ in their other settings: here k = 5 was drawn at better rates alone."""
     rates = np.array([1e-3, 1e-2])[np.r_[np.arange(12) // 6, np.zeros(12, int)]]

@@ -197,7 +197,7 @@ def test_a_seed_that_has_hardly_begun_is_not_trained_yet() -> None:
         ("rising", FALLING[::-1]),
         ("fell at first and stands", (465, 420, 401, 400.5, 401, 400, 401.5, 401, 400.8)),
         ("wanders", (446, 428, 461, 576, 445, 439, 480, 389, 417)),
-        ("falls by less than the floor's FID", (440, 439.9, 439.8, 439.7, 439.6, *[439.5] * 4)),
+        ("falls by less than the floor's FID", tuple(440 - 0.2 * at for at in range(PLANNED))),
         ("had been better", (300, *FALLING[1:])),
     ],
 )
