@@ -108,7 +108,7 @@ class PackSearcher(LedgerSearcher):
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record what has come of some trials of a pack."""
         pack = self._packs[trial_id]
-        for number, each in result.get(MEMBERS, {}).items():
+        for number, each in result.get(MEMBERS, []):
             # A pack that died and began again reports trials that are over once more.
             if number not in pack:
                 continue

@@ -27,8 +27,8 @@ from ganstudy.study.tune.training import FusedTraining
 from ganstudy.trials.config.trial import TrialConfig
 
 MEMBERS = "members"
-"""Key of a pack's configuration: those of its trials; and of its results: those of trials that were
-evaluated or ended, by their numbers."""
+"""Key of a pack's configuration: those of its trials; and of its results: (number, result) of each
+trial that was evaluated or has ended. A list, since Tune flattens dictionaries."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ class PackTrainable(TrialTrainable):
     def step(self) -> dict[str, Any]:
         """Train some of the trials up to their next evaluation and report it."""
         made = self._step_of_one() if self._one_by_one else self._step_together()
-        return {PROGRESS: 0.0, SCORE: WORST, MEMBERS: made, "done": not self._open()}
+        return {PROGRESS: 0.0, SCORE: WORST, MEMBERS: list(made.items()), "done": not self._open()}
 
     # --- trials by themselves
 

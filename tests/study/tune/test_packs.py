@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray.tune.utils.util import flatten_dict
 
 from ganstudy.study.home import StudyFolder
 from ganstudy.study.ledger.ledger import Ledger
@@ -68,6 +69,11 @@ class Packed:
         return [member["number"] for member in suggested[MEMBERS]]
 
 
+def reported(made: dict[int, dict[str, Any]], done: bool = True) -> dict[str, Any]:
+    """Return what Tune makes of a pack's result."""
+    return flatten_dict({MEMBERS: list(made.items()), "done": done})
+
+
 def result(objective: float = 3.0, finished: bool = True) -> dict[str, Any]:
     outcome = Outcome(
         finished, objective, 20.0, {"unsettled": 3}, {"updates": 10.0, "seconds": 1.0}
@@ -100,7 +106,7 @@ def test_every_trial_is_in_one_pack_of_its_structure(tmp_path: Path) -> None:
         assert 1 <= len(pack) <= 3
         numbers += pack
         made = {number: result() for number in pack}
-        packed.searcher.on_trial_complete(name, {MEMBERS: made, "done": True})
+        packed.searcher.on_trial_complete(name, reported(made))
     assert sorted(numbers) == list(range(12))
     assert {row.state for row in packed.ledger.trials()} == {TrialState.COMPLETE.value}
     assert packed.searcher.suggest("more") == "FINISHED"
@@ -112,7 +118,7 @@ def test_configurations_are_those_that_one_by_one_would_be_drawn(tmp_path: Path)
     while packed.searcher.left:
         name = f"pack-{packed.searcher.left}"
         made = {number: result() for number in packed.numbers(name)}
-        packed.searcher.on_trial_complete(name, {MEMBERS: made})
+        packed.searcher.on_trial_complete(name, reported(made))
     assert [(row.number, row.params) for row in packed.ledger.trials()] == drawn
 
 
@@ -130,12 +136,12 @@ def test_every_trial_of_a_pack_ends_by_itself(tmp_path: Path) -> None:
     packed = Packed(tmp_path, text)
     first, second, third = packed.numbers("a")
     made = {first: result(1.0), second: result(2.0, finished=False)}
-    packed.searcher.on_trial_result("a", {MEMBERS: made, "done": False})
+    packed.searcher.on_trial_result("a", reported(made, False))
     # Its process died, and it reports once more what was over.
-    packed.searcher.on_trial_result("a", {MEMBERS: {first: result(1.0)}, "done": False})
+    packed.searcher.on_trial_result("a", reported({first: result(1.0)}, False))
     failed = {"error": "ValueError: no (x.py:1)", "raised_at": "x.py:1", "done": True}
     last = {second: result(2.5), third: failed}
-    packed.searcher.on_trial_complete("a", {MEMBERS: last, "done": True})
+    packed.searcher.on_trial_complete("a", reported(last))
     states = {row.number: row.state for row in packed.ledger.trials() if row.number < 3}
     assert states == {first: "complete", second: "complete", third: "failed"}
     assert packed.ledger.search.intermediate_values(second) == {20: 2.5}
@@ -146,7 +152,7 @@ def test_every_trial_of_a_pack_ends_by_itself(tmp_path: Path) -> None:
 def test_a_pack_whose_process_dies_for_good_fails_what_was_left_of_it(tmp_path: Path) -> None:
     packed = Packed(tmp_path, TEXT.replace("k = [1, 2]\n", ""))
     first, *others = packed.numbers("a")
-    packed.searcher.on_trial_result("a", {MEMBERS: {first: result()}, "done": False})
+    packed.searcher.on_trial_result("a", reported({first: result()}, False))
     packed.searcher.on_trial_complete("a", None, error=True)
     states = {row.number: row.state for row in packed.ledger.trials()}
     assert states[first] == "complete"
@@ -157,7 +163,7 @@ def test_paused_and_undealt_trials_are_taken_up_by_the_next_run(tmp_path: Path) 
     before = Packed(tmp_path)
     pack = before.numbers("a")
     paused = {number: {"paused": "asked to stop", "done": True} for number in pack}
-    before.searcher.on_trial_complete("a", {MEMBERS: paused, "done": True})
+    before.searcher.on_trial_complete("a", reported(paused))
     assert before.stop.reason() == "asked to stop"
     before.stop.clear()
     after = Packed(tmp_path)
