@@ -357,7 +357,7 @@ def test_what_is_asked_has_rules(arguments: list[str], message: str) -> None:
 def test_lists_alone_have_one_point() -> None:
     Path("s.toml").write_text(text(GRID, GRID_SPACE))
     output = ganstudy("plan", "s.toml", "--tell", "0.8", "--no-time").stdout
-    assert "Give a setting a range (lr_d, lr_g)" in output
+    assert "Give a setting a range (lr_d, lr_g)" in " ".join(output.split())
 
 
 def test_the_same_effect_either_way() -> None:
