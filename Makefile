@@ -36,6 +36,7 @@ test-exhaustive: $(READY)
 benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/overhead.py
 	$(BIN)/python tests/benchmarks/packs.py
+	$(BIN)/python tests/benchmarks/lanes.py
 	$(BIN)/python tests/benchmarks/report.py --trials 24 1000
 	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
@@ -44,7 +45,7 @@ benchmark: $(READY)
 # names the seeds.
 operating-characteristics: $(READY)
 	$(BIN)/python tests/benchmarks/operating_characteristics.py
-	$(BIN)/python tests/benchmarks/adaptive_studies.py --studies 2000
+	$(BIN)/python tests/benchmarks/adaptive_studies.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

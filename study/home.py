@@ -45,8 +45,9 @@ class StudyFolder:
 
     @property
     def imported(self) -> Path:
-        """Instead of a ledger, for a study that was trained elsewhere: what was imported
-        (study/ledger/import_record.py).
+        """What was imported, of a study that was trained elsewhere: it stands instead of a ledger.
+
+        See study/ledger/import_record.py.
         """
         return self.path / IMPORT_FILE
 

@@ -220,6 +220,7 @@ def study_over_time():
     from ganstudy.analysis.frames.study import Study
     from ganstudy.trials.results.catalogue import MEASURES
     from ganstudy.trials.results.facts import Origin
+    from ganstudy.trials.results.records import Verdict
 
     def build(
         scores,
@@ -271,9 +272,9 @@ def study_over_time():
             error="",
             run_id="",
         )
-        for verdict in ("converged", "unsettled", "cycling", "collapsed", "diverged"):
-            counted = (last["verdict"] == verdict).groupby(last["number"]).sum()
-            table[verdict] = table["number"].map(counted).fillna(0).astype(int)
+        for verdict in Verdict:
+            counted = (last["verdict"] == verdict.value).groupby(last["number"]).sum()
+            table[verdict.value] = table["number"].map(counted).fillna(0).astype(int)
         worst = np.inf if "minimize" in chosen else -np.inf
         final = last[measure].fillna(worst).groupby(last["number"]).median()
         table["objective"] = table["number"].map(final).replace([np.inf, -np.inf], np.nan)

@@ -38,7 +38,7 @@ ALLOWED = {
         "study/cli/spread.py",
         "study/cli/effects_told.py",
         "study/cli/outlook.py",
-        "study/cli/plan.py",
+        "study/cli/planning.py",
         "study/export/",
     ),
 }

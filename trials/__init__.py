@@ -1,3 +1,4 @@
-"""One trial: a GAN configuration trained as a seed ensemble. Knows neither Ray nor MLflow nor
-Optuna.
+"""One trial, which is a GAN configuration trained as a seed ensemble.
+
+Knows neither Ray nor MLflow nor Optuna.
 """

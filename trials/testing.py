@@ -1,5 +1,6 @@
-"""Contract tests that the authors of "my_gan.py:build" and "my_data.py:Dataset" inherit, to find
-mistakes before a study does.
+"""Contract tests for the authors of "my_gan.py:build" and "my_data.py:Dataset" to inherit.
+
+They find mistakes before a study does.
 
     from my_gan import build
     from ganstudy.trials.testing import DataContract, GanContract

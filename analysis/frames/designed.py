@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from ganstudy.analysis.frames.load import outcomes
-from ganstudy.analysis.frames.selection import dead_trials, search_stage
+from ganstudy.analysis.frames.selection import dead_trials, distinct_configurations, search_stage
 from ganstudy.analysis.frames.study import Study
+from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage, TrialState
 
 
@@ -36,19 +39,28 @@ def compared_trials(study: Study) -> Study:
     reached = set(cut.loc[cut["evaluation"] == at, "number"]) | dead_trials(cut)
     trials = study.trials.copy()
     came = trials["number"].isin(reached)
-    found = outcomes(cut).reindex(trials["number"]).reset_index(drop=True)
+    # Frames that were made elsewhere may lack measures.
+    whole = cut.assign(**{name: np.nan for name in MEASURES if name not in cut})
+    found = outcomes(whole).reindex(trials["number"]).reset_index(drop=True)
     for name in found.columns.intersection(trials.columns):
         trials.loc[came, name] = found.loc[came, name].astype(trials[name].dtype)
-    measure = study.objective.measure
-    trials.loc[came, "objective"] = trials.loc[came, measure]
-    allowed = study.constraints
+    trials.loc[came, "objective"] = found.loc[came, study.objective.measure]
     within = trials["objective"].notna()
-    for verdict, limit in allowed.items():
-        within &= trials[verdict] <= limit
+    for verdict, limit in study.constraints.items():
+        within &= found[verdict] <= limit
     trials.loc[came, "feasible"] = within[came]
     trials.loc[came, "state"] = TrialState.COMPLETE.value
     # Those that came no further are as they were; what ended later by an error had come here.
     return replace(study, trials=trials, evaluations=cut, _whole=study._whole or study)
+
+
+def distinct_compared(study: Study, setting: str | None = "") -> Study:
+    """Return distinct_configurations of what the values of a setting are compared on; of all trials
+    of the search where no setting splits them.
+    """
+    return distinct_configurations(
+        search_stage(study) if setting is None else compared_trials(study)
+    )
 
 
 def _evaluation(study: Study) -> int:

@@ -10,7 +10,6 @@ one with k = 1, and the reader should see whether that decides the answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ganstudy.analysis.frames.comparable_verdicts import verdicts_compare
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats, Ints, Scores
 from ganstudy.analysis.stats.order_statistics import median, median_over_seeds
@@ -291,34 +291,6 @@ def _at_amount(rows: pd.DataFrame, amount: float, log: bool, sign: int) -> pd.Da
     after = order[~reached].groupby(seed).head(1).set_index(seed).reindex(before.index)
     value = sign * _interpolated(before, after, amount, log)
     return before.assign(score=np.where(before["gone"], np.inf, value))
-
-
-def verdicts_compare(then: pd.DataFrame, rows: pd.DataFrame) -> bool:
-    """Return whether failed seeds can be counted in `then`, the rows of `rows` (with `gone` and
-    `verdict`) at one amount of training: all are of one evaluation, at which a verdict can be a
-    failure.
-
-    With k = 5 a trial may be at its first evaluation where one with k = 1 is at its third, and no
-    seed has collapsed before its third. A seed that has diverged has done so at any later one.
-    """
-    if "verdict" not in rows:
-        return True
-    evaluations = then.loc[~then["gone"].astype(bool), EVALUATION].unique()
-    if len(evaluations) > 1:
-        return False
-    return bool((evaluations >= first_failures(rows)).all())
-
-
-def first_failures(rows: pd.DataFrame, kinds: Iterable[Verdict] = FAILURE_VERDICTS) -> int:
-    """Return the evaluation from which on seeds can fail in all of these ways.
-
-    Verdicts that were made elsewhere, as in imported histories, may come earlier than ours: then it
-    is the first at which one stands in `rows`.
-    """
-    earliest = max((kind.earliest for kind in kinds), default=1)
-    slow = [kind.value for kind in kinds if kind.earliest > 1]
-    seen = rows.loc[rows["verdict"].isin(slow), EVALUATION].min()
-    return earliest if math.isnan(seen) else int(min(earliest, seen))
 
 
 def _rows(study: Study, axis: str, measure: str, complete: bool) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import pandas as pd
 from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.facts import Origin, StudyFacts
+from ganstudy.trials.results.looks import Looks
 from ganstudy.trials.results.records import (
     SAMPLES_KEY,
     STUDY_FILE,
@@ -96,6 +97,8 @@ class Study:
     """Of the parent run."""
     notes: list[str] = field(default_factory=list)
     """What could not be read whole, in sentences."""
+    looks: Looks | None = None
+    """Reports that were made of it; None where no ledger is at hand that counts them."""
     is_whole: bool = True
     """Whether MLflow has the study's facts whole: it has cut some that older versions wrote."""
     _whole: Study | None = None

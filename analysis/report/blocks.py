@@ -8,7 +8,7 @@ report/sections/registry.py puts it into the report.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
 import pandas as pd
@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
+from ganstudy.analysis.tables.looks import interim
 from ganstudy.trials.results.records import OWN_SEEDS
 
 ROWS_SHOWN = 200
@@ -188,13 +189,23 @@ class Section:
     blocks: list[Block] = field(default_factory=list)
 
 
+def conclusions_of(module: SectionModule, results: Results) -> list[Conclusion]:
+    """Return the conclusions of a section, each marked as interim where the report is made before
+    the study's planned end.
+    """
+    found = module.conclusions(results)
+    if not results.cached(interim, results.whole):
+        return found
+    return [replace(each, claim=f"Interim: {each.claim}") for each in found]
+
+
 def build_sections(modules: tuple[SectionModule, ...], results: Results) -> list[Section]:
     """Return the sections that have a conclusion or a block."""
     sections = [
         Section(
             name=module.__name__.rpartition(".")[2],
             title=module.TITLE,
-            conclusions=module.conclusions(results),
+            conclusions=conclusions_of(module, results),
             blocks=module.blocks(results),
         )
         for module in modules

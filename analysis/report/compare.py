@@ -126,7 +126,8 @@ def _on_fresh_seeds(first: Study, second: Study, fresh: list[dict[str, Any]]) ->
     )
     value = " · ".join(number(row["score"]) for row in fresh)
     tile = Tile(f"Confirmed {name}", value, " · ".join(names))
-    return Conclusion(f"{name} on fresh seeds: {'; '.join(parts)}.", basis, first=True, tile=tile)
+    claim = f"{name} on fresh seeds: {'; '.join(parts)}."
+    return Conclusion(claim, basis, first=True, tile=tile, exploratory=True)
 
 
 def _best(first: Study, both: pd.DataFrame) -> Conclusion:

@@ -7,7 +7,7 @@ inconclusive, that is the conclusion.
 from __future__ import annotations
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.blocks import Results
+from ganstudy.analysis.report.blocks import Results, conclusions_of
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections.registry import SECTIONS
 
@@ -21,7 +21,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     return [
         conclusion
         for section in SECTIONS
-        for conclusion in section.conclusions(results)
+        for conclusion in conclusions_of(section, results)
         if conclusion.first
     ]
 

@@ -36,6 +36,7 @@ from ganstudy.analysis.report.blocks import (
 )
 from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections.registry import SECTIONS
+from ganstudy.analysis.tables.looks import interim
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import OWN_SEEDS, Stage
 
@@ -120,7 +121,8 @@ def _subtitle(study: Study) -> str:
     if any(per_trial):
         fewest = "" if len(per_trial) == 1 else f"{per_trial[0]} to "
         trials += f" of {fewest}{count(per_trial[-1], 'seed')} each"
-    parts = [trials]
+    parts = [f"interim: {why}"] if (why := interim(study)) else []
+    parts.append(trials)
     if confirmed := len(study.of_stage(Stage.CONFIRM).trials):
         parts.append(f"{confirmed} trained again on fresh seeds")
     if study.budget.unit:

@@ -16,6 +16,10 @@ from ganstudy.analysis.tables import failures
 from ganstudy.trials.results.records import Verdict
 
 LEARNING_RATES = ("lr_d", "lr_g")
+TOO_EARLY = (
+    f"before evaluation {Verdict.COLLAPSED.earliest} no seed can have collapsed or cycle, whatever "
+    "becomes of it"
+)
 
 
 def split_by(results: Results, *settings: str) -> list[str]:

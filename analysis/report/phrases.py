@@ -79,6 +79,14 @@ def equal_amount(study: Study) -> str:
     return "the most that every trial reached"
 
 
+def share_change(change: Estimate) -> str:
+    """Return a relative change with its interval, if there is one: −40% [−50%, −30%]."""
+    value, low, high = (
+        f"{end:+.0%}".replace("-", "−") for end in (change.value, change.low, change.high)
+    )
+    return f"{value} [{low}, {high}]" if change.has_interval else value
+
+
 def pairs(contrast: Contrast) -> str:
     """Return the n of an effect in matched pairs: 18 pairs on 3 seeds; of a design, 8 points on 3."""
     n = count(contrast.effect.n, contrast.effect.unit.removesuffix("s"))
@@ -118,10 +126,10 @@ def exploratory(contrasts: Iterable[Contrast]) -> bool:
 
 
 def margin(stated: Margin) -> str:
-    """Return the effects within a margin: × 0.87 to 1.15, or −0.02 to +0.02."""
+    """Return the effects within a margin: a factor of 0.87 to 1.15, or −0.02 to +0.02."""
     low, high = stated.ends
     if stated.is_ratio:
-        return f"× {number(low)} to {number(high)}"
+        return f"a factor of {number(low)} to {number(high)}"
     return f"{signed(low)} to {signed(high)}"
 
 

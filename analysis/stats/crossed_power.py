@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy.special import chdtri, stdtrit
@@ -20,8 +21,8 @@ from ganstudy.analysis.stats.crossed_design import Design
 from ganstudy.analysis.stats.estimate import LEVEL, MIN_CONFIGURATIONS, Floats
 
 POWER = 0.8
-STUDIES = 20_000
-"""Made-up ones: a power of 80% is known to 0.3%, the smallest factor to about 0.002."""
+STUDIES = 10_000
+"""Made-up ones: a power of 80% is known to 0.4%, the smallest factor to about 0.003."""
 SEED = 20261130
 UPPER = 0.8
 """Confidence of the upper limit of a variance: planned from the estimate itself, half of all
@@ -31,7 +32,7 @@ MIN_SINGLE_SEEDS = 5
 """Of a test at single configurations (analysis/tables/remedies_by_seed.py)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Effects:
     """Estimates of one effect, which is 0, in many made-up studies of one design."""
 
@@ -42,15 +43,21 @@ class Effects:
 
     def power(self, effect: float) -> float:
         """Return how often a true `effect` is found, in its own direction."""
-        return float((abs(effect) + self.errors > self.half_widths).mean())
+        return float((self._needed < abs(effect)).mean())
 
     def smallest(self, power: float = POWER) -> float:
         """Return the smallest true effect that is found with `power`."""
-        # An effect e is found where e > half width - error: the share is that difference's
-        # distribution at e.
-        return float(np.quantile(self.half_widths - self.errors, power))
+        return float(np.quantile(self._needed, power))
+
+    @cached_property
+    def _needed(self) -> Floats:
+        """[N] the true effect beyond which each of the studies would find it."""
+        needed: Floats = np.sort(self.half_widths - self.errors)
+        return needed
 
 
+# A plan asks for the same designs again and again, and two settings for the same.
+@lru_cache(maxsize=64)
 def made_studies(
     variances: Variances,
     design: Design,
@@ -68,21 +75,24 @@ def made_studies(
     rng = np.random.default_rng(SEED)
     of_mean = variances.of_mean(pairs, seeds)
     errors = rng.normal(0, of_mean.error, STUDIES)
-    mean_squares = [
-        rng.chisquare(degrees, STUDIES) / degrees * expected
-        for degrees, expected in (
-            (pairs - 1, seeds * variances.pairs + variances.rest),
-            (seeds - 1, pairs * variances.seeds + variances.rest),
-            ((pairs - 1) * (seeds - 1), variances.rest),
-        )
-    ]
-    return Effects(errors, _half_widths(*mean_squares, design, level))
+
+    def mean_squares(degrees: int, expected: float) -> Floats:
+        return rng.chisquare(degrees, STUDIES) / degrees * expected
+
+    of_pairs = mean_squares(pairs - 1, seeds * variances.pairs + variances.rest)
+    of_seeds = mean_squares(seeds - 1, pairs * variances.seeds + variances.rest)
+    of_rest = mean_squares((pairs - 1) * (seeds - 1), variances.rest)
+    return Effects(errors, half_widths((of_pairs, of_seeds, of_rest), design, level))
 
 
-def _half_widths(
-    of_pairs: Floats, of_seeds: Floats, of_rest: Floats, design: Design, level: float
+def half_widths(
+    mean_squares: tuple[Floats, Floats, Floats], design: Design, level: float
 ) -> Floats:
-    """Return half the widths of the intervals [N] of crossed_mean, from mean squares [N]."""
+    """Return half the widths [N] of the intervals of crossed_mean.
+
+    mean_squares: [N] each, of pairs, seeds and rest, in tables without missing cells.
+    """
+    of_pairs, of_seeds, of_rest = mean_squares
     pairs, seeds = design.pairs, design.seeds
     by_pairs, by_seeds = (-stdtrit(n - 1, (1 - level) / 2) for n in (pairs, seeds))
     # As many differences are pairs' as there are pairs: the parts of the mean's variance.

@@ -50,7 +50,7 @@ def median_interval(scores: Floats) -> Estimate:
     return Estimate(value, level=NAN, n=n, unit="seeds")
 
 
-def mean_interval(values: Floats, level: float = LEVEL) -> Estimate:
+def mean_interval(values: Floats) -> Estimate:
     """Estimate the mean over seeds with Student's interval; NaN where a value is not finite or n is
     1.
     """
@@ -58,8 +58,8 @@ def mean_interval(values: Floats, level: float = LEVEL) -> Estimate:
     if n < 2 or not np.isfinite(values).all():
         return Estimate(NAN, level=NAN, n=n, unit="seeds")
     mean = float(values.mean())
-    half = float(special.stdtrit(n - 1, (1 + level) / 2) * values.std(ddof=1) / math.sqrt(n))
-    return Estimate(mean, mean - half, mean + half, level, n, "seeds")
+    half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2) * values.std(ddof=1) / math.sqrt(n))
+    return Estimate(mean, mean - half, mean + half, LEVEL, n, "seeds")
 
 
 @dataclass(frozen=True)

@@ -136,9 +136,13 @@ class EventTimes:
         return float(self.visible_from.min(initial=math.inf))
 
     @property
-    def moments(self) -> int:
-        """Number of distinct times at which events were seen."""
-        return len(np.unique(self.times[self.happened]))
+    def visible_moments(self) -> int:
+        """Number of evaluation times at which events could be seen."""
+        seen = self.evaluation_times >= self.first_visible
+        # Where every seed had the event, nothing came after it that was not watched.
+        if not self.happened.all():
+            seen &= self.evaluation_times <= self.times[np.isfinite(self.times)].max(initial=0.0)
+        return int(seen.sum())
 
     def of(self, numbers: Iterable[int]) -> EventTimes:
         """Return the event times of the seeds of these trials."""

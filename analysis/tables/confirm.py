@@ -65,7 +65,7 @@ def confirmed(study: Study) -> pd.DataFrame:
     """
     sign = study.objective.sign
     in_search = search_stage(study).trials.set_index("number")
-    found = in_search[["objective", "num_seeds"]].to_dict("index")
+    found = in_search.reindex(columns=["objective", "num_seeds"]).to_dict("index")
     scores, rows = _scores(study), []
     for trial in _over(study, failed=True).to_dict("records"):
         # A trial that failed has no scores and still is a row: that it does not train is a result.

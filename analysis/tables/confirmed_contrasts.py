@@ -23,7 +23,13 @@ from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
 from ganstudy.analysis.stats.multiplicity import holm
 from ganstudy.analysis.tables.confirm import confirmed, first_choice
-from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast, holm_family, in_units
+from ganstudy.analysis.tables.contrasts import (
+    CONFIRMED,
+    Contrast,
+    holm_family,
+    in_units,
+    margin_of,
+)
 from ganstudy.trials.results.records import (
     NO_REMEDIES,
     Stage,
@@ -118,8 +124,9 @@ def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
     # Holm, which finds more than Bonferroni: decisions are corrected, each interval holds alone.
     p_values = np.array([row.contrast.p for row in made])
     family = holm_family(CONFIRMED, p_values, primary=not has_design(study))
+    margin = margin_of(study)
     return [
-        replace(row, contrast=row.contrast.corrected(family, float(p)))
+        replace(row, contrast=row.contrast.corrected(family, float(p)).against(margin))
         for row, p in zip(made, holm(p_values), strict=True)
     ]
 
@@ -206,7 +213,8 @@ def confirmed_comparisons(
     median over seeds with its exact interval. It decides nothing;
 
     statistic (below 0: better places), p, of the exact sign-flip test of places, p_holm (corrected
-    for `comparisons`), decision (better or worse where p_holm < 0.05, else inconclusive);
+    for `comparisons`), decision (better or worse where p_holm < 0.05, else practically equal
+    where the interval that holds for all together lies within the margin, else inconclusive);
     improved_share (probability of improvement, in the same order of runs; ties are halves) with
     Clopper and Pearson's 95% interval, num_seeds (pairs).
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from ganstudy.analysis.tables.contrasts import (
     in_units,
     margin_of,
 )
+from ganstudy.analysis.tables.looks import held_back
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
 
@@ -68,10 +69,7 @@ class ContrastTable:
 
 def contrast_table(study: Study) -> ContrastTable:
     """Return all contrasts of a study, of both its stages."""
-    margin = margin_of(study)
-    confirmed = [
-        replace(row, contrast=row.contrast.against(margin)) for row in confirmed_contrasts(study)
-    ]
+    confirmed = confirmed_contrasts(study)
     remedies, single = remedy_contrasts(study), list[SingleConfiguration]()
     # Pairs of configurations say more, as they cover many settings; seeds of single configurations
     # are the fallback of a study that tried each remedy once. Never both: they would be two
@@ -82,13 +80,28 @@ def contrast_table(study: Study) -> ContrastTable:
             single = []
     elsewhere = [{row.confirms, row.other_confirms} for row in confirmed]
     elsewhere += [{row.number, row.control} for row in single]
-    return ContrastTable(
+    table = ContrastTable(
         confirmed=tuple(confirmed),
         k=tuple(pairwise_contrasts(study)) if K in search_stage(study).searched else (),
         remedies=() if single else tuple(remedies),
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
     )
+    return _without_claims(table) if held_back(study) else table
+
+
+def _without_claims(table: ContrastTable) -> ContrastTable:
+    """Return the contrasts with the primary family as an exploratory one."""
+    of_fields = {each.name: getattr(table, each.name) for each in fields(table)}
+    return replace(
+        table, **{name: tuple(map(_as_exploratory, rows)) for name, rows in of_fields.items()}
+    )
+
+
+def _as_exploratory(row: Any) -> Any:
+    if not isinstance(row, Contrast):
+        return replace(row, contrast=_as_exploratory(row.contrast))
+    return replace(row, family=replace(row.family, primary=False))
 
 
 def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:

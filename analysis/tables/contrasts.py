@@ -26,10 +26,10 @@ from ganstudy.analysis.stats.estimate import (
     Estimate,
     Floats,
 )
-from ganstudy.analysis.stats.few_seeds import mean_interval
 from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni_level
 from ganstudy.analysis.stats.power import SampleSize, pairs_needed, seeds_needed
+from ganstudy.analysis.stats.subset_means import symmetric_interval
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage
 
@@ -159,15 +159,16 @@ class Contrast:
     def simultaneous(self) -> Estimate:
         """The effect with the interval that holds together with those of its family.
 
-        With Bonferroni its own. With Holm, whose intervals hold alone, Student's at Bonferroni's
-        level: none where a seed has no value, or the contrast takes no part in the correction.
+        With Bonferroni its own. With Holm, whose intervals hold alone and decide nothing, the exact
+        one of the same seeds at Bonferroni's level: none where a seed has no value, the seeds are
+        too few, or the contrast takes no part in the correction.
         """
         if self.family.correction != HOLM:
             return self.effect
         d = self.differences
         if d is None or self.p != self.p or not np.isfinite(d).all() or d.std() == 0:
             return self.effect.without_interval()
-        found = mean_interval(d, bonferroni_level(self.family.comparisons))
+        found = symmetric_interval(d, bonferroni_level(self.family.comparisons))
         if self.scale == RATIO:
             return found.as_ratio()
         # Differences are of scores of which smaller is better.

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.designed import distinct_compared
 from ganstudy.analysis.frames.selection import (
     TOLERANCE,
     distinct_configurations,
@@ -199,8 +200,8 @@ def time_to_score(
     configurations), unit. Pruned trials were poor, so that `share` flatters and
     share_if_pruned_never does not.
     """
-    study, unit = distinct_configurations(study), axis or own_axis(study)
     threshold = default_threshold(study) if threshold is None else threshold
+    study, unit = distinct_compared(study, setting), axis or own_axis(study)
     events, by_value = threshold_times(study, threshold, axis, stays), groups(study, setting)
     horizon = common_horizon(events, by_value)
     made: list[dict[str, Any]] = []
@@ -246,8 +247,8 @@ def reach_curves(
     observed that had not reached it), configurations_at_risk, events, configurations, num_seeds,
     threshold.
     """
-    study = distinct_configurations(study)
     threshold = default_threshold(study) if threshold is None else threshold
+    study = distinct_compared(study, setting)
     events = threshold_times(study, threshold, axis, stays)
     frame = curves(events, groups(study, setting), setting or "group")
     share, low, high = (1 - frame[name] for name in ("survival", "high", "low"))
@@ -261,8 +262,8 @@ def reach_tests(
     """Test with log-rank tests whether the time to a score differs, with the columns of
     failures.survival_tests: one row per setting.
     """
-    study = distinct_configurations(study)
     threshold = default_threshold(study) if threshold is None else threshold
+    study = distinct_compared(study)
     return log_rank_tests(threshold_times(study, threshold, axis, stays), study)
 
 
@@ -347,7 +348,7 @@ def stability_by(study: Study, setting: str | None = None) -> pd.DataFrame:
     setting (or `group`), spread with _low and _high (95%), change with _low and _high,
     configurations.
     """
-    study = distinct_configurations(study)
+    study = distinct_compared(study, setting)
     table = stability(study)
     made = []
     for value, numbers in groups(study, setting).items():

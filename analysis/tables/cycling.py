@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.comparable_verdicts import first_failures
+from ganstudy.analysis.frames.designed import distinct_compared
 from ganstudy.analysis.frames.selection import (
-    distinct_configurations,
     groups,
     own_axis,
     search_stage,
@@ -24,8 +25,9 @@ from ganstudy.analysis.frames.trajectories import (
     trajectories,
     trial_of,
 )
-from ganstudy.analysis.stats.estimate import NAN
+from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.order_statistics import median
+from ganstudy.analysis.tables.failures import visible_from
 from ganstudy.analysis.tables.search import mode_shares, typical_seeds
 from ganstudy.trials.results.catalogue import CYCLING, MEASURES
 from ganstudy.trials.results.records import Verdict
@@ -130,12 +132,13 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     reached, and at the end.
 
     setting (or `group`), progress (on `axis`), configurations and num_seeds (that got there),
-    cycling (share of seeds whose verdict was cycling then) with _low and _high (95%), returns and
+    cycling (share of seeds whose verdict was cycling then; NaN where none can be yet) with _low and
+    _high (95%), returns and
     switches so far (median over configurations of the median over seeds) with _low and _high,
     returned (share of seeds with at least one return) with _low and _high,
     configurations_with_modes (that the last three come from: those with histograms), unit.
     """
-    study, unit = distinct_configurations(study), axis or own_axis(study)
+    study, unit = distinct_compared(study, setting), axis or own_axis(study)
     rows = ended_trajectories(study, axis)
     points = np.array(common_times(rows))
     made: list[dict[str, Any]] = []
@@ -150,6 +153,8 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     }
     tables = {name: at_times(rows, values, points) for name, values in counts.items()}
     verdicts = at_times(rows, cycles, points)
+    earliest = first_failures(rows, (Verdict.CYCLING,))
+    visible = float(visible_from(rows, earliest).min(initial=np.inf))
     number = trial_of(rows)
     for value, numbers in groups(study, setting).items():
         for column, progress in enumerate(points):
@@ -164,6 +169,9 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
             seeds = seeds[seeds["number"].isin(numbers) & seeds["cycling"].notna()]
             if len(seeds):
                 row = {setting or "group": value, "progress": progress, **_row(seeds), "unit": unit}
+                # Where no seed can cycle yet, that none does is no finding.
+                if progress < visible:
+                    row |= Estimate(NAN).columns("cycling")
                 made.append(row)
     return pd.DataFrame(made, columns=[setting or "group", *BY_COLUMNS])
 

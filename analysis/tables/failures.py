@@ -25,11 +25,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.comparable_verdicts import first_failures
+from ganstudy.analysis.frames.designed import distinct_compared
 from ganstudy.analysis.frames.selection import (
     EVALUATION,
     SEED,
     distinct_configurations,
-    first_failures,
     groups,
     own_axis,
 )
@@ -155,7 +156,7 @@ def curves(events: EventTimes, by_value: dict[Any, set[int]], name: str) -> pd.D
         )
         # At earlier evaluations nothing can be seen, and 100% would be no finding.
         frame = frame[frame["progress"] >= seeds.first_visible]
-        if len(frame) < MIN_MOMENTS:
+        if seeds.visible_moments < MIN_MOMENTS:
             continue
         n = {"configurations": curve.configurations, "num_seeds": curve.seeds}
         frame[name] = value
@@ -179,7 +180,7 @@ def survival_curves(
     (pointwise 95%; NaN below 6 configurations), at_risk (seeds still observed and not failed
     just before), configurations_at_risk, events (failures seen there), configurations, num_seeds.
     """
-    study = distinct_configurations(study)
+    study = distinct_compared(study, setting)
     events = failure_times(study, kinds, rule, axis)
     return curves(events, groups(study, setting), setting or "group")
 
@@ -226,7 +227,7 @@ def survival_summary(
     did not fail), mean_time without failure up to the horizon with _low and _high (none below 12
     configurations), unit (of the times).
     """
-    study = distinct_configurations(study)
+    study = distinct_compared(study, setting)
     events, by_value = failure_times(study, kinds, rule, axis), groups(study, setting)
     rows: list[dict[str, Any]] = []
     horizon = common_horizon(events, by_value)
@@ -312,7 +313,7 @@ def survival_tests(
     'none'), decision ('differ' where p_adjusted is at most 5%, else 'inconclusive'). The test takes
     other settings as noise: under a sampler that follows the score, values may differ through them.
     """
-    study = distinct_configurations(study)
+    study = distinct_compared(study)
     return log_rank_tests(failure_times(study, kinds, rule, axis), study, settings)
 
 

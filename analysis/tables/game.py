@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.designed import distinct_compared
 from ganstudy.analysis.frames.selection import distinct_configurations, groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import proportion_by_trial, trajectories
@@ -97,7 +98,7 @@ def mismatch_by(study: Study, setting: str | None = None) -> pd.DataFrame:
     rises) with _low and _high, configurations, num_seeds. Complete trials with at least five
     evaluations.
     """
-    study = distinct_configurations(study)
+    study = distinct_compared(study, setting)
     complete = study.trials.loc[study.trials["state"] == TrialState.COMPLETE.value, "number"]
     rows = trajectories(study, "evaluation")
     rows = (

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ganstudy.analysis.frames.designed import compared_trials
+from ganstudy.analysis.frames.designed import compared_trials, has_design
 from ganstudy.analysis.frames.selection import (
     NONE,
     ComparedScores,
@@ -30,9 +31,11 @@ from ganstudy.analysis.stats.correlation import (
     normal_scores,
     pearson,
 )
-from ganstudy.analysis.stats.estimate import NAN, Estimate
+from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, Ints
+from ganstudy.analysis.stats.heterogeneity import effect_in_a_new_setting
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
+from ganstudy.analysis.tables.contrasts import Contrast, in_units
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher, matchable
 
 # A guess, above the ten at which the coverage of rank correlations is simulated.
@@ -43,6 +46,8 @@ MIN_REST = 20
 """Configurations beyond the number of coefficients of the model that two settings' product is
 tested in.
 """
+EITHER_WAY, SAME_DIRECTION = "either way", "same direction"
+"""Whether an effect may go against its mean in a new setting."""
 INTERACTION_COLUMNS = [
     "kind",
     "first",
@@ -73,7 +78,8 @@ def interactions(study: Study) -> pd.DataFrame:
     low and high (NaN where n does not allow an interval: below twelve pairs, or fewer than 20
     configurations more than the model has coefficients); p (of none, times comparisons);
     decision: "depends" where the interval excludes 0, else "inconclusive"; configurations (pairs,
-    for a remedy), seeds; comparisons, over which the intervals are simultaneous; axis, progress.
+    for a remedy; points, where a setting of a design is no factor), seeds; comparisons, over which
+    the intervals are simultaneous; axis, progress.
     """
     study = compared_trials(study)
     frame = compared_scores(study)
@@ -128,6 +134,51 @@ class Case:
     """Of the variance of Fisher's z."""
 
 
+HOMOGENEITY_COLUMNS = [
+    "remedies",
+    "effect",
+    "sd_settings",
+    "sd_seeds",
+    "low",
+    "high",
+    "decision",
+    "pairs",
+    "seeds",
+]
+
+
+def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
+    """Estimate how much the effect of every set of remedies differs between settings and between
+    seeds, from its contrast with none in matched pairs; those without an interval are left out.
+
+    remedies; effect (as in the contrasts: a factor for ratios); sd_settings, sd_seeds: standard
+    deviation of the effect over settings and over seeds, noise of the single run apart (of the
+    logarithm for ratios); low and high: the 95% prediction interval of the effect in a setting that
+    was not tried, alone; decision: "either way" where that contains no effect, "same direction"
+    where it does not; pairs, seeds.
+    """
+    found = []
+    for row in contrasts:
+        if row.matched is None or row.matched.variances is None or not row.effect.has_interval:
+            continue
+        new = effect_in_a_new_setting(row.matched)
+        shown = in_units(Comparison(new, NAN, ""), study)[1]
+        found.append(
+            {
+                "remedies": row.first,
+                "effect": shown.value,
+                "sd_settings": math.sqrt(row.matched.variances.pairs),
+                "sd_seeds": math.sqrt(row.matched.variances.seeds),
+                "low": shown.low,
+                "high": shown.high,
+                "decision": EITHER_WAY if new.low <= 0 <= new.high else SAME_DIRECTION,
+                "pairs": row.effect.n,
+                "seeds": row.seeds,
+            }
+        )
+    return pd.DataFrame(found, columns=HOMOGENEITY_COLUMNS)
+
+
 def _ordered(study: Study, frame: ComparedScores) -> list[str]:
     """Return the searched settings with an order that every compared configuration has."""
     table = study.trials.set_index("number").loc[frame.numbers]
@@ -153,10 +204,15 @@ def _remedy_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> li
 
 def _benefit(arms: Arms, remedy: str, setting: str) -> Case:
     """Correlate what a remedy takes off the score of its matched pair with a setting."""
-    pairs = len(arms.treated)
     settings = arms.settings[setting].to_numpy(dtype=float)
     # Ranks: a pair of which one side diverged differs by infinity.
-    correlation = pearson(rankdata(-arms.differences), rankdata(settings))
+    ranks = rankdata(-arms.differences)
+    if arms.points is not None and is_by_point(settings, arms.points):
+        # Pairs of a point share its setting, and what else is special about it.
+        by_point = pd.DataFrame({"ranks": ranks, "settings": settings}).groupby(arms.points).mean()
+        ranks, settings = (by_point[name].to_numpy() for name in ("ranks", "settings"))
+    pairs = len(ranks)
+    correlation = pearson(ranks, rankdata(settings))
     enough = pairs >= MIN_PAIRS and not math.isnan(correlation)
     return Case(
         kind="remedy",
@@ -169,6 +225,11 @@ def _benefit(arms: Arms, remedy: str, setting: str) -> Case:
         # Bonett & Wright 2000: the variance of Fisher's z of a rank correlation.
         factor=1 + correlation**2 / 2,
     )
+
+
+def is_by_point(settings: Floats, points: Ints) -> bool:
+    """Return whether a setting of a design has one value at each point: it is no factor."""
+    return bool((pd.Series(settings).groupby(points).nunique() <= 1).all())
 
 
 def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> list[Case]:
@@ -187,13 +248,19 @@ def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> l
     basis = np.linalg.svd(additive, full_matrices=False)
     kept = basis[0][:, basis[1] > 1e-9 * basis[1][0]]
     rest = len(settings) - kept.shape[1]
-    cases = []
+    table, cases = study.trials.set_index("number").loc[frame.numbers], []
+    by_point = set()
+    if has_design(study):
+        where = table["point"].to_numpy(dtype=np.int64)
+        by_point = {name for name in ordered if is_by_point(points[name], where)}
     for one, other in itertools.combinations(ordered, 2):
         product = points[one] * points[other]
         # What the additive model leaves of either.
         left = [values - kept @ (kept.T @ values) for values in (goodness, product)]
         correlation = pearson(*left)
         enough = rest >= MIN_REST and not math.isnan(correlation)
+        # Of a design they have as many values together as there are points, not configurations.
+        enough = enough and not {one, other} <= by_point
         cases.append(
             Case(
                 kind="settings",

@@ -84,7 +84,7 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     of the objective with median_low and median_high (95%, for other configurations on these seeds,
     NaN below six); failed_share, the probability that a seed has collapsed, cycles or has
     diverged, with its ends; NaN on axes where the values stand at different evaluations, and where
-    no verdict can be a failure yet (selection.verdicts_compare).
+    no verdict can be a failure yet (frames/comparable_verdicts.py).
 
     Between evaluations scores are interpolated; see selection.compared_scores.
     """

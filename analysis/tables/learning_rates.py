@@ -1,7 +1,7 @@
 """Learning rates: where on the plane of lr_g and lr_d the training works, and the effect of their
 ratio.
 
-"Trains" means that a seed has not failed: it has neither collapsed nor diverged and does not cycle,
+"Trains" means that a seed has neither collapsed nor diverged, does not cycle and is trained at all,
 at the amount of training that every trial reached. Everything here is estimated over
 configurations; a fit is reported only where it predicts configurations that it has not seen.
 """
@@ -24,6 +24,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Floats
 from ganstudy.analysis.stats.matching import FOLDS
 from ganstudy.analysis.stats.proportions import clustered_proportion
+from ganstudy.trials.results.records import Verdict
 
 RATES = ("lr_g", "lr_d")
 # A guess: of a hundred trials six fall into each of sixteen cells, the fewest that have an
@@ -243,7 +244,7 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     # Without a verdict that can be a failure every seed would count as one that trains.
     if not len(frame.numbers) or np.isnan(frame.failed).all():
         return pd.DataFrame(columns=REGION_COLUMNS)
-    trained = 1 - np.nanmean(frame.failed, axis=1)
+    trained = 1 - np.nanmean(frame.failed + _untrained(frame), axis=1)
     grid = _grid(rates)
     found = fit(rates, trained, grid)
     if found is None:
@@ -278,6 +279,14 @@ def region_that_trains(study: Study) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows, columns=REGION_COLUMNS)
+
+
+def _untrained(frame: ComparedScores) -> Floats:
+    """Return [C, S]: 1 where a seed was not trained yet, else 0."""
+    if frame.verdicts is None:
+        return np.zeros_like(frame.failed)
+    made: Floats = (frame.verdicts == Verdict.NOT_TRAINED.value).astype(float)
+    return made
 
 
 def _grid(rates: Floats) -> Floats:

@@ -104,10 +104,14 @@ def _twins(treated: pd.DataFrame, control: pd.DataFrame) -> Pairs:
 
     A configuration may be in several, where a factor belongs to one side alone.
     """
-    sides = (side.assign(row=np.arange(len(side))) for side in (treated, control))
-    pairs = pd.merge(*sides, on=[*treated.columns], suffixes=("", "_control"))
-    rows = (pairs[name].to_numpy(dtype=np.int64) for name in ("row", "row_control"))
-    return Pairs(*rows, distance=0.0 if len(pairs) else NAN, exact=True)
+    one, other = (side.assign(row=np.arange(len(side))) for side in (treated, control))
+    pairs = one.merge(other, on=[*treated.columns], suffixes=("", "_control"))
+    return Pairs(
+        treated=pairs["row"].to_numpy(dtype=np.int64),
+        control=pairs["row_control"].to_numpy(dtype=np.int64),
+        distance=0.0 if len(pairs) else NAN,
+        exact=True,
+    )
 
 
 def matchable(values: pd.Series, setting: str) -> bool:

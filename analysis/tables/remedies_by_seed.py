@@ -188,7 +188,8 @@ def remedies_paired_by_seed(
 
     p, of the exact sign-flip test of places in the order that knows failure (stats/run_order.py);
     p_holm, corrected for `comparisons`; decision: better or worse where p_holm < 0.05 and there are
-    MIN_SEEDS_FOR_TEST seeds, else inconclusive; failed, control_failed: seeds that had collapsed,
+    MIN_SEEDS_FOR_TEST seeds, else practically equal where the interval that holds for all together
+    lies within the margin, else inconclusive; failed, control_failed: seeds that had collapsed,
     cycled or diverged; seeds: n; axis, progress.
 
     contrasts: those of single_configurations, if they have been made already.

@@ -93,20 +93,16 @@ COLUMNS = [field.name for field in fields(NeededSampleSize)]
 
 
 def needed_sample_sizes(study: Study, contrasts: ContrastTable | None = None) -> pd.DataFrame:
-    """Return one row per question that the study asks, conclusive or not: the fields of
-    NeededSampleSize.
-
-    contrasts: those of contrast_table, if they have been made already.
-    """
+    """Return `sample_sizes` as a table; contrasts: of contrast_table, if they have been made already."""
     contrasts = contrast_table(study) if contrasts is None else contrasts
+    return pd.DataFrame(map(asdict, sample_sizes(study, contrasts)), columns=COLUMNS)
+
+
+def sample_sizes(study: Study, contrasts: ContrastTable) -> list[NeededSampleSize]:
+    """Return what a conclusion takes on each question that the study asks, conclusive or not."""
     own = own_axis(study)
-    rows = [
-        needed(contrast)
-        for contrast in contrasts.rows
-        # The other axes of k are views of the same trials, and no further questions.
-        if contrast.axis in ("", own)
-    ]
-    return pd.DataFrame(map(asdict, rows), columns=COLUMNS)
+    # The other axes of k are views of the same trials, and no further questions.
+    return [needed(contrast) for contrast in contrasts.rows if contrast.axis in ("", own)]
 
 
 def needed(contrast: Contrast) -> NeededSampleSize:

@@ -24,21 +24,23 @@ MOST_SAMPLES = 100_000
 
 @click.command()
 @click.argument("name")
-@click.option("--trial", type=click.IntRange(0), metavar="N", help="This trial; else the best.")
+@click.option(
+    "--trial", type=click.IntRange(0), metavar="N", help="Show this trial; by default the best."
+)
 @click.option(
     "--export",
     "out",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Write its generators there.",
+    help="Write its generators into this folder.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(0),
     metavar="S",
-    help="Export this seed alone; else all that have a score.",
+    help="Export the generator of this seed alone; by default of all that have a score.",
 )
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @home_option
 def best(
     name: str,
@@ -50,8 +52,8 @@ def best(
 ) -> None:
     """Show the best configuration of the study NAME, and export its generators.
 
-    The best is the search's first choice, with the scores of fresh seeds where it was trained again on such.
-    DIR will hold weights, code that loads them without ganstudy, the configuration, samples and a card.
+    The best is the search's first choice; if it was trained again on fresh seeds, its scores are theirs.
+    DIR gets weights, code that loads them without ganstudy, the configuration, samples and a card.
 
     \b
     Examples:  ganstudy best digits
@@ -133,28 +135,34 @@ def _as_text(value: Any) -> str:
     type=click.IntRange(1, MOST_SAMPLES),
     default=64,
     show_default=True,
-    help="Samples.",
+    help="Number of samples.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE.png", help="A picture of them."
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Write a picture of the samples.",
 )
 @click.option(
-    "--npz", type=click.Path(path_type=Path), metavar="FILE.npz", help="The samples themselves."
+    "--npz", type=click.Path(path_type=Path), metavar="FILE.npz", help="Write the samples."
 )
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
     default=0,
     show_default=True,
-    help="Of the latents.",
+    help="Random seed of the latents.",
 )
 @click.option(
-    "--trained-on", type=click.IntRange(0), metavar="S", help="The generator of this training seed."
+    "--trained-on",
+    type=click.IntRange(0),
+    metavar="S",
+    help="Use the generator of this training seed; by default that of the median one.",
 )
 @click.option(
     "--trust-code",
     is_flag=True,
-    help="Run the Python file of DIR that builds a generator of one's own.",
+    help="Run the author's Python file in DIR that builds the generator.",
 )
 def sample(
     folder: Path,

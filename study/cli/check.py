@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from ganstudy.study.cli.options import format_params, home_option
+from ganstudy.study.cli.options import format_params, home_option, line_width, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 
 CONFIGURATIONS_SHOWN = 3
-WIDTH, NARROWEST = 100, 60
-"""Of a line, at most, and where the terminal is narrower."""
 MOST_LINES = 40
 """Of the whole, unless --full asks for all."""
 LINES_OF_TIME, WITHOUT_TIME = 7, 3
@@ -51,14 +47,14 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     head = [f"{file} is a valid study."]
     if spec.question:
         head.append(_shortened(f"Question: {spec.question}", full))
-    own_parts = _wrapped(_own_parts(spec)) if spec.has_own_parts else []
+    own_parts = wrapped(_own_parts(spec)) if spec.has_own_parts else []
     sections = [
         Section("Varies", _varied(spec, full), True),
         Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
-        Section("Trials", _wrapped(cost_lines(spec))),
+        Section("Trials", wrapped(cost_lines(spec))),
         Section("Your data and networks", own_parts),
         _first(spec, full),
-        Section("What it will be able to tell", _wrapped(outlook_lines(spec, home))),
+        Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
     ]
     if full:
         sections[1].lines += spec.model_dump_json(
@@ -73,7 +69,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     # Last, as it may be measured: all else is there to read by then.
     seeds = len(spec.confirm.seeds) if spec.confirm else len(spec.train.seeds)
     known = study_times(spec, home, not no_time, seeds)
-    Section("Time", _wrapped(time_lines(spec, known))).show()
+    Section("Time", wrapped(time_lines(spec, known))).show()
 
 
 @dataclass
@@ -117,28 +113,9 @@ def _fit(sections: list[Section], most: int) -> None:
                 section.cut(max(least, len(section.lines) - excess))
 
 
-def _width() -> int:
-    return max(NARROWEST, min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns))
-
-
 def _shortened(line: str, full: bool = False) -> str:
-    most = _width() - 2
+    most = line_width()
     return line if full or len(line) <= most else line[: most - 4].rstrip() + " ..."
-
-
-def _wrapped(lines: list[str]) -> list[str]:
-    """Return the lines, long ones broken with the rest indented."""
-    return [
-        part
-        for line in lines
-        for part in textwrap.wrap(
-            line,
-            _width() - 2,
-            subsequent_indent="  ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-    ]
 
 
 def _varied(spec: StudySpec, full: bool) -> list[str]:

@@ -38,7 +38,7 @@ def with_cluster(instead: Instead | None = None) -> Callable[[click.Command], cl
             ["--cluster"],
             type=click.Path(path_type=Path),
             metavar="FILE",
-            help="On the cluster that this file describes, through its head.",
+            help="Run the command on the cluster that this file describes.",
         )
         command.params.insert(-1, option)  # before --home, which is the last of every command
         return command

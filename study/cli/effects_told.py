@@ -202,7 +202,7 @@ def _pairs(
         if name != setting
         and not table[name].isna().any()
         and table[name].nunique() > 1
-        and not (setting == REMEDIES and table[name].map(type).eq(bool).all())
+        and not (setting == REMEDIES and all(isinstance(value, bool) for value in table[name]))
     ]
     points, arms = coordinates(table[others]), np.array(labels)
     rng = np.random.default_rng(SEED)

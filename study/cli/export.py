@@ -16,7 +16,11 @@ from ganstudy.study.home import Home
 @click.command("export")
 @click.argument("name")
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="The folder."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="DIR",
+    help="Folder to write to.",
 )
 @click.option(
     "--format",
@@ -24,7 +28,7 @@ from ganstudy.study.home import Home
     type=click.Choice(["parquet", "csv"]),
     default="parquet",
     show_default=True,
-    help="Of the files.",
+    help="Format of the files.",
 )
 @home_option
 def export_frames(name: str, out: Path, kind: str, home: Home) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("source")
-@click.option("--name", required=True, help="Name of the study that it becomes.")
+@click.option("--name", required=True, help="Name of the new study.")
 @click.option(
     "--map",
     "pairs",
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "--mapping",
     type=click.Path(path_type=Path),
     metavar="FILE.toml",
-    help="The same and more as a file.",
+    help="File with the meaning of columns, and more: see docs/import.md.",
 )
 @click.option(
     "--ignore", multiple=True, metavar="COLUMN", help="Leave a column out; may be repeated."
@@ -42,12 +42,12 @@ if TYPE_CHECKING:
 @click.option(
     "--objective",
     metavar="MEASURE",
-    help="What decides which trial is best; by default FID, else the first measure.",
+    help="Measure that decides which trial is best; by default FID, else the first one.",
 )
 @click.option(
     "--axis",
     metavar="COUNTER",
-    help="The counter at which trials are compared, if there are several.",
+    help="The counter on which trials are compared, if there are several.",
 )
 @click.option(
     "--repeated",
@@ -59,12 +59,12 @@ if TYPE_CHECKING:
     "--from",
     "server",
     metavar="URI",
-    help="The MLflow that mlflow:EXPERIMENT is read from; else MLFLOW_TRACKING_URI.",
+    help="MLflow server of mlflow:EXPERIMENT; by default $MLFLOW_TRACKING_URI.",
 )
 @click.option(
     "--tracking",
     metavar="URI",
-    help="The MLflow server that the study goes to; else the embedded store.",
+    help="MLflow server that gets the study; by default the embedded store.",
 )
 @home_option
 def import_(

@@ -1,6 +1,4 @@
-"""What the commands share: the option --home, exit codes, and how this program is called in what it
-prints.
-"""
+"""What the commands share: the option --home, exit codes, the name of this program."""
 
 from __future__ import annotations
 
@@ -8,7 +6,8 @@ import functools
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from ganstudy.study.home import ENVIRONMENT, Home
 
 INTERRUPTED = 130
 """Exit code of a study that was stopped before its end."""
+WIDEST, NARROWEST = 100, 60
+"""Columns of a printed line, at most, and on a terminal that has fewer."""
 
 
 def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -32,7 +33,7 @@ def home_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--home",
         metavar="DIR",
-        help=f"Where everything is kept; else ${ENVIRONMENT}, else ./ganstudy-data.",
+        help=f"Folder of all studies; by default ${ENVIRONMENT}, else ./ganstudy-data.",
     )(with_home)
 
 
@@ -56,3 +57,25 @@ def format_params(params: Mapping[str, object]) -> str:
         f"{key} = {value:.3g}" if isinstance(value, float) else f"{key} = {value}"
         for key, value in params.items()
     )
+
+
+def line_width() -> int:
+    """Return how many columns a printed line may have, two less than there are for its indentation."""
+    columns = shutil.get_terminal_size((WIDEST, 24)).columns
+    return max(NARROWEST, min(WIDEST, columns)) - 2
+
+
+def wrapped(lines: Iterable[str]) -> list[str]:
+    """Return the lines, long ones broken and their rest indented."""
+    return [
+        part
+        for line in lines
+        for part in textwrap.wrap(
+            line,
+            line_width(),
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        or [""]
+    ]

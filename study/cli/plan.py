@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ganstudy.study.cli.options import home_option, program
+from ganstudy.study.cli.options import home_option, program, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import parse_study, read_study
@@ -56,7 +56,8 @@ def plan(
     spec, text = read_study(file)
     wanted = Wanted(tell, None if limit is None else _seconds(limit))
     found = proposal(spec, wanted, home, may_measure=not no_time)
-    for line in proposal_lines(spec, wanted, found):
+    above, table, below = proposal_lines(spec, wanted, found)
+    for line in [*wrapped(above), *table, *wrapped(below)]:
         click.echo(line)
     if write is not None:
         _write(file, text, write, found)

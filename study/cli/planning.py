@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from ganstudy.analysis.stats.crossed import MIN_POINTS
@@ -67,7 +66,7 @@ class Proposal:
     """Of the budget."""
     note: str = ""
 
-    @cached_property
+    @property
     def best(self) -> Candidate | None:
         """The cheapest; None where none tells it."""
         return min(self.candidates, key=lambda each: each.cost, default=None)
@@ -163,9 +162,11 @@ def _instead(made: Proposal, limit: float) -> str:
     best: tuple[float, int, int] | None = None
     for seeds in range(3, MOST_SEEDS + 1):
         points = _most_points(made, seeds, limit)
+        if not points:
+            continue
         told = [q.smallest(made.spread, seeds) for q in designed(with_design(made.spec, points))]
         known = [each for each in told if each is not None]
-        if points and known and len(known) == len(told):
+        if known and len(known) == len(told):
             best = min(best or (math.inf, 0, 0), (max(known), points, seeds))
     if best is None:
         return "Nothing can be told in that time."
@@ -193,6 +194,7 @@ def _candidates(
         points = _fewest_points(spec, size, spread, seeds, most)
         if points is None:
             continue
+        most = points  # of more seeds no more are needed
         made = with_design(spec, points)
         tells = tuple(
             (question.setting, question.smallest(spread, seeds) or math.inf)
@@ -260,8 +262,10 @@ def _whole(amount: float) -> float | int:
     return int(amount) if amount.is_integer() else amount
 
 
-def proposal_lines(spec: StudySpec, wanted: Wanted, found: Proposal) -> list[str]:
-    """Return the table of designs, and which is proposed."""
+def proposal_lines(
+    spec: StudySpec, wanted: Wanted, found: Proposal
+) -> tuple[list[str], list[str], list[str]]:
+    """Return what is asked and how it is known, the table of designs, and which is proposed."""
     asked = designed(with_design(spec, MIN_POINTS))
     named = ", ".join(_named(question) for question in asked)
     together = asked[0].together > asked[0].comparisons
@@ -275,8 +279,8 @@ def proposal_lines(spec: StudySpec, wanted: Wanted, found: Proposal) -> list[str
     if found.note:
         lines.append(found.note)
     if found.best is None:
-        return lines if found.note else [*lines, "", _none(spec, found)]
-    return [*lines, "", *_table(found), "", _proposed(found)]
+        return lines, [], [] if found.note else ["", _none(spec)]
+    return lines, ["", *_table(found), ""], [_proposed(found)]
 
 
 def _named(question: Question) -> str:
@@ -329,7 +333,7 @@ def _proposed(found: Proposal) -> str:
     return f"{text}: about {format_duration(best.cost)} on {found.times.machine}"
 
 
-def _none(spec: StudySpec, found: Proposal) -> str:
+def _none(spec: StudySpec) -> str:
     if not any(isinstance(domain, Range) for domain in spec.space.domains.values()):
         return (
             f"No number of seeds up to {MOST_SEEDS} tells it: with lists alone there is one point. "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import webbrowser
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,15 +25,33 @@ if TYPE_CHECKING:
     from ganstudy.study.tracking.outbox import Outbox
     from ganstudy.study.tracking.publisher_process import StudyArtifacts
     from ganstudy.trials.results.facts import StudyFacts
+    from ganstudy.trials.results.looks import Looks
 
 
 def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
     """Write the report and return its conclusions."""
     from ganstudy.analysis.report.html import build
 
-    made = build(_loaded(spec, home))
+    study = _loaded(spec, home)
+    if folder.ledger.exists():
+        study = replace(study, looks=_look(folder))
+    made = build(study)
     made.write(folder.report)
     return [str(sentence) for sentence in made.answer]
+
+
+def _look(folder: StudyFolder) -> Looks | None:
+    """Count this report in the study's ledger; None where that cannot be written."""
+    from ganstudy.study.ledger.ledger import Ledger
+    from ganstudy.study.ledger.storage import database_trouble
+
+    try:
+        return Ledger.open(folder.ledger).record_look()
+    except Exception as error:
+        # A study that another user trained may be readable alone: its report is not withheld.
+        if database_trouble(error) is None:
+            raise
+        return None
 
 
 def as_markdown(question: str, conclusions: list[str]) -> str:
@@ -170,7 +189,7 @@ def report_on_cluster(cluster: Path, values: CliOptions) -> int:
 @click.option("--open", "show", is_flag=True, help="Open it in a browser.")
 @home_option
 def report(name: str, show: bool, home: Home) -> None:
-    """Write the report of the study NAME anew, from what MLflow has.
+    """Write the report of the study NAME again, from its records in MLflow.
 
     \b
     Example:  ganstudy report digits --open

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from ganstudy.study.driver.run import RunResult
 
 address_option = click.option(
-    "--address", metavar="HOST:PORT", help="A running Ray cluster; else Ray starts on this machine."
+    "--address",
+    metavar="HOST:PORT",
+    help="Use this running Ray cluster; by default Ray starts on this machine.",
 )
 accept_option = click.option(
     "--accept-changes",
     is_flag=True,
-    help="Go on though code, packages or data changed; that is recorded.",
+    help="Go on although code, packages or data have changed, and record that.",
 )
 
 
@@ -68,7 +70,7 @@ def resume_on_cluster(cluster: Path, values: CliOptions) -> int:
 @accept_option
 @home_option
 def resume(name: str, address: str | None, accept_changes: bool, home: Home) -> None:
-    """Go on with the study NAME (or the one of a study file), as its ledger has it.
+    """Resume the study NAME (or that of a study file), with the settings in its ledger.
 
     Trials that were in training go first, from their last checkpoints.
 

@@ -98,23 +98,25 @@ class ScoreOptions:
 @click.option(
     "--real", required=True, metavar="PATH", help="Real samples: a folder of pictures, or FILE.npz."
 )
-@click.option("--fake", required=True, metavar="PATH", help="Generated samples, likewise.")
+@click.option("--fake", required=True, metavar="PATH", help="Generated samples, in the same form.")
 @click.option(
     "--train",
     metavar="PATH",
-    help="What the generator was trained on, likewise: to measure copying.",
+    help="Samples that the generator was trained on, in the same form: to measure copying.",
 )
 @click.option(
     "--extractor",
     type=click.Choice(["inception-v3-compat", "pixels", "classifier"]),
-    help="Features; inception-v3-compat by default. classifier: trained on the labels of the real images, which are "
-    "the names of their sub-folders, or an array of the npz file.",
+    help="What extracts features; inception-v3-compat by default. classifier: trained on the labels of the real "
+    "images, which are the names of their sub-folders, or an array of the npz file.",
 )
-@click.option("--weights", metavar="FILE", help="Inception's weights; downloaded by default.")
+@click.option(
+    "--weights", metavar="FILE", help="File with Inception's weights; downloaded by default."
+)
 @click.option(
     "--weights-digest",
     metavar="HEX",
-    help="Their digest, as an earlier score's provenance states it.",
+    help="Digest that the weights must have, as an earlier score's provenance states it.",
 )
 @click.option(
     "--size",
@@ -130,30 +132,32 @@ class ScoreOptions:
 @click.option(
     "--channels",
     type=click.Choice(["colour", "grey"]),
-    help="Of pictures in folders; colour by default.",
+    help="Channels of pictures in folders; colour by default.",
 )
 @click.option(
-    "--limit", type=click.IntRange(3), help="Samples of each kind at most, drawn in a fixed way."
+    "--limit",
+    type=click.IntRange(3),
+    help="Largest number of samples of each kind; which ones is the same every time.",
 )
 @click.option(
     "--real-range",
     type=float,
     nargs=2,
     metavar="LOW HIGH",
-    help="Black and white of real float arrays.",
+    help="Values of black and white in real float arrays.",
 )
 @click.option(
     "--fake-range",
     type=float,
     nargs=2,
     metavar="LOW HIGH",
-    help="Black and white of generated ones.",
+    help="Values of black and white in generated ones.",
 )
 @click.option(
     "--json",
     "json_file",
     type=click.Path(path_type=Path),
-    help="Write everything there as JSON, too.",
+    help="Also write everything to this JSON file.",
 )
 def score(json_file: Path | None, **options: Any) -> None:
     """Score generated images against real ones: FID, KID, IS, precision, recall, modes, copying.

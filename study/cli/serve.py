@@ -34,12 +34,18 @@ minutes.
 
 @click.command()
 @click.option(
-    "--database", required=True, metavar="URL", help="PostgreSQL, such as postgresql:///mlflow."
+    "--database",
+    required=True,
+    metavar="URL",
+    help="PostgreSQL database, such as postgresql:///mlflow.",
 )
 @click.option(
-    "--artifacts", required=True, metavar="PLACE", help="A folder, or s3://BUCKET/PREFIX."
+    "--artifacts",
+    required=True,
+    metavar="PLACE",
+    help="Store of artifacts: a folder, or s3://BUCKET/PREFIX.",
 )
-@click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen at.")
+@click.option("--host", default=LOOPBACK, show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(1, 65535), default=MLFLOW_PORT, show_default=True)
 @click.option(
     "--name",

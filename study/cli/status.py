@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @with_cluster()
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @home_option
 def list_studies(as_json: bool, home: Home) -> None:
     """List the studies under the home folder.
@@ -54,10 +54,10 @@ def list_studies(as_json: bool, home: Home) -> None:
 @with_cluster()
 @click.command()
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="As JSON, with every trial.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every trial.")
 @home_option
 def status(name: str, as_json: bool, home: Home) -> None:
-    """Show where the study NAME stands: trials by state and verdict, the best, paths.
+    """Show the state of the study NAME: trials by state and verdict, the best trial, paths.
 
     \b
     Example:  ganstudy status digits --json
@@ -78,6 +78,8 @@ def status(name: str, as_json: bool, home: Home) -> None:
     click.echo(f"Best     {_format_best(study)}")
     if study.design:
         click.echo(f"Design   {_format_design(study.design)}")
+    if study.budget:
+        click.echo(f"Budget   {study.budget}")
     if confirm:
         click.echo(f"Confirm  {_format_states(confirm.trials)}; {_format_confirmed(confirm)}")
     if study.unpublished:

@@ -53,13 +53,17 @@ def send(cluster: Path, values: CliOptions) -> int:
     is_flag=True,
     help="Follow the study to its end; Ctrl-C then stops following, not the study.",
 )
-@click.option("--accept-changes", is_flag=True, help="As with ganstudy resume.")
+@click.option(
+    "--accept-changes",
+    is_flag=True,
+    help="Go on although code, packages or data have changed, and record that.",
+)
 @click.option("--sent-by", nargs=2, hidden=True)
 @home_option
 def submit(
     file: str, follow: bool, accept_changes: bool, sent_by: tuple[str, str] | None, home: Home
 ) -> None:
-    """Send the study in FILE to a Ray cluster as a job, which goes on when this machine goes away.
+    """Send the study in FILE to a Ray cluster as a job, which goes on when this machine is switched off.
 
     ray_cluster.yaml describes the cluster. A NAME in place of FILE resumes that study there.
 

@@ -63,7 +63,7 @@ def ui_of_cluster(cluster: Path, values: CliOptions) -> int:
     type=click.IntRange(1, 65535),
     default=MLFLOW_PORT,
     show_default=True,
-    help="Of the server, on this machine only.",
+    help="Port of the server, which listens on this machine only.",
 )
 @home_option
 def ui(port: int, home: Home) -> None:

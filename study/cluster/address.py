@@ -1,5 +1,6 @@
-"""Check within a minute that a Ray cluster answers at an address: Ray itself would try for much
-longer.
+"""Check within a minute that a Ray cluster answers at an address.
+
+Ray itself would try for much longer.
 """
 
 from __future__ import annotations

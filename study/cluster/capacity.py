@@ -1,5 +1,6 @@
-"""Where trials can run: how many the cluster holds at a time, as nodes come and go, and why one
-cannot be placed.
+"""Capacity of the cluster: how many trials it holds, and why one cannot be placed.
+
+It follows nodes as they come and go.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The head of a cluster as seen from a laptop: commands, files and ports through `ray exec` and
-`ray rsync_*`.
+"""The head of a cluster as seen from a laptop.
+
+Commands, files and ports through `ray exec` and `ray rsync_*`.
 
 Ray knows from ray_cluster.yaml, and from its `ray up` on this machine, where the head is and how to
 reach it by SSH.

@@ -1,5 +1,6 @@
-"""Submit a study to a Ray cluster as one of Ray's jobs: its driver runs on the head, so the machine
-that sent it may be switched off.
+"""Submit a study to a Ray cluster as one of Ray's jobs.
+
+Its driver runs on the head, so the machine that sent it may be switched off.
 
 Used on the head itself; from elsewhere, study/cluster/head_node.py comes here through Ray's SSH.
 """

@@ -13,6 +13,8 @@ from ganstudy.study.ledger.import_record import ImportRecord, ImportSource
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.tracking.outbox import Outbox
+from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.untrained import untrained_seeds
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,17 @@ class StudyStatus:
     paths: Mapping[str, str | None]
     imported: ImportSource | None = None
     """About the file, of an imported study."""
+    budget: str | None = None
+    """That it was too short, if the verdicts say so."""
     trial_list: Sequence[TrialRow] | None = None
     """All trials, where they are asked for."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain JSON, without what does not apply."""
         found = asdict(self)
-        if self.imported is None:
-            del found["imported"]
+        for name in ("imported", "budget"):
+            if found[name] is None:
+                del found[name]
         for status in (found, found["confirm"]):
             if status is not None and status["trial_list"] is None:
                 del status["trial_list"]
@@ -111,6 +116,7 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
+        budget=_budget(ledger),
         trial_list=ledger.trials() if with_trials else None,
     )
 
@@ -123,6 +129,19 @@ def _design_status(stage: DesignStage) -> DesignStatus:
         promoted=None if promoted is None else len(promoted),
         trials=stage.counts(),
     )
+
+
+def _budget(ledger: Ledger) -> str | None:
+    """Return that the budget was too short, by the report's rule on verdicts; None elsewhere."""
+    sign = -1 if ledger.spec.objective.maximize else 1
+    complete = [
+        (sign * outcome.objective, number, outcome.verdicts)
+        for number, state, outcome in ledger.search.ended()
+        if state is TrialState.COMPLETE and outcome is not None and outcome.objective is not None
+    ]
+    # By number where equal; dictionaries have no order.
+    best = untrained_seeds(trial[2] for trial in sorted(complete, key=lambda trial: trial[:2]))
+    return f"too short: {best}" if best.is_most else None
 
 
 def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:

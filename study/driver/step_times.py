@@ -63,7 +63,7 @@ class MeasuredTimes:
     evaluation: float | None = None
     """Of all seeds of a trial; None where the clock, or weights that are not here, forbade it."""
     last_evaluation: float = 0.0
-    """What the last one takes beyond the others."""
+    """What the last one takes beyond the others, of the first structure."""
     preparation: float = 0.0
     """Of a worker, before its first step."""
     busy: float = 1.0
@@ -83,6 +83,11 @@ class MeasuredTimes:
             sum(each.discriminator for each in known) / len(known),
             sum(each.generator for each in known) / len(known),
         )
+
+    def slower(self, steps: StepSeconds) -> float:
+        """Return how many times as long steps take as those of the first structure."""
+        first = next(iter(self.steps.values()))
+        return (steps.discriminator + steps.generator) / (first.discriminator + first.generator)
 
     def factor(self, seeds: int, measured: int) -> float:
         """Return how many times as long steps take with `seeds` seeds as with the `measured`."""
@@ -267,7 +272,8 @@ def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> byte
         return path.read_bytes()
     labelled = dataset.part or dataset
     network = Classifier(labelled.shape, len(labelled.mode_names or ()))
-    return save(network.state_dict(), {"held_out_accuracy": "nan"})
+    weights: bytes = save(network.state_dict(), {"held_out_accuracy": "nan"})
+    return weights
 
 
 class _ClockError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ganstudy.study.driver.cost_estimate import steps_of, stops
@@ -14,7 +14,7 @@ from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.ledger.trials_ahead import designed_ahead, searched_ahead
+from ganstudy.study.ledger.trials_ahead import TrialsAhead, designed_ahead, searched_ahead
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.trial import TrialConfig
 
@@ -106,8 +106,7 @@ def estimate(
     stages = [designed_ahead(spec), searched_ahead(spec)]
     try:
         seconds = [
-            [_trial_seconds(spec.space.trial_config(p), times) for p in stage.params]
-            for stage in stages
+            [_trial_seconds(config, times) for config in _configs(spec, stage)] for stage in stages
         ]
     except UnknownTimesError:
         return None
@@ -130,7 +129,8 @@ def estimate(
         ):
             each_slot = makespan([share * factor * each for each in own] * repeats, slots)
             ends[-1] += each_slot * stage.per_drawn
-    return TimeEstimate(*ends, slots)
+    low, high = ends
+    return TimeEstimate(low, high, slots)
 
 
 def makespan(seconds: Iterable[float], slots: int) -> float:
@@ -139,6 +139,12 @@ def makespan(seconds: Iterable[float], slots: int) -> float:
     for each in seconds:
         heapq.heapreplace(free, free[0] + each)
     return max(free)
+
+
+def _configs(spec: StudySpec, stage: TrialsAhead) -> Iterator[TrialConfig]:
+    # The budget of the study as it is now: its space was made of the file's.
+    changed = {"budget": spec.train.budget}
+    return (spec.space.trial_config(p).model_copy(update=changed) for p in stage.params)
 
 
 class UnknownTimesError(Exception):
@@ -151,12 +157,16 @@ def _trial_seconds(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> 
     if isinstance(times, EarlierTimes):
         spent = budget.amount if budget.unit == "seconds" else sum(steps_of(config)) * times.update
         return spent + evaluations * times.evaluation
-    evaluating = evaluations * (times.evaluation or 0.0) + times.last_evaluation
-    if budget.unit == "seconds":
-        return budget.amount + evaluating
+    evaluating = evaluations * (times.evaluation or 0.0)
     each = times.steps_of(config)
     if each is None:
+        if budget.unit == "seconds":
+            return budget.amount + evaluating + times.last_evaluation
         raise UnknownTimesError
+    # The last evaluation goes on training for some steps (trials/gan/end_of_training.py).
+    evaluating += times.last_evaluation * times.slower(each)
+    if budget.unit == "seconds":
+        return budget.amount + evaluating
     of_discriminator, of_generator = steps_of(config)
     return of_discriminator * each.discriminator + of_generator * each.generator + evaluating
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from pyarrow.fs import LocalFileSystem
@@ -14,12 +15,14 @@ from ganstudy.study.driver.progress import RunProgress
 from ganstudy.study.driver.run_context import RunContext
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.stage import StageTrials
+from ganstudy.study.tune.pack_searcher import PackSearcher, trials_per_pack
+from ganstudy.study.tune.pack_trainable import MEMBERS, PackTrainable
 from ganstudy.study.tune.scheduler import replay, scheduler
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.trainable import TrialTrainable
 from ganstudy.study.tune.training import TrainingFactory
 from ganstudy.study.tune.worker_context import WorkerContext
-from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.records import Stage, TrialState
 
 DEATHS_PER_TRIAL = 100
 """How often Tune starts a trial again after its process died, for whatever reason. Failures of the
@@ -40,7 +43,12 @@ def tune_stage(
         if state is not TrialState.RUNNING:
             context.backup.keep()
 
-    searcher = LedgerSearcher(
+    seeds = (
+        spec.confirm.seeds if spec.confirm and stage.stage is Stage.CONFIRM else spec.train.seeds
+    )
+    most = trials_per_pack(spec, stage.stage, len(seeds))
+    make = partial(PackSearcher, most=most) if most > 1 else LedgerSearcher
+    searcher = make(
         stage,
         context.folder,
         context.stop,
@@ -58,7 +66,7 @@ def tune_stage(
         resources=spec.resources,
     )
     trainable = tune.with_resources(
-        tune.with_parameters(TrialTrainable, study=worker),
+        tune.with_parameters(PackTrainable if most > 1 else TrialTrainable, study=worker),
         {"cpu": spec.resources.cpus, "gpu": spec.resources.gpus},
     )
     tune.Tuner(
@@ -80,7 +88,9 @@ def tune_stage(
 
 def _tune_config(searcher: LedgerSearcher, schedule: TrialScheduler) -> tune.TuneConfig:
     def name(trial: Any) -> str:
-        return f"trial-{trial.config['number']:06d}"
+        # A pack is named after the first of its trials.
+        first = trial.config.get(MEMBERS, [trial.config])[0]
+        return f"trial-{first['number']:06d}"
 
     return tune.TuneConfig(
         search_alg=searcher,

@@ -1,5 +1,6 @@
-"""Where the values of a measure can lie, by its unit in the catalogue: a share in percent would get
-the verdict of another share, without a word.
+"""Where the values of a measure can lie, by its unit in the catalogue.
+
+A share in percent would get the verdict of another share, without a word.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def bounds_of(measure: str) -> tuple[float, float] | None:
 
 
 def out_of_bounds(measure: str, values: NDArray[np.float64]) -> tuple[int, str] | None:
-    """Return (index of the first finite value outside the measure's bounds, what is wrong with it);
+    """Return (index of the first finite value outside the measure's bounds, what is wrong with it).
+
     None if there is no such value.
     """
     ends = bounds_of(measure)

@@ -88,8 +88,9 @@ NAMES = {name.lower(): name for name in (*IDENTIFIERS, *COUNTERS, *MEASURES, *SE
 
 
 def canonical_name(column: str, mapping: Mapping) -> str:
-    """Return what a column is called here: by the mapping, by a name or label in any case, or as
-    the file has it.
+    """Return what a column is called here.
+
+    That is its name by the mapping, a known name or label in any case, or as the file has it.
     """
     plain = mapping.columns.get(column, column)
     # "Generator Steps" means generator_steps; "Precision" is a label and a name alike.
@@ -107,8 +108,9 @@ def is_score(name: str) -> bool:
 
 
 def roles_of(table: Table, mapping: Mapping) -> Roles:
-    """Return the roles by the mapping, else by name: a canonical name or a measure's label ("FID"),
-    in any case.
+    """Return the roles by the mapping, else by name.
+
+    A name is a canonical one or a measure's label ("FID"), in any case.
 
     UserError if the mapping names a column that does not exist, or two columns mean the same.
     """

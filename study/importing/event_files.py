@@ -155,8 +155,10 @@ def _hyperparameters(value: Any) -> dict[str, Any]:
 
 
 def _give_to_parents(found: dict[Path, _Events]) -> None:
-    """Give a session of hyperparameters to the run in whose folder it stands, as PyTorch's
-    SummaryWriter.add_hparams writes it: in a folder of its own, with scores of the end alone.
+    """Give a session of hyperparameters to the run in whose folder it stands.
+
+    PyTorch's SummaryWriter.add_hparams writes it so: in a folder of its own, with scores of the end
+    alone.
     """
     for folder in list(found):
         parent = found.get(folder.parent)

@@ -27,8 +27,9 @@ def mode_names(modes: dict[str, str]) -> list[str]:
 def sampled_rows(
     table: Table, modes: dict[str, str]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return (the rows with a number of samples and none that is not finite; those with nan or inf,
-    whose seed had diverged, so that there were no samples to count).
+    """Return (the rows with samples and no number that is not finite, the rows with nan or inf).
+
+    In the latter the seed had diverged, so that there were no samples to count.
     """
     counted = np.zeros(len(table.lines), dtype=bool)
     not_finite = np.zeros(len(table.lines), dtype=bool)

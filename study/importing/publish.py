@@ -1,5 +1,6 @@
-"""Publish a study that was trained elsewhere to MLflow, by the same outbox and publisher as a study
-that is trained here.
+"""Publish a study that was trained elsewhere to MLflow.
+
+It goes by the same outbox and publisher as a study that is trained here.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""Logs of runs (TensorBoard's event files, an MLflow experiment) as the table of a row per trial,
-seed and step that is read here.
+"""Logs of runs as the table of a row per trial, seed and step that is read here.
+
+Such logs are TensorBoard's event files and an MLflow experiment.
 
 A log has a history of its own for each tag, and few of them at equal steps: a loss at every step,
 FID at every thousandth. The rows of a run are the steps at which the objective was measured. Of
@@ -89,8 +90,9 @@ def wanted_by(mapping: Mapping) -> Callable[[str], bool]:
 
 
 def read_run_logs(logs: RunLogs, mapping: Mapping) -> Reading:
-    """Return the table of the runs in `logs`; UserError, with the options to add, if they do not
-    say all that is needed.
+    """Return the table of the runs in `logs`.
+
+    UserError, with the options to add, if they do not say all that is needed.
     """
     wanted = wanted_by(mapping)
     tags = sorted({tag for run in logs.runs for tag in run.tags})
@@ -101,7 +103,8 @@ def read_run_logs(logs: RunLogs, mapping: Mapping) -> Reading:
     measured = [run for run in logs.runs if any(is_measure(names[tag]) for tag, _, _ in run.points)]
     if not measured:
         raise UserError(f"{logs.name}: no run has a value of {', '.join(names)}")
-    rows = {id(run): _rows(run, lead, names, _largest_step(measured)) for run in measured}
+    largest = max(step for run in measured for _, step, _ in run.points)
+    rows = {id(run): _rows(run, lead, names, largest) for run in measured}
     notes = [*logs.notes, *_of_rows(measured, rows, lead)]
     notes += _of_left_out(logs, measured, [tag for tag in tags if tag not in names])
     params = {id(run): _parameters(run, names, mapping) for run in measured}
@@ -220,10 +223,6 @@ def _nearest(points: NDArray[np.float64], step: float, tolerance: float) -> floa
     best = min(candidates, key=lambda index: abs(steps[index] - step))
     distance = abs(steps[best] - step)
     return float(points[best, 1]) if distance == 0 or distance < tolerance else None
-
-
-def _largest_step(runs: list[RunLog]) -> float:
-    return max(step for run in runs for _, step, _ in run.points)
 
 
 def _parameters(run: RunLog, names: dict[str, str], mapping: Mapping) -> dict[str, Any]:

@@ -1,5 +1,6 @@
-"""What a file says of how a training went: scores, samples per mode, verdicts, and which seeds have
-diverged.
+"""What a file says of how a training went.
+
+That is scores, samples per mode, verdicts, and which seeds have diverged.
 
 A score that is not finite (nan, inf) and is never finite again means a seed that diverged, whatever
 the rest of its column holds. An empty cell was not measured, and says nothing.
@@ -70,8 +71,9 @@ class ScoreColumns:
         """Measures that follow from what the file has."""
 
     def _scores(self, name: str, column: str) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Return (values, NaN if there is none; whether scores are not finite from a row on to the
-        seed's end).
+        """Return (values, whether scores are not finite from a row on to the seed's end).
+
+        A value is NaN if there is none.
         """
         values, given = self._table.numbers(column)
         finite = given & np.isfinite(values)

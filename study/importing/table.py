@@ -1,5 +1,6 @@
-"""A file as columns of cells: CSV or Parquet, every cell with its place, so that errors can name
-it.
+"""A CSV or Parquet file as columns of cells.
+
+Every cell has its place, so that errors can name it.
 
 A cell is empty (not measured), a number that may be NaN or infinite (measured, and not finite), or
 text.
@@ -115,8 +116,9 @@ def as_text(cell: Any) -> str:
 
 
 def as_numbers(texts: Sequence[str]) -> list[str]:
-    """Return the cells of a column with equal numbers written equally (0.0001 for 1e-4 and 0.00010,
-    1 for 1.0), as far as they are numbers in all cells that are not empty; else as they are.
+    """Return the cells of a column with equal numbers written equally: 0.0001 for 1e-4 and 0.00010.
+
+    That is so if all cells that are not empty are numbers; else they are returned as they are.
     """
     distinct = set(texts)
     # "nan" too stands for no number here: pandas writes it so where a setting does not apply.

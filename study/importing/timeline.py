@@ -1,5 +1,4 @@
-"""The course of imported trials: when they were evaluated, how they end, and what follows from
-their rows.
+"""Course of imported trials: evaluation times, how seeds end, and what follows from the rows.
 
 Evaluations are numbered by times of the whole study: rows with one number have spent the same
 budget, so that comparing them is fair, and a seed that was not evaluated at a time has no row
@@ -52,8 +51,9 @@ def evaluation_times(
 
 
 def with_ended_seeds(rows: list[EvaluationRow], axis: str) -> tuple[list[EvaluationRow], list[str]]:
-    """Return (the rows of a trial by evaluation and seed, with further ones for seeds that ended
-    before it; notes on those seeds).
+    """Return (the rows of a trial by evaluation and seed, notes on seeds that end before it).
+
+    Seeds that ended before their trial have further rows.
     """
     by_evaluation = {row.evaluation: row for row in rows}
     last = max(by_evaluation)

@@ -1,5 +1,6 @@
-"""Which row of a file belongs to which trial and seed, how far the training was, and what is the
-same in all rows of a trial: its parameters and its state.
+"""Trials, seeds and steps of a file's rows, and what is the same in all rows of a trial.
+
+The latter are its parameters and its state.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ class TrialColumns:
         self.seeds = self._seeds()
 
     def kept_rows(self) -> list[int]:
-        """Return all rows, or of those of one trial, seed and step the last in the file if the
-        mapping asks for it; UserError if it does not.
+        """Return all rows, or the last of each trial, seed and step if the mapping asks for it.
+
+        UserError where rows repeat a step and it does not ask.
         """
         frame = pd.DataFrame({"trial": self.trials, SEED: self.seeds, "step": self.steps})
         again = np.flatnonzero(frame.duplicated())
@@ -95,7 +97,8 @@ class TrialColumns:
         return params
 
     def shared_text(self, name: str, rows: list[int]) -> str:
-        """Return the text that all rows of a trial share, a parameter as `_setting` has it;
+        """Return the text that all rows of a trial share, a parameter as `_setting` has it.
+
         UserError if they differ.
         """
         roles, table = self._roles, self._table
@@ -122,8 +125,9 @@ class TrialColumns:
         )
 
     def _setting(self, name: str, column: str) -> list[str]:
-        """Return the cells of a parameter as they are compared: equal settings are equal texts,
-        however the file spells them.
+        """Return the cells of a parameter as they are compared.
+
+        Equal settings are equal texts, however the file spells them.
         """
         if column not in self._settings:
             given = self._source.texts(column)

@@ -58,16 +58,13 @@ class DesignStage(StageTrials):
         """Begin the next trial of the plan; return its (number, params)."""
         designed = self._unproposed()[0]
         number = len(self._search.all_trials())
+        distributions = self.spec.space.distributions(designed.params)
         # In one transaction: asked by Optuna, a trial is stored before its values are.
         self._study.add_trial(
             optuna.trial.create_trial(
                 state=TrialState.RUNNING,
-                params={
-                    key: value
-                    for key, value in designed.params.items()
-                    if key in self.spec.space.distributions(designed.params)
-                },
-                distributions=self.spec.space.distributions(designed.params),
+                params={key: designed.params[key] for key in distributions},
+                distributions=distributions,
                 user_attrs={POINT: designed.point},
             )
         )

@@ -25,9 +25,11 @@ from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
 from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
-from ganstudy.study.ledger.trial_row import TrialRow
+from ganstudy.study.ledger.trial_row import DesignRow, TrialRow
 from ganstudy.study.spec.reader import parse_document
 from ganstudy.study.spec.study_spec import StudySpec, differences
+from ganstudy.trials.results.looks import Look, Looks
+from ganstudy.trials.results.records import Stage, TrialState
 
 ID = "ledger_id"
 SPEC, DOCUMENT = "study_file", "study_document"
@@ -35,6 +37,10 @@ SPEC, DOCUMENT = "study_file", "study_document"
 PROVENANCE, CHANGES = "origin", "changes"
 """Attributes: what the numbers come from beside the file, and what of it was changed on the way
 (study/driver/provenance.py).
+"""
+LOOK_PREFIX = "look/"
+"""Attributes: the sizes at which reports were made, one each, so that two reports at one time
+cannot lose one; the value says when it was first made.
 """
 RUN_PREFIX, PARENT_RUN = "run/", "parent_run"
 """Attributes: MLflow's run ids. They are stored with the study, as Optuna closes the attributes of
@@ -176,6 +182,30 @@ class Ledger:
                 CHANGES, [*self.changes, *(f"{now} {line}" for line in changed)]
             )
         self._study.set_user_attr(PROVENANCE, json.dumps(provenance))
+
+    def record_look(self) -> Looks:
+        """Record that a report is made of the study as it is; return all looks with this one."""
+        ended = dict.fromkeys((stage.value for stage in Stage), 0)
+        for row in self.search.rows():
+            if row.state != TrialState.RUNNING:
+                designed = isinstance(row, DesignRow)
+                ended[Stage.DESIGN if designed else Stage.SEARCH] += 1
+        if self.confirm is not None:
+            ended[Stage.CONFIRM.value] = sum(1 for _ in self.confirm.ended())
+        look = Look(self.search.planned, tuple(sorted(ended.items())), self.left() == 0)
+        looks, key = self._looks(), f"{LOOK_PREFIX}{look.as_text()}"
+        if look not in looks:
+            now = datetime.now().astimezone().isoformat(timespec="seconds")
+            self._study.set_user_attr(key, now)
+            looks.append(look)
+        return Looks(look, tuple(looks))
+
+    def _looks(self) -> list[Look]:
+        return [
+            Look.from_text(key.removeprefix(LOOK_PREFIX))
+            for key in self._study.user_attrs
+            if key.startswith(LOOK_PREFIX)
+        ]
 
     def left(self) -> int:
         """Return the number of trials of all stages that are not over, as far as known."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ganstudy.trials.results.records import TrialState
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import Evaluation, TrialState, median_over_seeds
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,25 @@ class Outcome:
     """Number of seeds per verdict."""
     counters: Mapping[str, float | None]
     """By the names in COUNTERS; None where an imported file does not say."""
+
+    @classmethod
+    def of(cls, evaluation: Evaluation, finished: bool, measure: str, unit: str) -> Outcome:
+        """Return the outcome of an evaluation.
+
+        measure: the study's objective; unit: of the budget.
+        """
+        return cls(
+            finished=finished,
+            objective=median_over_seeds(evaluation.values(measure), MEASURES[measure].direction),
+            progress=evaluation.counters.on(unit),
+            verdicts=evaluation.verdicts(),
+            counters=evaluation.counters.as_columns(),
+        )
+
+    def text(self, measure: str, unit: str) -> str:
+        """Return the outcome in one line of a log."""
+        verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in self.verdicts.items())
+        return f"{self.progress:g} {unit}: {measure} {self.objective}; seeds: {verdicts}"
 
     def feasible(self, allowed: dict[str, int]) -> bool:
         """Return whether the objective has a value and no verdict more seeds than allowed."""

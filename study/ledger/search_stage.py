@@ -68,6 +68,8 @@ class SearchStage(StageTrials):
 
     def place(self, number: int) -> StagePlace:
         """Return the stage, and the point of a designed trial."""
+        if self.spec.design is None:
+            return StagePlace(self.stage)
         point = self._trials()[number].user_attrs.get(POINT)
         return StagePlace(self.stage if point is None else Stage.DESIGN, point=point)
 

@@ -212,14 +212,21 @@ class Schedule(StrictModel):
 
 
 class Resources(StrictModel):
-    """[resources]: per trial. A fraction of a GPU lets several trials share it; for more than one
-    see `resource_problems` in study/spec/checks.py.
+    """[resources], per trial.
+
+    A fraction of a GPU lets several trials share it; for more than one see `resource_problems` in
+    study/spec/checks.py.
     """
 
     cpus: float = Field(1, gt=0, allow_inf_nan=False)
     gpus: float = Field(0, ge=0, allow_inf_nan=False)
     max_concurrent: int | None = Field(None, ge=1)
     """Trials in training at a time, at most; unless stated, as many as the cluster has room for."""
+    lanes: int = Field(1, ge=1, le=100_000)
+    """Lanes of a pack, at most: configurations that differ in numbers alone are trained together,
+    each on all its seeds, which are a lane each. Where trials are stopped early or drawn by the
+    scores before them, and where this is below twice the number of seeds, every configuration is
+    a pack of its own."""
     retries: int = Field(1, ge=0, le=100)
     """How often a trial that failed is tried again, from its checkpoint."""
     silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)

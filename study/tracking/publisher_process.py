@@ -1,5 +1,6 @@
-"""The publisher's process as the driver sees it, and the end of a study: report, end of its MLflow
-run.
+"""The publisher's process as the driver sees it, and the end of a study.
+
+That end is the report and the end of the study's MLflow run.
 """
 
 from __future__ import annotations
@@ -94,8 +95,9 @@ def _command(function: str, arguments: dict[str, str | None]) -> list[str]:
 
 
 class MlflowCheck:
-    """Asks MLflow, in a process of its own, whether it has deleted a study: MLflow takes seconds to
-    import, which pass while Ray starts.
+    """Asks MLflow, in a process of its own, whether it has deleted a study.
+
+    MLflow takes seconds to import, which pass while Ray starts.
     """
 
     def __init__(self, spec: Published, home: Home, run_id: str | None) -> None:

@@ -20,6 +20,8 @@ from ganstudy.trials.atomic_file import write_whole
 
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 PROCESS_DIED = "its process died"
+PACK_FAILED = "the pack that it was trained in failed"
+"""End of an attempt among others: which of them was at fault, the next attempts by themselves show."""
 
 
 @dataclass
@@ -35,6 +37,8 @@ class Attempt:
     """How it ended; None while it is under way, or if it could not be recorded."""
     harmless: bool = False
     """Whether it ended through no fault of the trial."""
+    in_pack: bool = False
+    """Whether other trials were trained in the same process, any of which may have ended it."""
 
 
 class RetryLog:
@@ -49,18 +53,27 @@ class RetryLog:
             self._all = [Attempt(**each) for each in json.loads(self._file.read_text())]
         self._watch: TextIO | None = None
 
-    def begin(self, job: str, node: str, living_nodes: set[str]) -> None:
+    def begin(self, job: str, node: str, living_nodes: set[str], in_pack: bool = False) -> None:
         """Record a new attempt, after finding out how the last one ended."""
         if self._all and self._all[-1].end is None:
             last = self._all[-1]
             # Another job means another driver: the old one stopped, and its workers with it.
             last.harmless = last.job != job or last.node not in living_nodes
-            last.end = self._silent_at() or (
-                "its driver or node was lost" if last.harmless else PROCESS_DIED
-            )
+            if last.in_pack and not last.harmless:
+                last.harmless, last.end = True, PACK_FAILED
+            else:
+                last.end = self._silent_at() or (
+                    "its driver or node was lost" if last.harmless else PROCESS_DIED
+                )
         self._silence.unlink(missing_ok=True)
-        self._all.append(Attempt(job, node, self._position()))
+        self._all.append(Attempt(job, node, self._position(), in_pack=in_pack))
         self._write()
+
+    @property
+    def pack_failed(self) -> bool:
+        """Whether a pack with this trial in it failed at the trial's present position."""
+        position = self._position()
+        return any(each.end == PACK_FAILED and each.position == position for each in self._all)
 
     @property
     def failures(self) -> list[str]:

@@ -30,7 +30,6 @@ from ganstudy.study.tune.worker_context import WorkerContext
 from ganstudy.trials.config.plugins import SHIPPED
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import median_over_seeds
 
 SAVE_SECONDS = 60.0
 """Between two checkpoints while a trial trains: what a crash costs at most, against the time that
@@ -81,7 +80,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         try:
             outcome = self._advance_with_retries()
         except Exception as error:
-            return _failed(error)
+            return failed(error)
         finally:
             if self._retries is not None:
                 self._retries.unwatch()  # until the next step, which the driver may make wait
@@ -156,17 +155,8 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         training.save(self._folder)
         self._saved = time.monotonic()
         measure, unit = self._study.measure, self._trial_config.budget.unit
-        outcome = Outcome(
-            finished=training.finished,
-            objective=median_over_seeds(evaluation.values(measure), MEASURES[measure].direction),
-            progress=evaluation.counters.on(unit),
-            verdicts=evaluation.verdicts(),
-            counters=evaluation.counters.as_columns(),
-        )
-        verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in outcome.verdicts.items())
-        self._log.log(
-            f"{outcome.progress:g} {unit}: {measure} {outcome.objective}; seeds: {verdicts}"
-        )
+        outcome = Outcome.of(evaluation, training.finished, measure, unit)
+        self._log.log(outcome.text(measure, unit))
         return outcome
 
     def _waits(self) -> bool:
@@ -198,7 +188,7 @@ class ExhaustedError(Exception):
     """The trial failed by itself more often than [resources] retries allows."""
 
 
-def _failed(error: Exception) -> dict[str, Any]:
+def failed(error: Exception) -> dict[str, Any]:
     """Return the result that ends a trial: paused, if it can go on later, or failed."""
     ended = {PROGRESS: 0.0, SCORE: WORST, "done": True}
     full_disk = no_room(error)

@@ -5,7 +5,7 @@ torch is imported inside the functions that workers call; the driver never loads
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,8 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Evaluation, EvaluationRow
 
 if TYPE_CHECKING:
+    import torch
+
     from ganstudy.trials.data.dataset import Dataset
     from ganstudy.trials.measures.evaluator import Evaluator
 
@@ -47,6 +49,36 @@ class Training(Protocol):
         """Restore the newest checkpoint; return whether there was one."""
 
 
+class FusedTraining(Protocol):
+    """Several trials of one structure in training, by their place; implemented by
+    trials/training/fused_trial.py.
+    """
+
+    def advance(self, tick: Callable[[], None]) -> dict[int, Evaluation]:
+        """Train some of the trials up to their next evaluation and return those evaluations.
+
+        tick: as of Training.advance.
+        """
+
+    def history(self, place: int) -> list[EvaluationRow]:
+        """Return the rows of all evaluations of a trial so far."""
+
+    def finished(self, place: int) -> bool:
+        """Return whether a trial's budget is spent, or none of its seeds is left to train."""
+
+    def stop(self, place: int) -> None:
+        """Train a trial no further."""
+
+    def latest(self, place: int) -> Evaluation:
+        """Return the last evaluation of a trial once more."""
+
+    def save(self, place: int, folder: Path) -> None:
+        """Write a checkpoint of a trial."""
+
+    def restore(self, place: int, folder: Path) -> bool:
+        """Restore the newest checkpoint of a trial; return whether there was one."""
+
+
 class TrainingFactory(Protocol):
     """Makes the training of one configuration; called in the worker, once per attempt at a trial."""
 
@@ -54,6 +86,11 @@ class TrainingFactory(Protocol):
         """Return a training at its beginning.
 
         shards: how many smaller ensembles the seeds are divided into, at most one per seed.
+        """
+
+    def fused(self, configs: Sequence[TrialConfig], /) -> FusedTraining:
+        """Return the training of several configurations of one structure at its beginning; asked
+        for only where a study trains several trials together ([resources] lanes).
         """
 
 
@@ -94,12 +131,23 @@ class EnsembleFactory:
 
     def __call__(self, config: TrialConfig, shards: int = 1, /) -> Training:
         """Return a ShardedTrial at its beginning."""
-        import torch
-
         from ganstudy.trials.training.sharded_trial import ShardedTrial
+
+        evaluator, device = self._prepared(config)
+        return ShardedTrial(config, evaluator, device, shards)
+
+    def fused(self, configs: Sequence[TrialConfig], /) -> FusedTraining:
+        """Return a FusedTrial at its beginning."""
+        from ganstudy.trials.training.fused_trial import FusedTrial
+
+        # Data and measures are part of the structure that the configurations share.
+        evaluator, device = self._prepared(configs[0])
+        return FusedTrial(configs, evaluator, device)
+
+    def _prepared(self, config: TrialConfig) -> tuple[Evaluator, torch.device]:
+        import torch
 
         torch.set_num_threads(self.threads)
         device = torch.device("cuda" if self.on_gpu else "cpu")
         dataset = load_dataset(config.data)
-        evaluator = make_evaluator(dataset, config.measures, self.classifier, device.type)
-        return ShardedTrial(config, evaluator, device, shards)
+        return make_evaluator(dataset, config.measures, self.classifier, device.type), device

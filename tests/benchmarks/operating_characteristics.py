@@ -240,10 +240,30 @@ def failure_row(
     return [*row, rate(mean + half < 0)]
 
 
+MARGIN = 0.15
+"""Of practical equality: a factor of 0.87 to 1.15."""
+QUIET = World("quiet: remedy x setting 0.1, remedy x seed 0.04, rest 0.1", 0.1, 0.04, 0.1)
+
+
+def equality_row(
+    rng: np.random.Generator, world: World, studies: int, pairs: int, seeds: int
+) -> list[float]:
+    """Return how often scores are called practically equal at the margin's edge and at no
+    difference, and better or worse at no difference and at the edge.
+    """
+    edge = math.log1p(MARGIN)
+    d = differences(*scores(rng, world, studies, pairs, seeds))
+    half = half_widths(d, LEVEL)
+    means = [d.mean(axis=(1, 2)) + shift for shift in (0.0, edge)]
+    row = [rate(np.abs(mean) + half <= edge) for mean in reversed(means)]
+    return [*row, *(rate(np.abs(mean) > half) for mean in means)]
+
+
 EFFECT_HEAD = (
     "| seeds | pairs | pairs alone | crossed | crossed, of three | power x 0.8 | x 0.6 "
     "| wins: none | wins: x 0.6 | power x 0.6 |"
 )
+EQUALITY_HEAD = "| seeds | pairs | equal: x 1.15 | equal: none | told: none | told: x 1.15 |"
 FAILURE_HEAD = "| seeds | pairs | 30% and 30% | 5% and 5% | 10% and 30% | power |"
 INTRODUCTION = """# Operating characteristics
 
@@ -280,6 +300,18 @@ def page(studies: int, seed: int) -> str:
         print(world.name, flush=True)
         rows = [line(effect_row(rng, world, studies, p, s), s, p) for s, p in sizes]
         made += [f"{world.name[0].upper()}{world.name[1:]}:", table(EFFECT_HEAD, rows)]
+    made.append("## Practical equality")
+    made.append(
+        f"With `[objective] margin = {MARGIN}`: how often scores are called practically equal where one "
+        "is 1.15 of the other (false; at most 2.5% is promised) and where they do not differ, and how "
+        "often a difference is told in either case."
+    )
+    # Of its own stream, so that the tables below stay as they are.
+    own = np.random.default_rng([seed, 1])
+    for world in (WORLDS[0], QUIET):
+        print(f"equality, {world.name}", flush=True)
+        rows = [line(equality_row(own, world, studies, p, s), s, p) for s, p in sizes]
+        made += [f"{world.name[0].upper()}{world.name[1:]}:", table(EQUALITY_HEAD, rows)]
     made.append("## Failed seeds")
     made.append(
         "Difference of the shares of failed seeds. Runs of a configuration share their fate (0.3 on "

@@ -16,9 +16,10 @@ SCRIPTS = sorted(
     if path != Path(__file__) and "__main__" in path.read_text(encoding="utf-8")
 )
 FIGURES = {
-    "adaptive_studies": r"(?m)^  remedies +\d+\.\d%",
+    "adaptive_studies": r"(?m)^\| TPE with ASHA, 6 seeds \(1\) \| [\d.]+% ",
     "cluster": r"one machine: -?\d+\.\d{3} s per trial",
     "importing": r"(?m)^\| 6 \| 108 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$",
+    "lanes": r"(?s)mlp none +2 lanes +\d+\.\d\d ms.*dcgan none .*times the throughput per lane",
     "operating_characteristics": r"(?m)^\| 10 \| 80 \| [\d.]+% \| [\d.]+% \|",
     "overhead": r"(?s)then -?\d+\.\d{3} s per trial.*reuse_actors=True: -?\d+\.\d{3} s per trial",
     "packs": r"(?s)no remedy +pack +\d+\.\d\d ms.*minibatch_discrimination +pack +\d+\.\d\d ms",

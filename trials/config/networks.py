@@ -71,8 +71,9 @@ class DCGAN(ModelOptions):
 
 
 class SNDCGAN(ModelOptions):
-    """The convolutional GAN of Miyato et al. 2018 and Kurach et al. 2019; without spectral
-    normalisation, a remedy.
+    """The convolutional GAN of Miyato et al. 2018 and Kurach et al. 2019.
+
+    It comes without spectral normalisation, which is a remedy.
     """
 
     implementation = "ganstudy.trials.networks.sndcgan:sndcgan"
@@ -126,8 +127,9 @@ class StackedMNIST(ModelOptions):
 
 
 class OwnModel(ModelOptions):
-    """User's own networks, "my_gan.py:build"; trials/networks/plugin.py says what is expected of
-    them.
+    """User's own networks, "my_gan.py:build".
+
+    trials/networks/plugin.py says what is expected of them.
     """
 
     implementation = "ganstudy.trials.networks.plugin:plugin"

@@ -1,5 +1,6 @@
-"""Users' own Python files: found by content, imported under a name of their own, with errors that
-name file and line.
+"""Users' own Python files.
+
+They are found by content, imported under a name of their own, with errors that name file and line.
 
 A study refers to "my_gan.py:build". The file is addressed by the digest of its bytes, so that a
 trial cannot run other code than the study was given: the digest is part of the trial's
@@ -26,8 +27,9 @@ _registered: dict[str, Path] = {}
 
 
 def split(reference: str) -> tuple[str, str]:
-    """Split "my_gan.py:build" into ("my_gan.py", "build"); raise a ValueError where `reference` has
-    another form.
+    """Split "my_gan.py:build" into ("my_gan.py", "build").
+
+    Raise a ValueError where `reference` has another form.
     """
     file, separator, attribute = reference.rpartition(":")
     if not separator or not file.endswith(".py") or not attribute.isidentifier():
@@ -73,8 +75,9 @@ def source(digest: str) -> Path:
 
 
 def load(reference: str, digest: str) -> Any:
-    """Return the callable that `reference` names in the file of that digest, which is imported once
-    per process.
+    """Return the callable that `reference` names in the file of that digest.
+
+    The file is imported once per process.
 
     Raises ValueError where the file is unknown or has changed, where it fails on import (with the
     line in the user's file), and where it holds no such callable (with those that it holds).
@@ -91,8 +94,9 @@ def load(reference: str, digest: str) -> Any:
 
 
 def where(error: BaseException, file: Path) -> str:
-    """Return FILE:LINE of the innermost frame of `error` inside `file`, or the file's name alone if
-    no frame is.
+    """Return FILE:LINE of the innermost frame of `error` inside `file`.
+
+    The file's name alone if no frame is.
     """
     lines = [
         frame.lineno

@@ -101,8 +101,9 @@ def _range_notes(array: NDArray[Any], options: Arrays) -> tuple[str, ...]:
 
 
 def read_arrays(options: Arrays) -> tuple[Tensor, tuple[str, ...]]:
-    """Return (images or points of the file in its own order, notes), labels left aside; raise a
-    ValueError as `arrays` does.
+    """Return (images or points of the file in its own order, notes), labels left aside.
+
+    Raise a ValueError as `arrays` does.
     """
     path = Path(options.path).expanduser()
     archive = _open(path)

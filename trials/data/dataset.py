@@ -182,7 +182,8 @@ def check_finite(name: str, values: Tensor, kind: str, split: str) -> None:
 
 
 def as_float(images: Tensor) -> Tensor:
-    """Return the values that networks see: uint8 becomes float32 in [-1, 1], floats stay as they
-    are.
+    """Return the values that networks see.
+
+    They are float32 in [-1, 1] where the data are uint8; floats stay as they are.
     """
     return images.float().div_(127.5).sub_(1) if images.dtype == torch.uint8 else images

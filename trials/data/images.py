@@ -31,8 +31,9 @@ CHUNK = 256
 
 
 def images(options: Images) -> Dataset:
-    """Return every picture in the folder and its sub-folders, in a fixed order that does not depend
-    on where the folder lies.
+    """Return every picture in the folder and its sub-folders, in a fixed order.
+
+    The order does not depend on where the folder lies.
 
     Other files are passed over, with a note on those that are not hidden; of an animation the first
     frame is taken. Raises
@@ -86,8 +87,9 @@ def suffixes() -> tuple[str, ...]:
 
 
 def picture_files(folder: Path) -> list[Path]:
-    """Return the paths, relative to `folder`, of the pictures in it, sorted; raise a ValueError
-    where there are none.
+    """Return the paths, relative to `folder`, of the pictures in it, sorted.
+
+    Raise a ValueError where there are none.
     """
     return _pictures_among(_visible_files(folder), folder)
 

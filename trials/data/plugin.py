@@ -190,8 +190,10 @@ def _fixed_streams() -> AbstractContextManager[None]:
 
 @contextmanager
 def _located(file: Path, *blamed: Callable[..., Any] | None) -> Iterator[None]:
-    """Context manager that turns whatever is raised inside into a ValueError that names a line of
-    the user's file: the line that raised, or else the one where the first of `blamed` is defined.
+    """Context manager that turns what is raised inside into a ValueError that names a line.
+
+    It is the line of the user's file that raised, or else the one where the first of `blamed` is
+    defined.
     """
     try:
         yield

@@ -1,5 +1,6 @@
-"""Mixtures of Gaussians in the plane, with the protocol of Lin et al. 2018 (PacGAN, section 4.1,
-and its code).
+"""Mixtures of Gaussians in the plane, with the protocol of Lin et al. 2018.
+
+That is the one of PacGAN, section 4.1 and its code.
 
 100,000 fixed points to train on, 2,500 samples per evaluation.
 """

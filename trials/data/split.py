@@ -1,5 +1,6 @@
-"""A data set from a user's own images: a fixed shuffle, what is held out, and labels counted from
-0.
+"""A data set from a user's own images.
+
+It has a fixed shuffle, what is held out, and labels counted from 0.
 """
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ def split(
     held_out: float,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """Return a data set of images that are shuffled already: the first are held out, the others
-    trained on.
+    """Return a data set of images that are shuffled already.
+
+    The first are held out, the others trained on.
 
     held_out: below 1 a share of the images (rounded, at least one), from 1 on their number. Raises
     ValueError where it leaves fewer than 2 to train on.
@@ -67,8 +69,9 @@ def whole(
     class_names: tuple[str, ...] | None,
     notes: tuple[str, ...] = (),
 ) -> Dataset:
-    """Return a data set that is split already; as many samples are drawn per evaluation as are held
-    out, up to 10,000.
+    """Return a data set that is split already.
+
+    As many samples are drawn per evaluation as are held out, up to 10,000.
 
     Held-out images that are trained on too make copying look like quality, so their number is
     noted.
@@ -114,8 +117,9 @@ def _stands_for_none(name: str) -> bool:
 
 
 def count_labels(labels: NDArray[Any]) -> tuple[Tensor, tuple[str, ...]]:
-    """Return (labels as int64 counted from 0, the name of each class) for labels [N] or [N, 1] of
-    whole numbers or strings.
+    """Return (labels as int64 counted from 0, the name of each class).
+
+    Labels are given as [N] or [N, 1] of whole numbers or strings.
 
     Classes are numbered in the order of their values. Raises ValueError for other arrays, or a
     single class.

@@ -22,8 +22,9 @@ CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "cifar10": "CIFAR1
 
 
 def torchvision_set(options: OfficialSplit) -> Dataset:
-    """Return images of the training split to train on and of the test split held out: uint8, 10
-    labels.
+    """Return images of the training split to train on and of the test split held out.
+
+    Images are uint8 and have 10 labels.
     """
     train, held_out, class_names = official(options.name, options)
     images, labels = _first(*train, options.train_images, f"train_images of {options.name}")
@@ -45,8 +46,9 @@ def torchvision_set(options: OfficialSplit) -> Dataset:
 def official(
     name: str, options: Downloaded
 ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor], tuple[str, ...]]:
-    """Return ((images, labels) of the training split, those of the test split, class names); images
-    uint8 [N, C, H, W].
+    """Return ((images, labels) of the training split, those of the test split, class names).
+
+    Images are uint8 [N, C, H, W].
 
     Raises ValueError where the files are not there and cannot be downloaded.
     """

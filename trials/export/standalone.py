@@ -1,5 +1,6 @@
-"""Load and sample a generator that `ganstudy best --export` wrote; needs torch, safetensors and
-Pillow, not ganstudy.
+"""Load and sample a generator that `ganstudy best --export` wrote.
+
+Needs torch, safetensors and Pillow, not ganstudy.
 
     from model import load, sample, picture
 
@@ -64,8 +65,9 @@ class Crop(nn.Module):
 
 
 class VirtualBatchNorm(nn.Module):
-    """Virtual batch normalisation (Salimans et al. 2016, sec. 3.5): each sample by the statistics
-    of reference samples and itself.
+    """Virtual batch normalisation (Salimans et al. 2016, sec. 3.5).
+
+    Each sample is normalised by the statistics of reference samples and itself.
 
     [R + N, C, ...] -> the same shape; the first R are the reference. weight and bias may be None.
     """
@@ -95,8 +97,9 @@ class VirtualBatchNorm(nn.Module):
 
 
 class Referenced(nn.Module):
-    """Generator with virtual batch normalisation: reference latents [R, Z] go along with every
-    batch.
+    """Generator with virtual batch normalisation.
+
+    Reference latents [R, Z] go along with every batch.
     """
 
     reference: Tensor
@@ -123,8 +126,9 @@ LAYERS: dict[str, type[nn.Module]] = {
 
 
 def build(described: Any) -> nn.Module:
-    """Return the module that a part of config.json describes: [kind, arguments], or [kind, parts]
-    for Sequential and Residual.
+    """Return the module that a part of config.json describes.
+
+    A part is [kind, arguments], or [kind, parts] for Sequential and Residual.
     """
     kind, content = described
     if kind == "Sequential":
@@ -142,8 +146,9 @@ def build(described: Any) -> nn.Module:
 
 
 def load(seed: int | None = None, folder: Path = HERE) -> nn.Module:
-    """Return the generator that was trained on `seed` (default: the median seed), in evaluation
-    mode, on the CPU.
+    """Return the generator that was trained on `seed`, in evaluation mode, on the CPU.
+
+    Without a seed it is the median seed's.
 
     Raise ValueError where the folder does not contain what config.json says.
     """
@@ -256,8 +261,9 @@ def latents(number: int, seed: int, config: dict[str, Any]) -> Tensor:
 def sample(
     number: int, seed: int = 0, trained_on: int | None = None, folder: Path = HERE
 ) -> Tensor:
-    """Return samples [number, ...] from latents of the random `seed`, by the generator of the
-    training seed `trained_on`.
+    """Return samples [number, ...] by the generator of the training seed `trained_on`.
+
+    Latents are drawn from the random `seed`.
     """
     network = load(trained_on, folder)
     # All at once, then in parts: the samples do not depend on CHUNK.
@@ -266,8 +272,9 @@ def sample(
 
 
 def picture(samples: Tensor, reach: float | None = None) -> Image.Image:
-    """Draw all samples as one picture: images side by side, or points in the plane up to +-reach in
-    either direction.
+    """Draw all samples as one picture.
+
+    That is images side by side, or points in the plane up to +-reach in either direction.
 
     samples: images [N, C, H, W] in [-1, 1], or points [N, D], of which the first two coordinates
     are drawn.

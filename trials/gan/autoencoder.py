@@ -1,5 +1,6 @@
-"""Baselines of another kind and of the same size: the generator as decoder, the discriminator's
-trunk as encoder.
+"""Baselines of another kind and of the same size.
+
+The generator is the decoder, the discriminator's trunk the encoder.
 
     autoencoder   L = E || x - G(E(x)) ||^2                      the code has no distribution to sample from
     vae           L = E_q [-log p(x | z)] + KL(q(z | x) || N(0, I)),  nats per image

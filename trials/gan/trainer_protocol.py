@@ -15,8 +15,9 @@ from ganstudy.trials.remedies.base import Remedy
 
 
 class Trainer(Protocol):
-    """Players of all seeds and their training steps: gan.trainer.GanTrainer, or a baseline's
-    gan.autoencoder.Autoencoder.
+    """Players of all seeds and their training steps.
+
+    These are gan.trainer.GanTrainer, and a baseline's gan.autoencoder.Autoencoder.
     """
 
     adversarial: bool

@@ -35,8 +35,9 @@ class RelativisticAverage(Loss):
 
 
 def _cross_entropy(above: Tensor, below: Tensor) -> Tensor:
-    """Return the cross entropy [S] of outputs [S, B] that should lie above and below the average of
-    the other kind.
+    """Return the cross entropy [S] of outputs [S, B] against the average of the other kind.
+
+    The outputs should lie above that average, or below it.
     """
     # Not detached: the averages depend on both players, and the gradient passes through them too.
     relative_above = above - below.mean(-1, keepdim=True)

@@ -10,8 +10,9 @@ NOTHING_DONE = "as they are"
 def preparation_of(
     groups: dict[str, DataOptions | None], conversions: dict[str, tuple[str, ...]]
 ) -> str:
-    """Return what was done to the pictures, "as they are" for nothing; in all groups the same, or
-    stated for each.
+    """Return what was done to the pictures, "as they are" for nothing.
+
+    It is one text where it is the same in all groups, else one for each.
     """
     done = {
         name: _done(options, conversions[name])

@@ -13,9 +13,10 @@ number of samples, so that the generator is not blamed for what few samples cann
 
     broad       an evaluation with at least 55% of the floor's effective modes and a quarter of its coverage
     on the data an evaluation with at least half of the floor's high-quality share and half of its density
-    falling     over the latest half of the evaluations so far (at least the window) FID goes down by the trend
-                test of Mann and Kendall at 5% (of three evaluations: each is lower than the one before), from
-                the first to the last by more than the floor's own FID, and to a value below all earlier ones
+    falling     over the latest half of the evaluations so far (at least five, if there are as many) FID goes
+                down by the trend test of Mann and Kendall at 5% (of three evaluations: each is lower than the
+                one before, 17%), from the first to the last by more than the floor's own FID, and to a value
+                below all earlier ones
     narrow      an evaluation with less than 55% of the floor's effective modes (few modes); or with at least half
                 of its density but less than a quarter of its coverage (few samples of every mode: they lie where
                 real ones lie, yet reach hardly any)
@@ -65,8 +66,11 @@ NARROW_DENSITY, NARROW_COVERAGE = 0.5, 0.25
 WHOLE_QUALITY, WHOLE_COVERAGE = 0.5, 0.5
 DATA_QUALITY, DATA_DENSITY = 0.5, 0.5
 """Shares of the floor's, from which samples lie on the data."""
+MIN_TREND = 5
+"""Evaluations over which FID must fall, if there are as many: the least of which one may stand out
+of order at TREND_LEVEL."""
 TREND_LEVEL = 0.05
-"""Of the test whether FID falls; three evaluations in order are as many as can be asked for."""
+"""Of the test whether FID falls. Three evaluations are in order by chance in one case of six."""
 STEADY_RANGE = 0.2
 """Largest range of coverage over the window, as a share of its median, that counts as steady. A
 choice, not a derivation: tests/trials/measures/test_verdict_calibration.py shows what it does."""
@@ -95,7 +99,7 @@ def verdict(rows: Sequence[EvaluationRow], planned: int, floor: Scores) -> Verdi
     are not read where it is not finite. planned: evaluations that the whole trial will make. floor:
     the same measures of real data.
     """
-    return _verdict(rows, planned, floor, bool(_falling(rows, planned, floor)))
+    return _verdict(rows, planned, floor, bool(_falling(rows, floor)))
 
 
 def _verdict(rows: Sequence[EvaluationRow], planned: int, floor: Scores, falling: bool) -> Verdict:
@@ -140,10 +144,13 @@ def verdict_where_certain(
     if not measured or measured[-1] is not rows[-1]:
         return Verdict.UNKNOWN
     whole = {name: floor.get(name, 1.0) for name in COMPARED}
-    falling = _falling(measured, planned, floor)
+    falling = _falling(measured, floor)
+    # The best and the worst that unknown numbers could be; density apart, as dense samples speak
+    # against a beginning and for a collapse.
     cases = {
-        _verdict([_filled(row, floor, share) for row in measured], planned, whole, falls)
-        for share, falls in product((1.0, 0.0), (True, False) if falling is None else (falling,))
+        _verdict([_filled(row, floor, *shares) for row in measured], planned, whole, falls)
+        for shares in product((1.0, 0.0), (1.0, 0.0))
+        for falls in ((True, False) if falling is None else (falling,))
     }
     if len(cases) > 1:
         return Verdict.UNKNOWN
@@ -154,7 +161,7 @@ def verdict_where_certain(
     return cases.pop()
 
 
-def _falling(rows: Sequence[EvaluationRow], planned: int, floor: Scores) -> bool | None:
+def _falling(rows: Sequence[EvaluationRow], floor: Scores) -> bool | None:
     """Return whether FID is still falling; None where it, or the floor's, was not measured and could
     decide.
     """
@@ -164,7 +171,7 @@ def _falling(rows: Sequence[EvaluationRow], planned: int, floor: Scores) -> bool
         return False
     if len(known) < len(finite):
         return None
-    latest = max(window_length(planned), math.ceil(len(known) / 2))
+    latest = max(MIN_TREND, math.ceil(len(known) / 2))
     before, late = known[:-latest], known[-latest:]
     if late[-1] >= late[0] or min(late) >= min(before, default=math.inf):
         return False
@@ -175,14 +182,18 @@ def _falling(rows: Sequence[EvaluationRow], planned: int, floor: Scores) -> bool
     return None if noise is None else late[0] - late[-1] > noise
 
 
-def _filled(row: EvaluationRow, floor: Mapping[str, float], share: float) -> EvaluationRow:
-    """Return the row with `share` of the floor in place of what is unknown.
-
-    That is of effective modes, coverage and high quality; 1 is the best case, 0 the worst.
+def _filled(
+    row: EvaluationRow, floor: Mapping[str, float], share: float, density: float
+) -> EvaluationRow:
+    """Return the row with `share` of the floor in place of unknown effective modes, coverage and high
+    quality, and `density` of it in place of an unknown density.
     """
-    # Unknown density is the floor's in either case: it only matters where coverage is low, and the
-    # denser such samples are, the narrower.
-    unknown = {"density": 1.0, "coverage": share, "high_quality": share, "effective_modes": share}
+    unknown = {
+        "density": density,
+        "coverage": share,
+        "high_quality": share,
+        "effective_modes": share,
+    }
     filled = {name: part * floor.get(name, 1.0) for name, part in unknown.items()}
     known = {
         name: row.measures[name]

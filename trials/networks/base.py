@@ -43,8 +43,9 @@ class PlainDiscriminator(Discriminator):
 
 @dataclass(frozen=True)
 class Networks:
-    """Builders of one generator and one discriminator; called once per seed, under that seed's
-    random stream.
+    """Builders of one generator and one discriminator.
+
+    Called once per seed, under that seed's random stream.
     """
 
     generator: Callable[[], nn.Module]

@@ -6,8 +6,9 @@ from torch import nn
 
 
 def normal_weights(network: nn.Module, std: float = 0.02) -> None:
-    """Draw the weights of all linear and convolutional layers from N(0, std^2) and set biases to 0
-    (Radford et al. 2015, sec. 3).
+    """Draw linear and convolutional weights from N(0, std^2) and set biases to 0.
+
+    Source: Radford et al. 2015, sec. 3.
     """
     # In the order of construction, which decides what each layer draws from the stream.
     for layer in network.modules():

@@ -29,8 +29,10 @@ def _hidden(
 
 
 def mlp(options: MLP, shape: tuple[int, ...], bounded: bool) -> Networks:
-    """Return fully connected networks: ReLU in the generator, leaky ReLU 0.2 in the discriminator,
-    torch's default initial values.
+    """Return fully connected networks.
+
+    They have ReLU in the generator, leaky ReLU 0.2 in the discriminator, and torch's default initial
+    values.
 
     shape: of one image [C, H, W] or point [D]. bounded: the data lie in [-1, 1], so the generator
     ends in tanh.

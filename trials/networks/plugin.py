@@ -208,14 +208,16 @@ class OwnBuild:
         )
 
     def line_of(self, paths: Sequence[str]) -> str:
-        """Return FILE:LINE where the file assigns what a network holds at one of `paths`; the
-        function's own where it does not.
+        """Return FILE:LINE where the file assigns what a network holds at one of `paths`.
+
+        It is the function's own where the file does not.
         """
         return line_of_attribute(self._file, paths) or self._definition
 
     def _line(self, error: Exception) -> str:
-        """Return the line of the user's file in which `error` arose; the function's own line where
-        it arose in torch alone.
+        """Return the line of the user's file in which `error` arose.
+
+        The function's own line where it arose in torch alone.
         """
         line = where(error, self._file)
         return self._definition if line == self._file.name else line

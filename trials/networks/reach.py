@@ -33,8 +33,9 @@ def stays_in_unit_interval(network: nn.Module, inputs: Tensor) -> bool:
 
 
 def _outputs(network: nn.Module, inputs: Tensor) -> Iterator[Tensor]:
-    """Yield the network's outputs far from and near to where it was built; few, where the first
-    answer the question.
+    """Yield the network's outputs far from and near to where it was built.
+
+    There are few where the first answer the question.
     """
     stream = torch.Generator().manual_seed(0)
     for spread in WEIGHT_SCALES:

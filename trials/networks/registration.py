@@ -15,8 +15,10 @@ from ganstudy.trials.ensemble.structure import registered
 
 
 def check_registration(player: str, network: nn.Module, file: Path, definition: str) -> None:
-    """Raise ValueError, with the line in `file`, for a layer whose calls change its parameters,
-    and one normalised in torch's old way, whose weight is neither a parameter nor a buffer.
+    """Raise ValueError, with the line in `file`, for a layer that cannot be trained as an ensemble.
+
+    That is one whose calls change its parameters, and one normalised in torch's old way, whose
+    weight is neither a parameter nor a buffer.
 
     definition: FILE:LINE of the function, where no line of the file is found.
     """
@@ -72,8 +74,9 @@ def line_of_call(file: Path, function: str) -> str | None:
 
 
 def line_of_attribute(file: Path, paths: Sequence[str]) -> str | None:
-    """Return FILE:LINE where `file` first assigns an attribute that one of `paths` goes through, or
-    None. paths: such as "body.layers[0].weight".
+    """Return FILE:LINE where `file` first assigns an attribute on one of `paths`, or None.
+
+    paths: such as "body.layers[0].weight".
     """
     named = {part.split("[")[0] for path in paths for part in path.split(":")[0].split(".")}
     lines = [

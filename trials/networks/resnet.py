@@ -52,8 +52,9 @@ class GeneratorBlock(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-    """Residual block [B, inputs, H, W] -> [B, outputs, H, W], or half of H and W. The first one has
-    no ReLU before its maps.
+    """Residual block [B, inputs, H, W] -> [B, outputs, H, W], or half of H and W.
+
+    The first one has no ReLU before its maps.
     """
 
     def __init__(self, inputs: int, outputs: int, halves: bool, first: bool = False) -> None:

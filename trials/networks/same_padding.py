@@ -1,5 +1,6 @@
-"""Stride-2 convolutions with the geometry that TensorFlow calls "same", for networks that were
-published in it.
+"""Stride-2 convolutions with the geometry that TensorFlow calls "same".
+
+For networks that were published in it.
 
 The output has ceil(H / 2) rows, and the padding that this needs is spread over both edges, the odd
 row going to the far one: before = (2 (ceil(H / 2) - 1) + kernel - H) // 2. The transposed

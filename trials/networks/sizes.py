@@ -1,6 +1,4 @@
-"""The sides of a network's feature maps from the sides of an image, and errors where they do not
-fit.
-"""
+"""Sides of a network's feature maps from those of an image, and errors where they do not fit."""
 
 from __future__ import annotations
 
@@ -23,8 +21,9 @@ def image_sides(network: str, shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def exact_halvings(network: str, height: int, width: int) -> int:
-    """Return how often both sides are halved until the shorter is 4 to 7: 28 -> 7 (2), 32 -> 4 (3),
-    64 -> 4 (4).
+    """Return how often both sides are halved until the shorter is 4 to 7.
+
+    Examples: 28 -> 7 (2), 32 -> 4 (3), 64 -> 4 (4).
 
     Raises ValueError where that leaves a remainder or needs no halving at all.
     """
@@ -42,8 +41,9 @@ def exact_halvings(network: str, height: int, width: int) -> int:
 
 
 def rounded_halvings(network: str, height: int, width: int, halvings: int) -> list[tuple[int, int]]:
-    """Return (H, W) of the feature maps from the image down, each side half of the last, rounded
-    up: 28, 14, 7, 4, 2.
+    """Return (H, W) of the feature maps from the image down, each side half of the last.
+
+    Halves are rounded up: 28, 14, 7, 4, 2.
 
     Raises ValueError where the image is too small for that many halvings.
     """

@@ -1,5 +1,6 @@
-"""SNDCGAN: the convolutional networks of Miyato et al. 2018 (appendix B.4), as Kurach et al. 2019
-use them.
+"""SNDCGAN, the convolutional networks of Miyato et al. 2018, as Kurach et al. 2019 use them.
+
+The first describes them in appendix B.4.
 
 Generator: z -> linear to 8 w maps of an eighth of the image's side, 4 x 4 transposed convolutions
 of stride 2 to 4 w, 2 w and w maps, each with batch normalisation and ReLU, then a 3 x 3 convolution

@@ -1,5 +1,6 @@
-"""The networks of PacGAN's stacked MNIST experiment (Lin et al. 2018, sec. 4.2, in VEEGAN's
-setting).
+"""The networks of PacGAN's stacked MNIST experiment.
+
+Source: Lin et al. 2018, sec. 4.2, in VEEGAN's setting.
 
 Generator: z -> linear to 8 w maps of 2 x 2 (28 pixels), then 5 x 5 transposed convolutions of
 stride 2 to 4 w, 2 w, w maps and the image, with batch normalisation and ReLU everywhere but at the

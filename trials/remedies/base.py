@@ -1,5 +1,7 @@
-"""The contract of a remedy: it may change the players' structure, what the discriminator sees, and
-either player's loss or update.
+"""The contract of a remedy.
+
+A remedy may change the players' structure, what the discriminator sees, and either player's loss or
+update.
 
 A remedy overrides the hooks that it needs; the others leave the plain GAN as it is. All tensors
 carry the seeds' axis S first, and a remedy must treat the seeds apart. Random numbers come from the
@@ -53,8 +55,9 @@ class Remedy(HasLaneOptions):
     # --- structure, when the networks are built
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """Return the generator of one seed with this remedy built in; new parameters come from
-        torch's global stream.
+        """Return the generator of one seed with this remedy built in.
+
+        New parameters come from torch's global stream.
 
         latents: draws that many latents [N, Z] from the same stream.
         """
@@ -68,23 +71,26 @@ class Remedy(HasLaneOptions):
         return shape
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """Return the discriminator of one seed with this remedy built in; new parameters come from
-        torch's global stream.
+        """Return the discriminator of one seed with this remedy built in.
+
+        New parameters come from torch's global stream.
         """
         return discriminator
 
     # --- what the discriminator sees, and its target
 
     def view(self, images: Tensor, kind: Kind, context: StepContext) -> Tensor:
-        """Return what the discriminator sees of images [S, B, ...]; differentiable, in both
-        players' steps.
+        """Return what the discriminator sees of images [S, B, ...].
+
+        It must be differentiable, in both players' steps.
         """
         return images
 
     @property
     def real_target(self) -> Number | None:
-        """The discriminator's target on real images, one per lane as [S, 1], or None for the loss's
-        own.
+        """Target of the discriminator on real images; None for the loss's own.
+
+        One per lane, as [S, 1].
         """
         return None
 
@@ -118,8 +124,9 @@ class Remedy(HasLaneOptions):
 
     @contextmanager
     def lookahead(self, gan: GanView, batch: Batch) -> Iterator[None]:
-        """Context manager in which the players have the parameters at which the step's gradient is
-        taken; afterwards they have their own again.
+        """Context manager in which the players have the parameters at which the gradient is taken.
+
+        Afterwards they have their own again.
         """
         yield
 
@@ -130,8 +137,9 @@ class Remedy(HasLaneOptions):
 
     @contextmanager
     def update(self, player: Player, ensemble: SeedEnsemble) -> Iterator[None]:
-        """Context manager in which the optimiser makes its step of the player; afterwards the
-        parameters are those of this remedy's own rule.
+        """Context manager in which the optimiser makes its step of the player.
+
+        Afterwards the parameters are those of this remedy's own rule.
         """
         yield
 
@@ -142,14 +150,16 @@ class Remedy(HasLaneOptions):
         """Take note of what the discriminator's loss was formed on; called once per step."""
 
     def sampling_state(self, ensemble: SeedEnsemble) -> tuple[Parameters, dict[str, Tensor]] | None:
-        """Return (parameters, buffers) of the generator that samples are drawn from, or None for
-        the present ones.
+        """Return (parameters, buffers) of the generator that samples are drawn from.
+
+        None stands for the present ones.
         """
         return None
 
     def state(self) -> dict[str, Tensor]:
-        """Return all that a checkpoint must hold: tensors with the seeds on axis 0, or without axes
-        where all seeds share the value.
+        """Return all that a checkpoint must hold.
+
+        That is tensors with the seeds on axis 0, or without axes where all seeds share the value.
 
         By this rule an ensemble is divided when memory runs out (trials/training/seed_shards.py).
         """

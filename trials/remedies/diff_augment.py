@@ -56,8 +56,9 @@ class DiffAugment(Remedy):
 
 
 def color(images: Tensor, uniform: Tensor) -> Tensor:
-    """Change brightness, saturation and contrast of images [S, B, C, H, W] by `uniform` [S, 3, B]
-    from U(0, 1).
+    """Change brightness, saturation and contrast of images [S, B, C, H, W].
+
+    uniform: [S, 3, B] from U(0, 1), which decides by how much.
     """
     brightness, saturation, contrast = (uniform[:, i, :, None, None, None] for i in range(3))
     images = images + (brightness - 0.5)
@@ -84,8 +85,9 @@ def translation(images: Tensor, uniform: Tensor) -> Tensor:
 
 
 def cutout(images: Tensor, uniform: Tensor) -> Tensor:
-    """Cut a rectangle of zeros out of images [S, B, C, H, W], centred by `uniform` [S, 2, B] from
-    U(0, 1).
+    """Cut a rectangle of zeros out of images [S, B, C, H, W].
+
+    Its centre is given by `uniform` [S, 2, B] from U(0, 1).
     """
     inside = []
     for axis in (0, 1):

@@ -32,8 +32,9 @@ class Extragradient(Remedy):
 
     @contextmanager
     def lookahead(self, gan: GanView, batch: Batch) -> Iterator[None]:
-        """Context manager in which both players are at omega'; afterwards they are, to the bit,
-        where they were.
+        """Context manager in which both players are at omega'.
+
+        Afterwards they are, to the bit, where they were.
         """
         values = [
             value.detach()

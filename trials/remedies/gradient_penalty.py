@@ -1,5 +1,4 @@
-"""Gradient penalty: between real and generated images, the discriminator's slope is held at a
-value.
+"""Gradient penalty: the discriminator's slope between real and generated images is held at a value.
 
     L_D += lambda E (||grad D(x^)|| - centre)^2,    x^ = eps x + (1 - eps) G(z),    eps ~ U(0, 1)
 

@@ -38,8 +38,9 @@ class HistoricalAveraging(Remedy):
         self._count[player] = torch.ones((), dtype=torch.float64)
 
     def penalty(self, player: Player, parameters: Parameters) -> Tensor:
-        """Return lambda times the squared distance to the average [S], over all parameters of a
-        seed.
+        """Return lambda times the squared distance to the average [S].
+
+        The distance is over all parameters of a seed.
         """
         pairs = zip(parameters.values(), self._average[player], strict=True)
         # flatten(1) keeps the seeds apart: one penalty for each. It needs a second axis, which a

@@ -34,8 +34,9 @@ class InstanceNoise(Remedy):
         return images + sigma * context.normal(f"instance_noise/{kind}", *images.shape[1:])
 
     def sigma(self, progress: float, axes: int = 0) -> Number:
-        """Return the standard deviation of the noise, in units of the data, after a share
-        `progress` of the budget.
+        """Return the standard deviation of the noise, in units of the data.
+
+        progress: share of the budget that is spent.
         """
         return self.computed(lambda options: _faded(options, progress), axes)
 

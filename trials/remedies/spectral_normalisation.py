@@ -1,5 +1,7 @@
-"""Spectral normalisation: every linear and convolutional layer of the discriminator has Lipschitz
-constant 1, as a matrix; bare parameters, such as the tensor of minibatch discrimination, are free.
+"""Spectral normalisation: every layer of the discriminator has Lipschitz constant 1, as a matrix.
+
+That holds for linear and convolutional layers; bare parameters, such as the tensor of minibatch
+discrimination, are free.
 
     W_SN = W / sigma(W),  sigma(W) = u^T W v                     (Miyato et al. 2018, eq. 8, alg. 1)
     v <- W^T u / |W^T u|,  u <- W v / |W v|                       power iteration
@@ -78,15 +80,17 @@ class SpectralNormalisation(Remedy):
         self._quotients: dict[Player, list[tuple[str, SpectralQuotient]]] = {}
 
     def extend_discriminator(self, discriminator: Discriminator) -> Discriminator:
-        """Return the discriminator with normalised layers; raise a ValueError where it has none to
-        normalise.
+        """Return the discriminator with normalised layers.
+
+        Raise a ValueError where it has none to normalise.
         """
         _normalise(discriminator, "discriminator")
         return discriminator
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """Return the generator, with normalised layers if option `generator` is on; raise a
-        ValueError where it has none to normalise.
+        """Return the generator, with normalised layers if option `generator` is on.
+
+        Raise a ValueError where it has none to normalise.
         """
         if self.options.generator:
             _normalise(network, "generator")

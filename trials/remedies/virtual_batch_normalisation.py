@@ -1,5 +1,4 @@
-"""Virtual batch normalisation: the generator's images do not depend on which others are drawn with
-them.
+"""Virtual batch normalisation: images do not depend on which others are drawn with them.
 
     mean_i = (R mean_r + mean(x_i)) / (R + 1)
     var_i  = (R var_r + var(x_i)) / (R + 1)  +  R (mean(x_i) - mean_r)^2 / (R + 1)^2
@@ -27,8 +26,9 @@ from ganstudy.trials.remedies.base import Remedy
 
 
 class VirtualBatchNorm(nn.Module):
-    """Layer that normalises [R + N, C, ...], of which the first R are the reference; `weight` and
-    `bias` may be None.
+    """Layer that normalises [R + N, C, ...], of which the first R are the reference.
+
+    `weight` and `bias` may be None.
 
     trials/export/standalone.py has a copy: that one file loads an exported generator where ganstudy
     is not installed, so it can import nothing from here.
@@ -87,8 +87,9 @@ class VirtualBatchNormalisation(Remedy):
     options: VirtualBatchNormalisationOptions
 
     def extend_generator(self, network: nn.Module, latents: Callable[[int], Tensor]) -> nn.Module:
-        """Return the generator with its reference; raise a ValueError where it has no batch
-        normalisation.
+        """Return the generator with its reference.
+
+        Raise a ValueError where it has no batch normalisation.
         """
         if not _replace(network, self.options.reference):
             raise ValueError(

@@ -1,5 +1,6 @@
-"""Why a configuration is confirmed on fresh seeds: the roles that the ledger gives and the report
-reads.
+"""Roles of a configuration that is confirmed on fresh seeds: why it was selected.
+
+The ledger gives them and the report reads them.
 """
 
 from __future__ import annotations

@@ -87,9 +87,17 @@ class FusedTrial:
         self._in_pack: tuple[int, ...] = ()
 
     @property
-    def finished(self) -> bool:
+    def all_finished(self) -> bool:
         """Whether every trial has finished or was stopped."""
         return all(member.finished or member.stopped for member in self.members)
+
+    def finished(self, index: int) -> bool:
+        """Return whether a trial's budget is spent and evaluated, or none of its seeds is finite."""
+        return self.members[index].finished
+
+    def history(self, index: int) -> list[EvaluationRow]:
+        """Return the rows of all evaluations of a trial so far."""
+        return self.members[index].history
 
     def stop(self, index: int) -> None:
         """Train a trial no further."""

@@ -138,6 +138,8 @@ def told(found: ConfirmedContrast, name: str) -> str:
         decision = f"{PRACTICALLY_EQUAL} to {'the same without' if is_twin else second}"
     elif contrast.is_open:
         decision = INCONCLUSIVE
+    elif contrast.within_margin:
+        decision += f", though {name} differs by less than the margin"
     what = f"{what[0].upper()}{what[1:]}"
     margin = phrases.within_margin([contrast])
     return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}{margin}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from typing import Any
 
 from PIL import Image
@@ -41,6 +42,11 @@ def conclusions(results: Results) -> list[Conclusion]:
     if not table:
         return []
     row = table[0]
+    if math.isnan(row["cycling"]):
+        when = f"{row['progress']:g} {over_time.axis(results)}, the last time of all ended trials"
+        return [
+            Conclusion(f"How many seeds cycle is unknown at {when}:", f"{over_time.TOO_EARLY}.")
+        ]
     claim = (
         f"{percent(row, 'cycling')} of the seeds were cycling at {row['progress']:g} "
         f"{over_time.axis(results)}, the last time that every ended trial reached."

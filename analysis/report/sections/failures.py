@@ -16,16 +16,11 @@ from ganstudy.analysis.report.blocks import Block, Heading, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, percent
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
-from ganstudy.trials.results.records import Verdict
 
 TITLE = "Failures over time"
 # A guess: as many as a phone shows beside the names.
 TIMES_SHOWN = 6
 """Columns of the numbers at risk."""
-TOO_EARLY = (
-    f"before evaluation {Verdict.COLLAPSED.earliest} no seed can have collapsed or cycle, whatever "
-    "becomes of it"
-)
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -38,7 +33,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         return []
     row = summary[0]
     if np.isnan(row["survival"]):
-        return [Conclusion("How many seeds fail is unknown:", f"{TOO_EARLY}.")]
+        return [Conclusion("How many seeds fail is unknown:", f"{over_time.TOO_EARLY}.")]
     claim = (
         f"{percent(row, 'survival')} of the seeds had not failed (collapsed, cycling or diverged) "
         f"by {row['horizon']:g} {over_time.axis(results)}{_if_pruned(row)}."

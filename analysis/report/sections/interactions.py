@@ -2,22 +2,61 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from ganstudy.analysis.formatting import absent, between, count, label, rows
+from ganstudy.analysis.formatting import absent, between, count, label, number, rows, signed
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.tables.interactions import MIN_PAIRS, MIN_REST, interactions
+from ganstudy.analysis.tables.contrasts import RATIO
+from ganstudy.analysis.tables.interactions import (
+    EITHER_WAY,
+    MIN_PAIRS,
+    MIN_REST,
+    homogeneity,
+    interactions,
+)
 
 TITLE = "Interactions"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return the interactions that were found, or that the data are inconclusive."""
+    """Return how much the effects that are told differ between settings, and the interactions that
+    were found, or that the data are inconclusive.
+    """
+    return [*_differing(results), *_found(results)]
+
+
+def _differing(results: Results) -> list[Conclusion]:
+    """Return how far the effect of each remedy that is told carries to other settings."""
+    told = [row for row in results.contrasts.remedies if not row.is_open]
+    # An effect that is open has nothing yet that could differ.
+    parts = [_prediction(row, told[0].scale) for row in rows(homogeneity(results.study, told))]
+    if not parts:
+        return []
+    return [Conclusion(f"In a setting that was not tried: {'; '.join(parts)}.", PREDICTED)]
+
+
+def _prediction(row: dict[str, Any], scale: str) -> str:
+    times, ends = "", [row["effect"], row["low"], row["high"]]
+    value, low, high = map(signed, ends)
+    spread = (
+        f"± {number(row['sd_settings'])} between settings, {number(row['sd_seeds'])} between seeds"
+    )
+    if scale == RATIO:
+        times = "× "
+        value, low, high = map(number, ends)
+        factors = [number(math.exp(row[name])) for name in ("sd_settings", "sd_seeds")]
+        spread = f"×/÷ {factors[0]} between settings, {factors[1]} between seeds"
+    either = ", so that it may go either way" if row["decision"] == EITHER_WAY else ""
+    return f"{label(row['remedies'])} {times}{value} [{low}, {high}]{either} ({spread})"
+
+
+def _found(results: Results) -> list[Conclusion]:
     table = rows(results.cached(interactions, results.study))
     if not table:
         return []
-    inconclusive = "Whether the effect of any setting depends on another one is inconclusive:"
+    inconclusive = "Whether any effect rises or falls with another setting is inconclusive:"
     tested = [row for row in table if not absent(row["low"])]
     if not tested:
         few = (
@@ -52,7 +91,22 @@ def _interaction(row: dict[str, Any]) -> str:
 def blocks(results: Results) -> list[Block]:
     """Return every interaction that was tested."""
     table = results.cached(interactions, results.study)
-    return [Table("interactions", table, "Which settings depend on each other", NOTE, folded=True)]
+    differing = homogeneity(results.study, results.contrasts.remedies)
+    return [
+        Table("interactions", table, "Which settings depend on each other", NOTE, folded=True),
+        Table("homogeneity", differing, "How much effects differ", DIFFER, folded=True),
+    ]
+
+
+PREDICTED = (
+    "Against no remedy, with the 95% prediction interval of its effect there, on average over "
+    "seeds; in brackets the standard deviation of the effect, without the noise of a single run."
+)
+DIFFER = (
+    "Each remedy against none in matched pairs: what the effect differs between settings and "
+    "between seeds (standard deviations, of logarithms for ratios), and the 95% prediction interval "
+    "of its effect in a setting that was not tried, each alone."
+)
 
 
 NOTE = (

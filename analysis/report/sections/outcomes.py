@@ -11,11 +11,7 @@ from ganstudy.analysis.tables import search
 from ganstudy.trials.results.records import FAILURES, Verdict
 
 TITLE = "How the trials ended"
-IN_WORDS = {
-    Verdict.COLLAPSED: "had collapsed",
-    Verdict.CYCLING: "were cycling",
-    Verdict.DIVERGED: "had diverged",
-}
+FAILED = (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)
 
 
 def blocks(results: Results) -> list[Block]:
@@ -47,18 +43,23 @@ def conclusions(results: Results) -> list[Conclusion]:
         claim = f"{configurations}, none of them evaluated"
     elif not failed and unknown:
         claim, basis = f"Whether any of {configurations} had a failed seed is unknown:", unknown
+    elif not failed and study.trials["evaluations"].max() < Verdict.COLLAPSED.earliest:
+        claim = f"Whether any of {configurations} had a failed seed is unknown:"
+        basis = f"of {total} none had diverged, and {over_time.TOO_EARLY}"
     elif not failed:
         claim = f"None of {configurations} had a failed seed:"
         basis = f"of {total} none had {FAILURES}"
     else:
         claim = f"{failed} of {configurations} had at least one failed seed."
-        kinds = [f"{by_verdict[verdict]} {words}" for verdict, words in IN_WORDS.items()]
+        kinds = [f"{by_verdict[verdict]} {verdict.clause}" for verdict in FAILED]
         basis = (
             f"Of all {total}, at the last evaluation of their trial {kinds[0]}, {kinds[1]} and "
             f"{kinds[2]}"
         )
         if unknown:
             claim, basis = f"At least {claim}", f"{basis}; {unknown}"
+    if untrained := by_verdict[Verdict.NOT_TRAINED]:
+        basis += f"; {untrained} {'was' if untrained == 1 else 'were'} not trained yet"
     if (study.trials["error"] != "").any():
         errors = "the report lists the errors of failed trials"
         claim, basis = (claim, f"{basis}; {errors}") if basis else (f"{claim}; {errors}", "")
@@ -67,8 +68,8 @@ def conclusions(results: Results) -> list[Conclusion]:
     else:
         claim += "."
     value = f"{failed} of {len(study.trials)}"
-    kinds = [f"{by_verdict[verdict]} {verdict}" for verdict in IN_WORDS]
-    note = f"{sum(by_verdict[verdict] for verdict in IN_WORDS)} of {total}: {', '.join(kinds)}"
+    kinds = [f"{by_verdict[verdict]} {verdict}" for verdict in FAILED]
+    note = f"{sum(by_verdict[verdict] for verdict in FAILED)} of {total}: {', '.join(kinds)}"
     if unknown:
         value, note = f"at least {value}" if failed else "unknown", "verdicts are unknown"
     tile = Tile("Configurations with failed seeds", value, note)

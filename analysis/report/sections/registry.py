@@ -8,6 +8,8 @@ from typing import cast
 from ganstudy.analysis.report.blocks import SectionModule
 
 ORDER = (
+    "looks",
+    "budget_length",
     "confirm",
     "best_configuration",
     "outcomes",

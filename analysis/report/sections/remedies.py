@@ -132,9 +132,9 @@ EFFECTS = (
     "Configurations with the remedy against the most similar ones without, paired by seed, at "
     "the last amount that every trial reached; {matching}. The intervals hold for all "
     "comparisons together with 95% (Bonferroni), and for other settings and other seeds than the "
-    "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs, there is "
-    "none. Green triangles: better; red crosses: worse; blue diamonds: practically equal; grey "
-    "circles: inconclusive."
+    "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs (four "
+    "points of a design, over which its twins are averaged), there is none. Green triangles: "
+    "better; red crosses: worse; blue diamonds: practically equal; grey circles: inconclusive."
 )
 BY_SEED = (
     "Single configurations with a remedy against the same ones without, paired by seed, at the "
@@ -257,9 +257,8 @@ def _of_single_configurations(
                 f"{'' if row.contrast.better is None else _by_little(row.contrast)})"
                 for row in found
             )
-            parts.append(
-                f"{decision} {'to' if decision == PRACTICALLY_EQUAL else 'than'} without: {sizes}"
-            )
+            than = "" if decision == PRACTICALLY_EQUAL else " than without"
+            parts.append(f"{decision}{than}: {sizes}")
             counts.append(f"{len(found)} {decision}")
     rest = [_named(row, several) for row in effects if row.contrast.is_open]
     if rest:

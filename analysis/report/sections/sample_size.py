@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
 
-from ganstudy.analysis.formatting import absent, count, label, number, rows, signed
+from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
@@ -15,7 +14,12 @@ from ganstudy.analysis.report.sections.k_ratio import own_answer
 from ganstudy.analysis.stats.crossed import NoClaim
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
 from ganstudy.analysis.tables import contrasts
-from ganstudy.analysis.tables.sample_size import CONCLUSIVE, needed_sample_sizes
+from ganstudy.analysis.tables.sample_size import (
+    CONCLUSIVE,
+    NeededSampleSize,
+    needed_sample_sizes,
+    sample_sizes,
+)
 
 TITLE = "What would change the answer"
 
@@ -48,49 +52,46 @@ def _margin(results: Results) -> list[Conclusion]:
         ]
     return [
         Conclusion(
-            f"Practically equal means {phrases.margin(margin)}:",
+            f"Practically equal means within {phrases.margin(margin)}:",
             "so much was stated before the first trial, and the whole interval that holds for all "
             "comparisons of a family together has to lie within it.",
         )
     ]
 
 
-def _plans(table: list[dict[str, Any]]) -> list[Conclusion]:
+def _plans(table: list[NeededSampleSize]) -> list[Conclusion]:
     planned = [row for row in table if _factor(row) < math.inf]
     if not planned:
         return _sentences(table)
     nearest = min(planned, key=_factor)
     claim = (
-        f"The nearest to a conclusion: {_question(nearest)} needs "
-        f"{nearest['advice']}{_seeds(nearest)}"
+        f"The nearest to a conclusion: {_question(nearest)} needs {nearest.advice}{_seeds(nearest)}"
     )
     claim += f" ({POWER:.0%} power; {count(len(table), 'comparison')} inconclusive, below)."
     others = [row for row in table if row is not nearest]
     return [Conclusion(claim, _basis(nearest), first=True), *_sentences(others)]
 
 
-def _factor(row: dict[str, Any]) -> float:
+def _factor(row: NeededSampleSize) -> float:
     """Return by which factor the data would have to grow; infinite where no plan is given."""
-    if absent(row["needed"]):
+    if absent(row.needed):
         return math.inf
-    if not absent(row["pairs_together"]):
-        runs = float(row["n"]) * float(row["seeds"])
-        return float(row["pairs_together"]) * float(row["seeds_together"]) / max(1.0, runs)
-    return float(row["needed"]) / max(1.0, row["n"]) if row["needed"] <= MAX_UNITS else math.inf
+    if not absent(row.pairs_together):
+        runs = float(row.n) * float(row.seeds)
+        return float(row.pairs_together) * float(row.seeds_together) / max(1.0, runs)
+    return float(row.needed) / max(1.0, row.n) if row.needed <= MAX_UNITS else math.inf
 
 
-def _sentences(table: list[dict[str, Any]]) -> list[Conclusion]:
+def _sentences(table: list[NeededSampleSize]) -> list[Conclusion]:
     """Return a sentence per comparison that can be planned for, and one for all others."""
     found = [
-        Conclusion(f"{_question(row)} is inconclusive: {row['advice']}{_seeds(row)}.", _basis(row))
+        Conclusion(f"{_question(row)} is inconclusive: {row.advice}{_seeds(row)}.", _basis(row))
         for row in table
-        if not absent(row["needed"])
+        if not absent(row.needed)
     ]
-    unplanned = [row for row in table if absent(row["needed"])]
-    of_few_seeds = [row for row in unplanned if row["advice"].startswith(NoClaim.FEW_SEEDS)]
-    found += [
-        Conclusion(f"{_question(row)}: {row['advice']}.", _basis(row)) for row in of_few_seeds
-    ]
+    unplanned = [row for row in table if absent(row.needed)]
+    of_few_seeds = [row for row in unplanned if row.advice.startswith(NoClaim.FEW_SEEDS)]
+    found += [Conclusion(f"{_question(row)}: {row.advice}.", _basis(row)) for row in of_few_seeds]
     few = [f"{_question(row)} ({_n(row)})" for row in unplanned if row not in of_few_seeds]
     if few:
         claim = (
@@ -100,17 +101,17 @@ def _sentences(table: list[dict[str, Any]]) -> list[Conclusion]:
     return found
 
 
-def _inconclusive(results: Results) -> list[dict[str, Any]]:
+def _inconclusive(results: Results) -> list[NeededSampleSize]:
     """Return the open rows; of k those of the leader, as the others decide nothing."""
     if results.study.trials.empty:
         return []
-    table = _table(results)
     answer = own_answer(results)
     leader = None if answer is None or answer.leader is None else contrasts.text(answer.leader)
     return [
         row
-        for row in rows(table[table["decision"] != CONCLUSIVE])
-        if row["question"] != contrasts.K or leader in (None, row["first"], row["second"])
+        for row in results.cached(sample_sizes, results.study, results.contrasts)
+        if row.decision != CONCLUSIVE
+        if row.question != contrasts.K or leader in (None, row.first, row.second)
     ]
 
 
@@ -118,9 +119,9 @@ def _table(results: Results) -> pd.DataFrame:
     return results.cached(needed_sample_sizes, results.study, results.contrasts)
 
 
-def _question(row: dict[str, Any]) -> str:
-    first, second = label(row["first"]), label(row["second"])
-    match row["question"]:
+def _question(row: NeededSampleSize) -> str:
+    first, second = label(row.first), label(row.second)
+    match row.question:
         case contrasts.BEST:
             return f"trial {first} against trial {second}"
         case contrasts.CONFIRMED:
@@ -128,26 +129,26 @@ def _question(row: dict[str, Any]) -> str:
         case contrasts.REMEDIES:
             return f"{first} against no remedy"
         case contrasts.SINGLE:
-            return f"{first} against no remedy ({row['at']})"
-    return f"{row['question']} = {first} against {second}"
+            return f"{first} against no remedy ({row.at})"
+    return f"{row.question} = {first} against {second}"
 
 
-def _seeds(row: dict[str, Any]) -> str:
+def _seeds(row: NeededSampleSize) -> str:
     """Return what pairs alone, or seeds alone, would do or cannot."""
-    if absent(row["pairs_together"]) or math.isinf(row["pairs_together"]):
+    if absent(row.pairs_together) or math.isinf(row.pairs_together):
         return ""
-    asks_pairs = row["pairs_together"] > row["n"]
-    asks_seeds = row["seeds_together"] > row["seeds"]
+    asks_pairs = row.pairs_together > row.n
+    asks_seeds = row.seeds_together > row.seeds
     parts = []
     if asks_seeds:
-        alone = row["needed"]
+        alone = row.needed
         parts.append(
-            f"{alone - row['n']:.0f} more {row['unit']} alone"
+            f"{alone - row.n:.0f} more {row.unit} alone"
             if math.isfinite(alone)
             else "more configurations alone cannot do it"
         )
     if asks_pairs:
-        alone = row["seeds_instead"]
+        alone = row.seeds_instead
         parts.append(
             f"{alone:.0f} seeds of every configuration"
             if math.isfinite(alone)
@@ -156,29 +157,30 @@ def _seeds(row: dict[str, Any]) -> str:
     return "".join(f"; {'' if 'cannot' in part else 'or '}{part}" for part in parts)
 
 
-def _n(row: dict[str, Any]) -> str:
-    n = count(row["n"], row["unit"].removesuffix("s"))
-    return f"{n} on {count(row['seeds'], 'seed')}" if row["unit"] in ("pairs", "points") else n
+def _n(row: NeededSampleSize) -> str:
+    n = count(row.n, row.unit.removesuffix("s"))
+    return f"{n} on {count(row.seeds, 'seed')}" if row.unit in ("pairs", "points") else n
 
 
-def _basis(row: dict[str, Any]) -> str:
-    if absent(row["effect"]):
+def _basis(row: NeededSampleSize) -> str:
+    if absent(row.effect):
         return f"{_n(row)}."
-    as_text = number if row["scale"] == contrasts.RATIO else signed
-    sign = "× " if row["scale"] == contrasts.RATIO else ""
-    ends = "" if absent(row["low"]) else f" [{as_text(row['low'])}, {as_text(row['high'])}]"
+    as_text = number if row.scale == contrasts.RATIO else signed
+    sign = "× " if row.scale == contrasts.RATIO else ""
+    ends = "" if absent(row.low) else f" [{as_text(row.low)}, {as_text(row.high)}]"
     least = ""
-    if not absent(row["needed_least"]) and math.isfinite(row["needed_least"]):
-        least = f"; {row['needed_least']:.0f} would do "
+    if not absent(row.needed_least) and math.isfinite(row.needed_least):
+        on = "" if row.unit == "seeds" else " on these seeds"
+        least = f"; {row.needed_least:.0f} {row.unit}{on} would do "
         least += (
             "if the true effect were the far end of the interval"
-            if absent(row["margin"])
+            if absent(row.margin)
             else "to find an effect as large as the margin"
         )
     # Holm corrects decisions and not intervals: one that excludes no effect may still be open.
-    if row["correction"] == contrasts.HOLM and not absent(row["p"]):
-        ends += f" (the interval alone; p = {row['p']:.2g}, Holm over {row['comparisons']})"
-    return f"Observed: {sign}{as_text(row['effect'])}{ends}, {_n(row)}{least}."
+    if row.correction == contrasts.HOLM and not absent(row.p):
+        ends += f" (the interval alone; p = {row.p:.2g}, Holm over {row.comparisons})"
+    return f"Observed: {sign}{as_text(row.effect)}{ends}, {_n(row)}{least}."
 
 
 def blocks(results: Results) -> list[Block]:

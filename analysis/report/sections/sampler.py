@@ -8,6 +8,7 @@ from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
+from ganstudy.analysis.tables.looks import held_back
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.samplers import facts_of
 
@@ -56,11 +57,13 @@ def _of_design(results: Results) -> Conclusion:
 def _families(results: Results) -> Conclusion:
     """Return which comparisons the study was made for: all others are exploratory."""
     primary = results.contrasts.primary
+    if not primary and (why := held_back(results.whole)):
+        return Conclusion(f"No comparison is told as the one that the study was made for. {why}")
     if not primary:
         return Conclusion(
             "All comparisons are exploratory:",
-            "the study is neither a full grid, nor are its findings compared on fresh seeds. Each is "
-            "corrected at most within its own table.",
+            "the study is neither a planned design nor a full grid, nor are its findings compared on "
+            "fresh seeds. Each is corrected at most within its own table.",
             first=True,
         )
     family = primary[0].family

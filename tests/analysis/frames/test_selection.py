@@ -14,6 +14,9 @@ from ganstudy.analysis.frames.selection import (
     search_stage,
 )
 from ganstudy.analysis.stats.order_statistics import median_over_seeds
+from ganstudy.analysis.tables.compare import at_equal_budget
+from ganstudy.analysis.tables.search import by_setting
+from ganstudy.analysis.tables.seeds import overall
 
 
 def test_everybody_is_compared_where_the_shortest_ended(made_study):
@@ -66,7 +69,9 @@ def test_a_seed_that_diverges_next_keeps_its_score_and_verdict_until_then(made_s
         np.array([[[64.0, np.nan, np.nan], [8.0, 8.0, 8.0]], [[9.0] * 3] * 2]), {"k": [2, 1]}
     )
     between = compared_scores(study, "discriminator_steps")
-    assert between.scores[0].tolist() == [64.0, 8.0] and between.failed[0].tolist() == [0.0, 0.0]
+    assert between.scores[0].tolist() == [64.0, 8.0]
+    # The values stand at different evaluations: verdicts do not compare.
+    assert np.isnan(between.failed).all()
     after = compared_scores(study)
     assert after.scores[0].tolist() == [np.inf, 8.0] and after.failed[0].tolist() == [1.0, 0.0]
 
@@ -168,3 +173,19 @@ def test_an_imported_study_without_counters_is_compared_by_evaluation(made_study
 def test_a_measure_that_was_never_taken_compares_nothing(made_study):
     frame = compared_scores(made_study(np.full((2, 3), 9.0), {"k": [1, 1]}), measure="recall")
     assert len(frame.numbers) == 0 and np.isnan(frame.amount)
+
+
+def test_the_median_of_a_group_has_one_interval_in_every_table(study_over_time) -> None:
+    """Of seven configurations only the least and the greatest enclose the median with 95%: the second
+    ones would with 1 - 2 P(Bin(7, 1/2) <= 1) = 87.5%. What a seed does to all changes nothing."""
+    middles = np.array([8.0, 3.0, 5.0, 13.0, 21.0, 2.0, 34.0])
+    scores = middles[:, None] + np.array([-1.0, 0.0, 900.0])
+    study = study_over_time(np.repeat(scores[:, :, None], 2, axis=2), k=[2] * 7)
+    found = compared_scores(study).median()
+    assert (found.value, found.low, found.high, found.n) == (8.0, 2.0, 34.0, 7)
+    whole = overall(study).set_index("statistic").loc["median"]
+    (by_k,) = by_setting(study, "k").tail(1).to_dict("records")
+    same_budget = at_equal_budget(study, study).iloc[0]
+    for row, name in ((by_k, "median"), (same_budget, "median")):
+        assert (row[f"{name}_low"], row[name], row[f"{name}_high"]) == (2.0, 8.0, 34.0)
+    assert (whole["low"], whole["value"], whole["high"]) == (2.0, 8.0, 34.0)

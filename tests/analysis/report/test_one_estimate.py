@@ -20,7 +20,15 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.report.sections import confirm, k_ratio, remedies
+from ganstudy.analysis.report.sections import (
+    confirm,
+    game,
+    interactions,
+    k_ratio,
+    learning_rates,
+    remedies,
+    sampler,
+)
 from ganstudy.analysis.report.sections import sample_size as section
 from ganstudy.analysis.tables import sample_size
 from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast
@@ -81,11 +89,12 @@ def failing(build, rng) -> Study:
     return dataclasses.replace(study, evaluations=study.evaluations.assign(verdict=verdict))
 
 
-def tried_once(build, rng) -> Study:
+def tried_once(build, rng, objective=None, within=0.1) -> Study:
     """Each remedy at one configuration, on eight seeds: three comparisons take seven."""
     named = np.array(["none", "a_b", "c", "d"])
     centres = 3 + np.array([0.0, -0.9, 0.05, 0.0])
-    return build(noisy(rng, centres, 8, 0.1), remedies=named, sampler="grid")
+    scores = noisy(rng, centres, 8, within)
+    return build(scores, remedies=named, sampler="grid", objective=objective)
 
 
 def few(build, rng) -> Study:
@@ -159,12 +168,44 @@ def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True) -> Study:
     )
 
 
+MARGIN = {"minimize": "fid", "margin": 0.15}
+
+
+def with_margin(build, rng, effect=0.0, **options) -> Study:
+    """So little noise that the interval of no effect lies within the margin."""
+    return grid(build, rng, effect, seeds=6, within=0.08, objective=MARGIN, **options)
+
+
+def designed(build, rng) -> Study:
+    """A planned design, of which few went on after the second evaluation, and a search that drew
+    the remedy that helps where all is bad.
+    """
+    ended = np.where(np.arange(54) % 9 == 4, 3, 2)
+    states = np.where(ended == 3, "complete", "pruned").tolist()
+    study = grid(build, rng, -0.8, seeds=6, reached=ended, states=states)
+    point = pd.array(np.unique(study.trials["lr_d"], return_inverse=True)[1], dtype="Int64")
+    trials = study.trials.assign(stage="design", point=point)
+    drawn = trials[trials["remedies"] == "a_b"].head(6)
+    rows = study.evaluations[study.evaluations["number"].isin(drawn["number"])]
+    drawn = drawn.assign(number=drawn["number"] + 100, stage="search", point=pd.NA)
+    drawn = drawn.assign(config_digest=[f"drawn{i}" for i in range(6)], state="complete")
+    rows = rows.assign(number=rows["number"] + 100, fid=rows["fid"] * 50)
+    design = {"points": 6, "factors": ["k", "remedies"], "at": 2 / 3, "promote": 6}
+    return dataclasses.replace(
+        study,
+        trials=pd.concat([trials, drawn], ignore_index=True).astype({"point": "Int64"}),
+        evaluations=pd.concat([study.evaluations, rows], ignore_index=True),
+        spec=study.spec | {"design": design},
+    )
+
+
 SHAPES: dict[str, Callable[..., Study]] = {
     "grid, one remedy helps": lambda build, rng: grid(build, rng, -0.4, seeds=6, within=0.3),
     "grid, nothing helps": grid,
     "random draws": lambda build, rng: grid(build, rng, -0.4, sampler="random"),
     "adaptive draws": adaptive,
     "pruned": pruned,
+    "designed": designed,
     "diverging": diverging,
     "failing": failing,
     "each remedy once": tried_once,
@@ -173,6 +214,11 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "maximised": maximised,
     "imported": imported,
     "one seed": lambda build, rng: grid(build, rng, -0.6, seeds=1),
+    "margin, nothing helps": with_margin,
+    "margin, one remedy helps by little": lambda build, rng: with_margin(build, rng, -0.06),
+    "margin, random draws": lambda build, rng: with_margin(build, rng, sampler="random"),
+    "margin, too much noise": lambda build, rng: grid(build, rng, objective=MARGIN),
+    "margin, each remedy once": lambda build, rng: tried_once(build, rng, MARGIN, 0.02),
     "confirmed": confirmed,
     "confirmed, and no better": lambda build, rng: confirmed(build, rng, (1.0, 1.0)),
     "confirmed, one seed collapsed": lambda build, rng: confirmed(build, rng, failing=1),
@@ -206,6 +252,9 @@ class Reading:
     def __init__(self, found: list[Conclusion]) -> None:
         self.better: set[tuple[str, str]] = set()
         self.open: set[frozenset[str]] = set()
+        self.equal: set[frozenset[str]] = set()
+        self.little: set[frozenset[str]] = set()
+        """Better or worse by less than the margin."""
         self.effects: set[Told] = set()
         self.amounts: set[str] = set()
         for sentence in (str(one).removeprefix("[exploratory] ") for one in found):
@@ -216,38 +265,67 @@ class Reading:
             self.amounts |= set(re.findall(r"(?:: |Remedies )at (\d+) generator steps", sentence))
 
     def _read_k(self, sentence: str) -> None:
-        claim = sentence.partition(":")[0]
+        claim = sentence.partition(":")[0].removeprefix("Which k is best is inconclusive; ")
         if match := re.fullmatch(
-            r"k = (.+?) is better than k = (.+?)(?:, and inc.* k = (.+))?", claim
+            r"k = ([\w.]+(?: to [\w.]+)?) is ((?:better|practically|inconclusive).+)", claim
         ):
-            leader, beaten, rest = match.groups()
-            self.better |= {(f"k = {leader}", f"k = {value}") for value in beaten.split(" and ")}
-            self.open |= {of_k(leader, v) for v in (rest or "").split(" and ") if v}
+            leader = match[1]
+            for clause in match[2].removeprefix("and ").split(", "):
+                answer, _, values = clause.removeprefix("and ").partition(" k = ")
+                values, _, little = values.partition(" (than ")
+                pairs = {value: of_k(leader, value) for value in values.split(" and ")}
+                if answer == "better than":
+                    self.better |= {(f"k = {leader}", f"k = {value}") for value in pairs}
+                    little = little.removesuffix(" by less than the margin)")
+                    self.little |= {pairs[value] for value in little.split(" and ") if value}
+                elif answer == "practically equal to":
+                    self.equal |= set(pairs.values())
+                else:
+                    assert answer == "inconclusive against", clause
+                    self.open |= set(pairs.values())
         value = r"([\w.]+(?: to [\w.]+)?)"
-        pattern = rf"k = {value} against {value}: \w+ ({EFFECT})"
-        for one, other, effect in re.findall(pattern, sentence):
+        pattern = rf"k = {value} against {value}: \w+ ({EFFECT}) \([^;)]+(; [\w ]+)?\)"
+        for one, other, effect, decision in re.findall(pattern, sentence):
             self.effects.add((of_k(one, other), effect))
+            if decision == "; practically equal":
+                self.equal.add(of_k(one, other))
+            elif decision:
+                assert re.fullmatch("; (better|worse) by less than the margin", decision)
+                self.little.add(of_k(one, other))
 
     def _read_remedies(self, sentence: str) -> None:
         if not sentence.startswith("Remedies"):
             return
-        told = rf"([\w +]+) is (better|worse) than no remedy: \w+ ({EFFECT})"
-        for name, decision, effect in re.findall(told, sentence):
+        little = "(, but by less than the margin)?"
+        told = rf"([\w +]+) is (better|worse) than no remedy{little}: \w+ ({EFFECT})"
+        for name, decision, by_little, effect in re.findall(told, sentence):
             pair = (name.strip(), "no remedy")
             self.better.add(pair if decision == "better" else pair[::-1])
             self.effects.add((without(name.strip()), effect))
-        _, _, rest = sentence.partition("inconclusive against no remedy: ")
-        for name, effect in re.findall(rf"([\w +]+) \(({EFFECT}), \d+ pairs?\)", rest):
-            self.open.add(without(name.strip()))
-            self.effects.add((without(name.strip()), effect))
-        for decision in ("better", "worse"):
-            _, _, rest = sentence.partition(f"{decision} than without: ")
-            for name, effect in re.findall(
-                rf"([\w +]+) \(\w+ ({EFFECT})\)", re.split(r"\.\s|;", rest)[0]
+            if by_little:
+                self.little.add(without(name.strip()))
+        for words, into in (
+            ("inconclusive against no remedy: ", self.open),
+            ("practically equal to no remedy: ", self.equal),
+        ):
+            _, _, rest = sentence.partition(words)
+            rest = re.split(r"\. |;", rest)[0]
+            for name, effect in re.findall(rf"([\w +]+) \(({EFFECT}), \d+ pairs? on", rest):
+                into.add(without(name.strip()))
+                self.effects.add((without(name.strip()), effect))
+        for decision in ("better than without", "worse than without", "practically equal"):
+            rest = re.split(f"{decision}: ", sentence, flags=re.IGNORECASE)[1:]
+            for name, effect, by_little in re.findall(
+                rf"([\w +]+) \(\w+ ({EFFECT}){little}\)", re.split(r"\.\s|;", "".join(rest))[0]
             ):
                 pair = (name.strip(), "no remedy")
-                self.better.add(pair if decision == "better" else pair[::-1])
                 self.effects.add((without(name.strip()), effect))
+                if decision == "practically equal":
+                    self.equal.add(frozenset(pair))
+                    continue
+                self.better.add(pair if decision == "better than without" else pair[::-1])
+                if by_little:
+                    self.little.add(frozenset(pair))
 
     def _read_twins(self, sentence: str) -> None:
         said = (
@@ -322,13 +400,19 @@ def check(results: Results) -> Reading:
     for pair, effect in reading.effects:
         by_pair.setdefault(pair, set()).add(effect)
     assert all(len(effects) == 1 for effects in by_pair.values()), "one question, two numbers"
-    found = {told(row) for row in rows if not row.is_open and row.question in TOLD}
+    found = {told(row) for row in rows if row.better is not None and row.question in TOLD}
+    equal = {names(row) for row in rows if row.decision == "practically equal"}
+    little = {names(row) for row in rows if row.better is not None and row.within_margin}
+    assert reading.equal <= equal and reading.little <= little, "equality, and not found"
+    assert not equal & (reading.open | {frozenset(pair) for pair in reading.better})
     assert reading.better <= found, "told, and not found"
     assert not {frozenset(pair) for pair in reading.better} & reading.open, "told, and called open"
     assert not {frozenset(pair) for pair in found} & reading.open, "found, and called open"
     # Of what is found nothing is kept back.
     missing = {frozenset(pair) for pair in found} - set(by_pair)
     assert not missing, f"found, and not told: {missing}"
+    asked = {names(row) for row in rows if row.question in TOLD}
+    assert equal & asked <= reading.equal and little & asked <= reading.little, "found, not told"
     (amount,) = {row.amount for row in rows if row.axis} or {None}
     assert reading.amounts <= {f"{amount:g}"} if amount else not reading.amounts
     answer = k_ratio.own_answer(results)
@@ -382,6 +466,8 @@ def test_the_shapes_tell_and_leave_open_what_they_were_made_for(
         shape: check(results_of(shape))
         for shape in (
             *("grid, one remedy helps", "adaptive draws", "each remedy once", "few"),
+            *("margin, nothing helps", "margin, one remedy helps by little"),
+            *("margin, too much noise", "margin, each remedy once"),
             *("confirmed", "confirmed, four seeds collapsed", "confirmed without a twin"),
         )
     }
@@ -393,6 +479,47 @@ def test_the_shapes_tell_and_leave_open_what_they_were_made_for(
     assert any(better == "k = 2" for better, _ in readings["adaptive draws"].better)
     assert ("a b", "no remedy") in readings["each remedy once"].better
     assert not readings["few"].better
+    assert frozenset({"c", "no remedy"}) in readings["margin, nothing helps"].equal
+    assert of_k("1", "2") in readings["margin, nothing helps"].equal
+    little = frozenset({"a b", "no remedy"})
+    assert little in readings["margin, one remedy helps by little"].little
+    assert not readings["margin, too much noise"].equal
+    assert frozenset({"d", "no remedy"}) in readings["margin, each remedy once"].equal
+
+
+@pytest.mark.parametrize(
+    ("shape", "primary"), [("grid, one remedy helps", True), ("random draws", False)]
+)
+def test_what_is_not_of_the_primary_family_is_marked(
+    shape: str, primary: bool, results_of: Callable[[str], Results]
+) -> None:
+    results = results_of(shape)
+    assert bool(results.contrasts.primary) == primary
+    for module in (k_ratio, remedies):
+        first, *rest = module.conclusions(results)
+        assert first.exploratory != primary and all(one.exploratory for one in rest)
+    for module in (interactions, learning_rates, game):
+        assert all(one.exploratory for one in module.conclusions(results)), module
+    marked = [one for module in (k_ratio, remedies) for one in module.conclusions(results)]
+    for one in marked:
+        assert str(one).startswith("[exploratory] ") == one.exploratory
+        assert "xploratory" not in one.claim + one.basis, "the mark alone, not a sentence each"
+    (family,) = (one for one in sampler.conclusions(results) if one.first)
+    assert str(family).startswith(
+        "The primary comparisons are those of k and remedies" if primary else "All comparisons are"
+    )
+
+
+def test_nothing_is_said_to_be_equal_without_a_margin(
+    results_of: Callable[[str], Results],
+) -> None:
+    results = results_of("grid, nothing helps")
+    told = " ".join(map(str, conclusions_of(results)))
+    assert "Nothing is called practically equal: a margin would have to be stated before" in told
+    assert "practically equal to" not in told
+    told = " ".join(map(str, conclusions_of(results_of("margin, nothing helps"))))
+    assert "Practically equal means within a factor of 0.87 to 1.15" in told
+    assert "if the effect is as observed" not in told, "planned from the margin alone"
 
 
 def test_the_leader_is_not_the_best_unmatched_median(

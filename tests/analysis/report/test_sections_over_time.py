@@ -80,6 +80,13 @@ def traced(figure, **wanted):
 def test_a_planted_difference_in_holding_is_told_with_p_and_n(planted):
     text = words(failures_section, Results(planted))
     assert "50% [" in text and "24 configurations, 72 seeds, of which 36 failed for good" in text
+    # All at one evaluation: how soon is not in the data.
+    assert re.search(r"Values of k \(p < 0\.001\) differ in how many seeds fail\.", text)
+    verdicts = np.full((24, 3, E), "unsettled", dtype=object)
+    for c in range(12):
+        verdicts[12 + c, :, 4 + c % 3 :] = "collapsed"
+    planted.evaluations["verdict"] = verdicts.ravel()
+    text = words(failures_section, Results(planted))
     assert re.search(r"Values of k \(p < 0\.001\) differ in how soon seeds fail\.", text)
     assert "24 configurations, 36 seeds failed" in text and "pruned" not in text
 
@@ -95,20 +102,22 @@ def test_settings_without_effect_cannot_be_told(study_over_time):
     rng = np.random.default_rng(1)
     k = np.tile([1, 5], 12)
     verdicts = np.full((24, 2, E), "unsettled", dtype=object)
-    verdicts[rng.random(24) < 0.4, :, 4:] = "collapsed"
+    for c in np.flatnonzero(rng.random(24) < 0.4):
+        verdicts[c, :, 4 + c % 3 :] = "collapsed"
     study = study_over_time(falling(30 + 5 * rng.normal(size=(24, 2))), verdicts, k=k)
-    for part, what in ((failures_section, "seeds fail"), (convergence, "they reach FID")):
+    for part, what in (
+        (failures_section, "soon seeds fail"),
+        (convergence, "many seeds reach FID"),
+    ):
         text = words(part, Results(study))
-        assert (
-            f"Whether values of k differ in how soon {what}" in text and "is inconclusive" in text
-        )
+        assert f"Whether values of k differ in how {what}" in text and "is inconclusive" in text
         assert "Values of k (" not in text
 
 
 def test_time_to_a_score_and_what_is_still_moving(planted):
     text = words(convergence, Results(planted))
     assert re.search(
-        r"Values of k \(p < 0\.001\) differ in how soon they reach FID 1\d\.\d\.", text
+        r"Values of k \(p < 0\.001\) differ in how many seeds reach FID 1\d\.\d\.", text
     )
     assert (
         "FID was still falling over the last third of the budget" in text
@@ -214,8 +223,8 @@ def test_numbers_at_risk_are_those_still_watched(study_over_time):
         falling(np.full((8, 2), 10.0)), reached=[E] * 4 + [3, 3, E, E], k=[1] * 4 + [5] * 4
     )
     table = failures_section.at_risk(failures.survival_curves(study, "k"), "k").set_index("k")
-    assert table.columns[[0, -1]].tolist() == ["at 0", "at 1000"] and len(table.columns) == 6
-    assert table.loc[1].tolist() == [8] * 6 and table.loc[5].tolist() == [8, 8, 4, 4, 4, 4]
+    assert table.columns[[0, -1]].tolist() == ["at 300", "at 1000"] and len(table.columns) == 6
+    assert table.loc[1].tolist() == [8] * 6 and table.loc[5].tolist() == [8, 4, 4, 4, 4, 4]
 
 
 def test_the_menu_of_the_budget_moves_every_trace(study_over_time):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from ganstudy.analysis.stats.correlation import intraclass_correlation
+from ganstudy.analysis.stats.correlation import intraclass_correlation, is_crossed
 
 
 @pytest.fixture
@@ -39,3 +39,19 @@ def test_a_monotone_change_of_the_scores_and_divergence_leave_the_share_of_varia
     diverged = np.exp(scores)
     diverged[diverged == diverged.max(axis=0)] = np.inf
     assert intraclass_correlation(diverged) == intraclass_correlation(scores)
+
+
+def test_the_common_luck_of_shared_seeds_is_in_neither_part_and_of_unlike_seeds_within(rng):
+    """Variances: configurations 1, luck of a seed 4, rest 0.25. ICC(3,1) is 1 / 1.25 whatever the luck;
+    ICC(1) is 1 / 5.25 (where every configuration has seeds of its own)."""
+    configurations, seeds = 1000, 4
+    own = rng.normal(size=(configurations, 1))
+    rest = 0.5 * rng.normal(size=(configurations, seeds))
+    shared = own + 2 * rng.normal(size=seeds) + rest
+    assert is_crossed(shared)
+    assert intraclass_correlation(shared).value == pytest.approx(0.8, abs=0.05)
+    table = np.full((configurations, configurations * 2), np.nan)
+    for row in range(configurations):
+        table[row, 2 * row : 2 * row + 2] = own[row] + 2 * rng.normal(size=2) + rest[row, :2]
+    assert not is_crossed(table)
+    assert intraclass_correlation(table).value == pytest.approx(1 / 5.25, abs=0.12)

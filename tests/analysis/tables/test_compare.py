@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study, UnlikeScoresError
 from ganstudy.analysis.report import compare
 from ganstudy.analysis.tables import search
-from ganstudy.analysis.tables.compare import UnlikeStudiesError
+from ganstudy.analysis.tables.compare import UnlikeStudiesError, on_fresh_seeds
 from ganstudy.study.cli.main import main
 
 
@@ -190,3 +192,52 @@ def test_a_study_that_is_not_there_is_named(tmp_path) -> None:
     assert result.exit_code == 2 and "no study named 'one'" in result.output
     result = CliRunner().invoke(main, ["compare", "one", "one", "--home", str(tmp_path)])
     assert result.exit_code == 2 and "both are named 'one'" in result.output
+
+
+def fresh(study_over_time, name: str, scores: list[float], seeds: list[int] | None = None) -> Study:
+    """A study with one trial, number 0, of these final scores."""
+    made = study_over_time(np.repeat(np.array(scores)[None, :, None], 2, axis=2))
+    if seeds is not None:
+        rows = made.evaluations
+        made = dataclasses.replace(
+            made, evaluations=rows.assign(seed=np.array(seeds)[rows["seed"].to_numpy()])
+        )
+    return dataclasses.replace(made, name=name)
+
+
+def test_the_same_fresh_seeds_are_paired_exactly(study_over_time) -> None:
+    """Seven seeds of unlike luck; one side is better by a little on each: p = 2 / 2^7."""
+    luck = np.array([1.0, 30.0, 5.0, 80.0, 2.0, 10.0, 200.0])
+    one = fresh(study_over_time, "one", list(luck))
+    other = fresh(study_over_time, "other", list(luck * 1.2))
+    found = on_fresh_seeds(one, other, (0, 0))
+    assert found.paired and found.better == "one" and found.p == pytest.approx(2 / 2**7)
+    assert on_fresh_seeds(other, one, (0, 0)).better == "one"
+    # Unlike seeds cannot be paired: the luck of either hides it.
+    unlike = fresh(study_over_time, "other", list(luck * 1.2), seeds=list(range(10, 17)))
+    found = on_fresh_seeds(one, unlike, (0, 0))
+    assert not found.paired and not found.better
+    assert found.p == pytest.approx(stats.mannwhitneyu(luck, luck * 1.2, method="exact").pvalue)
+
+
+def test_diverged_seeds_are_worst_in_either_test(study_over_time) -> None:
+    """All eight of one side trained, none of the other: 2 / 2^8 paired, 2 / C(16, 8) by ranks."""
+    good = fresh(study_over_time, "good", list(np.arange(1.0, 9.0)))
+    lost = fresh(study_over_time, "lost", [np.nan] * 8)
+    found = on_fresh_seeds(lost, good, (0, 0))
+    assert found.better == "good" and found.p == pytest.approx(2 / 2**8)
+    unlike = fresh(study_over_time, "lost", [np.nan] * 8, seeds=list(range(20, 28)))
+    found = on_fresh_seeds(good, unlike, (0, 0))
+    assert found.better == "good" and found.p <= 0.001
+    assert on_fresh_seeds(lost, dataclasses.replace(lost, name="too"), (0, 0)).better == ""
+
+
+def test_studies_on_fewer_than_three_seeds_claim_nothing_about_others(loaded: Study) -> None:
+    kept = loaded.evaluations["seed"].lt(2)
+    one, other = (
+        dataclasses.replace(study, evaluations=study.evaluations[kept])
+        for study in (loaded, another(loaded, factor=0.05))
+    )
+    finding = compare.conclusions(one, other)[0]
+    assert "is inconclusive" in finding.claim
+    assert "fewer than 3 seeds carry no claim about others" in finding.basis

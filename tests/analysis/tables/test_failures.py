@@ -252,11 +252,56 @@ def test_curves_hold_every_evaluation_with_numbers_at_risk(study_over_time):
         np.full((6, 1, E), 9.0), verdicts_of(*COURSES), reached=[10, 10, 10, 10, 10, 8]
     )
     table = failures.survival_curves(study)
-    assert table["progress"].tolist() == [100.0 * i for i in range(E + 1)]
-    assert table["at_risk"].tolist() == [6, 6, 6, 6, 5, 5, 4, 4, 3, 3, 3]
+    # From the third evaluation on: before it no seed can have collapsed.
+    assert table["progress"].tolist() == [100.0 * i for i in range(3, E + 1)]
+    assert table["at_risk"].tolist() == [6, 5, 5, 4, 4, 3, 3, 3]
     assert table["events"].sum() == 4 and (table["configurations"] == 6).all()
     assert table["survival"].is_monotonic_decreasing
     assert (table["low"] <= table["survival"]).all() and (table["survival"] <= table["high"]).all()
+
+
+def test_no_curve_begins_before_its_event_can_be_seen_nor_has_fewer_than_five_moments(
+    study_over_time,
+):
+    for evaluations in range(1, 10):
+        study = study_over_time(np.full((6, 1, evaluations), 9.0), k=[1, 5] * 3)
+        table = failures.survival_curves(study, "k")
+        assert set(table["k"]) == ({1, 5} if evaluations - 2 >= 5 else set())
+        assert (table["progress"] >= 300).all()
+        row = failures.survival_summary(study).iloc[0]
+        assert row["survival"] == 1.0 if evaluations >= 3 else math.isnan(row["survival"])
+        # A score can be reached at any evaluation, and a seed can diverge at any.
+        reach = convergence.reach_curves(study, "k", threshold=5.0)
+        only = failures.survival_curves(study, "k", kinds=[Verdict.DIVERGED])
+        for curve in (reach, only):
+            assert len(curve) == (2 * evaluations if evaluations >= 5 else 0)
+    # Histories made elsewhere may have verdicts earlier: then they can be seen earlier.
+    early = study_over_time(np.full((6, 1, 8), 9.0), np.array([[["collapsed"] * 8]]))
+    assert failures.survival_curves(early)["progress"].min() == 100.0
+
+
+def test_where_all_events_lie_at_two_moments_the_test_counts_them(study_over_time):
+    kinds = np.array([[["u"] * E]]).repeat(24, 0)
+    names = np.where(kinds == "u", "unsettled", "")
+    late = names.copy()
+    late[:10, :, 8:] = "collapsed"
+    late[10:12, :, 9:] = "collapsed"
+    told = failures.survival_tests(
+        study_over_time(np.full((24, 1, E), 9.0), late, k=[1] * 12 + [5] * 12)
+    )
+    assert told["moments"].tolist() == [2] and told["decision"].tolist() == ["differ"]
+    late[9, :, 7:] = "collapsed"
+    spread = study_over_time(np.full((24, 1, E), 9.0), late, k=[1] * 12 + [5] * 12)
+    assert failures.survival_tests(spread)["moments"].tolist() == [3]
+
+
+def test_no_share_of_cycling_seeds_before_one_can_cycle(study_over_time):
+    scores = np.full((6, 1, E), 9.0)
+    for reached in (2, 3):
+        study = study_over_time(scores, reached=[E] * 3 + [reached] * 3)
+        table = cycling.cycling_by(study)
+        assert table["progress"].tolist() == [100.0 * reached, 1000.0]
+        assert np.isnan(table["cycling"]).tolist() == [reached < 3, False]
 
 
 def planted(study_over_time, rng, by, share_lost, configurations=24):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ganstudy.analysis.figures.k_ratio import by_axis
+from ganstudy.analysis.report.blocks import Results
+from ganstudy.analysis.report.sections import k_ratio as section
 from ganstudy.analysis.tables.k_ratio import (
     COMPLETE_TRIALS,
     ENDED_TRIALS,
@@ -13,6 +16,8 @@ from ganstudy.analysis.tables.k_ratio import (
     response,
 )
 from ganstudy.analysis.tables.learning_rates import fit, rate_map, rate_ratio, region_that_trains
+from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts
+from ganstudy.analysis.tables.search import by_setting
 from ganstudy.analysis.tables.seeds import overall, per_configuration, spread
 
 RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
@@ -105,6 +110,86 @@ def test_lost_seeds_are_counted_at_the_amount(made_study):
     ).set_index("k")
     shares = table["failed_share"]
     assert shares.loc[5.0].iloc[0] == pytest.approx(2 / 3) and shares.loc[1.0].iloc[0] == 0
+
+
+def by_evaluation(study, failing):
+    """Seeds collapse at evaluation 3, the share of those with k = 5 is none and with k = 1 one half."""
+    rows = study.evaluations
+    gone = rows["number"].isin(failing) & (rows["evaluation"] >= 3)
+    rows["verdict"] = np.where(gone, "collapsed", "unsettled")
+    return study
+
+
+def test_no_share_of_failed_seeds_where_the_values_stand_at_different_evaluations(made_study):
+    """At equal updates k = 5 is at its first evaluation where k = 1 is at its third: of equal seeds none would have
+    failed with k = 5."""
+    k = np.repeat([1.0, 5.0], 12)
+    study = by_evaluation(
+        made_study(np.ones((24, 3, 3)), {"k": k}, {"k": [1, 5]}), [*range(6), *range(12, 18)]
+    )
+    table = response(study).set_index(["axis", "k"])["failed_share"]
+    assert table["generator_steps"].tolist() == [0.5, 0.5]
+    for axis in ("updates", "seconds"):
+        assert table[axis].isna().all(), axis
+    # With k = 5 nothing was evaluated by then: there is nothing to compare with.
+    assert table["discriminator_steps"].isna().tolist() == [False, True]
+    contrasts = pairwise_contrasts(study)
+    known = {row.axis: row.failed.has_interval for row in contrasts if row.failed is not None}
+    assert [axis for axis, has in known.items() if has] == ["generator_steps"]
+    traces = by_axis(response(study), "k", "fid", "generator_steps").data
+    shown = [trace for trace in traces if trace.yaxis == "y2"]
+    drawn = [np.isfinite(np.asarray(trace.y, dtype=float)).sum() for trace in shown]
+    assert drawn == [2, 1, 0, 1, 0], "of generator, discriminator steps, updates, images, seconds"
+
+
+def test_no_share_of_failed_seeds_before_a_verdict_can_be_a_failure(made_study):
+    two = by_evaluation(
+        made_study(
+            np.ones((24, 3, 2)),
+            {"k": [1.0, 5.0] * 12, "lr_g": 1e-3, "lr_d": 1e-3},
+            {"k": [1, 5], "lr_g": RANGE, "lr_d": RANGE},
+        ),
+        [],
+    )
+    assert response(two)["failed_share"].isna().all()
+    assert by_setting(two, "k")["failed_share"].isna().all()
+    assert rate_map(two)["failed_share"].isna().all() and region_that_trains(two).empty
+    figure = by_axis(response(two), "k", "fid", "generator_steps")
+    assert not [trace for trace in figure.data if trace.yaxis == "y2"]
+    three = by_evaluation(made_study(np.ones((24, 3, 3)), {"k": [1.0, 5.0] * 12}), [])
+    assert by_setting(three, "k")["failed_share"].tolist() == [0.0, 0.0]
+
+
+def test_a_seed_that_is_not_trained_yet_neither_fails_nor_trains(made_study, rng):
+    rates = 10 ** rng.uniform(-4, -2, size=(60, 2))
+    slow = np.flatnonzero(rates[:, 0] < 5e-4)
+    study = made_study(
+        np.ones((60, 2, 3)),
+        {"lr_g": rates[:, 0], "lr_d": rates[:, 1]},
+        {"lr_g": RANGE, "lr_d": RANGE},
+    )
+    collapsed = region_that_trains(by_evaluation(study, slow))
+    rows = study.evaluations
+    rows["verdict"] = rows["verdict"].replace("collapsed", "not trained yet")
+    assert region_that_trains(study).equals(collapsed) and collapsed["inside"].iloc[0] > 0
+    assert (rate_map(study)["failed_share"] == 0).all()
+
+
+def test_of_failed_seeds_the_matched_difference_is_told(made_study):
+    """Groups that are not matched differ in their other settings: here k = 5 was drawn at better rates alone."""
+    rates = np.array([1e-3, 1e-2])[np.r_[np.arange(12) // 6, np.zeros(12, int)]]
+    space = {"k": [1, 5], "lr_g": [1e-3, 1e-2]}
+    study = made_study(np.ones((24, 3, 3)), {"k": np.repeat([1.0, 5.0], 12), "lr_g": rates}, space)
+    study = by_evaluation(study, [*range(6), *range(6, 12), *range(12, 18)])
+    (contrast,) = [row for row in pairwise_contrasts(study) if row.axis == "generator_steps"]
+    said = [str(row) for row in section.conclusions(Results(study)) if "failed" in str(row)]
+    assert contrast.failed is not None and len(said) == 1
+    points = f"{100 * contrast.failed.value:+.0f} percentage points".replace("-", "−")
+    assert points in said[0] and "pairs on 3 seeds" in said[0] and "100%" not in said[0]
+    turned = contrast.reversed()
+    assert (
+        turned.failed.value == -contrast.failed.value and turned.failed.low == -contrast.failed.high
+    )
 
 
 # Learning rates

@@ -241,6 +241,18 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
             )
 
 
+def test_status_says_that_the_budget_was_too_short() -> None:
+    ledger, untrained = new_ledger(), {"not trained yet": 2}
+    ledger.search.record_end(ledger.search.propose()[0], outcome(400.0, **untrained), None)
+    line = "Budget   too short: 2 of 2 seeds of the only complete configuration are not trained yet"
+    assert line in ganstudy("status", "digits").stdout.splitlines()
+    assert line.endswith(json.loads(ganstudy("status", "digits", "--json").stdout)["budget"])
+    for value in (300.0, 310.0):
+        ledger.search.record_end(ledger.search.propose()[0], outcome(value, converged=2), None)
+    assert "too short" not in ganstudy("status", "digits").stdout
+    assert "budget" not in json.loads(ganstudy("status", "digits", "--json").stdout)
+
+
 def test_list_and_status_of_a_study_half_way() -> None:
     ledger = new_ledger()
     ledger.search.record_end(

@@ -591,3 +591,48 @@ def test_a_confirmed_generator_is_exported_with_its_own_configuration(tmp_path: 
         configuration(ledger, FIRST_CONFIRM, "other")
     with pytest.raises(ValueError, match="has no such trial"):
         configuration(ledger, FIRST_CONFIRM + 99, "other")
+
+
+def end_all(ledger: Ledger) -> None:
+    for stage in (ledger.search, ledger.confirm):
+        assert stage is not None
+        while stage.remaining():
+            number, _ = stage.propose()
+            stage.record_end(number, outcome(float(number % 7 + 1)), None)
+
+
+def test_reports_are_counted_once_per_size_of_the_study(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    ledger = create(path, study_file())
+    number, _ = ledger.search.propose()
+    ledger.search.record_end(number, outcome(), None)
+    first = ledger.record_look()
+    assert not first.present.finished and first.finished == ()
+    assert (
+        dict(first.present.ended) == {"search": 1, "confirm": 0, "design": 0}
+        and first.present.planned == 8
+    )
+    assert Ledger.open(path).record_look() == first, "read again at the same size"
+    end_all(ledger)
+    over = Ledger.open(path).record_look()
+    assert over.present.finished and len(over.all) == 2 and over.finished == (over.present,)
+    # Raised after its end was reported.
+    raised = create(path, study_file(**{"trials = 8": "trials = 12"}))
+    again = raised.record_look()
+    assert not again.present.finished and again.finished == over.finished
+    end_all(raised)
+    looks = Ledger.open(path).record_look()
+    assert [each.planned for each in looks.finished] == [8, 12] and len(looks.all) == 4
+
+
+def test_two_reports_at_one_time_lose_no_look(tmp_path: Path) -> None:
+    """Both have read the ledger before either writes."""
+    path = tmp_path / "ledger.db"
+    one = create(path, study_file())
+    other = Ledger.open(path)
+    assert one._looks() == other._looks() == []
+    one.record_look()
+    number, _ = one.search.propose()
+    one.search.record_end(number, outcome(), None)
+    other.record_look()
+    assert len(Ledger.open(path)._looks()) == 2

@@ -337,6 +337,33 @@ def test_more_trials_may_be_asked_for(ledger: Ledger, path: Path) -> None:
         create(path, study_file())
 
 
+MARGIN = "margin = 0.15"
+
+
+@pytest.mark.parametrize(
+    ("began", "now"),
+    [("", MARGIN), (MARGIN, ""), (MARGIN, "margin = 0.2"), (MARGIN, "margin = 0.1")],
+)
+def test_a_margin_is_stated_before_the_first_trial(path: Path, began: str, now: str) -> None:
+    """Beside results it would be chosen for them."""
+    create(path, study_file(objective=began))
+    create(path, study_file(objective=now))
+    assert Ledger.open(path).spec == parse_study(study_file(objective=now), "s.toml"), (
+        "no trial yet"
+    )
+    create(path, study_file(objective=began)).search.propose()
+    with pytest.raises(UserError, match=r"objective\.margin: .+ -> .+ \(it must be stated before"):
+        create(path, study_file(objective=now))
+    create(path, study_file(objective=began))
+
+
+def test_a_study_from_before_there_were_margins_goes_on(ledger: Ledger, path: Path) -> None:
+    ledger.search.propose()
+    document = json.loads(ledger.spec.document)
+    assert "margin" not in document["objective"] and Ledger.open(path).spec.objective.margin is None
+    assert create(path).search.remaining() == 19
+
+
 def test_more_trials_are_remembered(ledger: Ledger, path: Path) -> None:
     create(path, study_file().replace("trials = 20", "trials = 30"))
     assert Ledger.open(path).search.remaining() == 30

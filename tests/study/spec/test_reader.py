@@ -497,6 +497,26 @@ BAD: dict[str, tuple[str, list[str]]] = {
         ["tracking: must be a table; what was given is not repeated"],
     ),
     # Objective.
+    "margin of nothing": (
+        toml({"objective": "margin = 0"}),
+        ["objective.margin: must be > 0, got 0"],
+    ),
+    "margin in percent": (
+        toml({"objective": "margin = 15"}),
+        ["objective: margin must be <= 1 for fid", "a factor of 1.15", "got 15"],
+    ),
+    "margin of a share in percent": (
+        toml({"objective": 'maximize = "recall"\nmargin = 2'}),
+        ["objective: margin must be <= 0.5 for recall", "got 2"],
+    ),
+    "infinite margin": (
+        toml({"objective": 'minimize = "kid"\nmargin = inf'}),
+        ["objective.margin"],
+    ),
+    "margin that is no number": (
+        toml({"objective": "margin = true"}),
+        ["objective.margin", "got True"],
+    ),
     "two objectives": (
         toml({"objective": 'minimize = "fid"\nmaximize = "recall"'}),
         ["objective: name one of"],

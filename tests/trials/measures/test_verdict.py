@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from itertools import permutations
 
 import numpy as np
 import pytest
 from scipy.stats import entropy
 
-from ganstudy.trials.measures.verdict import MIN_WINDOW, verdict, window_length
+from ganstudy.trials.measures.verdict import (
+    MIN_WINDOW,
+    verdict,
+    verdict_where_certain,
+    window_length,
+)
 from ganstudy.trials.results.records import EvaluationRow, Verdict
 
 MODES, SAMPLES, PLANNED = 10, 1000, 9
 EVEN = np.ones(MODES)
-FLOOR = {"effective_modes": 9.95, "density": 1.05, "coverage": 0.96, "high_quality": 0.98}
+FLOOR = {
+    "effective_modes": 9.95,
+    "density": 1.05,
+    "coverage": 0.96,
+    "high_quality": 0.98,
+    "fid": 2.0,
+}
 LOST = EvaluationRow(0, 1, finite=False, measures=dict.fromkeys(FLOOR), histogram=None)
 
 
@@ -152,6 +165,85 @@ def test_recovered_collapse_is_forgotten() -> None:
     ]
 
 
+OFF = {"coverage": 0.004, "density": 0.3, "high_quality": 0.0}
+"""Of a generator that has hardly begun: its samples lie nowhere near the data."""
+
+
+def begun(*fids: float, **scores: float) -> list[EvaluationRow]:
+    """Evaluations of such a generator, all in one mode."""
+    return [row(only(0), fid=fid, **{**OFF, **scores}) for fid in fids]
+
+
+FALLING = (465.0, 462.0, 457.0, 452.0, 449.0, 447.0, 446.0, 445.0, 442.0)
+
+
+def test_a_seed_that_has_hardly_begun_is_not_trained_yet() -> None:
+    """FID of a DCGAN over its first 60 steps: 5% in all."""
+    rows = begun(*FALLING)
+    for seen in range(1, PLANNED + 1):
+        expected = Verdict.NOT_TRAINED if seen >= MIN_WINDOW else Verdict.UNSETTLED
+        assert discriminate(rows[:seen]) is expected
+    assert not Verdict.NOT_TRAINED.is_failure
+    moving = [row(only(t % 3), fid=fid, **OFF) for t, fid in enumerate(FALLING)]
+    assert discriminate(moving) is Verdict.NOT_TRAINED, "blobs wander on their way"
+    noise = [row(EVEN, fid=fid, **OFF) for fid in FALLING]
+    assert discriminate(noise) is Verdict.NOT_TRAINED, "noise over all modes is as far away"
+
+
+@pytest.mark.parametrize(
+    ("name", "fids"),
+    [
+        ("flat", (447.307, 447.367, 447.394, 447.419, 447.432, 447.445, 447.455, 447.463, 447.467)),
+        ("rising", FALLING[::-1]),
+        ("fell at first and stands", (465, 420, 401, 400.5, 401, 400, 401.5, 401, 400.8)),
+        ("wanders", (446, 428, 461, 576, 445, 439, 480, 389, 417)),
+        ("falls by less than the floor's FID", tuple(440 - 0.2 * at for at in range(PLANNED))),
+        ("had been better", (300, *FALLING[1:])),
+    ],
+)
+def test_a_seed_that_comes_no_nearer_has_collapsed(name: str, fids: tuple[float, ...]) -> None:
+    assert discriminate(begun(*fids)) is Verdict.COLLAPSED
+
+
+def test_a_seed_that_stays_on_one_mode_has_collapsed_however_its_score_falls() -> None:
+    rows = begun(*FALLING, density=1.2, high_quality=0.9, coverage=0.1)
+    assert discriminate(rows) is Verdict.COLLAPSED
+    assert discriminate(begun(*FALLING, density=0.3, high_quality=0.9)) is Verdict.NOT_TRAINED
+
+
+def test_a_seed_that_was_broad_once_has_collapsed_whatever_its_score_does() -> None:
+    rows = begun(*FALLING)
+    for when in range(5):
+        broad = row(EVEN, fid=FALLING[when], coverage=0.3, high_quality=0.1)
+        assert discriminate([*rows[:when], broad, *rows[when + 1 :]]) is Verdict.COLLAPSED
+    modes_alone = row(EVEN, fid=FALLING[4], **OFF)
+    assert discriminate([*rows[:4], modes_alone, *rows[5:]]) is Verdict.NOT_TRAINED
+
+
+@pytest.mark.parametrize(("evaluations", "false"), [(3, 1 / 6), (4, 1 / 24), (5, 5 / 120)])
+def test_chance_alone_falls_as_rarely_as_stated(evaluations: int, false: float) -> None:
+    """All orders of as many scores, counted: in so many the trend test sees a fall."""
+    orders = list(permutations(range(evaluations)))
+    found = [discriminate(begun(*(400.0 + 10 * at for at in order)), 3) for order in orders]
+    assert found.count(Verdict.NOT_TRAINED) == pytest.approx(false * len(orders))
+
+
+def test_without_fid_a_fall_is_not_certain() -> None:
+    rows = begun(*FALLING)
+    assert verdict_where_certain(rows, PLANNED, FLOOR) is Verdict.NOT_TRAINED
+    no_floor = {name: value for name, value in FLOOR.items() if name != "fid"}
+    assert verdict_where_certain(rows, PLANNED, no_floor) is Verdict.UNKNOWN
+    blind = [replace(r, measures={**r.measures, "fid": None}) for r in rows]
+    assert verdict_where_certain(blind, PLANNED, FLOOR) is Verdict.UNKNOWN
+    flat = begun(*[440.0] * PLANNED)
+    assert verdict_where_certain(flat, PLANNED, no_floor) is Verdict.COLLAPSED
+    on_one = [replace(r, measures={**r.measures, "density": 1, "high_quality": 1}) for r in blind]
+    assert verdict_where_certain(on_one, PLANNED, FLOOR) is Verdict.COLLAPSED
+    no_density = [replace(r, measures={**r.measures, "density": None}) for r in rows]
+    no_density = [replace(r, measures={**r.measures, "high_quality": 0.9}) for r in no_density]
+    assert verdict_where_certain(no_density, PLANNED, FLOOR) is Verdict.UNKNOWN
+
+
 def test_a_glimpse_of_one_mode_is_no_collapse_yet() -> None:
     rows = [row(EVEN)] * 7 + [row(only(0))] * 2
     assert [discriminate(rows[:seen]) for seen in (7, 8, 9)] == [
@@ -181,7 +273,7 @@ def test_one_poor_evaluation_in_the_window_unsettles() -> None:
     )
 
 
-def test_fid_plays_no_part() -> None:
+def test_fid_plays_no_part_in_being_whole() -> None:
     assert discriminate([row(EVEN, fid=fid) for fid in (9.0, 1.0, 5.0)]) is Verdict.CONVERGED
 
 

@@ -39,6 +39,10 @@ SETTINGS = (
 """Data, and samples per evaluation."""
 STAGES = (1.0, 0.7, 0.4, 0.15)
 """Shares of noise among the samples of a generator that improves."""
+SHRUNK = tuple(0.03 * step for step in range(1, PLANNED + 1))
+"""Distances from the mean, in units of real ones, of a generator that has hardly begun."""
+CLEARER = (0.5, 0.45, 0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05)
+"""Shares of noise of a generator that stays on one mode of the data and whose FID falls all the way."""
 LOST = EvaluationRow(0, 1, finite=False, measures={}, histogram=None)
 
 
@@ -78,6 +82,17 @@ class Samplers:
         good, bad = self.perfect(), self.noise()
         noisy = torch.rand(len(good), generator=self.stream) < share
         return torch.where(noisy.view(-1, *[1] * len(self.dataset.shape)), bad, good)
+
+    def shrunk(self, share: float) -> Tensor:
+        """Samples around the mean, as a generator that has only begun makes them; 1 is real data."""
+        mean = as_float(self.dataset.train).mean(dim=0, keepdim=True)
+        return mean + share * (self.perfect() - mean)
+
+    def noisy_mode(self, share: float) -> Tensor:
+        """One mode, and noise instead of a share of its samples."""
+        noisy = torch.rand(self.evaluator.num_generated, generator=self.stream) < share
+        noisy = noisy.view(-1, *[1] * len(self.dataset.shape))
+        return torch.where(noisy, self.noise(), self.of_modes(0))
 
     def scored(self, draw: Callable[[], Tensor], times: int) -> list[EvaluationRow]:
         rows = []
@@ -131,6 +146,8 @@ class Trials:
         self.memorised = [samplers.scored(samplers.memorised(), 2) for _ in range(4)]
         self.noise = samplers.scored(samplers.noise, 4)
         self.stages = [samplers.scored(lambda s=s: samplers.partly_noise(s), 2) for s in STAGES]
+        self.shrunk = [samplers.scored(lambda s=s: samplers.shrunk(s), 2) for s in SHRUNK]
+        self.clearer = [samplers.scored(lambda s=s: samplers.noisy_mode(s), 2) for s in CLEARER]
         self.floor = samplers.evaluator.floor
 
     def of(self, *pools: list[EvaluationRow]) -> list[EvaluationRow]:
@@ -153,12 +170,31 @@ class Trials:
     def still_improving(self) -> list[EvaluationRow]:
         return self.of(*[self.noise] * (PLANNED - len(STAGES)), *self.stages)
 
+    def begun(self) -> list[EvaluationRow]:
+        """The first evaluations of a training that takes three times as many."""
+        return self.of(*self.shrunk)
+
+    def stuck_from_the_start(self) -> list[EvaluationRow]:
+        return self.of(*self.shrunk[:2], *[self.shrunk[2]] * (PLANNED - 2))
+
+    def collapsing(self) -> list[EvaluationRow]:
+        mode = self.modes[self.rng.integers(len(self.modes))]
+        return self.of(*self.stages, self.perfect, *[mode] * (PLANNED - len(STAGES) - 1))
+
     def named(self) -> Iterator[tuple[str, Callable[[], list[EvaluationRow]], set[Verdict]]]:
         """(sampler, trial, verdicts that are right at its end)"""
         first, second = self.halves
         yield "perfect", lambda: self.of(*[self.perfect] * PLANNED), {Verdict.CONVERGED}
         yield "improving, then perfect", self.improving, {Verdict.CONVERGED}
         yield "still improving", self.still_improving, {Verdict.UNSETTLED}
+        yield "hardly begun", self.begun, {Verdict.NOT_TRAINED}
+        yield (
+            "begun, then no further",
+            self.stuck_from_the_start,
+            {Verdict.COLLAPSED, Verdict.UNSETTLED},
+        )
+        yield "broad, then one mode", self.collapsing, {Verdict.COLLAPSED}
+        yield "one mode, less and less noise", lambda: self.of(*self.clearer), {Verdict.COLLAPSED}
         yield "one mode", self.one_mode, {Verdict.COLLAPSED}
         yield "one mode, then another", self.hop, {Verdict.COLLAPSED}
         yield "half the modes", lambda: self.of(*[first] * PLANNED), {Verdict.COLLAPSED}

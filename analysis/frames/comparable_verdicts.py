@@ -1,0 +1,40 @@
+"""From which evaluation on seeds can fail, and where failed seeds of several trials can be counted
+together.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import pandas as pd
+
+from ganstudy.trials.results.records import FAILURE_VERDICTS, Verdict
+
+
+def verdicts_compare(then: pd.DataFrame, rows: pd.DataFrame) -> bool:
+    """Return whether failed seeds can be counted in `then`, the rows of `rows` (with `gone` and
+    `verdict`) at one amount of training: all are of one evaluation, at which a verdict can be a
+    failure.
+
+    With k = 5 a trial may be at its first evaluation where one with k = 1 is at its third, and no
+    seed has collapsed before its third. A seed that has diverged has done so at any later one.
+    """
+    if "verdict" not in rows:
+        return True
+    evaluations = then.loc[~then["gone"].astype(bool), "evaluation"].unique()
+    if len(evaluations) > 1:
+        return False
+    return bool((evaluations >= first_failures(rows)).all())
+
+
+def first_failures(rows: pd.DataFrame, kinds: Iterable[Verdict] = FAILURE_VERDICTS) -> int:
+    """Return the evaluation from which on seeds can fail in all of these ways.
+
+    Verdicts that were made elsewhere, as in imported histories, may come earlier than ours: then it
+    is the first at which one stands in `rows`.
+    """
+    earliest = max((kind.earliest for kind in kinds), default=1)
+    slow = [kind.value for kind in kinds if kind.earliest > 1]
+    seen = rows.loc[rows["verdict"].isin(slow), "evaluation"].min()
+    return earliest if math.isnan(seen) else int(min(earliest, seen))

@@ -1,0 +1,190 @@
+"""The Ray adapter of several trials that are trained together: one call of `step` is one evaluation
+of some of them.
+
+Each trial keeps its own record, checkpoint and attempts, as in study/tune/trainable.py. Where a
+pack fails by anything but a lack of memory, which the training itself answers with smaller packs,
+its trials go on one after another, each by itself: then it shows which of them was at fault, and
+the others lose nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from ganstudy.study.cluster.code_version import OtherCodeError, check_same, code_provenance
+from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.tune.retry_log import PACK_FAILED, RetryLog
+from ganstudy.study.tune.scheduler import PROGRESS, SCORE, WORST
+from ganstudy.study.tune.stopping import no_room
+from ganstudy.study.tune.trainable import SAVE_SECONDS, Paused, TrialTrainable, failed
+from ganstudy.study.tune.training import FusedTraining
+from ganstudy.trials.config.trial import TrialConfig
+
+MEMBERS = "members"
+"""Key of a pack's configuration: those of its trials; and of its results: those of trials that were
+evaluated or ended, by their numbers."""
+
+
+@dataclass
+class Member:
+    """One trial of the pack."""
+
+    config: dict[str, Any]
+    """As of TrialTrainable."""
+    trial: TrialConfig
+    folder: Path
+    retries: RetryLog
+    over: bool = False
+
+    @property
+    def number(self) -> int:
+        """The trial's number in the study."""
+        number: int = self.config["number"]
+        return number
+
+
+class PackTrainable(TrialTrainable):
+    """One actor of Ray Tune, which trains one pack of trials after another."""
+
+    def _begin(self, config: dict[str, Any]) -> None:
+        self._members = [self._member(each) for each in config[MEMBERS]]
+        self._fused: FusedTraining | None = None
+        self._one_by_one = len(self._members) == 1
+        self._present: Member | None = None
+        """Of the trials that go on by themselves, the one in training."""
+
+    def _member(self, config: dict[str, Any]) -> Member:
+        trial = TrialConfig.model_validate_json(config["trial"])
+        folder = self._study.folder.checkpoints / f"{config['number']:06d}-{trial.digest}"
+        return Member(config, trial, folder, RetryLog(folder))
+
+    def _open(self) -> list[int]:
+        return [place for place, member in enumerate(self._members) if not member.over]
+
+    def step(self) -> dict[str, Any]:
+        """Train some of the trials up to their next evaluation and report it."""
+        made = self._step_of_one() if self._one_by_one else self._step_together()
+        return {PROGRESS: 0.0, SCORE: WORST, MEMBERS: made, "done": not self._open()}
+
+    # --- trials by themselves
+
+    def _step_of_one(self) -> dict[int, dict[str, Any]]:
+        if self._present is None:
+            self._present = self._members[self._open()[0]]
+            super()._begin(self._present.config)
+        member = self._present
+        result = super().step()
+        if result["done"]:
+            member.over, self._present = True, None
+        return {member.number: result}
+
+    # --- trials together
+
+    def _step_together(self) -> dict[int, dict[str, Any]]:
+        try:
+            return self._advance_together()
+        except Exception as error:
+            self._fused = None
+            paused = isinstance(error, Paused | OtherCodeError) or no_room(error) is not None
+            left = [self._members[place] for place in self._open()]
+            for member in left:
+                self._log.begin(member.number)
+                self._log.error(error)
+                member.retries.end(str(error) if paused else PACK_FAILED, True)
+                member.over = paused
+            if paused:
+                return {member.number: failed(error) for member in left}
+            self._one_by_one = True
+            return {}
+        finally:
+            self._members[0].retries.unwatch()
+
+    def _advance_together(self) -> dict[int, dict[str, Any]]:
+        reason = self._stop.reason()
+        if reason is not None:
+            raise Paused(reason)  # saved with its last evaluation
+        fused = self._fused = self._fused or self._start_together()
+        self._watch()
+        # Over already: interrupted between its last checkpoint and its last report.
+        evaluations = {p: fused.latest(p) for p in self._open() if self._is_over(fused, p)}
+        if not evaluations:
+            evaluations = fused.advance(self._tick_together)
+        made = {}
+        for place, evaluation in evaluations.items():
+            member = self._members[place]
+            # The record before the checkpoint, as of a trial by itself.
+            self._outbox.put_evaluation(member.number, evaluation, fused.history(place))
+            fused.save(place, member.folder)
+            outcome = Outcome.of(
+                evaluation, fused.finished(place), self._study.measure, member.trial.budget.unit
+            )
+            self._log.begin(member.number)
+            self._log.log(outcome.text(self._study.measure, member.trial.budget.unit))
+            member.over = self._is_over(fused, place)
+            made[member.number] = {
+                PROGRESS: outcome.progress,
+                "outcome": outcome,
+                "done": member.over,
+            }
+            if member.over:
+                fused.stop(place)
+                member.retries.end("finished" if outcome.finished else "waits", True)
+        self._saved = time.monotonic()
+        return made
+
+    def _is_over(self, fused: FusedTraining, place: int) -> bool:
+        """Return whether a trial is trained no further here: it has finished, or is to wait for
+        others where all of them are compared.
+        """
+        until = self._members[place].config.get("until")
+        history = fused.history(place)
+        waits = until is not None and bool(history) and history[-1].evaluation >= until
+        return fused.finished(place) or waits
+
+    def _start_together(self) -> FusedTraining:
+        """Start the trials from their newest checkpoints, and note the attempts."""
+        check_same(self._study.provenance, code_provenance())
+        context = ray.get_runtime_context()
+        alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
+        for member in self._members:
+            member.retries.begin(context.get_job_id(), context.get_node_id(), alive, in_pack=True)
+        if any(member.retries.pack_failed or member.retries.failures for member in self._members):
+            raise PackFailedError(PACK_FAILED)
+        self._saved = time.monotonic()
+        self._watch()
+        fused = self._study.factory.fused([member.trial for member in self._members])
+        numbers = ", ".join(str(member.number) for member in self._members)
+        for place, member in enumerate(self._members):
+            fused.restore(place, member.folder)
+            self._log.begin(member.number)
+            self._log.log(
+                f"trial {member.number} begins at step {member.retries.position} on "
+                f"{socket.gethostname()} ({context.get_node_id()}), in a pack of trials {numbers}"
+            )
+        return fused
+
+    def _watch(self) -> None:
+        # One watch for the process, by the first trial's log of attempts.
+        self._members[0].retries.watch(self._study.resources.silent_seconds)
+
+    def _tick_together(self) -> None:
+        """Save once a minute, and stop if the study is to stop."""
+        assert self._fused is not None
+        self._watch()
+        reason = self._stop.reason()
+        if reason is not None or time.monotonic() - self._saved > SAVE_SECONDS:
+            for place in self._open():
+                self._fused.save(place, self._members[place].folder)
+            self._saved = time.monotonic()
+        if reason is not None:
+            raise Paused(reason)
+
+
+class PackFailedError(Exception):
+    """An earlier process of this pack died: its trials go on by themselves."""
