@@ -25,7 +25,7 @@ class SignFlips:
     has the better ones.
     """
     p: float
-    """Two-sided: share of all swaps whose statistic is at least as far from 0. NaN without seeds."""
+    """Two-sided: share of all swaps whose statistic is as far from 0 or farther; NaN without seeds."""
 
 
 def sign_flip_test(treated: Floats, control: Floats) -> SignFlips:

@@ -303,8 +303,8 @@ def _row_name(row: dict[str, Any]) -> str:
 
 
 FIGURE = (
-    "Small strokes: single fresh seeds; crosses: seeds that failed, those without a score beyond the "
-    "worst; blue: the median of all with its interval; open diamond: the score of the same "
+    "Small strokes: single fresh seeds; crosses: seeds that failed, those without a score beyond "
+    "the worst; blue: the median of all with its interval; open diamond: the score of the same "
     "configuration in the search, on the search's seeds. A twin stands below its configuration."
 )
 CONFIRMED = (
