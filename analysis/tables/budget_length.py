@@ -54,6 +54,9 @@ def budget_length(study: Study) -> BudgetLength:
     verdicts = [verdict.value for verdict in Verdict if verdict.value in complete]
     # By score alone: constraints are on failures, which is another question.
     order = (study.objective.sign * complete["objective"]).sort_values(kind="stable").index
-    best = untrained_seeds(complete.loc[order, verdicts].to_dict("records"))
+    counts = complete.loc[order, verdicts].astype(int)
+    best = untrained_seeds(
+        dict(zip(verdicts, row, strict=True)) for row in counts.itertuples(index=False)
+    )
     changes = stability(study)["change"]
     return BudgetLength(best, median(changes) if len(changes) else Estimate(NAN))

@@ -118,8 +118,7 @@ def visible_from(rows: pd.DataFrame, earliest: int) -> Floats:
     before.
     """
     times = rows["progress"].astype(float).where(rows[EVALUATION] >= earliest, np.inf)
-    made: Floats = times.groupby(rows["trajectory"]).min().to_numpy(dtype=float)
-    return made
+    return np.asarray(times.groupby(rows["trajectory"]).min(), dtype=float)
 
 
 CURVE_COLUMNS = [

@@ -15,26 +15,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.measures import MeasuresConfig
-from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.data.split import ODD_LABEL, REPEATED, LabelledImages, whole
+from ganstudy.trials.data.split import REPEATED
 from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
 from ganstudy.trials.measures.classifier import train_classifier
 from ganstudy.trials.measures.evaluator import MOST_BINNED
 from ganstudy.trials.measures.feature_space import Features
 from ganstudy.trials.measures.features import extractor_name, make_features, pixel_features
 from ganstudy.trials.measures.fidelity import FID, INCEPTION
-from ganstudy.trials.measures.generated_samples import Generated, load_generated
 from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import ModeDefinition, define_modes
-from ganstudy.trials.measures.preparation import NOTHING_DONE, preparation_of
+from ganstudy.trials.measures.preparation import NOTHING_DONE
 from ganstudy.trials.measures.sample_scorer import (
     CPU,
     SampleScorer,
@@ -42,6 +40,7 @@ from ganstudy.trials.measures.sample_scorer import (
     check_distinct,
     least_samples,
 )
+from ganstudy.trials.measures.score_inputs import read_inputs
 from ganstudy.trials.measures.verdict import is_narrow
 from ganstudy.trials.results.records import Provenance
 
@@ -52,7 +51,6 @@ LEAST_DISTINCT = 0.5
 ON_DATA, ALIKE = 0.5, 0.05
 """Generated samples that are narrow are called collapsed from this share of the floor's precision,
 or below this share of the real samples' spread."""
-Loaded = TypeVar("Loaded")
 Progress = Callable[[int, int], None]
 """Called with the number of samples whose features are made, and the number of all."""
 
@@ -117,7 +115,7 @@ def score(
     on. Raise ValueError where the data cannot be read, do not go together, or are too few for any
     measure but FID, which is None then.
     """
-    inputs = _read(real, generated, train, measures)
+    inputs = read_inputs(real, generated, train, measures)
     dataset, measures, fake = inputs.real, inputs.measures, inputs.generated.values
     extractor = extractor_name(dataset, measures)
     halves = train is None
@@ -153,53 +151,6 @@ def score(
     result = Score(scores, floor, num_floor, provenance, notes)
     remarks = _remarks(result, dataset, fakes, second, features.notes)
     return replace(result, notes=[*notes, *remarks])
-
-
-@dataclass(frozen=True)
-class _Inputs:
-    """What is scored, and by what."""
-
-    real: Dataset
-    """Split into fitted and held-out samples."""
-    generated: Generated
-    measures: MeasuresConfig
-    """The extractor "auto" is resolved."""
-    preparation: str
-    """What was done to the pictures of either side."""
-
-
-def _read(
-    real: DataOptions, generated: DataOptions, train: DataOptions | None, measures: MeasuresConfig
-) -> _Inputs:
-    """Return the samples of both sides; raise ValueError where they do not go together."""
-    loaded = _loaded_by(load_generated, "generated", generated)
-    dataset, measures, conversions = _real_samples(real, train, measures)
-    preparation = preparation_of(
-        {"real": real, "generated": generated, "training": train},
-        {**conversions, "generated": loaded.conversions},
-    )
-    _check_shapes(dataset, loaded.values)
-    return _Inputs(dataset, loaded, measures, preparation)
-
-
-def _real_samples(
-    real: DataOptions, train: DataOptions | None, measures: MeasuresConfig
-) -> tuple[Dataset, MeasuresConfig, dict[str, tuple[str, ...]]]:
-    """Return the real samples, the measures to take, and what was done to the pictures by group.
-
-    The samples are split into fitted and held-out ones; in the measures the extractor "auto" is
-    resolved.
-    """
-    dataset = _loaded("real", real)
-    conversions = {"real": dataset.conversions}
-    # Not the classifier, even with labels: the FID of other tools is that of Inception.
-    if dataset.is_images and measures.extractor == "auto":
-        measures = measures.model_copy(update={"extractor": INCEPTION})
-    if train is not None:
-        training = _loaded("training", train)
-        conversions["training"] = training.conversions
-        dataset = _trained_on(training, dataset, measures)
-    return dataset, measures, conversions
 
 
 def _scores(
@@ -320,57 +271,6 @@ def _notes(dataset: Dataset, classified: bool, halves: bool) -> list[str]:
             f"the other {len(dataset.held_out)} are compared with"
         )
     return notes
-
-
-def _loaded(role: str, options: DataOptions) -> Dataset:
-    return _loaded_by(load, role, options)
-
-
-def _loaded_by(loader: Callable[[DataOptions], Loaded], role: str, options: DataOptions) -> Loaded:
-    try:
-        return loader(options)
-    except ValueError as error:
-        raise ValueError(f"{role} samples: {error}") from None
-
-
-def _joined(dataset: Dataset) -> Tensor:
-    return torch.cat([dataset.held_out, dataset.train])
-
-
-def _joined_labels(dataset: Dataset) -> Tensor | None:
-    if dataset.train_labels is None or dataset.held_out_labels is None:
-        return None
-    return torch.cat([dataset.held_out_labels, dataset.train_labels])
-
-
-def _trained_on(train: Dataset, real: Dataset, measures: MeasuresConfig) -> Dataset:
-    """Return a data set of all training samples to train on, with all real ones held out."""
-    train_labels = labels = names = None
-    if measures.extractor == "classifier":
-        train_labels, labels, names = _joined_labels(train), _joined_labels(real), real.class_names
-        if None in (train_labels, labels) or train.class_names != names:
-            raise ValueError(
-                "extractor 'classifier' needs labels of the same classes for training and real "
-                f"images, got {list(train.class_names or ())} and {list(names or ())}"
-            )
-    training = LabelledImages(_joined(train), train_labels)
-    notes = tuple(
-        f"of the {role} samples: {note}"
-        for role, part in (("training", train), ("real", real))
-        for note in part.notes
-        if not note.endswith((REPEATED, ODD_LABEL))  # reported of the two together
-    )
-    return whole(real.name, training, LabelledImages(_joined(real), labels), names, notes)
-
-
-def _check_shapes(dataset: Dataset, fake: Tensor) -> None:
-    shapes = [" x ".join(map(str, shape)) for shape in (dataset.shape, fake.shape[1:])]
-    if shapes[0] != shapes[1]:
-        raise ValueError(
-            f"real and generated samples must have one shape, got {shapes[0]} and {shapes[1]}; size, "
-            "crop and channels bring pictures in folders to one shape, arrays in npz files stay as "
-            "they are"
-        )
 
 
 def _check_counts(dataset: Dataset, num_generated: int, with_logits: bool, halves: bool) -> None:
