@@ -1,7 +1,7 @@
 """Bootstrap intervals of interquartile means, over configurations or over seeds.
 
 Every function takes its random generator explicitly. tests/analysis/stats/test_bootstrap.py
-simulates what each promises, docs/statistics.md has the figures.
+simulates what each promises, docs/statistics-appendix.md has the figures.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def interquartile_mean_of_configurations(scores: Scores, rng: np.random.Generato
 
     Agarwal et al. 2021 (rliable), with their tasks as configurations, which are drawn here and so
     resampled. Seeds are not: all configurations share them, so that they are few, and what one does
-    to all configurations would be drawn anew for each (docs/statistics.md).
+    to all configurations would be drawn anew for each (docs/statistics-appendix.md).
     """
     configurations = len(scores)
     if not configurations:

@@ -1,6 +1,6 @@
 """Intervals of proportions of seeds: independent ones, and ones that share a configuration.
 
-docs/statistics.md has the simulated coverage of each.
+docs/statistics-appendix.md has the simulated coverage of each.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     pytest tests/analysis/stats/test_simulated.py -m slow -s
 
-prints the tables of docs/statistics.md. Without -m slow the same checks run on fewer repetitions.
+prints the tables of docs/statistics-appendix.md. Without -m slow the same checks run on fewer repetitions.
 """
 
 from __future__ import annotations
