@@ -96,6 +96,18 @@ def test_a_design_is_trained_once_per_point_and_its_best_go_on() -> None:
     assert found.high == pytest.approx(AROUND + 3 * sum(ALL) * (0.4 + 0.6 * 6 / 12))
 
 
+def test_a_point_may_stand_for_many() -> None:
+    """As a plan counts: on three slots, four trials at each of five points."""
+    one, five = (study(f"[design]\npoints = {points}") for points in (1, 5))
+    found = estimate(one, times(one), 3, 3, times_design=5)
+    assert found is not None
+    assert found.high == pytest.approx(AROUND + makespan(sorted(ALL) * 5, 3), rel=0.1)
+    alone = estimate(one, times(one), 1, 3, times_design=5)
+    right = estimate(five, times(five), 1, 3)
+    assert alone is not None and right is not None
+    assert alone.high == pytest.approx(right.high) == pytest.approx(AROUND + 5 * sum(ALL))
+
+
 def test_the_confirm_stage_comes_on_top() -> None:
     more = "[confirm]\ntop = 1\nremedy_sets = 0\nbaseline = false\nseeds = [7, 8, 9, 10, 11, 12]"
     spec = study(more=more)
