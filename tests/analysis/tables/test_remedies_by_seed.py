@@ -107,7 +107,7 @@ def test_larger_is_better_where_the_objective_is_maximised(made_study, rng):
 
 @pytest.mark.parametrize("noise", NOISES)
 def test_alike_remedies_are_rarely_told_apart(noise):
-    """17 remedies that do nothing, twelve seeds with a luck of their own: 400 studies; docs/statistics-appendix.md has 2,000."""
+    """17 remedies that do nothing, twelve seeds with a luck of their own: 400 studies; the appendix has 2,000."""
     rng, found, rounds = np.random.default_rng(5), 0, 400
     for _ in range(rounds):
         logs = 0.5 * NOISES[noise](rng, (1, 12)) + NOISES[noise](rng, (18, 12))
