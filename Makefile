@@ -46,6 +46,7 @@ benchmark: $(READY)
 operating-characteristics: $(READY)
 	$(BIN)/python tests/benchmarks/operating_characteristics.py
 	$(BIN)/python tests/benchmarks/adaptive_studies.py
+	$(BIN)/python tests/benchmarks/fresh_seeds.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

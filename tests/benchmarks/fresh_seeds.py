@@ -93,7 +93,9 @@ def main() -> None:
     """Print the tables of docs/confirm.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2000)
-    studies = parser.parse_args().studies
+    parser.add_argument("--short", action="store_true", help="whether it runs")
+    arguments = parser.parse_args()
+    studies = 20 if arguments.short else arguments.studies
     print("| twins, seeds | spread | none fails | 30% collapse | 15% collapse, 15% diverge |")
     for (twins, seeds), noise in itertools.product(((1, 6), (3, 8), (6, 8), (3, 10)), NOISES):
         fails = ((0.0, 0.0), (0.3, 0.0), (0.15, 0.15))

@@ -148,7 +148,7 @@ def test_diverged_seeds_count_against_their_arm(made_study, rng):
     scores, settings, space = gridded(rng)
     scores[settings["remedies"] == "feature_matching"] = np.nan
     row = (
-        remedy_effects(made_study(scores, settings, space))
+        remedy_effects(made_study(np.repeat(scores[:, :, None], 3, axis=2), settings, space))
         .set_index("remedies")
         .loc["feature_matching"]
     )

@@ -164,10 +164,11 @@ def fail_above(
 ) -> list[int]:
     """From here on, more than `largest` seeds run out of memory in `where`, after `first` updates.
 
-    where: TrainingLoop.train_step or Trial.evaluate. Return the numbers of seeds that failed.
+    where: in training (train_step) or in an evaluation (evaluate). Return the numbers of seeds that failed.
     """
     failed: list[int] = []
     owner = TrainingLoop if where == "train_step" else Trial
+    where = where if where == "train_step" else "evaluate_all"
     inner = getattr(owner, where)
 
     def short(trial: Trial | TrainingLoop, *arguments: Any) -> Any:
