@@ -94,8 +94,9 @@ def pairs(contrast: Contrast) -> str:
 
 
 def together(contrasts: Sequence[Contrast]) -> str:
-    """Return the clause, with a semicolon before it, that intervals need which are corrected for
-    their number; '' for others.
+    """Return the clause that intervals need which are corrected for their number.
+
+    It begins with a semicolon; '' for other intervals.
     """
     comparisons = contrasts[0].family.comparisons
     if comparisons < 2 or not any(contrast.effect.has_interval for contrast in contrasts):
@@ -104,8 +105,9 @@ def together(contrasts: Sequence[Contrast]) -> str:
 
 
 def generality(contrasts: Sequence[Contrast]) -> str:
-    """Return the sentences, with a space before each, about what effects in matched pairs hold for,
-    and why some have no interval.
+    """Return the sentences about what effects in matched pairs hold for.
+
+    They also say why some have no interval. A space comes before each.
     """
     sentences = ""
     if any(contrast.effect.has_interval for contrast in contrasts):
@@ -134,8 +136,9 @@ def margin(stated: Margin) -> str:
 
 
 def decision(contrast: Contrast) -> str:
-    """Return the decision: better, worse, either of them by less than the margin, practically equal
-    or inconclusive.
+    """Return the decision on a comparison in words.
+
+    It is better, worse, either of them by less than the margin, practically equal or inconclusive.
     """
     small = contrast.within_margin and contrast.decision != PRACTICALLY_EQUAL
     return f"{contrast.decision} by less than the margin" if small else contrast.decision

@@ -1,6 +1,4 @@
-"""The configuration that a study recommends, or any other of its trials, with the scores of its
-seeds.
-"""
+"""Describe the configuration that a study recommends, or any other trial, with seeds' scores."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Whether the budget was long enough: seeds of the best configurations that are not trained yet, and
-scores that still fall steeply at its end.
+"""Judge whether the budget was long enough by the seeds and scores at its end.
+
+Seeds of the best configurations may not be trained yet, and scores may still fall steeply.
 """
 
 from __future__ import annotations
@@ -33,9 +34,7 @@ class BudgetLength:
 
     @property
     def falls_steeply(self) -> bool:
-        """Whether most complete configurations lose STEEP or more, and that they lose any is no
-        chance.
-        """
+        """Whether most complete configurations lose STEEP or more, and not by chance."""
         # Of all complete configurations, and not of the best: those were chosen for a low score at
         # the end, which looks like a fall.
         return self.fall.value <= -STEEP and self.fall.high < 0

@@ -54,8 +54,9 @@ OPTIMISM_COLUMNS = (
 
 
 def confirmed(study: Study) -> pd.DataFrame:
-    """Return one row per confirm trial that is over (a failed one without a score), in the order of
-    the search's own scores, twins that it never drew last.
+    """Return one row per confirm trial that is over, in the order of the search's own scores.
+
+    Twins that the search never drew come last. A trial that failed has no score.
 
     number, confirms, role, the searched hyperparameters, score (of the objective: the median over
     fresh seeds) with score_low and score_high (exact for the median of all seeds, at the level
@@ -101,9 +102,10 @@ def confirmed(study: Study) -> pd.DataFrame:
 
 
 def first_choice(study: Study, table: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the row of `confirmed` to quote: what the search's own scores put first (or what came
-    nearest to the constraints), whatever the fresh seeds say of the others. None where that has no
-    score, or not yet.
+    """Return the row of `confirmed` to quote: the first by the search's own scores.
+
+    Where none met the constraints, it is what came nearest to them. The scores of fresh seeds do
+    not change the choice. It is None where that row has no score, or not yet.
     """
     # Not the best of the confirmed: being chosen by fresh scores flatters these too
     # (docs/confirm.md has by how much).
@@ -133,9 +135,10 @@ def _is_first(study: Study, table: pd.DataFrame) -> pd.Series:
 
 
 def readable(table: pd.DataFrame) -> list[str]:
-    """Return the columns of a table of this module that say something to a reader: without empty
-    ones, and without confirm trials' own numbers, which count from a million; readers know the
-    trials that they confirm.
+    """Return the columns of a table of this module that say something to a reader.
+
+    Empty ones are left out, and so are confirm trials' own numbers, which count from a million:
+    readers know the trials that they confirm.
     """
     filled = table.dropna(axis=1, how="all").columns
     return [column for column in filled if column not in ("number", "other")]
@@ -198,8 +201,9 @@ def _over(study: Study, failed: bool = False) -> pd.DataFrame:
 
 
 def _scores(study: Study) -> dict[int, pd.Series]:
-    """Return by number of a confirm trial the objective at its end by seed; smaller is better,
-    infinity where a seed has no value.
+    """Return by number of a confirm trial the objective at its end by seed.
+
+    Smaller is better, and infinity stands where a seed has no value.
     """
     measure, sign = study.objective
     rows = study.seeds[study.seeds["number"].isin(_over(study)["number"])]

@@ -97,8 +97,10 @@ Trial = dict[str, Any]
 
 
 def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
-    """Compare the first choice, and the best of each set of remedies, with their twins on the same
-    fresh seeds; where no twin was trained, the first choice with the search's second.
+    """Compare the first choice, and the best of each set of remedies, with their twins.
+
+    Both are trained on the same fresh seeds. Where no twin was trained, the first choice is
+    compared with the search's second.
 
     These alone are corrected together (Holm), as the primary family. Of the first choice first.
     """
@@ -253,8 +255,9 @@ def _row(row: ConfirmedContrast) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class BestWithout:
-    """The best configuration without remedies, beside the best with any: no comparison of remedies,
-    as each is the best of its own trials.
+    """The best configuration without remedies, beside the best with any.
+
+    This is no comparison of remedies, as each is the best of its own trials.
     """
 
     number: int
@@ -266,8 +269,9 @@ class BestWithout:
 
 
 def best_without_remedies(study: Study) -> BestWithout | None:
-    """Return the confirmed configuration that was the search's best without remedies; None where
-    the search never drew one, or it has no score yet.
+    """Return the confirmed configuration that was the search's best without remedies.
+
+    It is None where the search never drew one, or that has no score yet.
     """
     table = confirmed(study)
     plain = [

@@ -124,8 +124,9 @@ def _has_remedies(results: Results, row: dict[str, Any]) -> bool:
 
 
 def told(found: ConfirmedContrast, name: str) -> str:
-    """Return what the exact test says of two configurations on the same fresh seeds, and the
-    estimate beside it, which holds under an assumption that few seeds cannot check.
+    """Return the result of the exact test of two configurations on the same fresh seeds.
+
+    The estimate stands beside it; it holds under an assumption that few seeds cannot check.
     """
     contrast = found.contrast
     seeds = count(contrast.effect.n, "fresh seed")

@@ -21,8 +21,9 @@ TITLE = "Interactions"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return how much the effects that are told differ between settings, and the interactions that
-    were found, or that the data are inconclusive.
+    """Return how much conclusive effects differ between settings, and the interactions found.
+
+    Where none was found, it says that the data are inconclusive.
     """
     return [*_differing(results), *_found(results)]
 
