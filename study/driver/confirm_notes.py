@@ -30,8 +30,9 @@ def confirm_notes(spec: StudySpec) -> list[str]:
 
 
 def max_comparisons(spec: StudySpec) -> int:
-    """Return how many comparisons are made on fresh seeds, at most: with twins, or of the first
-    choice with the second where there are none.
+    """Return the largest number of comparisons that are made on fresh seeds.
+
+    They are with twins, or of the first choice with the second where there are no twins.
     """
     if spec.confirm is None:
         return 0

@@ -1,7 +1,7 @@
-"""Seconds that steps and evaluations of a study take on this machine, measured with the trainer that
-its trials use.
+"""Measure the seconds that steps and evaluations of a study take on this machine.
 
-torch is imported inside the functions: `ganstudy check --no-time` answers without it.
+They are measured with the trainer that its trials use. torch is imported inside the functions:
+`ganstudy check --no-time` answers without it.
 """
 
 from __future__ import annotations

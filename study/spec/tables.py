@@ -42,8 +42,9 @@ CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
 
 
 def fresh_seeds(known: Iterable[int]) -> tuple[int, ...]:
-    """Return the seeds of the confirm stage where a file does not state them: the first that the
-    search does not use.
+    """Return the seeds of the confirm stage where a file does not state them.
+
+    They are the first that the search does not use.
     """
     candidates = (seed for seed in itertools.count(FIRST_FRESH_SEED) if seed not in {*known})
     return tuple(itertools.islice(candidates, NUM_FRESH_SEEDS))
