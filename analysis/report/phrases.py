@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,14 +159,20 @@ def within_margin(contrasts: Sequence[Contrast]) -> str:
     return sentences
 
 
-def interval(row: dict[str, Any], column: str) -> str:
+def interval(row: Mapping[str, Any], column: str) -> str:
     """Return the row's `column`, with the interval in column_low and column_high if there is one."""
-    ends = row[f"{column}_low"], row[f"{column}_high"]
-    middle = number(row[column])
-    return middle if math.isnan(ends[0]) else f"{middle} [{number(ends[0])}, {number(ends[1])}]"
+    return with_interval(Estimate(row[column], row[f"{column}_low"], row[f"{column}_high"]))
 
 
-def percent(row: dict[str, Any], column: str) -> str:
+def with_interval(estimate: Estimate) -> str:
+    """Return the estimate with its interval, if there is one."""
+    middle = number(estimate.value)
+    if math.isnan(estimate.low):
+        return middle
+    return f"{middle} [{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def percent(row: Mapping[str, Any], column: str) -> str:
     """Return the row's share `column` with its interval, if there is one."""
     low, high = row[f"{column}_low"], row[f"{column}_high"]
     middle = f"{row[column]:.0%}"
@@ -183,7 +189,7 @@ def unit(study: Study) -> str:
     return label(study.budget.unit)
 
 
-def settings(study: Study, trial: dict[str, Any]) -> str:
+def settings(study: Study, trial: Mapping[str, Any]) -> str:
     """Return the searched settings of a trial in words, without those that did not apply to it."""
     applicable = [key for key in study.searched if not absent(trial[key])]
     return ", ".join(_setting(key, trial[key]) for key in applicable)

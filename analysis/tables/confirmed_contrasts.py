@@ -22,7 +22,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
 from ganstudy.analysis.stats.multiplicity import holm
-from ganstudy.analysis.tables.confirm import confirmed, first_choice
+from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
 from ganstudy.analysis.tables.contrasts import (
     CONFIRMED,
     Contrast,
@@ -106,13 +106,13 @@ def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
     """
     if study.of_stage(Stage.CONFIRM).trials.empty:
         return []
-    table = confirmed(study)
-    known = table.loc[table["num_seeds"] > 0, "number"].tolist()
+    found = confirmed_configurations(study)
+    known = [each.number for each in found if each.num_seeds]
     trials = study.of_stage(Stage.CONFIRM).trials.set_index("number", drop=False)
     # In the order of the search's own scores.
     ordered = rows(trials.loc[known])
-    choice = first_choice(study, table)
-    first = next((t for t in ordered if choice and t["number"] == choice["number"]), None)
+    choice = first_choice(study, found)
+    first = next((t for t in ordered if choice and t["number"] == choice.number), None)
     treated = [trial for trial in ordered if trial is first or is_best_with(trial["role"])]
     pairs = [
         (trial, twin, Against.TWIN)
@@ -273,18 +273,17 @@ def best_without_remedies(study: Study) -> BestWithout | None:
 
     It is None where the search never drew one, or that has no score yet.
     """
-    table = confirmed(study)
     plain = [
-        row
-        for row in rows(table)
+        each
+        for each in confirmed_configurations(study)
         # A baseline that the search never drew was the best's twin, in studies of before.
-        if has_role(row["role"], BASELINE) and not pd.isna(row["confirms"]) and row["num_seeds"]
+        if has_role(each.role, BASELINE) and each.confirms is not None and each.num_seeds
     ]
     if not plain:
         return None
     labels = [trial[REMEDIES] for trial in _evaluated_gans(study)]
     without = sum(label == NO_REMEDIES for label in labels)
-    return BestWithout(int(plain[0]["number"]), without, len(labels) - without)
+    return BestWithout(plain[0].number, without, len(labels) - without)
 
 
 def _evaluated_gans(study: Study) -> Iterator[Trial]:
