@@ -1,6 +1,6 @@
 """The design of a study as it was planned: its trials at the one amount at which all are compared.
 
-Effects of what a design crosses are told from it alone. Trials that a search drew afterwards were
+Effects of what a design crosses are estimated from it alone. Trials that a search drew afterwards were
 chosen by their scores, and what promoted trials did later nobody else had the time for.
 """
 

@@ -18,7 +18,7 @@ from ganstudy.trials.results.untrained import Untrained, untrained_seeds
 # A guess: a score that falls as 1 / t loses a third over the last third of the budget, and one that
 # falls as its square root a sixth.
 STEEP = 0.25
-"""Share of the score that is lost over the last third of the budget, from which its fall is steep."""
+"""Share of the score that falls off over the last third of the budget, from which its fall is steep."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Comparisons on fresh seeds: the primary family of a study that has a confirm stage.
 
-What a remedy does is told from twins alone: a configuration with its remedies and the same one
+What a remedy does is estimated from twins alone: a configuration with its remedies and the same one
 without, on the same fresh seeds. The best configuration without remedies is no such control: it is
 the best of other trials, often of far fewer, so that it is mostly less well tuned.
 """

@@ -147,7 +147,7 @@ def designed(spec: StudySpec) -> list[Question]:
 
 
 def is_adaptive(spec: StudySpec) -> bool:
-    """Return whether effects are told from a search that goes where scores are good."""
+    """Return whether effects are estimated from a search that goes where scores are good."""
     return spec.design is None and not facts_of(spec.search.sampler).exchangeable
 
 

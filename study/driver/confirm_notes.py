@@ -9,7 +9,7 @@ from ganstudy.trials.results.paired_seeds import SIGNIFICANCE, fewest_seeds, sma
 
 
 def confirm_notes(spec: StudySpec) -> list[str]:
-    """Return a note where no difference on the fresh seeds can be told, however large it is."""
+    """Return a note where no difference on the fresh seeds can be found, however large it is."""
     comparisons = max_comparisons(spec)
     if spec.confirm is None or not comparisons:
         return []

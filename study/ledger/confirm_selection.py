@@ -1,7 +1,7 @@
 """Which configurations are trained again on fresh seeds.
 
 They are the best of the search, the best with each set of remedies, the best without any, and
-twins: the same with its remedies switched off, from which alone a remedy's effect can be told. They
+twins: the same with its remedies switched off, from which alone a remedy's effect is estimated. They
 follow from the search's results alone, so that a study that is resumed selects what it selected
 before.
 """

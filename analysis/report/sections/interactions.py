@@ -29,10 +29,10 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _differing(results: Results) -> list[Conclusion]:
-    """Return how far the effect of each remedy that is told carries to other settings."""
-    told = [row for row in results.contrasts.remedies if not row.is_open]
+    """Return how far the effect of each remedy that was found carries to other settings."""
+    found = [row for row in results.contrasts.remedies if not row.is_open]
     # An effect that is open has nothing yet that could differ.
-    parts = [_prediction(row, told[0].scale) for row in rows(homogeneity(results.study, told))]
+    parts = [_prediction(row, found[0].scale) for row in rows(homogeneity(results.study, found))]
     if not parts:
         return []
     return [Conclusion(f"In a setting that was not tried: {'; '.join(parts)}.", PREDICTED)]
