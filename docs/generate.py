@@ -1,5 +1,6 @@
-"""Writes the reference pages that follow from the code: measures, losses and remedies, data and
-networks.
+"""Write the reference pages that follow from the code.
+
+The pages are those of measures, losses and remedies, data and networks.
 
 python docs/generate.py            writes them
 python docs/generate.py --check    says which are out of date, and ends with 1 if any is

@@ -60,8 +60,9 @@ def axes(table: pd.DataFrame) -> list[str]:
 def expected_best(
     table: pd.DataFrame, trace: pd.DataFrame, measure: str, floor: float | None
 ) -> go.Figure:
-    """Draw the expected best of n trials in random order with its interval, and the running best of
-    the search in its own order.
+    """Draw the expected best of n trials, and the running best in the search's own order.
+
+    The expected best is that of trials in random order, with its interval.
 
     A menu changes the axis, where more than the trials were counted.
     """

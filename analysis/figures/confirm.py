@@ -33,8 +33,10 @@ of the scores' range beyond it.
 def fresh_scores(
     table: pd.DataFrame, seeds: pd.DataFrame, measure: str, floor: float | None
 ) -> go.Figure:
-    """Draw single fresh seeds, failed ones apart, their median with its interval, and the search's
-    score, a row per configuration.
+    """Draw the scores of single fresh seeds, a row per configuration.
+
+    Failed seeds stand apart; the seeds' median with its interval and the search's score are beside
+    them.
 
     table: tables.confirm.confirmed with a column `name`; seeds: name, seed, score and verdict of
     every fresh seed. Seeds without a score stand beyond the largest one (for a measure of which

@@ -25,8 +25,9 @@ LINES = ((BLUE, "solid", "circle"), (RED, "dash", "square"), (GREEN, "dashdot", 
 
 
 def evenly_chosen(table: pd.DataFrame, highlighted: list[int], most: int) -> list[int]:
-    """Return the numbers of at most `most` trials besides the highlighted ones, evenly spaced by
-    their last score.
+    """Return the numbers of at most `most` trials, evenly spaced by their last score.
+
+    The highlighted trials are not among them.
     """
     others = table[~table["number"].isin(highlighted)].sort_values("evaluation")
     last = others.groupby("number")["median"].last()
@@ -43,8 +44,9 @@ def convergence(
     bands: pd.DataFrame | None,
     axes: ScoreAxes,
 ) -> go.Figure:
-    """Draw the curves of the `pale` trials in grey, and the highlighted ones with a band from their
-    lowest to their highest seed.
+    """Draw the curves of the `pale` trials in grey, and the highlighted ones with bands.
+
+    A highlighted trial's band reaches from its lowest to its highest seed.
 
     bands: quantiles over all trials, where not all are drawn.
     """

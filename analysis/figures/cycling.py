@@ -46,8 +46,9 @@ def mode_heatmap(shares: pd.DataFrame, mode_names: list[str]) -> go.Figure:
 
 
 def mode_changes(trajectory: pd.DataFrame, unit: str) -> go.Figure:
-    """Draw how the modes of one seed moved: a share above, numbers below; a cross where the verdict
-    was a failure.
+    """Draw how the modes of one seed moved: a share above, numbers below.
+
+    A cross marks an evaluation whose verdict was a failure.
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.12)
     styled(figure, 330)

@@ -22,8 +22,9 @@ from ganstudy.analysis.tables.k_ratio import ENDED_TRIALS
 
 
 def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Figure:
-    """Draw tables.k_ratio.response: the score above, the share of failed seeds below where it
-    is known, by value.
+    """Draw tables.k_ratio.response by value: the score above, the share of failed seeds below.
+
+    The share is drawn where it is known.
 
     own: the axis shown first.
     """

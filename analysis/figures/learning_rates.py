@@ -32,8 +32,9 @@ RATE_LABELS = [f"{tick:.0e}".replace("e-0", "e-").replace("e+0", "e") for tick i
 
 
 def learning_rate_map(table: pd.DataFrame, measure: str) -> go.Figure:
-    """Draw every trial at its learning rates: colour is the measure, shape the trial's state, a red
-    ring a failed seed.
+    """Draw every trial at its learning rates.
+
+    The colour is the measure and the shape the trial's state; a red ring marks a failed seed.
     """
     figure = new_figure(460)
     known = table[measure].dropna()
@@ -112,8 +113,7 @@ def _trial_text(row: dict[Any, Any], measure: str) -> str:
 def learning_rate_cells(
     table: pd.DataFrame, column: str, title: str, share: bool, worse_is_more: bool
 ) -> go.Figure:
-    """Draw tables.learning_rates.rate_map: a rectangle per cell of the plane, with its number of
-    configurations.
+    """Draw tables.learning_rates.rate_map, a rectangle per cell with its number of configurations.
 
     column: shown as colour; dark is worse.
     """

@@ -196,8 +196,9 @@ def _add_floor(
 
 
 def _value_axis(table: pd.DataFrame, curves: Curves) -> dict[str, Any]:
-    """Return an axis over the lines, the bands where they are finite, and the floor; on a log scale
-    where that helps.
+    """Return an axis over the lines, the finite parts of the bands, and the floor.
+
+    It is logarithmic where that helps.
     """
     if curves.share:
         return {**SHARE_AXIS, "nticks": 4}

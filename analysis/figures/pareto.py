@@ -23,8 +23,9 @@ from ganstudy.trials.results.catalogue import MEASURES
 
 
 def pareto(table: pd.DataFrame, measure: str, cost: str | None) -> go.Figure:
-    """Draw score against cost, or against recall where no cost was counted; colour is recall, a
-    diamond is on the front.
+    """Draw score against cost, or against recall where no cost was counted.
+
+    The colour is recall; a diamond is on the front.
     """
     figure = new_figure(440)
     coloured = "recall" in table and measure != "recall" and cost is not None

@@ -1,6 +1,4 @@
-"""From which evaluation on seeds can fail, and where failed seeds of several trials can be counted
-together.
-"""
+"""Find from when on seeds can fail, and where failures of several trials can be counted together."""
 
 from __future__ import annotations
 
@@ -13,9 +11,10 @@ from ganstudy.trials.results.records import FAILURE_VERDICTS, Verdict
 
 
 def verdicts_compare(then: pd.DataFrame, rows: pd.DataFrame) -> bool:
-    """Return whether failed seeds can be counted in `then`, the rows of `rows` (with `gone` and
-    `verdict`) at one amount of training: all are of one evaluation, at which a verdict can be a
-    failure.
+    """Return whether failed seeds can be counted together in `then`.
+
+    `then` is the part of `rows` (with `gone` and `verdict`) at one amount of training. It compares
+    where all are of one evaluation, at which a verdict can be a failure.
 
     With k = 5 a trial may be at its first evaluation where one with k = 1 is at its third, and no
     seed has collapsed before its third. A seed that has diverged has done so at any later one.

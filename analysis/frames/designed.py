@@ -1,6 +1,6 @@
 """The design of a study as it was planned: its trials at the one amount at which all are compared.
 
-Effects of what a design crosses are told from it alone. Trials that a search drew afterwards were
+Effects of what a design crosses are estimated from it alone. Trials that a search drew afterwards were
 chosen by their scores, and what promoted trials did later nobody else had the time for.
 """
 
@@ -23,10 +23,11 @@ def has_design(study: Study) -> bool:
 
 
 def compared_trials(study: Study) -> Study:
-    """Return what effects are told from: of a study with a design the designed trials up to where
-    all are compared, complete if they came there; else the trials of the search.
+    """Return the trials from which effects are estimated.
 
-    Every other column of `trials` is that of the same moment.
+    Of a study with a design these are the designed trials, up to where all are compared, and
+    complete if they came there; else they are the trials of the search. Every other column of
+    `trials` is that of the same moment.
     """
     if not has_design(study):
         return search_stage(study)
@@ -55,8 +56,9 @@ def compared_trials(study: Study) -> Study:
 
 
 def distinct_compared(study: Study, setting: str | None = "") -> Study:
-    """Return distinct_configurations of what the values of a setting are compared on; of all trials
-    of the search where no setting splits them.
+    """Return distinct_configurations of the trials on which the values of a setting are compared.
+
+    Where no setting splits them, these are all trials of the search.
     """
     return distinct_configurations(
         search_stage(study) if setting is None else compared_trials(study)

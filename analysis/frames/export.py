@@ -132,8 +132,9 @@ def flat(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_one_kind(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with columns of numbers and words together (k may be a number or a schedule)
-    as words, since Parquet has types.
+    """Return the table with columns of numbers and words together turned into words.
+
+    Parquet has types, and k may be a number or a schedule.
     """
     mixed = [
         name

@@ -66,8 +66,9 @@ KEPT_EMPTY = ("number", "seed", "evaluation", "finite", "verdict", *COUNTERS)
 
 
 def default_tracking_uri() -> str:
-    """Return MLFLOW_TRACKING_URI, or the embedded store under GANSTUDY_HOME, or under
-    ./ganstudy-data.
+    """Return MLFLOW_TRACKING_URI, or else the embedded store.
+
+    The store lies under GANSTUDY_HOME, or under ./ganstudy-data where that is not set.
     """
     home = Path(os.environ.get("GANSTUDY_HOME") or "ganstudy-data").expanduser().absolute()
     return os.environ.get("MLFLOW_TRACKING_URI") or sqlite_url(home / "mlflow" / "mlflow.db")
@@ -249,8 +250,9 @@ def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
 
 
 def outcomes(evaluations: pd.DataFrame) -> pd.DataFrame:
-    """Return the outcome of every trial at its last evaluation: seeds per verdict, num_seeds,
-    evaluations, medians over seeds, and the counters.
+    """Return the outcome of every trial at its last evaluation.
+
+    The columns are seeds per verdict, num_seeds, evaluations, medians over seeds, and the counters.
 
     In medians a seed without a value ranks worst: trials.results.records.median_over_seeds, for all
     trials at once.

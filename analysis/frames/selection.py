@@ -1,5 +1,4 @@
-"""Which trials are compared, and at what amount of training: everything that a comparison between
-settings needs.
+"""Select which trials are compared, and at what amount of training.
 
 Trials are compared at an amount that all of them reached. Those that the scheduler let go on are a
 selection, and their later scores would flatter the setting they have. The amount may be counted on
@@ -104,17 +103,18 @@ class ComparedScores:
         )
 
     def median(self) -> Estimate:
-        """Estimate the median over configurations of the median over these seeds, in the measure's
-        own direction.
+        """Estimate the median over configurations of the median over these seeds.
 
-        The interval is exact, and holds for other configurations on these seeds: whatever a seed
-        does to all configurations is in each of them.
+        It is in the measure's own direction. The interval is exact, and holds for other
+        configurations on these seeds: whatever a seed does to all configurations is in each of
+        them.
         """
         return median(self.medians).in_direction(self.sign)
 
     def failed_share(self) -> Estimate:
-        """Estimate the probability that one of these seeds fails, over configurations; NaN where
-        verdicts do not compare.
+        """Estimate the probability, over configurations, that one of these seeds fails.
+
+        It is NaN where verdicts do not compare.
         """
         known = ~np.isnan(self.failed).all(axis=1)
         shares = np.nanmean(self.failed[known], axis=1) if known.any() else np.empty(0)
@@ -128,8 +128,9 @@ def search_stage(study: Study) -> Study:
 
 
 def distinct_configurations(study: Study) -> Study:
-    """Return the search's trials with every configuration once: of equal ones the one that got
-    furthest, the first of those.
+    """Return the search's trials with every configuration once.
+
+    Of equal configurations it is the trial that got furthest, and the first of those.
 
     Equal configurations made the same numbers on the same seeds, as far as both went, so the longer
     one has all that is known; the shorter one would lower the amount at which all trials are
@@ -153,9 +154,7 @@ def ended(study: Study) -> set[int]:
 
 
 def own_axis(study: Study) -> str:
-    """Return the axis of the study's budget, or that of its evaluations where nothing else was
-    counted.
-    """
+    """Return the axis of the study's budget, or of its evaluations where nothing is counted."""
     for axis in (study.budget.unit or AXES[0], *AXES):
         if axis in study.evaluations and study.evaluations[axis].notna().any():
             return axis
@@ -207,8 +206,9 @@ def dead_trials(rows: pd.DataFrame) -> set[int]:
 
 
 def common_amounts(rows: pd.DataFrame) -> list[float]:
-    """Return the largest `progress` that every trial of `rows` reached, and the largest of all; one
-    entry if they agree.
+    """Return the largest `progress` that every trial of `rows` reached, and the largest of all.
+
+    There is one entry where the two agree.
     """
     if rows.empty:
         return []
@@ -221,8 +221,9 @@ def common_amounts(rows: pd.DataFrame) -> list[float]:
 
 
 def common_budgets(study: Study) -> list[float]:
-    """Return the largest amount on the budget's axis that every ended trial of the search reached,
-    and the largest of all; one entry if they agree.
+    """Return the largest budget that every ended trial of the search reached, and that of all.
+
+    Both are on the budget's axis; there is one entry where they agree.
     """
     axis, measure = own_axis(study), study.objective.measure
     return common_amounts(_rows(search_stage(study), axis, measure, complete=False))
@@ -294,8 +295,10 @@ def _at_amount(rows: pd.DataFrame, amount: float, log: bool, sign: int) -> pd.Da
 
 
 def _rows(study: Study, axis: str, measure: str, complete: bool) -> pd.DataFrame:
-    """Return number, seed, evaluation, progress, score (of the measure), gone (diverged), finite,
-    verdict and failed of the ended trials, every configuration once.
+    """Return the evaluations of the ended trials, every configuration once.
+
+    The columns are number, seed, evaluation, progress, score (of the measure), gone (diverged),
+    finite, verdict and failed.
     """
     study, rows = distinct_configurations(study), study.evaluations
     if study.trials.empty or rows.empty or axis not in rows or measure not in rows:
@@ -326,8 +329,10 @@ def _interpolated(before: pd.DataFrame, after: pd.DataFrame, amount: float, log:
 
 
 def ranked(study: Study) -> pd.DataFrame:
-    """Return all trials with `failed` and `candidate` (complete, with a score, within the
-    constraints); candidates first, the best first, then the rest by score.
+    """Return all trials with `failed` and `candidate`: candidates first, the best first.
+
+    A candidate is complete, has a score and meets the constraints. The other trials follow by
+    score.
     """
     trials = study.trials
     candidate = (

@@ -38,9 +38,7 @@ PROVENANCE_COLUMNS = (
 
 
 class UnlikeScoresError(ValueError):
-    """Scores that were measured with different extractors, data or numbers of images cannot be
-    compared.
-    """
+    """Comparison of scores that were measured with unlike extractors, data or numbers of images."""
 
 
 class Budget(NamedTuple):
@@ -114,8 +112,9 @@ class Study:
 
     @property
     def evaluation_times(self) -> list[float]:
-        """Where on the budget's axis each evaluation was planned, the first at index 0; empty where
-        unknown.
+        """Where on the budget's axis each evaluation was planned, the first at index 0.
+
+        Empty where that is unknown.
         """
         # Imported histories may have been measured at uneven times, which they name.
         if times := self._train.get("moments"):
@@ -186,10 +185,10 @@ class Study:
 
     @property
     def is_ratio(self) -> bool:
-        """Whether scores are compared as ratios rather than differences: the catalogue says so of
-        the objective, and every score is positive.
+        """Whether scores are compared as ratios rather than differences.
 
-        Of both stages together, so that no report mixes the two.
+        They are where the catalogue says so of the objective and every score is positive. Both
+        stages are judged together, so that no report mixes the two.
         """
         if not MEASURES[self.objective.measure].is_ratio:
             return False
@@ -200,8 +199,9 @@ class Study:
 
     @property
     def margin(self) -> float | None:
-        """How far apart scores may be to be practically equal, as the study file states it: of
-        ratios the factor less 1, else a difference. None where it states none.
+        """How far apart scores may be to be practically equal, as the study file states it.
+
+        Of ratios it is the factor less 1, else a difference; None where the file states none.
         """
         stated = self.spec.get("objective", {}).get("margin")
         return None if stated is None else float(stated)
@@ -248,8 +248,10 @@ class Study:
 
     @cached_property
     def modes(self) -> pd.DataFrame:
-        """Frame of number, seed, evaluation, generator_steps, mode (index into mode_names) and count;
-        finite seeds only.
+        """Frame of the samples per mode of finite seeds.
+
+        The columns are number, seed, evaluation, generator_steps, mode (index into mode_names) and
+        count.
         """
         columns = ["number", "seed", "evaluation", "generator_steps", "histogram"]
         if self.evaluations.empty:

@@ -35,8 +35,9 @@ EVEN_TIMES = 20
 
 
 def trajectories(study: Study, axis: str | None = None) -> pd.DataFrame:
-    """Return the rows of `study.evaluations` in order of number, seed and time, with `progress`,
-    `trajectory` and `score`.
+    """Return the rows of `study.evaluations` with their progress, trajectory and score.
+
+    They are in order of number, seed and time.
 
     progress: position on `axis` (a counter, or 'evaluation'; own_axis where None), as
     selection.progress has it. trajectory: 0, 1, ... per trial and seed. score: the objective,
@@ -69,8 +70,9 @@ def ended_trajectories(study: Study, axis: str | None = None) -> pd.DataFrame:
 
 
 def evaluation_grid(rows: pd.DataFrame) -> Floats:
-    """Return the times at which trajectories are compared: the distinct ones of `progress`, or
-    evenly spaced ones if too many.
+    """Return the times at which trajectories are compared.
+
+    They are the distinct ones of `progress`, or evenly spaced ones where those are too many.
     """
     distinct_times = np.unique(rows["progress"].to_numpy(dtype=float))
     if len(distinct_times) <= MAX_GRID_TIMES:
@@ -79,8 +81,9 @@ def evaluation_grid(rows: pd.DataFrame) -> Floats:
 
 
 def at_times(rows: pd.DataFrame, values: Sequence[Any] | pd.Series, times: Floats) -> Floats:
-    """Return [trajectories, times]: each one's latest value at or before each time; NaN before its
-    first and after its end.
+    """Return each trajectory's latest value at or before each time, [trajectories, times].
+
+    It is NaN before a trajectory's first evaluation and after its end.
 
     values: one number per row of `rows` (NaN: not measured, the one before it goes on). A
     trajectory of one of the dead_trials has no end.
@@ -113,8 +116,9 @@ def trial_of(rows: pd.DataFrame) -> pd.Series:
 
 
 def common_times(rows: pd.DataFrame) -> list[float]:
-    """Return the last time of evaluation_grid that every trial of `rows` reached, and the last of
-    all; one entry if they agree.
+    """Return the last time of evaluation_grid that every trial of `rows` reached, and of all.
+
+    There is one entry where the two agree.
     """
     if rows.empty:
         return []
@@ -124,8 +128,9 @@ def common_times(rows: pd.DataFrame) -> list[float]:
 
 
 def proportion_by_trial(has: pd.Series, number: pd.Series) -> Estimate:
-    """Estimate the proportion of seeds with a property, configurations counting alike; `has` and
-    `number` have one entry per seed.
+    """Estimate the proportion of seeds with a property, configurations counting alike.
+
+    `has` and `number` have one entry per seed.
     """
     counts = has.astype(int).groupby(number).agg(["sum", "size"])
     sizes = counts["size"].to_numpy(dtype=np.int64)

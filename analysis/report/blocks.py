@@ -190,8 +190,9 @@ class Section:
 
 
 def conclusions_of(module: SectionModule, results: Results) -> list[Conclusion]:
-    """Return the conclusions of a section, each marked as interim where the report is made before
-    the study's planned end.
+    """Return the conclusions of a section.
+
+    Each is marked as interim where the report is made before the study's planned end.
     """
     found = module.conclusions(results)
     if not results.cached(interim, results.whole):

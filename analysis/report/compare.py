@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -27,6 +26,7 @@ from ganstudy.analysis.report.phrases import (
     score_name,
     settings,
     unit,
+    with_interval,
 )
 from ganstudy.analysis.stats.crossed import MIN_SEEDS
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
@@ -41,7 +41,13 @@ from ganstudy.analysis.tables.compare import (
     refuse_unlike,
     sides,
 )
-from ganstudy.analysis.tables.confirm import confirmed, first_choice, readable
+from ganstudy.analysis.tables.confirm import (
+    ConfirmedConfiguration,
+    confirmed,
+    confirmed_configurations,
+    first_choice,
+    readable,
+)
 from ganstudy.trials.results.records import FAILURES, OWN_SEEDS
 
 
@@ -50,8 +56,8 @@ def conclusions(first: Study, second: Study) -> list[Conclusion]:
     searches = first.of_stage(*OWN_SEEDS), second.of_stage(*OWN_SEEDS)
     both = sides(*searches)
     # Scores of the searches' bests are too good by unlike amounts: fresh seeds decide if both have them.
-    chosen = [first_choice(study, confirmed(study)) for study in (first, second)]
-    fresh = [row for row in chosen if row]
+    chosen = [first_choice(study, confirmed_configurations(study)) for study in (first, second)]
+    fresh = [each for each in chosen if each]
     best = _on_fresh_seeds(first, second, fresh) if len(fresh) == 2 else _best(first, both)
     return [
         _at_equal_budget(first, second, at_equal_budget(*searches)),
@@ -104,16 +110,16 @@ def _at_equal_budget(first: Study, second: Study, budget: pd.DataFrame) -> Concl
     return Conclusion(claim, f"{basis}.", first=True, tile=tile, exploratory=True)
 
 
-def _on_fresh_seeds(first: Study, second: Study, fresh: list[dict[str, Any]]) -> Conclusion:
-    """Compare the rows of tables.confirm.confirmed that are quoted of both studies."""
+def _on_fresh_seeds(first: Study, second: Study, fresh: list[ConfirmedConfiguration]) -> Conclusion:
+    """Compare the confirmed configurations that are quoted of both studies."""
     name, names = score_name(first), (first.name, second.name)
     parts = [
-        f"{study} {interval(row, 'score')} ({count(row['num_seeds'], 'fresh seed')}, trial "
-        f"{row['confirms']})"
-        for study, row in zip(names, fresh, strict=True)
+        f"{study} {with_interval(each.score)} ({count(each.num_seeds, 'fresh seed')}, trial "
+        f"{each.confirms})"
+        for study, each in zip(names, fresh, strict=True)
     ]
-    one, other = (int(row["number"]) for row in fresh)
-    tested = on_fresh_seeds(first, second, (one, other))
+    one, other = fresh
+    tested = on_fresh_seeds(first, second, (one.number, other.number))
     test = "signed-rank test, paired by seed" if tested.paired else "rank-sum test, unlike seeds"
     found = (
         f"that of {tested.better} scores better"
@@ -124,7 +130,7 @@ def _on_fresh_seeds(first: Study, second: Study, fresh: list[dict[str, Any]]) ->
         "Each is its search's first choice, trained again on seeds that the search never used; "
         f"{found} (p = {tested.p:.2g}; {test})."
     )
-    value = " · ".join(number(row["score"]) for row in fresh)
+    value = " · ".join(number(each.score.value) for each in fresh)
     tile = Tile(f"Confirmed {name}", value, " · ".join(names))
     claim = f"{name} on fresh seeds: {'; '.join(parts)}."
     return Conclusion(claim, basis, first=True, tile=tile, exploratory=True)

@@ -1,6 +1,4 @@
-"""What the sections over time share: settings that split the curves, panels of curves, and log-rank
-tests in words.
-"""
+"""Give the sections over time what they share: settings, panels of curves, and log-rank tests."""
 
 from __future__ import annotations
 
@@ -45,8 +43,9 @@ def unknown_verdicts(results: Results) -> str:
 
 
 def figure(name: str, curves: Curves, caption: str) -> list[Figure]:
-    """Return a figure with a panel per value of the setting; none where fewer than two values have
-    a line.
+    """Return a figure with a panel per value of the setting.
+
+    There is none where fewer than two values have a line.
     """
     table = curves.table
     if table.empty:
@@ -68,9 +67,10 @@ def figure(name: str, curves: Curves, caption: str) -> list[Figure]:
 
 
 def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
-    """Return the conclusion of log-rank tests: which settings differ in how soon `what` ("seeds
-    fail"), or in how many do where the events lie at fewer than MIN_SOON moments; none without
-    tests.
+    """Return the conclusion of log-rank tests on events; none without tests.
+
+    It says which settings differ in how soon `what` ("seeds fail") or, where the events lie at
+    fewer than MIN_SOON moments, in how many do.
 
     events: how many seeds had the event, in words.
     """

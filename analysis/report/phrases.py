@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,8 +94,9 @@ def pairs(contrast: Contrast) -> str:
 
 
 def together(contrasts: Sequence[Contrast]) -> str:
-    """Return the clause, with a semicolon before it, that intervals need which are corrected for
-    their number; '' for others.
+    """Return the clause that intervals need which are corrected for their number.
+
+    It begins with a semicolon; '' for other intervals.
     """
     comparisons = contrasts[0].family.comparisons
     if comparisons < 2 or not any(contrast.effect.has_interval for contrast in contrasts):
@@ -104,8 +105,9 @@ def together(contrasts: Sequence[Contrast]) -> str:
 
 
 def generality(contrasts: Sequence[Contrast]) -> str:
-    """Return the sentences, with a space before each, about what effects in matched pairs hold for,
-    and why some have no interval.
+    """Return the sentences about what effects in matched pairs hold for.
+
+    They also say why some have no interval. A space comes before each.
     """
     sentences = ""
     if any(contrast.effect.has_interval for contrast in contrasts):
@@ -134,8 +136,9 @@ def margin(stated: Margin) -> str:
 
 
 def decision(contrast: Contrast) -> str:
-    """Return the decision: better, worse, either of them by less than the margin, practically equal
-    or inconclusive.
+    """Return the decision on a comparison in words.
+
+    It is better, worse, either of them by less than the margin, practically equal or inconclusive.
     """
     small = contrast.within_margin and contrast.decision != PRACTICALLY_EQUAL
     return f"{contrast.decision} by less than the margin" if small else contrast.decision
@@ -156,14 +159,20 @@ def within_margin(contrasts: Sequence[Contrast]) -> str:
     return sentences
 
 
-def interval(row: dict[str, Any], column: str) -> str:
+def interval(row: Mapping[str, Any], column: str) -> str:
     """Return the row's `column`, with the interval in column_low and column_high if there is one."""
-    ends = row[f"{column}_low"], row[f"{column}_high"]
-    middle = number(row[column])
-    return middle if math.isnan(ends[0]) else f"{middle} [{number(ends[0])}, {number(ends[1])}]"
+    return with_interval(Estimate(row[column], row[f"{column}_low"], row[f"{column}_high"]))
 
 
-def percent(row: dict[str, Any], column: str) -> str:
+def with_interval(estimate: Estimate) -> str:
+    """Return the estimate with its interval, if there is one."""
+    middle = number(estimate.value)
+    if math.isnan(estimate.low):
+        return middle
+    return f"{middle} [{number(estimate.low)}, {number(estimate.high)}]"
+
+
+def percent(row: Mapping[str, Any], column: str) -> str:
     """Return the row's share `column` with its interval, if there is one."""
     low, high = row[f"{column}_low"], row[f"{column}_high"]
     middle = f"{row[column]:.0%}"
@@ -180,7 +189,7 @@ def unit(study: Study) -> str:
     return label(study.budget.unit)
 
 
-def settings(study: Study, trial: dict[str, Any]) -> str:
+def settings(study: Study, trial: Mapping[str, Any]) -> str:
     """Return the searched settings of a trial in words, without those that did not apply to it."""
     applicable = [key for key in study.searched if not absent(trial[key])]
     return ", ".join(_setting(key, trial[key]) for key in applicable)

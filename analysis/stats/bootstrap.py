@@ -39,8 +39,9 @@ MIN_CONFIGURATIONS.
 
 
 def interquartile_mean_of_configurations(scores: Scores, rng: np.random.Generator) -> Estimate:
-    """Estimate the interquartile mean of all scores [C, S] on these seeds; bootstrap over
-    configurations.
+    """Estimate the interquartile mean of all scores [C, S] on these seeds.
+
+    The interval is a bootstrap over configurations.
 
     Agarwal et al. 2021 (rliable), with their tasks as configurations, which are drawn here and so
     resampled. Seeds are not: all configurations share them, so that they are few, and what one does
@@ -78,8 +79,9 @@ def interquartile_mean(scores: Floats) -> Floats:
 
 
 def interquartile_mean_of_seeds(scores: Floats, rng: np.random.Generator) -> Estimate:
-    """Estimate the interquartile mean of one configuration [S] over its seeds; bootstrap over them
-    from MIN_SEEDS on.
+    """Estimate the interquartile mean of one configuration [S] over its seeds.
+
+    The interval is a bootstrap over seeds, from MIN_SEEDS of them on.
     """
     seeds = len(scores)
     if not seeds:
@@ -93,11 +95,10 @@ def interquartile_mean_of_seeds(scores: Floats, rng: np.random.Generator) -> Est
 
 
 def _expanded_level(n: int) -> float:
-    """Return the level at which a bootstrap percentile interval of a mean of n covers LEVEL
-    (Hesterberg 2015, section 3.3).
+    """Return the level at which a bootstrap percentile interval of a mean of n covers LEVEL.
 
-    The bootstrap divides the variance by n where n - 1 is due, and takes the normal distribution
-    for Student's.
+    Hesterberg 2015, section 3.3. The bootstrap divides the variance by n where n - 1 is due, and
+    takes the normal distribution for Student's.
     """
     widened = math.sqrt(n / (n - 1)) * float(t.ppf((1 + LEVEL) / 2, n - 1))
     return 2 * NormalDist().cdf(widened) - 1

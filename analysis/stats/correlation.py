@@ -49,8 +49,9 @@ at 95% the share of variance was covered in 93.4% of 1,500 studies (12 configura
 
 
 def intraclass_correlation(scores: Scores) -> Estimate:
-    """Estimate the intraclass correlation of [C, S] scores: the share of their variance that lies
-    between configurations.
+    """Estimate the intraclass correlation of [C, S] scores.
+
+    It is the share of their variance that lies between configurations.
 
     Of the normal scores of the ranks, so that divergence counts as worst and one huge FID does not
     decide. Where all configurations have the same seeds, they are ranked seed by seed, which sets
@@ -100,8 +101,9 @@ def intraclass_correlation(scores: Scores) -> Estimate:
 
 
 def spearman(x: ArrayLike, y: ArrayLike, comparisons: int = 1) -> Estimate:
-    """Estimate Spearman's correlation; interval by Fisher's transformation with the variance of
-    Bonett & Wright (2000).
+    """Estimate Spearman's correlation with an interval by Fisher's transformation.
+
+    Its variance is that of Bonett & Wright (2000).
 
     comparisons: how many are looked at together; the intervals are then simultaneous (Bonferroni).
     """

@@ -1,5 +1,7 @@
-"""Mean of matched differences [P, S] whose pairs of configurations and seeds are both random: all
-pairs share the study's seeds, so that neither more pairs nor more seeds alone make it certain.
+"""Estimate the mean of matched differences [P, S] whose pairs and seeds are both random.
+
+All pairs of configurations share the study's seeds, so that neither more pairs nor more seeds alone
+make it certain.
 
 d[p, s] = effect + pair_p + seed_s + rest_ps. The parts are estimated by analysis of variance
 (Henderson's method 3; cells may be missing). Each part of the mean's variance is multiplied by
@@ -97,8 +99,9 @@ class Parts:
         return self._half_width(1 - level)
 
     def p_value(self, mean: float) -> float:
-        """Return the two-sided p-value of a mean of 0: at most 1 - level exactly where the interval
-        at that level excludes 0.
+        """Return the two-sided p-value of a mean of 0.
+
+        It is at most 1 - level exactly where the interval at that level excludes 0.
         """
         reach = abs(mean)
         if reach == 0:
@@ -139,8 +142,9 @@ class CrossedMean:
 
 
 def matched_differences(treated: Scores, control: Scores) -> Scores:
-    """Return treated - control by pair and seed [P, S], all finite; NaN where either was not trained
-    on the seed.
+    """Return treated - control by pair and seed [P, S], all finite.
+
+    It is NaN where either was not trained on the seed.
 
     Diverged on both sides: no difference, 0. On one: as large as the largest finite one, which
     keeps differences symmetric about 0 where the sides are alike.
@@ -156,8 +160,9 @@ def matched_differences(treated: Scores, control: Scores) -> Scores:
 def crossed_mean(
     differences: Scores, level: float = LEVEL, points: Ints | None = None
 ) -> CrossedMean:
-    """Estimate the mean of [P, S] finite differences, NaN where a cell is missing, with its interval
-    at `level` and the p-value of no effect.
+    """Estimate the mean of [P, S] finite differences, with its interval and p-value.
+
+    The interval is at `level`, and the p-value that of no effect. A cell that is missing is NaN.
 
     points: [P], of a design, where each pair was trained. Pairs of one point share what is special
     about it, so that the mean over them is one difference, and the unit is the point.

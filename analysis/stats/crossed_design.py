@@ -1,5 +1,6 @@
-"""How many pairs of configurations, and how many seeds, find an effect whose variance belongs to
-both: neither takes the place of the other.
+"""Plan how many pairs of configurations, and how many seeds, find an effect that varies with both.
+
+Neither number takes the place of the other.
 """
 
 from __future__ import annotations
@@ -60,8 +61,10 @@ class Question:
         return _fewest(lambda seeds: self.is_found(Design(pairs, seeds)), 3, MAX_SEEDS)
 
     def cheapest(self, present: Design) -> Design | None:
-        """Return the design of fewest runs that finds it and has at least what is there already;
-        None where none within MAX_PAIRS and MAX_SEEDS does.
+        """Return the design of fewest runs that finds the effect.
+
+        It has at least what is there already; None where none within MAX_PAIRS and MAX_SEEDS finds
+        it.
         """
         best: Design | None = None
         for seeds in range(present.seeds, MAX_SEEDS + 1):
@@ -78,8 +81,10 @@ class Question:
 
 
 def detectable(parts: Parts, level: float, power: float) -> float:
-    """Return the smallest true effect that is found with `power`: half the interval and as many
-    standard errors as a normal estimate falls short by with probability 1 - power.
+    """Return the smallest true effect that is found with `power`.
+
+    It is half the interval, and as many standard errors as a normal estimate falls short by with
+    probability 1 - power.
 
     Simulated for the variances of a real study (tests/analysis/stats/test_crossed_design.py): a
     design planned for 80% finds its effect in 73% to 88%, more where six pairs are the least anyway.
@@ -88,8 +93,9 @@ def detectable(parts: Parts, level: float, power: float) -> float:
 
 
 def narrowest_margin(parts: Parts, level: float, power: float) -> float:
-    """Return the smallest margin within which the whole interval lies with `power` where there is no
-    difference: half the interval and as many standard errors as a normal estimate is off, to either
+    """Return the smallest margin that holds the whole interval with `power` where nothing differs.
+
+    It is half the interval, and as many standard errors as a normal estimate is off, to either
     side, with probability 1 - power.
     """
     return parts.half_width(level) + float(ndtri((1 + power) / 2)) * parts.error

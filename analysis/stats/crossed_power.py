@@ -1,5 +1,6 @@
-"""Power of a design by simulation: how often made-up studies, analysed as a report analyses them,
-find an effect of a given size.
+"""Simulate the power of a design: how often made-up studies find an effect of a given size.
+
+The studies are analysed as a report analyses them.
 
 A study that is balanced enters crossed_mean by four numbers alone: the mean and the mean squares of
 pairs, seeds and rest. They are independent, normal and chi-squared where the parts are normal
@@ -64,8 +65,9 @@ def made_studies(
     level: float = LEVEL,
     fewest: int = MIN_CONFIGURATIONS,
 ) -> Effects | None:
-    """Return the estimates of made-up studies, in matched pairs that share their seeds; None where
-    the design allows no claim.
+    """Return the estimates of made-up studies, in matched pairs that share their seeds.
+
+    It is None where the design allows no claim.
 
     fewest: pairs that carry a claim; MIN_POINTS where each is the mean over a point of a design.
     """
@@ -106,8 +108,10 @@ def half_widths(
 
 
 def made_single_studies(variances: Variances, seeds: int, level: float = LEVEL) -> Effects | None:
-    """Return the estimates of made-up studies of a single pair of configurations, compared by seed
-    with Student's t (analysis/stats/few_seeds.py); None where the seeds are too few.
+    """Return the estimates of made-up studies of a single pair of configurations.
+
+    They are compared by seed with Student's t (analysis/stats/few_seeds.py); None where the seeds
+    are too few.
 
     What pairs vary is then part of the effect, which holds for these configurations alone.
     """

@@ -28,8 +28,9 @@ given: below 5 seeds.
 
 
 def median_interval(scores: Floats) -> Estimate:
-    """Estimate the median over seeds [S] with the exact interval between two order statistics, at
-    its own level.
+    """Estimate the median over seeds [S] with the exact interval between two order statistics.
+
+    The interval states its own level.
 
     Valid for any continuous distribution. The narrowest pair with at least LEVEL; else the
     smallest and the largest, whose level is 1 - 2**(1 - n): 93.75% of 5 seeds.
@@ -51,8 +52,9 @@ def median_interval(scores: Floats) -> Estimate:
 
 
 def mean_interval(values: Floats) -> Estimate:
-    """Estimate the mean over seeds with Student's interval; NaN where a value is not finite or n is
-    1.
+    """Estimate the mean over seeds with Student's interval.
+
+    It is NaN where a value is not finite or n is 1.
     """
     n = len(values)
     if n < 2 or not np.isfinite(values).all():

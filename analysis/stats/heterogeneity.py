@@ -9,11 +9,11 @@ from ganstudy.analysis.stats.estimate import LEVEL, Estimate
 
 
 def effect_in_a_new_setting(mean: CrossedMean, level: float = LEVEL) -> Estimate:
-    """Predict the effect in a setting that was not tried, on average over seeds: an interval that
-    holds it with `level`.
+    """Predict the effect in a setting that was not tried, on average over seeds.
 
-    That of the mean, with the variance between pairs once more for the setting itself (Higgins,
-    Thompson & Spiegelhalter 2009, section 3.3). No interval where the mean has none.
+    The interval holds that effect with `level`. It is the mean's interval, with the variance
+    between pairs once more for the setting itself (Higgins, Thompson & Spiegelhalter 2009, section
+    3.3). There is no interval where the mean has none.
     """
     effect = mean.comparison.effect
     if not effect.has_interval or mean.parts is None or mean.variances is None:

@@ -1,5 +1,6 @@
-"""Times of events that some seeds never had: Kaplan-Meier curves and log-rank tests with the
-configuration as the unit.
+"""Estimate times of events that some seeds never had, with the configuration as the unit.
+
+The curves are Kaplan-Meier's and the tests log-rank tests.
 
 Seeds of one configuration share their fate. Kaplan-Meier's curve is right all the same; Greenwood's
 variance and the log-rank test's are not, since both count seeds as independent. Here the variance
@@ -69,8 +70,9 @@ class SurvivalCurve:
         return Estimate(float(self.survival[i]), *ends, n=self.configurations)
 
     def median_time(self) -> Estimate:
-        """Return the first time by which half of the seeds had the event; its ends where the curve's
-        ends cross one half (Brookmeyer & Crowley 1982). Infinite where half is not reached.
+        """Return the first time by which half of the seeds had the event; infinite if never.
+
+        Its ends lie where the curve's ends cross one half (Brookmeyer & Crowley 1982).
         """
         if not self.seeds:
             return Estimate(NAN)
@@ -85,8 +87,9 @@ class SurvivalCurve:
         return float(self.times[below[0]]) if len(below) else math.inf
 
     def restricted_mean(self, horizon: float) -> Estimate:
-        """Return the mean time without the event up to `horizon`, the area under the curve (Royston
-        & Parmar 2013).
+        """Return the mean time without the event up to `horizon`, the area under the curve.
+
+        See Royston & Parmar (2013).
         """
         if not self.seeds:
             return Estimate(NAN)
@@ -170,8 +173,9 @@ def kaplan_meier(
     configuration: Ints,
     more_times: Sequence[float] | Floats = (),
 ) -> SurvivalCurve:
-    """Estimate the survival curve (Kaplan & Meier 1958) by seed; the intervals treat configurations
-    as independent and seeds as they turn out.
+    """Estimate the survival curve (Kaplan & Meier 1958) by seed.
+
+    The intervals treat configurations as independent, and seeds as they turn out.
 
     times: when the event was seen, or when the seed was last observed; infinite for a seed that is
     known never to have the event. happened: whether it was seen. configuration: any number per
@@ -231,14 +235,13 @@ def _rounded(times: Floats) -> tuple[Floats, Floats]:
 def _curve_ends(
     survival: Floats, influence: Floats, watched: Floats, died: Floats, seeds: int
 ) -> tuple[Floats, Floats]:
-    """Return the ends of Wilson's interval at the effective number of seeds (Korn & Graubard 1998
-    for clustered shares).
+    """Return the ends of Wilson's interval at the effective number of seeds.
 
-    That number is where the share's own variance meets the configurations' one. It is kept between
-    what it would be if seeds shared nothing (Greenwood's variance) and if all seeds of a
-    configuration shared their fate, since the variance of few configurations may be far too small
-    by chance. Where all seeds are left, or none, it is the number of configurations less those no
-    longer observed (Peto et al. 1977).
+    Korn & Graubard (1998) give it so for clustered shares. That number is where the share's own
+    variance meets the configurations' one. It is kept between what it would be if seeds shared
+    nothing (Greenwood's variance) and if all seeds of a configuration shared their fate, since the
+    variance of few configurations may be far too small by chance. Where all seeds are left, or
+    none, it is the number of configurations less those no longer observed (Peto et al. 1977).
     """
     nan, units = np.full(len(survival), NAN), len(influence)
     if units < MIN_CONFIGURATIONS:
@@ -344,8 +347,9 @@ def log_rank(
 
 
 def residuals(times: Floats, happened: NDArray[np.bool_]) -> Floats:
-    """Return per seed its event (1 or 0) minus the pooled cumulative hazard at its time; they sum to
-    0 (martingale residuals).
+    """Return per seed its event (1 or 0) minus the pooled cumulative hazard at its time.
+
+    These martingale residuals sum to 0.
     """
     times, grid = _rounded(times)
     slot = (

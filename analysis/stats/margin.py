@@ -1,5 +1,6 @@
-"""Practical equality: a conclusion only where a whole interval lies within a margin that was stated
-before the data (the equivalence of two one-sided tests, Schuirmann 1987).
+"""Decide practical equality: a whole interval lies within a margin stated before the data.
+
+This is the equivalence of two one-sided tests (Schuirmann 1987).
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ class Margin:
 
     @property
     def half_width(self) -> float:
-        """Its distance from no effect on the scale on which effects are computed: logarithms of
-        ratios.
+        """Its distance from no effect on the scale on which effects are computed.
+
+        That scale is one of logarithms for ratios.
         """
         return math.log1p(self.size) if self.is_ratio else self.size
 

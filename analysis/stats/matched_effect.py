@@ -26,8 +26,9 @@ from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate,
 def matched_effect(
     treated: Scores, control: Scores, level: float = LEVEL, points: Ints | None = None
 ) -> CrossedMean:
-    """Estimate the effect of the treated on the control side, [P, S] each, with its interval at
-    `level`; below 0 the treated side is better.
+    """Estimate the effect of the treated on the control side, [P, S] each.
+
+    The interval is at `level`; below 0 the treated side is better.
 
     points: [P], of a design; see crossed_mean.
     """
@@ -43,8 +44,9 @@ def matched_effect(
 def _of_one_side_diverged(
     differences: Scores, made: CrossedMean, points: Ints | None
 ) -> CrossedMean:
-    """Return the effect where one side diverged in every run and the other in none: infinite, and
-    found where the shares of diverged runs differ by more than chance.
+    """Return the effect where one side diverged in every run and the other in none.
+
+    It is infinite, and found where the shares of diverged runs differ by more than chance.
     """
     compared = made.comparison
     side = np.sign(differences)
@@ -61,8 +63,9 @@ def _of_one_side_diverged(
 def matched_failures(
     treated: Scores, control: Scores, level: float = LEVEL, points: Ints | None = None
 ) -> Estimate:
-    """Estimate the difference of the probabilities that a seed fails, [P, S] of 0 and 1 each; NaN
-    where none is known.
+    """Estimate the difference of the probabilities that a seed fails.
+
+    Either side is [P, S] of 0 and 1; NaN where that is not known.
     """
     if np.isnan(treated - control).all():
         return Estimate(NAN, level=level, unit="pairs")

@@ -1,5 +1,4 @@
-"""Which configuration of one arm is compared with which of the other, so that they differ in the
-arm alone.
+"""Match configurations of two arms, so that those compared differ in the arm alone.
 
 Of a grid every configuration has an exact match. Elsewhere the nearest settings must do, one to one, and
 what remains of their difference is taken out by a regression of the scores on the settings, if it
@@ -60,8 +59,9 @@ class Pairs:
 
 
 def coordinates(settings: pd.DataFrame) -> Floats:
-    """Return [C, D]: settings as numbers whose distances mean something, log where LOG_FROM says
-    so, in standard deviations.
+    """Return the settings as numbers [C, D] whose distances mean something.
+
+    They are logarithms where LOG_FROM says so, and in standard deviations.
 
     A setting that is missing anywhere (it belongs to one remedy alone) or never changes is left
     out; one without order becomes a column per value.
@@ -91,8 +91,9 @@ def match(
     settings: int,
     rng: np.random.Generator,
 ) -> Pairs:
-    """Match the two arms one to one, by the least sum of squared distances (Rosenbaum 1989); pairs
-    farther apart than MAX_DISTANCE are left out.
+    """Match the two arms one to one, by the least sum of squared distances (Rosenbaum 1989).
+
+    Pairs farther apart than MAX_DISTANCE are left out.
 
     treated, control: coordinates [T, D] and [C, D]; settings: how many settings the D columns
     represent. Scores take no part: matching on outcomes would bias the comparison.
@@ -131,8 +132,9 @@ def _sample(count: int, rng: np.random.Generator) -> Ints:
 
 
 def covariate_adjustment(points: Floats, scores: Floats) -> Floats:
-    """Return what the settings predict of each score [C], by cross-validated ridge regression;
-    zeros where that explains nothing.
+    """Return what the settings predict of each score [C], by cross-validated ridge regression.
+
+    It is zeros where they explain nothing.
 
     Arms are not among the settings, and no configuration takes part in its own prediction: if the
     arms do the same, what is left after the prediction is as exchangeable as the scores were, and a

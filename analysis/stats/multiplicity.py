@@ -22,8 +22,9 @@ def bonferroni_level(comparisons: int) -> float:
 
 
 def holm(p_values: Floats) -> Floats:
-    """Return Holm's (1979) adjusted p-values: below 0.05 for a false finding in at most 5% of such
-    families.
+    """Return Holm's (1979) adjusted p-values.
+
+    A false finding below 0.05 occurs in at most 5% of families.
     """
     # Holm finds all that Bonferroni does, and more, at the same promise. It corrects decisions
     # only: intervals that cover together need Bonferroni's level.

@@ -1,5 +1,6 @@
-"""Medians, and intervals of quantiles from the order of the values alone: no model, no resampling,
-infinities allowed.
+"""Compute medians, and intervals of quantiles from the order of the values alone.
+
+They need no model and no resampling, and allow infinities.
 
 How many of n independent values lie below the quantile at p is binomial, so two of the ordered
 values enclose it with a known probability whatever their distribution (Conover 1999, sec. 3.2; Hahn
@@ -27,8 +28,9 @@ def median(values: ArrayLike, level: float = LEVEL, unit: str = "configurations"
 
 
 def quantile_interval(ordered: ArrayLike, p: float, level: float = LEVEL) -> tuple[float, float]:
-    """Return ends that enclose the quantile at `p` with probability `level` or more; NaN for an end
-    that so few values cannot bound.
+    """Return ends that enclose the quantile at `p` with probability `level` or more.
+
+    An end that so few values cannot bound is NaN.
 
     ordered: the values in ascending order, one per independent unit.
     """
@@ -42,8 +44,9 @@ def quantile_interval(ordered: ArrayLike, p: float, level: float = LEVEL) -> tup
 
 @cache
 def interval_ranks(n: int, p: float, level: float) -> tuple[int, int]:
-    """Return the ranks, from 1, of the two of n ordered values that enclose the quantile at `p`; 0
-    for an end that does not exist.
+    """Return the ranks, from 1, of the two of n ordered values that enclose the quantile at `p`.
+
+    The rank of an end that does not exist is 0.
     """
     # The ranks depend on n alone, and SciPy takes milliseconds for them: so it is asked once per n,
     # with the ranks themselves as the values.

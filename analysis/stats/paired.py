@@ -9,11 +9,11 @@ from ganstudy.analysis.stats.order_statistics import median_over_seeds
 
 
 def pair_differences(treated: Scores, control: Scores) -> Floats:
-    """Return [P] from [P, S] and [P, S]: per pair the median over the seeds that both were trained
-    on of treated - control.
+    """Return treated - control of each pair [P], the median over the seeds of both.
 
-    Where both have diverged on a seed, there is no difference on it: 0. NaN is a seed that
-    was not trained on; a pair without a common seed is compared by the medians of either side.
+    Either side is [P, S]. Where both have diverged on a seed, there is no difference on it: 0. NaN
+    is a seed that was not trained on; a pair without a common seed is compared by the medians of
+    either side.
     """
     with np.errstate(invalid="ignore"):
         by_seed = treated - control

@@ -56,8 +56,10 @@ class SampleSize:
 def pairs_needed(
     effect: CrossedMean, comparisons: int = 1, margin: float | None = None
 ) -> SampleSize:
-    """Return how many pairs, and how many seeds, find a matched effect that is one of so many
-    `comparisons`, from its own variances between pairs, between seeds and of the rest.
+    """Return how many pairs, and how many seeds, find a matched effect.
+
+    The effect is one of so many `comparisons`; it is planned from its own variances between pairs,
+    between seeds and of the rest.
 
     margin: on the scale of the differences; where it is stated, it takes the place of the observed
     effect.
@@ -101,8 +103,10 @@ def _fewest(enough: Callable[[int], bool]) -> float:
 def seeds_needed(
     differences: ArrayLike, comparisons: int = 1, margin: float | None = None
 ) -> SampleSize:
-    """Return how many paired seeds it takes to find a mean difference that is one of so many
-    `comparisons`: as many as a t-test needs, and at least as many as the exact test can tell with.
+    """Return how many paired seeds it takes to find a mean difference.
+
+    The difference is one of so many `comparisons`. There are as many seeds as a t-test needs, and
+    at least as many as let the exact test be conclusive.
 
     margin: as in pairs_needed. Units are seeds. NaN below 3 seeds, where a difference is not
     finite, or all are the same.
@@ -134,8 +138,9 @@ def _paired_seeds(standardised: float, alpha: float = ALPHA) -> float:
 
 
 def _seeds_within(margin: float, alpha: float) -> float:
-    """Return the fewest seeds, at least two, whose Student interval lies within a margin, in
-    standard deviations, with POWER where there is no difference.
+    """Return the fewest seeds whose Student interval lies within a margin with POWER.
+
+    The margin is in standard deviations, there is no difference, and the seeds are at least two.
     """
     return _fewest(lambda n: n >= 2 and _power_within(margin, n, alpha) >= POWER)
 

@@ -14,8 +14,9 @@ CELLS = 400
 
 
 def error_of_looks(sizes: Sequence[float], alpha: float = ALPHA) -> float:
-    """Return how often an effect that is none is found at one of these sizes or more, by a test that
-    finds it at each with probability `alpha`.
+    """Return how often an effect that is none is found at one of these sizes or more.
+
+    The test finds it at each with probability `alpha`.
 
     Of a sum of normal values, by the recursion of Armitage, McPherson & Rowe (1969): an upper limit
     for tests that find it less often.

@@ -24,8 +24,9 @@ NO_VALUE = max(FAILURE_TIERS.values())
 
 
 def run_places(scores: ArrayLike, verdicts: ArrayLike | None = None) -> Floats:
-    """Return the place of every run among all that are given, 1 the best; ties share the mean of
-    theirs. Of any shape, such as [2, S] or [P, S].
+    """Return the place of every run among all that are given, 1 the best.
+
+    Runs that tie share the mean of their places. The shape is any, such as [2, S] or [P, S].
 
     scores: smaller is better, infinite where a run has no value, NaN where it was not trained
     (which has no place: NaN). verdicts: by name, of the same shape; None: all by their scores.

@@ -54,11 +54,10 @@ def _share_as_far(differences: Ints, size: int) -> float:
 
 
 def improved_share(treated: Floats, control: Floats) -> Estimate:
-    """Estimate the probability of improvement: that a seed's place is better in the treated arm,
-    ties counting a half.
+    """Estimate the probability of improvement: that a seed's place is better in the treated arm.
 
-    Clopper and Pearson's interval, with ties as losses at its lower end and as wins at its upper
-    one, so that it holds the promised 95% at any n.
+    Ties count a half. Clopper and Pearson's interval, with ties as losses at its lower end and as
+    wins at its upper one, so that it holds the promised 95% at any n.
     """
     n = len(treated)
     if not n:

@@ -20,8 +20,10 @@ SEED = 20260711
 
 
 def symmetric_interval(differences: Floats, level: float = LEVEL) -> Estimate:
-    """Estimate the centre of [S] differences by their mean, with the exact interval of at least
-    `level`; NaN where so few cannot reach it, or a difference is not finite.
+    """Estimate the centre of [S] differences by their mean, with the exact interval.
+
+    The interval has at least `level`; it is NaN where so few differences cannot reach that, or one
+    is not finite.
     """
     n = len(differences)
     mean = Estimate(float(np.mean(differences)) if n else math.nan, level=level, n=n, unit="seeds")

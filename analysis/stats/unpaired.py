@@ -16,8 +16,10 @@ MEDIAN_OF_NORMAL = math.pi / 2
 
 
 def difference_of_medians(treated: Scores, control: Scores, *, same_seeds: bool) -> Estimate:
-    """Estimate the median of `treated` [C, S] minus that of `control`, over configurations of the
-    median over seeds, for other configurations and other seeds; n is the smaller group.
+    """Estimate the median of `treated` [C, S] minus that of `control` [C, S].
+
+    Either is a median over configurations of the median over seeds, and the difference holds for
+    other configurations and other seeds; n is the smaller group.
 
     same_seeds: whether column s is the same seed on both sides; else the luck that a seed brings to
     all configurations differs between the sides.
@@ -42,8 +44,9 @@ def difference_of_medians(treated: Scores, control: Scores, *, same_seeds: bool)
 
 
 def _half_width(samples: list[Floats]) -> float:
-    """Return half of Student's interval of a sum or difference of medians over each sample, with
-    Welch's (1947) degrees of freedom.
+    """Return half of Student's interval of a sum or difference of medians over each sample.
+
+    The degrees of freedom are Welch's (1947).
     """
     variances = [float(sample.var(ddof=1)) / len(sample) for sample in samples]
     total = math.fsum(variances)

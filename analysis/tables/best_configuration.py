@@ -1,9 +1,8 @@
-"""The configuration that a study recommends, or any other of its trials, with the scores of its
-seeds.
-"""
+"""Describe the configuration that a study recommends, or any other trial, with seeds' scores."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 from ganstudy.analysis.formatting import number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.tables.confirm import confirmed, first_choice
+from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURES, OWN_SEEDS, Stage, TrialState, Verdict
 from ganstudy.trials.results.roles import BEST, has_role
@@ -121,13 +120,12 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
 def _trial(study: Study, number: int | None) -> dict[str, Any] | None:
     """Return the row of the trial to show."""
     trials = selection.ranked(study)
-    fresh = first_choice(study, confirmed(study)) if number is None else None
+    fresh = first_choice(study, confirmed_configurations(study)) if number is None else None
     # What came nearest to the constraints is recommended only if it satisfies them on fresh seeds.
     if fresh is not None and (
-        has_role(fresh["role"], BEST)
-        or fresh["number"] in set(trials.loc[trials["candidate"], "number"])
+        has_role(fresh.role, BEST) or fresh.number in set(trials.loc[trials["candidate"], "number"])
     ):
-        number = fresh["number"]
+        number = fresh.number
     if number is not None:
         found = trials[trials["number"] == number]
         if found.empty:
@@ -166,15 +164,14 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
         return [f"{failed} of {trial['num_seeds']} fresh seeds {FAILURES}."] if failed else []
     if not trial["candidate"]:
         return []
-    again = confirmed(study)
-    again = again[(again["confirms"] == trial["number"]) & again["score"].notna()]
-    if len(again):
-        fresh = again.iloc[0].to_dict()
+    for fresh in confirmed_configurations(study):
+        if fresh.confirms != trial["number"] or math.isnan(fresh.score.value):
+            continue
         name = MEASURES[study.objective.measure].label
         return [
             "The search selected by these scores, which flatters them. On "
-            f"{fresh['num_seeds']} fresh seeds: {name} {number(fresh['score'])}, "
-            f"{fresh['failed']} failed (trial {fresh['number']}); quote that."
+            f"{fresh.num_seeds} fresh seeds: {name} {number(fresh.score.value)}, "
+            f"{fresh.failed} failed (trial {fresh.number}); quote that."
         ]
     return [
         f"Chosen from {len(_candidates(study))} complete trials within the constraints by these "

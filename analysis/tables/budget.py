@@ -46,8 +46,9 @@ MIN_TRIALS_FOR_MEAN = 20
 
 
 def best_of(scores: ArrayLike, budgets: ArrayLike) -> Floats:
-    """Return [B, N]: probability that the best of b trials, drawn without replacement, is the i-th
-    best of N; ties in any order.
+    """Return the probability that the best of b trials is the i-th best of N, [B, N].
+
+    The trials are drawn without replacement; ties are in any order.
     """
     n = np.asarray(scores, dtype=float).shape[-1]
     b = np.asarray(budgets)[:, None]
@@ -216,11 +217,10 @@ def _bootstrap(
 
 
 def expected_best_of_studies(studies: Iterable[Study]) -> pd.DataFrame:
-    """Return `expected_best` of several studies one below the other, for comparing samplers: its
-    columns after `study`.
+    """Return `expected_best` of several studies one below the other, for comparing samplers.
 
-    The caller sees to it that their scores are comparable (equal provenance, data and budget per
-    trial).
+    Its columns come after `study`. The caller sees to it that their scores are comparable (equal
+    provenance, data and budget per trial).
     """
     frames = [
         expected_best(study).drop(columns="group").assign(study=study.name) for study in studies

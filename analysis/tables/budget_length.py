@@ -1,5 +1,6 @@
-"""Whether the budget was long enough: seeds of the best configurations that are not trained yet, and
-scores that still fall steeply at its end.
+"""Judge whether the budget was long enough by the seeds and scores at its end.
+
+Seeds of the best configurations may not be trained yet, and scores may still fall steeply.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ganstudy.trials.results.untrained import Untrained, untrained_seeds
 # A guess: a score that falls as 1 / t loses a third over the last third of the budget, and one that
 # falls as its square root a sixth.
 STEEP = 0.25
-"""Share of the score that is lost over the last third of the budget, from which its fall is steep."""
+"""Share of the score that falls off over the last third of the budget, from which its fall is steep."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,7 @@ class BudgetLength:
 
     @property
     def falls_steeply(self) -> bool:
-        """Whether most complete configurations lose STEEP or more, and that they lose any is no
-        chance.
-        """
+        """Whether most complete configurations lose STEEP or more, and not by chance."""
         # Of all complete configurations, and not of the best: those were chosen for a low score at
         # the end, which looks like a fall.
         return self.fall.value <= -STEEP and self.fall.high < 0

@@ -28,8 +28,9 @@ class UnlikeStudiesError(ValueError):
 
 
 def refuse_unlike(first: Study, second: Study) -> None:
-    """Raise UnlikeScoresError or UnlikeStudiesError with everything in which scores, goal or
-    budget differ.
+    """Raise an error that says in what scores, goal or budget of the studies differ.
+
+    It is an UnlikeScoresError or an UnlikeStudiesError; where they are alike, none is raised.
     """
     pairs = [
         (column, first.provenance.get(column), second.provenance.get(column))
@@ -97,8 +98,9 @@ DIFFERENCE = "second minus first"
 
 
 def better_study(first: Study, second: Study, table: pd.DataFrame) -> Study | None:
-    """Return the study whose configurations score better by the difference in at_equal_budget; None
-    where its interval contains no difference, or there is none.
+    """Return the study whose configurations score better by the difference in at_equal_budget.
+
+    It is None where the interval contains no difference, or where there is no row of one.
     """
     found = table[table["study"] == DIFFERENCE]
     for row in rows(found):
@@ -109,8 +111,9 @@ def better_study(first: Study, second: Study, table: pd.DataFrame) -> Study | No
 
 
 def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
-    """Return one row per study and one for the difference (second minus first), at the last budget
-    at which every ended trial of both was evaluated.
+    """Return one row per study and one for the difference (second minus first), at an equal budget.
+
+    It is the last budget at which every ended trial of both was evaluated.
 
     progress, study, configurations, num_seeds (of these together), seeds (different ones; of the
     difference the fewer), median over configurations of the median over seeds with median_low and

@@ -1,6 +1,6 @@
 """Comparisons on fresh seeds: the primary family of a study that has a confirm stage.
 
-What a remedy does is told from twins alone: a configuration with its remedies and the same one
+What a remedy does is estimated from twins alone: a configuration with its remedies and the same one
 without, on the same fresh seeds. The best configuration without remedies is no such control: it is
 the best of other trials, often of far fewer, so that it is mostly less well tuned.
 """
@@ -22,7 +22,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
 from ganstudy.analysis.stats.multiplicity import holm
-from ganstudy.analysis.tables.confirm import confirmed, first_choice
+from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
 from ganstudy.analysis.tables.contrasts import (
     CONFIRMED,
     Contrast,
@@ -97,20 +97,22 @@ Trial = dict[str, Any]
 
 
 def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
-    """Compare the first choice, and the best of each set of remedies, with their twins on the same
-    fresh seeds; where no twin was trained, the first choice with the search's second.
+    """Compare the first choice, and the best of each set of remedies, with their twins.
+
+    Both are trained on the same fresh seeds. Where no twin was trained, the first choice is
+    compared with the search's second.
 
     These alone are corrected together (Holm), as the primary family. Of the first choice first.
     """
     if study.of_stage(Stage.CONFIRM).trials.empty:
         return []
-    table = confirmed(study)
-    known = table.loc[table["num_seeds"] > 0, "number"].tolist()
+    found = confirmed_configurations(study)
+    known = [each.number for each in found if each.num_seeds]
     trials = study.of_stage(Stage.CONFIRM).trials.set_index("number", drop=False)
     # In the order of the search's own scores.
     ordered = rows(trials.loc[known])
-    choice = first_choice(study, table)
-    first = next((t for t in ordered if choice and t["number"] == choice["number"]), None)
+    choice = first_choice(study, found)
+    first = next((t for t in ordered if choice and t["number"] == choice.number), None)
     treated = [trial for trial in ordered if trial is first or is_best_with(trial["role"])]
     pairs = [
         (trial, twin, Against.TWIN)
@@ -253,8 +255,9 @@ def _row(row: ConfirmedContrast) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class BestWithout:
-    """The best configuration without remedies, beside the best with any: no comparison of remedies,
-    as each is the best of its own trials.
+    """The best configuration without remedies, beside the best with any.
+
+    This is no comparison of remedies, as each is the best of its own trials.
     """
 
     number: int
@@ -266,21 +269,21 @@ class BestWithout:
 
 
 def best_without_remedies(study: Study) -> BestWithout | None:
-    """Return the confirmed configuration that was the search's best without remedies; None where
-    the search never drew one, or it has no score yet.
+    """Return the confirmed configuration that was the search's best without remedies.
+
+    It is None where the search never drew one, or that has no score yet.
     """
-    table = confirmed(study)
     plain = [
-        row
-        for row in rows(table)
+        each
+        for each in confirmed_configurations(study)
         # A baseline that the search never drew was the best's twin, in studies of before.
-        if has_role(row["role"], BASELINE) and not pd.isna(row["confirms"]) and row["num_seeds"]
+        if has_role(each.role, BASELINE) and each.confirms is not None and each.num_seeds
     ]
     if not plain:
         return None
     labels = [trial[REMEDIES] for trial in _evaluated_gans(study)]
     without = sum(label == NO_REMEDIES for label in labels)
-    return BestWithout(int(plain[0]["number"]), without, len(labels) - without)
+    return BestWithout(plain[0].number, without, len(labels) - without)
 
 
 def _evaluated_gans(study: Study) -> Iterator[Trial]:

@@ -105,8 +105,9 @@ def _as_exploratory(row: Any) -> Any:
 
 
 def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Contrast]:
-    """Compare the search's two best candidates on the seeds that they share; none where the two are
-    among the pairs of trials that are compared `elsewhere`.
+    """Compare the search's two best candidates on the seeds that they share.
+
+    There is none where the two are among the pairs of trials that are compared `elsewhere`.
     """
     study = search_stage(study)
     measure = study.objective.measure

@@ -175,8 +175,9 @@ class Contrast:
         return found.in_direction(1 if self.effect.value * found.value >= 0 else -1)
 
     def against(self, margin: Margin | None) -> Contrast:
-        """Return the contrast with a margin, practically equal where its simultaneous interval says
-        so.
+        """Return the contrast with its decision by a margin.
+
+        It is practically equal where its simultaneous interval lies within the margin.
 
         Call it after `corrected`. A true effect at the margin's edge or beyond is called
         practically equal in at most 2.5% of such families: the interval has to miss it on the one
@@ -189,8 +190,9 @@ class Contrast:
         return replace(self, margin=margin, within_margin=within, decision=decision)
 
     def sample_size(self) -> SampleSize:
-        """Return how many pairs or seeds a conclusion takes: from the margin, where one is stated,
-        else from this very estimate.
+        """Return how many pairs or seeds a conclusion takes.
+
+        It follows from the margin, where one is stated, else from this very estimate.
         """
         margin = None if self.margin is None else self.margin.half_width
         if self.matched is not None:
@@ -291,16 +293,19 @@ def text(value: Any) -> str:
 
 
 def in_units(compared: Comparison, study: Study) -> tuple[str, Estimate]:
-    """Return (scale, effect) of a comparison as it is shown: in the measure's own direction, a
-    factor for ratios.
+    """Return (scale, effect) of a comparison as it is shown.
+
+    It is in the measure's own direction, and a factor for ratios.
     """
     effect = compared.effect.in_direction(study.objective.sign)
     return (RATIO, effect.as_ratio()) if study.is_ratio else (DIFFERENCE, effect)
 
 
 def margin_of(study: Study) -> Margin | None:
-    """Return the margin of the study file; None where it states none, or one of a factor while some
-    score that is 0 or less has its differences told.
+    """Return the margin of the study file, or None where it states none that can be used.
+
+    A margin that is a factor cannot be used where some score is 0 or less, so that differences are
+    compared.
     """
     is_ratio = MEASURES[study.objective.measure].is_ratio
     if study.margin is None or is_ratio != study.is_ratio:
@@ -317,8 +322,10 @@ def couples(study: Study, setting: str) -> list[tuple[Any, Any]]:
 
 
 def is_design(study: Study) -> bool:
-    """Return whether the factors are what the study was made for: a planned design, or a full grid
-    without a confirm stage, which would be its primary family.
+    """Return whether the factors are what the study was made for.
+
+    They are in a planned design, and in a full grid without a confirm stage, which would be its
+    primary family.
     """
     return has_design(study) or (is_full_grid(study) and not has_confirm_stage(study))
 

@@ -119,8 +119,9 @@ def default_threshold(study: Study) -> float:
 def threshold_times(
     study: Study, threshold: float, axis: str | None = None, stays: bool = False
 ) -> EventTimes:
-    """Return when each seed's score first reached `threshold`, or with `stays` from when on it was
-    never worse again.
+    """Return when each seed's score first reached `threshold`.
+
+    With `stays` it is the time from when on the score was never worse again.
 
     A seed that is not finite at its end never reaches it (time: infinite). Others are censored at
     their last evaluation. First reaching is helped by noise of the score: with many evaluations one
@@ -189,8 +190,9 @@ def time_to_score(
     axis: str | None = None,
     stays: bool = False,
 ) -> pd.DataFrame:
-    """Estimate how long seeds take to reach a score (default_threshold where None), per value of a
-    setting.
+    """Estimate how long seeds take to reach a score, per value of a setting.
+
+    The score is default_threshold where `threshold` is None.
 
     setting (or `group`), threshold, configurations, num_seeds, reached (seeds), left_again (seeds
     that reached it and are worse at their end), pruned (seeds whose trial was pruned before),
@@ -259,8 +261,9 @@ def reach_curves(
 def reach_tests(
     study: Study, threshold: float | None = None, axis: str | None = None, stays: bool = False
 ) -> pd.DataFrame:
-    """Test with log-rank tests whether the time to a score differs, with the columns of
-    failures.survival_tests: one row per setting.
+    """Test with log-rank tests whether the time to a score differs, one row per setting.
+
+    The columns are those of failures.survival_tests.
     """
     threshold = default_threshold(study) if threshold is None else threshold
     study = distinct_compared(study)
@@ -316,8 +319,10 @@ def stability(study: Study) -> pd.DataFrame:
 
 
 def _late(rows: pd.DataFrame, selected: int) -> pd.Series:
-    """Return which rows lie in the last third of their trial's evaluations; none of trials whose
-    last third holds the evaluation `selected`, at which the scheduler stopped others.
+    """Return which rows lie in the last third of their trial's evaluations.
+
+    A trial has none where that third holds the evaluation `selected`, at which the scheduler
+    stopped others.
     """
     last = rows.groupby("number")["evaluation"].transform("max").to_numpy(dtype=float)
     # The evaluations stand at equal distances on the budget's axis.

@@ -1,5 +1,6 @@
-"""Cycling over time: the share of every mode for typical seeds of each verdict, and how often seeds
-cycle under each setting.
+"""Follow cycling over time: the shares of modes for typical seeds, and how often seeds cycle.
+
+There is a typical seed of each verdict, and a share of cycling seeds under each setting.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ HEATMAP_COLUMNS = [
 
 
 def mode_heatmaps(study: Study) -> pd.DataFrame:
-    """Return the share of every mode over time of search.typical_seeds: one row per seed, evaluation
-    and mode.
+    """Return the share of every mode over time of search.typical_seeds.
+
+    There is one row per seed, evaluation and mode.
 
     number, seed, verdict (at its end), why ('best configuration' or 'typical'), generator_steps,
     mode (index), mode_name (the index as text where names are unknown), share (of the samples).
@@ -128,8 +130,9 @@ BY_COLUMNS = [
 
 
 def cycling_by(study: Study, setting: str | None = None, axis: str | None = None) -> pd.DataFrame:
-    """Estimate how often seeds cycle per value of a setting, at the last time that all ended trials
-    reached, and at the end.
+    """Estimate how often seeds cycle per value of a setting.
+
+    The times are the last one that all ended trials reached, and the end.
 
     setting (or `group`), progress (on `axis`), configurations and num_seeds (that got there),
     cycling (share of seeds whose verdict was cycling then; NaN where none can be yet) with _low and

@@ -1,5 +1,6 @@
-"""Failures over time: Kaplan-Meier curves of the seeds without failure, per value of a setting, and
-whether the values differ.
+"""Estimate failures over time with Kaplan-Meier curves of the seeds without failure.
+
+There is a curve per value of a setting, and a test of whether the values differ.
 
 A seed fails for good at the first evaluation of the unbroken run of failure verdicts (collapsed,
 cycling or diverged) in which it ends. Verdicts can come back: a generator that has only begun is
@@ -68,8 +69,9 @@ def failure_times(
     rule: EventRule = EventRule.FOR_GOOD,
     axis: str | None = None,
 ) -> EventTimes:
-    """Return when each seed of the search failed with one of `kinds` of verdict. Rows without a
-    verdict are passed over.
+    """Return when each seed of the search failed with one of `kinds` of verdict.
+
+    Rows without a verdict are passed over.
 
     Of failure verdicts that are not among `kinds`, diverged censors the seed: what would have become
     of it is unknown.
@@ -114,8 +116,9 @@ def failure_times(
 
 
 def visible_from(rows: pd.DataFrame, earliest: int) -> Floats:
-    """Return per trajectory of `rows` the time of its evaluation `earliest`; infinite where it ended
-    before.
+    """Return per trajectory of `rows` the time of its evaluation `earliest`.
+
+    It is infinite where the trajectory ended before.
     """
     times = rows["progress"].astype(float).where(rows[EVALUATION] >= earliest, np.inf)
     return np.asarray(times.groupby(rows["trajectory"]).min(), dtype=float)
@@ -135,8 +138,10 @@ CURVE_COLUMNS = [
 
 
 def curves(events: EventTimes, by_value: dict[Any, set[int]], name: str) -> pd.DataFrame:
-    """Return one row per group and time from when on its events can be seen: `name` (the group) and
-    CURVE_COLUMNS. Groups with fewer than MIN_MOMENTS such times have none.
+    """Return the rows of each group's curve, one per time from when on its events can be seen.
+
+    The columns are `name` (the group) and CURVE_COLUMNS. Groups with fewer than MIN_MOMENTS such
+    times have none.
     """
     frames = []
     for value, numbers in by_value.items():
@@ -172,8 +177,10 @@ def survival_curves(
     rule: EventRule = EventRule.FOR_GOOD,
     axis: str | None = None,
 ) -> pd.DataFrame:
-    """Estimate the share of seeds that have not failed, after each evaluation from the first at which
-    failures can be seen; no rows of values with fewer than MIN_MOMENTS of them.
+    """Estimate the share of seeds that have not failed, after each evaluation.
+
+    The first is the one at which failures can be seen. Values with fewer than MIN_MOMENTS of them
+    have no rows.
 
     setting (column `group` where it is None), progress (on `axis`), survival with low and high
     (pointwise 95%; NaN below 6 configurations), at_risk (seeds still observed and not failed
@@ -302,8 +309,10 @@ def survival_tests(
     rule: EventRule = EventRule.FOR_GOOD,
     axis: str | None = None,
 ) -> pd.DataFrame:
-    """Test with log-rank tests, one per setting (all that were searched where None), whether seeds
-    fail at different rates under its values.
+    """Test with log-rank tests, one per setting, whether seeds fail at different rates.
+
+    The groups of a test are the setting's values; the settings are all that were searched where
+    None.
 
     setting, groups (how many values), configurations, num_seeds, events (failures), statistic, p
     (NaN where there is too little to test), p_adjusted (Bonferroni over the `comparisons`
@@ -319,8 +328,9 @@ def survival_tests(
 def log_rank_tests(
     events: EventTimes, study: Study, settings: Iterable[str] | None = None
 ) -> pd.DataFrame:
-    """Return a table of TEST_COLUMNS for any event; `settings` are all that were searched where
-    None.
+    """Return a table of TEST_COLUMNS for any event.
+
+    The `settings` are all that were searched where None.
     """
     rows: list[dict[str, Any]] = []
     for setting in study.searched if settings is None else settings:

@@ -42,8 +42,9 @@ GAME_COLUMNS = [
 
 
 def game_against_score(study: Study, measures: Iterable[str] = DIAGNOSTICS) -> pd.DataFrame:
-    """Estimate the rank correlation of the training diagnostics with the final score, over the
-    complete configurations.
+    """Estimate the rank correlation of the training diagnostics with the final score.
+
+    It is taken over the complete configurations.
 
     measure, label, correlation (of the medians over seeds; positive: high where the score is worse)
     with low and high (95% for all `comparisons` together; NaN below 10 configurations),
@@ -90,8 +91,9 @@ MISMATCH_COLUMNS = [
 
 
 def mismatch_by(study: Study, setting: str | None = None) -> pd.DataFrame:
-    """Estimate the rank correlation of the generator's loss and FID within a seed: whether the loss
-    shows its quality.
+    """Estimate the rank correlation of the generator's loss and FID within a seed.
+
+    It tells whether the loss shows the generator's quality.
 
     setting (or `group`), mismatch (median over configurations of the median over seeds) with _low
     and _high (95%), misleads (share of seeds in which it is below 0: the loss falls while FID

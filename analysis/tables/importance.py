@@ -96,8 +96,9 @@ class Domain:
 
 
 def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA")) -> pd.DataFrame:
-    """Estimate the importance of every searched setting for the rank of the objective, at the amount
-    that all trials reached.
+    """Estimate the importance of every searched setting for the rank of the objective.
+
+    The scores are those at the amount that all trials reached.
 
     evaluator, setting; importance (shares that sum to 1 over the settings of an evaluator); low,
     high: the middle 95% over `resamples` bootstrap resamples of the trials, a range of stability
@@ -188,8 +189,10 @@ def _shares(raw: Floats) -> Floats:
 
 
 def _beyond_chance(raw: Floats, permuted: Floats) -> Floats:
-    """Return p per setting [D] against [B, D] where the scores were permuted at random: how often
-    the most surprising of all settings surprises as much (Westfall & Young 1993, single step).
+    """Return p per setting [D] against importances [B, D] of scores permuted at random.
+
+    It is how often the most surprising of all settings surprises as much (Westfall & Young 1993,
+    single step).
     """
     everything = np.vstack([raw, permuted])
     spread = everything.std(axis=0)
@@ -212,8 +215,9 @@ def _optuna_study(trials: list[FrozenTrial]) -> optuna.Study:
 
 
 def _evaluate(name: str, study: optuna.Study, scores: Floats) -> dict[str, float]:
-    """Return the evaluator's own numbers; scores [C] by the trial's number in the study, infinite
-    ones ranked last.
+    """Return the evaluator's own numbers for the scores [C].
+
+    Trials are given by their number in the study; infinite scores rank last.
     """
     # Ranks: a few collapsed configurations would make up nearly all of a FID's variance.
     ranks = rankdata(scores)
@@ -243,8 +247,9 @@ def _trials(study: Study, frame: ComparedScores, space: dict[str, Domain]) -> li
 
 
 def _space(study: Study, frame: ComparedScores) -> dict[str, Domain]:
-    """Return the domain of each searched setting; settings with one value among the compared trials
-    are left out.
+    """Return the domain of each searched setting.
+
+    Settings with one value among the compared trials are left out.
     """
     asked = study.space
     table = study.trials.set_index("number").loc[frame.numbers]

@@ -1,5 +1,6 @@
-"""Whether one setting decides what another one does: k and remedy, learning rate and remedy, k and
-learning rates.
+"""Estimate whether one setting decides what another one does.
+
+Examples are k and remedy, learning rate and remedy, k and learning rates.
 
 Everything here is a rank correlation between -1 and 1: of a remedy's benefit, pair by pair, with a
 setting; or of the score with the product of two settings beyond what either does alone. The
@@ -66,8 +67,9 @@ INTERACTION_COLUMNS = [
 
 
 def interactions(study: Study) -> pd.DataFrame:
-    """Estimate the interaction of every remedy with every setting that has an order, and of every
-    two such settings with each other.
+    """Estimate the interactions of remedies with settings, and of settings with each other.
+
+    Only settings that have an order take part.
 
     kind: "remedy" (first: the remedies, second: a setting): rank correlation of the benefit, what
     the remedy takes off the score of its matched pair without remedy, with the setting: above 0 it
@@ -148,8 +150,10 @@ HOMOGENEITY_COLUMNS = [
 
 
 def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
-    """Estimate how much the effect of every set of remedies differs between settings and between
-    seeds, from its contrast with none in matched pairs; those without an interval are left out.
+    """Estimate how much the effect of every set of remedies differs between settings and seeds.
+
+    The effect is that of its contrast with none in matched pairs; sets without an interval are left
+    out.
 
     remedies; effect (as in the contrasts: a factor for ratios); sd_settings, sd_seeds: standard
     deviation of the effect over settings and over seeds, noise of the single run apart (of the

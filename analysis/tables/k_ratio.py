@@ -75,8 +75,10 @@ ANSWER_COLUMNS = [
 
 
 def response(study: Study, setting: str = "k") -> pd.DataFrame:
-    """Estimate the score and the failed seeds of each value of `setting` (thirds of a range), at
-    equal amounts on each axis that the study counted.
+    """Estimate the score and the failed seeds of each value of `setting`, at equal amounts.
+
+    The values of a range are its thirds, and the amounts are those on each axis that the study
+    counted.
 
     setting; axis; amount, the largest that all `trials` reached; trials: "every ended trial", and
     where some were stopped early also "complete trials only", which are a selection; configurations
@@ -125,8 +127,9 @@ def _row(group: ComparedScores) -> dict[str, Any]:
 def pairwise(
     study: Study, setting: str = "k", contrasts: Sequence[Contrast] | None = None
 ) -> pd.DataFrame:
-    """Compare any two values of `setting` on each axis, matched on the other settings and paired by
-    seed.
+    """Compare any two values of `setting` on each axis that the study counted.
+
+    They are matched on the other settings and paired by seed.
 
     axis, amount; first, second (the first looks better); effect of the first against the second
     with low and high (simultaneous over the family's comparisons), scale: "ratio" or "difference"
@@ -196,8 +199,9 @@ class Answer:
 def answer_by_axis(
     study: Study, setting: str = "k", contrasts: Sequence[Contrast] | None = None
 ) -> pd.DataFrame:
-    """Return which value of `setting` leads on each axis, and whether what is held equal decides it:
-    the fields of Answer.
+    """Return which value of `setting` leads on each axis: the fields of Answer.
+
+    They also say whether what is held equal decides it.
 
     contrasts: those of pairwise_contrasts, if they have been made already.
     """

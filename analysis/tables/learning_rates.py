@@ -1,5 +1,4 @@
-"""Learning rates: where on the plane of lr_g and lr_d the training works, and the effect of their
-ratio.
+"""Estimate where on the plane of lr_g and lr_d training works, and the effect of their ratio.
 
 "Trains" means that a seed has neither collapsed nor diverged, does not cycle and is trained at all,
 at the amount of training that every trial reached. Everything here is estimated over
@@ -81,8 +80,9 @@ REGION_COLUMNS = [
 
 
 def rate_map(study: Study) -> pd.DataFrame:
-    """Return the plane of the learning rates in CELLS x CELLS cells, equally wide on a log scale;
-    empty cells are left out.
+    """Return the plane of the learning rates in CELLS x CELLS cells.
+
+    The cells are equally wide on a log scale, and empty ones are left out.
 
     lr_g_low, lr_g_high, lr_d_low, lr_d_high: the cell's ends; configurations (n), seeds; median of
     the objective with its interval, failed_share with its interval (both as in k_ratio.response);
@@ -176,8 +176,9 @@ class Fit:
 
 
 def fit(rates: Floats, trained: Floats, at: Floats) -> Fit | None:
-    """Fit a logistic regression of the share of seeds that train [C] on a quadratic of the log rates
-    [C, 2].
+    """Fit a logistic regression of the share of seeds that train [C] on the learning rates.
+
+    Its terms are a quadratic of the log rates [C, 2].
 
     Ten-fold cross-validation over configurations. The interval of the skill is Student's, of the
     configurations' gains against the mean. None below MIN_FOR_FIT configurations, or where every
@@ -229,8 +230,9 @@ def _probabilities(points: Floats, trained: Floats, asked: Floats) -> Floats:
 
 
 def region_that_trains(study: Study) -> pd.DataFrame:
-    """Estimate where a seed trains with a fitted probability of LIKELY or more: three rows, lr_g,
-    lr_d and ratio (lr_d / lr_g).
+    """Estimate where a seed trains with a fitted probability of LIKELY or more.
+
+    There are three rows: lr_g, lr_d and ratio (lr_d / lr_g).
 
     setting, low, high: the region's ends on this axis (the region is no rectangle: of the box that
     they make, a part may not train); area: its share of the plane that was searched, on log scales;
@@ -298,9 +300,7 @@ def _grid(rates: Floats) -> Floats:
 def _share_that_trained(
     where: str, frame: ComparedScores, trained: Floats, chosen: NDArray[np.bool_]
 ) -> dict[str, float]:
-    """Return the columns of the chosen configurations: how many, and the share of their seeds that
-    trained.
-    """
+    """Return how many configurations were chosen, and the share of their seeds that trained."""
     seeds = float((~np.isnan(frame.scores[chosen])).sum())
     share = clustered_proportion(trained[chosen], seeds)
     return {

@@ -16,8 +16,9 @@ LOOKED_AGAIN = "All is exploratory, since it was looked for at an earlier end of
 
 
 def interim(study: Study) -> str:
-    """Return why a report on the study is made before its planned end; '' at the end, or where no
-    end was planned (imports).
+    """Return why a report on the study is made before its planned end.
+
+    It is '' at the end, or where no end was planned (imports).
     """
     if study.origin.imported is not None or "trials" not in study.spec.get("search", {}):
         return ""
@@ -40,10 +41,11 @@ def _over(study: Study, stage: Stage) -> int:
 
 
 def ends_reported(study: Study) -> list[int]:
-    """Return how many trials, of all stages, were over at each planned end at which a report was
-    made, this one included; several where the study was continued. Empty where nobody counts.
+    """Return how many trials were over at each planned end at which a report was made.
 
-    Of a study with a design its trials alone: what is searched for later takes no part in it.
+    Trials of all stages count, and this report is included. There are several ends where the study
+    was continued, and none where nobody counts. Of a study with a design only its
+    own trials count: what is searched for later takes no part in it.
     """
     if study.looks is None:
         return []
@@ -59,8 +61,9 @@ def error_of_ends(study: Study) -> float:
 
 
 def held_back(study: Study) -> str:
-    """Return why no comparison of the study is told as the one that it was made for; '' where it
-    may be.
+    """Return why no comparison of the study counts as the one that it was made for.
+
+    It is '' where one may.
     """
     if interim(study):
         return INTERIM

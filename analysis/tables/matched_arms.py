@@ -43,8 +43,9 @@ class Arms:
 
 
 class Matcher:
-    """Matching of the trials of `frame` on every searched setting but `setting` and what depends on
-    it.
+    """Matching of the trials of `frame` on every searched setting but the one that is compared.
+
+    That is `setting`; what depends on it is left out as well.
     """
 
     def __init__(self, study: Study, frame: ComparedScores, setting: str) -> None:
@@ -115,8 +116,10 @@ def _twins(treated: pd.DataFrame, control: pd.DataFrame) -> Pairs:
 
 
 def matchable(values: pd.Series, setting: str) -> bool:
-    """Return whether pairs can be alike in a setting: it is not the one compared (nor a remedy's
-    switch where remedies are), every configuration has it, and it varies.
+    """Return whether pairs can be alike in a setting.
+
+    They can where it is not the one compared (nor a remedy's switch where remedies are), every
+    configuration has it, and it varies.
     """
     name = str(values.name)
     # The switch of a remedy says what its label says, and would forbid every pair.

@@ -34,8 +34,9 @@ def matched_contrasts(
     pairs: list[tuple[Any, Any]],
     axis: str | None = None,
 ) -> list[Contrast]:
-    """Compare the values of each of `pairs` at the largest amount that all trials reached on
-    `axis`, the budget's own where None; of a design, see compared_trials.
+    """Compare the values of each of `pairs` at the largest amount that all trials reached.
+
+    The amount is on `axis`, or the budget's own where None; of a design, see compared_trials.
     """
     study = compared_trials(study)
     by_value = groups(study, setting)
@@ -103,11 +104,10 @@ def remedy_contrasts(study: Study) -> list[Contrast]:
 
 
 def pairwise_contrasts(study: Study, setting: str = "k") -> list[Contrast]:
-    """Compare any two values of `setting` on every axis that the study counted, the one that looks
-    better first.
+    """Compare any two values of `setting` on every axis that the study counted.
 
-    Only those on the budget's own axis can be of the primary family: the other axes are views of
-    the same trials, and no further questions.
+    The value that looks better comes first. Only those on the budget's own axis can be of the
+    primary family: the other axes are views of the same trials, and no further questions.
     """
     study = compared_trials(study)
     if setting not in study.trials:

@@ -1,5 +1,6 @@
-"""Which configurations are worth their cost: the Pareto front of score, recall and cost, and how
-sure each one's place on it is.
+"""Find which configurations are worth their cost, and how sure that is.
+
+They are on the Pareto front of score, recall and cost.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ SEED_RESAMPLES = 500
 
 
 def front(values: Floats) -> NDArray[np.bool_]:
-    """Return which rows of [N, 3] are on the Pareto front, smaller being better in each column; equal
-    rows are on it together.
+    """Return which rows of [N, 3] are on the Pareto front, smaller being better in each column.
 
-    A row is off it where another is at least as good in all columns and better in one.
+    Equal rows are on it together. A row is off it where another is at least as good in all columns
+    and better in one.
     """
     unique, inverse = np.unique(values, axis=0, return_inverse=True)  # in lexicographic order
     kept = np.zeros(len(unique), dtype=bool)
@@ -92,8 +93,9 @@ def pareto_front(study: Study, cost: str | None = None) -> pd.DataFrame:
 
 
 def _by_seed(study: Study, numbers: pd.Series, name: str) -> Floats:
-    """Return [C, S] at each trial's last evaluation, smaller is better; infinite where a seed has no
-    value, NaN where the trial was not trained on it.
+    """Return the values [C, S] at each trial's last evaluation, smaller is better.
+
+    It is infinite where a seed has no value, and NaN where the trial was not trained on it.
     """
     rows = study.seeds
     sign = MEASURES[name].sign

@@ -74,8 +74,10 @@ class SingleConfiguration:
 
 
 def single_configurations(study: Study) -> list[SingleConfiguration]:
-    """Compare every configuration with remedies with the one without that is equal in all else that
-    was searched, seed by seed at the amount that all trials reached.
+    """Compare every configuration with remedies with the equal one without, seed by seed.
+
+    The two are equal in all else that was searched, and compared at the amount that all trials
+    reached.
     """
     whole, study = study, compared_trials(study)
     table = study.trials
@@ -174,8 +176,10 @@ def _corrected(
 def remedies_paired_by_seed(
     study: Study, contrasts: Sequence[SingleConfiguration] | None = None
 ) -> pd.DataFrame:
-    """Compare every configuration with remedies with the one without that is equal in all else that
-    was searched, seed by seed at the amount that all trials reached.
+    """Compare every configuration with remedies with the equal one without, seed by seed.
+
+    The two are equal in all else that was searched, and compared at the amount that all trials
+    reached.
 
     One row per configuration; of a remedy's own parameters each value is a row. remedies, number,
     control (numbers of the trials), the other searched settings;

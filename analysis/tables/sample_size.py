@@ -1,5 +1,6 @@
-"""Sample size: how many more pairs or seeds an open contrast needs, and which effects this study
-could have found at all.
+"""Plan sample sizes: how many more pairs or seeds an open contrast needs.
+
+It also says which effects this study could have found at all.
 
 From the very estimate that the report tells, and what its variance is made of: what differs between
 pairs of configurations falls with their number alone, what differs between seeds with that of the

@@ -54,8 +54,9 @@ def best(study: Study, count: int = 5) -> pd.DataFrame:
 
 
 def nearest(study: Study) -> pd.DataFrame:
-    """Return at most one row of `ranked`: the complete trial with the fewest failed seeds, of those
-    the best.
+    """Return the complete trial of `ranked` with the fewest failed seeds, at most one row.
+
+    Of several it is the best.
     """
     trials = ranked(study)
     complete = trials[(trials["state"] == TrialState.COMPLETE) & trials["objective"].notna()]
@@ -63,8 +64,10 @@ def nearest(study: Study) -> pd.DataFrame:
 
 
 def outcomes(study: Study) -> pd.DataFrame:
-    """Return the outcomes: state, trials; then one column per verdict: seeds at the last evaluation
-    of the trials in that state.
+    """Return the outcomes of the search's trials, one row per state.
+
+    The columns are state, trials, and one per verdict: seeds at the last evaluation of the trials
+    in that state.
     """
     verdicts = [verdict.value for verdict in Verdict]
     counted = study.trials.groupby("state")[verdicts].sum()
@@ -74,8 +77,9 @@ def outcomes(study: Study) -> pd.DataFrame:
 
 
 def by_setting(study: Study, setting: str) -> pd.DataFrame:
-    """Estimate the objective and the failed seeds for each value of one hyperparameter, at each
-    common evaluation.
+    """Estimate the objective and the failed seeds for each value of one hyperparameter.
+
+    There is an estimate at each common evaluation.
 
     setting, evaluation, progress, configurations (n), num_seeds, median with median_low and
     median_high (95%; NaN below estimate.MIN_CONFIGURATIONS, infinite where diverged seeds are
@@ -225,8 +229,10 @@ def cost(study: Study) -> pd.DataFrame:
 
 
 def typical_seeds(study: Study) -> pd.DataFrame:
-    """Return one (number, seed) per verdict that occurs: of the longest trials, the one of median
-    score; before them the median seed of the best configuration.
+    """Return one (number, seed) per verdict that occurs, after that of the best configuration.
+
+    Of a verdict it is the seed of median score among the longest trials; of the best configuration
+    it is the median seed.
     """
     measure, sign = study.objective
     last = study.seeds.assign(order=sign * study.seeds[measure]).sort_values("order", kind="stable")
@@ -258,8 +264,9 @@ def _middle(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def mode_shares(study: Study, number: int, seed: int) -> pd.DataFrame:
-    """Return the share of the samples per mode (rows, in the order of mode_names) over generator
-    steps (columns).
+    """Return the share of the samples per mode over generator steps.
+
+    Rows are modes in the order of mode_names, and columns are generator steps.
     """
     rows = study.modes[(study.modes["number"] == number) & (study.modes["seed"] == seed)]
     counts = rows.pivot_table(

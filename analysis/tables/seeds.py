@@ -62,8 +62,9 @@ OVERALL_COLUMNS = [
 
 
 def per_configuration(study: Study) -> pd.DataFrame:
-    """Return one row per trial of the search that was evaluated, at its last evaluation, of the
-    objective over its seeds.
+    """Return the objective over its seeds of every trial of the search that was evaluated.
+
+    There is one row per trial, at its last evaluation.
 
     number, the searched settings, state, evaluation, seeds (n of every estimate here); median with
     median_low and median_high, iqm (interquartile mean) with its ends: 95% intervals from six seeds
@@ -103,8 +104,9 @@ def per_configuration(study: Study) -> pd.DataFrame:
 
 
 def _over_seeds(scores: pd.DataFrame, sign: int) -> pd.DataFrame:
-    """Return the columns median to spread of a row of scores per configuration, NaN where a seed has
-    none.
+    """Return the columns median to spread of a row of scores per configuration.
+
+    A score is NaN where a seed has none.
     """
     rows = []
     for row in scores.to_numpy(dtype=float):
@@ -127,8 +129,9 @@ def _over_seeds(scores: pd.DataFrame, sign: int) -> pd.DataFrame:
 
 
 def overall(study: Study) -> pd.DataFrame:
-    """Estimate the score of the study as a whole at the amount that all trials reached: two rows,
-    "median" and "interquartile mean".
+    """Estimate the score of the study as a whole at the amount that all trials reached.
+
+    There are two rows, "median" and "interquartile mean".
 
     statistic; value with low and high (95%, for other configurations on these seeds: of the median
     exact, of the interquartile mean by bootstrap over configurations; NaN below six of them);

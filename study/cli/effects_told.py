@@ -1,5 +1,6 @@
-"""What a study will be able to tell: the smallest effects that its report would find, by simulation
-with the report's own statistics.
+"""Compute the smallest effects that a study's report would find, by simulation.
+
+The simulation uses the report's own statistics.
 """
 
 from __future__ import annotations
@@ -86,8 +87,9 @@ class Question:
 
 
 def questions(spec: StudySpec) -> list[Question]:
-    """Return what the report will compare: any two k, and each set of remedies with none; in the
-    designed trials alone, where there are any.
+    """Return what the report will compare: any two k, and each set of remedies with none.
+
+    Where there are designed trials, they alone are compared.
     """
     if spec.design is not None:
         return designed(spec)
@@ -116,8 +118,9 @@ def questions(spec: StudySpec) -> list[Question]:
 
 
 def with_design(spec: StudySpec, points: int) -> StudySpec:
-    """Return the study with as many points of its design, or of one of all its lists, and nothing
-    searched behind it.
+    """Return the study with as many points of its design, and nothing searched behind it.
+
+    Without a design it is given one of all its lists.
     """
     at_whole = {"points": points, "at": 1.0, "promote": None, "most": MOST_TRIALS}
     design = (spec.design or DesignTable()).model_copy(update=at_whole)
@@ -144,7 +147,7 @@ def designed(spec: StudySpec) -> list[Question]:
 
 
 def is_adaptive(spec: StudySpec) -> bool:
-    """Return whether effects are told from a search that goes where scores are good."""
+    """Return whether effects are estimated from a search that goes where scores are good."""
     return spec.design is None and not facts_of(spec.search.sampler).exchangeable
 
 

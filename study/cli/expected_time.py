@@ -20,7 +20,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 
 # A guess: a difference that a person would notice.
 NOTICED = 1.25
-"""The ends of a span this many times apart are both told."""
+"""The ends of a span this many times apart are both stated."""
 
 
 @dataclass(frozen=True)

@@ -115,15 +115,15 @@ def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
     if not is_adaptive(spec):
         return []
     seeds = max(ADVISED_SEEDS, len(spec.train.seeds))
-    told = [
+    found = [
         f"{question.setting} {_size(spread, size)}"
         for question in designed(with_design(spec, DEFAULT_POINTS))
         if (size := question.smallest(spread, seeds))
     ]
     line = "an adaptive search leaves fewer matched pairs yet"
-    if told:
+    if found:
         line += (
-            f"; a [design] of {DEFAULT_POINTS} points on {seeds} seeds would find {', '.join(told)} "
+            f"; a [design] of {DEFAULT_POINTS} points on {seeds} seeds would find {', '.join(found)} "
             "(ganstudy plan)"
         )
     return [line]

@@ -158,15 +158,15 @@ def _within(made: Proposal, size: float, limit: float) -> Proposal:
 
 
 def _instead(made: Proposal, limit: float) -> str:
-    """Say what the time allows to be told with all steps."""
+    """Say what can be found in the time with all steps."""
     best: tuple[float, int, int] | None = None
     for seeds in range(3, MOST_SEEDS + 1):
         points = _most_points(made, seeds, limit)
         if not points:
             continue
-        told = [q.smallest(made.spread, seeds) for q in designed(with_design(made.spec, points))]
-        known = [each for each in told if each is not None]
-        if known and len(known) == len(told):
+        effects = [q.smallest(made.spread, seeds) for q in designed(with_design(made.spec, points))]
+        known = [each for each in effects if each is not None]
+        if known and len(known) == len(effects):
             best = min(best or (math.inf, 0, 0), (max(known), points, seeds))
     if best is None:
         return "No effect can be found in that time."

@@ -1,5 +1,6 @@
-"""How much effects vary between pairs of configurations, between seeds and otherwise: as earlier
-studies of the same data found it, else as it was on digits.
+"""Estimate how much effects vary between pairs of configurations, between seeds and otherwise.
+
+The estimate is that of earlier studies of the same data, else of those on digits.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ ARRIVE_SECONDS = 30.0
 one.
 """
 PLACE_SECONDS = 45.0
-"""How long trials may wait for resources before the user is told why."""
+"""How long trials may wait for resources before the user reads why."""
 PROBE_SECONDS = 60.0
 """How long nodes may take to report their versions: a worker process starts for it on each."""
 # A guess: Ray is asked for its nodes so often, and a new node is used that much later.

@@ -9,7 +9,7 @@ from ganstudy.trials.results.paired_seeds import SIGNIFICANCE, fewest_seeds, sma
 
 
 def confirm_notes(spec: StudySpec) -> list[str]:
-    """Return a note where no difference on the fresh seeds can be told, however large it is."""
+    """Return a note where no difference on the fresh seeds can be found, however large it is."""
     comparisons = max_comparisons(spec)
     if spec.confirm is None or not comparisons:
         return []
@@ -30,8 +30,9 @@ def confirm_notes(spec: StudySpec) -> list[str]:
 
 
 def max_comparisons(spec: StudySpec) -> int:
-    """Return how many comparisons are made on fresh seeds, at most: with twins, or of the first
-    choice with the second where there are none.
+    """Return the largest number of comparisons that are made on fresh seeds.
+
+    They are with twins, or of the first choice with the second where there are no twins.
     """
     if spec.confirm is None:
         return 0

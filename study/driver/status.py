@@ -48,8 +48,10 @@ class DesignStatus:
 
 @dataclass(frozen=True)
 class StudyStatus:
-    """Status of a study: planned, trials, seeds, best and trial_list are those of the search, with
-    the design before it.
+    """Status of a study, its search and its design.
+
+    The fields planned, trials, seeds, best and trial_list are those of the search, with the design
+    before it.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""Seconds that steps and evaluations of a study take on this machine, measured with the trainer that
-its trials use.
+"""Measure the seconds that steps and evaluations of a study take on this machine.
 
-torch is imported inside the functions: `ganstudy check --no-time` answers without it.
+They are measured with the trainer that its trials use. torch is imported inside the functions:
+`ganstudy check --no-time` answers without it.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class MeasuredTimes:
     """Of a worker, before its first step."""
     busy: float = 1.0
     """How many times as long steps took as this process computed; above 1 where others were at
-    work. 1 where that cannot be told: on a GPU, or with several threads.
+    work. 1 where that cannot be measured: on a GPU, or with several threads.
     """
     note: str = ""
     """Why something was not measured."""

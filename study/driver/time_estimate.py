@@ -46,8 +46,9 @@ class TimeEstimate:
 
 
 def structures(spec: StudySpec) -> list[TrialConfig]:
-    """Return one configuration per structure of the trials to come, the most frequent first; at
-    most MOST_MEASURED.
+    """Return one configuration per structure of the trials to come, the most frequent first.
+
+    There are at most MOST_MEASURED.
     """
     found: dict[str, TrialConfig] = {}
     counts: Counter[str] = Counter()

@@ -28,8 +28,9 @@ REPEATED = (LAST,)
 
 
 class ProvenanceTable(StrictModel):
-    """[provenance]: what the scores were measured with. Only studies of equal provenance can be
-    compared.
+    """[provenance]: what the scores were measured with.
+
+    Only studies of equal provenance can be compared.
     """
 
     extractor: str = Field(min_length=1)

@@ -1,7 +1,7 @@
 """Which configurations are trained again on fresh seeds.
 
 They are the best of the search, the best with each set of remedies, the best without any, and
-twins: the same with its remedies switched off, from which alone a remedy's effect can be told. They
+twins: the same with its remedies switched off, from which alone a remedy's effect is estimated. They
 follow from the search's results alone, so that a study that is resumed selects what it selected
 before.
 """
@@ -177,8 +177,9 @@ def _twins(
 
 
 def no_twins(spec: StudySpec, selected: Sequence[SelectedConfiguration]) -> list[int]:
-    """Return the search's trials that cannot do without their remedies, of those that get a twin:
-    the first choice, and the best of each set.
+    """Return the search's trials that cannot do without their remedies.
+
+    They are among those that get a twin: the first choice, and the best of each set.
     """
     return [
         chosen.confirms
@@ -191,8 +192,9 @@ def no_twins(spec: StudySpec, selected: Sequence[SelectedConfiguration]) -> list
 
 
 def twin_params(spec: StudySpec, params: Params) -> Params | None:
-    """Return the parameters of the twin: all remedies off, all else equal. None where there is none
-    to switch off, or no such configuration can be.
+    """Return the parameters of the twin: all remedies off, all else equal.
+
+    It is None where there is no remedy to switch off, or no such configuration can be.
     """
     template = spec.space.template
     without = template.without_remedies(params)
@@ -232,8 +234,9 @@ def max_trials(spec: StudySpec) -> int:
 
 
 def max_twins(spec: StudySpec) -> int:
-    """Return the largest number of twins that `select` can return: the comparisons that are made on
-    fresh seeds.
+    """Return the largest number of twins that `select` can return.
+
+    These are the comparisons that are made on fresh seeds.
     """
     assert spec.confirm is not None
     confirm, space = spec.confirm, spec.space

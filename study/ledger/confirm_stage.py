@@ -91,8 +91,9 @@ class ConfirmStage(StageTrials):
         return self._selected
 
     def without_twin(self) -> list[int]:
-        """Return the search's trials whose remedies cannot be switched off, of those that would be
-        trained without.
+        """Return the search's trials whose remedies cannot be switched off.
+
+        They are among those that would be trained without.
         """
         asked = self.spec.confirm is not None and self.spec.confirm.twins
         return no_twins(self.spec, self.selected) if asked else []

@@ -148,8 +148,9 @@ class Ledger:
         return cls(study, as_begun(spec, storage))
 
     def going_on(self, spec: StudySpec) -> StudySpec:
-        """Return this study's file as read anew, with the defaults that its confirm stage began
-        with.
+        """Return this study's file as read anew, with the defaults of its confirm stage.
+
+        They are those that the stage began with.
         """
         return as_begun(spec, self._study._storage)
 

@@ -171,8 +171,9 @@ class StageTrials(ABC):
         return sum(c["seconds"] for c in counters) / updates if updates else None
 
     def seconds_per_evaluation(self, distance: float) -> float:
-        """Return the mean time of an evaluation of all seeds; they are `distance` of the budget
-        apart. 0 before any was made.
+        """Return the mean time of an evaluation of all seeds.
+
+        Evaluations are `distance` of the budget apart. It is 0 before any was made.
         """
         outcomes = [t.user_attrs[OUTCOME] for t in self._trials() if OUTCOME in t.user_attrs]
         evaluations = sum(outcome["progress"] / distance for outcome in outcomes)

@@ -38,8 +38,9 @@ def designed_ahead(spec: StudySpec) -> TrialsAhead:
 
 
 def searched_ahead(spec: StudySpec) -> TrialsAhead:
-    """Return the trials of the search; of an adaptive one, those that it would draw if all scores
-    were alike.
+    """Return the trials of the search.
+
+    Of an adaptive one they are those that it would draw if all scores were alike.
     """
     total = spec.search.trials
     if spec.search.sampler == "grid" and total:

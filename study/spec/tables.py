@@ -37,13 +37,14 @@ TRACKING_URI = re.compile(
 CREDENTIALS = "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
 NOT_SHOWN = "what was given is not repeated, as it may hold a secret"
 LARGEST_FACTOR_MARGIN, LARGEST_SHARE_MARGIN = 1.0, 0.5
-"""Of scores told as ratios (a factor of two), and of shares: beyond these nothing is nearly alike."""
+"""Of scores compared as ratios (a factor of two), and of shares: beyond these nothing is nearly alike."""
 CONSTRAINTS = tuple(verdict.value for verdict in FAILURE_VERDICTS)
 
 
 def fresh_seeds(known: Iterable[int]) -> tuple[int, ...]:
-    """Return the seeds of the confirm stage where a file does not state them: the first that the
-    search does not use.
+    """Return the seeds of the confirm stage where a file does not state them.
+
+    They are the first that the search does not use.
     """
     candidates = (seed for seed in itertools.count(FIRST_FRESH_SEED) if seed not in {*known})
     return tuple(itertools.islice(candidates, NUM_FRESH_SEEDS))
@@ -101,7 +102,7 @@ class Objective(StrictModel):
     minimize: str | None = None
     maximize: str | None = None
     margin: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """Of scores told as ratios a factor within [1 / (1 + margin), 1 + margin], else a difference in
+    """Of scores compared as ratios a factor within [1 / (1 + margin), 1 + margin], else a difference in
     the measure's own units. None: nothing is ever called practically equal.
     """
     require: dict[str, int] = dict.fromkeys(CONSTRAINTS, 0)

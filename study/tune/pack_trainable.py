@@ -1,5 +1,4 @@
-"""The Ray adapter of several trials that are trained together: one call of `step` is one evaluation
-of some of them.
+"""Adapt several trials that are trained together to Ray, with one evaluation of some per `step`.
 
 Each trial keeps its own record, checkpoint and attempts, as in study/tune/trainable.py. Where a
 pack fails by anything but a lack of memory, which the training itself answers with smaller packs,
@@ -139,8 +138,9 @@ class PackTrainable(TrialTrainable):
         return made
 
     def _is_over(self, fused: FusedTraining, place: int) -> bool:
-        """Return whether a trial is trained no further here: it has finished, or is to wait for
-        others where all of them are compared.
+        """Return whether a trial is trained no further here.
+
+        It has finished, or is to wait for others where all of them are compared.
         """
         until = self._members[place].config.get("until")
         history = fused.history(place)

@@ -50,8 +50,9 @@ class Training(Protocol):
 
 
 class FusedTraining(Protocol):
-    """Several trials of one structure in training, by their place; implemented by
-    trials/training/fused_trial.py.
+    """Several trials of one structure in training, by their place.
+
+    They are implemented by trials/training/fused_trial.py.
     """
 
     def advance(self, tick: Callable[[], None]) -> dict[int, Evaluation]:
@@ -89,8 +90,9 @@ class TrainingFactory(Protocol):
         """
 
     def fused(self, configs: Sequence[TrialConfig], /) -> FusedTraining:
-        """Return the training of several configurations of one structure at its beginning; asked
-        for only where a study trains several trials together ([resources] lanes).
+        """Return the training of several configurations of one structure at its beginning.
+
+        It is asked for only where a study trains several trials together ([resources] lanes).
         """
 
 

@@ -19,8 +19,9 @@ Path = tuple[str, ...]
 
 
 def structure_of(config: TrialConfig) -> str:
-    """Return what all lanes of a pack have in common, as text: equal for configurations that may be
-    trained as one pack.
+    """Return what all lanes of a pack have in common, as text.
+
+    Configurations with equal texts may be trained as one pack.
     """
     values: dict[str, Any] = config.model_dump(mode="json", exclude={"seeds"})
     # A budget of seconds is spent by the whole pack: a lane would get fewer steps than alone.
@@ -73,8 +74,9 @@ def check_fusable(configs: Sequence[TrialConfig]) -> None:
 
 
 def together(configs: Sequence[TrialConfig]) -> TrialConfig:
-    """Return what the lanes of `configs` have in common, with the seeds of all lanes: the first
-    configuration's seeds first. Its other numbers per lane are those of the first.
+    """Return what the lanes of `configs` have in common, with the seeds of all lanes.
+
+    The first configuration's seeds come first. The other numbers per lane are those of the first.
 
     Raises ValueError where the configurations have more than one structure.
     """

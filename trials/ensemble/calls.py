@@ -14,8 +14,9 @@ Places = list[tuple[dict[str, Any], str, str]]
 
 
 def places(network: nn.Module) -> Places:
-    """Return every place of a parameter or buffer, each once: a layer that is registered twice is
-    one place, a tensor in two layers is in two.
+    """Return every place of a parameter or buffer, each once.
+
+    A layer that is registered twice is one place; a tensor in two layers is in two.
     """
     first = first_names(network)
     return [
@@ -30,8 +31,9 @@ def places(network: nn.Module) -> Places:
 def called(
     network: nn.Module, at: Places, values: Mapping[str, Tensor], inputs: Tensor
 ) -> tuple[Any, dict[str, Tensor]]:
-    """Return the output of `network` with `values` in their places, and what the call has put there
-    instead, by first name.
+    """Return the output of `network` with `values` in their places.
+
+    What the call has put there instead is returned as well, by first name.
 
     Unlike torch.func.functional_call, which drops what a call assigns (self.mean = ...), and leaves
     the values of the call in a layer that is registered twice.

@@ -39,8 +39,9 @@ class _Watch(TorchDispatchMode):
 
 @contextmanager
 def refused_placeholders(network: nn.Module, player: str) -> Iterator[None]:
-    """Context manager that raises StructureError where an operation reads one of `network`'s
-    placeholders, with where the network holds them other than as its parameters and buffers.
+    """Context manager that raises StructureError where an operation reads one of the placeholders.
+
+    The error says where `network` holds them other than as its parameters and buffers.
     """
     try:
         with _Watch():  # type: ignore[no-untyped-call]

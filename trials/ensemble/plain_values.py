@@ -32,9 +32,11 @@ def is_dead(value: Tensor) -> bool:
 
 
 def plain_values(network: nn.Module, with_torchs_own: bool = False) -> dict[str, Any]:
-    """Return by path what a network holds and torch does not know as its own: tensors, arrays,
-    numbers, texts and random generators in attributes, lists, dicts, closures, hooks, and modules
-    that are not registered. Parameters and buffers appear where they are held once more.
+    """Return by path what a network holds and torch does not know as its own.
+
+    These are tensors, arrays, numbers, texts and random generators in attributes, lists, dicts,
+    closures, hooks, and modules that are not registered. Parameters and buffers appear where they
+    are held once more.
 
     with_torchs_own: the weights of recurrent layers, which those hold once more, too.
     """

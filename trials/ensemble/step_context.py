@@ -1,5 +1,6 @@
-"""What one step sees: its batch, its random streams, the outputs of either player, and the part of
-the trainer that a remedy's hooks may use.
+"""Give a step its batch, its random streams, the outputs of either player, and the remedies' view.
+
+The view is the part of the trainer that a remedy's hooks may use.
 """
 
 from __future__ import annotations

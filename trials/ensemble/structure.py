@@ -48,8 +48,9 @@ def first_names(network: nn.Module) -> dict[str, str]:
 
 
 def captured(copy_: nn.Module, network: nn.Module) -> list[str]:
-    """Return the paths at which a copy still holds parameters and buffers of `network` itself, as a
-    function does that was written over it.
+    """Return the paths at which a copy still holds parameters and buffers of `network` itself.
+
+    A function that was written over it may do so.
     """
     inside = {id(value) for value in registered(network).values()}
     return [path for path, value in plain_values(copy_).items() if id(value) in inside]
@@ -105,8 +106,9 @@ def detached(network: nn.Module, device: torch.device | None = None) -> dict[int
 def stacked(
     networks: Sequence[nn.Module], device: torch.device, lanes: Sequence[nn.Module] | None = None
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return the parameters that are trained, and all that no gradient changes: buffers and frozen
-    parameters; by name, each [S, ...] with memory of its own.
+    """Return the parameters that are trained, and all that no gradient changes, by name.
+
+    The latter are buffers and frozen parameters. Each is [S, ...] with memory of its own.
 
     lanes: which of `networks` each lane starts from, where there are more lanes than networks.
 
@@ -191,8 +193,9 @@ def _kind(value: Tensor) -> tuple[Any, ...]:
 
 
 def overlaps(network: nn.Module) -> tuple[str, str] | None:
-    """Return the names of two registered tensors that are unlike and share memory, at least one of
-    them a parameter that is trained; None if there are none.
+    """Return the names of two registered tensors that are unlike and share memory.
+
+    At least one of them is a parameter that is trained; None if there are none.
     """
     spans: list[tuple[int, int, int, bool, str]] = []
     for name, value in registered(network).items():

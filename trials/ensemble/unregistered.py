@@ -1,5 +1,6 @@
-"""What a call of a network reads that is neither its parameter nor its buffer, and differs from seed
-to seed: found by comparing two networks of unlike seeds under one state.
+"""Find what a call of a network reads that is no parameter or buffer and differs by seed.
+
+It is found by comparing two networks of unlike seeds under one state.
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ def take_values(network: nn.Module, other: nn.Module) -> None:
 
 
 def read_of(first: nn.Module, other: nn.Module, paths: Sequence[str], example: Tensor) -> list[str]:
-    """Return which of `paths`, where the two networks differ, a call reads; empty where one state
-    gives equal outputs, whatever the networks hold besides.
+    """Return which of `paths`, where the two networks differ, a call reads.
+
+    There is none where one state gives equal outputs, whatever the networks hold besides.
 
     first and other may be one network: with other values, it is compared with its own copy then.
     example: an input; its shape counts, not its values.
@@ -46,8 +48,9 @@ def read_of(first: nn.Module, other: nn.Module, paths: Sequence[str], example: T
 
 
 def depends_on_calls(network: nn.Module, example: Tensor) -> bool:
-    """Return whether calls on the same input under the same parameters, buffers and random numbers
-    give unequal outputs.
+    """Return whether calls on the same input give unequal outputs.
+
+    The parameters, buffers and random numbers are the same in both.
     """
     inputs, called = _inputs_like(example), copied(network)
     outputs = []
@@ -58,8 +61,9 @@ def depends_on_calls(network: nn.Module, example: Tensor) -> bool:
 
 
 def untrained(network: nn.Module, held: Mapping[str, Any], example: Tensor) -> list[str]:
-    """Return the paths in `held`, a result of `plain_values`, of tensors that ask for gradients,
-    are no parameters of the network, and are read by a call.
+    """Return the paths of tensors that ask for gradients and are read by a call, but not trained.
+
+    They are looked for in `held`, a result of `plain_values`, and are no parameters of the network.
     """
     known = {id(value) for value in registered(network).values()}
     paths = [
@@ -131,8 +135,9 @@ def close(outputs: Sequence[Tensor], others: Sequence[Tensor], tolerance: float 
 
 
 def difference(value: Tensor, other: Tensor) -> float:
-    """Return the largest difference, relative to the largest number; infinite where only one of
-    them is not finite.
+    """Return the largest difference, relative to the largest number.
+
+    It is infinite where only one of them is not finite.
     """
     value, other = value.detach().double(), other.detach().double()
     if value.numel() == 0:
@@ -178,8 +183,9 @@ def refusal(player: str, paths: Sequence[str], held: Mapping[str, Any]) -> str:
 
 
 def way_out(path: str, value: Any) -> str:
-    """Return what to write so that the value at `path` is the seed's own; None stands for a tensor
-    of another network.
+    """Return what to write so that the value at `path` is the seed's own.
+
+    None stands for a tensor of another network.
     """
     if value is None:
         return "a function written inside keeps the network that it was written for: use a method"

@@ -74,7 +74,9 @@ class Autoencoder:
         device: torch.device,
         lanes: Sequence[TrialConfig] = (),
     ) -> None:
-        """shape: of one real image or point; bounded: the data lie in [-1, 1]; lanes: as of
+        """Make the trainer for data of one `shape`.
+
+        shape: of one real image or point; bounded: the data lie in [-1, 1]; lanes: as of
         GanTrainer.
 
         Raises ValueError where the networks cannot take the shape or the discriminator has no

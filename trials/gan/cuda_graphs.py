@@ -1,5 +1,6 @@
-"""Training steps that a GPU captures once as a CUDA graph and then replays, which spares Python and
-the launching of kernels one by one.
+"""Capture training steps on a GPU once as a CUDA graph, and replay them.
+
+Replaying spares Python and the launching of kernels one by one.
 
 A step of small networks is hundreds of kernels of a few microseconds each, and launching them takes
 far longer than running them; a CUDA graph launches them at once. What is captured must be a
@@ -69,8 +70,10 @@ class CudaGraphStepper:
     def __init__(
         self, trainer: GanTrainer, make_recorder: Callable[[], Recorder] | None = None
     ) -> None:
-        """make_recorder: returns a recorder whose graphs share their memory; GraphRecorder, unless
-        a test says otherwise.
+        """Hold the steps of one training.
+
+        make_recorder: returns a recorder whose graphs share their memory; GraphRecorder, unless a
+        test says otherwise.
         """
         self._trainer = trainer
         self._make_recorder = make_recorder or GraphRecorder
@@ -168,8 +171,9 @@ class CudaGraphStepper:
 
 
 class GraphRecorder:
-    """Captures CUDA graphs that share their memory, which is safe since one runs at a time and what
-    they return is copied before the next one runs.
+    """Recorder of CUDA graphs that share their memory.
+
+    Sharing is safe since one runs at a time and its results are copied before the next one runs.
     """
 
     def __init__(self) -> None:

@@ -106,8 +106,9 @@ def _halves(held_out: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _HeldOutBatches:
-    """Batches of one half of the held-out data with latents, in streams that no step of training
-    draws from.
+    """Batches of one half of the held-out data with latents.
+
+    Their random streams are ones that no step of training draws from.
     """
 
     def __init__(self, trainer: GanTrainer, player: Player, name: str, data: Tensor) -> None:

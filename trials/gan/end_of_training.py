@@ -1,5 +1,6 @@
-"""The measures of the game that are taken once, at the end of a trial, since they cost as much as
-training steps: duality gap and path angle.
+"""Take the measures of the game at the end of a trial: duality gap and path angle.
+
+They are taken once, since they cost as much as training steps.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""One check of a user's own networks that does not know what may be wrong with them: does what
-trains equal the modules as torch runs them?
+"""Check a user's own networks without knowing what may be wrong with them.
+
+The check asks whether what trains equals the modules as torch runs them.
 
 For either player, on a few inputs, in double precision where the network takes it:
 

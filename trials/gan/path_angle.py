@@ -1,5 +1,4 @@
-"""The path angle: is the game pulled towards the point where training ended, or does it turn around
-it?
+"""Measure the path angle: whether the game is pulled to where training ended or turns around it.
 
     omega_alpha = alpha omega_2 + (1 - alpha) omega_1          omega_1: both players at the start, omega_2: at the end
     v           = (grad L_G, grad L_D)                         each player's own whole loss, in its own parameters

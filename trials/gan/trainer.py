@@ -50,7 +50,9 @@ class GanTrainer:
         device: torch.device,
         lanes: Sequence[TrialConfig] = (),
     ) -> None:
-        """shape: of one real image or point; bounded: the data lie in [-1, 1]. lanes: the
+        """Make the trainer of all seeds of a configuration, or of all lanes of a pack.
+
+        shape: of one real image or point; bounded: the data lie in [-1, 1]. lanes: the
         configuration of every lane, where they are not all `config`; that holds what they have in
         common, and the seeds of all lanes (trials/config/lanes.py).
 
@@ -286,8 +288,9 @@ class GanTrainer:
         return loss, outputs
 
     def generator_loss(self, batch: Batch) -> Tensor:
-        """Return the generator's loss [S] with all terms: the adversarial objective, or the
-        objectives that remedies put in its place.
+        """Return the generator's loss [S] with all terms.
+
+        The loss is the adversarial objective, or the objectives that remedies put in its place.
         """
         fake: Tensor = self.generator(batch.latents)
 

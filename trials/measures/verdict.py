@@ -162,8 +162,9 @@ def verdict_where_certain(
 
 
 def _falling(rows: Sequence[EvaluationRow], floor: Scores) -> bool | None:
-    """Return whether FID is still falling; None where it, or the floor's, was not measured and could
-    decide.
+    """Return whether FID is still falling.
+
+    It is None where it, or the floor's, was not measured and could decide.
     """
     finite = [row for row in rows if row.finite]
     known = [fid for row in finite if (fid := row.measures.get("fid")) is not None]
@@ -185,8 +186,10 @@ def _falling(rows: Sequence[EvaluationRow], floor: Scores) -> bool | None:
 def _filled(
     row: EvaluationRow, floor: Mapping[str, float], share: float, density: float
 ) -> EvaluationRow:
-    """Return the row with `share` of the floor in place of unknown effective modes, coverage and high
-    quality, and `density` of it in place of an unknown density.
+    """Return the row with shares of the floor in place of unknown values.
+
+    They are `share` of it for effective modes, coverage and high quality, and `density` of it for
+    density.
     """
     unknown = {
         "density": density,

@@ -229,7 +229,9 @@ class OwnDiscriminator(Discriminator):
     def __init__(
         self, network: nn.Module, last_linear: str | None, num_features: int | None
     ) -> None:
-        """last_linear: the name of the layer in `network` that reads the features; None where
+        """Wrap the user's `network`.
+
+        last_linear: the name of the layer in `network` that reads the features; None where
         `network` returns them itself or has none.
         """
         super().__init__()

@@ -115,8 +115,7 @@ class Remedy(HasLaneOptions):
     # --- the game
 
     def unrolled_discriminator(self, gan: GanView, batch: Batch, fake: Tensor) -> Parameters | None:
-        """Return the discriminator that the generator's step plays against, or None for the present
-        one.
+        """Return the generator's opponent in its step, or None for the present discriminator.
 
         fake: the generator's images [S, B, ...] of this step, with its gradient.
         """

@@ -28,7 +28,7 @@ class Measure:
     source: str
     is_ratio: bool = False
     """Whether two scores are compared by their ratio: 0 is the best there is, and scores of studies
-    span factors. Of all others the difference is told.
+    span factors. Of all others the difference is reported.
     """
     at_end: bool = False
     """Measured once, at the end of the budget, since it costs training steps."""

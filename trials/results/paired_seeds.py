@@ -18,8 +18,9 @@ def smallest_p(seeds: int) -> float:
 
 
 def fewest_seeds(comparisons: int) -> int:
-    """Return the fewest paired seeds that can tell one of so many comparisons (Bonferroni, or the
-    first step of Holm).
+    """Return the fewest paired seeds with which one of so many comparisons can be conclusive.
+
+    The correction is Bonferroni's, or the first step of Holm's.
     """
     return 1 + math.ceil(math.log2(max(1, comparisons) / SIGNIFICANCE))
 

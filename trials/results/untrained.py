@@ -1,5 +1,6 @@
-"""Whether a budget was too short, by the verdicts of the best configurations; read by the report and
-by `ganstudy status`.
+"""Judge whether a budget was too short, by the verdicts of the best configurations.
+
+The report and `ganstudy status` read it.
 """
 
 from __future__ import annotations

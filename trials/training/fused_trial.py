@@ -108,8 +108,9 @@ class FusedTrial:
         return {} if self._pack is None else self._pack.trainer.players
 
     def advance(self, on_progress: Callable[[], None] = lambda: None) -> dict[int, Evaluation]:
-        """Train the trials that are furthest behind up to their next evaluation, evaluate, and return
-        their evaluations by their place.
+        """Train the trials that are furthest behind up to their next evaluation, and evaluate them.
+
+        Their evaluations are returned by their place.
 
         on_progress: as of LanePack.advance_all. Raises MemoryError where a single seed does not fit
         either, and ValueError where the networks cannot take the data or a remedy cannot work on
@@ -210,9 +211,7 @@ class FusedTrial:
                 member.alone = None
 
     def _halve(self, pack: tuple[int, ...]) -> None:
-        """Let fewer trials, or fewer seeds, be trained together, and go on from the newest
-        checkpoints.
-        """
+        """Let fewer trials, or fewer seeds, be trained together, from the newest checkpoints on."""
         self._pack, self._in_pack = None, ()
         release()
         if len(pack) > 1:

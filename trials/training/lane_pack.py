@@ -75,8 +75,9 @@ class LanePack:
         return self.loop.trainer
 
     def counters_of(self, index: int) -> Counters:
-        """Return the amounts that the configuration has spent: steps and images per seed, and its
-        seeds' share of the pack's time.
+        """Return the amounts that the configuration has spent.
+
+        They are steps and images per seed, and its seeds' share of the pack's time.
         """
         if len(self.configs) == 1:
             return self.loop.counters
@@ -89,8 +90,7 @@ class LanePack:
         )
 
     def advance_all(self, on_progress: Callable[[], None] = lambda: None) -> list[Evaluation]:
-        """Train up to the next evaluation, evaluate, and return the evaluation of each
-        configuration.
+        """Train up to the next evaluation, and return the evaluation of each configuration.
 
         on_progress: called about once a second between two steps, and not while evaluating. It may
         save, and what it raises ends this call; the next one goes on where this one was.
@@ -183,8 +183,9 @@ class LanePack:
         )
 
     def load_all(self, states: Sequence[State]) -> None:
-        """Go on from `states`, one per configuration and all at one point of the training, to the
-        same numbers as if never stopped.
+        """Go on from `states` to the same numbers as if never stopped.
+
+        There is one state per configuration, all at one point of the training.
         """
         for config, (_, position) in zip(self.configs, states, strict=True):
             # Tensors of another configuration may have the same shapes, and would load without an

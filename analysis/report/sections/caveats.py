@@ -26,8 +26,9 @@ def blocks(results: Results) -> list[Block]:
 
 
 def caveats(study: Study) -> list[str]:
-    """Return what is missing and what follows from it; mostly empty for a study that was trained
-    here.
+    """Return what data are missing and what follows from it.
+
+    It is mostly empty for a study that was trained here.
     """
     if study.origin.imported is None or study.evaluations.empty:
         return study.notes

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pandas as pd
 
 from ganstudy.analysis.figures import confirm as figures
-from ganstudy.analysis.formatting import absent, count, label, listed, number, rows
+from ganstudy.analysis.formatting import absent, count, label, listed, number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
+from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings, with_interval
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL, Estimate
 from ganstudy.analysis.stats.few_seeds import MEDIAN
 from ganstudy.analysis.tables import confirm as tables
+from ganstudy.analysis.tables.confirm import ConfirmedConfiguration
 from ganstudy.analysis.tables.confirmed_contrasts import (
     Against,
     ConfirmedContrast,
@@ -23,6 +23,7 @@ from ganstudy.analysis.tables.confirmed_contrasts import (
     confirmed_comparisons,
 )
 from ganstudy.analysis.tables.contrasts import RATIO, Contrast
+from ganstudy.analysis.tables.search_optimism import optimism_of_search, search_optimism
 from ganstudy.trials.results.paired_seeds import fewest_seeds
 from ganstudy.trials.results.records import FAILURES, Verdict
 from ganstudy.trials.results.roles import BEST, has_role
@@ -33,19 +34,20 @@ FEWEST_SEEDS = 5
 """For an interval of a median over fresh seeds."""
 
 
-def quoted(results: Results) -> dict[str, Any] | None:
-    """Return the row of tables.confirm.confirmed to quote; None before the stage got so far."""
-    return tables.first_choice(results.whole, results.cached(tables.confirmed, results.whole))
+def quoted(results: Results) -> ConfirmedConfiguration | None:
+    """Return the confirmed configuration to quote; None before the stage got so far."""
+    found = results.cached(tables.confirmed_configurations, results.whole)
+    return tables.first_choice(results.whole, found)
 
 
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the score to quote with what its remedies do, and what those of others do."""
-    row = quoted(results)
-    found = [_conclusion(results, row)] if row else []
+    choice = quoted(results)
+    found = [_conclusion(results, choice)] if choice else []
     others = [
         contrast
         for contrast in results.contrasts.confirmed
-        if row is None or contrast.number != row["number"]
+        if choice is None or contrast.number != choice.number
     ]
     return [*found, *_other_twins(results, others)]
 
@@ -55,7 +57,7 @@ def _other_twins(results: Results, others: list[ConfirmedContrast]) -> list[Conc
     name = score_name(results.whole)
     return [
         Conclusion(
-            told(row, name),
+            tested(row, name),
             f"At the settings of {row.contrast.at}.",
             exploratory=phrases.exploratory([row.contrast]),
         )
@@ -63,51 +65,51 @@ def _other_twins(results: Results, others: list[ConfirmedContrast]) -> list[Conc
     ]
 
 
-def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
+def _conclusion(results: Results, choice: ConfirmedConfiguration) -> Conclusion:
     study = results.whole
     name, floor = score_name(study), study.floor.get(study.objective.measure)
-    seeds = count(row["num_seeds"], "fresh seed")
-    over = "on" if row["num_seeds"] == 1 else "the median of"
-    choice = (
+    seeds = count(choice.num_seeds, "fresh seed")
+    over = "on" if choice.num_seeds == 1 else "the median of"
+    chosen = (
         "the search's first choice"
-        if has_role(row["role"], BEST)
+        if has_role(choice.role, BEST)
         else "the nearest to the constraints, which none satisfied"
     )
-    described = f": {text}" if (text := settings(study, row)) else ""
-    claim = f"Confirmed on fresh seeds: {name} {_score_with_level(row)}, {over} {seeds}. "
-    claim += f"Trial {row['confirms']}, {choice}{described}"
-    value, note = number(row["score"]), f"median of {seeds}"
+    described = f": {text}" if (text := settings(study, choice.settings)) else ""
+    claim = f"Confirmed on fresh seeds: {name} {_with_level(choice.score)}, {over} {seeds}. "
+    claim += f"Trial {choice.confirms}, {chosen}{described}"
+    value, note = number(choice.score.value), f"median of {seeds}"
     if floor is not None:
         claim += f"; real against real scores {number(floor)} at the same n"
         note += f"; real against real {number(floor)}"
     parts = [
-        f"{row['failed']} of {seeds} {FAILURES}.",
-        *_remedies(results, row, name),
-        *_best_without(results, row, name),
-        *_optimism(results, row, name),
+        f"{choice.failed} of {seeds} {FAILURES}.",
+        *_remedies(results, choice, name),
+        *_best_without(results, choice, name),
+        *_optimism(results, choice, name),
     ]
-    if absent(row["score_low"]):
+    if math.isnan(choice.score.low):
         parts.insert(0, f"Below {FEWEST_SEEDS} seeds there is no interval.")
     else:
-        value += f" [{number(row['score_low'])}, {number(row['score_high'])}]"
+        value = with_interval(choice.score)
     tile = Tile(f"Confirmed {name}", value, note)
     return Conclusion(f"{claim}.", " ".join(parts), first=True, tile=tile)
 
 
-def _score_with_level(row: dict[str, Any]) -> str:
+def _with_level(score: Estimate) -> str:
     # Order statistics have only certain levels: the one that is kept is rarely exactly 95%.
-    if absent(row["score_low"]):
-        return number(row["score"])
-    ends = f"{number(row['score_low'])}, {number(row['score_high'])}"
-    return f"{number(row['score'])} [{ends}; {100 * row['score_level']:.3g}% interval]"
+    if math.isnan(score.low):
+        return number(score.value)
+    ends = f"{number(score.low)}, {number(score.high)}"
+    return f"{number(score.value)} [{ends}; {100 * score.level:.3g}% interval]"
 
 
-def _remedies(results: Results, row: dict[str, Any], name: str) -> list[str]:
+def _remedies(results: Results, choice: ConfirmedConfiguration, name: str) -> list[str]:
     """Say what the remedies of the first choice do: from its twin, and from nothing else."""
     for found in results.contrasts.confirmed:
-        if found.number == row["number"]:
-            return [told(found, name)]
-    if not _has_remedies(results, row):
+        if found.number == choice.number:
+            return [tested(found, name)]
+    if not _has_remedies(results, choice):
         return ["It has no remedy."]
     return [
         "The effect of its remedies is not estimated: its twin, the same without them and all else equal, "
@@ -115,17 +117,18 @@ def _remedies(results: Results, row: dict[str, Any], name: str) -> list[str]:
     ]
 
 
-def _has_remedies(results: Results, row: dict[str, Any]) -> bool:
+def _has_remedies(results: Results, choice: ConfirmedConfiguration) -> bool:
     trials = results.whole.trials
     if "remedies" not in trials:
         return False
-    (remedies,) = trials.loc[trials["number"] == row["number"], "remedies"]
+    (remedies,) = trials.loc[trials["number"] == choice.number, "remedies"]
     return bool(remedies != selection.NONE)
 
 
-def told(found: ConfirmedContrast, name: str) -> str:
-    """Return what the exact test says of two configurations on the same fresh seeds, and the
-    estimate beside it, which holds under an assumption that few seeds cannot check.
+def tested(found: ConfirmedContrast, name: str) -> str:
+    """Return the result of the exact test of two configurations on the same fresh seeds.
+
+    The estimate stands beside it; it holds under an assumption that few seeds cannot check.
     """
     contrast = found.contrast
     seeds = count(contrast.effect.n, "fresh seed")
@@ -172,27 +175,31 @@ def _estimate(contrast: Contrast, name: str) -> str:
     but = ", the mean drawn the other way by few seeds" if other_way else ""
     # Else a reader would see an interval that says something else than the decision before it.
     low, high, none = contrast.effect.low, contrast.effect.high, float(contrast.scale == RATIO)
-    is_told = contrast.decision in ("better", "worse")
-    agrees = (low <= none <= high) != is_told
+    is_conclusive = contrast.decision in ("better", "worse")
+    agrees = (low <= none <= high) != is_conclusive
     decides = "" if agrees else "; the exact test, which does not assume it, decides"
     return f"{what}, if {kind} are normal{but}{decides}."
 
 
-def _best_without(results: Results, row: dict[str, Any], name: str) -> list[str]:
+def _best_without(results: Results, choice: ConfirmedConfiguration, name: str) -> list[str]:
     """Say how the best without remedies did: two searches side by side, and no effect."""
     study = results.whole
     without = results.cached(best_without_remedies, study)
-    table = results.cached(tables.confirmed, study)
-    if without is None or without.number == row["number"] or not _has_remedies(results, row):
+    if without is None or without.number == choice.number or not _has_remedies(results, choice):
         return []
-    plain = next(other for other in rows(table) if other["number"] == without.number)
+    others = results.cached(tables.confirmed_configurations, study)
+    plain = next(other for other in others if other.number == without.number)
     # Settings that only some remedies have are absent here and no difference of their own.
-    unlike = [key for key in study.searched if not absent(row[key]) and row[key] != plain[key]]
-    seeds = count(plain["num_seeds"], "fresh seed")
+    unlike = [
+        key
+        for key, value in choice.settings.items()
+        if not absent(value) and value != plain.settings[key]
+    ]
+    seeds = count(plain.num_seeds, "fresh seed")
     sentence = (
         f"The best without remedies, out of {count(without.tried, 'trial')}, has {name} "
-        f"{_score_with_level(plain)} (trial {plain['confirms']}: {settings(study, plain)}; "
-        f"{plain['failed']} of its {seeds} failed); this is the best of "
+        f"{_with_level(plain.score)} (trial {plain.confirms}: {settings(study, plain.settings)}; "
+        f"{plain.failed} of its {seeds} failed); this is the best of "
         f"{count(without.tried_with, 'trial')} with remedies"
     )
     because = f"they differ in {listed(unlike)}" if unlike else "each is the best of its own trials"
@@ -201,32 +208,28 @@ def _best_without(results: Results, row: dict[str, Any], name: str) -> list[str]
     return [f"{sentence}. That is no effect of remedies: {because}."]
 
 
-def _optimism(results: Results, row: dict[str, Any], name: str) -> list[str]:
+def _optimism(results: Results, choice: ConfirmedConfiguration, name: str) -> list[str]:
     """Say whether the search's own score was too good, as the best of many scores is."""
     study = results.whole
-    for found in rows(results.cached(tables.search_optimism, study)):
-        # The last row is over all configurations, and its number is absent.
-        if found["configurations"] != 1 or found["number"] != row["number"]:
+    for found in results.cached(optimism_of_search, study):
+        if found.number != choice.number:
             continue
-        search = f"The search's own {name} of {number(found['search_score'])}"
-        if math.isinf(found["optimism"]):
+        optimism = found.optimism
+        search = f"The search's own {name} of {number(found.search_score)}"
+        if math.isinf(optimism.value):
             return [f"{search} was too good: its median fresh seed diverged."]
-        is_ratio = found["scale"] == "ratio"
+        is_ratio = found.scale == "ratio"
         none = 1 if is_ratio else 0
-        value = f"{number(found['optimism'])}{_ends(found)}"
+        value = with_interval(optimism)
         fresh = "the fresh median "
         fresh += f"is × {value} of it" if is_ratio else f"differs from it by {value}"
-        if absent(found["low"]) or found["low"] <= none <= found["high"]:
+        if math.isnan(optimism.low) or optimism.low <= none <= optimism.high:
             return [
                 f"Whether {search[0].lower()}{search[1:]} was too good is inconclusive: {fresh}."
             ]
-        too_good = (found["optimism"] > none) == (study.objective.sign > 0)
+        too_good = (optimism.value > none) == (study.objective.sign > 0)
         return [f"{search} was {'too good' if too_good else 'not too good'}: {fresh}."]
     return []
-
-
-def _ends(row: dict[str, Any]) -> str:
-    return "" if absent(row["low"]) else f" [{number(row['low'])}, {number(row['high'])}]"
 
 
 def blocks(results: Results) -> list[Block]:
@@ -249,7 +252,7 @@ def blocks(results: Results) -> list[Block]:
         "state",
     ]
     compared = confirmed_comparisons(study, results.contrasts.confirmed)
-    optimism = results.cached(tables.search_optimism, study)
+    optimism = results.cached(search_optimism, study)
     return [
         *_figure(results, table),
         Table("confirmed", table, "Confirmed configurations", CONFIRMED, columns=columns),
@@ -275,7 +278,8 @@ def _figure(results: Results, table: pd.DataFrame) -> list[Figure]:
         return []
     study, name = results.whole, score_name(results.whole)
     measure = study.objective.measure
-    named = _twins_below(table.assign(name=[_row_name(row) for row in rows(table)]), results)
+    found = results.cached(tables.confirmed_configurations, study)
+    named = _twins_below(table.assign(name=[_name(each) for each in found]), results)
     seeds = study.seeds.merge(named[["number", "name"]], on="number")
     verdicts = seeds.get("verdict", Verdict.UNKNOWN.value)
     seeds = seeds.assign(score=seeds[measure].astype(float), verdict=verdicts)
@@ -297,9 +301,9 @@ def _twins_below(table: pd.DataFrame, results: Results) -> pd.DataFrame:
     return table.loc[order.sort_values(kind="stable").index]
 
 
-def _row_name(row: dict[str, Any]) -> str:
-    trial = row["number"] if pd.isna(row["confirms"]) else row["confirms"]
-    return f"trial {trial}: {label(row['role'])}"
+def _name(found: ConfirmedConfiguration) -> str:
+    trial = found.number if found.confirms is None else found.confirms
+    return f"trial {trial}: {label(found.role)}"
 
 
 FIGURE = (

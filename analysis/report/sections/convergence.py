@@ -1,6 +1,4 @@
-"""Scores over the budget: curves of trials and of groups, the time to a score, and its trend at the
-end.
-"""
+"""Report scores over the budget: curves, the time to a score, and its trend at the end."""
 
 from __future__ import annotations
 
@@ -28,8 +26,9 @@ CURVES = 60
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return whether settings differ in the time to a score, the trend at the end, and which trials
-    fell from their best score.
+    """Return whether settings differ in the time to a score and in the trend at the end.
+
+    Trials that fell from their best score are named as well.
     """
     study, found = results.study, list[Conclusion]()
     name = score_name(study)
@@ -42,8 +41,9 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _fallen(results: Results) -> list[Conclusion]:
-    """Return how many trials ended far from their best score, with the best of these; none if none
-    did.
+    """Return how many trials ended far from their best score, with the best of these.
+
+    There is no conclusion where none did.
     """
     study = results.study
     table = results.cached(best_on_the_way, study)
@@ -100,8 +100,9 @@ def _change(row: dict[str, Any]) -> str:
 
 
 def blocks(results: Results) -> list[Block]:
-    """Return curves of trials, then curves of groups and times to a score per setting, then the
-    changes at the end.
+    """Return curves of trials, curves of groups and times to a score, and the changes at the end.
+
+    The groups are the values of a setting.
     """
     curves = _trials(results)
     if not curves:  # then no trial was evaluated, and groups have no curves either
@@ -121,8 +122,9 @@ def blocks(results: Results) -> list[Block]:
 
 
 def _trials(results: Results) -> list[Block]:
-    """Return the best trials' curves with their seeds, the others in grey, and bands over all where
-    there are many.
+    """Return the best trials' curves with their seeds, and the others in grey.
+
+    Where there are many, bands over all trials are added.
     """
     study = results.study
     table = results.cached(search.convergence, study)
@@ -154,8 +156,9 @@ def _trials(results: Results) -> list[Block]:
 
 
 def _groups(results: Results, setting: str) -> list[Block]:
-    """Return median curves with bands, a panel per value, and the share of seeds that reached a
-    score.
+    """Return median curves with bands, a panel per value, and the share that reached a score.
+
+    The share is one of seeds.
     """
     study = results.study
     table = results.cached(convergence.group_curves, study, setting)

@@ -66,8 +66,9 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def blocks(results: Results) -> list[Block]:
-    """Return per typical seed a heat map of its modes, how they moved, and samples at a few times;
-    then cycling by setting.
+    """Return what the modes of typical seeds did, then cycling by setting.
+
+    Each typical seed has a heat map of its modes, how they moved, and samples at a few times.
     """
     study = results.study
     tables = _by_setting(results)

@@ -1,5 +1,6 @@
-"""Failures over time: the share of seeds that have not failed, per value of a setting, and whether
-the values differ.
+"""Report failures over time: the share of seeds that have not failed, per value of a setting.
+
+Log-rank tests say whether the values differ.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _if_pruned(row: dict[str, Any]) -> str:
-    """Return the clause of the claim that bounds what pruning may hide; '' where it could hide no
-    more than the interval allows for.
+    """Return the clause of the claim that bounds what pruning may hide.
+
+    It is '' where pruning could hide no more than the interval allows for.
     """
     # Both ends are bounds: Kaplan-Meier assumes that censoring is unrelated to failure, but a
     # scheduler prunes what is poor.

@@ -14,8 +14,9 @@ TITLE = "Which settings matter"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return per evaluator the settings that matter more than by chance, and how stable the first
-    one is.
+    """Return per evaluator the settings that matter more than by chance.
+
+    How stable the first one is follows.
     """
     found = []
     table = results.cached(importance, results.study)

@@ -21,17 +21,18 @@ TITLE = "Interactions"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return how much the effects that are told differ between settings, and the interactions that
-    were found, or that the data are inconclusive.
+    """Return how much conclusive effects differ between settings, and the interactions found.
+
+    Where none was found, it says that the data are inconclusive.
     """
     return [*_differing(results), *_found(results)]
 
 
 def _differing(results: Results) -> list[Conclusion]:
-    """Return how far the effect of each remedy that is told carries to other settings."""
-    told = [row for row in results.contrasts.remedies if not row.is_open]
+    """Return how far the effect of each remedy that was found carries to other settings."""
+    found = [row for row in results.contrasts.remedies if not row.is_open]
     # An effect that is open has nothing yet that could differ.
-    parts = [_prediction(row, told[0].scale) for row in rows(homogeneity(results.study, told))]
+    parts = [_prediction(row, found[0].scale) for row in rows(homogeneity(results.study, found))]
     if not parts:
         return []
     claim = f"In a setting that was not tried: {'; '.join(parts)}."

@@ -1,5 +1,6 @@
-"""k, the number of discriminator steps per generator step: which one is best at equal amounts of
-whatever is counted.
+"""Report on k, the discriminator steps per generator step: which is best at equal amounts.
+
+The amounts are those of whatever the study counted.
 """
 
 from __future__ import annotations
@@ -108,8 +109,9 @@ PAIRS = (
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return which k leads at the amount that all trials reached, and whether that depends on what
-    is held equal.
+    """Return which k leads at the amount that all trials reached.
+
+    Whether that depends on what is held equal follows.
     """
     table = _response(results)
     if table.empty:
@@ -202,8 +204,9 @@ def _by_axis(found: list[k_ratio.Answer], own: str) -> list[Conclusion]:
 
 
 def _failed(results: Results, known: pd.DataFrame) -> list[Conclusion]:
-    """Return the differences in failed seeds in matched pairs; where there are none, the share of
-    failed seeds by k.
+    """Return the differences in failed seeds in matched pairs.
+
+    Where there are no pairs, it is the share of failed seeds by k.
     """
     # Groups that are not matched differ in their other settings as well.
     own = own_axis(results.study)
@@ -243,8 +246,9 @@ def _matched_failures(contrasts: list[Contrast]) -> Conclusion:
 
 
 def _fails(row: Contrast) -> str:
-    """Return whether the first value has fewer or more failed seeds, or INCONCLUSIVE; '' without an
-    interval.
+    """Return whether the first value has fewer or more failed seeds, or INCONCLUSIVE.
+
+    It is '' without an interval.
     """
     if row.failed is None or not row.failed.has_interval:
         return ""

@@ -98,8 +98,9 @@ def _ratio(results: Results) -> list[Conclusion]:
 
 
 def blocks(results: Results) -> list[Block]:
-    """Return every trial at its learning rates, maps of score and failed seeds, the ratio, and the
-    region.
+    """Return every trial at its learning rates, and what follows from them.
+
+    These are maps of score and of failed seeds, the ratio, and the region that trains.
     """
     study = results.study
     if not _searched(results):

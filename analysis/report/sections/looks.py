@@ -10,8 +10,9 @@ TITLE = "When this report was made"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return that the report is an interim one, or how often its study has been over; none at the
-    first planned end.
+    """Return that the report is an interim one, or how often its study has been over.
+
+    There is no conclusion at the first planned end.
     """
     study = results.whole
     if why := interim(study):

@@ -213,8 +213,9 @@ def _by_little(row: Contrast) -> str:
 
 
 def _of_failed(effects: list[Contrast], found: list[str], where: str) -> list[Conclusion]:
-    """Return the sets of remedies with fewer or more failed seeds: not the primary question, and
-    corrected by themselves.
+    """Return the sets of remedies with fewer or more failed seeds.
+
+    This is not the primary question, and these comparisons are corrected by themselves.
     """
     if not found:
         return []

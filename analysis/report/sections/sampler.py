@@ -43,7 +43,7 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _of_design(results: Results) -> Conclusion:
-    """Return what was planned, and which trials the effects above are told from."""
+    """Return what was planned, and which trials the effects above come from."""
     trials = results.study.of_stage(Stage.DESIGN).trials
     points = count(trials["point"].nunique(), "point")
     others = len(results.study.trials) - len(trials)

@@ -1,4 +1,4 @@
-"""Effects are told from the designed trials alone, at the amount at which all were compared."""
+"""Effects are estimated from the designed trials alone, at the amount at which all were compared."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from ganstudy.analysis.report.sections import (
 )
 from ganstudy.analysis.tables import confirm
 from ganstudy.analysis.tables.confirmed_contrasts import confirmed_comparisons
+from ganstudy.analysis.tables.search_optimism import search_optimism
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage, Verdict
 
 FRESH = range(100, 108)
@@ -113,22 +114,25 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     loaded: Study,
 ) -> None:
     study = with_fresh_seeds(loaded)
-    table = confirm.confirmed(study)
-    row = confirm.first_choice(study, table)
-    assert row is not None and row["role"] == "best" and row["score"] > table["score"].min()
+    found = confirm.confirmed_configurations(study)
+    choice = confirm.first_choice(study, found)
+    assert choice is not None and choice.role == "best"
+    assert choice.score.value > min(each.score.value for each in found)
     first, *others = conclusions.conclusions(Results(study))
-    assert first.claim.startswith(f"Confirmed on fresh seeds: FID {row['score']:.3g} [")
+    assert first.claim.startswith(f"Confirmed on fresh seeds: FID {choice.score.value:.3g} [")
     assert "; 99.2% interval], the median of 8 fresh seeds" in first.claim
-    assert f"Trial {row['confirms']}, the search's first choice: k = " in first.claim
+    assert f"Trial {choice.confirms}, the search's first choice: k = " in first.claim
     assert "0 of 8 fresh seeds collapsed, cycled or diverged" in first.basis
-    factor = confirm.search_optimism(study).iloc[0]["optimism"]
+    factor = search_optimism(study).iloc[0]["optimism"]
     assert f"was too good: the fresh median is × {factor:.3g} [" in first.basis
     assert factor == pytest.approx(2.0, rel=0.1)
-    (found,) = confirmed_comparisons(study).to_dict("records")
-    assert found["number"] == row["number"]
-    words = f"{label(found['first']).capitalize()}, all else equal, on 8 fresh seeds: better than "
+    (compared,) = confirmed_comparisons(study).to_dict("records")
+    assert compared["number"] == choice.number
+    words = (
+        f"{label(compared['first']).capitalize()}, all else equal, on 8 fresh seeds: better than "
+    )
     assert words + "without (p = 0.0078, P(improvement) 100% [63%, 100%]). " in first.basis
-    assert f"FID × {found['effect']:.3g} [" in first.basis
+    assert f"FID × {compared['effect']:.3g} [" in first.basis
     assert "], if differences of logarithms are normal. " in first.basis
     assert first.tile is not None and first.tile.title == "Confirmed FID"
     assert not any(
@@ -211,11 +215,11 @@ def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: St
     roles = {"best with remedies": "best"}
     trials = study.trials.assign(role=study.trials["role"].replace(roles))
     both = dataclasses.replace(study, trials=trials)
-    first = confirm.first_choice(both, confirm.confirmed(both))
-    assert first is not None and first["number"] == FIRST_CONFIRM
+    first = confirm.first_choice(both, confirm.confirmed_configurations(both))
+    assert first is not None and first.number == FIRST_CONFIRM
     state = trials["state"].where(trials["number"] != FIRST_CONFIRM, "running")
     unfinished = dataclasses.replace(both, trials=trials.assign(state=state))
-    assert confirm.first_choice(unfinished, confirm.confirmed(unfinished)) is None
+    assert confirm.first_choice(unfinished, confirm.confirmed_configurations(unfinished)) is None
 
 
 def test_without_fresh_seeds_the_caveat_names_the_stage(loaded: Study) -> None:

@@ -11,10 +11,8 @@ from scipy import stats
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import (
-    OPTIMISM_COLUMNS,
     SCORE_COLUMNS,
     confirmed,
-    search_optimism,
 )
 from ganstudy.analysis.tables.confirmed_contrasts import (
     COMPARISON_COLUMNS,
@@ -22,6 +20,7 @@ from ganstudy.analysis.tables.confirmed_contrasts import (
     confirmed_comparisons,
     confirmed_contrasts,
 )
+from ganstudy.analysis.tables.search_optimism import OPTIMISM_COLUMNS, search_optimism
 from ganstudy.trials.results.facts import Origin
 from ganstudy.trials.results.records import FAILURE_VERDICTS, FIRST_CONFIRM, Stage
 
