@@ -53,8 +53,8 @@ def conclusions(results: Results) -> list[Conclusion]:
         claim = f"{failed} of {configurations} had at least one failed seed."
         kinds = [f"{by_verdict[verdict]} {verdict.clause}" for verdict in FAILED]
         basis = (
-            f"Of all {total}, at the last evaluation of their trial {kinds[0]}, {kinds[1]} and "
-            f"{kinds[2]}"
+            f"Of all {total}, {kinds[0]}, {kinds[1]} and {kinds[2]} at the last evaluation of "
+            "their trial"
         )
         if unknown:
             claim, basis = f"At least {claim}", f"{basis}; {unknown}"

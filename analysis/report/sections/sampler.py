@@ -63,13 +63,13 @@ def _families(results: Results) -> Conclusion:
         return Conclusion(
             "All comparisons are exploratory:",
             "the study is neither a planned design nor a full grid, nor are its findings compared on "
-            "fresh seeds. Each is corrected at most within its own table.",
+            "fresh seeds. Corrections, where there are any, cover one table each.",
             first=True,
         )
     family = primary[0].family
     n = count(family.comparisons, "comparison")
     return Conclusion(
         f"The primary comparisons are those of {label(family.name)} ({n}, {family.correction});",
-        "all others are exploratory, and corrected at most within their own table.",
+        "all others are exploratory; their corrections, where there are any, cover one table each.",
         first=True,
     )
