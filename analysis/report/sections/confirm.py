@@ -41,7 +41,14 @@ def quoted(results: Results) -> dict[str, Any] | None:
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the score to quote with what its remedies do, and what those of others do."""
     row = quoted(results)
-    found = [_conclusion(results, row)] if row else []
+    found = []
+    if row:
+        name = score_name(results.whole)
+        found = [
+            _conclusion(results, row),
+            *_exploratory_twin(results, row, name),
+            *_best_without(results, row, name),
+        ]
     others = [
         contrast
         for contrast in results.contrasts.confirmed
@@ -81,9 +88,8 @@ def _conclusion(results: Results, row: dict[str, Any]) -> Conclusion:
         claim += f"; real against real scores {number(floor)} at the same n"
         note += f"; real against real {number(floor)}"
     parts = [
-        f"{row['failed']} of {seeds} {FAILURES}.",
+        f"{row['failed'] or 'None'} of {seeds} {FAILURES}.",
         *_remedies(results, row, name),
-        *_best_without(results, row, name),
         *_optimism(results, row, name),
     ]
     if absent(row["score_low"]):
@@ -102,11 +108,25 @@ def _score_with_level(row: dict[str, Any]) -> str:
     return f"{number(row['score'])} [{ends}; {100 * row['score_level']:.3g}% interval]"
 
 
+def _own_contrast(results: Results, row: dict[str, Any]) -> ConfirmedContrast | None:
+    found = results.contrasts.confirmed
+    return next((one for one in found if one.number == row["number"]), None)
+
+
+def _exploratory_twin(results: Results, row: dict[str, Any], name: str) -> list[Conclusion]:
+    """Return what the remedies of the first choice do as a finding of its own, where it has to be
+    marked: beside a design, whose comparisons are the primary ones.
+    """
+    found = _own_contrast(results, row)
+    if found is None or not phrases.exploratory([found.contrast]):
+        return []
+    return [Conclusion(told(found, name), first=True, exploratory=True)]
+
+
 def _remedies(results: Results, row: dict[str, Any], name: str) -> list[str]:
     """Say what the remedies of the first choice do: from its twin, and from nothing else."""
-    for found in results.contrasts.confirmed:
-        if found.number == row["number"]:
-            return [told(found, name)]
+    if found := _own_contrast(results, row):
+        return [] if phrases.exploratory([found.contrast]) else [told(found, name)]
     if not _has_remedies(results, row):
         return ["It has no remedy."]
     return [
@@ -178,8 +198,8 @@ def _estimate(contrast: Contrast, name: str) -> str:
     return f"{what}, if {kind} are normal{but}{decides}."
 
 
-def _best_without(results: Results, row: dict[str, Any], name: str) -> list[str]:
-    """Say how the best without remedies did: two searches side by side, and no effect."""
+def _best_without(results: Results, row: dict[str, Any], name: str) -> list[Conclusion]:
+    """Return how the best without remedies did: two searches side by side, and no effect."""
     study = results.whole
     without = results.cached(best_without_remedies, study)
     table = results.cached(tables.confirmed, study)
@@ -198,7 +218,7 @@ def _best_without(results: Results, row: dict[str, Any], name: str) -> list[str]
     because = f"they differ in {listed(unlike)}" if unlike else "each is the best of its own trials"
     if without.tried != without.tried_with:
         because += ", and the more trials there are, the better tuned is the best"
-    return [f"{sentence}. That is no effect of remedies: {because}."]
+    return [Conclusion(f"{sentence}.", f"That is no effect of remedies: {because}.")]
 
 
 def _optimism(results: Results, row: dict[str, Any], name: str) -> list[str]:
