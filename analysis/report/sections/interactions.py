@@ -34,7 +34,8 @@ def _differing(results: Results) -> list[Conclusion]:
     parts = [_prediction(row, told[0].scale) for row in rows(homogeneity(results.study, told))]
     if not parts:
         return []
-    return [Conclusion(f"In a setting that was not tried: {'; '.join(parts)}.", PREDICTED)]
+    claim = f"In a setting that was not tried: {'; '.join(parts)}."
+    return [Conclusion(claim, PREDICTED, exploratory=True)]
 
 
 def _prediction(row: dict[str, Any], scale: str) -> str:
