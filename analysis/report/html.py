@@ -123,6 +123,8 @@ def _subtitle(study: Study) -> str:
         trials += f" of {fewest}{count(per_trial[-1], 'seed')} each"
     parts = [f"interim: {why}"] if (why := interim(study)) else []
     parts.append(trials)
+    if designed := len(study.of_stage(Stage.DESIGN).trials):
+        parts.append(f"{designed} of them designed")
     if confirmed := len(study.of_stage(Stage.CONFIRM).trials):
         parts.append(f"{confirmed} trained again on fresh seeds")
     if study.budget.unit:

@@ -116,9 +116,8 @@ def generality(contrasts: Sequence[Contrast]) -> str:
         str(row.no_claim) for row in contrasts if row.no_claim not in (None, NoClaim.NOTHING)
     ]
     if reasons:
-        sentences += (
-            f" Without an interval nothing is claimed: {'; '.join(dict.fromkeys(reasons))}."
-        )
+        why = "; ".join(dict.fromkeys(reasons))
+        sentences += f" Of an effect without an interval nothing is claimed: {why}."
     return sentences
 
 

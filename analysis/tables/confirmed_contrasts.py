@@ -32,6 +32,7 @@ from ganstudy.analysis.tables.contrasts import (
 )
 from ganstudy.trials.results.records import (
     NO_REMEDIES,
+    OWN_SEEDS,
     Stage,
     remedies_of,
     trial_name,
@@ -287,7 +288,7 @@ def best_without_remedies(study: Study) -> BestWithout | None:
 
 
 def _evaluated_gans(study: Study) -> Iterator[Trial]:
-    search = study.of_stage(Stage.SEARCH).trials
-    for trial in rows(search[search["evaluations"] > 0]):
+    own = study.of_stage(*OWN_SEEDS).trials
+    for trial in rows(own[own["evaluations"] > 0]):
         if trial.get(METHOD, "gan") == "gan" and REMEDIES in trial:
             yield trial

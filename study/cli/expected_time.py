@@ -133,7 +133,7 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
     each = [(found.discriminator, found.generator) for found in times.steps.values()]
     steps = [1000 * value for both in each for value in both if value]
     words = (
-        f"measured now: {min(steps):.2g} to {max(steps):.2g} ms per step of "
+        f"measured now: {_short(min(steps))} to {_short(max(steps))} ms per step of "
         f"{len(spec.train.seeds)} seeds"
     )
     if times.evaluation is not None:
@@ -143,9 +143,14 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
         lines.append(f"{len(times.steps)} of {times.structures} structures were measured")
     if times.busy > NOTICED:
         lines.append(
-            f"other processes were at work: on a quiet machine down to 1 / {times.busy:.1f} of it"
+            f"other processes were at work: on a quiet machine down to {1 / times.busy:.0%} of it"
         )
     return [*lines, times.note] if times.note else lines
+
+
+def _short(value: float) -> str:
+    """Return two digits, without an exponent."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def _gpus() -> int:

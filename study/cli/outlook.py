@@ -60,7 +60,7 @@ def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> 
     name = f"{question.setting}:"
     about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
     if made is None:
-        return f"{name:<10}no effect: {_why_not(question, seeds, about)}"
+        return f"{name:<10}no effect can be told: {_why_not(question, seeds, about)}"
     words = f"{effect_words(spec, spread, made.smallest())} or more, with {POWER:.0%} power"
     comparisons = f"{question.together} comparison" + ("s" if question.together > 1 else "")
     if question.single:
@@ -74,9 +74,9 @@ def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> 
 
 def _why_not(question: Question, seeds: int, about: str) -> str:
     if seeds < question.fewest_seeds:
-        return f"{seeds} seed{'s' if seeds > 1 else ''}, and it takes {question.fewest_seeds}"
+        return f"{seeds} seed{'s' if seeds > 1 else ''}, where {question.fewest_seeds} are needed"
     unit = "matched pairs" if question.twins is None else "points"
-    return f"{about}{question.pairs} {unit}, and it takes {question.fewest}"
+    return f"{about}{question.pairs} {unit}, where {question.fewest} are needed"
 
 
 def _seed_lines(spec: StudySpec, asked: list[Question], spread: Spread, seeds: int) -> list[str]:
@@ -120,7 +120,7 @@ def _adaptive_lines(spec: StudySpec, spread: Spread) -> list[str]:
         for question in designed(with_design(spec, DEFAULT_POINTS))
         if (size := question.smallest(spread, seeds))
     ]
-    line = "an adaptive search leaves fewer matched pairs yet"
+    line = "an adaptive search leaves even fewer matched pairs"
     if found:
         line += (
             f"; a [design] of {DEFAULT_POINTS} points on {seeds} seeds would find {', '.join(found)} "

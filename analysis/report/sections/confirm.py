@@ -43,7 +43,14 @@ def quoted(results: Results) -> ConfirmedConfiguration | None:
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the score to quote with what its remedies do, and what those of others do."""
     choice = quoted(results)
-    found = [_conclusion(results, choice)] if choice else []
+    found = []
+    if choice:
+        name = score_name(results.whole)
+        found = [
+            _conclusion(results, choice),
+            *_exploratory_twin(results, choice, name),
+            *_best_without(results, choice, name),
+        ]
     others = [
         contrast
         for contrast in results.contrasts.confirmed
@@ -83,9 +90,8 @@ def _conclusion(results: Results, choice: ConfirmedConfiguration) -> Conclusion:
         claim += f"; real against real scores {number(floor)} at the same n"
         note += f"; real against real {number(floor)}"
     parts = [
-        f"{choice.failed} of {seeds} {FAILURES}.",
+        f"{choice.failed or 'None'} of {seeds} {FAILURES}.",
         *_remedies(results, choice, name),
-        *_best_without(results, choice, name),
         *_optimism(results, choice, name),
     ]
     if math.isnan(choice.score.low):
@@ -104,11 +110,27 @@ def _with_level(score: Estimate) -> str:
     return f"{number(score.value)} [{ends}; {100 * score.level:.3g}% interval]"
 
 
+def _own_contrast(results: Results, choice: ConfirmedConfiguration) -> ConfirmedContrast | None:
+    found = results.contrasts.confirmed
+    return next((one for one in found if one.number == choice.number), None)
+
+
+def _exploratory_twin(
+    results: Results, choice: ConfirmedConfiguration, name: str
+) -> list[Conclusion]:
+    """Return what the remedies of the first choice do as a finding of its own, where it has to be
+    marked: beside a design, whose comparisons are the primary ones.
+    """
+    found = _own_contrast(results, choice)
+    if found is None or not phrases.exploratory([found.contrast]):
+        return []
+    return [Conclusion(tested(found, name), first=True, exploratory=True)]
+
+
 def _remedies(results: Results, choice: ConfirmedConfiguration, name: str) -> list[str]:
     """Say what the remedies of the first choice do: from its twin, and from nothing else."""
-    for found in results.contrasts.confirmed:
-        if found.number == choice.number:
-            return [tested(found, name)]
+    if found := _own_contrast(results, choice):
+        return [] if phrases.exploratory([found.contrast]) else [tested(found, name)]
     if not _has_remedies(results, choice):
         return ["It has no remedy."]
     return [
@@ -181,8 +203,8 @@ def _estimate(contrast: Contrast, name: str) -> str:
     return f"{what}, if {kind} are normal{but}{decides}."
 
 
-def _best_without(results: Results, choice: ConfirmedConfiguration, name: str) -> list[str]:
-    """Say how the best without remedies did: two searches side by side, and no effect."""
+def _best_without(results: Results, choice: ConfirmedConfiguration, name: str) -> list[Conclusion]:
+    """Return how the best without remedies did: two searches side by side, and no effect."""
     study = results.whole
     without = results.cached(best_without_remedies, study)
     if without is None or without.number == choice.number or not _has_remedies(results, choice):
@@ -205,7 +227,7 @@ def _best_without(results: Results, choice: ConfirmedConfiguration, name: str) -
     because = f"they differ in {listed(unlike)}" if unlike else "each is the best of its own trials"
     if without.tried != without.tried_with:
         because += ", and the more trials there are, the better tuned is the best"
-    return [f"{sentence}. That is no effect of remedies: {because}."]
+    return [Conclusion(f"{sentence}.", f"That is no effect of remedies: {because}.")]
 
 
 def _optimism(results: Results, choice: ConfirmedConfiguration, name: str) -> list[str]:

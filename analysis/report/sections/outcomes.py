@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ganstudy.analysis.formatting import count, rows
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile
 from ganstudy.analysis.tables import search
-from ganstudy.trials.results.records import FAILURES, Verdict
+from ganstudy.trials.results.records import FAILURES, TrialState, Verdict
 
 TITLE = "How the trials ended"
 FAILED = (Verdict.COLLAPSED, Verdict.CYCLING, Verdict.DIVERGED)
@@ -18,9 +19,11 @@ def blocks(results: Results) -> list[Block]:
     """Return trials by state, with their seeds by verdict."""
     imported = results.study.origin.imported is not None
     stopped = "ended before the others" if imported else "was stopped by the scheduler"
+    if has_design(results.study):
+        stopped += ", or was not promoted from the design"
     note = (
         "Trials by state; the verdicts count seeds at each trial's last evaluation. A pruned trial "
-        f"{stopped}, and its verdicts are those at that time."
+        f"{stopped}, and its verdicts are those of that time."
     )
     outcomes = results.cached(search.outcomes, results.study)
     return [Table("outcomes", outcomes, "Trials by state and verdict", note)]
@@ -33,7 +36,9 @@ def conclusions(results: Results) -> list[Conclusion]:
         return []
     counted = results.cached(search.outcomes, study)
     states = ", ".join(f"{row['trials']} {row['state']}" for row in rows(counted))
-    configurations = f"{count(len(study.trials), 'configuration')} ({states})"
+    configurations = count(len(study.trials), "configuration")
+    if len(counted) > 1 or TrialState.COMPLETE not in states:
+        configurations += f" ({states})"
     by_verdict = {verdict: int(counted[verdict.value].sum()) for verdict in Verdict}
     total = count(sum(by_verdict.values()), "seed")
     failed = int((results.cached(selection.ranked, study)[selection.FAILED] > 0).sum())
@@ -53,8 +58,8 @@ def conclusions(results: Results) -> list[Conclusion]:
         claim = f"{failed} of {configurations} had at least one failed seed."
         kinds = [f"{by_verdict[verdict]} {verdict.clause}" for verdict in FAILED]
         basis = (
-            f"Of all {total}, at the last evaluation of their trial {kinds[0]}, {kinds[1]} and "
-            f"{kinds[2]}"
+            f"Of all {total}, {kinds[0]}, {kinds[1]} and {kinds[2]} at the last evaluation of "
+            "their trial"
         )
         if unknown:
             claim, basis = f"At least {claim}", f"{basis}; {unknown}"

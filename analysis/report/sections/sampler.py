@@ -8,6 +8,7 @@ from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
+from ganstudy.analysis.tables.contrasts import CONFIRMED
 from ganstudy.analysis.tables.looks import held_back
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.samplers import facts_of
@@ -63,13 +64,17 @@ def _families(results: Results) -> Conclusion:
         return Conclusion(
             "All comparisons are exploratory:",
             "the study is neither a planned design nor a full grid, nor are its findings compared on "
-            "fresh seeds. Each is corrected at most within its own table.",
+            "fresh seeds. Corrections, where there are any, cover one table each.",
             first=True,
         )
     family = primary[0].family
     n = count(family.comparisons, "comparison")
+    which = "on fresh seeds" if family.name == CONFIRMED else f"of {label(family.name)}"
+    those = f"comparisons are those {which} ({n}, {family.correction})"
+    if family.comparisons == 1:
+        those = f"comparison is the one {which}"
     return Conclusion(
-        f"The primary comparisons are those of {label(family.name)} ({n}, {family.correction});",
-        "all others are exploratory, and corrected at most within their own table.",
+        f"The primary {those};",
+        "all others are exploratory; their corrections, where there are any, cover one table each.",
         first=True,
     )

@@ -168,6 +168,19 @@ def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True) -> Study:
     )
 
 
+def designed_and_confirmed(build, rng, twin=True) -> Study:
+    """As confirmed, with all trials of the design and none drawn by a search."""
+    study = confirmed(build, rng, twin=twin)
+    own = study.trials["stage"] == "search"
+    point = np.unique(study.trials["lr_d"], return_inverse=True)[1]
+    trials = study.trials.assign(
+        stage=study.trials["stage"].where(~own, "design"),
+        point=pd.array(np.where(own, point, -1), dtype="Int64"),
+    )
+    design = {"points": 6, "factors": ["k", "remedies"], "at": 1}
+    return dataclasses.replace(study, trials=trials, spec=study.spec | {"design": design})
+
+
 MARGIN = {"minimize": "fid", "margin": 0.15}
 
 
@@ -223,6 +236,10 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "confirmed, and no better": lambda build, rng: confirmed(build, rng, (1.0, 1.0)),
     "confirmed, one seed collapsed": lambda build, rng: confirmed(build, rng, failing=1),
     "confirmed, four seeds collapsed": lambda build, rng: confirmed(build, rng, failing=4),
+    "designed and confirmed": designed_and_confirmed,
+    "designed and confirmed without a twin": lambda build, rng: designed_and_confirmed(
+        build, rng, twin=False
+    ),
     "confirmed without a twin": lambda build, rng: confirmed(build, rng, twin=False),
 }
 
@@ -508,6 +525,36 @@ def test_what_is_not_of_the_primary_family_is_marked(
     assert str(family).startswith(
         "The primary comparisons are those of k and remedies" if primary else "All comparisons are"
     )
+
+
+def test_beside_a_design_a_twin_is_told_apart_from_the_score_and_marked(
+    results_of: Callable[[str], Results],
+) -> None:
+    """The contrasts of the design are the primary ones; the score to quote is no comparison."""
+    results = results_of("designed and confirmed")
+    assert {row.family.name for row in results.contrasts.primary} == {"k and remedies"}
+    score, twin, *_ = confirm.conclusions(results)
+    assert not score.exploratory and "all else equal" not in str(score)
+    assert twin.exploratory and twin.first
+    assert twin.claim.startswith("A b, all else equal, on 8 fresh seeds: ")
+    alone = confirm.conclusions(results_of("confirmed"))
+    assert "A b, all else equal" in alone[0].basis and not any(one.exploratory for one in alone)
+
+
+def test_of_how_many_trials_the_best_without_remedies_is_counts_those_of_the_design(
+    results_of: Callable[[str], Results],
+) -> None:
+    """Three k at six learning rates, without and with each of two remedies: 18 and 36."""
+    results = results_of("designed and confirmed without a twin")
+    (told,) = (str(one) for one in confirm.conclusions(results) if "best without" in one.claim)
+    assert "out of 18 trials" in told and "the best of 36 trials with remedies" in told
+
+
+def test_the_primary_comparisons_are_named_by_where_they_were_made(
+    results_of: Callable[[str], Results],
+) -> None:
+    (one,) = (found for found in sampler.conclusions(results_of("confirmed")) if found.first)
+    assert one.claim == "The primary comparison is the one on fresh seeds;"
 
 
 def test_nothing_is_said_to_be_equal_without_a_margin(

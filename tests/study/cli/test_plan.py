@@ -236,14 +236,14 @@ def test_check_says_what_six_seeds_would_find() -> None:
 
 def test_check_of_an_adaptive_search() -> None:
     lines = told(("tpe", 24))
-    assert "an adaptive search leaves fewer matched pairs yet" in lines
+    assert "an adaptive search leaves even fewer matched pairs" in lines
     assert "exploratory" in lines or "no effect" in lines
     assert "a [design] of 8 points on 6 seeds would find k 0." in " ".join(lines.split())
 
 
 def test_check_of_one_seed() -> None:
     lines = told(GRID, GRID_SPACE, 1)
-    assert lines.count("no effect: 1 seed, and it takes 3") == 2
+    assert lines.count("no effect can be told: 1 seed, where 3 are needed") == 2
 
 
 # The plan
