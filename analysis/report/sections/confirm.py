@@ -118,8 +118,9 @@ def _own_contrast(results: Results, choice: ConfirmedConfiguration) -> Confirmed
 def _exploratory_twin(
     results: Results, choice: ConfirmedConfiguration, name: str
 ) -> list[Conclusion]:
-    """Return what the remedies of the first choice do as a finding of its own, where it has to be
-    marked: beside a design, whose comparisons are the primary ones.
+    """Return what the remedies of the first choice do, where that is a finding to be marked.
+
+    So it is beside a design, whose comparisons are the primary ones.
     """
     found = _own_contrast(results, choice)
     if found is None or not phrases.exploratory([found.contrast]):
