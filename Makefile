@@ -1,9 +1,9 @@
-# `make study` and `make test` set up everything they need in .venv, from nothing but Python, git and make.
+# `make study`, `make ring` and `make test` set up everything they need in .venv, from nothing but Python, git and make.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: study types test test-slow test-exhaustive docs conformance benchmark operating-characteristics clean
+.PHONY: study ring types test test-slow test-exhaustive docs conformance benchmark operating-characteristics clean
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ganstudy needs Python 3.11 or newer; say which with: make PYTHON=python3.12 study") if sys.version_info < (3, 11) else None'
@@ -21,6 +21,9 @@ types: $(READY)
 
 study: $(READY)
 	@$(BIN)/ganstudy run examples/digits.toml
+
+ring: $(READY)
+	@$(BIN)/ganstudy run examples/ring.toml
 
 test: $(READY)
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -13,7 +13,7 @@ from ganstudy.study.cli.options import format_params, home_option
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
 from ganstudy.study.tune import trial_log
-from ganstudy.trials.results.records import FIRST_CONFIRM
+from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState
 
 if TYPE_CHECKING:
     from ganstudy.study.driver.status import ConfirmStatus, DesignStatus, StudyStatus
@@ -72,7 +72,7 @@ def status(name: str, as_json: bool, home: Home) -> None:
     click.echo(f"{name}: {study.question}".rstrip(": "))
     confirm = study.confirm
     left = study.left - (confirm.left if confirm else 0)
-    click.echo(f"Trials   {_format_states(study.trials)}; {left} of {study.planned} to go")
+    click.echo(f"Trials   {_format_states(_apart(study))}; {left} of {study.planned} to go")
     seeds = ", ".join(f"{n} {verdict}" for verdict, n in study.seeds.items())
     click.echo(f"Seeds    {seeds or 'none yet'}")
     click.echo(f"Best     {_format_best(study)}")
@@ -86,6 +86,14 @@ def status(name: str, as_json: bool, home: Home) -> None:
         click.echo(f"MLflow   {study.unpublished} records still to be published")
     for kind, path in study.paths.items():
         click.echo(f"{kind.capitalize():<8} {path or 'not written yet'}")
+
+
+def _apart(study: StudyStatus) -> Mapping[str, int]:
+    """Return the trials by state, with those that wait where all are compared apart."""
+    if study.design is None or not study.design.waiting:
+        return study.trials
+    waiting, running = study.design.waiting, TrialState.RUNNING.value
+    return {"waiting": waiting, **study.trials, running: study.trials[running] - waiting}
 
 
 def _format_states(trials: Mapping[str, int]) -> str:

@@ -42,6 +42,8 @@ class DesignStatus:
     """Trials that have come to where all are compared, or ended before."""
     promoted: int | None
     """How many go on; None before that is known, or where all train to the end."""
+    waiting: int
+    """Trials that wait for the others where all are compared; running as far as states go."""
     trials: Mapping[str, int]
     """By state."""
 
@@ -129,6 +131,7 @@ def _design_status(stage: DesignStage) -> DesignStatus:
         planned=stage.planned,
         compared=stage.planned - stage.to_train(),
         promoted=None if promoted is None else len(promoted),
+        waiting=len(stage.waiting()) if promoted is None else 0,
         trials=stage.counts(),
     )
 

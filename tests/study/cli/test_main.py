@@ -253,6 +253,22 @@ def test_status_says_that_the_budget_was_too_short() -> None:
     assert "budget" not in json.loads(ganstudy("status", "digits", "--json").stdout)
 
 
+def test_status_tells_trials_that_wait_where_all_are_compared_from_those_in_training() -> None:
+    text = FILE + "[design]\npoints = 4\nat = 0.5\npromote = 1\n"
+    ledger = new_ledger(text=text)
+    design = ledger.design
+    assert design is not None
+    for _ in range(3):
+        number, _ = design.propose()
+        design.record_wait(number, outcome(9.0, unsettled=2))
+    design.propose()
+    lines = ganstudy("status", "digits").stdout.splitlines()
+    assert "Trials   3 waiting, 1 running; 29 of 29 to go" in lines
+    assert "Design   3 of 24 compared" in lines
+    states = json.loads(ganstudy("status", "digits", "--json").stdout)
+    assert states["design"]["waiting"] == 3 and states["trials"]["running"] == 4
+
+
 def test_list_and_status_of_a_study_half_way() -> None:
     ledger = new_ledger()
     ledger.search.record_end(

@@ -42,20 +42,34 @@ lanes = 9
 """
 
 
+DESIGN = (
+    TEXT.replace("trials = 12", "trials = 0")
+    + """
+[design]
+points = 4
+at = 0.5
+promote = 2
+"""
+)
+
+
 class Packed:
     """A searcher of packs over a real ledger and outbox."""
 
-    def __init__(self, folder: Path, text: str = TEXT, packs: int = 2) -> None:
+    def __init__(
+        self, folder: Path, text: str = TEXT, packs: int = 2, stage: Stage = Stage.SEARCH
+    ) -> None:
         self.spec = parse_study(text, "test.toml")
         self.ledger = Ledger.create(folder / "ledger.db", self.spec, text)
         self.outbox = Outbox(folder / "spool")
         self.observed: list[Any] = []
         self.stop = StopRequest(folder / "stop")
+        self.stage = getattr(self.ledger, stage)
         self.searcher = PackSearcher(
-            self.ledger.search,
+            self.stage,
             StudyFolder(folder),
             self.stop,
-            most=trials_per_pack(self.spec, Stage.SEARCH, len(self.spec.train.seeds)),
+            most=trials_per_pack(self.spec, self.stage.stage, len(self.spec.train.seeds)),
             concurrent=lambda: packs,
             observe=lambda *change: self.observed.append(change),
             replay=lambda *_: None,
@@ -157,6 +171,32 @@ def test_a_pack_whose_process_dies_for_good_fails_what_was_left_of_it(tmp_path: 
     states = {row.number: row.state for row in packed.ledger.trials()}
     assert states[first] == "complete"
     assert {states[number] for number in others} == {"failed"}
+
+
+def test_a_design_waits_in_packs_and_its_best_go_on_together(tmp_path: Path) -> None:
+    packed = Packed(tmp_path, DESIGN, stage="design")
+    paused = {number: {"paused": "asked to stop", "done": True} for number in packed.numbers("a")}
+    packed.searcher.on_trial_complete("a", reported(paused))
+    packed.stop.clear()
+    packed = Packed(tmp_path, DESIGN, stage="design")
+    assert packed.searcher.total == 8, "those that had been dealt out, and those that had not"
+    while packed.searcher.left:
+        name = f"pack-{packed.searcher.left}"
+        members = packed.searcher.suggest(name)[MEMBERS]
+        assert {member["until"] for member in members} == {1}
+        # Those of the larger k are better, and later ones of them.
+        scores = {r.number: 9.0 - r.number - 100 * r.params["k"] for r in packed.ledger.trials()}
+        waits = {
+            m["number"]: {**result(scores[m["number"]], finished=False), "done": True}
+            for m in members
+        }
+        packed.searcher.on_trial_complete(name, reported(waits))
+    assert packed.stage.to_train() == 0
+    best = sorted(scores, key=scores.__getitem__)[:2]
+    assert packed.stage.promote() == best
+    promoted = Packed(tmp_path, DESIGN, packs=1, stage="promoted")
+    assert promoted.numbers("f") == sorted(best), "of one k, and so in one pack"
+    assert promoted.searcher.left == 0
 
 
 def test_paused_and_undealt_trials_are_taken_up_by_the_next_run(tmp_path: Path) -> None:
