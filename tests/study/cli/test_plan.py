@@ -66,6 +66,12 @@ def study(*arguments: object, **options: object) -> StudySpec:
 
 
 @pytest.fixture(autouse=True)
+def a_wide_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines are wrapped at the width of the terminal that the tests run in."""
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(autouse=True)
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GANSTUDY_HOME", raising=False)
