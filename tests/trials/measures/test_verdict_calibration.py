@@ -231,6 +231,11 @@ TOO_FEW = {
 collapse. One sample per mode is as good as new ones where a mode is drawn every other time."""
 
 
+IN_BINS = {"hardly begun": {Verdict.COLLAPSED}}
+"""Compared by their pixels, samples near the mean of all pictures lie where real ones are densest: such a beginning
+looks like a collapse onto one mode."""
+
+
 @pytest.fixture(scope="module")
 def trials_of(classifier) -> Callable[[str], Trials]:
     made: dict[str, Trials] = {}
@@ -250,6 +255,8 @@ def test_verdicts_are_right(setting: str, trials_of: Callable[[str], Trials]) ->
     for sampler, trial, right in trials.named():
         if setting.startswith("stacked"):
             right = TOO_FEW.get(sampler, right)
+        if setting.startswith("digits in bins"):
+            right = IN_BINS.get(sampler, right)
         counts = Counter(verdict(trial(), PLANNED, trials.floor) for _ in range(DRAWS))
         print(f"  {sampler:26s}", ", ".join(f"{n} {found}" for found, n in counts.most_common()))
         assert sum(counts[one] for one in right) >= 95, (sampler, counts)
