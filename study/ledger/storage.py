@@ -7,6 +7,7 @@ at its end.
 
 from __future__ import annotations
 
+import logging
 import shlex
 import sqlite3
 import time
@@ -46,9 +47,20 @@ def open_storage(path: Path) -> RDBStorage:
         # A loss of power may take the last commits, but it never damages the file.
         connection.execute("PRAGMA synchronous=NORMAL")
 
+    logger = storage.engine.pool.logger
+    assert isinstance(logger, logging.Logger)  # another kind is for engines that echo
+    logger.addFilter(_is_no_interruption)
     # RDBStorage has connected already; those connections have no pragmas.
     storage.engine.dispose()
     return storage
+
+
+def _is_no_interruption(record: logging.LogRecord) -> bool:
+    """Return False for what SQLAlchemy logs of a Ctrl-C within a transaction.
+
+    The interruption goes on to the command, which tells it without a traceback.
+    """
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 
 def confirm_study_name(study: str) -> str:

@@ -8,7 +8,6 @@ second signal ends the driver at once, at the cost of what was trained since the
 from __future__ import annotations
 
 import errno
-import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -83,8 +82,6 @@ def stop_on_signals(
 
     def asked(number: int, _frame: FrameType | None) -> None:
         if at_once() or stop.reason() is not None:
-            # Raised within a transaction, it would be logged with its traceback and rolled back.
-            logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
             raise KeyboardInterrupt
         stop.ask(signal.Signals(number).name)
         log("Stopping: trials in training save their state (again: stop at once)")

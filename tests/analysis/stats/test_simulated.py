@@ -43,11 +43,11 @@ LONG = (pytest.mark.slow, pytest.mark.exhaustive)
 
 
 def simulated(many, few):
-    """Return how often to repeat: `few` sees a rate of 10%, and passes one of 5% however many rows are looked at."""
+    """Return numbers of repetitions, the many for `-m slow`."""
     return [pytest.param(many, marks=LONG, id="many"), pytest.param(few, id="few")]
 
 
-# Of 250 repetitions at a true 95%, one row in twenty misses more often than 10% would be allowed to.
+# `most` misses of 250 repetitions are exceeded by one row in twenty that covers 95%, and of 1,000 by none.
 SIMULATED = simulated(4000, 1000)
 SLOWER = simulated(1000, 250)
 
