@@ -173,9 +173,15 @@ def with_interval(estimate: Estimate) -> str:
 
 def percent(row: Mapping[str, Any], column: str) -> str:
     """Return the row's share `column` with its interval, if there is one."""
-    low, high = row[f"{column}_low"], row[f"{column}_high"]
-    middle = f"{row[column]:.0%}"
-    return middle if math.isnan(low) or math.isnan(high) else f"{middle} [{low:.0%}, {high:.0%}]"
+    return share(Estimate(row[column], row[f"{column}_low"], row[f"{column}_high"]))
+
+
+def share(estimate: Estimate) -> str:
+    """Return the share with its interval, if there is one."""
+    middle = f"{estimate.value:.0%}"
+    if not estimate.has_interval:
+        return middle
+    return f"{middle} [{estimate.low:.0%}, {estimate.high:.0%}]"
 
 
 def score_name(study: Study) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ from ganstudy.analysis.stats.multiplicity import ALPHA
 from ganstudy.analysis.stats.proportions import proportion_over_configurations
 from ganstudy.analysis.stats.unpaired import difference_of_medians
 from ganstudy.analysis.tables import search
+from ganstudy.analysis.tables.rows import rows_of, table_of
 from ganstudy.trials.results.records import Verdict
 
 COMPARED_PROVENANCE = (*PROVENANCE_COLUMNS, "modes")
@@ -102,12 +102,22 @@ def better_study(first: Study, second: Study, table: pd.DataFrame) -> Study | No
 
     It is None where the interval contains no difference, or where there is no row of one.
     """
-    found = table[table["study"] == DIFFERENCE]
-    for row in rows(found):
-        difference = Estimate(row["median"], row["median_low"], row["median_high"])
-        decision = difference.in_direction(first.objective.sign).decide("second", "first")
+    for row in rows_of(EqualBudgetRow, table[table["study"] == DIFFERENCE]):
+        decision = row.median.in_direction(first.objective.sign).decide("second", "first")
         return {"second": second, "first": first}.get(decision)
     return None
+
+
+@dataclass(frozen=True)
+class EqualBudgetRow:
+    """One of two studies, or their difference, at an equal budget."""
+
+    progress: float
+    study: str
+    configurations: int
+    num_seeds: int
+    seeds: int
+    median: Estimate
 
 
 def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
@@ -121,7 +131,7 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
     other seeds too (stats.unpaired), paired where the studies have the same. Empty where the
     studies have no such budget in common.
     """
-    made: list[dict[str, Any]] = []
+    made = []
     shared = _shared_budgets(first, second)
     if shared:
         compared = [selection.compared_scores(s, amount=shared[-1]) for s in (first, second)]
@@ -138,18 +148,16 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
             (DIFFERENCE, difference, sum(side.num_seeds for side in compared), min(seeds)),
         ):
             made.append(
-                {
-                    "progress": shared[-1],
-                    "study": name,
-                    "configurations": estimate.n,
-                    "num_seeds": num_seeds,
-                    "seeds": different,
-                    **estimate.columns("median"),
-                }
+                EqualBudgetRow(
+                    progress=shared[-1],
+                    study=name,
+                    configurations=estimate.n,
+                    num_seeds=num_seeds,
+                    seeds=different,
+                    median=estimate,
+                )
             )
-    ends = ["median", "median_low", "median_high"]
-    columns = ["progress", "study", "configurations", "num_seeds", "seeds", *ends]
-    return pd.DataFrame(made, columns=columns)
+    return table_of(EqualBudgetRow, made)
 
 
 @dataclass(frozen=True)

@@ -19,17 +19,16 @@ from ganstudy.analysis.formatting import rows
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.paired_runs import runs_of_pair
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate
-from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.multiplicity import holm
 from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
 from ganstudy.analysis.tables.contrasts import (
     CONFIRMED,
     Contrast,
     holm_family,
-    in_units,
     margin_of,
 )
+from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
 from ganstudy.trials.results.records import (
     NO_REMEDIES,
     OWN_SEEDS,
@@ -90,8 +89,11 @@ class ConfirmedContrast:
     """Number of the other's confirm trial."""
     other_confirms: Any
     """Number of the search's trial; <NA> where the search never drew it."""
-    improved: Estimate
-    """Probability of improvement, in the order that knows failure; ties are halves."""
+
+    @property
+    def improved(self) -> Estimate:
+        """Probability of improvement, in the order that knows failure; ties are halves."""
+        return self.contrast.improvement or Estimate(NAN)
 
 
 Trial = dict[str, Any]
@@ -161,30 +163,14 @@ def _alike(one: Any, other: Any) -> bool:
 
 
 def _compared(study: Study, trial: Trial, other: Trial, against: Against) -> ConfirmedContrast:
-    treated, control, verdicts = runs_of_pair(study, trial["number"], other["number"])
-    compared = compare_by_seed(treated, control, verdicts)
-    scale, effect = in_units(compared, study)
     is_twin = against is Against.TWIN
-    with np.errstate(invalid="ignore"):
-        differences = treated - control
-    contrast = Contrast(
+    contrast = contrast_by_seed(
+        study,
+        runs_of_pair(study, trial["number"], other["number"]),
         question=CONFIRMED,
         first=trial[REMEDIES] if is_twin else _name(trial),
         second=ITS_TWIN if is_twin else _name(other),
-        axis="",
-        amount=NAN,
-        scale=scale,
-        effect=effect,
-        worse_by=compared.effect.value,
-        p=compared.p,
-        p_adjusted=NAN,
-        family=holm_family(CONFIRMED, [], primary=not has_design(study)),
-        decision=INCONCLUSIVE,
-        method=compared.method,
-        seeds=effect.n,
         at=f"{_name(trial)}, fresh seeds" if is_twin else "fresh seeds",
-        differences=differences,
-        statistic=compared.statistic,
     )
     return ConfirmedContrast(
         contrast=contrast,
@@ -194,7 +180,6 @@ def _compared(study: Study, trial: Trial, other: Trial, against: Against) -> Con
         role=trial["role"],
         other=other["number"],
         other_confirms=other["confirms"],
-        improved=compared.improved,
     )
 
 

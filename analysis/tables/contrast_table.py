@@ -7,28 +7,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.paired_runs import runs_of_pair
 from ganstudy.analysis.frames.selection import ranked, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Floats
-from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.power import MIN_PAIRED_SEEDS
 from ganstudy.analysis.tables.confirmed_contrasts import ConfirmedContrast, confirmed_contrasts
 from ganstudy.analysis.tables.contrasts import (
     BEST,
     CONTRAST_COLUMNS,
     Contrast,
-    Family,
     K,
-    in_units,
     margin_of,
 )
 from ganstudy.analysis.tables.looks import held_back
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
+from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,34 +117,11 @@ def best_contrast(study: Study, elsewhere: Sequence[set[Any]] = ()) -> list[Cont
     first, second = top["number"].tolist()
     if {first, second} in elsewhere:
         return []
-    treated, control, verdicts = runs_of_pair(study, first, second)
-    # The two share their seeds and nothing else varies: the unit is the seed.
-    comparison = compare_by_seed(treated, control, verdicts)
-    if comparison.effect.n < MIN_PAIRED_SEEDS:
-        comparison = replace(comparison, effect=comparison.effect.without_interval(), p=NAN)
-    with np.errstate(invalid="ignore"):
-        differences: Floats = treated - control
-    scale, effect = in_units(comparison, study)
-    contrast = Contrast(
-        question=BEST,
-        first=first,
-        second=second,
-        axis="",
-        amount=NAN,
-        scale=scale,
-        effect=effect,
-        worse_by=comparison.effect.value,
-        p=comparison.p,
-        p_adjusted=NAN,
-        family=Family(BEST, 1),
-        decision=INCONCLUSIVE,
-        method=comparison.method,
-        seeds=effect.n,
-        at="the search's own seeds",
-        differences=differences,
-        statistic=comparison.statistic,
-        # For planning alone. Practically equal they are never called: they were chosen by these
-        # very scores, both for being at the top and so for being near each other.
-        margin=margin_of(study),
-    )
+    runs, at = runs_of_pair(study, first, second), "the search's own seeds"
+    contrast = contrast_by_seed(study, runs, BEST, first, second, at)
+    # For planning alone. Practically equal they are never called: they were chosen by these very
+    # scores, both for being at the top and so for being near each other.
+    contrast = replace(contrast, margin=margin_of(study))
+    if contrast.seeds < MIN_PAIRED_SEEDS:
+        contrast = replace(contrast, effect=contrast.effect.without_interval(), p=NAN)
     return [contrast.corrected(contrast.family, contrast.p)]

@@ -131,7 +131,8 @@ class Contrast:
     second_score: float = NAN
     """Median of the second side in the pairs, in the measure's own units."""
     improvement: Estimate | None = None
-    """P(a seed of the first side scores better)."""
+    """P(a seed of the first side scores better); of an effect by seed in the order that knows
+    failure, ties being halves."""
     failed: Estimate | None = None
     """Difference of the probabilities that a seed fails."""
     margin: Margin | None = None

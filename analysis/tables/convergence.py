@@ -5,6 +5,7 @@ All on the objective of the study, called the score here; on any axis of the bud
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,11 @@ from ganstudy.analysis.frames.trajectories import (
     trajectories,
     trial_of,
 )
-from ganstudy.analysis.stats.estimate import NAN
+from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.kaplan_meier import EventTimes
 from ganstudy.analysis.stats.order_statistics import median
 from ganstudy.analysis.tables.failures import common_horizon, curves, log_rank_tests, visible_from
+from ganstudy.analysis.tables.rows import table_of
 from ganstudy.trials.results.records import TrialState
 
 # The share of a trajectory over which verdicts look back too.
@@ -38,18 +40,20 @@ LATE_SHARE = 1 / 3
 # A guess: of two values one cannot see whether they drift or scatter.
 MIN_LATE_EVALUATIONS = 3
 
-GROUP_COLUMNS = [
-    "progress",
-    "median",
-    "median_low",
-    "median_high",
-    "lower_quartile",
-    "upper_quartile",
-    "configurations",
-    "num_seeds",
-    "started",
-    "unit",
-]
+
+@dataclass(frozen=True)
+class GroupCurveRow:
+    """The score of the configurations of one value of a setting, at one time."""
+
+    group: Any
+    progress: float
+    median: Estimate
+    lower_quartile: float
+    upper_quartile: float
+    configurations: int
+    num_seeds: int
+    started: int
+    unit: str
 
 
 def group_curves(study: Study, setting: str | None = None, axis: str | None = None) -> pd.DataFrame:
@@ -71,7 +75,7 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
     # worst.
     by_trial = pd.DataFrame(table).groupby(number.to_numpy()).median()
     seeds = pd.DataFrame(table).notna().groupby(number.to_numpy()).sum()
-    made: list[dict[str, Any]] = []
+    made = []
     for value, numbers in groups(study, setting).items():
         inside = by_trial.index.isin(numbers)
         for column, progress in enumerate(points):
@@ -79,27 +83,25 @@ def group_curves(study: Study, setting: str | None = None, axis: str | None = No
             scores = by_trial.loc[inside, column].dropna()
             if scores.empty:
                 continue
-            made.append(
-                {
-                    setting or "group": value,
-                    "progress": progress,
-                    **median(scores).in_direction(sign).columns("median"),
-                    # Quartiles and not an interval: this shows how configurations differ, whatever
-                    # their number.
-                    **_quartiles(scores, sign),
-                    "configurations": len(scores),
-                    "num_seeds": int(seeds.loc[inside, column].sum()),
-                    "started": int(inside.sum()),
-                    "unit": unit,
-                }
+            # Quartiles and not an interval: this shows how configurations differ, whatever their
+            # number. They are values themselves, so that infinite ones need no interpolation.
+            lower, upper = sorted(
+                sign * float(np.quantile(scores, q, method="nearest")) for q in (0.25, 0.75)
             )
-    return pd.DataFrame(made, columns=[setting or "group", *GROUP_COLUMNS])
-
-
-def _quartiles(scores: pd.Series, sign: int) -> dict[str, float]:
-    """Return quartiles that are values themselves, so that infinite ones need no interpolation."""
-    ends = sorted(sign * float(np.quantile(scores, q, method="nearest")) for q in (0.25, 0.75))
-    return {"lower_quartile": ends[0], "upper_quartile": ends[1]}
+            made.append(
+                GroupCurveRow(
+                    group=value,
+                    progress=progress,
+                    median=median(scores).in_direction(sign),
+                    lower_quartile=lower,
+                    upper_quartile=upper,
+                    configurations=len(scores),
+                    num_seeds=int(seeds.loc[inside, column].sum()),
+                    started=int(inside.sum()),
+                    unit=unit,
+                )
+            )
+    return table_of(GroupCurveRow, made, setting)
 
 
 def default_threshold(study: Study) -> float:
@@ -161,26 +163,23 @@ def threshold_times(
     )
 
 
-TIME_COLUMNS = [
-    "threshold",
-    "configurations",
-    "num_seeds",
-    "reached",
-    "left_again",
-    "pruned",
-    "horizon",
-    "share",
-    "share_low",
-    "share_high",
-    "share_if_pruned_never",
-    "median_time",
-    "median_time_low",
-    "median_time_high",
-    "mean_time",
-    "mean_time_low",
-    "mean_time_high",
-    "unit",
-]
+@dataclass(frozen=True)
+class TimeToScoreRow:
+    """How long the seeds of one value of a setting take to reach a score."""
+
+    group: Any
+    threshold: float
+    configurations: int
+    num_seeds: int
+    reached: int
+    left_again: int
+    pruned: int
+    horizon: float
+    share: Estimate
+    share_if_pruned_never: float
+    median_time: Estimate
+    mean_time: Estimate
+    unit: str
 
 
 def time_to_score(
@@ -206,7 +205,7 @@ def time_to_score(
     study, unit = distinct_compared(study, setting), axis or own_axis(study)
     events, by_value = threshold_times(study, threshold, axis, stays), groups(study, setting)
     horizon = common_horizon(events, by_value)
-    made: list[dict[str, Any]] = []
+    made = []
     for value, numbers in by_value.items():
         seeds = events.of(numbers)
         if not len(seeds.times):
@@ -214,26 +213,24 @@ def time_to_score(
         curve = seeds.curve()
         without = curve.at(horizon)
         made.append(
-            {
-                setting or "group": value,
-                "threshold": threshold,
-                "configurations": curve.configurations,
-                "num_seeds": curve.seeds,
-                "reached": int(seeds.happened.sum()),
-                "left_again": int(seeds.recovered.sum()),
-                "pruned": int((seeds.pruned & ~seeds.happened).sum()),
-                "horizon": horizon,
+            TimeToScoreRow(
+                group=value,
+                threshold=threshold,
+                configurations=curve.configurations,
+                num_seeds=curve.seeds,
+                reached=int(seeds.happened.sum()),
+                left_again=int(seeds.recovered.sum()),
+                pruned=int((seeds.pruned & ~seeds.happened).sum()),
+                horizon=horizon,
                 # Kaplan-Meier's is the share that has not; so the ends change places.
-                "share": 1 - without.value,
-                "share_low": 1 - without.high,
-                "share_high": 1 - without.low,
-                "share_if_pruned_never": float(seeds.happened.mean()),
-                **curve.median_time().columns("median_time"),
-                **curve.restricted_mean(horizon).columns("mean_time"),
-                "unit": unit,
-            }
+                share=Estimate(1 - without.value, 1 - without.high, 1 - without.low),
+                share_if_pruned_never=float(seeds.happened.mean()),
+                median_time=curve.median_time(),
+                mean_time=curve.restricted_mean(horizon),
+                unit=unit,
+            )
         )
-    return pd.DataFrame(made, columns=[setting or "group", *TIME_COLUMNS])
+    return table_of(TimeToScoreRow, made, setting)
 
 
 def reach_curves(
@@ -336,15 +333,14 @@ def last_selection(study: Study) -> int:
     return int(pruned.max()) if len(pruned) else 0
 
 
-STABILITY_COLUMNS = [
-    "spread",
-    "spread_low",
-    "spread_high",
-    "change",
-    "change_low",
-    "change_high",
-    "configurations",
-]
+@dataclass(frozen=True)
+class StabilityRow:
+    """How stable the score is at the end, over the configurations of one value of a setting."""
+
+    group: Any
+    spread: Estimate
+    change: Estimate
+    configurations: int
 
 
 def stability_by(study: Study, setting: str | None = None) -> pd.DataFrame:
@@ -360,11 +356,11 @@ def stability_by(study: Study, setting: str | None = None) -> pd.DataFrame:
         inside = table[table["number"].isin(numbers)]
         if len(inside):
             made.append(
-                {
-                    setting or "group": value,
-                    **median(inside["spread"]).columns("spread"),
-                    **median(inside["change"]).columns("change"),
-                    "configurations": len(inside),
-                }
+                StabilityRow(
+                    group=value,
+                    spread=median(inside["spread"]),
+                    change=median(inside["change"]),
+                    configurations=len(inside),
+                )
             )
-    return pd.DataFrame(made, columns=[setting or "group", *STABILITY_COLUMNS])
+    return table_of(StabilityRow, made, setting)

@@ -5,6 +5,7 @@ There is a typical seed of each verdict, and a share of cycling seeds under each
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from ganstudy.analysis.frames.trajectories import (
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.order_statistics import median
 from ganstudy.analysis.tables.failures import visible_from
+from ganstudy.analysis.tables.rows import table_of
 from ganstudy.analysis.tables.search import mode_shares, typical_seeds
 from ganstudy.trials.results.catalogue import CYCLING, MEASURES
 from ganstudy.trials.results.records import Verdict
@@ -108,25 +110,20 @@ def cycling_trajectories(study: Study, axis: str | None = None) -> pd.DataFrame:
     return made.assign(unit=axis or own_axis(study), **missing)[[*head, *wanted, "unit"]]
 
 
-BY_COLUMNS = [
-    "progress",
-    "configurations",
-    "num_seeds",
-    "cycling",
-    "cycling_low",
-    "cycling_high",
-    "returns",
-    "returns_low",
-    "returns_high",
-    "switches",
-    "switches_low",
-    "switches_high",
-    "returned",
-    "returned_low",
-    "returned_high",
-    "configurations_with_modes",
-    "unit",
-]
+@dataclass(frozen=True)
+class CyclingRow:
+    """How often the seeds of one value of a setting cycle, at one time."""
+
+    group: Any
+    progress: float
+    configurations: int
+    num_seeds: int
+    cycling: Estimate
+    returns: Estimate
+    switches: Estimate
+    returned: Estimate
+    configurations_with_modes: int
+    unit: str
 
 
 def cycling_by(study: Study, setting: str | None = None, axis: str | None = None) -> pd.DataFrame:
@@ -144,9 +141,9 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
     study, unit = distinct_compared(study, setting), axis or own_axis(study)
     rows = ended_trajectories(study, axis)
     points = np.array(common_times(rows))
-    made: list[dict[str, Any]] = []
+    made: list[CyclingRow] = []
     if not len(points) or "verdict" not in rows:
-        return pd.DataFrame(columns=[setting or "group", *BY_COLUMNS])
+        return table_of(CyclingRow, made, setting)
     known = rows["verdict"].isin([str(verdict) for verdict in Verdict])
     # NaN without a verdict: 0 would count the seed as one that does not cycle.
     cycles = (rows["verdict"] == Verdict.CYCLING.value).astype(float).where(known)
@@ -171,26 +168,27 @@ def cycling_by(study: Study, setting: str | None = None, axis: str | None = None
             )
             seeds = seeds[seeds["number"].isin(numbers) & seeds["cycling"].notna()]
             if len(seeds):
-                row = {setting or "group": value, "progress": progress, **_row(seeds), "unit": unit}
+                row = _row(value, progress, seeds, unit)
                 # Where no seed can cycle yet, that none does is no finding.
-                if progress < visible:
-                    row |= Estimate(NAN).columns("cycling")
-                made.append(row)
-    return pd.DataFrame(made, columns=[setting or "group", *BY_COLUMNS])
+                made.append(replace(row, cycling=Estimate(NAN)) if progress < visible else row)
+    return table_of(CyclingRow, made, setting)
 
 
-def _row(seeds: pd.DataFrame) -> dict[str, Any]:
+def _row(value: Any, progress: float, seeds: pd.DataFrame, unit: str) -> CyclingRow:
     cycling = proportion_by_trial(seeds["cycling"] == 1, seeds["number"])
     with_modes = seeds[seeds["returns"].notna() & seeds["switches"].notna()]
     # Medians: the counts of a few restless seeds would decide a mean.
     by_trial = with_modes.groupby("number")[["returns", "switches"]].median()
     returned = proportion_by_trial(with_modes["returns"] > 0, with_modes["number"])
-    return {
-        "configurations": seeds["number"].nunique(),
-        "num_seeds": len(seeds),
-        **cycling.columns("cycling"),
-        **median(by_trial["returns"]).columns("returns"),
-        **median(by_trial["switches"]).columns("switches"),
-        **returned.columns("returned"),
-        "configurations_with_modes": len(by_trial),
-    }
+    return CyclingRow(
+        group=value,
+        progress=progress,
+        configurations=seeds["number"].nunique(),
+        num_seeds=len(seeds),
+        cycling=cycling,
+        returns=median(by_trial["returns"]),
+        switches=median(by_trial["switches"]),
+        returned=returned,
+        configurations_with_modes=len(by_trial),
+        unit=unit,
+    )

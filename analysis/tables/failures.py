@@ -20,6 +20,7 @@ the pruned ones could have done.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +41,7 @@ from ganstudy.analysis.frames.trajectories import evaluation_grid, trajectories
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
 from ganstudy.analysis.stats.kaplan_meier import EventTimes, log_rank
 from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni
+from ganstudy.analysis.tables.rows import table_of
 from ganstudy.trials.results.records import FAILURE_VERDICTS, TrialState, Verdict
 
 MIN_MOMENTS = 5
@@ -191,27 +193,24 @@ def survival_curves(
     return curves(events, groups(study, setting), setting or "group")
 
 
-SUMMARY_COLUMNS = [
-    "configurations",
-    "num_seeds",
-    "failed",
-    "recovered",
-    "pruned",
-    "failed_when_pruned",
-    "horizon",
-    "survival",
-    "survival_low",
-    "survival_high",
-    "if_pruned_failed",
-    "if_pruned_survived",
-    "median_time",
-    "median_time_low",
-    "median_time_high",
-    "mean_time",
-    "mean_time_low",
-    "mean_time_high",
-    "unit",
-]
+@dataclass(frozen=True)
+class SurvivalRow:
+    """How many seeds of one value of a setting have not failed, and for how long."""
+
+    group: Any
+    configurations: int
+    num_seeds: int
+    failed: int
+    recovered: int
+    pruned: int
+    failed_when_pruned: int
+    horizon: float
+    survival: Estimate
+    if_pruned_failed: float
+    if_pruned_survived: float
+    median_time: Estimate
+    mean_time: Estimate
+    unit: str
 
 
 def survival_summary(
@@ -235,18 +234,18 @@ def survival_summary(
     """
     study = distinct_compared(study, setting)
     events, by_value = failure_times(study, kinds, rule, axis), groups(study, setting)
-    rows: list[dict[str, Any]] = []
-    horizon = common_horizon(events, by_value)
-    for value, numbers in by_value.items():
-        seeds = events.of(numbers)
-        if len(seeds.times):
-            row = {setting or "group": value, **_survival(seeds, horizon, rule)}
-            rows.append({**row, "unit": axis or own_axis(study)})
-    return pd.DataFrame(rows, columns=[setting or "group", *SUMMARY_COLUMNS])
+    horizon, unit = common_horizon(events, by_value), axis or own_axis(study)
+    made = [
+        _survival(value, seeds, horizon, rule, unit)
+        for value, numbers in by_value.items()
+        if len((seeds := events.of(numbers)).times)
+    ]
+    return table_of(SurvivalRow, made, setting)
 
 
-def _survival(seeds: EventTimes, horizon: float, rule: EventRule) -> dict[str, Any]:
-    """Return the columns SUMMARY_COLUMNS but `unit` of the seeds of one value."""
+def _survival(
+    value: Any, seeds: EventTimes, horizon: float, rule: EventRule, unit: str
+) -> SurvivalRow:
     curve, n = seeds.curve(), len(seeds.times)
     failed = int(seeds.happened.sum())
     censored = int((seeds.pruned & ~seeds.happened).sum())
@@ -255,22 +254,24 @@ def _survival(seeds: EventTimes, horizon: float, rule: EventRule) -> dict[str, A
     survival = curve.at(horizon) if horizon >= seeds.first_visible else Estimate(NAN)
     # Of pruned trials, failures for good might have recovered; first failures stay.
     surely_failed = failed - failed_when_pruned if rule is EventRule.FOR_GOOD else failed
-    return {
-        "configurations": curve.configurations,
-        "num_seeds": n,
-        "failed": failed,
-        "recovered": int(seeds.recovered.sum()),
-        "pruned": censored,
-        "failed_when_pruned": failed_when_pruned,
-        "horizon": horizon,
-        **survival.columns("survival"),
+    return SurvivalRow(
+        group=value,
+        configurations=curve.configurations,
+        num_seeds=n,
+        failed=failed,
+        recovered=int(seeds.recovered.sum()),
+        pruned=censored,
+        failed_when_pruned=failed_when_pruned,
+        horizon=horizon,
+        survival=survival,
         # Both ends of what the pruned could have done, since the scheduler pruned what was poor:
         # Kaplan and Meier's own share takes censoring as independent of failing.
-        "if_pruned_failed": 1 - (failed + censored) / n,
-        "if_pruned_survived": 1 - surely_failed / n,
-        **curve.median_time().columns("median_time"),
-        **curve.restricted_mean(horizon).columns("mean_time"),
-    }
+        if_pruned_failed=1 - (failed + censored) / n,
+        if_pruned_survived=1 - surely_failed / n,
+        median_time=curve.median_time(),
+        mean_time=curve.restricted_mean(horizon),
+        unit=unit,
+    )
 
 
 def common_horizon(events: EventTimes, by_value: dict[Any, set[int]]) -> float:
@@ -286,20 +287,28 @@ def common_horizon(events: EventTimes, by_value: dict[Any, set[int]]) -> float:
     return min(ends, default=NAN)
 
 
-TEST_COLUMNS = [
-    "setting",
-    "groups",
-    "configurations",
-    "num_seeds",
-    "events",
-    "statistic",
-    "p",
-    "p_adjusted",
-    "comparisons",
-    "moments",
-    "method",
-    "decision",
-]
+@dataclass(frozen=True)
+class LogRankRow:
+    """A log-rank test of whether the values of a setting differ."""
+
+    setting: str
+    groups: int
+    configurations: int
+    num_seeds: int
+    events: int
+    statistic: float
+    p: float
+    p_adjusted: float
+    comparisons: int
+    moments: int
+    method: str
+    decision: str
+
+    def corrected(self, comparisons: int) -> LogRankRow:
+        """Return the test as one of so many, decided by its corrected p-value."""
+        p = bonferroni(self.p, comparisons)
+        decision = "differ" if p <= ALPHA else INCONCLUSIVE
+        return replace(self, p_adjusted=p, comparisons=comparisons, decision=decision)
 
 
 def survival_tests(
@@ -328,11 +337,11 @@ def survival_tests(
 def log_rank_tests(
     events: EventTimes, study: Study, settings: Iterable[str] | None = None
 ) -> pd.DataFrame:
-    """Return a table of TEST_COLUMNS for any event.
+    """Return the table of `survival_tests` for any event.
 
     The `settings` are all that were searched where None.
     """
-    rows: list[dict[str, Any]] = []
+    made = []
     for setting in study.searched if settings is None else settings:
         group = np.full(len(events.times), -1)
         for index, numbers in enumerate(groups(study, setting).values()):
@@ -346,22 +355,21 @@ def log_rank_tests(
         # Anew for each setting, so that its p does not depend on which others were searched.
         rng = np.random.default_rng(SEED)
         test = log_rank(events.times[known], happened, events.number[known], group, rng)
-        rows.append(
-            {
-                "setting": setting,
-                "groups": int(group.max()) + 1,
-                "configurations": test.configurations,
-                "num_seeds": int(known.sum()),
-                "events": int(happened.sum()),
-                "statistic": test.statistic,
-                "p": test.p,
-                "moments": len(np.unique(events.times[known][happened])),
-                "method": test.method,
-            }
+        made.append(
+            LogRankRow(
+                setting=setting,
+                groups=int(group.max()) + 1,
+                configurations=test.configurations,
+                num_seeds=int(known.sum()),
+                events=int(happened.sum()),
+                statistic=test.statistic,
+                p=test.p,
+                p_adjusted=NAN,
+                comparisons=1,
+                moments=len(np.unique(events.times[known][happened])),
+                method=test.method,
+                decision=INCONCLUSIVE,
+            )
         )
     # Over the settings that could be tested: those with one value cannot differ.
-    for row in rows:
-        row["comparisons"] = len(rows)
-        row["p_adjusted"] = bonferroni(row["p"], len(rows))
-        row["decision"] = "differ" if row["p_adjusted"] <= ALPHA else INCONCLUSIVE
-    return pd.DataFrame(rows, columns=TEST_COLUMNS)
+    return table_of(LogRankRow, [row.corrected(len(made)) for row in made])

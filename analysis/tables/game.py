@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from ganstudy.analysis.frames.selection import distinct_configurations, groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import proportion_by_trial, trajectories
 from ganstudy.analysis.stats.correlation import spearman
+from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.stats.order_statistics import median
+from ganstudy.analysis.tables.rows import table_of
 from ganstudy.trials.results.catalogue import GAME, MEASURES
 from ganstudy.trials.results.records import TrialState
 
@@ -28,17 +31,30 @@ DIAGNOSTICS = tuple(
 )
 
 
-GAME_COLUMNS = [
-    "measure",
-    "label",
-    "correlation",
-    "low",
-    "high",
-    "configurations",
-    "left_out",
-    "comparisons",
-    "decision",
-]
+@dataclass(frozen=True)
+class CorrelationRow:
+    """A training diagnostic and the final score over configurations."""
+
+    measure: str
+    label: str
+    correlation: float
+    low: float
+    high: float
+    configurations: int
+    left_out: int
+    comparisons: int
+    decision: str
+
+
+@dataclass(frozen=True)
+class MismatchRow:
+    """Whether the generator's loss follows FID within the seeds of one value of a setting."""
+
+    group: Any
+    mismatch: Estimate
+    misleads: Estimate
+    configurations: int
+    num_seeds: int
 
 
 def game_against_score(study: Study, measures: Iterable[str] = DIAGNOSTICS) -> pd.DataFrame:
@@ -57,37 +73,25 @@ def game_against_score(study: Study, measures: Iterable[str] = DIAGNOSTICS) -> p
     complete = study.trials[study.trials["state"] == TrialState.COMPLETE.value]
     scores = sign * pd.to_numeric(complete["objective"]).fillna(sign * np.inf)
     present = [name for name in measures if name in complete and complete[name].notna().any()]
-    made: list[dict[str, Any]] = []
+    made = []
     for name in present:
         known = complete[name].notna()
         # Ranks: gaps and gradient norms span decades, and scores may be infinite.
         found = spearman(complete.loc[known, name], scores[known], len(present))
         made.append(
-            {
-                "measure": name,
-                "label": MEASURES[name].label,
-                "correlation": found.value,
-                "low": found.low,
-                "high": found.high,
-                "configurations": int(known.sum()),
-                "left_out": int((~known).sum()),
-                "comparisons": len(present),
-                "decision": found.decide("high is better", "high is worse"),
-            }
+            CorrelationRow(
+                measure=name,
+                label=MEASURES[name].label,
+                correlation=found.value,
+                low=found.low,
+                high=found.high,
+                configurations=int(known.sum()),
+                left_out=int((~known).sum()),
+                comparisons=len(present),
+                decision=found.decide("high is better", "high is worse"),
+            )
         )
-    return pd.DataFrame(made, columns=GAME_COLUMNS)
-
-
-MISMATCH_COLUMNS = [
-    "mismatch",
-    "mismatch_low",
-    "mismatch_high",
-    "misleads",
-    "misleads_low",
-    "misleads_high",
-    "configurations",
-    "num_seeds",
-]
+    return table_of(CorrelationRow, made)
 
 
 def mismatch_by(study: Study, setting: str | None = None) -> pd.DataFrame:
@@ -111,7 +115,7 @@ def mismatch_by(study: Study, setting: str | None = None) -> pd.DataFrame:
     # The mismatch of the last evaluation is over all before it.
     last = rows.groupby("trajectory").tail(1)
     last = last[last["evaluation"] >= MIN_EVALUATIONS]
-    made: list[dict[str, Any]] = []
+    made = []
     for value, numbers in groups(study, setting).items():
         seeds = last[last["number"].isin(numbers)]
         if seeds.empty:
@@ -119,12 +123,12 @@ def mismatch_by(study: Study, setting: str | None = None) -> pd.DataFrame:
         by_trial = seeds.groupby("number")["mismatch"]
         misleads = proportion_by_trial(seeds["mismatch"] < 0, seeds["number"])
         made.append(
-            {
-                setting or "group": value,
-                **median(by_trial.median()).columns("mismatch"),
-                **misleads.columns("misleads"),
-                "configurations": by_trial.ngroups,
-                "num_seeds": len(seeds),
-            }
+            MismatchRow(
+                group=value,
+                mismatch=median(by_trial.median()),
+                misleads=misleads,
+                configurations=by_trial.ngroups,
+                num_seeds=len(seeds),
+            )
         )
-    return pd.DataFrame(made, columns=[setting or "group", *MISMATCH_COLUMNS])
+    return table_of(MismatchRow, made, setting)

@@ -36,6 +36,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, Floats
 from ganstudy.analysis.stats.matching import LOG_FROM
 from ganstudy.analysis.stats.multiplicity import ALPHA
+from ganstudy.analysis.tables.rows import table_of
 
 EVALUATORS: dict[str, Callable[[], BaseImportanceEvaluator]] = {
     "PED-ANOVA": lambda: PedAnovaImportanceEvaluator(target_quantile=TARGET),
@@ -57,26 +58,30 @@ their number.
 """
 # A guess: the best quarter is then five trials.
 MIN_TRIALS = 20
-IMPORTANCE_COLUMNS = [
-    "evaluator",
-    "setting",
-    "importance",
-    "low",
-    "high",
-    "chance",
-    "p",
-    "decision",
-    "rank",
-    "rank_low",
-    "rank_high",
-    "first_share",
-    "configurations",
-    "seeds",
-    "used",
-    "resamples",
-    "axis",
-    "progress",
-]
+
+
+@dataclass(frozen=True)
+class ImportanceRow:
+    """The importance of a setting by one evaluator."""
+
+    evaluator: str
+    setting: str
+    importance: float
+    low: float
+    high: float
+    chance: float
+    p: float
+    decision: str
+    rank: int
+    rank_low: int
+    rank_high: int
+    first_share: float
+    configurations: int
+    seeds: int
+    used: int
+    resamples: int
+    axis: str
+    progress: float
 
 
 @dataclass(frozen=True)
@@ -117,20 +122,17 @@ def importance(study: Study, evaluators: tuple[str, ...] = ("PED-ANOVA", "fANOVA
     study = search_stage(study)
     frame = compared_scores(study)
     if len(frame.numbers) < MIN_TRIALS:
-        return pd.DataFrame(columns=IMPORTANCE_COLUMNS)
+        return table_of(ImportanceRow, [])
     trials = _trials(study, frame, _space(study, frame))
-    n = {"configurations": len(trials), "seeds": frame.num_seeds}
-    where = {"axis": frame.axis, "progress": frame.amount}
-    rows: list[dict[str, Any]] = [
-        {"evaluator": name, **row, **n, **where}
-        for name in evaluators
-        for row in _importances(name, trials, frame.medians)
-    ]
-    return pd.DataFrame(rows, columns=IMPORTANCE_COLUMNS)
+    made = [row for name in evaluators for row in _importances(name, trials, frame)]
+    return table_of(ImportanceRow, made)
 
 
-def _importances(name: str, trials: list[FrozenTrial], scores: Floats) -> list[dict[str, Any]]:
+def _importances(
+    name: str, trials: list[FrozenTrial], frame: ComparedScores
+) -> list[ImportanceRow]:
     """Return the rows of one evaluator, the most important setting first."""
+    scores = frame.medians
     rng = np.random.default_rng(SEED)
     n, used = len(trials), min(len(trials), MOST_TRIALS[name])
     chosen = rng.permutation(n)[:used]
@@ -162,21 +164,26 @@ def _importances(name: str, trials: list[FrozenTrial], scores: Floats) -> list[d
         low, high = np.quantile(shares[:, i], [0.025, 0.975])
         first, last = np.quantile(ranks[:, i], [0.025, 0.975], method="inverted_cdf")
         rows.append(
-            {
-                "setting": setting,
-                "importance": float(importances[i]),
-                "low": float(low),
-                "high": float(high),
-                "chance": float(chance[i]),
-                "p": float(beyond[i]),
-                "decision": "matters" if beyond[i] <= ALPHA else INCONCLUSIVE,
-                "rank": i + 1,
-                "rank_low": int(first),
-                "rank_high": int(last),
-                "first_share": float((ranks[:, i] == 1).mean()),
-                "used": used,
-                "resamples": RESAMPLES[name],
-            }
+            ImportanceRow(
+                evaluator=name,
+                setting=setting,
+                importance=float(importances[i]),
+                low=float(low),
+                high=float(high),
+                chance=float(chance[i]),
+                p=float(beyond[i]),
+                decision="matters" if beyond[i] <= ALPHA else INCONCLUSIVE,
+                rank=i + 1,
+                rank_low=int(first),
+                rank_high=int(last),
+                first_share=float((ranks[:, i] == 1).mean()),
+                configurations=n,
+                seeds=frame.num_seeds,
+                used=used,
+                resamples=RESAMPLES[name],
+                axis=frame.axis,
+                progress=frame.amount,
+            )
         )
     return rows
 

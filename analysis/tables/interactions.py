@@ -38,6 +38,7 @@ from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
 from ganstudy.analysis.tables.contrasts import Contrast, in_units
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher, matchable
+from ganstudy.analysis.tables.rows import table_of
 
 # A guess, above the ten at which the coverage of rank correlations is simulated.
 MIN_PAIRS = 12
@@ -49,21 +50,25 @@ tested in.
 """
 EITHER_WAY, SAME_DIRECTION = "either way", "same direction"
 """Whether an effect may go against its mean in a new setting."""
-INTERACTION_COLUMNS = [
-    "kind",
-    "first",
-    "second",
-    "correlation",
-    "low",
-    "high",
-    "p",
-    "decision",
-    "configurations",
-    "seeds",
-    "comparisons",
-    "axis",
-    "progress",
-]
+
+
+@dataclass(frozen=True)
+class InteractionRow:
+    """Whether the effect of one setting depends on another."""
+
+    kind: str
+    first: str
+    second: str
+    correlation: float
+    low: float
+    high: float
+    p: float
+    decision: str
+    configurations: int
+    seeds: int
+    comparisons: int
+    axis: str
+    progress: float
 
 
 def interactions(study: Study) -> pd.DataFrame:
@@ -86,7 +91,7 @@ def interactions(study: Study) -> pd.DataFrame:
     study = compared_trials(study)
     frame = compared_scores(study)
     if not len(frame.numbers):
-        return pd.DataFrame(columns=INTERACTION_COLUMNS)
+        return table_of(InteractionRow, [])
     ordered = _ordered(study, frame)
     cases = [*_remedy_cases(study, frame, ordered), *_setting_cases(study, frame, ordered)]
     # A case without an interval can find nothing, so that it is no comparison.
@@ -100,23 +105,23 @@ def interactions(study: Study) -> pd.DataFrame:
         if estimate.has_interval:
             p = bonferroni(fisher_p(case.correlation, case.degrees, case.factor), comparisons)
         rows.append(
-            {
-                "kind": case.kind,
-                "first": case.first,
-                "second": case.second,
-                "correlation": estimate.value,
-                "low": low,
-                "high": high,
-                "p": p,
-                "decision": estimate.decide("depends", "depends"),
-                "configurations": case.configurations,
-                "seeds": case.seeds,
-                "comparisons": comparisons,
-                "axis": frame.axis,
-                "progress": frame.amount,
-            }
+            InteractionRow(
+                kind=case.kind,
+                first=case.first,
+                second=case.second,
+                correlation=estimate.value,
+                low=low,
+                high=high,
+                p=p,
+                decision=estimate.decide("depends", "depends"),
+                configurations=case.configurations,
+                seeds=case.seeds,
+                comparisons=comparisons,
+                axis=frame.axis,
+                progress=frame.amount,
+            )
         )
-    return pd.DataFrame(rows, columns=INTERACTION_COLUMNS)
+    return table_of(InteractionRow, rows)
 
 
 @dataclass(frozen=True)
@@ -136,17 +141,19 @@ class Case:
     """Of the variance of Fisher's z."""
 
 
-HOMOGENEITY_COLUMNS = [
-    "remedies",
-    "effect",
-    "sd_settings",
-    "sd_seeds",
-    "low",
-    "high",
-    "decision",
-    "pairs",
-    "seeds",
-]
+@dataclass(frozen=True)
+class HomogeneityRow:
+    """How much the effect of a set of remedies differs between settings and between seeds."""
+
+    remedies: str
+    effect: float
+    sd_settings: float
+    sd_seeds: float
+    low: float
+    high: float
+    decision: str
+    pairs: int
+    seeds: int
 
 
 def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
@@ -168,19 +175,19 @@ def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
         new = effect_in_a_new_setting(row.matched)
         shown = in_units(Comparison(new, NAN, ""), study)[1]
         found.append(
-            {
-                "remedies": row.first,
-                "effect": shown.value,
-                "sd_settings": math.sqrt(row.matched.variances.pairs),
-                "sd_seeds": math.sqrt(row.matched.variances.seeds),
-                "low": shown.low,
-                "high": shown.high,
-                "decision": EITHER_WAY if new.low <= 0 <= new.high else SAME_DIRECTION,
-                "pairs": row.effect.n,
-                "seeds": row.seeds,
-            }
+            HomogeneityRow(
+                remedies=row.first,
+                effect=shown.value,
+                sd_settings=math.sqrt(row.matched.variances.pairs),
+                sd_seeds=math.sqrt(row.matched.variances.seeds),
+                low=shown.low,
+                high=shown.high,
+                decision=EITHER_WAY if new.low <= 0 <= new.high else SAME_DIRECTION,
+                pairs=row.effect.n,
+                seeds=row.seeds,
+            )
         )
-    return pd.DataFrame(found, columns=HOMOGENEITY_COLUMNS)
+    return table_of(HomogeneityRow, found)
 
 
 def _ordered(study: Study, frame: ComparedScores) -> list[str]:

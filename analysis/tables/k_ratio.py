@@ -23,25 +23,12 @@ from ganstudy.analysis.frames.selection import (
     own_axis,
 )
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL, Estimate
 from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts
+from ganstudy.analysis.tables.rows import table_of
 
 ENDED_TRIALS, COMPLETE_TRIALS = "every ended trial", "complete trials only"
-RESPONSE_COLUMNS = [
-    "axis",
-    "amount",
-    "trials",
-    "configurations",
-    "not_yet",
-    "seeds",
-    "median",
-    "median_low",
-    "median_high",
-    "failed_share",
-    "failed_share_low",
-    "failed_share_high",
-]
 PAIR_COLUMNS = [
     "axis",
     "amount",
@@ -74,6 +61,21 @@ ANSWER_COLUMNS = [
 ]
 
 
+@dataclass(frozen=True)
+class ResponseRow:
+    """The score and the failed seeds of one value of a setting, at one amount."""
+
+    group: Any
+    axis: str
+    amount: float
+    trials: str
+    configurations: int
+    not_yet: int
+    seeds: int
+    median: Estimate
+    failed_share: Estimate
+
+
 def response(study: Study, setting: str = "k") -> pd.DataFrame:
     """Estimate the score and the failed seeds of each value of `setting`, at equal amounts.
 
@@ -92,7 +94,7 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
     """
     study = compared_trials(study)
     if setting not in study.trials:
-        return pd.DataFrame(columns=[setting, *RESPONSE_COLUMNS])
+        return table_of(ResponseRow, [], setting)
     by_value, rows = groups(study, setting), []
     for axis in axes(study) or [own_axis(study)]:
         frames = {
@@ -106,22 +108,24 @@ def response(study: Study, setting: str = "k") -> pd.DataFrame:
         for trials, frame in frames.items():
             if len(frame.numbers):
                 rows += [
-                    {setting: value, "trials": trials, **_row(frame.only(numbers))}
+                    _response(value, trials, frame.only(numbers))
                     for value, numbers in by_value.items()
                 ]
-    return pd.DataFrame(rows, columns=[setting, *RESPONSE_COLUMNS])
+    return table_of(ResponseRow, rows, setting)
 
 
-def _row(group: ComparedScores) -> dict[str, Any]:
-    return {
-        "axis": group.axis,
-        "amount": group.amount,
-        "configurations": len(group.numbers),
-        "not_yet": group.not_yet,
-        "seeds": group.num_seeds,
-        **group.median().columns("median"),
-        **group.failed_share().columns("failed_share"),
-    }
+def _response(value: Any, trials: str, group: ComparedScores) -> ResponseRow:
+    return ResponseRow(
+        group=value,
+        axis=group.axis,
+        amount=group.amount,
+        trials=trials,
+        configurations=len(group.numbers),
+        not_yet=group.not_yet,
+        seeds=group.num_seeds,
+        median=group.median(),
+        failed_share=group.failed_share(),
+    )
 
 
 def pairwise(

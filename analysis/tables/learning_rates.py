@@ -7,8 +7,7 @@ configurations; a fit is reported only where it predicts configurations that it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Floats
 from ganstudy.analysis.stats.matching import FOLDS
 from ganstudy.analysis.stats.proportions import clustered_proportion
+from ganstudy.analysis.tables.rows import table_of
 from ganstudy.trials.results.records import Verdict
 
 RATES = ("lr_g", "lr_d")
@@ -42,41 +42,21 @@ MIN_FOR_FIT = 20
 # A guess: ends to a fortieth of what was searched, finer than the fit knows them.
 FINE = 40
 """Points per axis at which the region is drawn."""
-ESTIMATES = [
-    "configurations",
-    "seeds",
-    "median",
-    "median_low",
-    "median_high",
-    "failed_share",
-    "failed_share_low",
-    "failed_share_high",
-    "progress",
-]
-MAP_COLUMNS = ["lr_g_low", "lr_g_high", "lr_d_low", "lr_d_high", *ESTIMATES]
-REGION_COLUMNS = [
-    "setting",
-    "low",
-    "high",
-    "area",
-    "searched_low",
-    "searched_high",
-    "inside",
-    "inside_trained",
-    "inside_low",
-    "inside_high",
-    "outside",
-    "outside_trained",
-    "outside_low",
-    "outside_high",
-    "skill",
-    "skill_low",
-    "skill_high",
-    "decision",
-    "configurations",
-    "seeds",
-    "progress",
-]
+
+
+@dataclass(frozen=True)
+class RateCell:
+    """The trials in one cell of the plane of the learning rates."""
+
+    lr_g_low: float
+    lr_g_high: float
+    lr_d_low: float
+    lr_d_high: float
+    configurations: int
+    seeds: int
+    median: Estimate
+    failed_share: Estimate
+    progress: float
 
 
 def rate_map(study: Study) -> pd.DataFrame:
@@ -90,26 +70,54 @@ def rate_map(study: Study) -> pd.DataFrame:
     """
     frame, rates = _rates(search_stage(study))
     if not len(frame.numbers):
-        return pd.DataFrame(columns=MAP_COLUMNS)
+        return table_of(RateCell, [])
     edges = [_edges(rates[:, axis]) for axis in range(2)]
     # The largest rate lies on the last edge, which searchsorted places beyond the last cell.
     cells = [
         np.clip(np.searchsorted(e, rates[:, i], side="right") - 1, 0, len(e) - 2)
         for i, e in enumerate(edges)
     ]
-    rows = []
+    made = []
     for g in range(len(edges[0]) - 1):
         for d in range(len(edges[1]) - 1):
             inside = (cells[0] == g) & (cells[1] == d)
-            if inside.any():
-                ends = np.exp([*edges[0][g : g + 2], *edges[1][d : d + 2]]).tolist()
-                rows.append((*ends, *_estimates(frame, inside).values()))
-    return pd.DataFrame(rows, columns=MAP_COLUMNS)
+            if not inside.any():
+                continue
+            ends = np.exp([*edges[0][g : g + 2], *edges[1][d : d + 2]]).tolist()
+            trials = _some(frame, inside)
+            made.append(
+                RateCell(
+                    lr_g_low=ends[0],
+                    lr_g_high=ends[1],
+                    lr_d_low=ends[2],
+                    lr_d_high=ends[3],
+                    configurations=len(trials.numbers),
+                    seeds=trials.num_seeds,
+                    median=trials.median(),
+                    failed_share=trials.failed_share(),
+                    progress=trials.amount,
+                )
+            )
+    return table_of(RateCell, made)
 
 
 def _edges(logs: Floats) -> Floats:
     low, high = float(logs.min()), float(logs.max())
     return np.linspace(low, high, CELLS + 1) if high > low else np.array([low, high])
+
+
+@dataclass(frozen=True)
+class RateRatioRow:
+    """The trials whose lr_d / lr_g is in one group."""
+
+    ratio: str
+    ratio_low: float
+    ratio_high: float
+    configurations: int
+    seeds: int
+    median: Estimate
+    failed_share: Estimate
+    progress: float
 
 
 def rate_ratio(study: Study) -> pd.DataFrame:
@@ -119,19 +127,29 @@ def rate_ratio(study: Study) -> pd.DataFrame:
     rate_map.
     """
     frame, rates = _rates(search_stage(study))
-    columns = ["ratio", "ratio_low", "ratio_high", *ESTIMATES]
     if not len(frame.numbers):
-        return pd.DataFrame(columns=columns)
+        return table_of(RateRatioRow, [])
     ends = np.log(SIDES)
     ratio = rates[:, 1] - rates[:, 0]
     # Rates from a list hit 1/3 and 3 exactly, but for rounding.
     group = (ratio > ends[0] - 1e-9).astype(int) + (ratio > ends[1] + 1e-9)
     words = ((0.0, SIDES[0], "below 1/3"), (*SIDES, "1/3 to 3"), (SIDES[1], np.inf, "above 3"))
-    rows = [
-        (word, low, high, *_estimates(frame, group == i).values())
-        for i, (low, high, word) in enumerate(words)
-    ]
-    return pd.DataFrame(rows, columns=columns)
+    made = []
+    for i, (low, high, word) in enumerate(words):
+        trials = _some(frame, group == i)
+        made.append(
+            RateRatioRow(
+                ratio=word,
+                ratio_low=low,
+                ratio_high=high,
+                configurations=len(trials.numbers),
+                seeds=trials.num_seeds,
+                median=trials.median(),
+                failed_share=trials.failed_share(),
+                progress=trials.amount,
+            )
+        )
+    return table_of(RateRatioRow, made)
 
 
 def _rates(study: Study) -> tuple[ComparedScores, Floats]:
@@ -149,16 +167,8 @@ def _rates(study: Study) -> tuple[ComparedScores, Floats]:
     return frame.only(set(known.index[good])), np.log(known[good].to_numpy(dtype=float))
 
 
-def _estimates(frame: ComparedScores, inside: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return the columns ESTIMATES of some of the compared trials."""
-    group = frame.only(set(frame.numbers[inside].tolist()))
-    return {
-        "configurations": len(group.numbers),
-        "seeds": group.num_seeds,
-        **group.median().columns("median"),
-        **group.failed_share().columns("failed_share"),
-        "progress": frame.amount,
-    }
+def _some(frame: ComparedScores, inside: NDArray[np.bool_]) -> ComparedScores:
+    return frame.only(set(frame.numbers[inside].tolist()))
 
 
 @dataclass(frozen=True)
@@ -229,6 +239,43 @@ def _probabilities(points: Floats, trained: Floats, asked: Floats) -> Floats:
     return probabilities
 
 
+@dataclass(frozen=True)
+class RegionRow:
+    """Where seeds train along one of the learning rates or their ratio."""
+
+    setting: str
+    low: float
+    high: float
+    area: float
+    searched_low: float
+    searched_high: float
+    inside: int
+    inside_trained: float
+    inside_low: float
+    inside_high: float
+    outside: int
+    outside_trained: float
+    outside_low: float
+    outside_high: float
+    skill: Estimate
+    decision: str
+    configurations: int
+    seeds: int
+    progress: float
+
+    def along(self, setting: str, region: Floats, searched: Floats) -> RegionRow:
+        """Return the row of one axis; region, searched: logarithms of points there."""
+        ends = np.exp([region.min(), region.max()]).tolist() if len(region) else [NAN, NAN]
+        return replace(
+            self,
+            setting=setting,
+            low=ends[0],
+            high=ends[1],
+            searched_low=float(np.exp(searched.min())),
+            searched_high=float(np.exp(searched.max())),
+        )
+
+
 def region_that_trains(study: Study) -> pd.DataFrame:
     """Estimate where a seed trains with a fitted probability of LIKELY or more.
 
@@ -245,42 +292,44 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     frame, rates = _rates(search_stage(study))
     # Without a verdict that can be a failure every seed would count as one that trains.
     if not len(frame.numbers) or np.isnan(frame.failed).all():
-        return pd.DataFrame(columns=REGION_COLUMNS)
+        return table_of(RegionRow, [])
     trained = 1 - np.nanmean(frame.failed + _untrained(frame), axis=1)
     grid = _grid(rates)
     found = fit(rates, trained, grid)
     if found is None:
-        return pd.DataFrame(columns=REGION_COLUMNS)
+        return table_of(RegionRow, [])
     # A region of a fit without skill would look just as definite.
     conclusive = found.skill.low > 0
     likely = grid[found.at >= LIKELY] if conclusive else np.empty((0, 2))
     # By the fit to the others: a configuration's own seeds would confirm themselves.
     inside = found.predicted >= LIKELY
-    shares = {
-        **_share_that_trained("inside", frame, trained, inside),
-        **_share_that_trained("outside", frame, trained, ~inside),
-    }
-    rows = []
-    for name, weights in (("lr_g", (1, 0)), ("lr_d", (0, 1)), ("ratio", (-1, 1))):
-        region, tried = likely @ np.array(weights), rates @ np.array(weights)
-        ends = np.exp([region.min(), region.max()]).tolist() if len(region) else [NAN, NAN]
-        rows.append(
-            {
-                "setting": name,
-                "low": ends[0],
-                "high": ends[1],
-                "area": len(likely) / len(grid) if conclusive else NAN,
-                "searched_low": float(np.exp(tried.min())),
-                "searched_high": float(np.exp(tried.max())),
-                **shares,
-                **found.skill.columns("skill"),
-                "decision": "conclusive" if conclusive else INCONCLUSIVE,
-                "configurations": len(rates),
-                "seeds": frame.num_seeds,
-                "progress": frame.amount,
-            }
-        )
-    return pd.DataFrame(rows, columns=REGION_COLUMNS)
+    trained_inside = _share_that_trained(frame, trained, inside)
+    trained_outside = _share_that_trained(frame, trained, ~inside)
+    row = RegionRow(
+        setting="",
+        low=NAN,
+        high=NAN,
+        area=len(likely) / len(grid) if conclusive else NAN,
+        searched_low=NAN,
+        searched_high=NAN,
+        inside=int(inside.sum()),
+        inside_trained=trained_inside.value,
+        inside_low=trained_inside.low,
+        inside_high=trained_inside.high,
+        outside=int((~inside).sum()),
+        outside_trained=trained_outside.value,
+        outside_low=trained_outside.low,
+        outside_high=trained_outside.high,
+        skill=found.skill,
+        decision="conclusive" if conclusive else INCONCLUSIVE,
+        configurations=len(rates),
+        seeds=frame.num_seeds,
+        progress=frame.amount,
+    )
+    axes = {"lr_g": np.array((1, 0)), "lr_d": np.array((0, 1)), "ratio": np.array((-1, 1))}
+    return table_of(
+        RegionRow, [row.along(name, likely @ way, rates @ way) for name, way in axes.items()]
+    )
 
 
 def _untrained(frame: ComparedScores) -> Floats:
@@ -298,14 +347,8 @@ def _grid(rates: Floats) -> Floats:
 
 
 def _share_that_trained(
-    where: str, frame: ComparedScores, trained: Floats, chosen: NDArray[np.bool_]
-) -> dict[str, float]:
-    """Return how many configurations were chosen, and the share of their seeds that trained."""
+    frame: ComparedScores, trained: Floats, chosen: NDArray[np.bool_]
+) -> Estimate:
+    """Return the share of the seeds of the chosen configurations that trained."""
     seeds = float((~np.isnan(frame.scores[chosen])).sum())
-    share = clustered_proportion(trained[chosen], seeds)
-    return {
-        where: int(chosen.sum()),
-        f"{where}_trained": share.value,
-        f"{where}_low": share.low,
-        f"{where}_high": share.high,
-    }
+    return clustered_proportion(trained[chosen], seeds)

@@ -8,6 +8,7 @@ family of comparisons.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,34 +20,35 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.tables.contrasts import RATIO, REMEDIES, Contrast, Family
 from ganstudy.analysis.tables.matched_contrasts import matched_contrasts, remedy_contrasts
+from ganstudy.analysis.tables.rows import table_of
 
-EFFECT_COLUMNS = [
-    "configurations",
-    "control_configurations",
-    "pairs",
-    "seeds",
-    "difference",
-    "low",
-    "high",
-    "ratio",
-    "ratio_low",
-    "ratio_high",
-    "decision",
-    "p",
-    "improvement",
-    "improvement_low",
-    "improvement_high",
-    "failed_difference",
-    "failed_low",
-    "failed_high",
-    "failed_decision",
-    "axis",
-    "progress",
-    "comparisons",
-    "matching",
-    "matched_on",
-    "distance",
-]
+
+@dataclass(frozen=True)
+class EffectRow:
+    """The effect of one value of a setting against a baseline, in matched pairs."""
+
+    group: Any
+    configurations: int
+    control_configurations: int
+    pairs: int
+    seeds: int
+    difference: float
+    low: float
+    high: float
+    ratio: Estimate
+    decision: str
+    p: float
+    improvement: Estimate
+    failed_difference: float
+    failed_low: float
+    failed_high: float
+    failed_decision: str
+    axis: str
+    progress: float
+    comparisons: int
+    matching: str
+    matched_on: str
+    distance: float
 
 
 def remedy_effects(study: Study, contrasts: Sequence[Contrast] | None = None) -> pd.DataFrame:
@@ -55,8 +57,8 @@ def remedy_effects(study: Study, contrasts: Sequence[Contrast] | None = None) ->
     remedies, then the columns of setting_effects. contrasts: those of matched_contrasts, if they
     have been made already.
     """
-    rows = remedy_contrasts(study) if contrasts is None else contrasts
-    return _frame(rows, REMEDIES)
+    made = remedy_contrasts(study) if contrasts is None else contrasts
+    return table_of(EffectRow, map(_row, made), REMEDIES)
 
 
 def setting_effects(
@@ -91,57 +93,53 @@ def setting_effects(
     study = compared_trials(study)
     by_value = groups(study, setting) if setting in study.trials else {}
     if not by_value or (baseline is not None and baseline not in by_value):
-        return _frame([], setting)
+        return table_of(EffectRow, [], setting)
     baseline = next(iter(by_value)) if baseline is None else baseline
     pairs = [(value, baseline) for value in by_value if value != baseline]
     family = Family(f"{setting} against {baseline}", len(pairs))
-    return _frame(matched_contrasts(study, setting, family, pairs, axis), setting)
+    made = matched_contrasts(study, setting, family, pairs, axis)
+    return table_of(EffectRow, map(_row, made), setting)
 
 
-def _frame(contrasts: Sequence[Contrast], setting: str) -> pd.DataFrame:
-    rows = [{setting: contrast.first, **_row(contrast)} for contrast in contrasts]
-    return pd.DataFrame(rows, columns=[setting, *EFFECT_COLUMNS])
-
-
-def _row(contrast: Contrast) -> dict[str, Any]:
-    better = contrast.improvement or Estimate(NAN)
+def _row(contrast: Contrast) -> EffectRow:
+    difference, ratio = _effect(contrast)
     failed = contrast.failed or Estimate(NAN)
-    return {
-        "configurations": contrast.configurations[0],
-        "control_configurations": contrast.configurations[1],
-        "pairs": contrast.effect.n,
-        "seeds": contrast.seeds,
-        **_effect(contrast),
-        "decision": contrast.decision,
-        "p": contrast.p_adjusted,
-        **better.columns("improvement"),
-        "failed_difference": failed.value,
-        "failed_low": failed.low,
-        "failed_high": failed.high,
-        "failed_decision": failed.decide("fewer", "more"),
-        "axis": contrast.axis,
-        "progress": contrast.amount,
-        "comparisons": contrast.family.comparisons,
-        "matching": contrast.matching,
-        "matched_on": "; ".join(contrast.matched_on),
-        "distance": contrast.distance,
-    }
+    return EffectRow(
+        group=contrast.first,
+        configurations=contrast.configurations[0],
+        control_configurations=contrast.configurations[1],
+        pairs=contrast.effect.n,
+        seeds=contrast.seeds,
+        difference=difference.value,
+        low=difference.low,
+        high=difference.high,
+        ratio=ratio,
+        decision=contrast.decision,
+        p=contrast.p_adjusted,
+        improvement=contrast.improvement or Estimate(NAN),
+        failed_difference=failed.value,
+        failed_low=failed.low,
+        failed_high=failed.high,
+        failed_decision=failed.decide("fewer", "more"),
+        axis=contrast.axis,
+        progress=contrast.amount,
+        comparisons=contrast.family.comparisons,
+        matching=contrast.matching,
+        matched_on="; ".join(contrast.matched_on),
+        distance=contrast.distance,
+    )
 
 
-def _effect(contrast: Contrast) -> dict[str, float]:
-    """Return the columns difference and ratio with their ends."""
+def _effect(contrast: Contrast) -> tuple[Estimate, Estimate]:
+    """Return the effect as (difference, ratio); NaN for a ratio that means nothing."""
     effect, control = contrast.effect, contrast.second_score
     if contrast.scale != RATIO:
-        ends = {"difference": effect.value, "low": effect.low, "high": effect.high}
-        return ends | Estimate(NAN).columns("ratio")
+        return effect, Estimate(NAN)
+    if not np.isfinite(control):
+        return Estimate(NAN), effect
     # The difference in the measure's own units depends on where one starts: at the baseline's
     # median.
-    differences = {
-        name: control * (factor - 1) if np.isfinite(control) else NAN
-        for name, factor in (
-            ("difference", effect.value),
-            ("low", effect.low),
-            ("high", effect.high),
-        )
-    }
-    return differences | effect.columns("ratio")
+    value, low, high = (
+        control * (factor - 1) for factor in (effect.value, effect.low, effect.high)
+    )
+    return Estimate(value, low, high), effect

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.designed import compared_trials
+from ganstudy.analysis.frames.paired_runs import PairedRuns
 from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_scores
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Floats
-from ganstudy.analysis.stats.few_seeds import compare_by_seed
+from ganstudy.analysis.stats.estimate import NAN, Floats
 from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.multiplicity import holm
 from ganstudy.analysis.tables.contrasts import (
@@ -27,11 +27,11 @@ from ganstudy.analysis.tables.contrasts import (
     Contrast,
     K,
     holm_family,
-    in_units,
     is_design,
     margin_of,
 )
 from ganstudy.analysis.tables.matched_arms import matchable
+from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
 
 MIN_SEEDS_FOR_TEST = 5
 """Of three seeds that collapse half of the time, one study in thirty-two has all three differ alike
@@ -71,6 +71,31 @@ class SingleConfiguration:
     failed: float
     """Seeds that had collapsed, cycled or diverged; NaN where verdicts do not compare."""
     control_failed: float
+
+    def columns(self) -> dict[str, Any]:
+        """Return the row of the table of remedies_paired_by_seed."""
+        contrast = self.contrast
+        return {
+            "remedies": contrast.first,
+            "number": self.number,
+            "control": self.control,
+            **self.settings,
+            "scale": contrast.scale,
+            "effect": contrast.effect.value,
+            "low": contrast.effect.low,
+            "high": contrast.effect.high,
+            "level": contrast.effect.level,
+            "method": contrast.method,
+            "p": contrast.p,
+            "p_holm": contrast.p_adjusted,
+            "comparisons": contrast.family.comparisons,
+            "decision": contrast.decision,
+            "failed": self.failed,
+            "control_failed": self.control_failed,
+            "seeds": contrast.effect.n,
+            "axis": contrast.axis,
+            "progress": contrast.amount,
+        }
 
 
 def single_configurations(study: Study) -> list[SingleConfiguration]:
@@ -118,30 +143,16 @@ def _compared(
     scores = frame.scores[list(rows)][:, both]
     verdicts = None if frame.verdicts is None else frame.verdicts[list(rows)][:, both]
     treated, control = np.log(scores) if study.is_ratio else scores
-    # Seeds are the units, as one configuration of either kind is all there is.
-    compared = compare_by_seed(treated, control, verdicts)
-    scale, effect = in_units(compared, study)
-    with np.errstate(invalid="ignore"):
-        differences = treated - control
-    contrast = Contrast(
+    contrast = contrast_by_seed(
+        study,
+        PairedRuns(treated, control, verdicts),
         question=SINGLE,
         first=remedies,
         second=NONE,
-        axis=frame.axis,
-        amount=frame.amount,
-        scale=scale,
-        effect=effect,
-        worse_by=compared.effect.value,
         at=f"trial {frame.numbers[rows[0]]} against trial {frame.numbers[rows[1]]}",
-        p=compared.p if effect.n >= MIN_SEEDS_FOR_TEST else NAN,
-        p_adjusted=NAN,
-        family=holm_family(SINGLE, [], primary=False),
-        decision=INCONCLUSIVE,
-        method=compared.method,
-        seeds=effect.n,
-        differences=differences,
-        statistic=compared.statistic,
     )
+    p = contrast.p if contrast.seeds >= MIN_SEEDS_FOR_TEST else NAN
+    contrast = replace(contrast, axis=frame.axis, amount=frame.amount, p=p)
     first, second = rows
     return SingleConfiguration(
         contrast=contrast,
@@ -200,29 +211,5 @@ def remedies_paired_by_seed(
     """
     made = single_configurations(study) if contrasts is None else contrasts
     others = list(made[0].settings) if made else []
-    rows = [
-        {
-            "remedies": row.contrast.first,
-            "number": row.number,
-            "control": row.control,
-            **row.settings,
-            "scale": row.contrast.scale,
-            "effect": row.contrast.effect.value,
-            "low": row.contrast.effect.low,
-            "high": row.contrast.effect.high,
-            "level": row.contrast.effect.level,
-            "method": row.contrast.method,
-            "p": row.contrast.p,
-            "p_holm": row.contrast.p_adjusted,
-            "comparisons": row.contrast.family.comparisons,
-            "decision": row.contrast.decision,
-            "failed": row.failed,
-            "control_failed": row.control_failed,
-            "seeds": row.contrast.effect.n,
-            "axis": row.contrast.axis,
-            "progress": row.contrast.amount,
-        }
-        for row in made
-    ]
     columns = ["remedies", "number", "control", *others, *PAIRED_COLUMNS]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame([row.columns() for row in made], columns=columns)

@@ -7,6 +7,7 @@ it, with how many reached it. Scores are those of the study's objective.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from ganstudy.analysis.frames.selection import (
     ranked,
 )
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.stats.estimate import Estimate
+from ganstudy.analysis.tables.rows import table_of
 from ganstudy.trials.results.records import TrialState, Verdict
 
 
@@ -76,6 +79,19 @@ def outcomes(study: Study) -> pd.DataFrame:
     return counted.loc[order].reset_index()
 
 
+@dataclass(frozen=True)
+class BySettingRow:
+    """The objective and the failed seeds of one value of a setting, at one evaluation."""
+
+    group: Any
+    evaluation: int
+    progress: float
+    configurations: int
+    num_seeds: int
+    median: Estimate
+    failed_share: Estimate
+
+
 def by_setting(study: Study, setting: str) -> pd.DataFrame:
     """Estimate the objective and the failed seeds for each value of one hyperparameter.
 
@@ -85,27 +101,25 @@ def by_setting(study: Study, setting: str) -> pd.DataFrame:
     median_high (95%; NaN below estimate.MIN_CONFIGURATIONS, infinite where diverged seeds are
     reached), failed_share with failed_share_low and failed_share_high (95%).
     """
-    rows: list[dict[str, Any]] = []
+    made = []
     for amount in common_budgets(study):
         frame = compared_scores(study, amount=amount)
         reached = amount * (1 + TOLERANCE)
         evaluation = int(np.searchsorted(study.evaluation_times, reached, side="right"))
         for value, numbers in groups(study, setting).items():
             group = frame.only(numbers)
-            rows.append(
-                {
-                    setting: value,
-                    "evaluation": evaluation,
-                    "progress": amount,
-                    "configurations": len(group.numbers),
-                    "num_seeds": group.num_seeds,
-                    **group.median().columns("median"),
-                    **group.failed_share().columns("failed_share"),
-                }
+            made.append(
+                BySettingRow(
+                    group=value,
+                    evaluation=evaluation,
+                    progress=amount,
+                    configurations=len(group.numbers),
+                    num_seeds=group.num_seeds,
+                    median=group.median(),
+                    failed_share=group.failed_share(),
+                )
             )
-    head = [setting, "evaluation", "progress", "configurations", "num_seeds"]
-    ends = [f"{name}{end}" for name in ("median", "failed_share") for end in ("", "_low", "_high")]
-    return pd.DataFrame(rows, columns=[*head, *ends])
+    return table_of(BySettingRow, made, setting)
 
 
 def learning_rates(study: Study) -> pd.DataFrame:

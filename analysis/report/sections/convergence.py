@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ganstudy.analysis.figures import convergence as figures
@@ -12,10 +10,11 @@ from ganstudy.analysis.figures.style import ScoreAxes, as_text
 from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Figure, Heading, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, percent, score_name, unit
-from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
+from ganstudy.analysis.report.phrases import Conclusion, score_name, share, unit
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, Estimate
 from ganstudy.analysis.tables import convergence, search
 from ganstudy.analysis.tables.best_on_the_way import FAR, best_on_the_way
+from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "Convergence"
 # As many as there are looks in figures.convergence.LINES.
@@ -32,11 +31,13 @@ def conclusions(results: Results) -> list[Conclusion]:
     """
     study, found = results.study, list[Conclusion]()
     name = score_name(study)
-    for row in rows(results.cached(convergence.time_to_score, study)):
-        reached = f"{row['reached']} of {count(row['num_seeds'], 'seed')} reached it"
-        what = f"seeds reach {name} {number(row['threshold'])}"
+    times = results.cached(convergence.time_to_score, study)
+    for row in rows_of(convergence.TimeToScoreRow, times):
+        reached = f"{row.reached} of {count(row.num_seeds, 'seed')} reached it"
+        what = f"seeds reach {name} {number(row.threshold)}"
         found += over_time.tested(results.cached(convergence.reach_tests, study), what, reached)
-    found += [_trend(row, name) for row in rows(results.cached(convergence.stability_by, study))]
+    stable = results.cached(convergence.stability_by, study)
+    found += [_trend(row, name) for row in rows_of(convergence.StabilityRow, stable)]
     return found + _fallen(results)
 
 
@@ -71,18 +72,18 @@ def _fallen(results: Results) -> list[Conclusion]:
     return [Conclusion(claim, basis)]
 
 
-def _trend(row: dict[str, Any], name: str) -> Conclusion:
+def _trend(row: convergence.StabilityRow, name: str) -> Conclusion:
     """Return how the score changed over the last third of the budget."""
-    n = f"the median over {count(int(row['configurations']), 'configuration')} that ran to the end"
+    n = f"the median over {count(row.configurations, 'configuration')} that ran to the end"
     basis = (
-        f"within a seed its largest and smallest value are {percent(row, 'spread')} of its median "
-        f"apart, and it changed by {_change(row)} ({n}). Scores of a generator that no longer "
+        f"within a seed its largest and smallest value are {share(row.spread)} of its median "
+        f"apart, and it changed by {_change(row.change)} ({n}). Scores of a generator that no longer "
         "changes spread too, as each is measured on new samples."
     )
     # NaN ends, of too few configurations, compare as false and end in the last branch.
-    if row["change_low"] > 0:
+    if row.change.low > 0:
         claim = f"{name} was still rising over the last third of the budget:"
-    elif row["change_high"] < 0:
+    elif row.change.high < 0:
         claim = f"{name} was still falling over the last third of the budget:"
     else:
         claim = (
@@ -92,11 +93,11 @@ def _trend(row: dict[str, Any], name: str) -> Conclusion:
     return Conclusion(claim, basis)
 
 
-def _change(row: dict[str, Any]) -> str:
+def _change(change: Estimate) -> str:
     value, low, high = (
-        f"{row[f'change{end}']:+.0%}".replace("-", "−") for end in ("", "_low", "_high")
+        f"{end:+.0%}".replace("-", "−") for end in (change.value, change.low, change.high)
     )
-    return value if np.isnan(row["change_low"]) else f"{value} [{low}, {high}]"
+    return value if np.isnan(change.low) else f"{value} [{low}, {high}]"
 
 
 def blocks(results: Results) -> list[Block]:

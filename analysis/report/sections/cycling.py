@@ -22,8 +22,9 @@ from ganstudy.analysis.report.blocks import (
     Results,
     Table,
 )
-from ganstudy.analysis.report.phrases import Conclusion, percent, score_name
+from ganstudy.analysis.report.phrases import Conclusion, score_name, share
 from ganstudy.analysis.tables import cycling, failures, search
+from ganstudy.analysis.tables.rows import rows_of
 from ganstudy.trials.results.records import Verdict
 
 TITLE = "Modes over time"
@@ -38,23 +39,23 @@ def conclusions(results: Results) -> list[Conclusion]:
     study = results.study
     if unknown := over_time.unknown_verdicts(results):
         return [Conclusion("How many seeds cycled is unknown:", f"{unknown}.")]
-    table = rows(results.cached(cycling.cycling_by, study))
+    table = rows_of(cycling.CyclingRow, results.cached(cycling.cycling_by, study))
     if not table:
         return []
     row = table[0]
-    if math.isnan(row["cycling"]):
-        when = f"{row['progress']:g} {over_time.axis(results)}, the last time of all ended trials"
+    if math.isnan(row.cycling.value):
+        when = f"{row.progress:g} {over_time.axis(results)}, the last time of all ended trials"
         return [
             Conclusion(f"How many seeds cycle is unknown at {when}:", f"{over_time.TOO_EARLY}.")
         ]
     claim = (
-        f"{percent(row, 'cycling')} of the seeds were cycling at {row['progress']:g} "
+        f"{share(row.cycling)} of the seeds were cycling at {row.progress:g} "
         f"{over_time.axis(results)}, the last time that every ended trial reached."
     )
-    n = f"{count(row['num_seeds'], 'seed')} of {count(row['configurations'], 'configuration')}"
+    n = f"{count(row.num_seeds, 'seed')} of {count(row.configurations, 'configuration')}"
     returned = (
-        f"The dominant mode had come back at least once in {percent(row, 'returned')}."
-        if row["configurations_with_modes"]
+        f"The dominant mode had come back at least once in {share(row.returned)}."
+        if row.configurations_with_modes
         else "Modes were not counted, so whether one came back is unknown."
     )
     basis = f"Of {n}, with configurations as the unit of the interval. {returned}"

@@ -5,18 +5,17 @@ Log-rank tests say whether the values differ.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.figures.panels import Band, Curves
-from ganstudy.analysis.formatting import count, rows
+from ganstudy.analysis.formatting import count
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Heading, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, percent
+from ganstudy.analysis.report.phrases import Conclusion, share
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
+from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "Failures over time"
 # A guess: as many as a phone shows beside the names.
@@ -29,45 +28,45 @@ def conclusions(results: Results) -> list[Conclusion]:
     study = results.study
     if unknown := over_time.unknown_verdicts(results):
         return [Conclusion("How many seeds failed, and when, is unknown:", f"{unknown}.")]
-    summary = rows(results.cached(failures.survival_summary, study))
+    summary = rows_of(failures.SurvivalRow, results.cached(failures.survival_summary, study))
     if not summary:
         return []
     row = summary[0]
-    if np.isnan(row["survival"]):
+    if np.isnan(row.survival.value):
         return [Conclusion("How many seeds fail is unknown:", f"{over_time.TOO_EARLY}.")]
     claim = (
-        f"{percent(row, 'survival')} of the seeds had not failed (collapsed, cycling or diverged) "
-        f"by {row['horizon']:g} {over_time.axis(results)}{_if_pruned(row)}."
+        f"{share(row.survival)} of the seeds had not failed (collapsed, cycling or diverged) "
+        f"by {row.horizon:g} {over_time.axis(results)}{_if_pruned(row)}."
     )
-    n = f"{count(row['configurations'], 'configuration')}, {count(row['num_seeds'], 'seed')}"
-    basis = f"Kaplan-Meier estimate over {n}, of which {row['failed']} failed for good"
-    if row["recovered"]:
-        basis += f" and {row['recovered']} had a failure verdict that went away again"
+    n = f"{count(row.configurations, 'configuration')}, {count(row.num_seeds, 'seed')}"
+    basis = f"Kaplan-Meier estimate over {n}, of which {row.failed} failed for good"
+    if row.recovered:
+        basis += f" and {row.recovered} had a failure verdict that went away again"
     basis += "."
-    if row["configurations"] < MIN_CONFIGURATIONS:
+    if row.configurations < MIN_CONFIGURATIONS:
         basis += f" Below {MIN_CONFIGURATIONS} configurations there is no interval."
-    if pruned := row["pruned"] + row["failed_when_pruned"]:
+    if pruned := row.pruned + row.failed_when_pruned:
         basis += (
             f" {count(pruned, 'seed')} belong to pruned trials: the share without failure at the "
-            f"end would be {row['if_pruned_failed']:.0%} of all seeds if all of these had failed, "
-            f"and {row['if_pruned_survived']:.0%} if none had."
+            f"end would be {row.if_pruned_failed:.0%} of all seeds if all of these had failed, "
+            f"and {row.if_pruned_survived:.0%} if none had."
         )
     tests = results.cached(failures.survival_tests, study)
-    events = f"{count(row['failed'], 'seed')} failed"
+    events = f"{count(row.failed, 'seed')} failed"
     return [Conclusion(claim, basis), *over_time.tested(tests, "seeds fail", events)]
 
 
-def _if_pruned(row: dict[str, Any]) -> str:
+def _if_pruned(row: failures.SurvivalRow) -> str:
     """Return the clause of the claim that bounds what pruning may hide.
 
     It is '' where pruning could hide no more than the interval allows for.
     """
     # Both ends are bounds: Kaplan-Meier assumes that censoring is unrelated to failure, but a
     # scheduler prunes what is poor.
-    low, high = row["if_pruned_failed"], row["if_pruned_survived"]
-    if not row["pruned"] + row["failed_when_pruned"]:
+    low, high = row.if_pruned_failed, row.if_pruned_survived
+    if not row.pruned + row.failed_when_pruned:
         return ""
-    if low >= row["survival_low"] and high <= row["survival_high"]:
+    if low >= row.survival.low and high <= row.survival.high:
         return ""
     return (
         " if those of pruned trials had gone on as the others did, and between "

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from ganstudy.analysis.figures.game import correlations
-from ganstudy.analysis.formatting import count, rows, signed
+from ganstudy.analysis.formatting import count, signed
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, percent, score_name
+from ganstudy.analysis.report.phrases import Conclusion, score_name, share
 from ganstudy.analysis.stats.correlation import MIN_FOR_SPEARMAN
 from ganstudy.analysis.tables import game
+from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "The game beside the score"
 
@@ -22,15 +22,16 @@ def conclusions(results: Results) -> list[Conclusion]:
     table = results.cached(game.game_against_score, study)
     table = table[table["correlation"].notna()]
     if len(table):
-        found.append(_correlated(rows(table), score_name(study)))
-    found += [_mismatch(row) for row in rows(results.cached(game.mismatch_by, study))]
+        found.append(_correlated(rows_of(game.CorrelationRow, table), score_name(study)))
+    mismatch = results.cached(game.mismatch_by, study)
+    found += [_mismatch(row) for row in rows_of(game.MismatchRow, mismatch)]
     return found
 
 
-def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
+def _correlated(measures: list[game.CorrelationRow], name: str) -> Conclusion:
     # Measures may be missing in some trials, so n differs between them.
-    n = max(row["configurations"] for row in measures)
-    conclusive = [row for row in measures if row["decision"] != "inconclusive"]
+    n = max(row.configurations for row in measures)
+    conclusive = [row for row in measures if row.decision != "inconclusive"]
     if not conclusive:
         few = n < MIN_FOR_SPEARMAN
         least = f" Below {MIN_FOR_SPEARMAN} there is no interval." if few else ""
@@ -41,8 +42,8 @@ def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
             exploratory=True,
         )
     parts = [
-        f"{row['label']} ({row['decision']}: {signed(row['correlation'])} "
-        f"[{signed(row['low'])}, {signed(row['high'])}], n = {row['configurations']})"
+        f"{row.label} ({row.decision}: {signed(row.correlation)} "
+        f"[{signed(row.low)}, {signed(row.high)}], n = {row.configurations})"
         for row in conclusive
     ]
     return Conclusion(
@@ -54,17 +55,17 @@ def _correlated(measures: list[dict[str, Any]], name: str) -> Conclusion:
     )
 
 
-def _mismatch(row: dict[str, Any]) -> Conclusion:
-    low, high = row["mismatch_low"], row["mismatch_high"]
+def _mismatch(row: game.MismatchRow) -> Conclusion:
+    low, high = row.mismatch.low, row.mismatch.high
     ends = "" if math.isnan(low) else f" [{signed(low)}, {signed(high)}]"
     n = (
-        f"{count(row['configurations'], 'configuration')} of at least {game.MIN_EVALUATIONS} "
+        f"{count(row.configurations, 'configuration')} of at least {game.MIN_EVALUATIONS} "
         "evaluations"
     )
     basis = (
         "the rank correlation of its loss with FID within a seed has a median of "
-        f"{signed(row['mismatch'])}{ends} ({n}), and it is below 0 in {percent(row, 'misleads')} "
-        f"of {count(row['num_seeds'], 'seed')}."
+        f"{signed(row.mismatch.value)}{ends} ({n}), and it is below 0 in {share(row.misleads)} "
+        f"of {count(row.num_seeds, 'seed')}."
     )
     if low > 0:
         claim = "The generator's loss falls and rises with FID:"

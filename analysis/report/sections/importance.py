@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ganstudy.analysis.figures.importance import importances
-from ganstudy.analysis.formatting import count, label, rows
+from ganstudy.analysis.formatting import count, label
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.tables.importance import DEALT, MIN_TRIALS, importance
+from ganstudy.analysis.tables.importance import DEALT, MIN_TRIALS, ImportanceRow, importance
+from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "Which settings matter"
 
@@ -21,16 +20,16 @@ def conclusions(results: Results) -> list[Conclusion]:
     found = []
     table = results.cached(importance, results.study)
     for name, group in table.groupby("evaluator", sort=False):
-        settings = rows(group)
+        settings = rows_of(ImportanceRow, group)
         first = settings[0]
-        n = count(first["configurations"], "configuration")
-        if first["used"] < first["configurations"]:
-            n += f", {first['used']} of them drawn at random for each evaluation"
+        n = count(first.configurations, "configuration")
+        if first.used < first.configurations:
+            n += f", {first.used} of them drawn at random for each evaluation"
         stable = (
-            f"{label(first['setting'])} is first in {first['first_share']:.0%} of "
-            f"{first['resamples']} resamples"
+            f"{label(first.setting)} is first in {first.first_share:.0%} of "
+            f"{first.resamples} resamples"
         )
-        matter = [row for row in settings if row["decision"] == "matters"]
+        matter = [row for row in settings if row.decision == "matters"]
         if matter:
             verb = "matters" if len(matter) == 1 else "matter"
             claim = f"{name}: {', '.join(map(_share, matter))} {verb} more than by chance."
@@ -40,9 +39,9 @@ def conclusions(results: Results) -> list[Conclusion]:
     return found
 
 
-def _share(row: dict[str, Any]) -> str:
+def _share(row: ImportanceRow) -> str:
     return (
-        f"{label(row['setting'])} ({row['importance']:.0%}, {row['low']:.0%} to {row['high']:.0%} "
+        f"{label(row.setting)} ({row.importance:.0%}, {row.low:.0%} to {row.high:.0%} "
         "over resamples)"
     )
 
@@ -52,7 +51,7 @@ def blocks(results: Results) -> list[Block]:
     table = results.cached(importance, results.study)
     if table.empty:
         return []
-    n = rows(table)[0]["configurations"]
+    n = rows_of(ImportanceRow, table)[0].configurations
     used = table.groupby("evaluator")["used"].first()
     sampled = [f"{trials} by {name}" for name, trials in used.items() if trials < n]
     caption = CAPTION

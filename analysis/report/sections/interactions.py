@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from ganstudy.analysis.formatting import absent, between, count, label, number, rows, signed
+from ganstudy.analysis.formatting import absent, between, count, label, number, signed
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables.contrasts import RATIO
@@ -13,9 +12,12 @@ from ganstudy.analysis.tables.interactions import (
     EITHER_WAY,
     MIN_PAIRS,
     MIN_REST,
+    HomogeneityRow,
+    InteractionRow,
     homogeneity,
     interactions,
 )
+from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "Interactions"
 
@@ -32,34 +34,33 @@ def _differing(results: Results) -> list[Conclusion]:
     """Return how far the effect of each remedy that was found carries to other settings."""
     found = [row for row in results.contrasts.remedies if not row.is_open]
     # An effect that is open has nothing yet that could differ.
-    parts = [_prediction(row, found[0].scale) for row in rows(homogeneity(results.study, found))]
+    spread = rows_of(HomogeneityRow, homogeneity(results.study, found))
+    parts = [_prediction(row, found[0].scale) for row in spread]
     if not parts:
         return []
     claim = f"In a setting that was not tried: {'; '.join(parts)}."
     return [Conclusion(claim, PREDICTED, exploratory=True)]
 
 
-def _prediction(row: dict[str, Any], scale: str) -> str:
-    times, ends = "", [row["effect"], row["low"], row["high"]]
+def _prediction(row: HomogeneityRow, scale: str) -> str:
+    times, ends = "", [row.effect, row.low, row.high]
     value, low, high = map(signed, ends)
-    spread = (
-        f"± {number(row['sd_settings'])} between settings, {number(row['sd_seeds'])} between seeds"
-    )
+    spread = f"± {number(row.sd_settings)} between settings, {number(row.sd_seeds)} between seeds"
     if scale == RATIO:
         times = "× "
         value, low, high = map(number, ends)
-        factors = [number(math.exp(row[name])) for name in ("sd_settings", "sd_seeds")]
+        factors = [number(math.exp(sd)) for sd in (row.sd_settings, row.sd_seeds)]
         spread = f"×/÷ {factors[0]} between settings, {factors[1]} between seeds"
-    either = ", so that it may go either way" if row["decision"] == EITHER_WAY else ""
-    return f"{label(row['remedies'])} {times}{value} [{low}, {high}]{either} ({spread})"
+    either = ", so that it may go either way" if row.decision == EITHER_WAY else ""
+    return f"{label(row.remedies)} {times}{value} [{low}, {high}]{either} ({spread})"
 
 
 def _found(results: Results) -> list[Conclusion]:
-    table = rows(results.cached(interactions, results.study))
+    table = rows_of(InteractionRow, results.cached(interactions, results.study))
     if not table:
         return []
     inconclusive = "Whether any effect rises or falls with another setting is inconclusive:"
-    tested = [row for row in table if not absent(row["low"])]
+    tested = [row for row in table if not absent(row.low)]
     if not tested:
         few = (
             f"it takes {MIN_PAIRS} pairs, or {MIN_REST} configurations more than the model has "
@@ -67,26 +68,25 @@ def _found(results: Results) -> list[Conclusion]:
         )
         return [Conclusion(inconclusive, few, exploratory=True)]
     together = f"{count(len(tested), 'pair')} of settings tested; the intervals hold together"
-    found = [row for row in tested if row["decision"] == "depends"]
+    found = [row for row in tested if row.decision == "depends"]
     if not found:
-        n = between([row["configurations"] for row in tested])
+        n = between([row.configurations for row in tested])
         basis = f"{together}, n = {n} pairs or configurations."
         return [Conclusion(inconclusive, basis, exploratory=True)]
     claim = f"Settings depend on each other: {'; '.join(map(_interaction, found))}."
     return [Conclusion(claim, f"{together}.", exploratory=True)]
 
 
-def _interaction(row: dict[str, Any]) -> str:
+def _interaction(row: InteractionRow) -> str:
     # A minus sign: a hyphen before a number reads as a dash between two.
-    ends = f"{row['correlation']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]".replace("-", "−")
-    n = f"rank correlation {ends}, n = {row['configurations']}"
-    first, second = label(row["first"]), label(row["second"])
-    if row["kind"] == "remedy":
+    ends = f"{row.correlation:+.2f} [{row.low:+.2f}, {row.high:+.2f}]".replace("-", "−")
+    n = f"rank correlation {ends}, n = {row.configurations}"
+    first, second = label(row.first), label(row.second)
+    if row.kind == "remedy":
         return (
-            f"{first} helps {'more' if row['correlation'] > 0 else 'less'} the larger {second} "
-            f"({n})"
+            f"{first} helps {'more' if row.correlation > 0 else 'less'} the larger {second} ({n})"
         )
-    how = "suit each other" if row["correlation"] > 0 else "do not suit each other"
+    how = "suit each other" if row.correlation > 0 else "do not suit each other"
     return f"large {first} and large {second} {how} ({n})"
 
 

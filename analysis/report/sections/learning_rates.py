@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from ganstudy.analysis.figures.learning_rates import learning_rate_cells, learning_rate_map
 from ganstudy.analysis.figures.style import thinned
-from ganstudy.analysis.formatting import count, number, rows
+from ganstudy.analysis.formatting import count, number
 from ganstudy.analysis.frames.selection import ranked
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.over_time import LEARNING_RATES
-from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, Conclusion, interval, score_name
+from ganstudy.analysis.report.phrases import (
+    ON_THESE_SEEDS,
+    Conclusion,
+    score_name,
+    share,
+    with_interval,
+)
+from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.tables import learning_rates, search
+from ganstudy.analysis.tables.learning_rates import RateRatioRow, RegionRow
+from ganstudy.analysis.tables.rows import rows_of
 from ganstudy.trials.results.records import FAILURES, Verdict
 
 TITLE = "Learning rates"
@@ -34,7 +41,8 @@ def conclusions(results: Results) -> list[Conclusion]:
 
 
 def _region(results: Results) -> list[Conclusion]:
-    table = rows(results.cached(learning_rates.region_that_trains, results.study))
+    region = results.cached(learning_rates.region_that_trains, results.study)
+    table = rows_of(RegionRow, region)
     inconclusive = "In which region of the learning rates seeds train is inconclusive:"
     if not table:
         fewest = learning_rates.MIN_FOR_FIT
@@ -44,52 +52,48 @@ def _region(results: Results) -> list[Conclusion]:
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
         return [Conclusion(inconclusive, few, exploratory=True)] if tried else []
     row = table[0]
-    skill = (
-        f"skill {number(row['skill'])} [{number(row['skill_low'])}, {number(row['skill_high'])}]"
-    )
-    n = f"{count(row['configurations'], 'configuration')}, {count(row['seeds'], 'seed')}"
+    skill = f"skill {number(row.skill.value)} [{number(row.skill.low)}, {number(row.skill.high)}]"
+    n = f"{count(row.configurations, 'configuration')}, {count(row.seeds, 'seed')}"
     likely = f"{learning_rates.LIKELY:.0%}"
-    if row["decision"] != "conclusive":
+    if row.decision != "conclusive":
         basis = (
             f"a fit does not predict unseen configurations better than their mean ({skill}; {n})."
         )
         return [Conclusion(inconclusive, basis, exploratory=True)]
-    if pd.isna(row["low"]):
+    if pd.isna(row.low):
         claim = (
             f"Nowhere in the searched region does a seed train with a probability of {likely} or "
             "more:"
         )
         basis = f"by a fit to {n} ({skill} on configurations left out)."
         return [Conclusion(claim, basis, exploratory=True)]
-    ends = {row["setting"]: f"{row['low']:.2g} to {row['high']:.2g}" for row in table}
+    ends = {row.setting: f"{row.low:.2g} to {row.high:.2g}" for row in table}
     claim = (
-        f"Seeds train (with a probability of {likely} or more) in {row['area']:.0%} of the "
+        f"Seeds train (with a probability of {likely} or more) in {row.area:.0%} of the "
         f"searched region, within lr_g {ends['lr_g']}, lr_d {ends['lr_d']} and lr_d / lr_g "
         f"{ends['ratio']}."
     )
+    inside = Estimate(row.inside_trained, row.inside_low, row.inside_high)
+    outside = Estimate(row.outside_trained, row.outside_low, row.outside_high)
     basis = (
-        f"Of the {row['inside']} configurations that a fit to the others predicts to be there, "
-        f"{_share(row, 'inside')} of seeds trained, of the {row['outside']} elsewhere "
-        f"{_share(row, 'outside')} ({n}; {skill} on configurations left out)."
+        f"Of the {row.inside} configurations that a fit to the others predicts to be there, "
+        f"{_share(inside)} of seeds trained, of the {row.outside} elsewhere "
+        f"{_share(outside)} ({n}; {skill} on configurations left out)."
     )
     return [Conclusion(claim, basis, exploratory=True)]
 
 
-def _share(row: dict[str, Any], where: str) -> str:
-    value, low, high = (row[f"{where}_{end}"] for end in ("trained", "low", "high"))
-    if pd.isna(value):
-        return "none"
-    return f"{value:.0%}" if pd.isna(low) else f"{value:.0%} [{low:.0%}, {high:.0%}]"
+def _share(trained: Estimate) -> str:
+    return "none" if pd.isna(trained.value) else share(trained)
 
 
 def _ratio(results: Results) -> list[Conclusion]:
     table = results.cached(learning_rates.rate_ratio, results.study)
-    known = [row for row in rows(table) if row["configurations"]]
+    known = [row for row in rows_of(RateRatioRow, table) if row.configurations]
     if len(known) < 2:
         return []
     parts = [
-        f"{interval(row, 'median')} {row['ratio']} "
-        f"({count(row['configurations'], 'configuration')})"
+        f"{with_interval(row.median)} {row.ratio} ({count(row.configurations, 'configuration')})"
         for row in known
     ]
     claim = f"Median {score_name(results.study)} by lr_d / lr_g: {'; '.join(parts)}."
