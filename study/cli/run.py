@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,7 @@ def _existing(name: str, home: Home) -> StudyFolder:
 
 
 def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: Home) -> None:
+    from ganstudy.study.cli.promise import promise
     from ganstudy.study.driver.run import run as run_study
 
     console = plain_console()
@@ -173,6 +175,7 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
         console=console,
         build_report=report.build,
         accept_changes=accept_changes,
+        outlook=partial(promise, spec, home),
     )
     _print_result(spec, home, report, result.unpublished, console)
     if result.left:
