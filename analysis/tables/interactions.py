@@ -36,7 +36,8 @@ from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, 
 from ganstudy.analysis.stats.heterogeneity import effect_in_a_new_setting
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.tables.contrasts import Contrast, in_units
+from ganstudy.analysis.tables.contrasts import Contrast, K, in_units
+from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher, matchable
 
 # A guess, above the ten at which the coverage of rank correlations is simulated.
@@ -82,13 +83,19 @@ def interactions(study: Study) -> pd.DataFrame:
     decision: "depends" where the interval excludes 0, else "inconclusive"; configurations (pairs,
     for a remedy; points, where a setting of a design is no factor), seeds; comparisons, over which
     the intervals are simultaneous; axis, progress.
+
+    Of a design that crosses k and remedies, remedies are compared with k only where its joint test
+    finds that they interact (analysis/tables/k_by_remedies.py).
     """
+    joint = k_by_remedies(study)
     study = compared_trials(study)
     frame = compared_scores(study)
     if not len(frame.numbers):
         return pd.DataFrame(columns=INTERACTION_COLUMNS)
     ordered = _ordered(study, frame)
     cases = [*_remedy_cases(study, frame, ordered), *_setting_cases(study, frame, ordered)]
+    if joint is not None and not joint.is_found:
+        cases = [case for case in cases if (case.kind, case.second) != ("remedy", K)]
     # A case without an interval can find nothing, so that it is no comparison.
     comparisons = sum(case.degrees > 0 for case in cases)
     level = bonferroni_level(comparisons)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pandas as pd
+
 from ganstudy.analysis.formatting import absent, between, count, label, number, rows, signed
+from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
 from ganstudy.analysis.tables.contrasts import RATIO
 from ganstudy.analysis.tables.interactions import (
     EITHER_WAY,
@@ -16,6 +20,7 @@ from ganstudy.analysis.tables.interactions import (
     homogeneity,
     interactions,
 )
+from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
 
 TITLE = "Interactions"
 
@@ -23,9 +28,40 @@ TITLE = "Interactions"
 def conclusions(results: Results) -> list[Conclusion]:
     """Return how much conclusive effects differ between settings, and the interactions found.
 
-    Where none was found, it says that the data are inconclusive.
+    Where none was found, it says that the data are inconclusive. The joint test of a design's
+    factors comes first.
     """
-    return [*_differing(results), *_found(results)]
+    return [*_joint(results), *_differing(results), *_found(results)]
+
+
+def _joint(results: Results) -> list[Conclusion]:
+    """Return whether a remedy's effect depends on k, in a design that crosses the two."""
+    found = results.cached(k_by_remedies, results.whole)
+    if found is None:
+        return []
+    if found.test is None:
+        claim = "Whether the effect of a remedy depends on k is not tested:"
+        points = count(found.points, "point")
+        few = f"{points} of the design {'has' if found.points == 1 else 'have'} all combinations"
+        basis = f"it takes {MIN_POINTS} points and {MIN_SEEDS} seeds that differ; {few}."
+        return [Conclusion(claim, basis, exploratory=True)]
+    test = found.test
+    first, second = (number(each) for each in test.degrees)
+    p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.2g}"
+    joint = (
+        f"joint test of the interaction, F({first}, {second}) = {number(test.statistic)}, {p}, "
+        f"{count(test.points, 'point')} on {count(test.seeds, 'seed')}"
+    )
+    if not found.is_found:
+        claim = f"That the effect of a remedy depends on k is not found ({joint})."
+        return [Conclusion(claim, STANDING, exploratory=True)]
+    effects = results.contrasts.by_k
+    parts = [
+        f"{label(row.first)} at {row.at} {phrases.effect(row)}" for row in effects if row.effect.n
+    ]
+    claim = f"The effect of a remedy depends on k ({joint})."
+    basis = f"Against no remedy: {'; '.join(parts)}{phrases.together(effects)}. {AVERAGES}"
+    return [Conclusion(claim, basis, first=True, exploratory=True)]
 
 
 def _differing(results: Results) -> list[Conclusion]:
@@ -95,11 +131,32 @@ def blocks(results: Results) -> list[Block]:
     table = results.cached(interactions, results.study)
     differing = homogeneity(results.study, results.contrasts.remedies)
     return [
+        *_by_k(results),
         Table("interactions", table, "Which settings depend on each other", NOTE, folded=True),
         Table("homogeneity", differing, "How much effects differ", DIFFER, folded=True),
     ]
 
 
+def _by_k(results: Results) -> list[Block]:
+    effects = results.contrasts.by_k
+    if not effects:
+        return []
+    frame = pd.DataFrame([row.columns() for row in effects])
+    frame = frame.rename(columns={"first": "remedies"})[BY_K_COLUMNS]
+    return [Table("remedies_by_k", frame, "Remedies against none at each k", BY_K)]
+
+
+BY_K_COLUMNS = ["at", "remedies", "effect", "low", "high", "decision", "n", "unit", "seeds"]
+BY_K = (
+    "Shown since one joint test finds that k and remedies interact. Exploratory: the intervals hold "
+    "for all rows together, and for other settings and seeds. A row's decision is about its own k; "
+    "that two rows differ does not follow from unlike decisions."
+)
+STANDING = (
+    "The effects of k and of remedies stand as they are, each an average over the other; a small "
+    "interaction is not excluded."
+)
+AVERAGES = "The effects of k and of remedies elsewhere are averages over the other."
 PREDICTED = (
     "Against no remedy, with the 95% prediction interval of its effect there, on average over "
     "seeds; in brackets the standard deviation of the effect, without the noise of a single run."
