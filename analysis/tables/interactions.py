@@ -36,7 +36,7 @@ from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, 
 from ganstudy.analysis.stats.heterogeneity import effect_in_a_new_setting
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.tables.contrasts import Contrast, K, in_units
+from ganstudy.analysis.tables.contrasts import Contrast, K, in_units, text
 from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher, matchable
 
@@ -144,7 +144,7 @@ class Case:
 
 
 HOMOGENEITY_COLUMNS = [
-    "remedies",
+    "compared",
     "effect",
     "sd_settings",
     "sd_seeds",
@@ -157,16 +157,15 @@ HOMOGENEITY_COLUMNS = [
 
 
 def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
-    """Estimate how much the effect of every set of remedies differs between settings and seeds.
+    """Estimate how much effects in matched pairs differ between settings and seeds.
 
-    The effect is that of its contrast with none in matched pairs; sets without an interval are left
-    out.
+    Those without an interval are left out.
 
-    remedies; effect (as in the contrasts: a factor for ratios); sd_settings, sd_seeds: standard
-    deviation of the effect over settings and over seeds, noise of the single run apart (of the
-    logarithm for ratios); low and high: the 95% prediction interval of the effect in a setting that
-    was not tried, alone; decision: "either way" where that contains no effect, "same direction"
-    where it does not; pairs, seeds.
+    compared: a set of remedies (with none), or two values of k; effect (as in the contrasts: a
+    factor for ratios); sd_settings, sd_seeds: standard deviation of the effect over settings and
+    over seeds, noise of the single run apart (of the logarithm for ratios); low and high: the 95%
+    prediction interval of the effect in a setting that was not tried, alone; decision: "either way"
+    where that contains no effect, "same direction" where it does not; pairs, seeds.
     """
     found = []
     for row in contrasts:
@@ -176,7 +175,7 @@ def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
         shown = in_units(Comparison(new, NAN, ""), study)[1]
         found.append(
             {
-                "remedies": row.first,
+                "compared": _compared(row),
                 "effect": shown.value,
                 "sd_settings": math.sqrt(row.matched.variances.pairs),
                 "sd_seeds": math.sqrt(row.matched.variances.seeds),
@@ -188,6 +187,12 @@ def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found, columns=HOMOGENEITY_COLUMNS)
+
+
+def _compared(row: Contrast) -> str:
+    return (
+        f"k = {text(row.first)} against {text(row.second)}" if row.question == K else str(row.first)
+    )
 
 
 def _ordered(study: Study, frame: ComparedScores) -> list[str]:

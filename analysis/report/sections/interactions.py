@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from ganstudy.analysis.formatting import absent, between, count, label, number, rows, signed
+from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
-from ganstudy.analysis.tables.contrasts import RATIO
+from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.analysis.tables.interactions import (
     EITHER_WAY,
     MIN_PAIRS,
@@ -65,14 +66,20 @@ def _joint(results: Results) -> list[Conclusion]:
 
 
 def _differing(results: Results) -> list[Conclusion]:
-    """Return how far the effect of each remedy that was found carries to other settings."""
-    found = [row for row in results.contrasts.remedies if not row.is_open]
+    """Return how far each effect of a remedy or of k that was found carries to other settings."""
+    found = [row for row in _matched(results) if not row.is_open]
     # An effect that is open has nothing yet that could differ.
     parts = [_prediction(row, found[0].scale) for row in rows(homogeneity(results.study, found))]
     if not parts:
         return []
     claim = f"In a setting that was not tried: {'; '.join(parts)}."
     return [Conclusion(claim, PREDICTED, exploratory=True)]
+
+
+def _matched(results: Results) -> list[Contrast]:
+    """Return the effects of remedies and of k at the budget's own amount."""
+    own = own_axis(results.study)
+    return [*results.contrasts.remedies, *(row for row in results.contrasts.k if row.axis == own)]
 
 
 def _prediction(row: dict[str, Any], scale: str) -> str:
@@ -87,7 +94,7 @@ def _prediction(row: dict[str, Any], scale: str) -> str:
         factors = [number(math.exp(row[name])) for name in ("sd_settings", "sd_seeds")]
         spread = f"×/÷ {factors[0]} between settings, {factors[1]} between seeds"
     either = ", so that it may go either way" if row["decision"] == EITHER_WAY else ""
-    return f"{label(row['remedies'])} {times}{value} [{low}, {high}]{either} ({spread})"
+    return f"{label(row['compared'])} {times}{value} [{low}, {high}]{either} ({spread})"
 
 
 def _found(results: Results) -> list[Conclusion]:
@@ -129,7 +136,7 @@ def _interaction(row: dict[str, Any]) -> str:
 def blocks(results: Results) -> list[Block]:
     """Return every interaction that was tested."""
     table = results.cached(interactions, results.study)
-    differing = homogeneity(results.study, results.contrasts.remedies)
+    differing = homogeneity(results.study, _matched(results))
     return [
         *_by_k(results),
         Table("interactions", table, "Which settings depend on each other", NOTE, folded=True),
@@ -158,13 +165,13 @@ STANDING = (
 )
 AVERAGES = "The effects of k and of remedies elsewhere are averages over the other."
 PREDICTED = (
-    "Against no remedy, with the 95% prediction interval of its effect there, on average over "
+    "Remedies against none, with the 95% prediction interval of the effect there, on average over "
     "seeds; in brackets the standard deviation of the effect, without the noise of a single run."
 )
 DIFFER = (
-    "Each remedy against none in matched pairs: what the effect differs between settings and "
+    "Each remedy against none, and any two k, in matched pairs: what the effect differs between settings and "
     "between seeds (standard deviations, of logarithms for ratios), and the 95% prediction interval "
-    "of its effect in a setting that was not tried, each alone."
+    "of the effect in a setting that was not tried, each alone."
 )
 
 
