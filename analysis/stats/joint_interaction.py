@@ -5,7 +5,8 @@ each point and seed the (A - 1)(B - 1) contrasts of the interaction are taken, s
 the interaction and its own variation is left. Their mean square is divided by the variance that
 points and seeds together give it, a quasi-F ratio (Winer, Brown & Michels 1991, chapter 5.16) with
 Satterthwaite's degrees of freedom. Contrasts of unlike variance have fewer of both, by the factor of
-Box (1954), estimated from all three mean squares together.
+Box (1954): the smaller of its estimates from the three sums of squares, which knows the rest best,
+and from the three mean squares, in which points and seeds count as they do in the error.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def joint_interaction(table: Table) -> JointTest:
     error = max(of_points, of_seeds, of_points + of_seeds - of_rest)
     if error <= NEGLIGIBLE * float((contrasts**2).mean()):
         return JointTest(NAN, (NAN, NAN), NAN, points, seeds)
-    independent = _independent(np.sum(sums, axis=0))
+    mean_squares = np.sum([each / n for each, n in zip(sums, degrees, strict=True)], axis=0)
+    independent = min(_independent(np.sum(sums, axis=0)), _independent(mean_squares))
     squares = np.array([of_points, of_seeds, of_rest]) ** 2 / (degrees * independent)
     # Each alone where it is the largest, and all three where their sum is.
     parts = {of_points: squares[0], of_seeds: squares[1]}
