@@ -34,6 +34,13 @@ def between(numbers: list[int]) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
+def duration(seconds: float) -> str:
+    """Format a wall time: 90 s, 12 min, 2.5 h."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
 def listed(names: list[str]) -> str:
     """Join names: a, b and c."""
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)

@@ -15,6 +15,7 @@ from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.facts import Origin, StudyFacts
 from ganstudy.trials.results.looks import Looks
+from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import (
     SAMPLES_KEY,
     STUDY_FILE,
@@ -97,6 +98,10 @@ class Study:
     """What could not be read whole, in sentences."""
     looks: Looks | None = None
     """Reports that were made of it; None where no ledger is at hand that counts them."""
+    outlook: Outlook | None = None
+    """What it promised when it began; None where no ledger is at hand, or none that kept it."""
+    seconds_taken: float | None = None
+    """Wall time under its drivers; None where no ledger knows."""
     is_whole: bool = True
     """Whether MLflow has the study's facts whole: it has cut some that older versions wrote."""
     _whole: Study | None = None

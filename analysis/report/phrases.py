@@ -29,6 +29,8 @@ class Tile:
     title: str
     value: str
     note: str
+    primary: bool = False
+    """Whether it is of the primary family though the sentence that it comes with is exploratory."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ def effect(contrast: Contrast) -> str:
     as_text = number if is_ratio else signed
     ends = f" [{as_text(found.low)}, {as_text(found.high)}]" if found.has_interval else ""
     return f"{'× ' if is_ratio else ''}{as_text(found.value)}{ends}"
+
+
+def wins(contrast: Contrast) -> str:
+    """Return in how many runs the first does better, with a comma and a space; '' where unknown."""
+    won = contrast.improvement
+    if won is None or math.isnan(won.value):
+        return ""
+    ends = f" [{won.low:.0%}, {won.high:.0%}]" if won.has_interval else ""
+    return f"in {won.value:.0%}{ends} of runs, "
 
 
 def points(difference: Estimate) -> str:

@@ -22,6 +22,7 @@ from ganstudy.analysis.tables.contrasts import (
     K,
     margin_of,
 )
+from ganstudy.analysis.tables.k_by_remedies import effects_by_k, k_by_remedies
 from ganstudy.analysis.tables.looks import held_back
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
@@ -42,6 +43,10 @@ class ContrastTable:
     """The same at single configurations, by seed: where pairs are too few for any interval."""
     best: tuple[Contrast, ...]
     """The search's best against its second, unless another row compares the two."""
+    by_k: tuple[Contrast, ...] = ()
+    """Remedies against none at each k, where a design finds that the two interact; apart from
+    `rows`, whose remedies are averages over k.
+    """
 
     @property
     def rows(self) -> list[Contrast]:
@@ -61,7 +66,8 @@ class ContrastTable:
 
     def frame(self) -> pd.DataFrame:
         """Return one row per contrast."""
-        return pd.DataFrame([row.columns() for row in self.rows], columns=CONTRAST_COLUMNS)
+        rows = [*self.rows, *self.by_k]
+        return pd.DataFrame([row.columns() for row in rows], columns=CONTRAST_COLUMNS)
 
 
 def contrast_table(study: Study) -> ContrastTable:
@@ -77,12 +83,14 @@ def contrast_table(study: Study) -> ContrastTable:
             single = []
     elsewhere = [{row.confirms, row.other_confirms} for row in confirmed]
     elsewhere += [{row.number, row.control} for row in single]
+    interaction = k_by_remedies(study)
     table = ContrastTable(
         confirmed=tuple(confirmed),
         k=tuple(pairwise_contrasts(study)) if K in search_stage(study).searched else (),
         remedies=() if single else tuple(remedies),
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
+        by_k=tuple(effects_by_k(study)) if interaction and interaction.is_found else (),
     )
     return _without_claims(table) if held_back(study) else table
 

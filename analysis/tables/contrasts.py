@@ -61,6 +61,9 @@ CONTRAST_COLUMNS = [
     "sd_seeds",
     "sd_rest",
     "no_claim",
+    "improvement",
+    "improvement_low",
+    "improvement_high",
     "configurations_first",
     "configurations_second",
     "p",
@@ -131,8 +134,7 @@ class Contrast:
     second_score: float = NAN
     """Median of the second side in the pairs, in the measure's own units."""
     improvement: Estimate | None = None
-    """P(a seed of the first side scores better); of an effect by seed in the order that knows
-    failure, ties being halves."""
+    """P(a seed of the first side does better), in the order that knows failure where it is known."""
     failed: Estimate | None = None
     """Difference of the probabilities that a seed fails."""
     margin: Margin | None = None
@@ -232,7 +234,7 @@ class Contrast:
             differences=None if self.differences is None else -self.differences,
             statistic=-self.statistic,
             second_score=NAN,
-            improvement=None,
+            improvement=None if self.improvement is None else _complement(self.improvement),
             failed=None if self.failed is None else self.failed.in_direction(-1),
         )
 
@@ -255,6 +257,7 @@ class Contrast:
             "unit": self.effect.unit,
             "seeds": self.seeds,
             **self._matched_columns(),
+            **(self.improvement or Estimate(NAN)).columns("improvement"),
             "configurations_first": self.configurations[0],
             "configurations_second": self.configurations[1],
             "p": self.p,
@@ -280,6 +283,10 @@ class Contrast:
             **{name: math.sqrt(part) for name, part in zip(names, parts, strict=True)},
             "no_claim": self.no_claim or "",
         }
+
+
+def _complement(share: Estimate) -> Estimate:
+    return replace(share, value=1 - share.value, low=1 - share.high, high=1 - share.low)
 
 
 def _reversed(matched: CrossedMean) -> CrossedMean:

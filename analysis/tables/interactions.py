@@ -36,7 +36,8 @@ from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, 
 from ganstudy.analysis.stats.heterogeneity import effect_in_a_new_setting
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.tables.contrasts import Contrast, in_units
+from ganstudy.analysis.tables.contrasts import Contrast, K, in_units, text
+from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.matched_arms import Arms, Matcher, matchable
 from ganstudy.analysis.tables.rows import table_of
 
@@ -87,13 +88,19 @@ def interactions(study: Study) -> pd.DataFrame:
     decision: "depends" where the interval excludes 0, else "inconclusive"; configurations (pairs,
     for a remedy; points, where a setting of a design is no factor), seeds; comparisons, over which
     the intervals are simultaneous; axis, progress.
+
+    Of a design that crosses k and remedies, remedies are compared with k only where its joint test
+    finds that they interact (analysis/tables/k_by_remedies.py).
     """
+    joint = k_by_remedies(study)
     study = compared_trials(study)
     frame = compared_scores(study)
     if not len(frame.numbers):
         return table_of(InteractionRow, [])
     ordered = _ordered(study, frame)
     cases = [*_remedy_cases(study, frame, ordered), *_setting_cases(study, frame, ordered)]
+    if joint is not None and not joint.is_found:
+        cases = [case for case in cases if (case.kind, case.second) != ("remedy", K)]
     # A case without an interval can find nothing, so that it is no comparison.
     comparisons = sum(case.degrees > 0 for case in cases)
     level = bonferroni_level(comparisons)
@@ -143,9 +150,9 @@ class Case:
 
 @dataclass(frozen=True)
 class HomogeneityRow:
-    """How much the effect of a set of remedies differs between settings and between seeds."""
+    """How much the effect of remedies or of k differs between settings and between seeds."""
 
-    remedies: str
+    compared: str
     effect: float
     sd_settings: float
     sd_seeds: float
@@ -157,16 +164,15 @@ class HomogeneityRow:
 
 
 def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
-    """Estimate how much the effect of every set of remedies differs between settings and seeds.
+    """Estimate how much effects in matched pairs differ between settings and seeds.
 
-    The effect is that of its contrast with none in matched pairs; sets without an interval are left
-    out.
+    Those without an interval are left out.
 
-    remedies; effect (as in the contrasts: a factor for ratios); sd_settings, sd_seeds: standard
-    deviation of the effect over settings and over seeds, noise of the single run apart (of the
-    logarithm for ratios); low and high: the 95% prediction interval of the effect in a setting that
-    was not tried, alone; decision: "either way" where that contains no effect, "same direction"
-    where it does not; pairs, seeds.
+    compared: a set of remedies (with none), or two values of k; effect (as in the contrasts: a
+    factor for ratios); sd_settings, sd_seeds: standard deviation of the effect over settings and
+    over seeds, noise of the single run apart (of the logarithm for ratios); low and high: the 95%
+    prediction interval of the effect in a setting that was not tried, alone; decision: "either way"
+    where that contains no effect, "same direction" where it does not; pairs, seeds.
     """
     found = []
     for row in contrasts:
@@ -176,7 +182,7 @@ def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
         shown = in_units(Comparison(new, NAN, ""), study)[1]
         found.append(
             HomogeneityRow(
-                remedies=row.first,
+                compared=_compared(row),
                 effect=shown.value,
                 sd_settings=math.sqrt(row.matched.variances.pairs),
                 sd_seeds=math.sqrt(row.matched.variances.seeds),
@@ -188,6 +194,12 @@ def homogeneity(study: Study, contrasts: Sequence[Contrast]) -> pd.DataFrame:
             )
         )
     return table_of(HomogeneityRow, found)
+
+
+def _compared(row: Contrast) -> str:
+    return (
+        f"k = {text(row.first)} against {text(row.second)}" if row.question == K else str(row.first)
+    )
 
 
 def _ordered(study: Study, frame: ComparedScores) -> list[str]:

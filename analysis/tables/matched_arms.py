@@ -13,6 +13,7 @@ from ganstudy.analysis.stats.estimate import NAN, Floats, Ints, Scores
 from ganstudy.analysis.stats.matching import Pairs, coordinates, covariate_adjustment, match
 from ganstudy.analysis.stats.order_statistics import median_over_seeds
 from ganstudy.analysis.stats.paired import pair_differences
+from ganstudy.analysis.stats.run_order import run_places
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,11 @@ class Arms:
     treated: Scores
     control: Scores
     """[P, S], logarithms where factors are compared, less what the other settings explain."""
+    treated_places: Scores
+    """[P, S] in the order that knows failure, 1 the best of all compared runs; by their scores alone
+    where verdicts do not compare.
+    """
+    control_places: Scores
     treated_failed: Scores
     control_failed: Scores
     control_median: float
@@ -62,6 +68,7 @@ class Matcher:
         # Once, of all configurations without regard to arms, so that no comparison has an
         # adjustment that suits it.
         self._adjustment = covariate_adjustment(self._points, medians)
+        self._places: dict[bool, Scores] = {}
         self._twins = table[["point", *self._matched_on]] if designed else None
 
     def arms(self, treated: set[int], control: set[int]) -> Arms:
@@ -79,7 +86,7 @@ class Matcher:
         # Exact matches need no adjustment: it would separate them, since each is predicted without
         # itself.
         adjusted = bool(self._adjustment.any()) and not pairs.exact
-        scores = self._scores - self._adjustment[:, None] if adjusted else self._scores
+        scores = self._adjusted(adjusted)
         control_median, matching = NAN, ""
         if len(one):
             control_median = float(np.median(median_over_seeds(self._frame.scores[other])))
@@ -90,6 +97,8 @@ class Matcher:
             numbers=(treated, control),
             treated=scores[one],
             control=scores[other],
+            treated_places=self._placed(adjusted)[one],
+            control_places=self._placed(adjusted)[other],
             treated_failed=self._frame.failed[one],
             control_failed=self._frame.failed[other],
             control_median=control_median,
@@ -98,6 +107,19 @@ class Matcher:
             matched_on=self._matched_on,
             points=None if self._design_points is None else self._design_points[one],
         )
+
+    def _adjusted(self, adjusted: bool) -> Scores:
+        """Return the scores, less what the other settings explain if that is wanted."""
+        return self._scores - self._adjustment[:, None] if adjusted else self._scores
+
+    def _placed(self, adjusted: bool) -> Scores:
+        """Return the places [C, S] of all runs."""
+        if adjusted not in self._places:
+            # Verdicts of unlike evaluations would fail whoever has trained for longer.
+            compare = not np.isnan(self._frame.failed).all()
+            verdicts = self._frame.verdicts if compare else None
+            self._places[adjusted] = run_places(self._adjusted(adjusted), verdicts)
+        return self._places[adjusted]
 
 
 def _twins(treated: pd.DataFrame, control: pd.DataFrame) -> Pairs:

@@ -88,7 +88,7 @@ def _contrast(
         matched_on=tuple(arms.matched_on),
         distance=arms.pairs.distance,
         second_score=arms.control_median,
-        improvement=crossed_wins(arms.treated, arms.control, level, arms.points),
+        improvement=crossed_wins(arms.treated_places, arms.control_places, level, arms.points),
         failed=matched_failures(arms.treated_failed, arms.control_failed, level, arms.points),
     )
     return contrast.against(margin_of(study))

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ganstudy.study.tracking.outbox import Outbox
     from ganstudy.study.tracking.publisher_process import StudyArtifacts
     from ganstudy.trials.results.facts import StudyFacts
-    from ganstudy.trials.results.looks import Looks
 
 
 def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
@@ -34,24 +33,29 @@ def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
 
     study = _loaded(spec, home)
     if folder.ledger.exists():
-        study = replace(study, looks=_look(folder))
+        study = _with_ledger(study, folder)
     made = build(study)
     made.write(folder.report)
     return [str(sentence) for sentence in made.answer]
 
 
-def _look(folder: StudyFolder) -> Looks | None:
-    """Count this report in the study's ledger; None where that cannot be written."""
+def _with_ledger(study: Study, folder: StudyFolder) -> Study:
+    """Return the study with what only its ledger knows, and count this report there.
+
+    A report is not counted where the ledger cannot be written.
+    """
     from ganstudy.study.ledger.ledger import Ledger
     from ganstudy.study.ledger.storage import database_trouble
 
     try:
-        return Ledger.open(folder.ledger).record_look()
+        ledger = Ledger.open(folder.ledger)
+        study = replace(study, outlook=ledger.outlook, seconds_taken=ledger.seconds_taken)
+        return replace(study, looks=ledger.record_look())
     except Exception as error:
         # A study that another user trained may be readable alone: its report is not withheld.
         if database_trouble(error) is None:
             raise
-        return None
+        return study
 
 
 def as_markdown(question: str, conclusions: list[str]) -> str:

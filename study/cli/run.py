@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,6 +162,7 @@ def _existing(name: str, home: Home) -> StudyFolder:
 
 
 def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: Home) -> None:
+    from ganstudy.study.cli.promise import promise
     from ganstudy.study.driver.run import run as run_study
 
     console = plain_console()
@@ -173,10 +175,11 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
         console=console,
         build_report=report.build,
         accept_changes=accept_changes,
+        outlook=partial(promise, spec, home),
     )
     _print_result(spec, home, report, result.unpublished, console)
     if result.left:
-        console.print(_how_to_go_on(spec, result, address), soft_wrap=True)
+        console.print(_how_to_go_on(spec, home, result, address), soft_wrap=True)
         sys.exit(INTERRUPTED)
     if result.failed == result.ended:
         console.print("Every trial failed; the report lists the errors.")
@@ -184,16 +187,27 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
     sys.exit(1 if result.unpublished or not report.conclusions else 0)
 
 
-def _how_to_go_on(spec: StudySpec, result: RunResult, address: str | None) -> str:
+def _how_to_go_on(spec: StudySpec, home: Home, result: RunResult, address: str | None) -> str:
     trials = f"{result.left} of {result.ended + result.left} trials"
     # Until the search is over, nobody knows how many trials the confirm stage will have.
     confirm = spec.confirm and result.ended < planned_trials(spec) + spec.search.trials
     then = ", and then the confirm stage" if confirm else ""
     where = f" --address {address}" if address else ""
     return (
-        f"Stopped with {trials} to go{then}: {result.stopped or 'interrupted'}.\n"
+        f"Stopped with {trials} to go{_compared(spec, home)}{then}: "
+        f"{result.stopped or 'interrupted'}.\n"
         f"To go on: {program()} resume {spec.name}{home_flag()}{where}"
     )
+
+
+def _compared(spec: StudySpec, home: Home) -> str:
+    """Return how many trials of a design have come to where all are compared; '' without one."""
+    from ganstudy.study.ledger.ledger import Ledger
+
+    design = Ledger.open(home.study(spec.name).ledger).design
+    if design is None:
+        return ""
+    return f" ({design.planned - design.to_train()} of {design.planned} designed ones are compared)"
 
 
 def _print_result(

@@ -8,6 +8,7 @@ checkpoints, then the ones still to be proposed.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -50,6 +51,7 @@ from ganstudy.study.tune.stopping import (
 from ganstudy.study.tune.training import EnsembleFactory, TrainingFactory
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config import plugins
+from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import TrialState
 
 
@@ -82,13 +84,15 @@ def run(
     build_report: ReportBuilder | None = None,
     factory: TrainingFactory | None = None,
     accept_changes: bool = False,
+    outlook: Callable[[], Outlook | None] | None = None,
 ) -> RunResult:
     """Run `spec` to its end, or go on with it.
 
     text: the study file. address: of a running Ray cluster; without it Ray starts on this machine.
     build_report: builds the report once everything is published. factory: what a worker trains instead
     of GANs, for tests and benchmarks. accept_changes: go on though code, packages or data changed
-    since the study began, and record it.
+    since the study began, and record it. outlook: returns what the study is expected to tell and to
+    take, asked where it begins.
 
     Raises UserError for what the user can mend: a name taken by a different study, one that another
     driver runs, code or data that changed, or resources that the cluster does not have. Nothing has
@@ -102,6 +106,7 @@ def run(
         build_report=build_report,
         factory=factory,
         accept_changes=accept_changes,
+        outlook=outlook,
     )
     mlflow_check = _check_before_ray(context, address)
     with (
@@ -171,6 +176,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     # From here on the study exists, under its name.
     ledger = Ledger.create(folder.ledger, spec, context.text)
     record_provenance(ledger, provenance, context.accept_changes)
+    ledger.record_start(context.begun, context.outlook)
     _write_files(context)
     context.backup.keep()
     with publisher(spec, context.home) as process:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 
 from rich.console import Console
@@ -15,6 +17,7 @@ from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tracking.publisher_process import ReportBuilder
 from ganstudy.study.tune.stopping import StopRequest
 from ganstudy.study.tune.training import TrainingFactory
+from ganstudy.trials.results.outlook import Outlook
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class RunContext:
     factory: TrainingFactory | None = None
     """What workers train instead of GANs; for tests and benchmarks."""
     accept_changes: bool = False
+    outlook: Callable[[], Outlook | None] | None = None
+    """Returns what a study that begins is expected to tell and to take."""
+    begun: datetime = field(default_factory=datetime.now)
+    """When this run began; local, as Optuna's times of trials are."""
 
     @property
     def folder(self) -> StudyFolder:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,12 +24,14 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
 from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
 from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
+from ganstudy.study.ledger.promise import record_start, recorded_outlook, seconds_taken
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
 from ganstudy.study.ledger.trial_row import DesignRow, TrialRow
 from ganstudy.study.spec.reader import parse_document
 from ganstudy.study.spec.study_spec import StudySpec, differences
 from ganstudy.trials.results.looks import Look, Looks
+from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import Stage, TrialState
 
 ID = "ledger_id"
@@ -183,6 +186,23 @@ class Ledger:
                 CHANGES, [*self.changes, *(f"{now} {line}" for line in changed)]
             )
         self._study.set_user_attr(PROVENANCE, json.dumps(provenance))
+
+    @property
+    def outlook(self) -> Outlook | None:
+        """What the study promised before its first trial; None where nobody kept that."""
+        return recorded_outlook(self._study)
+
+    @property
+    def seconds_taken(self) -> float | None:
+        """Wall time under the study's drivers, up to the last trial that ended under each."""
+        stages = [self.search, *([] if self.confirm is None else [self.confirm])]
+        return seconds_taken(self._study, (end for stage in stages for end in stage.end_times()))
+
+    def record_start(
+        self, begun: datetime, outlook: Callable[[], Outlook | None] | None = None
+    ) -> None:
+        """Record that a driver began; before the first trial also what the study promises."""
+        record_start(self._study, begun, outlook)
 
     def record_look(self) -> Looks:
         """Record that a report is made of the study as it is; return all looks with this one."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import ClassVar
 
 import optuna
@@ -86,6 +87,12 @@ class StageTrials(ABC):
         for trial in self._trials():
             if STATES[trial.state] is not State.RUNNING:
                 yield self.first + trial.number, STATES[trial.state], outcome_of(trial)
+
+    def end_times(self) -> Iterator[datetime]:
+        """Iterate over when each trial that is over ended."""
+        for trial in self._trials():
+            if trial.state.is_finished() and trial.datetime_complete is not None:
+                yield trial.datetime_complete
 
     def record_evaluation(self, number: int, objective: float | None, progress: float) -> None:
         """Record an intermediate value on the budget's axis."""

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
+
 from ganstudy.analysis.formatting import absent, between, count, label, number, signed
+from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.tables.contrasts import RATIO
+from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
+from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.analysis.tables.interactions import (
     EITHER_WAY,
     MIN_PAIRS,
@@ -17,6 +22,7 @@ from ganstudy.analysis.tables.interactions import (
     homogeneity,
     interactions,
 )
+from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "Interactions"
@@ -25,14 +31,45 @@ TITLE = "Interactions"
 def conclusions(results: Results) -> list[Conclusion]:
     """Return how much conclusive effects differ between settings, and the interactions found.
 
-    Where none was found, it says that the data are inconclusive.
+    Where none was found, it says that the data are inconclusive. The joint test of a design's
+    factors comes first.
     """
-    return [*_differing(results), *_found(results)]
+    return [*_joint(results), *_differing(results), *_found(results)]
+
+
+def _joint(results: Results) -> list[Conclusion]:
+    """Return whether a remedy's effect depends on k, in a design that crosses the two."""
+    found = results.cached(k_by_remedies, results.whole)
+    if found is None:
+        return []
+    if found.test is None:
+        claim = "Whether the effect of a remedy depends on k is not tested:"
+        points = count(found.points, "point")
+        few = f"{points} of the design {'has' if found.points == 1 else 'have'} all combinations"
+        basis = f"it takes {MIN_POINTS} points and {MIN_SEEDS} seeds that differ; {few}."
+        return [Conclusion(claim, basis, exploratory=True)]
+    test = found.test
+    first, second = (number(each) for each in test.degrees)
+    p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.2g}"
+    joint = (
+        f"joint test of the interaction, F({first}, {second}) = {number(test.statistic)}, {p}, "
+        f"{count(test.points, 'point')} on {count(test.seeds, 'seed')}"
+    )
+    if not found.is_found:
+        claim = f"That the effect of a remedy depends on k is not found ({joint})."
+        return [Conclusion(claim, STANDING, exploratory=True)]
+    effects = results.contrasts.by_k
+    parts = [
+        f"{label(row.first)} at {row.at} {phrases.effect(row)}" for row in effects if row.effect.n
+    ]
+    claim = f"The effect of a remedy depends on k ({joint})."
+    basis = f"Against no remedy: {'; '.join(parts)}{phrases.together(effects)}. {AVERAGES}"
+    return [Conclusion(claim, basis, first=True, exploratory=True)]
 
 
 def _differing(results: Results) -> list[Conclusion]:
-    """Return how far the effect of each remedy that was found carries to other settings."""
-    found = [row for row in results.contrasts.remedies if not row.is_open]
+    """Return how far each effect of a remedy or of k that was found carries to other settings."""
+    found = [row for row in _matched(results) if not row.is_open]
     # An effect that is open has nothing yet that could differ.
     spread = rows_of(HomogeneityRow, homogeneity(results.study, found))
     parts = [_prediction(row, found[0].scale) for row in spread]
@@ -40,6 +77,12 @@ def _differing(results: Results) -> list[Conclusion]:
         return []
     claim = f"In a setting that was not tried: {'; '.join(parts)}."
     return [Conclusion(claim, PREDICTED, exploratory=True)]
+
+
+def _matched(results: Results) -> list[Contrast]:
+    """Return the effects of remedies and of k at the budget's own amount."""
+    own = own_axis(results.study)
+    return [*results.contrasts.remedies, *(row for row in results.contrasts.k if row.axis == own)]
 
 
 def _prediction(row: HomogeneityRow, scale: str) -> str:
@@ -52,7 +95,7 @@ def _prediction(row: HomogeneityRow, scale: str) -> str:
         factors = [number(math.exp(sd)) for sd in (row.sd_settings, row.sd_seeds)]
         spread = f"×/÷ {factors[0]} between settings, {factors[1]} between seeds"
     either = ", so that it may go either way" if row.decision == EITHER_WAY else ""
-    return f"{label(row.remedies)} {times}{value} [{low}, {high}]{either} ({spread})"
+    return f"{label(row.compared)} {times}{value} [{low}, {high}]{either} ({spread})"
 
 
 def _found(results: Results) -> list[Conclusion]:
@@ -93,21 +136,42 @@ def _interaction(row: InteractionRow) -> str:
 def blocks(results: Results) -> list[Block]:
     """Return every interaction that was tested."""
     table = results.cached(interactions, results.study)
-    differing = homogeneity(results.study, results.contrasts.remedies)
+    differing = homogeneity(results.study, _matched(results))
     return [
+        *_by_k(results),
         Table("interactions", table, "Which settings depend on each other", NOTE, folded=True),
         Table("homogeneity", differing, "How much effects differ", DIFFER, folded=True),
     ]
 
 
+def _by_k(results: Results) -> list[Block]:
+    effects = results.contrasts.by_k
+    if not effects:
+        return []
+    frame = pd.DataFrame([row.columns() for row in effects])
+    frame = frame.rename(columns={"first": "remedies"})[BY_K_COLUMNS]
+    return [Table("remedies_by_k", frame, "Remedies against none at each k", BY_K)]
+
+
+BY_K_COLUMNS = ["at", "remedies", "effect", "low", "high", "decision", "n", "unit", "seeds"]
+BY_K = (
+    "Shown since one joint test finds that k and remedies interact. Exploratory: the intervals hold "
+    "for all rows together, and for other settings and seeds. A row's decision is about its own k; "
+    "that two rows differ does not follow from unlike decisions."
+)
+STANDING = (
+    "The effects of k and of remedies stand as they are, each an average over the other; a small "
+    "interaction is not excluded."
+)
+AVERAGES = "The effects of k and of remedies elsewhere are averages over the other."
 PREDICTED = (
-    "Against no remedy, with the 95% prediction interval of its effect there, on average over "
+    "Remedies against none, with the 95% prediction interval of the effect there, on average over "
     "seeds; in brackets the standard deviation of the effect, without the noise of a single run."
 )
 DIFFER = (
-    "Each remedy against none in matched pairs: what the effect differs between settings and "
+    "Each remedy against none, and any two k, in matched pairs: what the effect differs between settings and "
     "between seeds (standard deviations, of logarithms for ratios), and the 95% prediction interval "
-    "of its effect in a setting that was not tried, each alone."
+    "of the effect in a setting that was not tried, each alone."
 )
 
 

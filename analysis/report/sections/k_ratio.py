@@ -156,7 +156,9 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
 def _effect(row: Contrast, name: str) -> str:
     values = f"k = {label(row.first)} against {label(row.second)}"
     within = f"; {phrases.decision(row)}" if row.within_margin else ""
-    return f"{values}: {name} {phrases.effect(row)} ({phrases.pairs(row)}{within})"
+    return (
+        f"{values}: {phrases.wins(row)}{name} {phrases.effect(row)} ({phrases.pairs(row)}{within})"
+    )
 
 
 def _claim(answer: k_ratio.Answer) -> str:

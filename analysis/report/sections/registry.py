@@ -20,6 +20,7 @@ ORDER = (
     "importance",
     "seeds",
     "sample_size",
+    "planned_and_found",
     "sampler",
     "convergence",
     "failures",

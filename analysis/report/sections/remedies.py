@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from ganstudy.analysis.figures.forest import Effect, forest
-from ganstudy.analysis.formatting import absent, between, count, label
+from ganstudy.analysis.formatting import absent, between, count, label, listed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import by_setting, phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, unit
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
+from ganstudy.analysis.tables.confirmed_contrasts import Against
 from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.analysis.tables.remedies_by_seed import (
@@ -88,8 +91,8 @@ def _forests(table: pd.DataFrame, study: Study, note: str) -> list[Figure]:
             f"Effect on {on}, with interval, for {n}.",
         )
         for name, effect, caption, on in (
-            ("remedies", score, note, score_name(study)),
             ("remedies_improvement", improvement, "", "the probability of improvement"),
+            ("remedies", score, note, score_name(study)),
             ("remedies_failed_difference", failed, "", "the share of failed seeds"),
         )
         if table[effect.columns[0]].notna().any()
@@ -133,7 +136,9 @@ EFFECTS = (
     "the last amount that every trial reached; {matching}. The intervals hold for all "
     "comparisons together with 95% (Bonferroni), and for other settings and other seeds than the "
     "study's: pairs and seeds are both taken as samples. Below three seeds, or six pairs (four "
-    "points of a design, over which its twins are averaged), there is none. Green triangles: "
+    "points of a design, over which its twins are averaged), there is none. A run does better in the "
+    "order diverged, collapsed, cycling, then by score; what is better or worse is decided by the "
+    "score. Green triangles: "
     "better; red crosses: worse; blue diamonds: practically equal; grey circles: inconclusive."
 )
 BY_SEED = (
@@ -148,7 +153,16 @@ BY_SEED = (
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return which remedies are better or worse than none, and for which that is inconclusive."""
+    """Return which remedies are better or worse than none, and for which that is inconclusive.
+
+    The tile is that of fresh seeds where those are the primary answer.
+    """
+    found = _compared(results)
+    tile = _confirmed_tile(results)
+    return [replace(found[0], tile=tile), *found[1:]] if found and tile else found
+
+
+def _compared(results: Results) -> list[Conclusion]:
     study, table = results.study, results.contrasts
     contrasts = [*table.remedies, *(row.contrast for row in table.single)]
     if not contrasts:
@@ -162,6 +176,28 @@ def conclusions(results: Results) -> list[Conclusion]:
         return [_of_single_configurations(list(table.single), score_name(study), where)]
     failed = [text for row in contrasts if (text := _failed(row))]
     return [_of_pairs(contrasts, score_name(study), where), *_of_failed(contrasts, failed, where)]
+
+
+def _confirmed_tile(results: Results) -> Tile | None:
+    """Return the tile of what twins on fresh seeds say; None where they are not the primary family."""
+    twins = [
+        row
+        for row in results.contrasts.confirmed
+        if row.against is Against.TWIN and row.contrast.family.primary
+    ]
+    if not twins:
+        return None
+    value = ", ".join(_short_answer(row.contrast) for row in twins)
+    seeds = between([row.contrast.effect.n for row in twins])
+    trials = listed([str(row.confirms) for row in twins])
+    numbered = f"trial {trials}" if len(twins) == 1 else f"trials {trials}"
+    twin = "its twin" if len(twins) == 1 else "their twins"
+    note = f"confirmed: {numbered} against {twin} on {seeds} fresh seeds"
+    return Tile(TILE, value, note, primary=True)
+
+
+def _short_answer(row: Contrast) -> str:
+    return f"{label(row.first)} {phrases.decision(row)}"
 
 
 def _without_control(study: Study) -> list[Conclusion]:
@@ -179,8 +215,8 @@ def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
     equal = [row for row in effects if row.decision == PRACTICALLY_EQUAL]
     inconclusive = [row for row in effects if row.is_open]
     parts = [
-        f"{label(row.first)} is {row.decision} than no remedy{_by_little(row)}: {name} "
-        f"{phrases.effect(row)} ({_n(row)})"
+        f"{label(row.first)} is {row.decision} than no remedy{_by_little(row)}: "
+        f"{phrases.wins(row)}{name} {phrases.effect(row)} ({phrases.pairs(row)})"
         for row in differ
     ]
     for answer, found in (
@@ -195,7 +231,7 @@ def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
     basis += f"Matched on {matched_on}, paired by seed"
     basis += f"{phrases.together(effects)}.{phrases.generality(effects)}"
     basis += phrases.within_margin(effects)
-    decisions = [f"{label(row.first)} {phrases.decision(row)}" for row in (*differ, *equal)]
+    decisions = [_short_answer(row) for row in (*differ, *equal)]
     pairs = between([row.effect.n for row in effects])
     seeds = between([row.seeds for row in effects])
     tile = Tile(
@@ -223,13 +259,6 @@ def _of_failed(effects: list[Contrast], found: list[str], where: str) -> list[Co
     basis = f"{together[0].upper()}{together[1:]}." if together else ""
     claim = f"Failed seeds{where}: {'; '.join(found)}."
     return [Conclusion(claim, basis, first=True, exploratory=True)]
-
-
-def _n(row: Contrast) -> str:
-    pairs = phrases.pairs(row)
-    if row.improvement is None or absent(row.improvement.value):
-        return pairs
-    return f"{pairs}, P(improvement) {row.improvement.value:.0%}"
 
 
 def _effect_in_short(row: Contrast) -> str:

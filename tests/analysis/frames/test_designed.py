@@ -14,6 +14,7 @@ from ganstudy.analysis.frames.selection import compared_scores, search_stage
 from ganstudy.analysis.tables.contrast_table import contrast_table
 from ganstudy.analysis.tables.contrasts import CONFIRMED
 from ganstudy.analysis.tables.interactions import interactions
+from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 
 POINTS, SEEDS, EVALUATIONS, AT = 5, 4, 4, 2
@@ -137,4 +138,62 @@ def test_interactions_with_settings_of_the_points_count_points(study) -> None:
     table = interactions(study).set_index(["first", "second"])
     of_rate = table.loc[("feature_matching", "lr_d")]
     assert of_rate["configurations"] == POINTS and np.isnan(of_rate["low"])
+    assert ("feature_matching", "k") not in table.index, "their joint test finds nothing"
+    study = depending(study)
+    table = interactions(study).set_index(["first", "second"])
     assert table.loc[("feature_matching", "k"), "configurations"] == 2 * POINTS
+
+
+def depending(study):
+    """The study with minibatch discrimination of a third of the score where k = 5."""
+    own = study.trials["remedies"].eq("minibatch_discrimination") & study.trials["k"].eq(5)
+    numbers = study.trials.loc[own, "number"]
+    factor = np.where(study.evaluations["number"].isin(numbers), 1 / 3, 1.0)
+    return replace(
+        study, evaluations=study.evaluations.assign(fid=study.evaluations["fid"] * factor)
+    )
+
+
+def test_one_joint_test_says_whether_effects_at_each_k_are_shown(study) -> None:
+    alike, unlike = k_by_remedies(study), k_by_remedies(depending(study))
+    assert alike is not None and alike.test is not None and not alike.is_found
+    assert unlike is not None and unlike.is_found
+    rows = contrast_table(depending(study)).by_k
+    assert {(row.at, row.first) for row in rows} == {
+        (f"k = {k}", remedy) for k in (1, 5) for remedy in REMEDIES[1:]
+    }
+    assert not any(row.family.primary for row in rows)
+    assert {row.family.comparisons for row in rows} == {4}
+    better = {(row.at, row.first) for row in rows if row.decision == "better"}
+    assert ("k = 5", "minibatch_discrimination") in better
+    assert ("k = 1", "minibatch_discrimination") not in better
+    # By hand: twins at k = 5.
+    scores = compared_scores(compared_trials(depending(study)))
+    table = study.trials.set_index("number").loc[scores.numbers]
+    logs = np.log(scores.scores)
+    own, none = (
+        logs[((table["k"] == 5) & (table["remedies"] == remedy)).to_numpy()].mean()
+        for remedy in ("minibatch_discrimination", "none")
+    )
+    (row,) = (r for r in rows if (r.at, r.first) == ("k = 5", "minibatch_discrimination"))
+    assert row.effect.value == pytest.approx(np.exp(own - none))
+
+
+def test_the_joint_test_is_of_whole_points(study) -> None:
+    """A point that lacks a combination on some seed takes no part; a diverged seed is the worst."""
+    rows = study.evaluations
+    lacking = replace(study, evaluations=rows[(rows["number"] != 0) | (rows["seed"] != 1)])
+    found = k_by_remedies(lacking)
+    assert found is not None and found.test is not None and found.test.points == POINTS - 1
+    gone = rows["number"].eq(7) & rows["seed"].eq(2)
+    worst = rows.loc[(rows["number"] < 30) & (rows["evaluation"] == AT), "fid"].max()
+    diverged = rows.assign(fid=rows["fid"].mask(gone), finite=~gone)
+    capped = rows.assign(fid=rows["fid"].mask(gone, worst))
+    first, second = (k_by_remedies(replace(study, evaluations=each)) for each in (diverged, capped))
+    assert first is not None and first == second
+
+
+def test_no_design_and_no_second_factor_have_no_joint_test(study) -> None:
+    assert k_by_remedies(study.only(study.trials["k"] == 1)) is None
+    study.spec.pop("design")
+    assert k_by_remedies(study) is None

@@ -212,6 +212,15 @@ def designed(build, rng) -> Study:
     )
 
 
+def interacting(build, rng) -> Study:
+    """As designed, with a remedy that helps where k is 5 alone."""
+    study = designed(build, rng)
+    own = study.trials["remedies"].eq("c") & study.trials["k"].eq(5)
+    helped = study.evaluations["number"].isin(study.trials.loc[own, "number"])
+    fids = study.evaluations["fid"] * np.where(helped, 0.3, 1.0)
+    return dataclasses.replace(study, evaluations=study.evaluations.assign(fid=fids))
+
+
 SHAPES: dict[str, Callable[..., Study]] = {
     "grid, one remedy helps": lambda build, rng: grid(build, rng, -0.4, seeds=6, within=0.3),
     "grid, nothing helps": grid,
@@ -219,6 +228,7 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "adaptive draws": adaptive,
     "pruned": pruned,
     "designed": designed,
+    "designed, a remedy that depends on k": interacting,
     "diverging": diverging,
     "failing": failing,
     "each remedy once": tried_once,
@@ -250,6 +260,7 @@ SHAPES: dict[str, Callable[..., Study]] = {
 TELLING = (confirm, k_ratio, remedies, section)
 """Sections whose conclusions compare two values."""
 VALUE = r"(?:[+−]?\d[\d.]*(?:e[+-]?\d+)?|diverged)"
+WINS = r"(?:in \d+%(?: \[\d+%, \d+%\])? of runs, )?"
 EFFECT = rf"(?:× )?{VALUE}(?: \[{VALUE}, {VALUE}\])?"
 Told = tuple[frozenset[str], str]
 """Which two values, and an effect as it is written."""
@@ -301,7 +312,7 @@ class Reading:
                     assert answer == "inconclusive against", clause
                     self.open |= set(pairs.values())
         value = r"([\w.]+(?: to [\w.]+)?)"
-        pattern = rf"k = {value} against {value}: \w+ ({EFFECT}) \([^;)]+(; [\w ]+)?\)"
+        pattern = rf"k = {value} against {value}: {WINS}\w+ ({EFFECT}) \([^;)]+(; [\w ]+)?\)"
         for one, other, effect, decision in re.findall(pattern, sentence):
             self.effects.add((of_k(one, other), effect))
             if decision == "; practically equal":
@@ -314,7 +325,7 @@ class Reading:
         if not sentence.startswith("Remedies"):
             return
         little = "(, but by less than the margin)?"
-        told = rf"([\w +]+) is (better|worse) than no remedy{little}: \w+ ({EFFECT})"
+        told = rf"([\w +]+) is (better|worse) than no remedy{little}: {WINS}\w+ ({EFFECT})"
         for name, decision, by_little, effect in re.findall(told, sentence):
             pair = (name.strip(), "no remedy")
             self.better.add(pair if decision == "better" else pair[::-1])
@@ -539,6 +550,42 @@ def test_beside_a_design_a_twin_is_told_apart_from_the_score_and_marked(
     assert twin.claim.startswith("A b, all else equal, on 8 fresh seeds: ")
     alone = confirm.conclusions(results_of("confirmed"))
     assert "A b, all else equal" in alone[0].basis and not any(one.exploratory for one in alone)
+
+
+def test_remedies_depend_on_k_or_stand_and_never_both(
+    results_of: Callable[[str], Results],
+) -> None:
+    """The joint test decides which, and effects at each k are those of the table and exploratory."""
+    for shape in ("designed", "designed, a remedy that depends on k", "grid, nothing helps"):
+        results = results_of(shape)
+        told = [one for one in interactions.conclusions(results) if "depends on k" in one.claim]
+        assert len(told) == (shape != "grid, nothing helps"), "of a design alone"
+        for one in told:
+            depends = one.claim.startswith("The effect of a remedy depends on k (")
+            assert depends == (shape != "designed") == one.first and one.exploratory
+            assert ("stand as they are" in one.basis) != depends
+            rows = results.contrasts.by_k
+            assert len(rows) == (3 * 2 if depends else 0)
+            for row in rows:
+                assert not row.family.primary
+                assert f"{label(row.first)} at {row.at} {written(row)}" in one.basis
+        if shape == "designed":
+            others = [str(one) for one in interactions.conclusions(results) if one not in told]
+            assert not any("the larger k" in sentence for sentence in others)
+
+
+def test_the_tile_of_remedies_is_that_of_the_primary_comparison(
+    results_of: Callable[[str], Results],
+) -> None:
+    fresh = remedies.conclusions(results_of("confirmed"))[0].tile
+    (row,) = results_of("confirmed").contrasts.confirmed
+    assert fresh is not None and fresh.primary and fresh.title == "Remedies against none"
+    assert fresh.value == f"a b {row.contrast.decision}"
+    note = f"confirmed: trial {row.confirms} against its twin on 8 fresh seeds"
+    assert fresh.note == note
+    for shape in ("designed and confirmed", "confirmed without a twin", "designed"):
+        tile = remedies.conclusions(results_of(shape))[0].tile
+        assert tile is not None and not tile.primary and "confirmed" not in tile.note
 
 
 def test_of_how_many_trials_the_best_without_remedies_is_counts_those_of_the_design(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ganstudy.analysis.tables.interactions import interactions
+from ganstudy.analysis.tables.matched_contrasts import remedy_contrasts
 from ganstudy.analysis.tables.remedies import remedy_effects, setting_effects
 
 REMEDIES = ["none", "feature_matching", "historical_averaging"]
@@ -138,6 +139,8 @@ def test_a_remedy_against_losing_seeds_is_told_though_no_score_changes(made_stud
         and row["failed_difference"] == -1
         and row["failed_high"] < 0
     )
+    # Whatever the scores say: a collapsed run does worse than one that is not.
+    assert row["improvement"] == 1 and row["decision"] == "inconclusive"
     assert table.loc["historical_averaging", ["failed_decision", "failed_difference"]].tolist() == [
         "inconclusive",
         0,
@@ -237,3 +240,27 @@ def test_a_study_of_unknown_space_has_empty_tables(made_study, rng):
     study = made_study(np.ones((8, 3)), {})
     study.spec = {}
     assert remedy_effects(study).empty and interactions(study).empty
+
+
+def test_wins_are_counted_in_the_order_that_knows_failure(made_study, rng):
+    """By hand over all pairs: whoever failed loses, two that failed alike go by score."""
+    scores, settings, space = gridded(rng, helps=-0.1)
+    lost = rng.random(scores.shape) < 0.3
+    study = made_study(scores, settings, space, failed=lost)
+    (row,) = (r for r in remedy_contrasts(study) if r.first == "feature_matching")
+    table = [
+        (k, lr, remedy, s, gone[s], values[s])
+        for k, lr, remedy, gone, values in zip(*settings.values(), lost, scores, strict=True)
+        for s in range(scores.shape[1])
+    ]
+    runs = {run[:4]: run[4:] for run in table}
+    wins = [
+        run < runs[k, lr, "none", s]
+        for (k, lr, remedy, s), run in runs.items()
+        if remedy == "feature_matching"
+    ]
+    assert row.improvement is not None
+    assert row.improvement.value == pytest.approx(np.mean(wins))
+    turned = row.reversed().improvement
+    assert turned is not None and turned.value == pytest.approx(1 - np.mean(wins))
+    assert (turned.low, turned.high) == (1 - row.improvement.high, 1 - row.improvement.low)

@@ -11,7 +11,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from ganstudy.study.cli import run as run_command
 from ganstudy.study.cli.main import main
+from ganstudy.study.driver.run import RunResult
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
@@ -265,6 +267,12 @@ def test_status_tells_trials_that_wait_where_all_are_compared_from_those_in_trai
     lines = ganstudy("status", "digits").stdout.splitlines()
     assert "Trials   3 waiting, 1 running; 29 of 29 to go" in lines
     assert "Design   3 of 24 compared" in lines
+    result = RunResult(Home.locate(None).study("digits"), 0, 0, 0, 29, 0, "SIGTERM")
+    with click.Context(run_command.run).scope():
+        stopped = run_command._how_to_go_on(ledger.spec, Home.locate(None), result, None)
+    assert stopped.startswith(
+        "Stopped with 29 of 29 trials to go (3 of 24 designed ones are compared): SIGTERM.\n"
+    )
     states = json.loads(ganstudy("status", "digits", "--json").stdout)
     assert states["design"]["waiting"] == 3 and states["trials"]["running"] == 4
 

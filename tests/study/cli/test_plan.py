@@ -16,7 +16,9 @@ from ganstudy.analysis.stats.crossed_power import made_studies, upper_limits
 from ganstudy.study.cli import effects_told
 from ganstudy.study.cli.effects_told import designed, questions, with_design
 from ganstudy.study.cli.main import main
+from ganstudy.study.cli.outlook import outlook_lines
 from ganstudy.study.cli.planning import Wanted, proposal
+from ganstudy.study.cli.promise import promise
 from ganstudy.study.cli.spread import ON_DIGITS, spread_of
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
@@ -373,3 +375,17 @@ def test_the_same_effect_either_way() -> None:
         for tell in ("0.5", "2")
     )
     assert one == other
+
+
+def test_what_is_kept_at_the_start_is_what_check_prints(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    spec = parse_study(text(("random", 0), more="\n[design]\npoints = 6\n"), "mine.toml")
+    kept = promise(spec, home)
+    assert kept is not None and kept.seconds is None and kept.trials == 6 * 9
+    printed = "\n".join(outlook_lines(spec, home))
+    for effect in kept.effects:
+        assert effect.smallest is not None and (effect.unit, effect.n) == ("points", 6)
+        factor = f"{effect.setting + ':':<10}a factor of {math.exp(-effect.smallest):.2f} in fid"
+        assert factor in printed and f"{effect.n} points on {effect.seeds} seeds" in printed
+        # Three twins at a point share what is left among them.
+        assert effect.sd_rest == pytest.approx(math.sqrt(ON_DIGITS.rest / 3))

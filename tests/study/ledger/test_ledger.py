@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.reader import parse_study
+from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import TrialState as State
 
 FILE = """
@@ -433,3 +435,29 @@ def test_summary_before_the_first_trial(tmp_path: Path) -> None:
     create(home.study("s").ledger)
     found = study_status(home, "s", with_trials=True).to_json()
     assert (found["best"], found["left"], found["seeds"], found["trial_list"]) == (None, 20, {}, [])
+
+
+def test_a_promise_is_kept_once_and_breaks_do_not_count(tmp_path: Path) -> None:
+    """Two drivers, an hour apart: a minute to the first one's last trial, and half of the second's."""
+    ledger = create(tmp_path / "ledger.db")
+    assert (ledger.outlook, ledger.seconds_taken) == (None, None)
+    promised = Outlook(0.8, "ratio", "assumed", (), 20, (60.0, 90.0))
+    begun = datetime(2026, 7, 11, 12, 0)
+    ledger.record_start(begun, lambda: promised)
+    assert ledger.seconds_taken is None
+    study = ledger._study
+    for minutes in (0.5, 1.0, 61.5):
+        end = begun + timedelta(minutes=minutes)
+        trial = optuna.trial.create_trial(value=1.0)
+        trial.datetime_complete = end
+        study.add_trial(trial)
+    ledger.record_start(begun + timedelta(hours=1), lambda: pytest.fail("asked again"))
+    again = Ledger.open(tmp_path / "ledger.db")
+    assert again.outlook == promised and again.seconds_taken == pytest.approx(60 + 90)
+
+
+def test_a_study_that_began_without_a_promise_gets_none_later(tmp_path: Path) -> None:
+    ledger = create(tmp_path / "ledger.db")
+    ledger.search.propose()
+    ledger.record_start(datetime(2026, 7, 11), lambda: pytest.fail("asked"))
+    assert ledger.outlook is None
