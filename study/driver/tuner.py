@@ -61,7 +61,7 @@ def tune_stage(
     if searcher.total == 0:
         return
     if most > 1:
-        context.log(pack_line(spec, stage.stage, len(seeds), most))
+        context.log(f"{stage.stage.value}: {pack_line(spec, len(seeds), most)}")
     worker = WorkerContext(
         factory=factory,
         measure=spec.objective.measure,

@@ -81,11 +81,10 @@ def next_pack(
     return chosen, others
 
 
-def pack_line(spec: StudySpec, stage: Stage, seeds: int, most: int) -> str:
-    """Return what is said of packs before a stage: how many trials, and who chose that."""
-    lanes = spec.resources.lanes or 1
-    why = "[resources] lanes" if spec.states("resources", "lanes") else "by default"
+def pack_line(spec: StudySpec, seeds: int, most: int) -> str:
+    """Return what is said of packs: how many trials are in one, and who chose that."""
+    why = "" if spec.states("resources", "lanes") else ", by default"
     return (
-        f"{stage.value}: up to {most} configurations of one structure x {seeds} seeds are trained "
-        f"together ({lanes} lanes, {why}; lanes = 1 trains each alone)"
+        f"up to {most} configurations x {seeds} seeds are trained as one pack "
+        f"([resources] lanes = {spec.resources.lanes}{why})"
     )

@@ -66,7 +66,8 @@ def trial_bytes(config: TrialConfig, evaluator: Evaluator, device: torch.device)
             for value in player.parameters.values()
         )
     del loop, trainer
-    release()
+    if device.type == "cuda":
+        release()
     samples = 4.0 * evaluator.provenance.num_generated * math.prod(evaluator.dataset.shape)
     of_seed = COPIES_OF_PARAMETERS * parameters + counted.bytes + COPIES_OF_SAMPLES * samples
     return len(config.seeds) * of_seed
