@@ -10,7 +10,7 @@ import math
 import os
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -70,14 +70,14 @@ def trial_bytes(config: TrialConfig, evaluator: Evaluator, device: torch.device)
         release()
     samples = 4.0 * evaluator.provenance.num_generated * math.prod(evaluator.dataset.shape)
     of_seed = COPIES_OF_PARAMETERS * parameters + counted.bytes + COPIES_OF_SAMPLES * samples
-    return len(config.seeds) * of_seed
+    return float(len(config.seeds) * of_seed)
 
 
 class _Counted(TorchDispatchMode):
     """Counts the memory of all tensors that are made inside."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.bytes = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
