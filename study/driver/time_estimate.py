@@ -149,7 +149,7 @@ def estimate(
     around = AROUND + (2 * times.preparation if isinstance(times, MeasuredTimes) else 0.0)
     ends = []
     for searched in (_least_share(spec), 1.0):
-        shares = (_designed_share(spec, stages[0][1].total), searched)
+        shares = (_designed_share(spec, stages[0][1].total * times_design), searched)
         ends.append(around + confirm)
         for (name, stage), own, share, repeats in zip(
             stages, alone, shares, (times_design, 1), strict=True

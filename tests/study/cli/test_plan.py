@@ -373,3 +373,26 @@ def test_the_same_effect_either_way() -> None:
         for tell in ("0.5", "2")
     )
     assert one == other
+
+
+def test_a_design_that_is_compared_early_is_planned_so() -> None:
+    """A plan keeps `at` and `promote`, which the file that it writes has too, and counts with them."""
+    timed()
+    found = {}
+    for at in ("", "at = 0.5\npromote = 4"):
+        made = text(("random", 0), more=f"[design]\npoints = 9\n{at}").replace('"mine"', '"other"')
+        Path("s.toml").write_text(made)
+        result = ganstudy("plan", "s.toml", "--tell", "0.7", "--no-time")
+        assert result.exit_code == 0, result.output
+        spec, _ = read_study(Path("s.toml"))
+        best = proposal(spec, Wanted(0.7), Home(Path("ganstudy-data")), may_measure=False).best
+        assert best is not None
+        found[at] = best, result.stdout
+    (whole, long), (half, short) = found.values()
+    assert (whole.points, whole.seeds) == (half.points, half.seeds)
+    # 20 s around the trials, which train half and four of which train the other half too.
+    share = 0.5 + 0.5 * 4 / half.trials
+    assert half.cost - 20 == pytest.approx(share * (whole.cost - 20))
+    assert "1000 generator steps each" in long
+    assert "500 generator steps each, the best 4 on to 1000" in " ".join(short.split())
+    assert "trials = 0 (was 0)" not in short
