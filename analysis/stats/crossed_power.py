@@ -29,6 +29,8 @@ UPPER = 0.8
 """Confidence of the upper limit of a variance: planned from the estimate itself, half of all
 designs would be too small.
 """
+SIGN_STUDIES, MOST_FLIPPED, PRECISION = 1000, 10, 0.01
+"""Of sign flips: made-up studies, seeds whose flips are all tried, and how near the effect is found."""
 MIN_SINGLE_SEEDS = 5
 """Of a test at single configurations (analysis/tables/remedies_by_seed.py)."""
 
@@ -49,6 +51,20 @@ class Effects:
     def smallest(self, power: float = POWER) -> float:
         """Return the smallest true effect that is found with `power`."""
         return float(np.quantile(self._needed, power))
+
+    def equal(self, half_width: float) -> float:
+        """Return how often the whole interval lies within a margin to either side of no effect."""
+        return float((self._reach <= half_width).mean())
+
+    def narrowest(self, power: float = POWER) -> float:
+        """Return the narrowest margin within which the whole interval lies with `power`."""
+        return float(np.quantile(self._reach, power))
+
+    @property
+    def _reach(self) -> Floats:
+        """[N] how far from no effect the farther end of the interval is."""
+        reach: Floats = np.abs(self.errors) + self.half_widths
+        return reach
 
     @cached_property
     def _needed(self) -> Floats:
@@ -123,6 +139,38 @@ def made_single_studies(variances: Variances, seeds: int, level: float = LEVEL) 
     estimated = rng.chisquare(seeds - 1, STUDIES) / (seeds - 1) * variance
     quantile = -float(stdtrit(seeds - 1, (1 - level) / 2))
     return Effects(errors, quantile * np.sqrt(estimated / seeds))
+
+
+@lru_cache(maxsize=16)
+def smallest_by_signs(variances: Variances, seeds: int, comparisons: int) -> float | None:
+    """Return the smallest effect in one pair of configurations that sign flips find with POWER.
+
+    It is None where so few seeds can find nothing, corrected for the comparisons as by the first
+    step of Holm's. The differences themselves are flipped, of which the report's places are ranks
+    (analysis/stats/sign_flips.py).
+    """
+    level = (1 - LEVEL) / comparisons
+    if 2.0 ** (1 - seeds) > level:
+        return None
+    rng = np.random.default_rng(SEED)
+    errors = rng.normal(0, math.sqrt(variances.seeds + variances.rest), (SIGN_STUDIES, seeds))
+    # Half of all flips: the others are their mirror images. Beyond MOST_FLIPPED seeds a part of them.
+    flips = rng.choice([-1.0, 1.0], (2 ** (MOST_FLIPPED - 1), seeds))
+    if seeds <= MOST_FLIPPED:
+        numbers = np.arange(2 ** (seeds - 1))
+        flips = 1.0 - 2.0 * ((numbers[:, None] >> np.arange(seeds)) & 1)
+
+    def power(effect: float) -> float:
+        found = errors + effect
+        flipped, own = np.abs(found @ flips.T), np.abs(found.sum(axis=1))
+        p = (flipped >= own[:, None] * (1 - 1e-9)).mean(axis=1)
+        return float(((p <= level) & (found.mean(axis=1) > 0)).mean())
+
+    low, high = 0.0, 20 * math.sqrt(variances.seeds + variances.rest)
+    while high - low > PRECISION * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if power(middle) >= POWER else (middle, high)
+    return high
 
 
 def upper_limits(found: Variances, design: Design, confidence: float = UPPER) -> Variances:

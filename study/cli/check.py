@@ -18,7 +18,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 CONFIGURATIONS_SHOWN = 3
 MOST_LINES = 40
 """Of the whole, unless --full asks for all."""
-LINES_OF_TIME, WITHOUT_TIME = 7, 3
+LINES_OF_TIME, WITHOUT_TIME = 8, 4
 """Of its last part, at most."""
 MOST_LISTED, LEAST_LISTED = 8, (4, 2)
 """Lines of a list, and where there is little room, and less."""
@@ -32,7 +32,7 @@ MOST_LISTED, LEAST_LISTED = 8, (4, 2)
 def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     """Validate a study FILE; print what it varies, takes, and will be able to tell.
 
-    Some steps of every kind of trial are timed, for at most 20 seconds.
+    Some steps of every kind of trial are timed, which takes less than 20 seconds on a quiet machine.
 
     \b
     Example:  ganstudy check examples/digits.toml

@@ -122,8 +122,8 @@ def with_design(spec: StudySpec, points: int) -> StudySpec:
 
     Without a design it is given one of all its lists.
     """
-    at_whole = {"points": points, "at": 1.0, "promote": None, "most": MOST_TRIALS}
-    design = (spec.design or DesignTable()).model_copy(update=at_whole)
+    changed = {"points": points, "most": MOST_TRIALS}
+    design = (spec.design or DesignTable()).model_copy(update=changed)
     search = spec.search.model_copy(update={"trials": 0})
     return spec.model_copy(update={"design": design, "search": search})
 

@@ -13,9 +13,12 @@ from ganstudy.study.driver.time_estimate import (
     TimeEstimate,
     earlier_times,
     estimate,
+    main_stage,
     structures,
 )
 from ganstudy.study.home import Home
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.packing import pack_line, trials_per_pack, with_lanes
 from ganstudy.study.spec.study_spec import StudySpec
 
 # A guess: a difference that a person would notice.
@@ -33,6 +36,8 @@ class StudyTimes:
     slots: int
     without_gpu: bool = False
     """Whether the study asks for a GPU that this machine lacks."""
+    lanes: int | None = None
+    """With which the study began; None: it has not."""
 
     @property
     def machine(self) -> str:
@@ -46,54 +51,75 @@ class StudyTimes:
         """
         if self.times is None or not self.slots:
             return None
-        return estimate(spec, self.times, self.slots, self.seeds, times_design)
+        return estimate(spec, self.times, self.slots, self.seeds, times_design, self.lanes)
 
 
 def study_times(spec: StudySpec, home: Home, may_measure: bool, other_seeds: int) -> StudyTimes:
     """Return the times of earlier studies, or measure them where that is wanted.
 
-    other_seeds: a number of seeds to compare with. Raise UserError where the data or the networks
-    cannot be used.
+    other_seeds: a number of seeds to compare with, unless it is packs. Raise UserError where the data
+    or the networks cannot be used.
     """
-    seeds = len(spec.train.seeds)
-    earlier = earlier_times(spec, home, seeds)
+    seeds, lanes = len(spec.train.seeds), _begun_with(spec, home)
     needs_gpu = spec.resources.gpus > 0
-    if earlier is None and not may_measure and spec.train.budget.unit != "seconds":
-        return StudyTimes(None, seeds, slots_here(spec.resources))
+    stage, trials = main_stage(spec)
     gpus = _gpus() if needs_gpu and may_measure else 0
     without_gpu = needs_gpu and not gpus
     # A machine that lacks the GPU has the CPUs, and says so.
-    resources = spec.resources.model_copy(update={"gpus": 0.0}) if without_gpu else spec.resources
+    cpus_alone = spec.resources.model_copy(update={"gpus": 0.0})
+    resources = cpus_alone if without_gpu else spec.resources
     slots = slots_here(resources, gpus)
+    in_lanes = with_lanes(spec, lanes)
+    most = trials_per_pack(in_lanes, stage, seeds, trials, max(1, slots))
+    earlier = earlier_times(spec, home, seeds, most > 1)
     if earlier is not None:
-        return StudyTimes(earlier, seeds, slots, without_gpu)
+        return StudyTimes(earlier, seeds, slots, without_gpu, lanes)
     if not may_measure:
-        return StudyTimes(EarlierTimes(0.0, 0.0), seeds, slots, without_gpu)
+        in_seconds = spec.train.budget.unit == "seconds"
+        return StudyTimes(
+            EarlierTimes(0, 0) if in_seconds else None, seeds, slots, without_gpu, lanes
+        )
     times = measure(
         structures(spec),
-        other_seeds,
+        most * seeds if most > 1 else other_seeds,
         home.cache,
         threads=max(1, int(spec.resources.cpus)),
         on_gpu=needs_gpu and not without_gpu,
     )
-    return StudyTimes(times, seeds, slots, without_gpu)
+    return StudyTimes(times, seeds, slots, without_gpu, lanes)
+
+
+def _begun_with(spec: StudySpec, home: Home) -> int | None:
+    """Return the lanes of packs of a study that has begun; None where it has not."""
+    begun = Ledger.check_same(home.study(spec.name).ledger, spec)
+    return None if begun is None else begun.going_on(spec).resources.lanes
+
+
+def _pack_lines(spec: StudySpec, known: StudyTimes) -> list[str]:
+    """Say how many configurations are trained together."""
+    seeds, (stage, trials) = len(spec.train.seeds), main_stage(spec)
+    spec = with_lanes(spec, known.lanes)
+    most = trials_per_pack(spec, stage, seeds, trials, max(1, known.slots))
+    return [pack_line(spec, seeds, most)] if most > 1 else []
 
 
 def time_lines(spec: StudySpec, known: StudyTimes) -> list[str]:
     """Return the time of the study, and how it is known."""
     times = known.times
     if times is None:
-        return ["not measured (--no-time), and no study of this data and model has run here"]
+        why = "not measured (--no-time), and no study of this data and model has run here"
+        return [why, *_pack_lines(spec, known)]
     if not known.slots:
         return [f"this machine has {_machine()}, too few for a trial ([resources])"]
     found = known.estimate(spec)
     if found is None:
         assert isinstance(times, MeasuredTimes)
         return [f"not measured: {times.note}"]
-    lines = [f"about {span(found)} on {_machine()}, {_at_a_time(found)}"]
+    packs = _pack_lines(spec, known)
+    lines = [f"about {span(found)} on {_machine()}, {_at_a_time(found, packs)}"]
     if found.high > NOTICED * found.low:
         lines[0] += "; less where asha stops more trials"
-    return lines + basis_lines(spec, known)
+    return [*lines, *packs, *basis_lines(spec, known)]
 
 
 def span(found: TimeEstimate) -> str:
@@ -164,5 +190,6 @@ def _machine() -> str:
     return f"{cpus} CPU" + ("s" if cpus > 1 else "")
 
 
-def _at_a_time(found: TimeEstimate) -> str:
-    return "one trial at a time" if found.slots == 1 else f"{found.slots} trials at a time"
+def _at_a_time(found: TimeEstimate, packs: list[str]) -> str:
+    name = "pack" if packs else "trial"
+    return f"one {name} at a time" if found.slots == 1 else f"{found.slots} {name}s at a time"

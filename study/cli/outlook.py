@@ -6,9 +6,10 @@ import math
 
 from scipy.special import stdtrit
 
-from ganstudy.analysis.stats.crossed_power import POWER
+from ganstudy.analysis.stats.crossed_power import POWER, smallest_by_signs
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.study.cli.effects_told import (
+    REMEDIES,
     Question,
     designed,
     is_adaptive,
@@ -18,6 +19,7 @@ from ganstudy.study.cli.effects_told import (
 from ganstudy.study.cli.spread import RATIO, Spread, spread_of
 from ganstudy.study.driver.cost_estimate import stops
 from ganstudy.study.home import Home
+from ganstudy.study.ledger.confirm_selection import max_twins
 from ganstudy.study.spec.design import DEFAULT_POINTS
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -39,11 +41,12 @@ def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     seeds = len(spec.train.seeds)
     lines = [_answer(spec, question, spread, seeds) for question in asked]
     lines += _seed_lines(spec, asked, spread, seeds)
+    lines += [*_confirm_lines(spec, spread), *_margin_lines(spec, asked, spread, seeds)]
     lines += [*_told_at(spec), *_adaptive_lines(spec, spread)]
     found = [question.effects(spread, seeds) for question in asked]
     if None in found and not is_adaptive(spec):
         lines.append("ganstudy plan proposes points and seeds that tell them")
-    if any(found):
+    if any(found) or spec.confirm is not None:
         lines.append(f"spread of effects ({spread.source}): {spread.words(asked[0].setting)}")
     return lines
 
@@ -96,6 +99,47 @@ def _seed_lines(spec: StudySpec, asked: list[Question], spread: Spread, seeds: i
         why = f"Student's quantile is {now:.1f} with {seeds} seeds, {then:.1f} with {ADVISED_SEEDS}"
     found = f": {ADVISED_SEEDS} seeds would find {', '.join(better)}" if better else ""
     return [why + found]
+
+
+def _confirm_lines(spec: StudySpec, spread: Spread) -> list[str]:
+    """Say what the confirm stage tells of a configuration against its twin, on fresh seeds."""
+    if spec.confirm is None or not max_twins(spec):
+        return []
+    seeds, twins = len(spec.confirm.seeds), max_twins(spec)
+    size = smallest_by_signs(spread.of(REMEDIES), seeds, twins)
+    if size is None:  # "Trials" says so, and how many can
+        return []
+    comparisons = f"{twins} comparison" + ("s" if twins > 1 else "")
+    return [
+        f"confirm:  a configuration against its twin: about {effect_words(spec, spread, size)} or "
+        f"more ({seeds} fresh seeds, {comparisons}); it holds for that configuration alone"
+    ]
+
+
+def _margin_lines(spec: StudySpec, asked: list[Question], spread: Spread, seeds: int) -> list[str]:
+    """Say whether values that do not differ would be found to be practically equal."""
+    margin = spec.objective.margin
+    if margin is None or is_adaptive(spec):
+        return []
+    is_ratio = spread.scale == RATIO
+    half = math.log1p(margin) if is_ratio else margin
+    lines = []
+    for question in asked:
+        made = question.effects(spread, seeds)
+        if made is None:
+            continue
+        power, least = made.equal(half), made.narrowest()
+        text = f"{math.expm1(least):.2g}" if is_ratio else f"{least:.2g}"
+        lines.append(
+            f"{question.setting}: equal values are found practically equal (margin {margin:g}) in "
+            f"{power:.0%} of studies"
+            + (
+                ""
+                if power >= POWER
+                else f"; {POWER:.0%} would need a margin of {text}, or more seeds"
+            )
+        )
+    return lines
 
 
 def _told_at(spec: StudySpec) -> list[str]:

@@ -98,6 +98,8 @@ class Proposal:
         lines = []
         for (table, key), value in self.changes.items():
             old = before.get(table, {}).get(key)
+            if old == value:
+                continue
             was = "" if old is None else f" (was {json.dumps(old)})"
             lines.append(f"[{table}] {key} = {json.dumps(value)}{was}")
         return lines
@@ -322,12 +324,15 @@ def _value(spread: Spread, size: float) -> str:
 def _proposed(found: Proposal) -> str:
     best, budget = found.best, found.spec.train.budget
     assert best is not None
-    unit = budget.unit.replace("_", " ")
+    unit, design = budget.unit.replace("_", " "), found.spec.design
+    at = 1.0 if design is None else design.at
     points = f"{best.points} point" + ("s" if best.points > 1 else "")
     text = (
         f"Proposed: {points} x {best.trials // best.points} combinations on {best.seeds} seeds, "
-        f"{found.amount:g} {unit} each"
+        f"{found.amount * at:g} {unit} each"
     )
+    if design is not None and design.promote is not None:
+        text += f", the best {design.promote} on to {found.amount:g}"
     if not _timed(found.spec, found.times):
         return f"{text}: {best.cost:,.0f} trainings"
     return f"{text}: about {format_duration(best.cost)} on {found.times.machine}"

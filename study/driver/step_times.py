@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from ganstudy.trials.training.training_loop import TrainingLoop
 
 SECONDS = 20.0
-"""For everything, the import of torch and the loading of the data included."""
+"""For torch and the data to be loaded; then MEASURING of it, at most, to measure. On a quiet machine
+all of it takes less than so long; on a busy one there is still time to measure something."""
+MEASURING = 0.75
 # Guesses: where the clock allows, steps are timed so long, and so much is kept for an evaluation.
 PER_STRUCTURE = 1.0
 FOR_EVALUATION = 0.4
@@ -58,8 +60,10 @@ class MeasuredTimes:
     """By `structure`; empty where the data are not here yet."""
     structures: int = 0
     """That the study has."""
-    more_seeds: tuple[int, float] | None = None
-    """Another number of seeds, and how many times as long a step takes with it."""
+    more_lanes: int = 0
+    """Another number of lanes with which steps were timed; 0: none."""
+    more: dict[str, float] = field(default_factory=dict)
+    """By `structure`, how many times as long a step takes with them."""
     evaluation: float | None = None
     """Of all seeds of a trial; None where the clock, or weights that are not here, forbade it."""
     last_evaluation: float = 0.0
@@ -89,16 +93,21 @@ class MeasuredTimes:
         first = next(iter(self.steps.values()))
         return (steps.discriminator + steps.generator) / (first.discriminator + first.generator)
 
-    def factor(self, seeds: int, measured: int) -> float:
-        """Return how many times as long steps take with `seeds` seeds as with the `measured`."""
-        if seeds == measured:
+    def factor(self, lanes: int, measured: int, steps: str = "") -> float:
+        """Return how many times as long steps take with `lanes` lanes as with the `measured`.
+
+        steps: their `structure`; one that was not timed gains as the others do on the whole.
+        """
+        if lanes == measured:
             return 1.0
-        if self.more_seeds is None:
-            return seeds / measured
-        others, ratio = self.more_seeds
-        slope = (ratio - 1) / (others - measured)
-        # A straight line; noise must not make a step with more seeds free.
-        return max(0.1, 1 + slope * (seeds - measured))
+        if not self.more:
+            return lanes / measured
+        ratio = self.more.get(steps) or sum(self.more.values()) / len(self.more)
+        slope = (ratio - 1) / (self.more_lanes - measured)
+        # A straight line; noise must not make a step with more lanes free, nor one dearer than
+        # lanes one after another.
+        least, most = sorted((1.0, lanes / measured))
+        return min(most, max(least, 1 + slope * (lanes - measured)))
 
 
 def structure(config: TrialConfig) -> str:
@@ -111,7 +120,7 @@ def structure(config: TrialConfig) -> str:
 
 def measure(
     configs: Sequence[TrialConfig],
-    other_seeds: int,
+    other_lanes: int,
     cache: Path,
     threads: int,
     on_gpu: bool,
@@ -119,14 +128,13 @@ def measure(
 ) -> MeasuredTimes:
     """Measure one configuration per structure, the first ones first, in at most `seconds`.
 
-    other_seeds: a number of seeds to compare with. cache: where an earlier study left its
+    other_lanes: lanes to compare with. cache: where an earlier study left its
     classifier; nothing is written. Raise UserError where the data or the networks cannot be used.
     """
     made = MeasuredTimes(structures=len(configs))
-    start = time.perf_counter()
     try:
         with _interrupted_after(seconds):
-            _measure(made, configs, other_seeds, cache, (threads, on_gpu), start + seconds)
+            _measure(made, configs, other_lanes, cache, (threads, on_gpu), MEASURING * seconds)
     except _ClockError:
         made.note = made.note or f"{seconds:g} s were too few to measure all of it"
     except ValueError as error:
@@ -139,10 +147,10 @@ def measure(
 def _measure(
     made: MeasuredTimes,
     configs: Sequence[TrialConfig],
-    other_seeds: int,
+    other_lanes: int,
     cache: Path,
     machine: tuple[int, bool],
-    deadline: float,
+    seconds: float,
 ) -> None:
     begun = time.perf_counter()
     import torch
@@ -157,13 +165,17 @@ def _measure(
             made.note = f"{configs[0].data.name} is not here yet: the first run downloads it"
             return
         made.preparation = time.perf_counter() - begun
+        _begin_again(seconds)
+        deadline = time.perf_counter() + seconds
         clocks = time.perf_counter(), time.process_time()
         for index, config in enumerate(configs):
             left = deadline - time.perf_counter()
-            share = (1 - FOR_EVALUATION) * left / (len(configs) + 1 - index)
+            share = (1 - FOR_EVALUATION) * left / (2 * (len(configs) - index))
             made.steps[structure(config)] = _step_seconds(config, dataset, device, share)
-            if index == 0:
-                made.more_seeds = _with_seeds(made, config, other_seeds, dataset, device, share)
+            if other_lanes != len(config.seeds):
+                made.more_lanes = other_lanes
+                ratio = _with_lanes(made, config, other_lanes, dataset, device, share)
+                made.more[structure(config)] = ratio
         if threads == 1 and not on_gpu:
             wall, computed = time.perf_counter() - clocks[0], time.process_time() - clocks[1]
             made.busy = max(1.0, wall / computed)
@@ -215,21 +227,19 @@ def _one_step(loop: TrainingLoop, device: torch.device) -> tuple[bool, float]:
     return loop.counters.generator_steps > before, time.perf_counter() - start
 
 
-def _with_seeds(
+def _with_lanes(
     made: MeasuredTimes,
     config: TrialConfig,
-    seeds: int,
+    lanes: int,
     dataset: Dataset,
     device: torch.device,
     seconds: float,
-) -> tuple[int, float] | None:
-    """Return (seeds, how many times as long a step of either player takes with them)."""
-    if seeds == len(config.seeds):
-        return None
-    other = config.model_copy(update={"seeds": tuple(range(seeds))})
+) -> float:
+    """Return how many times as long a step of either player takes with so many lanes."""
+    # Seeds of one configuration: that some numbers differ between lanes takes little more.
+    other = config.model_copy(update={"seeds": tuple(range(lanes))})
     own, found = made.steps[structure(config)], _step_seconds(other, dataset, device, seconds)
-    ratio = (found.discriminator + found.generator) / (own.discriminator + own.generator)
-    return seeds, ratio
+    return (found.discriminator + found.generator) / (own.discriminator + own.generator)
 
 
 def _measure_evaluation(
@@ -300,3 +310,9 @@ def _interrupted_after(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def _begin_again(seconds: float) -> None:
+    """Let the clock of `_interrupted_after` end after so many seconds from now."""
+    if threading.current_thread() is threading.main_thread():
+        signal.setitimer(signal.ITIMER_REAL, seconds)

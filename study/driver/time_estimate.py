@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -13,10 +13,20 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.packing import (
+    AHEAD,
+    next_pack,
+    pack_size,
+    trials_per_pack,
+    with_lanes,
+)
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.ledger.trials_ahead import TrialsAhead, designed_ahead, searched_ahead
+from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.trials.config.lanes import structure_of
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.records import Stage
 
 AROUND = 20.0
 """Seconds that a run takes beside its trials: Ray's start, the last records, the report."""
@@ -60,8 +70,13 @@ def structures(spec: StudySpec) -> list[TrialConfig]:
     return [found[name] for name, _ in counts.most_common(MOST_MEASURED)]
 
 
-def earlier_times(spec: StudySpec, home: Home, seeds: int) -> EarlierTimes | None:
-    """Return what earlier studies under `home` measured; None where there is none."""
+def earlier_times(
+    spec: StudySpec, home: Home, seeds: int, packed: bool = False
+) -> EarlierTimes | None:
+    """Return what earlier studies under `home` measured; None where there is none.
+
+    packed: whether trials are trained together, in which they take less each.
+    """
     found = []
     # Ensembles of another number of seeds take another time per update, so they are left out.
     for name in home.names():
@@ -72,7 +87,7 @@ def earlier_times(spec: StudySpec, home: Home, seeds: int) -> EarlierTimes | Non
         earlier = ledger.spec
         if (earlier.data, earlier.model) != (spec.data, spec.model):
             continue
-        if len(earlier.train.seeds) == seeds:
+        if len(earlier.train.seeds) == seeds and is_packed(earlier) == packed:
             found.append(_times(ledger.search, earlier))
         confirmation = ledger.confirm
         if earlier.confirm is not None and confirmation and len(earlier.confirm.seeds) == seeds:
@@ -84,6 +99,19 @@ def earlier_times(spec: StudySpec, home: Home, seeds: int) -> EarlierTimes | Non
         sum(each.update for each in times) / len(times),
         sum(each.evaluation for each in times) / len(times),
     )
+
+
+def main_stage(spec: StudySpec) -> tuple[Stage, int]:
+    """Return the stage in which most is trained, and the number of its trials."""
+    planned = planned_trials(spec)
+    searched = spec.search.trials
+    return (Stage.DESIGN, planned) if planned >= searched else (Stage.SEARCH, searched)
+
+
+def is_packed(spec: StudySpec) -> bool:
+    """Return whether several trials of a study are trained together."""
+    stage, trials = main_stage(spec)
+    return trials_per_pack(spec, stage, len(spec.train.seeds), trials) > 1
 
 
 def _times(stage: StageTrials, spec: StudySpec) -> EarlierTimes | None:
@@ -98,38 +126,38 @@ def estimate(
     slots: int,
     measured_seeds: int,
     times_design: int = 1,
+    lanes: int | None = None,
 ) -> TimeEstimate | None:
     """Estimate the wall time on so many slots; None where nothing was measured.
 
     measured_seeds: with how many seeds the times were measured. times_design: how many times the
-    designed trials are trained, with other settings.
+    designed trials are trained, with other settings. lanes: with which the study began.
     """
-    stages = [designed_ahead(spec), searched_ahead(spec)]
+    stages = [(Stage.DESIGN, designed_ahead(spec)), (Stage.SEARCH, searched_ahead(spec))]
     try:
-        seconds = [
-            [_trial_seconds(config, times) for config in _configs(spec, stage)] for stage in stages
-        ]
+        alone = [[_alone(config, times) for config in _configs(spec, stage)] for _, stage in stages]
     except UnknownTimesError:
         return None
     seeds = len(spec.train.seeds)
-    factor = _factor(times, seeds, measured_seeds)
-    every = [each for stage in seconds for each in stage]
-    mean = sum(every) / len(every)
+    every = [each for stage in alone for each in stage]
     confirm = 0.0
     if spec.confirm is not None:
-        again = mean * _factor(times, len(spec.confirm.seeds), measured_seeds)
-        confirm = makespan([again] * max_trials(spec), slots)
+        # Which they will be is not known, nor whether any two are of one structure.
+        fresh = [each.seconds(times, len(spec.confirm.seeds), measured_seeds) for each in every]
+        confirm = makespan([sum(fresh) / len(fresh)] * max_trials(spec), slots)
     # Every worker loads the data; before them, one makes what all are measured with.
     around = AROUND + (2 * times.preparation if isinstance(times, MeasuredTimes) else 0.0)
     ends = []
     for searched in (_least_share(spec), 1.0):
-        shares = (_designed_share(spec, stages[0].total), searched)
+        shares = (_designed_share(spec, stages[0][1].total * times_design), searched)
         ends.append(around + confirm)
-        for stage, own, share, repeats in zip(
-            stages, seconds, shares, (times_design, 1), strict=True
+        for (name, stage), own, share, repeats in zip(
+            stages, alone, shares, (times_design, 1), strict=True
         ):
-            each_slot = makespan([share * factor * each for each in own] * repeats, slots)
-            ends[-1] += each_slot * stage.per_drawn
+            total = stage.total * repeats
+            most = trials_per_pack(with_lanes(spec, lanes), name, seeds, total, slots)
+            packs = Packs(times, seeds, measured_seeds, most)
+            ends[-1] += share * stage.per_drawn * packs.makespan(own * repeats, slots)
     low, high = ends
     return TimeEstimate(low, high, slots)
 
@@ -142,6 +170,52 @@ def makespan(seconds: Iterable[float], slots: int) -> float:
     return max(free)
 
 
+@dataclass(frozen=True)
+class Alone:
+    """What a trial takes that trains to its end by itself, with the seeds of the measurement."""
+
+    structure: str
+    """Of a pack in which it may be."""
+    steps: str
+    """What decides the time of its steps; empty where it has a budget of seconds."""
+    training: float
+    """Of steps, which lanes share."""
+    evaluating: float
+
+    def seconds(
+        self, times: MeasuredTimes | EarlierTimes, lanes: int, measured_seeds: int
+    ) -> float:
+        """Return what a pack of so many lanes takes that is trained as this one is."""
+        factor = _factor(times, self.steps, lanes, measured_seeds) if self.steps else 1.0
+        # Every seed is measured for itself.
+        return factor * self.training + lanes / measured_seeds * self.evaluating
+
+
+@dataclass(frozen=True)
+class Packs:
+    """How trials of a stage are put together, as study/tune/pack_searcher.py does."""
+
+    times: MeasuredTimes | EarlierTimes
+    seeds: int
+    measured_seeds: int
+    most: int
+    """Trials per pack."""
+
+    def makespan(self, trials: list[Alone], slots: int) -> float:
+        """Return when the last of the trials ends."""
+        free, waiting = [0.0] * slots, deque(trials)
+        drawn: list[Alone] = []
+        while waiting or drawn:
+            size = pack_size(self.most, len(waiting) + len(drawn), slots)
+            while waiting and len(drawn) < (AHEAD * size if self.most > 1 else 1):
+                drawn.append(waiting.popleft())
+            pack, drawn = next_pack(drawn, size, lambda each: each.structure)
+            # Of one structure, and so of equal steps.
+            taken = pack[0].seconds(self.times, len(pack) * self.seeds, self.measured_seeds)
+            heapq.heapreplace(free, free[0] + taken)
+        return max(free)
+
+
 def _configs(spec: StudySpec, stage: TrialsAhead) -> Iterator[TrialConfig]:
     # The budget of the study as it is now: its space was made of the file's.
     changed = {"budget": spec.train.budget}
@@ -152,30 +226,31 @@ class UnknownTimesError(Exception):
     """No step was measured."""
 
 
-def _trial_seconds(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> float:
+def _alone(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> Alone:
     """Return what a trial takes that trains to its end."""
     evaluations, budget = config.evaluations, config.budget
+    in_seconds = budget.unit == "seconds"
+    together, steps = structure_of(config), "" if in_seconds else structure(config)
     if isinstance(times, EarlierTimes):
-        spent = budget.amount if budget.unit == "seconds" else sum(steps_of(config)) * times.update
-        return spent + evaluations * times.evaluation
-    evaluating = evaluations * (times.evaluation or 0.0)
-    each = times.steps_of(config)
-    if each is None:
-        if budget.unit == "seconds":
-            return budget.amount + evaluating + times.last_evaluation
-        raise UnknownTimesError
+        spent = budget.amount if in_seconds else sum(steps_of(config)) * times.update
+        return Alone(together, steps, spent, evaluations * times.evaluation)
+    each, evaluating = times.steps_of(config), evaluations * (times.evaluation or 0.0)
     # The last evaluation goes on training for some steps (trials/gan/end_of_training.py).
-    evaluating += times.last_evaluation * times.slower(each)
-    if budget.unit == "seconds":
-        return budget.amount + evaluating
+    last = times.last_evaluation * (1.0 if each is None else times.slower(each))
+    if in_seconds:
+        return Alone(together, steps, budget.amount + last, evaluating)
+    if each is None:
+        raise UnknownTimesError
     of_discriminator, of_generator = steps_of(config)
-    return of_discriminator * each.discriminator + of_generator * each.generator + evaluating
+    training = of_discriminator * each.discriminator + of_generator * each.generator
+    return Alone(together, steps, training + last, evaluating)
 
 
-def _factor(times: MeasuredTimes | EarlierTimes, seeds: int, own: int) -> float:
-    if seeds == own:
+def _factor(times: MeasuredTimes | EarlierTimes, steps: str, lanes: int, own: int) -> float:
+    if lanes == own:
         return 1.0
-    return times.factor(seeds, own) if isinstance(times, MeasuredTimes) else seeds / own
+    # What earlier studies measured has their packs in it.
+    return times.factor(lanes, own, steps) if isinstance(times, MeasuredTimes) else lanes / own
 
 
 def _least_share(spec: StudySpec) -> float:

@@ -14,8 +14,9 @@ from ganstudy.study.cluster.code_version import code_provenance
 from ganstudy.study.driver.progress import RunProgress
 from ganstudy.study.driver.run_context import RunContext
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.ledger.packing import pack_line, trials_per_pack
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.tune.pack_searcher import PackSearcher, trials_per_pack
+from ganstudy.study.tune.pack_searcher import PackSearcher
 from ganstudy.study.tune.pack_trainable import MEMBERS, PackTrainable
 from ganstudy.study.tune.scheduler import replay, scheduler
 from ganstudy.study.tune.searcher import LedgerSearcher
@@ -46,18 +47,21 @@ def tune_stage(
     seeds = (
         spec.confirm.seeds if spec.confirm and stage.stage is Stage.CONFIRM else spec.train.seeds
     )
-    most = trials_per_pack(spec, stage.stage, len(seeds))
+    concurrent = ConcurrencyLimit(spec.resources)
+    most = trials_per_pack(spec, stage.stage, len(seeds), stage.to_train(), concurrent())
     make = partial(PackSearcher, most=most) if most > 1 else LedgerSearcher
     searcher = make(
         stage,
         context.folder,
         context.stop,
-        concurrent=ConcurrencyLimit(spec.resources),
+        concurrent=concurrent,
         observe=observe,
         replay=lambda trial_id, values: replay(schedule, trial_id, values, maximize),
     )
     if searcher.total == 0:
         return
+    if most > 1:
+        context.log(f"{stage.stage.value}: {pack_line(spec, len(seeds), most)}")
     worker = WorkerContext(
         factory=factory,
         measure=spec.objective.measure,

@@ -24,6 +24,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
 from ganstudy.study.ledger.confirm_stage import ConfirmStage, as_begun
 from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
+from ganstudy.study.ledger.packing import lanes_by_default, with_lanes
 from ganstudy.study.ledger.promise import record_start, recorded_outlook, seconds_taken
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
@@ -41,6 +42,8 @@ PROVENANCE, CHANGES = "origin", "changes"
 """Attributes: what the numbers come from beside the file, and what of it was changed on the way
 (study/driver/provenance.py).
 """
+LANES = "lanes"
+"""Attribute: lanes of a pack where the file leaves them open, as chosen when the study began."""
 LOOK_PREFIX = "look/"
 """Attributes: the sizes at which reports were made, one each, so that two reports at one time
 cannot lose one; the value says when it was first made.
@@ -97,9 +100,10 @@ class Ledger:
         )
         study.set_user_attr(ID, uuid.uuid4().hex)
         study.set_user_attr(DOCUMENT, spec.document)
+        study.set_user_attr(LANES, lanes_by_default(spec))
         # Last: its presence says that the ledger is complete.
         study.set_user_attr(SPEC, text)
-        return cls(study, spec)
+        return cls(study, with_lanes(spec))
 
     @classmethod
     def check_same(cls, path: Path, spec: StudySpec) -> Ledger | None:
@@ -148,14 +152,14 @@ class Ledger:
         study = optuna.load_study(study_name=search.study_name, storage=storage)
         document = study.user_attrs[DOCUMENT]
         spec = parse_document(document, str(path.parent / "study.toml"))
-        return cls(study, as_begun(spec, storage))
+        return cls(study, with_lanes(as_begun(spec, storage), _lanes_of(study)))
 
     def going_on(self, spec: StudySpec) -> StudySpec:
-        """Return this study's file as read anew, with the defaults of its confirm stage.
+        """Return this study's file as read anew, with the defaults that it began with.
 
-        They are those that the stage began with.
+        They are those of its confirm stage, and the lanes of its packs.
         """
-        return as_begun(spec, self._study._storage)
+        return with_lanes(as_begun(spec, self._study._storage), _lanes_of(self._study))
 
     @property
     def id(self) -> str:
@@ -286,3 +290,8 @@ class Ledger:
         if before == after or not any(study.study_name == name for study in studies):
             return []
         return [f"confirm.seeds: {before} -> {after} (the confirm stage has begun)"]
+
+
+def _lanes_of(study: optuna.Study) -> int:
+    """Return how many lanes a study began with by default; 1 where it is older than the choice."""
+    return int(study.user_attrs.get(LANES, 1))

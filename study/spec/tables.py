@@ -223,11 +223,11 @@ class Resources(StrictModel):
     gpus: float = Field(0, ge=0, allow_inf_nan=False)
     max_concurrent: int | None = Field(None, ge=1)
     """Trials in training at a time, at most; unless stated, as many as the cluster has room for."""
-    lanes: int = Field(1, ge=1, le=100_000)
+    lanes: int | None = Field(None, ge=1, le=100_000)
     """Lanes of a pack, at most: configurations that differ in numbers alone are trained together,
     each on all its seeds, which are a lane each. Where trials are stopped early or drawn by the
     scores before them, and where this is below twice the number of seeds, every configuration is
-    a pack of its own."""
+    a pack of its own. Unless stated, chosen as the study begins (study/ledger/packing.py)."""
     retries: int = Field(1, ge=0, le=100)
     """How often a trial that failed is tried again, from its checkpoint."""
     silent_seconds: float = Field(1800, ge=5, allow_inf_nan=False)

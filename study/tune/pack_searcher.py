@@ -6,7 +6,6 @@ knows a pack as one trial of its own.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,28 +13,12 @@ from typing import Any
 
 from ray.tune.search import Searcher
 
+from ganstudy.study.ledger.packing import AHEAD, next_pack, pack_size
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tune.pack_trainable import MEMBERS
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.trials.config.lanes import structure_of
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.results.records import Stage
-from ganstudy.trials.results.samplers import facts_of
-
-AHEAD = 16
-"""Packs' worth of trials that may be proposed at a time to find some of one structure."""
-
-
-def trials_per_pack(spec: StudySpec, stage: Stage, seeds: int) -> int:
-    """Return how many trials of a stage may be trained together, 1 where they are not.
-
-    seeds: of each of them.
-    """
-    adaptive = not facts_of(spec.search.sampler).exchangeable
-    if stage is Stage.SEARCH and (adaptive or spec.schedule.name != "fifo"):
-        return 1
-    return max(1, spec.resources.lanes // seeds)
 
 
 @dataclass(frozen=True)
@@ -83,15 +66,12 @@ class PackSearcher(LedgerSearcher):
             pass
         if not self._drawn:
             return finished
-        structure = self._drawn[0].structure
-        chosen = [each for each in self._drawn if each.structure == structure][:size]
-        self._drawn = [each for each in self._drawn if each not in chosen]
+        chosen, self._drawn = next_pack(self._drawn, size, lambda each: each.structure)
         self._packs[trial_id] = {each.config["number"] for each in chosen}
         return {MEMBERS: [each.config for each in chosen]}
 
     def _size(self) -> int:
-        """Return how many trials the next pack may have: no slot is to stand idle for a large one."""
-        return max(1, min(self._most, math.ceil(self.left / self._packs_at_once())))
+        return pack_size(self._most, self.left, self._packs_at_once())
 
     def _draw(self) -> bool:
         """Propose one more trial; return whether there was one."""

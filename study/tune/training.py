@@ -141,10 +141,12 @@ class EnsembleFactory:
     def fused(self, configs: Sequence[TrialConfig], /) -> FusedTraining:
         """Return a FusedTrial at its beginning."""
         from ganstudy.trials.training.fused_trial import FusedTrial
+        from ganstudy.trials.training.lane_memory import trials_that_fit
 
         # Data and measures are part of the structure that the configurations share.
         evaluator, device = self._prepared(configs[0])
-        return FusedTrial(configs, evaluator, device)
+        most = trials_that_fit(configs[0], evaluator, device) if len(configs) > 1 else None
+        return FusedTrial(configs, evaluator, device, most)
 
     def _prepared(self, config: TrialConfig) -> tuple[Evaluator, torch.device]:
         import torch

@@ -53,6 +53,7 @@ lr_d = {{ low = 1e-4, high = 3e-3, log = true }}
 name = "fifo"
 [resources]
 cpus = {cpus}
+lanes = 1
 """
 
 

@@ -114,8 +114,11 @@ class Operator:
         if "[measures]" not in text:
             text = text.replace('name = "digits"', 'name = "ring"')
             text += "\n[measures]\nsamples = 200\ngame_steps = 0\n"
-        if "[resources]" not in text and not both_cores:
-            text += "\n[resources]\nmax_concurrent = 1\n"  # one worker: most of a run is its start
+        if "[resources]" not in text:
+            # One trial at a time, which is what is watched; packs have their own tests.
+            text += "\n[resources]\nlanes = 1\n"
+            if not both_cores:
+                text += "max_concurrent = 1\n"  # one worker: most of a run is its start
         (self.folder / "study.toml").write_text(text)
 
     def give_classifier(self) -> None:

@@ -44,6 +44,7 @@ lr_d = {{ low = 1e-4, high = 1e-3, log = true }}
 [schedule]
 name = "fifo"
 [resources]
+lanes = 1
 silent_seconds = {silent}
 """
 GAN = """

@@ -11,9 +11,11 @@ from scipy import stats
 from ganstudy.analysis.stats.crossed import Variances, crossed_mean
 from ganstudy.analysis.stats.crossed_design import Design
 from ganstudy.analysis.stats.crossed_power import (
+    Effects,
     half_widths,
     made_single_studies,
     made_studies,
+    smallest_by_signs,
     upper_limits,
 )
 from ganstudy.analysis.stats.few_seeds import compare_by_seed
@@ -140,3 +142,26 @@ def test_upper_limits_are_above_the_truth_in_four_of_five_studies() -> None:
         limits = upper_limits(found, design)
         above += [limits.pairs > true.pairs, limits.seeds > true.seeds, limits.rest > true.rest]
     assert above / 800 == pytest.approx([0.8] * 3, abs=0.05)
+
+
+def test_sign_flips_against_scipy_and_few_seeds() -> None:
+    """SciPy's own permutation test finds the effect in about 80% of studies; seven seeds are needed for three."""
+    variances = Variances(0.1, 0.03, 0.08)
+    size = smallest_by_signs(variances, 8, 1)
+    assert size is not None
+    rng = np.random.default_rng(5)
+    drawn = rng.normal(size, math.sqrt(0.11), (300, 8))
+    found = [
+        stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=256).pvalue
+        <= 0.05
+        for d in drawn
+    ]
+    assert np.mean(found) == pytest.approx(0.8, abs=0.08)
+    assert smallest_by_signs(variances, 6, 3) is None
+    assert smallest_by_signs(variances, 7, 3) is not None
+
+
+def test_equal_within_a_margin() -> None:
+    made = Effects(np.array([0.0, 0.1, -0.2, 0.0]), np.array([0.1, 0.1, 0.1, 0.5]))
+    assert made.equal(0.25) == 0.5 and made.equal(0.31) == 0.75
+    assert made.narrowest(1.0) == 0.5

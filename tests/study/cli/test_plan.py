@@ -389,3 +389,26 @@ def test_what_is_kept_at_the_start_is_what_check_prints(tmp_path: Path) -> None:
         assert factor in printed and f"{effect.n} points on {effect.seeds} seeds" in printed
         # Three twins at a point share what is left among them.
         assert effect.sd_rest == pytest.approx(math.sqrt(ON_DIGITS.rest / 3))
+
+
+def test_a_design_that_is_compared_early_is_planned_so() -> None:
+    """A plan keeps `at` and `promote`, which the file that it writes has too, and counts with them."""
+    timed()
+    found = {}
+    for at in ("", "at = 0.5\npromote = 4"):
+        made = text(("random", 0), more=f"[design]\npoints = 9\n{at}").replace('"mine"', '"other"')
+        Path("s.toml").write_text(made)
+        result = ganstudy("plan", "s.toml", "--tell", "0.7", "--no-time")
+        assert result.exit_code == 0, result.output
+        spec, _ = read_study(Path("s.toml"))
+        best = proposal(spec, Wanted(0.7), Home(Path("ganstudy-data")), may_measure=False).best
+        assert best is not None
+        found[at] = best, result.stdout
+    (whole, long), (half, short) = found.values()
+    assert (whole.points, whole.seeds) == (half.points, half.seeds)
+    # 20 s around the trials, which train half and four of which train the other half too.
+    share = 0.5 + 0.5 * 4 / half.trials
+    assert half.cost - 20 == pytest.approx(share * (whole.cost - 20))
+    assert "1000 generator steps each" in long
+    assert "500 generator steps each, the best 4 on to 1000" in " ".join(short.split())
+    assert "trials = 0 (was 0)" not in short

@@ -10,13 +10,21 @@ import pytest
 from ganstudy.study.driver import step_times
 from ganstudy.study.driver.cost_estimate import steps_of
 from ganstudy.study.driver.step_times import MeasuredTimes, StepSeconds, measure, structure
-from ganstudy.study.driver.time_estimate import AROUND, estimate, makespan, structures
+from ganstudy.study.driver.time_estimate import (
+    AROUND,
+    Alone,
+    Packs,
+    estimate,
+    makespan,
+    structures,
+)
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.reader import parse_document, parse_study
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import as_schedule
 
 D, G, E, LAST = 0.003, 0.002, 0.5, 1.5
+ALONE = "[resources]\nlanes = 1"
 
 
 def study(
@@ -58,7 +66,7 @@ def times(spec: StudySpec) -> MeasuredTimes:
         structure(config): StepSeconds(*(n * (1 + ("feature" in str(config))) for n in (D, G)))
         for config in sorted(structures(spec), key=lambda config: len(config.remedies))
     }
-    return MeasuredTimes(steps, len(steps), (6, 1.5), E, LAST)
+    return MeasuredTimes(steps, len(steps), 6, dict.fromkeys(steps, 1.5), E, LAST)
 
 
 def trial(k: int, slow: bool) -> float:
@@ -86,19 +94,42 @@ def test_early_stopping_is_a_range() -> None:
 
 
 def test_a_design_is_trained_once_per_point_and_its_best_go_on() -> None:
-    whole = study("[design]\npoints = 3", schedule="asha")
+    whole = study("[design]\npoints = 3", schedule="asha", more=ALONE)
     found = estimate(whole, times(whole), 1, 3)
     assert found is not None
     assert found.low == found.high == pytest.approx(AROUND + 3 * sum(ALL))
-    part = study("[design]\npoints = 3\nat = 0.4\npromote = 6")
+    part = study("[design]\npoints = 3\nat = 0.4\npromote = 6", more=ALONE)
     found = estimate(part, times(part), 1, 3)
     assert found is not None
     assert found.high == pytest.approx(AROUND + 3 * sum(ALL) * (0.4 + 0.6 * 6 / 12))
 
 
+@pytest.mark.parametrize(
+    ("lanes", "packs"), [("", [3]), ("lanes = 24", [3]), ("lanes = 6", [2, 1])]
+)
+def test_points_of_one_combination_are_trained_together(lanes: str, packs: list[int]) -> None:
+    """Three points of each of four combinations: three lanes more take half as long again."""
+    spec = study("[design]\npoints = 3", more=f"[resources]\n{lanes}")
+    found = estimate(spec, times(spec), 1, 3)
+    assert found is not None
+    steps = sum(ALL) - 4 * 5 * E
+    shared = sum(1 + (n - 1) * 0.5 for n in packs) * steps
+    assert found.high == pytest.approx(AROUND + shared + 3 * 4 * 5 * E)
+
+
+def test_a_search_of_unlike_structures_in_packs_on_two_slots() -> None:
+    """Of 12 left three, of 9 three, of 6 the two that are alike, of 4 two, then one each."""
+    known = MeasuredTimes(more_lanes=6, more={"steps": 1.5})
+    alone = [Alone(name, "steps", 6.0, 1.0) for name in "aaaaaaaabbbb"]
+    ends = Packs(known, 3, 3, 3).makespan(alone, 2)
+    three, two, one = 2 * 6 + 3, 1.5 * 6 + 2, 6 + 1
+    assert ends == pytest.approx(three + two + one)
+    assert Packs(known, 3, 3, 1).makespan(alone, 2) == pytest.approx(6 * 7)
+
+
 def test_a_point_may_stand_for_many() -> None:
     """As a plan counts: on three slots, four trials at each of five points."""
-    one, five = (study(f"[design]\npoints = {points}") for points in (1, 5))
+    one, five = (study(f"[design]\npoints = {points}", more=ALONE) for points in (1, 5))
     found = estimate(one, times(one), 3, 3, times_design=5)
     assert found is not None
     assert found.high == pytest.approx(AROUND + makespan(sorted(ALL) * 5, 3), rel=0.1)
@@ -113,15 +144,20 @@ def test_the_confirm_stage_comes_on_top() -> None:
     spec = study(more=more)
     found = estimate(spec, times(spec), 2, 3)
     assert found is not None
-    # One trial of an average kind, on six seeds: 1.5 times as long.
+    # One trial of an average kind, on six seeds: its steps 1.5 times as long, and of its five
+    # evaluations twice as many.
     searched = makespan(ALL, 2)
-    assert found.high == pytest.approx(AROUND + searched + 1.5 * sum(ALL) / 4)
+    again = 1.5 * (sum(ALL) / 4 - 5 * E) + 2 * 5 * E
+    assert found.high == pytest.approx(AROUND + searched + again)
 
 
 def test_seeds_between_and_beyond_the_measured_numbers() -> None:
-    known = MeasuredTimes(more_seeds=(6, 1.5))
+    known = MeasuredTimes(more_lanes=6, more={"a": 1.5})
     assert [known.factor(n, 3) for n in (3, 6, 9, 4)] == pytest.approx([1, 1.5, 2, 7 / 6])
     assert MeasuredTimes().factor(6, 3) == 2
+    # Noise makes no step with more lanes free, and none dearer than one lane after another.
+    odd = MeasuredTimes(more_lanes=6, more={"a": 0.8, "b": 2.2})
+    assert [odd.factor(9, 3, name) for name in ("a", "b", "c")] == pytest.approx([1, 3, 2])
 
 
 def test_a_budget_of_seconds_is_its_own_time() -> None:
@@ -167,7 +203,7 @@ def test_measuring_a_small_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     each = [value for one in found.steps.values() for value in (one.discriminator, one.generator)]
     assert all(value > 0 for value in each)
     assert found.evaluation is not None and found.evaluation > 0
-    assert found.more_seeds is not None and found.more_seeds[0] == 4
+    assert found.more_lanes == 4 and {*found.more} == {*found.steps}
     assert list(tmp_path.iterdir()) == []
 
 

@@ -18,6 +18,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.ledger.packing import with_lanes
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import TrialState as State
@@ -350,7 +351,7 @@ def test_a_margin_is_stated_before_the_first_trial(path: Path, began: str, now: 
     """Beside results it would be chosen for them."""
     create(path, study_file(objective=began))
     create(path, study_file(objective=now))
-    assert Ledger.open(path).spec == parse_study(study_file(objective=now), "s.toml"), (
+    assert Ledger.open(path).spec == with_lanes(parse_study(study_file(objective=now), "s.toml")), (
         "no trial yet"
     )
     create(path, study_file(objective=began)).search.propose()

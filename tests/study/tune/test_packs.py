@@ -11,9 +11,10 @@ from ray.tune.utils.util import flatten_dict
 from ganstudy.study.home import StudyFolder
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.ledger.packing import trials_per_pack
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking.outbox import END, Outbox
-from ganstudy.study.tune.pack_searcher import PackSearcher, trials_per_pack
+from ganstudy.study.tune.pack_searcher import PackSearcher
 from ganstudy.study.tune.pack_trainable import MEMBERS
 from ganstudy.study.tune.retry_log import PACK_FAILED, RetryLog
 from ganstudy.study.tune.stopping import StopRequest
@@ -110,7 +111,7 @@ def test_trials_are_packed_where_nothing_depends_on_their_order(
 ) -> None:
     spec = parse_study(TEXT.replace(old, new), "test.toml")
     assert trials_per_pack(spec, Stage.SEARCH, 3) == most
-    assert trials_per_pack(spec, Stage.CONFIRM, 3) == max(1, spec.resources.lanes // 3)
+    assert trials_per_pack(spec, Stage.CONFIRM, 3) == max(1, (spec.resources.lanes or 1) // 3)
 
 
 def test_every_trial_is_in_one_pack_of_its_structure(tmp_path: Path) -> None:
