@@ -24,7 +24,7 @@ each operation is two to three times faster."""
 
 def similarity_sums(projected: Tensor) -> Tensor:
     """Return s [..., N] of points M [..., N, C]."""
-    sums: Tensor = _SimilaritySums.apply(projected)[0]  # type: ignore[no-untyped-call]
+    sums: Tensor = _SimilaritySums.apply(projected)[0]
     return sums
 
 
@@ -75,7 +75,7 @@ class _SimilaritySums(torch.autograd.Function):
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int], projected: Tensor) -> tuple[Any, tuple[int, int]]:
-        return _SimilaritySums.apply(projected.movedim(in_dims[0], 0)), (0, 0)  # type: ignore[no-untyped-call]
+        return _SimilaritySums.apply(projected.movedim(in_dims[0], 0)), (0, 0)
 
 
 def _stacks_at_once(flat: Tensor) -> int:
