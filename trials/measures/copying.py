@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.stats import mannwhitneyu
+from scipy.stats import rankdata
 from sklearn.neighbors import KDTree
 from torch import Tensor
 
@@ -110,8 +110,8 @@ class Copying:
 def _z_score(fake: np.ndarray, real: np.ndarray) -> float:
     """Return the z-scored Mann-Whitney U of two samples; positive where the first is larger."""
     product, total = len(fake) * len(real), len(fake) + len(real)
-    # The exact distribution takes too long at these numbers, and does not allow for ties.
-    u = mannwhitneyu(fake, real, method="asymptotic").statistic
+    # By the ranks themselves: SciPy's test takes ten times as long for a p-value that nobody reads.
+    u = rankdata(np.concatenate([fake, real]))[: len(fake)].sum() - len(fake) * (len(fake) + 1) / 2
     return float((u - product / 2) / np.sqrt(product * (total + 1) / 12))
 
 

@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from ganstudy.trials.config.remedies import MinibatchDiscriminationOptions
 from ganstudy.trials.networks.base import Discriminator
 from ganstudy.trials.remedies.base import Remedy
+from ganstudy.trials.remedies.similarity import similarity_sums
 
 
 class SimilarityFeatures(nn.Module):
@@ -51,11 +52,9 @@ class SimilarityFeatures(nn.Module):
         if self.weight_norm:
             tensor = tensor * (self.log_scale.exp() / torch.linalg.vector_norm(tensor, dim=0))
         projected = torch.einsum("na,abc->bnc", features, tensor)
-        # With p = 1 torch.cdist takes no matrix product, so that equal images are at 0 exactly.
-        distances = torch.cdist(projected, projected, p=1.0)  # [B, N, N]
         # The image itself is at distance 0 and adds exp(0) = 1, which the sum over j != i leaves
         # out.
-        similarity = torch.exp(-distances).sum(2).T - 1
+        similarity = similarity_sums(projected).T - 1
         if self.mean:
             similarity = similarity / (features.shape[0] - 1)
         return similarity + self.bias if self.weight_norm else similarity
