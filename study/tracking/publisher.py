@@ -28,6 +28,7 @@ from PIL import Image
 from ganstudy.study.home import IMPORT_FILE, private_files
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.tracking import mlflow_pages as pages
 from ganstudy.study.tracking import run_fields as fields
 from ganstudy.study.tracking.messages import (
     StudyEnd,
@@ -59,7 +60,12 @@ MESSAGES_AT_ONCE = 500
 """How many messages at most are removed together, once the facts of their trials are written."""
 FLUSH_SECONDS = 5.0
 """How long facts of trials may wait, and their messages with them, for those of others."""
-STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
+STATUS = {
+    TrialState.COMPLETE: "FINISHED",
+    # MLflow shows "KILLED" as it shows "FAILED"; the tag STATE tells the pruned from the complete.
+    TrialState.PRUNED: "FINISHED",
+    TrialState.FAILED: "FAILED",
+}
 
 
 class Publisher:
@@ -167,7 +173,17 @@ class Publisher:
                 for path in map(Path, end.artifacts):
                     self._store.log_path(self._parent, path)
                 self._store.log(self._parent, [], {}, {DESCRIPTION: end.description})
+                self._store.tag_experiment({DESCRIPTION: self._overview(end.description)})
                 self._store.end(self._parent, end.status)
+
+    def _overview(self, description: str) -> str:
+        """Return the description of the whole experiment: the answer, its pages, the best samples."""
+        run_id = self._store.best_run(self._parent, self._measure)
+        return pages.overview(
+            self._store.experiment,
+            description,
+            None if run_id is None else (run_id, self._store.files(run_id, pages.IMAGES)),
+        )
 
     def _publish_facts(self, facts: StudyFacts) -> None:
         """Write what the analysis reads of the study, then the tag that says so."""
@@ -183,6 +199,8 @@ class Publisher:
         # As of trials: MLflow has no value for what could not be measured.
         floor = {FLOOR_PREFIX + key: v for key, v in start.floor.items() if v is not None}
         self._store.log(self._parent, as_metrics(floor, 0), dict(start.params), {})
+        searched = start.facts.spec.get("search", {}).get("space", {}) if start.facts else {}
+        self._store.tag_experiment(pages.view_tags(self._measure, searched))
         # A study that is resumed: its run ended with the last driver.
         self._store.begin(self._parent)
 

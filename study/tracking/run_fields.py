@@ -20,6 +20,7 @@ from ganstudy.trials.results.records import (
     EvaluationRow,
     TrialState,
     Verdict,
+    confirm_name,
     median_over_seeds,
     remedy_label,
 )
@@ -85,13 +86,13 @@ def flat_params(start: TrialStart) -> dict[str, Any]:
 
 
 def run_name(number: int, start: TrialStart) -> str:
-    """Return the run's name: "0007 k=1 feature_matching", "confirm-0003 (best)".
+    """Return the run's name: "0007 k=1 feature_matching", "confirm of 14 (best)".
 
     The role of a confirm trial, and so its name, may change when the search goes on.
     """
     if number >= FIRST_CONFIRM:
         role = f" ({start.place.role})" if start.place.role else ""
-        return f"confirm-{number - FIRST_CONFIRM:04d}{role}"
+        return f"{confirm_name(number, start.place.confirms)}{role}"
     # Number and k first: what is too long is shortened at its end.
     params = flat_params(start)
     parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []
