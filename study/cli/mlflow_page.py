@@ -46,9 +46,14 @@ def study_pages(address: str, name: str) -> dict[str, str]:
         query = urlencode({"experiment_name": name})
         found = _get(f"{address}api/2.0/mlflow/experiments/get-by-name?{query}")["experiment"]
         experiment = str(found["experiment_id"])
-        if VIEW_TAG + View.SEARCH in {tag["key"] for tag in found.get("tags", [])}:
+        tags = {tag["key"] for tag in found.get("tags", [])}
+        if VIEW_TAG + View.SEARCH in tags:
             pages = {"Trials, best first": View.SEARCH, "Confirmed": View.CONFIRM}
-            return {what: address + runs_page(experiment, view) for what, view in pages.items()}
+            return {
+                what: address + runs_page(experiment, view)
+                for what, view in pages.items()
+                if VIEW_TAG + view in tags
+            }
         # Published by an older version: sorted, with MLflow's own choice of columns.
         measure = _measure(address, experiment)
     except (OSError, KeyError, ValueError):

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ganstudy.study.tracking import mlflow_limits as limits
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import SAMPLES_KEY, Stage, Verdict
@@ -65,33 +67,46 @@ def _runs(experiment: str, query: Mapping[str, str]) -> str:
     return f"#/experiments/{quote(experiment, safe='')}/runs?{urlencode(query)}"
 
 
-def overview(experiment: str, answer: str, best: tuple[str, Iterable[str]] | None) -> str:
-    """Return the description of an experiment, in Markdown.
+@dataclass(frozen=True)
+class BestRun:
+    """The run whose samples stand for a study."""
 
-    answer: the description of the study's own run. best: the run whose samples are shown, and the
-    paths of its images.
+    run_id: str
+    confirmed: bool
+    """Whether it is one of the confirm stage."""
+    images: Sequence[str] = ()
+    """Paths of its images."""
+
+
+def overview(experiment: str, answer: str, best: BestRun | None) -> str:
+    """Return the description of an experiment, in Markdown, as long as MLflow takes.
+
+    answer: the description of the study's own run.
     """
-    parts = [
-        answer,
-        f"[All trials, best first]({runs_page(experiment, View.SEARCH)}) · "
-        f"[confirmed configurations]({runs_page(experiment, View.CONFIRM)})",
-    ]
-    if best is not None:
-        run_id, files = best
-        steps = {int(found[1]): found[0] for file in files if (found := _GRID.fullmatch(file))}
-        if steps:
-            query = urlencode({"path": steps[max(steps)], "run_uuid": run_id})
-            parts.append(f"Samples of the best trial:\n\n![samples](get-artifact?{query})")
-    return "\n\n".join(part for part in parts if part)
+    links = f"[All trials, best first]({runs_page(experiment, View.SEARCH)})"
+    if best is not None and best.confirmed:
+        links += f" · [confirmed configurations]({runs_page(experiment, View.CONFIRM)})"
+    rest = [links]
+    grids = [found for file in (best.images if best else ()) if (found := _GRID.fullmatch(file))]
+    if best is not None and grids:
+        latest = max(grids, key=lambda grid: int(grid[1]))
+        query = urlencode({"path": latest[0], "run_uuid": best.run_id})
+        rest.append(f"Samples of the best trial:\n\n![samples](get-artifact?{query})")
+    below = "\n\n".join(rest)
+    # What MLflow would cut off is the end.
+    above = limits.shortened(answer, limits.LONGEST_TAG - len(below) - 2)
+    return f"{above}\n\n{below}" if above else below
 
 
-def view_tags(measure: str, others: Iterable[str] = ()) -> dict[str, str]:
+def view_tags(measure: str, others: Iterable[str] = (), confirm: bool = True) -> dict[str, str]:
     """Return the tags of the experiment by which MLflow has every view of a study.
 
-    measure: of the objective; others: searched settings beside PARAMETERS.
+    measure: of the objective; others: searched settings beside PARAMETERS; confirm: whether the
+    study has a confirm stage.
     """
+    views = list(View) if confirm else [View.SEARCH]
     parameters = [*PARAMETERS, *(key for key in others if key not in PARAMETERS)]
-    return {VIEW_TAG + view: json.dumps(_state(view, measure, parameters)) for view in View}
+    return {VIEW_TAG + view: json.dumps(_state(view, measure, parameters)) for view in views}
 
 
 def _state(view: View, measure: str, parameters: list[str]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode  # n
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
 
 from ganstudy.study.tracking import mlflow_limits as limits  # noqa: E402
+from ganstudy.study.tracking.mlflow_pages import IMAGES, BestRun  # noqa: E402
 from ganstudy.trials.results.catalogue import MEASURES  # noqa: E402
 from ganstudy.trials.results.mlflow_tags import Tag  # noqa: E402
 from ganstudy.trials.results.records import Stage  # noqa: E402
@@ -119,7 +120,7 @@ class MlflowStore:
             if not token:
                 return found
 
-    def best_run(self, parent: str, measure: str) -> str | None:
+    def best_run(self, parent: str, measure: str) -> BestRun | None:
         """Return the run whose samples stand for the study: the best that was confirmed.
 
         Without a confirm stage, the best of the search; None where none reached its end.
@@ -127,12 +128,14 @@ class MlflowStore:
         down = MEASURES[measure].direction == "down"
         order = [f"metrics.`final/{measure}` {'ASC' if down else 'DESC'}"]
         below = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent}'"
-        for stage in (f" and tags.`{Tag.STAGE}` = '{Stage.CONFIRM}'", ""):
+        for confirmed in (True, False):
+            stage = f" and tags.`{Tag.STAGE}` = '{Stage.CONFIRM}'" if confirmed else ""
             found = self._client.search_runs(
                 [self._experiment], below + stage, max_results=1, order_by=order
             )
             if found and f"final/{measure}" in found[0].data.metrics:
-                return str(found[0].info.run_id)
+                run_id = str(found[0].info.run_id)
+                return BestRun(run_id, confirmed, self.files(run_id, IMAGES))
         return None
 
     def new_run(self, name: str, tags: dict[Tag, str], parent: str | None = None) -> str:

@@ -60,12 +60,6 @@ MESSAGES_AT_ONCE = 500
 """How many messages at most are removed together, once the facts of their trials are written."""
 FLUSH_SECONDS = 5.0
 """How long facts of trials may wait, and their messages with them, for those of others."""
-STATUS = {
-    TrialState.COMPLETE: "FINISHED",
-    # MLflow shows "KILLED" as it shows "FAILED"; the tag STATE tells the pruned from the complete.
-    TrialState.PRUNED: "FINISHED",
-    TrialState.FAILED: "FAILED",
-}
 
 
 class Publisher:
@@ -178,12 +172,8 @@ class Publisher:
 
     def _overview(self, description: str) -> str:
         """Return the description of the whole experiment: the answer, its pages, the best samples."""
-        run_id = self._store.best_run(self._parent, self._measure)
-        return pages.overview(
-            self._store.experiment,
-            description,
-            None if run_id is None else (run_id, self._store.files(run_id, pages.IMAGES)),
-        )
+        best = self._store.best_run(self._parent, self._measure)
+        return pages.overview(self._store.experiment, description, best)
 
     def _publish_facts(self, facts: StudyFacts) -> None:
         """Write what the analysis reads of the study, then the tag that says so."""
@@ -199,8 +189,10 @@ class Publisher:
         # As of trials: MLflow has no value for what could not be measured.
         floor = {FLOOR_PREFIX + key: v for key, v in start.floor.items() if v is not None}
         self._store.log(self._parent, as_metrics(floor, 0), dict(start.params), {})
-        searched = start.facts.spec.get("search", {}).get("space", {}) if start.facts else {}
-        self._store.tag_experiment(pages.view_tags(self._measure, searched))
+        spec = {} if start.facts is None else start.facts.spec
+        searched = (spec.get("search") or {}).get("space") or {}
+        confirm = bool(spec.get("confirm"))
+        self._store.tag_experiment(pages.view_tags(self._measure, searched, confirm))
         # A study that is resumed: its run ended with the last driver.
         self._store.begin(self._parent)
 
@@ -230,7 +222,7 @@ class Publisher:
         if evaluation_tags:
             self._published[number] = int(evaluation_tags[Tag.PUBLISHED.value])
         if end is not None:
-            self._store.end(run_id, STATUS[end.state])
+            self._store.end(run_id, fields.STATUS[end.state])
 
     def _evaluations(
         self, number: int, run_id: str, contents: dict[int, dict[str, Any]]

@@ -27,6 +27,13 @@ from ganstudy.trials.results.records import (
 
 RUN_COLOUR = "mlflow.runColor"
 """Tag of a run's colour in MLflow's charts, which is that of the worst verdict among its seeds."""
+STATUS = {
+    TrialState.COMPLETE: "FINISHED",
+    # MLflow shows "KILLED" as it shows "FAILED"; the tag STATE tells the pruned from the complete.
+    TrialState.PRUNED: "FINISHED",
+    TrialState.FAILED: "FAILED",
+}
+"""MLflow's name of the state in which a trial's run ends."""
 
 
 def new_rows(evaluation: TrialEvaluation, published: int) -> list[list[EvaluationRow]]:

@@ -76,12 +76,20 @@ def test_the_experiment_shows_the_answer_and_the_latest_samples_of_the_best() ->
         for step in (900, 1000)
         for suffix in (".png", "%compressed.webp")
     ]
-    text = pages.overview("7", "**Why?**\n\n- So.", ("abc", [*files, "images/other.png"]))
-    assert text.startswith("**Why?**\n\n- So.\n\n")
+    best = pages.BestRun("abc", False, [*files, "images/other.png"])
+    text = pages.overview("7", "**Why?**\n\n- So.", best)
+    assert text.startswith("**Why?**\n\n- So.\n\n") and "confirmed" not in text
     shown = text[text.index("get-artifact?") :].rstrip(")")
     assert query(shown) == {"path": [files[2]], "run_uuid": ["abc"]}
-    assert "get-artifact" not in pages.overview("7", "So.", ("abc", []))
+    assert "get-artifact" not in pages.overview("7", "So.", pages.BestRun("abc", True))
+    assert "confirmed" in pages.overview("7", "So.", pages.BestRun("abc", True))
     assert pages.overview("7", "", None).startswith("[")
+    long = pages.overview("7", "x" * 2 * LONGEST_TAG, best)
+    assert len(long) == LONGEST_TAG and long.endswith(text[text.index("Samples") :])
+
+
+def test_a_study_without_fresh_seeds_has_no_view_of_them() -> None:
+    assert list(pages.view_tags("fid", confirm=False)) == [VIEWS[0][1]]
 
 
 def test_the_measure_of_an_older_study() -> None:
