@@ -83,6 +83,11 @@ class StudyFolder:
         return self.path / "stop"
 
     @property
+    def preparing(self) -> Path:
+        """Exists while a driver prepares what the study is scored with; says what it does."""
+        return self.path / "preparing.txt"
+
+    @property
     def report(self) -> Path:
         """The report; its tables are in the folder `tables` beside it."""
         return self.path / "report.html"

@@ -255,7 +255,7 @@ def served(
     port, log = free_port(), tmp_path / "log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [*GANSTUDY, "ui", "--port", str(port), "--home", str(published["home"].root)],
+            [*GANSTUDY, "ui", "--no-open", "--port", str(port), "--home", str(published["home"].root)],
             cwd=tmp_path, stdout=stream, stderr=stream, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
     try:

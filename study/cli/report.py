@@ -88,8 +88,10 @@ class StudyReport:
 
     def print_conclusions(self, console: Console) -> None:
         """Print the conclusions, one paragraph each."""
+        from ganstudy.study.driver.terminal import say
+
         for sentence in self.conclusions:
-            console.print(f"\n• {sentence}", soft_wrap=True)
+            say(console, f"\n• {sentence}")
 
 
 def load(folder: StudyFolder, home: Home) -> Study:

@@ -125,6 +125,7 @@ def publish(name: str, home: Home) -> None:
     Example:  ganstudy publish digits
     """
     from ganstudy.study.driver.driver_lock import only_driver
+    from ganstudy.study.driver.terminal import say
     from ganstudy.study.ledger.ledger import Ledger
     from ganstudy.study.tracking.outbox import Outbox
     from ganstudy.study.tracking.publisher_process import finish, publisher
@@ -139,9 +140,7 @@ def publish(name: str, home: Home) -> None:
         waiting = outbox.waiting()
         with publisher(ledger.spec, home) as process:
             left = finish(ledger.spec, home, process, ledger.left(), report.build, console)
-    console.print(
-        f"{max(0, waiting - left)} of {waiting} waiting records published", soft_wrap=True
-    )
+    say(console, f"{max(0, waiting - left)} of {waiting} waiting records published")
     _print_result(ledger.spec, home, report, left, console)
     sys.exit(1 if left or not report.conclusions else 0)
 
@@ -164,6 +163,7 @@ def _existing(name: str, home: Home) -> StudyFolder:
 def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: Home) -> None:
     from ganstudy.study.cli.promise import promise
     from ganstudy.study.driver.run import run as run_study
+    from ganstudy.study.driver.terminal import say
 
     console = plain_console()
     report = StudyReport(spec, home, spec.question)
@@ -179,7 +179,7 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
     )
     _print_result(spec, home, report, result.unpublished, console)
     if result.left:
-        console.print(_how_to_go_on(spec, home, result, address), soft_wrap=True)
+        say(console, _how_to_go_on(spec, home, result, address))
         sys.exit(INTERRUPTED)
     if result.failed == result.ended:
         console.print("Every trial failed; the report lists the errors.")
@@ -214,18 +214,22 @@ def _print_result(
     spec: StudySpec, home: Home, report: StudyReport, unpublished: int, console: Console
 ) -> None:
     """Print the conclusions, where report and MLflow are, and what to do if MLflow was away."""
+    from ganstudy.study.driver.terminal import say
+
     folder = home.study(spec.name)
     report.print_conclusions(console)
     console.print()
     if report.conclusions:
-        console.print(f"Report:     {folder.report}", soft_wrap=True)
+        say(console, f"Report:     {folder.report}")
     pages = spec.tracking.uri or (
-        f"{program()} ui{home_flag()}" if home.embedded(None) else home.tracking_uri(None)
+        f"{program()} ui {spec.name}{home_flag()}"
+        if home.embedded(None)
+        else home.tracking_uri(None)
     )
-    console.print(f"MLflow UI:  {pages}", soft_wrap=True)
+    say(console, f"MLflow UI:  {pages}")
     if unpublished:
-        console.print(
+        say(
+            console,
             f"{where_records_wait(folder, unpublished)}\n"
             f"Then: {program()} publish {spec.name}{home_flag()}",
-            soft_wrap=True,
         )

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from ganstudy.study.cli.cluster import with_cluster
-from ganstudy.study.cli.options import format_params, home_option
+from ganstudy.study.cli.options import home_flag, home_option, program, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
+from ganstudy.study.ledger.trial_row import settings
 from ganstudy.study.tune import trial_log
+from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState
 
 if TYPE_CHECKING:
@@ -29,9 +33,10 @@ def list_studies(as_json: bool, home: Home) -> None:
     \b
     Example:  ganstudy list --json
     """
-    from ganstudy.study.driver.status import study_status
+    from ganstudy.study.driver.status import all_preparing, study_status
 
     found = []
+    coming = all_preparing(home)
     # One study that cannot be read must not hide the others.
     for name in home.names():
         try:
@@ -39,16 +44,21 @@ def list_studies(as_json: bool, home: Home) -> None:
         except UserError as error:
             click.echo(f"ganstudy: {error}", err=True)
     if as_json:
-        click.echo(json.dumps([study.to_json() for study in found], indent=2))
+        listed = [*(study.to_json() for study in found), *(asdict(study) for study in coming)]
+        click.echo(json.dumps(listed, indent=2))
         return
-    if not found:
+    if not found and not coming:
         click.echo(f"No studies under {home.root}.")
+    lines = [f"{study.name:<24} {study.state:<9} {study.doing}" for study in coming]
     for study in found:
         done = study.planned - study.left + (study.confirm.left if study.confirm else 0)
         confirmed = f"{_format_confirmed(study.confirm)}, " if study.confirm else ""
-        click.echo(
-            f"{study.name:<24} {done}/{study.planned} trials, {confirmed}{_format_best(study)}"
+        lines.append(
+            f"{study.name:<24} {study.state:<9} {done}/{study.planned} trials, "
+            f"{confirmed}{_format_best(study)}"
         )
+    for line in _fitted(lines):
+        click.echo(line)
 
 
 @with_cluster()
@@ -62,30 +72,58 @@ def status(name: str, as_json: bool, home: Home) -> None:
     \b
     Example:  ganstudy status digits --json
     """
-    from ganstudy.study.driver.status import study_status
+    from ganstudy.study.driver.status import preparing, study_status
 
+    coming = preparing(home, name)
+    if coming is not None:
+        text = f"{name}: preparing, by {coming.driver}\n{coming.doing}"
+        click.echo(json.dumps(asdict(coming), indent=2) if as_json else text)
+        return
     home.existing(name)
     study = study_status(home, name, with_trials=as_json)
     if as_json:
         click.echo(json.dumps(study.to_json(), indent=2))
         return
-    click.echo(f"{name}: {study.question}".rstrip(": "))
+    for line in _fitted([*_status_lines(study), *_paths(study)]):
+        click.echo(line)
+
+
+def _fitted(lines: list[str]) -> list[str]:
+    """Return the lines as wide as the terminal; whole where there is none."""
+    return wrapped(lines) if sys.stdout.isatty() else lines
+
+
+def _paths(study: StudyStatus) -> list[str]:
+    return [
+        f"{kind.capitalize():<8} {path or 'not written yet'}" for kind, path in study.paths.items()
+    ]
+
+
+def _status_lines(study: StudyStatus) -> list[str]:
     confirm = study.confirm
+    lines = [f"{study.name}: {study.question}".rstrip(": "), f"State    {_format_state(study)}"]
     left = study.left - (confirm.left if confirm else 0)
-    click.echo(f"Trials   {_format_states(_apart(study))}; {left} of {study.planned} to go")
+    lines.append(f"Trials   {_format_states(_apart(study))}; {left} of {study.planned} to go")
     seeds = ", ".join(f"{n} {verdict}" for verdict, n in study.seeds.items())
-    click.echo(f"Seeds    {seeds or 'none yet'}")
-    click.echo(f"Best     {_format_best(study)}")
+    lines.append(f"Seeds    {seeds or 'none yet'}")
+    lines.append(f"Best     {_format_best(study)}")
     if study.design:
-        click.echo(f"Design   {_format_design(study.design)}")
+        lines.append(f"Design   {_format_design(study.design)}")
     if study.budget:
-        click.echo(f"Budget   {study.budget}")
+        lines.append(f"Budget   {study.budget}")
     if confirm:
-        click.echo(f"Confirm  {_format_states(confirm.trials)}; {_format_confirmed(confirm)}")
+        lines.append(f"Confirm  {_format_states(confirm.trials)}; {_format_confirmed(confirm)}")
     if study.unpublished:
-        click.echo(f"MLflow   {study.unpublished} records still to be published")
-    for kind, path in study.paths.items():
-        click.echo(f"{kind.capitalize():<8} {path or 'not written yet'}")
+        lines.append(f"MLflow   {study.unpublished} records still to be published")
+    return lines
+
+
+def _format_state(study: StudyStatus) -> str:
+    from ganstudy.study.driver.status import RunState
+
+    if study.state is RunState.STOPPED:
+        return f"stopped; to go on: {program()} resume {study.name}{home_flag()}"
+    return f"{study.state}, by {study.driver}" if study.driver else study.state.value
 
 
 def _apart(study: StudyStatus) -> Mapping[str, int]:
@@ -111,11 +149,20 @@ def _format_design(design: DesignStatus) -> str:
 
 
 def _format_best(study: StudyStatus) -> str:
-    best = study.best
-    if best is None:
+    """Return the best trial, with a score only where its meaning is plain.
+
+    The score that a trial was chosen by looks too good: where fresh seeds tell another, it is not
+    quoted, and elsewhere it is said.
+    """
+    if study.best is None:
         return "no complete trial satisfies the constraints yet"
-    params = format_params(best.params)
-    return f"{study.objective} {best.value:.3g} (trial {best.number}: {params})"
+    label = MEASURES[study.objective].label
+    chosen = f"trial {study.best.number}: {settings(study.best.params)}"
+    if study.confirm is None:
+        return f"{label} {study.best.value:.3g} by the seeds that chose it ({chosen})"
+    if study.confirm.best is None:
+        return f"not confirmed yet ({chosen})"
+    return f"confirmed {label} {study.confirm.best.value:.3g} ({chosen})"
 
 
 @with_cluster()

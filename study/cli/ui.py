@@ -8,7 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import webbrowser
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +61,7 @@ def ui_of_cluster(cluster: Path, values: CliOptions) -> int:
 
 @with_cluster(ui_of_cluster)
 @click.command()
+@click.argument("name", required=False)
 @click.option(
     "--port",
     type=click.IntRange(1, 65535),
@@ -65,13 +69,18 @@ def ui_of_cluster(cluster: Path, values: CliOptions) -> int:
     show_default=True,
     help="Port of the server, which listens on this machine only.",
 )
+@click.option("--no-open", is_flag=True, help="Open no browser.")
 @home_option
-def ui(port: int, home: Home) -> None:
-    """Start the MLflow UI on the studies under the home folder; Ctrl-C ends it.
+def ui(name: str | None, port: int, no_open: bool, home: Home) -> None:
+    """Start the MLflow UI and open a browser on the runs of the study NAME; Ctrl-C ends it.
+
+    Without NAME: on the one study there is, or on the list of all.
 
     \b
-    Example:  ganstudy ui --port 5001
+    Example:  ganstudy ui digits
     """
+    if name is not None:
+        home.existing(name)
     if not home.mlflow_database.exists():
         raise UserError(
             f"no study under {home.root} has published to the embedded MLflow store yet"
@@ -91,7 +100,8 @@ def ui(port: int, home: Home) -> None:
     # Before the address is printed: who reads it may press Ctrl-C while the server still starts.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
-    click.echo(f"MLflow UI: http://{LOOPBACK}:{port}/{TRAININGS_VIEW}  (Ctrl-C ends it)")
+    address = f"http://{LOOPBACK}:{port}/"
+    click.echo(f"MLflow UI: {address}{TRAININGS_VIEW}  (Ctrl-C ends it)")
     server = subprocess.Popen(
         command(home, port),
         env=environment(),
@@ -101,8 +111,27 @@ def ui(port: int, home: Home) -> None:
     )
     if stopped:
         stop()
+    show = partial(_show, server, address, home, name, no_open)
+    threading.Thread(target=show, daemon=True).start()
     code = server.wait()
     sys.exit(0 if stopped else code)
+
+
+def _show(
+    server: subprocess.Popen[bytes], address: str, home: Home, name: str | None, no_open: bool
+) -> None:
+    """Once the server answers, print the page of the study's runs and open it in a browser."""
+    from ganstudy.study.cli.mlflow_page import study_pages, wait_until_it_answers
+
+    if not wait_until_it_answers(server, address):
+        return
+    names = home.names() if name is None else [name]
+    pages = study_pages(address, names[0]) if len(names) == 1 else {}
+    for what, page in pages.items():
+        click.echo(f"{what}: {page}")
+    if not no_open:
+        # False where there is no browser: the address has been printed.
+        webbrowser.open(next(iter(pages.values()), address + TRAININGS_VIEW))
 
 
 def _check_free(port: int) -> None:

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import ray
 from rich.console import Console
+from rich.text import Text
 
 from ganstudy.study.cluster import capacity, monitor
+from ganstudy.study.driver.terminal import say, wrap
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup, make_evaluator_setup
+from ganstudy.study.tune.preparation_note import PreparationNote, read_note
+
+POLL_SECONDS = 0.5
+PLAIN_SECONDS = 30.0
+"""Between two lines on the preparation where nothing can be redrawn."""
 
 
 def prepare_evaluator(spec: StudySpec, home: Home, console: Console) -> EvaluatorSetup:
@@ -20,17 +30,40 @@ def prepare_evaluator(spec: StudySpec, home: Home, console: Console) -> Evaluato
     # Whether resources are free is asked by a task that takes no time: the other one may take
     # minutes, once it has them.
     placed = on_worker(_do_nothing).remote()
+    note = home.study(spec.name).preparing
     making = on_worker(make_evaluator_setup).remote(
-        spec.distinct_architectures(), str(home.cache), spec.resources.gpus > 0
+        spec.distinct_architectures(), str(home.cache), spec.resources.gpus > 0, str(note)
     )
-    if not ray.wait([placed], timeout=capacity.PLACE_SECONDS)[0]:
-        console.print(monitor.still_waiting(spec.resources), soft_wrap=True)
     try:
+        # The first words of a worker come once its process runs.
+        PreparationNote(note).say("starting a worker")
+        _tell(making, placed, spec, note, console)
         evaluator_setup: EvaluatorSetup = ray.get(making)
     except ValueError as error:
         # Ray raises what the task raised, with the worker's traceback as its text.
         raise UserError(str(getattr(error, "cause", error))) from None
+    finally:
+        note.unlink(missing_ok=True)
     return evaluator_setup
+
+
+def _tell(
+    making: ray.ObjectRef, placed: ray.ObjectRef, spec: StudySpec, note: Path, console: Console
+) -> None:
+    """Tell what the worker does until it is done: redrawn on a terminal, now and then elsewhere."""
+    begun = said = time.monotonic()
+    waits = True
+    with console.status("") as status:
+        while not ray.wait([making], timeout=POLL_SECONDS)[0]:
+            text = f"{spec.data.name}: {read_note(note)}"
+            status.update(Text(wrap(text, console.width - 2)))
+            if waits and time.monotonic() - begun > capacity.PLACE_SECONDS:
+                waits = False
+                if not ray.wait([placed], timeout=0)[0]:
+                    say(console, monitor.still_waiting(spec.resources))
+            if not console.is_terminal and time.monotonic() - said > PLAIN_SECONDS:
+                said = time.monotonic()
+                say(console, text)
 
 
 def _do_nothing() -> None:

@@ -117,7 +117,7 @@ def run(
         mlflow_check.wait()
         _check_nodes(context, on_cluster=address is not None)
         try:
-            with only_driver(context.folder.path, context.console.print) as driver_lock:
+            with only_driver(context.folder.path, context.log) as driver_lock:
                 return _run_on_ray(context, driver_lock)
         except Exception as error:
             cause = _storage_failure(context.folder, error)
@@ -152,9 +152,9 @@ def _check_nodes(context: RunContext, on_cluster: bool) -> None:
     A cluster's nodes may still be joining: they are waited for.
     """
     if not on_cluster:
-        capacity.check_cluster(context.spec.resources, context.console.print, seconds=0)
+        capacity.check_cluster(context.spec.resources, context.log, seconds=0)
         return
-    capacity.check_cluster(context.spec.resources, context.console.print)
+    capacity.check_cluster(context.spec.resources, context.log)
     capacity.check_nodes(context.spec.resources)
 
 
@@ -204,8 +204,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
 def _prepare(context: RunContext) -> EvaluatorSetup:
     # Before anything is written: data or networks that cannot be used must not take the study's
     # name.
-    with context.console.status(f"{context.spec.data.name}: loading the data, preparing measures"):
-        evaluator_setup = prepare_evaluator(context.spec, context.home, context.console)
+    evaluator_setup = prepare_evaluator(context.spec, context.home, context.console)
     context.log(describe(evaluator_setup))
     return evaluator_setup
 
@@ -224,7 +223,7 @@ def _train(
     """Run the stages; return their progress, and what is wrong with the disk if that ended them."""
     stages = []
     with (
-        stop_on_signals(context.stop, driver_lock.is_replaced, context.console.print),
+        stop_on_signals(context.stop, driver_lock.is_replaced, context.log),
         context.monitor,
     ):
         try:

@@ -10,6 +10,7 @@ from functools import cached_property
 from rich.console import Console
 
 from ganstudy.study.cluster.monitor import ClusterMonitor
+from ganstudy.study.driver.terminal import say
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.storage import LedgerBackup
 from ganstudy.study.spec.study_spec import StudySpec
@@ -64,5 +65,5 @@ class RunContext:
         return Outbox(self.folder.outbox)
 
     def log(self, text: str) -> None:
-        """Print plain text, without breaking its lines."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+        """Print plain text, its lines broken between words where a terminal is narrow."""
+        say(self.console, text)

@@ -4,17 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
-from ganstudy.study.home import Home, StudyFolder
+from ganstudy.study.driver.driver_lock import DriverLock
+from ganstudy.study.home import NAME_RULE, Home, StudyFolder
 from ganstudy.study.ledger.confirm_selection import max_trials
+from ganstudy.study.ledger.confirm_stage import ConfirmStage
 from ganstudy.study.ledger.design_stage import DesignStage
 from ganstudy.study.ledger.import_record import ImportRecord, ImportSource
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.tracking.outbox import Outbox
+from ganstudy.study.tune.preparation_note import read_note
 from ganstudy.trials.results.records import TrialState
 from ganstudy.trials.results.untrained import untrained_seeds
+
+
+class RunState(StrEnum):
+    """What a study is doing."""
+
+    PREPARING = "preparing"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    """Not over, and nobody runs it."""
+    COMPLETE = "complete"
+    IMPORTED = "imported"
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """A study that is being prepared, and has no ledger yet."""
+
+    name: str
+    doing: str
+    """What is being done."""
+    driver: str
+    """Who runs it."""
+    state: RunState = RunState.PREPARING
 
 
 @dataclass(frozen=True)
@@ -29,6 +56,8 @@ class ConfirmStatus:
     """By state."""
     seeds: Mapping[str, int]
     """By verdict."""
+    best: BestTrial | None = None
+    """The search's best trial, with its score on the fresh seeds; None before it is confirmed."""
     trial_list: Sequence[TrialRow] | None = None
     """All trials, where they are asked for."""
 
@@ -76,6 +105,9 @@ class StudyStatus:
     """MLflow's parent run."""
     tracking_uri: str
     paths: Mapping[str, str | None]
+    state: RunState = RunState.STOPPED
+    driver: str | None = None
+    """Who runs it, if anybody does."""
     imported: ImportSource | None = None
     """About the file, of an imported study."""
     budget: str | None = None
@@ -86,7 +118,7 @@ class StudyStatus:
     def to_json(self) -> dict[str, Any]:
         """Return the status as plain JSON, without what does not apply."""
         found = asdict(self)
-        for name in ("imported", "budget"):
+        for name in ("imported", "budget", "driver"):
             if found[name] is None:
                 del found[name]
         for status in (found, found["confirm"]):
@@ -103,11 +135,13 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
     ledger = Ledger.open(folder.ledger)
     spec, best, runs = ledger.spec, ledger.search.best(), ledger.run_ids()
     confirm = _confirm_status(ledger, with_trials)
+    left = ledger.search.left() + (0 if confirm is None else confirm.left)
+    driver = DriverLock(folder.path).holder()
     return StudyStatus(
         name=name,
         question=spec.question,
         planned=ledger.search.planned,
-        left=ledger.search.left() + (0 if confirm is None else confirm.left),
+        left=left,
         trials=ledger.search.counts(),
         seeds=ledger.search.verdicts(),
         objective=spec.objective.measure,
@@ -120,9 +154,35 @@ def study_status(home: Home, name: str, with_trials: bool = False) -> StudyStatu
         run_id=ledger.parent_run_id,
         tracking_uri=home.tracking_uri(spec.tracking.uri),
         paths=_paths(folder),
+        state=_state(folder, driver, left),
+        driver=driver,
         budget=_budget(ledger),
         trial_list=ledger.trials() if with_trials else None,
     )
+
+
+def preparing(home: Home, name: str) -> Preparing | None:
+    """Return what the driver of a study prepares that has no ledger yet; None if there is none."""
+    folder = home.study(name)
+    if not NAME_RULE.fullmatch(name) or folder.ledger.exists() or folder.imported.exists():
+        return None
+    driver = DriverLock(folder.path).holder()
+    if driver is None:
+        return None
+    return Preparing(name, read_note(folder.preparing) or "starting", driver)
+
+
+def all_preparing(home: Home) -> list[Preparing]:
+    """Return the studies that are prepared for the first time, in alphabetical order."""
+    notes = (home.root / "studies").glob("*/preparing.txt")
+    found = [preparing(home, name) for name in sorted(note.parent.name for note in notes)]
+    return [study for study in found if study is not None]
+
+
+def _state(folder: StudyFolder, driver: str | None, left: int) -> RunState:
+    if driver is not None:
+        return RunState.PREPARING if folder.preparing.exists() else RunState.RUNNING
+    return RunState.STOPPED if left else RunState.COMPLETE
 
 
 def _design_status(stage: DesignStage) -> DesignStatus:
@@ -160,8 +220,21 @@ def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:
         left=stage.left(),
         trials=stage.counts(),
         seeds=stage.verdicts(),
+        best=_confirmed(ledger, stage),
         trial_list=stage.rows(ledger.run_ids()) if with_trials else None,
     )
+
+
+def _confirmed(ledger: Ledger, stage: ConfirmStage) -> BestTrial | None:
+    """Return the search's best trial with its score on the fresh seeds, once it is over."""
+    best = ledger.search.best()
+    if best is None:
+        return None
+    for row in stage.rows(ledger.run_ids()):
+        same = row.confirms == best.number and row.state == TrialState.COMPLETE
+        if same and row.objective is not None:
+            return BestTrial(best.number, row.objective, row.params, row.run_id)
+    return None
 
 
 def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudyStatus:
@@ -183,6 +256,7 @@ def _of_imported(folder: StudyFolder, home: Home, with_trials: bool) -> StudySta
         run_id=record.parent_run_id,
         tracking_uri=home.tracking_uri(record.spec.tracking.uri),
         paths=_paths(folder),
+        state=RunState.IMPORTED,
         imported=record.source,
         trial_list=found.trial_list if with_trials else None,
     )

@@ -44,7 +44,8 @@ class Outcome:
     def text(self, measure: str, unit: str) -> str:
         """Return the outcome in one line of a log."""
         verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in self.verdicts.items())
-        return f"{self.progress:g} {unit}: {measure} {self.objective}; seeds: {verdicts}"
+        score = "no median" if self.objective is None else f"{self.objective:.3g}"
+        return f"{amount(self.progress, unit)}: {measure} {score}; seeds: {verdicts}"
 
     def feasible(self, allowed: dict[str, int]) -> bool:
         """Return whether the objective has a value and no verdict more seeds than allowed."""
@@ -55,6 +56,12 @@ class Outcome:
         return sum(
             max(0, self.verdicts.get(verdict, 0) - limit) for verdict, limit in allowed.items()
         )
+
+
+def amount(progress: float, unit: str) -> str:
+    """Format an amount of training with its unit: "1,200 generator steps", "37.5 seconds"."""
+    number = f"{progress:,.0f}" if progress == round(progress) else f"{progress:,.1f}"
+    return f"{number} {unit.replace('_', ' ')}"
 
 
 def state_at_end(outcome: Outcome | None, error: str | None) -> TrialState:

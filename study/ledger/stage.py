@@ -78,6 +78,10 @@ class StageTrials(ABC):
     def _params(self, trial: FrozenTrial) -> Params:
         """Return the parameters of a trial as `propose` returned them."""
 
+    def params(self, number: int) -> Params:
+        """Return the parameters of a trial."""
+        return self._params(self._storage.get_trial(self._id(number)))
+
     def intermediate_values(self, number: int) -> dict[int, float]:
         """Return a trial's objectives by progress, from `record_evaluation`."""
         return dict(self._storage.get_trial(self._id(number)).intermediate_values)

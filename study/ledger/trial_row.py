@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from ganstudy.study.spec.keys import Params
-from ganstudy.trials.results.records import Stage
+from ganstudy.trials.results.records import Stage, remedy_label
 
 
 @dataclass(frozen=True)
@@ -92,3 +92,15 @@ class DesignRow(TrialRow):
     stage: str
     point: int
     """Where all combinations of the factors are trained."""
+
+
+def settings(params: Mapping[str, object]) -> str:
+    """Return the settings of a trial in words: "k = 2, lr_d = 0.001, remedies = none"."""
+    words = []
+    for key, value in params.items():
+        if isinstance(value, list | tuple) and key == "remedies":
+            shown = remedy_label(list(value))
+        else:
+            shown = f"{value:.3g}" if isinstance(value, float) else str(value)
+        words.append(f"{key} = {shown}")
+    return ", ".join(words)

@@ -28,7 +28,10 @@ from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE, ErrorCode  # n
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # noqa: E402
 
 from ganstudy.study.tracking import mlflow_limits as limits  # noqa: E402
+from ganstudy.study.tracking.mlflow_pages import IMAGES, BestRun  # noqa: E402
+from ganstudy.trials.results.catalogue import MEASURES  # noqa: E402
 from ganstudy.trials.results.mlflow_tags import Tag  # noqa: E402
+from ganstudy.trials.results.records import Stage  # noqa: E402
 from ganstudy.trials.results.removed import deleted_experiment, deleted_run  # noqa: E402
 
 if TYPE_CHECKING:
@@ -58,6 +61,17 @@ class MlflowStore:
         kind = {EXPERIMENT_KIND: "custom_model_development"}
         found = self._find()
         self._experiment = found or str(self._client.create_experiment(self._name, artifacts, kind))
+
+    @property
+    def experiment(self) -> str:
+        """MLflow's id of the experiment."""
+        return self._experiment
+
+    def tag_experiment(self, tags: dict[str, str]) -> None:
+        """Set tags of the experiment, such as its description and how MLflow's page shows it."""
+        for key, value in tags.items():
+            text = limits.shortened(value, limits.LONGEST_TAG)
+            self._client.set_experiment_tag(self._experiment, key, text)
 
     def check(self, run_id: str | None) -> None:
         """Raise RemovedFromMlflowError if the experiment or the study's own run was deleted.
@@ -105,6 +119,24 @@ class MlflowStore:
             token = page.token
             if not token:
                 return found
+
+    def best_run(self, parent: str, measure: str) -> BestRun | None:
+        """Return the run whose samples stand for the study: the best that was confirmed.
+
+        Without a confirm stage, the best of the search; None where none reached its end.
+        """
+        down = MEASURES[measure].direction == "down"
+        order = [f"metrics.`final/{measure}` {'ASC' if down else 'DESC'}"]
+        below = f"tags.`{MLFLOW_PARENT_RUN_ID}` = '{parent}'"
+        for confirmed in (True, False):
+            stage = f" and tags.`{Tag.STAGE}` = '{Stage.CONFIRM}'" if confirmed else ""
+            found = self._client.search_runs(
+                [self._experiment], below + stage, max_results=1, order_by=order
+            )
+            if found and f"final/{measure}" in found[0].data.metrics:
+                run_id = str(found[0].info.run_id)
+                return BestRun(run_id, confirmed, self.files(run_id, IMAGES))
+        return None
 
     def new_run(self, name: str, tags: dict[Tag, str], parent: str | None = None) -> str:
         """Create a run, below `parent` if there is one, and return its id."""

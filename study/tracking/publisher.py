@@ -28,6 +28,7 @@ from PIL import Image
 from ganstudy.study.home import IMPORT_FILE, private_files
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.tracking import mlflow_pages as pages
 from ganstudy.study.tracking import run_fields as fields
 from ganstudy.study.tracking.messages import (
     StudyEnd,
@@ -59,7 +60,6 @@ MESSAGES_AT_ONCE = 500
 """How many messages at most are removed together, once the facts of their trials are written."""
 FLUSH_SECONDS = 5.0
 """How long facts of trials may wait, and their messages with them, for those of others."""
-STATUS = {TrialState.COMPLETE: "FINISHED", TrialState.PRUNED: "KILLED", TrialState.FAILED: "FAILED"}
 
 
 class Publisher:
@@ -167,7 +167,13 @@ class Publisher:
                 for path in map(Path, end.artifacts):
                     self._store.log_path(self._parent, path)
                 self._store.log(self._parent, [], {}, {DESCRIPTION: end.description})
+                self._store.tag_experiment({DESCRIPTION: self._overview(end.description)})
                 self._store.end(self._parent, end.status)
+
+    def _overview(self, description: str) -> str:
+        """Return the description of the whole experiment: the answer, its pages, the best samples."""
+        best = self._store.best_run(self._parent, self._measure)
+        return pages.overview(self._store.experiment, description, best)
 
     def _publish_facts(self, facts: StudyFacts) -> None:
         """Write what the analysis reads of the study, then the tag that says so."""
@@ -183,6 +189,10 @@ class Publisher:
         # As of trials: MLflow has no value for what could not be measured.
         floor = {FLOOR_PREFIX + key: v for key, v in start.floor.items() if v is not None}
         self._store.log(self._parent, as_metrics(floor, 0), dict(start.params), {})
+        spec = {} if start.facts is None else start.facts.spec
+        searched = (spec.get("search") or {}).get("space") or {}
+        confirm = bool(spec.get("confirm"))
+        self._store.tag_experiment(pages.view_tags(self._measure, searched, confirm))
         # A study that is resumed: its run ended with the last driver.
         self._store.begin(self._parent)
 
@@ -212,7 +222,7 @@ class Publisher:
         if evaluation_tags:
             self._published[number] = int(evaluation_tags[Tag.PUBLISHED.value])
         if end is not None:
-            self._store.end(run_id, STATUS[end.state])
+            self._store.end(run_id, fields.STATUS[end.state])
 
     def _evaluations(
         self, number: int, run_id: str, contents: dict[int, dict[str, Any]]

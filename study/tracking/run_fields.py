@@ -20,12 +20,20 @@ from ganstudy.trials.results.records import (
     EvaluationRow,
     TrialState,
     Verdict,
+    confirm_name,
     median_over_seeds,
     remedy_label,
 )
 
 RUN_COLOUR = "mlflow.runColor"
 """Tag of a run's colour in MLflow's charts, which is that of the worst verdict among its seeds."""
+STATUS = {
+    TrialState.COMPLETE: "FINISHED",
+    # MLflow shows "KILLED" as it shows "FAILED"; the tag STATE tells the pruned from the complete.
+    TrialState.PRUNED: "FINISHED",
+    TrialState.FAILED: "FAILED",
+}
+"""MLflow's name of the state in which a trial's run ends."""
 
 
 def new_rows(evaluation: TrialEvaluation, published: int) -> list[list[EvaluationRow]]:
@@ -85,13 +93,13 @@ def flat_params(start: TrialStart) -> dict[str, Any]:
 
 
 def run_name(number: int, start: TrialStart) -> str:
-    """Return the run's name: "0007 k=1 feature_matching", "confirm-0003 (best)".
+    """Return the run's name: "0007 k=1 feature_matching", "confirm of 14 (best)".
 
     The role of a confirm trial, and so its name, may change when the search goes on.
     """
     if number >= FIRST_CONFIRM:
         role = f" ({start.place.role})" if start.place.role else ""
-        return f"confirm-{number - FIRST_CONFIRM:04d}{role}"
+        return f"{confirm_name(number, start.place.confirms)}{role}"
     # Number and k first: what is too long is shortened at its end.
     params = flat_params(start)
     parts = [f"k={str(params['k']).removesuffix('.0')}"] if "k" in params else []

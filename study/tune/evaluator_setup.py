@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganstudy.study.home import private_files
+from ganstudy.study.tune.preparation_note import PreparationNote
 from ganstudy.study.tune.training import load_dataset, make_evaluator
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.measures import MeasuresConfig
@@ -17,6 +18,7 @@ from ganstudy.trials.results.records import Provenance
 
 if TYPE_CHECKING:
     from ganstudy.trials.data.dataset import Dataset
+    from ganstudy.trials.measures.classifier import OnEpoch
 
 
 MOST_LOOKED_AT = 10_000
@@ -40,17 +42,22 @@ class EvaluatorSetup:
 
 
 def make_evaluator_setup(
-    configs: Sequence[TrialConfig], cache: str, on_gpu: bool = False
+    configs: Sequence[TrialConfig], cache: str, on_gpu: bool = False, note: str | None = None
 ) -> EvaluatorSetup:
     """Load the data, train the classifier or take it from the cache; runs on a worker.
 
     configs: one per distinct architecture in the study, all on the same data and measures. on_gpu:
     whether the worker has a GPU, on which Inception's features of the real images take seconds
-    instead of many minutes. Raises ValueError if one of them cannot be trained or measured.
+    instead of many minutes. note: file that says meanwhile what is being done. Raises ValueError if
+    one of them cannot be trained or measured.
     """
     private_files()
+    doing = PreparationNote(None if note is None else Path(note))
+    doing.say("loading the data")
     dataset, notes, _ = inspect(configs)
-    classifier = cached_classifier(dataset, configs[0].measures, Path(cache))
+    doing.say("preparing what scores look through")
+    classifier = cached_classifier(dataset, configs[0].measures, Path(cache), doing.epoch)
+    doing.say("scoring real images against real images, the floor of every score")
     evaluator = make_evaluator(
         dataset, configs[0].measures, classifier, "cuda" if on_gpu else "cpu"
     )
@@ -103,7 +110,9 @@ def describe(configs: Sequence[TrialConfig]) -> list[str]:
     return [amounts, *(notes or together), *seen]
 
 
-def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> bytes | None:
+def cached_classifier(
+    dataset: Dataset, measures: MeasuresConfig, cache: Path, on_epoch: OnEpoch | None = None
+) -> bytes | None:
     """Return the weights of the data's own classifier, trained unless `cache` holds them.
 
     None if the features come from another network.
@@ -115,7 +124,7 @@ def cached_classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -
         return None
     path = classifier_path(dataset, cache)
     if not path.exists():
-        write_whole(path, train_classifier(dataset.part or dataset).weights)
+        write_whole(path, train_classifier(dataset.part or dataset, on_epoch).weights)
     return path.read_bytes()
 
 

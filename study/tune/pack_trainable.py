@@ -94,7 +94,10 @@ class PackTrainable(TrialTrainable):
             left = [self._members[place] for place in self._open()]
             for member in left:
                 self._log.begin(member.number)
-                self._log.error(error)
+                if isinstance(error, Paused):
+                    self._log.log(f"stopped and saved ({error}): it goes on from here")
+                else:
+                    self._log.error(error)
                 member.retries.end(str(error) if paused else PACK_FAILED, True)
                 member.over = paused
             if paused:

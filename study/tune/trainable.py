@@ -104,7 +104,10 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
                     raise
                 harmless = isinstance(error, Paused) or no_room(error) is not None
                 retries.end(explain(error), harmless)
-                self._log.error(error)
+                if isinstance(error, Paused):
+                    self._log.log(f"stopped and saved ({error}): it goes on from here")
+                else:
+                    self._log.error(error)
                 if harmless or len(retries.failures) > self._study.resources.retries:
                     raise
             else:

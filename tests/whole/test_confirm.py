@@ -16,7 +16,7 @@ from ganstudy.analysis.tables.confirm import confirmed
 from ganstudy.analysis.tables.confirmed_contrasts import confirmed_comparisons
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
-from ganstudy.trials.results.records import FIRST_CONFIRM
+from ganstudy.trials.results.records import FIRST_CONFIRM, confirm_name
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 GANSTUDY = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import main; main()"]
@@ -147,5 +147,5 @@ def test_runs_are_named_by_what_they_are_for(runs) -> None:
     client = mlflow.MlflowClient(runs[1].uri)
     for row in runs[1].status["confirm"]["trial_list"]:
         info = client.get_run(row["run_id"]).info
-        assert info.run_name == f"confirm-{row['number'] - FIRST_CONFIRM:04d} ({row['role']})"
+        assert info.run_name == f"{confirm_name(row['number'], row['confirms'])} ({row['role']})"
         assert info.status == "FINISHED"

@@ -110,6 +110,14 @@ def trial_name(number: int) -> str:
     return f"trial {number}" if number < FIRST_CONFIRM else f"confirm {number - FIRST_CONFIRM}"
 
 
+def confirm_name(number: int, confirms: int | None) -> str:
+    """Return a confirm trial's name: 'confirm of 14', the trial whose configuration it repeats.
+
+    'confirm 3' where no trial of the search drew the configuration.
+    """
+    return trial_name(number) if confirms is None else f"confirm of {confirms}"
+
+
 COUNTERS = (
     "generator_steps",
     "discriminator_steps",

@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from ganstudy.study.cli import run as run_command
 from ganstudy.study.cli.main import main
+from ganstudy.study.driver.driver_lock import only_driver
 from ganstudy.study.driver.run import RunResult
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
@@ -288,16 +289,21 @@ def test_list_and_status_of_a_study_half_way() -> None:
     ledger.set_run_id(0, "abc")
 
     listed = ganstudy("list").stdout
-    assert listed.startswith("digits ") and "3/5 trials, fid 12.3 (trial 0: " in listed
+    assert (
+        listed.startswith("digits ")
+        and "3/5 trials, FID 12.3 by the seeds that chose it (trial 0: " in listed
+    )
 
     output = ganstudy("status", "digits").stdout
     for line in (
         "digits: Which k?",
         "Trials   1 running, 2 complete, 1 failed; 2 of 5 to go",
+        "State    stopped; to go on: ganstudy resume digits",
         "Seeds    1 converged, 1 unsettled, 2 collapsed",
     ):
         assert line in output.splitlines()
-    assert "Best     fid 12.3 (trial 0: " in output and "None" not in output
+    assert "Best     FID 12.3 by the seeds that chose it (trial 0: " in output
+    assert "None" not in output
 
     (listed_json,) = json.loads(ganstudy("list", "--json").stdout)
     status_json = json.loads(ganstudy("status", "digits", "--json").stdout)
@@ -313,6 +319,50 @@ def test_list_and_status_of_a_study_half_way() -> None:
     assert [row["state"] for row in rows] == ["complete", "complete", "failed", "running"]
     assert (rows[1]["feasible"], rows[2]["error"]) == (False, "out of memory")
     assert Path(status_json["paths"]["folder"]) == Path("ganstudy-data/studies/digits").absolute()
+
+
+CONFIRM = """[confirm]
+top = 1
+remedy_sets = 0
+baseline = false
+twins = 0
+seeds = [7, 8]
+"""
+
+
+def test_the_score_that_was_chosen_is_not_quoted_where_fresh_seeds_are_to_tell() -> None:
+    ledger = new_ledger(text=FILE + CONFIRM)
+    for value in (12.345, 20.0, 30.0, 40.0, 50.0):
+        ledger.search.record_end(ledger.search.propose()[0], outcome(value, converged=2), None)
+    for said in (ganstudy("list").stdout, ganstudy("status", "digits").stdout):
+        assert "not confirmed yet (trial 0: " in said and "12.3" not in said
+    assert ledger.confirm is not None
+    number, _ = ledger.confirm.propose()
+    ledger.confirm.record_end(number, outcome(17.26, converged=2), None)
+    for said in (ganstudy("list").stdout, ganstudy("status", "digits").stdout):
+        assert "confirmed FID 17.3 (trial 0: " in said and "12.3" not in said
+    output = ganstudy("status", "digits").stdout
+    assert "State    complete" in output.splitlines()
+    assert (
+        json.loads(ganstudy("status", "digits", "--json").stdout)["confirm"]["best"]["value"]
+        == 17.26
+    )
+
+
+def test_status_and_list_of_a_study_that_runs_or_prepares() -> None:
+    folder = Home(Path("ganstudy-data")).study("digits")
+    with only_driver(folder.path, print):
+        folder.preparing.write_text("training the classifier that FID looks through: epoch 3 of 10")
+        said = ganstudy("status", "digits").stdout
+        assert said.startswith("digits: preparing, by ") and "epoch 3 of 10" in said
+        assert "preparing training the classifier" in ganstudy("list").stdout
+        (listed,) = json.loads(ganstudy("list", "--json").stdout)
+        assert (listed["name"], listed["state"]) == ("digits", "preparing")
+        folder.preparing.unlink()
+        new_ledger()
+        assert "State    running, by " in ganstudy("status", "digits").stdout
+        assert " running " in ganstudy("list").stdout
+    assert " stopped " in ganstudy("list").stdout
 
 
 def test_status_before_any_trial() -> None:

@@ -169,7 +169,8 @@ def test_params_are_what_people_compare(setup: Setup) -> None:
     ("state", "status"),
     [
         (TrialState.COMPLETE, "FINISHED"),
-        (TrialState.PRUNED, "KILLED"),
+        # MLflow shows a killed run as it shows a failed one.
+        (TrialState.PRUNED, "FINISHED"),
         (TrialState.FAILED, "FAILED"),
     ],
 )
@@ -303,6 +304,29 @@ def test_the_end_of_the_study_comes_last(setup: Setup, tmp_path: Path) -> None:
     assert (
         parent.data.tags["mlflow.note.content"] == "so it is" and parent.info.status == "FINISHED"
     )
+    experiment = mlflow.MlflowClient(setup.uri).get_experiment(parent.info.experiment_id)
+    assert experiment.tags["mlflow.note.content"].startswith("so it is\n\n")
+
+
+def test_the_experiment_shows_samples_of_the_confirmed_best(setup: Setup) -> None:
+    numbers = [setup.put_trial(evaluations=2) for _ in range(2)]
+    params = setup.ledger.search.propose()[1]
+    config = setup.spec.space.trial_config(params)
+    for fresh, objective in ((1_000_000, 9.0), (1_000_001, 8.0)):
+        setup.outbox.put_start(fresh, params, config, StagePlace(Stage.CONFIRM, "best", 0))
+        setup.put_evaluation(fresh, 1)
+        outcome = Outcome(True, objective, 80.0, {"converged": 3}, {})
+        setup.outbox.put_end(fresh, TrialState.COMPLETE, outcome, True, None)
+    for number in numbers:
+        setup.put_end(number)  # with 7.0, better than both: scores that were chosen flatter
+    publisher = setup.publisher()
+    publisher.publish_pending()
+    setup.outbox.put_study(END, {"status": "FINISHED", "description": "", "artifacts": []})
+    publisher.publish_pending()
+    client = mlflow.MlflowClient(setup.uri)
+    experiment = client.get_experiment_by_name("small")
+    assert f"run_uuid={setup.ledger.run_ids()[1_000_001]}" in experiment.tags["mlflow.note.content"]
+    assert "mlflow.sharedViewState.ganstudy" in experiment.tags
 
 
 def test_diverged_trial_has_rows_and_no_invented_numbers(setup: Setup) -> None:
@@ -338,7 +362,7 @@ def test_a_confirm_trial_is_named_and_tagged_by_its_role_also_when_that_changes(
         setup.outbox.put_start(1_000_003, params, config, StagePlace(Stage.CONFIRM, role, 0))
         setup.publisher().publish_pending()
         run = mlflow.MlflowClient(setup.uri).get_run(setup.ledger.run_ids()[1_000_003])
-        assert run.info.run_name == f"confirm-0003 ({role})" and run.info.status == "RUNNING"
+        assert run.info.run_name == f"confirm of 0 ({role})" and run.info.status == "RUNNING"
         (trial,) = load_study("small", setup.uri).trials.to_dict("records")
         assert (trial["stage"], trial["role"], trial["confirms"]) == ("confirm", role, 0)
     setup.outbox.put_start(7, params, config)
