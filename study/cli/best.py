@@ -18,6 +18,8 @@ from ganstudy.trials.results.catalogue import MEASURES
 if TYPE_CHECKING:
     from ganstudy.analysis.tables.best_configuration import BestConfiguration
 
+NEW_SAMPLES = "new-samples.png"
+"""Beside samples.png, which the export drew."""
 # A guess; they are held in memory at once.
 MOST_SAMPLES = 100_000
 
@@ -84,7 +86,7 @@ def best(
         click.echo(line)
     if written:
         click.echo(f"\nWritten to {out}: {', '.join(path.name for path in written)}")
-        click.echo(f"To sample it: ganstudy sample {out} -n 64 --out grid.png")
+        click.echo(f"To sample it: ganstudy sample {out} -n 64")
 
 
 def _export(
@@ -141,7 +143,7 @@ def _as_text(value: Any) -> str:
     "--out",
     type=click.Path(path_type=Path),
     metavar="FILE.png",
-    help="Write a picture of the samples.",
+    help="Write a picture of the samples; without --npz, DIR/new-samples.png unless stated.",
 )
 @click.option(
     "--npz", type=click.Path(path_type=Path), metavar="FILE.npz", help="Write the samples."
@@ -178,11 +180,12 @@ def sample(
     Nothing of DIR is run as code unless --trust-code says that it may.
 
     \b
-    Example:  ganstudy sample digits-generator -n 64 --out grid.png
+    Examples:  ganstudy sample digits-generator -n 64
+               ganstudy sample digits-generator --out grid.png --npz samples.npz
     """
-    if out is None and npz is None:
-        raise UserError("say where the samples go: --out FILE.png, --npz FILE.npz, or both")
     config = _settings(folder)
+    if out is None and npz is None:
+        out = folder / NEW_SAMPLES
     own = config["generator"].get("own")
     if own is not None and not trust_code:
         raise UserError(

@@ -209,6 +209,10 @@ class Arrays(DataOptions):
     """
     layout: Literal["auto", "channels_first", "channels_last"] = "auto"
     """Where the channels of four-dimensional arrays stand; auto: where there are 1 or 3."""
+    size: int | None = Field(None, ge=4, le=1024)
+    """Pixels per side of the images, which are cut to their middle square and resized; absent: as in
+    the file.
+    """
     held_out: HeldOut | None = None
     """Share or number held out, the first of a fixed shuffle; absent: 0.2, unless the file has
     held-out images.
@@ -245,7 +249,7 @@ class Arrays(DataOptions):
 class PluginData(PictureOptions):
     """User's own data set.
 
-    The options size, crop and channels apply to pictures; arrays are taken as they are.
+    The options size and crop apply to pictures and arrays of images, channels to pictures alone.
     """
 
     implementation = "ganstudy.trials.data.plugin:plugin"

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ganstudy.trials.config.data import Arrays
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.pictures import middle_square, resized
 from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import LabelledImages, count_labels, shuffled, split, whole
 
@@ -52,7 +53,7 @@ def arrays(options: Arrays) -> Dataset:
 
 
 def _with_share(images: NDArray[Any], labels: NDArray[Any] | None, options: Arrays) -> Dataset:
-    tensor = to_tensor(images, options.range, options.layout)
+    tensor = _tensor(images, options)
     notes = _range_notes(images, options)
     order = shuffled(len(tensor), options.limit)
     held_out = HELD_OUT if options.held_out is None else options.held_out
@@ -69,7 +70,7 @@ def _with_held_out(
     held_out_labels: NDArray[Any] | None,
     options: Arrays,
 ) -> Dataset:
-    train, test = (to_tensor(array, options.range, options.layout) for array in (images, held_out))
+    train, test = (_tensor(array, options) for array in (images, held_out))
     notes = tuple(
         f"{part}: {note}"
         for part, array in (("training", images), ("held out", held_out))
@@ -109,9 +110,18 @@ def read_arrays(options: Arrays) -> tuple[Tensor, tuple[str, ...]]:
     archive = _open(path)
     images = _array(archive, path, options.images_key or _images_key(archive, path))
     try:
-        return to_tensor(images, options.range, options.layout), _range_notes(images, options)
+        return _tensor(images, options), _range_notes(images, options)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+
+
+def _tensor(array: NDArray[Any], options: Arrays) -> Tensor:
+    tensor = to_tensor(array, options.range, options.layout)
+    if options.size is None:
+        return tensor
+    if tensor.ndim == 2:
+        raise ValueError(f"size is for images, and the array holds points {list(array.shape)}")
+    return resized(middle_square(tensor), options.size)
 
 
 def to_tensor(

@@ -57,6 +57,8 @@ class Dataset:
     """What a reader of the results should know about how the data were read; one sentence each."""
     conversions: tuple[str, ...] = ()
     """What was done to pictures that needed it, as trials/data/conversions.py names it."""
+    labels_by: str = ""
+    """What in the study file would give labels, where there are none: a clause for messages."""
 
     def __post_init__(self) -> None:
         self._check_values()

@@ -42,10 +42,16 @@ def images(options: Images) -> Dataset:
     """
     read = read_pictures(options)
     labels = class_names = None
+    notes = (*read.notes, *_grey_note(read.pixels))
+    labels_by = ""
+    if options.labels == "none" and (classes := _sub_folders(read.files)):
+        listed = ", ".join(classes[:MOST_KINDS]) + (", ..." if len(classes) > MOST_KINDS else "")
+        labels_by = f'labels = "folders" makes classes of the {len(classes)} sub-folders ({listed})'
+        notes = (*notes, f"no labels: {labels_by}")
     if options.labels == "folders":
         labels, class_names = count_labels(np.array([file.parts[0] for file in read.files]))
-    dataset = split("images", read.pixels, labels, class_names, options.held_out, read.notes)
-    return replace(dataset, conversions=read.conversions)
+    dataset = split("images", read.pixels, labels, class_names, options.held_out, notes)
+    return replace(dataset, conversions=read.conversions, labels_by=labels_by)
 
 
 @dataclass(frozen=True)
@@ -175,6 +181,27 @@ def _read(folder: Path, files: list[Path], options: Images) -> Pictures:
     done = Counter(what for file in read for what in converted[file])
     notes += [*conversion_note(done, len(read)), *range_note(stacked, 0, 255, deep)]
     return Pictures(stacked, read, tuple(notes), tuple(sorted(done)))
+
+
+def _sub_folders(files: list[Path]) -> list[str]:
+    """Return the first-level sub-folders, sorted; none unless all files lie in one of several."""
+    if any(len(file.parts) == 1 for file in files):
+        return []
+    names = sorted({file.parts[0] for file in files})
+    return names if len(names) > 1 else []
+
+
+def _grey_note(pixels: Tensor) -> tuple[str, ...]:
+    """Return a remark where pixels [N, 3, H, W] have three equal channels throughout."""
+    if pixels.shape[1] != 3:
+        return ()
+    # In chunks: in a set of colour the first of them decides.
+    if all(bool((part == part[:, :1]).all()) for part in pixels.split(CHUNK)):
+        return (
+            'all pictures are grey: channels = "grey" trains on one channel instead of three equal '
+            "ones",
+        )
+    return ()
 
 
 def _check_sub_folders(folder: Path, files: list[Path]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -81,11 +81,23 @@ class Pile:
 
 
 def resized(images: Tensor, size: int) -> Tensor:
-    """Resize uint8 [N, C, H, W] to [N, C, size, size]; images of that size stay as they are."""
+    """Resize [N, C, H, W] to [N, C, size, size]; images of that size stay as they are.
+
+    images: uint8, or float32 in [-1, 1], where they are kept although bicubic resampling overshoots.
+    """
     if images.shape[2:] == (size, size):
         return images
-    planes: Iterable[Pixels] = images.flatten(0, 1).numpy()
+    planes: Iterable[NDArray[Any]] = images.flatten(0, 1).numpy()
     small = [
         np.asarray(Image.fromarray(plane).resize((size, size), RESAMPLING)) for plane in planes
     ]
-    return torch.from_numpy(np.stack(small)).reshape(*images.shape[:2], size, size)
+    made = torch.from_numpy(np.stack(small)).reshape(*images.shape[:2], size, size)
+    return made.clamp_(-1, 1) if made.is_floating_point() else made
+
+
+def middle_square(images: Tensor) -> Tensor:
+    """Return the middle square of images [N, C, H, W], cut as `prepare` cuts a picture."""
+    height, width = images.shape[2:]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return images[:, :, top : top + side, left : left + side]

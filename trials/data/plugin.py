@@ -29,7 +29,7 @@ from ganstudy.trials.config.global_streams import kept_streams
 from ganstudy.trials.data.arrays import to_tensor
 from ganstudy.trials.data.conversions import SCALED, conversion_note, conversions_of
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.data.pictures import Pile, prepare
+from ganstudy.trials.data.pictures import Pile, middle_square, prepare, resized
 from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import count_labels, odd_labels, shuffled, split
 from ganstudy.trials.ensemble.streams import derive
@@ -164,12 +164,11 @@ def _from_arrays(array: NDArray[Any], options: PluginData) -> Tensor:
             "uint8"
         )
     tensor = to_tensor(array, (-1, 1) if floats else None, "auto")
-    if options.size is not None and tensor.shape[2:] != (options.size, options.size):
-        raise ValueError(
-            f"size resizes pictures (PIL), not arrays: got size = {options.size} and arrays "
-            f"{list(array.shape)}"
-        )
-    return tensor
+    if options.size is None:
+        return tensor
+    if tensor.ndim == 2:
+        raise ValueError(f"size is for images, and the array holds points {list(array.shape)}")
+    return resized(middle_square(tensor) if options.crop == "centre" else tensor, options.size)
 
 
 def _array(values: Any) -> NDArray[Any]:

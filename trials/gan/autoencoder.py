@@ -54,7 +54,8 @@ def _encoder(config: TrialConfig, trunk: Discriminator) -> Encoder:
     if trunk.num_features is None:
         raise ValueError(
             f"{config.method} encodes with the discriminator's features; "
-            f"{config.model.name} has none"
+            f"{config.model.name} has none: let it return (logits, features), or end in a linear "
+            "or convolutional layer with one output per image"
         )
     codes = 2 if config.method == "vae" else 1  # means, and log variances
     return Encoder(trunk, trunk.num_features, codes * config.model.latent_dim)

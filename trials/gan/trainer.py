@@ -129,7 +129,8 @@ class GanTrainer:
                 if remedy.needs_features:
                     raise ValueError(
                         f"{name} needs features of the discriminator, and {config.model.name} has "
-                        "none: it neither returns (outputs, features) nor ends in a linear layer"
+                        "none: let it return (logits, features), or end in a linear or convolutional "
+                        "layer with one output per image"
                     )
         return generator, discriminator
 

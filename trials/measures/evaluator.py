@@ -17,6 +17,7 @@ from ganstudy.trials.measures.features import (
     num_features,
     pixel_features,
 )
+from ganstudy.trials.measures.few_images import way_out
 from ganstudy.trials.measures.fidelity import INCEPTION
 from ganstudy.trials.measures.kid import scale_note
 from ganstudy.trials.measures.mode_definition import define_modes, mode_kind
@@ -44,16 +45,17 @@ def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
     num_all = num_held_out + len(dataset.train)
     hold_out = f"hold out more of the {num_all} (held_out), or add to them"
     with_classes = extractor_name(dataset, measures) in ("classifier", INCEPTION)
-    check_counts(
-        least_samples(num_features(dataset, measures), with_classes),
-        {
-            # First, since without [measures] samples as many are generated as are held out, and
-            # raising that number alone would only lead to this message.
-            "held-out": (num_held_out, hold_out),
-            "generated": (num_generated, "raise samples"),
-            "training": (min(len(dataset.train), num_generated), "take more training data"),
-        },
-    )
+    counts = {
+        # First, since without [measures] samples as many are generated as are held out, and
+        # raising that number alone would only lead to this message.
+        "held-out": (num_held_out, hold_out),
+        "generated": (num_generated, "raise samples"),
+        "training": (min(len(dataset.train), num_generated), "take more training data"),
+    }
+    try:
+        check_counts(least_samples(num_features(dataset, measures), with_classes), counts)
+    except ValueError as error:
+        raise ValueError(f"{error}{way_out(dataset, measures)}") from None
     return kind
 
 

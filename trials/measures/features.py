@@ -114,6 +114,7 @@ def extractor_name(dataset: Dataset, measures: MeasuresConfig) -> str:
         raise ValueError(
             f"extractor 'classifier' needs labels, and {dataset.name} has none; "
             "take inception-v3-compat or pixels"
+            + (f"; {dataset.labels_by}" if dataset.labels_by else "")
         )
     automatic = "classifier" if labelled else INCEPTION
     name = automatic if measures.extractor == "auto" else measures.extractor

@@ -49,8 +49,8 @@ def check_counts(least: Mapping[str, int], counts: Mapping[str, tuple[int, str]]
                 )
                 if needed - 1 > LARGE_FEATURES:
                     remedy += (
-                        ", or take extractor 'pixels' or 'classifier', which have "
-                        f"{LARGE_FEATURES} features"
+                        ", or take extractor 'pixels', or 'classifier' where there are labels, which "
+                        f"have {LARGE_FEATURES} features"
                     )
             raise ValueError(f"{problem}; {remedy}")
 

@@ -9,7 +9,8 @@ It is called once per player and seed, under that player's and seed's random str
 of each call is used: the generator's initial values do not depend on the discriminator's. Where
 packing shows the discriminator m images at once, the call for the discriminator has a shape of m C
 channels (or m D coordinates). A discriminator that returns logits alone gives as features what its
-last linear layer reads; one without such a layer has none. Both networks are tried on a few inputs
+last linear or convolutional layer reads, flattened, where that layer gives one number per image; one
+that ends otherwise has none. Both networks are tried on a few inputs
 as they are built, and errors name the file and line. trials/gan/own_networks.py compares them with
 what trains.
 """
@@ -30,6 +31,7 @@ from ganstudy.trials.config.plugins import described, load, source, where
 from ganstudy.trials.ensemble.streams import generator as stream
 from ganstudy.trials.ensemble.structure import copied
 from ganstudy.trials.networks.base import Discriminator, Networks
+from ganstudy.trials.networks.cures import map_of_logits, missing_reshape, other_size, too_small
 from ganstudy.trials.networks.reach import stays_in_unit_interval
 from ganstudy.trials.networks.registration import (
     check_registration,
@@ -40,6 +42,8 @@ from ganstudy.trials.networks.registration import (
 
 NUM_TRIED = 4
 """Inputs on which networks are tried; batch normalisation needs more than one."""
+WEIGHTED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+"""Layers whose inputs are features, where they give the logit."""
 
 
 def plugin(options: OwnModel, shape: tuple[int, ...], bounded: bool) -> Networks:
@@ -87,6 +91,7 @@ class OwnBuild:
             raise ValueError(
                 f"{self._definition}: the generator must map latents {list(latents.shape)} to a "
                 f"tensor of shape {[NUM_TRIED, *shape]}, got {_describe(images)}"
+                f"{other_size(images, shape)}"
             )
         return network
 
@@ -107,7 +112,7 @@ class OwnBuild:
             raise ValueError(
                 f"{self._definition}: the discriminator must give one logit per image, "
                 f"for {NUM_TRIED} images a tensor of shape [{NUM_TRIED}] or [{NUM_TRIED}, 1] "
-                f"or a pair (logits, features), got {_describe(outputs)}"
+                f"or a pair (logits, features), got {_describe(outputs)}{map_of_logits(logits)}"
             )
         if watch.made_by_sigmoid(logits):
             raise ValueError(
@@ -121,7 +126,7 @@ class OwnBuild:
                 "that out"
             )
         if features is None:
-            return OwnDiscriminator(network, watch.last_linear, watch.num_features)
+            return OwnDiscriminator(network, watch.last_layer, watch.num_features)
         if not isinstance(features, Tensor) or features.shape[:1] != (NUM_TRIED,):
             raise ValueError(
                 f"{self._definition}: the discriminator's features must have shape "
@@ -145,7 +150,7 @@ class OwnBuild:
         try:
             return materialised(network, inputs)
         except Exception as error:
-            raise self._failure(name, inputs, error) from error
+            raise self._failure(name, inputs, error, network) from error
 
     def _copied(self, player: str, network: nn.Module) -> nn.Module:
         try:
@@ -191,17 +196,14 @@ class OwnBuild:
             with torch.no_grad():
                 return network(inputs)
         except Exception as error:
-            raise self._failure(player, inputs, error) from error
+            raise self._failure(player, inputs, error, network) from error
 
-    def _failure(self, player: str, inputs: Tensor, error: Exception) -> ValueError:
-        hint = ""
-        if player == "generator" and "conv_transpose" in str(error):
-            # As most tutorials pass latents: images of one pixel.
-            z = inputs.shape[1]
-            hint = (
-                f"; latents are [B, {z}], and a convolution takes [B, {z}, 1, 1]: begin with "
-                f"nn.Unflatten(1, ({z}, 1, 1)), or with z[:, :, None, None] in forward"
-            )
+    def _failure(
+        self, player: str, inputs: Tensor, error: Exception, network: nn.Module
+    ) -> ValueError:
+        hint = (
+            missing_reshape(network, inputs) if player == "generator" else too_small(error, inputs)
+        )
         return ValueError(
             f"{self._line(error)}: the {player} fails on inputs of shape {list(inputs.shape)}: "
             f"{described(error)}{hint}"
@@ -227,21 +229,21 @@ class OwnDiscriminator(Discriminator):
     """User's discriminator in our contract: logits flattened, features found."""
 
     def __init__(
-        self, network: nn.Module, last_linear: str | None, num_features: int | None
+        self, network: nn.Module, last_layer: str | None, num_features: int | None
     ) -> None:
         """Wrap the user's `network`.
 
-        last_linear: the name of the layer in `network` that reads the features; None where
+        last_layer: the name of the layer in `network` that reads the features; None where
         `network` returns them itself or has none.
         """
         super().__init__()
         self.network = network
         self.num_features = num_features
-        self._last_linear = last_linear
+        self._last_layer = last_layer
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return (logits [B], features [B, F])."""
-        if self._last_linear is None:
+        if self._last_layer is None:
             outputs = self.network(images)
             logits, features = (
                 outputs if _is_pair(outputs) else (outputs, outputs.new_zeros(images.shape[0], 0))
@@ -254,35 +256,36 @@ class OwnDiscriminator(Discriminator):
 
         # The hook lasts for this call alone: a lasting one would tie every copy of this module to
         # this one.
-        with self.network.get_submodule(self._last_linear).register_forward_pre_hook(remember):
+        with self.network.get_submodule(self._last_layer).register_forward_pre_hook(remember):
             logits = self.network(images)
         # The latest call, as the layer may be used more than once in a pass.
-        return logits.flatten(), features_read[-1]
+        return logits.flatten(), features_read[-1].flatten(1)
 
 
 class _LayerWatch:
     """Hooks that record what the layers of a network do in its next call."""
 
     def __init__(self, network: nn.Module) -> None:
-        self.last_linear: str | None = None
+        self.last_layer: str | None = None
         self.num_features: int | None = None
         self._sigmoids: list[Tensor] = []
         for name, layer in network.named_modules():
-            if isinstance(layer, nn.Linear):
-                layer.register_forward_hook(partial(self._linear, name))
+            if isinstance(layer, WEIGHTED):
+                layer.register_forward_hook(partial(self._weighted, name))
             elif isinstance(layer, nn.Sigmoid):
                 layer.register_forward_hook(
                     lambda _layer, _inputs, output: self._sigmoids.append(output)
                 )
 
-    def _linear(
-        self, name: str, _layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
+    def _weighted(
+        self, name: str, layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor
     ) -> None:
         # A layer with more than one output per image is an inner one, of a network that ends in
-        # something else.
-        gives_logits = inputs[0].dim() == 2 and output.shape == (NUM_TRIED, 1)
-        self.last_linear = name if gives_logits else None
-        self.num_features = inputs[0].shape[1] if gives_logits else None
+        # something else. A linear layer on more than two axes repeats itself over places.
+        axes = 2 if isinstance(layer, nn.Linear) else output.dim()
+        gives_logits = inputs[0].dim() == axes and output.shape == (NUM_TRIED, *[1] * (axes - 1))
+        self.last_layer = name if gives_logits else None
+        self.num_features = inputs[0][0].numel() if gives_logits else None
 
     def made_by_sigmoid(self, logits: Tensor) -> bool:
         """Return whether the logits are the output of a sigmoid layer."""

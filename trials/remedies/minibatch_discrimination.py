@@ -78,7 +78,8 @@ class MinibatchDiscriminator(Discriminator):
         if plain.num_features is None:
             raise ValueError(
                 "minibatch_discrimination needs features of the discriminator, and this one has "
-                "none: it neither returns (logits, features) nor ends in a linear layer"
+                "none: let it return (logits, features), or end in a linear or convolutional layer "
+                "with one output per image"
             )
         self.plain = plain
         self.num_features = plain.num_features

@@ -198,6 +198,15 @@ def test_samples_as_picture_and_array(exported: Path, tmp_path: Path) -> None:
     assert not np.array_equal(first, np.load(tmp_path / "t.npz")["x"])
 
 
+def test_without_a_place_the_picture_lies_beside_the_exported_one(exported: Path) -> None:
+    before = (exported / "samples.png").read_bytes()
+    result = ganstudy("sample", f"{exported}/", "-n", "30")  # as README.md prints it
+    new = exported / "new-samples.png"
+    assert result.exit_code == 0 and str(new) in result.output
+    assert Image.open(new).format == "PNG"
+    assert (exported / "samples.png").read_bytes() == before
+
+
 def test_bad_folders_are_refused(exported: Path, tmp_path: Path) -> None:
     def refusal(*arguments: Any) -> str:
         result = ganstudy("sample", *arguments)
@@ -206,7 +215,6 @@ def test_bad_folders_are_refused(exported: Path, tmp_path: Path) -> None:
         return result.output
 
     png = tmp_path / "g.png"
-    assert "say where the samples go" in refusal(exported)
     assert "no folder that ganstudy best --export wrote" in refusal(tmp_path / "none", "--out", png)
     assert "no generator of seed 9; there are: 4, 7" in refusal(
         exported, "--out", png, "--trained-on", "9"

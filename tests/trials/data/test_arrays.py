@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ganstudy.trials.config.data import Arrays
 from ganstudy.trials.data import as_float, load
@@ -70,6 +71,44 @@ def test_whole_numbers_of_any_range_end_at_minus_one_and_one() -> None:
     )
     as_bytes = to_tensor(BYTES, (0, 255), "auto")
     np.testing.assert_allclose(as_bytes, as_float(to_tensor(BYTES, None, "auto")), atol=2e-7)
+
+
+@pytest.mark.parametrize("form", ["bytes", "units", "with a split"])
+def test_a_size_cuts_the_middle_square_and_resizes_as_pictures_are(saved, form: str) -> None:
+    # By Pillow alone: rows 0 to 4 of 6, or columns, are the middle square of 6 x 5.
+    images = BYTES / np.float32(255) if form == "units" else BYTES
+    options = {"range": [0, 1]} if form == "units" else {}
+    arrays = {"x": images}
+    if form == "with a split":
+        options, arrays = {"held_out_images_key": "t"}, {"x": images[:15], "t": images[15:]}
+    dataset = saved({"size": 8, **options}, **arrays)
+    assert dataset.shape == (3, 8, 8) and dataset.train.dtype == (
+        torch.float32 if form == "units" else torch.uint8
+    )
+    expected = [
+        [
+            np.asarray(Image.fromarray(plane).resize((8, 8), Image.Resampling.BICUBIC))
+            for plane in np.ascontiguousarray(image[:5].transpose(2, 0, 1))
+        ]
+        for image in np.asarray(images)
+    ]
+    found = torch.cat([dataset.train, dataset.held_out])
+    if form != "units":
+        assert rows(found) == {np.stack(planes).tobytes() for planes in expected}
+    else:  # bicubic overshoots, and no image may
+        whole = (2 * np.stack(expected) - 1).clip(-1, 1).reshape(20, -1)
+        distances = np.abs(found.flatten(1).numpy()[:, None] - whole[None]).max(2)
+        assert distances.min(1).max() < 1e-6
+
+
+def test_a_size_of_the_file_changes_nothing(saved) -> None:
+    square = BYTES[:, :5]
+    assert rows(saved({"size": 5}, x=square).train) == rows(saved({}, x=square).train)
+
+
+def test_points_have_no_size(saved) -> None:
+    with pytest.raises(ValueError, match="size is for images"):
+        saved({"size": 8}, x=np.random.default_rng(0).random((20, 2)))
 
 
 def test_points_keep_their_values(saved) -> None:

@@ -15,6 +15,7 @@ from ganstudy.trials.data.images import picture_files
 from ganstudy.trials.data.pictures import Pile, prepare, resized
 from ganstudy.trials.data.split import count_labels, shuffled
 
+FOLDERS = 'no labels: labels = "folders" makes classes of the 2 sub-folders (cats, dogs)'
 PASSED_OVER = "files passed over, since their names are not those of pictures: 1, such as read me.txt; .txt (1)"
 
 
@@ -163,7 +164,7 @@ def test_every_picture_is_read_once_and_lands_in_one_split(folder: Path) -> None
         "images",
         2,
         None,
-        (PASSED_OVER,),
+        (PASSED_OVER, FOLDERS),
     )
     got = {image.numpy().tobytes() for image in torch.cat([dataset.train, dataset.held_out])}
     assert got == {draw(6, 6, index).transpose(2, 0, 1).tobytes() for index in range(10)}
@@ -267,13 +268,30 @@ def test_what_pillow_reads_is_read(tmp_path: Path, suffix: str, kind: str) -> No
     dataset = load(options(tmp_path))
     got = torch.cat([dataset.train, dataset.held_out]).float().mean((1, 2, 3)).sort().values
     assert got.tolist() == pytest.approx([0, 60, 120, 180, 255], abs=2)
-    assert dataset.notes == ()
+    assert all(note.startswith("all pictures are grey") for note in dataset.notes)
+
+
+def test_grey_pictures_and_sub_folders_are_told_what_they_could_be(tmp_path: Path) -> None:
+    grey = np.random.default_rng(0).integers(0, 256, (6, 5, 5), dtype=np.uint8)
+    grey[:, 0, :2] = 0, 255
+    for index, pixels in enumerate(grey):
+        place = tmp_path / f"{index % 3}"
+        place.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(place / f"{index}.png")
+    first, second = load(options(tmp_path)).notes
+    assert 'channels = "grey"' in first and 'labels = "folders"' in second and "0, 1, 2" in second
+    cured = load(options(tmp_path, channels="grey", labels="folders"))
+    assert cured.notes == () and cured.shape == (1, 5, 5) and cured.labels_by == ""
+    # One picture of colour, or one outside of the sub-folders, and nothing is said.
+    Image.fromarray(draw(5, 5)).save(tmp_path / "colour.png")
+    assert load(options(tmp_path)).notes == ()
 
 
 def test_files_passed_over_are_noted_once(folder: Path) -> None:
     for name in ("cats/no suffix", "b.txt", "c.xml", "Thumbs.db", "d.heic", "e.h5", "f.mp4"):
         (folder / name).write_text("no picture")
-    (note,) = load(options(folder)).notes
+    note, folders = load(options(folder)).notes
+    assert folders == FOLDERS
     assert note.startswith(
         "files passed over, since their names are not those of pictures: 8, such as Thumbs.db; "
     )

@@ -241,12 +241,19 @@ def test_errors_name_the_file_and_the_line(plugin, code: str, message: str) -> N
         plugin(code)
 
 
-def test_a_size_that_nobody_applies_is_refused(plugin) -> None:
-    with pytest.raises(
-        ValueError,
-        match=r"my_data\.py:7: size resizes pictures .*size = 4 and arrays \[10, 8, 6, 3\]",
-    ):
-        plugin(ITEMS.replace("ITEM", "PIXELS[index]"), size=4)
+def test_arrays_take_a_size_as_pictures_do(plugin) -> None:
+    for crop in ("centre", "none"):
+        arrays = plugin(ITEMS.replace("ITEM", "PIXELS[index]"), size=4, crop=crop)
+        pictures = plugin(
+            ITEMS.replace("ITEM", "Image.fromarray(PIXELS[index])"), size=4, crop=crop
+        )
+        assert arrays.shape == (3, 4, 4)
+        assert torch.equal(arrays.train, pictures.train)
+
+
+def test_points_take_no_size(plugin) -> None:
+    with pytest.raises(ValueError, match=r"my_data\.py:7: size is for images"):
+        plugin(ITEMS.replace("ITEM", "PIXELS[index].ravel() / 255.0"), size=4)
 
 
 def test_a_data_set_of_another_library_is_blamed_on_the_line_that_chose_it(plugin) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,10 +204,23 @@ def test_the_example_stands_alone() -> None:
     [
         ("nn.Flatten(), nn.Linear(64, 7), nn.ReLU(), nn.Linear(7, 1)", 7),
         ("nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)", 64),
-        ("nn.Conv2d(1, 1, 8)", None),
-        ("nn.Flatten(), nn.Linear(64, 64), nn.Unflatten(-1, (1, 8, 8)), nn.Conv2d(1, 1, 8)", None),
+        ("nn.Conv2d(1, 7, 8), nn.ReLU(), nn.Conv2d(7, 1, 1)", 7),
+        ("nn.Conv2d(1, 3, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True), nn.Conv2d(3, 1, 4)", 48),
+        ("nn.Flatten(), nn.Linear(64, 64), nn.Unflatten(-1, (1, 8, 8)), nn.Conv2d(1, 1, 8)", 64),
+        ("nn.Flatten(2), nn.Conv1d(1, 1, 64)", 64),
+        ("nn.Conv2d(1, 1, 4, 2, 1), nn.AvgPool2d(4)", None),
+        ("nn.Linear(8, 1), nn.AvgPool2d((8, 1))", None),
     ],
-    ids=["[B, 1]", "[B]", "[B, 1, 1, 1]", "an inner linear layer"],
+    ids=[
+        "[B, 1]",
+        "[B]",
+        "[B, 1, 1, 1]",
+        "the tutorial's",
+        "an inner linear layer",
+        "over lines",
+        "an averaged map",
+        "a linear layer on places",
+    ],
 )
 def test_logits_alone(own, layers: str, features: int | None) -> None:
     discriminator = own(judged_by(layers)).discriminator((1, 8, 8))
@@ -216,8 +230,14 @@ def test_logits_alone(own, layers: str, features: int | None) -> None:
     assert torch.equal(logits, discriminator.network(images).flatten())
     assert found.shape == (6, features or 0)
     if features == 7:
-        assert torch.equal(found, discriminator.network[:3](images))
-        assert torch.allclose(discriminator.network[3](found).flatten(), logits)
+        last = discriminator.network[-1]
+        assert torch.equal(found, discriminator.network[:-1](images).flatten(1))
+        assert torch.allclose((found @ last.weight.flatten() + last.bias), logits, atol=1e-6)
+    if features == 48:
+        # By a sum over places and channels, without torch's convolution.
+        last = discriminator.network[-1]
+        assert torch.allclose((found * last.weight.flatten()).sum(1) + last.bias, logits, atol=1e-6)
+    if features in (7, 48):
         assert found.requires_grad
 
 
@@ -342,9 +362,61 @@ def test_minibatch_discrimination_extends_any_discriminator_with_features(own) -
 
 
 def test_minibatch_discrimination_needs_features(own) -> None:
-    plain = own(judged_by("nn.Conv2d(1, 1, 8)")).discriminator((1, 8, 8))
-    with pytest.raises(ValueError, match="minibatch_discrimination needs features"):
+    plain = own(judged_by("nn.Conv2d(1, 1, 3), nn.AvgPool2d(6)")).discriminator((1, 8, 8))
+    with pytest.raises(ValueError, match=r"needs features .*let it return \(logits, features\)"):
         MinibatchDiscriminator(plain, kernels=3, kernel_dim=2, mean=False)
+
+
+# --- the networks of the tutorial, with another size or without the reshape
+
+TUTORIAL = """
+from torch import nn
+
+def build(shape, latent_dim, begin=(), channels=3, ends=()):
+    generator = nn.Sequential(
+        *([nn.Unflatten(1, (latent_dim, 1, 1))] if "reshape" in begin else []),
+        nn.ConvTranspose2d(latent_dim, 8, 4, 1, 0, bias=False),
+        nn.BatchNorm2d(8),
+        nn.ReLU(True),
+        nn.ConvTranspose2d(8, channels, 4, 2, 1, bias=False),
+        nn.Tanh(),
+    )
+    discriminator = nn.Sequential(
+        nn.Conv2d(channels, 8, 4, 2, 1, bias=False),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(8, 1, 4, 1, 0, bias=False),
+    )
+    return generator, discriminator
+"""
+
+
+@pytest.mark.parametrize(
+    ("player", "shape", "options", "cure"),
+    [
+        ("generator", (3, 8, 8), {}, r"begin with nn\.Unflatten\(1, \(5, 1, 1\)\)"),
+        ("generator", (3, 16, 16), {"begin": ["reshape"]}, r"size = 8 in \[data\]"),
+        (
+            "generator",
+            (3, 16, 16),
+            {"begin": ["reshape"], "channels": 1},
+            r'channels = "grey" and size = 8 in \[data\]',
+        ),
+        ("discriminator", (3, 4, 4), {}, r"images are 4 x 4, .*size in \[data\]"),
+        ("discriminator", (3, 16, 16), {}, r"map of 5 x 5: size in \[data\]"),
+    ],
+)
+def test_networks_of_a_tutorial_are_told_what_to_change(own, player, shape, options, cure) -> None:
+    built = own(TUTORIAL, shape, **options)
+    build = built.generator if player == "generator" else partial(built.discriminator, shape)
+    with pytest.raises(ValueError, match=cure):
+        build()
+
+
+def test_a_generator_that_fails_otherwise_is_not_told_to_reshape(own) -> None:
+    text = TUTORIAL.replace("nn.BatchNorm2d(8)", "nn.BatchNorm2d(9)")
+    with pytest.raises(ValueError) as caught:
+        own(text, (3, 8, 8)).generator()
+    assert "Unflatten" not in str(caught.value)
 
 
 # --- mistakes
@@ -379,12 +451,14 @@ MISTAKES = [
     (
         f"{GENERATOR}def build(shape, latent_dim):\n    return generator((3, 8, 8), 5), nn.Sequential({LINEAR})\n",
         rf"^my_gan\.py:{BUILD}: the generator must map latents \[4, 5\] to a tensor of shape \[4, 1, 8, 8\], "
-        r"got a tensor of shape \[4, 3, 8, 8\]$",
+        r"got a tensor of shape \[4, 3, 8, 8\]: "
+        r"channels = .colour. in \[data\] makes such images, or build it for `shape`$",
     ),
     (
         judged_by("nn.Conv2d(1, 1, 3)"),
         rf"^my_gan\.py:{BUILD}: the discriminator must give one logit per image, for 4 images a tensor of shape "
-        r"\[4\] or \[4, 1\] or a pair \(logits, features\), got a tensor of shape \[4, 1, 6, 6\]$",
+        r"\[4\] or \[4, 1\] or a pair \(logits, features\), got a tensor of shape \[4, 1, 6, 6\]: "
+        r"its last convolution leaves a map of 6 x 6: .*$",
     ),
     (judged_by("nn.Flatten(0), nn.Linear(256, 1)"), r"got a tensor of shape \[1\]$"),
     (
