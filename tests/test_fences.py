@@ -41,6 +41,7 @@ ALLOWED = {
         "study/cli/planning.py",
         "study/cli/promise.py",
         "study/export/",
+        "study/python/",
     ),
 }
 """The places that may import a package; a package that is not named here may be imported anywhere."""
@@ -92,7 +93,7 @@ def allowed(file: str, name: str) -> bool:
 
 
 ROOMS_IN_ORDER = {
-    "study": "errors home spec ledger cluster tracking tune driver importing export cli",
+    "study": "errors home spec ledger cluster tracking tune driver importing export cli python",
     "trials": "results atomic_file config ensemble data networks remedies losses measures gan training export "
     "testing",
     "analysis": "formatting stats frames tables figures report",

@@ -33,13 +33,13 @@ def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
 
     study = _loaded(spec, home)
     if folder.ledger.exists():
-        study = _with_ledger(study, folder)
+        study = with_ledger(study, folder)
     made = build(study)
     made.write(folder.report)
     return [str(sentence) for sentence in made.answer]
 
 
-def _with_ledger(study: Study, folder: StudyFolder) -> Study:
+def with_ledger(study: Study, folder: StudyFolder) -> Study:
     """Return the study with what only its ledger knows, and count this report there.
 
     A report is not counted where the ledger cannot be written.

@@ -1,0 +1,1 @@
+"""Studies from Python: run one, load one, and look at it in a notebook."""
