@@ -101,7 +101,7 @@ def _label(row: Contrast, confirmed: ConfirmedContrast | None) -> str:
         return f"k = {label(row.first)} against {label(row.second)}"
     if confirmed is not None:
         return f"{label(row.first)} against {label(row.second)}, fresh seeds"
-    return label(row.first)
+    return f"{label(row.first)} against none"
 
 
 def forest_of(results: Results) -> go.Figure:

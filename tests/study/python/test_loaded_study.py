@@ -98,8 +98,8 @@ def test_samples_are_those_of_the_last_evaluation_unless_asked(loaded: LoadedStu
 def test_the_forest_has_the_reports_own_effects_on_a_log_axis(loaded: LoadedStudy) -> None:
     results = loaded._results
     rows, picture = forest_rows(results), forest_picture(results)
-    assert {row.label for row in rows} >= {"a b"} and len(rows) == 3
-    (remedy,) = [row for row in rows if row.label == "a b"]
+    assert {row.label for row in rows} >= {"a b against none"} and len(rows) == 3
+    (remedy,) = [row for row in rows if row.label == "a b against none"]
     (contrast,) = results.contrasts.remedies
     assert (remedy.value, remedy.low, remedy.high, remedy.decision) == (
         contrast.effect.value,
@@ -108,7 +108,7 @@ def test_the_forest_has_the_reports_own_effects_on_a_log_axis(loaded: LoadedStud
         contrast.decision,
     )
     assert picture is not None and len(picture.marks) == 3
-    at = {mark.row.label: mark for mark in picture.marks}["a b"]
+    at = {mark.row.label: mark for mark in picture.marks}["a b against none"]
     # Equal ratios are equal lengths: the scale follows from two ticks.
     (x1, t1), (x2, t2) = picture.ticks[0], picture.ticks[-1]
     v1, v2 = float(t1.removeprefix("× ")), float(t2.removeprefix("× "))
