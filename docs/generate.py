@@ -14,24 +14,31 @@ import re
 import sys
 import textwrap
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic.fields import FieldInfo
 
 from ganstudy.analysis.frames.export import COLUMNS
-from ganstudy.trials.config.base import PLUGIN, ImplementedOptions, StrictModel
+from ganstudy.trials.config.base import ImplementedOptions, StrictModel
 from ganstudy.trials.config.data import DATA, PluginData
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MODELS, OwnModel
 from ganstudy.trials.config.remedies import REMEDIES, excluded_by
 from ganstudy.trials.results.catalogue import MEASURES, Measure
-from ganstudy.trials.results.records import Counters
+from ganstudy.trials.results.records import COUNTERS, Counters, Verdict
 
 FOLDER = Path(__file__).parent
+Kind = TypeVar("Kind", bound=ImplementedOptions)
 MADE = "<!-- Made by docs/generate.py from the code; change it there. -->\n"
-ARROWS = {"down": "lower is better", "up": "higher is better", "none": "neither"}
+EVERY_MODEL = ("latent_dim", "latent")
+"""Options that every network has."""
+MOST_WORDS = 30
+"""Of a paragraph that follows the equations into the page; longer ones stay with the code."""
+OWN = "[extending.md](extending.md) has what it must keep to.\n"
+ARROWS = {"down": "lower", "up": "higher", "none": ""}
 
 
 def measures() -> str:
@@ -39,31 +46,22 @@ def measures() -> str:
     lines = [
         MADE,
         "# Measures\n",
-        "Per seed and evaluation, under the same name in MLflow, in the tables and in the report. A measure that does",
-        "not apply to the data, the loss or the method is absent. How samples, modes and floors are made:",
-        "[how-it-works.md](how-it-works.md). What the game's measures say and cost: [game.md](game.md).\n",
+        "Per seed and evaluation, under one name everywhere; what does not apply is absent. How samples, modes and",
+        "floors are made: [how-it-works.md](how-it-works.md). How to read those of the game: [game.md](game.md).\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
-        lines += [
-            f"## {group}\n",
-            "| name | unit | better | meaning | source |",
-            "|---|---|---|---|---|",
-        ]
-        lines += [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
-        lines.append("")
-    lines += [
-        "## Cost\n",
-        "Counted always, whatever the unit of the budget.\n",
-        "| name | meaning |",
-        "|---|---|",
-    ]
-    lines += [f"| `{name}` | {text} |" for name, text in _attribute_docs(Counters).items()]
+        rows = [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
+        lines += [f"## {group}\n", *rows, ""]
+    lines += ["## Cost\n", "Counted always, whatever the unit of the budget.\n"]
+    lines += [f"- `{name}`: {text}" for name, text in _attribute_docs(Counters).items()]
     return "\n".join(lines) + "\n"
 
 
 def _measure_row(measure: Measure) -> str:
     meaning = measure.meaning + (" At the end of the budget only." if measure.at_end else "")
-    return f"| `{measure.name}` | {measure.unit} | {ARROWS[measure.direction]} | {meaning} | {measure.source} |"
+    better = ARROWS[measure.direction]
+    unit = f"{measure.unit}, {better} is better" if better else measure.unit
+    return f"- `{measure.name}` ({unit}): {meaning} *{measure.source}*"
 
 
 def _attribute_docs(kind: type) -> dict[str, str]:
@@ -87,30 +85,51 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "Each stands in a file under `trials/losses/` or `trials/remedies/`, and is tested against the equation given",
-        'here. In a study file a loss is `[train] loss = "hinge"`, its options',
-        "`[losses.NAME]`; a remedy is switched on by `[train] remedies = [...]`, its options `[remedies.NAME]`. All",
-        "of them can be searched: see [study-file.md](study-file.md).\n",
+        "Each is tested against the equation given here. `trials/losses/NAME.py`, `trials/remedies/NAME.py` say more:",
+        "symbols, costs, and where released codes do otherwise. Options: `[losses.NAME]`, `[remedies.NAME]`.\n",
         "# Losses\n",
     ]
-    for name, options in LOSSES.items():
-        lines += _entry(name, options)
+    for losses in _by_document(LOSSES):
+        lines += _entry(losses)
     lines.append("# Remedies\n")
     for name, remedy_options in REMEDIES.items():
-        lines += _entry(name, remedy_options)
+        lines += _entry({name: remedy_options})
         if others := sorted(excluded_by(name)):
             lines.append(f"Not together with {', '.join(f'`{other}`' for other in others)}.\n")
     return "\n".join(lines)
 
 
-def _entry(name: str, options: type[ImplementedOptions]) -> list[str]:
-    return [f"## {name}\n", _implementation_doc(options), "", *_options_table(options)]
+def _by_document(kinds: Mapping[str, type[Kind]]) -> list[dict[str, type[Kind]]]:
+    """Return the kinds that one module implements together, for one entry each."""
+    found: dict[str, dict[str, type[Kind]]] = {}
+    for name, options in kinds.items():
+        found.setdefault(_implementation_doc(options), {})[name] = options
+    return list(found.values())
+
+
+def _entry(kinds: Mapping[str, type[ImplementedOptions]]) -> list[str]:
+    doc = _implementation_doc(next(iter(kinds.values())))
+    return [f"## {', '.join(kinds)}\n", _in_short(doc), "", *_options_list(kinds)]
+
+
+def _in_short(doc: str) -> str:
+    """Return the summary of a module's documentation, its equations and what leads to them.
+
+    So has the paragraph after them, if it is short or no year of a source stands before it.
+    """
+    blocks = re.split(r"\n\s*\n(?!    )", doc)
+    last = max((index for index, block in enumerate(blocks) if "    " in block), default=0)
+    rest = blocks[last + 1 : last + 2]
+    is_short = len(" ".join(rest).split()) <= MOST_WORDS
+    if is_short or not re.search(r"[12]\d{3}", "".join(blocks[: last + 1])):
+        last += 1
+    return _markdown("\n\n".join(blocks[: last + 1]))
 
 
 def _implementation_doc(options: type[ImplementedOptions]) -> str:
     """Return the docstring of the module that implements what the options belong to."""
     module = importlib.import_module(options.implementation.partition(":")[0])
-    return _markdown(inspect.getdoc(module) or "")
+    return inspect.getdoc(module) or ""
 
 
 def _markdown(text: str) -> str:
@@ -128,43 +147,59 @@ def data_and_networks() -> str:
     lines = [
         MADE,
         "# Data, networks and measures in the study file\n",
+        "`trials/networks/NAME.py` has the layers of each network and its initial weights.\n",
         "# [data]\n",
     ]
-    for name, options in {**DATA, PLUGIN: PluginData}.items():
-        lines += _named(name, options)
-    lines.append("# [model]\n")
-    for name, model in {**MODELS, PLUGIN: OwnModel}.items():
-        lines += _named(name, model)
-    lines += ["# [measures]\n", *_options_table(MeasuresConfig)]
+    for data in _by_document(DATA):
+        lines += _named(data)
+    lines += ['## "my_data.py:Dataset"\n', OWN, *_options_list({"own": PluginData}, _told())]
+    lines += ["# [model]\n", *_options_list(MODELS, only=EVERY_MODEL)]
+    for models in _by_document(MODELS):
+        lines += _named(models, layers=True)
+    lines += ['## "my_gan.py:build"\n', OWN, *_options_list({"own": OwnModel}, EVERY_MODEL)]
+    lines += ["# [measures]\n", *_options_list({"measures": MeasuresConfig})]
     return "\n".join(lines)
 
 
-def _named(name: str, options: type[ImplementedOptions]) -> list[str]:
-    title = "your own file" if name == PLUGIN else f'name = "{name}"'
-    return [
-        f"## {title}\n",
-        inspect.getdoc(options) or "",
-        "",
-        _implementation_doc(options),
-        "",
-        *_options_table(options),
-    ]
+def _told() -> tuple[str, ...]:
+    """Return the options of a user's own data that a data set before says in the same words."""
+    return tuple(
+        name
+        for name, said in _all_attribute_docs(PluginData).items()
+        if any(_all_attribute_docs(kind).get(name) == said for kind in DATA.values())
+    )
 
 
-def _options_table(options: type[StrictModel]) -> list[str]:
-    docs = _all_attribute_docs(options)
-    shown = {
-        name: field
-        for name, field in options.model_fields.items()
-        if name not in ("name", "digest")
-    }
-    if not shown:
-        return ["No options.\n"]
-    rows = [
-        f"| `{name}` | {_default(f)} | {_allowed(f)} | {docs.get(name, '')} |"
-        for name, f in shown.items()
-    ]
-    return ["| option | default | allowed | meaning |", "|---|---|---|---|", *rows, ""]
+def _named(kinds: Mapping[str, type[ImplementedOptions]], layers: bool = False) -> list[str]:
+    """Return the entry of what one module implements; layers: of networks, whose file has those."""
+    doc = _implementation_doc(next(iter(kinds.values())))
+    said = re.split(r"\n\s*\n", doc)[:1] if layers else [doc]
+    lines = [f"## {', '.join(kinds)}\n", *_markdown(said[0]).split("\n"), ""]
+    if len(kinds) > 1:
+        lines += [f"- `{name}`: {inspect.getdoc(kind)}" for name, kind in kinds.items()]
+    options = _options_list(kinds, EVERY_MODEL)
+    return lines + (options or [""] * (len(kinds) > 1))
+
+
+def _options_list(
+    kinds: Mapping[str, type[StrictModel]], without: Sequence[str] = (), only: Sequence[str] = ()
+) -> list[str]:
+    """Return a line per option of these kinds: default, other choices, meaning."""
+    rows: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for kind, options in kinds.items():
+        docs = _all_attribute_docs(options)
+        for name, field in options.model_fields.items():
+            if name not in ("name", "digest", *without) and (not only or name in only):
+                of = rows.setdefault((name, docs.get(name, "")), {})
+                of.setdefault(_values(field), []).append(kind)
+    lines = []
+    for (name, doc), by_values in rows.items():
+        # What two kinds do not share, says whose it is.
+        own = len(by_values) > 1 or sum(other == name for other, _ in rows) > 1
+        values = [f"{v} in {', '.join(of)}" if own else v for v, of in by_values.items()]
+        shown = f" ({'; '.join(values)})" if any(values) else ""
+        lines.append(f"- `{name}`{shown}: {doc}")
+    return [*lines, ""] if lines else []
 
 
 def _all_attribute_docs(options: type[StrictModel]) -> Mapping[str, str]:
@@ -180,25 +215,19 @@ def _default(field: FieldInfo) -> str:
         return "required"
     default = field.get_default()
     if default is None:
-        return "absent"
+        return ""
     if isinstance(default, tuple):
         return f"`{list(default)}`"
     return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
-def _allowed(field: FieldInfo) -> str:
-    annotation = field.annotation
-    choices = typing.get_args(annotation) if typing.get_origin(annotation) is typing.Literal else ()
-    if choices:
-        return " or ".join(f"`{choice}`" for choice in choices)
-    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    bounds = [
-        f"{signs[k]} {getattr(m, k):g}" for m in field.metadata for k in signs if hasattr(m, k)
-    ]
-    kind = {bool: "true or false", int: "whole number", float: "number", str: "text"}.get(
-        annotation, ""
-    )  # type: ignore[arg-type]
-    return ", ".join([kind, *bounds]) if kind else ", ".join(bounds)
+def _values(field: FieldInfo) -> str:
+    """Return the default and the other choices; what else may stand there, the rules say."""
+    annotation, default = field.annotation, _default(field)
+    if typing.get_origin(annotation) is typing.Literal:
+        others = [f"`{choice}`" for choice in typing.get_args(annotation)]
+        return " or ".join([default, *(other for other in others if other != default)])
+    return default
 
 
 def frames() -> str:
@@ -206,33 +235,34 @@ def frames() -> str:
     lines = [
         MADE,
         "# A study in pandas\n",
-        "```python",
-        "from ganstudy.analysis.frames.load import load_study",
-        "",
-        'study = load_study("digits")  # from $GANSTUDY_HOME, ./ganstudy-data or MLFLOW_TRACKING_URI',
-        "study.trials, study.seeds, study.evaluations, study.modes",
-        "```\n",
-        "Beside the frames: `study.floor` (every measure of real training data scored as if generated), `study.spec`",
-        "(the study file with its defaults), `study.mode_names`, `study.provenance`, `study.question`, and",
-        "`study.sample_grids(number)` (pictures by generator steps).",
-        "Missing numbers are NaN: a score that is missing because its seed diverged is the worst there is, so fill it",
-        "before you average, or count it.\n",
-        "`ganstudy export NAME --out DIR --format parquet` (or `csv`) writes the four frames as files.",
-        "[examples/analysis.ipynb](../examples/analysis.ipynb) shows them at work. Studies that were trained elsewhere",
-        "([import.md](import.md)) have the same frames; what their file did not hold is missing.\n",
+        "The frames of a study, from `ganstudy.load(NAME)` ([python.md](python.md)) or as files:",
+        "`ganstudy export NAME --out DIR --format parquet` (or `csv`). Missing numbers are NaN: a score that is",
+        "missing because its seed diverged is the worst there is, so fill it before you average, or count it. What an",
+        "imported file did not hold is missing.\n",
     ]
     heads = {
-        "trials": "One row per trial, and one more column per hyperparameter, under its name in the study file.",
-        "seeds": "One row per trial and seed: its row of `evaluations` at the trial's last evaluation. Same columns.",
+        "trials": "One row per trial; one more column per hyperparameter, and a number of seeds per verdict.",
         "evaluations": "One row per trial, seed and evaluation.",
+        "seeds": "One row per trial and seed: its row of `evaluations` at the trial's last. Same columns.",
         "modes": "One row per trial, seed, evaluation and mode.",
     }
-    for name in ("trials", "evaluations", "seeds", "modes"):
-        lines += [f"## {name}\n", f"{heads[name]}\n"]
-        if name != "seeds":
-            lines += ["| column | meaning |", "|---|---|"]
-            lines += [f"| `{column}` | {meaning} |" for column, meaning in COLUMNS[name].items()]
-            lines.append("")
+    told: dict[str, str] = {}
+    for name, head in heads.items():
+        lines += [f"## {name}\n", f"{head}\n"]
+        columns = {} if name == "seeds" else COLUMNS[name]
+        measured = [column for column in columns if column in MEASURES]
+        counted = [column for column in columns if column in COUNTERS]
+        for column, meaning in columns.items():
+            # Those of the measures and counters stand in measures.md; what two frames share, in the first.
+            if column not in (*MEASURES, *COUNTERS, *Verdict) and told.get(column) != meaning:
+                lines.append(f"- `{column}`: {meaning}")
+                told[column] = meaning
+        if measured:
+            of = "median over seeds at the last evaluation" if name == "trials" else "as measured"
+            lines.append(f"- every measure of [measures.md](measures.md), {of}")
+        if len(counted) == len(COUNTERS):
+            lines.append("- every counter of [measures.md](measures.md)")
+        lines.append("")
     return "\n".join(lines)
 
 
