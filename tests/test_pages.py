@@ -166,6 +166,16 @@ def test_the_index_names_every_page_and_every_link_leads_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def test_every_table_of_simulations_is_named_by_a_page() -> None:
+    named = {
+        target
+        for path in (ROOT / "docs").glob("*.md")
+        for target in LINK.findall(path.read_text(encoding="utf-8"))
+    }
+    tables = {f"simulated/{path.name}" for path in (ROOT / "docs" / "simulated").glob("*.csv")}
+    assert len(tables) >= 15 and tables <= named
+
+
 def test_every_command_of_the_readme_is_one() -> None:
     commands = {line.split()[1] for line in printed_commands(README)}
     assert commands <= set(main.list_commands(Context(main))) and ELSEWHERE.keys() <= commands
