@@ -35,7 +35,7 @@ Kind = TypeVar("Kind", bound=ImplementedOptions)
 MADE = "<!-- Made by docs/generate.py from the code; change it there. -->\n"
 EVERY_MODEL = ("latent_dim", "latent")
 """Options that every network has."""
-MOST_WORDS = 30
+MOST_WORDS = 26
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
 OWN = "[extending.md](extending.md) has what it must keep to.\n"
 ARROWS = {"down": "lower", "up": "higher", "none": ""}
@@ -173,8 +173,10 @@ def _told() -> tuple[str, ...]:
 def _named(kinds: Mapping[str, type[ImplementedOptions]], layers: bool = False) -> list[str]:
     """Return the entry of what one module implements; layers: of networks, whose file has those."""
     doc = _implementation_doc(next(iter(kinds.values())))
-    said = re.split(r"\n\s*\n", doc)[:1] if layers else [doc]
-    lines = [f"## {', '.join(kinds)}\n", *_markdown(said[0]).split("\n"), ""]
+    said = re.split(r"\n\s*\n", doc)[0] if layers else doc
+    if len(kinds) == 1 and not layers:
+        said = inspect.getdoc(next(iter(kinds.values()))) or doc
+    lines = [f"## {', '.join(kinds)}\n", *_markdown(said).split("\n"), ""]
     if len(kinds) > 1:
         lines += [f"- `{name}`: {inspect.getdoc(kind)}" for name, kind in kinds.items()]
     options = _options_list(kinds, EVERY_MODEL)

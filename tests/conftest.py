@@ -27,8 +27,8 @@ CONFORMANCE_HEAD = """<!-- Made by `make conformance`. -->
 # Conformance
 
 [conformance.csv](conformance.csv) has every loss, remedy and measure, what it was compared with, the largest deviation
-found, and the bound that the tests hold it to (relative where numbers are not of order 1). By kind, with what came nearest
-to its bound:
+found, and the bound that the tests hold it to (relative where numbers are not of order 1). By kind, with what came
+nearest to its bound:
 
 """
 CONFORMANCE_KINDS = {
