@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ganstudy.analysis.tables.best_configuration import BestConfiguration
 
 MOST_SENTENCES = 5
+POINTS = "points"
+"""Extractor of data that are no images."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class LoadedStudy:
         number = self._chosen(trial).number
         seeds = self.study.evaluations
         seeds = seeds.loc[seeds["number"] == number, "seed"].drop_duplicates()
-        return by_seed(self.sample_grid(number, steps), [int(seed) for seed in seeds])
+        is_images = self.study.provenance.get("extractor") != POINTS
+        return by_seed(self.sample_grid(number, steps), [int(seed) for seed in seeds], is_images)
 
     @one_message
     def sample_grid(self, trial: int | None = None, steps: int | None = None) -> Image:

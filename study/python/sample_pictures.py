@@ -10,26 +10,16 @@ from PIL import Image
 from ganstudy.analysis.tables.best_configuration import BestConfiguration
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import StudyFolder
-from ganstudy.trials.results.sample_layout import GAP, PANEL
+from ganstudy.trials.results.sample_layout import seed_boxes
 
 MOST_SAMPLES = 10_000
 """Drawn at once; they are held in memory."""
 
 
-def by_seed(grid: Image.Image, seeds: list[int]) -> dict[int, Image.Image]:
+def by_seed(grid: Image.Image, seeds: list[int], is_images: bool) -> dict[int, Image.Image]:
     """Return the part of a sample grid that each seed drew, in the order of the seeds."""
-    width, height = grid.size
-    # Panels of points stand side by side, bands of images below one another.
-    if (width, height) == (len(seeds) * (PANEL + GAP) - GAP, PANEL):
-        return {
-            seed: grid.crop((left, 0, left + PANEL, height))
-            for seed, left in zip(seeds, range(0, width, PANEL + GAP), strict=True)
-        }
-    pitch = (height + GAP) // len(seeds)
-    return {
-        seed: grid.crop((0, top, width, top + pitch - GAP))
-        for seed, top in zip(seeds, range(0, height, pitch), strict=True)
-    }
+    boxes = seed_boxes(*grid.size, len(seeds), is_images)
+    return {seed: grid.crop(box) for seed, box in zip(seeds, boxes, strict=True)}
 
 
 def drawn(folder: StudyFolder, chosen: BestConfiguration, num: int, seed: int) -> list[Image.Image]:

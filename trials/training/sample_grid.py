@@ -13,11 +13,14 @@ from torch import Tensor
 
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.measures.classifier import to_uint8
-from ganstudy.trials.results.sample_layout import GAP, PANEL
 
 COLUMNS, ROWS_PER_SEED = 10, 2
 MIN_TILE = 32
 """Pixels; smaller images are enlarged without smoothing."""
+PANEL = 220
+"""Pixels per side of the panel of a seed's points."""
+GAP = 8
+"""Pixels between seeds; join_grids and split_grid rely on it."""
 SEAM = 2
 """Pixels between the images of a seed."""
 MISSING = (250, 225, 225)

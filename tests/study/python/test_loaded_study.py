@@ -80,7 +80,7 @@ def test_a_study_without_trials_can_be_looked_at(study_over_time, tmp_path: Path
 @pytest.mark.parametrize("seeds", [1, 2, 3, 8])
 def test_every_seed_has_its_own_part_of_the_grid(seeds: int, images: bool) -> None:
     grid = Image.open(io.BytesIO(grid_of(seeds, images)))
-    parts = by_seed(grid, list(range(100, 100 + seeds)))
+    parts = by_seed(grid, list(range(100, 100 + seeds)), images)
     for index, (seed, part) in enumerate(parts.items()):
         assert seed == 100 + index and part.size == ((100, 44) if images else (220, 220))
         assert part.getextrema() == ((10 * index + 5,) * 2,) * 3
