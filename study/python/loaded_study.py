@@ -127,10 +127,10 @@ class LoadedStudy:
         from ganstudy.study.python.sample_pictures import by_seed
 
         number = self._chosen(trial).number
-        seeds = self.study.evaluations
-        seeds = seeds.loc[seeds["number"] == number, "seed"].drop_duplicates()
+        rows = self.study.evaluations
+        seeds = rows.loc[rows["number"] == number, "seed"].drop_duplicates().astype(int).tolist()
         is_images = self.study.provenance.get("extractor") != POINTS
-        return by_seed(self.sample_grid(number, steps), [int(seed) for seed in seeds], is_images)
+        return by_seed(self.sample_grid(number, steps), seeds, is_images)
 
     @one_message
     def sample_grid(self, trial: int | None = None, steps: int | None = None) -> Image:
@@ -170,9 +170,9 @@ class LoadedStudy:
             raise UserError(f"the report cannot be written to {to}: {error}") from None
 
     def __repr__(self) -> str:
-        stages = self.trials["stage"].value_counts() if len(self.trials) else {}
-        counts = ", ".join(f"{count} of {stage}" for stage, count in dict(stages).items())
-        return f"<study {self.name!r}: {counts or 'no trial published yet'}>"
+        counts = self.trials["stage"].value_counts().items() if len(self.trials) else ()
+        told = ", ".join(f"{count} of {stage}" for stage, count in counts)
+        return f"<study {self.name!r}: {told or 'no trial published yet'}>"
 
     def _repr_html_(self) -> str:
         from ganstudy.study.python.html_view import ShownStudy, view
