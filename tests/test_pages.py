@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,14 @@ ELSEWHERE = {
     "submit": "needs a cluster: tests/cluster",
 }
 """Commands that are printed, and run by other tests."""
+QUICKER = {
+    # Inception's weights would be downloaded.
+    "score": " --extractor pixels",
+    # What is measured is the machine: tests/study/cli/test_main.py.
+    "check": " --no-time",
+    "plan": " --no-time",
+}
+"""Options with which the test runs a command that is printed without."""
 TINY = """
 name = "NAME"
 [data]
@@ -196,11 +205,16 @@ def run(line: str, folder: Path) -> None:
         result = CliRunner().invoke(main, arguments)
         assert result.exit_code == 0, f"{line}\n{result.output}"
         return
-    program = [sys.executable, "-P", "-c", "from ganstudy.study.cli.main import main; main()"]
+    in_python("from ganstudy.study.cli.main import main; main()", folder, *arguments)
+
+
+def in_python(code: str, folder: Path, *arguments: str) -> None:
+    """Run code in a process of its own."""
+    command = [sys.executable, "-P", "-c", code, *arguments]
     done = subprocess.run(
-        [*program, *arguments], cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        command, cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
-    assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{code} {arguments}\n{done.stdout}{done.stderr}"
 
 
 @pytest.mark.slow
@@ -214,12 +228,15 @@ def test_every_command_runs_as_it_is_printed(tmp_path: Path, monkeypatch) -> Non
     (tmp_path / "wgan.toml").write_text(TINY.replace("NAME", "digits-wgan"))
     for name in ("photos", "generated"):
         draw_folder(tmp_path / name, num=12, side=8, sizes=1)
-    run("ganstudy run wgan.toml", tmp_path)
+    (block,) = re.findall(r"^    import ganstudy\n\n(?:    .+\n)+", README, re.MULTILINE)
+    ran = False
     for line in printed_commands(README):
         command = line.split()[1]
         if command in ELSEWHERE or "--cluster" in line:
             continue
-        # Inception's weights would be downloaded.
-        run(f"{line} --extractor pixels" if command == "score" else line, tmp_path)
+        run(line + QUICKER.get(command, ""), tmp_path)
+        if command == "run" and not ran:
+            ran = True
+            in_python(f"{textwrap.dedent(block)}ganstudy.run('wgan.toml', quiet=True)\n", tmp_path)
     new = tmp_path / "best" / "new-samples.png"
-    assert new.exists() and (tmp_path / "frames").exists()
+    assert ran and new.exists() and (tmp_path / "frames").exists()

@@ -1,4 +1,4 @@
-"""The command line: the only place that knows study, trials and analysis together.
+"""The command line: with study/python the only place that knows study, trials and analysis together.
 
 A new command takes a file of its own in this folder and one line of COMMANDS.
 """
