@@ -99,6 +99,6 @@ def test_python_finds_both(folder: Path) -> None:
         "print(len(analysis.pictures(3)), load_study.__module__, run.__module__)"
     )
     result = run(sys.executable, "-c", code, cwd=folder)
-    assert result.stdout == "3 ganstudy.analysis.frames.load ganstudy.study.driver.run\n", (
+    assert result.stdout == "3 ganstudy.analysis.frames.load ganstudy.study.python.running\n", (
         result.stderr
     )
