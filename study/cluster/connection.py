@@ -14,7 +14,6 @@ from typing import Any
 
 import ray
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
-from ray.exceptions import RayError
 
 from ganstudy.study.cluster import code_version
 from ganstudy.study.cluster.environment import (
@@ -91,14 +90,26 @@ def connected(
             # A cluster that runs already has its own token and environment.
             with nullcontext() if address else _own_environment():
                 ray.init(address=address or "local", **options)
-        except (ConnectionError, ValueError, RuntimeError, RayError) as error:
-            if address is None:
-                raise
-            raise UserError(_not_connected(address, str(error))) from None
+        except UserError:
+            raise
+        # Ray says that a node did not come up in time by a bare Exception.
+        except Exception as error:
+            said = str(error)
+            raise UserError(
+                _not_started(said) if address is None else _not_connected(address, said)
+            ) from error
         try:
             yield
         finally:
             ray.shutdown()
+
+
+def _not_started(said: str) -> str:
+    first = said.strip().splitlines()[0] if said.strip() else "no reason given"
+    return (
+        f"Ray did not start on this machine ({first}): it is too busy, or short of memory, disk or "
+        "ports. Nothing was trained; the same command goes on where the study stands"
+    )
 
 
 def check_unused() -> None:

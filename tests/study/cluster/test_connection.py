@@ -83,6 +83,17 @@ def test_variables_that_were_set_are_put_back(monkeypatch: pytest.MonkeyPatch) -
     assert os.environ["MINE"] == "kept" and "UNSET" not in os.environ
 
 
+def test_a_ray_that_does_not_start_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(**_: object) -> None:
+        raise Exception("The current node timed out during startup.\nMore, and more.")
+
+    monkeypatch.setattr(ray, "init", late)
+    late_start = r"did not start on this machine \(.* startup\.\): it is"
+    with pytest.raises(UserError, match=late_start), connection.connected(None):
+        raise AssertionError("Ray has not started")
+    assert "RAY_AIR_NEW_OUTPUT" not in os.environ
+
+
 def test_a_ray_in_use_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: True)
     monkeypatch.setattr(ray, "shutdown", lambda: pytest.fail("the user's Ray was ended"))
