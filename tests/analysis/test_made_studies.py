@@ -544,7 +544,7 @@ SAID = {
     "one value of k": "). FID ",
     "ring": "covers all 4 modes",
     "names of modes unknown": "real against real scores 1.5 at the same n.",
-    "recall": "in matched pairs k = 5 against 1: Recall +3.31 [−2.9, +9.52] (9 pairs on 3 seeds)",
+    "recall": "of runs, Recall +3.31 [−2.9, +9.52] (9 pairs on 3 seeds)",
     "modes covered": "Modes covered 1",
     "one seed": "FID 10, on a single seed",
 }

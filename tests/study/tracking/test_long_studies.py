@@ -125,7 +125,7 @@ def long_study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         notes=[],
     )
     ledger.record_provenance({}, [f"data: {i:064d} -> {i + 1:064d}" for i in range(100)])
-    outbox.put_study(START, study_message(spec, STUDY, setup, ledger.changes).to_json())
+    outbox.put_study(START, study_message(ledger.spec, STUDY, setup, ledger.changes).to_json())
     for _ in range(2):
         number, params = ledger.search.propose()
         config = spec.space.trial_config(params)
@@ -270,7 +270,7 @@ def test_a_wide_import_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyP
     spec = parse_study(text, "wide.toml")
     ledger, outbox = Ledger.create(tmp_path / "ledger.db", spec, text), Outbox(tmp_path / "spool")
     sent = Sent(monkeypatch)
-    outbox.put_study(START, study_message(spec, text, None, []).to_json())
+    outbox.put_study(START, study_message(ledger.spec, text, None, []).to_json())
     notes = {0: "n" * 20_000 + "a", 1: "n" * 20_000 + "b"}
     for number, note in notes.items():
         params = {"note": note, "k": 1.0, **{f"p{i}": "ü" * 5000 for i in range(148)}}
