@@ -148,6 +148,7 @@ def test_the_study_of_the_page_is_one_and_so_is_that_of_the_readme(tmp_path, mon
 
 
 def test_the_tutorials_networks_are_taken_after_the_four_changes(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")  # narrower terminals list fewer values
     monkeypatch.chdir(tmp_path)
     draw_folder(tmp_path / "photos")
     study, changed = blocks(PICTURES, "toml")

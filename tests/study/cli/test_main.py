@@ -15,6 +15,7 @@ from ganstudy.study.cli import run as run_command
 from ganstudy.study.cli.main import main
 from ganstudy.study.driver.driver_lock import only_driver
 from ganstudy.study.driver.run import RunResult
+from ganstudy.study.driver.time_estimate import AROUND
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
@@ -175,7 +176,7 @@ def test_check_tells_the_time_from_what_ran_before(monkeypatch: pytest.MonkeyPat
     assert (
         "as earlier studies of this data and model took here: 10 ms per step of 2 seeds" in output
     )
-    # 10 ms per update and 2 s per evaluation; the five trials two at a time, and 20 s around them.
+    # 10 ms per update and 2 s per evaluation; the five trials two at a time, and AROUND them.
     updates = {0.5: 1350, 1: 1800, 2: 2700}
     alike = new_ledger("other")
     ks = [alike.search.propose()[1]["k"] for _ in range(5)]
@@ -183,9 +184,9 @@ def test_check_tells_the_time_from_what_ran_before(monkeypatch: pytest.MonkeyPat
     free = [0.0, 0.0]
     for seconds in trials:
         free[free.index(min(free))] += seconds
-    most = 20 + max(free)
+    most = AROUND + max(free)
     # Rungs at 180 and 360 of 900: a third of the trials goes on from each.
-    least = 20 + max(free) * (0.2 + 0.2 / 3 + 0.6 / 9)
+    least = AROUND + max(free) * (0.2 + 0.2 / 3 + 0.6 / 9)
     assert f"about {least:.0f} s to {most / 60:.0f} min on 2 CPUs, 2 trials at a time" in output
     other = FILE.replace("seeds = [0, 1]", "seeds = [0]").replace(
         'name = "digits"\nq', 'name = "other"\nq'
