@@ -36,6 +36,7 @@ from ganstudy.analysis.report.blocks import (
 )
 from ganstudy.analysis.report.phrases import Conclusion, unit
 from ganstudy.analysis.report.sections.registry import SECTIONS
+from ganstudy.analysis.report.templates import template_environment
 from ganstudy.analysis.tables.looks import interim
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import OWN_SEEDS, Stage
@@ -62,23 +63,16 @@ class Report:
     def write(self, path: Path) -> Path:
         """Write the page to `path` and the tables to `tables/` beside it; return `path`."""
         _write_tables(self.tables, path.parent / "tables")
-        environment = jinja2.Environment(
-            loader=jinja2.PackageLoader("ganstudy.analysis.report"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            # A misspelt name in the template is an error, and not an empty place in the report.
-            undefined=jinja2.StrictUndefined,
-        )
-        html = environment.get_template("report.html.jinja").render(
+        templates = template_environment("ganstudy.analysis.report")
+        html = templates.get_template("report.html.jinja").render(
             report=self,
             tiled=[conclusion for conclusion in self.answer if conclusion.tile is not None],
             shown=Shown,
             data_uri=_data_uri,
             figure_json=_figure_json,
             csv=_csv,
-            style=_own_file(environment, "report.css"),
-            script=_own_file(environment, "report.js"),
+            style=_own_file(templates, "report.css"),
+            script=_own_file(templates, "report.js"),
             plotlyjs=_packed(get_plotlyjs()),
         )
         path.write_text(html, encoding="utf-8")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import jinja2
 import pandas as pd
 
 from ganstudy.analysis.formatting import count
 from ganstudy.analysis.report.blocks import Results
+from ganstudy.analysis.report.templates import template_environment
 from ganstudy.study.errors import UserError
 from ganstudy.study.python.forest import forest_picture
 from ganstudy.trials.results.records import OWN_SEEDS, Stage, Verdict
@@ -49,14 +49,8 @@ class ShownSamples:
 
 def view(shown: ShownStudy, results: Results) -> str:
     """Return the HTML of a study."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("ganstudy.study.python"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    return environment.get_template("study.html.jinja").render(
+    templates = template_environment("ganstudy.study.python")
+    return templates.get_template("study.html.jinja").render(
         study=shown.study,
         sentences=shown.sentences,
         stages=_stages(shown.study),
