@@ -13,6 +13,7 @@ from ganstudy.study.cli.report import load
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.documents import JsonObject
 
 # torch and pandas are imported by the commands that need them, so that the others answer at once.
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def sample(
     click.echo(f"{number} samples of {shape}: {paths}")
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def _settings(folder: Path) -> JsonObject:
     """Return the content of config.json; raise UserError where it is not what an export writes."""
     path = folder / "config.json"
     try:

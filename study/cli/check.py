@@ -14,6 +14,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.trials.results.documents import JsonObject
 
 CONFIGURATIONS_SHOWN = 3
 MOST_LINES = 40
@@ -124,7 +125,7 @@ def _varied(spec: StudySpec, full: bool) -> list[str]:
 
 def _fixed(spec: StudySpec, full: bool) -> list[str]:
     """Return what the file itself states, one line per table."""
-    document: dict[str, Any] = json.loads(spec.document)
+    document: JsonObject = json.loads(spec.document)
     document.get("search", {}).pop("space", None)
     lines = []
     for name, table in document.items():

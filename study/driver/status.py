@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
 
 from ganstudy.study.driver.driver_lock import DriverLock
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
@@ -17,6 +16,7 @@ from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tune.preparation_note import read_note
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import TrialState
 from ganstudy.trials.results.untrained import untrained_seeds
 
@@ -115,7 +115,7 @@ class StudyStatus:
     trial_list: Sequence[TrialRow] | None = None
     """All trials, where they are asked for."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the status as plain JSON, without what does not apply."""
         found = asdict(self)
         for name in ("imported", "budget", "driver"):

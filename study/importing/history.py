@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,6 +27,7 @@ from ganstudy.study.importing.timeline import (
 )
 from ganstudy.study.importing.trials import TrialColumns
 from ganstudy.trials.results.catalogue import COPYING, CYCLING, MEASURES, MODES, QUALITY
+from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.records import COUNTERS, EvaluationRow, TrialState, Verdict
 
 SAMPLED = tuple(
@@ -43,7 +43,7 @@ class ImportedTrial:
     """One configuration."""
 
     number: int
-    params: dict[str, Any]
+    params: Settings
     state: TrialState
     error: str
     rows: list[EvaluationRow]

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from ganstudy.study.spec.keys import Params
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import Stage, remedy_label
 
 
@@ -28,7 +29,7 @@ class TrialRow:
     error: str | None
     """Why it failed, if it did."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the row as plain JSON."""
         return asdict(self)
 
