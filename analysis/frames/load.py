@@ -45,7 +45,6 @@ from ganstudy.analysis.frames.study import (
 )
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.database_url import sqlite_url
-from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.facts import StudyFacts, TrialFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
@@ -231,7 +230,7 @@ def _trials(
     return frame
 
 
-def _head(run: Run, facts: TrialFacts) -> Settings:
+def _head(run: Run, facts: TrialFacts) -> dict[str, Any]:
     """Return the columns of a trial that its facts give."""
     return {
         "number": int(run.data.tags[Tag.TRIAL]),

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -247,7 +246,6 @@ def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     trials, sign = outcomes(study), study.objective.sign
     frames = []
     for value, numbers in groups(study, setting).items():
-        part: dict[str, Any] = {"sampler": study.sampler, setting or "group": value}
         rows = trials[trials["number"].isin(numbers)]
         finite = rows["score"].where(np.isfinite(rows["score"]))
         frame = pd.DataFrame(
@@ -261,7 +259,9 @@ def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
                 "best": sign * finite.cummin().ffill(),
             }
         )
-        frames.append(frame.assign(**part))
+        frame["sampler"] = study.sampler
+        frame[setting or "group"] = value
+        frames.append(frame)
     columns = [setting or "group", *TRACE_COLUMNS]
     frames = [frame for frame in frames if len(frame)]
     return (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats
 from ganstudy.analysis.stats.few_seeds import median_interval, optimism
 from ganstudy.analysis.tables.confirm import confirmed_configurations, scores_by_seed
+from ganstudy.analysis.tables.rows import Cells
 from ganstudy.trials.results.roles import BEST, has_role
 
 OPTIMISM_COLUMNS = (
@@ -50,7 +50,7 @@ class SearchOptimism:
     """"ratio" or "difference"."""
     num_seeds: int
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Cells:
         """Return the row of the table of `search_optimism`."""
         return {
             "number": self.number,
