@@ -17,11 +17,12 @@ from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.packing import pack_line, trials_per_pack
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.tune.pack_searcher import PackSearcher
-from ganstudy.study.tune.pack_trainable import MEMBERS, PackTrainable
+from ganstudy.study.tune.pack_trainable import PackTrainable
 from ganstudy.study.tune.scheduler import replay, scheduler
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.trainable import TrialTrainable
 from ganstudy.study.tune.training import TrainingFactory
+from ganstudy.study.tune.trial_task import MEMBERS, TASK
 from ganstudy.study.tune.worker_context import WorkerContext
 from ganstudy.trials.results.records import Stage, TrialState
 
@@ -93,8 +94,8 @@ def tune_stage(
 def _tune_config(searcher: LedgerSearcher, schedule: TrialScheduler) -> tune.TuneConfig:
     def name(trial: Any) -> str:
         # A pack is named after the first of its trials.
-        first = trial.config.get(MEMBERS, [trial.config])[0]
-        return f"trial-{first['number']:06d}"
+        first = trial.config[MEMBERS][0] if MEMBERS in trial.config else trial.config[TASK]
+        return f"trial-{first.number:06d}"
 
     return tune.TuneConfig(
         search_alg=searcher,
