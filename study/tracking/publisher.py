@@ -40,6 +40,7 @@ from ganstudy.study.tracking.messages import (
 from ganstudy.study.tracking.mlflow_store import MlflowStore, as_metrics, lasting_metrics
 from ganstudy.study.tracking.outbox import END, START, STUDY, Message, Outbox
 from ganstudy.study.tracking.trial_facts_files import TrialFactsFiles
+from ganstudy.trials.results.documents import JsonObject, Settings
 from ganstudy.trials.results.facts import STUDY_FACTS_FOLDER, StudyFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
@@ -203,7 +204,7 @@ class Publisher:
         name = f"trial-{number:04d}" if start is None else fields.run_name(number, start)
         run_id, is_new = self._run(number, name)
         tags = dict[str, str]()
-        params: dict[str, Any] = {}
+        params: Settings = {}
         if start is not None:
             params = fields.flat_params(start)
             tags |= {Tag.CONFIG: start.digest, **fields.stage_tags(start)}
@@ -225,7 +226,7 @@ class Publisher:
             self._store.end(run_id, fields.STATUS[end.state])
 
     def _evaluations(
-        self, number: int, run_id: str, contents: dict[int, dict[str, Any]]
+        self, number: int, run_id: str, contents: dict[int, JsonObject]
     ) -> tuple[list[Any], dict[str, str]]:
         """Log the files of a trial's new evaluations; return their metrics and tags.
 

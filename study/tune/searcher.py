@@ -30,7 +30,7 @@ ALIKE = 3
 class StatelessSearcher(Searcher):  # type: ignore[misc]
     """A searcher that Tune may pickle, save and restore at will: the ledger holds the state."""
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return an empty state."""
         return {}
 
