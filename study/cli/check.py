@@ -50,7 +50,11 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         head.append(_shortened(f"Question: {spec.question}", full))
     own_parts = wrapped(_own_parts(spec)) if spec.has_own_parts else []
     sections = [
-        Section("Varies", _varied(spec, full), True),
+        Section(
+            "Varies",
+            [_shortened(f"{key:<28} {each}", full) for key, each in spec.space.domains.items()],
+            True,
+        ),
         Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
         Section("Trials", wrapped(cost_lines(spec))),
         Section("Your data and networks", own_parts),
@@ -117,10 +121,6 @@ def _fit(sections: list[Section], most: int) -> None:
 def _shortened(line: str, full: bool = False) -> str:
     most = line_width()
     return line if full or len(line) <= most else line[: most - 4].rstrip() + " ..."
-
-
-def _varied(spec: StudySpec, full: bool) -> list[str]:
-    return [_shortened(f"{key:<28} {domain}", full) for key, domain in spec.space.domains.items()]
 
 
 def _fixed(spec: StudySpec, full: bool) -> list[str]:

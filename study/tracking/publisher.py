@@ -168,13 +168,11 @@ class Publisher:
                 for path in map(Path, end.artifacts):
                     self._store.log_path(self._parent, path)
                 self._store.log(self._parent, [], {}, {DESCRIPTION: end.description})
-                self._store.tag_experiment({DESCRIPTION: self._overview(end.description)})
+                # Of the whole experiment: the answer, its pages, the best samples.
+                best = self._store.best_run(self._parent, self._measure)
+                overview = pages.overview(self._store.experiment, end.description, best)
+                self._store.tag_experiment({DESCRIPTION: overview})
                 self._store.end(self._parent, end.status)
-
-    def _overview(self, description: str) -> str:
-        """Return the description of the whole experiment: the answer, its pages, the best samples."""
-        best = self._store.best_run(self._parent, self._measure)
-        return pages.overview(self._store.experiment, description, best)
 
     def _publish_facts(self, facts: StudyFacts) -> None:
         """Write what the analysis reads of the study, then the tag that says so."""
