@@ -301,15 +301,25 @@ def region_that_trains(study: Study) -> pd.DataFrame:
     # A region of a fit without skill would look just as definite.
     conclusive = found.skill.low > 0
     likely = grid[found.at >= LIKELY] if conclusive else np.empty((0, 2))
+    area = len(likely) / len(grid) if conclusive else NAN
+    row = _region_row(frame, trained, found, area)
+    axes = {"lr_g": np.array((1, 0)), "lr_d": np.array((0, 1)), "ratio": np.array((-1, 1))}
+    return table_of(
+        RegionRow, [row.along(name, likely @ way, rates @ way) for name, way in axes.items()]
+    )
+
+
+def _region_row(frame: ComparedScores, trained: Floats, found: Fit, area: float) -> RegionRow:
+    """Return what the rows of all three axes have in common; area: NaN where nothing is found."""
     # By the fit to the others: a configuration's own seeds would confirm themselves.
     inside = found.predicted >= LIKELY
     trained_inside = _share_that_trained(frame, trained, inside)
     trained_outside = _share_that_trained(frame, trained, ~inside)
-    row = RegionRow(
+    return RegionRow(
         setting="",
         low=NAN,
         high=NAN,
-        area=len(likely) / len(grid) if conclusive else NAN,
+        area=area,
         searched_low=NAN,
         searched_high=NAN,
         inside=int(inside.sum()),
@@ -321,14 +331,10 @@ def region_that_trains(study: Study) -> pd.DataFrame:
         outside_low=trained_outside.low,
         outside_high=trained_outside.high,
         skill=found.skill,
-        decision="conclusive" if conclusive else INCONCLUSIVE,
-        configurations=len(rates),
+        decision="conclusive" if found.skill.low > 0 else INCONCLUSIVE,
+        configurations=len(trained),
         seeds=frame.num_seeds,
         progress=frame.amount,
-    )
-    axes = {"lr_g": np.array((1, 0)), "lr_d": np.array((0, 1)), "ratio": np.array((-1, 1))}
-    return table_of(
-        RegionRow, [row.along(name, likely @ way, rates @ way) for name, way in axes.items()]
     )
 
 

@@ -38,6 +38,11 @@ def tune_stage(
     """Run the trials of `stage` that are left, until they are done or the study is to stop."""
     spec = stage.spec
     schedule = scheduler(spec, stage.stage)
+    concurrent = ConcurrencyLimit(spec.resources)
+    seeds = len(
+        spec.confirm.seeds if spec.confirm and stage.stage is Stage.CONFIRM else spec.train.seeds
+    )
+    most = trials_per_pack(spec, stage.stage, seeds, stage.to_train(), concurrent())
     maximize = spec.objective.maximize is not None
 
     def observe(number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> None:
@@ -45,13 +50,7 @@ def tune_stage(
         if state is not TrialState.RUNNING:
             context.backup.keep()
 
-    seeds = (
-        spec.confirm.seeds if spec.confirm and stage.stage is Stage.CONFIRM else spec.train.seeds
-    )
-    concurrent = ConcurrencyLimit(spec.resources)
-    most = trials_per_pack(spec, stage.stage, len(seeds), stage.to_train(), concurrent())
-    make = partial(PackSearcher, most=most) if most > 1 else LedgerSearcher
-    searcher = make(
+    searcher = (partial(PackSearcher, most=most) if most > 1 else LedgerSearcher)(
         stage,
         context.folder,
         context.stop,
@@ -62,7 +61,7 @@ def tune_stage(
     if searcher.total == 0:
         return
     if most > 1:
-        context.log(f"{stage.stage.value}: {pack_line(spec, len(seeds), most)}")
+        context.log(f"{stage.stage.value}: {pack_line(spec, seeds, most)}")
     worker = WorkerContext(
         factory=factory,
         measure=spec.objective.measure,
@@ -77,18 +76,22 @@ def tune_stage(
     tune.Tuner(
         trainable,
         tune_config=_tune_config(searcher, schedule),
-        run_config=tune.RunConfig(
-            name="run",
-            storage_path=str(context.folder.tune),
-            # By itself Tune would read the path as an address.
-            storage_filesystem=LocalFileSystem(),
-            verbose=0,
-            callbacks=[context.monitor],
-            failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),
-            # Trials write their own checkpoints; see trainable.py.
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-        ),
+        run_config=_run_config(context),
     ).fit()
+
+
+def _run_config(context: RunContext) -> tune.RunConfig:
+    return tune.RunConfig(
+        name="run",
+        storage_path=str(context.folder.tune),
+        # By itself Tune would read the path as an address.
+        storage_filesystem=LocalFileSystem(),
+        verbose=0,
+        callbacks=[context.monitor],
+        failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),
+        # Trials write their own checkpoints; see trainable.py.
+        checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+    )
 
 
 def _tune_config(searcher: LedgerSearcher, schedule: TrialScheduler) -> tune.TuneConfig:
