@@ -38,10 +38,10 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     \b
     Example:  ganstudy check examples/digits.toml
     """
-    from ganstudy.study.cli.expected_time import study_times, time_lines
-    from ganstudy.study.cli.outlook import outlook_lines
-    from ganstudy.study.driver.cost_estimate import cost_lines
     from ganstudy.study.ledger.ledger import Ledger
+    from ganstudy.study.outlook.cost_estimate import cost_lines
+    from ganstudy.study.outlook.expected_time import study_times, time_lines
+    from ganstudy.study.outlook.outlook_lines import outlook_lines
 
     spec, _ = read_study(file)
     Ledger.check_same(home.study(spec.name).ledger, spec)

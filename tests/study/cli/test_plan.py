@@ -13,16 +13,16 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.stats.crossed import MIN_POINTS, Variances
 from ganstudy.analysis.stats.crossed_design import Design
 from ganstudy.analysis.stats.crossed_power import made_studies, upper_limits
-from ganstudy.study.cli import effects_told
-from ganstudy.study.cli.effects_told import designed, questions, with_design
 from ganstudy.study.cli.main import main
-from ganstudy.study.cli.outlook import outlook_lines
-from ganstudy.study.cli.planning import Wanted, proposal
-from ganstudy.study.cli.promise import promise
-from ganstudy.study.cli.spread import ON_DIGITS, spread_of
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.outlook import detectable_effects as effects_told
+from ganstudy.study.outlook.detectable_effects import designed, questions, with_design
+from ganstudy.study.outlook.outlook_lines import outlook_lines
+from ganstudy.study.outlook.planning import Wanted, proposal
+from ganstudy.study.outlook.promise import promise
+from ganstudy.study.outlook.spread import ON_DIGITS, spread_of
 from ganstudy.study.spec.reader import parse_study, read_study
 from ganstudy.study.spec.study_spec import StudySpec
 

@@ -8,7 +8,10 @@ from scipy.special import stdtrit
 
 from ganstudy.analysis.stats.crossed_power import POWER, smallest_by_signs
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
-from ganstudy.study.cli.effects_told import (
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.confirm_selection import max_twins
+from ganstudy.study.outlook.cost_estimate import stops
+from ganstudy.study.outlook.detectable_effects import (
     REMEDIES,
     Question,
     designed,
@@ -16,10 +19,7 @@ from ganstudy.study.cli.effects_told import (
     questions,
     with_design,
 )
-from ganstudy.study.cli.spread import RATIO, Spread, spread_of
-from ganstudy.study.driver.cost_estimate import stops
-from ganstudy.study.home import Home
-from ganstudy.study.ledger.confirm_selection import max_twins
+from ganstudy.study.outlook.spread import RATIO, Spread, spread_of
 from ganstudy.study.spec.design import DEFAULT_POINTS
 from ganstudy.study.spec.study_spec import StudySpec
 
