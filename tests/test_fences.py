@@ -23,10 +23,10 @@ ALLOWED = {
     "ray": ("study/",),
     "mlflow": (
         "study/tracking/mlflow_store.py",
-        "study/importing/mlflow_experiment.py",
+        "study/importing/sources/mlflow_experiment.py",
         "analysis/frames/mlflow_client.py",
     ),
-    "tensorboard": ("study/importing/event_files.py",),
+    "tensorboard": ("study/importing/sources/event_files.py",),
     "torch_fidelity": ("trials/measures/fidelity.py",),
     "optuna": ("study/", "analysis/tables/importance.py"),
     "ganstudy.study": ("study/",),

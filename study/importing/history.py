@@ -14,11 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.study.importing.columns import PER_TRIAL, SEED
-from ganstudy.study.importing.exports import Reading, read_export
 from ganstudy.study.importing.mapping import Mapping
 from ganstudy.study.importing.modes import mode_names
 from ganstudy.study.importing.scores import ScoreColumns
 from ganstudy.study.importing.source import Source
+from ganstudy.study.importing.sources.exports import Reading, read_export
 from ganstudy.study.importing.table import Table
 from ganstudy.study.importing.timeline import (
     evaluation_times,

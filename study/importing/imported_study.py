@@ -13,7 +13,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE
 from ganstudy.study.importing.history import History, ImportedTrial, history_of
 from ganstudy.study.importing.mapping import Mapping, judged
-from ganstudy.study.importing.reading import read_source
+from ganstudy.study.importing.sources.reading import read_source
 from ganstudy.study.ledger.import_record import ImportedSpec, ImportSource
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking

@@ -30,11 +30,11 @@ from ganstudy.study.importing.columns import (
     is_measure,
     is_score,
 )
-from ganstudy.study.importing.exports import Reading
 from ganstudy.study.importing.mapping import Mapping, judged
 from ganstudy.study.importing.missing import Missing
-from ganstudy.study.importing.run_seeds import Replicate, replicates_of
 from ganstudy.study.importing.scores import FATAL
+from ganstudy.study.importing.sources.exports import Reading
+from ganstudy.study.importing.sources.run_seeds import Replicate, replicates_of
 from ganstudy.study.importing.table import Table
 from ganstudy.study.importing.timeline import SAME_TIME
 from ganstudy.trials.config.base import short_repr

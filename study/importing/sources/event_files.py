@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.importing.config_files import configuration_of
-from ganstudy.study.importing.run_logs import RunLog, RunLogs
+from ganstudy.study.importing.sources.config_files import configuration_of
+from ganstudy.study.importing.sources.run_logs import RunLog, RunLogs
 from ganstudy.trials.results.documents import Settings
 
 KIND = "a folder of TensorBoard's event files"
