@@ -28,7 +28,7 @@ class TrialRecord:
     """Of a confirm trial: the search's trial of the same configuration, if it drew it."""
     state: str
     objective: float
-    """Median over seeds at the last evaluation; NaN where there is none."""
+    """Median over seeds at the last evaluation; NaN without one."""
     num_seeds: int
     verdicts: Mapping[Verdict, int]
     """Number of seeds by verdict; those that no seed has are absent."""

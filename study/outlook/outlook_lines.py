@@ -63,7 +63,7 @@ def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> 
     name = f"{question.setting}:"
     about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
     if made is None:
-        return f"{name:<10}no effect can be told: {_why_not(question, seeds, about)}"
+        return f"{name:<10}no effect can be found: {_why_not(question, seeds, about)}"
     words = f"{effect_words(spec, spread, made.smallest())} or more, with {POWER:.0%} power"
     comparisons = f"{question.together} comparison" + ("s" if question.together > 1 else "")
     if question.single:

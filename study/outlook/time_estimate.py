@@ -73,7 +73,7 @@ def structures(spec: StudySpec) -> list[TrialConfig]:
 def earlier_times(
     spec: StudySpec, home: Home, seeds: int, packed: bool = False
 ) -> EarlierTimes | None:
-    """Return what earlier studies under `home` measured; None where there is none.
+    """Return what earlier studies under `home` measured; None without any.
 
     packed: whether trials are trained together, in which they take less each.
     """

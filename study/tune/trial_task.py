@@ -22,7 +22,7 @@ class TrialTask:
     number: int
     config: TrialConfig
     until: int | None = None
-    """The evaluation at which it is to wait for others; None where there is none."""
+    """The evaluation at which it is to wait for others; None if it waits for none."""
 
     @property
     def folder_name(self) -> str:

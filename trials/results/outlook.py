@@ -16,7 +16,7 @@ class PlannedEffect:
     setting: str
     smallest: float | None
     """With the outlook's power, on the scale on which effects are computed: a logarithm for ratios.
-    None where nothing could be told.
+    None where none could be found.
     """
     unit: str
     """pairs, points (of a design), or seeds (of single configurations)."""

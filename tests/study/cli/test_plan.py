@@ -251,7 +251,7 @@ def test_check_of_an_adaptive_search() -> None:
 
 def test_check_of_one_seed() -> None:
     lines = told(GRID, GRID_SPACE, 1)
-    assert lines.count("no effect can be told: 1 seed, where 3 are needed") == 2
+    assert lines.count("no effect can be found: 1 seed, where 3 are needed") == 2
 
 
 # The plan
