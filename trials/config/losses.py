@@ -101,13 +101,6 @@ class RelativisticAverageOptions(LossOptions):
     implementation = "ganstudy.trials.losses.relativistic_average:RelativisticAverage"
 
 
-class TotalVariationOptions(LossOptions):
-    """Options of the total variation loss: none."""
-
-    name = "total_variation"
-    implementation = "ganstudy.trials.losses.total_variation:TotalVariation"
-
-
 LOSSES: dict[str, type[LossOptions]] = {
     options.name: options
     for options in (
@@ -118,7 +111,6 @@ LOSSES: dict[str, type[LossOptions]] = {
         WassersteinOptions,
         WassersteinGPOptions,
         RelativisticAverageOptions,
-        TotalVariationOptions,
     )
 }
 """All losses by name; in this order users read them."""
