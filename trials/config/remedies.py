@@ -254,16 +254,6 @@ class ExtragradientOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.extragradient:Extragradient"
 
 
-class DriftPenaltyOptions(RemedyOptions):
-    """Options of drift_penalty."""
-
-    name = "drift_penalty"
-    implementation = "ganstudy.trials.remedies.drift_penalty:DriftPenalty"
-
-    weight: LaneNumber = Field(0.001, ge=0, allow_inf_nan=False)
-    """Factor of the mean squared output on real images."""
-
-
 REMEDIES: dict[str, type[RemedyOptions]] = {
     options.name: options
     for options in (
@@ -284,7 +274,6 @@ REMEDIES: dict[str, type[RemedyOptions]] = {
         GeneratorEMAOptions,
         OptimisticAdamOptions,
         ExtragradientOptions,
-        DriftPenaltyOptions,
     )
 }
 """All remedies by name; in this order users read them."""
