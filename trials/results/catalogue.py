@@ -69,16 +69,6 @@ _ALL = (
         implementation="ganstudy.trials.measures.fidelity:FID",
     ),
     Measure(
-        name="mean_distance",
-        label="Mean distance",
-        group=QUALITY,
-        unit="distance of features",
-        direction="down",
-        meaning="Euclidean distance of the means of generated and real features.",
-        source="first term of FID, Heusel et al. 2017",
-        implementation="ganstudy.trials.measures.mean_distance:MEAN_DISTANCE",
-    ),
-    Measure(
         name="kid",
         label="KID",
         group=QUALITY,
