@@ -126,6 +126,20 @@ class StackedMNIST(ModelOptions):
     """
 
 
+class Linear(ModelOptions):
+    """Linear generator and quadratic discriminator (Feizi et al. 2017)."""
+
+    implementation = "ganstudy.trials.networks.linear:linear"
+    images_only = False
+
+    name: Literal["linear"] = "linear"
+
+    @property
+    def generator_batch_norm(self) -> bool:
+        """Whether the generator has batch normalisation: never."""
+        return False
+
+
 class OwnModel(ModelOptions):
     """User's own networks, "my_gan.py:build".
 
@@ -160,7 +174,7 @@ class OwnModel(ModelOptions):
 
 MODELS: dict[str, type[ModelOptions]] = {
     model.model_fields["name"].default: model
-    for model in (MLP, DCGAN, SNDCGAN, ResNet, PacGANPoints, StackedMNIST)
+    for model in (MLP, DCGAN, SNDCGAN, ResNet, PacGANPoints, StackedMNIST, Linear)
 }
 """All networks by name; in this order users read them."""
 
