@@ -126,20 +126,6 @@ class StackedMNIST(ModelOptions):
     """
 
 
-class Linear(ModelOptions):
-    """Linear generator and quadratic discriminator (Feizi et al. 2017)."""
-
-    implementation = "ganstudy.trials.networks.linear:linear"
-    images_only = False
-
-    name: Literal["linear"] = "linear"
-
-    @property
-    def generator_batch_norm(self) -> bool:
-        """Whether the generator has batch normalisation: never."""
-        return False
-
-
 class OwnModel(ModelOptions):
     """User's own networks, "my_gan.py:build".
 
@@ -174,7 +160,7 @@ class OwnModel(ModelOptions):
 
 MODELS: dict[str, type[ModelOptions]] = {
     model.model_fields["name"].default: model
-    for model in (MLP, DCGAN, SNDCGAN, ResNet, PacGANPoints, StackedMNIST, Linear)
+    for model in (MLP, DCGAN, SNDCGAN, ResNet, PacGANPoints, StackedMNIST)
 }
 """All networks by name; in this order users read them."""
 
