@@ -76,15 +76,6 @@ class Ring(DataOptions):
     name: Literal["ring"] = "ring"
 
 
-class Line(DataOptions):
-    """Five Gaussians on a line."""
-
-    implementation = "ganstudy.trials.data.line:line"
-    points = True
-
-    name: Literal["line"] = "line"
-
-
 class Grid(DataOptions):
     """25 Gaussians on a square grid."""
 
@@ -285,7 +276,6 @@ DATA: dict[str, type[DataOptions]] = {
         Digits,
         Ring,
         Grid,
-        Line,
         MNIST,
         FashionMNIST,
         CIFAR10,
