@@ -28,11 +28,6 @@ SAMPLERS = {
         drawn="at random, so groups of a setting differ in their other settings by chance only",
         exchangeable=True,
     ),
-    "quasi_random": SamplerFacts(
-        drawn="from a quasi-random sequence, so groups of a setting differ little in their other "
-        "settings",
-        exchangeable=True,
-    ),
     "grid": SamplerFacts(
         drawn="by grid, so groups of a setting may differ in their other settings too",
         exchangeable=True,
