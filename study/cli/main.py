@@ -35,7 +35,6 @@ COMMANDS = (
     "status:status",
     "submit:submit",
     "ui:ui",
-    "where:where",
 )
 """FILE:FUNCTION of every command. A file imports what is slow (Ray, torch, MLflow, pandas) inside
 its function, so that the other commands start at once.
