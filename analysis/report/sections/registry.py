@@ -28,6 +28,7 @@ ORDER = (
     "cycling",
     "budget",
     "pareto",
+    "cost_by_state",
     "caveats",
     "all_trials",
     "provenance",
