@@ -28,7 +28,6 @@ ORDER = (
     "cycling",
     "budget",
     "pareto",
-    "cost_by_state",
     "caveats",
     "all_trials",
     "provenance",
