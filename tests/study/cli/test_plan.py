@@ -17,7 +17,7 @@ from ganstudy.study.cli.main import main
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
-from ganstudy.study.outlook import detectable_effects as effects_told
+from ganstudy.study.outlook import detectable_effects
 from ganstudy.study.outlook.detectable_effects import designed, questions, with_design
 from ganstudy.study.outlook.outlook_lines import outlook_lines
 from ganstudy.study.outlook.planning import Wanted, proposal
@@ -141,7 +141,7 @@ def test_single_configurations_where_a_grid_has_no_pairs() -> None:
 
 
 def test_as_many_groups_as_the_report_makes() -> None:
-    assert effects_told.MAX_GROUPS == selection.MAX_GROUPS
+    assert detectable_effects.MAX_GROUPS == selection.MAX_GROUPS
     many = "k = [1, 2, 3, 4, 5, 6, 7, 8, 9]\nlr_d = { low = 1e-4, high = 1e-3 }"
     (k,) = questions(study(("random", 90), many))
     assert (k.values, k.comparisons) == (3, 3)
