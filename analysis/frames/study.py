@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.facts import Origin, StudyFacts
 from ganstudy.trials.results.looks import Looks
 from ganstudy.trials.results.outlook import Outlook
@@ -63,14 +64,14 @@ class Study:
     """A study as MLflow has it."""
 
     name: str
-    spec: dict[str, Any]
+    spec: JsonObject
     """The study file with every default filled in, as plain JSON."""
     question: str
     floor: dict[str, float]
     """Every measure of real training data scored as if generated, at the same n. Empty where
     unknown.
     """
-    provenance: dict[str, Any]
+    provenance: JsonObject
     mode_names: list[str]
     real_effective_modes: float
     origin: Origin
@@ -152,7 +153,7 @@ class Study:
         )
 
     @property
-    def space(self) -> dict[str, Any]:
+    def space(self) -> JsonObject:
         """Domain of every hyperparameter as [search.space] states it."""
         return dict(self.spec.get("search", {}).get("space", {}))
 
@@ -225,7 +226,7 @@ class Study:
         )
 
     @property
-    def _train(self) -> dict[str, Any]:
+    def _train(self) -> JsonObject:
         return dict(self.spec.get("train", {}))
 
     def of_stage(self, *stages: Stage) -> Study:
@@ -304,7 +305,7 @@ def refuse_unlike(evaluations: pd.DataFrame) -> None:
             )
 
 
-def provenance_of(evaluations: pd.DataFrame) -> dict[str, Any]:
+def provenance_of(evaluations: pd.DataFrame) -> JsonObject:
     """Return what the scores of these rows were measured with; empty if they do not say."""
     stated = evaluations.reindex(columns=list(PROVENANCE_COLUMNS)).dropna(how="all")
     if stated.empty:

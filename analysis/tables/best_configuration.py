@@ -11,9 +11,11 @@ import pandas as pd
 from ganstudy.analysis.formatting import number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.frames.trial_record import TrialRecord, trial_records
 from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
 from ganstudy.trials.results.catalogue import MEASURES
-from ganstudy.trials.results.records import FAILURES, OWN_SEEDS, Stage, TrialState, Verdict
+from ganstudy.trials.results.documents import JsonObject, Settings
+from ganstudy.trials.results.records import FAILURES, OWN_SEEDS, Stage, TrialState
 from ganstudy.trials.results.roles import BEST, has_role
 
 
@@ -40,7 +42,7 @@ class BestConfiguration:
     config_digest: str
     role: str
     """What the trial was for, in words."""
-    params: dict[str, Any]
+    params: Settings
     """Value by hyperparameter that the study searched."""
     objective: str
     direction: str
@@ -59,13 +61,13 @@ class BestConfiguration:
     """Number of seeds by verdict; those that no seed has are absent."""
     budget: str
     question: str
-    provenance: dict[str, Any]
+    provenance: JsonObject
     notes: list[str]
     """What keeps the scores from being what they seem; one sentence each."""
     source: str
     python: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return all fields as plain JSON."""
         return asdict(self)
 
@@ -84,30 +86,30 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
     if trial is None:
         return None
     measure, sign = study.objective
-    seeds = study.seeds[study.seeds["number"] == trial["number"]]
+    seeds = study.seeds[study.seeds["number"] == trial.number]
     if seeds.empty:
-        raise ValueError(f"trial {trial['number']} has no evaluation")
+        raise ValueError(f"trial {trial.number} has no evaluation")
     values = {
         int(seed): _plain(value) for seed, value in zip(seeds["seed"], seeds[measure], strict=True)
     }
     finite = sorted((sign * value, seed) for seed, value in values.items() if value is not None)
     diverged = ", ".join(str(seed) for seed, value in values.items() if value is None)
     return BestConfiguration(
-        number=int(trial["number"]),
-        run_id=trial["run_id"],
-        config_digest=trial["config_digest"],
+        number=trial.number,
+        run_id=trial.run_id,
+        config_digest=trial.config_digest,
         role=_role(trial),
-        params={key: _plain(trial[key]) for key in study.searched if not pd.isna(trial[key])},
+        params={key: _plain(value) for key, value in trial.settings.items() if not pd.isna(value)},
         objective=measure,
         direction=MEASURES[measure].direction,
-        value=_plain(trial["objective"]),
+        value=_plain(trial.objective),
         seeds=values,
         # Of an even number of seeds the better one in the middle: a median between two is no seed's.
         default_seed=finite[(len(finite) - 1) // 2][1] if finite else next(iter(values)),
         num_seeds=len(values),
         diverged=f"of which {diverged} diverged" if diverged else "none of which diverged",
         scores=_scores(study, trial, seeds),
-        verdicts={v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
+        verdicts={verdict.value: seeds for verdict, seeds in trial.verdicts.items()},
         budget=f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}",
         question=study.question,
         provenance=study.provenance,
@@ -117,8 +119,8 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
     )
 
 
-def _trial(study: Study, number: int | None) -> dict[str, Any] | None:
-    """Return the row of the trial to show."""
+def _trial(study: Study, number: int | None) -> TrialRecord | None:
+    """Return the trial to show."""
     trials = selection.ranked(study)
     fresh = first_choice(study, confirmed_configurations(study)) if number is None else None
     # What came nearest to the constraints is recommended only if it satisfies them on fresh seeds.
@@ -131,13 +133,8 @@ def _trial(study: Study, number: int | None) -> dict[str, Any] | None:
         if found.empty:
             known = ", ".join(map(str, sorted(trials["number"])[:20])) or "none"
             raise KeyError(f"the study {study.name!r} has no trial {number}; it has: {known}")
-        return _row(found)
-    candidates = _candidates(study)
-    return None if candidates.empty else _row(candidates)
-
-
-def _row(frame: pd.DataFrame) -> dict[str, Any]:
-    return {str(key): value for key, value in frame.iloc[0].to_dict().items()}
+        return trial_records(study, found)[0]
+    return next(iter(trial_records(study, _candidates(study).head(1))), None)
 
 
 def _candidates(study: Study) -> pd.DataFrame:
@@ -146,26 +143,27 @@ def _candidates(study: Study) -> pd.DataFrame:
     return searched[searched["candidate"]]
 
 
-def _role(trial: dict[str, Any]) -> str:
+def _role(trial: TrialRecord) -> str:
     """Return what the trial was for, as a sentence."""
-    if trial.get("stage") == Stage.CONFIRM.value:
-        of = "" if pd.isna(trial["confirms"]) else f", trial {int(trial['confirms'])} of the search"
-        role = trial.get("role") or Stage.CONFIRM.value
+    if trial.stage == Stage.CONFIRM.value:
+        of = "" if trial.confirms is None else f", trial {trial.confirms} of the search"
+        role = trial.role or Stage.CONFIRM.value
         return f"Trained again on fresh seeds after the search ({role}{of})."
-    if trial["state"] != TrialState.COMPLETE:
-        return f"A trial of the search that is {trial['state']}: it did not spend its whole budget."
+    if trial.state != TrialState.COMPLETE:
+        return f"A trial of the search that is {trial.state}: it did not spend its whole budget."
     return "A trial of the search."
 
 
-def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
+def _notes(study: Study, trial: TrialRecord) -> list[str]:
     """Return what keeps the scores from being what they seem; one sentence each."""
-    if trial.get("stage") == Stage.CONFIRM.value:
-        failed = int(trial[selection.FAILED])
-        return [f"{failed} of {trial['num_seeds']} fresh seeds {FAILURES}."] if failed else []
-    if not trial["candidate"]:
+    if trial.stage == Stage.CONFIRM.value:
+        failed = trial.failed
+        return [f"{failed} of {trial.num_seeds} fresh seeds {FAILURES}."] if failed else []
+    candidates = _candidates(study)
+    if trial.number not in set(candidates["number"]):
         return []
     for fresh in confirmed_configurations(study):
-        if fresh.confirms != trial["number"] or math.isnan(fresh.score.value):
+        if fresh.confirms != trial.number or math.isnan(fresh.score.value):
             continue
         name = MEASURES[study.objective.measure].label
         return [
@@ -174,19 +172,19 @@ def _notes(study: Study, trial: dict[str, Any]) -> list[str]:
             f"{fresh.failed} failed (trial {fresh.number}); quote that."
         ]
     return [
-        f"Chosen from {len(_candidates(study))} complete trials within the constraints by these "
+        f"Chosen from {len(candidates)} complete trials within the constraints by these "
         "very scores, which flatters them: train it again on fresh seeds before quoting it."
     ]
 
 
-def _scores(study: Study, trial: dict[str, Any], seeds: pd.DataFrame) -> dict[str, ScoreOverSeeds]:
+def _scores(study: Study, trial: TrialRecord, seeds: pd.DataFrame) -> dict[str, ScoreOverSeeds]:
     """Return the measures that any seed has a value of."""
     scores = {}
     for name in MEASURES:
         known = seeds[name].dropna()
         if len(known):
             scores[name] = ScoreOverSeeds(
-                median=_plain(trial[name]),
+                median=_plain(trial.medians[name]),
                 lowest=float(known.min()),
                 highest=float(known.max()),
                 n=len(known),

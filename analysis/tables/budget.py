@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -151,29 +150,22 @@ def _curve(trials: pd.DataFrame, worst: float, study: Study) -> pd.DataFrame:
     cumulated = np.cumsum(weights, axis=1)
     # Less a little: cumulated weights that reach one half may miss it by rounding.
     median = scores[(cumulated < 0.5 - 1e-12).sum(axis=1)]
-    # A trial is pruned for doing worse than others: alone it would have been trained to its end.
-    exchangeable = facts_of(study.sampler).exchangeable and not study.stops_early
-    # The median of the best of b independent trials is the quantile of one trial at 1 - (1/2)^(1/b).
-    ends = np.array(
-        [
-            # Order statistics need independent draws: no sampler that learns, and no pruning.
-            quantile_interval(scores, 1 - 0.5 ** (1 / b)) if exchangeable else (math.nan, math.nan)
-            for b in budgets.tolist()
-        ]
-    )
     # A mean needs a finite score for those without: the same for every group.
     counted = np.where(np.isfinite(scores), scores, worst)
     expected = weights @ counted
-    low, high = (
-        _bootstrap(counted, weights, budgets)
-        if exchangeable
-        else (np.full(len(budgets), math.nan),) * 2
-    )
+    # A trial is pruned for doing worse than others: alone it would have been trained to its end.
+    exchangeable = facts_of(study.sampler).exchangeable and not study.stops_early
+    ends = np.full((len(budgets), 2), math.nan)
+    low, high = ends.T
+    if exchangeable:
+        # Order statistics need independent draws: no sampler that learns, and no pruning. The
+        # median of the best of b such trials is the quantile of one trial at 1 - (1/2)^(1/b).
+        ends = np.array([quantile_interval(scores, 1 - 0.5 ** (1 / b)) for b in budgets.tolist()])
+        low, high = _bootstrap(counted, weights, budgets)
     finite = int(np.isfinite(scores).sum())
     found = cumulated[:, finite - 1] if finite else np.zeros(len(budgets))
     if sign < 0:
-        low, high = high, low
-        ends = ends[:, ::-1]
+        low, high, ends = high, low, ends[:, ::-1]
     return pd.DataFrame(
         {
             "trials": budgets,
@@ -247,7 +239,6 @@ def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
     trials, sign = outcomes(study), study.objective.sign
     frames = []
     for value, numbers in groups(study, setting).items():
-        part: dict[str, Any] = {"sampler": study.sampler, setting or "group": value}
         rows = trials[trials["number"].isin(numbers)]
         finite = rows["score"].where(np.isfinite(rows["score"]))
         frame = pd.DataFrame(
@@ -261,7 +252,9 @@ def running_best(study: Study, setting: str | None = None) -> pd.DataFrame:
                 "best": sign * finite.cummin().ffill(),
             }
         )
-        frames.append(frame.assign(**part))
+        frame["sampler"] = study.sampler
+        frame[setting or "group"] = value
+        frames.append(frame)
     columns = [setting or "group", *TRACE_COLUMNS]
     frames = [frame for frame in frames if len(frame)]
     return (

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,8 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.few_seeds import median_interval
 from ganstudy.analysis.stats.proportions import binomial_proportion
+from ganstudy.analysis.tables.rows import Cells
+from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.records import FAILURE_VERDICTS, Stage, TrialState
 from ganstudy.trials.results.roles import BEST, NEAREST, has_role
 
@@ -49,7 +50,7 @@ class ConfirmedConfiguration:
     confirms: int | None
     """Number of the search's trial; None for a twin that the search never drew."""
     role: str
-    settings: dict[str, Any]
+    settings: Settings
     """Value by searched hyperparameter."""
     score: Estimate
     """Of the objective: the median over fresh seeds, its interval exact for the median of all seeds
@@ -66,7 +67,7 @@ class ConfirmedConfiguration:
     search_seeds: int
     state: str
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Cells:
         """Return the row of this configuration in the table of `confirmed`."""
         return {
             "number": self.number,

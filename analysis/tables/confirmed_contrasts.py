@@ -7,7 +7,7 @@ the best of other trials, often of far fewer, so that it is mostly less well tun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.formatting import rows
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.paired_runs import runs_of_pair
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.frames.trial_record import TrialRecord, trial_records
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.stats.multiplicity import holm
 from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
@@ -28,6 +28,7 @@ from ganstudy.analysis.tables.contrasts import (
     holm_family,
     margin_of,
 )
+from ganstudy.analysis.tables.rows import Cells
 from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
 from ganstudy.trials.results.records import (
     NO_REMEDIES,
@@ -82,21 +83,18 @@ class ConfirmedContrast:
     against: Against
     number: int
     """Of the confirm trial."""
-    confirms: Any
+    confirms: int | None
     """Number of the search's trial."""
     role: str
     other: int
     """Number of the other's confirm trial."""
-    other_confirms: Any
-    """Number of the search's trial; <NA> where the search never drew it."""
+    other_confirms: int | None
+    """Number of the search's trial; None where the search never drew it."""
 
     @property
     def improved(self) -> Estimate:
         """Probability of improvement, in the order that knows failure; ties are halves."""
         return self.contrast.improvement or Estimate(NAN)
-
-
-Trial = dict[str, Any]
 
 
 def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
@@ -113,17 +111,17 @@ def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
     known = [each.number for each in found if each.num_seeds]
     trials = study.of_stage(Stage.CONFIRM).trials.set_index("number", drop=False)
     # In the order of the search's own scores.
-    ordered = rows(trials.loc[known])
+    ordered = trial_records(study, trials.loc[known])
     choice = first_choice(study, found)
-    first = next((t for t in ordered if choice and t["number"] == choice.number), None)
-    treated = [trial for trial in ordered if trial is first or is_best_with(trial["role"])]
+    first = next((t for t in ordered if choice and t.number == choice.number), None)
+    treated = [trial for trial in ordered if trial is first or is_best_with(trial.role)]
     pairs = [
         (trial, twin, Against.TWIN)
         for trial in sorted(treated, key=lambda trial: trial is not first)
-        if (twin := twin_among(ordered, trial, study.searched)) is not None
+        if (twin := _twin_among(ordered, trial)) is not None
     ]
     if not pairs and first is not None:
-        seconds = (t for t in ordered if has_role(t["role"], BEST) and t is not first)
+        seconds = (t for t in ordered if has_role(t.role, BEST) and t is not first)
         pairs = [(first, second, Against.SECOND) for second in [*seconds][:1]]
     made = [_compared(study, *pair) for pair in pairs]
     # Holm, which finds more than Bonferroni: decisions are corrected, each interval holds alone.
@@ -136,21 +134,20 @@ def confirmed_contrasts(study: Study) -> list[ConfirmedContrast]:
     ]
 
 
-def twin_among(trials: Sequence[Trial], trial: Trial, searched: Sequence[str]) -> Trial | None:
+def _twin_among(trials: Sequence[TrialRecord], trial: TrialRecord) -> TrialRecord | None:
     """Return which of `trials` is like `trial` in all settings but its remedies, and has none."""
     # By settings and not by role: a grid has drawn twins by itself, and studies of before have a
     # twin that is called a baseline.
-    label = trial.get(REMEDIES)
-    if not isinstance(label, str) or label == NO_REMEDIES:
+    if trial.remedies is None or trial.remedies == NO_REMEDIES:
         return None
-    own = {REMEDIES, *remedies_of(label)}
-    others = [key for key in searched if key.split(".")[0] not in own]
+    own = {REMEDIES, *remedies_of(trial.remedies)}
+    others = [key for key in trial.settings if key.split(".")[0] not in own]
     return next(
         (
             other
             for other in trials
-            if other[REMEDIES] == NO_REMEDIES
-            and all(_alike(trial[key], other[key]) for key in others)
+            if other.remedies == NO_REMEDIES
+            and all(_alike(trial.settings[key], other.settings[key]) for key in others)
         ),
         None,
     )
@@ -162,29 +159,31 @@ def _alike(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _compared(study: Study, trial: Trial, other: Trial, against: Against) -> ConfirmedContrast:
+def _compared(
+    study: Study, trial: TrialRecord, other: TrialRecord, against: Against
+) -> ConfirmedContrast:
     is_twin = against is Against.TWIN
     contrast = contrast_by_seed(
         study,
-        runs_of_pair(study, trial["number"], other["number"]),
+        runs_of_pair(study, trial.number, other.number),
         question=CONFIRMED,
-        first=trial[REMEDIES] if is_twin else _name(trial),
+        first=trial.remedies if is_twin else _name(trial),
         second=ITS_TWIN if is_twin else _name(other),
         at=f"{_name(trial)}, fresh seeds" if is_twin else "fresh seeds",
     )
     return ConfirmedContrast(
         contrast=contrast,
         against=against,
-        number=trial["number"],
-        confirms=trial["confirms"],
-        role=trial["role"],
-        other=other["number"],
-        other_confirms=other["confirms"],
+        number=trial.number,
+        confirms=trial.confirms,
+        role=trial.role,
+        other=other.number,
+        other_confirms=other.confirms,
     )
 
 
-def _name(trial: Trial) -> str:
-    return trial_name(trial["number"] if pd.isna(trial["confirms"]) else int(trial["confirms"]))
+def _name(trial: TrialRecord) -> str:
+    return trial_name(trial.number if trial.confirms is None else trial.confirms)
 
 
 def confirmed_comparisons(
@@ -212,7 +211,7 @@ def confirmed_comparisons(
     return pd.DataFrame(map(_row, found), columns=list(COMPARISON_COLUMNS))
 
 
-def _row(row: ConfirmedContrast) -> dict[str, Any]:
+def _row(row: ConfirmedContrast) -> Cells:
     contrast = row.contrast
     return {
         "number": row.number,
@@ -267,13 +266,10 @@ def best_without_remedies(study: Study) -> BestWithout | None:
     ]
     if not plain:
         return None
-    labels = [trial[REMEDIES] for trial in _evaluated_gans(study)]
-    without = sum(label == NO_REMEDIES for label in labels)
-    return BestWithout(plain[0].number, without, len(labels) - without)
-
-
-def _evaluated_gans(study: Study) -> Iterator[Trial]:
     own = study.of_stage(*OWN_SEEDS).trials
-    for trial in rows(own[own["evaluations"] > 0]):
-        if trial.get(METHOD, "gan") == "gan" and REMEDIES in trial:
-            yield trial
+    gans = own[own["evaluations"] > 0]
+    if METHOD in gans:
+        gans = gans[gans[METHOD] == "gan"]
+    labels = gans[REMEDIES] if REMEDIES in gans else gans.index[:0]
+    without = int((labels == NO_REMEDIES).sum())
+    return BestWithout(plain[0].number, without, len(labels) - without)

@@ -30,6 +30,7 @@ from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni_level
 from ganstudy.analysis.stats.power import SampleSize, pairs_needed, seeds_needed
 from ganstudy.analysis.stats.subset_means import symmetric_interval
+from ganstudy.analysis.tables.rows import Cells
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage
 
@@ -238,7 +239,7 @@ class Contrast:
             failed=None if self.failed is None else self.failed.in_direction(-1),
         )
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Cells:
         """Return the row of the table of contrasts."""
         return {
             "question": self.question,
@@ -273,7 +274,7 @@ class Contrast:
             "decision": self.decision,
         }
 
-    def _matched_columns(self) -> dict[str, Any]:
+    def _matched_columns(self) -> Cells:
         matched = self.matched
         variances = None if matched is None else matched.variances
         parts = (NAN,) * 3 if variances is None else (*astuple(variances),)

@@ -39,7 +39,8 @@ from ganstudy.analysis.frames.selection import (
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import evaluation_grid, trajectories
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
-from ganstudy.analysis.stats.kaplan_meier import EventTimes, log_rank
+from ganstudy.analysis.stats.kaplan_meier import EventTimes
+from ganstudy.analysis.stats.log_rank import log_rank
 from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni
 from ganstudy.analysis.tables.rows import table_of
 from ganstudy.trials.results.records import FAILURE_VERDICTS, TrialState, Verdict

@@ -133,34 +133,16 @@ def _importances(
 ) -> list[ImportanceRow]:
     """Return the rows of one evaluator, the most important setting first."""
     scores = frame.medians
-    rng = np.random.default_rng(SEED)
     n, used = len(trials), min(len(trials), MOST_TRIALS[name])
-    chosen = rng.permutation(n)[:used]
-    sample = _optuna_study([trials[i] for i in chosen])
-    raw = _evaluate(name, sample, scores[chosen])
-    settings = sorted(raw, key=lambda setting: -raw[setting])
-    if len(settings) < 2:
+    found = _evaluations(name, trials, scores, used)
+    if len(found.settings) < 2:
         return []
-
-    def of(found: dict[str, float]) -> list[float]:
-        return [float(found.get(setting, 0.0)) for setting in settings]
-
-    resampled = []
-    for _ in range(RESAMPLES[name]):
-        again = rng.integers(n, size=used)
-        resampled.append(
-            of(_evaluate(name, _optuna_study([trials[i] for i in again]), scores[again]))
-        )
-    # Permuted over the same trials, so that settings stay as related to each other.
-    permuted = np.array(
-        [of(_evaluate(name, sample, rng.permutation(scores[chosen]))) for _ in range(DEALT[name])]
-    )
-    beyond = _beyond_chance(np.array(of(raw)), permuted)
-    importances, shares = _shares(np.array([of(raw)]))[0], _shares(np.array(resampled))
-    chance = np.quantile(_shares(permuted), 1 - ALPHA, axis=0)
+    beyond = _beyond_chance(found.raw, found.permuted)
+    importances, shares = _shares(found.raw[None])[0], _shares(found.resampled)
+    chance = np.quantile(_shares(found.permuted), 1 - ALPHA, axis=0)
     ranks = rankdata(-shares, axis=1, method="min")
     rows = []
-    for i, setting in enumerate(settings):
+    for i, setting in enumerate(found.settings):
         low, high = np.quantile(shares[:, i], [0.025, 0.975])
         first, last = np.quantile(ranks[:, i], [0.025, 0.975], method="inverted_cdf")
         rows.append(
@@ -186,6 +168,45 @@ def _importances(
             )
         )
     return rows
+
+
+@dataclass(frozen=True)
+class Evaluations:
+    """What one evaluator says of the D settings, the most important first."""
+
+    settings: list[str]
+    raw: Floats
+    """[D], of the trials themselves."""
+    resampled: Floats
+    """[R, D], of bootstrap resamples of the trials."""
+    permuted: Floats
+    """[P, D], of scores permuted at random."""
+
+
+def _evaluations(name: str, trials: list[FrozenTrial], scores: Floats, used: int) -> Evaluations:
+    """Return what an evaluator says of `used` of the trials, drawn at random."""
+    rng, n = np.random.default_rng(SEED), len(trials)
+    chosen = rng.permutation(n)[:used]
+    sample = _optuna_study([trials[i] for i in chosen])
+    raw = _evaluate(name, sample, scores[chosen])
+    settings = sorted(raw, key=lambda setting: -raw[setting])
+    if len(settings) < 2:
+        return Evaluations(settings, np.empty(0), np.empty((0, 0)), np.empty((0, 0)))
+
+    def of(found: dict[str, float]) -> list[float]:
+        return [float(found.get(setting, 0.0)) for setting in settings]
+
+    resampled = []
+    for _ in range(RESAMPLES[name]):
+        again = rng.integers(n, size=used)
+        resampled.append(
+            of(_evaluate(name, _optuna_study([trials[i] for i in again]), scores[again]))
+        )
+    # Permuted over the same trials, so that settings stay as related to each other.
+    permuted = [
+        of(_evaluate(name, sample, rng.permutation(scores[chosen]))) for _ in range(DEALT[name])
+    ]
+    return Evaluations(settings, np.array(of(raw)), np.array(resampled), np.array(permuted))
 
 
 def _shares(raw: Floats) -> Floats:

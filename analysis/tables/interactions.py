@@ -104,31 +104,32 @@ def interactions(study: Study) -> pd.DataFrame:
     # A case without an interval can find nothing, so that it is no comparison.
     comparisons = sum(case.degrees > 0 for case in cases)
     level = bonferroni_level(comparisons)
-    rows = []
-    for case in cases:
-        low, high = fisher_interval(case.correlation, case.degrees, level, case.factor)
-        estimate = Estimate(case.correlation, low, high, level, case.configurations)
-        p = NAN
-        if estimate.has_interval:
-            p = bonferroni(fisher_p(case.correlation, case.degrees, case.factor), comparisons)
-        rows.append(
-            InteractionRow(
-                kind=case.kind,
-                first=case.first,
-                second=case.second,
-                correlation=estimate.value,
-                low=low,
-                high=high,
-                p=p,
-                decision=estimate.decide("depends", "depends"),
-                configurations=case.configurations,
-                seeds=case.seeds,
-                comparisons=comparisons,
-                axis=frame.axis,
-                progress=frame.amount,
-            )
-        )
-    return table_of(InteractionRow, rows)
+    return table_of(
+        InteractionRow, [_interaction_row(case, frame, level, comparisons) for case in cases]
+    )
+
+
+def _interaction_row(
+    case: Case, frame: ComparedScores, level: float, comparisons: int
+) -> InteractionRow:
+    estimate, p = case.estimate(level), NAN
+    if estimate.has_interval:
+        p = bonferroni(fisher_p(case.correlation, case.degrees, case.factor), comparisons)
+    return InteractionRow(
+        kind=case.kind,
+        first=case.first,
+        second=case.second,
+        correlation=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        p=p,
+        decision=estimate.decide("depends", "depends"),
+        configurations=case.configurations,
+        seeds=case.seeds,
+        comparisons=comparisons,
+        axis=frame.axis,
+        progress=frame.amount,
+    )
 
 
 @dataclass(frozen=True)
@@ -146,6 +147,11 @@ class Case:
     """Of freedom; 0 where n does not allow an interval."""
     factor: float = 1.0
     """Of the variance of Fisher's z."""
+
+    def estimate(self, level: float) -> Estimate:
+        """Return the correlation with its interval."""
+        low, high = fisher_interval(self.correlation, self.degrees, level, self.factor)
+        return Estimate(self.correlation, low, high, level, self.configurations)
 
 
 @dataclass(frozen=True)

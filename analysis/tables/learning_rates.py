@@ -12,15 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import KFold
-from sklearn.preprocessing import PolynomialFeatures
 
 from ganstudy.analysis.frames.selection import SEED, ComparedScores, compared_scores, search_stage
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, LEVEL, NAN, Estimate, Floats
-from ganstudy.analysis.stats.matching import FOLDS
+from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
+from ganstudy.analysis.stats.logistic_fit import Fit, fit
 from ganstudy.analysis.stats.proportions import clustered_proportion
 from ganstudy.analysis.tables.rows import table_of
 from ganstudy.trials.results.records import Verdict
@@ -36,9 +32,6 @@ SIDES = (1 / 3, 3)
 # A guess at what is worth training with.
 LIKELY = 0.8
 """Fitted probability to train from which a point belongs to the region that trains."""
-# A guess: the fit has six coefficients, and ten folds leave out two configurations each.
-MIN_FOR_FIT = 20
-"""Configurations."""
 # A guess: ends to a fortieth of what was searched, finer than the fit knows them.
 FINE = 40
 """Points per axis at which the region is drawn."""
@@ -172,74 +165,6 @@ def _some(frame: ComparedScores, inside: NDArray[np.bool_]) -> ComparedScores:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """Logistic regression of whether a seed trains on the learning rates."""
-
-    skill: Estimate
-    """1 - Brier score / that of the mean alone, on configurations left out of the fit: 0 is no
-    skill, 1 perfect.
-    """
-    predicted: Floats
-    """[C] probability that a seed of the configuration trains, from the others alone."""
-    at: Floats
-    """[P] the same at the asked points, from all configurations."""
-
-
-def fit(rates: Floats, trained: Floats, at: Floats) -> Fit | None:
-    """Fit a logistic regression of the share of seeds that train [C] on the learning rates.
-
-    Its terms are a quadratic of the log rates [C, 2].
-
-    Ten-fold cross-validation over configurations. The interval of the skill is Student's, of the
-    configurations' gains against the mean. None below MIN_FOR_FIT configurations, or where every
-    seed trains, or none.
-    """
-    if len(rates) < MIN_FOR_FIT or trained.min() == trained.max():
-        return None
-    centre, spread = rates.mean(axis=0), rates.std(axis=0) + 1e-12
-    # Squares and the product: the region that trains is bounded on all sides, and may be slanted.
-    curve = PolynomialFeatures(2, include_bias=False)
-    points: Floats = curve.fit_transform((rates - centre) / spread)
-    asked: Floats = curve.transform((at - centre) / spread)
-    predicted, trivial = np.empty(len(rates)), np.empty(len(rates))
-    for seen, unseen in KFold(FOLDS, shuffle=True, random_state=SEED).split(points):
-        trivial[unseen] = trained[seen].mean()
-        predicted[unseen] = _probabilities(points[seen], trained[seen], points[unseen])
-    # By configuration, since the seeds of one share their fate. The Brier score is least for the
-    # true probabilities, so that no fit gains by exaggerating.
-    gains = (trained - trivial) ** 2 - (trained - predicted) ** 2
-    reference = float(((trained - trivial) ** 2).mean())
-    half = (
-        float(t.ppf((1 + LEVEL) / 2, len(gains) - 1))
-        * float(gains.std(ddof=1))
-        / np.sqrt(len(gains))
-    )
-    value = float(gains.mean())
-    low, high = (value - half) / reference, (value + half) / reference
-    skill = Estimate(value / reference, low, high, n=len(rates))
-    return Fit(skill, predicted, _probabilities(points, trained, asked))
-
-
-def _probabilities(points: Floats, trained: Floats, asked: Floats) -> Floats:
-    """Return the fitted probabilities at the asked points.
-
-    Every configuration counts as one seed that trained and one that did not, weighted by their
-    shares.
-    """
-    outcomes = np.repeat([1, 0], len(trained))
-    weights = np.concatenate([trained, 1 - trained])
-    # LogisticRegression refuses a single outcome, as a fold may have.
-    if not (weights[outcomes == 1].sum() and weights[outcomes == 0].sum()):
-        return np.full(len(asked), trained.mean())
-    # C is scikit-learn's default: without a penalty, outcomes that a line separates have no fit.
-    model = LogisticRegression(C=1.0, max_iter=1000).fit(
-        np.concatenate([points, points]), outcomes, sample_weight=weights
-    )
-    probabilities: Floats = model.predict_proba(asked)[:, 1]
-    return probabilities
-
-
-@dataclass(frozen=True)
 class RegionRow:
     """Where seeds train along one of the learning rates or their ratio."""
 
@@ -295,21 +220,31 @@ def region_that_trains(study: Study) -> pd.DataFrame:
         return table_of(RegionRow, [])
     trained = 1 - np.nanmean(frame.failed + _untrained(frame), axis=1)
     grid = _grid(rates)
-    found = fit(rates, trained, grid)
+    found = fit(rates, trained, grid, SEED)
     if found is None:
         return table_of(RegionRow, [])
     # A region of a fit without skill would look just as definite.
     conclusive = found.skill.low > 0
     likely = grid[found.at >= LIKELY] if conclusive else np.empty((0, 2))
+    area = len(likely) / len(grid) if conclusive else NAN
+    row = _region_row(frame, trained, found, area)
+    axes = {"lr_g": np.array((1, 0)), "lr_d": np.array((0, 1)), "ratio": np.array((-1, 1))}
+    return table_of(
+        RegionRow, [row.along(name, likely @ way, rates @ way) for name, way in axes.items()]
+    )
+
+
+def _region_row(frame: ComparedScores, trained: Floats, found: Fit, area: float) -> RegionRow:
+    """Return what the rows of all three axes have in common; area: NaN where nothing is found."""
     # By the fit to the others: a configuration's own seeds would confirm themselves.
     inside = found.predicted >= LIKELY
     trained_inside = _share_that_trained(frame, trained, inside)
     trained_outside = _share_that_trained(frame, trained, ~inside)
-    row = RegionRow(
+    return RegionRow(
         setting="",
         low=NAN,
         high=NAN,
-        area=len(likely) / len(grid) if conclusive else NAN,
+        area=area,
         searched_low=NAN,
         searched_high=NAN,
         inside=int(inside.sum()),
@@ -321,14 +256,10 @@ def region_that_trains(study: Study) -> pd.DataFrame:
         outside_low=trained_outside.low,
         outside_high=trained_outside.high,
         skill=found.skill,
-        decision="conclusive" if conclusive else INCONCLUSIVE,
-        configurations=len(rates),
+        decision="conclusive" if found.skill.low > 0 else INCONCLUSIVE,
+        configurations=len(trained),
         seeds=frame.num_seeds,
         progress=frame.amount,
-    )
-    axes = {"lr_g": np.array((1, 0)), "lr_d": np.array((0, 1)), "ratio": np.array((-1, 1))}
-    return table_of(
-        RegionRow, [row.along(name, likely @ way, rates @ way) for name, way in axes.items()]
     )
 
 

@@ -139,7 +139,8 @@ def _compare(
         found = Precision(*parts, n, seeds, contrasts[0].family.comparisons)
         return PlannedAndFound(planned.setting, contrasts[0].effect.unit, promised, found, NAN, NAN)
     made, variances = _made_of(rows)
-    n, seeds = (int(np.median(counts)) for counts in _counts(rows))
+    n = int(np.median([row.effect.n for row in rows]))
+    seeds = int(np.median([row.seeds for row in rows]))
     effects = made(n, seeds)
     found = Precision(
         smallest=NAN if effects is None else effects.smallest(outlook.power),
@@ -205,10 +206,6 @@ def _made(unit: str, variances: Variances, level: float, n: int, seeds: int) -> 
         return made_single_studies(variances, seeds, level)
     fewest = MIN_POINTS if unit == "points" else MIN_CONFIGURATIONS
     return made_studies(variances, Design(n, seeds), level, fewest)
-
-
-def _counts(rows: Sequence[Contrast]) -> tuple[list[int], list[int]]:
-    return [row.effect.n for row in rows], [row.seeds for row in rows]
 
 
 def _half_width(row: Contrast) -> float:

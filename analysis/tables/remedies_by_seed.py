@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +30,9 @@ from ganstudy.analysis.tables.contrasts import (
     margin_of,
 )
 from ganstudy.analysis.tables.matched_arms import matchable
+from ganstudy.analysis.tables.rows import Cells
 from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
+from ganstudy.trials.results.documents import Settings
 
 MIN_SEEDS_FOR_TEST = 5
 """Of three seeds that collapse half of the time, one study in thirty-two has all three differ alike
@@ -66,13 +67,13 @@ class SingleConfiguration:
     """Of the trial."""
     control: int
     """Of the trial without remedies."""
-    settings: dict[str, Any]
+    settings: Settings
     """The other searched settings, which both have."""
     failed: float
     """Seeds that had collapsed, cycled or diverged; NaN where verdicts do not compare."""
     control_failed: float
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Cells:
         """Return the row of the table of remedies_paired_by_seed."""
         contrast = self.contrast
         return {
@@ -136,7 +137,7 @@ def _compared(
     frame: ComparedScores,
     rows: tuple[int, int],
     remedies: str,
-    settings: dict[str, Any],
+    settings: Settings,
 ) -> SingleConfiguration:
     """Compare two configurations, by their rows in `frame`, on the seeds that they share."""
     both = ~np.isnan(frame.scores[list(rows)]).any(axis=0)

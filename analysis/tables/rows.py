@@ -15,6 +15,8 @@ from ganstudy.analysis.stats.estimate import Estimate
 
 GROUP = "group"
 Row = TypeVar("Row")
+Cells = dict[str, Any]
+"""Cells of one row by column, as pandas takes them: for tables whose columns depend on the study."""
 
 
 def columns_of(kind: type[Any], setting: str | None = None) -> list[str]:
@@ -40,7 +42,7 @@ def rows_of(kind: type[Row], table: pd.DataFrame, setting: str | None = None) ->
     fields = _fields(kind)
     made = []
     for cells in table.to_dict("records"):
-        values: dict[str, Any] = {}
+        values: Cells = {}
         for name, is_estimate in fields.items():
             column = setting if setting and name == GROUP else name
             values[name] = cells[column]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats
 from ganstudy.analysis.stats.few_seeds import median_interval, optimism
 from ganstudy.analysis.tables.confirm import confirmed_configurations, scores_by_seed
+from ganstudy.analysis.tables.rows import Cells
 from ganstudy.trials.results.roles import BEST, has_role
 
 OPTIMISM_COLUMNS = (
@@ -50,7 +50,7 @@ class SearchOptimism:
     """"ratio" or "difference"."""
     num_seeds: int
 
-    def columns(self) -> dict[str, Any]:
+    def columns(self) -> Cells:
         """Return the row of the table of `search_optimism`."""
         return {
             "number": self.number,
@@ -100,25 +100,28 @@ def optimism_of_search(study: Study) -> list[SearchOptimism]:
         for each, own in zip(chosen, in_search.tolist(), strict=True)
     ]
     if len(chosen) > 1:
-        # Inner: the median over configurations on a seed must be over the same ones for every seed.
-        together = pd.concat([scores[each.number] for each in chosen], axis=1, join="inner")
-        with np.errstate(invalid="ignore"):
-            overall = optimism(in_search, _on_scale(together.to_numpy().T, study))
-        made.append(
-            SearchOptimism(
-                number=None,
-                confirms=None,
-                role="all",
-                configurations=len(chosen),
-                search_score=NAN,
-                score=NAN,
-                # 0.0: `optimism` has taken the search's scores off already.
-                optimism=_optimism(overall, 0.0, study),
-                scale=_scale(study),
-                num_seeds=overall.n,
-            )
-        )
+        made.append(_overall(study, [scores[each.number] for each in chosen], in_search))
     return made
+
+
+def _overall(study: Study, scores: list[pd.Series], in_search: Floats) -> SearchOptimism:
+    """Return the optimism over all configurations, of their scores by seed and in the search."""
+    # Inner: the median over configurations on a seed must be over the same ones for every seed.
+    together = pd.concat(scores, axis=1, join="inner")
+    with np.errstate(invalid="ignore"):
+        overall = optimism(in_search, _on_scale(together.to_numpy().T, study))
+    return SearchOptimism(
+        number=None,
+        confirms=None,
+        role="all",
+        configurations=len(scores),
+        search_score=NAN,
+        score=NAN,
+        # 0.0: `optimism` has taken the search's scores off already.
+        optimism=_optimism(overall, 0.0, study),
+        scale=_scale(study),
+        num_seeds=overall.n,
+    )
 
 
 def search_optimism(study: Study) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from ganstudy.study.cli.report import load
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.documents import JsonObject
 
 # torch and pandas are imported by the commands that need them, so that the others answer at once.
 if TYPE_CHECKING:
@@ -129,6 +131,18 @@ def _as_text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
+@dataclass(frozen=True)
+class SampleOptions:
+    """The options of `ganstudy sample`, by their names."""
+
+    number: int
+    out: Path | None
+    npz: Path | None
+    seed: int
+    trained_on: int | None
+    trust_code: bool
+
+
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
@@ -166,15 +180,7 @@ def _as_text(value: Any) -> str:
     is_flag=True,
     help="Run the author's Python file in DIR that builds the generator.",
 )
-def sample(
-    folder: Path,
-    number: int,
-    out: Path | None,
-    npz: Path | None,
-    seed: int,
-    trained_on: int | None,
-    trust_code: bool,
-) -> None:
+def sample(folder: Path, **options: Any) -> None:
     """Draw samples from the generator in DIR, which ganstudy best --export wrote.
 
     Nothing of DIR is run as code unless --trust-code says that it may.
@@ -183,11 +189,12 @@ def sample(
     Examples:  ganstudy sample digits-generator -n 64
                ganstudy sample digits-generator --out grid.png --npz samples.npz
     """
-    config = _settings(folder)
+    asked, config = SampleOptions(**options), _settings(folder)
+    out, npz = asked.out, asked.npz
     if out is None and npz is None:
         out = folder / NEW_SAMPLES
     own = config["generator"].get("own")
-    if own is not None and not trust_code:
+    if own is not None and not asked.trust_code:
         raise UserError(
             f"the generator in {folder} is built by {own.get('file')}, somebody's own code; "
             "read it, then say --trust-code"
@@ -198,7 +205,7 @@ def sample(
     from ganstudy.trials.export import standalone
 
     try:
-        samples = standalone.sample(number, seed, trained_on, folder)
+        samples = standalone.sample(asked.number, asked.seed, asked.trained_on, folder)
         if out is not None:
             out.parent.mkdir(parents=True, exist_ok=True)
             standalone.picture(samples, config.get("reach")).save(out, "PNG")
@@ -211,10 +218,10 @@ def sample(
         raise UserError(f"{folder} cannot be sampled: {error}") from None
     shape = " x ".join(map(str, samples.shape[1:]))
     paths = ", ".join(str(path) for path in (out, npz) if path is not None)
-    click.echo(f"{number} samples of {shape}: {paths}")
+    click.echo(f"{asked.number} samples of {shape}: {paths}")
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def _settings(folder: Path) -> JsonObject:
     """Return the content of config.json; raise UserError where it is not what an export writes."""
     path = folder / "config.json"
     try:

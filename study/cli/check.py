@@ -14,6 +14,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.trials.results.documents import JsonObject
 
 CONFIGURATIONS_SHOWN = 3
 MOST_LINES = 40
@@ -37,10 +38,10 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     \b
     Example:  ganstudy check examples/digits.toml
     """
-    from ganstudy.study.cli.expected_time import study_times, time_lines
-    from ganstudy.study.cli.outlook import outlook_lines
-    from ganstudy.study.driver.cost_estimate import cost_lines
     from ganstudy.study.ledger.ledger import Ledger
+    from ganstudy.study.outlook.cost_estimate import cost_lines
+    from ganstudy.study.outlook.expected_time import study_times, time_lines
+    from ganstudy.study.outlook.outlook_lines import outlook_lines
 
     spec, _ = read_study(file)
     Ledger.check_same(home.study(spec.name).ledger, spec)
@@ -49,7 +50,11 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         head.append(_shortened(f"Question: {spec.question}", full))
     own_parts = wrapped(_own_parts(spec)) if spec.has_own_parts else []
     sections = [
-        Section("Varies", _varied(spec, full), True),
+        Section(
+            "Varies",
+            [_shortened(f"{key:<28} {each}", full) for key, each in spec.space.domains.items()],
+            True,
+        ),
         Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
         Section("Trials", wrapped(cost_lines(spec))),
         Section("Your data and networks", own_parts),
@@ -118,13 +123,9 @@ def _shortened(line: str, full: bool = False) -> str:
     return line if full or len(line) <= most else line[: most - 4].rstrip() + " ..."
 
 
-def _varied(spec: StudySpec, full: bool) -> list[str]:
-    return [_shortened(f"{key:<28} {domain}", full) for key, domain in spec.space.domains.items()]
-
-
 def _fixed(spec: StudySpec, full: bool) -> list[str]:
     """Return what the file itself states, one line per table."""
-    document: dict[str, Any] = json.loads(spec.document)
+    document: JsonObject = json.loads(spec.document)
     document.get("search", {}).pop("space", None)
     lines = []
     for name, table in document.items():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from typing import Any
 from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -19,6 +18,7 @@ from ganstudy.study.tracking.mlflow_pages import (
     runs_page,
     sorted_runs_page,
 )
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.mlflow_tags import Tag
 
 START_SECONDS = 120.0
@@ -74,9 +74,9 @@ def _measure(address: str, experiment: str) -> str | None:
     return None
 
 
-def _get(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def _get(url: str, body: JsonObject | None = None) -> JsonObject:
     data = None if body is None else json.dumps(body).encode()
     request = Request(url, data, {"Content-Type": "application/json"})
     with _OPENER.open(request, timeout=ANSWER_SECONDS) as answer:
-        found: dict[str, Any] = json.load(answer)
+        found: JsonObject = json.load(answer)
     return found

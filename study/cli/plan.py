@@ -14,7 +14,7 @@ from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import parse_study, read_study
 
 if TYPE_CHECKING:
-    from ganstudy.study.cli.planning import Proposal
+    from ganstudy.study.outlook.planning import Proposal
 
 TIME = re.compile(r"(?P<amount>\d{1,6}(\.\d{1,3})?)(?P<unit>s|m|min|h|d)")
 SECONDS = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
@@ -49,7 +49,8 @@ def plan(
     \b
     Example:  ganstudy plan examples/digits.toml --tell 0.8 --write planned.toml
     """
-    from ganstudy.study.cli.planning import Wanted, proposal, proposal_lines
+    from ganstudy.study.outlook.planning import Wanted, proposal
+    from ganstudy.study.outlook.proposal_lines import proposal_lines
 
     if write is not None and write.exists():
         raise UserError(f"{write} exists already, and is not replaced; name another file")

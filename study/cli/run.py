@@ -161,9 +161,9 @@ def _existing(name: str, home: Home) -> StudyFolder:
 
 
 def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: Home) -> None:
-    from ganstudy.study.cli.promise import promise
     from ganstudy.study.driver.run import run as run_study
     from ganstudy.study.driver.terminal import say
+    from ganstudy.study.outlook.promise import promise
 
     console = plain_console()
     report = StudyReport(spec, home, spec.question)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ganstudy.trials.measures.score import Score
 
 NPZ = ".npz"
+# Even halves: the floor is then measured at the largest number that both sides can have.
 HALF = 0.5
 """Share of the real samples that is held out, to measure the floor: real against real."""
 PACKAGES = ("ganstudy", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "scikit-learn")
@@ -59,39 +60,44 @@ class ScoreOptions:
 
     def samples(self, option: str, path: str, value_range: Range) -> DataOptions:
         """Return how the samples at `path` are read; raise UserError naming `option`."""
-        # Even halves: the floor is then measured at the largest number that both sides can have.
-        shares: dict[str, Any] = {"held_out": HALF, "limit": self.limit}
         if NPZ not in path:
             # Only the classifier is trained on labels, and never on generated samples.
             labelled = self.extractor == "classifier" and option != "--fake"
-            pictures: dict[str, Any] = {
-                "path": path,
-                "labels": "folders" if labelled else "none",
-                "size": self.size,
+            return _made(
+                Images,
+                option,
+                path=path,
+                labels="folders" if labelled else "none",
+                size=self.size,
                 # A study cuts the middle square out by default; here nothing is cut that was
                 # not asked for.
-                "crop": self.crop or "none",
-                "channels": self.channels or "colour",
-            }
-            return _made(Images, option, pictures | shares)
+                crop=self.crop or "none",
+                channels=self.channels or "colour",
+                held_out=HALF,
+                limit=self.limit,
+            )
         file, _, keys = path.partition(f"{NPZ}:")
         images_key, _, labels_key = keys.partition(":")
-        arrays: dict[str, Any] = {
-            "path": f"{file}{NPZ}" if keys else path,
-            "range": value_range,
-            "images_key": images_key or None,
-            "labels_key": labels_key or None,
-        }
-        return _made(Arrays, option, arrays | shares)
+        return _made(
+            Arrays,
+            option,
+            path=f"{file}{NPZ}" if keys else path,
+            range=value_range,
+            images_key=images_key or None,
+            labels_key=labels_key or None,
+            held_out=HALF,
+            limit=self.limit,
+        )
 
     def measures(self) -> MeasuresConfig:
         """Return how samples are measured."""
-        values = {
-            "extractor": self.extractor or "auto",
-            "weights": self.weights,
-            "weights_digest": self.weights_digest,
-        }
-        return _made(MeasuresConfig, "--weights-digest", values)
+        return _made(
+            MeasuresConfig,
+            "--weights-digest",
+            extractor=self.extractor or "auto",
+            weights=self.weights,
+            weights_digest=self.weights_digest,
+        )
 
 
 @click.command()
@@ -226,8 +232,8 @@ def _write(file: Path, asked: ScoreOptions, result: Score) -> None:
         raise UserError(f"{file} cannot be written: {error.strerror}") from None
 
 
-def _made(model: type[Options], name: str, values: dict[str, Any]) -> Options:
-    """Return the options; raise UserError if one breaks a rule."""
+def _made(model: type[Options], name: str, /, **values: Any) -> Options:
+    """Return the options; raise UserError, naming `name`, if one breaks a rule."""
     try:
         return model(**values)
     except ValidationError as error:

@@ -89,7 +89,7 @@ def status(name: str, as_json: bool, home: Home) -> None:
 
 
 def _fitted(lines: list[str]) -> list[str]:
-    """Return the lines as wide as the terminal; whole where there is none."""
+    """Return the lines as wide as the terminal, or whole if they go elsewhere."""
     return wrapped(lines) if sys.stdout.isatty() else lines
 
 
@@ -151,8 +151,8 @@ def _format_design(design: DesignStatus) -> str:
 def _format_best(study: StudyStatus) -> str:
     """Return the best trial, with a score only where its meaning is plain.
 
-    The score that a trial was chosen by looks too good: where fresh seeds tell another, it is not
-    quoted, and elsewhere it is said.
+    The score that a trial was chosen by looks too good: where fresh seeds give another, it is not
+    quoted, and elsewhere the line says so.
     """
     if study.best is None:
         return "no complete trial satisfies the constraints yet"

@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 import ray
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
@@ -75,7 +74,7 @@ def connected(
         stack.enter_context(_own_authentication())
         staging = stack.enter_context(tempfile.TemporaryDirectory(prefix="ganstudy-"))
         working_dir = str(code_version.stage(Path(staging), plugin_digests))
-        options: dict[str, Any] = {
+        options: dict[str, object] = {
             "log_to_driver": False,
             "logging_level": logging.CRITICAL,
             "runtime_env": {"working_dir": working_dir},

@@ -16,7 +16,6 @@ import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from ganstudy.study.cluster import code_version
 from ganstudy.study.errors import UserError
@@ -25,6 +24,7 @@ from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import PATH_FIELDS
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import STUDY_FILE
 
 JOBS = "http://127.0.0.1:8265"
@@ -64,7 +64,7 @@ def bundle(file: Path, folder: Path) -> StudySpec:
     return spec
 
 
-def _refuse_relative(document: dict[str, Any]) -> None:
+def _refuse_relative(document: JsonObject) -> None:
     """Raise UserError for a relative path to data, which are not sent with the study."""
     for table, key in itertools.product(("data", "measures"), (*PATH_FIELDS, "weights")):
         path = document.get(table, {}).get(key)

@@ -51,7 +51,7 @@ class ClusterMonitor(Callback):  # type: ignore[misc]
     def __exit__(self, *_: object) -> None:
         self._ended.set()
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return an empty state: Tune pickles its callbacks, and a thread's event cannot be."""
         return {}
 

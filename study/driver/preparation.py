@@ -51,7 +51,7 @@ def _tell(
     making: ray.ObjectRef, placed: ray.ObjectRef, spec: StudySpec, note: Path, console: Console
 ) -> None:
     """Tell what the worker does until it is done: redrawn on a terminal, now and then elsewhere."""
-    begun = said = time.monotonic()
+    begun = last_line = time.monotonic()
     waits = True
     with console.status("") as status:
         while not ray.wait([making], timeout=POLL_SECONDS)[0]:
@@ -61,8 +61,8 @@ def _tell(
                 waits = False
                 if not ray.wait([placed], timeout=0)[0]:
                     say(console, monitor.still_waiting(spec.resources))
-            if not console.is_terminal and time.monotonic() - said > PLAIN_SECONDS:
-                said = time.monotonic()
+            if not console.is_terminal and time.monotonic() - last_line > PLAIN_SECONDS:
+                last_line = time.monotonic()
                 say(console, text)
 
 

@@ -204,8 +204,8 @@ class RunProgress:
             f"{self._ended[TrialState.PRUNED]} pruned, {self._ended[TrialState.FAILED]} failed",
         ]
         if seeds:
-            lost = sum(self._seeds[v] for v in failed)
-            parts.append(f"{lost} of {seeds} seeds failed" + (f" ({kinds})" if kinds else ""))
+            of_them = sum(self._seeds[v] for v in failed)
+            parts.append(f"{of_them} of {seeds} seeds failed" + (f" ({kinds})" if kinds else ""))
         if self._best is not None:
             score, number = self._best
             parts.append(

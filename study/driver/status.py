@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
 
 from ganstudy.study.driver.driver_lock import DriverLock
 from ganstudy.study.home import NAME_RULE, Home, StudyFolder
@@ -14,9 +13,10 @@ from ganstudy.study.ledger.confirm_stage import ConfirmStage
 from ganstudy.study.ledger.design_stage import DesignStage
 from ganstudy.study.ledger.import_record import ImportRecord, ImportSource
 from ganstudy.study.ledger.ledger import Ledger
-from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
+from ganstudy.study.ledger.trial_row import BestTrial, StageStatus
 from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tune.preparation_note import read_note
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import TrialState
 from ganstudy.trials.results.untrained import untrained_seeds
 
@@ -44,22 +44,15 @@ class Preparing:
     state: RunState = RunState.PREPARING
 
 
-@dataclass(frozen=True)
-class ConfirmStatus:
-    """Status of the confirm stage."""
+@dataclass(frozen=True, kw_only=True)
+class ConfirmStatus(StageStatus):
+    """Status of the confirm stage.
+
+    Its best is the search's best trial, with its score on the fresh seeds.
+    """
 
     known: bool
     """Whether it is known what is to be confirmed; until then `planned` is an upper bound."""
-    planned: int
-    left: int
-    trials: Mapping[str, int]
-    """By state."""
-    seeds: Mapping[str, int]
-    """By verdict."""
-    best: BestTrial | None = None
-    """The search's best trial, with its score on the fresh seeds; None before it is confirmed."""
-    trial_list: Sequence[TrialRow] | None = None
-    """All trials, where they are asked for."""
 
 
 @dataclass(frozen=True)
@@ -77,25 +70,17 @@ class DesignStatus:
     """By state."""
 
 
-@dataclass(frozen=True)
-class StudyStatus:
+@dataclass(frozen=True, kw_only=True)
+class StudyStatus(StageStatus):
     """Status of a study, its search and its design.
 
     The fields planned, trials, seeds, best and trial_list are those of the search, with the design
-    before it.
+    before it; `left` is of both stages, as far as they are known.
     """
 
     name: str
     question: str
-    planned: int
-    left: int
-    """Of both stages, as far as they are known."""
-    trials: Mapping[str, int]
-    """By state."""
-    seeds: Mapping[str, int]
-    """By verdict."""
     objective: str
-    best: BestTrial | None
     confirm: ConfirmStatus | None
     """None if the study file asks for no confirm stage."""
     design: DesignStatus | None
@@ -112,12 +97,11 @@ class StudyStatus:
     """About the file, of an imported study."""
     budget: str | None = None
     """That it was too short, if the verdicts say so."""
-    trial_list: Sequence[TrialRow] | None = None
-    """All trials, where they are asked for."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the status as plain JSON, without what does not apply."""
-        found = asdict(self)
+        # In a terminal the name goes first.
+        found = {"name": self.name, "question": self.question} | asdict(self)
         for name in ("imported", "budget", "driver"):
             if found[name] is None:
                 del found[name]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import platform
 from dataclasses import replace
-from typing import Any
 
 from ganstudy.study.cluster.code_version import PACKAGES, code_provenance, source_digest
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tracking.messages import StudyStart
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.facts import Origin, StudyFacts
 
 
@@ -51,7 +51,7 @@ def facts_of_ledger(ledger: Ledger) -> StudyFacts:
     return StudyFacts(_as_read(ledger.spec), ledger.spec.question, origin=origin)
 
 
-def _as_read(spec: StudySpec) -> dict[str, Any]:
+def _as_read(spec: StudySpec) -> JsonObject:
     # With defaults filled in: a later version may have others, and the report reads this.
-    read: dict[str, Any] = json.loads(spec.model_dump_json())
+    read: JsonObject = json.loads(spec.model_dump_json())
     return read

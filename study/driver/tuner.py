@@ -17,11 +17,12 @@ from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.packing import pack_line, trials_per_pack
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.tune.pack_searcher import PackSearcher
-from ganstudy.study.tune.pack_trainable import MEMBERS, PackTrainable
+from ganstudy.study.tune.pack_trainable import PackTrainable
 from ganstudy.study.tune.scheduler import replay, scheduler
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.trainable import TrialTrainable
 from ganstudy.study.tune.training import TrainingFactory
+from ganstudy.study.tune.trial_task import MEMBERS, TASK
 from ganstudy.study.tune.worker_context import WorkerContext
 from ganstudy.trials.results.records import Stage, TrialState
 
@@ -37,6 +38,11 @@ def tune_stage(
     """Run the trials of `stage` that are left, until they are done or the study is to stop."""
     spec = stage.spec
     schedule = scheduler(spec, stage.stage)
+    concurrent = ConcurrencyLimit(spec.resources)
+    seeds = len(
+        spec.confirm.seeds if spec.confirm and stage.stage is Stage.CONFIRM else spec.train.seeds
+    )
+    most = trials_per_pack(spec, stage.stage, seeds, stage.to_train(), concurrent())
     maximize = spec.objective.maximize is not None
 
     def observe(number: int, state: TrialState, outcome: Outcome | None, error: str | None) -> None:
@@ -44,13 +50,7 @@ def tune_stage(
         if state is not TrialState.RUNNING:
             context.backup.keep()
 
-    seeds = (
-        spec.confirm.seeds if spec.confirm and stage.stage is Stage.CONFIRM else spec.train.seeds
-    )
-    concurrent = ConcurrencyLimit(spec.resources)
-    most = trials_per_pack(spec, stage.stage, len(seeds), stage.to_train(), concurrent())
-    make = partial(PackSearcher, most=most) if most > 1 else LedgerSearcher
-    searcher = make(
+    searcher = (partial(PackSearcher, most=most) if most > 1 else LedgerSearcher)(
         stage,
         context.folder,
         context.stop,
@@ -61,7 +61,7 @@ def tune_stage(
     if searcher.total == 0:
         return
     if most > 1:
-        context.log(f"{stage.stage.value}: {pack_line(spec, len(seeds), most)}")
+        context.log(f"{stage.stage.value}: {pack_line(spec, seeds, most)}")
     worker = WorkerContext(
         factory=factory,
         measure=spec.objective.measure,
@@ -76,25 +76,29 @@ def tune_stage(
     tune.Tuner(
         trainable,
         tune_config=_tune_config(searcher, schedule),
-        run_config=tune.RunConfig(
-            name="run",
-            storage_path=str(context.folder.tune),
-            # By itself Tune would read the path as an address.
-            storage_filesystem=LocalFileSystem(),
-            verbose=0,
-            callbacks=[context.monitor],
-            failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),
-            # Trials write their own checkpoints; see trainable.py.
-            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-        ),
+        run_config=_run_config(context),
     ).fit()
+
+
+def _run_config(context: RunContext) -> tune.RunConfig:
+    return tune.RunConfig(
+        name="run",
+        storage_path=str(context.folder.tune),
+        # By itself Tune would read the path as an address.
+        storage_filesystem=LocalFileSystem(),
+        verbose=0,
+        callbacks=[context.monitor],
+        failure_config=tune.FailureConfig(max_failures=DEATHS_PER_TRIAL),
+        # Trials write their own checkpoints; see trainable.py.
+        checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+    )
 
 
 def _tune_config(searcher: LedgerSearcher, schedule: TrialScheduler) -> tune.TuneConfig:
     def name(trial: Any) -> str:
         # A pack is named after the first of its trials.
-        first = trial.config.get(MEMBERS, [trial.config])[0]
-        return f"trial-{first['number']:06d}"
+        first = trial.config[MEMBERS][0] if MEMBERS in trial.config else trial.config[TASK]
+        return f"trial-{first.number:06d}"
 
     return tune.TuneConfig(
         search_alg=searcher,

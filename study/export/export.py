@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 from safetensors.torch import save
 
@@ -24,6 +23,7 @@ from ganstudy.trials.config.data import PATH_FIELDS
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.export import standalone
 from ganstudy.trials.export.export import TrainedGenerators, trained_generators
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
 # Guesses at what fills a picture: an 8 x 8 grid, and points that do not merge yet.
@@ -119,7 +119,7 @@ def configuration(ledger: Ledger, number: int, digest: str) -> TrialConfig:
     return config
 
 
-def _without_paths(config: TrialConfig) -> dict[str, Any]:
+def _without_paths(config: TrialConfig) -> JsonObject:
     """Return the configuration as plain JSON, with the names of files alone."""
     # Their folders are this machine's business.
     tables = config.model_dump(mode="json")

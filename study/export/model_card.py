@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ganstudy.analysis.tables.best_configuration import BestConfiguration
 from ganstudy.study.export.markdown import escape as text
 from ganstudy.trials.results.catalogue import COPYING, MEASURES, MODES, QUALITY
+from ganstudy.trials.results.documents import JsonObject
 
 if TYPE_CHECKING:
     from ganstudy.trials.export.export import GeneratorDescription
@@ -46,12 +47,12 @@ class ExportedGenerator:
     """Of points: what a picture of them shows in either direction."""
     generator: GeneratorDescription
     """How the network is built; see trials/export/standalone.py."""
-    configuration: dict[str, Any]
+    configuration: JsonObject
     """The trial's whole configuration."""
     facts: BestConfiguration
     """Scores and provenance."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the content as plain JSON."""
         facts = self.facts.to_json()
         del facts["seeds"], facts["default_seed"]  # those of the export are beside the facts
@@ -142,7 +143,7 @@ def _provenance(exported: ExportedGenerator) -> list[str]:
     ]
 
 
-def _licence(tables: dict[str, Any]) -> list[str]:
+def _licence(tables: JsonObject) -> list[str]:
     return [
         "## Licence",
         "",

@@ -8,18 +8,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.study.importing.columns import PER_TRIAL, SEED
-from ganstudy.study.importing.exports import Reading, read_export
 from ganstudy.study.importing.mapping import Mapping
 from ganstudy.study.importing.modes import mode_names
 from ganstudy.study.importing.scores import ScoreColumns
 from ganstudy.study.importing.source import Source
+from ganstudy.study.importing.sources.exports import Reading, read_export
 from ganstudy.study.importing.table import Table
 from ganstudy.study.importing.timeline import (
     evaluation_times,
@@ -28,6 +27,7 @@ from ganstudy.study.importing.timeline import (
 )
 from ganstudy.study.importing.trials import TrialColumns
 from ganstudy.trials.results.catalogue import COPYING, CYCLING, MEASURES, MODES, QUALITY
+from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.records import COUNTERS, EvaluationRow, TrialState, Verdict
 
 SAMPLED = tuple(
@@ -43,7 +43,7 @@ class ImportedTrial:
     """One configuration."""
 
     number: int
-    params: dict[str, Any]
+    params: Settings
     state: TrialState
     error: str
     rows: list[EvaluationRow]

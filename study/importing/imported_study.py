@@ -7,18 +7,18 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ganstudy.study.cluster import code_version
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import NAME_RULE
 from ganstudy.study.importing.history import History, ImportedTrial, history_of
 from ganstudy.study.importing.mapping import Mapping, judged
-from ganstudy.study.importing.reading import read_source
+from ganstudy.study.importing.sources.reading import read_source
 from ganstudy.study.ledger.import_record import ImportedSpec, ImportSource
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.spec.tables import CONSTRAINTS, Tracking
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import TrialState, Verdict, median_over_seeds
 
 IMPORTED = "imported"
@@ -62,7 +62,7 @@ class ImportedStudy:
         """Return whether a trial did not fail and keeps within the constraints."""
         return trial.state is not TrialState.FAILED and outcome.feasible(self.require)
 
-    def provenance(self) -> dict[str, Any]:
+    def provenance(self) -> JsonObject:
         """Return what the scores were measured with: only equal ones can be compared."""
         given = self.mapping.provenance
         stated = given.model_dump() if given is not None else {"extractor": IMPORTED}

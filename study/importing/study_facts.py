@@ -16,6 +16,7 @@ from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
 from ganstudy.study.tracking.messages import StudyStart
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.facts import Origin, StudyFacts
 from ganstudy.trials.results.records import IMPORTED_FILE, TrialState
 
@@ -26,7 +27,7 @@ WIDE = 20
 """Ratio of the ends from which on a range is taken for one on a log scale: a guess."""
 
 
-def spec_of(study: ImportedStudy) -> dict[str, Any]:
+def spec_of(study: ImportedStudy) -> JsonObject:
     """Return what is known of the study in the form of a study file, defaults filled in."""
     history = study.history
     params: dict[str, list[Any]] = {}

@@ -6,7 +6,7 @@ The latter are its parameters and its state.
 from __future__ import annotations
 
 import shlex
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from ganstudy.study.importing.table import as_numbers
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import schedule_of_text
 from ganstudy.trials.config.trial import BUDGET_UNITS, LARGEST_SEED
+from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState, remedy_label
 
 STEPS = ("step", "steps", "_step", "global_step", "iteration", "iterations", "iter", "it", "kimg")
@@ -74,9 +75,9 @@ class TrialColumns:
         groups = np.split(order, starts[1:])
         return {int(n): rows.tolist() for n, rows in zip(numbers, groups, strict=True)}
 
-    def params(self, rows: list[int]) -> dict[str, Any]:
+    def params(self, rows: list[int]) -> Settings:
         """Return the parameters of the trial that has these rows."""
-        params: dict[str, Any] = {}
+        params: Settings = {}
         if self._labels:
             params[TRIAL_NAME] = self._labels[rows[0]]
         for name, column in {**self._roles.parameters, **self._roles.unknown}.items():

@@ -9,7 +9,6 @@ it is proposed, with its configuration, in one transaction.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -34,7 +33,7 @@ from ganstudy.trials.results.roles import EARLIER
 # As attributes, since Optuna's own params need a distribution each, and nothing is drawn here.
 PARAMS, DIGEST, CONFIRMS, SEEDS = "params", "config_digest", "confirms", "seeds"
 """Attributes of a trial."""
-FORMER_DEFAULTS: dict[str, Any] = {"seeds": tuple(range(100, 106)), "twins": 0}
+FORMER_DEFAULTS: dict[str, object] = {"seeds": tuple(range(100, 106)), "twins": 0}
 """Of [confirm], in the versions that stored no seeds with a trial."""
 
 

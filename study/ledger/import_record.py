@@ -6,15 +6,16 @@ Its trials are over, so there is nothing to propose or to resume; what was measu
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.ledger.trial_row import BestTrial, TrialRow
+from ganstudy.study.ledger.trial_row import BestTrial, StageStatus, TrialRow
 from ganstudy.study.spec.tables import Tracking
 from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.documents import parse_object
 
 
 @dataclass(frozen=True)
@@ -44,20 +45,12 @@ class ImportSource:
     """Digest of the code that read it."""
 
 
-@dataclass(frozen=True)
-class ImportSummary:
+@dataclass(frozen=True, kw_only=True)
+class ImportSummary(StageStatus):
     """What `ganstudy status` shows of an imported study."""
 
     question: str
-    planned: int
-    left: int
-    trials: Mapping[str, int]
-    """By state."""
-    seeds: Mapping[str, int]
-    """By verdict."""
     objective: str
-    best: BestTrial | None
-    trial_list: Sequence[TrialRow]
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
@@ -76,9 +69,22 @@ class ImportRecord:
     The publisher finds the runs of trials by their tags, so only the parent's run is stored.
     """
 
-    def __init__(self, path: Path, content: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        digest: str,
+        spec: ImportedSpec,
+        source: ImportSource,
+        summary: ImportSummary,
+        parent_run: str | None = None,
+    ) -> None:
         self._path = path
-        self._content = content
+        self.id = digest
+        """Equal for the same file read in the same way, on whatever machine."""
+        self.spec = spec
+        self.source = source
+        self.summary = summary
+        self._parent_run = parent_run
         # Only in memory: thousands of trials would mean as many writes of the whole file.
         self._runs: dict[int, str] = {}
 
@@ -107,14 +113,7 @@ class ImportRecord:
                     f"import another name, or delete {path.parent} to begin anew."
                 )
             return record
-        content = {
-            "id": digest,
-            "name": spec.name,
-            "tracking": spec.tracking.uri,
-            "source": asdict(source),
-            "summary": asdict(summary),
-        }
-        record = cls(path, content)
+        record = cls(path, digest, spec, source, summary)
         record._write()
         return record
 
@@ -122,43 +121,28 @@ class ImportRecord:
     def open(cls, path: Path) -> ImportRecord:
         """Return the record at `path`; UserError if it cannot be read."""
         try:
-            return cls(path, json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError) as error:
+            content = parse_object(path.read_text(encoding="utf-8"))
+            summary = ImportSummary.from_json(content["summary"])
+            return cls(
+                path,
+                content["id"],
+                ImportedSpec(content["name"], Tracking(uri=content["tracking"]), summary.objective),
+                ImportSource(**content["source"]),
+                summary,
+                content.get("parent_run"),
+            )
+        # A file that lacks a field is as unreadable as one that is no JSON.
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} cannot be read: {error}; import the file again") from None
-
-    @property
-    def spec(self) -> ImportedSpec:
-        """Name, tracking server and measure."""
-        return ImportedSpec(
-            self._content["name"],
-            Tracking(uri=self._content["tracking"]),
-            self._content["summary"]["objective"],
-        )
-
-    @property
-    def id(self) -> str:
-        """Equal for the same file read in the same way, on whatever machine."""
-        return str(self._content["id"])
-
-    @property
-    def source(self) -> ImportSource:
-        """About the file."""
-        return ImportSource(**self._content["source"])
-
-    @property
-    def summary(self) -> ImportSummary:
-        """Trials by state, seeds by verdict and the best trial."""
-        return ImportSummary.from_json(self._content["summary"])
 
     @property
     def parent_run_id(self) -> str | None:
         """MLflow run of the study itself."""
-        run_id: str | None = self._content.get("parent_run")
-        return run_id
+        return self._parent_run
 
     @parent_run_id.setter
     def parent_run_id(self, run_id: str) -> None:
-        self._content["parent_run"] = run_id
+        self._parent_run = run_id
         self._write()
 
     def run_ids(self) -> dict[int, str]:
@@ -170,4 +154,13 @@ class ImportRecord:
         self._runs[number] = run_id
 
     def _write(self) -> None:
-        write_whole(self._path, json.dumps(self._content, indent=1).encode())
+        content = {
+            "id": self.id,
+            "name": self.spec.name,
+            "tracking": self.spec.tracking.uri,
+            "source": asdict(self.source),
+            "summary": asdict(self.summary),
+        }
+        if self._parent_run is not None:
+            content["parent_run"] = self._parent_run
+        write_whole(self._path, json.dumps(content, indent=1).encode())

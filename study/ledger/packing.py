@@ -82,7 +82,7 @@ def next_pack(
 
 
 def pack_line(spec: StudySpec, seeds: int, most: int) -> str:
-    """Return what is said of packs: how many trials are in one, and who chose that."""
+    """Describe the packs in one line: how many trials are in one, and who chose that."""
     why = "" if spec.states("resources", "lanes") else ", by default"
     return (
         f"up to {most} configurations x {seeds} seeds are trained as one pack "

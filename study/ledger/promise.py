@@ -11,7 +11,7 @@ import optuna
 from ganstudy.trials.results.outlook import Outlook
 
 OUTLOOK = "outlook"
-"""Attribute of the Optuna study: what was to be told, as JSON; none in older ledgers."""
+"""Attribute of the Optuna study: its promise, as JSON; none in older ledgers."""
 SESSION_PREFIX = "session/"
 """Attributes: when each driver of the study began."""
 

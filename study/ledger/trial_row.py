@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from ganstudy.study.spec.keys import Params
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import Stage, remedy_label
 
 
@@ -28,7 +29,7 @@ class TrialRow:
     error: str | None
     """Why it failed, if it did."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the row as plain JSON."""
         return asdict(self)
 
@@ -42,6 +43,21 @@ class BestTrial:
     params: Mapping[str, object]
     run_id: str | None
     """MLflow run, once it is published."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageStatus:
+    """How far the trials of a stage, or of a whole search, are."""
+
+    planned: int
+    left: int
+    trials: Mapping[str, int]
+    """By state."""
+    seeds: Mapping[str, int]
+    """By verdict."""
+    best: BestTrial | None = None
+    trial_list: Sequence[TrialRow] | None = None
+    """All trials, where they are asked for."""
 
 
 @dataclass(frozen=True)

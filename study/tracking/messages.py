@@ -14,6 +14,7 @@ from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.trial_row import StagePlace
 from ganstudy.study.spec.keys import Params
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.facts import StudyFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
@@ -45,7 +46,7 @@ class TrialStart:
         """Return the announcement of a trial with this configuration."""
         return cls(params, config.digest, config.model_dump(mode="json"), place)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the announcement as plain JSON."""
         settings = {"params": self.params, "config": self.config, "digest": self.digest}
         return settings | self.place.to_json()
@@ -91,7 +92,7 @@ class TrialEvaluation:
             start_grid=evaluation.start_png,
         )
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the announcement as plain JSON."""
         return {
             "rows": [row.to_json() for row in self.rows],
@@ -146,7 +147,7 @@ class TrialEnd:
 
 def end_as_json(
     state: TrialState, outcome: Outcome | None, feasible: bool, error: str | None
-) -> dict[str, Any]:
+) -> JsonObject:
     """Return the announcement of how a trial ended as plain JSON, with the whole outcome."""
     spent = asdict(outcome) if outcome else None
     return {"state": state.value, "outcome": spent, "feasible": feasible, "error": error}
@@ -165,7 +166,7 @@ class StudyStart:
     floor: Mapping[str, float | None] = field(default_factory=dict)
     """Every measure of real training data scored as if generated; None where it has no value."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the description as plain JSON."""
         return asdict(self)
 
@@ -192,7 +193,7 @@ class StudyEnd:
     artifacts: list[str]
     """Paths of files and folders."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the end as plain JSON."""
         return asdict(self)
 

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from ganstudy.study.tracking import mlflow_limits as limits
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import SAMPLES_KEY, Stage, Verdict
 
@@ -109,7 +109,7 @@ def view_tags(measure: str, others: Iterable[str] = (), confirm: bool = True) ->
     return {VIEW_TAG + view: json.dumps(_state(view, measure, parameters)) for view in views}
 
 
-def _state(view: View, measure: str, parameters: list[str]) -> dict[str, Any]:
+def _state(view: View, measure: str, parameters: list[str]) -> JsonObject:
     confirm = view is View.CONFIRM
     wanted = f"tags.`{Tag.STAGE}` {'=' if confirm else '!='} '{Stage.CONFIRM}'"
     columns = [
@@ -141,7 +141,7 @@ _SECTIONS = {
 """Names of the sections of charts, in order, by their ids; MLflow puts a metric A/B into A."""
 
 
-def _section(section: str) -> dict[str, Any]:
+def _section(section: str) -> JsonObject:
     return {
         "uuid": section,
         "name": _SECTIONS[section],
@@ -152,7 +152,7 @@ def _section(section: str) -> dict[str, Any]:
     }
 
 
-def _charts(measure: str) -> list[dict[str, Any]]:
+def _charts(measure: str) -> list[JsonObject]:
     failures = f"seeds/{Verdict.COLLAPSED}"
     return [
         _chart("BAR", SCORE_SECTION, f"final/{measure}", f"{measure}, end of training"),
@@ -165,7 +165,7 @@ def _charts(measure: str) -> list[dict[str, Any]]:
     ]
 
 
-def _chart(kind: str, section: str, metric: str, name: str) -> dict[str, Any]:
+def _chart(kind: str, section: str, metric: str, name: str) -> JsonObject:
     return {
         "type": kind,
         "uuid": f"{section}-{metric}",

@@ -30,6 +30,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID, MLFLOW_RUN_NAME  # no
 from ganstudy.study.tracking import mlflow_limits as limits  # noqa: E402
 from ganstudy.study.tracking.mlflow_pages import IMAGES, BestRun  # noqa: E402
 from ganstudy.trials.results.catalogue import MEASURES  # noqa: E402
+from ganstudy.trials.results.documents import Settings  # noqa: E402
 from ganstudy.trials.results.mlflow_tags import Tag  # noqa: E402
 from ganstudy.trials.results.records import Stage  # noqa: E402
 from ganstudy.trials.results.removed import deleted_experiment, deleted_run  # noqa: E402
@@ -155,7 +156,7 @@ class MlflowStore:
         self,
         run_id: str,
         metrics: list[Metric],
-        params: dict[str, Any],
+        params: Settings,
         tags: dict[Any, Any],
         name: str | None = None,
     ) -> None:

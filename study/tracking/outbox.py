@@ -11,7 +11,6 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.trial_row import StagePlace
@@ -19,6 +18,7 @@ from ganstudy.study.spec.keys import Params
 from ganstudy.study.tracking.messages import SEARCH, TrialEvaluation, TrialStart, end_as_json
 from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import Evaluation, EvaluationRow, TrialState
 
 # END is beyond the 10,000 evaluations that a trial may have (TrialConfig.evaluations).
@@ -38,9 +38,9 @@ class Message:
     order: int
     """START, the index of an evaluation, or END."""
 
-    def read(self) -> dict[str, Any]:
+    def read(self) -> JsonObject:
         """Return the content."""
-        content: dict[str, Any] = json.loads(self.path.read_text())
+        content: JsonObject = json.loads(self.path.read_text())
         return content
 
     def written(self) -> tuple[int, int]:
@@ -94,7 +94,7 @@ class Outbox:
         self._put(number, START, start.to_json())
         self._put(number, evaluations.rows[0].evaluation, evaluations.to_json())
 
-    def put_study(self, order: int, content: dict[str, Any]) -> None:
+    def put_study(self, order: int, content: JsonObject) -> None:
         """Announce the beginning (order START) or the end (END) of the study.
 
         content: a StudyStart or StudyEnd as plain JSON.
@@ -142,7 +142,7 @@ class Outbox:
         except FileNotFoundError:
             return None
 
-    def _put(self, number: int, order: int, content: dict[str, Any]) -> None:
+    def _put(self, number: int, order: int, content: JsonObject) -> None:
         # The name says what is inside, so that messages are put in order without reading them; one
         # that is written again replaces the earlier one.
         write_whole(self.folder / f"{number}_{order}.json", json.dumps(content).encode())

@@ -1,31 +1,23 @@
-"""The publisher: a process of its own that sends the outbox's messages to MLflow.
+"""The publisher: what sends the outbox's messages to MLflow.
 
-Neither training nor Tune's control loop waits for MLflow. The process ends when its standard input
-is closed and the outbox is empty, so it also finishes its work after the driver has died. Every
-message may be read twice and is published once: runs are found again by their tags, and the
+Every message may be read twice and is published once: runs are found again by their tags, and the
 evaluations already logged are counted in a tag that travels in the same batch as their metrics.
+study/tracking/publisher_main.py is the process that it runs in.
 """
 
 from __future__ import annotations
 
 import io
 import itertools
-import json
-import logging
-import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from filelock import FileLock
 from PIL import Image
 
-from ganstudy.study.home import IMPORT_FILE, private_files
 from ganstudy.study.ledger.import_record import ImportRecord
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.tracking import mlflow_pages as pages
@@ -40,6 +32,7 @@ from ganstudy.study.tracking.messages import (
 from ganstudy.study.tracking.mlflow_store import MlflowStore, as_metrics, lasting_metrics
 from ganstudy.study.tracking.outbox import END, START, STUDY, Message, Outbox
 from ganstudy.study.tracking.trial_facts_files import TrialFactsFiles
+from ganstudy.trials.results.documents import JsonObject, Settings
 from ganstudy.trials.results.facts import STUDY_FACTS_FOLDER, StudyFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
@@ -49,13 +42,8 @@ from ganstudy.trials.results.records import (
     SAMPLES_KEY,
     TrialState,
 )
-from ganstudy.trials.results.removed import RemovedFromMlflowError
 
 DESCRIPTION = "mlflow.note.content"
-POLL_SECONDS = 0.2
-MAX_BACKOFF_SECONDS = 10.0
-GIVE_UP_SECONDS = 60.0
-"""How long MLflow may fail after the driver has gone."""
 MESSAGES_AT_ONCE = 500
 """How many messages at most are removed together, once the facts of their trials are written."""
 FLUSH_SECONDS = 5.0
@@ -167,13 +155,11 @@ class Publisher:
                 for path in map(Path, end.artifacts):
                     self._store.log_path(self._parent, path)
                 self._store.log(self._parent, [], {}, {DESCRIPTION: end.description})
-                self._store.tag_experiment({DESCRIPTION: self._overview(end.description)})
+                # Of the whole experiment: the answer, its pages, the best samples.
+                best = self._store.best_run(self._parent, self._measure)
+                overview = pages.overview(self._store.experiment, end.description, best)
+                self._store.tag_experiment({DESCRIPTION: overview})
                 self._store.end(self._parent, end.status)
-
-    def _overview(self, description: str) -> str:
-        """Return the description of the whole experiment: the answer, its pages, the best samples."""
-        best = self._store.best_run(self._parent, self._measure)
-        return pages.overview(self._store.experiment, description, best)
 
     def _publish_facts(self, facts: StudyFacts) -> None:
         """Write what the analysis reads of the study, then the tag that says so."""
@@ -203,7 +189,7 @@ class Publisher:
         name = f"trial-{number:04d}" if start is None else fields.run_name(number, start)
         run_id, is_new = self._run(number, name)
         tags = dict[str, str]()
-        params: dict[str, Any] = {}
+        params: Settings = {}
         if start is not None:
             params = fields.flat_params(start)
             tags |= {Tag.CONFIG: start.digest, **fields.stage_tags(start)}
@@ -225,7 +211,7 @@ class Publisher:
             self._store.end(run_id, fields.STATUS[end.state])
 
     def _evaluations(
-        self, number: int, run_id: str, contents: dict[int, dict[str, Any]]
+        self, number: int, run_id: str, contents: dict[int, JsonObject]
     ) -> tuple[list[Any], dict[str, str]]:
         """Log the files of a trial's new evaluations; return their metrics and tags.
 
@@ -308,89 +294,3 @@ class Publisher:
             if grid is not None:
                 with Image.open(io.BytesIO(grid)) as picture:
                     self._store.log_image(run_id, picture, SAMPLES_KEY, step)
-
-
-def publish_until_closed(
-    publisher_for: Callable[[], Publisher],
-    closed: threading.Event,
-    refuse: Callable[[str], None] = logging.error,
-) -> int:
-    """Publish until `closed` is set and nothing is pending; return 1 if messages are left, else 0.
-
-    Failures of MLflow are retried with growing pauses: without end while the driver lives, and for
-    GIVE_UP_SECONDS once it has gone. refuse: called with what only a user can mend.
-    """
-    publisher: Publisher | None = None
-    backoff, failing_since = POLL_SECONDS, None
-    while True:
-        closing = closed.is_set()
-        try:
-            publisher = publisher or publisher_for()
-            if failing_since is not None:
-                publisher.check()
-            published = publisher.publish_pending()
-            backoff, failing_since = POLL_SECONDS, None
-            if closing and not published:
-                return 0
-        except RemovedFromMlflowError as error:
-            refuse(str(error))
-            if closing:
-                return 1
-            # Training goes on, and what was deleted may be restored meanwhile.
-            failing_since, backoff, published = time.monotonic(), MAX_BACKOFF_SECONDS, 0
-        except Exception:
-            logging.exception("MLflow did not take the records; they wait in the outbox")
-            if not closing or failing_since is None:
-                failing_since = time.monotonic()
-            if closing and time.monotonic() - failing_since > GIVE_UP_SECONDS:
-                return 1
-            # Doubled: a server that is away for hours is not asked five times a second.
-            backoff = min(2 * backoff, MAX_BACKOFF_SECONDS)
-            published = 0
-        if not published:
-            time.sleep(backoff)
-
-
-def main() -> int:
-    """Run the publisher's process; its argument is JSON: ledger, outbox, uri, artifacts."""
-    private_files()
-    logging.basicConfig(
-        level=logging.WARNING, format="%(asctime)s publisher %(levelname)s %(message)s"
-    )
-    arguments = json.loads(sys.argv[1])
-    # One publisher per study: that of a driver that was killed may still be publishing.
-    lock = FileLock(Path(arguments["ledger"]).with_name("publisher.lock"))
-    lock.acquire()  # held until the process ends
-    closed = threading.Event()
-
-    def wait_for_end_of_input() -> None:
-        # Returns when the driver closes the pipe or dies, whichever comes first.
-        sys.stdin.read()
-        closed.set()
-
-    threading.Thread(target=wait_for_end_of_input, daemon=True).start()
-
-    outbox = Outbox(Path(arguments["outbox"]))
-
-    def publisher() -> Publisher:
-        path = Path(arguments["ledger"])
-        ledger = ImportRecord.open(path) if path.name == IMPORT_FILE else Ledger.open(path)
-        return Publisher(ledger, outbox, arguments["uri"], arguments["artifacts"])
-
-    return publish_until_closed(publisher, closed, outbox.refuse)
-
-
-def check_main() -> int:
-    """Print why MLflow would take nothing of a study, and return 1; 0 if it does, or is not there.
-
-    The argument is JSON: name, uri, run_id.
-    """
-    arguments = json.loads(sys.argv[1])
-    try:
-        MlflowStore(arguments["name"], arguments["uri"]).check(arguments["run_id"])
-    except RemovedFromMlflowError as error:
-        print(error)
-        return 1
-    except Exception:  # records wait for a server that is away
-        return 0
-    return 0

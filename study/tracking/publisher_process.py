@@ -84,11 +84,11 @@ def publisher(spec: Published, home: Home) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _command(function: str, arguments: dict[str, str | None]) -> list[str]:
-    """Return the command line that calls a function of study/tracking/publisher.py."""
+    """Return the command line that calls a function of study/tracking/publisher_main.py."""
     # -P and -c: no folder but that of our own package comes onto the path.
     code = (
         "import sys; sys.path.insert(0, sys.argv[2]); "
-        f"from ganstudy.study.tracking.publisher import {function}; sys.exit({function}())"
+        f"from ganstudy.study.tracking.publisher_main import {function}; sys.exit({function}())"
     )
     our_code = str(Path(str(ganstudy.__file__)).parent.parent)
     return [sys.executable, "-P", "-c", code, json.dumps(arguments), our_code]

@@ -11,6 +11,7 @@ from typing import Any
 from ganstudy.study.tracking.messages import TrialEnd, TrialEvaluation, TrialStart
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.facts import StudyFacts, TrialFacts
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
@@ -67,7 +68,7 @@ def metrics(rows: list[EvaluationRow]) -> dict[str, float]:
     return {key: float(value) for key, value in numbers.items() if value is not None}
 
 
-def flat_params(start: TrialStart) -> dict[str, Any]:
+def flat_params(start: TrialStart) -> Settings:
     """Return a trial's parameters as MLflow shows them: k as a decimal, remedies as one label."""
     config = start.config
     if config is None:  # imported: there is no configuration of ours

@@ -15,10 +15,9 @@ from ray.tune.search import Searcher
 
 from ganstudy.study.ledger.packing import AHEAD, next_pack, pack_size
 from ganstudy.study.ledger.stage import StageTrials
-from ganstudy.study.tune.pack_trainable import MEMBERS
 from ganstudy.study.tune.searcher import LedgerSearcher
+from ganstudy.study.tune.trial_task import MEMBERS, REPORT, TASK, TrialTask
 from ganstudy.trials.config.lanes import structure_of
-from ganstudy.trials.config.trial import TrialConfig
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,7 @@ class Proposal:
     """A trial that has been proposed."""
 
     structure: str
-    config: dict[str, Any]
-    """As TrialTrainable takes it."""
+    task: TrialTask
 
 
 class PackSearcher(LedgerSearcher):
@@ -67,22 +65,22 @@ class PackSearcher(LedgerSearcher):
         if not self._drawn:
             return finished
         chosen, self._drawn = next_pack(self._drawn, size, lambda each: each.structure)
-        self._packs[trial_id] = {each.config["number"] for each in chosen}
-        return {MEMBERS: [each.config for each in chosen]}
+        self._packs[trial_id] = {each.task.number for each in chosen}
+        return {MEMBERS: [each.task for each in chosen]}
 
     def _size(self) -> int:
         return pack_size(self._most, self.left, self._packs_at_once())
 
     def _draw(self) -> bool:
         """Propose one more trial; return whether there was one."""
-        own = _id_of(self._proposed)
-        config = super().suggest(own)
-        if not isinstance(config, dict):
+        own = f"in-a-pack-{self._proposed}"
+        suggested = super().suggest(own)
+        if not isinstance(suggested, dict):
             return False
+        task: TrialTask = suggested[TASK]
         self._proposed += 1
-        self._ids[config["number"]] = own
-        structure = structure_of(TrialConfig.model_validate_json(config["trial"]))
-        self._drawn.append(Proposal(structure, config))
+        self._ids[task.number] = own
+        self._drawn.append(Proposal(structure_of(task.config), task))
         return True
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
@@ -92,11 +90,11 @@ class PackSearcher(LedgerSearcher):
             # A pack that died and began again reports trials that are over once more.
             if number not in pack:
                 continue
-            if each["done"]:
+            if each.done:
                 pack.remove(number)
-                super().on_trial_complete(self._ids[number], each)
+                super().on_trial_complete(self._ids[number], {REPORT: each})
             else:
-                super().on_trial_result(self._ids[number], each)
+                super().on_trial_result(self._ids[number], {REPORT: each})
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -105,7 +103,3 @@ class PackSearcher(LedgerSearcher):
         self.on_trial_result(trial_id, result or {})
         for number in sorted(self._packs.pop(trial_id)):
             super().on_trial_complete(self._ids[number], None, error)
-
-
-def _id_of(position: int) -> str:
-    return f"in-a-pack-{position}"

@@ -23,69 +23,55 @@ from ganstudy.study.tune.scheduler import PROGRESS, SCORE, WORST
 from ganstudy.study.tune.stopping import no_room
 from ganstudy.study.tune.trainable import SAVE_SECONDS, Paused, TrialTrainable, failed
 from ganstudy.study.tune.training import FusedTraining
-from ganstudy.trials.config.trial import TrialConfig
-
-MEMBERS = "members"
-"""Key of a pack's configuration: those of its trials; and of its results: (number, result) of each
-trial that was evaluated or has ended. A list, since Tune flattens dictionaries."""
+from ganstudy.study.tune.trial_task import MEMBERS, StepReport, TrialTask
 
 
 @dataclass
 class Member:
     """One trial of the pack."""
 
-    config: dict[str, Any]
-    """As of TrialTrainable."""
-    trial: TrialConfig
+    task: TrialTask
     folder: Path
     retries: RetryLog
     over: bool = False
-
-    @property
-    def number(self) -> int:
-        """The trial's number in the study."""
-        number: int = self.config["number"]
-        return number
 
 
 class PackTrainable(TrialTrainable):
     """One actor of Ray Tune, which trains one pack of trials after another."""
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._members = [self._member(each) for each in config[MEMBERS]]
+        self._members = list[Member]()
+        for task in config[MEMBERS]:
+            folder = self._study.folder.checkpoints / task.folder_name
+            self._members.append(Member(task, folder, RetryLog(folder)))
         self._fused: FusedTraining | None = None
         self._one_by_one = len(self._members) == 1
         self._present: Member | None = None
         """Of the trials that go on by themselves, the one in training."""
 
-    def _member(self, config: dict[str, Any]) -> Member:
-        trial = TrialConfig.model_validate_json(config["trial"])
-        folder = self._study.folder.checkpoints / f"{config['number']:06d}-{trial.digest}"
-        return Member(config, trial, folder, RetryLog(folder))
-
     def _open(self) -> list[int]:
         return [place for place, member in enumerate(self._members) if not member.over]
 
     def step(self) -> dict[str, Any]:
-        """Train some of the trials up to their next evaluation and report it."""
+        """Train some of the trials up to their next evaluation and report those, by number."""
         made = self._step_of_one() if self._one_by_one else self._step_together()
         return {PROGRESS: 0.0, SCORE: WORST, MEMBERS: list(made.items()), "done": not self._open()}
 
     # --- trials by themselves
 
-    def _step_of_one(self) -> dict[int, dict[str, Any]]:
+    def _step_of_one(self) -> dict[int, StepReport]:
         if self._present is None:
             self._present = self._members[self._open()[0]]
-            super()._begin(self._present.config)
+            self._begin_task(self._present.task)
         member = self._present
-        result = super().step()
-        if result["done"]:
+        report = self._step()
+        if report.done:
             member.over, self._present = True, None
-        return {member.number: result}
+        return {member.task.number: report}
 
     # --- trials together
 
-    def _step_together(self) -> dict[int, dict[str, Any]]:
+    def _step_together(self) -> dict[int, StepReport]:
         try:
             return self._advance_together()
         except Exception as error:
@@ -93,7 +79,7 @@ class PackTrainable(TrialTrainable):
             paused = isinstance(error, Paused | OtherCodeError) or no_room(error) is not None
             left = [self._members[place] for place in self._open()]
             for member in left:
-                self._log.begin(member.number)
+                self._log.begin(member.task.number)
                 if isinstance(error, Paused):
                     self._log.log(f"stopped and saved ({error}): it goes on from here")
                 else:
@@ -101,13 +87,13 @@ class PackTrainable(TrialTrainable):
                 member.retries.end(str(error) if paused else PACK_FAILED, True)
                 member.over = paused
             if paused:
-                return {member.number: failed(error) for member in left}
+                return {member.task.number: failed(error) for member in left}
             self._one_by_one = True
             return {}
         finally:
             self._members[0].retries.unwatch()
 
-    def _advance_together(self) -> dict[int, dict[str, Any]]:
+    def _advance_together(self) -> dict[int, StepReport]:
         reason = self._stop.reason()
         if reason is not None:
             raise Paused(reason)  # saved with its last evaluation
@@ -120,20 +106,15 @@ class PackTrainable(TrialTrainable):
         made = {}
         for place, evaluation in evaluations.items():
             member = self._members[place]
+            unit = member.task.config.budget.unit
             # The record before the checkpoint, as of a trial by itself.
-            self._outbox.put_evaluation(member.number, evaluation, fused.history(place))
+            self._outbox.put_evaluation(member.task.number, evaluation, fused.history(place))
             fused.save(place, member.folder)
-            outcome = Outcome.of(
-                evaluation, fused.finished(place), self._study.measure, member.trial.budget.unit
-            )
-            self._log.begin(member.number)
-            self._log.log(outcome.text(self._study.measure, member.trial.budget.unit))
+            outcome = Outcome.of(evaluation, fused.finished(place), self._study.measure, unit)
+            self._log.begin(member.task.number)
+            self._log.log(outcome.text(self._study.measure, unit))
             member.over = self._is_over(fused, place)
-            made[member.number] = {
-                PROGRESS: outcome.progress,
-                "outcome": outcome,
-                "done": member.over,
-            }
+            made[member.task.number] = StepReport(outcome, done=member.over)
             if member.over:
                 fused.stop(place)
                 member.retries.end("finished" if outcome.finished else "waits", True)
@@ -145,7 +126,7 @@ class PackTrainable(TrialTrainable):
 
         It has finished, or is to wait for others where all of them are compared.
         """
-        until = self._members[place].config.get("until")
+        until = self._members[place].task.until
         history = fused.history(place)
         waits = until is not None and bool(history) and history[-1].evaluation >= until
         return fused.finished(place) or waits
@@ -161,13 +142,13 @@ class PackTrainable(TrialTrainable):
             raise PackFailedError(PACK_FAILED)
         self._saved = time.monotonic()
         self._watch()
-        fused = self._study.factory.fused([member.trial for member in self._members])
-        numbers = ", ".join(str(member.number) for member in self._members)
+        fused = self._study.factory.fused([member.task.config for member in self._members])
+        numbers = ", ".join(str(member.task.number) for member in self._members)
         for place, member in enumerate(self._members):
             fused.restore(place, member.folder)
-            self._log.begin(member.number)
+            self._log.begin(member.task.number)
             self._log.log(
-                f"trial {member.number} begins at step {member.retries.position} on "
+                f"trial {member.task.number} begins at step {member.retries.position} on "
                 f"{socket.gethostname()} ({context.get_node_id()}), in a pack of trials {numbers}"
             )
         return fused

@@ -45,7 +45,7 @@ class PreparationNote:
 
 
 def read_note(file: Path) -> str:
-    """Return what is being prepared; '' before anything was said."""
+    """Return what is being prepared; '' where there is no note yet."""
     with suppress(OSError):
         return file.read_text(encoding="utf-8")
     return ""

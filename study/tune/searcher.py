@@ -16,6 +16,7 @@ from ganstudy.study.ledger.outcome import Outcome, state_at_end
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.tracking.outbox import Outbox
 from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.study.tune.trial_task import TASK, TrialTask, report_of
 from ganstudy.trials.results.records import TrialState
 
 Observer = Callable[[int, TrialState, Outcome | None, str | None], None]
@@ -29,7 +30,7 @@ ALIKE = 3
 class StatelessSearcher(Searcher):  # type: ignore[misc]
     """A searcher that Tune may pickle, save and restore at will: the ledger holds the state."""
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return an empty state."""
         return {}
 
@@ -101,12 +102,12 @@ class LedgerSearcher(StatelessSearcher):
         self._numbers[trial_id] = number
         self._outbox.put_start(number, params, config, self._stage.place(number))
         self._observe(number, TrialState.RUNNING, None, None)
-        return {"number": number, "trial": config.model_dump_json(), "until": self._stage.until}
+        return {TASK: TrialTask(number, config, self._stage.until)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Record an evaluation."""
         number = self._numbers[trial_id]
-        outcome = result.get("outcome")
+        outcome = report_of(result).outcome
         if outcome is None:
             return
         self._latest[number] = outcome
@@ -118,17 +119,17 @@ class LedgerSearcher(StatelessSearcher):
     ) -> None:
         """Record the end of a trial: finished, stopped by the scheduler, or failed."""
         number = self._numbers.pop(trial_id)
-        result = result or {}
-        if result.get("paused") is not None:
+        report = report_of(result)
+        if report.paused is not None:
             # Saved, and still running as far as the ledger is concerned: the next driver goes on
             # with it.
-            self._stop.ask(result["paused"])
+            self._stop.ask(report.paused)
             return
         # Tune brings a trial's last evaluation here alone, without an on_trial_result before it.
-        outcome = result.get("outcome") or self._latest.get(number)
+        outcome = report.outcome or self._latest.get(number)
         if outcome is not None and outcome is not self._latest.pop(number, None):
             self._stage.record_evaluation(number, outcome.objective, outcome.progress)
-        message = "the trial's process died again and again" if error else result.get("error")
+        message = "the trial's process died again and again" if error else report.error
         if outcome is not None and self._stage.waits(outcome, message):
             self._stage.record_wait(number, outcome)
             self._failures = None
@@ -141,7 +142,7 @@ class LedgerSearcher(StatelessSearcher):
         self._outbox.put_end(number, state, outcome, feasible, message)
         self._stage.record_end(number, outcome, message)
         self._observe(number, state, outcome, message)
-        self._stop_if_all_fail_alike(state, message, result.get("raised_at"))
+        self._stop_if_all_fail_alike(state, message, report.raised_at)
 
     def _stop_if_all_fail_alike(
         self, state: TrialState, message: str | None, raised_at: str | None

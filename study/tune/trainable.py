@@ -26,9 +26,9 @@ from ganstudy.study.tune.scheduler import PROGRESS, SCORE, WORST, score
 from ganstudy.study.tune.stopping import StopRequest, no_room
 from ganstudy.study.tune.training import Training
 from ganstudy.study.tune.trial_log import TrialLog
+from ganstudy.study.tune.trial_task import REPORT, TASK, StepReport, TrialTask
 from ganstudy.study.tune.worker_context import WorkerContext
 from ganstudy.trials.config.plugins import SHIPPED
-from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.catalogue import MEASURES
 
 SAVE_SECONDS = 60.0
@@ -47,11 +47,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     """One actor of Ray Tune, which trains one trial after another."""
 
     def setup(self, config: dict[str, Any], study: WorkerContext) -> None:
-        """Prepare the actor for its first trial.
-
-        config: number and configuration of the trial, and the evaluation at which it is to wait for
-        others, None where there is none.
-        """
+        """Prepare the actor for its first trial, the task in `config`."""
         private_files()
         self._study = study
         self._outbox = Outbox(study.folder.outbox)
@@ -65,15 +61,25 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         return True
 
     def _begin(self, config: dict[str, Any]) -> None:
-        self._number: int = config["number"]
-        self._text: str = config["trial"]
-        self._until: int | None = config["until"]
+        self._begin_task(config[TASK])
+
+    def _begin_task(self, task: TrialTask) -> None:
+        self._task = task
         self._training: Training | None = None
         self._retries: RetryLog | None = None
-        self._log.begin(self._number)
+        self._log.begin(task.number)
 
     def step(self) -> dict[str, Any]:
-        """Train up to the next evaluation and report it; an exception is reported as the trial's end.
+        """Train up to the next evaluation and report it, with what the scheduler compares."""
+        report, progress, compared = self._step(), 0.0, WORST
+        if report.outcome is not None:
+            progress = report.outcome.progress
+            is_up = MEASURES[self._study.measure].direction == "up"
+            compared = score(report.outcome.objective, is_up)
+        return {PROGRESS: progress, SCORE: compared, REPORT: report, "done": report.done}
+
+    def _step(self) -> StepReport:
+        """Train up to the next evaluation; an exception is reported as the trial's end.
 
         Only the death of the process is left to Tune, which starts the trial again.
         """
@@ -84,12 +90,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         finally:
             if self._retries is not None:
                 self._retries.unwatch()  # until the next step, which the driver may make wait
-        return {
-            PROGRESS: outcome.progress,
-            SCORE: score(outcome.objective, MEASURES[self._study.measure].direction == "up"),
-            "outcome": outcome,
-            "done": outcome.finished or self._waits(),
-        }
+        return StepReport(outcome, done=outcome.finished or self._waits())
 
     def _advance_with_retries(self) -> Outcome:
         while True:
@@ -118,9 +119,8 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     def _start(self) -> Training:
         """Start the trial from its newest checkpoint, and note the attempt."""
         check_same(self._study.provenance, code_provenance())
-        self._trial_config = TrialConfig.model_validate_json(self._text)
-        folder_name = f"{self._number:06d}-{self._trial_config.digest}"
-        self._folder = self._study.folder.checkpoints / folder_name
+        task = self._task
+        self._folder = self._study.folder.checkpoints / task.folder_name
         retries = self._retries = RetryLog(self._folder)
         context = ray.get_runtime_context()
         alive = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
@@ -134,10 +134,10 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         # A process that died without a word may have been killed for its memory: smaller ensembles
         # need less.
         shards = min(MAX_SHARDS, 2**retries.deaths)
-        training = self._study.factory(self._trial_config, shards)
+        training = self._study.factory(task.config, shards)
         training.restore(self._folder)
         self._log.log(
-            f"trial {self._number} begins at step {retries.position} on {socket.gethostname()} "
+            f"trial {task.number} begins at step {retries.position} on {socket.gethostname()} "
             f"({context.get_node_id()})"
         )
         return training
@@ -154,10 +154,10 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         evaluation = training.latest() if done else training.advance(self._tick)
         # The record before the checkpoint: an evaluation made again is recognised, a missing one is
         # not.
-        self._outbox.put_evaluation(self._number, evaluation, training.history)
+        self._outbox.put_evaluation(self._task.number, evaluation, training.history)
         training.save(self._folder)
         self._saved = time.monotonic()
-        measure, unit = self._study.measure, self._trial_config.budget.unit
+        measure, unit = self._study.measure, self._task.config.budget.unit
         outcome = Outcome.of(evaluation, training.finished, measure, unit)
         self._log.log(outcome.text(measure, unit))
         return outcome
@@ -165,9 +165,10 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     def _waits(self) -> bool:
         """Return whether the trial has come to where it is to wait for others."""
         training = self._training
-        if self._until is None or training is None or not training.history:
+        until = self._task.until
+        if until is None or training is None or not training.history:
             return False
-        return training.history[-1].evaluation >= self._until
+        return training.history[-1].evaluation >= until
 
     def _tick(self) -> None:
         """Save once a minute, and stop if the study is to stop."""
@@ -191,15 +192,14 @@ class ExhaustedError(Exception):
     """The trial failed by itself more often than [resources] retries allows."""
 
 
-def failed(error: Exception) -> dict[str, Any]:
-    """Return the result that ends a trial: paused, if it can go on later, or failed."""
-    ended = {PROGRESS: 0.0, SCORE: WORST, "done": True}
+def failed(error: Exception) -> StepReport:
+    """Return the report that ends a trial: paused, if it can go on later, or failed."""
     full_disk = no_room(error)
     if full_disk is not None:
-        return {**ended, "paused": full_disk}
+        return StepReport(paused=full_disk)
     if isinstance(error, Paused | OtherCodeError):
-        return {**ended, "paused": str(error)}
-    return {**ended, "error": explain(error), "raised_at": raised_at(error)}
+        return StepReport(paused=str(error))
+    return StepReport(error=explain(error), raised_at=raised_at(error))
 
 
 def explain(error: Exception) -> str:

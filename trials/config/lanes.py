@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from ganstudy.trials.config.base import StrictModel, is_per_lane
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.documents import JsonObject
 
 Path = tuple[str, ...]
 """Names of the fields that lead to an option: ("remedy_options", "lecam", "weight")."""
@@ -23,7 +23,7 @@ def structure_of(config: TrialConfig) -> str:
 
     Configurations with equal texts may be trained as one pack.
     """
-    values: dict[str, Any] = config.model_dump(mode="json", exclude={"seeds"})
+    values: JsonObject = config.model_dump(mode="json", exclude={"seeds"})
     # A budget of seconds is spent by the whole pack: a lane would get fewer steps than alone.
     if config.budget.unit == "seconds":
         return json.dumps([values, config.seeds], sort_keys=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,8 @@ def plugin(options: PluginData) -> Dataset:
     file = plugins.source(options.digest)
     build = plugins.load(options.name, options.digest)
     # The file is imported once per process, and what it draws then must not shift what its data
-    # set draws.
-    with _fixed_streams():
+    # set draws. Every process must read the same data, and the streams go on afterwards as before.
+    with kept_streams(derive(0, "data", "plugin")):
         with _located(file, build):
             made = build(**options.options)
         if isinstance(made, Dataset):
@@ -179,12 +179,6 @@ def _kind(value: Any) -> str:
     return f"a {type(value).__name__}" + (
         f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
     )
-
-
-def _fixed_streams() -> AbstractContextManager[None]:
-    """Context manager in which the global random streams are seeded with a fixed seed."""
-    # Every process must read the same data, and the streams go on afterwards as before.
-    return kept_streams(derive(0, "data", "plugin"))
 
 
 @contextmanager

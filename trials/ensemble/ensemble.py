@@ -84,15 +84,7 @@ class SeedEnsemble:
         self.parameters, self.buffers = structure.stacked(networks, device, lanes)
         if not self.parameters:
             raise StructureError(f"the {stream} has no parameter to train")
-        # Structure without memory: calls put the stack's values in its place.
-        self.network = structure.without_values(networks[0], device)
-        self._evaluating = copy.deepcopy(self.network).eval()
-        self._first_names = structure.first_names(self.network)
-        self._places = [places(each) for each in (self.network, self._evaluating)]
-        self._assigned: frozenset[str] = frozenset()
-        self.frozen_names = frozenset(
-            name for name, value in self.network.named_parameters() if not value.requires_grad
-        )
+        self._keep_structure(networks[0], device)
         self._check_seeds_differ()
         if len(networks) == 1 and unregistered.is_of_users(networks[0]):
             # One seed trains rightly whatever it holds; a new network in its place would not.
@@ -109,6 +101,17 @@ class SeedEnsemble:
             isinstance(module, nn.Conv2d | nn.ConvTranspose2d) for module in self.network.modules()
         )
         self._mapped = self.fallback is None and not (loop_convolutions and convolves)
+
+    def _keep_structure(self, network: nn.Module, device: torch.device) -> None:
+        # Without memory: calls put the stack's values in its place.
+        self.network = structure.without_values(network, device)
+        self._evaluating = copy.deepcopy(self.network).eval()
+        self._first_names = structure.first_names(self.network)
+        self._places = [places(each) for each in (self.network, self._evaluating)]
+        self._assigned: frozenset[str] = frozenset()
+        self.frozen_names = frozenset(
+            name for name, value in self.network.named_parameters() if not value.requires_grad
+        )
 
     def _choose_how_to_run(self, example: Tensor) -> None:
         """Set `fallback`, by trying vmap; raise ValueError where a call reads what has no value."""

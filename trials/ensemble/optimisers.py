@@ -99,7 +99,7 @@ class OptimiserOfLanes(torch.optim.Optimizer):
         self._slices = tuple(numbers for numbers, _ in runs)
         self._sizes = [size for _, size in runs]
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """Return all that a copy needs; torch's own leaves out what it does not know."""
         return {**super().__getstate__(), **vars(self)}
 

@@ -28,6 +28,7 @@ from ganstudy.trials.remedies.virtual_batch_normalisation import (
     ReferencedGenerator,
     VirtualBatchNorm,
 )
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.training.seed_shards import SeedShard, read_shards
 from ganstudy.trials.training.trial_state import tensors_below
 
@@ -54,7 +55,7 @@ class OwnGenerator:
     """Its name, without folders."""
     function: str
     digest: str
-    arguments: dict[str, Any]
+    arguments: JsonObject
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class GeneratorDescription:
     num_reference: int | None = None
     """Latents of the reference batch, of a generator with virtual batch normalisation."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the part `generator` of config.json."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 

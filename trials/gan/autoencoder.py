@@ -87,14 +87,14 @@ class Autoencoder:
         self.remedies: list[Remedy] = []
         built = networks.build(config.model, shape, bounded)
         self._variational = config.method == "vae"
-        one_by_one = convolutions_prefer_a_loop(shape, device)
+        latent, one_by_one = config.model.latent_dim, convolutions_prefer_a_loop(shape, device)
         with built.located():
             self.decoder = SeedEnsemble(
                 built.generator,
                 config.seeds,
                 "generator",
                 device,
-                torch.zeros(config.batch_size, config.model.latent_dim),
+                torch.zeros(config.batch_size, latent),
                 loop_convolutions=one_by_one,
             )
             self.encoder = SeedEnsemble(
@@ -109,13 +109,9 @@ class Autoencoder:
             "generator": self.decoder,
             "discriminator": self.encoder,
         }
+        of_lanes = optimisers.numbers_of_lanes(lanes, "generator")
         self.optimisers: dict[Player, torch.optim.Optimizer] = {
-            player: optimisers.build(
-                config,
-                config.lr_g,
-                list(ensemble.parameters.values()),
-                optimisers.numbers_of_lanes(lanes, "generator"),
-            )
+            player: optimisers.build(config, config.lr_g, [*ensemble.parameters.values()], of_lanes)
             for player, ensemble in self.players.items()
         }
         self.gradient_norms: dict[Player, list[Tensor]] = {}

@@ -110,7 +110,7 @@ def _network(dataset: Dataset) -> Classifier:
 
 
 OnEpoch = Callable[[int, int, float], None]
-"""Called after an epoch with its number from 1, all epochs, and the share of its images told right."""
+"""Called after an epoch with its number from 1, all epochs, and its accuracy on their images."""
 
 
 def train_classifier(dataset: Dataset, on_epoch: OnEpoch | None = None) -> TrainedClassifier:

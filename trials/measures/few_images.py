@@ -17,7 +17,7 @@ from ganstudy.trials.measures.fidelity import INCEPTION
 def way_out(dataset: Dataset, measures: MeasuresConfig) -> str:
     """Return a sentence that names settings under which FID has enough images of every kind.
 
-    Or how many images that takes. Empty where nothing as simple can be said: for points, for
+    Or how many images that takes. Empty where no such setting helps: for points, for
     stacked images, and where [measures] sets the number of samples.
     """
     if not dataset.is_images or dataset.part is not None or measures.samples is not None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,6 +41,7 @@ from ganstudy.trials.measures.sample_scorer import (
 )
 from ganstudy.trials.measures.score_inputs import read_inputs
 from ganstudy.trials.measures.verdict import is_narrow
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import Provenance
 
 BLOCK = 256
@@ -78,7 +78,7 @@ class Score:
     notes: list[str]
     """Remarks for a reader of the scores; one sentence each."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the score as plain JSON."""
         return {
             "measures": self.measures,

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
+from ganstudy.trials.results.documents import JsonObject, known_fields, parse_object
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import Stage, TrialState
 
@@ -33,7 +34,7 @@ class Origin:
     """Versions of the packages that numbers depend on."""
     changes: str = ""
     """Code, packages or data that changed on the way and were accepted, one line each."""
-    imported: dict[str, Any] | None = None
+    imported: JsonObject | None = None
     """Of a study that was trained elsewhere: where it comes from, and how it was read."""
 
 
@@ -41,10 +42,10 @@ class Origin:
 class StudyFacts:
     """What the analysis reads of a study as a whole."""
 
-    spec: dict[str, Any]
+    spec: JsonObject
     """The study file with every default filled in, as plain JSON."""
     question: str = ""
-    provenance: dict[str, Any] = field(default_factory=dict)
+    provenance: JsonObject = field(default_factory=dict)
     """What its scores were measured with."""
     modes: list[str] = field(default_factory=list)
     """Names of the modes."""
@@ -60,15 +61,15 @@ class StudyFacts:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Return the facts that `as_text` wrote; ValueError if they are not whole."""
-        return cls.from_json(_object(text))
+        return cls.from_json(parse_object(text))
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
         """Return the facts whose fields are in a JSON object; ValueError if they are not whole."""
         if not isinstance(content.get("spec"), dict):
             raise ValueError("it has no spec")
-        facts = cls(**_known(cls, content))
-        return replace(facts, origin=Origin(**_known(Origin, content.get("origin", {}))))
+        facts = cls(**known_fields(cls, content))
+        return replace(facts, origin=Origin(**known_fields(Origin, content.get("origin", {}))))
 
 
 @dataclass(frozen=True)
@@ -133,22 +134,9 @@ class TrialFactsFile:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Return what `as_text` wrote; ValueError if it is not whole."""
-        content = _object(text)
+        content = parse_object(text)
         trials = {
-            int(number): TrialFacts(**_known(TrialFacts, of))
+            int(number): TrialFacts(**known_fields(TrialFacts, of))
             for number, of in content.get("trials", {}).items()
         }
         return cls(int(content["index"]), int(content["version"]), trials)
-
-
-def _object(text: str) -> dict[str, Any]:
-    content = json.loads(text)
-    if not isinstance(content, dict):
-        raise ValueError("it is no JSON object")
-    return content
-
-
-def _known(of: type, content: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields that this version knows: a later one may have written more."""
-    names = {each.name for each in fields(of)}
-    return {name: value for name, value in content.items() if name in names}

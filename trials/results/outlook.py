@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Self
+
+from ganstudy.trials.results.documents import JsonObject
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class PlannedEffect:
     setting: str
     smallest: float | None
     """With the outlook's power, on the scale on which effects are computed: a logarithm for ratios.
-    None where nothing could be told.
+    None where none could be found.
     """
     unit: str
     """pairs, points (of a design), or seeds (of single configurations)."""
@@ -50,7 +52,7 @@ class Outlook:
     @classmethod
     def from_text(cls, text: str) -> Self:
         """Return the outlook that `as_text` wrote."""
-        content: dict[str, Any] = json.loads(text)
+        content: JsonObject = json.loads(text)
         effects = tuple(PlannedEffect(**each) for each in content.pop("effects"))
         seconds = content.pop("seconds")
         return cls(**content, effects=effects, seconds=None if seconds is None else tuple(seconds))

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from ganstudy.trials.results.documents import JsonObject
+
 HISTORY_SCHEMA = 1
 """Version of `EvaluationRow` as it is on disk, stored with every history; raised when a column
 changes its meaning."""
@@ -211,7 +213,7 @@ class Provenance:
     modes: str = ""
     """What a mode is, and how many there are: "classes (10)"."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return the provenance as plain JSON."""
         return asdict(self)
 
@@ -234,7 +236,7 @@ class EvaluationRow:
     verdict: Verdict | None = None
     """None before the verdict is known."""
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> JsonObject:
         """Return one flat object, as checkpoints, the outbox and history.parquet hold it."""
         return {
             "seed": self.seed,

@@ -18,6 +18,7 @@ from ganstudy.analysis.report.phrases import (
     with_interval,
 )
 from ganstudy.analysis.stats.estimate import Estimate
+from ganstudy.analysis.stats.logistic_fit import MIN_FOR_FIT
 from ganstudy.analysis.tables import learning_rates, search
 from ganstudy.analysis.tables.learning_rates import RateRatioRow, RegionRow
 from ganstudy.analysis.tables.rows import rows_of
@@ -45,7 +46,7 @@ def _region(results: Results) -> list[Conclusion]:
     table = rows_of(RegionRow, region)
     inconclusive = "In which region of the learning rates seeds train is inconclusive:"
     if not table:
-        fewest = learning_rates.MIN_FOR_FIT
+        fewest = MIN_FOR_FIT
         few = (
             f"that takes at least {fewest} configurations, some with failed seeds and some without."
         )

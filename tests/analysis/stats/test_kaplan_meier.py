@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ganstudy.analysis.stats import kaplan_meier as censored
+from ganstudy.analysis.stats import log_rank as test_module
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.stats.kaplan_meier import (
+    MAX_TIMES,
     MIN_FOR_MEAN,
     kaplan_meier,
-    log_rank,
-    residuals,
 )
+from ganstudy.analysis.stats.log_rank import log_rank, residuals
 
 EVALUATIONS = np.arange(1.0, 11.0)
 SCALE, SHAPE = 8.0, 1.2
@@ -169,7 +169,7 @@ def test_many_distinct_times_are_rounded_up_and_keep_their_curve(rng):
     reference = stats.ecdf(
         stats.CensoredData(uncensored=times[happened], right=times[~happened])
     ).sf
-    assert len(curve.times) <= censored.MAX_TIMES
+    assert len(curve.times) <= MAX_TIMES
     assert np.abs(curve.survival - reference.evaluate(curve.times)).max() < 0.02
 
 
@@ -177,7 +177,7 @@ def test_chi_squared_agrees_with_the_permutations_where_it_takes_over(rng, monke
     times, happened, unit = fates(rng, 200)
     group = unit % 3
     many = log_rank(times, happened, unit, group, rng)
-    monkeypatch.setattr(censored, "CHI_SQUARED_FROM", 201)
+    monkeypatch.setattr(test_module, "CHI_SQUARED_FROM", 201)
     few = log_rank(times, happened, unit, group, rng)
     assert (many.method, few.method) == ("chi-squared", "permutation")
     assert many.statistic == few.statistic and many.p == pytest.approx(few.p, abs=0.02)
@@ -233,13 +233,13 @@ def test_intervals_of_twelve_configurations_cover(rng):
 
 def test_equal_groups_are_told_apart_at_the_stated_rate(rng, monkeypatch):
     """At a true 5%, 99.9% of simulations of 400 find between 1.75% and 8.75%."""
-    monkeypatch.setattr(censored, "PERMUTATIONS", 499)
+    monkeypatch.setattr(test_module, "PERMUTATIONS", 499)
     assert 0.0175 <= false_findings(rng, 24, 400) <= 0.0875
 
 
 def test_counting_seeds_instead_would_find_differences_where_there_are_none(rng, monkeypatch):
     """Why configurations are permuted: three seeds that share their fate would be told apart far too often."""
-    monkeypatch.setattr(censored, "PERMUTATIONS", 299)
+    monkeypatch.setattr(test_module, "PERMUTATIONS", 299)
     found = 0
     for _ in range(200):
         times, happened, unit = fates(rng, 24, shared=0.9)
@@ -248,7 +248,7 @@ def test_counting_seeds_instead_would_find_differences_where_there_are_none(rng,
 
 
 def test_a_planted_difference_is_found(rng, monkeypatch):
-    monkeypatch.setattr(censored, "PERMUTATIONS", 499)
+    monkeypatch.setattr(test_module, "PERMUTATIONS", 499)
     assert false_findings(rng, 24, 100, scales=(LOST_EARLY, LOST_LATE)) > 0.8
 
 
@@ -276,7 +276,7 @@ def test_what_the_curves_promise(rng, capsys):
 @pytest.mark.timeout(1800)
 def test_what_the_log_rank_test_promises(rng, capsys, monkeypatch):
     """False findings, and power against twice the time; for docs/statistics-over-time.md."""
-    monkeypatch.setattr(censored, "PERMUTATIONS", 499)
+    monkeypatch.setattr(test_module, "PERMUTATIONS", 499)
     with capsys.disabled():
         print(
             "\n| configurations | seeds share | groups | pruned | false findings | power |\n|---|---|---|---|---|---|"

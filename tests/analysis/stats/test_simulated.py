@@ -19,10 +19,10 @@ from ganstudy.analysis.stats.bootstrap import (
     interquartile_mean_of_seeds,
 )
 from ganstudy.analysis.stats.correlation import intraclass_correlation
+from ganstudy.analysis.stats.logistic_fit import fit
 from ganstudy.analysis.stats.order_statistics import median
 from ganstudy.analysis.stats.proportions import binomial_proportion, proportion_over_configurations
 from ganstudy.analysis.tables.interactions import interactions
-from ganstudy.analysis.tables.learning_rates import fit
 
 pytestmark = pytest.mark.timeout(3600)
 REMEDIES = [

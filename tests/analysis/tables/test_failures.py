@@ -328,7 +328,7 @@ def test_a_value_that_loses_its_seeds_is_told_and_equal_ones_are_not(study_over_
 
 def test_an_a_a_study_finds_a_difference_at_the_stated_rate(study_over_time, monkeypatch):
     """Frames in, verdict out, at 5%: of 40 studies without any difference 99.9% tell at most 7."""
-    monkeypatch.setattr("ganstudy.analysis.stats.kaplan_meier.PERMUTATIONS", 199)
+    monkeypatch.setattr("ganstudy.analysis.stats.log_rank.PERMUTATIONS", 199)
     rng = np.random.default_rng(8)
     by = np.arange(20) % 2
     made = [

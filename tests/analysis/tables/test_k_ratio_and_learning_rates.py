@@ -8,6 +8,7 @@ import pytest
 from ganstudy.analysis.figures.k_ratio import by_axis
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.sections import k_ratio as section
+from ganstudy.analysis.stats.logistic_fit import fit
 from ganstudy.analysis.tables.k_ratio import (
     COMPLETE_TRIALS,
     ENDED_TRIALS,
@@ -15,7 +16,7 @@ from ganstudy.analysis.tables.k_ratio import (
     pairwise,
     response,
 )
-from ganstudy.analysis.tables.learning_rates import fit, rate_map, rate_ratio, region_that_trains
+from ganstudy.analysis.tables.learning_rates import rate_map, rate_ratio, region_that_trains
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts
 from ganstudy.analysis.tables.search import by_setting
 from ganstudy.analysis.tables.seeds import overall, per_configuration, spread

@@ -13,17 +13,17 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.stats.crossed import MIN_POINTS, Variances
 from ganstudy.analysis.stats.crossed_design import Design
 from ganstudy.analysis.stats.crossed_power import made_studies, upper_limits
-from ganstudy.study.cli import effects_told
-from ganstudy.study.cli.effects_told import designed, questions, with_design
 from ganstudy.study.cli.main import main
-from ganstudy.study.cli.outlook import outlook_lines
-from ganstudy.study.cli.planning import Wanted, proposal
-from ganstudy.study.cli.promise import promise
-from ganstudy.study.cli.spread import ON_DIGITS, spread_of
-from ganstudy.study.driver.time_estimate import AROUND
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.outlook import detectable_effects
+from ganstudy.study.outlook.detectable_effects import designed, questions, with_design
+from ganstudy.study.outlook.outlook_lines import outlook_lines
+from ganstudy.study.outlook.planning import Wanted, proposal
+from ganstudy.study.outlook.promise import promise
+from ganstudy.study.outlook.spread import ON_DIGITS, spread_of
+from ganstudy.study.outlook.time_estimate import AROUND
 from ganstudy.study.spec.reader import parse_study, read_study
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -141,7 +141,7 @@ def test_single_configurations_where_a_grid_has_no_pairs() -> None:
 
 
 def test_as_many_groups_as_the_report_makes() -> None:
-    assert effects_told.MAX_GROUPS == selection.MAX_GROUPS
+    assert detectable_effects.MAX_GROUPS == selection.MAX_GROUPS
     many = "k = [1, 2, 3, 4, 5, 6, 7, 8, 9]\nlr_d = { low = 1e-4, high = 1e-3 }"
     (k,) = questions(study(("random", 90), many))
     assert (k.values, k.comparisons) == (3, 3)
@@ -252,7 +252,7 @@ def test_check_of_an_adaptive_search() -> None:
 
 def test_check_of_one_seed() -> None:
     lines = told(GRID, GRID_SPACE, 1)
-    assert lines.count("no effect can be told: 1 seed, where 3 are needed") == 2
+    assert lines.count("no effect can be found: 1 seed, where 3 are needed") == 2
 
 
 # The plan

@@ -25,12 +25,17 @@ from ganstudy.study.tracking.outbox import END, Outbox
 from ganstudy.study.tune.scheduler import replay, scheduler, score
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.study.tune.trial_task import REPORT, TASK, StepReport
 from ganstudy.trials.results.records import TrialState
 
 
 def outcome(objective: float | None, finished: bool = True) -> Outcome:
     counters = {"updates": 10.0, "seconds": 1.0}
     return Outcome(finished, objective, 20.0, {"unsettled": 3}, counters)
+
+
+def reported(outcome: Outcome) -> dict[str, StepReport]:
+    return {REPORT: StepReport(outcome)}
 
 
 class Searched:
@@ -121,25 +126,25 @@ class _Tuner:
 
     def fit(self) -> None:
         assert self._searcher.suggest("a") is not None
-        self._searcher.on_trial_complete("a", {"outcome": outcome(3.0)})
+        self._searcher.on_trial_complete("a", reported(outcome(3.0)))
 
 
 def test_no_more_trials_are_open_than_can_run(tmp_path: Path, small_study) -> None:
     searched = Searched(tmp_path, small_study())
     first, second = (searched.searcher.suggest(name) for name in "ab")
-    assert (first["number"], second["number"]) == (0, 1)
+    assert (first[TASK].number, second[TASK].number) == (0, 1)
     assert searched.searcher.suggest("c") is None
-    searched.searcher.on_trial_complete("a", {"outcome": outcome(3.0)})
-    assert searched.searcher.suggest("c")["number"] == 2
+    searched.searcher.on_trial_complete("a", reported(outcome(3.0)))
+    assert searched.searcher.suggest("c")[TASK].number == 2
 
 
 @pytest.mark.parametrize(
     ("result", "error", "state"),
     [
-        ({"outcome": outcome(3.0)}, False, TrialState.COMPLETE),
-        ({"outcome": outcome(3.0, finished=False)}, False, TrialState.PRUNED),
-        ({"outcome": outcome(None)}, False, TrialState.COMPLETE),
-        ({"error": "ValueError: no (x.py:1)"}, False, TrialState.FAILED),
+        (reported(outcome(3.0)), False, TrialState.COMPLETE),
+        (reported(outcome(3.0, finished=False)), False, TrialState.PRUNED),
+        (reported(outcome(None)), False, TrialState.COMPLETE),
+        ({REPORT: StepReport(error="ValueError: no (x.py:1)")}, False, TrialState.FAILED),
         (None, True, TrialState.FAILED),
     ],
 )
@@ -163,7 +168,7 @@ def test_the_last_evaluation_counts_though_tune_reports_it_only_at_the_end(
 ) -> None:
     searched = Searched(tmp_path, small_study())
     searched.searcher.suggest("a")
-    searched.searcher.on_trial_complete("a", {"outcome": outcome(7.0, finished=False)})
+    searched.searcher.on_trial_complete("a", reported(outcome(7.0, finished=False)))
     assert searched.ledger.search.intermediate_values(0) == {20: 7.0}
 
 
@@ -172,8 +177,8 @@ def test_interrupted_trials_go_first_and_their_evaluations_are_replayed(
 ) -> None:
     before = Searched(tmp_path, small_study())
     configs = [before.searcher.suggest(name) for name in "ab"]
-    before.searcher.on_trial_result("a", {"outcome": outcome(9.0, finished=False)})
-    before.searcher.on_trial_complete("b", {"outcome": outcome(5.0)})
+    before.searcher.on_trial_result("a", reported(outcome(9.0, finished=False)))
+    before.searcher.on_trial_complete("b", reported(outcome(5.0)))
     after = Searched(tmp_path, small_study())
     assert after.searcher.total == 5
     assert after.replayed == {"earlier-1": {20: 5.0}}

@@ -13,8 +13,6 @@ import pytest
 from pydantic import ValidationError
 from ray.tune.schedulers import AsyncHyperBandScheduler, FIFOScheduler
 
-from ganstudy.study.driver.confirm_notes import confirm_notes
-from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.driver.stages import stages_in_order
 from ganstudy.study.driver.status import study_status
 from ganstudy.study.errors import UserError
@@ -23,6 +21,8 @@ from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import Candidate, max_trials, no_twins, select
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.outlook.confirm_notes import confirm_notes
+from ganstudy.study.outlook.cost_estimate import cost_lines
 from ganstudy.study.spec import tables
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.spec.search_space import SearchSpace

@@ -23,6 +23,7 @@ from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking.outbox import END, Outbox
 from ganstudy.study.tune.searcher import LedgerSearcher
 from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.study.tune.trial_task import REPORT, TASK, StepReport
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.records import TrialState as State
 
@@ -106,12 +107,13 @@ class Study:
         for i in range(total):
             given: Any = searcher.suggest(f"t{i}")
             self.step()
-            number = given["number"]
+            task = given[TASK]
+            number = task.number
             if number == FAILED:
-                searcher.on_trial_complete(f"t{i}", {"error": "out of memory"})
+                searcher.on_trial_complete(f"t{i}", {REPORT: StepReport(error="out of memory")})
                 continue
-            until = 100.0 if given["until"] is None else 20.0 * given["until"]
-            searcher.on_trial_complete(f"t{i}", {"outcome": outcome(number, until)})
+            until = 100.0 if task.until is None else 20.0 * task.until
+            searcher.on_trial_complete(f"t{i}", {REPORT: StepReport(outcome(number, until))})
             self.step()
         assert searcher.suggest("last") == "FINISHED" and progress.done == total
 

@@ -26,9 +26,9 @@ from hypothesis import strategies as st
 from pydantic_core import PydanticUndefined
 
 from ganstudy.study.cli.main import main
-from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.errors import UserError
 from ganstudy.study.ledger.samplers import preview
+from ganstudy.study.outlook.cost_estimate import cost_lines
 from ganstudy.study.spec.keys import KEYS
 from ganstudy.study.spec.reader import parse_document, parse_study, read_study
 from ganstudy.study.spec.samplers.registry import SAMPLERS

@@ -14,9 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from ganstudy.study.cli.main import main
-from ganstudy.study.driver.cost_estimate import cost_lines
 from ganstudy.study.errors import UserError
 from ganstudy.study.ledger.samplers import preview
+from ganstudy.study.outlook.cost_estimate import cost_lines
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.spec.study_spec import StudySpec, differences
 

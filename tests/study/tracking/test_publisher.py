@@ -24,7 +24,8 @@ from ganstudy.study.ledger.trial_row import StagePlace
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking import run_fields
 from ganstudy.study.tracking.outbox import END, START, Outbox
-from ganstudy.study.tracking.publisher import Publisher, publish_until_closed
+from ganstudy.study.tracking.publisher import Publisher
+from ganstudy.study.tracking.publisher_main import publish_until_closed
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import (
     Counters,

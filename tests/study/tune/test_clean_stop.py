@@ -10,6 +10,7 @@ import pytest
 
 from ganstudy.study.tune.trainable import Paused, TrialTrainable
 from ganstudy.study.tune.trial_log import TrialLog, path
+from ganstudy.study.tune.trial_task import REPORT
 
 
 @pytest.mark.parametrize("error", [Paused("SIGINT"), OSError(28, "No space left"), ValueError("x")])
@@ -35,7 +36,7 @@ def test_a_clean_stop_leaves_no_traceback(
     result = trainable.step()
     text = path(tmp_path, 3).read_text()
     if isinstance(error, Paused):
-        assert result["paused"] == "SIGINT" and ended[0][1]
+        assert result[REPORT].paused == "SIGINT" and ended[0][1]
         assert "Traceback" not in text and len(text.splitlines()) == 1 and "SIGINT" in text
     else:
         assert "Traceback" in text

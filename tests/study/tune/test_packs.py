@@ -15,11 +15,10 @@ from ganstudy.study.ledger.packing import trials_per_pack
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking.outbox import END, Outbox
 from ganstudy.study.tune.pack_searcher import PackSearcher
-from ganstudy.study.tune.pack_trainable import MEMBERS
 from ganstudy.study.tune.retry_log import PACK_FAILED, RetryLog
 from ganstudy.study.tune.stopping import StopRequest
+from ganstudy.study.tune.trial_task import MEMBERS, StepReport
 from ganstudy.trials.config.lanes import structure_of
-from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Stage, TrialState
 
 TEXT = """
@@ -79,21 +78,20 @@ class Packed:
     def numbers(self, name: str) -> list[int]:
         suggested = self.searcher.suggest(name)
         assert isinstance(suggested, dict), suggested
-        configs = [TrialConfig.model_validate_json(m["trial"]) for m in suggested[MEMBERS]]
-        assert len({structure_of(config) for config in configs}) == 1
-        return [member["number"] for member in suggested[MEMBERS]]
+        assert len({structure_of(member.config) for member in suggested[MEMBERS]}) == 1
+        return [member.number for member in suggested[MEMBERS]]
 
 
-def reported(made: dict[int, dict[str, Any]], done: bool = True) -> dict[str, Any]:
+def reported(made: dict[int, StepReport], done: bool = True) -> dict[str, Any]:
     """Return what Tune makes of a pack's result."""
     return flatten_dict({MEMBERS: list(made.items()), "done": done})
 
 
-def result(objective: float = 3.0, finished: bool = True) -> dict[str, Any]:
+def result(objective: float = 3.0, finished: bool = True, done: bool | None = None) -> StepReport:
     outcome = Outcome(
         finished, objective, 20.0, {"unsettled": 3}, {"updates": 10.0, "seconds": 1.0}
     )
-    return {"outcome": outcome, "done": finished}
+    return StepReport(outcome, done=finished if done is None else done)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +152,7 @@ def test_every_trial_of_a_pack_ends_by_itself(tmp_path: Path) -> None:
     packed.searcher.on_trial_result("a", reported(made, False))
     # Its process died, and it reports once more what was over.
     packed.searcher.on_trial_result("a", reported({first: result(1.0)}, False))
-    failed = {"error": "ValueError: no (x.py:1)", "raised_at": "x.py:1", "done": True}
+    failed = StepReport(error="ValueError: no (x.py:1)", raised_at="x.py:1")
     last = {second: result(2.5), third: failed}
     packed.searcher.on_trial_complete("a", reported(last))
     states = {row.number: row.state for row in packed.ledger.trials() if row.number < 3}
@@ -176,7 +174,7 @@ def test_a_pack_whose_process_dies_for_good_fails_what_was_left_of_it(tmp_path: 
 
 def test_a_design_waits_in_packs_and_its_best_go_on_together(tmp_path: Path) -> None:
     packed = Packed(tmp_path, DESIGN, stage="design")
-    paused = {number: {"paused": "asked to stop", "done": True} for number in packed.numbers("a")}
+    paused = {number: StepReport(paused="asked to stop") for number in packed.numbers("a")}
     packed.searcher.on_trial_complete("a", reported(paused))
     packed.stop.clear()
     packed = Packed(tmp_path, DESIGN, stage="design")
@@ -184,13 +182,10 @@ def test_a_design_waits_in_packs_and_its_best_go_on_together(tmp_path: Path) -> 
     while packed.searcher.left:
         name = f"pack-{packed.searcher.left}"
         members = packed.searcher.suggest(name)[MEMBERS]
-        assert {member["until"] for member in members} == {1}
+        assert {member.until for member in members} == {1}
         # Those of the larger k are better, and later ones of them.
         scores = {r.number: 9.0 - r.number - 100 * r.params["k"] for r in packed.ledger.trials()}
-        waits = {
-            m["number"]: {**result(scores[m["number"]], finished=False), "done": True}
-            for m in members
-        }
+        waits = {m.number: result(scores[m.number], finished=False, done=True) for m in members}
         packed.searcher.on_trial_complete(name, reported(waits))
     assert packed.stage.to_train() == 0
     best = sorted(scores, key=scores.__getitem__)[:2]
@@ -203,7 +198,7 @@ def test_a_design_waits_in_packs_and_its_best_go_on_together(tmp_path: Path) -> 
 def test_paused_and_undealt_trials_are_taken_up_by_the_next_run(tmp_path: Path) -> None:
     before = Packed(tmp_path)
     pack = before.numbers("a")
-    paused = {number: {"paused": "asked to stop", "done": True} for number in pack}
+    paused = {number: StepReport(paused="asked to stop") for number in pack}
     before.searcher.on_trial_complete("a", reported(paused))
     assert before.stop.reason() == "asked to stop"
     before.stop.clear()

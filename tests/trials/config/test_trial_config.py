@@ -16,7 +16,25 @@ from ganstudy.trials.config.remedies import REMEDIES, DiffAugmentOptions, LeCamO
 from ganstudy.trials.config.trial import TrainingSettings, TrialConfig
 
 ALL_REMEDIES = {
-    "remedies": [name for name in reversed(REMEDIES) if name != "extragradient"],
+    # By name, so that another remedy leaves the digest as it is.
+    "remedies": [
+        "optimistic_adam",
+        "generator_ema",
+        "lecam",
+        "diff_augment",
+        "instance_noise",
+        "gradient_penalty",
+        "r2",
+        "r1",
+        "spectral_normalisation",
+        "unrolled_discriminator",
+        "packing",
+        "virtual_batch_normalisation",
+        "one_sided_label_smoothing",
+        "minibatch_discrimination",
+        "historical_averaging",
+        "feature_matching",
+    ],
     "remedy_options": {
         "lecam": {"weight": 1, "start": 5},
         "diff_augment": {"policy": "color,cutout"},

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.outlook.clock import ClockError, begin_again, interrupted_after
 from ganstudy.study.tune.training import load_dataset, make_evaluator
 from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.k_ratio import as_schedule
@@ -133,9 +130,9 @@ def measure(
     """
     made = MeasuredTimes(structures=len(configs))
     try:
-        with _interrupted_after(seconds):
+        with interrupted_after(seconds):
             _measure(made, configs, other_lanes, cache, (threads, on_gpu), MEASURING * seconds)
-    except _ClockError:
+    except ClockError:
         made.note = made.note or f"{seconds:g} s were too few to measure all of it"
     except ValueError as error:
         raise UserError(str(error)) from None
@@ -165,7 +162,7 @@ def _measure(
             made.note = f"{configs[0].data.name} is not here yet: the first run downloads it"
             return
         made.preparation = time.perf_counter() - begun
-        _begin_again(seconds)
+        begin_again(seconds)
         deadline = time.perf_counter() + seconds
         clocks = time.perf_counter(), time.process_time()
         for index, config in enumerate(configs):
@@ -284,35 +281,3 @@ def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> byte
     network = Classifier(labelled.shape, len(labelled.mode_names or ()))
     weights: bytes = save(network.state_dict(), {"held_out_accuracy": "nan"})
     return weights
-
-
-class _ClockError(Exception):
-    """The time for measuring is over."""
-
-
-@contextmanager
-def _interrupted_after(seconds: float) -> Iterator[None]:
-    """Raise _ClockError after `seconds`, wherever the code is by then.
-
-    Outside the main thread, where Python takes no signals, nothing interrupts.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def over(_number: int, _frame: FrameType | None) -> None:
-        raise _ClockError
-
-    before = signal.signal(signal.SIGALRM, over)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
-def _begin_again(seconds: float) -> None:
-    """Let the clock of `_interrupted_after` end after so many seconds from now."""
-    if threading.current_thread() is threading.main_thread():
-        signal.setitimer(signal.ITIMER_REAL, seconds)

@@ -30,15 +30,16 @@ from ganstudy.study.importing.columns import (
     is_measure,
     is_score,
 )
-from ganstudy.study.importing.exports import Reading
 from ganstudy.study.importing.mapping import Mapping, judged
 from ganstudy.study.importing.missing import Missing
-from ganstudy.study.importing.run_seeds import Replicate, replicates_of
 from ganstudy.study.importing.scores import FATAL
+from ganstudy.study.importing.sources.exports import Reading
+from ganstudy.study.importing.sources.run_seeds import Replicate, replicates_of
 from ganstudy.study.importing.table import Table
 from ganstudy.study.importing.timeline import SAME_TIME
 from ganstudy.trials.config.base import short_repr
 from ganstudy.trials.config.trial import BUDGET_UNITS
+from ganstudy.trials.results.documents import Settings
 
 CONFIGURATION = "config/"
 """Before the name of a hyperparameter that would be taken for something else."""
@@ -57,7 +58,7 @@ class RunLog:
     """All that it has logged as numbers."""
     points: Sequence[tuple[str, float, float]]
     """Tag, step and value of those that were asked for, in the order in which they were written."""
-    params: dict[str, Any]
+    params: Settings
     """Its configuration; None or '' for what does not apply."""
     error: str = ""
     """Why it failed, if it did."""
@@ -225,7 +226,7 @@ def _nearest(points: NDArray[np.float64], step: float, tolerance: float) -> floa
     return float(points[best, 1]) if distance == 0 or distance < tolerance else None
 
 
-def _parameters(run: RunLog, names: dict[str, str], mapping: Mapping) -> dict[str, Any]:
+def _parameters(run: RunLog, names: dict[str, str], mapping: Mapping) -> Settings:
     """Return the configuration under names that no tag, measure or identifier has."""
     params = {}
     for name, value in run.params.items():

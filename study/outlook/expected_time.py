@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 from ganstudy.study.cluster.slots import slots_here
 from ganstudy.study.driver.duration import format_duration
-from ganstudy.study.driver.step_times import MeasuredTimes, measure
-from ganstudy.study.driver.time_estimate import (
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.ledger.packing import pack_line, trials_per_pack, with_lanes
+from ganstudy.study.outlook.step_times import MeasuredTimes, measure
+from ganstudy.study.outlook.time_estimate import (
     EarlierTimes,
     TimeEstimate,
     earlier_times,
@@ -16,9 +19,6 @@ from ganstudy.study.driver.time_estimate import (
     main_stage,
     structures,
 )
-from ganstudy.study.home import Home
-from ganstudy.study.ledger.ledger import Ledger
-from ganstudy.study.ledger.packing import pack_line, trials_per_pack, with_lanes
 from ganstudy.study.spec.study_spec import StudySpec
 
 # A guess: a difference that a person would notice.

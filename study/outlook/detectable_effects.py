@@ -22,8 +22,8 @@ from ganstudy.analysis.stats.crossed_power import (
 )
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
-from ganstudy.study.cli.spread import Spread
 from ganstudy.study.ledger.trials_ahead import TrialsAhead, searched_ahead
+from ganstudy.study.outlook.spread import Spread
 from ganstudy.study.spec.design import Design as DesignTable
 from ganstudy.study.spec.design_plan import factors, num_points, planned_trials
 from ganstudy.study.spec.domains import Choices

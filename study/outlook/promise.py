@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from ganstudy.analysis.stats.crossed_power import POWER
-from ganstudy.study.cli.effects_told import Question, questions
-from ganstudy.study.cli.expected_time import study_times
-from ganstudy.study.cli.spread import Spread, spread_of
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.storage import database_trouble
+from ganstudy.study.outlook.detectable_effects import Question, questions
+from ganstudy.study.outlook.expected_time import study_times
+from ganstudy.study.outlook.spread import Spread, spread_of
 from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.results.outlook import Outlook, PlannedEffect

@@ -100,7 +100,7 @@ def _by_run(
         for row, line in enumerate(table.lines):
             # A chart has the steps of all runs; a run without a value there was not measured.
             here = [column[row] if column else None for column in cells]
-            if all(_is_absent(cell) for cell in here):
+            if all(cell is None or str(cell).lower() in ABSENT for cell in here):
                 continue
             for name, cell in zip(metrics, here, strict=True):
                 long[name].append(cell)
@@ -184,7 +184,3 @@ def _varies(table: Table, column: str) -> bool:
     seen: dict[str, str] = {}
     cells = zip(table.runs or [], as_numbers(table.texts(column)), strict=True)
     return any(seen.setdefault(run, text) != text for run, text in cells)
-
-
-def _is_absent(cell: object) -> bool:
-    return cell is None or (isinstance(cell, str) and cell.lower() in ABSENT)

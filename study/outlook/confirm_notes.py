@@ -1,4 +1,4 @@
-"""What is said of a confirm stage before it costs anything: whether its seeds can tell anything."""
+"""Notes on a confirm stage before it costs anything: whether its seeds can find any effect."""
 
 from __future__ import annotations
 

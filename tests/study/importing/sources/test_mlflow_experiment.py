@@ -13,7 +13,7 @@ from mlflow.entities import Metric, Param
 from ganstudy.study.errors import UserError
 from ganstudy.study.importing.history import History, history_of, read_history
 from ganstudy.study.importing.mapping import Mapping
-from ganstudy.study.importing.reading import read_source
+from ganstudy.study.importing.sources.reading import read_source
 from ganstudy.study.importing.table import read_table
 
 STEPS = {"step": "generator_steps"}

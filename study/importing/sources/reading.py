@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.importing.event_files import is_event_folder, read_event_folder
-from ganstudy.study.importing.exports import Reading, read_export
 from ganstudy.study.importing.mapping import Mapping
-from ganstudy.study.importing.mlflow_experiment import is_experiment, read_experiment
-from ganstudy.study.importing.run_logs import read_run_logs, wanted_by
+from ganstudy.study.importing.sources.event_files import is_event_folder, read_event_folder
+from ganstudy.study.importing.sources.exports import Reading, read_export
+from ganstudy.study.importing.sources.mlflow_experiment import is_experiment, read_experiment
+from ganstudy.study.importing.sources.run_logs import read_run_logs, wanted_by
 from ganstudy.study.importing.table import read_table
 
 Reader = Callable[[str, str | None, Mapping], Reading]

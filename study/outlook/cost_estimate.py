@@ -6,8 +6,8 @@ import itertools
 import math
 from bisect import bisect_left
 
-from ganstudy.study.driver.confirm_notes import confirm_notes
 from ganstudy.study.ledger.confirm_selection import max_trials
+from ganstudy.study.outlook.confirm_notes import confirm_notes
 from ganstudy.study.spec.design_plan import num_points, planned_trials
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import Schedule, as_schedule
@@ -15,7 +15,7 @@ from ganstudy.trials.config.trial import TrainingSettings
 
 
 def cost_lines(spec: StudySpec) -> list[str]:
-    """Return trials and updates in lines; study/driver/time_estimate.py has the time."""
+    """Return trials and updates in lines; study/outlook/time_estimate.py has the time."""
     return [*_search_lines(spec), *_dormant_lines(spec), *_confirm_lines(spec)]
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.importing.run_logs import RunLog, RunLogs
+from ganstudy.study.importing.sources.run_logs import RunLog, RunLogs
 
 PREFIX = "mlflow:"
 KIND = "an MLflow experiment"

@@ -8,7 +8,10 @@ from scipy.special import stdtrit
 
 from ganstudy.analysis.stats.crossed_power import POWER, smallest_by_signs
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
-from ganstudy.study.cli.effects_told import (
+from ganstudy.study.home import Home
+from ganstudy.study.ledger.confirm_selection import max_twins
+from ganstudy.study.outlook.cost_estimate import stops
+from ganstudy.study.outlook.detectable_effects import (
     REMEDIES,
     Question,
     designed,
@@ -16,10 +19,7 @@ from ganstudy.study.cli.effects_told import (
     questions,
     with_design,
 )
-from ganstudy.study.cli.spread import RATIO, Spread, spread_of
-from ganstudy.study.driver.cost_estimate import stops
-from ganstudy.study.home import Home
-from ganstudy.study.ledger.confirm_selection import max_twins
+from ganstudy.study.outlook.spread import RATIO, Spread, spread_of
 from ganstudy.study.spec.design import DEFAULT_POINTS
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -63,7 +63,7 @@ def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> 
     name = f"{question.setting}:"
     about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
     if made is None:
-        return f"{name:<10}no effect can be told: {_why_not(question, seeds, about)}"
+        return f"{name:<10}no effect can be found: {_why_not(question, seeds, about)}"
     words = f"{effect_words(spec, spread, made.smallest())} or more, with {POWER:.0%} power"
     comparisons = f"{question.together} comparison" + ("s" if question.together > 1 else "")
     if question.single:

@@ -9,6 +9,7 @@ from typing import Any
 from ganstudy.study.importing.columns import SEED, canonical_name
 from ganstudy.study.importing.mapping import Mapping
 from ganstudy.study.importing.table import as_numbers, as_text
+from ganstudy.trials.results.documents import Settings
 
 SEED_IN_NAME = re.compile(
     r"(?:^|(?<=[-_./ ]))(?:rng|random[-_]?seed|seed)[-_= ]?(\d{1,10})(?=$|[-_./ ])", re.IGNORECASE
@@ -23,12 +24,12 @@ class Replicate:
     trial: str
     seed: Any
     """As the source has it; None if it has none."""
-    params: dict[str, Any]
+    params: Settings
     """Without the seed."""
 
 
 def replicates_of(
-    runs: list[tuple[str, dict[str, Any]]], mapping: Mapping
+    runs: list[tuple[str, Settings]], mapping: Mapping
 ) -> tuple[list[Replicate], list[str]]:
     """Return (each run's trial and seed, notes).
 
@@ -68,7 +69,7 @@ def _grouped(
     bases: list[str],
     stems: list[str],
     seeds: list[Any],
-    params: list[dict[str, Any]],
+    params: list[Settings],
     groups: list[list[int]],
     notes: list[str],
 ) -> tuple[list[Replicate], list[str]]:
@@ -100,7 +101,7 @@ def _grouped(
     return [Replicate(trial, seed, given) for trial, seed, given in found], notes
 
 
-def _settings(params: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+def _settings(params: list[Settings]) -> list[tuple[str, ...]]:
     """Return the hyperparameters of each run as texts that are equal where the settings are."""
     names = sorted({name for given in params for name in given})
     if not names:

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from ganstudy.study.driver import step_times
-from ganstudy.study.driver.cost_estimate import steps_of
-from ganstudy.study.driver.step_times import MeasuredTimes, StepSeconds, measure, structure
-from ganstudy.study.driver.time_estimate import (
+from ganstudy.study.errors import UserError
+from ganstudy.study.outlook import step_times
+from ganstudy.study.outlook.cost_estimate import steps_of
+from ganstudy.study.outlook.step_times import MeasuredTimes, StepSeconds, measure, structure
+from ganstudy.study.outlook.time_estimate import (
     AROUND,
     Alone,
     Packs,
@@ -18,7 +19,6 @@ from ganstudy.study.driver.time_estimate import (
     makespan,
     structures,
 )
-from ganstudy.study.errors import UserError
 from ganstudy.study.spec.reader import parse_document, parse_study
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import as_schedule

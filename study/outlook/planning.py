@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ganstudy.analysis.stats.crossed import MIN_POINTS
-from ganstudy.analysis.stats.crossed_power import POWER
-from ganstudy.study.cli.effects_told import Question, designed, with_design
-from ganstudy.study.cli.expected_time import StudyTimes, basis_lines, study_times
-from ganstudy.study.cli.spread import RATIO, Spread, spread_of
 from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
+from ganstudy.study.outlook.detectable_effects import designed, with_design
+from ganstudy.study.outlook.expected_time import StudyTimes, study_times
+from ganstudy.study.outlook.spread import RATIO, Spread, spread_of
 from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.domains import Range
 from ganstudy.study.spec.file_edit import Changes
@@ -23,8 +22,6 @@ from ganstudy.study.spec.study_spec import StudySpec
 
 MOST_POINTS, MOST_SEEDS = 200, 30
 """Of a design that is proposed."""
-SHOWN = (3, 4, 6, 8, 10, 12, 16, 20)
-"""Seeds of the table that is printed, beside the proposed ones."""
 MEASURED_SEEDS = 10
 """With which steps are timed, beside the file's own number: designs have about as many."""
 # A guess: a fifth of the file's steps is another study, whose effects need not be the same.
@@ -113,7 +110,7 @@ def proposal(spec: StudySpec, wanted: Wanted, home: Home, may_measure: bool) -> 
             f"nothing is known of how effects on {spec.measure} spread: run a small study of these "
             "data first, or minimise fid"
         )
-    size = _size(wanted.tell, spread, spec.measure)
+    size = effect_size(wanted.tell, spread, spec.measure)
     if not designed(with_design(spec, MIN_POINTS)):
         raise UserError(
             "nothing to plan: neither k nor remedies (with [] among its sets) is a list in "
@@ -123,7 +120,7 @@ def proposal(spec: StudySpec, wanted: Wanted, home: Home, may_measure: bool) -> 
     made = Proposal(spec, spread, times, amount=spec.train.budget.amount)
     made.candidates = list(_candidates(spec, size, spread, times))
     limit = wanted.seconds
-    if made.best is None or limit is None or not _timed(spec, times) or made.best.cost <= limit:
+    if made.best is None or limit is None or not is_timed(spec, times) or made.best.cost <= limit:
         return made
     return _within(made, size, limit)
 
@@ -173,7 +170,7 @@ def _instead(made: Proposal, limit: float) -> str:
     if best is None:
         return "No effect can be found in that time."
     size, points, seeds = best
-    told_text = _words(made.spread, size)
+    told_text = effect_in_words(made.spread, size)
     return f"With all of them {points} points on {seeds} seeds would tell {told_text} in that time."
 
 
@@ -225,7 +222,8 @@ def _fewest_points(
     return high
 
 
-def _timed(spec: StudySpec, times: StudyTimes) -> bool:
+def is_timed(spec: StudySpec, times: StudyTimes) -> bool:
+    """Return whether the time that designs take is known."""
     return _cost(spec, times, 1, len(spec.train.seeds)) is not None
 
 
@@ -248,7 +246,7 @@ def _shorter(spec: StudySpec, share: float) -> StudySpec:
     return spec.model_copy(update={"train": made})
 
 
-def _size(tell: float, spread: Spread, measure: str) -> float:
+def effect_size(tell: float, spread: Spread, measure: str) -> float:
     """Return the effect on the scale of the statistics."""
     if not math.isfinite(tell) or tell <= 0 or (spread.scale == RATIO and tell == 1):
         kind = "a factor other than 1" if spread.scale == RATIO else f"a difference in {measure}"
@@ -256,93 +254,10 @@ def _size(tell: float, spread: Spread, measure: str) -> float:
     return abs(math.log(tell)) if spread.scale == RATIO else tell
 
 
-def _words(spread: Spread, size: float) -> str:
+def effect_in_words(spread: Spread, size: float) -> str:
+    """Return an effect of a size on the scale of the statistics: "a factor of 0.80"."""
     return f"a factor of {math.exp(-size):.2f}" if spread.scale == RATIO else f"{size:.2g}"
 
 
 def _whole(amount: float) -> float | int:
     return int(amount) if amount.is_integer() else amount
-
-
-def proposal_lines(
-    spec: StudySpec, wanted: Wanted, found: Proposal
-) -> tuple[list[str], list[str], list[str]]:
-    """Return what is asked and how it is known, the table of designs, and which is proposed."""
-    asked = designed(with_design(spec, MIN_POINTS))
-    named = ", ".join(_named(question) for question in asked)
-    together = asked[0].together > asked[0].comparisons
-    effect = _words(found.spread, _size(wanted.tell, found.spread, spec.measure))
-    lines = [
-        f"To tell {effect} in {spec.measure} with {POWER:.0%} power: {named}"
-        + (", corrected together" if together else ""),
-        f"Spread of effects ({found.spread.source}): {found.spread.words(asked[0].setting)}",
-        *(line[0].upper() + line[1:] for line in _time_basis(spec, found)),
-    ]
-    if found.note:
-        lines.append(found.note)
-    if found.best is None:
-        return lines, [], [] if found.note else ["", _none(spec)]
-    return lines, ["", *_table(found), ""], [_proposed(found)]
-
-
-def _named(question: Question) -> str:
-    comparisons = f"{question.comparisons} comparison" + ("s" if question.comparisons > 1 else "")
-    return f"{question.setting} ({comparisons})"
-
-
-def _time_basis(spec: StudySpec, found: Proposal) -> list[str]:
-    if found.times.times is None:
-        return ["time not known here: the designs are ordered by their trainings (--no-time)"]
-    lines = basis_lines(spec, found.times)
-    return lines if _timed(spec, found.times) else [f"time not known: {' '.join(lines)}"]
-
-
-def _table(found: Proposal) -> list[str]:
-    timed, best = _timed(found.spec, found.times), found.best
-    shown = [each for each in found.candidates if each.seeds in SHOWN or each == best]
-    rows = [("", "seeds", "points", "trials", "tells", "time" if timed else "trainings")]
-    for each in shown:
-        tells = ", ".join(f"{name} {_value(found.spread, size)}" for name, size in each.tells)
-        cost = format_duration(each.cost) if timed else f"{each.cost:,.0f}"
-        mark = ">" if each == best else ""
-        rows.append((mark, str(each.seeds), str(each.points), str(each.trials), tells, cost))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    left = (0, 4)
-    return [
-        "  ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
-
-
-def _value(spread: Spread, size: float) -> str:
-    return f"{math.exp(-size):.2f}" if spread.scale == RATIO else f"{size:.2g}"
-
-
-def _proposed(found: Proposal) -> str:
-    best, budget = found.best, found.spec.train.budget
-    assert best is not None
-    unit, design = budget.unit.replace("_", " "), found.spec.design
-    at = 1.0 if design is None else design.at
-    points = f"{best.points} point" + ("s" if best.points > 1 else "")
-    text = (
-        f"Proposed: {points} x {best.trials // best.points} combinations on {best.seeds} seeds, "
-        f"{found.amount * at:g} {unit} each"
-    )
-    if design is not None and design.promote is not None:
-        text += f", the best {design.promote} on to {found.amount:g}"
-    if not _timed(found.spec, found.times):
-        return f"{text}: {best.cost:,.0f} trainings"
-    return f"{text}: about {format_duration(best.cost)} on {found.times.machine}"
-
-
-def _none(spec: StudySpec) -> str:
-    if not any(isinstance(domain, Range) for domain in spec.space.domains.values()):
-        return (
-            f"No number of seeds up to {MOST_SEEDS} tells it: with lists alone there is one point. "
-            "Give a setting a range (lr_d, lr_g), so that there are points to draw; an effect "
-            f"needs {MIN_POINTS} of them."
-        )
-    return f"No design of up to {MOST_POINTS} points and {MOST_SEEDS} seeds tells it."

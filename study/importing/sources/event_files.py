@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.importing.config_files import configuration_of
-from ganstudy.study.importing.run_logs import RunLog, RunLogs
+from ganstudy.study.importing.sources.config_files import configuration_of
+from ganstudy.study.importing.sources.run_logs import RunLog, RunLogs
+from ganstudy.trials.results.documents import Settings
 
 KIND = "a folder of TensorBoard's event files"
 RECORD_FRAME = 16
@@ -81,7 +82,7 @@ class _Events:
 
     tags: set[str] = field(default_factory=set)
     points: list[tuple[str, float, float]] = field(default_factory=list)
-    params: dict[str, Any] = field(default_factory=dict)
+    params: Settings = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @classmethod
@@ -116,7 +117,7 @@ def _events_of(file: Path, notes: list[str]) -> Iterator[Any]:
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
     from tensorboard.compat.proto import event_pb2
 
-    first_metadata: dict[str, Any] = {}
+    first_metadata: dict[str, object] = {}
     read = 0
     try:
         for record in RawEventFileLoader(str(file)).Load():
@@ -140,7 +141,7 @@ def _number(value: Any) -> float:
     return float(make_ndarray(value.tensor).item())
 
 
-def _hyperparameters(value: Any) -> dict[str, Any]:
+def _hyperparameters(value: Any) -> Settings:
     """Return what the hparams plug-in says of a session; none in a version that is not known."""
     from google.protobuf.json_format import MessageToDict
     from tensorboard.plugins.hparams import error, metadata

@@ -19,7 +19,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.importing.history import History, history_of, read_history
 from ganstudy.study.importing.imported_study import read_import
 from ganstudy.study.importing.mapping import Mapping
-from ganstudy.study.importing.reading import read_source
+from ganstudy.study.importing.sources.reading import read_source
 from ganstudy.study.importing.table import read_table
 from ganstudy.study.spec.tables import Tracking
 

@@ -10,15 +10,14 @@ from typing import Any
 import yaml
 
 from ganstudy.study.importing.table import as_numbers, as_text
+from ganstudy.trials.results.documents import Settings
 
 STEMS = ("config", "hparams", "args", "params", "training_options")
 SUFFIXES = (".json", ".yaml", ".yml")
 MOST_BYTES = 1_000_000
 
 
-def configuration_of(
-    folder: Path, root: Path, logged: dict[str, Any]
-) -> tuple[dict[str, Any], list[str]]:
+def configuration_of(folder: Path, root: Path, logged: Settings) -> tuple[Settings, list[str]]:
     """Return (the configuration of a run, notes).
 
     That which the run has logged comes first, then the files in its folder and in those above it,

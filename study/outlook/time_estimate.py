@@ -7,8 +7,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ganstudy.study.driver.cost_estimate import steps_of, stops
-from ganstudy.study.driver.step_times import MeasuredTimes, structure
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_trials
@@ -22,6 +20,8 @@ from ganstudy.study.ledger.packing import (
 )
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.ledger.trials_ahead import TrialsAhead, designed_ahead, searched_ahead
+from ganstudy.study.outlook.cost_estimate import steps_of, stops
+from ganstudy.study.outlook.step_times import MeasuredTimes, structure
 from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.lanes import structure_of
@@ -75,7 +75,7 @@ def structures(spec: StudySpec) -> list[TrialConfig]:
 def earlier_times(
     spec: StudySpec, home: Home, seeds: int, packed: bool = False
 ) -> EarlierTimes | None:
-    """Return what earlier studies under `home` measured; None where there is none.
+    """Return what earlier studies under `home` measured; None without any.
 
     packed: whether trials are trained together, in which they take less each.
     """
