@@ -15,6 +15,7 @@ from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.measures.classifier import to_uint8
 
 COLUMNS, ROWS_PER_SEED = 10, 2
+IMAGES_PER_SEED = COLUMNS * ROWS_PER_SEED
 MIN_TILE = 32
 """Pixels; smaller images are enlarged without smoothing."""
 PANEL = 220
@@ -93,7 +94,7 @@ def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
         if images is None:
             picture.paste(MISSING, (0, top, picture.width, top + band_height))
             continue
-        shown = to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)
+        shown = to_uint8(images[:IMAGES_PER_SEED]).numpy().transpose(0, 2, 3, 1)
         for position, image in enumerate(shown):
             row, column = divmod(position, COLUMNS)
             colour = image if image.shape[2] == 3 else np.repeat(image[:, :, :1], 3, axis=2)
