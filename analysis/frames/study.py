@@ -293,9 +293,19 @@ class Study:
                 ).read_bytes()
         return dict(sorted(grids.items()))
 
+    def last_samples(self, number: int) -> bytes | None:
+        """Return a trial's last sample grid as PNG; None where MLflow has none, or not any more."""
+        return self._last(number, SAMPLES_KEY)
+
     def nearest_training(self, number: int) -> bytes | None:
         """Return the training images nearest to a trial's last sample grid, laid out as it."""
-        grids = self.sample_grids(number, NEAREST_KEY)
+        return self._last(number, NEAREST_KEY)
+
+    def _last(self, number: int, key: str) -> bytes | None:
+        try:
+            grids = self.sample_grids(number, key)
+        except (OSError, MlflowException):
+            return None
         return grids[max(grids)] if grids else None
 
     @cached_property

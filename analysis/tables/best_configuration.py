@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ganstudy.analysis.formatting import number
+from ganstudy.analysis.formatting import listed, number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
@@ -52,7 +52,7 @@ class BestConfiguration:
     """The seed of median value."""
     num_seeds: int
     diverged: str
-    """Which seeds diverged, in words."""
+    """Which seeds failed, in words."""
     scores: dict[str, ScoreOverSeeds]
     """By measure."""
     verdicts: dict[str, int]
@@ -68,6 +68,21 @@ class BestConfiguration:
     def to_json(self) -> dict[str, Any]:
         """Return all fields as plain JSON."""
         return asdict(self)
+
+
+def _failed(trial: dict[str, Any], without_score: str) -> str:
+    """Return which seeds failed: "of which 1 collapsed and seed 2 diverged", or that none did.
+
+    without_score: the seeds that have none, which diverged.
+    """
+    kinds = [
+        f"{int(trial[verdict.value])} {verdict.past}"
+        for verdict in (Verdict.CYCLING, Verdict.COLLAPSED)
+        if trial[verdict.value]
+    ]
+    if without_score:
+        kinds.append(f"seed{'s' if ',' in without_score else ''} {without_score} diverged")
+    return f"of which {listed(kinds)}" if kinds else "none of which failed"
 
 
 def best_configuration(study: Study, number: int | None = None) -> BestConfiguration | None:
@@ -105,7 +120,7 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
         # Of an even number of seeds the better one in the middle: a median between two is no seed's.
         default_seed=finite[(len(finite) - 1) // 2][1] if finite else next(iter(values)),
         num_seeds=len(values),
-        diverged=f"of which {diverged} diverged" if diverged else "none of which diverged",
+        diverged=_failed(trial, diverged),
         scores=_scores(study, trial, seeds),
         verdicts={v.value: int(trial[v.value]) for v in Verdict if trial[v.value]},
         budget=f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}",

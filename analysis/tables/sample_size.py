@@ -155,7 +155,7 @@ def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
     if contrast.no_claim is NoClaim.FEW_SEEDS:
         return f"{contrast.no_claim} say nothing of others: {ADVISED_SEEDS} or more seeds"
     if math.isnan(size.needed):
-        return "too few, or too many diverged, to plan from"
+        return "unknown: these are too few to plan from, or too many of them have no score"
     # Without a margin no equality: an estimate near no effect says nothing of how far the truth may
     # be from it.
     condition = "if the effect is as observed"
