@@ -105,8 +105,8 @@ def fitting(*variants: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return the text with a capital letter in front, unless it begins with a name of one letter."""
-    return text if text[1:2] == " " else f"{text[0].upper()}{text[1:]}"
+    """Return the text with a capital letter in front; k stays k."""
+    return text if text.startswith("k = ") else f"{text[0].upper()}{text[1:]}"
 
 
 def size(contrasts: Iterable[Contrast]) -> float:

@@ -19,6 +19,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.formatting import count
 from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import NoClaim
@@ -165,12 +166,12 @@ def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
         condition = "to place the whole interval within the margin if there is no difference"
     if contrast.matched is not None:
         return f"{_more(size.design, contrast)}, {condition}"
-    unit = "fresh seeds of both"
     if size.needed > MAX_UNITS:
-        return f"more than {MAX_UNITS} {unit}, {condition}"
+        return f"more than {MAX_UNITS} fresh seeds of both, {condition}"
     if contrast.question != CONFIRMED:  # those of the search are not fresh
-        return f"about {math.ceil(size.needed)} {unit}, {condition}"
-    return f"about {max(1, math.ceil(size.needed - contrast.effect.n))} more {unit}, {condition}"
+        return f"about {count(math.ceil(size.needed), 'fresh seed')} of both, {condition}"
+    more = max(1, math.ceil(size.needed - contrast.effect.n))
+    return f"about {count(more, 'more fresh seed')} of both, {condition}"
 
 
 def _is_missing(contrast: Contrast, size: SampleSize) -> bool:
@@ -187,7 +188,8 @@ def _more(design: Design | None, contrast: Contrast) -> str:
         return f"more than {MAX_PAIRS} pairs of configurations on {MAX_SEEDS} seeds"
     pairs, seeds = design.pairs - contrast.effect.n, design.seeds - contrast.seeds
     if not seeds:
-        return f"about {max(1, pairs)} more pairs of configurations"
+        return f"about {count(max(1, pairs), 'more pair')} of configurations"
     if not pairs:
-        return f"about {seeds} more seeds of every configuration"
-    return f"about {pairs} more pairs of configurations, and {seeds} more seeds of all"
+        return f"about {count(seeds, 'more seed')} of every configuration"
+    more = count(pairs, "more pair"), count(seeds, "more seed")
+    return f"about {more[0]} of configurations, and {more[1]} of all"

@@ -228,7 +228,7 @@ def _in_short(effects: list[Contrast], name: str, where: str, than: str) -> Brie
             f"{phrases.sentence(label(first.first))} is {decision} than {than}{where}: {name} "
             f"{phrases.effect(first)}{_by_little(first)}."
         ]
-        if others:
+        if others and not any(row.within_margin for row in found[:2]):
             both = listed([label(row.first) for row in found[:2]])
             sizes = listed([phrases.effect(row) for row in found[:2]])
             texts.insert(

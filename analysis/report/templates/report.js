@@ -40,6 +40,7 @@
       const line = isDark ? "#3a3d42" : "#ebf0f8";
       Object.assign(changed.layout[key], { gridcolor: line, zerolinecolor: line, linecolor: line });
     }
+    for (const menu of changed.layout.updatemenus ?? []) Object.assign(menu, { bgcolor: "#dcdcdc", font: { color: "#1f1f1f" } });
     return changed;
   };
   const prepare = async (element) => {
@@ -117,7 +118,7 @@
       texts,
       keys: keys.map((key, at) => key ?? texts[at]),
     }));
-    const first = table.every.toSorted(byKey(index, sign)).slice(0, shown.length);
+    const first = [...table.every].sort(byKey(index, sign)).slice(0, shown.length);
     first.forEach(({ texts }, at) => texts.forEach((text, column) => (shown[at].cells[column].textContent = text)));
   };
 
