@@ -74,6 +74,8 @@ def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, 
         "array": arms[0],
         "arrayminus": arms[1],
         "thickness": 1.5,
+        # Named: a dark page has it in a light colour.
+        "color": BLACK,
     }
 
 

@@ -210,11 +210,18 @@ def conclusions_of(module: SectionModule, results: Results) -> list[Conclusion]:
     found = module.conclusions(results)
     if not results.cached(interim, results.whole):
         return found
-    return [replace(each, claim=f"Interim: {each.claim}", brief=_marked(each)) for each in found]
+    return [
+        replace(
+            each,
+            claim=f"Interim: {each.claim}",
+            brief=_marked(each.brief),
+            also=_marked(each.also),
+        )
+        for each in found
+    ]
 
 
-def _marked(conclusion: Conclusion) -> Brief | None:
-    brief = conclusion.brief
+def _marked(brief: Brief | None) -> Brief | None:
     return None if brief is None else replace(brief, text=f"Interim: {brief.text}")
 
 

@@ -34,10 +34,14 @@ def conclusions(results: Results) -> list[Conclusion]:
 def answer(results: Results) -> list[Conclusion]:
     """Return the answer in at most MOST_SENTENCES short sentences, the largest effect first."""
     found = conclusions(results)
-    told = [(one.brief, one) for one in found if one.brief is not None]
+    told = [(each, one) for one in found for each in (one.brief, one.also) if each is not None]
     told.sort(key=lambda pair: (pair[0].rank, -pair[0].size))
     kept = _chosen([brief for brief, _ in told])
-    short = [replace(one, claim=brief.text, basis="") for brief, one in told if brief in kept]
+    short = [
+        replace(one, claim=brief.text, basis="", brief=brief, also=None)
+        for brief, one in told
+        if brief in kept
+    ]
     return short or found[:1]
 
 

@@ -100,7 +100,7 @@ def _effects(results: Results) -> Figure | None:
     table = pd.DataFrame([_row(*each) for each in rows[:MOST_EFFECTS]])
     is_ratio = rows[0][1].scale == RATIO
     better = "left" if study.objective.sign > 0 else "right"
-    what = "as a factor of the other's" if is_ratio else "minus the other's"
+    what = "ratio" if is_ratio else "difference"
     margin = margin_of(study)
     effect = Effect(
         columns=("effect", "low", "high"),

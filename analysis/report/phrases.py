@@ -88,6 +88,8 @@ class Conclusion:
     corrected family: marked wherever it is shown."""
     brief: Brief | None = None
     """The same in short, for the first screen and the description in MLflow."""
+    also: Brief | None = None
+    """A second finding in short, where the basis tells one."""
     open: Open | None = None
     """Of what is inconclusive alone: the page has it in the one list of such questions, and not in
     its section."""

@@ -113,12 +113,18 @@ def _conclusion(results: Results, choice: ConfirmedConfiguration) -> Conclusion:
     if math.isnan(choice.score.low):
         parts.insert(0, f"Below {FEWEST_SEEDS} seeds there is no interval.")
     brief = Brief(_score_in_short(study, choice, name), Rank.SCORE)
-    return Conclusion(f"{claim}.", " ".join(parts), first=True, brief=brief)
+    own = _own_contrast(results, choice)
+    # Where it is a finding to be marked, it is told apart: see _exploratory_twin.
+    is_told = own is not None and not phrases.exploratory([own.contrast])
+    also = _twin_in_short(results, own, name) if own is not None and is_told else None
+    return Conclusion(f"{claim}.", " ".join(parts), first=True, brief=brief, also=also)
 
 
 def _score_in_short(study: Study, choice: ConfirmedConfiguration, name: str) -> str:
-    score = f"has a median {name} of {_with_level(choice.score)} on "
-    score += count(choice.num_seeds, "fresh seed")
+    over = "on a single fresh seed"
+    if choice.num_seeds > 1:
+        over = f"the median of {choice.num_seeds} fresh seeds"
+    score = f"has {name} {_with_level(choice.score)}, {over}"
     failed = f"{choice.failed or 'none'} failed"
     named = f"The chosen trial {choice.confirms}"
     in_brackets = phrases.in_short(study, choice.settings)
@@ -279,7 +285,7 @@ def blocks(results: Results) -> list[Block]:
             frame=compared,
             title="On the same fresh seeds",
             note=COMPARISONS,
-            columns=tables.readable(compared),
+            columns=COMPARED,
         ),
         Table(
             name="search_optimism",
@@ -338,6 +344,17 @@ def _name(found: ConfirmedConfiguration) -> str:
     return f"trial {trial}: {label(found.role)}"
 
 
+COMPARED = [
+    "confirms",
+    "first",
+    "second",
+    "effect",
+    "low",
+    "high",
+    "decision",
+    "p_holm",
+    "num_seeds",
+]
 FIGURE = (
     "Small strokes: single fresh seeds; crosses: seeds that failed, those without a score beyond "
     "the worst; blue: the median of all with its interval; open diamond: the score of the same "

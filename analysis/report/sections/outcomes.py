@@ -26,6 +26,9 @@ def blocks(results: Results) -> list[Block]:
         f"{stopped}, and its verdicts are those of that time."
     )
     outcomes = results.cached(search.outcomes, results.study)
+    # That no seed failed is a result; that none is of unknown verdict is none.
+    never = [v for v in Verdict if not v.is_failure and not outcomes[v.value].any()]
+    outcomes = outcomes.drop(columns=[verdict.value for verdict in never])
     return [Table("outcomes", outcomes, "Trials by state and verdict", note)]
 
 

@@ -38,7 +38,8 @@
     changed.layout.font = { ...changed.layout.font, color: ink };
     for (const key of Object.keys(changed.layout).filter((name) => /^[xy]axis\d*$/.test(name))) {
       const line = isDark ? "#3a3d42" : "#ebf0f8";
-      Object.assign(changed.layout[key], { gridcolor: line, zerolinecolor: line, linecolor: line });
+      const axis = Object.assign(changed.layout[key], { gridcolor: line, zerolinecolor: line, linecolor: line });
+      if (axis.title?.text) axis.title = { ...axis.title, font: { ...axis.title.font, size: axis.title.font?.size ?? 13 } };
     }
     for (const menu of changed.layout.updatemenus ?? []) Object.assign(menu, { bgcolor: "#dcdcdc", font: { color: "#1f1f1f" } });
     return changed;
