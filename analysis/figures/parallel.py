@@ -53,13 +53,14 @@ def parallel(trials: pd.DataFrame, settings: Sequence[str], measure: str) -> go.
     axes = [_axis(trials[name], name) for name in settings]
     axes.append(_numbers(score, MEASURES[measure].label))
     rank = (sign * score).rank(method="first")
-    quarter = np.ceil(4 * rank / max(1, int(score.notna().sum()))).fillna(0).astype(int)
+    part = (4 * rank / max(1, int(score.notna().sum()))).fillna(0.0)
+    quarter = np.ceil(part.to_numpy()).astype(int)
     figure = new_figure(420)
     looks = [(0, "no score", DARK_GREY, 0.6), *((i, *look) for i, look in enumerate(QUARTERS, 1))]
     # The best on top.
     for index, name, colour, width in reversed(looks[1:]):
-        _add_lines(figure, axes, (quarter == index).to_numpy(), name, colour, width)
-    _add_lines(figure, axes, (quarter == 0).to_numpy(), *looks[0][1:])
+        _add_lines(figure, axes, quarter == index, name, colour, width)
+    _add_lines(figure, axes, quarter == 0, *looks[0][1:])
     for place, axis in enumerate(axes):
         figure.add_vline(x=place, line={"color": DARK_GREY, "width": 1})
         heights, texts = zip(*axis.ticks, strict=True) if axis.ticks else ((), ())

@@ -68,4 +68,5 @@ def _shares(scores: Floats, level: float) -> Floats:
     """Return the share of each configuration's seeds [C] with a score of at most `level`."""
     trained = ~np.isnan(scores)
     with np.errstate(invalid="ignore"):
-        return (trained & (scores <= level)).sum(axis=1) / trained.sum(axis=1)
+        shares: Floats = (trained & (scores <= level)).sum(axis=1) / trained.sum(axis=1)
+    return shares
