@@ -246,10 +246,23 @@ def _open_list(conclusions: list[Conclusion]) -> list[Block]:
     """Return the one list of what is inconclusive; none where nothing is."""
     asked = [one.open for one in conclusions if one.open is not None and one.open.question]
     frame = pd.DataFrame(
-        [(one.question, one.observed, one.takes or "not known") for one in asked],
+        [
+            (
+                one.question,
+                one.observed.rstrip("."),
+                one.takes.rstrip(".") or "how many is not known",
+            )
+            for one in asked
+        ],
         columns=["question", "observed", "an answer would take"],
     )
-    return [Table("inconclusive", frame, f"{len(asked)} inconclusive")] if asked else []
+    return [Table("inconclusive", frame, f"{len(asked)} inconclusive", LISTED)] if asked else []
+
+
+LISTED = (
+    "Of comparisons: pairs and seeds for 80% power, if the effect is as observed; where the study "
+    "file states a margin, those that place the whole interval within it if there is no difference."
+)
 
 
 def flatten(blocks: Sequence[Block]) -> list[Block]:

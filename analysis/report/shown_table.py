@@ -206,7 +206,8 @@ def _cell(value: object, column: str) -> Cell:
             f"{value:.{SHOWN_DIGITS}g}" if finite else "diverged", value if finite else 1e300
         )
     if isinstance(value, str):
-        return Cell(label(value))
+        # Names become words; a sentence has its words already.
+        return Cell(value if " " in value else label(value))
     try:
         return Cell(label(value), float(str(value)))
     except ValueError:

@@ -32,6 +32,9 @@ from ganstudy.analysis.tables.contrasts import BEST, CONFIRMED, RATIO, Contrast,
 TOO_FEW = "too few"
 CONCLUSIVE = "conclusive"
 INCONCLUSIVE = "inconclusive"
+AS_OBSERVED = "if the effect is as observed"
+WITHIN_MARGIN = "to place the whole interval within the margin if there is no difference"
+"""What a plan assumes: without a margin, and with one."""
 ENOUGH = (
     "these are enough to find practical equality, or an effect as large as the margin: the truth may "
     "lie between the two"
@@ -159,11 +162,11 @@ def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
         return "unknown: these are too few to plan from, or too many of them have no score"
     # Without a margin no equality: an estimate near no effect says nothing of how far the truth may
     # be from it.
-    condition = "if the effect is as observed"
+    condition = AS_OBSERVED
     if contrast.margin is not None:
         if not _is_missing(contrast, size):
             return ENOUGH
-        condition = "to place the whole interval within the margin if there is no difference"
+        condition = WITHIN_MARGIN
     if contrast.matched is not None:
         return f"{_more(size.design, contrast)}, {condition}"
     if size.needed > MAX_UNITS:

@@ -356,9 +356,9 @@ COMPARED = [
     "num_seeds",
 ]
 FIGURE = (
-    "Small strokes: single fresh seeds; crosses: seeds that failed, those without a score beyond "
-    "the worst; blue: the median of all with its interval; open diamond: the score of the same "
-    "configuration in the search, on the search's seeds. A twin stands below its configuration."
+    "Strokes: single fresh seeds; blue: their median with its interval; diamond: in the search. "
+    "Crosses: seeds that failed, those without a score beyond the worst; the search's score is that "
+    "of the same configuration on the search's seeds. A twin stands below its configuration."
 )
 CONFIRMED = (
     "The configurations that the search chose, trained again to the end of the budget on seeds "

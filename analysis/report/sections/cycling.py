@@ -151,8 +151,8 @@ def _pictures(study: Study, number: int) -> list[Picture]:
 
 
 NOTE = (
-    "Which modes a seed draws from, evaluation by evaluation, and samples of all its trial's "
-    "seeds (one band or panel each, in the order of the seeds) from latents that never change. "
+    "Which modes a seed draws from, evaluation by evaluation, and samples of all seeds of its trial. "
+    "They are one band or panel each, in the order of the seeds, from latents that never change. "
     "First the median seed of the best configuration, then one example per verdict, of median "
     "{name} among the longest trials."
 )

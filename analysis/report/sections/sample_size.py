@@ -15,7 +15,9 @@ from ganstudy.analysis.report.sections.k_ratio import own_answer
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
 from ganstudy.analysis.tables import contrasts
 from ganstudy.analysis.tables.sample_size import (
+    AS_OBSERVED,
     CONCLUSIVE,
+    WITHIN_MARGIN,
     NeededSampleSize,
     needed_sample_sizes,
     sample_sizes,
@@ -76,12 +78,12 @@ def _plans(table: list[NeededSampleSize]) -> list[Conclusion]:
 
 
 def _open(row: NeededSampleSize) -> Open:
-    return Open(_question(row), _observed(row), f"{row.advice}{_seeds(row)}")
+    return Open(_question(row), _observed(row), f"{_at_least(row)}{_seeds(row)}")
 
 
 def _at_least(row: NeededSampleSize) -> str:
-    """Return what is missing without its condition, which the list has."""
-    return row.advice.partition(",")[0]
+    """Return what is missing, without the condition that holds for all rows of the list."""
+    return row.advice.removesuffix(f", {AS_OBSERVED}").removesuffix(f", {WITHIN_MARGIN}")
 
 
 def _factor(row: NeededSampleSize) -> float:

@@ -139,9 +139,9 @@ def imported(build, rng) -> Study:
     )
 
 
-def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True) -> Study:
+def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True, seeds=3) -> Study:
     """The best, its twin or another without remedies, on eight fresh seeds, of which some of the best's collapse."""
-    study = grid(build, rng, -0.5, sampler="tpe")
+    study = grid(build, rng, -0.5, sampler="tpe", seeds=seeds)
     order = selection.ranked(study)
     best = order[order["remedies"] != "none"].iloc[0]["number"]
     k, lr_d = (order.set_index("number").loc[best, key] for key in ("k", "lr_d"))
@@ -174,9 +174,9 @@ def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True) -> Study:
     )
 
 
-def designed_and_confirmed(build, rng, twin=True, factors=(0.5, 1.0)) -> Study:
+def designed_and_confirmed(build, rng, twin=True, factors=(0.5, 1.0), seeds=3) -> Study:
     """As confirmed, with all trials of the design and none drawn by a search."""
-    study = confirmed(build, rng, factors=factors, twin=twin)
+    study = confirmed(build, rng, factors=factors, twin=twin, seeds=seeds)
     own = study.trials["stage"] == "search"
     point = np.unique(study.trials["lr_d"], return_inverse=True)[1]
     trials = study.trials.assign(
@@ -685,7 +685,7 @@ def test_an_early_effect_that_fresh_seeds_do_not_repeat_is_said_to_be_early(
 
     def with_twin(factors: tuple[float, float], at: float = 2 / 3) -> Results:
         rng = np.random.default_rng(RNG)
-        study = designed_and_confirmed(study_over_time, rng, factors=factors)
+        study = designed_and_confirmed(study_over_time, rng, factors=factors, seeds=6)
         spec = study.spec | {"design": study.spec["design"] | {"at": at}}
         return Results(dataclasses.replace(study, spec=spec))
 
