@@ -40,7 +40,7 @@ def blocks(results: Results) -> list[Block]:
     )
     measure = results.study.objective.measure
     first = ["number", measure, "lowest", "highest"]
-    columns = [*first, *results.study.searched, *(name for name in best if name not in first)]
+    columns = [*first, *results.study.searched, *(str(name) for name in best if name not in first)]
     return [
         Table("best", best, "The best configurations", note, columns=list(dict.fromkeys(columns))),
         *_samples(results, best["number"].tolist()[:SHOWN]),
