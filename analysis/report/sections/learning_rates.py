@@ -51,7 +51,8 @@ def _region(results: Results) -> list[Conclusion]:
             f"that takes at least {fewest} configurations, some with failed seeds and some without."
         )
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
-        told = Conclusion(inconclusive, few, exploratory=True, open=Open(REGION_OPEN, takes=few))
+        takes = few.removeprefix("that takes ")
+        told = Conclusion(inconclusive, few, exploratory=True, open=Open(REGION_OPEN, takes=takes))
         return [told] if tried else []
     row = table[0]
     skill = f"skill {number(row.skill.value)} [{number(row.skill.low)}, {number(row.skill.high)}]"
