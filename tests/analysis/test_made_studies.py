@@ -628,7 +628,7 @@ def test_every_table_can_be_had_from_the_page(planted_report, tmp_path):
     made = planted_report
     html = made.write(tmp_path / "report.html").read_text()
     carried = packed(html)
-    offered = set(re.findall(r'data-csv="([^"]+)"', html))
+    offered = set(re.findall(r'data-packed="(csv-[^"]+)"', html))
     assert offered == {name for name in carried if name.startswith("csv-")}
     assert offered == {f"csv-{name}" for name, table in made.tables.items() if len(table)} - {
         "csv-evaluations",
