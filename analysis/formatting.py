@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pandas as pd
+
+_SETTING = re.compile(r"lr_[dg]|[a-z]\w*\.\w+")
+"""Settings that are not words: a player's learning rate, an option of a remedy or a loss."""
 
 
 def number(value: float) -> str:
@@ -46,11 +50,22 @@ def listed(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
+def p_value(p: float) -> str:
+    """Format a p-value: p = 0.012, or p < 0.001."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 def label(value: Any) -> str:
-    """Format the value or the name of a hyperparameter."""
+    """Format the value or the name of a hyperparameter.
+
+    Names of remedies become words; settings are spelt as in the study file: lr_d, r1.weight.
+    """
     if isinstance(value, float):
         return f"{value:.4g}"
-    return str(value).replace("_", " ").replace("+", " + ")
+    text = str(value)
+    if _SETTING.fullmatch(text):
+        return text
+    return text.replace("_", " ").replace("+", " + ")
 
 
 def absent(value: Any) -> bool:

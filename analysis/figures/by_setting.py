@@ -15,7 +15,7 @@ from ganstudy.analysis.figures.style import (
     error_bars,
     in_lines,
     new_figure,
-    scale_of,
+    score_axis,
 )
 
 LONG_LABEL = 8
@@ -24,7 +24,7 @@ LONG_LABEL = 8
 
 def by_setting(table: pd.DataFrame, setting: str, axes: ScoreAxes) -> go.Figure:
     """Draw the score per value of a setting with 95% intervals, at each common evaluation."""
-    axis = {"title": scale_of(axes.measure), "rangemode": "tozero"}
+    axis = score_axis(table[["median", "median_low", "median_high"]], axes.measure)
     figure, upright = _intervals(table, setting, "median", axes.unit, axis)
     add_floor(figure, axes.floor, upright)
     return figure

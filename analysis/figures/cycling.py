@@ -34,7 +34,8 @@ def mode_heatmap(shares: pd.DataFrame, mode_names: list[str]) -> go.Figure:
             for mode in shares.index
         ],
         zmin=0,
-        zmax=1,
+        # To what is there: of ten modes none may have more than a fifth of the samples.
+        zmax=float(shares.to_numpy(dtype=float).max()),
         colorscale="Blues",
         colorbar={"title": "share", "tickformat": ".0%", "thickness": 12},
         hovertemplate="mode %{y} after %{x} generator steps: %{z:.1%}<extra></extra>",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -36,6 +37,9 @@ SYMBOLS = {
     "inconclusive": "circle-open",
 }
 FACTORS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
+FINE_FACTORS = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4]
+FINE = 6.0
+"""Largest over smallest end of the intervals, below which an axis has the fine ticks."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,21 @@ class Effect:
     """Whether it is a ratio, on a log axis."""
     style: str = ".3g"
     """Format of the estimate."""
+    margin: tuple[float, float] | None = None
+    """Effects that are practically none, shaded."""
+    row_height: int = 50
+    """Pixels."""
 
 
 def forest(table: pd.DataFrame, names: str, effect: Effect) -> go.Figure:
     """Draw one row per value of the column `names`."""
     middle, low, high = (table[column].astype(float) for column in effect.columns)
     decisions = table[effect.decision]
-    figure = new_figure(120 + 50 * len(table))
+    figure = new_figure(120 + effect.row_height * len(table))
+    _add_legend(figure, list(dict.fromkeys(decisions)))
+    if effect.margin is not None:
+        figure.add_vrect(*effect.margin, fillcolor=BLUE, opacity=0.12, line_width=0, layer="below")
+    unit = table["unit"] if "unit" in table else ["pairs"] * len(table)
     figure.add_scatter(
         x=middle,
         y=[in_lines(value) for value in table[names]],
@@ -70,8 +82,8 @@ def forest(table: pd.DataFrame, names: str, effect: Effect) -> go.Figure:
             "color": [COLOURS[decision] for decision in decisions],
             "symbol": [SYMBOLS[decision] for decision in decisions],
         },
-        customdata=table[["pairs", "seeds"]],
-        hovertemplate=f"%{{y}}: %{{x:{effect.style}}}<br>%{{customdata[0]}} pairs, "
+        customdata=table[["pairs", "seeds"]].assign(unit=unit),
+        hovertemplate=f"%{{y}}: %{{x:{effect.style}}}<br>%{{customdata[0]}} %{{customdata[2]}}, "
         "%{customdata[1]} seeds<extra></extra>",
         showlegend=False,
     )
@@ -80,9 +92,24 @@ def forest(table: pd.DataFrame, names: str, effect: Effect) -> go.Figure:
     if effect.style.endswith("%"):
         figure.update_xaxes(tickformat=".0%")
     if effect.factor:
-        figure.update_xaxes(
-            type="log", tickvals=FACTORS, ticktext=[f"× {tick:g}" for tick in FACTORS]
-        )
+        ends = pd.concat([middle, low, high, pd.Series([effect.none])])
+        ends = ends[np.isfinite(ends) & (ends > 0)]
+        ticks = FINE_FACTORS if ends.max() < FINE * ends.min() else FACTORS
+        figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"× {tick:g}" for tick in ticks])
     # From the top, in the order of the table.
-    figure.update_yaxes(type="category", automargin=True, range=[len(table) - 0.5, -0.5])
+    names_in_order = [in_lines(value) for value in table[names]]
+    figure.update_yaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=names_in_order,
+        automargin=True,
+        range=[len(table) - 0.5, -0.5],
+    )
     return figure
+
+
+def _add_legend(figure: go.Figure, decisions: list[str]) -> None:
+    """Name the shape of each decision, by points outside of the plane."""
+    for decision in decisions:
+        marker = {"size": 10, "color": COLOURS[decision], "symbol": SYMBOLS[decision]}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=decision)

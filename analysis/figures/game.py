@@ -23,7 +23,12 @@ SYMBOLS = {"high is better": "triangle-up", "high is worse": "x", "inconclusive"
 def correlations(table: pd.DataFrame, measure: str) -> go.Figure:
     """Draw the rank correlation of each measure of the game with the score, with its interval."""
     figure = new_figure(110 + 36 * len(table))
+    for decision in dict.fromkeys(table["decision"]):
+        # Points outside the plane: the legend names the shapes.
+        marker = {"size": 10, "color": COLOURS[decision], "symbol": SYMBOLS[decision]}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=marker, name=decision)
     figure.add_scatter(
+        showlegend=False,
         x=table["correlation"],
         y=[as_text(text) for text in table["label"]],
         error_x=error_bars(table["correlation"], table["low"], table["high"]),

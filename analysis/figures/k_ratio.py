@@ -14,7 +14,7 @@ from ganstudy.analysis.figures.style import (
     SHARE_AXIS,
     error_bars,
     in_lines,
-    scale_of,
+    score_axis,
     styled,
 )
 from ganstudy.analysis.formatting import label
@@ -50,7 +50,8 @@ def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Fig
         automargin=True,
     )
     figure.update_xaxes(title=setting, row=len(drawn), col=1)
-    figure.update_yaxes(title=scale_of(measure), rangemode="tozero", row=1, col=1)
+    ends = table[["median", "median_low", "median_high"]]
+    figure.update_yaxes(score_axis(ends, measure), row=1, col=1)
     if len(drawn) > 1:
         figure.update_yaxes(title="failed seeds", **SHARE_AXIS, row=2, col=1)
     if len(axes) > 1:

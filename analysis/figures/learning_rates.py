@@ -85,16 +85,21 @@ def _colours(known: pd.Series, measure: str, logarithmic: bool) -> dict[str, Any
     """Return the colour axis of a measure: dark is worse."""
     bar: dict[str, Any] = {"title": MEASURES[measure].label}
     if logarithmic:
-        ticks = [tick for tick in TICKS if known.min() <= tick <= known.max()]
-        bar |= {
-            "tickvals": [math.log10(tick) for tick in ticks],
-            "ticktext": [f"{tick:g}" for tick in ticks],
-        }
+        bar |= log_ticks(known)
     return {
         "colorscale": "Cividis",
         "reversescale": MEASURES[measure].sign > 0,
         "colorbar": bar,
         "showscale": len(known) > 0,
+    }
+
+
+def log_ticks(known: pd.Series) -> dict[str, Any]:
+    """Return the ticks of a colour bar whose colours are of logarithms."""
+    ticks = [tick for tick in TICKS if known.min() <= tick <= known.max()]
+    return {
+        "tickvals": [math.log10(tick) for tick in ticks],
+        "ticktext": [f"{tick:g}" for tick in ticks],
     }
 
 
@@ -130,19 +135,25 @@ def learning_rate_cells(
     )
     texts = counts.map(lambda n: "" if math.isnan(n) else f"n = {n:.0f}")
     figure = new_figure(420)
+    # plotly's JSON has no infinity: a cell whose median diverged is left blank.
+    shown = values.where(values.map(math.isfinite))
+    known = pd.Series(shown.to_numpy().ravel()).dropna()
+    logarithmic = not share and is_logarithmic(known)
+    bar = {"title": title, "thickness": 12, **({"tickformat": ".0%"} if share else {})}
     figure.add_heatmap(
-        # plotly's JSON has no infinity: a cell whose median diverged is left blank.
-        z=values.where(values.map(math.isfinite)).to_numpy(),
+        # plotly has no logarithmic colours: their logarithms are drawn.
+        z=(shown.map(math.log10) if logarithmic else shown).to_numpy(),
+        customdata=shown.to_numpy(),
         x=_ranges(ends_d),
         y=_ranges(ends_g),
         text=texts.to_numpy(),
         texttemplate="%{text}",
         colorscale="Cividis",
         reversescale=worse_is_more,
-        colorbar={"title": title, "thickness": 12, **({"tickformat": ".0%"} if share else {})},
-        hovertemplate=f"lr_d %{{x}}<br>lr_g %{{y}}<br>{as_text(title)} %{{z:{'.0%' if share else '.3g'}}}, "
-        "%{text}<extra></extra>",
-        **({"zmin": 0, "zmax": 1} if share else {}),
+        colorbar=bar | (log_ticks(known) if logarithmic else {}),
+        hovertemplate=f"lr_d %{{x}}<br>lr_g %{{y}}<br>{as_text(title)} "
+        f"%{{customdata:{'.0%' if share else '.3g'}}}, %{{text}}<extra></extra>",
+        **({"zmin": 0} if share else {}),
     )
     figure.update_layout(margin={"l": 70, "r": 10, "t": 20, "b": 60})
     figure.update_xaxes(title="lr_d (discriminator)", type="category", automargin=True)

@@ -19,6 +19,7 @@ from ganstudy.analysis.figures.style import (
     as_text,
     in_lines,
     is_logarithmic,
+    log_axis,
     styled,
 )
 
@@ -69,6 +70,8 @@ class Curves:
     """Whether values are shares, in steps between 0 and 1."""
     floor: float | None = None
     """Where to draw a dotted line."""
+    log_across: bool = False
+    """Whether the horizontal axis is logarithmic."""
 
     @property
     def shape(self) -> str:
@@ -97,7 +100,10 @@ def panels(curves: Curves) -> go.Figure:
         _add_group(figure, shown[shown[setting] == value], curves, _top(shown, curves), cell)
         _add_floor(figure, shown, curves, cell)
     figure.update_yaxes(_value_axis(shown, curves))
-    figure.update_xaxes(rangemode="tozero", nticks=4, tickformat="~s")
+    if curves.log_across:
+        figure.update_xaxes(log_axis())
+    else:
+        figure.update_xaxes(rangemode="tozero", nticks=4, tickformat="~s")
     across, up = ({"text": as_text(text), "font": {"size": 12}} for text in curves.titles)
     figure.update_yaxes(title=up, row=rows // 2 + 1 if rows > 1 else 1, col=1)
     for column in range(1, columns + 1):

@@ -74,6 +74,8 @@ def error_bars(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, 
         "array": arms[0],
         "arrayminus": arms[1],
         "thickness": 1.5,
+        # Named: a dark page has it in a light colour.
+        "color": BLACK,
     }
 
 
@@ -94,16 +96,27 @@ def log_axis() -> dict[str, Any]:
     return {"type": "log", "tickvals": TICKS, "ticktext": [f"{tick:g}" for tick in TICKS]}
 
 
+def score_axis(values: pd.DataFrame, measure: str) -> dict[str, Any]:
+    """Return the axis of a score: logarithmic for ratios, as they are compared, else from 0 on."""
+    known = pd.Series(values.to_numpy(dtype=float).ravel())
+    known = known[np.isfinite(known)]
+    title = scale_of(measure)
+    if MEASURES[measure].is_ratio and len(known) and (known > 0).all():
+        return {"title": title, **log_axis()}
+    return {"title": title, "rangemode": "tozero"}
+
+
 def add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> None:
     """Draw a dotted line at the score of real data against real data."""
-    logarithmic = figure.layout.yaxis.type == "log"
+    logarithmic = (figure.layout.xaxis if upright else figure.layout.yaxis).type == "log"
     if floor is None or (logarithmic and floor <= 0):
         return
     line = {"color": BLACK, "dash": "dot", "width": 1}
     text = {"text": f"real against real: {floor:.3g}", "font": {"size": 11}, "showarrow": False}
     if upright:
         figure.add_vline(x=floor, line=line)
-        figure.add_annotation(x=floor, xanchor="left", yref="paper", y=0, yanchor="bottom", **text)
+        place = math.log10(floor) if logarithmic else floor
+        figure.add_annotation(x=place, xanchor="left", yref="paper", y=0, yanchor="bottom", **text)
     else:
         figure.add_hline(y=floor, line=line)
         # On a log axis plotly takes lines in data units, but annotations in powers of ten.

@@ -18,6 +18,8 @@ from ganstudy.trials.results.facts import Origin, StudyFacts
 from ganstudy.trials.results.looks import Looks
 from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import (
+    NEAREST_KEY,
+    REAL_SAMPLES_FILE,
     SAMPLES_KEY,
     STUDY_FILE,
     Stage,
@@ -280,17 +282,41 @@ class Study:
         except (OSError, MlflowException):
             return ""
 
-    def sample_grids(self, number: int) -> dict[int, bytes]:
-        """Return the sample grids of one trial: PNG by generator steps."""
+    def sample_grids(self, number: int, key: str = SAMPLES_KEY) -> dict[int, bytes]:
+        """Return the sample grids of one trial, or other pictures by their key: PNG by steps."""
         (run_id,) = self.trials.loc[self.trials["number"] == number, "run_id"]
         grids = {}
         for artifact in self._client.list_artifacts(run_id, "images"):
-            match = re.fullmatch(rf"images/{SAMPLES_KEY}\+step\+(\d+)\+.*\.png", artifact.path)
+            match = re.fullmatch(rf"images/{key}\+step\+(\d+)\+.*\.png", artifact.path)
             if match:
                 grids[int(match[1])] = Path(
                     self._client.download_artifacts(run_id, artifact.path)
                 ).read_bytes()
         return dict(sorted(grids.items()))
+
+    def last_samples(self, number: int) -> bytes | None:
+        """Return a trial's last sample grid as PNG; None where MLflow has none, or not any more."""
+        return self._last(number, SAMPLES_KEY)
+
+    def nearest_training(self, number: int) -> bytes | None:
+        """Return the training images nearest to a trial's last sample grid, laid out as it."""
+        return self._last(number, NEAREST_KEY)
+
+    def _last(self, number: int, key: str) -> bytes | None:
+        try:
+            grids = self.sample_grids(number, key)
+        except (OSError, MlflowException):
+            return None
+        return grids[max(grids)] if grids else None
+
+    @cached_property
+    def real_samples(self) -> bytes | None:
+        """Some real images, laid out as one seed's in a sample grid; None where none were kept."""
+        try:
+            path = self._client.download_artifacts(self.run_id, REAL_SAMPLES_FILE)
+            return Path(path).read_bytes()
+        except (OSError, MlflowException):
+            return None
 
 
 def refuse_unlike(evaluations: pd.DataFrame) -> None:

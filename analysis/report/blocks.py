@@ -7,7 +7,7 @@ report/sections/registry.py puts it into the report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, ParamSpec, Protocol, TypeVar
 
@@ -15,13 +15,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.phrases import Brief, Conclusion
 from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
 from ganstudy.analysis.tables.looks import interim
 from ganstudy.trials.results.records import OWN_SEEDS
 
 ROWS_SHOWN = 200
 """Rows of a table in the page, as more of them make it slow; downloads have all."""
+OPEN_SECTION = "sample_size"
+"""The section that has the list of what is inconclusive."""
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
@@ -81,6 +83,8 @@ class Table:
     columns: list[str] | None = None
     """Columns in the page, all that are not empty by default; the download has every one."""
     rows: int = ROWS_SHOWN
+    texts: dict[str, str] = field(default_factory=dict)
+    """Further downloads: the name of a file among the report's texts, by what it is called."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,16 @@ class Listing:
     folded: bool = True
 
 
-Block = Table | Figure | Pair | Pictures | Heading | Note | Facts | Points | Listing
+@dataclass(frozen=True)
+class Fold:
+    """Blocks that a reader must open, under a title."""
+
+    kind: ClassVar[str] = "fold"
+    title: str
+    blocks: list[Block]
+
+
+Block = Table | Figure | Pair | Pictures | Heading | Note | Facts | Points | Listing | Fold
 
 
 class SectionModule(Protocol):
@@ -197,21 +210,68 @@ def conclusions_of(module: SectionModule, results: Results) -> list[Conclusion]:
     found = module.conclusions(results)
     if not results.cached(interim, results.whole):
         return found
-    return [replace(each, claim=f"Interim: {each.claim}") for each in found]
+    return [
+        replace(
+            each,
+            claim=f"Interim: {each.claim}",
+            brief=_marked(each.brief),
+            also=_marked(each.also),
+        )
+        for each in found
+    ]
+
+
+def _marked(brief: Brief | None) -> Brief | None:
+    return None if brief is None else replace(brief, text=f"Interim: {brief.text}")
 
 
 def build_sections(modules: tuple[SectionModule, ...], results: Results) -> list[Section]:
-    """Return the sections that have a conclusion or a block."""
-    sections = [
-        Section(
-            name=module.__name__.rpartition(".")[2],
-            title=module.TITLE,
-            conclusions=conclusions_of(module, results),
-            blocks=module.blocks(results),
-        )
-        for module in modules
-    ]
+    """Return the sections that have a conclusion or a block.
+
+    What is inconclusive stands in no section, but in the one list of such questions.
+    """
+    told = [conclusions_of(module, results) for module in modules]
+    questions = [one for of_section in told for one in of_section if one.open is not None]
+    sections = []
+    for module, found in zip(modules, told, strict=True):
+        name = module.__name__.rpartition(".")[2]
+        listed = _open_list(questions) if name == OPEN_SECTION else []
+        conclusions = [one for one in found if one.open is None]
+        blocks = [*listed, *module.blocks(results)]
+        sections.append(Section(name, module.TITLE, conclusions, blocks))
     return [section for section in sections if section.conclusions or section.blocks]
+
+
+def _open_list(conclusions: list[Conclusion]) -> list[Block]:
+    """Return the one list of what is inconclusive; none where nothing is."""
+    asked = [one.open for one in conclusions if one.open is not None and one.open.question]
+    frame = pd.DataFrame(
+        [
+            (
+                one.question,
+                one.observed.rstrip("."),
+                one.takes.rstrip(".") or "how many is not known",
+            )
+            for one in asked
+        ],
+        columns=["question", "observed", "an answer would take"],
+    )
+    return [Table("inconclusive", frame, f"{len(asked)} inconclusive", LISTED)] if asked else []
+
+
+LISTED = (
+    "Of comparisons: pairs and seeds for 80% power, if the effect is as observed; where the study "
+    "file states a margin, those that place the whole interval within it if there is no difference."
+)
+
+
+def flatten(blocks: Sequence[Block]) -> list[Block]:
+    """Return the blocks with pairs and folds replaced by what is in them."""
+    return [
+        inner
+        for block in blocks
+        for inner in (flatten(block.blocks) if isinstance(block, Pair | Fold) else [block])
+    ]
 
 
 def tables_of(blocks: list[Block]) -> list[Table]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ganstudy.analysis.figures.by_setting import by_setting
 from ganstudy.analysis.figures.style import ScoreAxes, as_text
-from ganstudy.analysis.formatting import count, number, rows, signed
+from ganstudy.analysis.formatting import count, number, p_value, rows, signed
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Figure, Listing, Section, Table
 from ganstudy.analysis.report.html import Report, tables_of_sections
@@ -128,7 +128,7 @@ def _on_fresh_seeds(first: Study, second: Study, fresh: list[ConfirmedConfigurat
     )
     basis = (
         "Each is its search's first choice, trained again on seeds that the search never used; "
-        f"{found} (p = {tested.p:.2g}; {test})."
+        f"{found} ({p_value(tested.p)}; {test})."
     )
     value = " · ".join(number(each.score.value) for each in fresh)
     tile = Tile(f"Confirmed {name}", value, " · ".join(names))

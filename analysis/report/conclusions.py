@@ -1,4 +1,4 @@
-"""The answer in words: the conclusions of all sections that belong on the first screen.
+"""The answer in words: the main findings of all sections, in full and in five short sentences.
 
 Each is drawn by the section that shows its table, with n and interval. Where the data are
 inconclusive, that is the conclusion.
@@ -6,16 +6,21 @@ inconclusive, that is the conclusion.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Results, conclusions_of
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
 from ganstudy.analysis.report.sections.registry import SECTIONS
 
 NO_TRIALS = Conclusion("No trial has been published yet.", first=True)
+MOST_SENTENCES = 5
+ALWAYS = (Rank.SCORE, Rank.FAILURES)
+"""Of these one sentence each is never left out for others."""
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return the answer, the most important conclusion first."""
+    """Return the main findings in full, in the order of the sections."""
     if results.study.trials.empty:
         return [NO_TRIALS]
     return [
@@ -26,6 +31,28 @@ def conclusions(results: Results) -> list[Conclusion]:
     ]
 
 
+def answer(results: Results) -> list[Conclusion]:
+    """Return the answer in at most MOST_SENTENCES short sentences, the largest effect first."""
+    found = conclusions(results)
+    told = [(each, one) for one in found for each in (one.brief, one.also) if each is not None]
+    told.sort(key=lambda pair: (pair[0].rank, -pair[0].size))
+    kept = _chosen([brief for brief, _ in told])
+    short = [
+        replace(one, claim=brief.text, basis="", brief=brief, also=None)
+        for brief, one in told
+        if brief in kept
+    ]
+    return short or found[:1]
+
+
+def _chosen(briefs: list[Brief]) -> list[Brief]:
+    kept: list[Brief] = []
+    for rank in ALWAYS:
+        kept += [brief for brief in briefs if brief.rank is rank][:1]
+    others = [brief for brief in briefs if brief not in kept]
+    return kept + others[: MOST_SENTENCES - len(kept)]
+
+
 def sentences(study: Study) -> list[str]:
-    """Return the answer as plain text, one string per conclusion."""
+    """Return the main findings in full as plain text."""
     return [str(conclusion) for conclusion in conclusions(Results(study))]

@@ -19,32 +19,30 @@ import pyarrow.csv
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from ganstudy.analysis.formatting import count, label
+from ganstudy.analysis.formatting import count
 from ganstudy.analysis.frames.export import flat, of_one_kind
-from ganstudy.analysis.frames.study import SEARCHED_FIRST, Study
+from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import conclusions as answer
 from ganstudy.analysis.report.blocks import (
-    Block,
     Figure,
-    Pair,
     Picture,
     Results,
     Section,
     Table,
     build_sections,
+    flatten,
     tables_of,
 )
+from ganstudy.analysis.report.first_screen import FirstScreen, first_screen
 from ganstudy.analysis.report.phrases import Conclusion, unit
+from ganstudy.analysis.report.publication import confirmed_tables
+from ganstudy.analysis.report.samples import are_images
 from ganstudy.analysis.report.sections.registry import SECTIONS
+from ganstudy.analysis.report.shown_table import Shown
 from ganstudy.analysis.report.templates import template_environment
 from ganstudy.analysis.tables.looks import interim
-from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import OWN_SEEDS, Stage
 
-SHOWN_DECIMALS = 4
-# A guess: some megabytes once compressed, which a page can still carry.
-LARGEST_DOWNLOAD = 1_000_000
-"""Most cells of a table in the page; a larger table is only in a file beside it."""
 DOWNLOADED = "%.6g"
 """Format of numbers in downloads; the files beside the page have all digits."""
 
@@ -59,10 +57,18 @@ class Report:
     answer: list[Conclusion]
     sections: list[Section]
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    first: FirstScreen | None = None
+    """Below the answer; None where two studies are compared."""
+    texts: dict[str, str] = field(default_factory=dict)
+    """Files beside the tables: their text by their name."""
+    images: bool = True
+    """Whether samples are images, and no points."""
 
     def write(self, path: Path) -> Path:
         """Write the page to `path` and the tables to `tables/` beside it; return `path`."""
         _write_tables(self.tables, path.parent / "tables")
+        for name, text in self.texts.items():
+            (path.parent / "tables" / name).write_text(text, encoding="utf-8")
         templates = template_environment("ganstudy.analysis.report")
         html = templates.get_template("report.html.jinja").render(
             report=self,
@@ -71,6 +77,10 @@ class Report:
             data_uri=_data_uri,
             figure_json=_figure_json,
             csv=_csv,
+            packed=_packed,
+            images=self.images,
+            split=_split,
+            once=_Once(),
             style=_own_file(templates, "report.css"),
             script=_own_file(templates, "report.js"),
             plotlyjs=_packed(get_plotlyjs()),
@@ -87,7 +97,10 @@ def build(study: Study) -> Report:
         title=study.name,
         question=study.question,
         subtitle=_subtitle(study),
-        answer=answer.conclusions(results),
+        answer=answer.answer(results),
+        first=first_screen(results),
+        images=are_images(study),
+        texts=confirmed_tables(results),
         sections=sections,
         tables={
             **tables_of_sections(sections),
@@ -134,57 +147,23 @@ def tables_of_sections(sections: list[Section]) -> dict[str, pd.DataFrame]:
     return {table.name: table.frame for table in shown}
 
 
-def flatten(blocks: list[Block]) -> list[Block]:
-    """Return the blocks with pairs replaced by their figures."""
-    return [
-        inner
-        for block in blocks
-        for inner in (block.blocks if isinstance(block, Pair) else [block])
-    ]
+class _Once:
+    """Returns a text the first time that it is asked for, and '' from then on."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def __call__(self, text: str) -> str:
+        if text in self._seen:
+            return ""
+        self._seen.add(text)
+        return text
 
 
-class Shown:
-    """A table as the template shows it: headings, and formatted cells of the rows in the page."""
-
-    def __init__(self, table: Table) -> None:
-        frame = (
-            table.frame[table.columns] if table.columns else table.frame.dropna(axis=1, how="all")
-        )
-        self.total, self.downloadable = len(frame), table.frame.size <= LARGEST_DOWNLOAD
-        self.columns = [_heading(str(column)) for column in frame.columns]
-        self.rows = [
-            [_cell(value) for value in row]
-            for row in frame.head(table.rows).itertuples(index=False)
-        ]
-
-
-def _heading(column: str) -> str:
-    if column in MEASURES:
-        return MEASURES[column].label
-    if column in SEARCHED_FIRST or "." in column:
-        return column
-    return "trial" if column == "number" else column.replace("_", " ")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """Text of a table cell, and whether it is aligned as a number."""
-
-    text: str
-    number: bool
-
-
-def _cell(value: object) -> Cell:
-    # Only NaN is unlike itself; pd.isna would also take lists apart.
-    if value is None or value is pd.NA or (isinstance(value, float) and value != value):
-        return Cell("–", True)
-    if isinstance(value, bool):
-        return Cell("yes" if value else "no", False)
-    if isinstance(value, float):
-        # Scores of diverged seeds are infinite, so a median or interval end that falls on them is.
-        finite = abs(value) != float("inf")
-        return Cell(f"{value:.{SHOWN_DECIMALS}g}" if finite else "diverged", True)
-    return Cell(label(value), not isinstance(value, str))
+def _split(text: str) -> tuple[str, str]:
+    """Return the first sentence of an explanation, and the rest, which a reader may open."""
+    first, dot, rest = text.partition(". ")
+    return (f"{first}.", rest) if dot else (text, "")
 
 
 def _figure_json(block: Figure) -> Markup:

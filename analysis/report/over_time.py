@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from ganstudy.analysis.figures.panels import MOST_PANELS, Curves, panels
-from ganstudy.analysis.formatting import count, label, listed, rows
+from ganstudy.analysis.formatting import count, label, listed, p_value, rows
 from ganstudy.analysis.frames.selection import COMPARED, EVALUATION, own_axis
 from ganstudy.analysis.report.blocks import Figure, Results
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.phrases import Conclusion, Open
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
 from ganstudy.trials.results.records import Verdict
@@ -82,10 +82,12 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     # Without a p-value: too few configurations, or no seed had the event.
     known = tests[tests["p_adjusted"].notna()]
     names = listed(tests["setting"].tolist())
-    inconclusive = f"Whether values of {names} differ in {what} is inconclusive:"
+    question = f"whether values of {names} differ in {what}"
+    inconclusive = f"{question[0].upper()}{question[1:]} is inconclusive:"
     if known.empty:
         few = f"a test needs {MIN_CONFIGURATIONS} configurations and at least one such seed"
-        return [Conclusion(inconclusive, f"{few} ({events}).", exploratory=True)]
+        unknown = Open(question, observed=events, takes=few)
+        return [Conclusion(inconclusive, f"{few} ({events}).", exploratory=True, open=unknown)]
     # All settings are corrected alike, so any row has the number of comparisons.
     least = rows(known.sort_values("p_adjusted").head(1))[0]
     method = "log-rank tests with the configuration as the unit"
@@ -95,13 +97,11 @@ def tested(tests: pd.DataFrame, what: str, events: str) -> list[Conclusion]:
     differ = known[known["decision"] == "differ"]
     if differ.empty:
         smallest = f"the smallest p is {least['p_adjusted']:.2g}, for {least['setting']}"
-        return [Conclusion(inconclusive, f"{smallest} ({method}).", exploratory=True)]
-    found = listed([f"{row['setting']} ({_p(row['p_adjusted'])})" for row in rows(differ)])
+        unknown = Open(question, observed=f"{smallest}; {events}")
+        basis = f"{smallest} ({method})."
+        return [Conclusion(inconclusive, basis, exploratory=True, open=unknown)]
+    found = listed([f"{row['setting']} ({p_value(row['p_adjusted'])})" for row in rows(differ)])
     others = [name for name in tests["setting"] if name not in set(differ["setting"])]
     rest = f" Inconclusive for {listed(others)}." if others else ""
     basis = f"{method[0].upper()}{method[1:]}.{rest}"
     return [Conclusion(f"Values of {found} differ in {what}.", basis, exploratory=True)]
-
-
-def _p(value: float) -> str:
-    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any
 
 from ganstudy.analysis.formatting import absent, count, label, number, signed
@@ -22,15 +23,53 @@ ON_THESE_SEEDS = "for other configurations on these seeds"
 """What intervals over configurations hold for that share the study's seeds."""
 
 
+MOST_WORDS = 25
+"""Of a sentence of the first screen."""
+
+
 @dataclass(frozen=True)
 class Tile:
-    """One number on the first screen."""
+    """One number above the answer, where two studies are compared."""
 
     title: str
     value: str
     note: str
-    primary: bool = False
-    """Whether it is of the primary family though the sentence that it comes with is exploratory."""
+
+
+class Rank(IntEnum):
+    """Where a sentence stands on the first screen."""
+
+    NOTICE = 0
+    """Changes how all the others are to be read."""
+    EFFECT = 1
+    """What a setting does; the largest effect first."""
+    SCORE = 2
+    """The score to quote."""
+    FAILURES = 3
+    OPEN = 4
+    """What is inconclusive."""
+
+
+@dataclass(frozen=True)
+class Brief:
+    """A main finding in one sentence of at most MOST_WORDS words."""
+
+    text: str
+    rank: Rank
+    size: float = 0.0
+    """Of the effect that it tells, on the scale on which effects are computed; of equal ranks the
+    larger one comes first."""
+
+
+@dataclass(frozen=True)
+class Open:
+    """An inconclusive question, as the one list of them shows it."""
+
+    question: str = ""
+    """'' where each of its comparisons is a question of its own there."""
+    observed: str = ""
+    takes: str = ""
+    """What an answer would take."""
 
 
 @dataclass(frozen=True)
@@ -42,15 +81,44 @@ class Conclusion:
     basis: str = ""
     """The n and interval that it rests on, and its limits."""
     first: bool = False
-    """Whether it belongs on the first screen, and into the description in MLflow."""
+    """Whether it is a main finding: one of those that the first screen tells in short."""
     tile: Tile | None = None
     exploratory: bool = False
     """Whether it compares what the study was not made to compare, or tests outside of its one
     corrected family: marked wherever it is shown."""
+    brief: Brief | None = None
+    """The same in short, for the first screen and the description in MLflow."""
+    also: Brief | None = None
+    """A second finding in short, where the basis tells one."""
+    open: Open | None = None
+    """Of what is inconclusive alone: the page has it in the one list of such questions, and not in
+    its section."""
 
     def __str__(self) -> str:
         mark = f"[{EXPLORATORY}] " if self.exploratory else ""
         return f"{mark}{self.claim} {self.basis}".rstrip()
+
+
+def fitting(*variants: str) -> str:
+    """Return the first of the variants that is short enough for a brief, else the last one."""
+    # One word is left for the mark of an interim report.
+    short = (text for text in variants if len(text.split()) < MOST_WORDS)
+    return next(short, variants[-1])
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital letter in front; k stays k."""
+    return text if text.startswith("k = ") else f"{text[0].upper()}{text[1:]}"
+
+
+def size(contrasts: Iterable[Contrast]) -> float:
+    """Return how large the largest conclusive effect is, for Brief; 0 where there is none."""
+    return max((abs(row.worse_by) for row in contrasts if row.better is not None), default=0.0)
+
+
+def largest_first(contrasts: Iterable[Contrast]) -> list[Contrast]:
+    """Return the contrasts in the order of their effects, the largest first."""
+    return sorted(contrasts, key=lambda row: -abs(row.worse_by))
 
 
 def effect(contrast: Contrast) -> str:
@@ -205,10 +273,21 @@ def unit(study: Study) -> str:
     return label(study.budget.unit)
 
 
-def settings(study: Study, trial: Mapping[str, Any]) -> str:
-    """Return the searched settings of a trial in words, without those that did not apply to it."""
-    applicable = [key for key in study.searched if not absent(trial[key])]
+def settings(study: Study, trial: Mapping[str, Any], named: Sequence[str] | None = None) -> str:
+    """Return the searched settings of a trial in words, without those that did not apply to it.
+
+    named: those that are told, all by default.
+    """
+    keys = study.searched if named is None else named
+    applicable = [key for key in keys if not absent(trial[key])]
     return ", ".join(_setting(key, trial[key]) for key in applicable)
+
+
+def in_short(study: Study, trial: Mapping[str, Any]) -> str:
+    """Return k and the remedies of a trial in brackets, with a space before; '' without either."""
+    named = [key for key in ("k", "remedies") if key in study.searched]
+    text = settings(study, trial, named)
+    return f" ({text})" if text else ""
 
 
 def _setting(key: str, value: Any) -> str:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from ganstudy.analysis.formatting import number
+from ganstudy.analysis.formatting import listed, number
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trial_record import TrialRecord, trial_records
 from ganstudy.analysis.tables.confirm import confirmed_configurations, first_choice
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.documents import JsonObject, Settings
-from ganstudy.trials.results.records import FAILURES, OWN_SEEDS, Stage, TrialState
+from ganstudy.trials.results.records import FAILURES, OWN_SEEDS, Stage, TrialState, Verdict
 from ganstudy.trials.results.roles import BEST, has_role
 
 
@@ -54,7 +54,7 @@ class BestConfiguration:
     """The seed of median value."""
     num_seeds: int
     diverged: str
-    """Which seeds diverged, in words."""
+    """Which seeds failed, in words."""
     scores: dict[str, ScoreOverSeeds]
     """By measure."""
     verdicts: dict[str, int]
@@ -70,6 +70,21 @@ class BestConfiguration:
     def to_json(self) -> JsonObject:
         """Return all fields as plain JSON."""
         return asdict(self)
+
+
+def _failed(trial: TrialRecord, without_score: str) -> str:
+    """Return which seeds failed: "of which 1 collapsed and seed 2 diverged", or that none did.
+
+    without_score: the seeds that have none, which diverged.
+    """
+    kinds = [
+        f"{seeds} {verdict.past}"
+        for verdict in (Verdict.CYCLING, Verdict.COLLAPSED)
+        if (seeds := trial.verdicts.get(verdict, 0))
+    ]
+    if without_score:
+        kinds.append(f"seed{'s' if ',' in without_score else ''} {without_score} diverged")
+    return f"of which {listed(kinds)}" if kinds else "none of which failed"
 
 
 def best_configuration(study: Study, number: int | None = None) -> BestConfiguration | None:
@@ -107,7 +122,7 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
         # Of an even number of seeds the better one in the middle: a median between two is no seed's.
         default_seed=finite[(len(finite) - 1) // 2][1] if finite else next(iter(values)),
         num_seeds=len(values),
-        diverged=f"of which {diverged} diverged" if diverged else "none of which diverged",
+        diverged=_failed(trial, diverged),
         scores=_scores(study, trial, seeds),
         verdicts={verdict.value: seeds for verdict, seeds in trial.verdicts.items()},
         budget=f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}",

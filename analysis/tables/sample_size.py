@@ -19,6 +19,7 @@ from dataclasses import asdict, astuple, dataclass, fields
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.formatting import count
 from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import NoClaim
@@ -31,6 +32,9 @@ from ganstudy.analysis.tables.contrasts import BEST, CONFIRMED, RATIO, Contrast,
 TOO_FEW = "too few"
 CONCLUSIVE = "conclusive"
 INCONCLUSIVE = "inconclusive"
+AS_OBSERVED = "if the effect is as observed"
+WITHIN_MARGIN = "to place the whole interval within the margin if there is no difference"
+"""What a plan assumes: without a margin, and with one."""
 ENOUGH = (
     "these are enough to find practical equality, or an effect as large as the margin: the truth may "
     "lie between the two"
@@ -155,22 +159,22 @@ def _advice(contrast: Contrast, decision: str, size: SampleSize) -> str:
     if contrast.no_claim is NoClaim.FEW_SEEDS:
         return f"{contrast.no_claim} say nothing of others: {ADVISED_SEEDS} or more seeds"
     if math.isnan(size.needed):
-        return "too few, or too many diverged, to plan from"
+        return "unknown: these are too few to plan from, or too many of them have no score"
     # Without a margin no equality: an estimate near no effect says nothing of how far the truth may
     # be from it.
-    condition = "if the effect is as observed"
+    condition = AS_OBSERVED
     if contrast.margin is not None:
         if not _is_missing(contrast, size):
             return ENOUGH
-        condition = "to place the whole interval within the margin if there is no difference"
+        condition = WITHIN_MARGIN
     if contrast.matched is not None:
         return f"{_more(size.design, contrast)}, {condition}"
-    unit = "fresh seeds of both"
     if size.needed > MAX_UNITS:
-        return f"more than {MAX_UNITS} {unit}, {condition}"
+        return f"more than {MAX_UNITS} fresh seeds of both, {condition}"
     if contrast.question != CONFIRMED:  # those of the search are not fresh
-        return f"about {math.ceil(size.needed)} {unit}, {condition}"
-    return f"about {max(1, math.ceil(size.needed - contrast.effect.n))} more {unit}, {condition}"
+        return f"about {count(math.ceil(size.needed), 'fresh seed')} of both, {condition}"
+    more = max(1, math.ceil(size.needed - contrast.effect.n))
+    return f"about {count(more, 'more fresh seed')} of both, {condition}"
 
 
 def _is_missing(contrast: Contrast, size: SampleSize) -> bool:
@@ -187,7 +191,8 @@ def _more(design: Design | None, contrast: Contrast) -> str:
         return f"more than {MAX_PAIRS} pairs of configurations on {MAX_SEEDS} seeds"
     pairs, seeds = design.pairs - contrast.effect.n, design.seeds - contrast.seeds
     if not seeds:
-        return f"about {max(1, pairs)} more pairs of configurations"
+        return f"about {count(max(1, pairs), 'more pair')} of configurations"
     if not pairs:
-        return f"about {seeds} more seeds of every configuration"
-    return f"about {pairs} more pairs of configurations, and {seeds} more seeds of all"
+        return f"about {count(seeds, 'more seed')} of every configuration"
+    more = count(pairs, "more pair"), count(seeds, "more seed")
+    return f"about {more[0]} of configurations, and {more[1]} of all"

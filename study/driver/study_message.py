@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from base64 import b64encode
 from dataclasses import replace
 
 from ganstudy.study.cluster.code_version import PACKAGES, code_provenance, source_digest
@@ -42,7 +43,9 @@ def study_message(
         "seeds": ",".join(map(str, spec.train.seeds)),
     }
     floor = evaluator_setup.floor if evaluator_setup else {}
-    return StudyStart(facts, text, params=params, floor=floor)
+    real = evaluator_setup.real_samples if evaluator_setup else None
+    drawn = None if real is None else b64encode(real).decode()
+    return StudyStart(facts, text, params=params, floor=floor, real_samples=drawn)
 
 
 def facts_of_ledger(ledger: Ledger) -> StudyFacts:

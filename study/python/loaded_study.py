@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from ganstudy.analysis.frames.study import Study
     from ganstudy.analysis.report.blocks import Results
-    from ganstudy.analysis.report.phrases import Conclusion
     from ganstudy.analysis.tables.best_configuration import BestConfiguration
 
-MOST_SENTENCES = 5
 POINTS = "points"
 """Extractor of data that are no images."""
 
@@ -100,9 +98,9 @@ class LoadedStudy:
     @property
     def sentences(self) -> list[str]:
         """The answer: at most five sentences, the most important first."""
-        from ganstudy.analysis.report.conclusions import conclusions
+        from ganstudy.analysis.report.conclusions import answer
 
-        return [_short(each) for each in conclusions(self._results)[:MOST_SENTENCES]]
+        return [str(sentence) for sentence in answer(self._results)]
 
     @property
     def best(self) -> BestConfiguration | None:
@@ -212,13 +210,6 @@ class LoadedStudy:
                 "constraints; name a trial by its number"
             )
         return found
-
-
-def _short(conclusion: Conclusion) -> str:
-    """Return a conclusion without its basis, unless the claim is only its beginning."""
-    if conclusion.claim.endswith(":"):
-        return str(conclusion)
-    return str(replace(conclusion, basis=""))
 
 
 def _frames(study: Study) -> StageFrames:

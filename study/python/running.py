@@ -45,8 +45,8 @@ def run(
     Interrupted (Ctrl-C, the notebook's stop button, `ganstudy stop`), it saves and returns what there
     is; the same call goes on. Raises UserError for a mistake in the study, before anything trains.
     """
-    from ganstudy.study.cli.promise import promise
     from ganstudy.study.driver.run import run as run_study
+    from ganstudy.study.outlook.promise import promise
 
     spec, text = _read(study)
     found = home_of(home)

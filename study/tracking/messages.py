@@ -77,6 +77,8 @@ class TrialEvaluation:
     """Samples of every seed, a PNG."""
     start_grid: bytes | None = None
     """The same before any training, with the first evaluation only."""
+    nearest: bytes | None = None
+    """The training images nearest to the samples, with the last evaluation of images only."""
     whole: bool = False
     """Whether the message announces every evaluation in `history`."""
 
@@ -90,6 +92,7 @@ class TrialEvaluation:
             notes=evaluation.notes,
             grid=evaluation.grid_png,
             start_grid=evaluation.start_png,
+            nearest=evaluation.nearest_png,
         )
 
     def to_json(self) -> JsonObject:
@@ -100,6 +103,7 @@ class TrialEvaluation:
             "provenance": self.provenance or None,
             "grid": _text(self.grid),
             "start_grid": _text(self.start_grid),
+            "nearest": _text(self.nearest),
             "notes": self.notes,
             "whole": self.whole,
         }
@@ -114,6 +118,7 @@ class TrialEvaluation:
             notes=content["notes"],
             grid=_png(content["grid"]),
             start_grid=_png(content["start_grid"]),
+            nearest=_png(content.get("nearest")),
             whole=content.get("whole", False),
         )
 
@@ -165,6 +170,8 @@ class StudyStart:
     params: Mapping[str, str] = field(default_factory=dict)
     floor: Mapping[str, float | None] = field(default_factory=dict)
     """Every measure of real training data scored as if generated; None where it has no value."""
+    real_samples: str | None = None
+    """Held-out images as a PNG in base64; None where the data are no images."""
 
     def to_json(self) -> JsonObject:
         """Return the description as plain JSON."""
@@ -179,6 +186,7 @@ class StudyStart:
             file_name=content.get("file_name", STUDY_FILE),
             params=content.get("params", {}),
             floor=content.get("floor", {}),
+            real_samples=content.get("real_samples"),
         )
 
 

@@ -6,6 +6,7 @@ Whatever is sent is brought within MLflow's limits first (study/tracking/mlflow_
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from itertools import zip_longest
 from pathlib import Path
@@ -200,6 +201,14 @@ class MlflowStore:
     def log_text(self, run_id: str, text: str, file: str) -> None:
         """Write an artifact of any length."""
         self._client.log_text(run_id, text, file)
+
+    def log_bytes(self, run_id: str, content: bytes, name: str) -> None:
+        """Write an artifact of any content."""
+        with tempfile.TemporaryDirectory() as folder:
+            # Under this very name: MLflow names an artifact as its file.
+            path = Path(folder) / name
+            path.write_bytes(content)
+            self.log_path(run_id, path)
 
     def log_path(self, run_id: str, path: Path) -> None:
         """Copy a file, or a folder under its own name, to the artifacts."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import io
 import itertools
-import tempfile
 import time
+from base64 import b64decode
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ from ganstudy.trials.results.records import (
     FLOOR_PREFIX,
     HISTORY_FILE,
     HISTORY_SCHEMA,
+    NEAREST_KEY,
+    REAL_SAMPLES_FILE,
     SAMPLES_KEY,
     TrialState,
 )
@@ -172,6 +174,8 @@ class Publisher:
 
     def _begin_study(self, start: StudyStart, study_file: str) -> None:
         self._store.log_text(self._parent, study_file, start.file_name)
+        if start.real_samples is not None:
+            self._store.log_bytes(self._parent, b64decode(start.real_samples), REAL_SAMPLES_FILE)
         # As of trials: MLflow has no value for what could not be measured.
         floor = {FLOOR_PREFIX + key: v for key, v in start.floor.items() if v is not None}
         self._store.log(self._parent, as_metrics(floor, 0), dict(start.params), {})
@@ -279,18 +283,16 @@ class Publisher:
     def _log_history(self, run_id: str, evaluation: TrialEvaluation) -> None:
         rows = [row.to_json() for row in evaluation.history]
         frame = pd.DataFrame(rows).assign(**evaluation.provenance)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / HISTORY_FILE
-            # Under this very name: MLflow names an artifact as its file.
-            frame.to_parquet(path, index=False)
-            self._store.log_path(run_id, path)
+        self._store.log_bytes(run_id, frame.to_parquet(index=False), HISTORY_FILE)
 
     def _log_grid(self, run_id: str, evaluation: TrialEvaluation) -> None:
         # The UI's slider starts at step 0, so that is where the untrained generator's samples go.
-        for grid, step in (
-            (evaluation.start_grid, 0),
-            (evaluation.grid, fields.step_of(evaluation.rows)),
+        now = fields.step_of(evaluation.rows)
+        for grid, key, step in (
+            (evaluation.start_grid, SAMPLES_KEY, 0),
+            (evaluation.grid, SAMPLES_KEY, now),
+            (evaluation.nearest, NEAREST_KEY, now),
         ):
             if grid is not None:
                 with Image.open(io.BytesIO(grid)) as picture:
-                    self._store.log_image(run_id, picture, SAMPLES_KEY, step)
+                    self._store.log_image(run_id, picture, key, step)

@@ -39,6 +39,8 @@ class EvaluatorSetup:
     """Names of the modes, in the order of the histograms."""
     notes: list[str]
     """What a reader should know about how the data were read and the networks run."""
+    real_samples: bytes | None = None
+    """Some held-out images as a PNG, laid out as those of a seed; None where they are no images."""
 
 
 def make_evaluator_setup(
@@ -68,7 +70,23 @@ def make_evaluator_setup(
         real_effective_modes=evaluator.real_effective_modes,
         modes=evaluator.modes.names,
         notes=[*notes, *evaluator.notes],
+        real_samples=real_samples(dataset),
     )
+
+
+def real_samples(dataset: Dataset) -> bytes | None:
+    """Return the picture of some held-out images; None of points, which a scatter would not show."""
+    import torch
+
+    from ganstudy.trials.data.dataset import as_float
+    from ganstudy.trials.ensemble.streams import generator
+    from ganstudy.trials.training.sample_grid import IMAGES_PER_SEED, draw_grid
+
+    if not dataset.is_images:
+        return None
+    # Shuffled: files often lie in the order of their classes.
+    order = torch.randperm(len(dataset.held_out), generator=generator(0, dataset.name, "shown"))
+    return draw_grid(dataset, [as_float(dataset.held_out[order[:IMAGES_PER_SEED]])])
 
 
 def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[str]]:

@@ -24,7 +24,7 @@ from ganstudy.analysis.figures.forest import Effect, forest
 from ganstudy.analysis.frames import load, selection
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import UnlikeScoresError
-from ganstudy.analysis.report import conclusions
+from ganstudy.analysis.report import conclusions, shown_table
 from ganstudy.analysis.report import html as report
 from ganstudy.analysis.report.html import write_report
 from ganstudy.analysis.report.sections import all_trials, convergence
@@ -565,9 +565,12 @@ OFTEN = (
 )
 def test_every_study_has_tables_an_answer_and_a_report(case, study_of, tmp_path):
     made = dict(EDGES[case])
-    made = report.build(study_of(*made.pop("trials"), **made))
+    study = study_of(*made.pop("trials"), **made)
+    made = report.build(study)
+    in_full = "\n".join(conclusions.sentences(study))
+    assert SAID[case] in in_full
     text = "\n".join(map(str, made.answer))
-    assert SAID[case] in text
+    assert not re.search(r"\bnan\b|\binf\b|None[^ ]|\.0 seeds|trial \d+\.0", in_full)
     assert not re.search(r"\bnan\b|\binf\b|None[^ ]|\.0 seeds|trial \d+\.0", text)
     html = made.write(tmp_path / "out" / "report.html").read_text()
     assert text.splitlines()[0] in words(html)
@@ -625,7 +628,7 @@ def test_every_table_can_be_had_from_the_page(planted_report, tmp_path):
     made = planted_report
     html = made.write(tmp_path / "report.html").read_text()
     carried = packed(html)
-    offered = set(re.findall(r'data-csv="([^"]+)"', html))
+    offered = set(re.findall(r'data-packed="(csv-[^"]+)"', html))
     assert offered == {name for name in carried if name.startswith("csv-")}
     assert offered == {f"csv-{name}" for name, table in made.tables.items() if len(table)} - {
         "csv-evaluations",
@@ -639,7 +642,7 @@ def test_every_table_can_be_had_from_the_page(planted_report, tmp_path):
 def test_a_table_too_large_for_the_page_is_named_instead(
     planted, planted_report, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(report, "LARGEST_DOWNLOAD", planted.trials.size - 1)
+    monkeypatch.setattr(shown_table, "LARGEST_DOWNLOAD", planted.trials.size - 1)
     html = planted_report.write(tmp_path / "report.html").read_text()
     assert "csv-trials" not in packed(html) and "csv-best" in packed(html)
     assert "28 rows: in tables/trials.csv and .parquet, beside this file" in words(html)
@@ -649,11 +652,11 @@ def test_a_long_table_is_cut_and_says_so(planted, tmp_path, monkeypatch):
     monkeypatch.setattr(all_trials, "ROWS_SHOWN", 10)
     monkeypatch.setattr(report, "SECTIONS", (all_trials,))
     html = write_report(planted, tmp_path / "report.html").read_text()
-    assert "28 trials, the first 10 of 28" in words(
-        html
-    ) and "The other 18 rows are in the download." in words(html)
-    (table,) = (part for part in html.split("<table>") if "the first 10 of 28" in part)
+    assert "28 trials, the first 10 of 28" in words(html)
+    (table,) = (part for part in html.split("<table") if "the first 10 of 28" in part)
     assert table.split("</table>")[0].count("<tr>") == 1 + 10
+    # All of them are there to be sorted.
+    assert len(json.loads(packed(html)["rows-trials"])) == 28
 
 
 def test_many_curves_are_thinned_and_banded(study_of, tmp_path, monkeypatch):
@@ -725,6 +728,7 @@ def test_report_shows_every_figure_that_the_study_allows(
         "remedies",
     )
     names += ("remedies_improvement", "remedies_failed_difference", "importance", "convergence")
+    names += ("effects", "parallel", "profiles_k", "profiles_remedies")
     # Four evaluations are too few for curves of survival and of reaching a score: five moments from
     # the third on. Those are drawn in tests/analysis/report/test_sections_over_time.py.
     over_time = {"group_curves_k", "group_curves_remedies", "budget", "budget_remedies", "pareto"}
@@ -733,7 +737,8 @@ def test_report_shows_every_figure_that_the_study_allows(
     drawn = {i for i in Markup(html).ids if i.startswith("figure-")}
     drawn = {name for name in drawn if not name.startswith(("figure-modes_", "figure-moves_"))}
     over_time = {f"figure-{name}" for name in ("convergence", "budget", "pareto", "group_curves_k")}
-    assert drawn == {"figure-k", *over_time}
+    of_k = {f"figure-{name}" for name in ("k", "effects", "parallel", "profiles_k")}
+    assert drawn == of_k | over_time
 
 
 def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
@@ -742,7 +747,7 @@ def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
     )
     table = table.assign(low=[1.0, np.nan], high=[np.inf, np.nan], decision="inconclusive")
     columns = ("difference", "low", "high")
-    arms_drawn = forest(table, "remedies", Effect(columns, "decision", "FID", 0)).data[0].error_x
+    arms_drawn = forest(table, "remedies", Effect(columns, "decision", "FID", 0)).data[-1].error_x
     np.testing.assert_array_equal(np.array(arms_drawn.arrayminus, dtype=float), [4.0, np.nan])
     np.testing.assert_array_equal(np.array(arms_drawn.array, dtype=float), [0.0, np.nan])
 
@@ -751,7 +756,8 @@ def test_report_shows_failures_films_and_provenance(planted, planted_report, tmp
     html = planted_report.write(tmp_path / "report.html").read_text()
     assert "trial 25: RuntimeError: out of memory (pack.py:7)" in html
     assert html.count("<h3>diverged: trial 26, seed 2 (typical)</h3>") == 1
-    assert html.count("<img ") == 3 * len(search.typical_seeds(planted))
+    films = html[html.index('<section id="cycling"') : html.index('<section id="budget"')]
+    assert films.count("<img ") == 3 * len(search.typical_seeds(planted))
     assert "digits-classifier (e1), held-out accuracy 97.0%" in words(html) and "(d1)" in words(
         html
     )

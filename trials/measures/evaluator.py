@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.config.measures import MeasuresConfig
-from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.dataset import Dataset, as_float
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures import modes
 from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
 from ganstudy.trials.measures.classifier import TrainedClassifier
+from ganstudy.trials.measures.distances import pairwise
 from ganstudy.trials.measures.features import (
     extractor_name,
     make_features,
@@ -89,13 +90,13 @@ class Evaluator:
         self.modes = define_modes(dataset, measures, train_features[:MOST_BINNED], held_out, logits)
         self._pixels = pixel_features(dataset)
         # Of all training data: a copy of an image that is left out would go unseen.
-        training = TrainingSamples(
+        self._training = TrainingSamples(
             train=self._pixels(dataset.train)[0],
             held_out=self._pixels(dataset.held_out)[0],
             held_out_modes=self.modes.assign(dataset.held_out, held_out, logits).modes,
         )
         real = RealSamples(
-            dataset.held_out, held_out, self.modes.expected, self.modes.counts, training
+            dataset.held_out, held_out, self.modes.expected, self.modes.counts, self._training
         )
         self._scorer = SampleScorer(real, device)
         self.provenance = self._provenance()
@@ -147,6 +148,19 @@ class Evaluator:
             len(self.dataset.train), generator=generator(0, self.dataset.name, "floor")
         )
         return self.dataset.train[order[:num]]
+
+    def nearest_training(self, samples: Tensor) -> Tensor:
+        """Return the training sample nearest to each of `samples` [n, ...], as networks see it.
+
+        Nearest where copies are looked for; NaN beside a sample that is not finite.
+        """
+        finite = torch.isfinite(samples).flatten(1).all(1)
+        found = torch.full_like(samples, float("nan"))
+        if finite.any():
+            pixels = self._pixels(samples[finite])[0]
+            nearest = pairwise(pixels, self._training.train).argmin(1)
+            found[finite] = as_float(self.dataset.train[nearest.cpu()]).to(found)
+        return found
 
     def measure(self, samples: Tensor) -> list[tuple[Scores, list[int]]]:
         """Return (scores by name, mode histogram) per seed.

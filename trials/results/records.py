@@ -149,6 +149,11 @@ def remedies_of(label: str) -> list[str]:
 
 SAMPLES_KEY = "samples"
 """Key of the sample grids among a run's images; their step is the number of generator steps."""
+NEAREST_KEY = "nearest"
+"""Key of the pictures of the training images nearest to those of the last sample grid."""
+REAL_SAMPLES_FILE = "real_samples.png"
+"""Artifact of the parent run: held-out images, laid out as one seed's band of a sample grid. Where it
+is there, all sample grids of images are made from the same latents, whatever the seed."""
 HISTORY_FILE = "history.parquet"
 """Artifact of every trial's run: all rows of all its evaluations."""
 STUDY_FILE = "study.toml"
@@ -283,6 +288,8 @@ class Evaluation:
     """Samples of every seed from latents that stay the same over the trial, as one picture."""
     start_png: bytes | None = None
     """With the first evaluation only: the same picture before any training."""
+    nearest_png: bytes | None = None
+    """With the last evaluation of images only: the training image nearest to each of the samples."""
     notes: list[str] = field(default_factory=list)
 
     def values(self, measure: str) -> list[float | None]:

@@ -29,7 +29,8 @@ SAMPLERS = {
         exchangeable=True,
     ),
     "grid": SamplerFacts(
-        drawn="by grid, so groups of a setting may differ in their other settings too",
+        drawn="by grid, of which not every combination was evaluated equally often, so groups of a "
+        "setting may differ in their other settings",
         exchangeable=True,
     ),
 }

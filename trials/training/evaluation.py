@@ -25,7 +25,7 @@ from ganstudy.trials.measures.mismatch import objective_mismatch
 from ganstudy.trials.measures.verdict import verdict, window_length
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import EvaluationRow, Verdict
-from ganstudy.trials.training.sample_grid import draw_grid
+from ganstudy.trials.training.sample_grid import IMAGES_PER_SEED, draw_grid
 from ganstudy.trials.training.training_loop import TrainingLoop
 
 SHOWN = 1000
@@ -47,6 +47,9 @@ class TrialEvaluator:
             model.latent_dim,
             model.latent,
         ).to(device)
+        # Those of seed 0 for all: pictures of unlike seeds and trials are compared image by image.
+        shown = fixed_latents([0], "latents/shown", IMAGES_PER_SEED, model.latent_dim, model.latent)
+        self.shown_latents = shown.expand(len(config.seeds), -1, -1).to(device)
 
     def sample(self, trainer: Trainer) -> Tensor:
         """Return images [S, n, ...] of latents that stay the same over the trial."""
@@ -54,9 +57,21 @@ class TrialEvaluator:
         parts = self.latents.split(self.config.batch_size, dim=1)
         return torch.cat([trainer.sample(part) for part in parts], dim=1)
 
-    def draw(self, samples: Tensor) -> bytes:
-        """Return the picture of samples [S, n, ...] as PNG."""
-        shown = samples[:, :SHOWN].cpu()
+    def shown(self, trainer: Trainer, samples: Tensor) -> Tensor:
+        """Return what a picture shows: some of the points, or images of latents that all share."""
+        if not self.evaluator.dataset.is_images:
+            return samples[:, :SHOWN]
+        return trainer.sample(self.shown_latents)
+
+    def nearest(self, shown: Tensor, index: int) -> Tensor | None:
+        """Return the training image nearest to each of `shown`; None before the last evaluation."""
+        if index < self.config.evaluations or not self.evaluator.dataset.is_images:
+            return None
+        return torch.stack([self.evaluator.nearest_training(images.cpu()) for images in shown])
+
+    def draw(self, shown: Tensor) -> bytes:
+        """Return the picture of `shown` [S, n, ...] as PNG."""
+        shown = shown.cpu()
         finite = [images if torch.isfinite(images).all() else None for images in shown]
         return draw_grid(self.evaluator.dataset, finite)
 

@@ -98,8 +98,8 @@ class LanePack:
         # Only untrained: after a restore the picture comes with the checkpoint, if it was not sent
         # yet.
         if self.loop.counters.updates == 0:
-            samples = self.evaluation.sample(self.trainer)
-            self._start_pngs = [self.evaluation.draw(own) for own in self._split(samples)]
+            shown = self.evaluation.shown(self.trainer, self.evaluation.sample(self.trainer))
+            self._start_pngs = [self.evaluation.draw(own) for own in self._split(shown)]
         budget = self.evaluation.config.budget
         amount = budget.amount * (self.evaluations_done + 1) / self.evaluation.config.evaluations
         self.loop.train_until(amount, on_progress)
@@ -122,19 +122,18 @@ class LanePack:
             replace(row, verdict=self.evaluation.seed_verdict(row, rows))
             for row, rows in zip(measured, before, strict=True)
         ]
+        shown = self.evaluation.shown(self.trainer, samples)
         self.loop.counters.evaluation_seconds += time.perf_counter() - start
         evaluations = [
             self._evaluation(index, rows, own)
             for index, (rows, own) in enumerate(
-                zip(self._split(judged), self._split(samples), strict=True)
+                zip(self._split(judged), self._split(shown), strict=True)
             )
         ]
         self.loop.start_interval()
         return evaluations
 
-    def _evaluation(
-        self, index: int, judged: Sequence[EvaluationRow], samples: Tensor
-    ) -> Evaluation:
+    def _evaluation(self, index: int, judged: Sequence[EvaluationRow], shown: Tensor) -> Evaluation:
         """Return the evaluation of one configuration, whose rows become part of its history."""
         counters = self.counters_of(index)
         cost = counters.as_columns()
@@ -142,13 +141,15 @@ class LanePack:
         self.histories[index] += rows
         start_png = self._start_pngs[index]
         self._start_pngs[index] = None
+        nearest = self.evaluation.nearest(shown, self.evaluations_done)
         return Evaluation(
             index=self.evaluations_done,
             counters=counters,
             rows=rows,
             provenance=self.evaluator.provenance,
-            grid_png=self.evaluation.draw(samples),
+            grid_png=self.evaluation.draw(shown),
             start_png=start_png,
+            nearest_png=None if nearest is None else self.evaluation.draw(nearest),
             notes=self.loop.notes(),
         )
 

@@ -13,14 +13,12 @@ from torch import Tensor
 
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.measures.classifier import to_uint8
+from ganstudy.trials.results.sample_layout import GAP, PANEL, seed_boxes
 
 COLUMNS, ROWS_PER_SEED = 10, 2
+IMAGES_PER_SEED = COLUMNS * ROWS_PER_SEED
 MIN_TILE = 32
 """Pixels; smaller images are enlarged without smoothing."""
-PANEL = 220
-"""Pixels per side of the panel of a seed's points."""
-GAP = 8
-"""Pixels between seeds; join_grids and split_grid rely on it."""
 SEAM = 2
 """Pixels between the images of a seed."""
 MISSING = (250, 225, 225)
@@ -63,13 +61,7 @@ def join_grids(pictures: Sequence[bytes], is_images: bool) -> bytes:
 def split_grid(picture: bytes, num_seeds: int, is_images: bool) -> list[bytes]:
     """Return one picture per seed from that of `num_seeds` seeds."""
     whole = Image.open(io.BytesIO(picture))
-    width, height = whole.size
-    if is_images:
-        pitch = (height + GAP) // num_seeds
-        boxes = [(0, seed * pitch, width, (seed + 1) * pitch - GAP) for seed in range(num_seeds)]
-    else:
-        pitch = (width + GAP) // num_seeds
-        boxes = [(seed * pitch, 0, (seed + 1) * pitch - GAP, height) for seed in range(num_seeds)]
+    boxes = seed_boxes(*whole.size, num_seeds, is_images)
     return [_png(whole.crop(box)) for box in boxes]
 
 
@@ -93,7 +85,7 @@ def _draw_images(dataset: Dataset, samples: list[Tensor | None]) -> Image.Image:
         if images is None:
             picture.paste(MISSING, (0, top, picture.width, top + band_height))
             continue
-        shown = to_uint8(images[: COLUMNS * ROWS_PER_SEED]).numpy().transpose(0, 2, 3, 1)
+        shown = to_uint8(images[:IMAGES_PER_SEED]).numpy().transpose(0, 2, 3, 1)
         for position, image in enumerate(shown):
             row, column = divmod(position, COLUMNS)
             colour = image if image.shape[2] == 3 else np.repeat(image[:, :, :1], 3, axis=2)

@@ -26,7 +26,7 @@ from ganstudy.trials.training.trial_state import (
     tensor_to_png,
 )
 
-GRID_PNG = "grid_png"
+GRID_PNG, NEAREST_PNG = "grid_png", "nearest_png"
 """Name of the picture of an evaluation that waits for those of the other shards."""
 SUMMED = ("evaluation_seconds", "device_seconds")
 """Counters of shards that add up, whatever the unit of the budget."""
@@ -161,7 +161,11 @@ def _summed_counters(config: TrialConfig) -> tuple[str, ...]:
 
 def put_evaluation(shard: SeedShard, evaluation: Evaluation) -> SeedShard:
     """Return `shard` with its latest evaluation inside, for a checkpoint."""
-    pictures = {GRID_PNG: evaluation.grid_png, START_PNG: evaluation.start_png}
+    pictures = {
+        GRID_PNG: evaluation.grid_png,
+        START_PNG: evaluation.start_png,
+        NEAREST_PNG: evaluation.nearest_png,
+    }
     tensors = {name: png_to_tensor(png) for name, png in pictures.items() if png is not None}
     assert shard.position is not None  # it has an evaluation
     position = replace(shard.position, notes=evaluation.notes)
@@ -173,7 +177,7 @@ def take_evaluation(shard: SeedShard, provenance: Provenance) -> tuple[SeedShard
     assert shard.position is not None
     tensors = dict(shard.tensors)
     grid = tensors.pop(GRID_PNG)
-    start = tensors.pop(START_PNG, None)
+    start, nearest = tensors.pop(START_PNG, None), tensors.pop(NEAREST_PNG, None)
     evaluation = Evaluation(
         index=shard.evaluations_done,
         counters=shard.counters,
@@ -181,6 +185,7 @@ def take_evaluation(shard: SeedShard, provenance: Provenance) -> tuple[SeedShard
         provenance=provenance,
         grid_png=tensor_to_png(grid),
         start_png=None if start is None else tensor_to_png(start),
+        nearest_png=None if nearest is None else tensor_to_png(nearest),
         notes=shard.position.notes,
     )
     return replace(shard, tensors=tensors), evaluation

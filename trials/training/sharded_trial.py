@@ -136,6 +136,7 @@ class ShardedTrial:
             provenance=self.evaluator.provenance,
             grid_png=self._join([each.grid_png for each in made]),
             start_png=self._join([each.start_png for each in made]),
+            nearest_png=self._join([each.nearest_png for each in made]),
             notes=list(dict.fromkeys(notes)),  # shards say the same things
         )
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import ranked
+from ganstudy.analysis.figures.parallel import parallel
+from ganstudy.analysis.figures.style import thinned
+from ganstudy.analysis.frames.selection import FAILED, ranked
 from ganstudy.analysis.report.blocks import (
     ROWS_SHOWN,
     Block,
+    Figure,
     Heading,
     Note,
     Points,
@@ -16,10 +19,11 @@ from ganstudy.analysis.report.blocks import (
 )
 from ganstudy.analysis.report.phrases import Conclusion, score_name
 from ganstudy.analysis.tables.best_on_the_way import best_on_the_way
-from ganstudy.trials.results.records import Verdict
 
 TITLE = "All trials"
 ERRORS_SHOWN = 50
+BEST_DRAWN, MOST_DRAWN = 50, 300
+"""Lines of the best trials, and of all: more become an area."""
 BEST, BEST_AT = "best_on_the_way", "best_on_the_way_at"
 
 
@@ -35,22 +39,23 @@ def blocks(results: Results) -> list[Block]:
         return []
     columns = [
         "number",
+        study.objective.measure,
+        FAILED,
         "state",
         *study.searched,
-        study.objective.measure,
         BEST,
         BEST_AT,
         "fid",
         "modes_covered",
         "recall",
-        *(verdict.value for verdict in Verdict),
     ]
     note = (
         "First the trials within the constraints, then the others, each group by "
-        f"{score_name(study)}. {BEST} is the best {score_name(study)} at any evaluation, {BEST_AT} "
-        "says when; it looks too good, and nothing is compared by it."
+        f"{score_name(study)}; a heading sorts all of them. {BEST} is the best {score_name(study)} "
+        f"at any evaluation, {BEST_AT} says when; it looks too good, and nothing is compared by it."
     )
     made: list[Block] = [
+        *_parallel(results),
         Table(
             name="trials",
             frame=_with_best(results),
@@ -78,6 +83,22 @@ def blocks(results: Results) -> list[Block]:
         if len(failed) > ERRORS_SHOWN:
             made.append(Note(f"And {len(failed) - ERRORS_SHOWN} more, in the table of all trials."))
     return made
+
+
+def _parallel(results: Results) -> list[Block]:
+    """Return all trials as lines through their settings; none without settings or scores."""
+    study = results.study
+    table = results.cached(ranked, study)
+    measure = study.objective.measure
+    if not study.searched or table[measure].notna().sum() < 2:
+        return []
+    shown = thinned(table, table.index.to_series() < BEST_DRAWN, MOST_DRAWN)
+    caption = f"Every trial as a line through its settings to its {score_name(study)}."
+    if len(shown) < len(table):
+        caption += f" Of {len(table)} trials {len(shown)} are drawn, the best among them."
+    alt = f"{len(shown)} trials through {len(study.searched)} settings to {score_name(study)}."
+    figure = parallel(shown.reset_index(drop=True), study.searched, measure)
+    return [Figure("parallel", figure, caption, alt)]
 
 
 def _with_best(results: Results) -> pd.DataFrame:

@@ -7,13 +7,24 @@ from typing import Any
 from ganstudy.analysis.formatting import absent, count, number, rows
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings
+from ganstudy.analysis.report.blocks import Block, Fold, Pictures, Results, Table
+from ganstudy.analysis.report.phrases import (
+    Brief,
+    Conclusion,
+    Rank,
+    fitting,
+    in_short,
+    score_name,
+    settings,
+)
+from ganstudy.analysis.report.samples import of_configuration
 from ganstudy.analysis.report.sections import confirm
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.records import TrialState, Verdict
 
 TITLE = "Best configurations of the search"
+SHOWN = 3
+"""Trials with samples."""
 
 
 def blocks(results: Results) -> list[Block]:
@@ -27,7 +38,22 @@ def blocks(results: Results) -> list[Block]:
         f"seeds at the last evaluation; lowest and highest are the {name} of single seeds; fewest "
         "modes is the smallest number of modes that a seed covers."
     )
-    return [Table("best", best.dropna(axis=1, how="all"), "The best configurations", note)]
+    measure = results.study.objective.measure
+    first = ["number", measure, "lowest", "highest"]
+    columns = [*first, *results.study.searched, *(str(name) for name in best if name not in first)]
+    return [
+        Table("best", best, "The best configurations", note, columns=list(dict.fromkeys(columns))),
+        *_samples(results, best["number"].tolist()[:SHOWN]),
+    ]
+
+
+def _samples(results: Results, numbers: list[int]) -> list[Block]:
+    """Return samples of each trial: the best, the median and the worst seed."""
+    found = [(number, of_configuration(results, int(number))) for number in numbers]
+    shown = [(number, pictures) for number, pictures in found if pictures]
+    first: list[Block] = [Pictures(pictures) for _, pictures in shown[:1]]
+    others = [Fold(f"Samples of trial {number}", [Pictures(made)]) for number, made in shown[1:]]
+    return [*first, *others]
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -46,11 +72,9 @@ def _recommendation(results: Results, best: dict[str, Any]) -> Conclusion:
     spread = f"{number(best['lowest'])} to {number(best['highest'])}"
     if best["diverged"]:
         spread += f", {count(best['diverged'], 'seed')} diverged"
+    median = f"the median of {best['num_seeds']} seeds ({spread})"
     if best["num_seeds"] == 1:
-        median, note = "on a single seed", "a single seed"
-    else:
-        median = f"the median of {best['num_seeds']} seeds ({spread})"
-        note = f"median of {best['num_seeds']} seeds, {spread}"
+        median = "on a single seed"
     floor = ""
     if measure in study.floor:
         floor = f"real against real scores {number(study.floor[measure])}"
@@ -67,9 +91,16 @@ def _recommendation(results: Results, best: dict[str, Any]) -> Conclusion:
             f"It is the best of {candidates} complete trials within the constraints, and being "
             f"chosen as the best makes a score look too good: {_advice(study, fresh)}"
         )
-    tile = Tile(f"Best {name}", score, f"{note}; {floor}" if floor else note)
+    named = f"Trial {best['number']}"
+    best_of = f"has the best {name}, {score}" if candidates > 1 else f"has {name} {score}"
+    again = "; being chosen flatters it: confirm it on fresh seeds." if candidates > 1 else "."
+    short = fitting(
+        f"{named}{in_short(study, best)} {best_of}, of {count(candidates, 'trial')}{again}",
+        f"{named} {best_of}, of {count(candidates, 'trial')}{again}",
+    )
     # The first screen has one score to quote: that on fresh seeds, where there is one.
-    return Conclusion(claim, " ".join(basis), first=not fresh, tile=tile)
+    brief = None if fresh else Brief(short, Rank.SCORE)
+    return Conclusion(claim, " ".join(basis), first=not fresh, brief=brief)
 
 
 def _advice(study: Study, fresh: bool) -> str:
@@ -93,10 +124,11 @@ def _modes(best: dict[str, Any], known: int) -> str:
 def _no_recommendation(study: Study) -> Conclusion:
     name = score_name(study)
     claim = "No configuration can be recommended: "
-    tile = Tile(f"Best {name}", "none", "no complete trial within the constraints")
     complete = int((study.trials["state"] == TrialState.COMPLETE).sum())
     if not complete:
-        return Conclusion(f"{claim}no trial has spent its whole budget.", first=True, tile=tile)
+        claim += "no trial has spent its whole budget."
+        return Conclusion(claim, first=True, brief=Brief(claim, Rank.SCORE))
+    text = f"{claim}none of {count(complete, 'complete trial')} meets the constraints."
     claim += (
         f"of {count(complete, 'trial')} that ran to the end, none has a score within the study's "
         "constraints"
@@ -109,7 +141,7 @@ def _no_recommendation(study: Study) -> Conclusion:
             f"{trial[selection.FAILED]} of {trial['num_seeds']} seeds failed; {name} "
             f"{number(trial['objective'])}."
         )
-    return Conclusion(claim, basis, first=True, tile=tile)
+    return Conclusion(claim, basis, first=True, brief=Brief(text, Rank.SCORE))
 
 
 def _limits(study: Study) -> str:

@@ -10,7 +10,7 @@ from ganstudy.analysis.figures import budget as figures
 from ganstudy.analysis.figures.panels import Band, Curves
 from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.report import over_time
-from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
+from ganstudy.analysis.report.blocks import Block, Figure, Fold, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
 from ganstudy.analysis.tables import budget
 
@@ -42,6 +42,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     # exchangeable: TPE's later trials are better because of the earlier ones.
     if not last["exchangeable"]:
         claim = f"{found}; what more trials would bring is inconclusive:"
+        # That nothing follows is no question that more data would answer.
         return [Conclusion(claim, f"{_why_not(last)}. {yielded}")]
     half = rows(table[table["trials"] <= max(1, last["configurations"] // 2)].tail(1))[0]
     drawn = count(half["trials"], "trial")
@@ -107,10 +108,10 @@ def blocks(results: Results) -> list[Block]:
             floor=floor,
         )
         caption = BY_REMEDY if exchangeable else f"{BY_REMEDY} {depends}"
-        made += over_time.figure("budget_remedies", curves, caption)
-        made.append(
-            Table("expected_best_remedies", by, "The best of so many trials by remedy", folded=True)
-        )
+        title = "The best of so many trials by remedy"
+        table_of_them = Table("expected_best_remedies", by, title, folded=True)
+        drawn_by = over_time.figure("budget_remedies", curves, caption)
+        made.append(Fold("By remedies", [*drawn_by, table_of_them]))
     return [
         *made,
         Table("expected_best", table, "The best of so many trials", folded=True),

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from ganstudy.analysis.formatting import count
 from ganstudy.analysis.report.blocks import Block, Results
-from ganstudy.analysis.report.phrases import Conclusion, score_name, share_change, unit
+from ganstudy.analysis.report.phrases import (
+    Brief,
+    Conclusion,
+    Rank,
+    score_name,
+    share_change,
+    unit,
+)
 from ganstudy.analysis.tables import budget_length
 
 TITLE = "Length of the budget"
@@ -31,7 +38,12 @@ def conclusions(results: Results) -> list[Conclusion]:
         f"What follows is about trainings of {amount}, and may be otherwise after longer ones. "
         f"Train longer before comparing settings."
     )
-    return [Conclusion(f"The budget was too short: {'; '.join(reasons)}.", basis, first=True)]
+    brief = Brief(
+        f"The budget was too short: train longer than {amount} before comparing settings.",
+        Rank.NOTICE,
+    )
+    claim = f"The budget was too short: {'; '.join(reasons)}."
+    return [Conclusion(claim, basis, first=True, brief=brief)]
 
 
 def blocks(results: Results) -> list[Block]:

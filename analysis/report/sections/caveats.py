@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Results
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import COUNTERS, TrialState, Verdict
 
@@ -17,7 +19,15 @@ NOT_STATED = "imported"
 
 def conclusions(results: Results) -> list[Conclusion]:
     """Return one conclusion per thing that is missing."""
-    return [Conclusion(sentence, first=True) for sentence in caveats(results.whole)]
+    study = results.whole
+    found = [Conclusion(sentence, first=True) for sentence in caveats(study)]
+    if found and study.origin.imported is not None:
+        text = (
+            "These histories were trained elsewhere and imported; what they do not contain, and "
+            "what follows, is listed below."
+        )
+        found[0] = replace(found[0], brief=Brief(text, Rank.NOTICE))
+    return found
 
 
 def blocks(results: Results) -> list[Block]:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
 from ganstudy.analysis.figures import confirm as figures
-from ganstudy.analysis.formatting import absent, count, label, listed, number
+from ganstudy.analysis.formatting import absent, count, label, listed, number, p_value
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import phrases
-from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, settings, with_interval
-from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL, Estimate
-from ganstudy.analysis.stats.few_seeds import MEDIAN
+from ganstudy.analysis.report.blocks import Block, Figure, Heading, Pictures, Results, Table
+from ganstudy.analysis.report.early_effects import short_lived
+from ganstudy.analysis.report.exact_test import tested
+from ganstudy.analysis.report.phrases import (
+    Brief,
+    Conclusion,
+    Open,
+    Rank,
+    fitting,
+    score_name,
+    settings,
+    with_interval,
+)
+from ganstudy.analysis.report.publication import FILES
+from ganstudy.analysis.report.samples import of_configuration
+from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.tables import confirm as tables
 from ganstudy.analysis.tables.confirm import ConfirmedConfiguration
 from ganstudy.analysis.tables.confirmed_contrasts import (
@@ -22,9 +36,7 @@ from ganstudy.analysis.tables.confirmed_contrasts import (
     best_without_remedies,
     confirmed_comparisons,
 )
-from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.analysis.tables.search_optimism import optimism_of_search, search_optimism
-from ganstudy.trials.results.paired_seeds import fewest_seeds
 from ganstudy.trials.results.records import FAILURES, Verdict
 from ganstudy.trials.results.roles import BEST, has_role
 
@@ -56,7 +68,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         for contrast in results.contrasts.confirmed
         if choice is None or contrast.number != choice.number
     ]
-    return [*found, *_other_twins(results, others)]
+    return [*found, *short_lived(results), *_other_twins(results, others)]
 
 
 def _other_twins(results: Results, others: list[ConfirmedContrast]) -> list[Conclusion]:
@@ -67,9 +79,15 @@ def _other_twins(results: Results, others: list[ConfirmedContrast]) -> list[Conc
             tested(row, name),
             f"At the settings of {row.contrast.at}.",
             exploratory=phrases.exploratory([row.contrast]),
+            open=listed_below(row),
         )
         for row in others
     ]
+
+
+def listed_below(found: ConfirmedContrast) -> Open | None:
+    """Return what hides an inconclusive comparison here: the list of those has it."""
+    return Open() if found.contrast.is_open else None
 
 
 def _conclusion(results: Results, choice: ConfirmedConfiguration) -> Conclusion:
@@ -85,10 +103,8 @@ def _conclusion(results: Results, choice: ConfirmedConfiguration) -> Conclusion:
     described = f": {text}" if (text := settings(study, choice.settings)) else ""
     claim = f"Confirmed on fresh seeds: {name} {_with_level(choice.score)}, {over} {seeds}. "
     claim += f"Trial {choice.confirms}, {chosen}{described}"
-    value, note = number(choice.score.value), f"median of {seeds}"
     if floor is not None:
         claim += f"; real against real scores {number(floor)} at the same n"
-        note += f"; real against real {number(floor)}"
     parts = [
         f"{choice.failed or 'None'} of {seeds} {FAILURES}.",
         *_remedies(results, choice, name),
@@ -96,10 +112,23 @@ def _conclusion(results: Results, choice: ConfirmedConfiguration) -> Conclusion:
     ]
     if math.isnan(choice.score.low):
         parts.insert(0, f"Below {FEWEST_SEEDS} seeds there is no interval.")
-    else:
-        value = with_interval(choice.score)
-    tile = Tile(f"Confirmed {name}", value, note)
-    return Conclusion(f"{claim}.", " ".join(parts), first=True, tile=tile)
+    brief = Brief(_score_in_short(study, choice, name), Rank.SCORE)
+    own = _own_contrast(results, choice)
+    # Where it is a finding to be marked, it is told apart: see _exploratory_twin.
+    is_told = own is not None and not phrases.exploratory([own.contrast])
+    also = _twin_in_short(results, own, name) if own is not None and is_told else None
+    return Conclusion(f"{claim}.", " ".join(parts), first=True, brief=brief, also=also)
+
+
+def _score_in_short(study: Study, choice: ConfirmedConfiguration, name: str) -> str:
+    over = "on a single fresh seed"
+    if choice.num_seeds > 1:
+        over = f"the median of {choice.num_seeds} fresh seeds"
+    score = f"has {name} {_with_level(choice.score)}, {over}"
+    failed = f"{choice.failed or 'none'} failed"
+    named = f"The chosen trial {choice.confirms}"
+    in_brackets = phrases.in_short(study, choice.settings)
+    return fitting(f"{named}{in_brackets} {score}; {failed}.", f"{named} {score}; {failed}.")
 
 
 def _with_level(score: Estimate) -> str:
@@ -125,7 +154,28 @@ def _exploratory_twin(
     found = _own_contrast(results, choice)
     if found is None or not phrases.exploratory([found.contrast]):
         return []
-    return [Conclusion(tested(found, name), first=True, exploratory=True)]
+    brief = _twin_in_short(results, found, name)
+    twin = Conclusion(tested(found, name), first=True, exploratory=True, brief=brief)
+    return [replace(twin, open=listed_below(found))]
+
+
+def _twin_in_short(results: Results, found: ConfirmedContrast, name: str) -> Brief | None:
+    """Return what remedies do on fresh seeds, in short; None where another sentence says it."""
+    contrast = found.contrast
+    if found.against is not Against.TWIN or any(short_lived(results)):
+        return None
+    first, seeds = label(contrast.first), count(contrast.effect.n, "fresh seed")
+    decision = phrases.decision(contrast)
+    decision += "" if contrast.is_open else " than without" if contrast.better else " to without"
+    numbers = f"{name} {phrases.effect(contrast)}"
+    start = phrases.sentence(f"{first} on {seeds}, all else equal, is {decision}")
+    text = fitting(
+        f"{start}: {numbers} ({p_value(contrast.p_adjusted)}).",
+        f"The remedies on {seeds}, all else equal, are {decision}: {numbers}.",
+    )
+    if contrast.is_open:
+        return Brief(text, Rank.OPEN)
+    return Brief(text, Rank.EFFECT, abs(contrast.worse_by))
 
 
 def _remedies(results: Results, choice: ConfirmedConfiguration, name: str) -> list[str]:
@@ -146,62 +196,6 @@ def _has_remedies(results: Results, choice: ConfirmedConfiguration) -> bool:
         return False
     (remedies,) = trials.loc[trials["number"] == choice.number, "remedies"]
     return bool(remedies != selection.NONE)
-
-
-def tested(found: ConfirmedContrast, name: str) -> str:
-    """Return the result of the exact test of two configurations on the same fresh seeds.
-
-    The estimate stands beside it; it holds under an assumption that few seeds cannot check.
-    """
-    contrast = found.contrast
-    seeds = count(contrast.effect.n, "fresh seed")
-    first, second = label(contrast.first), label(contrast.second)
-    is_twin = found.against is Against.TWIN
-    what = f"{first}, all else equal" if is_twin else f"{first} against {second}"
-    than = "without" if is_twin else second
-    decision = f"{contrast.decision} than {than}"
-    if contrast.decision == PRACTICALLY_EQUAL:
-        decision = f"{PRACTICALLY_EQUAL} to {'the same without' if is_twin else second}"
-    elif contrast.is_open:
-        decision = INCONCLUSIVE
-    elif contrast.within_margin:
-        decision += f", though {name} differs by less than the margin"
-    what = f"{what[0].upper()}{what[1:]}"
-    margin = phrases.within_margin([contrast])
-    return f"{what}, on {seeds}: {decision} ({_test(found)}). {_estimate(contrast, name)}{margin}"
-
-
-def _test(found: ConfirmedContrast) -> str:
-    contrast, improved = found.contrast, found.improved
-    parts = [f"p = {contrast.p_adjusted:.2g}" if contrast.effect.n else "no seed in common"]
-    if contrast.family.comparisons > 1:
-        parts.append(f"Holm over {count(contrast.family.comparisons, 'comparison')}")
-    if contrast.effect.n:
-        share = f"P(improvement) {improved.value:.0%} [{improved.low:.0%}, {improved.high:.0%}]"
-        parts.append(share)
-    needed = fewest_seeds(contrast.family.comparisons)
-    if contrast.effect.n < needed:
-        parts.append(f"no difference can be found with fewer than {needed} seeds")
-    return ", ".join(parts)
-
-
-def _estimate(contrast: Contrast, name: str) -> str:
-    what = f"{name} {phrases.effect(contrast)}"
-    if contrast.scale != RATIO:
-        what = f"The difference in {what}"
-    if not contrast.effect.has_interval:
-        return f"{what}."
-    if contrast.method == MEDIAN:
-        return f"{what} (median over seeds, as some have no score)."
-    kind = "differences of logarithms" if contrast.scale == RATIO else "differences"
-    other_way = contrast.statistic * contrast.worse_by < 0
-    but = ", the mean drawn the other way by few seeds" if other_way else ""
-    # Else a reader would see an interval that says something else than the decision before it.
-    low, high, none = contrast.effect.low, contrast.effect.high, float(contrast.scale == RATIO)
-    is_conclusive = contrast.decision in ("better", "worse")
-    agrees = (low <= none <= high) != is_conclusive
-    decides = "" if agrees else "; the exact test, which does not assume it, decides"
-    return f"{what}, if {kind} are normal{but}{decides}."
 
 
 def _best_without(results: Results, choice: ConfirmedConfiguration, name: str) -> list[Conclusion]:
@@ -264,36 +258,57 @@ def blocks(results: Results) -> list[Block]:
     columns = [
         "confirms",
         "role",
-        *study.searched,
-        "search_score",
         "score",
         "score_low",
         "score_high",
         "score_level",
         "num_seeds",
         "failed",
-        "state",
+        "search_score",
+        *study.searched,
     ]
     compared = confirmed_comparisons(study, results.contrasts.confirmed)
     optimism = results.cached(search_optimism, study)
     return [
         *_figure(results, table),
-        Table("confirmed", table, "Confirmed configurations", CONFIRMED, columns=columns),
+        Table(
+            name="confirmed",
+            frame=table,
+            title="Confirmed configurations",
+            note=CONFIRMED,
+            columns=columns,
+            texts=FILES,
+        ),
+        *_samples(results),
         Table(
             name="confirmed_comparisons",
             frame=compared,
             title="On the same fresh seeds",
             note=COMPARISONS,
-            columns=tables.readable(compared),
+            columns=COMPARED,
         ),
         Table(
             name="search_optimism",
             frame=optimism,
             title="How much the search's own scores were too good",
             note=OPTIMISM,
+            folded=True,
             columns=tables.readable(optimism),
         ),
     ]
+
+
+def _samples(results: Results) -> list[Block]:
+    """Return samples of the first choice and of its twin: the best, the median and the worst seed."""
+    choice, made = quoted(results), list[Block]()
+    if choice is None:
+        return []
+    found = _own_contrast(results, choice)
+    twin = None if found is None or found.against is not Against.TWIN else found.other
+    for name, number_ in (("The first choice", choice.number), ("Its twin", twin)):
+        if number_ is not None and (pictures := of_configuration(results, number_)):
+            made += [Heading(f"{name} on fresh seeds"), Pictures(pictures)]
+    return made
 
 
 def _figure(results: Results, table: pd.DataFrame) -> list[Figure]:
@@ -329,10 +344,21 @@ def _name(found: ConfirmedConfiguration) -> str:
     return f"trial {trial}: {label(found.role)}"
 
 
+COMPARED = [
+    "confirms",
+    "first",
+    "second",
+    "effect",
+    "low",
+    "high",
+    "decision",
+    "p_holm",
+    "num_seeds",
+]
 FIGURE = (
-    "Small strokes: single fresh seeds; crosses: seeds that failed, those without a score beyond "
-    "the worst; blue: the median of all with its interval; open diamond: the score of the same "
-    "configuration in the search, on the search's seeds. A twin stands below its configuration."
+    "Strokes: single fresh seeds; blue: their median with its interval; diamond: in the search. "
+    "Crosses: seeds that failed, those without a score beyond the worst; the search's score is that "
+    "of the same configuration on the search's seeds. A twin stands below its configuration."
 )
 CONFIRMED = (
     "The configurations that the search chose, trained again to the end of the budget on seeds "

@@ -9,8 +9,8 @@ from ganstudy.analysis.figures.panels import Band, Curves
 from ganstudy.analysis.figures.style import ScoreAxes, as_text
 from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.report import over_time
-from ganstudy.analysis.report.blocks import Block, Figure, Heading, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, score_name, share, unit
+from ganstudy.analysis.report.blocks import Block, Figure, Fold, Results, Table
+from ganstudy.analysis.report.phrases import Conclusion, Open, score_name, share, unit
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, Estimate
 from ganstudy.analysis.tables import convergence, search
 from ganstudy.analysis.tables.best_on_the_way import FAR, best_on_the_way
@@ -90,6 +90,9 @@ def _trend(row: convergence.StabilityRow, name: str) -> Conclusion:
             f"Whether {name} was still rising or falling over the last third of the budget is "
             "inconclusive:"
         )
+        question = f"whether {name} was still rising or falling over the last third of the budget"
+        unknown = Open(question, observed=f"{_change(row.change)} ({n})")
+        return Conclusion(claim, basis, open=unknown)
     return Conclusion(claim, basis)
 
 
@@ -110,8 +113,10 @@ def blocks(results: Results) -> list[Block]:
         return []
     tests = results.cached(convergence.reach_tests, results.study)
     stability = results.cached(convergence.stability, results.study)
-    groups = [
-        block for setting in over_time.split_by(results) for block in _groups(results, setting)
+    groups: list[Block] = [
+        Fold(f"By {setting}", found)
+        for setting in over_time.split_by(results)
+        if (found := _groups(results, setting))
     ]
     if groups:
         title = "Log-rank tests of the time to a score"
@@ -179,7 +184,6 @@ def _groups(results: Results, setting: str) -> list[Block]:
         floor=study.floor.get(study.objective.measure),
     )
     return [
-        Heading(f"By {setting}"),
         *over_time.figure(f"group_curves_{setting}", curves, GROUPS),
         Table(f"group_curves_{setting}", table, f"{name} over time by {setting}", folded=True),
         *_times_to_score(results, setting),

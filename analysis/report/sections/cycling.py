@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Any
-
-from PIL import Image
 
 from ganstudy.analysis.figures import cycling as figures
 from ganstudy.analysis.formatting import count, rows
@@ -15,6 +12,7 @@ from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import (
     Block,
     Figure,
+    Fold,
     Heading,
     Note,
     Picture,
@@ -23,6 +21,7 @@ from ganstudy.analysis.report.blocks import (
     Table,
 )
 from ganstudy.analysis.report.phrases import Conclusion, score_name, share
+from ganstudy.analysis.report.samples import embedded
 from ganstudy.analysis.tables import cycling, failures, search
 from ganstudy.analysis.tables.rows import rows_of
 from ganstudy.trials.results.records import Verdict
@@ -30,8 +29,6 @@ from ganstudy.trials.results.records import Verdict
 TITLE = "Modes over time"
 GRIDS = 3
 """Sample grids shown per seed: the first, the last, and one between."""
-LARGEST_PNG = 100_000
-"""Bytes; larger pictures go into the page as JPEG."""
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -73,9 +70,19 @@ def blocks(results: Results) -> list[Block]:
     """
     study = results.study
     tables = _by_setting(results)
-    shown = [block for seed in rows(search.typical_seeds(study)) for block in _seed(results, seed)]
-    if not shown:
+    found = [(seed, _seed(results, seed)) for seed in rows(search.typical_seeds(study))]
+    found = [(seed, made) for seed, made in found if made]
+    if not found:
         return tables
+    # In the order of verdicts, so that the worst comes last: that and the best are shown open.
+    open_ones = (0, len(found) - 1)
+    shown = [
+        block
+        for place, (seed, made) in enumerate(found)
+        for block in (
+            [Heading(_title(seed)), *made] if place in open_ones else [Fold(_title(seed), made)]
+        )
+    ]
     trajectories = results.cached(cycling.cycling_trajectories, study)
     title = "How the modes of these seeds moved"
     moved = Table("cycling_trajectories", trajectories, title, folded=True)
@@ -85,7 +92,7 @@ def blocks(results: Results) -> list[Block]:
 def _seed(results: Results, typical: dict[str, Any]) -> list[Block]:
     study = results.study
     number, seed = int(typical["number"]), int(typical["seed"])
-    title = f"{typical['verdict']}: trial {number}, seed {seed} ({typical['why']})"
+    title = _title(typical)
     shown: list[Block] = []
     shares = search.mode_shares(study, number, seed)
     if shares.size:
@@ -103,10 +110,16 @@ def _seed(results: Results, typical: dict[str, Any]) -> list[Block]:
             f"Movement, hidden coverage, switches and returns of the modes at {len(own)} times; "
             f"{title}."
         )
-        shown.append(Figure(f"moves_{number}_{seed}", figure, MOVES, alt))
+        moves = Figure(f"moves_{number}_{seed}", figure, MOVES, alt)
+        shown.append(Fold("How the modes moved", [moves]))
     if pictures := _pictures(study, number):
         shown.append(Pictures(pictures))
-    return [Heading(title), *shown] if shown else []
+    return shown
+
+
+def _title(typical: dict[str, Any]) -> str:
+    number, seed = int(typical["number"]), int(typical["seed"])
+    return f"{typical['verdict']}: trial {number}, seed {seed} ({typical['why']})"
 
 
 def _by_setting(results: Results) -> list[Block]:
@@ -129,7 +142,7 @@ def _pictures(study: Study, number: int) -> list[Picture]:
     chosen = sorted({steps[round(i * (len(steps) - 1) / (GRIDS - 1))] for i in range(GRIDS)})
     return [
         Picture(
-            *_embedded(grids[step]),
+            *embedded(grids[step]),
             caption=f"{step} generator steps",
             alt=f"samples after {step} generator steps, trial {number}",
         )
@@ -137,20 +150,9 @@ def _pictures(study: Study, number: int) -> list[Picture]:
     ]
 
 
-def _embedded(png: bytes) -> tuple[bytes, str]:
-    """Return a picture and its media type, as JPEG where the PNG is large."""
-    if len(png) <= LARGEST_PNG:
-        return png, "image/png"
-    # Photographs of many seeds are megabytes as PNG, and the page must stay small enough to mail.
-    stream = io.BytesIO()
-    with Image.open(io.BytesIO(png)) as picture:
-        picture.convert("RGB").save(stream, "jpeg", quality=88)
-    return stream.getvalue(), "image/jpeg"
-
-
 NOTE = (
-    "Which modes a seed draws from, evaluation by evaluation, and samples of all its trial's "
-    "seeds (one band or panel each, in the order of the seeds) from latents that never change. "
+    "Which modes a seed draws from, evaluation by evaluation, and samples of all seeds of its trial. "
+    "They are one band or panel each, in the order of the seeds, from latents that never change. "
     "First the median seed of the best configuration, then one example per verdict, of median "
     "{name} among the longest trials."
 )

@@ -11,7 +11,7 @@ import pandas as pd
 from ganstudy.analysis.figures.panels import Band, Curves
 from ganstudy.analysis.formatting import count
 from ganstudy.analysis.report import over_time
-from ganstudy.analysis.report.blocks import Block, Heading, Results, Table
+from ganstudy.analysis.report.blocks import Block, Fold, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, share
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import failures
@@ -92,8 +92,7 @@ def blocks(results: Results) -> list[Block]:
             bands=(Band("low", "high", 0.2),),
             share=True,
         )
-        made += [
-            Heading(f"By {setting}"),
+        shown: list[Block] = [
             *over_time.figure(f"survival_{setting}", curves, CURVES),
             *_curve_tables(setting, table),
             Table(
@@ -104,6 +103,7 @@ def blocks(results: Results) -> list[Block]:
                 folded=True,
             ),
         ]
+        made.append(Fold(f"By {setting}", shown))
     if made:
         tests = results.cached(failures.survival_tests, study)
         made.append(Table("survival_tests", tests, "Log-rank tests", TESTS, folded=True))
@@ -116,7 +116,7 @@ def _curve_tables(setting: str, curves: pd.DataFrame) -> list[Block]:
         return []
     risk, title = at_risk(curves, setting), f"Seeds at risk by {setting}"
     return [
-        Table(f"at_risk_{setting}", risk, title, AT_RISK),
+        Table(f"at_risk_{setting}", risk, title, AT_RISK, folded=True),
         Table(f"survival_{setting}", curves, f"Share without failure by {setting}", folded=True),
     ]
 

@@ -8,7 +8,7 @@ from ganstudy.analysis.figures.game import correlations
 from ganstudy.analysis.formatting import count, signed
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, score_name, share
+from ganstudy.analysis.report.phrases import Conclusion, Open, score_name, share
 from ganstudy.analysis.stats.correlation import MIN_FOR_SPEARMAN
 from ganstudy.analysis.tables import game
 from ganstudy.analysis.tables.rows import rows_of
@@ -40,6 +40,10 @@ def _correlated(measures: list[game.CorrelationRow], name: str) -> Conclusion:
             f"none of {count(len(measures), 'rank correlation')} over "
             f"{count(n, 'complete configuration')} has an interval that excludes 0.{least}",
             exploratory=True,
+            open=Open(
+                f"whether any measure of the game correlates with {name}",
+                observed=f"{count(len(measures), 'rank correlation')} over {n} configurations",
+            ),
         )
     parts = [
         f"{row.label} ({row.decision}: {signed(row.correlation)} "
@@ -73,6 +77,9 @@ def _mismatch(row: game.MismatchRow) -> Conclusion:
         claim = "The generator's loss misleads, it falls while FID rises:"
     else:
         claim = "Whether the generator's loss follows FID is inconclusive:"
+        seen = f"median rank correlation {signed(row.mismatch.value)}{ends}, {n}"
+        unknown = Open("whether the generator's loss follows FID", observed=seen)
+        return Conclusion(claim, basis, exploratory=True, open=unknown)
     return Conclusion(claim, basis, exploratory=True)
 
 

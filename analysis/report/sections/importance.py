@@ -5,7 +5,7 @@ from __future__ import annotations
 from ganstudy.analysis.figures.importance import importances
 from ganstudy.analysis.formatting import count, label
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.phrases import Conclusion, Open
 from ganstudy.analysis.tables.importance import DEALT, MIN_TRIALS, ImportanceRow, importance
 from ganstudy.analysis.tables.rows import rows_of
 
@@ -35,7 +35,9 @@ def conclusions(results: Results) -> list[Conclusion]:
             claim = f"{name}: {', '.join(map(_share, matter))} {verb} more than by chance."
         else:
             claim = f"{name}: whether any setting matters more than by chance is inconclusive."
-        found.append(Conclusion(claim, f"{stable}; {n}.", exploratory=True))
+        question = f"whether any setting matters more than by chance ({name})"
+        unknown = None if matter else Open(question, observed=f"{stable}; {n}")
+        found.append(Conclusion(claim, f"{stable}; {n}.", exploratory=True, open=unknown))
     return found
 
 

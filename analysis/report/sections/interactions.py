@@ -6,11 +6,11 @@ import math
 
 import pandas as pd
 
-from ganstudy.analysis.formatting import absent, between, count, label, number, signed
+from ganstudy.analysis.formatting import absent, between, count, label, number, p_value, signed
 from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank
 from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
 from ganstudy.analysis.tables.contrasts import RATIO, Contrast
 from ganstudy.analysis.tables.interactions import (
@@ -47,24 +47,26 @@ def _joint(results: Results) -> list[Conclusion]:
         points = count(found.points, "point")
         few = f"{points} of the design {'has' if found.points == 1 else 'have'} all combinations"
         basis = f"it takes {MIN_POINTS} points and {MIN_SEEDS} seeds that differ; {few}."
-        return [Conclusion(claim, basis, exploratory=True)]
+        return [Conclusion(claim, basis, exploratory=True, open=Open(DEPENDS, takes=basis))]
     test = found.test
     first, second = (number(each) for each in test.degrees)
-    p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.2g}"
     joint = (
-        f"joint test of the interaction, F({first}, {second}) = {number(test.statistic)}, {p}, "
+        f"joint test of the interaction, F({first}, {second}) = {number(test.statistic)}, {p_value(test.p)}, "
         f"{count(test.points, 'point')} on {count(test.seeds, 'seed')}"
     )
     if not found.is_found:
         claim = f"That the effect of a remedy depends on k is not found ({joint})."
-        return [Conclusion(claim, STANDING, exploratory=True)]
+        unknown = Open(DEPENDS, observed=joint)
+        return [Conclusion(claim, STANDING, exploratory=True, open=unknown)]
     effects = results.contrasts.by_k
     parts = [
         f"{label(row.first)} at {row.at} {phrases.effect(row)}" for row in effects if row.effect.n
     ]
     claim = f"The effect of a remedy depends on k ({joint})."
     basis = f"Against no remedy: {'; '.join(parts)}{phrases.together(effects)}. {AVERAGES}"
-    return [Conclusion(claim, basis, first=True, exploratory=True)]
+    short = "What a remedy does depends on k: the section on interactions has its effect at each."
+    brief = Brief(short, Rank.EFFECT)
+    return [Conclusion(claim, basis, first=True, exploratory=True, brief=brief)]
 
 
 def _differing(results: Results) -> list[Conclusion]:
@@ -109,13 +111,14 @@ def _found(results: Results) -> list[Conclusion]:
             f"it takes {MIN_PAIRS} pairs, or {MIN_REST} configurations more than the model has "
             "coefficients."
         )
-        return [Conclusion(inconclusive, few, exploratory=True)]
+        unknown = Open(RISES, takes=few)
+        return [Conclusion(inconclusive, few, exploratory=True, open=unknown)]
     together = f"{count(len(tested), 'pair')} of settings tested; the intervals hold together"
     found = [row for row in tested if row.decision == "depends"]
     if not found:
         n = between([row.configurations for row in tested])
         basis = f"{together}, n = {n} pairs or configurations."
-        return [Conclusion(inconclusive, basis, exploratory=True)]
+        return [Conclusion(inconclusive, basis, exploratory=True, open=Open(RISES, observed=basis))]
     claim = f"Settings depend on each other: {'; '.join(map(_interaction, found))}."
     return [Conclusion(claim, f"{together}.", exploratory=True)]
 
@@ -153,6 +156,8 @@ def _by_k(results: Results) -> list[Block]:
     return [Table("remedies_by_k", frame, "Remedies against none at each k", BY_K)]
 
 
+DEPENDS = "whether the effect of a remedy depends on k"
+RISES = "whether any effect rises or falls with another setting"
 BY_K_COLUMNS = ["at", "remedies", "effect", "low", "high", "decision", "n", "unit", "seeds"]
 BY_K = (
     "Shown since one joint test finds that k and remedies interact. Exploratory: the intervals hold "

@@ -5,6 +5,8 @@ The amounts are those of whatever the study counted.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from ganstudy.analysis.figures.k_ratio import by_axis
@@ -12,7 +14,15 @@ from ganstudy.analysis.formatting import absent, count, label, listed, number, r
 from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.report import over_time, phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile, percent, score_name
+from ganstudy.analysis.report.phrases import (
+    Brief,
+    Conclusion,
+    Open,
+    Rank,
+    fitting,
+    percent,
+    score_name,
+)
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import k_ratio
 from ganstudy.analysis.tables.contrasts import Contrast
@@ -71,7 +81,7 @@ def blocks(results: Results) -> list[Block]:
     title = "The answer by what is held equal"
     return [
         Figure("k", figure, FIGURE, alt),
-        Table("k_answer_by_axis", answer.assign(**lists), title, ANSWER),
+        Table("k_answer_by_axis", answer.assign(**lists), title, ANSWER, folded=True),
         Table("k_response", table, f"{name} and failed seeds by k", folded=True),
         Table(
             name="k_pairwise",
@@ -142,15 +152,40 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
     if answer.not_compared:
         names = listed([f"k = {label(value)}" for value in answer.not_compared])
         basis += f" Not compared for want of pairs: {names}."
-    value = answer.decision
-    if answer.ahead_of:
-        value = f"{label(answer.leader)} leads"
-        value += " by less than the margin" if answer.ahead_of == answer.within_margin else ""
-    values = len({value for row in contrasts for value in (row.first, row.second)})
-    configurations = count(answer.configurations, "configuration")
-    tile = Tile("Best k", value, f"{values} values, {configurations} at {amount}")
     exploratory = phrases.exploratory(contrasts)
-    return Conclusion(f"{_claim(answer)}:", basis, True, tile, exploratory)
+    told = Conclusion(f"{_claim(answer)}:", basis, first=True, exploratory=exploratory)
+    is_open = not answer.ahead_of and not answer.equal_to
+    # Where nothing is told, its comparisons are questions of the list one by one.
+    listed_below = Open() if is_open and all(row.is_open for row in shown) else None
+    return replace(told, brief=_in_short(answer, contrasts, amount, name), open=listed_below)
+
+
+def _in_short(answer: k_ratio.Answer, contrasts: list[Contrast], amount: str, name: str) -> Brief:
+    """Return the answer with its largest effect."""
+    values = len({value for row in contrasts for value in (row.first, row.second)})
+    if not answer.ahead_of and not answer.equal_to:
+        n = count(answer.configurations, "configuration")
+        return Brief(
+            f"Which of {values} values of k is best is inconclusive: {n} at {amount}.", Rank.OPEN
+        )
+    told = answer.ahead_of or answer.equal_to
+    own = [row for row in contrasts if answer.leader in (row.first, row.second)]
+    own = [row if row.first == answer.leader else row.reversed() for row in own]
+    largest, *_ = phrases.largest_first(row for row in own if row.second in told)
+    verb = "is better than" if answer.ahead_of else "is practically equal to"
+    others = listed([label(value) for value in (largest.second, *told) if value != largest.second])
+    further = f", and than {others}" if others and answer.ahead_of else ""
+    further += f", and to {others}" if others and not answer.ahead_of else ""
+    little = " (less than the margin)" if largest.second in answer.within_margin else ""
+    start = f"k = {label(answer.leader)} {verb} k = {label(largest.second)} at {amount}: {name} "
+    start += f"{phrases.effect(largest)}{little}"
+    rest = listed([label(value) for value in answer.not_separated])
+    text = fitting(
+        f"{start}{further}; inconclusive against {rest}." if rest else f"{start}{further}.",
+        f"{start}{further}.",
+        f"{start}.",
+    )
+    return Brief(text, Rank.EFFECT, abs(largest.worse_by) if answer.ahead_of else 0.0)
 
 
 def _effect(row: Contrast, name: str) -> str:
@@ -196,12 +231,16 @@ def _by_axis(found: list[k_ratio.Answer], own: str) -> list[Conclusion]:
     # Only a dependence changes how the answer above is to be read, so only it is shown first.
     if any(answer.changes for answer in found):
         claim = "The best k depends on what is held equal:"
-        return [Conclusion(claim, basis, first=True, exploratory=True)]
+        text = "Which k is best depends on what is held equal: the section on k has each answer."
+        brief = Brief(text, Rank.EFFECT)
+        return [Conclusion(claim, basis, first=True, exploratory=True, brief=brief)]
     claim = (
         "Where two values of k differ conclusively, their order is the same whatever is held equal:"
     )
     if not any(answer.ahead_of for answer in found):
         claim = "Whether the best k depends on what is held equal is inconclusive:"
+        unknown = Open("whether the best k depends on what is held equal")
+        return [Conclusion(claim, basis, exploratory=True, open=unknown)]
     return [Conclusion(claim, basis, exploratory=True)]
 
 
@@ -244,7 +283,8 @@ def _matched_failures(contrasts: list[Contrast]) -> Conclusion:
     basis += f"{phrases.together(contrasts)}.{phrases.generality(contrasts)}"
     basis = f"{basis[0].upper()}{basis[1:]}".lstrip("; ") if fewer else f"in matched pairs {basis}"
     claim = f"{'; '.join(fewer)}." if fewer else "Which k has fewer failed seeds is inconclusive:"
-    return Conclusion(claim, basis, exploratory=True)
+    unknown = None if fewer else Open("which k has fewer failed seeds", observed="; ".join(rest))
+    return Conclusion(claim, basis, exploratory=True, open=unknown)
 
 
 def _fails(row: Contrast) -> str:

@@ -8,11 +8,12 @@ from ganstudy.analysis.figures.learning_rates import learning_rate_cells, learni
 from ganstudy.analysis.figures.style import thinned
 from ganstudy.analysis.formatting import count, number
 from ganstudy.analysis.frames.selection import ranked
-from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
+from ganstudy.analysis.report.blocks import Block, Figure, Fold, Pair, Results, Table
 from ganstudy.analysis.report.over_time import LEARNING_RATES
 from ganstudy.analysis.report.phrases import (
     ON_THESE_SEEDS,
     Conclusion,
+    Open,
     score_name,
     share,
     with_interval,
@@ -51,7 +52,9 @@ def _region(results: Results) -> list[Conclusion]:
             f"that takes at least {fewest} configurations, some with failed seeds and some without."
         )
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
-        return [Conclusion(inconclusive, few, exploratory=True)] if tried else []
+        takes = few.removeprefix("that takes ")
+        told = Conclusion(inconclusive, few, exploratory=True, open=Open(REGION_OPEN, takes=takes))
+        return [told] if tried else []
     row = table[0]
     skill = f"skill {number(row.skill.value)} [{number(row.skill.low)}, {number(row.skill.high)}]"
     n = f"{count(row.configurations, 'configuration')}, {count(row.seeds, 'seed')}"
@@ -60,7 +63,8 @@ def _region(results: Results) -> list[Conclusion]:
         basis = (
             f"a fit does not predict unseen configurations better than their mean ({skill}; {n})."
         )
-        return [Conclusion(inconclusive, basis, exploratory=True)]
+        unknown = Open(REGION_OPEN, observed=f"{skill}; {n}")
+        return [Conclusion(inconclusive, basis, exploratory=True, open=unknown)]
     if pd.isna(row.low):
         claim = (
             f"Nowhere in the searched region does a seed train with a probability of {likely} or "
@@ -126,10 +130,13 @@ def blocks(results: Results) -> list[Block]:
     figure = learning_rate_map(shown, study.objective.measure)
     return [
         Figure("learning_rates", figure, MAP.format(which=which, name=name), alt),
-        *_cells(results),
-        *_tables(results),
-        Table("learning_rates", table, "Trials by learning rates", folded=True),
+        Fold("Maps of score and failed seeds, and the ratio of the rates", _more(results, table)),
     ]
+
+
+def _more(results: Results, table: pd.DataFrame) -> list[Block]:
+    trials = Table("learning_rates", table, "Trials by learning rates", folded=True)
+    return [*_cells(results), *_tables(results), trials]
 
 
 def _cells(results: Results) -> list[Block]:
@@ -158,11 +165,12 @@ def _tables(results: Results) -> list[Block]:
     region = results.cached(learning_rates.region_that_trains, results.study)
     ratio = ratio.drop(columns=["ratio_low", "ratio_high"])
     return [
-        Table("rate_ratio", ratio, "By the ratio lr_d / lr_g"),
+        Table("rate_ratio", ratio, "By the ratio lr_d / lr_g", folded=True),
         Table("region_that_trains", region, "The region in which seeds train", REGION, folded=True),
     ]
 
 
+REGION_OPEN = "in which region of the learning rates seeds train"
 MAP = (
     "{which} at the last evaluation. Colour: {name}, dark is worse, white has none. Shape: how "
     "the trial ended. A thick red ring: at least one seed collapsed, cycled or diverged; before its "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganstudy.analysis.report.blocks import Block, Results
-from ganstudy.analysis.report.phrases import Conclusion, Tile
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
 from ganstudy.analysis.tables.looks import ends_reported, error_of_ends, interim
 
 TITLE = "When this report was made"
@@ -16,9 +16,9 @@ def conclusions(results: Results) -> list[Conclusion]:
     """
     study = results.whole
     if why := interim(study):
-        tile = Tile("Interim report", "not over", why)
         basis = "What is found by now may change, and is looked for again at the end."
-        return [Conclusion(f"{why}.", basis, first=True, tile=tile)]
+        brief = Brief(f"{why}; what is found by now may change.", Rank.NOTICE, size=1)
+        return [Conclusion(f"{why}.", basis, first=True, brief=brief)]
     ends = ends_reported(study)
     if len(ends) < 2:
         return []
@@ -32,7 +32,13 @@ def conclusions(results: Results) -> list[Conclusion]:
         f"{error_of_ends(study):.1%} of effects that are none, where 5% is promised. All of it is "
         "exploratory."
     )
-    return [Conclusion(claim, basis, first=True)]
+    brief = Brief(
+        f"The study was reported {len(ends) - 1} times before it went on, so up to "
+        f"{error_of_ends(study):.1%} of effects that are none would be found.",
+        Rank.NOTICE,
+        size=1,
+    )
+    return [Conclusion(claim, basis, first=True, brief=brief)]
 
 
 def blocks(results: Results) -> list[Block]:

@@ -7,7 +7,7 @@ from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.records import FAILURES, TrialState, Verdict
 
@@ -26,6 +26,9 @@ def blocks(results: Results) -> list[Block]:
         f"{stopped}, and its verdicts are those of that time."
     )
     outcomes = results.cached(search.outcomes, results.study)
+    # That no seed failed is a result; that none is of unknown verdict is none.
+    never = [v for v in Verdict if not v.is_failure and not outcomes[v.value].any()]
+    outcomes = outcomes.drop(columns=[verdict.value for verdict in never])
     return [Table("outcomes", outcomes, "Trials by state and verdict", note)]
 
 
@@ -72,10 +75,25 @@ def conclusions(results: Results) -> list[Conclusion]:
         basis += "."
     else:
         claim += "."
-    value = f"{failed} of {len(study.trials)}"
-    kinds = [f"{by_verdict[verdict]} {verdict}" for verdict in FAILED]
-    note = f"{sum(by_verdict[verdict] for verdict in FAILED)} of {total}: {', '.join(kinds)}"
-    if unknown:
-        value, note = f"at least {value}" if failed else "unknown", "verdicts are unknown"
-    tile = Tile("Configurations with failed seeds", value, note)
-    return [Conclusion(claim, basis, first=True, tile=tile)]
+    brief = _brief(failed, len(study.trials), by_verdict, claim if not failed else "")
+    return [Conclusion(claim, basis, first=True, brief=brief)]
+
+
+def _brief(failed: int, trials: int, by_verdict: dict[Verdict, int], claim: str) -> Brief:
+    """Return how many seeds failed, in short; claim: the whole one where no seed is known to have."""
+    total, unknown = sum(by_verdict.values()), by_verdict[Verdict.UNKNOWN]
+    seeds = count(total, "seed")
+    if "unknown" in claim:
+        text = f"Whether any of {seeds} failed is unknown."
+    elif not total:
+        text = f"{count(trials, 'configuration')}, none of them evaluated."
+    elif not failed:
+        text = f"No seed failed: of {seeds} none {FAILURES}."
+    else:
+        kinds = [f"{by_verdict[verdict]} {verdict.clause}" for verdict in FAILED]
+        least = "At least " if unknown else ""
+        text = (
+            f"{least}{failed} of {count(trials, 'configuration')} had failed seeds: of {seeds} "
+            f"{kinds[0]}, {kinds[1]} and {kinds[2]}."
+        )
+    return Brief(text, Rank.FAILURES)

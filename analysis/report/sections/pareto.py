@@ -107,7 +107,7 @@ def blocks(results: Results) -> list[Block]:
     title = "Complete configurations, those on the front first"
     return [
         Figure("pareto", figures.pareto(shown, measure, cost), caption, alt),
-        Table("pareto", table, title, TABLE, rows=20),
+        Table("pareto", table, title, TABLE, folded=True),
     ]
 
 

@@ -12,6 +12,7 @@ from ganstudy.analysis.report.blocks import Block, Facts, Listing, Results, Tabl
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.tables import search
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.records import Stage
 
 TITLE = "How it was made"
 
@@ -27,7 +28,7 @@ def blocks(results: Results) -> list[Block]:
     text = study.study_file()
     return [
         Facts([*_scores(study), *_trials(study), *_versions(study), *_repeat(study, text)]),
-        Table("cost", results.cached(search.cost, study), "What it cost", COST),
+        Table("cost", results.cached(search.cost, study), "What it cost", COST, folded=True),
         *([Listing("The study file", text)] if text else []),
         Listing("The study, defaults filled in (JSON)", json.dumps(study.spec, indent=2)),
         Table("measures", _measures(study), "Measures, and what real data score", folded=True),
@@ -64,8 +65,13 @@ def _trials(study: Study) -> list[tuple[str, str]]:
     planned = search.get("trials", "an unknown number")
     failed = int((study.trials["error"] != "").sum())
     sampler = study.sampler or "unknown"
+    designed = len(study.of_stage(Stage.DESIGN).trials)
+    drawn = f"{len(study.trials) - designed} of {planned} planned"
+    if designed:
+        by_search = f", {drawn} by the search" if planned or len(study.trials) > designed else ""
+        drawn = f"{designed} designed{by_search}"
     facts = [
-        ("Trials", f"{len(study.trials)} of {planned} planned, {failed} failed"),
+        ("Trials", f"{drawn}, {failed} failed"),
         ("Seeds", ", ".join(map(str, study.planned_seeds)) or "unknown"),
         ("Sampler", f"{sampler}, seed {search.get('seed', 'unknown')}"),
     ]

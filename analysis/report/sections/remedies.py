@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pandas as pd
 
 from ganstudy.analysis.figures.forest import Effect, forest
@@ -11,10 +9,17 @@ from ganstudy.analysis.formatting import absent, between, count, label, listed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import by_setting, phrases
-from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion, Tile, score_name, unit
+from ganstudy.analysis.report.blocks import Block, Figure, Fold, Pair, Results, Table
+from ganstudy.analysis.report.phrases import (
+    Brief,
+    Conclusion,
+    Open,
+    Rank,
+    fitting,
+    score_name,
+    unit,
+)
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
-from ganstudy.analysis.tables.confirmed_contrasts import Against
 from ganstudy.analysis.tables.contrasts import Contrast
 from ganstudy.analysis.tables.remedies import remedy_effects
 from ganstudy.analysis.tables.remedies_by_seed import (
@@ -24,7 +29,6 @@ from ganstudy.analysis.tables.remedies_by_seed import (
 from ganstudy.trials.results.paired_seeds import fewest_seeds
 
 TITLE = "Remedies"
-TILE = "Remedies against none"
 MATCHING = {
     "exact": "pairs agree in all other settings",
     "nearest": "each pair is the nearest in the other settings",
@@ -45,7 +49,7 @@ def blocks(results: Results) -> list[Block]:
     title = "Effects of the remedies against none"
     return [
         *by_remedy,
-        Pair(_forests(table, results.study, note)),
+        Fold("Effects as forest plots", [Pair(_forests(table, results.study, note))]),
         Table("remedy_effects", table, title, note, folded=True),
     ]
 
@@ -153,51 +157,21 @@ BY_SEED = (
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return which remedies are better or worse than none, and for which that is inconclusive.
-
-    The tile is that of fresh seeds where those are the primary answer.
-    """
-    found = _compared(results)
-    tile = _confirmed_tile(results)
-    return [replace(found[0], tile=tile), *found[1:]] if found and tile else found
-
-
-def _compared(results: Results) -> list[Conclusion]:
+    """Return which remedies are better or worse than none, and for which that is inconclusive."""
     study, table = results.study, results.contrasts
     contrasts = [*table.remedies, *(row.contrast for row in table.single)]
     if not contrasts:
         return _without_control(study)
     if not any(row.effect.n for row in contrasts):
         few = "no configuration with a remedy can be paired with one without"
-        return [Conclusion(f"Remedies are not compared: {few}.", first=True)]
+        claim = f"Remedies are not compared: {few}."
+        return [Conclusion(claim, first=True, brief=Brief(claim, Rank.OPEN))]
     amount = contrasts[0].amount
     where = "" if absent(amount) else f" at {amount:g} {unit(study)}"
     if table.single:
         return [_of_single_configurations(list(table.single), score_name(study), where)]
     failed = [text for row in contrasts if (text := _failed(row))]
     return [_of_pairs(contrasts, score_name(study), where), *_of_failed(contrasts, failed, where)]
-
-
-def _confirmed_tile(results: Results) -> Tile | None:
-    """Return the tile of what twins on fresh seeds say; None where they are not the primary family."""
-    twins = [
-        row
-        for row in results.contrasts.confirmed
-        if row.against is Against.TWIN and row.contrast.family.primary
-    ]
-    if not twins:
-        return None
-    value = ", ".join(_short_answer(row.contrast) for row in twins)
-    seeds = between([row.contrast.effect.n for row in twins])
-    trials = listed([str(row.confirms) for row in twins])
-    numbered = f"trial {trials}" if len(twins) == 1 else f"trials {trials}"
-    twin = "its twin" if len(twins) == 1 else "their twins"
-    note = f"confirmed: {numbered} against {twin} on {seeds} fresh seeds"
-    return Tile(TILE, value, note, primary=True)
-
-
-def _short_answer(row: Contrast) -> str:
-    return f"{label(row.first)} {phrases.decision(row)}"
 
 
 def _without_control(study: Study) -> list[Conclusion]:
@@ -207,7 +181,8 @@ def _without_control(study: Study) -> list[Conclusion]:
     # One value is no comparison, and needs no excuse.
     if tried.nunique() < 2 or selection.NONE in set(tried):
         return []
-    return [Conclusion("Remedies are not compared: there is no trial without remedy.", first=True)]
+    claim = "Remedies are not compared: there is no trial without remedy."
+    return [Conclusion(claim, first=True, brief=Brief(claim, Rank.OPEN))]
 
 
 def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
@@ -231,17 +206,51 @@ def _of_pairs(effects: list[Contrast], name: str, where: str) -> Conclusion:
     basis += f"Matched on {matched_on}, paired by seed"
     basis += f"{phrases.together(effects)}.{phrases.generality(effects)}"
     basis += phrases.within_margin(effects)
-    decisions = [_short_answer(row) for row in (*differ, *equal)]
-    pairs = between([row.effect.n for row in effects])
-    seeds = between([row.seeds for row in effects])
-    tile = Tile(
-        TILE,
-        ", ".join(decisions) or INCONCLUSIVE,
-        f"{count(len(effects), 'comparison')}, pairs: {pairs}, seeds: {seeds}",
-    )
     end = ";" if parts[1:] else "."
-    exploratory = phrases.exploratory(effects)
-    return Conclusion(f"Remedies{where}: {parts[0]}{end}", basis, True, tile, exploratory)
+    return Conclusion(
+        claim=f"Remedies{where}: {parts[0]}{end}",
+        basis=basis,
+        first=True,
+        exploratory=phrases.exploratory(effects),
+        brief=_in_short(effects, name, where, "no remedy"),
+        open=None if differ or equal else Open(),
+    )
+
+
+def _in_short(effects: list[Contrast], name: str, where: str, than: str) -> Brief:
+    """Return the largest effects with their intervals: of two, of one, or that there is none."""
+    for decision in ("better", "worse"):
+        found = phrases.largest_first(row for row in effects if row.decision == decision)
+        if not found:
+            continue
+        first, *others = found
+        texts = [
+            f"{phrases.sentence(label(first.first))} is {decision} than {than}{where}: {name} "
+            f"{phrases.effect(first)}{_by_little(first)}."
+        ]
+        if others and not any(row.within_margin for row in found[:2]):
+            both = listed([label(row.first) for row in found[:2]])
+            sizes = listed([phrases.effect(row) for row in found[:2]])
+            texts.insert(
+                0,
+                f"{phrases.sentence(both)} are {decision} than {than}{where}: {name} {sizes}.",
+            )
+        texts.append(
+            f"One remedy is {decision} than {than}{where}: {name} {phrases.effect(first)}."
+        )
+        return Brief(fitting(*texts), Rank.EFFECT, abs(first.worse_by))
+    equal = [row for row in effects if row.decision == PRACTICALLY_EQUAL]
+    if equal:
+        named = listed([label(row.first) for row in equal])
+        texts = [
+            f"{phrases.sentence(named)} {'is' if len(equal) == 1 else 'are'} practically equal to "
+            f"{than}{where}.",
+            f"{count(len(equal), 'remedy').replace('remedys', 'remedies')} of {len(effects)} "
+            f"practically equal to {than}{where}.",
+        ]
+        return Brief(fitting(*texts), Rank.EFFECT)
+    tried = "1 remedy" if len(effects) == 1 else f"any of {len(effects)} remedies"
+    return Brief(f"Whether {tried} acts{where} is inconclusive.", Rank.OPEN)
 
 
 def _by_little(row: Contrast) -> str:
@@ -258,7 +267,9 @@ def _of_failed(effects: list[Contrast], found: list[str], where: str) -> list[Co
     together = phrases.together(effects).removeprefix("; ")
     basis = f"{together[0].upper()}{together[1:]}." if together else ""
     claim = f"Failed seeds{where}: {'; '.join(found)}."
-    return [Conclusion(claim, basis, first=True, exploratory=True)]
+    short = fitting(f"{phrases.sentence(found[0])}.", "A remedy changes how many seeds fail.")
+    brief = Brief(short, Rank.EFFECT)
+    return [Conclusion(claim, basis, first=True, exploratory=True, brief=brief)]
 
 
 def _effect_in_short(row: Contrast) -> str:
@@ -278,7 +289,7 @@ def _of_single_configurations(
     effects: list[SingleConfiguration], name: str, where: str
 ) -> Conclusion:
     several = len({row.contrast.first for row in effects}) < len(effects)
-    parts, counts = [], []
+    parts = []
     for decision in ("better", "worse", PRACTICALLY_EQUAL):
         found = [row for row in effects if row.contrast.decision == decision]
         if found:
@@ -289,7 +300,6 @@ def _of_single_configurations(
             )
             than = "" if decision == PRACTICALLY_EQUAL else " than without"
             parts.append(f"{decision}{than}: {sizes}")
-            counts.append(f"{len(found)} {decision}")
     rest = [_named(row, several) for row in effects if row.contrast.is_open]
     if rest:
         parts.append(f"inconclusive: {', '.join(rest)}")
@@ -306,12 +316,9 @@ def _of_single_configurations(
         f"{_too_few(effects)} Whether a remedy does the same at other settings is "
         f"unknown with so few configurations.{phrases.within_margin(contrasts)}",
         first=True,
-        tile=Tile(
-            TILE,
-            ", ".join(counts) or "inconclusive",
-            f"{compared} by {seeds} seeds, each at the same settings",
-        ),
         exploratory=phrases.exploratory(contrasts),
+        brief=_in_short(contrasts, name, where, "without, at one setting"),
+        open=Open() if all(row.is_open for row in contrasts) else None,
     )
 
 

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
-from ganstudy.analysis.formatting import absent, count, label, number, signed
+from ganstudy.analysis.formatting import absent, count, label, number, p_value, signed
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank, fitting
 from ganstudy.analysis.report.sections.k_ratio import own_answer
-from ganstudy.analysis.stats.crossed import NoClaim
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
 from ganstudy.analysis.tables import contrasts
 from ganstudy.analysis.tables.sample_size import (
+    AS_OBSERVED,
     CONCLUSIVE,
+    WITHIN_MARGIN,
     NeededSampleSize,
     needed_sample_sizes,
     sample_sizes,
 )
 
-TITLE = "What would change the answer"
+TITLE = "What is inconclusive, and what an answer would take"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -69,7 +71,19 @@ def _plans(table: list[NeededSampleSize]) -> list[Conclusion]:
     )
     claim += f" ({POWER:.0%} power; {count(len(table), 'comparison')} inconclusive, below)."
     others = [row for row in table if row is not nearest]
-    return [Conclusion(claim, _basis(nearest), first=True), *_sentences(others)]
+    asked = f"Nearest to an answer: {_question(nearest)}"
+    short = fitting(f"{asked}, with {nearest.advice}.", f"{asked}, with {_at_least(nearest)}.")
+    told = Conclusion(claim, _basis(nearest), first=True, brief=Brief(short, Rank.OPEN))
+    return [replace(told, open=_open(nearest)), *_sentences(others)]
+
+
+def _open(row: NeededSampleSize) -> Open:
+    return Open(_question(row), _observed(row), f"{_at_least(row)}{_seeds(row)}")
+
+
+def _at_least(row: NeededSampleSize) -> str:
+    """Return what is missing, without the condition that holds for all rows of the list."""
+    return row.advice.removesuffix(f", {AS_OBSERVED}").removesuffix(f", {WITHIN_MARGIN}")
 
 
 def _factor(row: NeededSampleSize) -> float:
@@ -83,22 +97,21 @@ def _factor(row: NeededSampleSize) -> float:
 
 
 def _sentences(table: list[NeededSampleSize]) -> list[Conclusion]:
-    """Return a sentence per comparison that can be planned for, and one for all others."""
+    """Return a sentence per comparison, those that can be planned for first."""
     found = [
-        Conclusion(f"{_question(row)} is inconclusive: {row.advice}{_seeds(row)}.", _basis(row))
+        Conclusion(
+            f"{_question(row)} is inconclusive: {row.advice}{_seeds(row)}.",
+            _basis(row),
+            open=_open(row),
+        )
         for row in table
         if not absent(row.needed)
     ]
     unplanned = [row for row in table if absent(row.needed)]
-    of_few_seeds = [row for row in unplanned if row.advice.startswith(NoClaim.FEW_SEEDS)]
-    found += [Conclusion(f"{_question(row)}: {row.advice}.", _basis(row)) for row in of_few_seeds]
-    few = [f"{_question(row)} ({_n(row)})" for row in unplanned if row not in of_few_seeds]
-    if few:
-        claim = (
-            "No sample size can be estimated, since there are too few pairs or too many diverged: "
-        )
-        found.append(Conclusion(f"{claim}{', '.join(few)}."))
-    return found
+    return found + [
+        Conclusion(f"{_question(row)}: {row.advice}.", _basis(row), open=_open(row))
+        for row in unplanned
+    ]
 
 
 def _inconclusive(results: Results) -> list[NeededSampleSize]:
@@ -163,11 +176,6 @@ def _n(row: NeededSampleSize) -> str:
 
 
 def _basis(row: NeededSampleSize) -> str:
-    if absent(row.effect):
-        return f"{_n(row)}."
-    as_text = number if row.scale == contrasts.RATIO else signed
-    sign = "× " if row.scale == contrasts.RATIO else ""
-    ends = "" if absent(row.low) else f" [{as_text(row.low)}, {as_text(row.high)}]"
     least = ""
     if not absent(row.needed_least) and math.isfinite(row.needed_least):
         on = "" if row.unit == "seeds" else " on these seeds"
@@ -177,10 +185,21 @@ def _basis(row: NeededSampleSize) -> str:
             if absent(row.margin)
             else "to find an effect as large as the margin"
         )
+    observed = _observed(row)
+    return f"{observed}." if absent(row.effect) else f"Observed: {observed}{least}."
+
+
+def _observed(row: NeededSampleSize) -> str:
+    """Return the effect with its interval and its n."""
+    if absent(row.effect):
+        return _n(row)
+    as_text = number if row.scale == contrasts.RATIO else signed
+    sign = "× " if row.scale == contrasts.RATIO else ""
+    ends = "" if absent(row.low) else f" [{as_text(row.low)}, {as_text(row.high)}]"
     # Holm corrects decisions and not intervals: one that excludes no effect may still be open.
     if row.correction == contrasts.HOLM and not absent(row.p):
-        ends += f" (the interval alone; p = {row.p:.2g}, Holm over {row.comparisons})"
-    return f"Observed: {sign}{as_text(row.effect)}{ends}, {_n(row)}{least}."
+        ends += f" (the interval alone; {p_value(row.p)}, Holm over {row.comparisons})"
+    return f"{sign}{as_text(row.effect)}{ends}, {_n(row)}"
 
 
 def blocks(results: Results) -> list[Block]:

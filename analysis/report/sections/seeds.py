@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from ganstudy.analysis.figures.panels import Band, Curves
+from ganstudy.analysis.figures.style import is_logarithmic
 from ganstudy.analysis.formatting import absent, count, label, number, rows
 from ganstudy.analysis.frames.selection import FAILED
-from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, Conclusion, interval, score_name
+from ganstudy.analysis.report import over_time
+from ganstudy.analysis.report.blocks import Block, Fold, Results, Table
+from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, Conclusion, Open, interval, score_name
+from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
 from ganstudy.analysis.tables import seeds
+from ganstudy.analysis.tables.performance_profiles import performance_profiles
 
 TITLE = "Seeds and configurations"
 
@@ -20,9 +25,12 @@ def conclusions(results: Results) -> list[Conclusion]:
     # The second row, between seeds, is the complement of the first.
     for row in rows(results.cached(seeds.spread, study))[:1]:
         n = f"{count(row['configurations'], 'configuration')} on {count(row['seeds'], 'seed')}"
+        unknown = None
         if absent(row["low"]):
             claim = "How much of the spread of scores is due to seeds is inconclusive:"
             basis = f"{n} are too few for an interval (observed: {1 - row['share']:.0%})."
+            observed = f"{1 - row['share']:.0%}, {n}"
+            unknown = Open("how much of the spread of scores is due to seeds", observed)
         else:
             crossed = row["estimand"] == seeds.CROSSED
             within = "luck of a seed with a single one" if crossed else "between seeds of one"
@@ -35,7 +43,7 @@ def conclusions(results: Results) -> list[Conclusion]:
                 f"Variance of ranks, {row['estimand']}: {COMMON if crossed else OWN}; {n}, at "
                 f"{number(row['progress'])} {label(row['axis'])}."
             )
-        found.append(Conclusion(claim, basis))
+        found.append(Conclusion(claim, basis, open=unknown))
     overall = rows(results.cached(seeds.overall, study))
     if overall:
         parts = []
@@ -78,6 +86,7 @@ def blocks(results: Results) -> list[Block]:
     return [
         Table("spread", spread, "Spread between configurations and between seeds", folded=True),
         Table("overall", overall, "All configurations together", folded=True),
+        *_profiles(results),
         Table(
             name="per_configuration",
             frame=table,
@@ -89,6 +98,37 @@ def blocks(results: Results) -> list[Block]:
     ]
 
 
+def _profiles(results: Results) -> list[Block]:
+    """Return the performance profiles of the values of k and of the remedies."""
+    study, name = results.study, score_name(results.study)
+    made: list[Block] = []
+    for setting in over_time.split_by(results):
+        table = results.cached(performance_profiles, study, setting)
+        if table.empty:
+            continue
+        curves = Curves(
+            table=table.assign(progress=table["score"]),
+            setting=setting,
+            line="share",
+            titles=(name, "runs at least as good"),
+            bands=(Band("share_low", "share_high", 0.2),),
+            share=True,
+            log_across=is_logarithmic(table["score"]),
+        )
+        title = f"Performance profiles by {setting}"
+        drawn = over_time.figure(f"profiles_{setting}", curves, PROFILES)
+        made.append(Fold(title, [*drawn, Table(f"profiles_{setting}", table, title, folded=True)]))
+    return made
+
+
+PROFILES = (
+    "The share of runs (seeds of configurations) that score at least as well as the score below, "
+    "at the amount at which settings are compared; grey: the other values. A failed seed reaches "
+    "no score and stays in the denominator, so that a curve ends below 100% by the share that "
+    "failed. Band: pointwise 95% interval for other configurations on these seeds, from "
+    f"{MIN_CONFIGURATIONS} configurations on; n counts configurations. The groups are not matched "
+    "on their other settings."
+)
 COMMON = "what a seed does to all configurations alike is in neither part"
 OWN = (
     "the configurations have unlike seeds, so that what a seed does to all of them alike counts "

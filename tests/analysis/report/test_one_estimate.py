@@ -9,6 +9,8 @@ import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,11 @@ import pytest
 from ganstudy.analysis.formatting import label, number, signed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.report.blocks import Results
-from ganstudy.analysis.report.phrases import Conclusion
+from ganstudy.analysis.report import conclusions, html
+from ganstudy.analysis.report.blocks import Results, build_sections, tables_of
+from ganstudy.analysis.report.blocks import conclusions_of as conclusions_of_module
+from ganstudy.analysis.report.conclusions import answer
+from ganstudy.analysis.report.phrases import Conclusion, Rank
 from ganstudy.analysis.report.sections import (
     confirm,
     game,
@@ -30,6 +35,7 @@ from ganstudy.analysis.report.sections import (
     sampler,
 )
 from ganstudy.analysis.report.sections import sample_size as section
+from ganstudy.analysis.report.sections.registry import SECTIONS
 from ganstudy.analysis.tables import sample_size
 from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast
 from ganstudy.trials.results.facts import Origin
@@ -133,9 +139,9 @@ def imported(build, rng) -> Study:
     )
 
 
-def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True) -> Study:
+def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True, seeds=3) -> Study:
     """The best, its twin or another without remedies, on eight fresh seeds, of which some of the best's collapse."""
-    study = grid(build, rng, -0.5, sampler="tpe")
+    study = grid(build, rng, -0.5, sampler="tpe", seeds=seeds)
     order = selection.ranked(study)
     best = order[order["remedies"] != "none"].iloc[0]["number"]
     k, lr_d = (order.set_index("number").loc[best, key] for key in ("k", "lr_d"))
@@ -168,9 +174,9 @@ def confirmed(build, rng, factors=(0.5, 1.0), failing=0, twin=True) -> Study:
     )
 
 
-def designed_and_confirmed(build, rng, twin=True) -> Study:
+def designed_and_confirmed(build, rng, twin=True, factors=(0.5, 1.0), seeds=3) -> Study:
     """As confirmed, with all trials of the design and none drawn by a search."""
-    study = confirmed(build, rng, twin=twin)
+    study = confirmed(build, rng, factors=factors, twin=twin, seeds=seeds)
     own = study.trials["stage"] == "search"
     point = np.unique(study.trials["lr_d"], return_inverse=True)[1]
     trials = study.trials.assign(
@@ -452,6 +458,14 @@ def check(results: Results) -> Reading:
 TOLD = ("k", "remedies", "remedies at single configurations", CONFIRMED)
 
 
+def no_file(*_: str) -> str:
+    raise OSError
+
+
+WITHOUT_FILES: Any = SimpleNamespace(list_artifacts=lambda *_: [], download_artifacts=no_file)
+"""MLflow without pictures and without a study file."""
+
+
 @pytest.fixture(scope="module")
 def results_of(study_over_time: Any) -> Callable[[str], Results]:
     """The results of a shape, computed once."""
@@ -459,7 +473,8 @@ def results_of(study_over_time: Any) -> Callable[[str], Results]:
 
     def build(shape: str) -> Results:
         if shape not in made:
-            made[shape] = Results(SHAPES[shape](study_over_time, np.random.default_rng(RNG)))
+            study = SHAPES[shape](study_over_time, np.random.default_rng(RNG))
+            made[shape] = Results(dataclasses.replace(study, _client=WITHOUT_FILES))
         return made[shape]
 
     return build
@@ -574,18 +589,134 @@ def test_remedies_depend_on_k_or_stand_and_never_both(
             assert not any("the larger k" in sentence for sentence in others)
 
 
-def test_the_tile_of_remedies_is_that_of_the_primary_comparison(
+@pytest.mark.usefixtures("briefs_alone")
+def test_the_first_screen_has_the_primary_comparison_of_remedies(
     results_of: Callable[[str], Results],
 ) -> None:
-    fresh = remedies.conclusions(results_of("confirmed"))[0].tile
-    (row,) = results_of("confirmed").contrasts.confirmed
-    assert fresh is not None and fresh.primary and fresh.title == "Remedies against none"
-    assert fresh.value == f"a b {row.contrast.decision}"
-    note = f"confirmed: trial {row.confirms} against its twin on 8 fresh seeds"
-    assert fresh.note == note
+    results = results_of("confirmed")
+    (row,) = results.contrasts.confirmed
+    (fresh,) = (one for one in answer(results) if "fresh seeds, all else equal" in one.claim)
+    assert fresh.claim.startswith(
+        f"A b on 8 fresh seeds, all else equal, is {row.contrast.decision} than without: FID "
+        f"{written(row.contrast)} (p"
+    )
+    assert not fresh.exploratory
     for shape in ("designed and confirmed", "confirmed without a twin", "designed"):
-        tile = remedies.conclusions(results_of(shape))[0].tile
-        assert tile is not None and not tile.primary and "confirmed" not in tile.note
+        told = [one for one in answer(results_of(shape)) if "all else equal" in one.claim]
+        assert all(one.exploratory for one in told)
+
+
+@pytest.fixture
+def briefs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other sections have no sentence on the first screen, and take most of a report's time."""
+    told = {"looks", "budget_length", "confirm", "best_configuration", "outcomes", "k_ratio"}
+    told |= {"remedies", "interactions", "sample_size"}
+    chosen = [part for part in SECTIONS if part.__name__.rpartition(".")[2] in told]
+    monkeypatch.setattr(conclusions, "SECTIONS", chosen)
+
+
+@pytest.mark.usefixtures("briefs_alone")
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_first_screen_is_five_short_sentences_the_largest_effect_first(
+    shape: str, results_of: Callable[[str], Results]
+) -> None:
+    results = results_of(shape)
+    told = answer(results)
+    assert 1 <= len(told) <= 5
+    for one in told:
+        assert len(one.claim.split()) <= 25 and not one.basis, one.claim
+        assert (
+            one.claim.endswith((".", "?")) and " nan" not in one.claim and "None" not in one.claim
+        )
+    briefs = [one.brief for one in told if one.brief is not None]
+    assert [brief.rank for brief in briefs] == sorted(brief.rank for brief in briefs)
+    sizes = [brief.size for brief in briefs if brief.rank is Rank.EFFECT]
+    assert sizes == sorted(sizes, reverse=True)
+    ranks = {brief.rank for brief in briefs}
+    assert {Rank.SCORE, Rank.FAILURES} <= ranks, "the score and the failures are never left out"
+    # Of what is found the largest effect of k, and of the remedies, is told.
+    rows = [row for row in own_rows(results) if row.better is not None]
+    for question in ("k", "remedies", "remedies at single configurations", CONFIRMED):
+        found = [row for row in rows if row.question == question]
+        if found and len(told) < 5:
+            largest = max(found, key=lambda row: abs(row.worse_by))
+            either = {written(largest), written(largest.reversed())}
+            assert any(effect in one.claim for effect in either for one in told), largest
+
+    # Every effect is one of the table, and what is called better or worse is found.
+    rows = own_rows(results)
+    allowed = {written(each) for row in rows for each in (row, row.reversed())}
+    open_ones = {written(row) for row in rows if row.is_open}
+    for one in told:
+        effects = set(re.findall(rf"× {VALUE}(?: \[{VALUE}, {VALUE}\])?", one.claim))
+        assert effects <= allowed, one.claim
+        if re.search(r"\b(better|worse) than\b", one.claim):
+            assert not effects & open_ones, one.claim
+
+
+@pytest.mark.parametrize("shape", ["few", "pruned", "confirmed, four seeds collapsed"])
+def test_what_is_inconclusive_stands_in_the_one_list_and_in_no_section(
+    shape: str, results_of: Callable[[str], Results]
+) -> None:
+    results = results_of(shape)
+    sections = build_sections(SECTIONS, results)
+    shown = [one for part in sections for one in part.conclusions]
+    assert all(one.open is None for one in shown)
+    told = [one for module in SECTIONS for one in conclusions_of_module(module, results)]
+    asked = [one.open.question for one in told if one.open is not None and one.open.question]
+    assert len(asked) == len(set(asked)), "no question twice"
+    listed = [
+        table
+        for part in sections
+        for table in tables_of(part.blocks)
+        if table.name == "inconclusive"
+    ]
+    assert [table.frame["question"].tolist() for table in listed] == ([asked] if asked else [])
+    # Every comparison of the study that is open and may be planned for is one of its rows.
+    compared = [one.open.question for one in section.conclusions(results) if one.open is not None]
+    assert set(compared) <= set(asked)
+
+
+@pytest.mark.usefixtures("briefs_alone")
+def test_an_early_effect_that_fresh_seeds_do_not_repeat_is_said_to_be_early(
+    results_of: Callable[[str], Results], study_over_time: Any
+) -> None:
+    """The design compares at two thirds of the budget, where the remedy halves the score."""
+
+    def with_twin(factors: tuple[float, float], at: float = 2 / 3) -> Results:
+        rng = np.random.default_rng(RNG)
+        study = designed_and_confirmed(study_over_time, rng, factors=factors, seeds=6)
+        spec = study.spec | {"design": study.spec["design"] | {"at": at}}
+        return Results(dataclasses.replace(study, spec=spec))
+
+    gone = with_twin((1.0, 1.0))
+    (early,) = (row for row in gone.contrasts.remedies if row.first == "a_b")
+    (late,) = gone.contrasts.confirmed
+    assert early.decision == "better" and early.amount < gone.whole.budget.amount
+    assert late.contrast.is_open and early.effect.value < late.contrast.effect.low
+    first, second, *_ = answer(gone)
+    assert first.claim.startswith("A b is better than no remedy at ")
+    assert second.claim.startswith("The early effect of a b may not last: at ")
+    assert written(late.contrast) in second.claim and second.exploratory
+    (told,) = (one for one in confirm.conclusions(gone) if "may not last" in one.claim)
+    assert written(early) in told.basis and written(late.contrast) in told.basis
+    # Repeated, or found at the end of the budget: then there is nothing to say.
+    for kept in (with_twin((0.5, 1.0)), with_twin((1.0, 1.0), at=1)):
+        assert not any("early effect" in one.claim for one in answer(kept))
+
+
+def test_no_paragraph_of_the_page_stands_there_twice(
+    results_of: Callable[[str], Results], tmp_path: Path
+) -> None:
+    for shape in ("designed and confirmed",):
+        made = html.build(results_of(shape).whole)
+        page = made.write(tmp_path / "report.html").read_text()
+        page = re.sub(r"<(script|style|nav)\b.*?</\1>", "", page, flags=re.DOTALL)
+        texts = re.findall(r"<(p|li|figcaption|summary|h2|h3)\b[^>]*>(.*?)</\1>", page, re.DOTALL)
+        plain = [re.sub(r"<[^>]+>", " ", text).split() for _, text in texts]
+        long = [" ".join(words) for words in plain if len(words) >= 8]
+        assert long and len(long) == len(set(long)), "a paragraph twice"
+        assert not any(one.basis for one in made.answer), "the first screen is the short one"
 
 
 def test_of_how_many_trials_the_best_without_remedies_is_counts_those_of_the_design(

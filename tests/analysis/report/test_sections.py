@@ -26,6 +26,7 @@ from ganstudy.analysis.report.sections import (
     sample_size,
     seeds,
 )
+from ganstudy.analysis.report.shown_table import Shown
 from ganstudy.analysis.tables import confirm
 from ganstudy.analysis.tables.confirmed_contrasts import confirmed_comparisons
 from ganstudy.analysis.tables.search_optimism import search_optimism
@@ -98,9 +99,7 @@ def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded:
     assert html._subtitle(loaded) == html._subtitle(study).replace(
         "4 trained again on fresh seeds · ", ""
     )
-    shown = [
-        html.Shown(block) for block in section.blocks(Results(study)) if isinstance(block, Table)
-    ]
+    shown = [Shown(block) for block in section.blocks(Results(study)) if isinstance(block, Table)]
     assert len(shown) == 3
     assert not any(
         str(FIRST_CONFIRM)[:-1] in cell.text
@@ -134,7 +133,10 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     assert words + "without (p = 0.0078, P(improvement) 100% [63%, 100%]). " in first.basis
     assert f"FID × {compared['effect']:.3g} [" in first.basis
     assert "], if differences of logarithms are normal. " in first.basis
-    assert first.tile is not None and first.tile.title == "Confirmed FID"
+    brief = conclusions.answer(Results(study))
+    (score,) = (one.claim for one in brief if ", the median of 8 fresh seeds; none" in one.claim)
+    assert f"The chosen trial {choice.confirms} (k = " in score
+    assert f"{choice.score.value:.3g} [" in score and "99.2% interval], the median of 8 " in score
     assert not any(
         "before quoting it" in str(finding) or finding.claim.startswith("Best conf")
         for finding in others
@@ -196,10 +198,8 @@ def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
     assert finding.claim.startswith("Whether any of 60 configurations (")
     assert finding.claim.endswith("had a failed seed is unknown:")
     assert finding.basis == "the verdict is unknown for 180 of 180 seeds."
-    assert finding.tile is not None and (finding.tile.value, finding.tile.note) == (
-        "unknown",
-        "verdicts are unknown",
-    )
+    assert finding.brief is not None
+    assert finding.brief.text == "Whether any of 180 seeds failed is unknown."
     assert not any(
         "Failed seeds by k" in str(other) for other in conclusions.conclusions(Results(study))
     )
@@ -209,6 +209,7 @@ def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
         finding.claim.startswith("At least 1 of 60 configurations")
         and "the verdict is unknown" in finding.basis
     )
+    assert finding.brief is not None and finding.brief.text.startswith("At least 1 of 60 ")
 
 
 def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: Study) -> None:

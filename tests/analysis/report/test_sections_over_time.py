@@ -15,8 +15,7 @@ import pytest
 from ganstudy.analysis.figures import budget as figures_budget
 from ganstudy.analysis.figures import panels
 from ganstudy.analysis.report import over_time
-from ganstudy.analysis.report.blocks import Figure, Results, Table
-from ganstudy.analysis.report.html import flatten
+from ganstudy.analysis.report.blocks import Figure, Results, Table, flatten
 from ganstudy.analysis.report.sections import budget, convergence, cycling, game, pareto
 from ganstudy.analysis.report.sections import failures as failures_section
 from ganstudy.analysis.tables import failures

@@ -9,8 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ganstudy.analysis.report.blocks import Results, Table
-from ganstudy.analysis.report.html import flatten
+from ganstudy.analysis.report.blocks import Results, Table, flatten
 from ganstudy.analysis.report.sections import all_trials, convergence
 from ganstudy.analysis.tables.best_on_the_way import best_on_the_way
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import json
@@ -63,6 +64,7 @@ class Setup:
             "params": {"data": "digits"},
             "tags": tags,
             "floor": {"fid": 1.5},
+            "real_samples": base64.b64encode(png()).decode(),
         }
         self.outbox.put_study(START, content)
 
@@ -150,6 +152,20 @@ def test_a_trial_arrives_whole(setup: Setup) -> None:
     assert set(study.evaluations["extractor_digest"]) == {"d1"}
     assert study.modes.groupby(["seed", "evaluation"])["count"].sum().tolist() == [10] * 9
     assert list(study.sample_grids(number)) == [20, 40, 60]
+    assert study.real_samples == png() and study.nearest_training(number) is None
+
+
+def test_the_nearest_training_images_lie_beside_the_samples(setup: Setup) -> None:
+    number = setup.put_trial(evaluations=1)
+    last = Evaluation(
+        2, Counters(generator_steps=40), rows(2), PROVENANCE, png(), nearest_png=png()
+    )
+    setup.outbox.put_evaluation(number, last, [*rows(1), *rows(2)])
+    setup.publisher().publish_pending()
+    study = load_study("small", setup.uri)
+    assert list(study.sample_grids(number)) == [20, 40]
+    nearest = study.nearest_training(number)
+    assert nearest is not None and Image.open(io.BytesIO(nearest)).size == (8, 8)
 
 
 def test_params_are_what_people_compare(setup: Setup) -> None:

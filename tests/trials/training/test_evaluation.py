@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.data.dataset import as_float
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.results.records import EvaluationRow
 from ganstudy.trials.training.evaluation import game_diagnostics, trajectory_measures
 from ganstudy.trials.training.trial import Trial
 
 CPU = torch.device("cpu")
+DIGITS = {"data": {"name": "digits"}, "evaluations": 1}
 
 
 def config(**changes: Any) -> TrialConfig:
@@ -79,3 +81,42 @@ def test_a_diverged_seed_moves_no_more() -> None:
     assert trajectory_measures(rows, 6)["movement"] == pytest.approx(0.8)
     diverged = EvaluationRow(0, 3, False, {"loss_g": None, "fid": None}, None)
     assert set(trajectory_measures([*rows, diverged], 6).values()) == {None}
+
+
+def test_pictures_of_unlike_seeds_and_trials_show_the_same_latents(digits_evaluator: Any) -> None:
+    trials = [Trial(config(**DIGITS, seeds=seeds), digits_evaluator) for seeds in ([0, 3], [100])]
+    shown = [trial.evaluation.shown_latents for trial in trials]
+    assert shown[0].shape == (2, 20, 4)
+    assert torch.equal(shown[0][0], shown[0][1]) and torch.equal(shown[0][:1], shown[1])
+    # One generator for all: then the images are the same too, and those that are scored are not.
+    for trial in trials:
+        state = trials[0].trainer.generator.state()
+        lanes = len(trial.config.seeds)
+        trial.trainer.generator.load_state(
+            {name: value[:1].expand(lanes, *value.shape[1:]) for name, value in state.items()}
+        )
+    samples = [trial.evaluation.sample(trial.trainer) for trial in trials]
+    pictures = [
+        trial.evaluation.shown(trial.trainer, own)
+        for trial, own in zip(trials, samples, strict=True)
+    ]
+    torch.testing.assert_close(pictures[0], pictures[1].expand(2, -1, -1, -1, -1))
+    assert not torch.allclose(samples[0][0], samples[0][1])
+
+
+def test_beside_the_last_pictures_are_the_nearest_training_images(digits_evaluator: Any) -> None:
+    trial = Trial(config(**(DIGITS | {"evaluations": 2})), digits_evaluator)
+    first, last = trial.advance(), trial.advance()
+    assert first.grid_png and first.nearest_png is None and last.nearest_png
+    shown = trial.evaluation.shown(trial.trainer, trial.evaluation.sample(trial.trainer))[0]
+    train = as_float(digits_evaluator.dataset.train)
+    nearest = [
+        min(range(len(train)), key=lambda i: float((train[i] - image).square().sum()))
+        for image in shown[:4]
+    ]
+    found = digits_evaluator.nearest_training(shown[:4])
+    torch.testing.assert_close(found, train[nearest])
+    # An image that is one of them is nearest to itself; beside one that is not finite there is none.
+    gone = torch.cat([train[7:8], torch.full_like(train[:1], torch.nan)])
+    found = digits_evaluator.nearest_training(gone)
+    assert torch.equal(found[0], train[7]) and found[1].isnan().all()
