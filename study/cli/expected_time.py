@@ -154,6 +154,8 @@ def _as_earlier(spec: StudySpec, times: EarlierTimes) -> list[str]:
 
 
 def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
+    if times.of_functions:
+        return _function_lines(spec, times)
     if not times.steps:
         return [times.note]
     each = [(found.discriminator, found.generator) for found in times.steps.values()]
@@ -171,6 +173,20 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
         lines.append(
             f"other processes were at work: on a quiet machine down to {1 / times.busy:.0%} of it"
         )
+    return [*lines, times.note] if times.note else lines
+
+
+def _function_lines(spec: StudySpec, times: MeasuredTimes) -> list[str]:
+    unit, seeds = spec.train.budget.unit.replace("_", " "), len(spec.train.seeds)
+    if unit == "seconds":
+        return [f"each of {seeds} seeds has the budget to itself", *([times.note] * bool(times.note))]
+    each = [1000 * value for value in times.of_functions.values()]
+    lines = [
+        f"measured now, by the first steps of {spec.train.method}: {_short(min(each))} to "
+        f"{_short(max(each))} ms per {unit.removesuffix('s')} of {seeds} seeds, one after another"
+    ]
+    if times.evaluation is not None:
+        lines[0] += f"; {times.evaluation:.2g} s to score an evaluation"
     return [*lines, times.note] if times.note else lines
 
 

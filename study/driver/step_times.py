@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ganstudy.study.driver.function_times import function_seconds, scoring_seconds
 from ganstudy.study.errors import UserError
 from ganstudy.study.tune.training import load_dataset, make_evaluator
 from ganstudy.trials.config.data import DataOptions
@@ -58,6 +59,8 @@ class MeasuredTimes:
 
     steps: dict[str, StepSeconds] = field(default_factory=dict)
     """By `structure`; empty where the data are not here yet."""
+    of_functions: dict[str, float] = field(default_factory=dict)
+    """By `structure` of a training function's trials: for one unit of their budget."""
     structures: int = 0
     """That the study has."""
     more_lanes: int = 0
@@ -88,6 +91,12 @@ class MeasuredTimes:
             sum(each.generator for each in known) / len(known),
         )
 
+    def per_unit(self, config: TrialConfig) -> float | None:
+        """Return the seconds of one unit of a training function's budget; a mean as `steps_of`."""
+        known = list(self.of_functions.values())
+        mean = sum(known) / len(known) if known else None
+        return self.of_functions.get(structure(config), mean)
+
     def slower(self, steps: StepSeconds) -> float:
         """Return how many times as long steps take as those of the first structure."""
         first = next(iter(self.steps.values()))
@@ -112,6 +121,8 @@ class MeasuredTimes:
 
 def structure(config: TrialConfig) -> str:
     """Return what decides the time of a step: networks, loss, remedies, and roughly the batch."""
+    if config.function is not None:
+        return json.dumps(config.function.params, sort_keys=True)
     built = config.model_dump(
         mode="json", include={"model", "method", "loss", "remedies", "optimiser"}
     )
@@ -171,6 +182,10 @@ def _measure(
         for index, config in enumerate(configs):
             left = deadline - time.perf_counter()
             share = (1 - FOR_EVALUATION) * left / (2 * (len(configs) - index))
+            if config.function is not None:
+                timed = function_seconds(config, dataset, device, min(share, PER_STRUCTURE))
+                made.of_functions[structure(config)] = timed
+                continue
             made.steps[structure(config)] = _step_seconds(config, dataset, device, share)
             if other_lanes != len(config.seeds):
                 made.more_lanes = other_lanes
@@ -256,6 +271,9 @@ def _measure_evaluation(
     classifier = _classifier(dataset, config.measures, cache)
     evaluator = make_evaluator(dataset, config.measures, classifier, device.type)
     made.preparation += time.perf_counter() - begun
+    if config.function is not None:
+        made.evaluation = scoring_seconds(config, evaluator)
+        return
     trial = Trial(config, evaluator, device)
     for _ in range(2 * WARM_UP):
         trial.loop.train_step()

@@ -34,7 +34,7 @@ def study_message(
         )
     params = {
         "data": spec.data.name,
-        "model": spec.model.name,
+        "model": spec.train.method if spec.has_training_function else spec.model.name,
         "sampler": spec.search.sampler,
         "schedule": spec.schedule.name,
         "objective": f"{spec.objective.direction} {spec.objective.measure}",

@@ -78,6 +78,9 @@ def earlier_times(
     packed: whether trials are trained together, in which they take less each.
     """
     found = []
+    # What a training function counts, and with which parameters, is its own: it is measured.
+    if spec.has_training_function:
+        return None
     # Ensembles of another number of seeds take another time per update, so they are left out.
     for name in home.names():
         try:
@@ -85,7 +88,8 @@ def earlier_times(
         except UserError:
             continue
         earlier = ledger.spec
-        if (earlier.data, earlier.model) != (spec.data, spec.model):
+        same = (earlier.data, earlier.model) == (spec.data, spec.model)
+        if not same or earlier.has_training_function:
             continue
         if len(earlier.train.seeds) == seeds and is_packed(earlier) == packed:
             found.append(_times(ledger.search, earlier))
@@ -231,6 +235,12 @@ def _alone(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> Alone:
     evaluations, budget = config.evaluations, config.budget
     in_seconds = budget.unit == "seconds"
     together, steps = structure_of(config), "" if in_seconds else structure(config)
+    if config.function is not None and isinstance(times, MeasuredTimes):
+        unit = 0.0 if in_seconds else times.per_unit(config)
+        if unit is None:
+            raise UnknownTimesError
+        spent = len(config.seeds) * budget.amount if in_seconds else unit * budget.amount
+        return Alone(together, steps, spent, evaluations * (times.evaluation or 0.0))
     if isinstance(times, EarlierTimes):
         spent = budget.amount if in_seconds else sum(steps_of(config)) * times.update
         return Alone(together, steps, spent, evaluations * times.evaluation)

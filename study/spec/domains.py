@@ -18,12 +18,8 @@ from ganstudy.study.spec.keys import (
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.remedies import REMEDIES
-from ganstudy.trials.config.training_function import (
-    PREFIX,
-    check_param,
-    check_remedy_name,
-    name_of,
-)
+from ganstudy.trials.config.training_function import check_param, check_remedy_name, name_of
+from ganstudy.trials.results.function_params import PREFIX
 from ganstudy.trials.results.records import remedy_label
 
 MOST_CHOICES = 1000

@@ -24,7 +24,7 @@ def function_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
     """
     train = values["train"]
     if not spec.has_training_function:
-        if "params" not in train:
+        if not train.get("params"):
             return []
         return [
             'train.params: are those of a training function ([train] method = "my_trainer.py:train"), '

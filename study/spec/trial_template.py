@@ -15,8 +15,9 @@ from ganstudy.study.spec.keys import (
     Params,
 )
 from ganstudy.trials.config.base import is_plugin
-from ganstudy.trials.config.training_function import PREFIX, name_of
+from ganstudy.trials.config.training_function import name_of
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.function_params import PREFIX
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
 
 
@@ -39,10 +40,14 @@ class TrialTemplate:
         """Whether a training function of the user's own trains."""
         return is_plugin(str(self.fixed("method")))
 
+    def key_of(self, setting: str) -> str:
+        """Return the key under which a setting of the report is searched."""
+        return f"{PREFIX}{setting}" if self.is_function else setting
+
     @property
     def remedies_key(self) -> str:
         """Key under which sets of remedies are searched."""
-        return f"{PREFIX}remedies" if self.is_function else "remedies"
+        return self.key_of("remedies")
 
     @property
     def fixed_remedies(self) -> list[str]:

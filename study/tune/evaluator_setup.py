@@ -54,7 +54,7 @@ def make_evaluator_setup(
     private_files()
     doing = PreparationNote(None if note is None else Path(note))
     doing.say("loading the data")
-    dataset, notes, _ = inspect(configs)
+    dataset, notes, _ = inspect(configs, on_gpu)
     doing.say("preparing what scores look through")
     classifier = cached_classifier(dataset, configs[0].measures, Path(cache), doing.epoch)
     doing.say("scoring real images against real images, the floor of every score")
@@ -71,10 +71,13 @@ def make_evaluator_setup(
     )
 
 
-def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[str]]:
+def inspect(
+    configs: Sequence[TrialConfig], on_gpu: bool = False
+) -> tuple[Dataset, list[str], list[str]]:
     """Return the data, notes for the reader, and what was seen of the user's own networks.
 
-    Raises ValueError if the data or the networks of a configuration cannot be used.
+    on_gpu: whether a training function is tried on a GPU. Raises ValueError if the data, the networks
+    of a configuration or a training function cannot be used.
     """
     import torch
 
@@ -86,6 +89,8 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[st
     dataset = load_dataset(configs[0].data)
     check_data(dataset, configs[0].measures)
     notes = list(dataset.notes)
+    if configs[0].function is not None:
+        return dataset, *_rehearsed(configs, dataset, on_gpu, notes)
     for config in configs:
         # One seed is enough to see whether the networks can be made, and costs the least memory.
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
@@ -99,6 +104,23 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[st
     return dataset, notes, [check_own_networks(own, dataset.shape, below_zero)]
 
 
+def _rehearsed(
+    configs: Sequence[TrialConfig], dataset: Dataset, on_gpu: bool, notes: list[str]
+) -> tuple[list[str], list[str]]:
+    """Return the notes with those of a training function, and what was seen of it."""
+    import torch
+
+    from ganstudy.trials.training.functions.rehearsal import rehearse
+
+    device = torch.device("cuda" if on_gpu else "cpu")
+    for index, config in enumerate(configs):
+        # Whether it goes on as it was is seen of one: that takes three times as many steps.
+        found = rehearse(config, dataset, device, with_resume=index == 0)
+        notes += [note for note in found if note not in notes]
+    times = f"{len(configs)} configurations" if len(configs) > 1 else "one configuration"
+    return notes, [f"{configs[0].method} was called with {times}, evaluated, and gone on with"]
+
+
 def describe(configs: Sequence[TrialConfig]) -> list[str]:
     """Describe the data and networks in lines for the user; raise ValueError as `inspect` does."""
     dataset, notes, seen = inspect(configs)
@@ -106,7 +128,11 @@ def describe(configs: Sequence[TrialConfig]) -> list[str]:
     kind = "images" if dataset.is_images else "points"
     labels = f", {len(dataset.mode_names)} modes" if dataset.mode_names else ", no labels"
     amounts = f"{len(dataset.train)} {kind} of {shape} to train on, {len(dataset.held_out)} held out{labels}"
-    together = ["all networks train the seeds of a configuration together"]
+    together = (
+        ["all networks train the seeds of a configuration together"]
+        if configs[0].function is None
+        else ["a training function trains one seed after another"]
+    )
     return [amounts, *(notes or together), *seen]
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from ganstudy.trials.config.base import StrictModel, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
+from ganstudy.trials.results.function_params import PREFIX, REPORTED
 
-PREFIX = "params."
-"""Of a parameter as a key of a search space: "params.width"."""
 Scalar = bool | int | float | str
 
 
@@ -55,13 +54,10 @@ def _as_k(value: Any) -> None:
     as_schedule(value)
 
 
-SETTINGS: dict[str, Callable[[Any], None]] = {
-    "k": _as_k,
-    "lr_d": _as_rate,
-    "lr_g": _as_rate,
-    "remedies": _as_remedies,
-}
-"""Parameters that are the settings of these names for the report, with the rule of their values."""
+RULES: dict[str, Callable[[Any], None]] = dict(
+    zip(REPORTED, (_as_k, _as_rate, _as_rate, _as_remedies), strict=True)
+)
+"""Of the values of parameters that are settings of the report."""
 
 
 def name_of(key: str) -> str:
@@ -73,8 +69,8 @@ def check_param(name: str, value: Any) -> None:
     """Raise ValueError where a parameter has no usable name, or `value` is none it may have."""
     if not name.isidentifier():
         raise ValueError(f"a parameter's name must be a word such as width, got {short_repr(name)}")
-    if name in SETTINGS:
-        SETTINGS[name](value)
+    if name in RULES:
+        RULES[name](value)
         return
     for each in value if isinstance(value, list) else [value]:
         if isinstance(each, list):

@@ -37,6 +37,7 @@ from ganstudy.trials.training.functions.seed_state import SeedState
 from ganstudy.trials.training.functions.seed_thread import SeedThread
 from ganstudy.trials.training.training_loop import PROGRESS_SECONDS
 
+REHEARSED_SAMPLES = 8
 MOST_IDLE = 10_000
 """Steps in which nothing is counted on the budget's axis."""
 
@@ -75,6 +76,8 @@ class Setting:
     """That are scored at an evaluation."""
     on_device: Callable[[], Tensor]
     """Returns the training images where they are trained on."""
+    rehearsed: int = 0
+    """Passes of the loop between two evaluations of a rehearsal, whatever the budget; 0: none is."""
 
 
 class Run:
@@ -139,9 +142,9 @@ class Run:
         self._since = time.perf_counter()
         while position.evaluations < self._setting.evaluations:
             self._stepped = self._evaluated = False
-            yield position.iterations
-            self._settle()
             position.iterations += 1
+            yield position.iterations - 1
+            self._settle()
             now = self._amount()
             idle = 0 if now > amount else idle + 1
             amount = now
@@ -168,6 +171,7 @@ class Run:
         images: real ones shown to the discriminator. loss_d, loss_g: numbers or tensors, of which
         evaluations report the means.
         """
+        self._check_loop("count")
         counters = self._position.counters
         if generator_steps is None:
             generator_steps = 0 if self._stepped else 1
@@ -188,13 +192,18 @@ class Run:
 
     def due(self) -> bool:
         """Return whether an evaluation is due."""
+        self._check_loop("due")
         self._settle()
         return self._amount() >= self._due_at()
 
     @property
     def progress(self) -> float:
         """Share of the budget that is spent, from 0 to 1."""
-        return min(1.0, self._amount() / self.budget.amount)
+        return min(1.0, self._amount() / self._total())
+
+    def _check_loop(self, name: str) -> None:
+        if not self._begun_steps:
+            raise RunError(f"run.{name} must be called in the loop over run.steps()")
 
     def _settle(self) -> None:
         """Count the generator step of a pass that has counted nothing."""
@@ -204,6 +213,8 @@ class Run:
 
     def _amount(self) -> float:
         """Return what is spent on the budget's axis."""
+        if self._setting.rehearsed:
+            return self._position.iterations
         if self.budget.unit == "seconds":
             self._take_time()
         return self._position.counters.on(self.budget.unit)
@@ -211,7 +222,12 @@ class Run:
     def _due_at(self) -> float:
         """Return where on the budget's axis the next evaluation is due."""
         done = self._position.evaluations
-        return self.budget.amount * (done + 1) / self._setting.evaluations
+        return self._total() * (done + 1) / self._setting.evaluations
+
+    def _total(self) -> float:
+        """Return the length of the budget's axis."""
+        setting = self._setting
+        return setting.rehearsed * setting.evaluations or self.budget.amount
 
     def _take_time(self) -> None:
         """Count the time since the last call, where training goes on."""
@@ -252,6 +268,7 @@ class Run:
         an array of run.num_samples images or points, or a folder of pictures.
         """
         self._thread.check_open()
+        self._check_loop("evaluate")
         if not self.due():
             raise RunError(
                 f"run.evaluate comes before it is due: {self._amount():g} {self.budget.unit} are "
@@ -264,7 +281,9 @@ class Run:
         self._take_time()
         self._since = 0.0
         begun = time.perf_counter()
-        request = SampleRequest(sampler, latent_dim, latent, images, self.num_samples)
+        sampled = REHEARSED_SAMPLES if self._setting.rehearsed else self.num_samples
+        num = sampled if images is None else self.num_samples
+        request = SampleRequest(sampler, latent_dim, latent, images, num)
         with _evaluating(self._kept):
             samples = _as_run_error(samples_of, request, self.data, self.seed, self.device)
         self._position.counters.evaluation_seconds += time.perf_counter() - begun
