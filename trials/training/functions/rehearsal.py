@@ -24,7 +24,7 @@ from ganstudy.trials.results.records import Counters
 from ganstudy.trials.training.checkpoint import read_newest, write_checkpoint
 from ganstudy.trials.training.functions.calling import OwnFunction, TrainingFunctionError
 from ganstudy.trials.training.functions.global_state import GlobalStreams
-from ganstudy.trials.training.functions.run import Begin, Boundary, Run, RunError, ToScore
+from ganstudy.trials.training.functions.run import Begin, Boundary, Run, ToScore
 from ganstudy.trials.training.functions.seed_state import (
     SeedRecord,
     SeedState,
@@ -200,7 +200,7 @@ class _Call:
                 function.definition,
             )
         found = function.located(error)
-        if isinstance(error, RunError) or not isinstance(found, Exception):
+        if isinstance(found, TrainingFunctionError):
             raise found
         line = where(error, function.file)
         line = function.definition if line == function.file.name else line
