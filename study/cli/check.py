@@ -12,6 +12,7 @@ import click
 from ganstudy.study.cli.options import format_params, home_option, line_width, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
+from ganstudy.study.spec.function_checks import as_read
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -57,9 +58,9 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
     ]
     if full:
-        sections[1].lines += spec.model_dump_json(
-            indent=2, exclude={"search": {"space"}}
-        ).splitlines()
+        defaults = as_read(spec)
+        del defaults["search"]["space"]
+        sections[1].lines += json.dumps(defaults, indent=2, ensure_ascii=False).splitlines()
     else:
         last = WITHOUT_TIME if no_time else LINES_OF_TIME
         _fit(sections, MOST_LINES - len(head) - last)

@@ -179,7 +179,10 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
 def _function_lines(spec: StudySpec, times: MeasuredTimes) -> list[str]:
     unit, seeds = spec.train.budget.unit.replace("_", " "), len(spec.train.seeds)
     if unit == "seconds":
-        return [f"each of {seeds} seeds has the budget to itself", *([times.note] * bool(times.note))]
+        return [
+            f"each of {seeds} seeds has the budget to itself",
+            *([times.note] * bool(times.note)),
+        ]
     each = [1000 * value for value in times.of_functions.values()]
     lines = [
         f"measured now, by the first steps of {spec.train.method}: {_short(min(each))} to "

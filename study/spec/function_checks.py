@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ganstudy.study.spec.messages import key_part
@@ -37,6 +38,18 @@ def function_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
             for name, problem in check_params(spec.train.params).items()
         ),
     ]
+
+
+def as_read(spec: StudySpec) -> dict[str, Any]:
+    """Return the study with defaults filled in, as plain JSON, without what it cannot use."""
+    values: dict[str, Any] = json.loads(spec.model_dump_json())
+    train = values["train"]
+    if spec.has_training_function:
+        values = {name: table for name, table in values.items() if name not in UNUSED_TABLES}
+        values["train"] = {key: train[key] for key in USED_OF_TRAIN}
+    else:
+        del train["params"], train["digest"]
+    return values
 
 
 def _unused(train: dict[str, Any], values: dict[str, Any]) -> list[str]:

@@ -122,7 +122,7 @@ class TrialTemplate:
 
     def _function(self, params: Params) -> dict[str, Any]:
         """Return what a training function is given, completed by the parameters of a trial."""
-        given = {name_of(key): value for key, value in params.items()}
+        given: dict[str, Any] = {name_of(key): value for key, value in params.items()}
         if "remedies" in given:
             given["remedies"] = remedies_of(str(given["remedies"]))
         function = self.values["function"]

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.measures.evaluator import Evaluator
@@ -122,7 +124,9 @@ class FunctionTrial:
     def save(self, folder: Path) -> None:
         """Write a checkpoint; ValueError for objects that it cannot hold."""
         self._folder = folder
-        tensors, states, updates = {}, {}, 0
+        tensors: dict[str, Tensor] = {}
+        states: dict[str, Any] = {}
+        updates = 0
         for each in self._seeds:
             record = each.record()
             if record is None:

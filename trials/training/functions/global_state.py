@@ -19,10 +19,10 @@ class GlobalStreams:
     """States of the streams of Python, NumPy and torch, and of the GPU that trains, if one does."""
 
     device: torch.device
-    python: tuple[Any, ...]
-    numpy: dict[str, Any]
-    torch: Tensor
-    cuda: Tensor | None
+    of_python: tuple[Any, ...]
+    of_numpy: dict[str, Any]
+    of_torch: Tensor
+    of_cuda: Tensor | None
 
     @classmethod
     def now(cls, device: torch.device) -> GlobalStreams:
@@ -44,19 +44,19 @@ class GlobalStreams:
 
     def put(self) -> None:
         """Make these the present states."""
-        random.setstate(self.python)
-        np.random.set_state(self.numpy)
-        torch.set_rng_state(self.torch)
-        if self.cuda is not None:
-            torch.cuda.set_rng_state(self.cuda, self.device)
+        random.setstate(self.of_python)
+        np.random.set_state(self.of_numpy)
+        torch.set_rng_state(self.of_torch)
+        if self.of_cuda is not None:
+            torch.cuda.set_rng_state(self.of_cuda, self.device)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states as a checkpoint holds them."""
         return {
-            "python": self.python,
-            "numpy": self.numpy,
-            "torch": self.torch,
-            "cuda": self.cuda,
+            "python": self.of_python,
+            "numpy": self.of_numpy,
+            "torch": self.of_torch,
+            "cuda": self.of_cuda,
         }
 
     @classmethod

@@ -186,9 +186,9 @@ class Run:
         counters.discriminator_steps += int(discriminator_steps)
         counters.images += int(images)
         if loss_d is not None:
-            self._losses.add("loss_d", loss_d)
+            _as_run_error(self._losses.add, "loss_d", loss_d)
         if loss_g is not None:
-            self._losses.add("loss_g", loss_g)
+            _as_run_error(self._losses.add, "loss_g", loss_g)
 
     def due(self) -> bool:
         """Return whether an evaluation is due."""
@@ -308,7 +308,8 @@ class Run:
             return lambda step: as_float(images[order.at(step)[0]])
 
         _as_run_error(_whole, "n", n)
-        return _as_run_error(self._streams.stream, name, (n,), make)
+        found: Iterator[Tensor] = _as_run_error(self._streams.stream, name, (n,), make)
+        return found
 
     def latents(
         self, n: int, dim: int, stream: str = "generator", latent: LatentKind = "normal"
@@ -326,7 +327,9 @@ class Run:
 
         _as_run_error(_whole, "n", n)
         _as_run_error(_whole, "dim", dim)
-        return _as_run_error(self._streams.stream, name, (n, dim, latent), make)
+        asked = (n, dim, latent)
+        found: Iterator[Tensor] = _as_run_error(self._streams.stream, name, asked, make)
+        return found
 
     @contextmanager
     def initialisation(self, player: str) -> Iterator[None]:

@@ -160,6 +160,11 @@ MISTAKES = {
         r":17: images must be a tensor, an array or a folder",
     ),
     "negative counts": ("images=8", "images=-8", r":15: run.count takes amounts >= 0"),
+    "a loss per image": (
+        "loss_g=loss",
+        "loss_g=loss.expand(8)",
+        r":15: loss_g must be one number, got a tensor of shape \[8\]",
+    ),
     "batches of none": (
         "run.batches(8)",
         "run.batches(0)",
