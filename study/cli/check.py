@@ -41,6 +41,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     from ganstudy.study.cli.expected_time import study_times, time_lines
     from ganstudy.study.cli.outlook import outlook_lines
     from ganstudy.study.driver.cost_estimate import cost_lines
+    from ganstudy.study.driver.idle_resources import idle_lines
     from ganstudy.study.ledger.ledger import Ledger
 
     spec, _ = read_study(file)
@@ -52,7 +53,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     sections = [
         Section("Varies", _varied(spec, full), True),
         Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
-        Section("Trials", wrapped(cost_lines(spec))),
+        Section("Trials", wrapped([*cost_lines(spec), *idle_lines(spec)])),
         Section("Your data and networks", own_parts),
         _first(spec, full),
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ganstudy.study.cluster.slots import slots_here
 from ganstudy.study.driver.duration import format_duration
+from ganstudy.study.driver.idle_resources import idle_cpus_line
 from ganstudy.study.driver.step_times import MeasuredTimes, measure
 from ganstudy.study.driver.time_estimate import (
     EarlierTimes,
@@ -173,6 +174,9 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
         lines.append(
             f"other processes were at work: on a quiet machine down to {1 / times.busy:.0%} of it"
         )
+    if times.speedup is not None:
+        idle = idle_cpus_line(int(spec.resources.cpus), times.speedup)
+        lines += [idle] if idle else []
     return [*lines, times.note] if times.note else lines
 
 

@@ -77,6 +77,10 @@ class MeasuredTimes:
     """How many times as long steps took as this process computed; above 1 where others were at
     work. 1 where that cannot be measured: on a GPU, or with several threads.
     """
+    speedup: float | None = None
+    """How many times as fast steps of the first structure are as with one CPU, where a trial has
+    several and no GPU; None where they were not compared.
+    """
     note: str = ""
     """Why something was not measured."""
 
@@ -187,6 +191,8 @@ def _measure(
                 made.of_functions[structure(config)] = timed
                 continue
             made.steps[structure(config)] = _step_seconds(config, dataset, device, share)
+            if index == 0 and threads > 1 and not on_gpu:
+                made.speedup = _speedup(made, config, dataset, device, share)
             if other_lanes != len(config.seeds):
                 made.more_lanes = other_lanes
                 ratio = _with_lanes(made, config, other_lanes, dataset, device, share)
@@ -240,6 +246,22 @@ def _one_step(loop: TrainingLoop, device: torch.device) -> tuple[bool, float]:
 
         torch.cuda.synchronize(device)
     return loop.counters.generator_steps > before, time.perf_counter() - start
+
+
+def _speedup(
+    made: MeasuredTimes, config: TrialConfig, dataset: Dataset, device: torch.device, seconds: float
+) -> float:
+    """Return how many times as fast steps are as with one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = _step_seconds(config, dataset, device, seconds)
+    finally:
+        torch.set_num_threads(threads)
+    own = made.steps[structure(config)]
+    return (alone.discriminator + alone.generator) / (own.discriminator + own.generator)
 
 
 def _with_lanes(
