@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ganstudy.trials.measures.classifier import OnEpoch
 
 
+# A guess: calls of large networks on a CPU may take minutes each.
+REHEARSAL_SECONDS = 30.0
+"""After which no further call of a training function is begun before a study starts."""
 MOST_LOOKED_AT = 10_000
 """Images that are asked for their range."""
 
@@ -113,11 +117,17 @@ def _rehearsed(
     from ganstudy.trials.training.functions.rehearsal import rehearse
 
     device = torch.device("cuda" if on_gpu else "cpu")
-    for index, config in enumerate(configs):
+    deadline, tried = time.monotonic() + REHEARSAL_SECONDS, 0
+    for config in configs:
         # Whether it goes on as it was is seen of one: that takes three times as many steps.
-        found = rehearse(config, dataset, device, with_resume=index == 0)
+        found = rehearse(config, dataset, device, with_resume=tried == 0)
         notes += [note for note in found if note not in notes]
-    times = f"{len(configs)} configurations" if len(configs) > 1 else "one configuration"
+        tried += 1
+        if time.monotonic() > deadline:
+            break
+    times = f"{tried} configurations" if tried > 1 else "one configuration"
+    if tried < len(configs):
+        times += f" of {len(configs)} in {REHEARSAL_SECONDS:g} s"
     return notes, [f"{configs[0].method} was called with {times}, evaluated, and gone on with"]
 
 

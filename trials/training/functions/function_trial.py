@@ -126,7 +126,7 @@ class FunctionTrial:
         self._folder = folder
         tensors: dict[str, Tensor] = {}
         states: dict[str, Any] = {}
-        updates = 0
+        passes = 0
         for each in self._seeds:
             record = each.record()
             if record is None:
@@ -134,14 +134,14 @@ class FunctionTrial:
             state, own = to_checkpoint(each.seed, record)
             states[str(each.seed)] = state
             tensors |= own
-            updates += record.position.counters.updates
-        position = updates // len(self.config.seeds)
+            passes += record.position.iterations
         whole = {
             "config": self.config.digest,
             "evaluations_done": self.evaluations_done,
             "seeds": states,
         }
-        write_checkpoint(folder, position, tensors, whole)
+        # The number that every step of any seed raises, whatever its function counts.
+        write_checkpoint(folder, passes, tensors, whole)
 
     def restore(self, folder: Path) -> bool:
         """Go on from the newest undamaged checkpoint in `folder`; return whether there is one."""

@@ -224,6 +224,12 @@ class Run:
         done = self._position.evaluations
         return self._total() * (done + 1) / self._setting.evaluations
 
+    def _spent(self, amount: float) -> str:
+        """Return an amount on the budget's axis in words."""
+        if self._setting.rehearsed:
+            return f"{amount:g} steps of a rehearsal"
+        return f"{amount:g} {self.budget.unit.replace('_', ' ')}"
+
     def _total(self) -> float:
         """Return the length of the budget's axis."""
         setting = self._setting
@@ -246,7 +252,7 @@ class Run:
             )
         if self.due():
             raise RunError(
-                f"an evaluation was due at {self._due_at():g} {unit}, and run.evaluate was not "
+                f"an evaluation was due at {self._spent(self._due_at())}, and run.evaluate was not "
                 "called: call it in every pass of the loop in which run.due() is true"
             )
 
@@ -271,9 +277,8 @@ class Run:
         self._check_loop("evaluate")
         if not self.due():
             raise RunError(
-                f"run.evaluate comes before it is due: {self._amount():g} {self.budget.unit} are "
-                f"spent, and the next evaluation is at {self._due_at():g}; call it where run.due() "
-                "is true"
+                f"run.evaluate comes before it is due, at {self._spent(self._amount())}, and the next "
+                f"evaluation is at {self._due_at():g}; call it where run.due() is true"
             )
         if self.device.type == "cuda":
             # Kernels run behind Python; without waiting, their time would count as evaluation.
@@ -338,7 +343,8 @@ class Run:
         player: "generator" or "discriminator", or any other name. Outside of it all random streams
         stay where they were.
         """
-        with kept_streams():
+        devices = [self.device] if self.device.type == "cuda" else []
+        with kept_streams(), torch.random.fork_rng(devices=devices):
             seed_all(derive(self.seed, "initialisation", player))
             yield
 

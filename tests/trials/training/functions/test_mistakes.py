@@ -102,7 +102,7 @@ MISTAKES = {
     "never evaluated": (
         "            run.evaluate(G, latent_dim=2)",
         "            pass",
-        r":10: an evaluation was due at 2 generator_steps",
+        r":10: an evaluation was due at 2 steps of a rehearsal, and run.evaluate",
     ),
     "never due": ("if run.due():", "if False:", r":10: an evaluation was due"),
     "not due": ("if run.due():", "if True:", r":17: run.evaluate comes before it is due"),
