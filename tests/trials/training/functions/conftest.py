@@ -10,22 +10,27 @@ from typing import Any
 import pytest
 import torch
 
+from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.plugins import register
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.data import load
+from ganstudy.trials.measures.evaluator import Evaluator
 
 SMALL = {"samples": 200, "game_steps": 0}
 """Measures of the tests here."""
 
 
 @pytest.fixture(scope="session")
-def small_evaluator():
-    """Scores 200 points of the ring, which takes a hundredth of a second."""
-    from ganstudy.trials.config.data import Ring
-    from ganstudy.trials.data import load
-    from ganstudy.trials.measures.evaluator import Evaluator
+def ring():
+    """The ring's points."""
+    return load(Ring())
 
-    return Evaluator(load(Ring()), None, torch.device("cpu"), MeasuresConfig(**SMALL))
+
+@pytest.fixture(scope="session")
+def small_evaluator(ring):
+    """Scores 200 points of the ring, which takes a hundredth of a second."""
+    return Evaluator(ring, None, torch.device("cpu"), MeasuresConfig(**SMALL))
 
 
 @pytest.fixture(scope="session")

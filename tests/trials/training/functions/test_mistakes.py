@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from ganstudy.trials.config.data import Digits, Ring
-from ganstudy.trials.data import load
 from ganstudy.trials.training.functions.rehearsal import rehearse
 
 RIGHT = """import torch
@@ -34,9 +32,7 @@ def train(run):
 
 
 @pytest.fixture
-def rehearsed(config_of, write) -> Callable[..., list[str]]:
-    ring = load(Ring())
-
+def rehearsed(config_of, write, ring) -> Callable[..., list[str]]:
     def notes(text: str, resume: bool = False, **changes: Any) -> list[str]:
         file: Path = write(text)
         config = config_of(file, {"lr_g": 0.01}, **changes)
@@ -254,8 +250,7 @@ IMAGES = RIGHT.replace(
         ("lambda z: G(z).permute(0, 2, 3, 1)", "channels come first: images.permute"),
     ],
 )
-def test_values_of_images(sampler: str, said: str | None, config_of, write) -> None:
-    digits = load(Digits())
+def test_values_of_images(sampler: str, said: str | None, config_of, write, digits) -> None:
     config = config_of(write(IMAGES.replace("evaluate(G,", f"evaluate({sampler},")), {"lr_g": 0.01})
     if said is not None and said.startswith("samples"):
         (note,) = rehearse(config, digits, torch.device("cpu"), False)
