@@ -235,11 +235,13 @@ def _alone(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> Alone:
     evaluations, budget = config.evaluations, config.budget
     in_seconds = budget.unit == "seconds"
     together, steps = structure_of(config), "" if in_seconds else structure(config)
-    if config.function is not None and isinstance(times, MeasuredTimes):
-        unit = 0.0 if in_seconds else times.per_unit(config)
-        if unit is None:
+    if config.function is not None:
+        # Each of its seeds has a budget of seconds to itself; of what it counts nothing is known but
+        # what was measured.
+        unit = None if isinstance(times, EarlierTimes) else times.per_unit(config)
+        if unit is None and not in_seconds:
             raise UnknownTimesError
-        spent = len(config.seeds) * budget.amount if in_seconds else unit * budget.amount
+        spent = budget.amount * (len(config.seeds) if in_seconds else unit or 0.0)
         return Alone(together, steps, spent, evaluations * (times.evaluation or 0.0))
     if isinstance(times, EarlierTimes):
         spent = budget.amount if in_seconds else sum(steps_of(config)) * times.update

@@ -288,7 +288,9 @@ def test_a_budget_of_seconds(config_of, write, small_evaluator) -> None:
     config = config_of(write(slow), budget={"unit": "seconds", "amount": 0.04})
     made = trained(FunctionTrial(config, small_evaluator))
     assert [e.index for e in made] == [1, 2, 3, 4]
-    assert made[-1].counters.seconds == pytest.approx(0.04, abs=0.02), "each seed has all of it"
+    # Each seed has all of it, and both reach its end.
+    assert all(row.cost["seconds"] >= 0.04 for row in made[-1].rows)
+    assert made[-1].counters.generator_steps >= 1
 
 
 SAMPLERS = """

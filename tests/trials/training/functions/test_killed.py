@@ -58,7 +58,7 @@ def test_ten_kills(config_of, small_evaluator, tmp_path: Path, monkeypatch) -> N
         process.start()
         # Each gets further than the one before; then it is killed wherever it is.
         while process.is_alive() and newest_position(tmp_path) <= positions[-1]:
-            time.sleep(0.001)
+            time.sleep(0.005)
         time.sleep(0.03 * draw.random())
         process.kill()
         process.join()
