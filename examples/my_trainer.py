@@ -8,6 +8,7 @@ what the discriminator sees, which fades over the training.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from torch.optim import Adam
 def layers(sizes, activation):
     """Return linear layers with activations between them."""
     made = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         made += [nn.Linear(inputs, outputs), activation()]
     return made[:-1]
 
