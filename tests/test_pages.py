@@ -21,6 +21,7 @@ from ganstudy.study.spec.reader import parse_study
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PICTURES = (ROOT / "docs" / "your-pictures.md").read_text(encoding="utf-8")
+FUNCTION = (ROOT / "docs" / "training-function.md").read_text(encoding="utf-8")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)\s]*)?\)")
 ELSEWHERE = {
     "ui": "serves until it is stopped: tests/study/cli/test_serve.py",
@@ -164,6 +165,16 @@ def test_the_tutorials_networks_are_taken_after_the_four_changes(tmp_path, monke
     said = check("pets.toml")
     assert "own networks: alone as in an ensemble" in said
     assert "minibatch_discrimination" in said and "images of 3 x 64 x 64" in said
+
+
+def test_the_training_function_of_its_page_is_taken(tmp_path, monkeypatch) -> None:
+    """It is called as the page prints it, and goes on from a checkpoint to the same numbers."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my_trainer.py").write_text(blocks(FUNCTION, "python")[0])
+    (tmp_path / "mine.toml").write_text(blocks(FUNCTION, "toml")[0])
+    said = " ".join(check("mine.toml").split())
+    assert "my_trainer.py:train was called with 3 configurations, evaluated, and gone on" in said
+    assert "other numbers" not in said
 
 
 def test_the_index_names_every_page_and_every_link_leads_somewhere() -> None:

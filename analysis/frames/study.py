@@ -15,6 +15,7 @@ from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.facts import Origin, StudyFacts
+from ganstudy.trials.results.function_params import reported_name
 from ganstudy.trials.results.looks import Looks
 from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import (
@@ -156,8 +157,9 @@ class Study:
 
     @property
     def space(self) -> JsonObject:
-        """Domain of every hyperparameter as [search.space] states it."""
-        return dict(self.spec.get("search", {}).get("space", {}))
+        """Domain of every hyperparameter as [search.space] states it, by its name in the trials."""
+        stated = self.spec.get("search", {}).get("space", {})
+        return {reported_name(key): domain for key, domain in stated.items()}
 
     @property
     def searched(self) -> list[str]:

@@ -12,6 +12,7 @@ import click
 from ganstudy.study.cli.options import format_params, home_option, line_width, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
+from ganstudy.study.spec.function_checks import as_read
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.results.documents import JsonObject
@@ -41,6 +42,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     from ganstudy.study.ledger.ledger import Ledger
     from ganstudy.study.outlook.cost_estimate import cost_lines
     from ganstudy.study.outlook.expected_time import study_times, time_lines
+    from ganstudy.study.outlook.idle_resources import idle_lines
     from ganstudy.study.outlook.outlook_lines import outlook_lines
 
     spec, _ = read_study(file)
@@ -56,15 +58,15 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
             True,
         ),
         Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
-        Section("Trials", wrapped(cost_lines(spec))),
+        Section("Trials", wrapped([*cost_lines(spec), *idle_lines(spec)])),
         Section("Your data and networks", own_parts),
         _first(spec, full),
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
     ]
     if full:
-        sections[1].lines += spec.model_dump_json(
-            indent=2, exclude={"search": {"space"}}
-        ).splitlines()
+        defaults = as_read(spec)
+        del defaults["search"]["space"]
+        sections[1].lines += json.dumps(defaults, indent=2, ensure_ascii=False).splitlines()
     else:
         last = WITHOUT_TIME if no_time else LINES_OF_TIME
         _fit(sections, MOST_LINES - len(head) - last)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from base64 import b64encode
 from dataclasses import replace
 
 from ganstudy.study.cluster.code_version import PACKAGES, code_provenance, source_digest
 from ganstudy.study.ledger.ledger import Ledger
+from ganstudy.study.spec.function_checks import as_read
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tracking.messages import StudyStart
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
-from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.facts import Origin, StudyFacts
 
 
@@ -25,7 +24,7 @@ def study_message(
     """
     packages = {name: found for name, found in code_provenance().items() if name in PACKAGES}
     origin = Origin(source_digest(), platform.python_version(), packages, "\n".join(changes))
-    facts = StudyFacts(_as_read(spec), spec.question, origin=origin)
+    facts = StudyFacts(as_read(spec), spec.question, origin=origin)
     if evaluator_setup is not None:
         facts = replace(
             facts,
@@ -35,7 +34,7 @@ def study_message(
         )
     params = {
         "data": spec.data.name,
-        "model": spec.model.name,
+        "model": spec.train.method if spec.has_training_function else spec.model.name,
         "sampler": spec.search.sampler,
         "schedule": spec.schedule.name,
         "objective": f"{spec.objective.direction} {spec.objective.measure}",
@@ -51,10 +50,4 @@ def study_message(
 def facts_of_ledger(ledger: Ledger) -> StudyFacts:
     """Return what the ledger knows of a study's facts, where MLflow does not have them whole."""
     origin = Origin(changes="\n".join(ledger.changes))
-    return StudyFacts(_as_read(ledger.spec), ledger.spec.question, origin=origin)
-
-
-def _as_read(spec: StudySpec) -> JsonObject:
-    # With defaults filled in: a later version may have others, and the report reads this.
-    read: JsonObject = json.loads(spec.model_dump_json())
-    return read
+    return StudyFacts(as_read(ledger.spec), ledger.spec.question, origin=origin)

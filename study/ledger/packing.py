@@ -28,8 +28,9 @@ AHEAD = 16
 
 def lanes_by_default(spec: StudySpec) -> int:
     """Return how many lanes a pack of a new study has at most, unless the file says so."""
-    # A budget of seconds is not shared, and such trials are never packed.
-    if spec.train.budget.unit == "seconds":
+    # A budget of seconds is not shared, and a training function trains one seed: such trials are
+    # never packed.
+    if spec.train.budget.unit == "seconds" or spec.has_training_function:
         return 1
     return GPU_LANES if spec.resources.gpus else CPU_LANES
 
@@ -55,6 +56,8 @@ def trials_per_pack(
     pack is at most half a slot's even share of them: the trials of one structure may take many times
     as long as the others, and no slot is to wait for a large pack of those.
     """
+    if spec.has_training_function:
+        return 1
     adaptive = not facts_of(spec.search.sampler).exchangeable
     if stage is Stage.SEARCH and (adaptive or spec.schedule.name != "fifo"):
         return 1

@@ -101,7 +101,7 @@ def _search_lines(spec: StudySpec) -> list[str]:
     if spec.schedule.name == "asha" and trials:
         at = ", ".join(f"{stop:g}" for stop in stops(spec))
         lines.append(f"asha may stop a trial early, at {at} {unit}")
-    if budget.unit == "seconds":
+    if budget.unit == "seconds" or spec.has_training_function:
         return lines
     fewest, largest = _updates(spec)
     span = f"{largest:,.0f}" if fewest == largest else f"{fewest:,.0f} to {largest:,.0f}"

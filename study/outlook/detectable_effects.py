@@ -104,7 +104,8 @@ def questions(spec: StudySpec) -> list[Question]:
     for setting, found in asked.items():
         labels = settings[setting]
         values = len(set(labels))
-        pairs = planned.total // values if whole_grid else _pairs(planned, setting, labels, found)
+        key = spec.space.template.key_of(setting)
+        pairs = planned.total // values if whole_grid else _pairs(planned, key, labels, found)
         made.append(
             Question(
                 setting=setting,
@@ -133,8 +134,9 @@ def designed(spec: StudySpec) -> list[Question]:
     trials, points, crossed = planned_trials(spec), num_points(spec), factors(spec)
     made = []
     for setting in (K, REMEDIES):
-        domain = spec.space.domains.get(setting)
-        if setting not in crossed or not isinstance(domain, Choices) or len(domain.values) < 2:
+        key = spec.space.template.key_of(setting)
+        domain = spec.space.domains.get(key)
+        if key not in crossed or not isinstance(domain, Choices) or len(domain.values) < 2:
             continue
         found = _couples(setting, list(map(str, domain.values)))
         if found:
@@ -163,9 +165,10 @@ def _labels(spec: StudySpec, params: list[Params], setting: str) -> list[str]:
     """Return the value of a setting per trial, in thirds where there are many."""
     if setting == REMEDIES:
         return [spec.space.template.remedy_set(each) for each in params]
-    if setting not in spec.space.domains:
+    key = spec.space.template.key_of(setting)
+    if key not in spec.space.domains:
         return [""] * len(params)
-    values = [as_schedule(each[setting]) if setting in each else None for each in params]
+    values = [as_schedule(each[key]) if key in each else None for each in params]
     if len(set(values)) <= MAX_GROUPS:
         return [str(value) for value in values]
     # A schedule of several parts has no size: each is a value of its own.

@@ -10,6 +10,7 @@ from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.packing import pack_line, trials_per_pack, with_lanes
+from ganstudy.study.outlook.idle_resources import idle_cpus_line
 from ganstudy.study.outlook.step_times import MeasuredTimes, measure
 from ganstudy.study.outlook.time_estimate import (
     EarlierTimes,
@@ -154,6 +155,8 @@ def _as_earlier(spec: StudySpec, times: EarlierTimes) -> list[str]:
 
 
 def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
+    if times.of_functions:
+        return _function_lines(spec, times)
     if not times.steps:
         return [times.note]
     each = [(found.discriminator, found.generator) for found in times.steps.values()]
@@ -171,6 +174,26 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
         lines.append(
             f"other processes were at work: on a quiet machine down to {1 / times.busy:.0%} of it"
         )
+    if times.speedup is not None:
+        idle = idle_cpus_line(int(spec.resources.cpus), times.speedup)
+        lines += [idle] if idle else []
+    return [*lines, times.note] if times.note else lines
+
+
+def _function_lines(spec: StudySpec, times: MeasuredTimes) -> list[str]:
+    unit, seeds = spec.train.budget.unit.replace("_", " "), len(spec.train.seeds)
+    if unit == "seconds":
+        return [
+            f"each of {seeds} seeds has the budget to itself",
+            *([times.note] * bool(times.note)),
+        ]
+    each = [1000 * value for value in times.of_functions.values()]
+    lines = [
+        f"measured now, by the first steps of {spec.train.method}: {_short(min(each))} to "
+        f"{_short(max(each))} ms per {unit.removesuffix('s')} of {seeds} seeds, one after another"
+    ]
+    if times.evaluation is not None:
+        lines[0] += f"; {times.evaluation:.2g} s to score an evaluation"
     return [*lines, times.note] if times.note else lines
 
 

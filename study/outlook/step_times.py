@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganstudy.study.driver.function_times import function_seconds, scoring_seconds
 from ganstudy.study.errors import UserError
 from ganstudy.study.outlook.clock import ClockError, begin_again, interrupted_after
 from ganstudy.study.tune.training import load_dataset, make_evaluator
@@ -55,6 +56,8 @@ class MeasuredTimes:
 
     steps: dict[str, StepSeconds] = field(default_factory=dict)
     """By `structure`; empty where the data are not here yet."""
+    of_functions: dict[str, float] = field(default_factory=dict)
+    """By `structure` of a training function's trials: for one unit of their budget."""
     structures: int = 0
     """That the study has."""
     more_lanes: int = 0
@@ -71,6 +74,10 @@ class MeasuredTimes:
     """How many times as long steps took as this process computed; above 1 where others were at
     work. 1 where that cannot be measured: on a GPU, or with several threads.
     """
+    speedup: float | None = None
+    """How many times as fast steps of the first structure are as with one CPU, where a trial has
+    several and no GPU; None where they were not compared.
+    """
     note: str = ""
     """Why something was not measured."""
 
@@ -84,6 +91,12 @@ class MeasuredTimes:
             sum(each.discriminator for each in known) / len(known),
             sum(each.generator for each in known) / len(known),
         )
+
+    def per_unit(self, config: TrialConfig) -> float | None:
+        """Return the seconds of one unit of a training function's budget; a mean as `steps_of`."""
+        known = list(self.of_functions.values())
+        mean = sum(known) / len(known) if known else None
+        return self.of_functions.get(structure(config), mean)
 
     def slower(self, steps: StepSeconds) -> float:
         """Return how many times as long steps take as those of the first structure."""
@@ -109,6 +122,8 @@ class MeasuredTimes:
 
 def structure(config: TrialConfig) -> str:
     """Return what decides the time of a step: networks, loss, remedies, and roughly the batch."""
+    if config.function is not None:
+        return json.dumps(config.function.params, sort_keys=True)
     built = config.model_dump(
         mode="json", include={"model", "method", "loss", "remedies", "optimiser"}
     )
@@ -168,7 +183,13 @@ def _measure(
         for index, config in enumerate(configs):
             left = deadline - time.perf_counter()
             share = (1 - FOR_EVALUATION) * left / (2 * (len(configs) - index))
+            if config.function is not None:
+                timed = function_seconds(config, dataset, device, min(share, PER_STRUCTURE))
+                made.of_functions[structure(config)] = timed
+                continue
             made.steps[structure(config)] = _step_seconds(config, dataset, device, share)
+            if index == 0 and threads > 1 and not on_gpu:
+                made.speedup = _speedup(made, config, dataset, device, share)
             if other_lanes != len(config.seeds):
                 made.more_lanes = other_lanes
                 ratio = _with_lanes(made, config, other_lanes, dataset, device, share)
@@ -224,6 +245,22 @@ def _one_step(loop: TrainingLoop, device: torch.device) -> tuple[bool, float]:
     return loop.counters.generator_steps > before, time.perf_counter() - start
 
 
+def _speedup(
+    made: MeasuredTimes, config: TrialConfig, dataset: Dataset, device: torch.device, seconds: float
+) -> float:
+    """Return how many times as fast steps are as with one thread."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        alone = _step_seconds(config, dataset, device, seconds)
+    finally:
+        torch.set_num_threads(threads)
+    own = made.steps[structure(config)]
+    return (alone.discriminator + alone.generator) / (own.discriminator + own.generator)
+
+
 def _with_lanes(
     made: MeasuredTimes,
     config: TrialConfig,
@@ -253,6 +290,9 @@ def _measure_evaluation(
     classifier = _classifier(dataset, config.measures, cache)
     evaluator = make_evaluator(dataset, config.measures, classifier, device.type)
     made.preparation += time.perf_counter() - begun
+    if config.function is not None:
+        made.evaluation = scoring_seconds(config, evaluator)
+        return
     trial = Trial(config, evaluator, device)
     for _ in range(2 * WARM_UP):
         trial.loop.train_step()

@@ -80,6 +80,9 @@ def earlier_times(
     packed: whether trials are trained together, in which they take less each.
     """
     found = []
+    # What a training function counts, and with which parameters, is its own: it is measured.
+    if spec.has_training_function:
+        return None
     # Ensembles of another number of seeds take another time per update, so they are left out.
     for name in home.names():
         try:
@@ -87,7 +90,8 @@ def earlier_times(
         except UserError:
             continue
         earlier = ledger.spec
-        if (earlier.data, earlier.model) != (spec.data, spec.model):
+        same = (earlier.data, earlier.model) == (spec.data, spec.model)
+        if not same or earlier.has_training_function:
             continue
         if len(earlier.train.seeds) == seeds and is_packed(earlier) == packed:
             found.append(_times(ledger.search, earlier))
@@ -233,6 +237,14 @@ def _alone(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> Alone:
     evaluations, budget = config.evaluations, config.budget
     in_seconds = budget.unit == "seconds"
     together, steps = structure_of(config), "" if in_seconds else structure(config)
+    if config.function is not None:
+        # Each of its seeds has a budget of seconds to itself; of what it counts nothing is known but
+        # what was measured.
+        unit = None if isinstance(times, EarlierTimes) else times.per_unit(config)
+        if unit is None and not in_seconds:
+            raise UnknownTimesError
+        spent = budget.amount * (len(config.seeds) if in_seconds else unit or 0.0)
+        return Alone(together, steps, spent, evaluations * (times.evaluation or 0.0))
     if isinstance(times, EarlierTimes):
         spent = budget.amount if in_seconds else sum(steps_of(config)) * times.update
         return Alone(together, steps, spent, evaluations * times.evaluation)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ganstudy.study.spec.design_plan import design_problems, planned_trials
 from ganstudy.study.spec.domains import Range, boundary_values
+from ganstudy.study.spec.function_checks import function_problems
 from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS, Params
 from ganstudy.study.spec.messages import key_part, message_of
 from ganstudy.study.spec.samplers.registry import SAMPLERS
@@ -31,7 +32,8 @@ def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]
     is reported.
     """
     return (
-        domain_problems(spec, values)
+        function_problems(spec, values)
+        or domain_problems(spec, values)
         or value_problems(spec)
         or option_problems(spec)
         or combination_problems(spec)

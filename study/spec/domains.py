@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,8 @@ from ganstudy.study.spec.keys import (
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.config.training_function import check_param, check_remedy_name, name_of
+from ganstudy.trials.results.function_params import PREFIX
 from ganstudy.trials.results.records import remedy_label
 
 MOST_CHOICES = 1000
@@ -80,12 +82,20 @@ class ParsedDomains:
     """By key, the rule that its text breaks; such a key has no domain."""
 
 
-def parse_domains(table: Mapping[str, Any]) -> ParsedDomains:
-    """Parse every key of [search.space], whether or not others break a rule."""
+def parse_domains(
+    table: Mapping[str, Any], declared: Mapping[str, Any] | None = None
+) -> ParsedDomains:
+    """Parse every key of [search.space], whether or not others break a rule.
+
+    declared: [train.params] of a training function; None where ganstudy trains.
+    """
     parsed = ParsedDomains({}, {})
     for key, value in table.items():
         try:
-            parsed.domains[key] = parse_domain(key, value)
+            if declared is None and not key.startswith(PREFIX):
+                parsed.domains[key] = parse_domain(key, value)
+            else:
+                parsed.domains[key] = parse_param_domain(key, value, declared)
         except ValueError as error:
             parsed.problems[key] = str(error)
     return parsed
@@ -96,7 +106,7 @@ def parse_domain(key: str, value: Any) -> Domain:
     if key not in KEYS:
         one_of("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *KEY_PATTERNS))
     if key == "remedies":
-        return _parse_remedy_sets(value)
+        return _parse_remedy_sets(value, _known_remedy)
     if isinstance(value, dict):
         if key in REMEDY_FLAGS:
             example = short_repr(f"{key}.{next(iter(value), 'option')}").replace("'", '"')
@@ -104,11 +114,63 @@ def parse_domain(key: str, value: Any) -> Domain:
                 f"{key!r} switches a remedy on and off; its options are keys in quotes: "
                 f"{example} = ..."
             )
-        return _parse_range(key, value)
+        return _parse_range(key, value, TYPES[key])
+    return _parse_choices(key, value, TYPES[key])
+
+
+def parse_param_domain(key: str, value: Any, declared: Mapping[str, Any] | None) -> Domain:
+    """Parse the value of a training function's parameter in [search.space].
+
+    declared: [train.params]; None where ganstudy trains. Its value there says what a parameter is: a
+    whole number, a number, text, or true or false. Raise ValueError as of `parse_domain`.
+    """
+    if declared is None:
+        raise ValueError(
+            "a parameter of a training function, and ganstudy trains by itself: name yours in "
+            '[train], method = "my_trainer.py:train"'
+        )
+    known = ", ".join(f'"{PREFIX}{name}"' for name in declared) or "none is declared"
+    name = name_of(key)
+    if not key.startswith(PREFIX):
+        raise ValueError(
+            "a training function has its own parameters alone, declared in [train.params] and "
+            f"searched as {known}"
+        )
+    if name not in declared:
+        raise ValueError(f"not declared in [train.params]: give it a value there; known: {known}")
+    if name == "remedies":
+        return _parse_remedy_sets(value, check_remedy_name)
+    kind: object = type(declared[name])
+    if name == "k":
+        kind = TYPES["k"]
+    elif name in ("lr_d", "lr_g"):
+        kind = float
+    elif kind is list:
+        raise ValueError("a list is one value and cannot be searched: declare its parts by name")
+    domain = (
+        _parse_range(name, value, kind)
+        if isinstance(value, dict)
+        else _parse_choices(name, value, kind)
+    )
+    for each in boundary_values(name, domain):
+        check_param(name, each)
+        if kind is int and not isinstance(each, int):
+            raise ValueError(
+                f"must be whole, as its value in [train.params] is, got {short_repr(each)}; "
+                f"declare it as {float(declared[name])} if it need not be"
+            )
+        if kind is str and not isinstance(each, str):
+            raise ValueError(
+                f"must be text, as its value in [train.params] is, got {short_repr(each)}"
+            )
+    return domain
+
+
+def _parse_choices(key: str, value: Any, kind: object) -> Choices | Fixed:
     values = value if isinstance(value, list) else [value]
     _check_number_of_choices(values)
     for choice in values:
-        _check_type(key, choice)
+        _check_type(choice, kind)
     # k is compared as a ratio: 0.5 and "1/2" are the same choice.
     _check_distinct(values, [as_schedule(v) for v in values] if key == "k" else values)
     return Choices(tuple(values)) if isinstance(value, list) else Fixed(value)
@@ -150,19 +212,19 @@ def _check_distinct(written: list[Any], values: list[Any]) -> None:
             )
 
 
-def _check_type(key: str, choice: Any) -> None:
-    if TYPES[key] is bool:
+def _check_type(choice: Any, kind: object) -> None:
+    if kind is bool:
         if not isinstance(choice, bool):
             raise ValueError(f"must be true or false, or a list of them, got {short_repr(choice)}")
         return
     # bool is a subclass of int, and true is no number in a study file.
     if isinstance(choice, bool) or not isinstance(choice, int | float | str):
         raise ValueError(f"must be a number or text, or a list of them, got {short_repr(choice)}")
-    if isinstance(choice, str) and TYPES[key] in (int, float):
+    if isinstance(choice, str) and kind in (int, float):
         raise ValueError(f"must be a number, got {short_repr(choice)}")
 
 
-def _parse_range(key: str, value: dict[str, Any]) -> Range:
+def _parse_range(key: str, value: dict[str, Any], kind: object) -> Range:
     unknown = sorted(set(value) - {"low", "high", "log"})
     if unknown:
         raise ValueError(f"unknown key {short_repr(unknown[0])} of a range; known: low, high, log")
@@ -170,8 +232,8 @@ def _parse_range(key: str, value: dict[str, Any]) -> Range:
     high = _range_end("high", value)
     log = value.get("log", False)
     ends = f"low={short_repr(low)}, high={short_repr(high)}"
-    whole = TYPES[key] is int
-    if TYPES[key] not in (int, float) and key != "k":
+    whole = kind is int
+    if kind not in (int, float) and key != "k":
         raise ValueError(
             f"{key} is no number, so it cannot have a range; list its choices, "
             f"got {short_repr(value)}"
@@ -204,14 +266,21 @@ def _range_end(end: str, value: dict[str, Any]) -> int | float:
     return number
 
 
-def _parse_remedy_sets(value: Any) -> Choices:
-    """Return the sets as labels: Optuna stores choices as plain JSON values."""
+def _known_remedy(name: str) -> None:
+    one_of("remedy", name, REMEDIES)
+
+
+def _parse_remedy_sets(value: Any, check: Callable[[str], None]) -> Choices:
+    """Return the sets as labels: Optuna stores choices as plain JSON values.
+
+    check: raises ValueError for what is no name of a remedy.
+    """
     rule = "remedies must be a list of lists of remedy names, such as [[], ['feature_matching']]"
     if not isinstance(value, list) or not all(isinstance(s, list) for s in value):
         raise ValueError(f"{rule}, got {short_repr(value)}")
     _check_number_of_choices(value)
     for name in (name for names in value for name in names):
-        one_of("remedy", name, REMEDIES)
+        check(name)
     twice = next((names for names in value if len(set(names)) != len(names)), None)
     if twice is not None:
         raise ValueError(f"a remedy may be named once, got {short_repr(twice)}")

@@ -32,6 +32,8 @@ from ganstudy.trials.config.data import PATH_FIELDS
 MOST_CHARACTERS = 200_000
 """Of a study file."""
 LONGEST_PATH = 1000
+REFERENCES = (("data", "name"), ("model", "name"), ("train", "method"))
+"""Tables and keys that may name a file of the user's own."""
 DEEP_KEY = re.compile(
     r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){100}""", re.ASCII
 )
@@ -114,9 +116,12 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             path = table.get(key)
             if isinstance(path, str) and path:
                 table[key] = str(_joined(f"{name}.{key}", path, folder).resolve())
-        reference = table.get("name")
-        if name != "measures" and isinstance(reference, str) and is_plugin(reference):
-            place = f"{name}.name"
+    for name, key in REFERENCES:
+        table = values.get(name)
+        if not isinstance(table, dict):
+            continue
+        reference, place = table.get(key), f"{name}.{key}"
+        if isinstance(reference, str) and is_plugin(reference):
             try:
                 file, attribute = plugins.split(reference)
                 table["digest"] = plugins.register(_joined(place, file, folder))
@@ -127,7 +132,7 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
                     f"{place}: {short_repr(reference)} cannot be read: {error.strerror}"
                 ) from None
             # The name alone: the digest identifies the file, wherever it lies.
-            table["name"] = f"{Path(file).name}:{attribute}"
+            table[key] = f"{Path(file).name}:{attribute}"
 
 
 def _joined(place: str, path: str, folder: Path) -> Path:

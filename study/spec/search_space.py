@@ -85,20 +85,21 @@ class SearchSpace:
 
     def num_remedy_sets(self) -> int:
         """Return how many different `TrialTemplate.remedy_set` the space can have, at most."""
-        return len(self._values("method") - {"gan"}) + self.num_gan_remedy_sets()
+        baselines = 0 if self.template.is_function else len(self._values("method") - {"gan"})
+        return baselines + self.num_gan_remedy_sets()
 
     def num_gan_remedy_sets(self) -> int:
         """Return how many different sets of remedies, none included, its GANs can have, at most."""
         sets = len(self._remedy_labels())
         for values in self._flags().values():
             sets *= len(values)
-        return sets if "gan" in self._values("method") else 0
+        return sets if self._trains_gans else 0
 
     @property
     def includes_plain_gan(self) -> bool:
         """Whether some configuration of the space is a GAN without remedies."""
         return (
-            "gan" in self._values("method")
+            self._trains_gans
             and NO_REMEDIES in self._remedy_labels()
             and all(False in values for values in self._flags().values())
         )
@@ -117,6 +118,15 @@ class SearchSpace:
                     params[key] = value
             yield params
 
+    def one_at_a_time(self) -> Iterator[Params]:
+        """Iterate over the first value of every key, then each boundary value of one key beside it."""
+        values = {key: self.boundary_values(key) for key in self._in_order()}
+        first = {key: candidates[0] for key, candidates in values.items()}
+        yield first
+        for key, candidates in values.items():
+            for value in candidates[1:]:
+                yield first | {key: value}
+
     def _crossed(self) -> Iterator[Params]:
         values = {key: self.boundary_values(key) for key in self._in_order()}
         first = {key: candidates[0] for key, candidates in values.items()}
@@ -133,6 +143,10 @@ class SearchSpace:
             self.domains, key=lambda key: 0 if key == "method" else 2 if key in OPTION_KEYS else 1
         )
 
+    @property
+    def _trains_gans(self) -> bool:
+        return self.template.is_function or "gan" in self._values("method")
+
     def _values(self, key: str) -> set[Any]:
         return {*self.boundary_values(key)} if key in self.domains else {self.template.fixed(key)}
 
@@ -141,11 +155,11 @@ class SearchSpace:
         return {name: self.boundary_values(name) for name in REMEDY_FLAGS if name in self.domains}
 
     def _remedy_labels(self) -> list[str]:
-        domain = self.domains.get("remedies")
+        domain = self.domains.get(self.template.remedies_key)
         return (
             list(domain.values)
             if isinstance(domain, Choices)
-            else [remedy_label(self.template.fixed("remedies"))]
+            else [remedy_label(self.template.fixed_remedies)]
         )
 
 

@@ -5,6 +5,7 @@ That is the search space, the rungs of the scheduler and the study's identity.
 
 from __future__ import annotations
 
+import itertools
 import json
 from functools import cached_property
 from typing import Any, Protocol
@@ -18,6 +19,7 @@ from ganstudy.study.spec.keys import TRIAL_KEYS
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.tables import (
     MOST_BUILT,
+    MOST_REHEARSED,
     RUNGS_BELOW_BUDGET,
     Confirm,
     Objective,
@@ -29,7 +31,7 @@ from ganstudy.study.spec.tables import (
     fresh_seeds,
 )
 from ganstudy.study.spec.trial_template import TrialTemplate
-from ganstudy.trials.config.base import StrictModel, short_repr
+from ganstudy.trials.config.base import StrictModel, is_plugin, short_repr
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
@@ -134,7 +136,9 @@ class StudySpec(StrictModel):
     @cached_property
     def parsed_space(self) -> ParsedDomains:
         """The table [search.space], parsed."""
-        return parse_domains(self.search.space)
+        return parse_domains(
+            self.search.space, self.train.params if self.has_training_function else None
+        )
 
     @cached_property
     def space(self) -> SearchSpace:
@@ -155,13 +159,22 @@ class StudySpec(StrictModel):
         }
         options = {"loss_options": self.losses, "remedy_options": self.remedies}
         whole = {"data": self.data, "model": self.model.model_dump(), "measures": self.measures}
+        if self.has_training_function:
+            whole["function"] = {"digest": self.train.digest, "params": self.train.params}
         return {**whole, **shared, **options}
+
+    @property
+    def has_training_function(self) -> bool:
+        """Whether a function of the user's own trains, rather than ganstudy."""
+        return is_plugin(self.train.method)
 
     @property
     def plugin_digests(self) -> list[str]:
         """Digests of the user's own files that the study refers to."""
         return [
-            digest for part in (self.data, self.model) if (digest := getattr(part, "digest", ""))
+            digest
+            for part in (self.data, self.model, self.train)
+            if (digest := getattr(part, "digest", ""))
         ]
 
     @property
@@ -176,8 +189,12 @@ class StudySpec(StrictModel):
     def distinct_architectures(self) -> list[TrialConfig]:
         """Return one configuration per choice of networks, loss and remedies in the search space.
 
-        At most MOST_BUILT of them.
+        At most MOST_BUILT of them. Of a training function: one per end of each parameter, as any may
+        decide what it builds.
         """
+        if self.has_training_function:
+            tried = itertools.islice(self.space.one_at_a_time(), MOST_REHEARSED)
+            return [self.space.trial_config(params) for params in tried]
         found: dict[str, TrialConfig] = {}
         for params in self.space.combinations():
             config = self.space.trial_config(params)

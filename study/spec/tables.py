@@ -30,6 +30,9 @@ trials/results/paired_seeds.py), twice as many as there are twins by default.
 FIRST_FRESH_SEED = 100
 MOST_BUILT = 64
 """Architectures that are built before a study starts, to see whether they can be."""
+# A guess: each is called once, and may take a second.
+MOST_REHEARSED = 16
+"""Configurations with which a training function is tried before a study starts."""
 # No user or password before the host: the address is shown, and kept with the study.
 TRACKING_URI = re.compile(
     r"https?://([\w.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[\w.~%/+-]*)?", re.ASCII
@@ -55,6 +58,11 @@ class Train(TrainingSettings):
 
     k: Any = 1
     """As the file has it, number or text, which is what users meet again."""
+    digest: str = ""
+    """Of a training function's file; filled in when the study file is read."""
+    params: dict[str, Any] = {}
+    """[train.params]: every parameter of a training function, with its value where the search varies
+    it not."""
 
     @field_validator("budget", mode="before")
     @classmethod

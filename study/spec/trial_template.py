@@ -14,7 +14,10 @@ from ganstudy.study.spec.keys import (
     REMEDY_KEYS,
     Params,
 )
+from ganstudy.trials.config.base import is_plugin
+from ganstudy.trials.config.training_function import name_of
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.function_params import PREFIX
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
 
 
@@ -32,9 +35,30 @@ class TrialTemplate:
         """Return the value of a field of TrialConfig that no parameter changes."""
         return self.values.get(key, TrialConfig.model_fields[key].default)
 
+    @property
+    def is_function(self) -> bool:
+        """Whether a training function of the user's own trains."""
+        return is_plugin(str(self.fixed("method")))
+
+    def key_of(self, setting: str) -> str:
+        """Return the key under which a setting of the report is searched."""
+        return f"{PREFIX}{setting}" if self.is_function else setting
+
+    @property
+    def remedies_key(self) -> str:
+        """Key under which sets of remedies are searched."""
+        return self.key_of("remedies")
+
+    @property
+    def fixed_remedies(self) -> list[str]:
+        """Remedies of a trial whose parameters name none."""
+        if not self.is_function:
+            return list(self.fixed("remedies"))
+        return list(self.values["function"]["params"].get("remedies", []))
+
     def is_gan(self, params: Params) -> bool:
         """Return whether a trial trains a GAN rather than an autoencoder or VAE."""
-        return self._method(params) == "gan"
+        return self.is_function or self._method(params) == "gan"
 
     def is_active(self, key: str, params: Params) -> bool:
         """Return whether a trial with `params` so far depends on `key`."""
@@ -55,6 +79,8 @@ class TrialTemplate:
         """Return the same parameters with all remedies switched off; None unless it is a GAN."""
         if not self.is_gan(params):
             return None
+        if self.is_function and "remedies" not in self.values["function"]["params"]:
+            return dict(params)
         kept = {
             key: value
             for key, value in params.items()
@@ -62,7 +88,7 @@ class TrialTemplate:
         }
         # Switched off rather than left out, so that the params have the keys of every other trial.
         off = {name: False for name in REMEDY_FLAGS if name in params}
-        return {**kept, "remedies": NO_REMEDIES, **off}
+        return {**kept, self.remedies_key: NO_REMEDIES, **off}
 
     def without_options(self) -> TrialTemplate:
         """Return the template without options of losses and remedies."""
@@ -70,6 +96,8 @@ class TrialTemplate:
 
     def trial_config(self, params: Params) -> TrialConfig:
         """Return the complete configuration of a trial, with options of what it uses alone."""
+        if self.is_function:
+            return TrialConfig(**{**self.values, "function": self._function(params)})
         remedies = self._remedies(params)
         loss = self._loss(params)
         # Copies: the template is shared by all trials.
@@ -92,6 +120,14 @@ class TrialTemplate:
         options = {"remedy_options": remedy_options, "loss_options": loss_options}
         return TrialConfig(**{**values, **options, "model": model})
 
+    def _function(self, params: Params) -> dict[str, Any]:
+        """Return what a training function is given, completed by the parameters of a trial."""
+        given: dict[str, Any] = {name_of(key): value for key, value in params.items()}
+        if "remedies" in given:
+            given["remedies"] = remedies_of(str(given["remedies"]))
+        function = self.values["function"]
+        return {**function, "params": {**function["params"], **given}}
+
     def _method(self, params: Params) -> str:
         return str(params.get("method", self.fixed("method")))
 
@@ -101,7 +137,6 @@ class TrialTemplate:
     def _remedies(self, params: Params) -> list[str]:
         if not self.is_gan(params):
             return []
-        named = (
-            remedies_of(str(params["remedies"])) if "remedies" in params else self.fixed("remedies")
-        )
+        key = self.remedies_key
+        named = remedies_of(str(params[key])) if key in params else self.fixed_remedies
         return [*named, *(name for name in REMEDY_FLAGS if params.get(name) and name not in named)]

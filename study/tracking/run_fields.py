@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.facts import StudyFacts, TrialFacts
+from ganstudy.trials.results.function_params import PREFIX, reported_name
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import (
     FIRST_CONFIRM,
@@ -73,6 +75,14 @@ def flat_params(start: TrialStart) -> Settings:
     config = start.config
     if config is None:  # imported: there is no configuration of ours
         return dict(start.params)
+    common = {
+        "data": config["data"]["name"],
+        "seeds": ",".join(map(str, config["seeds"])),
+        "budget": f"{config['budget']['amount']:g} {config['budget']['unit']}",
+    }
+    if config.get("function") is not None:
+        given = config["function"]["params"]
+        return {**reported(given), "method": config["method"], **common}
     params = {
         "k": as_schedule(config["k"]).shown,
         "method": config["method"],
@@ -81,16 +91,24 @@ def flat_params(start: TrialStart) -> Settings:
             key: config[key]
             for key in ("lr_d", "lr_g", "beta1", "beta2", "batch_size", "loss", "optimiser")
         },
-        "data": config["data"]["name"],
         "model": config["model"]["name"],
         **{key: value for key, value in config["model"].items() if key not in ("name", "options")},
-        "seeds": ",".join(map(str, config["seeds"])),
-        "budget": f"{config['budget']['amount']:g} {config['budget']['unit']}",
+        **common,
     }
     chosen = {**config["remedy_options"], config["loss"]: config["loss_options"]}
     return params | {
         f"{name}.{option}": value for name, held in chosen.items() for option, value in held.items()
     }
+
+
+def reported(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a training function's parameters under the names that the report knows them by."""
+    values = dict(given)
+    if "k" in values:
+        values["k"] = as_schedule(values["k"]).shown
+    if "remedies" in values:
+        values["remedies"] = remedy_label(values["remedies"])
+    return {reported_name(f"{PREFIX}{name}"): value for name, value in values.items()}
 
 
 def run_name(number: int, start: TrialStart) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from ganstudy.trials.measures.classifier import OnEpoch
 
 
+# A guess: calls of large networks on a CPU may take minutes each.
+REHEARSAL_SECONDS = 30.0
+"""After which no further call of a training function is begun before a study starts."""
 MOST_LOOKED_AT = 10_000
 """Images that are asked for their range."""
 
@@ -56,7 +60,7 @@ def make_evaluator_setup(
     private_files()
     doing = PreparationNote(None if note is None else Path(note))
     doing.say("loading the data")
-    dataset, notes, _ = inspect(configs)
+    dataset, notes, _ = inspect(configs, on_gpu)
     doing.say("preparing what scores look through")
     classifier = cached_classifier(dataset, configs[0].measures, Path(cache), doing.epoch)
     doing.say("scoring real images against real images, the floor of every score")
@@ -89,10 +93,13 @@ def real_samples(dataset: Dataset) -> bytes | None:
     return draw_grid(dataset, [as_float(dataset.held_out[order[:IMAGES_PER_SEED]])])
 
 
-def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[str]]:
+def inspect(
+    configs: Sequence[TrialConfig], on_gpu: bool = False
+) -> tuple[Dataset, list[str], list[str]]:
     """Return the data, notes for the reader, and what was seen of the user's own networks.
 
-    Raises ValueError if the data or the networks of a configuration cannot be used.
+    on_gpu: whether a training function is tried on a GPU. Raises ValueError if the data, the networks
+    of a configuration or a training function cannot be used.
     """
     import torch
 
@@ -104,6 +111,8 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[st
     dataset = load_dataset(configs[0].data)
     check_data(dataset, configs[0].measures)
     notes = list(dataset.notes)
+    if configs[0].function is not None:
+        return dataset, *_rehearsed(configs, dataset, on_gpu, notes)
     for config in configs:
         # One seed is enough to see whether the networks can be made, and costs the least memory.
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
@@ -117,6 +126,29 @@ def inspect(configs: Sequence[TrialConfig]) -> tuple[Dataset, list[str], list[st
     return dataset, notes, [check_own_networks(own, dataset.shape, below_zero)]
 
 
+def _rehearsed(
+    configs: Sequence[TrialConfig], dataset: Dataset, on_gpu: bool, notes: list[str]
+) -> tuple[list[str], list[str]]:
+    """Return the notes with those of a training function, and what was seen of it."""
+    import torch
+
+    from ganstudy.trials.training.functions.rehearsal import rehearse
+
+    device = torch.device("cuda" if on_gpu else "cpu")
+    deadline, tried = time.monotonic() + REHEARSAL_SECONDS, 0
+    for config in configs:
+        # Whether it goes on as it was is seen of one: that takes three times as many steps.
+        found = rehearse(config, dataset, device, with_resume=tried == 0)
+        notes += [note for note in found if note not in notes]
+        tried += 1
+        if time.monotonic() > deadline:
+            break
+    times = f"{tried} configurations" if tried > 1 else "one configuration"
+    if tried < len(configs):
+        times += f" of {len(configs)} in {REHEARSAL_SECONDS:g} s"
+    return notes, [f"{configs[0].method} was called with {times}, evaluated, and gone on with"]
+
+
 def describe(configs: Sequence[TrialConfig]) -> list[str]:
     """Describe the data and networks in lines for the user; raise ValueError as `inspect` does."""
     dataset, notes, seen = inspect(configs)
@@ -124,7 +156,11 @@ def describe(configs: Sequence[TrialConfig]) -> list[str]:
     kind = "images" if dataset.is_images else "points"
     labels = f", {len(dataset.mode_names)} modes" if dataset.mode_names else ", no labels"
     amounts = f"{len(dataset.train)} {kind} of {shape} to train on, {len(dataset.held_out)} held out{labels}"
-    together = ["all networks train the seeds of a configuration together"]
+    together = (
+        ["all networks train the seeds of a configuration together"]
+        if configs[0].function is None
+        else ["a training function trains one seed after another"]
+    )
     return [amounts, *(notes or together), *seen]
 
 

@@ -219,6 +219,10 @@ def raised_at(error: BaseException) -> str:
         own = [frame for frame in frames if Path(frame.filename).is_relative_to(SHIPPED)]
         if own:
             return f"{Path(own[-1].filename).name}:{own[-1].lineno}"
+        # A training function that returned too early passed nowhere: its definition is named.
+        location = getattr(cause, "location", None)
+        if isinstance(location, str):
+            return location
         cause = cause.__cause__
     frames = traceback.extract_tb(error.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__

@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 class Training(Protocol):
-    """One trial in training; implemented by trials/training/sharded_trial.py."""
+    """One trial in training.
+
+    It is implemented by trials/training/sharded_trial.py, and where a function of the user's own trains
+    by trials/training/functions/function_trial.py.
+    """
 
     history: list[EvaluationRow]
     """Rows of all evaluations so far."""
@@ -132,10 +136,13 @@ class EnsembleFactory:
     on_gpu: bool
 
     def __call__(self, config: TrialConfig, shards: int = 1, /) -> Training:
-        """Return a ShardedTrial at its beginning."""
+        """Return a ShardedTrial at its beginning, or the trial of a training function."""
+        from ganstudy.trials.training.functions.function_trial import FunctionTrial
         from ganstudy.trials.training.sharded_trial import ShardedTrial
 
         evaluator, device = self._prepared(config)
+        if config.function is not None:
+            return FunctionTrial(config, evaluator, device)
         return ShardedTrial(config, evaluator, device, shards)
 
     def fused(self, configs: Sequence[TrialConfig], /) -> FusedTraining:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Protocol
 
+from ganstudy.trials.config.base import is_plugin
 from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
@@ -62,6 +63,8 @@ class Configuration(Protocol):
 
 def incompatibilities(config: Configuration) -> list[str]:
     """Return one sentence per pair of parts that cannot work together."""
+    if is_plugin(config.method):
+        return _measures_and_data(config)
     if config.method != "gan":
         return [*_measures_and_data(config), *_baselines(config)]
     return [

@@ -18,6 +18,7 @@ from ganstudy.trials.config.base import (
     ImplementedOptions,
     LaneNumber,
     StrictModel,
+    is_plugin,
     one_of,
     short_repr,
 )
@@ -27,8 +28,12 @@ from ganstudy.trials.config.k_ratio import Ratio, as_schedule
 from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
+from ganstudy.trials.config.plugins import split
 from ganstudy.trials.config.remedies import REMEDIES, RemedyOptions
+from ganstudy.trials.config.training_function import TrainingFunction
 
+METHODS = ("gan", "autoencoder", "vae")
+"""What ganstudy trains by itself; a method of another kind is a user's own function."""
 BUDGET_UNITS = ("generator_steps", "discriminator_steps", "updates", "images", "seconds")
 
 LEAST_AMOUNT = 1e-3
@@ -59,9 +64,9 @@ class Budget(StrictModel):
 class TrainingSettings(StrictModel):
     """How trials train: what [train] of a study file and a TrialConfig have in common."""
 
-    method: Literal["gan", "autoencoder", "vae"] = "gan"
+    method: str = "gan"
     """A GAN, or a baseline of the same size: the generator as decoder, the discriminator's trunk as
-    encoder.
+    encoder. Or a training function of the user's own, "my_trainer.py:train".
     """
     loss: str = "non_saturating"
     k: Ratio = as_schedule(1)
@@ -87,6 +92,14 @@ class TrainingSettings(StrictModel):
     budget: Budget
     evaluations: int = Field(10, ge=1, le=10_000)
     """Evaluations per trial, equally spaced on the budget's axis; the last one is at the end."""
+
+    @field_validator("method")
+    @classmethod
+    def _known_method(cls, value: str) -> str:
+        if is_plugin(value):
+            split(value)
+            return value
+        return one_of("method", value, (*METHODS, "my_trainer.py:train"))
 
     @field_validator("loss")
     @classmethod
@@ -120,6 +133,8 @@ class TrialConfig(TrainingSettings):
     remedy_options: dict[str, SerializeAsAny[RemedyOptions]] = Field({}, validate_default=True)
     """Complete options of each remedy that is on, in alphabetical order."""
     measures: MeasuresConfig = MeasuresConfig()
+    function: TrainingFunction | None = None
+    """Of a training function of the user's own; None where ganstudy trains."""
 
     @field_validator("remedies")
     @classmethod
@@ -144,6 +159,14 @@ class TrialConfig(TrainingSettings):
         return {name: _filled(REMEDIES[name], value.get(name, {})) for name in names}
 
     @model_validator(mode="after")
+    def _function_of_method(self) -> Self:
+        if is_plugin(self.method) != (self.function is not None):
+            raise ValueError(
+                f"a training function is named in [train], method, alone, got {self.method!r}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _compatible(self) -> Self:
         problems = incompatibilities(self)
         if problems:
@@ -153,8 +176,11 @@ class TrialConfig(TrainingSettings):
     @property
     def digest(self) -> str:
         """Hex digest of the complete configuration."""
+        values = self.model_dump(mode="json")
+        if self.function is None:  # as it was before there were any: digests stand on disk
+            del values["function"]
         # Sorted: options of a user's own networks come in the order of the study file.
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        text = json.dumps(values, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 

@@ -92,6 +92,11 @@ def trained_generators(
     folder: of its checkpoints, of which the newest undamaged one is read. shape: of one sample.
     Raise ValueError where there is no checkpoint, or it is of another configuration.
     """
+    if config.function is not None:
+        raise ValueError(
+            "its networks are those of a training function, which alone can build them; the newest "
+            f"safetensors file in {folder} holds what run.keep named, as SEED/kept.NAME.PARAMETER"
+        )
     found = read_shards(folder, config)
     if found is None:
         raise ValueError(f"there is no undamaged checkpoint in {folder}")

@@ -18,6 +18,7 @@ from ganstudy.trials.ensemble.streams import fixed_latents
 from ganstudy.trials.gan.end_of_training import end_of_training_measures
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.gan.trainer_protocol import Trainer
+from ganstudy.trials.measures.base import Scores
 from ganstudy.trials.measures.cycling import cycling
 from ganstudy.trials.measures.discriminator_auc import discriminator_auc
 from ganstudy.trials.measures.evaluator import Evaluator
@@ -91,26 +92,21 @@ class TrialEvaluator:
         # Finite seeds only: one that is not would fail in the extractor, or in a nearest neighbour.
         scored = iter(self.evaluator.measure(samples[finite]))
         per_seed = self._diagnostics(loop, samples) | self.end_of_training(loop.trainer, index)
-        rows = []
-        for position, seed in enumerate(self.config.seeds):
-            measures: dict[str, float | None] = dict.fromkeys(MEASURES)
-            histogram = None
-            is_finite = bool(finite[position])
-            if is_finite:
-                scores, counts = next(scored)
-                # Samples can be finite and yet so far away that their distance overflows.
-                is_finite = all(score is None or math.isfinite(score) for score in scores.values())
-                if is_finite:
-                    measures |= scores
-                    histogram = counts
-            for name, values in per_seed.items():
-                value = values[position]
-                # JSON and MLflow have no infinity; a measure that is none is missing.
-                measures[name] = value if math.isfinite(value) else None
-            row = EvaluationRow(seed, index, is_finite, measures, histogram)
-            over_time = trajectory_measures([*histories[position], row], self.config.evaluations)
-            rows.append(replace(row, measures=measures | over_time))
-        return rows
+        return [
+            evaluation_row(
+                EvaluationRow(
+                    seed,
+                    index,
+                    bool(finite[position]),
+                    {name: values[position] for name, values in per_seed.items()},
+                    None,
+                ),
+                next(scored) if finite[position] else None,
+                histories[position],
+                self.config.evaluations,
+            )
+            for position, seed in enumerate(self.config.seeds)
+        ]
 
     def seed_verdict(self, row: EvaluationRow, history: Sequence[EvaluationRow]) -> Verdict:
         """Return the verdict on the lane of `row`, its latest; history: its rows before it."""
@@ -138,6 +134,36 @@ class TrialEvaluator:
             return {}
         measured = end_of_training_measures(trainer, self.evaluator.dataset, steps)
         return {name: values.tolist() for name, values in measured.items()}
+
+
+def evaluation_row(
+    bare: EvaluationRow,
+    scored: tuple[Scores, list[int]] | None,
+    history: Sequence[EvaluationRow],
+    planned: int,
+) -> EvaluationRow:
+    """Return the row of one seed with every measure, without cost and verdict.
+
+    bare: the row with what was measured beside the samples, finite or not. scored: scores and mode
+    histogram of its samples, None where parameters or samples are not finite. history: the seed's
+    rows before it; planned: evaluations of the whole trial.
+    """
+    measures: dict[str, float | None] = dict.fromkeys(MEASURES)
+    histogram = None
+    is_finite = scored is not None
+    if scored is not None:
+        scores, counts = scored
+        # Samples can be finite and yet so far away that their distance overflows.
+        is_finite = all(score is None or math.isfinite(score) for score in scores.values())
+        if is_finite:
+            measures |= scores
+            histogram = counts
+    for name, value in bare.measures.items():
+        # JSON and MLflow have no infinity; a measure that is none is missing.
+        measures[name] = value if value is not None and math.isfinite(value) else None
+    row = replace(bare, finite=is_finite, measures=measures, histogram=histogram)
+    over_time = trajectory_measures([*history, row], planned)
+    return replace(row, measures=measures | over_time)
 
 
 def game_diagnostics(trainer: GanTrainer, real: Tensor, fake: Tensor) -> dict[str, Tensor]:

@@ -92,11 +92,7 @@ class TrainingLoop:
         counters.seconds = time.perf_counter() - start
         if self.device.type == "cuda":
             counters.device_seconds = counters.seconds
-            peak = torch.cuda.max_memory_allocated(self.device)
-        else:
-            # Linux reports kilobytes.
-            peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        counters.peak_memory_bytes = max(counters.peak_memory_bytes, peak)
+        counters.peak_memory_bytes = max(counters.peak_memory_bytes, peak_memory(self.device))
 
     def train_step(self) -> None:
         """Make one step of the player whose turn it is."""
@@ -162,3 +158,11 @@ class TrainingLoop:
         """Return what a reader should know of how the steps are made, one sentence each."""
         graphs = self.stepper.notes() if isinstance(self.stepper, CudaGraphStepper) else []
         return [*self.trainer.fallbacks(), *graphs]
+
+
+def peak_memory(device: torch.device) -> int:
+    """Return the largest memory so far, in bytes: of the GPU, or of this process on the CPU."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    # Linux reports kilobytes.
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -15,10 +15,10 @@ from ganstudy.study.cli import run as run_command
 from ganstudy.study.cli.main import main
 from ganstudy.study.driver.driver_lock import only_driver
 from ganstudy.study.driver.run import RunResult
-from ganstudy.study.driver.time_estimate import AROUND
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.outlook.time_estimate import AROUND
 from ganstudy.study.spec.reader import parse_study
 
 FILE = """

@@ -1,0 +1,1 @@
+"""Trials that are trained by a function of the user's own."""
