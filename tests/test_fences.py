@@ -40,6 +40,7 @@ ALLOWED = {
         "study/cli/outlook.py",
         "study/cli/planning.py",
         "study/cli/promise.py",
+        "study/cli/claim_planned.py",
         "study/cli/verify.py",
         "study/export/",
     ),

@@ -94,7 +94,7 @@ def _decided(study: Study, claim: Claim, criterion: Criterion, contrasts: Contra
     none = 1.0 if row.scale == RATIO else 0.0
     return Decided(
         criterion=criterion,
-        verdict=_of_contrast(row, criterion.says),
+        verdict=verdict_on(row, criterion.says),
         effect=row.effect,
         scale=row.scale,
         none=none,
@@ -122,7 +122,7 @@ def contrast_of(study: Study, criterion: Criterion, contrasts: ContrastTable) ->
     return None
 
 
-def _of_contrast(row: Contrast, says: str) -> Verdict:
+def verdict_on(row: Contrast, says: str) -> Verdict:
     """Return the verdict on a contrast.
 
     With a margin an effect as large as the margin can be excluded: wholly, or in the claimed

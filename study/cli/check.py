@@ -37,6 +37,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     \b
     Example:  ganstudy check examples/digits.toml
     """
+    from ganstudy.study.cli.claim_planned import planned_lines
     from ganstudy.study.cli.expected_time import study_times, time_lines
     from ganstudy.study.cli.outlook import outlook_lines
     from ganstudy.study.driver.cost_estimate import cost_lines
@@ -55,6 +56,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         Section("Your data and networks", own_parts),
         _first(spec, full),
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
+        Section("Its claim", wrapped(planned_lines(spec, home))),
     ]
     if full:
         sections[1].lines += spec.model_dump_json(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ganstudy.study.cli.claim_planned import planned_lines
 from ganstudy.study.cli.options import home_option, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
@@ -108,7 +109,7 @@ def _verdicts(spec: StudySpec, home: Home) -> Iterator[str]:
     left = trials_left(spec, home)
     if left is None or left:
         yield NOT_RUN if left is None else f"{NOT_OVER}: {left} trials are left"
-        yield from _planned(spec, home)
+        yield from planned_lines(spec, home)
         return
     from ganstudy.study.cli.report import load_with_ledger
 
@@ -129,21 +130,3 @@ def _found(study: Study) -> Iterator[str]:
         yield f"{decided.verdict.value.upper()}{mark}: {finding(decided)}. {basis(decided)}"
     if study.seconds_taken is not None:
         yield f"It took {duration(study.seconds_taken)}."
-
-
-def _planned(spec: StudySpec, home: Home) -> Iterator[str]:
-    from ganstudy.analysis.report.sections.claim import planned_words, subject
-    from ganstudy.analysis.tables.claim_power import Sizes, power_of
-    from ganstudy.study.cli.promise import promise
-    from ganstudy.study.spec.design_plan import num_points
-    from ganstudy.trials.results.claimed import Claim
-
-    stated = spec.model_dump(mode="json")
-    claim, outlook = Claim.of_spec(stated), promise(spec, home)
-    assert claim is not None
-    for criterion in claim.decided_by:
-        together = claim.comparisons(criterion, spec.measure, outlook)
-        sizes = Sizes(num_points(spec), len(spec.train.seeds), together)
-        plan = power_of(criterion, stated, outlook, sizes)
-        words = "nothing is planned" if plan is None else planned_words(criterion, plan)
-        yield f"{subject(criterion)}: {words}"

@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.study import Study
+from ganstudy.analysis.tables.claimed_contrasts import claimed_contrasts
 from ganstudy.analysis.tables.claims import Decided, claim_verdicts
-from ganstudy.analysis.tables.contrast_table import contrast_table
+from ganstudy.analysis.tables.contrast_table import ContrastTable
+from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.study.spec.design_plan import plan
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
@@ -46,24 +48,28 @@ def planted(criterion: Criterion) -> float:
     return -size if criterion.says == "lower" else size
 
 
-def made_claim(spec: StudySpec, rng: np.random.Generator, share: float = 1.0) -> Study:
-    """Return a study of that file in which every criterion has `share` times its planned effect."""
+def made_claim(spec: StudySpec, rng: np.random.Generator, number: int, share: float) -> Study:
+    """Return a study of that file in which a criterion has `share` times its planned effect.
+
+    number: of the criterion. What other criteria are about is noise.
+    """
     claim = Claim.of_spec(spec.model_dump(mode="json"))
     assert claim is not None
     trials, seeds = plan(spec), list(spec.train.seeds)
     points = np.array([trial.point for trial in trials])
     shape = (len(trials), len(seeds))
-    values, verdicts = {}, np.full(shape, Verdict.CONVERGED.value, dtype=object)
-    for criterion in claim.decided_by:
-        drawn = _drawn(rng, criterion, trials, (points, len(seeds)), share)
-        if criterion.measure is not None:
-            values.setdefault(criterion.measure, drawn)
-            continue
+    criterion = claim.decided_by[number]
+    drawn = _drawn(rng, criterion, trials, (points, len(seeds)), share)
+    verdicts = np.full(shape, Verdict.CONVERGED.value, dtype=object)
+    values = {spec.measure: np.exp(3 + 0.3 * rng.normal(size=shape))}
+    if criterion.measure is not None:
+        values[criterion.measure] = drawn
+        verdicts[:] = next(iter(criterion.of), Verdict.CONVERGED.value)
+    else:
         has = rng.random(shape) < np.clip(drawn, 0, 1)
         name = "collapsed" if criterion.share == "failed" else str(criterion.share)
         other = next((of for of in criterion.of if of != name), Verdict.CONVERGED.value)
         verdicts = np.where(has, name, other)
-    values.setdefault(spec.measure, np.exp(3 + 0.3 * rng.normal(size=shape)))
     return _frames(spec, (trials, points), values, verdicts)
 
 
@@ -135,40 +141,50 @@ def _frames(spec, designed, values, verdicts) -> Study:
     )  # fmt: skip
 
 
-def verdicts_of(spec: StudySpec, rng: np.random.Generator, share: float = 1.0) -> list[Decided]:
-    """Return the verdicts on a made-up study of that file, by the real analysis."""
-    study = made_claim(spec, rng, share)
-    return claim_verdicts(study, contrast_table(study))
+def table_of(study: Study) -> ContrastTable:
+    """Return the rows of contrast_table that a claim can be decided by: the others take most of its time."""
+    k = pairwise_contrasts(study) if "k" in study.searched else []
+    return ContrastTable(
+        confirmed=(),
+        k=tuple(k),
+        remedies=tuple(remedy_contrasts(study)),
+        single=(),
+        best=(),
+        claimed=claimed_contrasts(study),
+    )
 
 
-def rates(spec: StudySpec, studies: int, seed: int, share: float) -> list[Counter[str]]:
-    """Return how often each verdict is drawn, by criterion."""
-    rng = np.random.default_rng(seed)
-    counted: list[Counter[str]] = [Counter() for _ in spec.claim.decided_by]
-    for _ in range(studies):
-        for counter, decided in zip(counted, verdicts_of(spec, rng, share), strict=True):
-            counter[decided.verdict.value] += 1
-    return counted
+def verdict_of(spec: StudySpec, rng: np.random.Generator, number: int, share: float) -> Decided:
+    """Return the verdict on a criterion of a made-up study of that file, by the real analysis."""
+    study = made_claim(spec, rng, number, share)
+    return claim_verdicts(study, table_of(study))[number]
+
+
+def rates(spec: StudySpec, number: int, share: float, studies: int, seed: int) -> Counter[str]:
+    """Return how often each verdict is drawn on a criterion."""
+    rng = np.random.default_rng([seed, number])
+    return Counter(verdict_of(spec, rng, number, share).verdict.value for _ in range(studies))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--studies", type=int, default=400)
+    parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--seed", type=int, default=20261130)
     given = parser.parse_args()
+    print("| file | criterion | planned effect | planned power | effect | verdicts |")
+    print("|---|---|---|---|---|---|")
     for file in given.files or sorted(CLAIMS.glob("*.toml")):
         spec, _ = read_study(file)
-        planned = verdicts_of(spec, np.random.default_rng(given.seed))
-        for share in (1.0, 0.0):
-            counted = rates(spec, given.studies, given.seed, share)
-            for number, (counter, decided) in enumerate(zip(counted, planned, strict=True)):
-                plan_ = decided.planned
-                power = (
-                    "" if plan_ is None else f"planned {plan_.power:.0%}, equal {plan_.equal:.0%}"
-                )
-                found = ", ".join(f"{k} {v / given.studies:.1%}" for k, v in counter.most_common())
-                print(f"{file.stem} {number} effect x {share:g}: {found} ({power})", flush=True)
+        for number, criterion in enumerate(spec.claim.decided_by):
+            if criterion.effect is None:
+                continue
+            planned = verdict_of(spec, np.random.default_rng(0), number, 1.0).planned
+            for share in (1.0, 0.0, -1.0):
+                counted = rates(spec, number, share, given.studies, given.seed)
+                found = ", ".join(f"{k} {v / given.studies:.1%}" for k, v in counted.most_common())
+                row = (file.stem, number, criterion.effect, f"{planned.power:.0%}", f"x {share:g}")
+                print(f"| {' | '.join(map(str, row))} | {found} |", flush=True)
 
 
 if __name__ == "__main__":
