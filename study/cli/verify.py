@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ganstudy.study.cli.claim_planned import planned_lines
-from ganstudy.study.cli.options import home_option, wrapped
+from ganstudy.study.cli.options import INTERRUPTED, home_option, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.reader import read_study
@@ -51,16 +51,12 @@ def verify(path: Path, no_run: bool, home: Home) -> None:
     """
     files = claim_files(path)
     left = {file.spec.name: trials_left(file.spec, home) for file in files}
-    stopped = 0
-    if not no_run:
-        for file in files:
-            if left[file.spec.name] != 0 and not stopped:
-                stopped = _run(file, home)
+    code = 0 if no_run else _run_left([file for file in files if left[file.spec.name] != 0], home)
     for file in files:
         click.echo(f"\n{file.path}")
         for line in wrapped([f'"{_claim(file.spec)}"', *_verdicts(file.spec, home)]):
             click.echo(f"  {line}")
-    sys.exit(stopped)
+    sys.exit(code)
 
 
 def claim_files(path: Path) -> list[ClaimFile]:
@@ -93,10 +89,17 @@ def trials_left(spec: StudySpec, home: Home) -> int | None:
     return None if ledger is None else ledger.left()
 
 
-def _run(file: ClaimFile, home: Home) -> int:
+def _run_left(files: list[ClaimFile], home: Home) -> int:
+    """Run the studies one after the other, and return the exit code; a stop ends them all."""
     from ganstudy.study.cli.run import run_and_report
 
-    return run_and_report(file.spec, file.text, None, False, home)
+    code = 0
+    for file in files:
+        made = run_and_report(file.spec, file.text, None, False, home)
+        if made == INTERRUPTED:
+            return made
+        code = max(code, made)
+    return code
 
 
 def _claim(spec: StudySpec) -> str:

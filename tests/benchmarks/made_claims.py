@@ -70,7 +70,11 @@ def made_claim(spec: StudySpec, rng: np.random.Generator, number: int, share: fl
         name = "collapsed" if criterion.share == "failed" else str(criterion.share)
         other = next((of for of in criterion.of if of != name), Verdict.CONVERGED.value)
         verdicts = np.where(has, name, other)
-    return _frames(spec, (trials, points), values, verdicts)
+    study = _frames(spec, (trials, points), values, verdicts)
+    if criterion.axis is None:
+        # Every axis that is counted costs a comparison.
+        study.evaluations = study.evaluations.drop(columns="seconds")
+    return study
 
 
 def _drawn(rng, criterion, trials, at, share) -> np.ndarray:
@@ -115,12 +119,9 @@ def _frames(spec, designed, values, verdicts) -> Study:
     rows = rows.assign(finite=True, verdict=verdicts[c, s], histogram=None)
     rows = rows.assign(
         generator_steps=unit * (e + 1),
-        discriminator_steps=k[c] * unit * (e + 1),
         seconds=(1 + k[c]) * unit * (e + 1),
-        **{name: np.nan for name in MEASURES if name not in values},
         **{name: drawn[c, s] for name, drawn in values.items()},
     )
-    last = rows[rows["evaluation"] == evaluations].groupby("number")
     table = pd.DataFrame([dict(trial.params) for trial in trials])
     if "k" in table:
         table["k"] = [as_schedule(value).shown for value in table["k"]]
@@ -129,8 +130,8 @@ def _frames(spec, designed, values, verdicts) -> Study:
         config_digest=[f"c{i}" for i in range(num)], state="complete", feasible=True,
         evaluations=evaluations, num_seeds=seeds, error="", run_id="", role="", confirms=pd.NA,
     )  # fmt: skip
-    for name in MEASURES:
-        table[name] = last[name].median().reindex(range(num)).to_numpy()
+    for name, drawn in values.items():
+        table[name] = np.median(drawn, axis=1)
     for verdict in Verdict:
         table[verdict.value] = (verdicts == verdict.value).sum(axis=1)
     table["objective"] = table[spec.measure]
@@ -141,13 +142,16 @@ def _frames(spec, designed, values, verdicts) -> Study:
     )  # fmt: skip
 
 
-def table_of(study: Study) -> ContrastTable:
-    """Return the rows of contrast_table that a claim can be decided by: the others take most of its time."""
-    k = pairwise_contrasts(study) if "k" in study.searched else []
+def table_of(study: Study, number: int) -> ContrastTable:
+    """Return the rows of contrast_table that decide a criterion: the others take most of its time."""
+    claim = Claim.of_spec(study.spec)
+    assert claim is not None
+    criterion = claim.decided_by[number]
+    own = criterion.setting if criterion.is_in_table(study.objective.measure) else None
     return ContrastTable(
         confirmed=(),
-        k=tuple(k),
-        remedies=tuple(remedy_contrasts(study)),
+        k=tuple(pairwise_contrasts(study)) if own == "k" else (),
+        remedies=tuple(remedy_contrasts(study)) if own == "remedies" else (),
         single=(),
         best=(),
         claimed=claimed_contrasts(study),
@@ -157,7 +161,7 @@ def table_of(study: Study) -> ContrastTable:
 def verdict_of(spec: StudySpec, rng: np.random.Generator, number: int, share: float) -> Decided:
     """Return the verdict on a criterion of a made-up study of that file, by the real analysis."""
     study = made_claim(spec, rng, number, share)
-    return claim_verdicts(study, table_of(study))[number]
+    return claim_verdicts(study, table_of(study, number))[number]
 
 
 def rates(spec: StudySpec, number: int, share: float, studies: int, seed: int) -> Counter[str]:

@@ -111,7 +111,9 @@ def test_what_cannot_decide_a_claim_is_refused(criterion: str, refused: str) -> 
 def test_a_measure_of_the_end_is_refused_where_the_design_ends_earlier() -> None:
     gap = 'measure = "duality_gap"\nsays = "higher"\nthan = 0.1'
     study(gap, game=10)
-    with pytest.raises(UserError, match=r"end of the budget alone.*0\.5 of it; take design\.at = 1"):
+    with pytest.raises(
+        UserError, match=r"end of the budget alone.*0\.5 of it; take design\.at = 1"
+    ):
         study(gap, game=10, at="at = 0.5\npromote = 2")
 
 
