@@ -90,7 +90,9 @@ def _decided(study: Study, claim: Claim, criterion: Criterion, contrasts: Contra
     row = contrast_of(study, criterion, contrasts)
     if row is None:
         scale, none = (RATIO, 1.0) if criterion.is_ratio else ("difference", 0.0)
-        return _unknown(criterion, scale, none, "no trials with both values have what is compared")
+        why = "no trials with both values have what is compared"
+        primary = claim_family(study, claim).primary
+        return replace(_unknown(criterion, scale, none, why), primary=primary)
     none = 1.0 if row.scale == RATIO else 0.0
     return Decided(
         criterion=criterion,
@@ -149,7 +151,7 @@ def _level(study: Study, criterion: Criterion, family: Family) -> Decided:
     level = bonferroni_level(family.comparisons)
     if not values.size or math.isnan(bound):
         why = "real images have no such score" if math.isnan(bound) else "no trial has such a value"
-        return _unknown(criterion, LEVEL, bound, why)
+        return replace(_unknown(criterion, LEVEL, bound, why), primary=family.primary)
     mean = crossed_mean(values - bound, level, points)
     effect = _mean_level(criterion, values, mean, (bound, level, points))
     sign = criterion.sign

@@ -56,7 +56,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         Section("Your data and networks", own_parts),
         _first(spec, full),
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
-        Section("Its claim", wrapped(planned_lines(spec, home))),
+        Section("Its claim", wrapped(planned_lines(spec, home)), True),
     ]
     if full:
         sections[1].lines += spec.model_dump_json(
