@@ -1,7 +1,7 @@
 """The verdicts on a study's claim: one per criterion, from the one table of contrasts.
 
-A contrast is that of the table. A level is a mean over settings and seeds, both random, held against
-a bound that stood in the study file before the first trial.
+A contrast is that of the table. A level is a mean over settings and seeds, both random, held
+against a bound that stood in the study file before the first trial.
 """
 
 from __future__ import annotations

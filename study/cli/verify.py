@@ -42,8 +42,8 @@ def verify(path: Path, no_run: bool, home: Home) -> None:
     """Put the claim of a study file to the test; PATH: the file, or a folder of such files.
 
     Studies that are finished are taken as they are; others are run, one after the other, or go on.
-    Each criterion of a claim holds, does not hold, comes to practically no effect or is inconclusive,
-    with its interval beside the power that was planned.
+    Each criterion of a claim holds, does not hold, comes to practically no effect or is
+    inconclusive, with its interval beside the power that was planned.
 
     \b
     Examples:  ganstudy verify examples/claims

@@ -1,8 +1,8 @@
 """[claim]: a sentence that the study puts to the test, and what decides it.
 
-Each entry of `decided_by` is one criterion: a contrast of two values of a setting, or a level that is
-held against a bound. Both are of a measure or of a share of seeds. What is claimed, the margin and
-the planned effect stand in the file before the first trial; analysis/tables/claims.py draws the
+Each entry of `decided_by` is one criterion: a contrast of two values of a setting, or a level that
+is held against a bound. Both are of a measure or of a share of seeds. What is claimed, the margin
+and the planned effect stand in the file before the first trial; analysis/tables/claims.py draws the
 verdicts.
 """
 
@@ -51,8 +51,8 @@ class Criterion(StrictModel):
     margin: float | None = Field(None, gt=0, allow_inf_nan=False)
     """As [objective] margin, of a contrast in anything but the objective."""
     effect: float | None = Field(None, gt=0, allow_inf_nan=False)
-    """What the study is planned to find: a factor for ratios, else a distance from no effect or from
-    the bound.
+    """What the study is planned to find: a factor for ratios, else a distance from no effect or
+    from the bound.
     """
     spread: tuple[float, float, float] | None = None
     """Standard deviations that it is planned with: between points, between seeds, and the rest."""

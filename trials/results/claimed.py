@@ -1,4 +1,4 @@
-"""A claim as a study's published file states it: what its criteria say, without the file's rules."""
+"""A claim as a study's published file states it: its criteria, without the file's rules."""
 
 from __future__ import annotations
 

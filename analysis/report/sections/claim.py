@@ -172,9 +172,9 @@ def _values(criterion: Criterion) -> str:
 
 
 NOTE = (
-    "What the study file states that decides the claim, with the verdicts: holds (the whole interval "
-    "lies on the claimed side), does not hold (on the other side, or, with a margin, any effect as "
-    "large as the margin on the claimed side is excluded), practically no effect (within the margin), "
-    "else inconclusive. Contrasts are those of the table of contrasts; a level is a mean over points "
-    "and seeds, both random. needed_points: on the present seeds, for 80% power."
+    "What the study file states that decides the claim, with the verdicts: holds (the whole "
+    "interval lies on the claimed side), does not hold (on the other side, or, with a margin, any "
+    "effect as large as the margin on the claimed side is excluded), practically no effect (within "
+    "the margin), else inconclusive. Contrasts are those of the table of contrasts; a level is a "
+    "mean over points and seeds, both random. needed_points: on the present seeds, for 80% power."
 )
