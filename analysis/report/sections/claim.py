@@ -91,7 +91,10 @@ def basis(decided: Decided) -> str:
         sentences.append(f"The interval holds for {decided.comparisons} comparisons together.")
     margin = None if decided.contrast is None else decided.contrast.margin
     if margin is not None:
-        sentences.append(f"Practically no effect is within {phrases.margin(margin)}.")
+        within = phrases.margin(margin)
+        if decided.criterion.share is not None:
+            within = f"{100 * margin.size:g} percentage points"
+        sentences.append(f"Practically no effect is within {within}.")
     sentences.append(planned(decided))
     sentences.append(takes(decided))
     if decided.left_out and decided.effect.n:
