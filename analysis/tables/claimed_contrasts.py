@@ -80,11 +80,10 @@ def _of_measure(study: Study, criterion: Criterion, family: Family) -> Contrast 
     pair = tuple(group_of(study, setting, each) for each in (criterion.value, criterion.against))
     if None in pair:
         return None
-    (made,) = matched_contrasts(study, setting, family, [(pair[0], pair[1])], criterion.axis) or [
-        None
-    ]
-    if made is None:
+    found = matched_contrasts(study, setting, family, [(pair[0], pair[1])], criterion.axis)
+    if not found:
         return None
+    (made,) = found
     return replace(made, question=f"{setting} on {measure}")
 
 
@@ -117,7 +116,10 @@ def _of_share(study: Study, criterion: Criterion, family: Family) -> Contrast | 
         decision=compared.effect.decide("better", "worse"),
         method=compared.method,
         seeds=matched.seeds,
-        configurations=tuple(len(frame.only(each).numbers) for each in arms.numbers),
+        configurations=(
+            len(frame.only(arms.numbers[0]).numbers),
+            len(frame.only(arms.numbers[1]).numbers),
+        ),
         matched=matched,
         matching=arms.matching,
         matched_on=tuple(arms.matched_on),
