@@ -68,7 +68,7 @@ def power_of(
     level = bonferroni_level(sizes.comparisons)
     made = made_studies(variances, design, level, MIN_POINTS)
     size = abs(math.log(criterion.effect)) if criterion.is_ratio else criterion.effect
-    margin = objective.get("margin") if criterion.is_in_table(measure) else criterion.margin
+    margin = objective.get("margin") if criterion.measure == measure else criterion.margin
     equal = NAN
     if made is not None and margin is not None:
         equal = made.equal(math.log1p(margin) if criterion.is_ratio else margin)
