@@ -18,8 +18,10 @@ DEFAULT_POINTS = 8
 # A guess: far more trials than a design of a few factors needs, and far fewer than a slip makes.
 MOST_TRIALS = 1000
 """Of a design, unless the file allows more."""
-ROUNDING = 1e-9
-"""Relative; a share of the budget is a decimal fraction."""
+ROUNDING = 0.005
+"""Of the budget: a third is written 0.33."""
+CLOSE = 0.1
+"""Of the distance between two evaluations: no share may stand for either of them."""
 
 
 class Design(StrictModel):
@@ -60,6 +62,14 @@ class Design(StrictModel):
             )
         return self
 
+    def at_evaluation(self, evaluations: int) -> Design:
+        """Return this design with `at` exactly at the evaluation it stands for, if it has one."""
+        try:
+            at = self.evaluation(evaluations) / evaluations
+        except ValueError:
+            return self  # study/spec/design_plan.py reports it, with all that is wrong here
+        return self.model_copy(update={"at": at})
+
     def evaluation(self, evaluations: int) -> int:
         """Return the evaluation, of so many, at which all trials are compared; 1 is the first.
 
@@ -67,7 +77,8 @@ class Design(StrictModel):
         """
         position = self.at * evaluations
         nearest = round(position)
-        if nearest >= 1 and abs(position - nearest) <= ROUNDING * evaluations:
+        off = abs(position - nearest)
+        if nearest >= 1 and off <= min(ROUNDING * evaluations, CLOSE):
             return nearest
         below, above = math.floor(position), math.ceil(position)
         shares = " or ".join(f"{end / evaluations:g}" for end in (below, above) if end >= 1)

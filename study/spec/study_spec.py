@@ -100,6 +100,14 @@ class StudySpec(StrictModel):
             )
         return self
 
+    @field_validator("design")
+    @classmethod
+    def _at_an_evaluation(cls, value: Design | None, info: ValidationInfo) -> Design | None:
+        # A third is 0.33 in a file; steps are told, and counted, at the evaluation itself.
+        if value is None or "train" not in info.data:
+            return value
+        return value.at_evaluation(info.data["train"].evaluations)
+
     @field_validator("confirm")
     @classmethod
     def _seeds_unless_stated(cls, value: Confirm | None, info: ValidationInfo) -> Confirm | None:

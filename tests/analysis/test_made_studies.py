@@ -406,7 +406,9 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
         "trial reached"
     )
     assert re.search(
-        r"k = 1 against 5: FID × 0\.\d+ \[0\.\d+, 0\.\d+\] \(\d+ pairs on 3 seeds\)", by_k
+        r"k = 1 against 5: in \d+% \[\d+%, \d+%\] of runs, FID × 0\.\d+ \[0\.\d+, 0\.\d+\] "
+        r"\(\d+ pairs on 3 seeds\)",
+        by_k,
     )
 
 
@@ -425,8 +427,8 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
     study = study_of(*arms(remedy_effect=-60.0, per_arm=8))
     text = text_of(study)
     found = re.search(
-        r"feature matching is better than no remedy: FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] "
-        r"\((\d+) pairs on 3 seeds, P\(impr",
+        r"feature matching is better than no remedy: in \d+% \[\d+%, \d+%\] of runs, "
+        r"FID × ([\d.]+) \[([\d.]+), ([\d.]+)\] \((\d+) pairs on 3 seeds\)",
         text,
     )
     assert found and float(found[2]) < float(found[1]) < float(found[3]) < 1
@@ -447,9 +449,8 @@ def test_planted_remedy_is_told_with_sign_interval_and_n(study_of):
 
 
 def test_a_remedy_that_harms_is_told_as_worse(study_of):
-    assert "feature matching is worse than no remedy: FID × 1." in text_of(
-        study_of(*arms(remedy_effect=60.0, per_arm=8))
-    )
+    worse = r"feature matching is worse than no remedy: in \d+% \[\d+%, \d+%\] of runs, FID × 1\."
+    assert re.search(worse, text_of(study_of(*arms(remedy_effect=60.0, per_arm=8))))
 
 
 def test_identical_arms_cannot_be_told_apart(study_of):

@@ -188,7 +188,8 @@ one remedy helps): 60 trials unless stated, k of three values, three remedies an
 Scores are made up (tests/benchmarks/adaptive_studies.py, seed {seed}; `make operating-characteristics`); the sampler
 and the scheduler are the real ones. Any finding among the three remedies, or among the three pairs of k on the budget's
 own axis or on any other, counts; at most 5% is promised for each family. In brackets Clopper and Pearson's 95% interval
-of the rate. *asked*: studies with pairs enough for any test.
+of the rate. *asked*: studies with pairs enough for any test. *Other axes* are equal discriminator updates, images or
+seconds: there a larger k has had fewer generator steps and truly scores worse, so that what is found is right.
 
 | studies | remedies | asked | k | asked | k, other axes | asked | the remedy that helps |
 |---|---|---|---|---|---|---|---|

@@ -21,11 +21,26 @@ from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
 from ganstudy.trials.gan.trainer import GanTrainer
 
 ROUNDS = 3
+REMEDIES = (
+    "feature_matching",
+    "minibatch_discrimination",
+    "historical_averaging",
+    "gradient_penalty",
+    "r1",
+    "spectral_normalisation",
+    "diff_augment",
+    "packing",
+    "unrolled_discriminator",
+    "extragradient",
+    "generator_ema",
+)
 CASES: list[tuple[str, tuple[int, ...], dict[str, Any], list[str]]] = [
     ("mlp", (1, 8, 8), {}, []),
-    ("mlp", (1, 8, 8), {}, ["feature_matching"]),
-    ("mlp", (1, 8, 8), {}, ["minibatch_discrimination"]),
+    *(("mlp", (1, 8, 8), {}, [name]) for name in REMEDIES),
     ("dcgan", (1, 8, 8), {"width": 16}, []),
+    ("dcgan", (1, 8, 8), {"width": 16}, ["feature_matching"]),
+    ("dcgan", (1, 8, 8), {"width": 16}, ["r1"]),
+    ("resnet", (3, 32, 32), {"width": 8}, []),
 ]
 """Network, shape of the images, which are noise, options of the network, remedies."""
 

@@ -20,6 +20,7 @@ from ganstudy.study.cli.outlook import outlook_lines
 from ganstudy.study.cli.planning import Wanted, proposal
 from ganstudy.study.cli.promise import promise
 from ganstudy.study.cli.spread import ON_DIGITS, spread_of
+from ganstudy.study.driver.time_estimate import AROUND
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
@@ -406,9 +407,9 @@ def test_a_design_that_is_compared_early_is_planned_so() -> None:
         found[at] = best, result.stdout
     (whole, long), (half, short) = found.values()
     assert (whole.points, whole.seeds) == (half.points, half.seeds)
-    # 20 s around the trials, which train half and four of which train the other half too.
+    # AROUND around the trials, which train half and four of which train the other half too.
     share = 0.5 + 0.5 * 4 / half.trials
-    assert half.cost - 20 == pytest.approx(share * (whole.cost - 20))
+    assert half.cost - AROUND == pytest.approx(share * (whole.cost - AROUND))
     assert "1000 generator steps each" in long
     assert "500 generator steps each, the best 4 on to 1000" in " ".join(short.split())
     assert "trials = 0 (was 0)" not in short

@@ -130,6 +130,23 @@ def test_default_points_and_factors() -> None:
     assert planned_trials(study("", space='k = [1, 2]\nremedies = [[], ["r1"]]\n')) == 4
 
 
+@pytest.mark.parametrize(
+    "at, evaluations, exact",
+    [("0.33", 3, 1 / 3), ("0.67", 3, 2 / 3), ("0.333333", 3, 1 / 3), ("0.3", 10, 0.3)],
+)
+def test_a_share_as_people_write_it_is_the_evaluation_it_stands_for(
+    at: str, evaluations: int, exact: float
+) -> None:
+    design = study(f"points = 2\nat = {at}\npromote = 2\n", evaluations=evaluations).design
+    assert design is not None and design.at == exact
+    assert design.evaluation(evaluations) == round(exact * evaluations)
+
+
+def test_no_share_stands_for_either_of_two_evaluations() -> None:
+    with pytest.raises(UserError, match=r"got 0.123; the nearest: 0.12 or 0.13"):
+        study("points = 2\nat = 0.123\npromote = 2\n", evaluations=100)
+
+
 def test_a_study_without_a_design_is_as_before() -> None:
     spec = study()
     before = spec.model_copy(update={"design": None})
