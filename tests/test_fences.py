@@ -36,6 +36,7 @@ ALLOWED = {
         "study/cli/best.py",
         "study/cli/export.py",
         "study/outlook/",
+        "study/cli/verify.py",
         "study/export/",
         "study/python/",
     ),

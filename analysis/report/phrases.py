@@ -41,12 +41,14 @@ class Rank(IntEnum):
 
     NOTICE = 0
     """Changes how all the others are to be read."""
-    EFFECT = 1
+    CLAIM = 1
+    """The verdicts on the claim that the study was made for."""
+    EFFECT = 2
     """What a setting does; the largest effect first."""
-    SCORE = 2
+    SCORE = 3
     """The score to quote."""
-    FAILURES = 3
-    OPEN = 4
+    FAILURES = 4
+    OPEN = 5
     """What is inconclusive."""
 
 

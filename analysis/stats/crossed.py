@@ -202,7 +202,16 @@ def crossed_wins(
     """
     with np.errstate(invalid="ignore"):
         wins = (treated < control) + 0.5 * (treated == control)
-    cells = _Cells.of(np.where(np.isnan(treated) | np.isnan(control), np.nan, wins), points)
+    known = ~(np.isnan(treated) | np.isnan(control))
+    return crossed_share(np.where(known, wins, np.nan), level, points)
+
+
+def crossed_share(values: Scores, level: float = LEVEL, points: Ints | None = None) -> Estimate:
+    """Estimate the share of seeds with a property, [P, S] of 0 and 1, NaN where not known.
+
+    The interval is that of crossed_wins.
+    """
+    cells = _Cells.of(values, points)
     variances, reason = _variances(cells)
     share = cells.mean
     estimate = Estimate(share, level=level, n=cells.pairs, unit=cells.unit)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import pandas as pd
@@ -14,6 +14,7 @@ from ganstudy.analysis.frames.selection import ranked, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.power import MIN_PAIRED_SEEDS
+from ganstudy.analysis.tables.claimed_contrasts import claimed_contrasts
 from ganstudy.analysis.tables.confirmed_contrasts import ConfirmedContrast, confirmed_contrasts
 from ganstudy.analysis.tables.contrasts import (
     BEST,
@@ -27,6 +28,7 @@ from ganstudy.analysis.tables.looks import held_back
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
 from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
+from ganstudy.trials.results.claimed import Criterion
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +49,8 @@ class ContrastTable:
     """Remedies against none at each k, where a design finds that the two interact; apart from
     `rows`, whose remedies are averages over k.
     """
+    claimed: Mapping[Criterion, Contrast] = field(default_factory=dict)
+    """What the study's claim is decided by and no other row says, by criterion."""
 
     @property
     def rows(self) -> list[Contrast]:
@@ -62,11 +66,11 @@ class ContrastTable:
     @property
     def primary(self) -> list[Contrast]:
         """The contrasts of the one primary family; empty where all is exploratory."""
-        return [row for row in self.rows if row.family.primary]
+        return [row for row in (*self.rows, *self.claimed.values()) if row.family.primary]
 
     def frame(self) -> pd.DataFrame:
         """Return one row per contrast."""
-        rows = [*self.rows, *self.by_k]
+        rows = [*self.rows, *self.by_k, *self.claimed.values()]
         return pd.DataFrame([row.columns() for row in rows], columns=CONTRAST_COLUMNS)
 
 
@@ -91,6 +95,7 @@ def contrast_table(study: Study) -> ContrastTable:
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
         by_k=tuple(effects_by_k(study)) if interaction and interaction.is_found else (),
+        claimed=claimed_contrasts(study),
     )
     return _without_claims(table) if held_back(study) else table
 
@@ -98,9 +103,9 @@ def contrast_table(study: Study) -> ContrastTable:
 def _without_claims(table: ContrastTable) -> ContrastTable:
     """Return the contrasts with the primary family as an exploratory one."""
     of_fields = {each.name: getattr(table, each.name) for each in fields(table)}
-    return replace(
-        table, **{name: tuple(map(_as_exploratory, rows)) for name, rows in of_fields.items()}
-    )
+    claimed = {key: _as_exploratory(row) for key, row in of_fields.pop("claimed").items()}
+    made = {name: tuple(map(_as_exploratory, rows)) for name, rows in of_fields.items()}
+    return replace(table, **made, claimed=claimed)
 
 
 def _as_exploratory(row: Any) -> Any:

@@ -32,12 +32,14 @@ from ganstudy.analysis.stats.power import SampleSize, pairs_needed, seeds_needed
 from ganstudy.analysis.stats.subset_means import symmetric_interval
 from ganstudy.analysis.tables.rows import Cells
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.claimed import Claim
 from ganstudy.trials.results.records import Stage
 
 K, REMEDIES = "k", "remedies"
 SINGLE = "remedies at single configurations"
 CONFIRMED = "confirmed on fresh seeds"
 BEST = "best against second"
+CLAIM = "the claim"
 """Questions, as the table names them."""
 RATIO, DIFFERENCE = "ratio", "difference"
 BONFERRONI, HOLM = "Bonferroni", "Holm"
@@ -349,14 +351,24 @@ def has_confirm_stage(study: Study) -> bool:
 def factor_family(study: Study, setting: str) -> Family:
     """Return the family of a setting's contrasts at the budget's own amount.
 
-    In a design those of k and of the remedies are one family, the primary one; elsewhere either
-    setting has its own, and both are exploratory.
+    In a design those of k and of the remedies are one family, the primary one unless the study was
+    made for a claim that others decide; elsewhere either setting has its own, and both are
+    exploratory.
     """
     searched = [name for name in (K, REMEDIES) if name in study.searched or name == setting]
     if is_design(study) and setting in (K, REMEDIES):
         together = sum(len(couples(study, name)) for name in searched)
-        return Family(" and ".join(searched), together, primary=True)
+        claim = Claim.of_spec(study.spec)
+        decides = claim is None or claim.is_of_factors(study.objective.measure, study.budget.unit)
+        return Family(" and ".join(searched), together, primary=decides)
     return Family(setting, len(couples(study, setting)))
+
+
+def claim_family(study: Study, claim: Claim) -> Family:
+    """Return the family of what decides a claim and is compared for the claim alone."""
+    measure = study.objective.measure
+    decides = claim.is_of_factors(measure, study.budget.unit)
+    return Family(CLAIM, len(claim.others(measure)), primary=not decides)
 
 
 def holm_family(name: str, p_values: Iterable[float], primary: bool) -> Family:

@@ -40,6 +40,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     Example:  ganstudy check examples/digits.toml
     """
     from ganstudy.study.ledger.ledger import Ledger
+    from ganstudy.study.outlook.claim_planned import planned_lines
     from ganstudy.study.outlook.cost_estimate import cost_lines
     from ganstudy.study.outlook.expected_time import study_times, time_lines
     from ganstudy.study.outlook.idle_resources import idle_lines
@@ -62,6 +63,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         Section("Your data and networks", own_parts),
         _first(spec, full),
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
+        Section("Its claim", wrapped(planned_lines(spec, home)), True),
     ]
     if full:
         defaults = as_read(spec)

@@ -35,6 +35,7 @@ COMMANDS = (
     "status:status",
     "submit:submit",
     "ui:ui",
+    "verify:verify",
 )
 """FILE:FUNCTION of every command. A file imports what is slow (Ray, torch, MLflow, pandas) inside
 its function, so that the other commands start at once.

@@ -99,6 +99,11 @@ def load(folder: StudyFolder, home: Home) -> Study:
     return _loaded(_spec_of(folder), home)
 
 
+def load_with_ledger(folder: StudyFolder, home: Home) -> Study:
+    """Load a study with what only its ledger knows, and count this as a look at it."""
+    return with_ledger(load(folder, home), folder)
+
+
 def _loaded(spec: Published, home: Home) -> Study:
     from ganstudy.analysis.frames.load import load_study
     from ganstudy.trials.results.removed import RemovedFromMlflowError

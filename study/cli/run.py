@@ -51,7 +51,7 @@ def run(file: Path, address: str | None, accept_changes: bool, home: Home) -> No
                ganstudy run examples/digits.toml --address 10.0.0.1:6379
     """
     spec, text = read_study(file)
-    _run(spec, text, address, accept_changes, home)
+    sys.exit(run_and_report(spec, text, address, accept_changes, home))
 
 
 def resume_on_cluster(cluster: Path, values: CliOptions) -> int:
@@ -86,7 +86,7 @@ def resume(name: str, address: str | None, accept_changes: bool, home: Home) -> 
     for file in folder.plugins.glob("*/*.py"):
         plugins.register(file)
     ledger = Ledger.open(folder.ledger)
-    _run(ledger.spec, ledger.text, address, accept_changes, home)
+    sys.exit(run_and_report(ledger.spec, ledger.text, address, accept_changes, home))
 
 
 @with_cluster()
@@ -160,7 +160,10 @@ def _existing(name: str, home: Home) -> StudyFolder:
     return home.trained_here(name)
 
 
-def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: Home) -> None:
+def run_and_report(
+    spec: StudySpec, text: str, address: str | None, accept_changes: bool, home: Home
+) -> int:
+    """Run a study, or go on with it, write and print its report, and return the exit code."""
     from ganstudy.study.driver.run import run as run_study
     from ganstudy.study.driver.terminal import say
     from ganstudy.study.outlook.promise import promise
@@ -180,11 +183,11 @@ def _run(spec: StudySpec, text: str, address: str | None, accept_changes: bool, 
     _print_result(spec, home, report, result.unpublished, console)
     if result.left:
         say(console, _how_to_go_on(spec, home, result, address))
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     if result.failed == result.ended:
         console.print("Every trial failed; the report lists the errors.")
-        sys.exit(1)
-    sys.exit(1 if result.unpublished or not report.conclusions else 0)
+        return 1
+    return 1 if result.unpublished or not report.conclusions else 0
 
 
 def _how_to_go_on(spec: StudySpec, home: Home, result: RunResult, address: str | None) -> str:

@@ -111,7 +111,7 @@ class Ledger:
 
         Raise UserError, with every difference, if it belongs to another study file. The number of
         trials may be raised, [confirm] may change, apart from its seeds once the stage began, and
-        the margin may change until the first trial exists.
+        the margin and [claim] may change until the first trial exists.
         """
         if path.with_name(IMPORT_FILE).exists():
             raise UserError(
@@ -129,6 +129,7 @@ class Ledger:
                 "(it may be raised only)"
             )
         differing += ledger._margin_differences(spec)
+        differing += ledger._claim_differences(spec)
         differing += ledger._confirm_differences(spec)
         if differing:
             lines = "\n  ".join(differing)
@@ -279,6 +280,15 @@ class Ledger:
             f"objective.margin: {before} -> {after} (it must be stated before the first trial; "
             "beside a margin of your own you can hold the intervals in the report)"
         ]
+
+    def _claim_differences(self, spec: StudySpec) -> list[str]:
+        before, after = (
+            None if s.claim is None else s.claim.model_dump(mode="json") for s in (self.spec, spec)
+        )
+        if before == after or not any(self.search.counts().values()):
+            return []
+        # As with the margin: what is claimed beside results is claimed for them.
+        return ["claim: has changed (it must be stated before the first trial)"]
 
     def _confirm_differences(self, spec: StudySpec) -> list[str]:
         name = confirm_study_name(self.spec.name)

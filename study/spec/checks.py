@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ganstudy.study.spec.claim_rules import claim_problems
 from ganstudy.study.spec.design_plan import design_problems, planned_trials
 from ganstudy.study.spec.domains import Range, boundary_values
 from ganstudy.study.spec.function_checks import function_problems
@@ -39,6 +40,7 @@ def problems_across_tables(spec: StudySpec, values: dict[str, Any]) -> list[str]
         or combination_problems(spec)
         or design_problems(spec)
         or search_problems(spec)
+        or claim_problems(spec)
     )
 
 

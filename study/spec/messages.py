@@ -96,6 +96,9 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
         return list(tables[location[0]][location[1]].model_fields)
     model: Any = StudySpec
     for part in location:
+        # Of a list of tables, one is as the other.
+        if isinstance(part, int):
+            continue
         annotation = model.model_fields[part].annotation
         model = next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
     return [name for name in model.model_fields if name != "document"]

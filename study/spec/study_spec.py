@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ganstudy.study.home import NAME_RULE
+from ganstudy.study.spec.claim import Claim
 from ganstudy.study.spec.design import Design
 from ganstudy.study.spec.domains import ParsedDomains, parse_domains
 from ganstudy.study.spec.keys import TRIAL_KEYS
@@ -74,6 +75,8 @@ class StudySpec(StrictModel):
     """None: no confirm stage. It costs as much as the search or more, so it must be asked for."""
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
+    claim: Claim | None = None
+    """None: the study decides no stated sentence."""
     document: str = Field("", exclude=True, repr=False)
     """The file as JSON, with absolute paths and the digests of the user's own files; set by
     study/spec/reader.py.
@@ -225,10 +228,10 @@ class StudySpec(StrictModel):
     def identity(self) -> dict[str, Any]:
         """Return what must stay the same for results to belong to one study: flat keys, values.
 
-        The number of trials and the resources may change between two runs; for [confirm] and for the
-        margin, see Ledger.check_same.
+        The number of trials and the resources may change between two runs; for [confirm], [claim] and
+        the margin, see Ledger.check_same.
         """
-        whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm"})
+        whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm", "claim"})
         del whole["search"]["trials"], whole["objective"]["margin"]
         return dict(_flatten(whole))
 

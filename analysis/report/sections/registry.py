@@ -8,6 +8,7 @@ from typing import cast
 from ganstudy.analysis.report.blocks import SectionModule
 
 ORDER = (
+    "claim",
     "looks",
     "budget_length",
     "confirm",

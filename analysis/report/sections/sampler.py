@@ -10,6 +10,7 @@ from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
 from ganstudy.analysis.tables.contrasts import CONFIRMED
 from ganstudy.analysis.tables.looks import held_back
+from ganstudy.trials.results.claimed import Claim
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.samplers import facts_of
 
@@ -60,6 +61,13 @@ def _families(results: Results) -> Conclusion:
     primary = results.contrasts.primary
     if not primary and (why := held_back(results.whole)):
         return Conclusion(f"No comparison counts as the one that the study was made for. {why}")
+    if not primary and Claim.of_spec(results.whole.spec) is not None:
+        return Conclusion(
+            "The study was made for its claim, which no comparison of two values decides;",
+            "all comparisons are exploratory; their corrections, where there are any, cover one table "
+            "each.",
+            first=True,
+        )
     if not primary:
         return Conclusion(
             "All comparisons are exploratory:",

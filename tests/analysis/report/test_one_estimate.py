@@ -26,6 +26,7 @@ from ganstudy.analysis.report.blocks import conclusions_of as conclusions_of_mod
 from ganstudy.analysis.report.conclusions import answer
 from ganstudy.analysis.report.phrases import Conclusion, Rank
 from ganstudy.analysis.report.sections import (
+    claim,
     confirm,
     game,
     interactions,
@@ -227,6 +228,23 @@ def interacting(build, rng) -> Study:
     return dataclasses.replace(study, evaluations=study.evaluations.assign(fid=fids))
 
 
+CLAIM = {
+    "sentence": "A b helps.",
+    "decided_by": [
+        {"measure": "fid", "setting": "remedies", "value": ["a_b"], "against": [], "says": "lower"},
+        {"measure": "fid", "setting": "k", "value": 5.0, "against": 1.0, "says": "lower"},
+        {"share": "failed", "setting": "remedies", "value": ["c"], "against": [], "says": "lower"},
+    ],
+}
+
+
+def claiming(build, rng, criteria=slice(None)) -> Study:
+    """As designed, made for a claim: of what the design compares, and of failed seeds."""
+    study = designed(build, rng)
+    stated = {**CLAIM, "decided_by": CLAIM["decided_by"][criteria]}
+    return dataclasses.replace(study, spec=study.spec | {"claim": stated})
+
+
 SHAPES: dict[str, Callable[..., Study]] = {
     "grid, one remedy helps": lambda build, rng: grid(build, rng, -0.4, seeds=6, within=0.3),
     "grid, nothing helps": grid,
@@ -235,6 +253,8 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "pruned": pruned,
     "designed": designed,
     "designed, a remedy that depends on k": interacting,
+    "designed, for a claim": claiming,
+    "designed, for a claim of failed seeds": lambda build, rng: claiming(build, rng, slice(2, 3)),
     "diverging": diverging,
     "failing": failing,
     "each remedy once": tried_once,
@@ -587,6 +607,43 @@ def test_remedies_depend_on_k_or_stand_and_never_both(
         if shape == "designed":
             others = [str(one) for one in interactions.conclusions(results) if one not in told]
             assert not any("the larger k" in sentence for sentence in others)
+
+
+def test_a_claim_comes_first_and_says_what_the_table_says(
+    results_of: Callable[[str], Results],
+) -> None:
+    results = results_of("designed, for a claim")
+    first, second, third = claim.conclusions(results)
+    assert [str(first), str(second)] == [str(one) for one in conclusions(results)[:2]]
+    table = results.contrasts
+    (remedy,) = (row for row in table.remedies if row.first == "a_b")
+    (k,) = (
+        row
+        for row in table.k
+        if {row.first, row.second} == {1.0, 5.0} and row.axis == "generator_steps"
+    )
+    assert first.claim.startswith(
+        f'The claim "A b helps" holds: FID, a b against none: {written(remedy)}'
+    )
+    assert remedy.decision == "better" and not first.exploratory
+    k = k if k.first == 5 else k.reversed()
+    words = {"better": "holds", "worse": "does not hold", "inconclusive": "is inconclusive"}
+    assert second.claim.startswith(f"By FID, k = 5 against 1 it {words[k.decision]}: {written(k)}")
+    assert third.exploratory, "the family of the design decides the claim"
+    (family,) = (one for one in sampler.conclusions(results) if one.first)
+    assert family.claim.startswith("The primary comparisons are those of k and remedies (5 ")
+
+
+def test_what_a_claim_is_not_decided_by_is_exploratory(
+    results_of: Callable[[str], Results],
+) -> None:
+    results = results_of("designed, for a claim of failed seeds")
+    (only,) = claim.conclusions(results)
+    assert not only.exploratory
+    for module in (k_ratio, remedies):
+        assert all(one.exploratory for one in module.conclusions(results))
+    (family,) = (one for one in sampler.conclusions(results) if one.first)
+    assert family.claim == "The primary comparison is the one of the claim;"
 
 
 @pytest.mark.usefixtures("briefs_alone")
