@@ -56,8 +56,6 @@ class MeasuredTimes:
 
     steps: dict[str, StepSeconds] = field(default_factory=dict)
     """By `structure`; empty where the data are not here yet."""
-    of_functions: dict[str, float] = field(default_factory=dict)
-    """By `structure` of a training function's trials: for one unit of their budget."""
     structures: int = 0
     """That the study has."""
     more_lanes: int = 0
@@ -78,6 +76,8 @@ class MeasuredTimes:
     """How many times as fast steps of the first structure are as with one CPU, where a trial has
     several and no GPU; None where they were not compared.
     """
+    of_functions: dict[str, float] = field(default_factory=dict)
+    """By `structure` of a training function's trials: for one unit of their budget."""
     note: str = ""
     """Why something was not measured."""
 
