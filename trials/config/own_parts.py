@@ -93,7 +93,7 @@ def _made(text: str) -> type[ImplementedOptions]:
         name: (LaneNumber if option.per_lane else TYPES.get(option.type, Any), option.default)
         for name, option in part.options.items()
     }
-    made = create_model(part.name, __base__=(OwnOptions, BASES[part.kind]), **fields)
+    made: type[ImplementedOptions] = create_model(part.name, __base__=(OwnOptions, BASES[part.kind]), **fields)
     attributes: JsonObject = {
         "part": part,
         "name": part.name,
