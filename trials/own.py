@@ -1,4 +1,4 @@
-"""What a file of your own imports to write a loss or a remedy: docs/own-losses-and-remedies.md."""
+"""What a file of your own imports to write a loss, a remedy or a measure: docs/own-losses-and-remedies.md."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from ganstudy.trials.config.remedies import RemedyOptions
 from ganstudy.trials.ensemble.lane_options import Number
 from ganstudy.trials.ensemble.step_context import DiscriminatorStep, GeneratorStep, StepContext
 from ganstudy.trials.losses.base import Loss
+from ganstudy.trials.measures.own import measure
 from ganstudy.trials.remedies.base import Remedy
 from ganstudy.trials.remedies.input_gradient import gradients
 
@@ -22,4 +23,5 @@ __all__ = [
     "RemedyOptions",
     "StepContext",
     "gradients",
+    "measure",
 ]

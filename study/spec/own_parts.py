@@ -20,6 +20,7 @@ from ganstudy.trials.config.base import StrictModel, short_repr
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.own_parts import OwnPart, options_class
 from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.results.documents import JsonObject
 
 REFERENCE = re.compile(r"(?P<file>.*\.py):(?P<name>\w+)(?P<option>\.\w+)?", re.ASCII | re.DOTALL)
 """A reference, or the key of an option of what it names."""
@@ -45,6 +46,7 @@ def resolve(values: dict[str, Any], join: Join) -> None:
     join: the path of a file that is named at a place. Raise UserError where a reference has no file,
     or its file no loss or remedy of that name.
     """
+    _resolve_measures(values.get("measures"), join)
     train = values.get("train")
     if isinstance(train, dict) and "own" in train:
         raise UserError("train.own: unknown key; name your file where its loss or remedy is named")
@@ -58,6 +60,41 @@ def resolve(values: dict[str, Any], join: Join) -> None:
             table[key] = found.replaced(table[key], ".".join(place))
     if found.parts and isinstance(train, dict):
         train["own"] = {name: part.model_dump() for name, part in found.parts.items()}
+
+
+def _resolve_measures(table: Any, join: Join) -> None:
+    """Put what the references of [measures] own declare in their place, by name."""
+    place = "measures.own"
+    if not isinstance(table, dict) or "own" not in table:
+        return
+    listed = table["own"]
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise UserError(
+            f'{place}: must be a list of references, such as ["my_measure.py:tv"], got '
+            f"{short_repr(listed)}"
+        )
+    found: dict[str, Any] = {}
+    for reference in listed:
+        try:
+            file, name = plugins.split(reference)
+            if name in found:
+                raise ValueError(f"{name} stands there twice; give one of them another name")
+            found[name] = _declared_measure(name, file, join(place, file))
+        except ValueError as error:
+            raise UserError(f"{place}: {error}") from None
+        except OSError as error:
+            raise UserError(
+                f"{place}: {short_repr(reference)} cannot be read: {error.strerror}"
+            ) from None
+    table["own"] = found
+
+
+def _declared_measure(name: str, file: str, path: Path) -> JsonObject:
+    # Loads torch, as `_declared` does.
+    from ganstudy.trials.measures.own import declared_measure
+
+    declared = declared_measure(f"{Path(file).name}:{name}", plugins.register(path))
+    return declared.model_dump()
 
 
 class _References:

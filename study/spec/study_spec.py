@@ -181,7 +181,7 @@ class StudySpec(StrictModel):
             digest
             for part in (self.data, self.model, self.train)
             if (digest := getattr(part, "digest", ""))
-        ] + [part.digest for part in self.train.own.values()]
+        ] + [part.digest for part in (*self.train.own.values(), *self.measures.own.values())]
 
     @property
     def has_own_parts(self) -> bool:
@@ -238,6 +238,8 @@ class StudySpec(StrictModel):
         del whole["search"]["trials"], whole["objective"]["margin"]
         if not self.train.own:  # as it was before there were any
             del whole["train"]["own"]
+        if not self.measures.own:
+            del whole["measures"]["own"]
         return dict(_flatten(whole))
 
 

@@ -107,9 +107,12 @@ def inspect(
     from ganstudy.trials.gan.own_networks import check_own_networks
     from ganstudy.trials.gan.trainer_protocol import make_trainer
     from ganstudy.trials.measures.evaluator import check_data
+    from ganstudy.trials.measures.own import try_measure
 
     dataset = load_dataset(configs[0].data)
     check_data(dataset, configs[0].measures)
+    for measure in configs[0].measures.own.values():
+        try_measure(measure, dataset)
     notes = list(dataset.notes)
     if configs[0].function is not None:
         return dataset, *_rehearsed(configs, dataset, on_gpu, notes)

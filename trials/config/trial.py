@@ -188,6 +188,8 @@ class TrialConfig(TrainingSettings):
             del values["function"]
         if not self.own:
             del values["own"]
+        if not self.measures.own:
+            del values["measures"]["own"]
         # Sorted: options of a user's own networks come in the order of the study file.
         text = json.dumps(values, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -30,6 +30,7 @@ from ganstudy.trials.ensemble.lane_options import HasLaneOptions
 from ganstudy.trials.ensemble.memory import is_out_of_memory
 from ganstudy.trials.ensemble.own_class import line_of, loaded, loaded_options
 from ganstudy.trials.gan.trainer import GanTrainer
+from ganstudy.trials.remedies.base import Remedy
 from ganstudy.trials.training.training_loop import TrainingLoop
 from ganstudy.trials.training.trial_state import gather_tensors, restore_tensors
 
@@ -125,6 +126,10 @@ class _Rehearsal:
         self._common = together([first, self._other])
         self._lanes = [first, self._other]
 
+    @property
+    def _names(self) -> str:
+        return " or ".join(part.name for part in self.parts)
+
     def run(self, whole: bool) -> None:
         """Make the steps; raise OwnPartError."""
         pack = self._loop(self._common, self._lanes)
@@ -155,6 +160,11 @@ class _Rehearsal:
         until = counters.discriminator_steps + STEPS, counters.generator_steps + STEPS
         for _ in range(MOST_STEPS):
             self._located(loop.train_step)
+            if not bool(loop.trainer.finite().all()):
+                raise OwnPartError(
+                    f"{_line(self.parts[0])}: gradients are not finite with {self._names}, though its terms "
+                    "are: a root has none at 0, nor a logarithm"
+                )
             losses += [total[-1:] - sums[name][-1:] for name, total in loop.loss_sums.items()]
             sums = dict(loop.loss_sums)
             if counters.discriminator_steps >= until[0] and counters.generator_steps >= until[1]:
@@ -188,9 +198,8 @@ class _Rehearsal:
         largest = max((float(loss.abs()) for loss in alone), default=0.0)
         found = max((float((a - b).abs()) for a, b in zip(pack, alone, strict=True)), default=0.0)
         if not found <= self._tolerance * largest:
-            names = " or ".join(part.name for part in self.parts)
             raise OwnPartError(
-                f"{_line(self.parts[0])}: with {names} a seed in a pack does not train as it does alone "
+                f"{_line(self.parts[0])}: with {self._names} a seed in a pack does not train as it does alone "
                 f"(its terms differ by {found / largest:.1e} of the largest): take means and norms over "
                 "the axes behind the first, which is that of the lanes, and read an option by "
                 'self.number("NAME")'
@@ -213,9 +222,8 @@ class _Rehearsal:
             if name not in again or not torch.equal(value.nan_to_num(), again[name].nan_to_num())
         ]
         if unlike:
-            own = " or ".join(part.name for part in self.parts)
             raise OwnPartError(
-                f"{_line(self.parts[0])}: after an interruption {own} trains to other numbers "
+                f"{_line(self.parts[0])}: after an interruption {self._names} trains to other numbers "
                 f"({unlike[0]} differs, {len(unlike)} in all): return from state() every tensor that it "
                 "keeps from step to step, made in start()"
             )
@@ -274,8 +282,8 @@ def _watch(trainer: GanTrainer, parts: list[OwnPart], lanes: int, terms: list[Te
         names = ("discriminator", "generator") if part.kind == "loss" else TERMS
         for name in names:
             setattr(built, name, _judged(part, name, getattr(built, name), lanes, terms))
-        if part.kind == "remedy":
-            setattr(built, "view", _judged_view(part, getattr(built, "view")))  # noqa: B009, B010
+        if isinstance(built, Remedy) and type(built).view is not Remedy.view:
+            built.view = _judged_view(part, built.view)  # type: ignore[method-assign]
 
 
 def _judged(

@@ -204,3 +204,60 @@ def test_a_name_of_ganstudys_and_one_of_another_file_are_refused(tmp_path: Path)
     assert "Flat is the name of a class in own.py too (search.space.remedies)" in refusal(
         tmp_path, space=space
     )
+
+
+MEASURE = """from ganstudy.trials.own import measure
+
+
+@measure(label="Gap", better="{better}", unit="share of pixels")
+def gap(generated, real):
+    return 0.5
+"""
+
+
+def measured(
+    folder: Path, objective: str, better: str = "larger", own: str = '["m.py:gap"]'
+) -> StudySpec:
+    (folder / "m.py").write_text(MEASURE.format(better=better))
+    return study(
+        folder, space="lr_g = [1e-3]", more=f"[measures]\nown = {own}\n[objective]\n{objective}"
+    )
+
+
+def test_an_own_measure_may_be_the_objective(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = measured(tmp_path, 'maximize = "gap"\nmargin = 0.05')
+    assert spec.measure == "gap" and list(spec.measures.own) == ["gap"]
+    assert len(spec.plugin_digests) == 1 and spec.has_own_parts
+    (tmp_path / "m.py").unlink()
+    monkeypatch.setattr(plugins, "_registered", {})
+    assert parse_document(spec.document, "study.toml") == spec
+    config = spec.space.trial_config({"lr_g": 1e-3})
+    assert config.measures == spec.measures
+    assert config.digest != study(tmp_path, space="lr_g = [1e-3]").space.trial_config({}).digest
+
+
+@pytest.mark.parametrize(
+    ("objective", "own", "message"),
+    [
+        ('minimize = "gap"', '["m.py:gap"]', "objective: gap is better larger; say maximize"),
+        (
+            'maximize = "gap"\nmargin = 2.0',
+            '["m.py:gap"]',
+            "margin must be <= 0.5 for gap, a share",
+        ),
+        ('maximize = "gaps"', '["m.py:gap"]', "unknown measure 'gaps'"),
+        ("", '["m.py:gap", "m.py:gap"]', "measures.own: gap stands there twice"),
+        ("", '["m.py:gip"]', "measures.own: m.py has no callable 'gip'"),
+        ("", '["n.py:gap"]', "measures.own: n.py must be a Python file of yours"),
+        ("", '["gap"]', "measures.own: a reference to your own file must look like"),
+        ("", '"m.py:gap"', "measures.own: must be a list of references"),
+    ],
+)
+def test_a_wrong_own_measure_is_refused(
+    objective: str, own: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as found:
+        measured(tmp_path, objective, own=own)
+    assert message in str(found.value)

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from ganstudy.trials.config import plugins
-from ganstudy.trials.config.lanes import lane_numbers, structure_of
 from ganstudy.trials.config.data import Ring
+from ganstudy.trials.config.lanes import lane_numbers, structure_of
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.own_parts import OwnPart
 from ganstudy.trials.config.trial import TrialConfig
@@ -256,7 +256,12 @@ TRAINED = {
         r"own0.py:16: Flat.discriminator_term must return one number per lane, a tensor \[1\] here, "
         r"got a tensor \[\]",
     ),
-    "one number per image": ("Flat", "squares.mean(-1)", "squares.square()", r"Flat fails: RuntimeError"),
+    "one number per image": (
+        "Flat",
+        "squares.mean(-1)",
+        "squares.square()",
+        r"Flat fails: RuntimeError",
+    ),
     "a Python number": ("Flat", 'return self.number("gamma")', "return 1.0 #", "got float"),
     "the lanes mixed": (
         "Flat",
@@ -275,6 +280,12 @@ TRAINED = {
         "squares.mean(-1)",
         "(squares.mean(-1) - 1e9).sqrt()",
         r"own0.py:16: Flat.discriminator_term returns NaN or infinity",
+    ),
+    "gradients that are not finite": (
+        "Flat",
+        "squares.mean(-1)",
+        "(squares.mean(-1) + (step.logits_real - step.logits_real.detach()).square().sum(-1).sqrt())",
+        r"own0.py:12: gradients are not finite with Flat",
     ),
     "an exception": (
         "Flat",
