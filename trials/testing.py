@@ -262,7 +262,7 @@ class _OwnPartContract:
         return TrialConfig(**(values | self.settings))
 
     def _dataset(self) -> Dataset:
-        return load(DATA[self.data]())
+        return load(DATA[self.data](name=self.data))
 
 
 class RemedyContract(_OwnPartContract):
@@ -289,11 +289,11 @@ class MeasureContract:
 
     def test_number(self) -> None:
         """Check that it gives one finite number, the same twice, and leaves the samples as they are."""
-        try_measure(self._declared(), load(DATA[self.data]()))
+        try_measure(self._declared(), load(DATA[self.data](name=self.data)))
 
     def test_direction(self) -> None:
         """Check that real samples score better than noise, in the direction that is declared."""
-        own, data = self._declared(), load(DATA[self.data]())
+        own, data = self._declared(), load(DATA[self.data](name=self.data))
         noise = 2 * torch.rand(BATCH * BATCH, *data.shape, generator=stream(0, "contract")) - 1
         real, drawn = scores_of(own, data, [data.train[: len(noise)], noise])
         assert own.direction == "none" or (real < drawn) == (own.direction == "down"), (

@@ -177,11 +177,12 @@ class StudySpec(StrictModel):
     @property
     def plugin_digests(self) -> list[str]:
         """Digests of the user's own files that the study refers to."""
-        return [
-            digest
-            for part in (self.data, self.model, self.train)
-            if (digest := getattr(part, "digest", ""))
-        ] + [part.digest for part in (*self.train.own.values(), *self.measures.own.values())]
+        own = (*self.train.own.values(), *self.measures.own.values())
+        digests = (
+            getattr(part, "digest", "") for part in (self.data, self.model, self.train, *own)
+        )
+        # Once each: a file may hold a loss, a remedy and a measure.
+        return [digest for digest in dict.fromkeys(digests) if digest]
 
     @property
     def has_own_parts(self) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, cast
 
 from pydantic import create_model
 
@@ -93,7 +93,7 @@ def _made(text: str) -> type[ImplementedOptions]:
         name: (LaneNumber if option.per_lane else TYPES.get(option.type, Any), option.default)
         for name, option in part.options.items()
     }
-    made: type[ImplementedOptions] = create_model(part.name, __base__=(OwnOptions, BASES[part.kind]), **fields)
+    made: Any = create_model(part.name, __base__=(OwnOptions, BASES[part.kind]), **fields)
     attributes: JsonObject = {
         "part": part,
         "name": part.name,
@@ -103,7 +103,7 @@ def _made(text: str) -> type[ImplementedOptions]:
     }
     for name, value in attributes.items():
         setattr(made, name, value)
-    return made
+    return cast("type[ImplementedOptions]", made)
 
 
 def _restored(text: str, values: JsonObject) -> ImplementedOptions:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
@@ -147,7 +147,7 @@ class _Rehearsal:
         loop: TrainingLoop = self._located(
             lambda: TrainingLoop(config, self._dataset, device, lanes)
         )
-        loop.train = _InPrecision(loop.train, self._dtype)
+        loop.train = cast("Tensor", _InPrecision(loop.train, self._dtype))  # read by index alone
         self._terms = []
         if isinstance(loop.trainer, GanTrainer):
             _watch(loop.trainer, self.parts, len(config.seeds), self._terms)
