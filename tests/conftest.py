@@ -14,6 +14,7 @@ import torch
 from filelock import FileLock
 
 from ganstudy.analysis.tables import importance
+from ganstudy.trials.results.catalogue import MEASURES
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 # Ray's own 15 lets the tests in the process beside take nearly all of two cores.
@@ -360,3 +361,13 @@ def few_resamples_of_importance(
         for name in importance.DEALT:
             monkeypatch.setitem(importance.DEALT, name, 3)
             monkeypatch.setitem(importance.RESAMPLES, name, 3)
+
+
+@pytest.fixture(autouse=True)
+def own_measures_end_with_their_test():
+    """Forget the measures that a study's own files have added to the catalogue."""
+    before = dict(MEASURES)
+    yield
+    if MEASURES.keys() != before.keys():
+        MEASURES.clear()
+        MEASURES.update(before)

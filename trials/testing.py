@@ -1,4 +1,4 @@
-"""Contract tests for the authors of "my_gan.py:build" and "my_data.py:Dataset" to inherit.
+"""Contract tests for the authors of "my_gan.py:build", "my_remedy.py:MyPenalty" and the like to inherit.
 
 They find mistakes before a study does.
 
@@ -15,6 +15,16 @@ They find mistakes before a study does.
         build = staticmethod(my_data.Dataset)
         options = {"folder": "pictures"}
 
+    class TestMyPenalty(RemedyContract):
+        remedy = MyPenalty
+        options = {"weight": 3.0}
+
+    class TestMyLoss(LossContract):
+        loss = MyLoss
+
+    class TestTv(MeasureContract):
+        measure = staticmethod(tv)
+
 Run them with pytest. The first line of a test is its requirement, and a failure says what to do
 about it.
 """
@@ -30,13 +40,19 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ganstudy.trials.config.data import PluginData
+from ganstudy.trials.config.data import DATA, PluginData
+from ganstudy.trials.config.measures import OwnMeasure
 from ganstudy.trials.config.plugins import register
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.plugin import plugin
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.streams import generator as stream
+from ganstudy.trials.losses.own import declared_part
+from ganstudy.trials.measures.own import declared_measure, scores_of, try_measure
 from ganstudy.trials.networks.plugin import OwnBuild
+from ganstudy.trials.training.own_parts import rehearse_own_parts
 
 # Small, but more than one: batch normalisation needs several, and two seeds make an ensemble.
 BATCH = 8
@@ -207,6 +223,87 @@ class DataContract:
         return plugin(
             PluginData(name=name, digest=register(file), options=self.options, **self.settings)
         )
+
+
+class _OwnPartContract:
+    """What the contracts of a loss and of a remedy have in common."""
+
+    options: dict[str, Any] = {}
+    """Options other than their defaults."""
+    data: str = "ring"
+    """Data set to train on: "ring" has points, "digits" images."""
+    settings: dict[str, Any] = {}
+    """Other settings of the training, such as {"loss": "hinge", "batch_size": 32}."""
+
+    def test_terms(self) -> None:
+        """Check that hooks give finite numbers and gradients, one number per seed of a pack."""
+        rehearse_own_parts(self._config(), self._dataset(), whole=False)
+
+    def test_alone_as_in_a_pack_and_after_a_resume(self) -> None:
+        """Check that a seed trains in a pack as it does alone, and from a checkpoint as straight on."""
+        rehearse_own_parts(self._config(), self._dataset(), whole=True)
+
+    def _config(self) -> TrialConfig:
+        made = getattr(type(self), "remedy", None) or type(self).loss  # type: ignore[attr-defined]
+        file = Path(inspect.getfile(made))
+        part = declared_part(f"{file.name}:{made.__name__}", register(file))
+        values: dict[str, Any] = {
+            "own": {part.name: part},
+            "data": {"name": self.data},
+            "model": {"name": "mlp", "latent_dim": 4, "width": 8},
+            "batch_size": 8,
+            "seeds": SEEDS,
+            "budget": {"unit": "generator_steps", "amount": 100},
+        }
+        if part.kind == "loss":
+            values |= {"loss": part.name, "loss_options": self.options}
+        else:
+            values |= {"remedies": [part.name], "remedy_options": {part.name: self.options}}
+        return TrialConfig(**(values | self.settings))
+
+    def _dataset(self) -> Dataset:
+        return load(DATA[self.data](name=self.data))
+
+
+class RemedyContract(_OwnPartContract):
+    """Contract of a remedy. Subclass it in a test file, under a name that begins with Test."""
+
+    remedy: type
+    """The class."""
+
+
+class LossContract(_OwnPartContract):
+    """Contract of a loss. Subclass it in a test file, under a name that begins with Test."""
+
+    loss: type
+    """The class."""
+
+
+class MeasureContract:
+    """Contract of a measure. Subclass it in a test file, under a name that begins with Test."""
+
+    measure: Callable[..., Any]
+    """The function, as staticmethod(tv)."""
+    data: str = "ring"
+    """Data set to measure: "ring" has points, "digits" images."""
+
+    def test_number(self) -> None:
+        """Check that it gives one finite number, the same twice, and leaves the samples as they are."""
+        try_measure(self._declared(), load(DATA[self.data](name=self.data)))
+
+    def test_direction(self) -> None:
+        """Check that real samples score better than noise, in the direction that is declared."""
+        own, data = self._declared(), load(DATA[self.data](name=self.data))
+        noise = 2 * torch.rand(BATCH * BATCH, *data.shape, generator=stream(0, "contract")) - 1
+        real, drawn = scores_of(own, data, [data.train[: len(noise)], noise])
+        assert own.direction == "none" or (real < drawn) == (own.direction == "down"), (
+            f"real samples score {real:g} and noise {drawn:g}: declare the other direction"
+        )
+
+    def _declared(self) -> OwnMeasure:
+        function = type(self).measure
+        file = Path(inspect.getfile(function))
+        return declared_measure(f"{file.name}:{function.__name__}", register(file))
 
 
 def _seeded(call: Callable[[], Any], seed: int) -> Any:

@@ -131,6 +131,10 @@ def _fixed(spec: StudySpec, full: bool) -> list[str]:
     """Return what the file itself states, one line per table."""
     document: JsonObject = json.loads(spec.document)
     document.get("search", {}).pop("space", None)
+    for part in spec.train.own.values():  # as the file has it, without what its own file declares
+        document["train"]["own"][part.name] = part.reference
+    if spec.measures.own:
+        document["measures"]["own"] = [each.reference for each in spec.measures.own.values()]
     lines = []
     for name, table in document.items():
         if isinstance(table, dict) and table:

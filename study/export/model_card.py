@@ -14,11 +14,12 @@ from ganstudy.analysis.tables.best_configuration import BestConfiguration
 from ganstudy.study.export.markdown import escape as text
 from ganstudy.trials.results.catalogue import COPYING, MEASURES, MODES, QUALITY
 from ganstudy.trials.results.documents import JsonObject
+from ganstudy.trials.results.own_measures import OWN
 
 if TYPE_CHECKING:
     from ganstudy.trials.export.export import GeneratorDescription
 
-GROUPS = (QUALITY, MODES, COPYING)
+GROUPS = (QUALITY, MODES, COPYING, OWN)
 """Of measures: those of the samples. The others describe the training."""
 TRAINED_AS = {
     "gan": "A GAN's generator",

@@ -13,8 +13,9 @@ from ganstudy.study.spec.claim_rules import claim_problems
 from ganstudy.study.spec.design_plan import design_problems, planned_trials
 from ganstudy.study.spec.domains import Range, boundary_values
 from ganstudy.study.spec.function_checks import function_problems
-from ganstudy.study.spec.keys import CROSSED, MODEL_KEYS, OPTION_KEYS, Params
+from ganstudy.study.spec.keys import MODEL_KEYS, Params
 from ganstudy.study.spec.messages import key_part, message_of
+from ganstudy.study.spec.own_parts import own_options
 from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.study_spec import StudySpec
@@ -121,7 +122,7 @@ def value_problems(spec: StudySpec) -> list[str]:
     for key, domain in spec.space.domains.items():
         if problems:
             break
-        if key in OPTION_KEYS:
+        if key in template.keys.options:
             continue
         for value in boundary_values(key, domain):
             found = _rule_problems(template, {key: value}, "search.space")
@@ -161,7 +162,9 @@ def combination_problems(spec: StudySpec) -> list[str]:
             spec.space.trial_config(params)
         except ValidationError as error:
             chosen = ", ".join(
-                f"{key} = {value}" for key, value in params.items() if key in CROSSED
+                f"{key} = {value}"
+                for key, value in params.items()
+                if key in spec.space.template.keys.crossed
             )
             return [f"{_incompatible(error)}" + (f" (where {chosen})" if chosen else "")]
     return []
@@ -175,14 +178,14 @@ def option_problems(spec: StudySpec) -> list[str]:
     losses = OptionGroup(
         kind="loss",
         table="losses",
-        models=LOSSES,
+        models=LOSSES | own_options(spec, "loss"),
         stated=spec.losses,
         in_use=spec.space.losses_in_use,
     )
     remedies = OptionGroup(
         kind="remedy",
         table="remedies",
-        models=REMEDIES,
+        models=REMEDIES | own_options(spec, "remedy"),
         stated=spec.remedies,
         in_use=spec.space.remedies_in_use,
     )
@@ -215,7 +218,7 @@ class OptionGroup:
                     problems.append(f"{self.table}.{name}.{key_part(option)}: {problem}")
         for key in space.domains:
             name, _, option = key.partition(".")
-            if key in OPTION_KEYS and name in self.models:
+            if key in space.template.keys.options and name in self.models:
                 problem = self._problem(name, option, space.boundary_values(key))
                 if problem:
                     problems.append(f"search.space.{key}: {problem}")

@@ -19,7 +19,7 @@ import numpy as np
 
 from ganstudy.study.spec.design import DEFAULT_POINTS, Design
 from ganstudy.study.spec.domains import Choices, Domain, Range
-from ganstudy.study.spec.keys import LOSS_KEYS, OPTION_KEYS, Params
+from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.messages import key_part
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.study_spec import StudySpec
@@ -194,11 +194,11 @@ def _factor_problems(design: Design, space: SearchSpace) -> list[str]:
 def _owner_problems(spec: StudySpec) -> list[str]:
     """Return the factors that only some points would have."""
     varied = _by_point(spec)
-    problems = []
+    problems, keys = [], spec.space.template.keys
     for key in factors(spec):
         owner = key.split(".")[0]
-        owners = {"method", "loss"} if key in LOSS_KEYS else {"method", "remedies", owner}
-        by_point = sorted(owners & {*varied}) if key in OPTION_KEYS else []
+        owners = {"method", "loss"} if key in keys.losses else {"method", "remedies", owner}
+        by_point = sorted(owners & {*varied}) if key in keys.options else []
         if by_point:
             problems.append(
                 f"design.factors: {key_part(key)} depends on {by_point[0]}, which varies from point "

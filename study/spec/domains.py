@@ -9,15 +9,16 @@ from typing import Any
 
 from ganstudy.study.spec.keys import (
     BATCH_DIVISORS,
-    KEYS,
     MODEL_KEYS,
-    REMEDY_FLAGS,
+    STANDARD,
     TRIAL_KEYS,
     TYPES,
+    Keys,
+    keys_of,
 )
 from ganstudy.trials.config.base import one_of, short_repr
 from ganstudy.trials.config.k_ratio import as_schedule
-from ganstudy.trials.config.remedies import REMEDIES
+from ganstudy.trials.config.own_parts import Own, check_part_name, remedies_of
 from ganstudy.trials.config.training_function import check_param, check_remedy_name, name_of
 from ganstudy.trials.results.function_params import PREFIX
 from ganstudy.trials.results.records import remedy_label
@@ -83,17 +84,19 @@ class ParsedDomains:
 
 
 def parse_domains(
-    table: Mapping[str, Any], declared: Mapping[str, Any] | None = None
+    table: Mapping[str, Any], declared: Mapping[str, Any] | None = None, own: Own | None = None
 ) -> ParsedDomains:
     """Parse every key of [search.space], whether or not others break a rule.
 
-    declared: [train.params] of a training function; None where ganstudy trains.
+    declared: [train.params] of a training function; None where ganstudy trains. own: the study's own
+    losses and remedies.
     """
+    own, keys = own or {}, keys_of(own) if own else STANDARD
     parsed = ParsedDomains({}, {})
     for key, value in table.items():
         try:
             if declared is None and not key.startswith(PREFIX):
-                parsed.domains[key] = parse_domain(key, value)
+                parsed.domains[key] = parse_domain(key, value, keys, own)
             else:
                 parsed.domains[key] = parse_param_domain(key, value, declared)
         except ValueError as error:
@@ -101,21 +104,24 @@ def parse_domains(
     return parsed
 
 
-def parse_domain(key: str, value: Any) -> Domain:
+def parse_domain(key: str, value: Any, keys: Keys = STANDARD, own: Own | None = None) -> Domain:
     """Parse the value of `key` in [search.space]; ValueError names the rule that it breaks."""
-    if key not in KEYS:
+    types = keys.types
+    if key not in types:
         one_of("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *KEY_PATTERNS))
     if key == "remedies":
-        return _parse_remedy_sets(value, _known_remedy)
+        known = {} if own is None else own
+        names = tuple(remedies_of(known))
+        return _parse_remedy_sets(value, lambda name: check_part_name("remedy", name, names, known))
     if isinstance(value, dict):
-        if key in REMEDY_FLAGS:
+        if key in keys.flags:
             example = short_repr(f"{key}.{next(iter(value), 'option')}").replace("'", '"')
             raise ValueError(
                 f"{key!r} switches a remedy on and off; its options are keys in quotes: "
                 f"{example} = ..."
             )
-        return _parse_range(key, value, TYPES[key])
-    return _parse_choices(key, value, TYPES[key])
+        return _parse_range(key, value, types[key])
+    return _parse_choices(key, value, types[key])
 
 
 def parse_param_domain(key: str, value: Any, declared: Mapping[str, Any] | None) -> Domain:
@@ -266,11 +272,7 @@ def _range_end(end: str, value: dict[str, Any]) -> int | float:
     return number
 
 
-def _known_remedy(name: str) -> None:
-    one_of("remedy", name, REMEDIES)
-
-
-def _parse_remedy_sets(value: Any, check: Callable[[str], None]) -> Choices:
+def _parse_remedy_sets(value: Any, check: Callable[[str], object]) -> Choices:
     """Return the sets as labels: Optuna stores choices as plain JSON values.
 
     check: raises ValueError for what is no name of a remedy.

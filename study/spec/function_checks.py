@@ -49,6 +49,10 @@ def as_read(spec: StudySpec) -> dict[str, Any]:
         values["train"] = {key: train[key] for key in USED_OF_TRAIN}
     else:
         del train["params"], train["digest"]
+    if not spec.measures.own:
+        del values["measures"]["own"]
+    if not spec.train.own:
+        train.pop("own", None)
     return values
 
 

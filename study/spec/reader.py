@@ -23,6 +23,7 @@ from ganstudy.study.spec.messages import (
     message_of,
     place_of,
 )
+from ganstudy.study.spec.own_parts import resolve
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import is_plugin, short_repr
@@ -116,6 +117,7 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             path = table.get(key)
             if isinstance(path, str) and path:
                 table[key] = str(_joined(f"{name}.{key}", path, folder).resolve())
+    resolve(values, lambda place, file: _joined(place, file, folder))
     for name, key in REFERENCES:
         table = values.get(name)
         if not isinstance(table, dict):

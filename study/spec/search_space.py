@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 
 from ganstudy.study.spec.domains import Choices, Domain, Fixed, Range, boundary_values
-from ganstudy.study.spec.keys import CROSSED, OPTION_KEYS, REMEDY_FLAGS, Params
+from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
@@ -107,7 +107,7 @@ class SearchSpace:
     def combinations(self) -> Iterator[Params]:
         """Iterate over parameters at which a rule about several keys would break first.
 
-        The CROSSED keys in every combination, ranges at their boundary values, the other keys at
+        The keys that rules across parts read in every combination, ranges at their boundary values, the other keys at
         one value each; at most MOST_COMBINATIONS, first those that differ from the first in few
         keys, since a rule reads few. Keys that are not active in a combination are left out.
         """
@@ -130,7 +130,8 @@ class SearchSpace:
     def _crossed(self) -> Iterator[Params]:
         values = {key: self.boundary_values(key) for key in self._in_order()}
         first = {key: candidates[0] for key, candidates in values.items()}
-        crossed = [key for key in values if key in CROSSED and len(values[key]) > 1]
+        crossing = self.template.keys.crossed
+        crossed = [key for key in values if key in crossing and len(values[key]) > 1]
         # By the number of keys that differ from the first values: 0, 1, 2, ...
         for number in range(len(crossed) + 1):
             for keys in itertools.combinations(crossed, number):
@@ -139,8 +140,9 @@ class SearchSpace:
 
     def _in_order(self) -> list[str]:
         """Return the keys so that each comes after those that decide whether it is active."""
+        options = self.template.keys.options
         return sorted(
-            self.domains, key=lambda key: 0 if key == "method" else 2 if key in OPTION_KEYS else 1
+            self.domains, key=lambda key: 0 if key == "method" else 2 if key in options else 1
         )
 
     @property
@@ -152,7 +154,8 @@ class SearchSpace:
 
     def _flags(self) -> dict[str, list[bool]]:
         """Return the values of each remedy that the search switches on and off by itself."""
-        return {name: self.boundary_values(name) for name in REMEDY_FLAGS if name in self.domains}
+        flags = self.template.keys.flags
+        return {name: self.boundary_values(name) for name in flags if name in self.domains}
 
     def _remedy_labels(self) -> list[str]:
         domain = self.domains.get(self.template.remedies_key)

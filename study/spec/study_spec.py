@@ -140,7 +140,9 @@ class StudySpec(StrictModel):
     def parsed_space(self) -> ParsedDomains:
         """The table [search.space], parsed."""
         return parse_domains(
-            self.search.space, self.train.params if self.has_training_function else None
+            self.search.space,
+            self.train.params if self.has_training_function else None,
+            self.train.own,
         )
 
     @cached_property
@@ -158,7 +160,8 @@ class StudySpec(StrictModel):
     def base(self) -> dict[str, Any]:
         """Return what the file fixes, in the form of a TrialConfig; options of losses by loss."""
         shared = {
-            key: getattr(self.train, key) for key in (*TRIAL_KEYS, "seeds", "budget", "evaluations")
+            key: getattr(self.train, key)
+            for key in ("own", *TRIAL_KEYS, "seeds", "budget", "evaluations")
         }
         options = {"loss_options": self.losses, "remedy_options": self.remedies}
         whole = {"data": self.data, "model": self.model.model_dump(), "measures": self.measures}
@@ -174,11 +177,12 @@ class StudySpec(StrictModel):
     @property
     def plugin_digests(self) -> list[str]:
         """Digests of the user's own files that the study refers to."""
-        return [
-            digest
-            for part in (self.data, self.model, self.train)
-            if (digest := getattr(part, "digest", ""))
-        ]
+        own = (*self.train.own.values(), *self.measures.own.values())
+        digests = (
+            getattr(part, "digest", "") for part in (self.data, self.model, self.train, *own)
+        )
+        # Once each: a file may hold a loss, a remedy and a measure.
+        return [digest for digest in dict.fromkeys(digests) if digest]
 
     @property
     def has_own_parts(self) -> bool:
@@ -233,6 +237,10 @@ class StudySpec(StrictModel):
         """
         whole = self.model_dump(mode="json", exclude={"question", "resources", "confirm", "claim"})
         del whole["search"]["trials"], whole["objective"]["margin"]
+        if not self.train.own:  # as it was before there were any
+            del whole["train"]["own"]
+        if not self.measures.own:
+            del whole["measures"]["own"]
         return dict(_flatten(whole))
 
 

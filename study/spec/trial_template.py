@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from ganstudy.study.spec.keys import (
-    BASELINE_KEYS,
-    LOSS_KEYS,
-    MODEL_KEYS,
-    OPTION_KEYS,
-    REMEDY_FLAGS,
-    REMEDY_KEYS,
-    Params,
-)
+from ganstudy.study.spec.keys import BASELINE_KEYS, MODEL_KEYS, Keys, Params, keys_of
 from ganstudy.trials.config.base import is_plugin
 from ganstudy.trials.config.training_function import name_of
 from ganstudy.trials.config.trial import TrialConfig
@@ -34,6 +27,11 @@ class TrialTemplate:
     def fixed(self, key: str) -> Any:
         """Return the value of a field of TrialConfig that no parameter changes."""
         return self.values.get(key, TrialConfig.model_fields[key].default)
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The study's keys."""
+        return keys_of(self.values.get("own", {}))
 
     @property
     def is_function(self) -> bool:
@@ -65,9 +63,9 @@ class TrialTemplate:
         if not self.is_gan(params):
             return key in BASELINE_KEYS
         owner = key.split(".")[0]
-        if key in REMEDY_KEYS:
+        if key in self.keys.remedies:
             return owner in self._remedies(params)
-        return key not in LOSS_KEYS or owner == self._loss(params)
+        return key not in self.keys.losses or owner == self._loss(params)
 
     def remedy_set(self, params: Params) -> str:
         """Return the label of a trial's remedies; of an autoencoder or VAE, its method."""
@@ -84,10 +82,10 @@ class TrialTemplate:
         kept = {
             key: value
             for key, value in params.items()
-            if key not in REMEDY_KEYS and key not in REMEDY_FLAGS
+            if key not in self.keys.remedies and key not in self.keys.flags
         }
         # Switched off rather than left out, so that the params have the keys of every other trial.
-        off = {name: False for name in REMEDY_FLAGS if name in params}
+        off = {name: False for name in self.keys.flags if name in params}
         return {**kept, self.remedies_key: NO_REMEDIES, **off}
 
     def without_options(self) -> TrialTemplate:
@@ -107,15 +105,15 @@ class TrialTemplate:
         loss_options = dict(self.values.get("loss_options", {}).get(loss, {}))
         values = {**self.values, "remedies": remedies, "loss": loss}
         for key, value in params.items():
-            if key in OPTION_KEYS:
+            if key in self.keys.options:
                 owner, option = key.split(".")
-                if key in LOSS_KEYS and owner == loss:
+                if key in self.keys.losses and owner == loss:
                     loss_options[option] = value
                 elif owner in remedy_options:
                     remedy_options[owner][option] = value
             elif key in MODEL_KEYS:
                 model[key] = value
-            elif key != "remedies" and key not in REMEDY_FLAGS:
+            elif key != "remedies" and key not in self.keys.flags:
                 values[key] = value
         options = {"remedy_options": remedy_options, "loss_options": loss_options}
         return TrialConfig(**{**values, **options, "model": model})
@@ -139,4 +137,7 @@ class TrialTemplate:
             return []
         key = self.remedies_key
         named = remedies_of(str(params[key])) if key in params else self.fixed_remedies
-        return [*named, *(name for name in REMEDY_FLAGS if params.get(name) and name not in named)]
+        return [
+            *named,
+            *(name for name in self.keys.flags if params.get(name) and name not in named),
+        ]

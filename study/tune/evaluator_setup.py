@@ -107,9 +107,12 @@ def inspect(
     from ganstudy.trials.gan.own_networks import check_own_networks
     from ganstudy.trials.gan.trainer_protocol import make_trainer
     from ganstudy.trials.measures.evaluator import check_data
+    from ganstudy.trials.measures.own import try_measure
 
     dataset = load_dataset(configs[0].data)
     check_data(dataset, configs[0].measures)
+    for measure in configs[0].measures.own.values():
+        try_measure(measure, dataset)
     notes = list(dataset.notes)
     if configs[0].function is not None:
         return dataset, *_rehearsed(configs, dataset, on_gpu, notes)
@@ -119,11 +122,34 @@ def inspect(
         players = make_trainer(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
         notes += [note for note in players.fallbacks() if note not in notes]
     own = next((config for config in configs if isinstance(config.model, OwnModel)), None)
-    if own is None:
-        return dataset, notes, []
-    # A study has one pair of networks.
-    below_zero = bool((as_float(dataset.train[:MOST_LOOKED_AT]) < 0).any())
-    return dataset, notes, [check_own_networks(own, dataset.shape, below_zero)]
+    seen = []
+    if own is not None:
+        # A study has one pair of networks.
+        below_zero = bool((as_float(dataset.train[:MOST_LOOKED_AT]) < 0).any())
+        seen.append(check_own_networks(own, dataset.shape, below_zero))
+    return dataset, notes, [*seen, *_own_parts(configs, dataset)]
+
+
+def _own_parts(configs: Sequence[TrialConfig], dataset: Dataset) -> list[str]:
+    """Return what was seen of the user's own losses and remedies, which train a few steps."""
+    from ganstudy.trials.training.own_parts import own_parts_of, rehearse_own_parts
+
+    deadline, compared, tried = time.monotonic() + REHEARSAL_SECONDS, set[str](), 0
+    # With few others first, so that a mistake is told of the part that makes it.
+    for config in sorted(configs, key=lambda each: len(each.remedies)):
+        names = {part.name for part in own_parts_of(config)}
+        if not names or (names <= compared and time.monotonic() > deadline):
+            continue
+        rehearse_own_parts(config, dataset, whole=not names <= compared)
+        compared |= names
+        tried += 1
+    if not compared:
+        return []
+    times = f"{tried} combinations" if tried > 1 else "one combination"
+    return [
+        f"{', '.join(sorted(compared))}: a seed in a pack trains as it does alone, and goes on from a "
+        f"checkpoint to the same numbers; tried in {times}"
+    ]
 
 
 def _rehearsed(

@@ -17,7 +17,7 @@ from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import ModelOptions
-from ganstudy.trials.config.remedies import RemedyOptions, excluded_by
+from ganstudy.trials.config.remedies import RemedyOptions
 
 CLASSIFIER_FEATURES = 64
 """Features of the in-domain classifier (trials/measures/classifier.py)."""
@@ -78,8 +78,8 @@ def incompatibilities(config: Configuration) -> list[str]:
 def _remedies_with_each_other(config: Configuration) -> list[str]:
     return [
         f"{name} and {other} cannot be on together: each replaces the players' update"
-        for name, other in combinations(config.remedy_options, 2)
-        if other in excluded_by(name)
+        for (name, options), (other, others) in combinations(config.remedy_options.items(), 2)
+        if other in options.excludes or name in others.excludes
     ]
 
 

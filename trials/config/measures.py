@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ganstudy.trials.config.base import StrictModel
+from ganstudy.trials.results.own_measures import declare_own
+
+
+class OwnMeasure(StrictModel):
+    """A measure of the user's own, as its file declares it (trials/measures/own.py)."""
+
+    reference: str
+    digest: str
+    """Of the bytes of the file."""
+    label: str
+    direction: Literal["down", "up", "none"]
+    unit: str = ""
+    is_ratio: bool = False
+    meaning: str = ""
 
 
 class MeasuresConfig(StrictModel):
@@ -34,3 +48,20 @@ class MeasuresConfig(StrictModel):
     """Steps of either player in the search for the duality gap at the end of a trial; the path
     angle takes as many gradients again. Together about as long as 4.5 times as many training steps
     of one player. 0: neither."""
+    own: dict[str, OwnMeasure] = {}
+    """Measures of the user's own by name; in the study file a list of references."""
+
+    @field_validator("own")
+    @classmethod
+    def _in_the_catalogue(cls, value: dict[str, OwnMeasure]) -> dict[str, OwnMeasure]:
+        declare_own({name: each.model_dump() for name, each in value.items()})
+        return value
+
+    def __hash__(self) -> int:
+        """Return a hash, which the dictionary of own measures has not."""
+        return hash(self.model_dump_json())
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Declare own measures in a process that is sent the settings, such as a worker."""
+        super().__setstate__(state)
+        declare_own({name: each.model_dump() for name, each in self.own.items()})

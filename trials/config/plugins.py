@@ -74,6 +74,11 @@ def source(digest: str) -> Path:
     return path
 
 
+def is_at_hand(digest: str) -> bool:
+    """Return whether this process knows where the file of that digest lies."""
+    return digest in _registered or (SHIPPED / digest).is_dir()
+
+
 def load(reference: str, digest: str) -> Any:
     """Return the callable that `reference` names in the file of that digest.
 

@@ -25,11 +25,12 @@ from ganstudy.trials.config.base import (
 from ganstudy.trials.config.compatibility import IncompatibleError, incompatibilities
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.k_ratio import Ratio, as_schedule
-from ganstudy.trials.config.losses import LOSSES, LossOptions
+from ganstudy.trials.config.losses import LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
+from ganstudy.trials.config.own_parts import OwnPart, check_part_name, losses_of, remedies_of
 from ganstudy.trials.config.plugins import split
-from ganstudy.trials.config.remedies import REMEDIES, RemedyOptions
+from ganstudy.trials.config.remedies import RemedyOptions
 from ganstudy.trials.config.training_function import TrainingFunction
 
 METHODS = ("gan", "autoencoder", "vae")
@@ -64,6 +65,9 @@ class Budget(StrictModel):
 class TrainingSettings(StrictModel):
     """How trials train: what [train] of a study file and a TrialConfig have in common."""
 
+    own: dict[str, OwnPart] = {}
+    """Losses and remedies of the user's own by the name of their class; filled in when the study file
+    is read, from the references in it. First, as the other fields are read by it."""
     method: str = "gan"
     """A GAN, or a baseline of the same size: the generator as decoder, the discriminator's trunk as
     encoder. Or a training function of the user's own, "my_trainer.py:train".
@@ -103,14 +107,16 @@ class TrainingSettings(StrictModel):
 
     @field_validator("loss")
     @classmethod
-    def _known_loss(cls, value: str) -> str:
-        return one_of("loss", value, LOSSES)
+    def _known_loss(cls, value: str, info: ValidationInfo) -> str:
+        own = info.data.get("own", {})
+        return check_part_name("loss", value, losses_of(own), own)
 
     @field_validator("remedies")
     @classmethod
-    def _known_remedies(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _known_remedies(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        own = info.data.get("own", {})
         for name in value:
-            one_of("remedy", name, REMEDIES)
+            check_part_name("remedy", name, remedies_of(own), own)
         if len(set(value)) != len(value):
             raise ValueError(f"a remedy may be named once, got {short_repr(list(value))}")
         return value
@@ -150,13 +156,14 @@ class TrialConfig(TrainingSettings):
     @classmethod
     def _of_the_loss(cls, value: Any, info: ValidationInfo) -> LossOptions:
         # An unknown loss is absent here, and reported by its own validator.
-        return _filled(LOSSES.get(info.data.get("loss", ""), LossOptions), value)
+        known = losses_of(info.data.get("own", {}))
+        return _filled(known.get(info.data.get("loss", ""), LossOptions), value)
 
     @field_validator("remedy_options", mode="before")
     @classmethod
     def _of_the_remedies(cls, value: Any, info: ValidationInfo) -> dict[str, RemedyOptions]:
-        names = info.data.get("remedies", ())
-        return {name: _filled(REMEDIES[name], value.get(name, {})) for name in names}
+        names, known = info.data.get("remedies", ()), remedies_of(info.data.get("own", {}))
+        return {name: _filled(known[name], value.get(name, {})) for name in names}
 
     @model_validator(mode="after")
     def _function_of_method(self) -> Self:
@@ -179,6 +186,10 @@ class TrialConfig(TrainingSettings):
         values = self.model_dump(mode="json")
         if self.function is None:  # as it was before there were any: digests stand on disk
             del values["function"]
+        if not self.own:
+            del values["own"]
+        if not self.measures.own:
+            del values["measures"]["own"]
         # Sorted: options of a user's own networks come in the order of the study file.
         text = json.dumps(values, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -8,6 +8,7 @@ from pkgutil import resolve_name
 import torch
 
 from ganstudy.trials.config.losses import LossOptions
+from ganstudy.trials.ensemble.own_class import as_declared
 from ganstudy.trials.losses.base import Loss
 
 
@@ -21,4 +22,4 @@ def build(
     of_lanes: those of every lane on `device`, where they are not the same for all.
     """
     loss: Loss = resolve_name(options.implementation)(options)
-    return loss.with_lanes(of_lanes, device)
+    return loss.with_lanes([as_declared(each) for each in of_lanes], device)

@@ -98,7 +98,7 @@ class Evaluator:
         real = RealSamples(
             dataset.held_out, held_out, self.modes.expected, self.modes.counts, self._training
         )
-        self._scorer = SampleScorer(real, device)
+        self._scorer = SampleScorer(real, device, measures.own)
         self.provenance = self._provenance()
         num = self.num_generated
         floor_logits = None if train_logits is None else train_logits[:num]

@@ -11,8 +11,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ganstudy.trials.config.measures import OwnMeasure
 from ganstudy.trials.measures.base import RealSamples, Samples, Scores
 from ganstudy.trials.measures.fidelity import FID, INCEPTION_SCORE
+from ganstudy.trials.measures.own import own_sample_measure
 from ganstudy.trials.measures.registry import SAMPLE_MEASURES
 
 CPU = torch.device("cpu")
@@ -66,17 +68,25 @@ def check_distinct(features: Tensor) -> None:
 class SampleScorer:
     """Every measure of samples, with what depends on the real samples alone computed once."""
 
-    def __init__(self, real: RealSamples, device: torch.device = CPU) -> None:
+    def __init__(
+        self,
+        real: RealSamples,
+        device: torch.device = CPU,
+        own: Mapping[str, OwnMeasure] | None = None,
+    ) -> None:
         """Prepare every measure that applies to the real samples.
 
         device: where features are compared; at Inception's size that takes a processor a minute per
-        seed. The real samples are as many as `check_counts` demands.
+        seed. The real samples are as many as `check_counts` demands. own: the user's own measures.
         """
         self._device = device
         real = replace(real, features=real.features.to(device))
         self._scorers = [
             (measure, scorer)
-            for measure in SAMPLE_MEASURES
+            for measure in (
+                *SAMPLE_MEASURES,
+                *(own_sample_measure(name, each) for name, each in (own or {}).items()),
+            )
             if (scorer := measure.against(real)) is not None
         ]
 

@@ -8,6 +8,7 @@ from pkgutil import resolve_name
 import torch
 
 from ganstudy.trials.config.remedies import RemedyOptions
+from ganstudy.trials.ensemble.own_class import as_declared
 from ganstudy.trials.remedies.base import Remedy
 
 
@@ -21,4 +22,4 @@ def build(
     of_lanes: those of every lane on `device`, where they are not the same for all.
     """
     remedy: Remedy = resolve_name(options.implementation)(options)
-    return remedy.with_lanes(of_lanes, device)
+    return remedy.with_lanes([as_declared(each) for each in of_lanes], device)

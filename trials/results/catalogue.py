@@ -392,3 +392,4 @@ _ALL = (
 )
 
 MEASURES: dict[str, Measure] = {measure.name: measure for measure in _ALL}
+"""By name. Those of a study's own files are added when it is read (trials/results/own_measures.py)."""

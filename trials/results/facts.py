@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from ganstudy.trials.results.documents import JsonObject, known_fields, parse_object
 from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.own_measures import declare_own
 from ganstudy.trials.results.records import Stage, TrialState
 
 STUDY_FACTS_FOLDER = "study_facts"
@@ -69,6 +70,7 @@ class StudyFacts:
         if not isinstance(content.get("spec"), dict):
             raise ValueError("it has no spec")
         facts = cls(**known_fields(cls, content))
+        declare_own(facts.spec.get("measures", {}).get("own", {}))
         return replace(facts, origin=Origin(**known_fields(Origin, content.get("origin", {}))))
 
 

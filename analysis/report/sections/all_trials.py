@@ -19,6 +19,8 @@ from ganstudy.analysis.report.blocks import (
 )
 from ganstudy.analysis.report.phrases import Conclusion, score_name
 from ganstudy.analysis.tables.best_on_the_way import best_on_the_way
+from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.own_measures import OWN
 
 TITLE = "All trials"
 ERRORS_SHOWN = 50
@@ -48,6 +50,11 @@ def blocks(results: Results) -> list[Block]:
         "fid",
         "modes_covered",
         "recall",
+        *(
+            name
+            for name, m in MEASURES.items()
+            if m.group == OWN and study.trials[name].notna().any()
+        ),
     ]
     note = (
         "First the trials within the constraints, then the others, each group by "

@@ -8,7 +8,6 @@ from typing import Any
 from optuna.samplers import BaseSampler, GridSampler
 
 from ganstudy.study.spec.domains import Choices, Range
-from ganstudy.study.spec.keys import OPTION_KEYS
 from ganstudy.study.spec.samplers.base import Sampler
 from ganstudy.study.spec.search_space import SearchSpace
 
@@ -42,7 +41,7 @@ def grid_of(space: SearchSpace) -> dict[str, list[Any]]:
         for key, domain in space.domains.items()
         if isinstance(domain, Choices)
     }
-    conditional = [key for key in choices if key in OPTION_KEYS]
+    conditional = [key for key in choices if key in space.template.keys.options]
     if conditional:
         raise ValueError(
             f"a grid cannot hold {conditional[0]}, which matters to some configurations only"

@@ -209,9 +209,9 @@ def test_the_search_space_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> Non
     """Reading tries hundreds of configurations against it, and the driver asks for it all the time."""
     parsed: list[str] = []
 
-    def counted(key: str, value: Any) -> Any:
+    def counted(key: str, value: Any, *own: Any) -> Any:
         parsed.append(key)
-        return parse_domain(key, value)
+        return parse_domain(key, value, *own)
 
     monkeypatch.setattr("ganstudy.study.spec.domains.parse_domain", counted)
     spec, _ = read_study(Path(__file__).parents[3] / "examples" / "digits.toml")

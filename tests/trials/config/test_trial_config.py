@@ -128,6 +128,6 @@ def test_the_study_file_and_the_trial_share_their_settings() -> None:
     settings = TrainingSettings.model_fields
     assert Train.model_fields.keys() == settings.keys() | {"digest", "params"}
     assert TrialConfig.model_fields.keys() > settings.keys()
-    assert {*TRIAL_KEYS, "seeds", "budget", "evaluations"} == settings.keys()
+    assert {*TRIAL_KEYS, "own", "seeds", "budget", "evaluations"} == settings.keys()
     of_a_gan = {"k", "lr_d", "loss", "remedies"}
     assert {*TRIAL_KEYS, *MODEL_KEYS} - of_a_gan == BASELINE_KEYS
