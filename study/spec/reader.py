@@ -26,6 +26,7 @@ from ganstudy.study.spec.messages import (
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import is_plugin, short_repr
+from ganstudy.study.spec.command_checks import resolve_command
 from ganstudy.trials.config.data import PATH_FIELDS
 
 # A guess: many times the length of any study file.
@@ -116,6 +117,9 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             path = table.get(key)
             if isinstance(path, str) and path:
                 table[key] = str(_joined(f"{name}.{key}", path, folder).resolve())
+    train = values.get("train")
+    if isinstance(train, dict):
+        resolve_command(train, folder)
     for name, key in REFERENCES:
         table = values.get(name)
         if not isinstance(table, dict):

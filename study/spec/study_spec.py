@@ -32,10 +32,12 @@ from ganstudy.study.spec.tables import (
     fresh_seeds,
 )
 from ganstudy.study.spec.trial_template import TrialTemplate
-from ganstudy.trials.config.base import StrictModel, is_plugin, short_repr
+from ganstudy.trials.config.base import StrictModel, short_repr
+from ganstudy.trials.config.command import METHOD, Command
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
+from ganstudy.trials.config.training_function import is_own_training
 from ganstudy.trials.config.trial import TrialConfig
 
 
@@ -164,12 +166,20 @@ class StudySpec(StrictModel):
         whole = {"data": self.data, "model": self.model.model_dump(), "measures": self.measures}
         if self.has_training_function:
             whole["function"] = {"digest": self.train.digest, "params": self.train.params}
+            if self.has_command:
+                names = Command.model_fields
+                whole["function"]["command"] = {name: getattr(self.train, name) for name in names}
         return {**whole, **shared, **options}
 
     @property
     def has_training_function(self) -> bool:
-        """Whether a function of the user's own trains, rather than ganstudy."""
-        return is_plugin(self.train.method)
+        """Whether a function or a command of the user's own trains, rather than ganstudy."""
+        return is_own_training(self.train.method)
+
+    @property
+    def has_command(self) -> bool:
+        """Whether a command of the user's own trains."""
+        return self.train.method == METHOD
 
     @property
     def plugin_digests(self) -> list[str]:
@@ -177,7 +187,8 @@ class StudySpec(StrictModel):
         return [
             digest
             for part in (self.data, self.model, self.train)
-            if (digest := getattr(part, "digest", ""))
+            # A command's script is run where it lies, and does not travel.
+            if (digest := getattr(part, "digest", "")) and not (part is self.train and self.has_command)
         ]
 
     @property
@@ -185,6 +196,7 @@ class StudySpec(StrictModel):
         """Whether data, networks or extractor are the user's own, which only loading can check."""
         return (
             bool(self.plugin_digests)
+            or self.has_command
             or hasattr(self.data, "path")
             or self.measures.weights is not None
         )

@@ -30,7 +30,7 @@ from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
 from ganstudy.trials.config.plugins import split
 from ganstudy.trials.config.remedies import REMEDIES, RemedyOptions
-from ganstudy.trials.config.training_function import TrainingFunction
+from ganstudy.trials.config.training_function import TrainingFunction, is_own_training
 
 METHODS = ("gan", "autoencoder", "vae")
 """What ganstudy trains by itself; a method of another kind is a user's own function."""
@@ -96,8 +96,9 @@ class TrainingSettings(StrictModel):
     @field_validator("method")
     @classmethod
     def _known_method(cls, value: str) -> str:
-        if is_plugin(value):
-            split(value)
+        if is_own_training(value):
+            if is_plugin(value):
+                split(value)
             return value
         return one_of("method", value, (*METHODS, "my_trainer.py:train"))
 
@@ -160,7 +161,7 @@ class TrialConfig(TrainingSettings):
 
     @model_validator(mode="after")
     def _function_of_method(self) -> Self:
-        if is_plugin(self.method) != (self.function is not None):
+        if is_own_training(self.method) != (self.function is not None):
             raise ValueError(
                 f"a training function is named in [train], method, alone, got {self.method!r}"
             )
@@ -179,6 +180,8 @@ class TrialConfig(TrainingSettings):
         values = self.model_dump(mode="json")
         if self.function is None:  # as it was before there were any: digests stand on disk
             del values["function"]
+        elif self.function.command is None:
+            del values["function"]["command"]
         # Sorted: options of a user's own networks come in the order of the study file.
         text = json.dumps(values, sort_keys=True)
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

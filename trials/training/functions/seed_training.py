@@ -143,6 +143,11 @@ class SeedTraining:
             self.thread.close()
             self.thread = self._state = None
 
+    def close(self) -> None:
+        """End the function where it is."""
+        if self.thread is not None:
+            self.thread.close()
+
 
 def setting_of(
     config: TrialConfig, dataset: Dataset, device: torch.device, num_samples: int
