@@ -9,6 +9,7 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
@@ -41,7 +42,7 @@ class ScriptProcess:
         )
         self._said: dict[str, object] = {}
         # Also where it is only let go of, as a pruned trial is.
-        self._finalizer = weakref.finalize(self, _end, self._supervisor, GRACE_SECONDS)
+        self._finalizer = weakref.finalize(self, _let_go, self._supervisor)
 
     @property
     def ended(self) -> bool:
@@ -51,6 +52,7 @@ class ScriptProcess:
         if not self._said:
             assert self._supervisor.stdout is not None
             said = self._supervisor.stdout.read()
+            self._supervisor.stdout.close()
             self._said = json.loads(said) if said else {"error": "its supervisor was killed"}
         return True
 
@@ -82,6 +84,7 @@ class ScriptProcess:
         """End it: SIGTERM to its group, and SIGKILL after a grace."""
         self._finalizer.detach()
         _end(self._supervisor, grace)
+        assert self.ended
 
     def _order(self, order: str) -> None:
         _order(self._supervisor, order)
@@ -123,13 +126,15 @@ def _end(supervisor: subprocess.Popen[bytes], grace: float) -> None:
     assert supervisor.stdin is not None
     if supervisor.poll() is None:
         _order(supervisor, f"end {grace:g}")
-        try:
+        with suppress(subprocess.TimeoutExpired):
             supervisor.wait(grace + 5)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
+    with suppress(BrokenPipeError):
         # Whatever is left is killed where its input ends.
         supervisor.stdin.close()
-    except BrokenPipeError:
-        pass
     supervisor.wait()
+
+
+def _let_go(supervisor: subprocess.Popen[bytes]) -> None:
+    _end(supervisor, GRACE_SECONDS)
+    assert supervisor.stdout is not None
+    supervisor.stdout.close()
