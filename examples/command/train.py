@@ -1,3 +1,4 @@
+# ruff: noqa: D103, N806
 """A training script that knows nothing of ganstudy: a GAN on points, with StyleGAN's way of leaving things.
 
     python train.py --outdir=runs --data=points.npy --gamma=1 --kimg=40 --snap=8 --seed=0
@@ -21,7 +22,11 @@ LATENTS = 8
 
 def networks(width, dim):
     generator = nn.Sequential(
-        nn.Linear(LATENTS, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, dim)
+        nn.Linear(LATENTS, width),
+        nn.ReLU(),
+        nn.Linear(width, width),
+        nn.ReLU(),
+        nn.Linear(width, dim),
     )
     discriminator = nn.Sequential(
         nn.Linear(dim, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
@@ -54,7 +59,9 @@ def main():
     options.add_argument("--fakes", type=int, default=1000, help="samples at each snapshot")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--resume", type=Path)
-    options.add_argument("-n", "--dry-run", action="store_true", help="say what would be done, and end")
+    options.add_argument(
+        "-n", "--dry-run", action="store_true", help="say what would be done, and end"
+    )
     args = options.parse_args()
     print(f"gamma {args.gamma:g}, lr {args.lr:g}, {args.kimg} kimg, seed {args.seed}")
     data = torch.from_numpy(np.load(args.data))

@@ -33,6 +33,8 @@ def resolve_command(train: dict[str, Any], folder: Path) -> None:
     Raise UserError where the script or the program is missing. What is no list of text is left to the
     rules of single values.
     """
+    if "home" in train:
+        raise UserError("train.home: unknown key 'home'; it is the study file's folder")
     command = train.get("command")
     if command is None:
         return
@@ -111,7 +113,9 @@ def _budget_problems(spec: StudySpec) -> list[str]:
         if unit == "seconds"
         else "a script does not say them"
     )
-    return [f"train.budget: {unit} cannot be the budget of a command, as {why}; take {' or '.join(known)}"]
+    return [
+        f"train.budget: {unit} cannot be the budget of a command, as {why}; take {' or '.join(known)}"
+    ]
 
 
 def _argument_problems(spec: StudySpec) -> list[str]:

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.checks import problems_across_tables, resource_problems
+from ganstudy.study.spec.command_checks import resolve_command
 from ganstudy.study.spec.messages import (
     MOST_PROBLEMS,
     TOO_DEEP,
@@ -26,7 +27,6 @@ from ganstudy.study.spec.messages import (
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import is_plugin, short_repr
-from ganstudy.study.spec.command_checks import resolve_command
 from ganstudy.trials.config.data import PATH_FIELDS
 
 # A guess: many times the length of any study file.

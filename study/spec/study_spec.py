@@ -165,10 +165,11 @@ class StudySpec(StrictModel):
         options = {"loss_options": self.losses, "remedy_options": self.remedies}
         whole = {"data": self.data, "model": self.model.model_dump(), "measures": self.measures}
         if self.has_training_function:
-            whole["function"] = {"digest": self.train.digest, "params": self.train.params}
+            function: dict[str, Any] = {"digest": self.train.digest, "params": self.train.params}
             if self.has_command:
                 names = Command.model_fields
-                whole["function"]["command"] = {name: getattr(self.train, name) for name in names}
+                function["command"] = {name: getattr(self.train, name) for name in names}
+            whole["function"] = function
         return {**whole, **shared, **options}
 
     @property
@@ -188,7 +189,8 @@ class StudySpec(StrictModel):
             digest
             for part in (self.data, self.model, self.train)
             # A command's script is run where it lies, and does not travel.
-            if (digest := getattr(part, "digest", "")) and not (part is self.train and self.has_command)
+            if (digest := getattr(part, "digest", ""))
+            and not (part is self.train and self.has_command)
         ]
 
     @property

@@ -141,7 +141,9 @@ def script_of(command: tuple[str, ...]) -> str | None:
 
 def located(argument: str, home: Path) -> str:
     """Return an argument, or the path in --option=path, as an absolute path if a file of home is meant."""
-    option, sign, text = argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
+    option, sign, text = (
+        argument.rpartition("=") if argument.startswith("-") else ("", "", argument)
+    )
     looks_like_a_path = "/" in text or re.search(r"\.\w+$", text)
     if not looks_like_a_path or Path(text).is_absolute() or len(text) > 1000:
         return argument

@@ -11,7 +11,8 @@ import torch
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.results.records import Evaluation
-from ganstudy.trials.training.commands.seed_command import CommandContext, SeedCommand
+from ganstudy.trials.training.commands.context import CommandContext
+from ganstudy.trials.training.commands.seed_command import SeedCommand
 from ganstudy.trials.training.functions.inputs import TrainingData
 from ganstudy.trials.training.functions.seed_by_seed import SeedBySeedTrial
 from ganstudy.trials.training.functions.seed_state import SeedRecord

@@ -87,4 +87,3 @@ def entries(folder: Path, closed: Pattern | None = None) -> Iterator[Entry]:
             looked_into = closed is None or closed.amount(relative) is None
             if is_folder and depth < DEPTH and looked_into and not each.is_symlink():
                 stack.append((f"{relative}/", path, depth + 1))
-

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 from ganstudy.trials.config.command import filled, located, program_of, script_of
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.training.commands.context import CommandError, placeholder_values
 from ganstudy.trials.training.commands.process import last_lines
-from ganstudy.trials.training.commands.seed_command import CommandError, placeholder_values
 
 DRY_RUN_SECONDS = 60.0
 

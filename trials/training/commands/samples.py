@@ -39,7 +39,9 @@ def read_samples(path: Path, data: TrainingData, num: int) -> Tensor:
         return samples_of(request, data, 0, torch.device("cpu"))
     except ValueError as error:
         # The words of run.evaluate, in which `images` is an argument.
-        text = str(error).replace("(run.num_samples; [measures] samples), and images has", "and it has")
+        text = str(error).replace(
+            "(run.num_samples; [measures] samples), and images has", "and it has"
+        )
         raise ValueError(f"{path.name}: {text}") from error
 
 

@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 
@@ -65,7 +66,7 @@ def obey(group: int, ended: threading.Event) -> None:
 
 def main(output: str, folder: str, command: list[str]) -> None:
     """Run the script to its end, and say how that was."""
-    with open(output, "ab") as out:
+    with Path(output).open("ab") as out:
         try:
             child = subprocess.Popen(
                 command,

@@ -154,10 +154,10 @@ class Watcher:
 
     def _sample(self, relative: str, signature: tuple[int, int], amount: float) -> None:
         known = self.seen.samples.get(relative)
-        if known is None or (known.signature != signature and self._samples is not None):
-            amount += self.seen.offset if self._samples is not None else 0.0
-            self.seen.samples[relative] = Sample(amount, relative, signature)
-        elif known.signature != signature or known.amount != amount and self._samples is None:
+        # A line that names them has their amount from the beginning of the training.
+        named = self._samples is None
+        if known is None or known.signature != signature or (named and known.amount != amount):
+            amount += 0.0 if named else self.seen.offset
             self.seen.samples[relative] = Sample(amount, relative, signature)
         if self._since.get(relative, (None, 0.0))[0] != signature:
             self._since[relative] = (signature, time.monotonic())
@@ -258,15 +258,10 @@ class Watcher:
         since = self._since.get(sample.relative)
         if since is None or time.monotonic() - since[1] < SETTLED_SECONDS:
             return False
-        waits = [
-            [t for t in self.seen.told if kind(t)]
-            for table, kind in (
-                (self.watch.progress, lambda t: bool(t.counters)),
-                (self.watch.metrics, lambda t: bool(t.own)),
-            )
-            if table
-        ]
-        return all(any(t.amount >= sample.amount for t in told) for told in waits)
+        later = [told for told in self.seen.told if told.amount >= sample.amount]
+        return (not self.watch.progress or any(told.counters for told in later)) and (
+            not self.watch.metrics or any(told.own for told in later)
+        )
 
     def snapshot(self, text: str) -> Sample | None:
         """Return the newest snapshot of a pattern that may be gone on from; None without any.

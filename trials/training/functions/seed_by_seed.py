@@ -74,9 +74,7 @@ class SeedBySeedTrial:
     def _begin(self, records: dict[int, SeedRecord]) -> None:
         close_all(self._seeds)
         # In place: the list is what is closed in the end.
-        self._seeds[:] = [
-            self._make_seed(seed, records.get(seed)) for seed in self.config.seeds
-        ]
+        self._seeds[:] = [self._make_seed(seed, records.get(seed)) for seed in self.config.seeds]
         self.history, self.evaluations_done = [], 0
 
     @property

@@ -16,7 +16,7 @@ from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.measures.evaluator import Evaluator
-from ganstudy.trials.training.commands import seed_command, watcher
+from ganstudy.trials.training.commands import attempt, watcher
 from ganstudy.trials.training.commands.command_trial import CommandTrial
 
 HOME = Path(__file__).parent
@@ -50,8 +50,8 @@ def expected_fid(points_evaluator) -> Callable[..., float]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher, "SETTLED_SECONDS", 0.05)
-    monkeypatch.setattr(seed_command, "POLL_SECONDS", 0.02)
-    monkeypatch.setattr(seed_command, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(attempt, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(attempt, "TICK_SECONDS", 0.05)
 
 
 @pytest.fixture(scope="session")

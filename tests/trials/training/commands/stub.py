@@ -22,7 +22,10 @@ def points(seed, amount, spread, count):
     draw = random.Random(f"{seed} {amount} {spread}")
     for _ in range(count):
         angle = 2 * math.pi * draw.randrange(8) / 8
-        yield (2 * math.cos(angle) + draw.gauss(0, spread), 2 * math.sin(angle) + draw.gauss(0, spread))
+        yield (
+            2 * math.cos(angle) + draw.gauss(0, spread),
+            2 * math.sin(angle) + draw.gauss(0, spread),
+        )
 
 
 def write_npy(path, rows):
@@ -45,7 +48,7 @@ def main():
     options.add_argument("--anew", action="store_true", help="count from zero after a resume")
     options.add_argument("--sleep", type=float, default=0.0, help="per snapshot")
     options.add_argument("--die-at", type=int)
-    options.add_argument("--hang-at", type=int)
+    options.add_argument("--hang-at", type=int, default=os.environ.get("STUB_HANG_AT"))
     options.add_argument("--deaf", action="store_true", help="ignore SIGTERM")
     options.add_argument("--children", action="store_true")
     options.add_argument("--say", action="store_true", help="lines [ganstudy]")
@@ -80,7 +83,12 @@ def main():
                 file.write("nimg,steps,loss\n")
             file.write(f"{done},{done // 5},{total}\n")
         if args.say:
-            said = {"images": done, "samples": path.name, "loss_g": total, "own": {"theirs": total / 4}}
+            said = {
+                "images": done,
+                "samples": path.name,
+                "loss_g": total,
+                "own": {"theirs": total / 4},
+            }
             print("[ganstudy] " + json.dumps(said))
 
 

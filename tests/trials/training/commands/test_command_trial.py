@@ -9,7 +9,7 @@ import pytest
 
 from ganstudy.trials.results.records import Evaluation
 from ganstudy.trials.training.commands.command_trial import CommandTrial
-from ganstudy.trials.training.commands.seed_command import CommandError
+from ganstudy.trials.training.commands.context import CommandError
 
 
 def trained(trial: CommandTrial) -> list[Evaluation]:
@@ -84,7 +84,11 @@ def test_lines_that_are_printed(script_config, begun, expected_fid) -> None:
 # --- what goes wrong
 
 FAILING = {
-    "dies": (["--die-at=30"], {}, ["exit code 1 at 20 of 40 images", "about to fail | no more memory"]),
+    "dies": (
+        ["--die-at=30"],
+        {},
+        ["exit code 1 at 20 of 40 images", "about to fail | no more memory"],
+    ),
     "no samples": (
         [],
         {"watch": {"samples": "images{images}.npy"}},
@@ -101,7 +105,11 @@ FAILING = {
         ["no samples for evaluation 1, at 10 images", "fakes000020.npy, at 20"],
     ),
     "too few": (["--fakes=120"], {}, ["fakes000010.npy", "scores 200 samples", "it has 120"]),
-    "no such option": (["--widht=3"], {}, ["exit code 2 at 0 of 40", "unrecognized arguments: --widht"]),
+    "no such option": (
+        ["--widht=3"],
+        {},
+        ["exit code 2 at 0 of 40", "unrecognized arguments: --widht"],
+    ),
 }
 
 
@@ -116,16 +124,20 @@ def test_a_script_that_fails_says_how(name: str, script_config, begun) -> None:
     for each in said:
         assert each in text
     # As it was run: to be tried by hand.
-    assert "stub.py --outdir=/" in text and "--seed=5" in text and "{" not in text.split("command:")[1]
+    assert (
+        "stub.py --outdir=/" in text and "--seed=5" in text and "{" not in text.split("command:")[1]
+    )
     output = Path(text.rpartition("all of its output: ")[2])
     assert output.name == "seed-5-output-1.txt" and output.stat().st_size
 
 
 def test_a_silent_script_is_ended(script_config, begun) -> None:
-    trial = begun(script_config("--hang-at=20", seeds=[5]), silent_seconds=0.5)
+    trial = begun(script_config("--hang-at=20", seeds=[5]), silent_seconds=2.0)
     trial.advance()
     began = time.monotonic()
-    with pytest.raises(CommandError, match=r"gave no sign of life for \d s \(\[resources\] silent_s"):
+    with pytest.raises(
+        CommandError, match=r"gave no sign of life for \d s \(\[resources\] silent_s"
+    ):
         trial.advance()
     assert time.monotonic() - began < 20
 
