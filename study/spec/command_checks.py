@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.study_spec import StudySpec
@@ -22,12 +21,13 @@ from ganstudy.trials.config.command import (
     script_of,
     snapshot_patterns,
 )
+from ganstudy.trials.results.documents import JsonObject
 
 LISTS = ("command", "resume", "dry_run")
 """Keys of [train] that hold arguments."""
 
 
-def resolve_command(train: dict[str, Any], folder: Path) -> None:
+def resolve_command(train: JsonObject, folder: Path) -> None:
     """Add to a [train] with a command its method, the study file's folder and its script's digest.
 
     Raise UserError where the script or the program is missing. What is no list of text is left to the

@@ -6,7 +6,7 @@ import shlex
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from torch import Tensor
 
@@ -17,6 +17,7 @@ from ganstudy.trials.config.command import (
     program_of,
     snapshot_patterns,
 )
+from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.records import Counters
 from ganstudy.trials.training.commands.context import (
     CommandContext,
@@ -119,7 +120,7 @@ class Attempt:
             )
         return [str(program), *line[1:], *(resume or [])], snapshot
 
-    def _values(self, made: float) -> dict[str, Any]:
+    def _values(self, made: float) -> Settings:
         """Return what stands for the placeholders; made: of the budget, by a script that counts anew."""
         context = self._context
         others = {

@@ -18,6 +18,7 @@ from ganstudy.trials.config.command import (
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.training.commands.training_data import training_array, training_folder
 from ganstudy.trials.training.functions.inputs import TrainingData
 
@@ -71,7 +72,7 @@ def placeholder_values(
     seed: int,
     others: Mapping[str, Any],
     made: float = 0.0,
-) -> dict[str, Any]:
+) -> Settings:
     """Return what stands for the placeholders of a command; made: of the budget already."""
     assert config.function is not None and config.function.command is not None
     command, budget = config.function.command, config.budget

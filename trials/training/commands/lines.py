@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ganstudy.trials.config.command import UNITS
+from ganstudy.trials.results.documents import JsonObject
 
 MARK = "[ganstudy] "
 """Begins a line of a script's output that is for ganstudy."""
@@ -50,7 +51,7 @@ def new_lines(path: Path, reading: Reading) -> Iterator[str]:
     yield from (line.decode(errors="replace") for line in whole.split(b"\n")[:-1])
 
 
-def new_rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
+def new_rows(path: Path, reading: Reading) -> Iterator[JsonObject]:
     """Iterate over the new rows of a file of JSON lines, or of CSV with its columns in the first line.
 
     Raise ValueError for a line that is neither.
@@ -70,7 +71,7 @@ def new_rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def marked_rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
+def marked_rows(path: Path, reading: Reading) -> Iterator[JsonObject]:
     """Iterate over the objects of the new lines `[ganstudy] {...}`; ValueError for one that is none."""
     for line in new_lines(path, reading):
         # Progress bars end their lines by a carriage return.
@@ -83,7 +84,7 @@ def marked_rows(path: Path, reading: Reading) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _object(text: str) -> dict[str, Any] | None:
+def _object(text: str) -> JsonObject | None:
     try:
         row = json.loads(text)
     except ValueError:

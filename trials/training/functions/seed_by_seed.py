@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.checkpoint import read_newest, write_checkpoint
 from ganstudy.trials.training.functions.seed_state import (
@@ -137,7 +138,7 @@ class SeedBySeedTrial:
         """Write a checkpoint; ValueError for objects that it cannot hold."""
         self._folder = folder
         tensors: dict[str, Tensor] = {}
-        states: dict[str, Any] = {}
+        states: JsonObject = {}
         passes = 0
         for each in self._seeds:
             record = each.record()
