@@ -50,6 +50,7 @@ operating-characteristics: $(READY)
 	$(BIN)/python tests/benchmarks/operating_characteristics.py
 	$(BIN)/python tests/benchmarks/adaptive_studies.py
 	$(BIN)/python tests/benchmarks/fresh_seeds.py
+	$(BIN)/python tests/benchmarks/made_claims.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

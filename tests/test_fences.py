@@ -304,6 +304,18 @@ LOOSE = {
         "trials/networks/plugin.py",
         "trials/testing.py",
     ),
+    "parameters of a training function, whose names and types are the user's": (
+        "study/spec/function_checks.py",
+        "study/tracking/run_fields.py",
+        "trials/config/training_function.py",
+        "trials/training/functions/run.py",
+    ),
+    "objects that a training function keeps, and their states": (
+        "trials/training/functions/global_state.py",
+        "trials/training/functions/kept.py",
+        "trials/training/functions/losses.py",
+        "trials/training/functions/seed_state.py",
+    ),
     "JSON of a checkpoint": ("trials/training/checkpoint.py", "trials/training/trial_state.py"),
     "is exported, and imports nothing of ganstudy": ("trials/export/standalone.py",),
     "rows of frames that have the study's own columns": (

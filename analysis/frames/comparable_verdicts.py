@@ -9,6 +9,22 @@ import pandas as pd
 
 from ganstudy.trials.results.records import FAILURE_VERDICTS, Verdict
 
+EARLIEST = max(kind.earliest for kind in FAILURE_VERDICTS)
+"""The evaluation at which a seed can have failed in any way."""
+
+
+def too_early(trials: pd.DataFrame) -> pd.Series:
+    """Return per trial how many of its seeds have not been evaluated often enough to be judged.
+
+    They have not diverged, and whether they collapsed or cycle cannot be said yet. trials: the
+    frame of a study. Verdicts that were made elsewhere may come earlier than ours.
+    """
+    seen = trials[[kind.value for kind in FAILURE_VERDICTS if kind.earliest > 1]].any(axis=1)
+    earliest = min(EARLIEST, trials.loc[seen, "evaluations"].min())  # NaN is no smaller
+    known = trials[Verdict.DIVERGED.value] + trials[Verdict.UNKNOWN.value]
+    unjudged = (trials["num_seeds"] - known).where(trials["evaluations"] < earliest, 0)
+    return unjudged.astype(int)
+
 
 def verdicts_compare(then: pd.DataFrame, rows: pd.DataFrame) -> bool:
     """Return whether failed seeds can be counted together in `then`.

@@ -8,6 +8,7 @@ import pandas as pd
 
 from ganstudy.analysis.figures.forest import Effect, forest
 from ganstudy.analysis.formatting import count, label, number
+from ganstudy.analysis.frames.comparable_verdicts import too_early
 from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import phrases, samples
@@ -177,11 +178,16 @@ def _alt(rows: list[tuple[str, Contrast]], name: str) -> str:
 
 
 def _failures(study: Study) -> list[FailedShare]:
-    """Return the failed seeds of the study's own seeds, and of the fresh ones."""
+    """Return the failed seeds of the study's own seeds, and of the fresh ones.
+
+    Of those that were evaluated often enough to be judged.
+    """
     made = []
     for name, stages in (("own seeds", OWN_SEEDS), ("fresh seeds", (Stage.CONFIRM,))):
         trials = study.of_stage(*stages).trials
-        total = int(trials["num_seeds"].sum()) if len(trials) else 0
+        early = int(too_early(trials).sum()) if len(trials) else 0
+        total = int(trials["num_seeds"].sum()) - early if len(trials) else 0
+        name += f" of {total + early} that could be judged" if early else ""
         if not total or trials[Verdict.UNKNOWN.value].any():
             continue
         parts = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import webbrowser
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,16 +27,27 @@ if TYPE_CHECKING:
     from ganstudy.trials.results.facts import StudyFacts
 
 
-def write_report(spec: Published, home: Home, folder: StudyFolder) -> list[str]:
-    """Write the report and return its conclusions."""
+@dataclass(frozen=True)
+class Written:
+    """What a report that was written says, for the terminal."""
+
+    conclusions: list[str]
+    missing: list[str]
+    """What its data do not contain; of imported histories alone."""
+
+
+def write_report(spec: Published, home: Home, folder: StudyFolder) -> Written:
+    """Write the report and return what it says."""
     from ganstudy.analysis.report.html import build
+    from ganstudy.analysis.report.sections.caveats import caveats
 
     study = _loaded(spec, home)
     if folder.ledger.exists():
         study = with_ledger(study, folder)
     made = build(study)
     made.write(folder.report)
-    return [str(sentence) for sentence in made.answer]
+    missing = caveats(study) if study.origin.imported is not None else []
+    return Written([str(sentence) for sentence in made.answer], missing)
 
 
 def with_ledger(study: Study, folder: StudyFolder) -> Study:
@@ -74,24 +85,31 @@ class StudyReport:
         self._question = question
         self.conclusions: list[str] = []
         """Empty until the report has been written."""
+        self.missing: list[str] = []
 
     def build(self) -> StudyArtifacts:
         """Write the report; return what goes to the study's run in MLflow."""
         from ganstudy.study.tracking.publisher_process import StudyArtifacts
 
         folder = self._home.study(self._spec.name)
-        self.conclusions += write_report(self._spec, self._home, folder)
+        written = write_report(self._spec, self._home, folder)
+        self.conclusions += written.conclusions
+        self.missing += written.missing
         return StudyArtifacts(
             description=as_markdown(self._question, self.conclusions),
             files=[folder.report, folder.path / "tables"],
         )
 
     def print_conclusions(self, console: Console) -> None:
-        """Print the conclusions, one paragraph each."""
+        """Print the conclusions, one paragraph each, then what the data do not contain."""
         from ganstudy.study.driver.terminal import say
 
         for sentence in self.conclusions:
             say(console, f"\n• {sentence}")
+        if self.missing:
+            console.print("\nWhat these data do not contain:")
+        for sentence in self.missing:
+            say(console, f"• {sentence}")
 
 
 def load(folder: StudyFolder, home: Home) -> Study:
@@ -207,7 +225,7 @@ def report(name: str, show: bool, home: Home) -> None:
     """
     folder = home.existing(name)
     try:
-        sentences = write_report(_spec_of(folder), home, folder)
+        sentences = write_report(_spec_of(folder), home, folder).conclusions
     except OSError as error:
         raise UserError(f"the report cannot be written to {folder.report}: {error}") from None
     for sentence in sentences:

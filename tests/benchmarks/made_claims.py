@@ -282,10 +282,14 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path)
     parser.add_argument("--studies", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=20261130)
+    parser.add_argument("--short", action="store_true", help="two studies, of the first file")
     given = parser.parse_args()
+    files = given.files or sorted(CLAIMS.glob("*.toml"))
+    if given.short:
+        files, given.studies = files[:1], 2
     print("| file | criterion | planned effect | planned power | effect | verdicts |")
     print("|---|---|---|---|---|---|")
-    for file in given.files or sorted(CLAIMS.glob("*.toml")):
+    for file in files:
         spec, _ = read_study(file)
         for number, criterion in enumerate(spec.claim.decided_by):
             if criterion.effect is None:

@@ -26,7 +26,7 @@ from ganstudy.trials.measures.mismatch import objective_mismatch
 from ganstudy.trials.measures.verdict import verdict, window_length
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import EvaluationRow, Verdict
-from ganstudy.trials.training.sample_grid import IMAGES_PER_SEED, draw_grid
+from ganstudy.trials.training.sample_grid import draw_grid, shown_latents
 from ganstudy.trials.training.training_loop import TrainingLoop
 
 SHOWN = 1000
@@ -48,8 +48,7 @@ class TrialEvaluator:
             model.latent_dim,
             model.latent,
         ).to(device)
-        # Those of seed 0 for all: pictures of unlike seeds and trials are compared image by image.
-        shown = fixed_latents([0], "latents/shown", IMAGES_PER_SEED, model.latent_dim, model.latent)
+        shown = shown_latents(model.latent_dim, model.latent)
         self.shown_latents = shown.expand(len(config.seeds), -1, -1).to(device)
 
     def sample(self, trainer: Trainer) -> Tensor:

@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.ensemble.streams import LatentKind, fixed_latents
 from ganstudy.trials.measures.classifier import to_uint8
 from ganstudy.trials.results.sample_layout import GAP, PANEL, seed_boxes
 
@@ -25,6 +26,14 @@ MISSING = (250, 225, 225)
 """Colour of a seed without finite samples."""
 MOST_POINTS = 1000
 """More points of a seed would merge into a blot."""
+
+
+def shown_latents(latent_dim: int, latent: LatentKind) -> Tensor:
+    """Return latents [IMAGES_PER_SEED, latent_dim] of the pictures, which never change.
+
+    Those of seed 0 for all: pictures of unlike seeds and trials are compared image by image.
+    """
+    return fixed_latents([0], "latents/shown", IMAGES_PER_SEED, latent_dim, latent)[0]
 
 
 def draw_grid(dataset: Dataset, samples: list[Tensor | None]) -> bytes:

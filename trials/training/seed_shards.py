@@ -27,7 +27,9 @@ from ganstudy.trials.training.trial_state import (
 )
 
 GRID_PNG, NEAREST_PNG = "grid_png", "nearest_png"
-"""Name of the picture of an evaluation that waits for those of the other shards."""
+"""Names of the pictures of an evaluation that waits for those of the other shards."""
+PICTURES = (START_PNG, GRID_PNG, NEAREST_PNG)
+"""Names of what is divided as a picture, and not by lanes."""
 SUMMED = ("evaluation_seconds", "device_seconds")
 """Counters of shards that add up, whatever the unit of the budget."""
 
@@ -75,7 +77,7 @@ def split(shard: SeedShard, positions: Sequence[int], is_images: bool) -> SeedSh
         return SeedShard(config)
 
     def of_positions(name: str, value: Tensor) -> Tensor:
-        if name in (START_PNG, GRID_PNG):
+        if name in PICTURES:
             pictures = split_grid(tensor_to_png(value), len(seeds), is_images)
             return png_to_tensor(join_grids([pictures[p] for p in positions], is_images))
         # Copies: an optimiser counts its steps in the very tensor that it is given.
@@ -112,7 +114,7 @@ def merge(config: TrialConfig, shards: Sequence[SeedShard], is_images: bool) -> 
 
     def merged(name: str, value: Tensor) -> Tensor:
         values = [shard.tensors[name] for shard in shards]
-        if name == START_PNG:
+        if name in PICTURES:
             return png_to_tensor(join_grids([tensor_to_png(v) for v in values], is_images))
         return torch.cat(values) if value.dim() else value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ganstudy.analysis.formatting import count, rows
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.comparable_verdicts import EARLIEST, too_early
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Results, Table
@@ -47,13 +48,18 @@ def conclusions(results: Results) -> list[Conclusion]:
     failed = int((results.cached(selection.ranked, study)[selection.FAILED] > 0).sum())
     # With unknown verdicts, what was counted is a lower bound, and 0 says nothing.
     basis, unknown = "", over_time.unknown_verdicts(results)
+    early = int(too_early(study.trials).sum())
+    judged = sum(by_verdict.values()) - early
     if not sum(by_verdict.values()):
         claim = f"{configurations}, none of them evaluated"
     elif not failed and unknown:
         claim, basis = f"Whether any of {configurations} had a failed seed is unknown:", unknown
-    elif not failed and study.trials["evaluations"].max() < Verdict.COLLAPSED.earliest:
+    elif not failed and early and not judged - by_verdict[Verdict.DIVERGED]:
         claim = f"Whether any of {configurations} had a failed seed is unknown:"
         basis = f"of {total} none had diverged, and {over_time.TOO_EARLY}"
+    elif not failed and early:
+        claim = f"No seed of {configurations} is known to have failed:"
+        basis = f"{_too_early(early, total)}; of the other {judged} none had {FAILURES}"
     elif not failed:
         claim = f"None of {configurations} had a failed seed:"
         basis = f"of {total} none had {FAILURES}"
@@ -65,7 +71,11 @@ def conclusions(results: Results) -> list[Conclusion]:
             "their trial"
         )
         if unknown:
-            claim, basis = f"At least {claim}", f"{basis}; {unknown}"
+            basis += f"; {unknown}"
+        if early:
+            basis += f"; {_too_early(early, total)}"
+        if unknown or early:
+            claim = f"At least {claim}"
     if untrained := by_verdict[Verdict.NOT_TRAINED]:
         basis += f"; {untrained} {'was' if untrained == 1 else 'were'} not trained yet"
     if (study.trials["error"] != "").any():
@@ -75,23 +85,42 @@ def conclusions(results: Results) -> list[Conclusion]:
         basis += "."
     else:
         claim += "."
-    brief = _brief(failed, len(study.trials), by_verdict, claim if not failed else "")
+    brief = _brief(failed, len(study.trials), by_verdict, early, claim if not failed else "")
     return [Conclusion(claim, basis, first=True, brief=brief)]
 
 
-def _brief(failed: int, trials: int, by_verdict: dict[Verdict, int], claim: str) -> Brief:
-    """Return how many seeds failed, in short; claim: the whole one where no seed is known to have."""
+def _too_early(early: int, total: str) -> str:
+    """Return of how many seeds nothing can be said yet; total: all seeds, with their unit."""
+    return (
+        f"{early} of {total} were evaluated fewer than {EARLIEST} times, before which none can have "
+        "collapsed or cycle"
+    )
+
+
+def _brief(
+    failed: int, trials: int, by_verdict: dict[Verdict, int], early: int, claim: str
+) -> Brief:
+    """Return how many seeds failed, in short.
+
+    early: seeds that cannot be judged yet; claim: the whole one where no seed is known to have
+    failed.
+    """
     total, unknown = sum(by_verdict.values()), by_verdict[Verdict.UNKNOWN]
     seeds = count(total, "seed")
     if "unknown" in claim:
         text = f"Whether any of {seeds} failed is unknown."
     elif not total:
         text = f"{count(trials, 'configuration')}, none of them evaluated."
+    elif not failed and early:
+        text = (
+            f"No seed is known to have failed: {early} of {total} were evaluated too few times to be "
+            f"judged, the other {total - early} did not."
+        )
     elif not failed:
         text = f"No seed failed: of {seeds} none {FAILURES}."
     else:
         kinds = [f"{by_verdict[verdict]} {verdict.clause}" for verdict in FAILED]
-        least = "At least " if unknown else ""
+        least = "At least " if unknown or early else ""
         text = (
             f"{least}{failed} of {count(trials, 'configuration')} had failed seeds: of {seeds} "
             f"{kinds[0]}, {kinds[1]} and {kinds[2]}."

@@ -140,6 +140,10 @@
     });
   });
   window.addEventListener("afterprint", () => {
-    plots.filter((element) => element.dataset.drawn).forEach((element) => paint(element));
+    plots.filter((element) => element.dataset.drawn).forEach((element) => {
+      paint(element, { width: undefined, autosize: true });
+      // Of a width that is not given any more plotly would keep the last.
+      if (isVisible(element)) window.Plotly.Plots.resize(element);
+    });
   });
 })();

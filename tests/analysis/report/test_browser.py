@@ -93,6 +93,10 @@ def test_a_reader_finds_draws_and_downloads(size, browser, page, tmp_path) -> No
                 driver,
                 f"return Math.abs(document.getElementById('{name}').getBoundingClientRect().top) < innerHeight",
             )
+        # What is folded is drawn once it is opened.
+        driver.execute_script(
+            "document.querySelectorAll('details').forEach((part) => (part.open = true))"
+        )
         for plot in driver.find_elements("css selector", ".plot"):
             driver.execute_script("arguments[0].scrollIntoView()", plot)
             until(
@@ -100,9 +104,6 @@ def test_a_reader_finds_draws_and_downloads(size, browser, page, tmp_path) -> No
                 f"return document.querySelector('[data-figure={plot.get_attribute('data-figure')}] .main-svg')",
             )
         # Nothing is wider than the screen, with everything opened.
-        driver.execute_script(
-            "document.querySelectorAll('details').forEach((part) => (part.open = true))"
-        )
         rights = "return [...document.querySelectorAll('table')].map((t) => t.getBoundingClientRect().right)"
         assert max(driver.execute_script(rights)) <= size[0] + 1, "no table is scrolled sideways"
         assert driver.execute_script("return document.documentElement.scrollWidth") <= size[0]

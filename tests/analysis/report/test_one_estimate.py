@@ -614,7 +614,7 @@ def test_a_claim_comes_first_and_says_what_the_table_says(
 ) -> None:
     results = results_of("designed, for a claim")
     first, second, third = claim.conclusions(results)
-    assert [str(first), str(second)] == [str(one) for one in conclusions(results)[:2]]
+    assert [str(first), str(second)] == [str(one) for one in conclusions.conclusions(results)[:2]]
     table = results.contrasts
     (remedy,) = (row for row in table.remedies if row.first == "a_b")
     (k,) = (

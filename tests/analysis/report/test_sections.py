@@ -16,6 +16,8 @@ from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import compare, conclusions, html
 from ganstudy.analysis.report.blocks import Results, Table
+from ganstudy.analysis.report.first_screen import FailedShare, first_screen
+from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import confirm as section
 from ganstudy.analysis.report.sections import (
     importance,
@@ -186,6 +188,39 @@ def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Stu
     finding = conclusions.conclusions(Results(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
     assert "Whether the search's own FID of " in finding.basis
     assert "was too good is inconclusive: the fresh" in finding.basis
+
+
+def test_seeds_that_cannot_be_judged_yet_are_not_told_to_have_held(loaded: Study) -> None:
+    """Before its third evaluation no seed can have collapsed, whatever its samples show."""
+    none = dict.fromkeys((verdict.value for verdict in Verdict), 0)
+    trials = loaded.trials.assign(**(none | {"unsettled": loaded.trials["num_seeds"]}))
+    trials["evaluations"] = [3] * 6 + [1] * 54
+
+    def told(**changes: object) -> tuple[Conclusion, list[FailedShare]]:
+        study = dataclasses.replace(loaded, trials=trials.assign(**changes))
+        (finding,) = outcomes.conclusions(Results(study))
+        return finding, first_screen(Results(study)).failures
+
+    finding, shares = told()
+    assert finding.claim.startswith("No seed of 60 configurations (")
+    assert finding.claim.endswith("is known to have failed:")
+    assert finding.basis.startswith("162 of 180 seeds were evaluated fewer than 3 times, before")
+    assert finding.basis.endswith("of the other 18 none had collapsed, cycled or diverged.")
+    assert finding.brief is not None
+    assert "162 of 180 were evaluated too few times" in finding.brief.text
+    assert len(finding.brief.text.split()) <= 25
+    (share,) = shares
+    assert (share.failed, share.total) == (0, 18)
+    assert share.stage == "own seeds of 180 that could be judged"
+    # A seed that diverged has done so at any time.
+    finding, (share,) = told(diverged=[0] * 59 + [1], unsettled=[3] * 59 + [2])
+    assert finding.claim.startswith("At least 1 of 60 configurations")
+    assert "161 of 180 seeds were evaluated fewer than 3 times" in finding.basis
+    assert (share.failed, share.total) == (1, 19)
+    finding, shares = told(evaluations=1)
+    assert finding.claim.endswith("had a failed seed is unknown:") and not shares
+    finding, (share,) = told(evaluations=3)
+    assert finding.claim.startswith("None of 60 configurations") and share.total == 180
 
 
 def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:

@@ -236,5 +236,5 @@ def test_what_cannot_be_trained_is_told(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_an_unknown_structure_takes_the_mean() -> None:
     known = MeasuredTimes(steps={"a": StepSeconds(1, 2), "b": StepSeconds(3, 6)})
-    config = SimpleNamespace(model_dump=lambda **_: {}, batch_size=64)
+    config = SimpleNamespace(function=None, model_dump=lambda **_: {}, batch_size=64)
     assert known.steps_of(config) == StepSeconds(2, 4)  # type: ignore[arg-type]

@@ -23,6 +23,7 @@ from ganstudy.study.driver.study_message import study_message
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
+from ganstudy.study.spec.function_checks import as_read
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking import mlflow_limits as limits
 from ganstudy.study.tracking.messages import TrialEvaluation, TrialStart
@@ -185,7 +186,7 @@ def test_all_of_it_is_read(long_study: dict[str, Any]) -> None:
     assert study.origin.changes.splitlines() == long_study["changes"]
     assert study.trials["error"].tolist() == ["", "", ERROR] and study.is_whole and not study.notes
     assert len(study.modes) == MODES * 2 * 2 * 2
-    assert study.spec == json.loads(long_study["ledger"].spec.model_dump_json())
+    assert study.spec == as_read(long_study["ledger"].spec)
 
 
 @pytest.mark.slow

@@ -36,7 +36,7 @@ def read_samples(path: Path, data: TrainingData, num: int) -> Tensor:
         )
     request = SampleRequest(None, None, "normal", images, num)
     try:
-        return samples_of(request, data, 0, torch.device("cpu"))
+        return samples_of(request, data, 0, torch.device("cpu")).scored
     except ValueError as error:
         # The words of run.evaluate, in which `images` is an argument.
         text = str(error).replace(

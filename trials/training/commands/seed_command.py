@@ -30,6 +30,8 @@ class SeedCommand:
         self.rows: list[EvaluationRow] = [] if record is None else list(record.rows)
         """Of its evaluations so far, each with the seed's own cost."""
         self.pictures: dict[int, bytes] = {} if record is None else dict(record.pictures)
+        self.nearest: bytes | None = None if record is None else record.nearest
+        """With the last evaluation of images: the training images nearest to those of its picture."""
         self.notes: list[str] = []
         """Of the attempts, for the next evaluation."""
         self.attempt: Attempt | None = None
@@ -69,6 +71,9 @@ class SeedCommand:
         finite = shown if bool(torch.isfinite(shown).all()) else None
         self.pictures[index] = draw_grid(context.evaluator.dataset, [finite])
         planned = context.config.evaluations
+        if index == planned and context.evaluator.dataset.is_images and finite is not None:
+            near = context.evaluator.nearest_training(shown)
+            self.nearest = draw_grid(context.evaluator.dataset, [near])
         self._counters.evaluation_seconds += time.perf_counter() - begun
         cost = self._cost(watcher, sample)
         bare = EvaluationRow(self.seed, index, is_finite, self._told(watcher, sample), None)
@@ -112,7 +117,7 @@ class SeedCommand:
         # Raised by every evaluation too: the newest checkpoint is the one of the highest number.
         reached = self._furthest + len(self.rows)
         position = Position(replace(self._counters), reached, len(self.rows))
-        return SeedRecord(position, list(self.rows), {}, {}, dict(self.pictures))
+        return SeedRecord(position, list(self.rows), {}, {}, dict(self.pictures), self.nearest)
 
     def close(self) -> None:
         """End the script."""

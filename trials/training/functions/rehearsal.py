@@ -172,7 +172,7 @@ class _Call:
             if isinstance(handed, Begin) and self._record is not None:
                 self._thread.streams = global_streams_of(self._record, self._rehearsal.device)
             elif isinstance(handed, ToScore):
-                self._samples = handed.samples
+                self._samples = handed.samples.scored
                 self.state.losses.take()
                 self.state.position.evaluations += 1
             elif isinstance(handed, Boundary) and self.state.position.evaluations == due:

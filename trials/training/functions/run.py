@@ -32,7 +32,7 @@ from ganstudy.trials.data.dataset import as_float
 from ganstudy.trials.ensemble.streams import Batches, LatentKind, Latents, derive
 from ganstudy.trials.training.functions.inputs import TrainingData
 from ganstudy.trials.training.functions.kept import KeptObjects
-from ganstudy.trials.training.functions.samples import SampleRequest, samples_of
+from ganstudy.trials.training.functions.samples import SampleRequest, Samples, samples_of
 from ganstudy.trials.training.functions.seed_state import SeedState
 from ganstudy.trials.training.functions.seed_thread import SeedThread
 from ganstudy.trials.training.training_loop import PROGRESS_SECONDS
@@ -48,9 +48,9 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class ToScore:
-    """Handed over by run.evaluate: samples [n, ...] to score."""
+    """Handed over by run.evaluate: what to score and to show."""
 
-    samples: Tensor
+    samples: Samples
     finite: bool
     """Whether all parameters of the networks kept are finite."""
 

@@ -16,6 +16,7 @@ from ganstudy.trials.config.global_streams import kept_streams, seed_all
 from ganstudy.trials.data.images import read_pictures
 from ganstudy.trials.ensemble.streams import LatentKind, derive, fixed_latents
 from ganstudy.trials.training.functions.inputs import TrainingData, as_images
+from ganstudy.trials.training.sample_grid import shown_latents
 
 AT_ONCE = 64
 """Samples that are asked for at a time, as of a batch by default: what training has memory for,
@@ -23,6 +24,16 @@ sampling has too."""
 FAR_OUTSIDE = 8.0
 """Of an image's values, which lie in [-1, 1]: those of untrained networks do not reach so far, and
 those of pixels from 0 to 255 do."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What one evaluation scores and shows."""
+
+    scored: Tensor
+    """[n, *shape], on the device."""
+    shown: Tensor
+    """For the picture: of images from a sampler those of latents that all seeds share."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +53,23 @@ def samples_of(
     data: TrainingData,
     seed: int,
     device: torch.device,
-) -> Tensor:
-    """Return the samples [n, *shape] of a request, on the device; ValueError where they will not do."""
+) -> Samples:
+    """Return the samples of a request; ValueError where they will not do."""
     if (request.sampler is None) == (request.images is None):
         raise ValueError(
             "run.evaluate takes a sampler and its latent_dim, or images=..., "
             f"got {'neither' if request.images is None else 'both'}"
         )
     given = request.images is not None
-    found = _given(request, data) if given else _sampled(request, data, seed, device)
+    scored = _given(request, data) if given else _sampled(request, data, seed, device)
     if data.is_images:
-        _check_range(found)
-    return found.to(device)
+        _check_range(scored)
+    shown = scored
+    if data.is_images and not given:
+        assert request.latent_dim is not None  # it was sampled with
+        latents = shown_latents(request.latent_dim, request.latent)
+        shown = _images_of(request, latents, data, seed, device)
+    return Samples(scored.to(device), shown)
 
 
 def _sampled(request: SampleRequest, data: TrainingData, seed: int, device: torch.device) -> Tensor:
@@ -65,8 +81,19 @@ def _sampled(request: SampleRequest, data: TrainingData, seed: int, device: torc
     if request.latent not in get_args(LatentKind):
         kinds = " or ".join(map(repr, get_args(LatentKind)))
         raise ValueError(f"latent must be {kinds}, got {request.latent!r}")
-    assert request.sampler is not None
     latents = fixed_latents((seed,), "latents/evaluation", request.num, dim, request.latent)[0]
+    return _images_of(request, latents, data, seed, device)
+
+
+def _images_of(
+    request: SampleRequest,
+    latents: Tensor,
+    data: TrainingData,
+    seed: int,
+    device: torch.device,
+) -> Tensor:
+    """Return what the sampler makes of the latents [n, dim]."""
+    assert request.sampler is not None
     parts = []
     # Nothing here may change what is trained: a sampler that draws has numbers of its own, the same
     # at every evaluation.

@@ -38,6 +38,8 @@ class OwnSeed(Protocol):
     """Of its evaluations so far, each with the seed's own cost."""
     pictures: dict[int, bytes]
     """By evaluation."""
+    nearest: bytes | None
+    """With the last evaluation of images: the training images nearest to those shown."""
 
     def advance(self, folder: Path, tick: Callable[[], None], /) -> None:
         """Train until the next evaluation is made.
@@ -117,13 +119,18 @@ class SeedBySeedTrial:
         self.history += rows
         self.evaluations_done = index
         pictures = [picture for each in self._seeds if (picture := each.pictures.pop(index, None))]
-        whole = len(pictures) == len(self._seeds)
+        whole, is_images = len(pictures) == len(self._seeds), self._evaluator.dataset.is_images
+        last = index == self.config.evaluations
+        nearest = [each.nearest for each in self._seeds if last and each.nearest is not None]
         return Evaluation(
             index=index,
             counters=counters,
             rows=rows,
             provenance=self._evaluator.provenance,
-            grid_png=join_grids(pictures, self._evaluator.dataset.is_images) if whole else None,
+            grid_png=join_grids(pictures, is_images) if whole else None,
+            nearest_png=join_grids(nearest, is_images)
+            if len(nearest) == len(self._seeds)
+            else None,
         )
 
     def latest(self) -> Evaluation:

@@ -28,6 +28,10 @@ class Position:
     evaluations: int = 0
 
 
+NEAREST = "nearest"
+"""Name in a checkpoint."""
+
+
 @dataclass(frozen=True)
 class SeedRecord:
     """A seed in a checkpoint, between two steps."""
@@ -40,6 +44,8 @@ class SeedRecord:
     tensors: dict[str, Tensor]
     pictures: dict[int, bytes]
     """By evaluation: of those that wait for other seeds."""
+    nearest: bytes | None = None
+    """The picture of training images that waits with the last of them."""
 
 
 @dataclass
@@ -95,6 +101,8 @@ def to_checkpoint(seed: int, record: SeedRecord) -> tuple[dict[str, Any], dict[s
     tensors = {f"{seed}/{name}": value for name, value in record.tensors.items()}
     for evaluation, picture in record.pictures.items():
         tensors[f"{seed}/picture.{evaluation}"] = png_to_tensor(picture)
+    if record.nearest is not None:
+        tensors[f"{seed}/{NEAREST}"] = png_to_tensor(record.nearest)
     return state, tensors
 
 
@@ -105,7 +113,15 @@ def from_checkpoint(
     prefix = f"{seed}/"
     own = {n.removeprefix(prefix): value for n, value in tensors.items() if n.startswith(prefix)}
     pictures = {n: tensor_to_png(own.pop(f"picture.{n}")) for n in state["pictures"]}
+    nearest = own.pop(NEAREST, None)
     position = dict(state["position"])
     position["counters"] = Counters(**position["counters"])
     rows = [EvaluationRow.from_json(row) for row in state["rows"]]
-    return SeedRecord(Position(**position), rows, state["rest"], own, pictures)
+    return SeedRecord(
+        Position(**position),
+        rows,
+        state["rest"],
+        own,
+        pictures,
+        None if nearest is None else tensor_to_png(nearest),
+    )

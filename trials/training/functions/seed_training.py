@@ -50,6 +50,8 @@ class SeedTraining:
         self.rows: list[EvaluationRow] = [] if record is None else list(record.rows)
         """Of its evaluations so far, each with the seed's own cost."""
         self.pictures: dict[int, bytes] = {} if record is None else dict(record.pictures)
+        self.nearest: bytes | None = None if record is None else record.nearest
+        """With the last evaluation of images: the training images nearest to those of its picture."""
         self._context = context
         self._record = record
         """The state where no function runs."""
@@ -102,17 +104,17 @@ class SeedTraining:
             self._context.function.definition,
         )
 
-    def _score(self, samples: ToScore) -> None:
+    def _score(self, handed: ToScore) -> None:
         """Score samples as the study does, and add the row of every evaluation that was due."""
         begun = time.perf_counter()
         context, state = self._context, self._state
         assert state is not None
-        shown = samples.samples[:SHOWN].cpu()
-        is_finite = samples.finite and bool(torch.isfinite(samples.samples).all())
-        finite = shown if bool(torch.isfinite(shown).all()) else None
+        samples = handed.samples.scored
+        is_finite = handed.finite and bool(torch.isfinite(samples).all())
         with torch.no_grad():
-            scored = context.evaluator.measure(samples.samples[None])[0] if is_finite else None
-        picture = draw_grid(context.evaluator.dataset, [finite])
+            scored = context.evaluator.measure(samples[None])[0] if is_finite else None
+        shown = handed.samples.shown[:SHOWN].cpu()
+        picture = draw_grid(context.evaluator.dataset, [_finite(shown)])
         losses: dict[str, float | None] = dict(state.losses.take())
         counters = state.position.counters
         counters.evaluation_seconds += time.perf_counter() - begun
@@ -128,13 +130,20 @@ class SeedTraining:
             judged = verdict([*self.rows, row], planned, context.evaluator.floor)
             self.rows.append(replace(row, verdict=judged, cost=counters.as_columns()))
             self.pictures[index] = picture
+            if index == planned and context.evaluator.dataset.is_images:
+                self.nearest = draw_grid(
+                    context.evaluator.dataset, [_finite(context.evaluator.nearest_training(shown))]
+                )
 
     def record(self) -> SeedRecord | None:
         """Return the state between two steps; None at the beginning."""
         if self._state is None or self.thread is None:
             record = self._record
-            return None if record is None else replace(record, pictures=dict(self.pictures))
-        return self._state.record(self.rows, self.pictures, self.thread.streams)
+        else:
+            record = self._state.record(self.rows, self.pictures, self.thread.streams)
+        if record is None:
+            return None
+        return replace(record, pictures=dict(self.pictures), nearest=self.nearest)
 
     def put_aside(self) -> None:
         """End the function, and keep its state on the host."""
@@ -147,6 +156,10 @@ class SeedTraining:
         """End the function where it is."""
         if self.thread is not None:
             self.thread.close()
+
+
+def _finite(shown: torch.Tensor) -> torch.Tensor | None:
+    return shown if bool(torch.isfinite(shown).all()) else None
 
 
 def setting_of(

@@ -93,6 +93,7 @@ def test_the_same_on_images(config_of, digits_evaluator) -> None:
     assert found.values("fid") == pytest.approx(expected.values("fid"), rel=1e-6)
     assert found.values("loss_g") == pytest.approx(expected.values("loss_g"), rel=1e-6)
     assert found.grid_png == expected.grid_png
+    assert found.nearest_png == expected.nearest_png is not None
 
 
 def test_a_seed_trains_as_it_would_alone(config_of, small_evaluator) -> None:

@@ -1,6 +1,6 @@
 """Draw docs/pictures/claims.png: the criteria of all claims that were run, one panel per claim.
 
-    python tests/benchmarks/claims_picture.py HOME [--to docs/pictures/claims.png]
+    python docs/claims_picture.py HOME [--to docs/pictures/claims.png]
 
 HOME: the home folder in which `ganstudy verify examples/claims` ran.
 """
@@ -20,7 +20,7 @@ from ganstudy.study.spec.reader import read_study
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 COLOURS = {
     "holds": "#009E73",
     "does not hold": "#D55E00",
@@ -30,6 +30,7 @@ COLOURS = {
 
 
 def name_of(row: pd.Series) -> str:
+    """Return what a criterion is about, in one line."""
     what = str(row["what"]).removeprefix("share of seeds: ")
     values = "" if pd.isna(row["value"]) else f", {row['value']}".replace("_", " ")
     against = "" if pd.isna(row["against"]) else f" / {row['against']}".replace("_", " ")
@@ -76,6 +77,7 @@ def draw(axes: plt.Axes, table: pd.DataFrame, title: str) -> None:
 
 
 def main() -> None:
+    """Draw the verdicts of all claims whose studies are in a home folder."""
     parser = argparse.ArgumentParser()
     parser.add_argument("home", type=Path)
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "pictures" / "claims.png")

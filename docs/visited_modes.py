@@ -1,6 +1,6 @@
 """The order in which cycling seeds visit the modes of a ring: is the next one a neighbour?
 
-python tests/benchmarks/visited_modes.py HOME NAME
+python docs/visited_modes.py HOME NAME
 """
 
 from __future__ import annotations
