@@ -312,7 +312,6 @@ LOOSE = {
         "trials/training/functions/run.py",
     ),
     "objects that a training function keeps, and their states": (
-        "trials/training/functions/function_trial.py",
         "trials/training/functions/global_state.py",
         "trials/training/functions/kept.py",
         "trials/training/functions/losses.py",

@@ -12,6 +12,7 @@ import click
 from ganstudy.study.cli.options import format_params, home_option, line_width, wrapped
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
+from ganstudy.study.spec.command_checks import command_notes
 from ganstudy.study.spec.function_checks import as_read
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
@@ -51,7 +52,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
     head = [f"{file} is a valid study."]
     if spec.question:
         head.append(_shortened(f"Question: {spec.question}", full))
-    own_parts = wrapped(_own_parts(spec)) if spec.has_own_parts else []
+    own_parts = wrapped([*_own_parts(spec), *command_notes(spec)]) if spec.has_own_parts else []
     sections = [
         Section(
             "Varies",

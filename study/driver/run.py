@@ -172,6 +172,7 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
             classifier=evaluator_setup.classifier,
             threads=max(1, int(spec.resources.cpus)),
             on_gpu=spec.resources.gpus > 0,
+            silent_seconds=spec.resources.silent_seconds,
         )
     # From here on the study exists, under its name.
     ledger = Ledger.create(folder.ledger, spec, context.text)

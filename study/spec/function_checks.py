@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ganstudy.study.spec.command_checks import command_problems
 from ganstudy.study.spec.messages import key_part
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.training_function import check_params
 
 USED_OF_TRAIN = ("method", "digest", "params", "seeds", "budget", "evaluations")
 """Keys of [train] that a training function's study has; the others are ganstudy's own training's."""
+OF_COMMANDS = ("command", "resume", "dry_run", "watch")
+"""Those that a command's study has beside them."""
 UNUSED_TABLES = {
     "model": "builds its own networks",
     "losses": "has its own loss",
@@ -25,6 +28,9 @@ def function_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
     """
     train = values["train"]
     if not spec.has_training_function:
+        alone = [key for key in OF_COMMANDS if train.get(key)]
+        if alone:
+            return [f"train.{alone[0]}: belongs to a command, and [train] has no command = [...]"]
         if not train.get("params"):
             return []
         return [
@@ -32,12 +38,17 @@ def function_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
             f"and method is {spec.train.method}"
         ]
     return [
-        *_unused(train, values),
+        *_unused(train, values, _used(spec)),
         *(
             f"train.params.{key_part(name)}: {problem}"
             for name, problem in check_params(spec.train.params).items()
         ),
+        *(command_problems(spec) if spec.has_command else []),
     ]
+
+
+def _used(spec: StudySpec) -> tuple[str, ...]:
+    return (*USED_OF_TRAIN, *(OF_COMMANDS if spec.has_command else ()))
 
 
 def as_read(spec: StudySpec) -> dict[str, Any]:
@@ -46,9 +57,10 @@ def as_read(spec: StudySpec) -> dict[str, Any]:
     train = values["train"]
     if spec.has_training_function:
         values = {name: table for name, table in values.items() if name not in UNUSED_TABLES}
-        values["train"] = {key: train[key] for key in USED_OF_TRAIN}
+        values["train"] = {key: train[key] for key in _used(spec)}
     else:
-        del train["params"], train["digest"]
+        for key in ("params", "digest", *OF_COMMANDS):
+            del train[key]
     if not spec.measures.own:
         del values["measures"]["own"]
     if not spec.train.own:
@@ -56,12 +68,12 @@ def as_read(spec: StudySpec) -> dict[str, Any]:
     return values
 
 
-def _unused(train: dict[str, Any], values: dict[str, Any]) -> list[str]:
+def _unused(train: dict[str, Any], values: dict[str, Any], used: tuple[str, ...]) -> list[str]:
     problems = [
         f"train.{key_part(key)}: a setting of ganstudy's own training, which a training function "
         f"does not read; declare it in [train.params], {key} = ..., to have it in run.params"
         for key in train
-        if key not in USED_OF_TRAIN
+        if key not in (*used, "home")
     ]
     problems += [
         f"{table}: a training function {what}; leave [{table}] out, and declare what it needs in "

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.checks import problems_across_tables, resource_problems
+from ganstudy.study.spec.command_checks import resolve_command
 from ganstudy.study.spec.messages import (
     MOST_PROBLEMS,
     TOO_DEEP,
@@ -118,6 +119,9 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             if isinstance(path, str) and path:
                 table[key] = str(_joined(f"{name}.{key}", path, folder).resolve())
     resolve(values, lambda place, file: _joined(place, file, folder))
+    train = values.get("train")
+    if isinstance(train, dict):
+        resolve_command(train, folder)
     for name, key in REFERENCES:
         table = values.get(name)
         if not isinstance(table, dict):

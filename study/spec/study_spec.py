@@ -32,10 +32,12 @@ from ganstudy.study.spec.tables import (
     fresh_seeds,
 )
 from ganstudy.study.spec.trial_template import TrialTemplate
-from ganstudy.trials.config.base import StrictModel, is_plugin, short_repr
+from ganstudy.trials.config.base import StrictModel, short_repr
+from ganstudy.trials.config.command import METHOD, Command
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
+from ganstudy.trials.config.training_function import is_own_training
 from ganstudy.trials.config.trial import TrialConfig
 
 
@@ -166,29 +168,45 @@ class StudySpec(StrictModel):
         options = {"loss_options": self.losses, "remedy_options": self.remedies}
         whole = {"data": self.data, "model": self.model.model_dump(), "measures": self.measures}
         if self.has_training_function:
-            whole["function"] = {"digest": self.train.digest, "params": self.train.params}
+            function: dict[str, Any] = {"digest": self.train.digest, "params": self.train.params}
+            if self.has_command:
+                names = Command.model_fields
+                function["command"] = {name: getattr(self.train, name) for name in names}
+            whole["function"] = function
         return {**whole, **shared, **options}
 
     @property
     def has_training_function(self) -> bool:
-        """Whether a function of the user's own trains, rather than ganstudy."""
-        return is_plugin(self.train.method)
+        """Whether a function or a command of the user's own trains, rather than ganstudy."""
+        return is_own_training(self.train.method)
+
+    @property
+    def has_command(self) -> bool:
+        """Whether a command of the user's own trains."""
+        return self.train.method == METHOD
 
     @property
     def plugin_digests(self) -> list[str]:
         """Digests of the user's own files that the study refers to."""
-        own = (*self.train.own.values(), *self.measures.own.values())
-        digests = (
-            getattr(part, "digest", "") for part in (self.data, self.model, self.train, *own)
+        # A command's script is run where it lies, and does not travel.
+        train = () if self.has_command else (self.train,)
+        parts = (
+            self.data,
+            self.model,
+            *train,
+            *self.train.own.values(),
+            *self.measures.own.values(),
         )
         # Once each: a file may hold a loss, a remedy and a measure.
-        return [digest for digest in dict.fromkeys(digests) if digest]
+        digests = dict.fromkeys(getattr(part, "digest", "") for part in parts)
+        return [digest for digest in digests if digest]
 
     @property
     def has_own_parts(self) -> bool:
         """Whether data, networks or extractor are the user's own, which only loading can check."""
         return (
             bool(self.plugin_digests)
+            or self.has_command
             or hasattr(self.data, "path")
             or self.measures.weights is not None
         )

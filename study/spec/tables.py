@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
+from ganstudy.trials.config.command import Watch
 from ganstudy.trials.config.trial import LARGEST_SEED, TrainingSettings, distinct_seeds, measurable
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import FAILURE_VERDICTS
@@ -63,6 +64,15 @@ class Train(TrainingSettings):
     params: dict[str, Any] = {}
     """[train.params]: every parameter of a training function, with its value where the search varies
     it not."""
+    command: tuple[str, ...] = ()
+    """A training script's command line, in place of a function; empty where there is none."""
+    resume: tuple[str, ...] = ()
+    """Arguments that go on from a snapshot of the script."""
+    dry_run: tuple[str, ...] = ()
+    """Arguments with which the script trains nothing, so that `check` can try it."""
+    watch: Watch = Watch()
+    home: str = Field("", exclude=True)
+    """The study file's folder; filled in when the file is read. A study may be moved."""
 
     @field_validator("budget", mode="before")
     @classmethod

@@ -7,8 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ganstudy.study.spec.keys import BASELINE_KEYS, MODEL_KEYS, Keys, Params, keys_of
-from ganstudy.trials.config.base import is_plugin
-from ganstudy.trials.config.training_function import name_of
+from ganstudy.trials.config.training_function import is_own_training, name_of
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.function_params import PREFIX
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
@@ -36,7 +35,7 @@ class TrialTemplate:
     @property
     def is_function(self) -> bool:
         """Whether a training function of the user's own trains."""
-        return is_plugin(str(self.fixed("method")))
+        return is_own_training(str(self.fixed("method")))
 
     def key_of(self, setting: str) -> str:
         """Return the key under which a setting of the report is searched."""

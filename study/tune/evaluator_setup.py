@@ -158,13 +158,19 @@ def _rehearsed(
     """Return the notes with those of a training function, and what was seen of it."""
     import torch
 
+    from ganstudy.trials.training.commands.rehearsal import rehearse_command
     from ganstudy.trials.training.functions.rehearsal import rehearse
 
+    has_command = configs[0].function is not None and configs[0].function.command is not None
     device = torch.device("cuda" if on_gpu else "cpu")
     deadline, tried = time.monotonic() + REHEARSAL_SECONDS, 0
     for config in configs:
         # Whether it goes on as it was is seen of one: that takes three times as many steps.
-        found = rehearse(config, dataset, device, with_resume=tried == 0)
+        found = []
+        if not has_command:
+            found = rehearse(config, dataset, device, with_resume=tried == 0)
+        elif not rehearse_command(config, dataset, device.type):
+            return notes, ["the command was not run: declare [train] dry_run to have it tried"]
         notes += [note for note in found if note not in notes]
         tried += 1
         if time.monotonic() > deadline:
@@ -172,6 +178,8 @@ def _rehearsed(
     times = f"{tried} configurations" if tried > 1 else "one configuration"
     if tried < len(configs):
         times += f" of {len(configs)} in {REHEARSAL_SECONDS:g} s"
+    if has_command:
+        return notes, [f"the command was run dry with {times}"]
     return notes, [f"{configs[0].method} was called with {times}, evaluated, and gone on with"]
 
 
@@ -185,7 +193,7 @@ def describe(configs: Sequence[TrialConfig]) -> list[str]:
     together = (
         ["all networks train the seeds of a configuration together"]
         if configs[0].function is None
-        else ["a training function trains one seed after another"]
+        else ["a training of your own trains one seed after another"]
     )
     return [amounts, *(notes or together), *seen]
 

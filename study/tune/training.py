@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Training(Protocol):
     """One trial in training.
 
-    It is implemented by trials/training/sharded_trial.py, and where a function of the user's own trains
-    by trials/training/functions/function_trial.py.
+    It is implemented by trials/training/sharded_trial.py, and where a function or a command of the
+    user's own trains by function_trial.py and command_trial.py in trials/training/.
     """
 
     history: list[EvaluationRow]
@@ -134,13 +134,18 @@ class EnsembleFactory:
     classifier: bytes | None
     threads: int
     on_gpu: bool
+    silent_seconds: float = 1800.0
+    """A script without a sign of life for so long is ended."""
 
     def __call__(self, config: TrialConfig, shards: int = 1, /) -> Training:
         """Return a ShardedTrial at its beginning, or the trial of a training function."""
+        from ganstudy.trials.training.commands.command_trial import CommandTrial
         from ganstudy.trials.training.functions.function_trial import FunctionTrial
         from ganstudy.trials.training.sharded_trial import ShardedTrial
 
         evaluator, device = self._prepared(config)
+        if config.function is not None and config.function.command is not None:
+            return CommandTrial(config, evaluator, device, self.silent_seconds)
         if config.function is not None:
             return FunctionTrial(config, evaluator, device)
         return ShardedTrial(config, evaluator, device, shards)

@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Protocol
 
-from ganstudy.trials.config.base import is_plugin
 from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import ModelOptions
 from ganstudy.trials.config.remedies import RemedyOptions
+from ganstudy.trials.config.training_function import is_own_training
 
 CLASSIFIER_FEATURES = 64
 """Features of the in-domain classifier (trials/measures/classifier.py)."""
@@ -63,7 +63,7 @@ class Configuration(Protocol):
 
 def incompatibilities(config: Configuration) -> list[str]:
     """Return one sentence per pair of parts that cannot work together."""
-    if is_plugin(config.method):
+    if is_own_training(config.method):
         return _measures_and_data(config)
     if config.method != "gan":
         return [*_measures_and_data(config), *_baselines(config)]

@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ganstudy.trials.config.base import StrictModel, short_repr
+from ganstudy.trials.config.base import StrictModel, is_plugin, short_repr
+from ganstudy.trials.config.command import METHOD, Command
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.results.function_params import PREFIX, REPORTED
 
@@ -20,9 +21,16 @@ class TrainingFunction(StrictModel):
     """What a trial gives to a training function."""
 
     digest: str
-    """Of the bytes of the function's file."""
+    """Of the bytes of the function's file, or of the command's script."""
     params: dict[str, Any] = {}
     """Values by name: numbers, text, true or false, and lists of these."""
+    command: Command | None = None
+    """What is run in place of a function; None where there is a function."""
+
+
+def is_own_training(method: str) -> bool:
+    """Return whether a function or a command of the user's own trains, rather than ganstudy."""
+    return is_plugin(method) or method == METHOD
 
 
 def _as_rate(value: Any) -> None:

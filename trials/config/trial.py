@@ -31,7 +31,7 @@ from ganstudy.trials.config.networks import MLP, ModelConfig
 from ganstudy.trials.config.own_parts import OwnPart, check_part_name, losses_of, remedies_of
 from ganstudy.trials.config.plugins import split
 from ganstudy.trials.config.remedies import RemedyOptions
-from ganstudy.trials.config.training_function import TrainingFunction
+from ganstudy.trials.config.training_function import TrainingFunction, is_own_training
 
 METHODS = ("gan", "autoencoder", "vae")
 """What ganstudy trains by itself; a method of another kind is a user's own function."""
@@ -100,8 +100,9 @@ class TrainingSettings(StrictModel):
     @field_validator("method")
     @classmethod
     def _known_method(cls, value: str) -> str:
-        if is_plugin(value):
-            split(value)
+        if is_own_training(value):
+            if is_plugin(value):
+                split(value)
             return value
         return one_of("method", value, (*METHODS, "my_trainer.py:train"))
 
@@ -167,7 +168,7 @@ class TrialConfig(TrainingSettings):
 
     @model_validator(mode="after")
     def _function_of_method(self) -> Self:
-        if is_plugin(self.method) != (self.function is not None):
+        if is_own_training(self.method) != (self.function is not None):
             raise ValueError(
                 f"a training function is named in [train], method, alone, got {self.method!r}"
             )
@@ -186,6 +187,8 @@ class TrialConfig(TrainingSettings):
         values = self.model_dump(mode="json")
         if self.function is None:  # as it was before there were any: digests stand on disk
             del values["function"]
+        elif self.function.command is None:
+            del values["function"]["command"]
         if not self.own:
             del values["own"]
         if not self.measures.own:

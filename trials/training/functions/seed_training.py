@@ -152,6 +152,11 @@ class SeedTraining:
             self.thread.close()
             self.thread = self._state = None
 
+    def close(self) -> None:
+        """End the function where it is."""
+        if self.thread is not None:
+            self.thread.close()
+
 
 def _finite(shown: torch.Tensor) -> torch.Tensor | None:
     return shown if bool(torch.isfinite(shown).all()) else None

@@ -1,0 +1,69 @@
+"""What is seen of a command before a study starts: nothing is trained, and by default nothing is run."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ganstudy.trials.config.command import filled, located, program_of, script_of
+from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.training.commands.context import CommandError, placeholder_values
+from ganstudy.trials.training.commands.process import last_lines
+
+DRY_RUN_SECONDS = 60.0
+
+
+def rehearse_command(config: TrialConfig, dataset: Dataset, device: str) -> bool:
+    """Run a command with its dry_run arguments, if it has any; return whether it was run.
+
+    Raise CommandError where the script is not here, or does not end well.
+    """
+    assert config.function is not None and config.function.command is not None
+    command = config.function.command
+    home = Path(command.home)
+    name = Path(script_of(command.command) or command.command[0]).name
+    program = program_of(command.command, home)
+    if program is None or not home.is_dir():
+        missing = command.command[0] if home.is_dir() else str(home)
+        raise CommandError(f"{missing} is not on this node", name)
+    if not command.dry_run:
+        return False
+    with TemporaryDirectory(prefix="ganstudy-") as place:
+        folder = Path(place) / "trial" / "seed"
+        folder.mkdir(parents=True)
+        others = {
+            "samples": config.measures.samples or dataset.num_generated,
+            "device": device,
+            "attempt": 1,
+        }
+        values = placeholder_values(config, folder, dataset, config.seeds[0], others)
+        own = [located(each, home) for each in (*command.command, *command.dry_run)]
+        line = [str(program), *(filled(own, values, lambda _: None) or [])[1:]]
+        output = folder.with_name("output.txt")
+        given = ", ".join(f"{n}={v!r}" for n, v in config.function.params.items())
+        with output.open("wb") as out:
+            try:
+                code = subprocess.run(
+                    line,
+                    cwd=folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    timeout=DRY_RUN_SECONDS,
+                    check=False,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                raise CommandError(
+                    f"with {' '.join(command.dry_run)} it took over {DRY_RUN_SECONDS:g} s; it is to train "
+                    "nothing",
+                    name,
+                ) from None
+        if code:
+            raise CommandError(
+                f"with {' '.join(command.dry_run)} and params {given} it ended with exit code {code}; last "
+                f"lines: {last_lines(output)}",
+                name,
+            )
+    return True
