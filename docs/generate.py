@@ -38,7 +38,7 @@ EVERY_MODEL = ("latent_dim", "latent")
 MOST_WORDS = 26
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
 OWN = "[extending.md](extending.md) has what it must keep to.\n"
-ARROWS = {"down": "lower", "up": "higher", "none": ""}
+ARROWS = {"down": " ↓", "up": " ↑", "none": ""}
 
 
 def measures() -> str:
@@ -46,8 +46,9 @@ def measures() -> str:
     lines = [
         MADE,
         "# Measures\n",
-        "Per seed and evaluation, under one name everywhere; what does not apply is absent. How samples, modes and",
-        "floors are made: [how-it-works.md](how-it-works.md). How to read those of the game: [game.md](game.md).\n",
+        "Per seed and evaluation; what does not apply is absent. ↓: lower is better, ↑: higher. What features and",
+        "floors are: [how-it-works.md](how-it-works.md). Those of the game: [game.md](game.md). Without a source:",
+        "ganstudy's own.\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         rows = [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
@@ -58,10 +59,10 @@ def measures() -> str:
 
 
 def _measure_row(measure: Measure) -> str:
-    meaning = measure.meaning + (" At the end of the budget only." if measure.at_end else "")
-    better = ARROWS[measure.direction]
-    unit = f"{measure.unit}, {better} is better" if better else measure.unit
-    return f"- `{measure.name}` ({unit}): {meaning} *{measure.source}*"
+    meaning = measure.meaning + (" At the end only." if measure.at_end else "")
+    unit = f"{measure.unit}{ARROWS[measure.direction]}"
+    source = "" if measure.source == "ganstudy" else f" *{measure.source}*"
+    return f"- `{measure.name}` ({unit}): {meaning}{source}"
 
 
 def _attribute_docs(kind: type) -> dict[str, str]:
@@ -85,8 +86,8 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "Each is tested against the equation given here. `trials/losses/NAME.py`, `trials/remedies/NAME.py` say more:",
-        "symbols, costs, and where released codes do otherwise. Options: `[losses.NAME]`, `[remedies.NAME]`.\n",
+        "Each is tested against its equation. `trials/losses/NAME.py`, `trials/remedies/NAME.py` say more: symbols,",
+        "costs, where released codes do otherwise. Options: `[losses.NAME]`, `[remedies.NAME]`.\n",
         "# Losses\n",
     ]
     for losses in _by_document(LOSSES):
@@ -254,10 +255,9 @@ def frames() -> str:
     lines = [
         MADE,
         "# A study in pandas\n",
-        "The frames of a study, from `ganstudy.load(NAME)` ([python.md](python.md)) or as files:",
-        "`ganstudy export NAME --out DIR --format parquet` (or `csv`). Missing numbers are NaN: a score that is",
-        "missing because its seed diverged is the worst there is, so fill it before you average, or count it. What an",
-        "imported file did not hold is missing.\n",
+        "From `ganstudy.load(NAME)` ([python.md](python.md)) or `ganstudy export NAME --out DIR --format parquet` (or",
+        "`csv`). Missing numbers are NaN: a score that is missing because its seed diverged is the worst there is, so",
+        "fill it before you average, or count it.\n",
     ]
     heads = {
         "trials": "One row per trial; one more column per hyperparameter, and a number of seeds per verdict.",
