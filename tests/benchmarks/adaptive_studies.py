@@ -183,11 +183,11 @@ def findings(study: Study) -> Counter[str]:
 
 INTRODUCTION = """# Operating characteristics of whole searches
 
-What the table of contrasts says of searches in which k and the remedies do nothing on average, unless one remedy helps: 60
-trials unless stated, three values of k, three remedies and none, learning rates that matter. Scores are made up
-(tests/benchmarks/adaptive_studies.py, seed {seed}), sampler and scheduler are real. Any finding in a family counts, at most
-5% is promised; in brackets Clopper and Pearson's 95% interval. *asked*: studies with pairs enough for a test. *Other axes*:
-at equal discriminator updates, images or seconds a larger k truly scores worse.
+What the table of contrasts says of searches in which k and the remedies do nothing on average, unless one remedy
+helps: 60 trials unless stated, three values of k, three remedies and none, learning rates that matter. Scores are made
+up (tests/benchmarks/adaptive_studies.py, seed {seed}), sampler and scheduler are real. Any finding in a family counts,
+at most 5% is promised; in brackets Clopper and Pearson's 95% interval. *asked*: studies with pairs enough for a test.
+*Other axes*: at equal discriminator updates, images or seconds a larger k truly scores worse.
 
 | studies | remedies | asked | k | asked | k, other axes | asked | the remedy that helps |
 |---|---|---|---|---|---|---|---|

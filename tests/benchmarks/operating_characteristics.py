@@ -3,7 +3,8 @@ and power, for pairs and seeds as crossed random factors and, as it was before, 
 
     python tests/benchmarks/operating_characteristics.py [--studies 2000] [--seed 20261129] [--to DIR]
 
-Writes crossed-effects.csv, crossed-equality.csv and crossed-failures.csv, which docs/operating-characteristics.md reads.
+Writes crossed-effects.csv, crossed-equality.csv and crossed-failures.csv, for
+docs/operating-characteristics.md.
 All studies of a cell at once, in arrays [R, P, S]: R studies, P pairs, S seeds. tests/analysis/stats/
 test_operating_characteristics.py holds these arrays to what analysis/stats/crossed.py says of single studies.
 """
