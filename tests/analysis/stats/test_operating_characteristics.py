@@ -103,7 +103,9 @@ def test_a_table_has_a_row_per_size(script, tmp_path, monkeypatch):
     made = script.tables(10, 1)
     script.write(made, tmp_path)
     for name, rows in made.items():
-        assert [row[1:3] for row in rows] == [["3", "8"], ["6", "8"], ["10", "8"]] * (len(rows) // 3)
+        assert [row[1:3] for row in rows] == [["3", "8"], ["6", "8"], ["10", "8"]] * (
+            len(rows) // 3
+        )
         assert read(tmp_path / f"{name}.csv") == [list(script.HEADS[name]), *rows]
         assert read(SIMULATED / f"{name}.csv")[0] == list(script.HEADS[name])
 
@@ -112,7 +114,10 @@ def test_what_the_page_says_of_the_tables_is_there(script):
     """Every row keeps what is asked of it, and the figures that are quoted are those of the rows."""
     crossed = by_column("crossed-effects", "crossed")
     assert len(crossed) == len(script.WORLDS) * len(script.SEEDS) * len(script.PAIRS)
-    wins = [*by_column("crossed-effects", "wins: none"), *by_column("crossed-effects", "wins: x 0.6")]
+    wins = [
+        *by_column("crossed-effects", "wins: none"),
+        *by_column("crossed-effects", "wins: x 0.6"),
+    ]
     of_three = by_column("crossed-effects", "crossed, of three")
     equal = by_column("crossed-equality", "equal: x 1.15")
     failed = [
