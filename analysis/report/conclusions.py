@@ -16,7 +16,7 @@ from ganstudy.analysis.report.sections.registry import SECTIONS
 NO_TRIALS = Conclusion("No trial has been published yet.", first=True)
 MOST_SENTENCES = 5
 ALWAYS = (Rank.SCORE, Rank.FAILURES)
-"""Of these one sentence each is never left out for others."""
+"""Of these one sentence each is never left out for others, nor of the questions k and remedies."""
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -49,6 +49,8 @@ def _chosen(briefs: list[Brief]) -> list[Brief]:
     kept: list[Brief] = []
     for rank in ALWAYS:
         kept += [brief for brief in briefs if brief.rank is rank][:1]
+    for question in sorted({brief.question for brief in briefs} - {""}):
+        kept += [brief for brief in briefs if brief.question == question][:1]
     others = [brief for brief in briefs if brief not in kept]
     return kept + others[: MOST_SENTENCES - len(kept)]
 

@@ -61,6 +61,9 @@ class Brief:
     size: float = 0.0
     """Of the effect that it tells, on the scale on which effects are computed; of equal ranks the
     larger one comes first."""
+    question: str = ""
+    """That it answers, of those that studies are made for: "k" or "remedies"; '' for others. Each of
+    them that the study varies has a sentence on the first screen, inconclusive or not."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,12 @@ def sentence(text: str) -> str:
 def size(contrasts: Iterable[Contrast]) -> float:
     """Return how large the largest conclusive effect is, for Brief; 0 where there is none."""
     return max((abs(row.worse_by) for row in contrasts if row.better is not None), default=0.0)
+
+
+def nearest_to_answer(contrasts: Iterable[Contrast]) -> Contrast | None:
+    """Return the contrast of least p; None where none has an interval."""
+    known = [row for row in contrasts if row.effect.has_interval and not math.isnan(row.p)]
+    return min(known, key=lambda row: row.p, default=None)
 
 
 def largest_first(contrasts: Iterable[Contrast]) -> list[Contrast]:

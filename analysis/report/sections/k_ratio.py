@@ -164,10 +164,7 @@ def _in_short(answer: k_ratio.Answer, contrasts: list[Contrast], amount: str, na
     """Return the answer with its largest effect."""
     values = len({value for row in contrasts for value in (row.first, row.second)})
     if not answer.ahead_of and not answer.equal_to:
-        n = count(answer.configurations, "configuration")
-        return Brief(
-            f"Which of {values} values of k is best is inconclusive: {n} at {amount}.", Rank.OPEN
-        )
+        return Brief(_inconclusive(values, contrasts, amount, name), Rank.OPEN, question="k")
     told = answer.ahead_of or answer.equal_to
     own = [row for row in contrasts if answer.leader in (row.first, row.second)]
     own = [row if row.first == answer.leader else row.reversed() for row in own]
@@ -185,7 +182,20 @@ def _in_short(answer: k_ratio.Answer, contrasts: list[Contrast], amount: str, na
         f"{start}{further}.",
         f"{start}.",
     )
-    return Brief(text, Rank.EFFECT, abs(largest.worse_by) if answer.ahead_of else 0.0)
+    size = abs(largest.worse_by) if answer.ahead_of else 0.0
+    return Brief(text, Rank.EFFECT, size, question="k")
+
+
+def _inconclusive(values: int, contrasts: list[Contrast], amount: str, name: str) -> str:
+    nearest = phrases.nearest_to_answer(contrasts)
+    which = f"Which of {values} values of k is best at {amount} is inconclusive"
+    if nearest is None:
+        return f"{which}."
+    pair = f"k = {label(nearest.first)} against {label(nearest.second)}"
+    effect = f"{name} {phrases.effect(nearest)}"
+    if values == 2:
+        return f"{pair} is inconclusive at {amount}: {effect}."
+    return fitting(f"{which}; nearest to an answer is {pair}: {effect}.", f"{which}.")
 
 
 def _effect(row: Contrast, name: str) -> str:

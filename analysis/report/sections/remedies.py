@@ -238,7 +238,7 @@ def _in_short(effects: list[Contrast], name: str, where: str, than: str) -> Brie
         texts.append(
             f"One remedy is {decision} than {than}{where}: {name} {phrases.effect(first)}."
         )
-        return Brief(fitting(*texts), Rank.EFFECT, abs(first.worse_by))
+        return Brief(fitting(*texts), Rank.EFFECT, abs(first.worse_by), question="remedies")
     equal = [row for row in effects if row.decision == PRACTICALLY_EQUAL]
     if equal:
         named = listed([label(row.first) for row in equal])
@@ -248,9 +248,18 @@ def _in_short(effects: list[Contrast], name: str, where: str, than: str) -> Brie
             f"{count(len(equal), 'remedy').replace('remedys', 'remedies')} of {len(effects)} "
             f"practically equal to {than}{where}.",
         ]
-        return Brief(fitting(*texts), Rank.EFFECT)
+        return Brief(fitting(*texts), Rank.EFFECT, question="remedies")
     tried = "1 remedy" if len(effects) == 1 else f"any of {len(effects)} remedies"
-    return Brief(f"Whether {tried} acts{where} is inconclusive.", Rank.OPEN)
+    texts = [f"Whether {tried} acts{where} is inconclusive."]
+    if (nearest := phrases.nearest_to_answer(effects)) is not None:
+        effect = f"{name} {phrases.effect(nearest)}"
+        said = f"Whether {tried} acts{where} is inconclusive; nearest to an answer is "
+        texts.insert(0, f"{said}{label(nearest.first)}: {effect}.")
+        if len(effects) == 1:
+            texts.insert(
+                0, f"Whether {label(nearest.first)} acts{where} is inconclusive: {effect}."
+            )
+    return Brief(fitting(*texts), Rank.OPEN, question="remedies")
 
 
 def _by_little(row: Contrast) -> str:
