@@ -38,7 +38,7 @@ EVERY_MODEL = ("latent_dim", "latent")
 MOST_WORDS = 26
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
 OWN = "[extending.md](extending.md) has what it must keep to.\n"
-ARROWS = {"down": "lower", "up": "higher", "none": ""}
+ARROWS = {"down": " ↓", "up": " ↑", "none": ""}
 
 
 def measures() -> str:
@@ -46,8 +46,9 @@ def measures() -> str:
     lines = [
         MADE,
         "# Measures\n",
-        "Per seed and evaluation, under one name everywhere; what does not apply is absent. How samples, modes and",
-        "floors are made: [how-it-works.md](how-it-works.md). How to read those of the game: [game.md](game.md).\n",
+        "Per seed and evaluation; what does not apply is absent. ↓: lower is better, ↑: higher. What features and",
+        "floors are: [how-it-works.md](how-it-works.md). Those of the game: [game.md](game.md). Without a source:",
+        "ganstudy's own.\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         rows = [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
@@ -58,10 +59,10 @@ def measures() -> str:
 
 
 def _measure_row(measure: Measure) -> str:
-    meaning = measure.meaning + (" At the end of the budget only." if measure.at_end else "")
-    better = ARROWS[measure.direction]
-    unit = f"{measure.unit}, {better} is better" if better else measure.unit
-    return f"- `{measure.name}` ({unit}): {meaning} *{measure.source}*"
+    meaning = measure.meaning + (" At the end only." if measure.at_end else "")
+    unit = f"{measure.unit}{ARROWS[measure.direction]}"
+    source = "" if measure.source == "ganstudy" else f" *{measure.source}*"
+    return f"- `{measure.name}` ({unit}): {meaning}{source}"
 
 
 def _attribute_docs(kind: type) -> dict[str, str]:
@@ -85,8 +86,8 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "Each is tested against the equation given here. `trials/losses/NAME.py`, `trials/remedies/NAME.py` say more:",
-        "symbols, costs, and where released codes do otherwise. Options: `[losses.NAME]`, `[remedies.NAME]`.\n",
+        "Each is tested against its equation. `trials/losses/NAME.py`, `trials/remedies/NAME.py` say more: symbols,",
+        "costs, where released codes do otherwise. Options: `[losses.NAME]`, `[remedies.NAME]`.\n",
         "# Losses\n",
     ]
     for losses in _by_document(LOSSES):
@@ -113,17 +114,17 @@ def _entry(kinds: Mapping[str, type[ImplementedOptions]]) -> list[str]:
 
 
 def _in_short(doc: str) -> str:
-    """Return the summary of a module's documentation, its equations and what leads to them.
+    """Return the summary of a module's documentation, and its equations up to the first ones' end.
 
-    So has the paragraph after them, if it is short or no year of a source stands before it.
+    So has the paragraph after them, if it is short. The rest stays with the code.
     """
     blocks = re.split(r"\n\s*\n(?!    )", doc)
-    last = max((index for index, block in enumerate(blocks) if "    " in block), default=0)
-    rest = blocks[last + 1 : last + 2]
-    is_short = len(" ".join(rest).split()) <= MOST_WORDS
-    if is_short or not re.search(r"[12]\d{3}", "".join(blocks[: last + 1])):
-        last += 1
-    return _markdown("\n\n".join(blocks[: last + 1]))
+    first = next((index for index, block in enumerate(blocks) if "    " in block), 0)
+    kept, rest = blocks[: first + 1], blocks[first + 1 : first + 2]
+    is_lead_in = bool(rest) and rest[0].rstrip().endswith(":")
+    if len(" ".join(rest).split()) <= MOST_WORDS and not is_lead_in and "    " not in "".join(rest):
+        kept += rest
+    return _markdown("\n\n".join(kept))
 
 
 def _implementation_doc(options: type[ImplementedOptions]) -> str:
@@ -150,12 +151,13 @@ def data_and_networks() -> str:
         "`trials/networks/NAME.py` has the layers of each network and its initial weights.\n",
         "# [data]\n",
     ]
+    told: set[str] = set()
     for data in _by_document(DATA):
-        lines += _named(data)
+        lines += _named(data, told)
     lines += ['## "my_data.py:Dataset"\n', OWN, *_options_list({"own": PluginData}, _told())]
     lines += ["# [model]\n", *_options_list(MODELS, only=EVERY_MODEL)]
     for models in _by_document(MODELS):
-        lines += _named(models, layers=True)
+        lines += _named(models, told, layers=True)
     lines += ['## "my_gan.py:build"\n', OWN, *_options_list({"own": OwnModel}, EVERY_MODEL)]
     lines += ["# [measures]\n", *_options_list({"measures": MeasuresConfig})]
     return "\n".join(lines)
@@ -170,7 +172,9 @@ def _told() -> tuple[str, ...]:
     )
 
 
-def _named(kinds: Mapping[str, type[ImplementedOptions]], layers: bool = False) -> list[str]:
+def _named(
+    kinds: Mapping[str, type[ImplementedOptions]], told: set[str], layers: bool = False
+) -> list[str]:
     """Return the entry of what one module implements; layers: of networks, whose file has those."""
     doc = _implementation_doc(next(iter(kinds.values())))
     said = re.split(r"\n\s*\n", doc)[0] if layers else doc
@@ -179,14 +183,20 @@ def _named(kinds: Mapping[str, type[ImplementedOptions]], layers: bool = False) 
     lines = [f"## {', '.join(kinds)}\n", *_markdown(said).split("\n"), ""]
     if len(kinds) > 1:
         lines += [f"- `{name}`: {inspect.getdoc(kind)}" for name, kind in kinds.items()]
-    options = _options_list(kinds, EVERY_MODEL)
+    options = _options_list(kinds, EVERY_MODEL, told=told)
     return lines + (options or [""] * (len(kinds) > 1))
 
 
 def _options_list(
-    kinds: Mapping[str, type[StrictModel]], without: Sequence[str] = (), only: Sequence[str] = ()
+    kinds: Mapping[str, type[StrictModel]],
+    without: Sequence[str] = (),
+    only: Sequence[str] = (),
+    told: set[str] | None = None,
 ) -> list[str]:
-    """Return a line per option of these kinds: default, other choices, meaning."""
+    """Return a line per option of these kinds: default, other choices, meaning.
+
+    told: lines of entries before, whose options are named alone; those of this entry are added.
+    """
     rows: dict[tuple[str, str], dict[str, list[str]]] = {}
     for kind, options in kinds.items():
         docs = _all_attribute_docs(options)
@@ -194,13 +204,21 @@ def _options_list(
             if name not in ("name", "digest", *without) and (not only or name in only):
                 of = rows.setdefault((name, docs.get(name, "")), {})
                 of.setdefault(_values(field), []).append(kind)
-    lines = []
+    lines, again = [], []
     for (name, doc), by_values in rows.items():
         # What two kinds do not share, says whose it is.
         own = len(by_values) > 1 or sum(other == name for other, _ in rows) > 1
         values = [f"{v} in {', '.join(of)}" if own else v for v, of in by_values.items()]
         shown = f" ({'; '.join(values)})" if any(values) else ""
-        lines.append(f"- `{name}`{shown}: {doc}")
+        line = f"- `{name}`{shown}: {doc}"
+        if told is not None and line in told:
+            again.append(f"`{name}`")
+            continue
+        lines.append(line)
+    if told is not None:
+        told.update(lines)
+    if again:
+        lines.append(f"- {', '.join(again)}: as above.")
     return [*lines, ""] if lines else []
 
 
@@ -237,10 +255,9 @@ def frames() -> str:
     lines = [
         MADE,
         "# A study in pandas\n",
-        "The frames of a study, from `ganstudy.load(NAME)` ([python.md](python.md)) or as files:",
-        "`ganstudy export NAME --out DIR --format parquet` (or `csv`). Missing numbers are NaN: a score that is",
-        "missing because its seed diverged is the worst there is, so fill it before you average, or count it. What an",
-        "imported file did not hold is missing.\n",
+        "From `ganstudy.load(NAME)` ([python.md](python.md)) or `ganstudy export NAME --out DIR --format parquet` (or",
+        "`csv`). Missing numbers are NaN: a score that is missing because its seed diverged is the worst there is, so",
+        "fill it before you average, or count it.\n",
     ]
     heads = {
         "trials": "One row per trial; one more column per hyperparameter, and a number of seeds per verdict.",

@@ -110,10 +110,13 @@ class LoadedStudy:
         return best_configuration(self.study)
 
     def forest(self) -> go.Figure:
-        """Return the forest plot of k and remedies (plotly); empty where nothing is compared."""
-        from ganstudy.study.python.forest import forest_of
+        """Return the report's forest plot of k and remedies (plotly).
 
-        return forest_of(self._results)
+        It is empty where nothing is compared.
+        """
+        from ganstudy.analysis.report.effects import effects, plot
+
+        return plot(effects(self._results))
 
     @one_message
     def samples(self, trial: int | None = None, steps: int | None = None) -> dict[int, Image]:

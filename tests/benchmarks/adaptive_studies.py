@@ -183,13 +183,11 @@ def findings(study: Study) -> Counter[str]:
 
 INTRODUCTION = """# Operating characteristics of whole searches
 
-What the report's table of contrasts says of searches in which k and the remedies do nothing on average (except where
-one remedy helps): 60 trials unless stated, k of three values, three remedies and none, learning rates that matter.
-Scores are made up (tests/benchmarks/adaptive_studies.py, seed {seed}; `make operating-characteristics`); the sampler
-and the scheduler are the real ones. Any finding among the three remedies, or among the three pairs of k on the budget's
-own axis or on any other, counts; at most 5% is promised for each family. In brackets Clopper and Pearson's 95% interval
-of the rate. *asked*: studies with pairs enough for any test. *Other axes* are equal discriminator updates, images or
-seconds: there a larger k has had fewer generator steps and truly scores worse, so that what is found is right.
+What the table of contrasts says of searches in which k and the remedies do nothing on average, unless one remedy
+helps: 60 trials unless stated, three values of k, three remedies and none, learning rates that matter. Scores are made
+up (tests/benchmarks/adaptive_studies.py, seed {seed}), sampler and scheduler are real. Any finding in a family counts,
+at most 5% is promised; in brackets Clopper and Pearson's 95% interval. *asked*: studies with pairs enough for a test.
+*Other axes*: at equal discriminator updates, images or seconds a larger k truly scores worse.
 
 | studies | remedies | asked | k | asked | k, other axes | asked | the remedy that helps |
 |---|---|---|---|---|---|---|---|

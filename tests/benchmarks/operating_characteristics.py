@@ -1,8 +1,10 @@
 """What the intervals of matched contrasts keep of what they promise, in made-up studies: false findings, coverage
 and power, for pairs and seeds as crossed random factors and, as it was before, for pairs alone.
 
-    python tests/benchmarks/operating_characteristics.py [--studies 2000] [--seed 20261129] [--to page.md]
+    python tests/benchmarks/operating_characteristics.py [--studies 2000] [--seed 20261129] [--to DIR]
 
+Writes crossed-effects.csv, crossed-equality.csv and crossed-failures.csv, for
+docs/operating-characteristics.md.
 All studies of a cell at once, in arrays [R, P, S]: R studies, P pairs, S seeds. tests/analysis/stats/
 test_operating_characteristics.py holds these arrays to what analysis/stats/crossed.py says of single studies.
 """
@@ -10,6 +12,7 @@ test_operating_characteristics.py holds these arrays to what analysis/stats/cros
 from __future__ import annotations
 
 import argparse
+import csv
 import itertools
 import math
 from dataclasses import dataclass
@@ -259,84 +262,72 @@ def equality_row(
     return [*row, *(rate(np.abs(mean) > half) for mean in means)]
 
 
-EFFECT_HEAD = (
-    "| seeds | pairs | pairs alone | crossed | crossed, of three | power x 0.8 | x 0.6 "
-    "| wins: none | wins: x 0.6 | power x 0.6 |"
-)
-EQUALITY_HEAD = "| seeds | pairs | equal: x 1.15 | equal: none | told: none | told: x 1.15 |"
-FAILURE_HEAD = "| seeds | pairs | 30% and 30% | 5% and 5% | 10% and 30% | power |"
-INTRODUCTION = """# Operating characteristics
-
-What the intervals of matched contrasts keep of what they promise. {studies} made-up studies per row (seed {seed}), so
-that a rate of 5% is known to {error:.1%}; `make operating-characteristics` makes this page anew. Promised are 5% of
-false findings, or 5% of misses where there is an effect; at most 6% is asked of every row.
-
-- *pairs alone*: how it was before. Median over seeds, signed-rank test over pairs.
-- *crossed*: pairs and seeds both random (analysis/stats/crossed.py); *of three*: as one of three comparisons, where
-  1.7% is promised.
-- *power*: how often a true factor of 0.8, or 0.6, is found to be better, alone.
-- *wins*: misses of the interval of P(improvement) without an effect and with 0.6; its power.
-"""
+SIZE = ("seeds", "pairs")
+HEADS = {
+    "crossed-effects": (
+        *("studies", *SIZE, "pairs alone", "crossed", "crossed, of three"),
+        *("power x 0.8", "power x 0.6", "wins: none", "wins: x 0.6", "wins: power x 0.6"),
+    ),
+    "crossed-equality": (
+        *("studies", *SIZE),
+        *("equal: x 1.15", "equal: none", "told: none", "told: x 1.15"),
+    ),
+    "crossed-failures": (
+        *("alike on a seed", *SIZE),
+        *("30% and 30%", "5% and 5%", "10% and 30%", "power"),
+    ),
+}
 
 
-def line(cells: list[float], seeds: int, pairs: int) -> str:
+def line(name: str, seeds: int, pairs: int, cells: list[float]) -> list[str]:
     """Return a row of a table."""
     shown = ("" if math.isnan(cell) else f"{cell:.1%}" for cell in cells)
-    return f"| {seeds} | {pairs} | {' | '.join(shown)} |"
+    return [name, str(seeds), str(pairs), *shown]
 
 
-def table(head: str, rows: list[str]) -> str:
-    """Return a table of Markdown."""
-    rule = "|" + "---|" * (head.count("|") - 1)
-    return "\n".join([head, rule, *rows])
-
-
-def page(studies: int, seed: int) -> str:
-    """Simulate everything, and return it as a page."""
+def tables(studies: int, seed: int) -> dict[str, list[list[str]]]:
+    """Simulate everything; rows by the name of their table."""
     rng, sizes = np.random.default_rng(seed), list(itertools.product(SEEDS, PAIRS))
-    error = math.sqrt(0.05 * 0.95 / studies)
-    made = [INTRODUCTION.format(studies=studies, seed=seed, error=error), "## Scores and wins"]
+    made: dict[str, list[list[str]]] = {name: [] for name in HEADS}
     for world in WORLDS:
         print(world.name, flush=True)
-        rows = [line(effect_row(rng, world, studies, p, s), s, p) for s, p in sizes]
-        made += [f"{world.name[0].upper()}{world.name[1:]}:", table(EFFECT_HEAD, rows)]
-    made.append("## Practical equality")
-    made.append(
-        f"With `[objective] margin = {MARGIN}`: how often scores are called practically equal where one "
-        "is 1.15 of the other (false; at most 2.5% is promised) and where they do not differ, and how "
-        "often a difference is told in either case."
-    )
+        for s, p in sizes:
+            cells = effect_row(rng, world, studies, p, s)
+            made["crossed-effects"].append(line(world.name, s, p, cells))
     # Of its own stream, so that the tables below stay as they are.
     own = np.random.default_rng([seed, 1])
     for world in (WORLDS[0], QUIET):
         print(f"equality, {world.name}", flush=True)
-        rows = [line(equality_row(own, world, studies, p, s), s, p) for s, p in sizes]
-        made += [f"{world.name[0].upper()}{world.name[1:]}:", table(EQUALITY_HEAD, rows)]
-    made.append("## Failed seeds")
-    made.append(
-        "Difference of the shares of failed seeds. Runs of a configuration share their fate (0.3 on "
-        "the normal scale); how far the runs on a seed within an arm do stands above each table. "
-        "False findings at equal shares, misses and power at 10% against 30%."
-    )
+        for s, p in sizes:
+            cells = equality_row(own, world, studies, p, s)
+            made["crossed-equality"].append(line(world.name, s, p, cells))
     for alike in (0.0, 0.1, 0.2):
         print(f"failed seeds, alike {alike}", flush=True)
-        rows = [line(failure_row(rng, alike, studies, p, s), s, p) for s, p in sizes]
-        made += [f"Alike on a seed: {alike}.", table(FAILURE_HEAD, rows)]
-    return "\n\n".join(part.strip() for part in made) + "\n"
+        for s, p in sizes:
+            cells = failure_row(rng, alike, studies, p, s)
+            made["crossed-failures"].append(line(str(alike), s, p, cells))
+    return made
+
+
+def write(made: dict[str, list[list[str]]], folder: Path) -> None:
+    """Write a file per table."""
+    for name, rows in made.items():
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows([HEADS[name], *rows])
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=20261129)
-    parser.add_argument("--to", type=Path, default=Path("docs/operating-characteristics.md"))
+    parser.add_argument("--to", type=Path, default=Path("docs/simulated"))
     parser.add_argument("--short", action="store_true", help="whether it runs, in print")
     arguments = parser.parse_args()
     if arguments.short:
-        print(page(20, arguments.seed))
+        print(tables(20, arguments.seed))
     else:
-        arguments.to.write_text(page(arguments.studies, arguments.seed), encoding="utf-8")
+        write(tables(arguments.studies, arguments.seed), arguments.to)
 
 
 if __name__ == "__main__":

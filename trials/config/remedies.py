@@ -74,8 +74,7 @@ class MinibatchDiscriminationOptions(RemedyOptions):
     """
     weight_norm: bool = True
     """Columns of T normalised and scaled by a learned factor, with a learned bias from -1 (the
-    released code); without it T starts from N(0, 1), and on more than some tens of features all
-    similarities are 0 at the start."""
+    released code); without it, on more than some tens of features all similarities start at 0."""
 
 
 class OneSidedLabelSmoothingOptions(RemedyOptions):
@@ -142,7 +141,7 @@ class R1Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r1:R1"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """The penalty is gamma / 2 times the mean squared gradient norm on real images."""
+    """Of the penalty gamma / 2 times the mean squared gradient norm."""
 
 
 class R2Options(RemedyOptions):
@@ -152,7 +151,7 @@ class R2Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r2:R2"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """The penalty is gamma / 2 times the mean squared gradient norm on generated images."""
+    """As of `r1`."""
 
 
 class GradientPenaltyOptions(RemedyOptions):
@@ -164,7 +163,7 @@ class GradientPenaltyOptions(RemedyOptions):
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
     """lambda of the penalty."""
     centre: LaneNumber = Field(1.0, ge=0, allow_inf_nan=False)
-    """The gradient norm that is not penalised: 1 as in WGAN-GP, 0 for a zero-centred penalty."""
+    """The gradient norm that is not penalised."""
 
 
 class InstanceNoiseOptions(RemedyOptions):
@@ -232,7 +231,7 @@ class GeneratorEMAOptions(RemedyOptions):
     decay: LaneNumber = Field(0.999, ge=0, lt=1)
     """Of the moving average of the generator's parameters, per generator step."""
     start: int = Field(0, ge=0, le=10**12)
-    """Generator steps before the averaging begins; till then the average is the generator itself."""
+    """Generator steps before the averaging begins."""
     rampup: LaneNumber = Field(0.05, ge=0, allow_inf_nan=False)
     """The average's half-life is at most this share of the steps so far (StyleGAN2-ADA); 0: no such
     limit.

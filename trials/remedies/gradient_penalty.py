@@ -1,9 +1,10 @@
 """Gradient penalty: the discriminator's slope between real and generated images is held at a value.
 
     L_D += lambda E (||grad D(x^)|| - centre)^2,    x^ = eps x + (1 - eps) G(z),    eps ~ U(0, 1)
+    centre = 1: WGAN-GP (Gulrajani et al. 2017, eq. 3), here for any loss
+    centre = 0: zero-centred (Thanh-Tung et al. 2019)
 
-centre = 1 is WGAN-GP (Gulrajani et al. 2017, eq. 3), here for any loss; centre = 0 is the
-zero-centred penalty (Thanh-Tung et al. 2019). eps is drawn per input of the discriminator, one for
+eps is drawn per input of the discriminator, one for
 all images of a packed input. The images x^ pass through the remedies' view like any others.
 """
 

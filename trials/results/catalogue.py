@@ -75,7 +75,7 @@ _ALL = (
         unit="squared kernel distance",
         direction="down",
         meaning="Unbiased squared maximum mean discrepancy of the features under a cubic "
-        "polynomial kernel; 0 for equal distributions at any n, so it may be slightly negative.",
+        "polynomial kernel; may be slightly negative.",
         source="Bińkowski et al. 2018, sec. 3.1",
         implementation="ganstudy.trials.measures.kid:KID",
     ),
@@ -86,7 +86,7 @@ _ALL = (
         unit="score >= 1",
         direction="up",
         meaning="exp of the mean divergence of the classifier's choice for one image from its "
-        "choice over all; blind to everything but the classes. Mean over 10 splits.",
+        "choice over all; blind to all but the classes.",
         source="Salimans et al. 2016, sec. 4; torch-fidelity",
         implementation="ganstudy.trials.measures.fidelity:INCEPTION_SCORE",
     ),
@@ -96,8 +96,7 @@ _ALL = (
         group=QUALITY,
         unit="share of generated",
         direction="up",
-        meaning="Generated samples inside the real samples' manifold, the union of balls to the "
-        "3rd neighbour.",
+        meaning="Generated samples within the real samples' balls to the 3rd neighbour.",
         source="Kynkäänniemi et al. 2019; torch-fidelity",
         implementation="ganstudy.trials.measures.fidelity:PRECISION_RECALL",
     ),
@@ -107,8 +106,7 @@ _ALL = (
         group=QUALITY,
         unit="share of real",
         direction="up",
-        meaning="Real samples inside the generated samples' manifold, the union of balls to the "
-        "3rd neighbour.",
+        meaning="Real samples within the generated samples' balls to the 3rd neighbour.",
         source="Kynkäänniemi et al. 2019; torch-fidelity",
         implementation="ganstudy.trials.measures.fidelity:PRECISION_RECALL",
     ),
@@ -118,8 +116,8 @@ _ALL = (
         group=QUALITY,
         unit="expected 1",
         direction="up",
-        meaning="How many real samples' balls (to the 5th neighbour) hold a generated sample, over "
-        "the number expected; above 1 where samples crowd the dense regions.",
+        meaning="Real samples' balls (5th neighbour) that hold a generated sample, over the "
+        "number expected; above 1 where samples crowd dense regions.",
         source="Naeem et al. 2020, eq. 3",
         implementation="ganstudy.trials.measures.density_coverage:DENSITY_COVERAGE",
     ),
@@ -129,8 +127,7 @@ _ALL = (
         group=QUALITY,
         unit="share of real",
         direction="up",
-        meaning="Real samples whose ball (to the 5th neighbour) holds at least one generated "
-        "sample.",
+        meaning="Real samples whose ball (5th neighbour) holds a generated sample.",
         source="Naeem et al. 2020, eq. 4",
         implementation="ganstudy.trials.measures.density_coverage:DENSITY_COVERAGE",
     ),
@@ -140,8 +137,8 @@ _ALL = (
         group=QUALITY,
         unit="ratio to real",
         direction="none",
-        meaning="Mean variance of the images' Laplacian over that of held-out images: 1 as sharp "
-        "as real, below 1 blurred, above 1 noisy. Images only.",
+        meaning="Mean variance of the images' Laplacian over that of held-out images; below 1 "
+        "blurred, above 1 noisy.",
         source="Pech-Pacheco et al. 2000",
         implementation="ganstudy.trials.measures.sharpness:SHARPNESS",
     ),
@@ -174,8 +171,8 @@ _ALL = (
         unit="nats",
         direction="down",
         is_ratio=True,
-        meaning="KL(p || q) of the generated samples' histogram over modes and the real one; about "
-        "(K - 1) / 2n for a perfect sampler of n samples over K modes.",
+        meaning="KL of the generated samples' histogram over modes from the real one; about (K - "
+        "1) / 2n for n perfect samples over K modes.",
         source="Lin et al. 2018, sec. 4.1",
         implementation="ganstudy.trials.measures.modes:MODES",
     ),
@@ -195,8 +192,8 @@ _ALL = (
         group=MODES,
         unit="share of bins",
         direction="down",
-        meaning="Modes whose share of generated samples differs from the real share by a "
-        "two-proportion z-test at 5%; about 0.05 for a perfect sampler.",
+        meaning="Modes whose share differs from the real one by a two-proportion z-test at 5%; "
+        "about 0.05 for a perfect sampler.",
         source="Richardson & Weiss 2018, sec. 3",
         implementation="ganstudy.trials.measures.ndb_jsd:NDB_JSD",
     ),
@@ -217,8 +214,7 @@ _ALL = (
         group=CYCLING,
         unit="total variation, 0 to 1",
         direction="none",
-        meaning="Total variation between the mode histograms of this evaluation and the one "
-        "before.",
+        meaning="Between the mode histograms of this evaluation and the one before.",
         source="ganstudy",
     ),
     Measure(
@@ -236,8 +232,7 @@ _ALL = (
         group=CYCLING,
         unit="returns so far",
         direction="none",
-        meaning="How often a mode became dominant that had been dominant before and left: hopping "
-        "in circles.",
+        meaning="How often a mode became dominant again: hopping in circles.",
         source="ganstudy",
     ),
     Measure(
@@ -246,8 +241,8 @@ _ALL = (
         group=CYCLING,
         unit="effective modes",
         direction="none",
-        meaning="Effective modes of the window's samples taken together beyond those of this "
-        "evaluation: high where the generator can make a mode but forgets it.",
+        meaning="Effective modes of the window's samples together beyond those of this "
+        "evaluation: high where the generator forgets modes.",
         source="ganstudy",
     ),
     Measure(
@@ -257,8 +252,7 @@ _ALL = (
         unit="z",
         direction="none",
         meaning="Whether generated samples lie nearer to training samples than held-out ones do "
-        "(rank test within cells): far below 0 copies, about 0 like fresh data, above 0 off the "
-        "data.",
+        "(rank test within cells): far below 0 copies, above 0 off the data.",
         source="Meehan et al. 2020, sec. 3",
         implementation="ganstudy.trials.measures.copying:COPYING",
     ),
@@ -268,9 +262,8 @@ _ALL = (
         group=COPYING,
         unit="share of generated",
         direction="none",
-        meaning="Samples so much nearer to one training sample than to the second nearest as only "
-        "1% of held-out samples are; about 0.01 for fresh data, the share of copies where there "
-        "are any.",
+        meaning="Samples so much nearer to one training sample than to the second nearest as "
+        "only 1% of held-out samples are; about 0.01 for fresh data.",
         source="ganstudy",
         implementation="ganstudy.trials.measures.copying:COPYING",
     ),
@@ -299,8 +292,8 @@ _ALL = (
         group=GAME,
         unit="probability",
         direction="none",
-        meaning="Mean of the discriminator on a batch of training data; 1/2 at the optimum. "
-        "Cross-entropy losses only.",
+        meaning="Mean of the discriminator on training data; 1/2 at the optimum. Cross-entropy "
+        "losses only.",
         source="Goodfellow et al. 2014, sec. 4",
     ),
     Measure(
@@ -309,8 +302,7 @@ _ALL = (
         group=GAME,
         unit="probability",
         direction="none",
-        meaning="Mean of the discriminator on a batch of generated samples; 1/2 at the optimum. "
-        "Cross-entropy losses only.",
+        meaning="The same on generated samples.",
         source="Goodfellow et al. 2014, sec. 4",
     ),
     Measure(
@@ -319,8 +311,8 @@ _ALL = (
         group=GAME,
         unit="probability",
         direction="none",
-        meaning="Chance that the discriminator ranks a training sample above a generated one, "
-        "whatever the loss; 1/2 at the optimum, 1 where the generator is beaten.",
+        meaning="Chance that the discriminator ranks a training sample above a generated one; "
+        "1/2 at the optimum, 1 where the generator is beaten.",
         source="Hanley & McNeil 1982",
     ),
     Measure(
@@ -329,8 +321,8 @@ _ALL = (
         group=GAME,
         unit="loss units per parameter unit",
         direction="none",
-        meaning="L2 norm of the gradient of the discriminator's own loss, mean of every tenth step "
-        "since the last evaluation.",
+        meaning="L2 norm of the gradient of the discriminator's own loss, mean of every tenth "
+        "step since the last evaluation.",
         source="ganstudy",
     ),
     Measure(
@@ -339,8 +331,7 @@ _ALL = (
         group=GAME,
         unit="loss units per parameter unit",
         direction="none",
-        meaning="L2 norm of the gradient of the generator's own loss, mean of every tenth step "
-        "since the last evaluation.",
+        meaning="The same of the generator's.",
         source="ganstudy",
     ),
     Measure(
@@ -349,8 +340,8 @@ _ALL = (
         group=GAME,
         unit="rank correlation, -1 to 1",
         direction="none",
-        meaning="Spearman correlation of the generator's loss with FID over the evaluations so "
-        "far: near 1 the loss tells the quality, near 0 it says nothing, below 0 it misleads.",
+        meaning="Spearman correlation of the generator's loss with FID so far: near 1 the loss "
+        "shows the quality, below 0 it misleads.",
         source="ganstudy",
     ),
     Measure(
@@ -359,10 +350,8 @@ _ALL = (
         group=GAME,
         unit="loss units",
         direction="down",
-        meaning="What a best answer of either player to the other would still gain, sought for a "
-        "limited number of steps on half of the held-out data and scored on the rest; 0 at an "
-        "equilibrium. A lower bound, so noise can make it slightly negative; compare equal losses "
-        "and steps.",
+        meaning="What a best answer of either player to the other would still gain, at least; 0 "
+        "at an equilibrium.",
         source="Grnarova et al. 2019",
         at_end=True,
     ),
@@ -372,9 +361,8 @@ _ALL = (
         group=GAME,
         unit="cosine, -1 to 1",
         direction="none",
-        meaning="Half the fall of the path angle's cosine across the last point: 1 where the game "
-        "is pulled towards it, below 0 where it is pushed away, near 0 where it turns or is far "
-        "from any equilibrium.",
+        meaning="1 where the game is pulled towards the last point, below 0 where it is pushed "
+        "away.",
         source="Berard et al. 2020",
         at_end=True,
     ),
@@ -384,8 +372,8 @@ _ALL = (
         group=GAME,
         unit="cosine, -1 to 1",
         direction="none",
-        meaning="Half the difference of the path angle's cosine on the two sides of the last "
-        "point: 1 where the game turns around it, at most 0 where it follows a single loss.",
+        meaning="1 where the game turns around the last point, at most 0 where it follows a "
+        "single loss.",
         source="Berard et al. 2020 (the bump), taken on both sides",
         at_end=True,
     ),

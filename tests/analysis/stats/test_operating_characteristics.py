@@ -1,5 +1,6 @@
 """The arrays of tests/benchmarks/operating_characteristics.py are what analysis/stats/crossed.py says of each study."""
 
+import csv
 import importlib.util
 import math
 import sys
@@ -16,6 +17,7 @@ from ganstudy.analysis.stats.crossed import (
 )
 from ganstudy.analysis.stats.margin import Margin
 
+SIMULATED = Path(__file__).parents[3] / "docs" / "simulated"
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "operating_characteristics.py"
 
 
@@ -98,6 +100,49 @@ def test_equality_is_what_a_margin_says_of_each_study(script):
 def test_a_table_has_a_row_per_size(script, tmp_path, monkeypatch):
     monkeypatch.setattr(script, "WORLDS", script.WORLDS[:1])
     monkeypatch.setattr(script, "PAIRS", (8,))
-    page = script.page(10, 1)
-    assert page.count("\n| 3 | 8 |") == 6
-    assert "10 made-up studies per row (seed 1)" in page
+    made = script.tables(10, 1)
+    script.write(made, tmp_path)
+    for name, rows in made.items():
+        assert [row[1:3] for row in rows] == [["3", "8"], ["6", "8"], ["10", "8"]] * (
+            len(rows) // 3
+        )
+        assert read(tmp_path / f"{name}.csv") == [list(script.HEADS[name]), *rows]
+        assert read(SIMULATED / f"{name}.csv")[0] == list(script.HEADS[name])
+
+
+def test_what_the_page_says_of_the_tables_is_there(script):
+    """Every row keeps what is asked of it, and the figures that are quoted are those of the rows."""
+    crossed = by_column("crossed-effects", "crossed")
+    assert len(crossed) == len(script.WORLDS) * len(script.SEEDS) * len(script.PAIRS)
+    wins = [
+        *by_column("crossed-effects", "wins: none"),
+        *by_column("crossed-effects", "wins: x 0.6"),
+    ]
+    of_three = by_column("crossed-effects", "crossed, of three")
+    equal = by_column("crossed-equality", "equal: x 1.15")
+    failed = [
+        rate
+        for column in ("30% and 30%", "5% and 5%", "10% and 30%")
+        for rate in by_column("crossed-failures", column)
+    ]
+    page = " ".join((SIMULATED.parent / "operating-characteristics.md").read_text().split())
+    for what, rates in (
+        ("crossed", crossed),
+        ("of three", of_three),
+        ("P(improvement)", wins),
+        ("failed seeds", failed),
+        ("equal", equal),
+    ):
+        assert f"| {what} | {np.mean(rates):.1f}% | {max(rates):.1f}% |" in page
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def by_column(name, column):
+    """The percentages of a column; rows without are left out."""
+    head, *rows = read(SIMULATED / f"{name}.csv")
+    cells = [row[head.index(column)] for row in rows]
+    return [float(cell.removesuffix("%")) for cell in cells if cell]

@@ -16,9 +16,10 @@ import pytest
 from PIL import Image
 
 from ganstudy.analysis.formatting import number
+from ganstudy.analysis.report.effects import effects, effects_figure
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
-from ganstudy.study.python.forest import LABELS, VALUES, WIDTH, forest_picture, forest_rows
+from ganstudy.study.python.forest import LABELS, VALUES, WIDTH, forest_picture
 from ganstudy.study.python.loaded_study import LoadedStudy
 from ganstudy.study.python.sample_pictures import by_seed
 from ganstudy.trials.training.sample_grid import join_grids
@@ -95,20 +96,27 @@ def test_samples_are_those_of_the_last_evaluation_unless_asked(loaded: LoadedStu
         loaded.samples(99)
 
 
-def test_the_forest_has_the_reports_own_effects_on_a_log_axis(loaded: LoadedStudy) -> None:
+def test_the_forest_is_the_reports_own(loaded: LoadedStudy) -> None:
     results = loaded._results
-    rows, picture = forest_rows(results), forest_picture(results)
-    assert {row.label for row in rows} >= {"a b against none"} and len(rows) == 3
-    (remedy,) = [row for row in rows if row.label == "a b against none"]
+    of_report = effects_figure(results)
+    assert of_report is not None and loaded.forest() == of_report.figure
+    picture = forest_picture(results)
+    assert picture is not None and picture.caption == of_report.caption
+    (drawn,) = [trace for trace in of_report.figure.data if trace.customdata is not None]
+    assert [mark.label for mark in picture.marks] == [name.replace("<br>", " ") for name in drawn.y]
+    assert [mark.label for mark in picture.marks] == [row.label for row in effects(results).rows]
+
+
+def test_the_forest_has_the_contrasts_on_a_log_axis(loaded: LoadedStudy) -> None:
+    results = loaded._results
+    rows, picture = effects(results).rows, forest_picture(results)
+    labels = [row.label for row in rows]
+    assert labels[0] == "a b, fresh seeds" and set(labels[1:]) == {"a b", "k = 1 against 2"}
+    (remedy,) = [row for row in rows if row.label == "a b"]
     (contrast,) = results.contrasts.remedies
-    assert (remedy.value, remedy.low, remedy.high, remedy.decision) == (
-        contrast.effect.value,
-        contrast.effect.low,
-        contrast.effect.high,
-        contrast.decision,
-    )
+    assert remedy.contrast is contrast and not remedy.is_fresh
     assert picture is not None and len(picture.marks) == 3
-    at = {mark.row.label: mark for mark in picture.marks}["a b against none"]
+    at = {mark.label: mark for mark in picture.marks}["a b"]
     # Equal ratios are equal lengths: the scale follows from two ticks.
     (x1, t1), (x2, t2) = picture.ticks[0], picture.ticks[-1]
     v1, v2 = float(t1.removeprefix("× ")), float(t2.removeprefix("× "))
@@ -118,7 +126,7 @@ def test_the_forest_has_the_reports_own_effects_on_a_log_axis(loaded: LoadedStud
     assert LABELS <= at.left < at.x < at.right <= WIDTH - VALUES
     assert number(contrast.effect.low) in at.text
     (drawn,) = [trace for trace in loaded.forest().data if trace.customdata is not None]
-    assert list(drawn.x) == [row.value for row in rows]
+    assert list(drawn.x) == [row.contrast.effect.value for row in rows]
 
 
 class Tags(HTMLParser):
