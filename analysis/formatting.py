@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-_SETTING = re.compile(r"lr_[dg]|[a-z]\w*\.\w+")
-"""Settings that are not words: a player's learning rate, an option of a remedy or a loss."""
+_SETTING = re.compile(r"lr_[dg]|[A-Za-z]\w*(?:\.\w+)+")
+"""Settings that are not words: a player's learning rate, an option of a remedy, a loss or a model,
+a parameter of a training function."""
 
 
 def number(value: float) -> str:

@@ -25,6 +25,7 @@ from ganstudy.trials.results.records import (
     STUDY_FILE,
     Stage,
     TrialState,
+    remedies_of,
 )
 from ganstudy.trials.results.samplers import SAMPLER_NOT_STATED
 
@@ -171,14 +172,23 @@ class Study:
             if isinstance(domain, dict | list) and len(domain) > 1
         ]
         columns = [key for key in varied if key in self.trials]
-        if "remedies" not in columns and any(
-            set(map(repr, space[key])) == {"True", "False"} for key in varied
-        ):
+        if "remedies" not in columns and any(map(self.is_switch, columns)):
             columns.append("remedies")  # switched on and off one by one
         return sorted(
             columns,
             key=lambda key: (SEARCHED_FIRST.index(key) if key in SEARCHED_FIRST else 9, key),
         )
+
+    def is_switch(self, setting: str) -> bool:
+        """Return whether a setting switches the remedy of its name on and off.
+
+        No other yes or no is a remedy: batch normalisation, or a parameter of the user's own.
+        """
+        if not {setting, "remedies"} <= set(self.trials):
+            return False
+        on = self.trials[setting].map(str).eq("True")
+        labels = self.trials.loc[on, "remedies"].unique().tolist()
+        return bool(labels) and all(setting in remedies_of(str(each)) for each in labels)
 
     @property
     def objective(self) -> Objective:

@@ -26,6 +26,7 @@ from ganstudy.analysis.tables.contrasts import (
 from ganstudy.analysis.tables.k_by_remedies import effects_by_k, k_by_remedies
 from ganstudy.analysis.tables.looks import held_back
 from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
+from ganstudy.analysis.tables.other_settings import other_contrasts
 from ganstudy.analysis.tables.remedies_by_seed import SingleConfiguration, single_configurations
 from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
 from ganstudy.trials.results.claimed import Criterion
@@ -49,6 +50,8 @@ class ContrastTable:
     """Remedies against none at each k, where a design finds that the two interact; apart from
     `rows`, whose remedies are averages over k.
     """
+    others: tuple[Contrast, ...] = ()
+    """Any two values of each other setting that is a list; exploratory."""
     claimed: Mapping[Criterion, Contrast] = field(default_factory=dict)
     """What the study's claim is decided by and no other row says, by criterion."""
 
@@ -61,6 +64,7 @@ class ContrastTable:
             *self.remedies,
             *(row.contrast for row in self.single),
             *self.best,
+            *self.others,
         ]
 
     @property
@@ -95,6 +99,7 @@ def contrast_table(study: Study) -> ContrastTable:
         single=tuple(single),
         best=tuple(best_contrast(study, elsewhere)),
         by_k=tuple(effects_by_k(study)) if interaction and interaction.is_found else (),
+        others=tuple(other_contrasts(study)),
         claimed=claimed_contrasts(study),
     )
     return _without_claims(table) if held_back(study) else table

@@ -215,7 +215,7 @@ def _ordered(study: Study, frame: ComparedScores) -> list[str]:
     return [
         name
         for name in numeric
-        if not pd.api.types.is_bool_dtype(table[name]) and matchable(table[name], "")
+        if not pd.api.types.is_bool_dtype(table[name]) and matchable(table[name])
     ]
 
 
@@ -264,7 +264,7 @@ def is_by_point(settings: Floats, points: Ints) -> bool:
 def _setting_cases(study: Study, frame: ComparedScores, ordered: list[str]) -> list[Case]:
     settings = study.trials.set_index("number").loc[frame.numbers, study.searched]
     points = {name: coordinates(settings[[name]])[:, 0] for name in ordered}
-    every = [name for name in study.searched if matchable(settings[name], "")]
+    every = [name for name in study.searched if matchable(settings[name])]
     if len(points) < 2:
         return []
     # Of two related settings, a curve in one looks like their product. A setting with two values

@@ -60,7 +60,7 @@ class Matcher:
         designed = "point" in table and len(table) > 0 and bool(table["point"].notna().all())
         self._design_points = table["point"].to_numpy(dtype=np.int64) if designed else None
         self._settings = table[study.searched]
-        self._matched_on = [name for name in study.searched if matchable(table[name], setting)]
+        self._matched_on = matched_settings(study, table, setting)
         self._points = coordinates(table[self._matched_on])
         # Logarithms: a remedy that halves a FID does so at good and poor configurations alike.
         self._scores = np.log(frame.scores) if study.is_ratio else frame.scores
@@ -137,13 +137,17 @@ def _twins(treated: pd.DataFrame, control: pd.DataFrame) -> Pairs:
     )
 
 
-def matchable(values: pd.Series, setting: str) -> bool:
-    """Return whether pairs can be alike in a setting.
+def matched_settings(study: Study, table: pd.DataFrame, setting: str) -> list[str]:
+    """Return the searched settings in which pairs are to be alike: all but the compared one.
 
-    They can where it is not the one compared (nor a remedy's switch where remedies are), every
-    configuration has it, and it varies.
+    Where remedies are compared, their switches are left out too. table: the compared trials.
     """
-    name = str(values.name)
     # The switch of a remedy says what its label says, and would forbid every pair.
-    switch = setting == "remedies" and set(values.map(str)) <= {"True", "False"}
-    return name != setting and not switch and not bool(values.isna().any()) and values.nunique() > 1
+    switches = {name for name in study.searched if setting == "remedies" and study.is_switch(name)}
+    left_out = {setting, *switches}
+    return [name for name in study.searched if name not in left_out and matchable(table[name])]
+
+
+def matchable(values: pd.Series) -> bool:
+    """Return whether pairs can be alike in a setting: every trial has it, and it varies."""
+    return not bool(values.isna().any()) and values.nunique() > 1

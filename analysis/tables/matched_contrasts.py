@@ -39,11 +39,27 @@ def matched_contrasts(
     The amount is on `axis`, or the budget's own where None; of a design, see compared_trials.
     """
     study = compared_trials(study)
-    by_value = groups(study, setting)
-    if not by_value:
+    if not groups(study, setting):
         return []
-    frame = compared_scores(study, axis)
-    matcher = Matcher(study, frame, setting)
+    return contrasts_among(study, compared_scores(study, axis), setting, family, pairs)
+
+
+def contrasts_among(
+    study: Study,
+    frame: ComparedScores,
+    setting: str,
+    family: Family,
+    pairs: list[tuple[Any, Any]],
+) -> list[Contrast]:
+    """Compare the values of each of `pairs` among the trials of `frame` that have the setting.
+
+    study: as compared_trials returns it.
+    """
+    by_value = groups(study, setting)
+    # An option of a remedy is asked of trials with this remedy alone: among these, its other options
+    # can be matched too.
+    asked = frame.only({number for numbers in by_value.values() for number in numbers})
+    matcher = Matcher(study, asked, setting)
     made = []
     for first, second in pairs:
         arms = matcher.arms(by_value[first], by_value[second])

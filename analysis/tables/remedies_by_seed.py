@@ -29,7 +29,7 @@ from ganstudy.analysis.tables.contrasts import (
     is_design,
     margin_of,
 )
-from ganstudy.analysis.tables.matched_arms import matchable
+from ganstudy.analysis.tables.matched_arms import matched_settings
 from ganstudy.analysis.tables.rows import Cells
 from ganstudy.analysis.tables.seed_contrasts import contrast_by_seed
 from ganstudy.trials.results.documents import Settings
@@ -111,7 +111,7 @@ def single_configurations(study: Study) -> list[SingleConfiguration]:
         return []
     frame = compared_scores(study)
     table = table.set_index("number").loc[frame.numbers]
-    others = [name for name in study.searched if matchable(table[name], "remedies")]
+    others = matched_settings(study, table, "remedies")
     labels = table["remedies"].tolist()
     settings = list(map(tuple, table[others].to_numpy(dtype=object).tolist()))
     # Of several equal ones without remedy the first: in reverse it is entered last.

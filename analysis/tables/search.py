@@ -7,6 +7,7 @@ it, with how many reached it. Scores are those of the study's objective.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,25 +102,33 @@ def by_setting(study: Study, setting: str) -> pd.DataFrame:
     median_high (95%; NaN below estimate.MIN_CONFIGURATIONS, infinite where diverged seeds are
     reached), failed_share with failed_share_low and failed_share_high (95%).
     """
-    made = []
+    return table_of(BySettingRow, by_settings(study, [setting])[setting], setting)
+
+
+def by_settings(study: Study, settings: Sequence[str]) -> dict[str, list[BySettingRow]]:
+    """Return the rows of by_setting for each of the settings."""
+    made: dict[str, list[BySettingRow]] = {name: [] for name in settings}
+    by_value = {name: groups(study, name) for name in settings}
     for amount in common_budgets(study):
+        # Once for all settings: of many trials it takes longer than the rest.
         frame = compared_scores(study, amount=amount)
         reached = amount * (1 + TOLERANCE)
         evaluation = int(np.searchsorted(study.evaluation_times, reached, side="right"))
-        for value, numbers in groups(study, setting).items():
-            group = frame.only(numbers)
-            made.append(
-                BySettingRow(
-                    group=value,
-                    evaluation=evaluation,
-                    progress=amount,
-                    configurations=len(group.numbers),
-                    num_seeds=group.num_seeds,
-                    median=group.median(),
-                    failed_share=group.failed_share(),
+        for name in settings:
+            for value, numbers in by_value[name].items():
+                group = frame.only(numbers)
+                made[name].append(
+                    BySettingRow(
+                        group=value,
+                        evaluation=evaluation,
+                        progress=amount,
+                        configurations=len(group.numbers),
+                        num_seeds=group.num_seeds,
+                        median=group.median(),
+                        failed_share=group.failed_share(),
+                    )
                 )
-            )
-    return table_of(BySettingRow, made, setting)
+    return made
 
 
 def learning_rates(study: Study) -> pd.DataFrame:

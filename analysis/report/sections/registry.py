@@ -17,6 +17,7 @@ ORDER = (
     "k_ratio",
     "learning_rates",
     "remedies",
+    "other_settings",
     "interactions",
     "importance",
     "seeds",

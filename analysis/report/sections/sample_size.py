@@ -12,6 +12,7 @@ from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank, fitting
 from ganstudy.analysis.report.sections.k_ratio import own_answer
+from ganstudy.analysis.report.sections.other_settings import own_answers
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
 from ganstudy.analysis.tables import contrasts
 from ganstudy.analysis.tables.sample_size import (
@@ -29,7 +30,7 @@ TITLE = "What is inconclusive, and what an answer would take"
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the comparison nearest to a conclusion, then all others that are inconclusive."""
     table = _inconclusive(results)
-    return [*_plans(table), *_margin(results)]
+    return [*_plans(results, table), *_margin(results)]
 
 
 def _margin(results: Results) -> list[Conclusion]:
@@ -61,11 +62,13 @@ def _margin(results: Results) -> list[Conclusion]:
     ]
 
 
-def _plans(table: list[NeededSampleSize]) -> list[Conclusion]:
+def _plans(results: Results, table: list[NeededSampleSize]) -> list[Conclusion]:
     planned = [row for row in table if _factor(row) < math.inf]
     if not planned:
         return _sentences(table)
-    nearest = min(planned, key=_factor)
+    # What a study mostly asks comes first: k, the remedies, the best configuration.
+    of_others = {row.question for row in results.contrasts.others}
+    nearest = min(planned, key=lambda row: (row.question in of_others, _factor(row)))
     claim = (
         f"The nearest to a conclusion: {_question(nearest)} needs {nearest.advice}{_seeds(nearest)}"
     )
@@ -115,16 +118,20 @@ def _sentences(table: list[NeededSampleSize]) -> list[Conclusion]:
 
 
 def _inconclusive(results: Results) -> list[NeededSampleSize]:
-    """Return the open rows; of k those of the leader, as the others decide nothing."""
+    """Return the open rows; of k and other settings those of the leader, as the rest decides nothing."""
     if results.study.trials.empty:
         return []
-    answer = own_answer(results)
-    leader = None if answer is None or answer.leader is None else contrasts.text(answer.leader)
+    answers = {contrasts.K: own_answer(results), **own_answers(results)}
+    leaders = {
+        question: contrasts.text(answer.leader)
+        for question, answer in answers.items()
+        if answer is not None and answer.leader is not None
+    }
     return [
         row
         for row in results.cached(sample_sizes, results.study, results.contrasts)
         if row.decision != CONCLUSIVE
-        if row.question != contrasts.K or leader in (None, row.first, row.second)
+        if leaders.get(row.question) in (None, row.first, row.second)
     ]
 
 

@@ -32,6 +32,7 @@ from ganstudy.analysis.report.sections import (
     interactions,
     k_ratio,
     learning_rates,
+    other_settings,
     remedies,
     sampler,
 )
@@ -228,6 +229,19 @@ def interacting(build, rng) -> Study:
     return dataclasses.replace(study, evaluations=study.evaluations.assign(fid=fids))
 
 
+def own_settings(build, rng, within=0.2, effect=-0.6, **options) -> Study:
+    """Parameters of a training function, one from a list and one from a range, and no k."""
+    points = list(itertools.product([32.0, 64.0, 128.0], ["none", "a_b"], np.logspace(-1, 1, 6)))
+    width, named, gamma = (np.array(column) for column in zip(*points, strict=True))
+    gamma = gamma.astype(float) * np.linspace(1, 1.01, 36)  # no two alike
+    centres = 3 + effect * (width == 64) + 0.1 * np.abs(np.log10(gamma))
+    settings = {"params.width": width, "params.gamma": gamma, "remedies": named}
+    scores = noisy(rng, centres, 6, within)
+    lost = (width == 128)[:, None, None] & (np.arange(6) < 3)[:, None]
+    verdicts = np.where(lost, "collapsed", "unsettled")
+    return build(scores, verdicts, **settings, **options)
+
+
 CLAIM = {
     "sentence": "A b helps.",
     "decided_by": [
@@ -259,6 +273,14 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "failing": failing,
     "each remedy once": tried_once,
     "few": few,
+    "own settings": own_settings,
+    "own settings, too much noise": lambda build, rng: own_settings(build, rng, 2.0),
+    "margin, own settings": lambda build, rng: own_settings(
+        build, rng, 0.05, effect=0.0, objective=MARGIN
+    ),
+    "margin, own settings, by little": lambda build, rng: own_settings(
+        build, rng, 0.02, effect=-0.06, objective=MARGIN
+    ),
     "k from a range": ranged,
     "maximised": maximised,
     "imported": imported,
@@ -283,7 +305,7 @@ SHAPES: dict[str, Callable[..., Study]] = {
 # Reading
 
 
-TELLING = (confirm, k_ratio, remedies, section)
+TELLING = (confirm, k_ratio, remedies, other_settings, section)
 """Sections whose conclusions compare two values."""
 VALUE = r"(?:[+−]?\d[\d.]*(?:e[+-]?\d+)?|diverged)"
 WINS = r"(?:in \d+%(?: \[\d+%, \d+%\])? of runs, )?"
@@ -294,6 +316,10 @@ Told = tuple[frozenset[str], str]
 
 def of_k(first: str, second: str) -> frozenset[str]:
     return frozenset({f"k = {first}", f"k = {second}"})
+
+
+def of_setting(setting: str, first: str, second: str) -> frozenset[str]:
+    return frozenset({f"{setting} = {first}", f"{setting} = {second}"})
 
 
 def without(name: str) -> frozenset[str]:
@@ -314,6 +340,7 @@ class Reading:
         for sentence in (str(one).removeprefix("[exploratory] ") for one in found):
             self._read_k(sentence)
             self._read_remedies(sentence)
+            self._read_others(sentence)
             self._read_plans(sentence)
             self._read_twins(sentence)
             self.amounts |= set(re.findall(r"(?:: |Remedies )at (\d+) generator steps", sentence))
@@ -346,6 +373,36 @@ class Reading:
             elif decision:
                 assert re.fullmatch("; (better|worse) by less than the margin", decision)
                 self.little.add(of_k(one, other))
+
+    def _read_others(self, sentence: str) -> None:
+        """Of "NAME = A is better than B; inconclusive against C:" and "A against B: FID × 0.5 (...)"."""
+        start = re.match(
+            r"(?:Which (\S+) is best is inconclusive|(\S+) = (\S+) is (.+?)): at ", sentence
+        )
+        setting = start and (start[1] or start[2])
+        if start is None or setting == "k":
+            return
+        for clause in (start[4] or "").split("; ") if start[2] else ():
+            leader, little = start[3], re.search(r" \(than (.+?) by less", clause)
+            _, _, values = re.split(r"(than|to|against) ", clause.partition(" (")[0], maxsplit=1)
+            for value in re.split(r", | and ", values):
+                pair = of_setting(setting, leader, value)
+                if clause.startswith("better than"):
+                    self.better.add((f"{setting} = {leader}", f"{setting} = {value}"))
+                    if little and value in re.split(r", | and ", little[1]):
+                        self.little.add(pair)
+                elif clause.startswith("practically equal to"):
+                    self.equal.add(pair)
+                else:
+                    assert clause.startswith("inconclusive against"), clause
+                    self.open.add(pair)
+        pattern = rf"(\S+) against (\S+): {WINS}\w+ ({EFFECT}) \([^;)]+(; [\w ]+)?\)"
+        for one, other, effect, decision in re.findall(pattern, sentence):
+            self.effects.add((of_setting(setting, one, other), effect))
+            if decision == "; practically equal":
+                self.equal.add(of_setting(setting, one, other))
+            elif decision:
+                self.little.add(of_setting(setting, one, other))
 
     def _read_remedies(self, sentence: str) -> None:
         if not sentence.startswith("Remedies"):
@@ -403,7 +460,10 @@ class Reading:
         if not (match := re.match(asked, sentence)):
             return
         first, second = match[1], match[2]
-        pair = of_k(first[4:], second) if first.startswith("k = ") else frozenset({first, second})
+        pair = frozenset({first, second})
+        if " = " in first:
+            setting, _, first = first.partition(" = ")
+            pair = of_setting(setting, first, second)
         self.open.add(pair)
         if effect := re.search(rf"Observed: ({EFFECT})", sentence):
             self.effects.add((pair, effect[1]))
@@ -417,7 +477,9 @@ def names(row: Contrast) -> frozenset[str]:
         return frozenset({first, "no remedy"})
     if row.question.startswith("best"):
         return frozenset({f"trial {first}", f"trial {second}"})
-    return frozenset({first, second})
+    if row.question == CONFIRMED:
+        return frozenset({first, second})
+    return of_setting(row.question, first, second)
 
 
 def written(row: Contrast) -> str:
@@ -437,6 +499,8 @@ def told(row: Contrast) -> tuple[str, str]:
     pair = (f"k = {first}", f"k = {second}") if row.question == "k" else (first, "no remedy")
     if row.question == CONFIRMED:
         pair = (first, second)
+    elif row.question not in TOLD:
+        pair = (f"{row.question} = {first}", f"{row.question} = {second}")
     return pair if row.decision == "better" else pair[::-1]
 
 
@@ -454,7 +518,8 @@ def check(results: Results) -> Reading:
     for pair, effect in reading.effects:
         by_pair.setdefault(pair, set()).add(effect)
     assert all(len(effects) == 1 for effects in by_pair.values()), "one question, two numbers"
-    found = {told(row) for row in rows if row.better is not None and row.question in TOLD}
+    compared = {*TOLD, *(row.question for row in results.contrasts.others)}
+    found = {told(row) for row in rows if row.better is not None and row.question in compared}
     equal = {names(row) for row in rows if row.decision == "practically equal"}
     little = {names(row) for row in rows if row.better is not None and row.within_margin}
     assert reading.equal <= equal and reading.little <= little, "equality, and not found"
@@ -464,6 +529,13 @@ def check(results: Results) -> Reading:
     assert not {frozenset(pair) for pair in found} & reading.open, "found, and called open"
     # Of what is found nothing is kept back.
     missing = {frozenset(pair) for pair in found} - set(by_pair)
+    # Of a list of the user's own those of the leading value, if it is ahead of any.
+    leads = {better for better, _ in reading.better}
+    for row in (row for row in results.contrasts.others if row.better is not None):
+        better, worse = told(row)
+        own = {f"{row.question} = {label(v)}" for v in (row.first, row.second)}
+        if any(one.startswith(f"{row.question} = ") for one in leads) and not own & leads:
+            missing -= {frozenset({better, worse})}
     assert not missing, f"found, and not told: {missing}"
     asked = {names(row) for row in rows if row.question in TOLD}
     assert equal & asked <= reading.equal and little & asked <= reading.little, "found, not told"
@@ -515,7 +587,7 @@ def test_every_interval_of_a_comparison_is_one_of_the_table(
     """Whatever the words around it are, so that a new sentence is read as well."""
     results = results_of(shape)
     allowed = {written(row) for row in own_rows(results)}
-    for module in (k_ratio, remedies, section):
+    for module in (k_ratio, remedies, other_settings, section):
         for sentence in map(str, module.conclusions(results)):
             for effect in re.findall(rf"× {VALUE}(?: \[{VALUE}, {VALUE}\])?", sentence):
                 assert effect in allowed, sentence
@@ -531,6 +603,8 @@ def test_the_shapes_tell_and_leave_open_what_they_were_made_for(
             *("grid, one remedy helps", "adaptive draws", "each remedy once", "few"),
             *("margin, nothing helps", "margin, one remedy helps by little"),
             *("margin, too much noise", "margin, each remedy once"),
+            *("own settings", "own settings, too much noise", "margin, own settings"),
+            "margin, own settings, by little",
             *("confirmed", "confirmed, four seeds collapsed", "confirmed without a twin"),
         )
     }
@@ -548,6 +622,12 @@ def test_the_shapes_tell_and_leave_open_what_they_were_made_for(
     assert little in readings["margin, one remedy helps by little"].little
     assert not readings["margin, too much noise"].equal
     assert frozenset({"d", "no remedy"}) in readings["margin, each remedy once"].equal
+    better = readings["own settings"].better
+    assert {("params.width = 64", f"params.width = {value}") for value in (32, 128)} <= better
+    width = {of_setting("params.width", "64", value) for value in ("32", "128")}
+    assert width & readings["margin, own settings"].equal
+    assert width & readings["margin, own settings, by little"].little
+    assert len(readings["own settings, too much noise"].open) >= 2
 
 
 @pytest.mark.parametrize(
@@ -667,7 +747,7 @@ def test_the_first_screen_has_the_primary_comparison_of_remedies(
 def briefs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other sections have no sentence on the first screen, and take most of a report's time."""
     told = {"looks", "budget_length", "confirm", "best_configuration", "outcomes", "k_ratio"}
-    told |= {"remedies", "interactions", "sample_size"}
+    told |= {"remedies", "other_settings", "interactions", "sample_size"}
     chosen = [part for part in SECTIONS if part.__name__.rpartition(".")[2] in told]
     monkeypatch.setattr(conclusions, "SECTIONS", chosen)
 
