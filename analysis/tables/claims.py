@@ -152,6 +152,13 @@ def _level(study: Study, criterion: Criterion, family: Family) -> Decided:
     if not values.size or math.isnan(bound):
         why = "real images have no such score" if math.isnan(bound) else "no trial has such a value"
         return replace(_unknown(criterion, LEVEL, bound, why), primary=family.primary)
+    if np.isnan(values).all():
+        whose = f" that is {' or '.join(criterion.of)}" if criterion.of else ""
+        none = replace(
+            _unknown(criterion, LEVEL, bound, f"no seed{whose} has such a value"),
+            primary=family.primary,
+        )
+        return replace(none, comparisons=family.comparisons, axis=axis, amount=amount)
     mean = crossed_mean(values - bound, level, points)
     effect = _mean_level(criterion, values, mean, (bound, level, points))
     sign = criterion.sign

@@ -169,6 +169,12 @@ def test_a_level_is_a_mean_against_its_bound(made) -> None:
     assert open_.verdict is Verdict.INCONCLUSIVE and open_.size is not None
 
 
+def test_a_level_of_seeds_that_there_are_none_of_says_so(made) -> None:
+    (found,), _ = decided(made({"measure": "fid", "says": "lower", "than": 9, "of": ["converged"]}))
+    assert found.reason == "no seed that is converged has such a value"
+    assert found.verdict is Verdict.INCONCLUSIVE and found.primary and found.axis
+
+
 def test_a_level_may_be_of_some_trials_and_some_seeds(made) -> None:
     of_one = {"measure": "fid", "says": "lower", "than": 1e6, "setting": "k", "value": 5.0}
     study = made(of_one, {"measure": "recall", "says": "higher", "than": 0.4, "of": ["collapsed"]})
