@@ -12,7 +12,11 @@ from ganstudy.study.errors import UserError
 
 @click.group("data")
 def data() -> None:
-    """Pictures as files: for a study, and for other tools."""
+    """Pictures as files: for a study, and for other tools.
+
+    \b
+    Example:  ganstudy data pack photos pets.zip --size 64
+    """
 
 
 @data.command("pack")
@@ -51,7 +55,7 @@ def pack_pictures(
         size=size,
         channels="grey" if grey else "colour",
         bad_files="skip" if skip_bad else "refuse",
-        **stated,  # type: ignore[arg-type]  # one of the choices
+        **stated,
     )
     try:
         packed = pack(options, out)
