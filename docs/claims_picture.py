@@ -64,7 +64,9 @@ def draw(axes: plt.Axes, table: pd.DataFrame, title: str) -> None:
             (0, y + 0.42),
             arrowprops={"arrowstyle": "->", "color": "#444"},
         )
-        ends = f"{row['estimate']:.3g} [{row['estimate_low']:.3g}, {row['estimate_high']:.3g}]"
+        ends = f"{row['estimate']:.3g}"
+        if pd.notna(row["estimate_low"]):
+            ends += f" [{row['estimate_low']:.3g}, {row['estimate_high']:.3g}]"
         axes.text(1.12, y, f"{row['verdict']}\n{ends}", va="center", fontsize=8, color=colour)
     axes.axvline(0, color="#222", lw=0.8)
     axes.set_yticks([-i for i in range(len(table))], [name_of(row) for _, row in table.iterrows()])

@@ -378,8 +378,8 @@ def groups(study: Study, setting: str | None) -> dict[Any, set[int]]:
     asked = study.trials.dropna(subset=[setting])
     values, thirds = asked[setting], asked[setting].nunique() > MAX_GROUPS
     if thirds and pd.api.types.is_numeric_dtype(values):
-        # Dense ranks: qcut refuses a value so frequent that two thirds would end at it.
-        third = pd.qcut(values.rank(method="dense"), 3, labels=False)
+        # Dense ranks, as a value may be frequent; where two thirds would end at it they are one.
+        third = pd.qcut(values.rank(method="dense"), 3, labels=False, duplicates="drop")
         ends = values.groupby(third).agg(["min", "max"])
         values = third.map(
             {i: f"{row['min']:.3g} to {row['max']:.3g}" for i, row in ends.iterrows()}

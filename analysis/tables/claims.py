@@ -16,7 +16,7 @@ import pandas as pd
 from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.selection import compared_scores, groups, own_axis
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.crossed import CrossedMean, crossed_mean, crossed_share
+from ganstudy.analysis.stats.crossed import CrossedMean, NoClaim, crossed_mean, crossed_share
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Ints, Scores
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.analysis.stats.power import SampleSize, pairs_needed
@@ -66,6 +66,9 @@ class Decided:
     """None where the file plans no effect, or with nothing known of its spread."""
     size: SampleSize | None = None
     """What a conclusion takes."""
+    sign_p: float = NAN
+    """Of a level without any spread, which has no interval: two-sided, of an exact sign test of the
+    points; NaN elsewhere."""
     left_out: int = 0
     """Seeds that have no value of a level's measure, or no verdict."""
 
@@ -152,10 +155,24 @@ def _level(study: Study, criterion: Criterion, family: Family) -> Decided:
     if not values.size or math.isnan(bound):
         why = "real images have no such score" if math.isnan(bound) else "no trial has such a value"
         return replace(_unknown(criterion, LEVEL, bound, why), primary=family.primary)
+    if np.isnan(values).all():
+        whose = f" that is {' or '.join(criterion.of)}" if criterion.of else ""
+        none = replace(
+            _unknown(criterion, LEVEL, bound, f"no seed{whose} has such a value"),
+            primary=family.primary,
+        )
+        return replace(none, comparisons=family.comparisons, axis=axis, amount=amount)
     mean = crossed_mean(values - bound, level, points)
     effect = _mean_level(criterion, values, mean, (bound, level, points))
     sign = criterion.sign
     low, high = sorted((sign * (effect.low - bound), sign * (effect.high - bound)))
+    sign_p, reason = NAN, "" if effect.has_interval else str(mean.no_claim or "")
+    if mean.no_claim is NoClaim.NO_SPREAD and not effect.has_interval:
+        # The mean of equal values, without what subtracting the bound rounds away.
+        effect = replace(effect, value=float(np.nanmax(values)))
+        sign_p, reason = 2.0 ** (1 - effect.n), "all values are the same"
+        if sign_p <= 1 - level:
+            low = high = sign * (effect.value - bound)
     verdict = Verdict.INCONCLUSIVE
     if high < 0:
         verdict = Verdict.HOLDS
@@ -170,7 +187,8 @@ def _level(study: Study, criterion: Criterion, family: Family) -> Decided:
         seeds=mean.seeds,
         axis=axis,
         amount=amount,
-        reason="" if effect.has_interval else str(mean.no_claim or ""),
+        reason=reason,
+        sign_p=sign_p,
         primary=family.primary,
         comparisons=family.comparisons,
         size=pairs_needed(mean, family.comparisons),

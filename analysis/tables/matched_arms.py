@@ -69,7 +69,10 @@ class Matcher:
         # adjustment that suits it.
         self._adjustment = covariate_adjustment(self._points, medians)
         self._places: dict[bool, Scores] = {}
-        self._twins = table[["point", *self._matched_on]] if designed else None
+        self._twins = None
+        if designed:
+            crossed = _crossed(table, self._matched_on, setting)
+            self._twins = table[["point", *crossed]]
 
     def arms(self, treated: set[int], control: set[int]) -> Arms:
         """Match the trials `treated` with the trials `control`."""
@@ -120,6 +123,18 @@ class Matcher:
             verdicts = self._frame.verdicts if compare else None
             self._places[adjusted] = run_places(self._adjusted(adjusted), verdicts)
         return self._places[adjusted]
+
+
+def _crossed(table: pd.DataFrame, names: list[str], setting: str) -> list[str]:
+    """Return those of the settings that a design crosses with `setting`: they vary within a point.
+
+    The point says all others, of which a trial may have another value only where its value of
+    `setting` has no use for them: a VAE has no learning rate of a discriminator.
+    """
+    if setting not in table:
+        return names
+    blocks = table.groupby(["point", setting], dropna=False)
+    return [name for name in names if (blocks[name].nunique(dropna=False) > 1).any()]
 
 
 def _twins(treated: pd.DataFrame, control: pd.DataFrame) -> Pairs:

@@ -364,6 +364,13 @@ def test_thirds_stand_for_a_hyperparameter_drawn_from_a_range(study_of):
     assert table["k"].iloc[0].startswith("0.5 to ") and table["k"].iloc[2].endswith(" to 5")
 
 
+def test_a_value_that_half_of_the_configurations_have_takes_no_group_away(study_of):
+    values = [0.5] * 8 + np.linspace(1, 5, 8).tolist()
+    drawn = [trial([100.0 + k, 101.0, 99.0], k=k) for k in values]
+    table = search.by_setting(study_of(*drawn, space={"k": {"low": 0.5, "high": 5.0}}), "k")
+    assert table["configurations"].sum() == 16 and table["configurations"].iloc[0] >= 8
+
+
 def test_convergence_does_not_reward_divergence(study_of):
     curve = search.convergence(study_of(trial([10.0, np.nan, np.nan], feasible=False)))
     assert curve["median"].notna().tolist() == [True, False, False, False]
@@ -415,11 +422,13 @@ def test_planted_difference_between_k_is_told_with_n_and_intervals(planted):
 def test_lost_seeds_and_failures_are_told(planted):
     text = conclusions.sentences(planted)[1]
     assert text.startswith(
-        "2 of 28 configurations (26 complete, 1 pruned, 1 failed) had at least one failed seed."
+        "At least 2 of 28 configurations (26 complete, 1 pruned, 1 failed) had at least one failed seed."
     )
     assert (
         "Of all 81 seeds" in text and "2 had collapsed, 0 were cycling and 1 had diverged" in text
     )
+    # The pruned trial was evaluated once.
+    assert "; 3 of 81 seeds were evaluated fewer than 3 times, before which" in text
     assert "errors" in text
 
 

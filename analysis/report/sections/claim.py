@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ganstudy.analysis.formatting import absent, count, label, number
+from ganstudy.analysis.formatting import absent, count, label, number, p_value
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
@@ -105,7 +105,10 @@ def estimate(decided: Decided) -> str:
 def basis(decided: Decided) -> str:
     """Return n, margin, planned power, limits and, where it is open, what it would take."""
     sentences = [f"{_n(decided)}."]
-    if decided.reason:
+    if decided.reason and decided.verdict is not Verdict.INCONCLUSIVE:
+        p = p_value(decided.sign_p)
+        sentences.append(f"{phrases.sentence(decided.reason)}: an exact sign test of points, {p}.")
+    elif decided.reason:
         sentences.append(f"Nothing is decided: {decided.reason}.")
     elif decided.comparisons > 1:
         sentences.append(f"The interval holds for {decided.comparisons} comparisons together.")

@@ -111,6 +111,17 @@ def test_twins_are_exact_and_the_unit_is_the_point(study) -> None:
     assert 0.45 < by_hand < 0.55
 
 
+def test_pairs_need_not_agree_in_what_one_side_has_no_use_for(study) -> None:
+    """As of a GAN and a VAE: the point says the learning rates, and the VAE has one player less."""
+    trials = study.trials.assign(lr_d=study.trials["lr_d"].where(study.trials["k"] == 1, 2e-4))
+    changed = replace(study, trials=trials)
+    for one, other in zip(pairwise_contrasts(study), pairwise_contrasts(changed), strict=True):
+        assert repr(one.effect) == repr(other.effect)
+        # Of three remedies at five points, not one pair of all with all.
+        assert other.effect.n in (0, POINTS)
+    assert any(row.effect.n for row in pairwise_contrasts(changed))
+
+
 def test_the_factors_of_a_design_are_the_primary_family(study) -> None:
     study.spec["confirm"] = {"seeds": [100, 101]}
     rows = contrast_table(study).rows

@@ -169,6 +169,27 @@ def test_a_level_is_a_mean_against_its_bound(made) -> None:
     assert open_.verdict is Verdict.INCONCLUSIVE and open_.size is not None
 
 
+def test_a_level_without_spread_is_decided_by_the_signs_of_points(made) -> None:
+    """As of duplicates that no generator makes: 6 points below a bound, two-sided p = 2 / 64."""
+    claimed = {"measure": "recall", "says": "lower", "than": 0.05}
+    for criteria, verdict in (([claimed], Verdict.HOLDS), ([claimed] * 2, Verdict.INCONCLUSIVE)):
+        extra = [{**each, "than": 0.05 - 0.01 * n} for n, each in enumerate(criteria)]
+        study = made(*extra)
+        none = study.evaluations.assign(recall=0.0)
+        found, *_ = decided(replace(study, evaluations=none))[0]
+        assert found.effect.value == 0 and found.effect.n == POINTS == 6
+        assert found.sign_p == 2 / 2**6 and found.verdict is verdict
+        assert found.reason == "all values are the same"
+    (turned,), _ = decided(replace(made({**claimed, "says": "higher"}), evaluations=none))
+    assert turned.verdict is Verdict.DOES_NOT_HOLD
+
+
+def test_a_level_of_seeds_that_there_are_none_of_says_so(made) -> None:
+    (found,), _ = decided(made({"measure": "fid", "says": "lower", "than": 9, "of": ["converged"]}))
+    assert found.reason == "no seed that is converged has such a value"
+    assert found.verdict is Verdict.INCONCLUSIVE and found.primary and found.axis
+
+
 def test_a_level_may_be_of_some_trials_and_some_seeds(made) -> None:
     of_one = {"measure": "fid", "says": "lower", "than": 1e6, "setting": "k", "value": 5.0}
     study = made(of_one, {"measure": "recall", "says": "higher", "than": 0.4, "of": ["collapsed"]})

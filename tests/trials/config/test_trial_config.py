@@ -126,7 +126,10 @@ def test_names_are_those_that_the_options_state() -> None:
 
 def test_the_study_file_and_the_trial_share_their_settings() -> None:
     settings = TrainingSettings.model_fields
-    assert Train.model_fields.keys() == settings.keys() | {"digest", "params"}
+    assert Train.model_fields.keys() == settings.keys() | {
+        *("digest", "params"),
+        *("command", "resume", "dry_run", "watch", "home"),
+    }
     assert TrialConfig.model_fields.keys() > settings.keys()
     assert {*TRIAL_KEYS, "own", "seeds", "budget", "evaluations"} == settings.keys()
     of_a_gan = {"k", "lr_d", "loss", "remedies"}
