@@ -19,6 +19,7 @@ COMMANDS = (
     "best:best",
     "best:sample",
     "check:check",
+    "data:data",
     "export:export_frames",
     "import_:import_",
     "plan:plan",

@@ -122,6 +122,11 @@ def _argument_problems(spec: StudySpec) -> list[str]:
     train, problems = spec.train, []
     if len(train.command) == 0:
         return ['train.method: "command" needs command = [...]']
+    if getattr(spec.data, "mirror", False):
+        problems.append(
+            "data.mirror: a command makes its own batches, so true has no effect; leave it out, and tell "
+            "the script to mirror"
+        )
     known = known_placeholders(train.params, train.budget.unit)
     reserved = {*known_placeholders((), train.budget.unit), *UNITS, *FROM_ALL_UNITS, "latest"}
     problems += [

@@ -7,7 +7,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from ganstudy.trials.config.base import (
     ImplementedOptions,
@@ -58,7 +65,24 @@ class DataOptions(ImplementedOptions):
     """Whether they are known to be images with labels, which the in-domain classifier learns."""
 
 
-class Digits(DataOptions):
+class ImageOptions(DataOptions):
+    """Options of every data set of images."""
+
+    mirror: bool = False
+    """Turn each real image left to right with a probability of 1/2, drawn anew in every epoch; scores
+    compare with the images as they are.
+    """
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what is off: digests of configurations without it stand on disk."""
+        values: dict[str, Any] = handler(self)
+        if not self.mirror:
+            values.pop("mirror", None)
+        return values
+
+
+class Digits(ImageOptions):
     """Scikit-learn's handwritten digits: 8 x 8, grey, 10 classes."""
 
     implementation = "ganstudy.trials.data.digits:digits"
@@ -85,7 +109,7 @@ class Grid(DataOptions):
     name: Literal["grid"] = "grid"
 
 
-class Downloaded(DataOptions):
+class Downloaded(ImageOptions):
     """Data that torchvision reads, and downloads where they are not there yet."""
 
     root: str = Field("~/.cache/ganstudy", min_length=1)
@@ -129,7 +153,7 @@ class CIFAR10(OfficialSplit):
     name: Literal["cifar10"] = "cifar10"
 
 
-class StackedDigits(DataOptions):
+class StackedDigits(ImageOptions):
     """Three of scikit-learn's digits as the channels of one 8 x 8 image: 1,000 classes."""
 
     implementation = "ganstudy.trials.data.stacked:stacked_digits"
@@ -153,7 +177,7 @@ class StackedMNIST(Downloaded):
     """Images held out, stacked from MNIST's test split; fixed."""
 
 
-class PictureOptions(DataOptions):
+class PictureOptions(ImageOptions):
     """Options that turn pictures of any kind into images of one shape, and hold some out."""
 
     size: int | None = Field(None, ge=4, le=1024)
@@ -172,21 +196,33 @@ class PictureOptions(DataOptions):
     """
 
 
+ZIP = ".zip"
+
+
 class Images(PictureOptions):
-    """A folder of pictures."""
+    """A folder of pictures, or a zip of them, as StyleGAN's data sets are."""
 
     implementation = "ganstudy.trials.data.images:images"
 
     name: Literal["images"] = "images"
     path: str = Field(min_length=1)
-    """The folder; pictures are looked for in its sub-folders too."""
-    labels: Literal["none", "folders"] = "none"
-    """folders: the first-level sub-folder is the class."""
+    """The folder or zip; pictures are looked for in its sub-folders too."""
+    labels: Literal["none", "folders", "file"] = "none"
+    """folders: the first-level sub-folder is the class. file: as dataset.json beside the pictures
+    says, where it has labels; so a .zip is read unless another is said.
+    """
     bad_files: Literal["refuse", "skip"] = "refuse"
     """Whether a picture that cannot be read is an error or left out; either way it is named."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _labels_of_zip(cls, values: Any) -> Any:
+        if isinstance(values, dict) and str(values.get("path", "")).lower().endswith(ZIP):
+            return {"labels": "file", **values}
+        return values
 
-class Arrays(DataOptions):
+
+class Arrays(ImageOptions):
     """Images or points in an npz file."""
 
     implementation = "ganstudy.trials.data.arrays:arrays"

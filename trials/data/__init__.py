@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pkgutil import resolve_name
 
-from ganstudy.trials.config.data import DataOptions
+from ganstudy.trials.config.data import DataOptions, ImageOptions
 from ganstudy.trials.data.dataset import Dataset, Mixture, as_float
 
 __all__ = ["Dataset", "Mixture", "as_float", "load"]
+
+MIRRORED = (
+    "real images are mirrored at random while a GAN trains, and scores compare with the images as "
+    "they are: a copy of a mirrored image is not found as one"
+)
 
 
 def load(options: DataOptions) -> Dataset:
     """Return the data set that `options` belong to; raise a ValueError if it cannot be had so."""
     dataset: Dataset = resolve_name(options.implementation)(options)
+    if isinstance(options, ImageOptions) and options.mirror:
+        return replace(dataset, mirror=True, notes=(*dataset.notes, MIRRORED))
     return dataset

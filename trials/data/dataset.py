@@ -57,11 +57,15 @@ class Dataset:
     """What a reader of the results should know about how the data were read; one sentence each."""
     conversions: tuple[str, ...] = ()
     """What was done to pictures that needed it, as trials/data/conversions.py names it."""
+    mirror: bool = False
+    """Whether training turns images left to right at random; images here are as they were read."""
     labels_by: str = ""
     """What in the study file would give labels, where there are none: a clause for messages."""
 
     def __post_init__(self) -> None:
         self._check_values()
+        if self.mirror and not self.is_images:
+            raise ValueError(f"{self.name}: mirror is for images, and the data are points")
         self._check_labels()
 
     @property

@@ -1,10 +1,9 @@
-"""A folder of pictures."""
+"""A folder of pictures, or a zip of them."""
 
 from __future__ import annotations
 
-import functools
-import os
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +16,17 @@ from torch import Tensor
 from ganstudy.trials.config.data import Images
 from ganstudy.trials.data.conversions import SCALED, conversion_note, conversions_of
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.picture_sources import (
+    PictureSource,
+    is_picture,
+    open_source,
+    pictures_among,
+)
 from ganstudy.trials.data.pictures import Pile, Pixels, prepare
 from ganstudy.trials.data.ranges import range_note
 from ganstudy.trials.data.split import count_labels, shuffled, split
+from ganstudy.trials.data.stylegan_labels import DATASET_JSON, labels_in_file
 
-USUAL = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
-NO_PICTURES = {"BUFR", "GRIB", "HDF5", "MPEG", "WMF", "EPS", "IPTC"}
-"""Formats that Pillow recognises and cannot read, at least not by itself."""
 MOST_KINDS = 5
 """Kinds of files that a remark lists."""
 CHUNK = 256
@@ -31,7 +34,7 @@ CHUNK = 256
 
 
 def images(options: Images) -> Dataset:
-    """Return every picture in the folder and its sub-folders, in a fixed order.
+    """Return every picture in the folder and its sub-folders or in the zip, in a fixed order.
 
     The order does not depend on where the folder lies.
 
@@ -41,15 +44,13 @@ def images(options: Images) -> Dataset:
     not fit.
     """
     read = read_pictures(options)
-    labels = class_names = None
+    labels, class_names = read.labels or (None, None)
     notes = (*read.notes, *_grey_note(read.pixels))
     labels_by = ""
     if options.labels == "none" and (classes := _sub_folders(read.files)):
         listed = ", ".join(classes[:MOST_KINDS]) + (", ..." if len(classes) > MOST_KINDS else "")
         labels_by = f'labels = "folders" makes classes of the {len(classes)} sub-folders ({listed})'
         notes = (*notes, f"no labels: {labels_by}")
-    if options.labels == "folders":
-        labels, class_names = count_labels(np.array([file.parts[0] for file in read.files]))
     dataset = split("images", read.pixels, labels, class_names, options.held_out, notes)
     return replace(dataset, conversions=read.conversions, labels_by=labels_by)
 
@@ -65,51 +66,67 @@ class Pictures:
     notes: tuple[str, ...]
     conversions: tuple[str, ...]
     """What was done to some of them without being asked."""
+    labels: tuple[Tensor, tuple[str, ...]] | None = None
+    """Counted from 0, and the name of each class; None where there are none."""
 
 
 def read_pictures(options: Images) -> Pictures:
-    """Return the pictures of the folder; raise a ValueError as `images` does."""
-    folder = Path(options.path).expanduser()
-    found = _visible_files(folder)
-    files = _pictures_among(found, folder)
-    passed_over = _passed_over(found)
-    files = [files[index] for index in shuffled(len(files), options.limit).tolist()]
+    """Return the pictures of the folder or zip; raise a ValueError as `images` does."""
+    with open_source(Path(options.path).expanduser()) as source:
+        files = pictures_among(source)
+        files = [files[index] for index in shuffled(len(files), options.limit).tolist()]
+        if options.labels == "folders":
+            check_sub_folders(source, files)
+        read = _read(source, files, options)
+        used = [DATASET_JSON] if options.labels == "file" else []
+        passed_over = _passed_over([file for file in source.files if file not in used])
+        labels = labels_of(source, read.files, options)
+    if options.labels == "file" and labels is None:
+        passed_over = (*passed_over, f"no labels: {DATASET_JSON} has none, or a single one")
+    return replace(read, notes=(*read.notes, *passed_over), labels=labels)
+
+
+def labels_of(
+    source: PictureSource, files: Sequence[Path], options: Images
+) -> tuple[Tensor, tuple[str, ...]] | None:
+    """Return (labels counted from 0, class names) of the pictures; None where there are none."""
     if options.labels == "folders":
-        _check_sub_folders(folder, files)
-    read = _read(folder, files, options)
-    return replace(read, notes=(*read.notes, *passed_over))
+        return count_labels(np.array([file.parts[0] for file in files]))
+    return labels_in_file(source, files) if options.labels == "file" else None
 
 
-@functools.cache
-def suffixes() -> tuple[str, ...]:
-    """Return the suffixes of the pictures that Pillow can read here, the usual ones first."""
-    Image.init()
-    readable = {
-        suffix
-        for suffix, kind in Image.registered_extensions().items()
-        if kind in Image.OPEN and kind not in NO_PICTURES
-    }
-    return (*USUAL, *sorted(readable - set(USUAL)))
+def decoded(
+    source: PictureSource, files: Sequence[Path], options: Images
+) -> Iterator[tuple[Path, Pixels | str, tuple[str, ...]]]:
+    """Iterate over (file, pixels [C, H, W] or why it is skipped, what was done to it unasked).
 
-
-def picture_files(folder: Path) -> list[Path]:
-    """Return the paths, relative to `folder`, of the pictures in it, sorted.
-
-    Raise a ValueError where there are none.
+    Raise ValueError at the first that cannot be read, unless the options say to skip it.
     """
-    return _pictures_among(_visible_files(folder), folder)
 
+    def decode(file: Path) -> tuple[Pixels | str, tuple[str, ...]]:
+        try:
+            with Image.open(source.data(file)) as picture:
+                done = conversions_of(picture)
+                return prepare(picture, options), done
+        except Exception as error:  # decoders of many formats raise whatever they like
+            return str(error) or type(error).__name__, ()
 
-def _pictures_among(files: list[Path], folder: Path) -> list[Path]:
-    pictures = [file for file in files if file.name.lower().endswith(suffixes())]
-    if not pictures:
-        raise ValueError(f"{folder} holds no picture; known: {', '.join(suffixes())}")
-    return pictures
+    # Threads are enough: Pillow's decoders let go of Python's lock.
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            for file, (pixels, done) in zip(chunk, pool.map(decode, chunk), strict=True):
+                if isinstance(pixels, str) and options.bad_files == "refuse":
+                    raise ValueError(
+                        f"{source.path / file} cannot be read as a picture ({pixels}); remove it or "
+                        "say bad_files = 'skip'"
+                    )
+                yield file, pixels, done
 
 
 def _passed_over(files: list[Path]) -> tuple[str, ...]:
     """Return one remark on the files that are no pictures by their names, if there are any."""
-    others = [file for file in files if not file.name.lower().endswith(suffixes())]
+    others = [file for file in files if not is_picture(file)]
     if not others:
         return ()
     kinds = Counter(file.suffix.lower() or "no suffix" for file in others)
@@ -121,66 +138,27 @@ def _passed_over(files: list[Path]) -> tuple[str, ...]:
     )
 
 
-def _visible_files(folder: Path) -> list[Path]:
-    """Return the paths, relative to `folder`, of all files in it that are not hidden, sorted."""
-    if not folder.is_dir():
-        raise ValueError(
-            f"path must be a folder of pictures, and {folder} is "
-            f"{'a file' if folder.exists() else 'not there'}"
-        )
-    found: list[Path] = []
-    seen: set[str] = set()
-    for directory, subdirectories, names in os.walk(folder, followlinks=True):
-        subdirectories[:] = [name for name in subdirectories if not name.startswith(".")]
-        real = os.path.realpath(directory)
-        if real in seen:  # a link to a folder above would repeat everything
-            subdirectories.clear()
-            continue
-        seen.add(real)
-        inner = Path(directory).relative_to(folder)
-        found += [inner / name for name in names if not name.startswith(".")]
-    return sorted(found, key=Path.as_posix)
-
-
-def _read(folder: Path, files: list[Path], options: Images) -> Pictures:
+def _read(source: PictureSource, files: Sequence[Path], options: Images) -> Pictures:
     """Return the pictures that can be read, with a note per file skipped."""
-
-    def decode(file: Path) -> Pixels | str:
-        try:
-            with Image.open(folder / file) as picture:
-                converted[file] = conversions_of(picture)
-                return prepare(picture, options)
-        except Exception as error:  # decoders of many formats raise whatever they like
-            return str(error) or type(error).__name__
-
     converted: dict[Path, tuple[str, ...]] = {}
     pile = Pile(len(files))
-    read: list[Path] = []
     notes: list[str] = []
-    # Threads are enough: Pillow's decoders let go of Python's lock.
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            for file, pixels in zip(chunk, pool.map(decode, chunk), strict=True):
-                if not isinstance(pixels, str):
-                    pile.add(pixels, str(folder / file))
-                    read.append(file)
-                elif options.bad_files == "skip":
-                    notes.append(f"skipped {file}: {pixels}")
-                else:
-                    raise ValueError(
-                        f"{folder / file} cannot be read as a picture ({pixels}); remove it or say "
-                        "bad_files = 'skip'"
-                    )
+    for file, pixels, done in decoded(source, files, options):
+        if isinstance(pixels, str):
+            notes.append(f"skipped {file}: {pixels}")
+        else:
+            pile.add(pixels, str(source.path / file))
+            converted[file] = done
+    read = list(converted)
     if not read:
         raise ValueError(
-            f"none of the {len(files)} pictures in {folder} can be read; the first: {notes[0]}"
+            f"none of the {len(files)} pictures in {source.path} can be read; the first: {notes[0]}"
         )
     stacked = pile.tensor()
     deep = all(SCALED in converted[file] for file in read)
-    done = Counter(what for file in read for what in converted[file])
-    notes += [*conversion_note(done, len(read)), *range_note(stacked, 0, 255, deep)]
-    return Pictures(stacked, read, tuple(notes), tuple(sorted(done)))
+    counted = Counter(what for file in read for what in converted[file])
+    notes += [*conversion_note(counted, len(read)), *range_note(stacked, 0, 255, deep)]
+    return Pictures(stacked, read, tuple(notes), tuple(sorted(counted)))
 
 
 def _sub_folders(files: list[Path]) -> list[str]:
@@ -204,10 +182,11 @@ def _grey_note(pixels: Tensor) -> tuple[str, ...]:
     return ()
 
 
-def _check_sub_folders(folder: Path, files: list[Path]) -> None:
+def check_sub_folders(source: PictureSource, files: Sequence[Path]) -> None:
+    """Raise ValueError where a picture lies in no sub-folder."""
     for file in files:
         if len(file.parts) == 1:
             raise ValueError(
-                f"labels = 'folders' needs every picture in a sub-folder, and {folder / file} is in "
-                "none"
+                f"labels = 'folders' needs every picture in a sub-folder, and {source.path / file} "
+                "is in none"
             )

@@ -87,12 +87,8 @@ class Latents:
         return self._drawn[offset]
 
 
-class Batches:
-    """Order in which each seed meets the training images: `at(t)` are indices [S, batch].
-
-    Every image is met once per epoch, in an order that each seed and epoch draws anew; a batch may
-    straddle two epochs, so no image is dropped.
-    """
+class _ByEpoch:
+    """Numbers per training image, drawn anew by each seed and epoch: `at(t)` is [S, batch]."""
 
     def __init__(
         self, seeds: Sequence[int], name: str, num_images: int, batch: int, device: torch.device
@@ -104,27 +100,53 @@ class Batches:
         self._device = device
         self._epochs: dict[int, Tensor] = {}
 
-    def _order(self, epoch: int) -> Tensor:
+    def _draw(self, seed: int, epoch: int) -> Tensor:
+        """Return the numbers of a seed's epoch, by position in it: [num_images]."""
+        raise NotImplementedError
+
+    def _of_epoch(self, epoch: int) -> Tensor:
         if epoch not in self._epochs:
-            orders = per_seed(
-                self._seeds,
-                lambda s: torch.randperm(
-                    self._num_images, generator=generator(s, self._name, epoch)
-                ),
-            )
+            drawn = per_seed(self._seeds, lambda s: self._draw(s, epoch))
             # The epoch before is kept: a batch may straddle two.
             self._epochs = {old: order for old, order in self._epochs.items() if old >= epoch - 1}
-            self._epochs[epoch] = torch.stack(orders).to(self._device)
+            self._epochs[epoch] = torch.stack(drawn).to(self._device)
         return self._epochs[epoch]
 
     def at(self, step: int) -> Tensor:
-        """Return the indices of the training images of step `step` (0 is the first)."""
+        """Return what step `step` (0 is the first) meets."""
         first = step * self._batch
         last = first + self._batch
         parts = []
         while first < last:
             epoch, offset = divmod(first, self._num_images)
             take = min(last - first, self._num_images - offset)
-            parts.append(self._order(epoch)[:, offset : offset + take])
+            parts.append(self._of_epoch(epoch)[:, offset : offset + take])
             first += take
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
+
+
+class Batches(_ByEpoch):
+    """Order in which each seed meets the training images: `at(t)` are indices [S, batch].
+
+    Every image is met once per epoch, in an order that each seed and epoch draws anew; a batch may
+    straddle two epochs, so no image is dropped.
+    """
+
+    def _draw(self, seed: int, epoch: int) -> Tensor:
+        return torch.randperm(self._num_images, generator=generator(seed, self._name, epoch))
+
+
+class Flips(_ByEpoch):
+    """Which images of the batches of the same name are mirrored: `at(t)` are booleans [S, batch].
+
+    Each with a probability of 1/2, drawn anew by each seed, epoch and position.
+    """
+
+    def _draw(self, seed: int, epoch: int) -> Tensor:
+        stream = generator(seed, self._name, "mirror", epoch)
+        return torch.randint(2, (self._num_images,), generator=stream).bool()
+
+
+def mirrored(images: Tensor, flips: Tensor) -> Tensor:
+    """Return images [..., C, H, W], those with a true value in flips [...] turned left to right."""
+    return torch.where(flips[..., None, None, None], images.flip(-1), images)

@@ -48,7 +48,7 @@ from torch import Tensor
 
 from ganstudy.trials.data.dataset import Dataset, as_float
 from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
-from ganstudy.trials.ensemble.streams import Batches, Latents
+from ganstudy.trials.ensemble.streams import Batches, Flips, Latents, mirrored
 from ganstudy.trials.gan.trainer import GanTrainer
 
 Vector = list[Tensor]
@@ -120,9 +120,9 @@ class _Field:
         self._train = dataset.train
         self._num_batches = batches
         self._present = _position(self._trainer)
-        self._batches = Batches(
-            config.seeds, "path_angle/batches", len(dataset.train), num, torch.device("cpu")
-        )
+        drawn = config.seeds, "path_angle/batches", len(dataset.train), num, torch.device("cpu")
+        self._batches = Batches(*drawn)
+        self._flips = Flips(*drawn) if dataset.mirror else None
         self._latents = Latents(config.seeds, "path_angle/latents", num, dim, trainer.device, kind)
 
     def __call__(self, point: Vector) -> Vector:
@@ -142,10 +142,11 @@ class _Field:
     def _batch(self, player: Player, index: int) -> Batch:
         # The remedies' random numbers are those of a step before the first, which no step of
         # training draws.
-        real = as_float(self._train[self._batches.at(index)].to(self._trainer.device))
-        context = StepContext(
-            player, -1 - index, 1.0, self._trainer.config.seeds, self._trainer.device
-        )
+        device = self._trainer.device
+        real = as_float(self._train[self._batches.at(index)].to(device))
+        if self._flips is not None:
+            real = mirrored(real, self._flips.at(index).to(device))
+        context = StepContext(player, -1 - index, 1.0, self._trainer.config.seeds, device)
         return Batch(real, self._latents.at(index), context)
 
 

@@ -13,7 +13,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset, as_float
 from ganstudy.trials.ensemble.memory import is_scarce, release
 from ganstudy.trials.ensemble.step_context import Batch, Player, StepContext
-from ganstudy.trials.ensemble.streams import Batches, Latents
+from ganstudy.trials.ensemble.streams import Batches, Flips, Latents, mirrored
 from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.gan.trainer_protocol import Trainer, make_trainer
@@ -62,6 +62,11 @@ class TrainingLoop:
         self.batches = {
             player: Batches(seeds, f"batches/{player}", len(self.train), batch_size, device)
             for player in PLAYERS
+        }
+        self.flips = {
+            player: Flips(seeds, f"batches/{player}", len(self.train), batch_size, device)
+            for player in PLAYERS
+            if dataset.mirror
         }
         self.loss_sums = {name: torch.zeros(len(seeds)) for name in LOSSES.values()}
         """[S] each, over the steps since the last evaluation."""
@@ -123,6 +128,8 @@ class TrainingLoop:
         real = None
         if discriminator or self.trainer.generator_needs_real:
             real = as_float(self.train[self.batches[player].at(step)])
+            if player in self.flips:
+                real = mirrored(real, self.flips[player].at(step))
         # A budget in seconds may be passed by the last step.
         progress = min(1.0, counters.on(budget.unit) / budget.amount)
         context = StepContext(player, step, progress, self.config.seeds, self.device)

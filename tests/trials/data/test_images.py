@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganstudy.trials.config.data import Images
 from ganstudy.trials.data import load
-from ganstudy.trials.data.images import picture_files
+from ganstudy.trials.data.picture_sources import open_source, pictures_among
 from ganstudy.trials.data.pictures import Pile, prepare, resized
 from ganstudy.trials.data.split import count_labels, shuffled
 
@@ -243,9 +243,13 @@ def test_a_folder_must_be_there_and_hold_pictures(tmp_path: Path) -> None:
     (tmp_path / "read me.txt").write_text("no picture")
     with pytest.raises(ValueError, match=r"holds no picture; known: \.png, \.jpg"):
         load(options(tmp_path))
-    with pytest.raises(ValueError, match=r"must be a folder of pictures, and .* is a file"):
+    with pytest.raises(
+        ValueError, match=r"must be a folder of pictures or a zip of them, and .* is a file"
+    ):
         load(options(tmp_path / "read me.txt"))
-    with pytest.raises(ValueError, match=r"must be a folder of pictures, and .* is not there"):
+    with pytest.raises(
+        ValueError, match=r"must be a folder of pictures or a zip of them, and .* is not there"
+    ):
         load(options(tmp_path / "nowhere"))
 
 
@@ -302,7 +306,8 @@ def test_linked_folders_are_followed_once(folder: Path, tmp_path_factory) -> Non
     linked = tmp_path_factory.mktemp("linked")
     (linked / "pets").symlink_to(folder)
     (folder / "cats" / "round").symlink_to(folder)
-    assert len(picture_files(linked)) == 10
+    with open_source(linked) as source:
+        assert len(pictures_among(source)) == 10
 
 
 def test_the_limit_takes_the_first_of_the_same_shuffle(folder: Path) -> None:

@@ -208,7 +208,9 @@ def test_a_diverged_seed_has_no_gap_and_leaves_the_others_alone(digits) -> None:
 def test_bytes_measure_as_the_floats_that_they_stand_for(digits) -> None:
     images = ((digits.train + 1) * 127.5).round().to(torch.uint8)
     stored: list[Any] = [
-        SimpleNamespace(train=values, held_out=values, shape=digits.shape, bounded=True)
+        SimpleNamespace(
+            train=values, held_out=values, shape=digits.shape, bounded=True, mirror=False
+        )
         for values in (images, as_float(images))
     ]
     trainer = GanTrainer(config(), digits.shape, digits.bounded, CPU)

@@ -167,7 +167,9 @@ def dirac(dirac_networks: Any):
             "seeds": list(range(8)),
             "budget": {"unit": "updates", "amount": 1},
         }
-        zeros: Any = SimpleNamespace(train=torch.zeros(16, 1), shape=(1,), bounded=False)
+        zeros: Any = SimpleNamespace(
+            mirror=False, train=torch.zeros(16, 1), shape=(1,), bounded=False
+        )
         trainer = GanTrainer(TrialConfig(**(values | changes)), (1,), False, CPU)
         held = [
             trainer.generator.parameters["theta"].detach(),

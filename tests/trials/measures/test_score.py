@@ -514,7 +514,7 @@ def test_labels_that_mean_none_are_noted(tmp_path: Path) -> None:
     [
         (
             ("--real", "none", "--fake", "fake"),
-            "real samples: path must be a folder of pictures, and none is not there",
+            "real samples: path must be a folder of pictures or a zip of them, and none is not there",
         ),
         (
             ("--real", "real", "--fake", "none.npz"),

@@ -194,7 +194,7 @@ NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, int]]] = {
 def test_a_lane_of_each_network_is_that_of_its_configuration_alone(name: str, double: None) -> None:
     shape, options = NETWORKS[name]
     images = 2 * torch.rand(200, *shape, generator=torch.Generator().manual_seed(0)) - 1
-    data: Any = SimpleNamespace(train=images, shape=shape, bounded=len(shape) == 3)
+    data: Any = SimpleNamespace(train=images, shape=shape, bounded=len(shape) == 3, mirror=False)
     evaluator: Any = SimpleNamespace(dataset=data, num_generated=20)
     number = 20 if name == "dcgan" else STEPS
     # By plain gradients: a bias in front of batch normalisation has none but rounding, which Adam

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ganstudy.trials.data.images import USUAL
+from ganstudy.trials.data.picture_sources import USUAL
 from ganstudy.trials.training.functions.inputs import TrainingData
 from ganstudy.trials.training.functions.samples import SampleRequest, samples_of
 

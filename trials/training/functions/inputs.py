@@ -28,6 +28,8 @@ class TrainingData(TorchDataset[Tensor]):
         """Of one image [C, H, W] or point [D]."""
         self.mode_names = dataset.mode_names
         self.is_images = dataset.is_images
+        self.mirror = dataset.mirror
+        """Whether run.batches turns images left to right at random; indexing never does."""
 
     def __len__(self) -> int:
         return len(self.images)

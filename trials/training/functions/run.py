@@ -29,7 +29,7 @@ from torch import Tensor
 from ganstudy.trials.config.global_streams import kept_streams, seed_all
 from ganstudy.trials.config.trial import Budget
 from ganstudy.trials.data.dataset import as_float
-from ganstudy.trials.ensemble.streams import Batches, LatentKind, Latents, derive
+from ganstudy.trials.ensemble.streams import Batches, Flips, LatentKind, Latents, derive, mirrored
 from ganstudy.trials.training.functions.inputs import TrainingData
 from ganstudy.trials.training.functions.kept import KeptObjects
 from ganstudy.trials.training.functions.samples import SampleRequest, Samples, samples_of
@@ -301,15 +301,18 @@ class Run:
     def batches(self, n: int, stream: str = "discriminator") -> Iterator[Tensor]:
         """Return the seed's batches of n training images: each once per epoch, drawn anew by epoch.
 
-        On run.device, as floats. They are those of built-in training with batches of n, by the number
-        drawn.
+        On run.device, as floats, mirrored at random where [data] says mirror = true. They are those
+        of built-in training with batches of n, by the number drawn.
         """
         self._thread.check_open()
         name = f"batches/{stream}"
 
         def make() -> Callable[[int], Tensor]:
-            order = Batches((self.seed,), name, len(self.data), n, self.device)
+            drawn = (self.seed,), name, len(self.data), n, self.device
+            order, flips = Batches(*drawn), Flips(*drawn)
             images = self._setting.on_device()
+            if self.data.mirror:
+                return lambda step: mirrored(as_float(images[order.at(step)[0]]), flips.at(step)[0])
             return lambda step: as_float(images[order.at(step)[0]])
 
         _as_run_error(_whole, "n", n)
