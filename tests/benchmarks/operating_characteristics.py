@@ -15,6 +15,7 @@ import argparse
 import csv
 import itertools
 import math
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -325,7 +326,9 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="whether it runs, in print")
     arguments = parser.parse_args()
     if arguments.short:
-        print(tables(20, arguments.seed))
+        for name, rows in tables(20, arguments.seed).items():
+            print(name)
+            csv.writer(sys.stdout, lineterminator="\n").writerows([HEADS[name], *rows])
     else:
         write(tables(arguments.studies, arguments.seed), arguments.to)
 

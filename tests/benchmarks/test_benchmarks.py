@@ -21,7 +21,7 @@ FIGURES = {
     "fresh_seeds": r"(?m)^\| 3, 8 \| normal \| [\d.]+% ",
     "importing": r"(?m)^\| 6 \| 108 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$",
     "lanes": r"(?s)mlp none +2 lanes +\d+\.\d\d ms.*dcgan none .*times the throughput per lane",
-    "operating_characteristics": r"(?m)^\| 10 \| 80 \| [\d.]+% \| [\d.]+% \|",
+    "operating_characteristics": r"(?m),10,80,[\d.]+%,[\d.]+%,",
     "made_claims": r"(?m)^\| collapse_is_a_cycle \| 0 \| [\d.]+ \| [\d.]+% \| x 1 \| holds ",
     "overhead": r"(?s)then -?\d+\.\d{3} s per trial.*reuse_actors=True: -?\d+\.\d{3} s per trial",
     "packs": r"(?s)no remedy +pack +\d+\.\d\d ms.*minibatch_discrimination +pack +\d+\.\d\d ms",
