@@ -16,10 +16,9 @@ from ganstudy.analysis.frames.selection import ComparedScores, compared_scores, 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed import crossed_difference_of_shares
 from ganstudy.analysis.stats.margin import Margin
-from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
+from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.analysis.tables.contrasts import DIFFERENCE, Contrast, Family, claim_family, text
-from ganstudy.analysis.tables.matched_arms import Matcher
-from ganstudy.analysis.tables.matched_contrasts import matched_contrasts
+from ganstudy.analysis.tables.matched_contrasts import contrast_of, matched_contrasts, matcher_among
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.claimed import FAILED, Claim, Criterion
 
@@ -95,35 +94,13 @@ def _of_share(study: Study, criterion: Criterion, family: Family) -> Contrast | 
     if first is None or second is None:
         return None
     frame, by_value = frame_of(study, criterion), groups(study, setting)
-    arms = Matcher(study, frame, setting).arms(by_value[first], by_value[second])
+    arms = matcher_among(study, frame, setting).arms(by_value[first], by_value[second])
     level = bonferroni_level(family.comparisons)
     matched = crossed_difference_of_shares(
         arms.treated_failed, arms.control_failed, level, arms.points
     )
-    compared = matched.comparison
-    contrast = Contrast(
-        question=f"{setting} on the share of seeds: {criterion.share}",
-        first=first,
-        second=second,
-        axis=frame.axis,
-        amount=frame.amount,
-        scale=DIFFERENCE,
-        effect=compared.effect,
-        worse_by=compared.effect.value,
-        p=compared.p,
-        p_adjusted=bonferroni(compared.p, family.comparisons),
-        family=family,
-        decision=compared.effect.decide("better", "worse"),
-        method=compared.method,
-        seeds=matched.seeds,
-        configurations=(
-            len(frame.only(arms.numbers[0]).numbers),
-            len(frame.only(arms.numbers[1]).numbers),
-        ),
-        matched=matched,
-        matching=arms.matching,
-        matched_on=tuple(arms.matched_on),
-        distance=arms.pairs.distance,
-    )
+    question = (f"{setting} on the share of seeds: {criterion.share}", first, second)
+    shown = (DIFFERENCE, matched.comparison.effect)
+    contrast = contrast_of(frame, question, arms, matched, family, shown)
     margin = None if criterion.margin is None else Margin(criterion.margin, is_ratio=False)
     return contrast.against(margin)

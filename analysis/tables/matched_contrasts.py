@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ganstudy.analysis.frames.designed import compared_trials
@@ -13,7 +14,8 @@ from ganstudy.analysis.frames.selection import (
     own_axis,
 )
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.crossed import crossed_wins
+from ganstudy.analysis.stats.crossed import CrossedMean, crossed_wins
+from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.stats.matched_effect import matched_effect, matched_failures
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
 from ganstudy.analysis.tables.contrasts import (
@@ -55,11 +57,7 @@ def contrasts_among(
 
     study: as compared_trials returns it.
     """
-    by_value = groups(study, setting)
-    # An option of a remedy is asked of trials with this remedy alone: among these, its other options
-    # can be matched too.
-    asked = frame.only({number for numbers in by_value.values() for number in numbers})
-    matcher = Matcher(study, asked, setting)
+    by_value, matcher = groups(study, setting), matcher_among(study, frame, setting)
     made = []
     for first, second in pairs:
         arms = matcher.arms(by_value[first], by_value[second])
@@ -67,23 +65,34 @@ def contrasts_among(
     return made
 
 
-def _contrast(
-    study: Study,
+def matcher_among(study: Study, frame: ComparedScores, setting: str) -> Matcher:
+    """Return the matching of the trials of `frame` that have the setting.
+
+    An option of a remedy is asked of trials with this remedy alone: among these, its other options
+    can be matched too.
+    """
+    by_value = groups(study, setting)
+    asked = frame.only({number for numbers in by_value.values() for number in numbers})
+    return Matcher(study, asked, setting)
+
+
+def contrast_of(
     frame: ComparedScores,
     question: tuple[str, Any, Any],
     arms: Arms,
+    matched: CrossedMean,
     family: Family,
+    shown: tuple[str, Estimate],
 ) -> Contrast:
-    setting, first, second = question
-    # Bonferroni and not Holm: intervals are what readers see, and Holm has none.
-    level = bonferroni_level(family.comparisons)
-    matched = matched_effect(arms.treated, arms.control, level, arms.points)
-    compared = matched.comparison
-    scale, effect = in_units(compared, study)
-    contrast = Contrast(
-        question=setting,
-        first=first,
-        second=second,
+    """Return a comparison of two arms as a row, without what goes with scores alone.
+
+    question: of what, the first and the second value; shown: scale and effect in its units.
+    """
+    compared, (scale, effect) = matched.comparison, shown
+    return Contrast(
+        question=question[0],
+        first=question[1],
+        second=question[2],
         axis=frame.axis,
         amount=frame.amount,
         scale=scale,
@@ -103,6 +112,22 @@ def _contrast(
         matching=arms.matching,
         matched_on=tuple(arms.matched_on),
         distance=arms.pairs.distance,
+    )
+
+
+def _contrast(
+    study: Study,
+    frame: ComparedScores,
+    question: tuple[str, Any, Any],
+    arms: Arms,
+    family: Family,
+) -> Contrast:
+    # Bonferroni and not Holm: intervals are what readers see, and Holm has none.
+    level = bonferroni_level(family.comparisons)
+    matched = matched_effect(arms.treated, arms.control, level, arms.points)
+    shown = in_units(matched.comparison, study)
+    contrast = replace(
+        contrast_of(frame, question, arms, matched, family, shown),
         second_score=arms.control_median,
         improvement=crossed_wins(arms.treated_places, arms.control_places, level, arms.points),
         failed=matched_failures(arms.treated_failed, arms.control_failed, level, arms.points),

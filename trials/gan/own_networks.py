@@ -109,7 +109,7 @@ def _check_reach(build: Build, latents: Tensor) -> None:
 def _seen(config: TrialConfig, player: Player, build: Build, inputs: Tensor) -> Seen:
     """Check one player; raise StructureError."""
     try:
-        with _double():
+        with double_precision():
             return _Comparison(config, player, lambda: build().double(), inputs.double()).run()
     except Exception as error:
         if is_out_of_memory(error):
@@ -126,7 +126,8 @@ def _seen(config: TrialConfig, player: Player, build: Build, inputs: Tensor) -> 
 
 
 @contextmanager
-def _double() -> Iterator[None]:
+def double_precision() -> Iterator[None]:
+    """Context manager in which new tensors are of double precision."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

@@ -11,8 +11,7 @@ file and the line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
@@ -29,6 +28,7 @@ from ganstudy.trials.data.dataset import Dataset, as_float
 from ganstudy.trials.ensemble.lane_options import HasLaneOptions
 from ganstudy.trials.ensemble.memory import is_out_of_memory
 from ganstudy.trials.ensemble.own_class import line_of, loaded, loaded_options
+from ganstudy.trials.gan.own_networks import double_precision
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.remedies.base import Remedy
 from ganstudy.trials.training.training_loop import TrainingLoop
@@ -80,7 +80,7 @@ def rehearse_own_parts(config: TrialConfig, dataset: Dataset, whole: bool = True
     is not. Raise ValueError, with the user's file and line, where a part breaks its contract.
     """
     try:
-        with _double():
+        with double_precision():
             _Rehearsal(config, dataset, torch.float64).run(whole)
             return
     except Exception as error:
@@ -90,16 +90,6 @@ def rehearse_own_parts(config: TrialConfig, dataset: Dataset, whole: bool = True
             raise
     # Networks of the user's, or the part itself, may know single precision alone.
     _Rehearsal(config, dataset, torch.float32).run(whole)
-
-
-@contextmanager
-def _double() -> Iterator[None]:
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(before)
 
 
 class _InPrecision:
