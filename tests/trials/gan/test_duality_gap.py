@@ -36,7 +36,11 @@ def config(**changes: Any) -> TrialConfig:
 def points(values: Tensor) -> Any:
     """A data set of points, for games whose closed forms need data that a real one may not have."""
     return SimpleNamespace(
-        train=values, held_out=values, shape=tuple(values.shape[1:]), bounded=False
+        train=values,
+        held_out=values,
+        shape=tuple(values.shape[1:]),
+        bounded=False,
+        mirror=False,
     )
 
 
