@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
-from ganstudy.analysis.stats.crossed_design import Design
-from ganstudy.analysis.stats.crossed_power import (
+from ganstudy.analysis.stats.crossed.design import Design
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, MIN_SEEDS
+from ganstudy.analysis.stats.crossed.power import (
     MIN_SINGLE_SEEDS,
     POWER,
     Effects,
@@ -98,7 +98,7 @@ def questions(spec: StudySpec) -> list[Question]:
     couples = {setting: _couples(setting, labels) for setting, labels in settings.items()}
     asked = {setting: found for setting, found in couples.items() if found}
     whole_grid = _is_whole_grid(spec, planned)
-    # One primary family on a full grid without [confirm] (analysis/tables/contrasts.py).
+    # One primary family on a full grid without [confirm] (analysis/tables/effects/contrasts.py).
     together = sum(map(len, asked.values())) if whole_grid and spec.confirm is None else None
     made = []
     for setting, found in asked.items():
@@ -142,7 +142,7 @@ def designed(spec: StudySpec) -> list[Question]:
         if found:
             twins = trials // points // len(domain.values)
             made.append(Question(setting, len(domain.values), len(found), 0, points, twins))
-    # One primary family (analysis/tables/contrasts.py).
+    # One primary family (analysis/tables/effects/contrasts.py).
     together = sum(question.comparisons for question in made)
     made = [replace(question, together=together) for question in made]
     return [_by_seed(question) for question in made]

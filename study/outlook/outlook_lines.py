@@ -6,7 +6,7 @@ import math
 
 from scipy.special import stdtrit
 
-from ganstudy.analysis.stats.crossed_power import POWER, smallest_by_signs
+from ganstudy.analysis.stats.crossed.power import POWER, smallest_by_signs
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_twins
@@ -20,10 +20,10 @@ from ganstudy.study.outlook.detectable_effects import (
     with_design,
 )
 from ganstudy.study.outlook.spread import RATIO, Spread, spread_of
-from ganstudy.study.spec.design import DEFAULT_POINTS
+from ganstudy.study.spec.design import DEFAULT_POINTS, SEEDS
 from ganstudy.study.spec.study_spec import StudySpec
 
-ADVISED_SEEDS = 6
+ADVISED_SEEDS = len(SEEDS)
 """Student's quantile is 2.6 with six seeds, 4.3 with three."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganstudy.analysis.stats.crossed import MIN_POINTS
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS
 from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home

@@ -22,10 +22,10 @@ from ganstudy.analysis.report.phrases import (
     with_interval,
 )
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, MIN_CONFIGURATIONS
-from ganstudy.analysis.tables.contrasts import Contrast
-from ganstudy.analysis.tables.k_ratio import Answer
-from ganstudy.analysis.tables.k_ratio import answers as answers_of
-from ganstudy.analysis.tables.other_settings import (
+from ganstudy.analysis.tables.effects.contrasts import Contrast
+from ganstudy.analysis.tables.effects.k_ratio import Answer
+from ganstudy.analysis.tables.effects.k_ratio import answers as answers_of
+from ganstudy.analysis.tables.effects.other_settings import (
     OtherSettingRow,
     effects,
     other_settings,
@@ -70,7 +70,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         return []
     contrasts, answers = _contrasts(results), own_answers(results)
     order = sorted(answers, key=lambda name: -phrases.size(contrasts[name]))
-    told = [_effects_of(results, name, contrasts[name], answers[name]) for name in order]
+    leading = [_effects_of(results, name, contrasts[name], answers[name]) for name in order]
     failed = [one for name in order for one in _failed(name, contrasts[name])]
     table = rows_of(OtherSettingRow, results.cached(responses, results.study))
     by_value = [
@@ -79,7 +79,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         if name not in answers
         for one in _by_value(results, name, [row for row in table if row.setting == name])
     ]
-    return [*told, *failed, *by_value]
+    return [*leading, *failed, *by_value]
 
 
 def _effects_of(
@@ -93,8 +93,8 @@ def _effects_of(
         shown += [row for row in contrasts if not row.is_open and row not in shown]
     amount = f"{number(answer.amount)} {label(answer.axis)}"
     score = score_name(results.study)
-    told = "; ".join(_effect(row, score) for row in shown if row.effect.n)
-    basis = f"at {amount}, {phrases.equal_amount(results.study)}, in matched pairs {told}"
+    effects = "; ".join(_effect(row, score) for row in shown if row.effect.n)
+    basis = f"at {amount}, {phrases.equal_amount(results.study)}, in matched pairs {effects}"
     basis += f"{phrases.together(shown)}. Matched on {_matched_on(shown)}, paired by seed."
     basis += f"{phrases.generality(shown)}{phrases.within_margin(shown)}"
     if answer.not_compared:
@@ -107,7 +107,7 @@ def _effects_of(
         first=True,
         exploratory=phrases.exploratory(contrasts),
         brief=None if is_open else _in_short(name, answer, shown, score),
-        # Where nothing is told, its comparisons are questions of the list one by one.
+        # Where nothing is conclusive, its comparisons are questions of the list one by one.
         open=Open() if is_open and all(row.is_open for row in shown) else None,
     )
 
@@ -152,10 +152,10 @@ def _effect(row: Contrast, score: str) -> str:
 
 def _in_short(name: str, answer: Answer, contrasts: list[Contrast], score: str) -> Brief:
     """Return the answer with its largest effect, behind those of k and the remedies."""
-    told = answer.ahead_of or answer.equal_to
+    conclusive = answer.ahead_of or answer.equal_to
     own = [row for row in contrasts if answer.leader in (row.first, row.second)]
     own = [row if row.first == answer.leader else row.reversed() for row in own]
-    largest, *_ = phrases.largest_first(row for row in own if row.second in told)
+    largest, *_ = phrases.largest_first(row for row in own if row.second in conclusive)
     verb = "better than" if answer.ahead_of else "practically equal to"
     start = f"{name} = {label(answer.leader)} is {verb} {label(largest.second)}"
     little = " (less than the margin)" if largest.second in answer.within_margin else ""

@@ -14,8 +14,8 @@ from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank, fitt
 from ganstudy.analysis.report.sections.k_ratio import own_answer
 from ganstudy.analysis.report.sections.other_settings import own_answers
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
-from ganstudy.analysis.tables import contrasts
-from ganstudy.analysis.tables.sample_size import (
+from ganstudy.analysis.tables.effects import contrasts
+from ganstudy.analysis.tables.effects.sample_size import (
     AS_OBSERVED,
     CONCLUSIVE,
     WITHIN_MARGIN,
@@ -76,8 +76,8 @@ def _plans(results: Results, table: list[NeededSampleSize]) -> list[Conclusion]:
     others = [row for row in table if row is not nearest]
     asked = f"Nearest to an answer: {_question(nearest)}"
     short = fitting(f"{asked}, with {nearest.advice}.", f"{asked}, with {_at_least(nearest)}.")
-    told = Conclusion(claim, _basis(nearest), first=True, brief=Brief(short, Rank.OPEN))
-    return [replace(told, open=_open(nearest)), *_sentences(others)]
+    conclusion = Conclusion(claim, _basis(nearest), first=True, brief=Brief(short, Rank.OPEN))
+    return [replace(conclusion, open=_open(nearest)), *_sentences(others)]
 
 
 def _open(row: NeededSampleSize) -> Open:

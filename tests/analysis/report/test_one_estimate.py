@@ -38,8 +38,8 @@ from ganstudy.analysis.report.sections import (
 )
 from ganstudy.analysis.report.sections import sample_size as section
 from ganstudy.analysis.report.sections.registry import SECTIONS
-from ganstudy.analysis.tables import sample_size
-from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast
+from ganstudy.analysis.tables.effects import sample_size
+from ganstudy.analysis.tables.effects.contrasts import CONFIRMED, Contrast
 from ganstudy.trials.results.facts import Origin
 from ganstudy.trials.results.records import FIRST_CONFIRM
 

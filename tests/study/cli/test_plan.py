@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.stats.crossed import MIN_POINTS, Variances
-from ganstudy.analysis.stats.crossed_design import Design
-from ganstudy.analysis.stats.crossed_power import made_studies, upper_limits
+from ganstudy.analysis.stats.crossed.design import Design
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, Variances
+from ganstudy.analysis.stats.crossed.power import made_studies, upper_limits
 from ganstudy.study.cli.main import main
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
