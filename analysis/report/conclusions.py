@@ -51,6 +51,7 @@ def _chosen(briefs: list[Brief]) -> list[Brief]:
         kept += [brief for brief in briefs if brief.rank is rank][:1]
     for question in sorted({brief.question for brief in briefs} - {""}):
         kept += [brief for brief in briefs if brief.question == question][:1]
+    kept = kept[:MOST_SENTENCES]
     others = [brief for brief in briefs if brief not in kept]
     return kept + others[: MOST_SENTENCES - len(kept)]
 

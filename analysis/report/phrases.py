@@ -62,8 +62,9 @@ class Brief:
     """Of the effect that it tells, on the scale on which effects are computed; of equal ranks the
     larger one comes first."""
     question: str = ""
-    """That it answers, of those that studies are made for: "k" or "remedies"; '' for others. Each of
-    them that the study varies has a sentence on the first screen, inconclusive or not."""
+    """The setting that it is about, of those that a study is made for: k, the remedies, the other
+    factors of a design; '' for others. Each of them that the study varies has a sentence on the first
+    screen, inconclusive or not, while there is room."""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,8 @@ def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     """Return the smallest effects that the report will find, and what they are computed from."""
     asked = questions(spec)
     if not asked:
-        return ["neither k nor remedies vary: the best configuration, and no effect of a setting"]
+        varies = "neither k nor remedies vary" if spec.design is None else "no factor is compared"
+        return [f"{varies}: the best configuration, and no effect of a setting"]
     spread = spread_of(spec, home)
     if spread is None:
         return [

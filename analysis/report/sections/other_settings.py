@@ -22,13 +22,13 @@ from ganstudy.analysis.report.phrases import (
     with_interval,
 )
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, MIN_CONFIGURATIONS
+from ganstudy.analysis.tables.effects.compared_settings import other_settings
 from ganstudy.analysis.tables.effects.contrasts import Contrast
 from ganstudy.analysis.tables.effects.k_ratio import Answer
 from ganstudy.analysis.tables.effects.k_ratio import answers as answers_of
 from ganstudy.analysis.tables.effects.other_settings import (
     OtherSettingRow,
     effects,
-    other_settings,
     responses,
 )
 from ganstudy.analysis.tables.rows import rows_of
@@ -101,12 +101,19 @@ def _effects_of(
         missing = _listed(answer.not_compared)
         basis += f" Not compared for want of pairs: {name} = {missing}."
     is_open = not answer.ahead_of and not answer.equal_to
+    exploratory = phrases.exploratory(contrasts)
+    if is_open and exploratory:
+        brief = None
+    elif is_open:
+        brief = _open_in_short(name, answer, contrasts, score)
+    else:
+        brief = _in_short(name, answer, shown, score)
     return Conclusion(
         claim=f"{_claim(name, answer)}:",
         basis=basis,
         first=True,
-        exploratory=phrases.exploratory(contrasts),
-        brief=None if is_open else _in_short(name, answer, shown, score),
+        exploratory=exploratory,
+        brief=brief,
         # Where nothing is conclusive, its comparisons are questions of the list one by one.
         open=Open() if is_open and all(row.is_open for row in shown) else None,
     )
@@ -161,7 +168,23 @@ def _in_short(name: str, answer: Answer, contrasts: list[Contrast], score: str) 
     little = " (less than the margin)" if largest.second in answer.within_margin else ""
     effect = f"{score} {phrases.effect(largest)}{little}"
     amount = f"{number(answer.amount)} {label(answer.axis)}"
-    return Brief(fitting(f"{start} at {amount}: {effect}.", f"{start}: {effect}."), Rank.EFFECT)
+    text = fitting(f"{start} at {amount}: {effect}.", f"{start}: {effect}.")
+    if phrases.exploratory(own):
+        return Brief(text, Rank.EFFECT)
+    size = abs(largest.worse_by) if answer.ahead_of else 0.0
+    return Brief(text, Rank.EFFECT, size, question=name)
+
+
+def _open_in_short(name: str, answer: Answer, contrasts: list[Contrast], score: str) -> Brief:
+    """Return that a factor of the design is inconclusive, with what is nearest to an answer."""
+    amount = f"{number(answer.amount)} {label(answer.axis)}"
+    which = f"Which {name} is best at {amount} is inconclusive"
+    nearest = phrases.nearest_to_answer(contrasts)
+    if nearest is None:
+        return Brief(f"{which}.", Rank.OPEN, question=name)
+    pair = f"{label(nearest.first)} against {label(nearest.second)}"
+    text = fitting(f"{which}; nearest is {pair}: {score} {phrases.effect(nearest)}.", f"{which}.")
+    return Brief(text, Rank.OPEN, question=name)
 
 
 def _failed(name: str, contrasts: list[Contrast]) -> list[Conclusion]:

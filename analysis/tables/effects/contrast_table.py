@@ -15,17 +15,12 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.power import MIN_PAIRED_SEEDS
 from ganstudy.analysis.tables.effects.claimed_contrasts import claimed_contrasts
+from ganstudy.analysis.tables.effects.compared_settings import K
 from ganstudy.analysis.tables.effects.confirmed_contrasts import (
     ConfirmedContrast,
     confirmed_contrasts,
 )
-from ganstudy.analysis.tables.effects.contrasts import (
-    BEST,
-    CONTRAST_COLUMNS,
-    Contrast,
-    K,
-    margin_of,
-)
+from ganstudy.analysis.tables.effects.contrasts import BEST, CONTRAST_COLUMNS, Contrast, margin_of
 from ganstudy.analysis.tables.effects.k_by_remedies import effects_by_k, k_by_remedies
 from ganstudy.analysis.tables.effects.looks import held_back
 from ganstudy.analysis.tables.effects.matched_contrasts import pairwise_contrasts, remedy_contrasts
@@ -57,7 +52,7 @@ class ContrastTable:
     `rows`, whose remedies are averages over k.
     """
     others: tuple[Contrast, ...] = ()
-    """Any two values of each other setting that is a list; exploratory."""
+    """Any two values of each other setting that is a list; exploratory unless a design crosses it."""
     claimed: Mapping[Criterion, Contrast] = field(default_factory=dict)
     """What the study's claim is decided by and no other row says, by criterion."""
 

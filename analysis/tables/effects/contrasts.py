@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ganstudy.analysis.formatting import label
+from ganstudy.analysis.formatting import label, listed
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.selection import NONE, groups, is_full_grid
 from ganstudy.analysis.frames.study import Study
@@ -30,12 +30,12 @@ from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.multiplicity import ALPHA, bonferroni_level
 from ganstudy.analysis.stats.power import SampleSize, pairs_needed, seeds_needed
 from ganstudy.analysis.stats.subset_means import symmetric_interval
+from ganstudy.analysis.tables.effects.compared_settings import REMEDIES, primary_settings
 from ganstudy.analysis.tables.rows import Cells
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.claimed import Claim
 from ganstudy.trials.results.records import Stage
 
-K, REMEDIES = "k", "remedies"
 SINGLE = "remedies at single configurations"
 CONFIRMED = "confirmed on fresh seeds"
 BEST = "best against second"
@@ -333,9 +333,9 @@ def couples(study: Study, setting: str) -> list[tuple[Any, Any]]:
 
 
 def is_design(study: Study) -> bool:
-    """Return whether the factors are what the study was made for.
+    """Return whether the study was made for effects of settings.
 
-    They are in a planned design, and in a full grid without a confirm stage, which would be its
+    It was in a planned design, and in a full grid without a confirm stage, which would be its
     primary family.
     """
     return has_design(study) or (is_full_grid(study) and not has_confirm_stage(study))
@@ -351,16 +351,16 @@ def has_confirm_stage(study: Study) -> bool:
 def factor_family(study: Study, setting: str) -> Family:
     """Return the family of a setting's contrasts at the budget's own amount.
 
-    In a design those of k and of the remedies are one family, the primary one unless the study was
-    made for a claim that others decide; elsewhere either setting has its own, and both are
-    exploratory.
+    Those of a design's factors are one family, and so are those of k and of the remedies in a full
+    grid: the primary one unless the study was made for a claim that others decide. Of any other
+    setting they are a family of their own, and exploratory.
     """
-    searched = [name for name in (K, REMEDIES) if name in study.searched or name == setting]
-    if is_design(study) and setting in (K, REMEDIES):
-        together = sum(len(couples(study, name)) for name in searched)
+    together = primary_settings(study) if is_design(study) else []
+    if setting in together:
+        comparisons = sum(len(couples(study, name)) for name in together)
         claim = Claim.of_spec(study.spec)
         decides = claim is None or claim.is_of_factors(study.objective.measure, study.budget.unit)
-        return Family(" and ".join(searched), together, primary=decides)
+        return Family(listed(together), comparisons, primary=decides)
     return Family(setting, len(couples(study, setting)))
 
 

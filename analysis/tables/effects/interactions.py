@@ -36,7 +36,8 @@ from ganstudy.analysis.stats.crossed.heterogeneity import effect_in_a_new_settin
 from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, Ints
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.tables.effects.contrasts import Contrast, K, in_units, text
+from ganstudy.analysis.tables.effects.compared_settings import K
+from ganstudy.analysis.tables.effects.contrasts import Contrast, in_units, text
 from ganstudy.analysis.tables.effects.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.effects.matched_arms import Arms, Matcher, matchable
 from ganstudy.analysis.tables.rows import table_of

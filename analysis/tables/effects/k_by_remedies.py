@@ -18,7 +18,8 @@ from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, MIN_SEEDS
 from ganstudy.analysis.stats.crossed.joint_interaction import JointTest, joint_interaction
 from ganstudy.analysis.stats.estimate import Floats
 from ganstudy.analysis.stats.multiplicity import ALPHA
-from ganstudy.analysis.tables.effects.contrasts import REMEDIES, Contrast, Family, K, couples, text
+from ganstudy.analysis.tables.effects.compared_settings import REMEDIES, K
+from ganstudy.analysis.tables.effects.contrasts import Contrast, Family, couples, text
 from ganstudy.analysis.tables.effects.matched_contrasts import matched_contrasts
 
 BY_K = "remedies at each k"

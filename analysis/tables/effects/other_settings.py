@@ -13,48 +13,21 @@ from dataclasses import dataclass
 import pandas as pd
 
 from ganstudy.analysis.frames.designed import compared_trials
-from ganstudy.analysis.frames.selection import MAX_GROUPS, compared_scores
+from ganstudy.analysis.frames.selection import compared_scores
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.tables.configurations.search import by_settings
-from ganstudy.analysis.tables.effects.contrasts import (
-    REMEDIES,
-    Contrast,
-    K,
-    couples,
-    factor_family,
-    text,
-)
-from ganstudy.analysis.tables.effects.learning_rates import RATES
+from ganstudy.analysis.tables.effects.compared_settings import is_list, other_settings
+from ganstudy.analysis.tables.effects.contrasts import Contrast, couples, factor_family, text
 from ganstudy.analysis.tables.effects.matched_contrasts import contrasts_among
 from ganstudy.analysis.tables.rows import table_of
-
-
-def other_settings(study: Study) -> list[str]:
-    """Return the searched settings that no other section is about.
-
-    One learning rate alone has none: its section is about the two together. The switch of a remedy
-    is in that of remedies.
-    """
-    searched = study.searched
-    elsewhere = {K, REMEDIES, *(RATES if set(RATES) <= set(searched) else ())}
-    return [name for name in searched if name not in elsewhere and not study.is_switch(name)]
-
-
-def is_list(study: Study, setting: str) -> bool:
-    """Return whether single values of a setting can be compared: two at least, and few.
-
-    Of ranges, and of longer lists of numbers, scores by third are shown alone.
-    """
-    values = study.trials[setting].dropna()
-    return 2 <= values.nunique() <= MAX_GROUPS
 
 
 def other_contrasts(study: Study) -> list[Contrast]:
     """Compare any two values of each such list, at the budget's own amount.
 
-    The value that looks better comes first. Each setting is a family of its own, and exploratory;
-    one without a pair is left out.
+    The value that looks better comes first. A setting is a family of its own, and exploratory,
+    unless a design crosses it; one without a pair is left out.
     """
     study = compared_trials(study)
     listed = [name for name in other_settings(study) if is_list(study, name)]

@@ -23,8 +23,9 @@ from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, Variances
 from ganstudy.analysis.stats.crossed.power import Effects, made_single_studies, made_studies
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, NAN
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
+from ganstudy.analysis.tables.effects.compared_settings import REMEDIES, K
 from ganstudy.analysis.tables.effects.contrast_table import ContrastTable
-from ganstudy.analysis.tables.effects.contrasts import RATIO, REMEDIES, Contrast, K
+from ganstudy.analysis.tables.effects.contrasts import RATIO, Contrast
 from ganstudy.analysis.tables.effects.looks import interim
 from ganstudy.trials.results.outlook import Outlook, PlannedEffect
 from ganstudy.trials.results.records import Stage, TrialState
@@ -75,7 +76,7 @@ class PlannedAndFound:
 
 
 def planned_and_found(study: Study, contrasts: ContrastTable) -> list[PlannedAndFound]:
-    """Return the precision for k and for remedies; empty where nothing was planned or it is not over."""
+    """Return the precision per setting; empty where nothing was planned, or before all is over."""
     outlook = study.outlook
     if outlook is None or interim(study):
         return []
@@ -84,6 +85,8 @@ def planned_and_found(study: Study, contrasts: ContrastTable) -> list[PlannedAnd
         K: [row for row in contrasts.k if row.axis == own],
         REMEDIES: [*contrasts.remedies, *(row.contrast for row in contrasts.single)],
     }
+    for row in contrasts.others:
+        by_setting.setdefault(row.question, []).append(row)
     made = [_compare(outlook, each, by_setting.get(each.setting, [])) for each in outlook.effects]
     return [row for row in made if row is not None]
 

@@ -18,7 +18,8 @@ from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate
-from ganstudy.analysis.tables.effects.contrasts import RATIO, REMEDIES, Contrast, Family
+from ganstudy.analysis.tables.effects.compared_settings import REMEDIES
+from ganstudy.analysis.tables.effects.contrasts import RATIO, Contrast, Family
 from ganstudy.analysis.tables.effects.matched_contrasts import matched_contrasts, remedy_contrasts
 from ganstudy.analysis.tables.rows import table_of
 

@@ -21,10 +21,10 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Floats
 from ganstudy.analysis.stats.margin import Margin
 from ganstudy.analysis.stats.multiplicity import holm
+from ganstudy.analysis.tables.effects.compared_settings import REMEDIES, primary_settings
 from ganstudy.analysis.tables.effects.contrasts import (
     SINGLE,
     Contrast,
-    K,
     holm_family,
     is_design,
     margin_of,
@@ -127,8 +127,8 @@ def single_configurations(study: Study) -> list[SingleConfiguration]:
         for first, (remedies, setting) in enumerate(zip(labels, settings, strict=True))
         if remedies != NONE and setting in controls
     ]
-    # Of a grid of remedies alone they are the primary family; beside a grid of k they are not.
-    primary = is_design(whole) and K not in study.searched
+    # Where remedies alone are the question they are the primary family; beside k they are not.
+    primary = is_design(whole) and primary_settings(whole) == [REMEDIES]
     return _corrected(made, primary, margin_of(study))
 
 

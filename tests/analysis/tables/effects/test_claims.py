@@ -19,7 +19,7 @@ from ganstudy.analysis.tables.effects.contrast_table import contrast_table
 from ganstudy.analysis.tables.effects.contrasts import DIFFERENCE, RATIO, Contrast, Family
 from ganstudy.study.spec.reader import read_study
 
-CLAIMS = Path(__file__).parents[3] / "examples" / "claims"
+CLAIMS = Path(__file__).parents[4] / "examples" / "claims"
 POINTS, SEEDS = 6, 4
 OF_FAILED = {
     "share": "failed", "setting": "k", "value": 5.0, "against": 1.0, "says": "lower", "margin": 0.1,

@@ -10,12 +10,12 @@ import pytest
 from scipy import stats
 
 from ganstudy.analysis.tables.configurations.search import by_setting
+from ganstudy.analysis.tables.effects.compared_settings import other_settings
 from ganstudy.analysis.tables.effects.contrast_table import contrast_table
 from ganstudy.analysis.tables.effects.matched_contrasts import remedy_contrasts
 from ganstudy.analysis.tables.effects.other_settings import (
     effects,
     other_contrasts,
-    other_settings,
     responses,
 )
 
