@@ -18,7 +18,8 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from torch_fidelity.utils import create_feature_extractor
 
 from ganstudy.trials.config.measures import MeasuresConfig
-from ganstudy.trials.measures.features.extractor import fidelity, make_features
+from ganstudy.trials.measures.features import fidelity
+from ganstudy.trials.measures.features.extractor import make_features
 from ganstudy.trials.measures.features.fidelity import INCEPTION_SHA256, INCEPTION_URL
 from ganstudy.trials.measures.features.inception import InceptionFeatures
 from ganstudy.trials.measures.kid import KernelDistance

@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from ganstudy.study.cli.main import main
-from ganstudy.trials.measures.features.extractor import classifier
+from ganstudy.trials.measures.features import classifier
 from ganstudy.trials.results.catalogue import MEASURES
 
 REAL = Path(os.environ.get("GANSTUDY_REAL_DATA", "not set"))
