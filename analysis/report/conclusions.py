@@ -34,12 +34,12 @@ def conclusions(results: Results) -> list[Conclusion]:
 def answer(results: Results) -> list[Conclusion]:
     """Return the answer in at most MOST_SENTENCES short sentences, the largest effect first."""
     found = conclusions(results)
-    told = [(each, one) for one in found for each in (one.brief, one.also) if each is not None]
-    told.sort(key=lambda pair: (pair[0].rank, -pair[0].size))
-    kept = _chosen([brief for brief, _ in told])
+    briefs = [(each, one) for one in found for each in (one.brief, one.also) if each is not None]
+    briefs.sort(key=lambda pair: (pair[0].rank, -pair[0].size))
+    kept = _chosen([brief for brief, _ in briefs])
     short = [
         replace(one, claim=brief.text, basis="", brief=brief, also=None)
-        for brief, one in told
+        for brief, one in briefs
         if brief in kept
     ]
     return short or found[:1]
@@ -51,6 +51,7 @@ def _chosen(briefs: list[Brief]) -> list[Brief]:
         kept += [brief for brief in briefs if brief.rank is rank][:1]
     for question in sorted({brief.question for brief in briefs} - {""}):
         kept += [brief for brief in briefs if brief.question == question][:1]
+    kept = kept[:MOST_SENTENCES]
     others = [brief for brief in briefs if brief not in kept]
     return kept + others[: MOST_SENTENCES - len(kept)]
 

@@ -17,7 +17,7 @@ from ganstudy.trials.config.command import (
 )
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.training.commands.training_data import training_array, training_folder
 from ganstudy.trials.training.functions.inputs import TrainingData
