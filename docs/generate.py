@@ -46,15 +46,17 @@ def measures() -> str:
     lines = [
         MADE,
         "# Measures\n",
-        "Per seed and evaluation; what does not apply is absent. ↓: lower is better, ↑: higher. What features and",
-        "floors are: [how-it-works.md](how-it-works.md). Those of the game: [game.md](game.md). Without a source:",
-        "ganstudy's own.\n",
+        "Per seed and evaluation. ↓: lower is better, ↑: higher. Without a source: ganstudy's own.",
+        "[Features and floors](how-it-works.md#what-is-measured); [the game's measures](game.md).\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         rows = [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
         lines += [f"## {group}\n", *rows, ""]
     lines += ["## Cost\n", "Counted always, whatever the unit of the budget.\n"]
-    lines += [f"- `{name}`: {text}" for name, text in _attribute_docs(Counters).items()]
+    counters = _attribute_docs(Counters)
+    plain = [name for name, text in counters.items() if text == _in_words(name)]
+    lines.append(f"- {', '.join(f'`{name}`' for name in plain)}")
+    lines += [f"- `{name}`: {text}" for name, text in counters.items() if name not in plain]
     return "\n".join(lines) + "\n"
 
 
@@ -65,6 +67,10 @@ def _measure_row(measure: Measure) -> str:
     return f"- `{measure.name}` ({unit}): {meaning}{source}"
 
 
+def _in_words(name: str) -> str:
+    return name.replace("_", " ").capitalize() + "."
+
+
 def _attribute_docs(kind: type) -> dict[str, str]:
     """Return the docstrings under a class's attributes; for one without, its name in words."""
     import ast
@@ -73,7 +79,7 @@ def _attribute_docs(kind: type) -> dict[str, str]:
     docs: dict[str, str] = {}
     for node in body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            docs[node.target.id] = node.target.id.replace("_", " ").capitalize() + "."
+            docs[node.target.id] = _in_words(node.target.id)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and docs:
             docs[list(docs)[-1]] = " ".join(str(node.value.value).split())
         elif isinstance(node, ast.FunctionDef) and node.name == "updates":
@@ -86,8 +92,8 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "Each is tested against its equation. `trials/losses/NAME.py`, `trials/remedies/NAME.py` say more: symbols,",
-        "costs, where released codes do otherwise. Options: `[losses.NAME]`, `[remedies.NAME]`.\n",
+        "`trials/losses/NAME.py`, `trials/remedies/NAME.py`: symbols, costs, where released codes differ.",
+        "Options go under `[losses.NAME]`, `[remedies.NAME]`.\n",
         "# Losses\n",
     ]
     for losses in _by_document(LOSSES):
@@ -110,7 +116,12 @@ def _by_document(kinds: Mapping[str, type[Kind]]) -> list[dict[str, type[Kind]]]
 
 def _entry(kinds: Mapping[str, type[ImplementedOptions]]) -> list[str]:
     doc = _implementation_doc(next(iter(kinds.values())))
-    return [f"## {', '.join(kinds)}\n", _in_short(doc), "", *_options_list(kinds)]
+    names = ", ".join(kinds)
+    # "Feature matching: ..." stands below the heading feature_matching.
+    title, colon, rest = doc.partition(": ")
+    if colon and re.sub("[ -]", "_", title.lower()) == names:
+        doc = rest[0].upper() + rest[1:]
+    return [f"## {names}\n", _in_short(doc), "", *_options_list(kinds)]
 
 
 def _in_short(doc: str) -> str:
@@ -148,7 +159,7 @@ def data_and_networks() -> str:
     lines = [
         MADE,
         "# Data, networks and measures in the study file\n",
-        "`trials/networks/NAME.py` has the layers of each network and its initial weights.\n",
+        "Defaults, and other choices, stand in brackets. `trials/networks/NAME.py` has each network's layers.\n",
         "# [data]\n",
     ]
     told: set[str] = set()
@@ -255,14 +266,14 @@ def frames() -> str:
     lines = [
         MADE,
         "# A study in pandas\n",
-        "From `ganstudy.load(NAME)` ([python.md](python.md)) or `ganstudy export NAME --out DIR --format parquet` (or",
-        "`csv`). Missing numbers are NaN: a score that is missing because its seed diverged is the worst there is, so",
-        "fill it before you average, or count it.\n",
+        "From `ganstudy.load(NAME)` ([python.md](python.md)) or `ganstudy export NAME --out DIR`.",
+        "Missing numbers are NaN. A score that is missing because its seed diverged is the worst",
+        "there is: fill it before you average, or count it.\n",
     ]
     heads = {
         "trials": "One row per trial; one more column per hyperparameter, and a number of seeds per verdict.",
         "evaluations": "One row per trial, seed and evaluation.",
-        "seeds": "One row per trial and seed: its row of `evaluations` at the trial's last. Same columns.",
+        "seeds": "The rows of `evaluations` at each trial's last.",
         "modes": "One row per trial, seed, evaluation and mode.",
     }
     told: dict[str, str] = {}

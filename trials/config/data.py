@@ -69,8 +69,8 @@ class ImageOptions(DataOptions):
     """Options of every data set of images."""
 
     mirror: bool = False
-    """Turn each real image left to right with a probability of 1/2, drawn anew in every epoch; scores
-    compare with the images as they are.
+    """Flip each training image left to right with probability 1/2; scores compare with the images as
+    they are.
     """
 
     @model_serializer(mode="wrap")
@@ -117,7 +117,7 @@ class Downloaded(ImageOptions):
     download: bool = True
     """Whether files that are not in `root` are downloaded."""
     size: int | None = Field(None, ge=4, le=1024)
-    """Pixels per side, resized where that differs from the files; absent: as in the files."""
+    """Pixels per side; absent: as in the files."""
 
 
 class OfficialSplit(Downloaded):
@@ -130,9 +130,9 @@ class OfficialSplit(Downloaded):
     labelled = True
 
     train_images: int | None = Field(None, ge=2)
-    """Images to train on, the first of a fixed shuffle of the training split; absent: all."""
+    """Images to train on, the first of a fixed shuffle; absent: all."""
     held_out_images: int | None = Field(None, ge=1)
-    """Images held out, the first of a fixed shuffle of the test split; absent: all."""
+    """Images of the test split held out, the first of a fixed shuffle; absent: all."""
 
 
 class MNIST(OfficialSplit):
@@ -183,24 +183,20 @@ class PictureOptions(ImageOptions):
     size: int | None = Field(None, ge=4, le=1024)
     """Pixels per side; absent: pictures keep their size, and all must have the same."""
     crop: Literal["centre", "none"] = "centre"
-    """Cut the middle square out before resizing; none: resize both sides, which distorts what is
-    not square.
-    """
+    """Cut the middle square out before resizing; none: stretch what is not square."""
     channels: Literal["colour", "grey"] = "colour"
     """3 channels or 1. Transparent parts are laid on white."""
     held_out: HeldOut = 0.2
     """Share or number of the images held out, the first of a fixed shuffle."""
     limit: int | None = Field(None, ge=3)
-    """Images used at most, training and held out together, the first of a fixed shuffle; absent:
-    all.
-    """
+    """Images used at most, the first of a fixed shuffle; absent: all."""
 
 
 ZIP = ".zip"
 
 
 class Images(PictureOptions):
-    """A folder of pictures, or a zip of them, as StyleGAN's data sets are."""
+    """A folder or zip of pictures, such as a StyleGAN data set."""
 
     implementation = "ganstudy.trials.data.images:images"
 
@@ -208,11 +204,11 @@ class Images(PictureOptions):
     path: str = Field(min_length=1)
     """The folder or zip; pictures are looked for in its sub-folders too."""
     labels: Literal["none", "folders", "file"] = "none"
-    """folders: the first-level sub-folder is the class. file: as dataset.json beside the pictures
-    says, where it has labels; so a .zip is read unless another is said.
+    """folders: the first-level sub-folder is the class. file: dataset.json says, the default of a
+    .zip.
     """
     bad_files: Literal["refuse", "skip"] = "refuse"
-    """Whether a picture that cannot be read is an error or left out; either way it is named."""
+    """What to do about a picture that cannot be read; either way it is named."""
 
     @model_validator(mode="before")
     @classmethod
@@ -231,28 +227,22 @@ class Arrays(ImageOptions):
     path: str = Field(min_length=1)
     """The npz file."""
     images_key: str | None = None
-    """Its array of images or points; absent: x or images."""
+    """Its images or points; absent: x or images."""
     labels_key: str | None = None
-    """Its array of labels, whole numbers or strings; absent: y or labels, where there is one and no
+    """Its labels, whole numbers or strings; absent: y or labels, unless there is a
     held_out_images_key."""
     held_out_images_key: str | None = None
-    """Its array of held-out images or points; absent: a part of the others is held out."""
+    """Its held-out images or points; absent: a part of the others."""
     held_out_labels_key: str | None = None
     """Their labels."""
     range: Pair | None = None
-    """The values that become -1 and 1; required for images unless they are uint8, which have 0 and
-    255.
-    """
+    """The values that become -1 and 1; required for images that are not uint8."""
     layout: Literal["auto", "channels_first", "channels_last"] = "auto"
-    """Where the channels of four-dimensional arrays stand; auto: where there are 1 or 3."""
+    """Where the channels are; auto: where there are 1 or 3."""
     size: int | None = Field(None, ge=4, le=1024)
-    """Pixels per side of the images, which are cut to their middle square and resized; absent: as in
-    the file.
-    """
+    """Pixels per side, after a cut to the middle square; absent: as in the file."""
     held_out: HeldOut | None = None
-    """Share or number held out, the first of a fixed shuffle; absent: 0.2, unless the file has
-    held-out images.
-    """
+    """Share or number held out; absent: 0.2, unless the file has held-out images."""
     limit: int | None = Field(None, ge=3)
     """Images used at most, the first of a fixed shuffle; absent: all."""
 

@@ -27,29 +27,23 @@ class MeasuresConfig(StrictModel):
     """Settings of the measures; equal for all trials of a study."""
 
     extractor: Literal["auto", "classifier", "inception-v3-compat", "pixels"] = "auto"
-    """Features behind FID, KID, precision and recall. auto: the in-domain classifier where the
-    images have labels, Inception where they have none. pixels: principal components of the real
-    images' pixels."""
+    """Features behind FID, KID, precision and recall. auto: a classifier trained on the images'
+    labels; without labels Inception. pixels: principal components of the real images' pixels."""
     weights: str | None = Field(None, min_length=1)
-    """File with Inception's weights; absent: those that torch-fidelity publishes are downloaded."""
+    """File with Inception's weights; absent: torch-fidelity's are downloaded."""
     weights_digest: str | None = Field(None, pattern="^[0-9a-f]{16}$")
-    """Digest that this file must have: 16 hexadecimal digits, as the results' provenance states
-    them.
-    """
+    """Digest that this file must have, as the results' provenance states it."""
     samples: int | None = Field(None, ge=1, le=100_000_000)
     """Images generated per seed and evaluation; by default the data set's own number."""
     modes: Literal["auto", "classes", "bins"] = "auto"
-    """What a mode of images is. auto: a class where there are labels, a k-means bin where there are
-    none.
-    """
+    """What a mode is. auto: a class where there are labels, else a k-means bin."""
     bins: int = Field(100, ge=2, le=100_000)
     """k-means bins, at most."""
     game_steps: int = Field(100, ge=0, le=10**9)
     """Steps of either player in the search for the duality gap at the end of a trial; the path
-    angle takes as many gradients again. Together about as long as 4.5 times as many training steps
-    of one player. 0: neither."""
+    angle takes as many gradients again. 0: neither."""
     own: dict[str, OwnMeasure] = {}
-    """Measures of the user's own by name; in the study file a list of references."""
+    """Your own measures by name; in the study file a list of references."""
 
     @field_validator("own")
     @classmethod

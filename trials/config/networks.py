@@ -66,8 +66,8 @@ class DCGAN(ModelOptions):
     halving.
     """
     discriminator_batch_norm: bool = True
-    """Batch normalisation in the discriminator, but for its first layer. Penalties on the gradient
-    at single images (gradient_penalty, r1, r2) suppose that there is none."""
+    """Batch normalisation in the discriminator, but for its first layer; gradient_penalty, r1 and r2
+    suppose that there is none."""
 
 
 class SNDCGAN(ModelOptions):
@@ -94,9 +94,8 @@ class ResNet(ModelOptions):
     latent_dim: int = Field(128, ge=1, le=100_000)
     """Dimensions of z."""
     width: int = Field(128, ge=2, le=100_000, multiple_of=2)
-    """Channels of the discriminator below 64 pixels, where the generator has twice as many; from 64
-    pixels on both players have from width / 2 to 8 width channels. 128 gives the published
-    networks."""
+    """Channels of the discriminator, half of the generator's; from 64 pixels on both have width / 2
+    to 8 width. 128 gives the published networks."""
 
 
 class PacGANPoints(ModelOptions):
@@ -138,7 +137,7 @@ class OwnModel(ModelOptions):
     digest: str = ""
     """Digest of the file's bytes; filled in when the study file is read."""
     options: dict[str, Any] = {}
-    """Given to the function as keyword arguments, beside shape and latent_dim."""
+    """Further keyword arguments of the function."""
 
     @field_validator("name")
     @classmethod

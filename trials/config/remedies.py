@@ -39,9 +39,7 @@ class FeatureMatchingOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.feature_matching:FeatureMatching"
 
     norm: Literal["l2_squared", "l1"] = "l2_squared"
-    """Distance of the feature means: squared L2 as in the paper's equation, or the released code's
-    mean L1.
-    """
+    """Distance of the means: squared L2 (the equation) or mean L1 (the released code)."""
     adversarial: bool = False
     """Whether the adversarial objective stays beside it; as published it does not."""
     weight: LaneNumber = Field(1.0, gt=0, allow_inf_nan=False)
@@ -69,12 +67,10 @@ class MinibatchDiscriminationOptions(RemedyOptions):
     kernel_dim: int = Field(8, ge=1, le=10_000)
     """C: dimensions in which one kernel compares two images."""
     reduction: Literal["sum", "mean"] = "sum"
-    """Sum over the other images of the batch (the paper's equation) or their mean (its ImageNet
-    code).
-    """
+    """Sum over the other images of the batch (the equation) or their mean (the ImageNet code)."""
     weight_norm: bool = True
-    """Columns of T normalised and scaled by a learned factor, with a learned bias from -1 (the
-    released code); without it, on more than some tens of features all similarities start at 0."""
+    """Columns of T normalised and scaled by a learned factor (the released code); without it all
+    similarities start at 0 on more than some tens of features."""
 
 
 class OneSidedLabelSmoothingOptions(RemedyOptions):

@@ -2,7 +2,7 @@
 
 The protocol is that of VEEGAN (Srivastava et al. 2017) as PacGAN's code has it (Lin et al. 2018):
 128,000 fixed stacks, 26,000 samples per evaluation. Unlike theirs, the stacks to train on contain
-no digit of the test split, and values lie in [-1, 1], where the generator's do.
+no digit of the test split.
 """
 
 from __future__ import annotations
