@@ -155,7 +155,7 @@ def made_claim(spec: StudySpec, rng: np.random.Generator, number: int, share: fl
 def quick_verdict(drawn: Drawn, comparisons: int, margin: float | None) -> str:
     """Return the verdict on made-up results from their arrays alone, without a study's frames.
 
-    tests/analysis/tables/test_claims.py holds it to the verdict on the study of the same results.
+    tests/analysis/tables/effects/test_claims.py holds it to the verdict on the study of the same results.
     """
     level, criterion = bonferroni_level(comparisons), drawn.criterion
     if not criterion.is_contrast:

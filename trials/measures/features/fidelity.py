@@ -2,7 +2,7 @@
 
 Also the networks that extract features behind its contract. The features of all seeds pass through
 the extractor at once and torch-fidelity's own functions turn them into scores, which saves its
-per-call set-up (tests/trials/measures/test_fidelity.py holds the scores to those of
+per-call set-up (tests/trials/measures/features/test_fidelity.py holds the scores to those of
 `torch_fidelity.calculate_metrics`). Nothing is cached by torch-fidelity: its key omits the content.
 """
 
