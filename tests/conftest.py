@@ -101,8 +101,9 @@ TEST_BY_TEST = ("test_simulated", "test_interruption", "test_workers_lost", "tes
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_collection_finish() -> None:
-    """Keep what is imported out of garbage collections: a full one takes half a second with it."""
+@pytest.fixture(autouse=True, scope="module")
+def few_objects_to_collect() -> None:
+    """Keep what was there before a file out of its garbage collections, which took half a second each."""
     gc.collect()
     gc.freeze()
 
