@@ -37,8 +37,15 @@ TRIAL_KEYS = (
 # Dotted, since remedies share names of options (several have a `weight`); a study has one model.
 MODEL_TYPES = _option_types(MODELS, dotted=False)
 MODEL_KEYS = tuple(MODEL_TYPES)
+NETWORK_OPTION = "model.options."
+"""Begins the key of an option of the user's own networks: "model.options.width"."""
 BASELINE_KEYS = frozenset({*TRIAL_KEYS, *MODEL_KEYS} - {"k", "lr_d", "loss", "remedies"})
 """Keys that an autoencoder or VAE, which have no discriminator, read; the others have no effect."""
+
+
+def is_network_option(key: str) -> bool:
+    """Return whether a key is an option of the user's own networks."""
+    return key.startswith(NETWORK_OPTION)
 
 
 @dataclass(frozen=True)

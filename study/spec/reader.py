@@ -24,6 +24,7 @@ from ganstudy.study.spec.messages import (
     message_of,
     place_of,
 )
+from ganstudy.study.spec.network_options import resolve_network_options
 from ganstudy.study.spec.own_parts import resolve
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
@@ -139,6 +140,8 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
                 ) from None
             # The name alone: the digest identifies the file, wherever it lies.
             table[key] = f"{Path(file).name}:{attribute}"
+            if name == "model":
+                resolve_network_options(values, table[key], table["digest"])
 
 
 def _joined(place: str, path: str, folder: Path) -> Path:

@@ -221,7 +221,10 @@ class StudySpec(StrictModel):
             tried = itertools.islice(self.space.one_at_a_time(), MOST_REHEARSED)
             return [self.space.trial_config(params) for params in tried]
         found: dict[str, TrialConfig] = {}
-        for params in self.space.combinations():
+        # Options of the user's own networks first: any may decide what is built.
+        space = self.space
+        first = itertools.islice(space.combinations(), 1)
+        for params in itertools.chain(first, space.varied_networks(), space.combinations()):
             config = self.space.trial_config(params)
             architecture = config.model_dump(include={"model", "method", "loss", "remedies"})
             # The first configuration of each: the others differ in numbers that build nothing.
