@@ -45,8 +45,7 @@ def export(
         raise UserError(f"{out} is there already and not empty; name another folder")
     ledger = Ledger.open(folder.ledger)
     # The copies that the study began with: the user's own files may have changed since.
-    for plugin in folder.plugins.glob("*/*.py"):
-        plugins.register(plugin)
+    plugins.register_copies(folder.plugins)
     try:
         config = configuration(ledger, chosen.number, chosen.config_digest)
         data = load_dataset(config.data)

@@ -55,7 +55,7 @@ def resolve_network_options(values: JsonObject, reference: str, digest: str) -> 
 def _signature(reference: str, digest: str, searched: bool) -> Signature | None:
     """Return what the function takes; None where only a call would show it."""
     name = _name(reference)
-    file = plugins.source(digest)
+    file = plugins.source(digest, reference)
     signature = signature_in(file, name)
     if signature is not None or not searched:
         return signature

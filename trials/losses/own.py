@@ -31,7 +31,7 @@ def declared_part(reference: str, digest: str) -> OwnPart:
 
     Raise ValueError, with the user's file and line, where there is none, or none on a contract.
     """
-    found, file = load(reference, digest), source(digest)
+    found, file = load(reference, digest), source(digest, reference)
     for kind, contract in CONTRACTS.items():
         if inspect.isclass(found) and issubclass(found, contract):
             _check_hooks(kind, found, contract, file)

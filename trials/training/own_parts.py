@@ -11,6 +11,7 @@ file and the line.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -172,8 +173,11 @@ class _Rehearsal:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> Exception:
-        for part in self.parts:
-            file = source(part.digest)
+        files = {part.name: source(part.digest, part.reference) for part in self.parts}
+        passed = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+        # Of parts in one folder, first the one whose own file it passed.
+        for part in sorted(self.parts, key=lambda each: str(files[each.name]) not in passed):
+            file = files[part.name]
             line = where(error, file)
             if line == file.name:
                 continue
@@ -318,7 +322,7 @@ def _finite(part: OwnPart, name: str, value: Tensor) -> Tensor:
 
 def _line(part: OwnPart, hook: str | None = None) -> str:
     """Return FILE:LINE of a hook of the user's class, or of the class."""
-    made, file = loaded(part), source(part.digest)
+    made, file = loaded(part), source(part.digest, part.reference)
     return line_of(vars(made).get(hook or "", made), file)
 
 

@@ -6,11 +6,16 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ganstudy.trials.config.command import filled, located, program_of, script_of
+from ganstudy.trials.config.command import filled, program_of, script_of
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.training.commands.context import CommandError, placeholder_values
-from ganstudy.trials.training.commands.process import last_lines
+from ganstudy.trials.training.commands.context import (
+    CommandError,
+    own_arguments,
+    placeholder_values,
+    shipped_code,
+)
+from ganstudy.trials.training.commands.process import environment_of, last_lines
 
 DRY_RUN_SECONDS = 60.0
 
@@ -24,9 +29,11 @@ def rehearse_command(config: TrialConfig, dataset: Dataset, device: str) -> bool
     command = config.function.command
     home = Path(command.home)
     name = Path(script_of(command.command) or command.command[0]).name
+    shipped = shipped_code(command, config.function)
     program = program_of(command.command, home)
-    if program is None or not home.is_dir():
-        missing = command.command[0] if home.is_dir() else str(home)
+    there = home.is_dir() or shipped is not None
+    if program is None or not there:
+        missing = command.command[0] if there else str(home)
         raise CommandError(f"{missing} is not on this node", name)
     if not command.dry_run:
         return False
@@ -39,7 +46,7 @@ def rehearse_command(config: TrialConfig, dataset: Dataset, device: str) -> bool
             "attempt": 1,
         }
         values = placeholder_values(config, folder, dataset, config.seeds[0], others)
-        own = [located(each, home) for each in (*command.command, *command.dry_run)]
+        own = own_arguments(command, (*command.command, *command.dry_run), shipped)
         line = [str(program), *(filled(own, values, lambda _: None) or [])[1:]]
         output = folder.with_name("output.txt")
         given = ", ".join(f"{n}={v!r}" for n, v in config.function.params.items())
@@ -48,6 +55,7 @@ def rehearse_command(config: TrialConfig, dataset: Dataset, device: str) -> bool
                 code = subprocess.run(
                     line,
                     cwd=folder,
+                    env=environment_of(shipped),
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=subprocess.STDOUT,
