@@ -85,8 +85,7 @@ def _write(out: Path, exported: ExportedGenerator, trained: TrainedGenerators) -
         "README.md": card(exported).encode(),
         **{f"generator-seed-{s}.safetensors": save(trained.weights[s]) for s in exported.seeds},
     }
-    if trained.own_file is not None:
-        files[trained.own_file.name] = trained.own_file.read_bytes()
+    files |= trained.own_files
     try:
         for name, content in files.items():
             write_whole(out / name, content)

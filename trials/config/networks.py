@@ -138,7 +138,8 @@ class OwnModel(ModelOptions):
     digest: str = ""
     """Digest of the file's bytes; filled in when the study file is read."""
     options: dict[str, Any] = {}
-    """Given to the function as keyword arguments, beside shape and latent_dim."""
+    """Given to the function as keyword arguments, beside shape and latent_dim; searched as
+    "model.options.NAME"."""
 
     @field_validator("name")
     @classmethod

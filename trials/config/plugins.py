@@ -91,6 +91,11 @@ def register_copies(folder: Path) -> None:
                 register(file)
 
 
+def folder_of(digest: str) -> CodeFolder | None:
+    """Return the folder of that digest, as registered in this process; None for a single file."""
+    return _folders.get(digest)
+
+
 def originals(digest: str) -> dict[Path, bytes]:
     """Return the contents of the file or folder of that digest, as registered, by original path."""
     folder = _folders.get(digest)
@@ -151,10 +156,13 @@ def folder_root(digest: str) -> CodeRoot | None:
 def _private_folder() -> Path:
     """Return a folder of this process's own, which goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="ganstudy-code-"))
-    owner = os.getpid()
-    # Not by a child that was forked from this process.
-    atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
+    atexit.register(_remove, folder, os.getpid())
     return folder
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # not a child that was forked from it
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def source(digest: str, reference: str = "") -> Path:
