@@ -86,7 +86,7 @@ class PackTrainable(TrialTrainable):
             left = [self._members[place] for place in self._open()]
             for member in left:
                 self._log.begin(member.task.number)
-                if isinstance(error, Paused):
+                if isinstance(error, Paused | OTHER_CODE):
                     self._log.log(f"stopped and saved ({error}): it goes on from here")
                 else:
                     self._log.error(error)

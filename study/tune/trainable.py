@@ -110,7 +110,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
                 # Other code is no fault of the trial's: it goes on with its own.
                 harmless = isinstance(error, Paused | OTHER_CODE) or no_room(error) is not None
                 retries.end(explain(error), harmless)
-                if isinstance(error, Paused):
+                if isinstance(error, Paused | OTHER_CODE):
                     self._log.log(f"stopped and saved ({error}): it goes on from here")
                 else:
                     self._log.error(error)
