@@ -80,7 +80,7 @@ class Keys:
     @cached_property
     def crossed(self) -> frozenset[str]:
         """Keys that the rules of trials/config/compatibility.py read: tried in every combination."""
-        fixed = ("method", "loss", "remedies", "batch_size", "batch_norm", "latent")
+        fixed = ("method", "loss", "remedies", "batch_size", "batch_norm", "latent", "optimiser")
         return frozenset({*fixed, *self.flags, *self.batch_divisors})
 
 

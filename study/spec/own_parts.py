@@ -17,7 +17,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import StrictModel, short_repr
 from ganstudy.trials.config.losses import LOSSES
-from ganstudy.trials.config.own_parts import OwnPart, options_class
+from ganstudy.trials.config.own_parts import OPTIMISERS, OwnPart, options_class
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.results.documents import JsonObject
 
@@ -25,6 +25,7 @@ REFERENCE = re.compile(r"(?P<file>.*\.py):(?P<name>\w+)(?P<option>\.\w+)?", re.A
 """A reference, or the key of an option of what it names."""
 PLACES = (
     ("train", "loss"),
+    ("train", "optimiser"),
     ("train", "remedies"),
     ("losses",),
     ("remedies",),
@@ -152,9 +153,10 @@ def _declared(reference: str, digest: str) -> OwnPart:
     from ganstudy.trials.losses.own import declared_part
 
     part = declared_part(reference, digest)
-    taken = "loss" if part.name in LOSSES else "remedy" if part.name in REMEDIES else None
+    known = {"a loss": LOSSES, "a remedy": REMEDIES, "an optimiser": OPTIMISERS}
+    taken = next((what for what, names in known.items() if part.name in names), None)
     if taken is not None:
-        raise ValueError(f"{part.name} is a {taken} of ganstudy's: give your class another name")
+        raise ValueError(f"{part.name} is {taken} of ganstudy's: give your class another name")
     return part
 
 

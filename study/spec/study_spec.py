@@ -234,7 +234,9 @@ class StudySpec(StrictModel):
         first = itertools.islice(space.combinations(), 1)
         for params in itertools.chain(first, space.varied_networks(), space.combinations()):
             config = self.space.trial_config(params)
-            architecture = config.model_dump(include={"model", "method", "loss", "remedies"})
+            architecture = config.model_dump(
+                include={"model", "method", "loss", "remedies", "optimiser"}
+            )
             # The first configuration of each: the others differ in numbers that build nothing.
             found.setdefault(json.dumps(architecture, sort_keys=True), config)
             if len(found) == MOST_BUILT:

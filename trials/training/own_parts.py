@@ -69,9 +69,10 @@ class _FailureError(OwnPartError):
 
 
 def own_parts_of(config: TrialConfig) -> list[OwnPart]:
-    """Return the user's own losses and remedies that a configuration uses."""
+    """Return the user's own losses, remedies and optimiser that a configuration uses."""
     options = [config.loss_options, *config.remedy_options.values()]
-    return [each.part for each in options if isinstance(each, OwnOptions)]
+    optimiser = [config.own[config.optimiser]] if config.optimiser in config.own else []
+    return [*(each.part for each in options if isinstance(each, OwnOptions)), *optimiser]
 
 
 def rehearse_own_parts(config: TrialConfig, dataset: Dataset, whole: bool = True) -> None:
@@ -218,8 +219,7 @@ class _Rehearsal:
         if unlike:
             raise OwnPartError(
                 f"{_line(self.parts[0])}: after an interruption {self._names} trains to other numbers "
-                f"({unlike[0]} differs, {len(unlike)} in all): return from state() every tensor that it "
-                "keeps from step to step, made in start()"
+                f"({unlike[0]} differs, {len(unlike)} in all): {_kept_in(self.parts)}"
             )
 
     def _check_state(self, pack: TrainingLoop) -> None:
@@ -262,7 +262,9 @@ def _with_other_numbers(config: TrialConfig) -> TrialConfig:
 
 def _built_parts(trainer: Any, parts: list[OwnPart]) -> list[tuple[OwnPart, HasLaneOptions]]:
     """Return the user's own parts with what a trainer made of them."""
-    classes = {loaded(part): part for part in parts}
+    classes = {loaded(part): part for part in parts if part.kind != "optimiser"}
+    if not classes:
+        return []
     return [
         (classes[type(built)], built)
         for built in (trainer.loss, *trainer.remedies)
@@ -318,6 +320,15 @@ def _finite(part: OwnPart, name: str, value: Tensor) -> Tensor:
             f"{_line(part, name)}: {part.name}.{name} returns NaN or infinity in the first steps"
         )
     return value
+
+
+def _kept_in(parts: list[OwnPart]) -> str:
+    if all(part.kind == "optimiser" for part in parts):
+        return (
+            "keep what lasts from step to step in self.state[parameter], or as numbers in the parameter "
+            "group"
+        )
+    return "return from state() every tensor that it keeps from step to step, made in start()"
 
 
 def _line(part: OwnPart, hook: str | None = None) -> str:
