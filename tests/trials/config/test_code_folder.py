@@ -114,7 +114,8 @@ def test_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code_folder, "MOST_BYTES", 2000)
     assert len(read_folder(tmp_path / "big").files) == len(FILES)
     with pytest.raises(
-        ValueError, match=r"has 7 files of .*the largest: w/large\.bin \(0\.0 MB\), .*exclude"
+        ValueError,
+        match=r"has 7 files of .*the largest: w/large\.bin \(0\.0 MB\)\. Leave out .*exclude",
     ):
         read_folder(tmp_path / "big", include=["*.bin"])
     monkeypatch.setattr(code_folder, "MOST_FILES", 4)
