@@ -8,7 +8,7 @@ what the file declares into [train] own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 from ganstudy.study.errors import UserError
@@ -153,7 +153,11 @@ def _declared(reference: str, digest: str) -> OwnPart:
     from ganstudy.trials.losses.own import declared_part
 
     part = declared_part(reference, digest)
-    known = {"a loss": LOSSES, "a remedy": REMEDIES, "an optimiser": OPTIMISERS}
+    known: dict[str, Container[str]] = {
+        "a loss": LOSSES,
+        "a remedy": REMEDIES,
+        "an optimiser": OPTIMISERS,
+    }
     taken = next((what for what, names in known.items() if part.name in names), None)
     if taken is not None:
         raise ValueError(f"{part.name} is {taken} of ganstudy's: give your class another name")

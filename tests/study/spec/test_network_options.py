@@ -85,7 +85,8 @@ def test_a_range_is_real_where_the_function_says_so_and_stays_so_without_the_fil
     spec = study(
         tmp_path, SPACE + '"model.options.kind" = { low = 1, high = 3 }', 'name = "nets.py:build"\n'
     )
-    assert spec.space.domains["model.options.slope"] == Range(0.0, 1.0)
+    real = spec.space.domains["model.options.slope"]
+    assert real == Range(0.0, 1.0) and isinstance(real, Range) and type(real.low) is float
     # Of an option that may be anything, whole ends are a range of whole numbers.
     whole = spec.space.domains["model.options.kind"]
     assert whole == Range(1, 3) and isinstance(whole, Range) and type(whole.low) is int
