@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import importlib.util
 import io
 import os
@@ -13,7 +14,7 @@ import pytest
 import torch
 from filelock import FileLock
 
-from ganstudy.analysis.tables import importance
+from ganstudy.analysis.tables.configurations import importance
 from ganstudy.trials.results.catalogue import MEASURES
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -100,6 +101,12 @@ TEST_BY_TEST = ("test_simulated", "test_interruption", "test_workers_lost", "tes
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_collection_finish() -> None:
+    """Keep what is imported out of garbage collections: a full one takes half a second with it."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
@@ -204,7 +211,7 @@ def classifier(digits, classifier_cache: Path):
     """The in-domain classifier of the digits."""
     from ganstudy.study.tune.evaluator_setup import cached_classifier
     from ganstudy.trials.config.measures import MeasuresConfig
-    from ganstudy.trials.measures.classifier import TrainedClassifier
+    from ganstudy.trials.measures.features.classifier import TrainedClassifier
 
     return TrainedClassifier(cached_classifier(digits, MeasuresConfig(), classifier_cache))
 
@@ -212,7 +219,7 @@ def classifier(digits, classifier_cache: Path):
 @pytest.fixture(scope="session")
 def digits_evaluator(digits, classifier):
     """Scores samples of digits."""
-    from ganstudy.trials.measures.evaluator import Evaluator
+    from ganstudy.trials.measures.scoring.evaluator import Evaluator
 
     return Evaluator(digits, classifier, torch.device("cpu"))
 
@@ -222,7 +229,7 @@ def ring_evaluator():
     """Scores points of the ring."""
     from ganstudy.trials.config.data import Ring
     from ganstudy.trials.data import load
-    from ganstudy.trials.measures.evaluator import Evaluator
+    from ganstudy.trials.measures.scoring.evaluator import Evaluator
 
     return Evaluator(load(Ring()), None, torch.device("cpu"))
 

@@ -38,7 +38,7 @@ def fresh_scores(
     Failed seeds stand apart; the seeds' median with its interval and the search's score are beside
     them.
 
-    table: tables.confirm.confirmed with a column `name`; seeds: name, seed, score and verdict of
+    table: tables.configurations.confirm.confirmed with a column `name`; seeds: name, seed, score and verdict of
     every fresh seed. Seeds without a score stand beyond the largest one (for a measure of which
     larger is better, the smallest), where the worst belong.
     """

@@ -17,7 +17,7 @@ CHANGES = (
         ("hidden_coverage", "hidden coverage", "dot", "diamond"),
     ),
 )
-"""Columns of tables.cycling.cycling_trajectories in the upper and in the lower panel.
+"""Columns of tables.trajectories.cycling.cycling_trajectories in the upper and in the lower panel.
 
 Each with its name, dash and symbol.
 """

@@ -9,7 +9,7 @@ from ganstudy.analysis.figures.style import LOOKS, error_bars, in_lines, new_fig
 
 
 def importances(table: pd.DataFrame) -> go.Figure:
-    """Draw tables.importance.importance: the share of each setting, per evaluator."""
+    """Draw tables.configurations.importance.importance: the share of each setting, per evaluator."""
     evaluators = table["evaluator"].unique().tolist()
     settings = [in_lines(setting) for setting in table["setting"].unique()]
     height = 130 + 40 * len(settings) * max(1, len(evaluators)) // 2

@@ -18,11 +18,11 @@ from ganstudy.analysis.figures.style import (
     styled,
 )
 from ganstudy.analysis.formatting import label
-from ganstudy.analysis.tables.k_ratio import ENDED_TRIALS
+from ganstudy.analysis.tables.effects.k_ratio import ENDED_TRIALS
 
 
 def by_axis(table: pd.DataFrame, setting: str, measure: str, own: str) -> go.Figure:
-    """Draw tables.k_ratio.response by value: the score above, the share of failed seeds below.
+    """Draw tables.effects.k_ratio.response by value: the score above, the share of failed seeds below.
 
     The share is drawn where it is known.
 

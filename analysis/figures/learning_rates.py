@@ -118,7 +118,7 @@ def _trial_text(row: dict[Any, Any], measure: str) -> str:
 def learning_rate_cells(
     table: pd.DataFrame, column: str, title: str, share: bool, worse_is_more: bool
 ) -> go.Figure:
-    """Draw tables.learning_rates.rate_map, a rectangle per cell with its number of configurations.
+    """Draw tables.effects.learning_rates.rate_map, a rectangle per cell with its number of configurations.
 
     column: shown as colour; dark is worse.
     """

@@ -14,12 +14,24 @@ from ganstudy.analysis.frames.load import outcomes
 from ganstudy.analysis.frames.selection import dead_trials, distinct_configurations, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.function_params import reported_name
 from ganstudy.trials.results.records import Stage, TrialState
 
 
 def has_design(study: Study) -> bool:
     """Return whether the study planned its trials before it saw any score."""
     return bool(study.spec.get("design"))
+
+
+def factors(study: Study) -> list[str]:
+    """Return the settings that the design crosses, as its trials name them; none without a design."""
+    design = study.spec.get("design")
+    if not design:
+        return []
+    named = design.get("factors")
+    if named is None:
+        return [name for name, domain in study.space.items() if isinstance(domain, list)]
+    return [*map(reported_name, named)]
 
 
 def compared_trials(study: Study) -> Study:

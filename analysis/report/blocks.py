@@ -16,8 +16,8 @@ import plotly.graph_objects as go
 
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.phrases import Brief, Conclusion
-from ganstudy.analysis.tables.contrast_table import ContrastTable, contrast_table
-from ganstudy.analysis.tables.looks import interim
+from ganstudy.analysis.tables.effects.contrast_table import ContrastTable, contrast_table
+from ganstudy.analysis.tables.effects.looks import interim
 from ganstudy.trials.results.records import OWN_SEEDS
 
 ROWS_SHOWN = 200
@@ -230,13 +230,13 @@ def build_sections(modules: tuple[SectionModule, ...], results: Results) -> list
 
     What is inconclusive stands in no section, but in the one list of such questions.
     """
-    told = [conclusions_of(module, results) for module in modules]
-    questions = [one for of_section in told for one in of_section if one.open is not None]
+    found = [conclusions_of(module, results) for module in modules]
+    questions = [one for of_section in found for one in of_section if one.open is not None]
     sections = []
-    for module, found in zip(modules, told, strict=True):
+    for module, of_section in zip(modules, found, strict=True):
         name = module.__name__.rpartition(".")[2]
         listed = _open_list(questions) if name == OPEN_SECTION else []
-        conclusions = [one for one in found if one.open is None]
+        conclusions = [one for one in of_section if one.open is None]
         blocks = [*listed, *module.blocks(results)]
         sections.append(Section(name, module.TITLE, conclusions, blocks))
     return [section for section in sections if section.conclusions or section.blocks]

@@ -9,7 +9,7 @@ from ganstudy.analysis.figures.style import ScoreAxes, as_text
 from ganstudy.analysis.report.blocks import Block, Figure, Pair, Results, Table
 from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, score_name, unit
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
-from ganstudy.analysis.tables import search
+from ganstudy.analysis.tables.configurations import search
 from ganstudy.trials.results.records import FAILURES, Verdict
 
 SCORE = (

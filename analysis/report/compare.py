@@ -28,11 +28,11 @@ from ganstudy.analysis.report.phrases import (
     unit,
     with_interval,
 )
-from ganstudy.analysis.stats.crossed import MIN_SEEDS
+from ganstudy.analysis.stats.crossed.effect import MIN_SEEDS
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
-from ganstudy.analysis.tables import search
-from ganstudy.analysis.tables.budget import expected_best_of_studies
-from ganstudy.analysis.tables.compare import (
+from ganstudy.analysis.tables.configurations import search
+from ganstudy.analysis.tables.configurations.budget import expected_best_of_studies
+from ganstudy.analysis.tables.configurations.compare import (
     COMPARED_PROVENANCE,
     DIFFERENCE,
     at_equal_budget,
@@ -41,7 +41,7 @@ from ganstudy.analysis.tables.compare import (
     refuse_unlike,
     sides,
 )
-from ganstudy.analysis.tables.confirm import (
+from ganstudy.analysis.tables.configurations.confirm import (
     ConfirmedConfiguration,
     confirmed,
     confirmed_configurations,

@@ -15,8 +15,9 @@ from ganstudy.analysis.report.sections.registry import SECTIONS
 
 NO_TRIALS = Conclusion("No trial has been published yet.", first=True)
 MOST_SENTENCES = 5
-ALWAYS = (Rank.SCORE, Rank.FAILURES)
-"""Of these one sentence each is never left out for others, nor of the questions k and remedies."""
+ALWAYS = (Rank.NOTICE, Rank.CLAIM, Rank.SCORE, Rank.FAILURES)
+"""Of these one sentence each is never left out for others. Then come the questions, the most
+conclusive first."""
 
 
 def conclusions(results: Results) -> list[Conclusion]:
@@ -34,25 +35,27 @@ def conclusions(results: Results) -> list[Conclusion]:
 def answer(results: Results) -> list[Conclusion]:
     """Return the answer in at most MOST_SENTENCES short sentences, the largest effect first."""
     found = conclusions(results)
-    told = [(each, one) for one in found for each in (one.brief, one.also) if each is not None]
-    told.sort(key=lambda pair: (pair[0].rank, -pair[0].size))
-    kept = _chosen([brief for brief, _ in told])
+    briefs = [(each, one) for one in found for each in (one.brief, one.also) if each is not None]
+    briefs.sort(key=lambda pair: (pair[0].rank, -pair[0].size))
+    kept = _chosen([brief for brief, _ in briefs])
     short = [
         replace(one, claim=brief.text, basis="", brief=brief, also=None)
-        for brief, one in told
+        for brief, one in briefs
         if brief in kept
     ]
     return short or found[:1]
 
 
 def _chosen(briefs: list[Brief]) -> list[Brief]:
-    kept: list[Brief] = []
-    for rank in ALWAYS:
-        kept += [brief for brief in briefs if brief.rank is rank][:1]
-    for question in sorted({brief.question for brief in briefs} - {""}):
-        kept += [brief for brief in briefs if brief.question == question][:1]
-    others = [brief for brief in briefs if brief not in kept]
-    return kept + others[: MOST_SENTENCES - len(kept)]
+    """Return the sentences of the first screen: briefs are in the order in which they are shown."""
+    first: dict[Rank | str, Brief] = {}
+    for brief in briefs:
+        for group in (brief.rank, brief.question):
+            first.setdefault(group, brief)
+    always = [first[rank] for rank in ALWAYS if rank in first]
+    questions = [brief for group, brief in first.items() if isinstance(group, str) and group]
+    ordered = dict.fromkeys([*always, *questions, *briefs])
+    return list(ordered)[:MOST_SENTENCES]
 
 
 def sentences(study: Study) -> list[str]:

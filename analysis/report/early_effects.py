@@ -12,8 +12,8 @@ from ganstudy.analysis.formatting import count, label, number
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank, fitting, score_name, unit
-from ganstudy.analysis.tables.confirmed_contrasts import Against, ConfirmedContrast
-from ganstudy.analysis.tables.contrasts import Contrast
+from ganstudy.analysis.tables.effects.confirmed_contrasts import Against, ConfirmedContrast
+from ganstudy.analysis.tables.effects.contrasts import Contrast
 
 
 def short_lived(results: Results) -> list[Conclusion]:

@@ -16,8 +16,8 @@ from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Figure, Results
 from ganstudy.analysis.report.phrases import score_name, unit
-from ganstudy.analysis.tables.confirmed_contrasts import Against
-from ganstudy.analysis.tables.contrasts import RATIO, Contrast, margin_of
+from ganstudy.analysis.tables.effects.confirmed_contrasts import Against
+from ganstudy.analysis.tables.effects.contrasts import RATIO, Contrast, margin_of
 
 MOST_EFFECTS = 8
 """Rows of the plot: as many as fit beside the samples."""

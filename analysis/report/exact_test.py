@@ -6,8 +6,8 @@ from ganstudy.analysis.formatting import count, label, p_value
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
 from ganstudy.analysis.stats.few_seeds import MEDIAN
-from ganstudy.analysis.tables.confirmed_contrasts import Against, ConfirmedContrast
-from ganstudy.analysis.tables.contrasts import RATIO, Contrast
+from ganstudy.analysis.tables.effects.confirmed_contrasts import Against, ConfirmedContrast
+from ganstudy.analysis.tables.effects.contrasts import RATIO, Contrast
 from ganstudy.trials.results.paired_seeds import fewest_seeds
 
 

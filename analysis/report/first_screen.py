@@ -10,9 +10,9 @@ from ganstudy.analysis.report import samples
 from ganstudy.analysis.report.blocks import Figure, Picture, Results
 from ganstudy.analysis.report.effects import effects_figure
 from ganstudy.analysis.report.sections.confirm import quoted
-from ganstudy.analysis.tables import search, shown_samples
-from ganstudy.analysis.tables.confirmed_contrasts import Against
-from ganstudy.analysis.tables.shown_samples import ShownSeed
+from ganstudy.analysis.tables.configurations import search, shown_samples
+from ganstudy.analysis.tables.configurations.shown_samples import ShownSeed
+from ganstudy.analysis.tables.effects.confirmed_contrasts import Against
 from ganstudy.trials.results.records import FAILURE_VERDICTS, OWN_SEEDS, Stage, Verdict
 
 

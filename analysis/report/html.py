@@ -40,7 +40,7 @@ from ganstudy.analysis.report.samples import are_images
 from ganstudy.analysis.report.sections.registry import SECTIONS
 from ganstudy.analysis.report.shown_table import Shown
 from ganstudy.analysis.report.templates import template_environment
-from ganstudy.analysis.tables.looks import interim
+from ganstudy.analysis.tables.effects.looks import interim
 from ganstudy.trials.results.records import OWN_SEEDS, Stage
 
 DOWNLOADED = "%.6g"

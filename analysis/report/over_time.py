@@ -10,7 +10,7 @@ from ganstudy.analysis.frames.selection import COMPARED, EVALUATION, own_axis
 from ganstudy.analysis.report.blocks import Figure, Results
 from ganstudy.analysis.report.phrases import Conclusion, Open
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
-from ganstudy.analysis.tables import failures
+from ganstudy.analysis.tables.trajectories import failures
 from ganstudy.trials.results.records import Verdict
 
 LEARNING_RATES = ("lr_d", "lr_g")

@@ -12,10 +12,10 @@ from ganstudy.analysis.formatting import absent, count, label, number, signed
 from ganstudy.analysis.frames import selection
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.crossed import NoClaim
+from ganstudy.analysis.stats.crossed.effect import NoClaim
 from ganstudy.analysis.stats.estimate import PRACTICALLY_EQUAL, Estimate
 from ganstudy.analysis.stats.margin import Margin
-from ganstudy.analysis.tables.contrasts import HOLM, RATIO, Contrast
+from ganstudy.analysis.tables.effects.contrasts import HOLM, RATIO, Contrast
 from ganstudy.trials.results.catalogue import MEASURES
 
 EXPLORATORY = "exploratory"
@@ -62,8 +62,9 @@ class Brief:
     """Of the effect that it tells, on the scale on which effects are computed; of equal ranks the
     larger one comes first."""
     question: str = ""
-    """That it answers, of those that studies are made for: "k" or "remedies"; '' for others. Each of
-    them that the study varies has a sentence on the first screen, inconclusive or not."""
+    """The setting that it is about, of those that a study is made for: k, the remedies, the other
+    factors of a design; '' for others. Each of them that the study varies has a sentence on the first
+    screen, inconclusive or not, while there is room."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +288,7 @@ def unit(study: Study) -> str:
 def settings(study: Study, trial: Mapping[str, Any], named: Sequence[str] | None = None) -> str:
     """Return the searched settings of a trial in words, without those that did not apply to it.
 
-    named: those that are told, all by default.
+    named: those that are named, all by default.
     """
     keys = study.searched if named is None else named
     applicable = [key for key in keys if not absent(trial[key])]

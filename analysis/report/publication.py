@@ -8,7 +8,10 @@ from ganstudy.analysis.formatting import absent, label, number
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.phrases import score_name, unit
-from ganstudy.analysis.tables.confirm import ConfirmedConfiguration, confirmed_configurations
+from ganstudy.analysis.tables.configurations.confirm import (
+    ConfirmedConfiguration,
+    confirmed_configurations,
+)
 from ganstudy.trials.results.records import trial_name
 
 FILES = {"Markdown": "confirmed.md", "LaTeX": "confirmed.tex"}

@@ -10,8 +10,8 @@ from ganstudy.analysis.formatting import number as as_text
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Picture, Results
 from ganstudy.analysis.report.phrases import score_name
-from ganstudy.analysis.tables import shown_samples
-from ganstudy.analysis.tables.shown_samples import ShownSeed
+from ganstudy.analysis.tables.configurations import shown_samples
+from ganstudy.analysis.tables.configurations.shown_samples import ShownSeed
 from ganstudy.trials.results.records import trial_name
 from ganstudy.trials.results.sample_layout import seed_boxes
 

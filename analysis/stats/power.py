@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
-from ganstudy.analysis.stats.crossed import CrossedMean
-from ganstudy.analysis.stats.crossed_design import Design, Question, detectable
+from ganstudy.analysis.stats.crossed.design import Design, Question, detectable
+from ganstudy.analysis.stats.crossed.effect import CrossedMean
 from ganstudy.analysis.stats.estimate import NAN
 from ganstudy.analysis.stats.multiplicity import ALPHA
 from ganstudy.trials.results.paired_seeds import fewest_seeds

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
-from ganstudy.analysis.stats.crossed import MIN_SEEDS
+from ganstudy.analysis.stats.crossed.effect import MIN_SEEDS
 from ganstudy.analysis.stats.estimate import LEVEL, Estimate, Floats, Scores
 from ganstudy.analysis.stats.order_statistics import median, median_over_seeds
 

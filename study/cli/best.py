@@ -18,7 +18,7 @@ from ganstudy.trials.results.documents import JsonObject
 
 # torch and pandas are imported by the commands that need them, so that the others answer at once.
 if TYPE_CHECKING:
-    from ganstudy.analysis.tables.best_configuration import BestConfiguration
+    from ganstudy.analysis.tables.configurations.best_configuration import BestConfiguration
 
 NEW_SAMPLES = "new-samples.png"
 """Beside samples.png, which the export drew."""
@@ -63,7 +63,7 @@ def best(
     Examples:  ganstudy best digits
                ganstudy best digits --export digits-generator
     """
-    from ganstudy.analysis.tables.best_configuration import best_configuration
+    from ganstudy.analysis.tables.configurations.best_configuration import best_configuration
 
     if seed is not None and out is None:
         raise UserError("--seed says what is exported, and needs --export DIR")

@@ -20,7 +20,7 @@ from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.results.catalogue import MEASURES
 
 if TYPE_CHECKING:
-    from ganstudy.trials.measures.score import Score
+    from ganstudy.trials.measures.scoring.score import Score
 
 NPZ = ".npz"
 # Even halves: the floor is then measured at the largest number that both sides can have.
@@ -192,7 +192,7 @@ def _measure(asked: ScoreOptions) -> Score:
     from rich.console import Console
     from rich.progress import Progress
 
-    from ganstudy.trials.measures.score import score
+    from ganstudy.trials.measures.scoring.score import score
 
     real = asked.samples("--real", asked.real, asked.real_range)
     fake = asked.samples("--fake", asked.fake, asked.fake_range)
@@ -247,7 +247,7 @@ def _print(result: Score) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from ganstudy.trials.measures.preparation import NOTHING_DONE
+    from ganstudy.trials.measures.scoring.preparation import NOTHING_DONE
 
     table = Table("Measure", box=None, pad_edge=False)
     table.add_column("Generated", justify="right")

@@ -122,9 +122,9 @@ def _verdicts(spec: StudySpec, home: Home) -> Iterator[str]:
 def _found(study: Study) -> Iterator[str]:
     from ganstudy.analysis.formatting import duration
     from ganstudy.analysis.report.sections.claim import basis, finding
-    from ganstudy.analysis.tables.claims import claim_verdicts
-    from ganstudy.analysis.tables.contrast_table import contrast_table
-    from ganstudy.analysis.tables.looks import interim
+    from ganstudy.analysis.tables.effects.claims import claim_verdicts
+    from ganstudy.analysis.tables.effects.contrast_table import contrast_table
+    from ganstudy.analysis.tables.effects.looks import interim
 
     if why := interim(study):
         yield f"{NOT_OVER}: {why}"

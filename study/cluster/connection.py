@@ -93,9 +93,9 @@ def connected(
             raise
         # Ray says that a node did not come up in time by a bare Exception.
         except Exception as error:
-            said = str(error)
+            message = str(error)
             raise UserError(
-                _not_started(said) if address is None else _not_connected(address, said)
+                _not_started(message) if address is None else _not_connected(address, message)
             ) from error
         try:
             yield
@@ -103,8 +103,8 @@ def connected(
             ray.shutdown()
 
 
-def _not_started(said: str) -> str:
-    first = said.strip().splitlines()[0] if said.strip() else "no reason given"
+def _not_started(message: str) -> str:
+    first = message.strip().splitlines()[0] if message.strip() else "no reason given"
     return (
         f"Ray did not start on this machine ({first}): it is too busy, or short of memory, disk or "
         "ports. Nothing was trained; the same command goes on where the study stands"

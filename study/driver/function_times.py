@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import torch
 
     from ganstudy.trials.data.dataset import Dataset
-    from ganstudy.trials.measures.evaluator import Evaluator
+    from ganstudy.trials.measures.scoring.evaluator import Evaluator
 
 
 def function_seconds(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors.torch import save
 
-from ganstudy.analysis.tables.best_configuration import BestConfiguration
+from ganstudy.analysis.tables.configurations.best_configuration import BestConfiguration
 from ganstudy.study.errors import UserError
 from ganstudy.study.export.model_card import ExportedGenerator, card
 from ganstudy.study.home import StudyFolder

@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ganstudy.analysis.tables.best_configuration import BestConfiguration
+from ganstudy.analysis.tables.configurations.best_configuration import BestConfiguration
 from ganstudy.study.export.markdown import escape as text
 from ganstudy.trials.results.catalogue import COPYING, MEASURES, MODES, QUALITY
 from ganstudy.trials.results.documents import JsonObject

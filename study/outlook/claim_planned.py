@@ -13,7 +13,7 @@ from ganstudy.trials.results.claimed import Claim
 def planned_lines(spec: StudySpec, home: Home) -> Iterator[str]:
     """Yield a line per criterion of the study's claim: how often its planned effect is found."""
     from ganstudy.analysis.report.sections.claim import planned_words, subject
-    from ganstudy.analysis.tables.claim_power import Sizes, power_of
+    from ganstudy.analysis.tables.effects.claim_power import Sizes, power_of
     from ganstudy.study.outlook.promise import promise
 
     stated = spec.model_dump(mode="json")

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
-from ganstudy.analysis.stats.crossed_design import Design
-from ganstudy.analysis.stats.crossed_power import (
+from ganstudy.analysis.stats.crossed.design import Design
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, MIN_SEEDS
+from ganstudy.analysis.stats.crossed.power import (
     MIN_SINGLE_SEEDS,
     POWER,
     Effects,
@@ -30,10 +30,11 @@ from ganstudy.study.spec.domains import Choices
 from ganstudy.study.spec.keys import Params
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import as_schedule
+from ganstudy.trials.results.function_params import reported_name
 from ganstudy.trials.results.records import NO_REMEDIES
 from ganstudy.trials.results.samplers import facts_of
 
-K, REMEDIES = "k", "remedies"
+K, REMEDIES, RATES = "k", "remedies", ("lr_d", "lr_g")
 # As many groups as the report makes of a setting (analysis/frames/selection.py).
 MAX_GROUPS, THIRDS = 8, 3
 # A guess: the pairs of so many comparisons say what the others have.
@@ -98,7 +99,7 @@ def questions(spec: StudySpec) -> list[Question]:
     couples = {setting: _couples(setting, labels) for setting, labels in settings.items()}
     asked = {setting: found for setting, found in couples.items() if found}
     whole_grid = _is_whole_grid(spec, planned)
-    # One primary family on a full grid without [confirm] (analysis/tables/contrasts.py).
+    # One primary family on a full grid without [confirm] (analysis/tables/effects/contrasts.py).
     together = sum(map(len, asked.values())) if whole_grid and spec.confirm is None else None
     made = []
     for setting, found in asked.items():
@@ -131,21 +132,38 @@ def with_design(spec: StudySpec, points: int) -> StudySpec:
 
 def designed(spec: StudySpec) -> list[Question]:
     """Return what the report compares in the trials of a design."""
-    trials, points, crossed = planned_trials(spec), num_points(spec), factors(spec)
+    trials, points = planned_trials(spec), num_points(spec)
     made = []
-    for setting in (K, REMEDIES):
-        key = spec.space.template.key_of(setting)
-        domain = spec.space.domains.get(key)
-        if key not in crossed or not isinstance(domain, Choices) or len(domain.values) < 2:
-            continue
+    for setting, domain in _compared_factors(spec).items():
         found = _couples(setting, list(map(str, domain.values)))
         if found:
             twins = trials // points // len(domain.values)
             made.append(Question(setting, len(domain.values), len(found), 0, points, twins))
-    # One primary family (analysis/tables/contrasts.py).
+    # One primary family (analysis/tables/effects/contrasts.py).
     together = sum(question.comparisons for question in made)
     made = [replace(question, together=together) for question in made]
     return [_by_seed(question) for question in made]
+
+
+def _compared_factors(spec: StudySpec) -> dict[str, Choices]:
+    """Return the factors of a design whose values the report compares, k and remedies first.
+
+    As analysis/tables/effects/compared_settings.py has them of the finished trials.
+    """
+    domains = {
+        reported_name(key): domain
+        for key in factors(spec)
+        if isinstance(domain := spec.space.domains.get(key), Choices) and len(domain.values) > 1
+    }
+    main = {name: domains[name] for name in (K, REMEDIES) if name in domains}
+    searched = {reported_name(key) for key in spec.space.domains}
+    elsewhere = {*main, *(RATES if set(RATES) <= searched else ()), *spec.space.template.keys.flags}
+    others = {
+        name: domain
+        for name, domain in domains.items()
+        if name not in elsewhere and len(domain.values) <= MAX_GROUPS
+    }
+    return main | others
 
 
 def is_adaptive(spec: StudySpec) -> bool:

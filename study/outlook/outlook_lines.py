@@ -6,7 +6,7 @@ import math
 
 from scipy.special import stdtrit
 
-from ganstudy.analysis.stats.crossed_power import POWER, smallest_by_signs
+from ganstudy.analysis.stats.crossed.power import POWER, smallest_by_signs
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.confirm_selection import max_twins
@@ -20,10 +20,10 @@ from ganstudy.study.outlook.detectable_effects import (
     with_design,
 )
 from ganstudy.study.outlook.spread import RATIO, Spread, spread_of
-from ganstudy.study.spec.design import DEFAULT_POINTS
+from ganstudy.study.spec.design import DEFAULT_POINTS, SEEDS
 from ganstudy.study.spec.study_spec import StudySpec
 
-ADVISED_SEEDS = 6
+ADVISED_SEEDS = len(SEEDS)
 """Student's quantile is 2.6 with six seeds, 4.3 with three."""
 
 
@@ -31,7 +31,8 @@ def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     """Return the smallest effects that the report will find, and what they are computed from."""
     asked = questions(spec)
     if not asked:
-        return ["neither k nor remedies vary: the best configuration, and no effect of a setting"]
+        varies = "neither k nor remedies vary" if spec.design is None else "no factor is compared"
+        return [f"{varies}: the best configuration, and no effect of a setting"]
     spread = spread_of(spec, home)
     if spread is None:
         return [

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ganstudy.analysis.stats.crossed import MIN_POINTS
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS
 from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
@@ -113,8 +113,9 @@ def proposal(spec: StudySpec, wanted: Wanted, home: Home, may_measure: bool) -> 
     size = effect_size(wanted.tell, spread, spec.measure)
     if not designed(with_design(spec, MIN_POINTS)):
         raise UserError(
-            "nothing to plan: neither k nor remedies (with [] among its sets) is a list in "
-            "[search.space], and those are what effects are estimated of"
+            "nothing to plan: effects are of settings that are lists of 2 to 8 values in "
+            "[search.space] (remedies with [] among its sets), and there is none; the two learning "
+            "rates together are no such setting"
         )
     times = study_times(with_design(spec, 1), home, may_measure, MEASURED_SEEDS)
     made = Proposal(spec, spread, times, amount=spec.train.budget.amount)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ganstudy.analysis.stats.crossed_power import POWER
+from ganstudy.analysis.stats.crossed.power import POWER
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.storage import database_trouble
 from ganstudy.study.outlook.detectable_effects import Question, questions

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ganstudy.analysis.stats.crossed import MIN_POINTS
-from ganstudy.analysis.stats.crossed_power import POWER
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS
+from ganstudy.analysis.stats.crossed.power import POWER
 from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.outlook.detectable_effects import Question, designed, with_design
 from ganstudy.study.outlook.expected_time import basis_lines

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ganstudy.analysis.stats.crossed import Variances
-from ganstudy.analysis.stats.crossed_design import Design
-from ganstudy.analysis.stats.crossed_power import UPPER, upper_limits
+from ganstudy.analysis.stats.crossed.design import Design
+from ganstudy.analysis.stats.crossed.effect import Variances
+from ganstudy.analysis.stats.crossed.power import UPPER, upper_limits
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger

@@ -282,8 +282,8 @@ def _with_lanes(
 def _measure_evaluation(
     made: MeasuredTimes, config: TrialConfig, dataset: Dataset, cache: Path, device: torch.device
 ) -> None:
-    from ganstudy.trials.measures.features import extractor_name
-    from ganstudy.trials.measures.fidelity import INCEPTION
+    from ganstudy.trials.measures.features.extractor import extractor_name
+    from ganstudy.trials.measures.features.fidelity import INCEPTION
     from ganstudy.trials.training.trial import Trial
 
     begun = time.perf_counter()
@@ -312,8 +312,8 @@ def _classifier(dataset: Dataset, measures: MeasuresConfig, cache: Path) -> byte
     from safetensors.torch import save
 
     from ganstudy.study.tune.evaluator_setup import classifier_path
-    from ganstudy.trials.measures.classifier import Classifier
-    from ganstudy.trials.measures.features import extractor_name
+    from ganstudy.trials.measures.features.classifier import Classifier
+    from ganstudy.trials.measures.features.extractor import extractor_name
 
     if extractor_name(dataset, measures) != "classifier":
         return None

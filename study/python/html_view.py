@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ganstudy.analysis.frames.study import Study
-    from ganstudy.analysis.tables.best_configuration import BestConfiguration
+    from ganstudy.analysis.tables.configurations.best_configuration import BestConfiguration
 
 TALLEST = 180
 """Pixels of a picture in the view; larger ones are shown smaller."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ganstudy.analysis.frames.study import Study
     from ganstudy.analysis.report.blocks import Results
-    from ganstudy.analysis.tables.best_configuration import BestConfiguration
+    from ganstudy.analysis.tables.configurations.best_configuration import BestConfiguration
 
 POINTS = "points"
 """Extractor of data that are no images."""
@@ -105,7 +105,7 @@ class LoadedStudy:
     @property
     def best(self) -> BestConfiguration | None:
         """The configuration to take, by its confirmed scores where it has some; None where none is."""
-        from ganstudy.analysis.tables.best_configuration import best_configuration
+        from ganstudy.analysis.tables.configurations.best_configuration import best_configuration
 
         return best_configuration(self.study)
 
@@ -172,8 +172,8 @@ class LoadedStudy:
 
     def __repr__(self) -> str:
         counts = self.trials["stage"].value_counts().items() if len(self.trials) else ()
-        told = ", ".join(f"{count} of {stage}" for stage, count in counts)
-        return f"<study {self.name!r}: {told or 'no trial published yet'}>"
+        listed = ", ".join(f"{count} of {stage}" for stage, count in counts)
+        return f"<study {self.name!r}: {listed or 'no trial published yet'}>"
 
     def _repr_html_(self) -> str:
         from ganstudy.study.python.html_view import ShownStudy, view
@@ -198,7 +198,7 @@ class LoadedStudy:
 
     def _chosen(self, trial: int | None) -> BestConfiguration:
         """Return the trial that was asked for, or the best, with its scores."""
-        from ganstudy.analysis.tables.best_configuration import best_configuration
+        from ganstudy.analysis.tables.configurations.best_configuration import best_configuration
 
         if trial is not None and trial not in set(numbers := self.trials["number"]):
             known = ", ".join(map(str, sorted(numbers)[:20])) or "none"
@@ -219,11 +219,16 @@ def _frames(study: Study) -> StageFrames:
     """Return the frames with the stage of every row."""
     stage = study.trials.set_index("number")["stage"] if len(study.trials) else pd.Series(dtype=str)
 
-    def told(frame: pd.DataFrame) -> pd.DataFrame:
+    def with_stage(frame: pd.DataFrame) -> pd.DataFrame:
         if "number" not in frame:
             return frame
         frame = frame.copy()
         frame.insert(1, "stage", frame["number"].map(stage))
         return frame
 
-    return StageFrames(study.trials, told(study.seeds), told(study.evaluations), told(study.modes))
+    return StageFrames(
+        study.trials,
+        with_stage(study.seeds),
+        with_stage(study.evaluations),
+        with_stage(study.modes),
+    )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from ganstudy.analysis.tables.best_configuration import BestConfiguration
+from ganstudy.analysis.tables.configurations.best_configuration import BestConfiguration
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import StudyFolder
 from ganstudy.trials.results.sample_layout import seed_boxes

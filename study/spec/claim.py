@@ -2,7 +2,7 @@
 
 Each entry of `decided_by` is one criterion: a contrast of two values of a setting, or a level that
 is held against a bound. Both are of a measure or of a share of seeds. What is claimed, the margin
-and the planned effect stand in the file before the first trial; analysis/tables/claims.py draws the
+and the planned effect stand in the file before the first trial; analysis/tables/effects/claims.py draws the
 verdicts.
 """
 

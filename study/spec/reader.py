@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.checks import problems_across_tables, resource_problems
 from ganstudy.study.spec.command_checks import resolve_command
+from ganstudy.study.spec.design import SEEDS
 from ganstudy.study.spec.messages import (
     MOST_PROBLEMS,
     TOO_DEEP,
@@ -71,6 +72,7 @@ def parse_study(text: str, where: str, folder: Path | None = None) -> StudySpec:
             raise UserError(f"not valid TOML: {TOO_DEEP}")
         values = tomllib.loads(text)
         _resolve(values, folder or Path())
+        _seeds_of_effects(values)
         # As JSON, pydantic can be strict (neither true nor "1" is a number) and still take a list
         # for a tuple. Dates, which JSON lacks, become text, for which no field has a use.
         document = json.dumps(values, default=str)
@@ -145,6 +147,17 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             if name == "model":
                 resolve_network_options(values, table[key], table["digest"])
     files.check_used()
+
+
+def _seeds_of_effects(values: dict[str, Any]) -> None:
+    """Add seeds to a study whose question is an effect, and that states none.
+
+    Here rather than as the table's default, since a ledger keeps what this makes of a file: what
+    began with other seeds goes on with them.
+    """
+    train = values.get("train")
+    if isinstance(train, dict) and ("design" in values or "claim" in values):
+        train.setdefault("seeds", list(SEEDS))
 
 
 def _joined(place: str, path: str, folder: Path) -> Path:

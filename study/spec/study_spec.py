@@ -115,7 +115,7 @@ class StudySpec(StrictModel):
     @field_validator("design")
     @classmethod
     def _at_an_evaluation(cls, value: Design | None, info: ValidationInfo) -> Design | None:
-        # A third is 0.33 in a file; steps are told, and counted, at the evaluation itself.
+        # A third is 0.33 in a file; steps are reported, and counted, at the evaluation itself.
         if value is None or "train" not in info.data:
             return value
         return value.at_evaluation(info.data["train"].evaluations)

@@ -19,7 +19,7 @@ from ganstudy.trials.results.records import Provenance
 
 if TYPE_CHECKING:
     from ganstudy.trials.data.dataset import Dataset
-    from ganstudy.trials.measures.classifier import OnEpoch
+    from ganstudy.trials.measures.features.classifier import OnEpoch
 
 
 # A guess: calls of large networks on a CPU may take minutes each.
@@ -104,8 +104,8 @@ def inspect(
     import torch
 
     from ganstudy.trials.gan.trainer_protocol import make_trainer
-    from ganstudy.trials.measures.evaluator import check_data
     from ganstudy.trials.measures.own import try_measure
+    from ganstudy.trials.measures.scoring.evaluator import check_data
 
     dataset = load_dataset(configs[0].data)
     check_data(dataset, configs[0].measures)
@@ -157,7 +157,7 @@ def _own_parts(configs: Sequence[TrialConfig], dataset: Dataset) -> list[str]:
     from ganstudy.trials.training.own_parts import own_parts_of, rehearse_own_parts
 
     deadline, compared, tried = time.monotonic() + REHEARSAL_SECONDS, set[str](), 0
-    # With few others first, so that a mistake is told of the part that makes it.
+    # With few others first, so that a mistake is reported of the part that makes it.
     for config in sorted(configs, key=lambda each: len(each.remedies)):
         names = {part.name for part in own_parts_of(config)}
         if not names or (names <= compared and time.monotonic() > deadline):
@@ -227,8 +227,8 @@ def cached_classifier(
 
     None if the features come from another network.
     """
-    from ganstudy.trials.measures.classifier import train_classifier
-    from ganstudy.trials.measures.features import extractor_name
+    from ganstudy.trials.measures.features.classifier import train_classifier
+    from ganstudy.trials.measures.features.extractor import extractor_name
 
     if extractor_name(dataset, measures) != "classifier":
         return None
@@ -240,7 +240,7 @@ def cached_classifier(
 
 def classifier_path(dataset: Dataset, cache: Path) -> Path:
     """Return where `cache` has the classifier of the data."""
-    from ganstudy.trials.measures.classifier import RECIPE
+    from ganstudy.trials.measures.features.classifier import RECIPE
 
     labelled = dataset.part or dataset
     # Named by recipe and data, so that a cache shared by studies never gives the wrong one.

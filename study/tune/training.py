@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from ganstudy.trials.data.dataset import Dataset
-    from ganstudy.trials.measures.evaluator import Evaluator
+    from ganstudy.trials.measures.scoring.evaluator import Evaluator
 
 
 class Training(Protocol):
@@ -120,8 +120,8 @@ def make_evaluator(
     """Return the evaluator, kept between the trials of one process."""
     import torch
 
-    from ganstudy.trials.measures.classifier import TrainedClassifier
-    from ganstudy.trials.measures.evaluator import Evaluator
+    from ganstudy.trials.measures.features.classifier import TrainedClassifier
+    from ganstudy.trials.measures.scoring.evaluator import Evaluator
 
     trained = None if classifier is None else TrainedClassifier(classifier)
     return Evaluator(dataset, trained, torch.device(device), measures)

@@ -28,8 +28,8 @@ from ganstudy.analysis.report import conclusions, shown_table
 from ganstudy.analysis.report import html as report
 from ganstudy.analysis.report.html import write_report
 from ganstudy.analysis.report.sections import all_trials, convergence
-from ganstudy.analysis.tables import search
-from ganstudy.analysis.tables.remedies import remedy_effects
+from ganstudy.analysis.tables.configurations import search
+from ganstudy.analysis.tables.effects.remedies import remedy_effects
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import COUNTERS, Verdict, median_over_seeds
 

@@ -4,7 +4,7 @@ table of contrasts says of them.
     python tests/benchmarks/adaptive_studies.py [--studies 2000] [--seed 20261130] [--to page.md]
 
 Every study is drawn by Optuna's TPE as the ledger draws it, stopped by Ray's ASHA as the driver stops it,
-two trials at a time, and read by analysis/tables/contrast_table.py. Scores are made up: log FID falls over
+two trials at a time, and read by analysis/tables/effects/contrast_table.py. Scores are made up: log FID falls over
 the budget to a level that the learning rates set, with what a remedy does at one setting, what it does on
 one seed, a seed's luck, and the rest; sizes as in tests/benchmarks/operating_characteristics.py.
 """
@@ -27,7 +27,7 @@ from scipy import stats
 
 from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.tables.contrast_table import contrast_table
+from ganstudy.analysis.tables.effects.contrast_table import contrast_table
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.spec.reader import parse_study

@@ -19,20 +19,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.analysis.frames.study import Study
-from ganstudy.analysis.stats.crossed import (
+from ganstudy.analysis.stats.crossed.effect import (
     crossed_difference_of_shares,
     crossed_mean,
     crossed_share,
 )
+from ganstudy.analysis.stats.crossed.matched_effect import matched_effect
 from ganstudy.analysis.stats.estimate import Floats, Ints
 from ganstudy.analysis.stats.margin import Margin
-from ganstudy.analysis.stats.matched_effect import matched_effect
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
-from ganstudy.analysis.tables.claimed_contrasts import claimed_contrasts
-from ganstudy.analysis.tables.claims import Decided, claim_verdicts, verdict_on
-from ganstudy.analysis.tables.contrast_table import ContrastTable
-from ganstudy.analysis.tables.contrasts import DIFFERENCE, RATIO, Contrast, Family
-from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
+from ganstudy.analysis.tables.effects.claimed_contrasts import claimed_contrasts
+from ganstudy.analysis.tables.effects.claims import Decided, claim_verdicts, verdict_on
+from ganstudy.analysis.tables.effects.contrast_table import ContrastTable
+from ganstudy.analysis.tables.effects.contrasts import DIFFERENCE, RATIO, Contrast, Family
+from ganstudy.analysis.tables.effects.matched_contrasts import pairwise_contrasts, remedy_contrasts
 from ganstudy.study.spec.design_plan import DesignedTrial, plan
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec

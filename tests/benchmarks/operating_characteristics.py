@@ -6,7 +6,7 @@ and power, for pairs and seeds as crossed random factors and, as it was before, 
 Writes crossed-effects.csv, crossed-equality.csv and crossed-failures.csv, for
 docs/operating-characteristics.md.
 All studies of a cell at once, in arrays [R, P, S]: R studies, P pairs, S seeds. tests/analysis/stats/
-test_operating_characteristics.py holds these arrays to what analysis/stats/crossed.py says of single studies.
+test_operating_characteristics.py holds these arrays to what analysis/stats/crossed/effect.py says of single studies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from ganstudy.analysis.stats.crossed import PSEUDO_RUNS, crossed_mean, matched_differences
+from ganstudy.analysis.stats.crossed.effect import PSEUDO_RUNS, crossed_mean, matched_differences
 from ganstudy.analysis.stats.estimate import Floats
 
 SEEDS, PAIRS = (3, 6, 10), (8, 18, 40, 80)

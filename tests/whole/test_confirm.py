@@ -12,8 +12,8 @@ import mlflow
 import pytest
 
 from ganstudy.analysis.frames.load import load_study
-from ganstudy.analysis.tables.confirm import confirmed
-from ganstudy.analysis.tables.confirmed_contrasts import confirmed_comparisons
+from ganstudy.analysis.tables.configurations.confirm import confirmed
+from ganstudy.analysis.tables.effects.confirmed_contrasts import confirmed_comparisons
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.trials.results.records import FIRST_CONFIRM, confirm_name

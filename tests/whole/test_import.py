@@ -136,7 +136,7 @@ def test_what_cannot_be_said_is_said(study: Study, imported) -> None:
 
 
 def test_trials_with_unlike_numbers_of_seeds_are_compared(study: Study) -> None:
-    from ganstudy.analysis.tables.search import by_setting
+    from ganstudy.analysis.tables.configurations.search import by_setting
 
     table = by_setting(study, "k")
     assert table["configurations"].tolist()[:2] == [2, 1]

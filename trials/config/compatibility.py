@@ -21,7 +21,7 @@ from ganstudy.trials.config.remedies import RemedyOptions
 from ganstudy.trials.config.training_function import is_own_training
 
 CLASSIFIER_FEATURES = 64
-"""Features of the in-domain classifier (trials/measures/classifier.py)."""
+"""Features of the in-domain classifier (trials/measures/features/classifier.py)."""
 POINT_FEATURES = 2
 """Coordinates of the points of the data sets that are known to be points."""
 
@@ -148,7 +148,7 @@ def _networks_data_and_batch(config: Configuration) -> list[str]:
 def _measures_and_data(config: Configuration) -> list[str]:
     """Return what is known without the data.
 
-    The rest is reported once they are loaded (trials/measures/evaluator.py).
+    The rest is reported once they are loaded (trials/measures/scoring/evaluator.py).
     """
     measures, data = config.measures, config.data
     problems = []

@@ -1,8 +1,8 @@
 """What a measure of generated samples is, and what it is computed from.
 
 A measure is a `SampleMeasure` in the file of its name, and an entry in trials/results/catalogue.py
-for each of its scores, which names it. Trials (trials/measures/evaluator.py) and `ganstudy score`
-(trials/measures/score.py) then report it wherever its inputs exist.
+for each of its scores, which names it. Trials (trials/measures/scoring/evaluator.py) and `ganstudy score`
+(trials/measures/scoring/score.py) then report it wherever its inputs exist.
 """
 
 from __future__ import annotations

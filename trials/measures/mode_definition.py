@@ -16,7 +16,7 @@ from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.measures import modes
 from ganstudy.trials.measures.base import Assignment, Samples
 from ganstudy.trials.measures.bins import Bins
-from ganstudy.trials.measures.features import extractor_name
+from ganstudy.trials.measures.features.extractor import extractor_name
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ _ALL = (
         meaning="Fréchet distance of Gaussians fitted to the features of generated and held-out "
         "real samples.",
         source="Heusel et al. 2017, eq. 6; torch-fidelity",
-        implementation="ganstudy.trials.measures.fidelity:FID",
+        implementation="ganstudy.trials.measures.features.fidelity:FID",
     ),
     Measure(
         name="kid",
@@ -88,7 +88,7 @@ _ALL = (
         meaning="exp of the mean divergence of the classifier's choice for one image from its "
         "choice over all; blind to all but the classes.",
         source="Salimans et al. 2016, sec. 4; torch-fidelity",
-        implementation="ganstudy.trials.measures.fidelity:INCEPTION_SCORE",
+        implementation="ganstudy.trials.measures.features.fidelity:INCEPTION_SCORE",
     ),
     Measure(
         name="precision",
@@ -98,7 +98,7 @@ _ALL = (
         direction="up",
         meaning="Generated samples within the real samples' balls to the 3rd neighbour.",
         source="Kynkäänniemi et al. 2019; torch-fidelity",
-        implementation="ganstudy.trials.measures.fidelity:PRECISION_RECALL",
+        implementation="ganstudy.trials.measures.features.fidelity:PRECISION_RECALL",
     ),
     Measure(
         name="recall",
@@ -108,7 +108,7 @@ _ALL = (
         direction="up",
         meaning="Real samples within the generated samples' balls to the 3rd neighbour.",
         source="Kynkäänniemi et al. 2019; torch-fidelity",
-        implementation="ganstudy.trials.measures.fidelity:PRECISION_RECALL",
+        implementation="ganstudy.trials.measures.features.fidelity:PRECISION_RECALL",
     ),
     Measure(
         name="density",

@@ -21,8 +21,8 @@ from ganstudy.trials.gan.trainer_protocol import Trainer
 from ganstudy.trials.measures.base import Scores
 from ganstudy.trials.measures.cycling import cycling
 from ganstudy.trials.measures.discriminator_auc import discriminator_auc
-from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.measures.mismatch import objective_mismatch
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.measures.verdict import verdict, window_length
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import EvaluationRow, Verdict

@@ -19,7 +19,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 from ganstudy.trials.ensemble.memory import is_out_of_memory, release
 from ganstudy.trials.ensemble.step_context import Player
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.lane_pack import LanePack, point_of
 from ganstudy.trials.training.seed_shards import SeedShard, read_shards, write_shards

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from ganstudy.trials.config.global_streams import kept_streams
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.memory import release
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.training.training_loop import TrainingLoop
 
 # Guesses: the rest is left to evaluations, to other processes and to what the estimate misses.

@@ -18,7 +18,7 @@ from torch import Tensor
 from ganstudy.trials.config.lanes import together
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.gan.trainer_protocol import Trainer
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.evaluation import TrialEvaluator
 from ganstudy.trials.training.training_loop import TrainingLoop

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.ensemble.streams import LatentKind, fixed_latents
-from ganstudy.trials.measures.classifier import to_uint8
+from ganstudy.trials.measures.features.classifier import to_uint8
 from ganstudy.trials.results.sample_layout import GAP, PANEL, seed_boxes
 
 COLUMNS, ROWS_PER_SEED = 10, 2

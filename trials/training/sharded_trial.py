@@ -14,7 +14,7 @@ import torch
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.memory import is_out_of_memory, release
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.sample_grid import join_grids
 from ganstudy.trials.training.seed_shards import (

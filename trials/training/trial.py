@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.checkpoint import read_newest, write_checkpoint
 from ganstudy.trials.training.lane_pack import LanePack

@@ -7,6 +7,7 @@ import pandas as pd
 from ganstudy.analysis.figures.parallel import parallel
 from ganstudy.analysis.figures.style import thinned
 from ganstudy.analysis.frames.selection import FAILED, ranked
+from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import (
     ROWS_SHOWN,
     Block,
@@ -18,7 +19,7 @@ from ganstudy.analysis.report.blocks import (
     Table,
 )
 from ganstudy.analysis.report.phrases import Conclusion, score_name
-from ganstudy.analysis.tables.best_on_the_way import best_on_the_way
+from ganstudy.analysis.tables.configurations.best_on_the_way import best_on_the_way
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.own_measures import OWN
 
@@ -39,23 +40,6 @@ def blocks(results: Results) -> list[Block]:
     study = results.study
     if study.trials.empty:
         return []
-    columns = [
-        "number",
-        study.objective.measure,
-        FAILED,
-        "state",
-        *study.searched,
-        BEST,
-        BEST_AT,
-        "fid",
-        "modes_covered",
-        "recall",
-        *(
-            name
-            for name, m in MEASURES.items()
-            if m.group == OWN and study.trials[name].notna().any()
-        ),
-    ]
     note = (
         "First the trials within the constraints, then the others, each group by "
         f"{score_name(study)}; a heading sorts all of them. {BEST} is the best {score_name(study)} "
@@ -69,7 +53,7 @@ def blocks(results: Results) -> list[Block]:
             title=f"{len(study.trials)} trials",
             note=note,
             folded=True,
-            columns=list(dict.fromkeys(columns)),
+            columns=_columns(study),
             rows=ROWS_SHOWN,
         ),
         Table(
@@ -80,16 +64,29 @@ def blocks(results: Results) -> list[Block]:
             rows=0,  # a download only: the trials above have them summarised
         ),
     ]
+    return [*made, *_errors(study)]
+
+
+def _columns(study: Study) -> list[str]:
+    """Return the columns that the table of trials shows, the score first."""
+    own = [n for n, m in MEASURES.items() if m.group == OWN and study.trials[n].notna().any()]
+    score, others = study.objective.measure, ["fid", "modes_covered", "recall", *own]
+    shown = ["number", score, FAILED, "state", *study.searched, BEST, BEST_AT, *others]
+    return list(dict.fromkeys(shown))
+
+
+def _errors(study: Study) -> list[Block]:
+    """Return the errors of failed trials; nothing where none failed."""
     failed = study.trials[study.trials["error"] != ""]
-    if len(failed):
-        errors = [
-            f"trial {row['number']}: {row['error']}"
-            for row in failed.head(ERRORS_SHOWN).to_dict("records")
-        ]
-        made += [Heading("Failed trials"), Points(errors)]
-        if len(failed) > ERRORS_SHOWN:
-            made.append(Note(f"And {len(failed) - ERRORS_SHOWN} more, in the table of all trials."))
-    return made
+    if failed.empty:
+        return []
+    errors = [
+        f"trial {row['number']}: {row['error']}"
+        for row in failed.head(ERRORS_SHOWN).to_dict("records")
+    ]
+    more = len(failed) - ERRORS_SHOWN
+    rest = [Note(f"And {more} more, in the table of all trials.")] if more > 0 else []
+    return [Heading("Failed trials"), Points(errors), *rest]
 
 
 def _parallel(results: Results) -> list[Block]:

@@ -19,7 +19,7 @@ from ganstudy.analysis.report.phrases import (
 )
 from ganstudy.analysis.report.samples import of_configuration
 from ganstudy.analysis.report.sections import confirm
-from ganstudy.analysis.tables import search
+from ganstudy.analysis.tables.configurations import search
 from ganstudy.trials.results.records import TrialState, Verdict
 
 TITLE = "Best configurations of the search"

@@ -12,7 +12,7 @@ from ganstudy.analysis.formatting import count, number, rows
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Figure, Fold, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, interval, score_name
-from ganstudy.analysis.tables import budget
+from ganstudy.analysis.tables.configurations import budget
 
 TITLE = "What a budget buys"
 

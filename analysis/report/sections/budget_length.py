@@ -12,7 +12,7 @@ from ganstudy.analysis.report.phrases import (
     share_change,
     unit,
 )
-from ganstudy.analysis.tables import budget_length
+from ganstudy.analysis.tables.trajectories import budget_length
 
 TITLE = "Length of the budget"
 

@@ -9,9 +9,15 @@ from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
 from ganstudy.analysis.stats.power import POWER
-from ganstudy.analysis.tables.claim_power import Planned
-from ganstudy.analysis.tables.claims import LEVEL, Decided, Verdict, claim_frame, claim_verdicts
-from ganstudy.analysis.tables.contrasts import text
+from ganstudy.analysis.tables.effects.claim_power import Planned
+from ganstudy.analysis.tables.effects.claims import (
+    LEVEL,
+    Decided,
+    Verdict,
+    claim_frame,
+    claim_verdicts,
+)
+from ganstudy.analysis.tables.effects.contrasts import text
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.claimed import LOWER, Claim, Criterion
 
@@ -56,7 +62,7 @@ def blocks(results: Results) -> list[Block]:
 
 
 def _brief(decided: Decided, claimed: str) -> Brief:
-    """Return the verdict in short; claimed: the claim's sentence, '' where it was told before."""
+    """Return the verdict in short; claimed: the claim's sentence, '' where it stands above already."""
     verdict, found, where = WORDS[decided.verdict], finding(decided), _where(decided)
     stated = f"By {subject(decided.criterion)} the claim {verdict}: {estimate(decided)}"
     texts = [f"{stated}{where}.", f"{stated}."]

@@ -28,15 +28,18 @@ from ganstudy.analysis.report.phrases import (
 from ganstudy.analysis.report.publication import FILES
 from ganstudy.analysis.report.samples import of_configuration
 from ganstudy.analysis.stats.estimate import Estimate
-from ganstudy.analysis.tables import confirm as tables
-from ganstudy.analysis.tables.confirm import ConfirmedConfiguration
-from ganstudy.analysis.tables.confirmed_contrasts import (
+from ganstudy.analysis.tables.configurations import confirm as tables
+from ganstudy.analysis.tables.configurations.confirm import ConfirmedConfiguration
+from ganstudy.analysis.tables.configurations.search_optimism import (
+    optimism_of_search,
+    search_optimism,
+)
+from ganstudy.analysis.tables.effects.confirmed_contrasts import (
     Against,
     ConfirmedContrast,
     best_without_remedies,
     confirmed_comparisons,
 )
-from ganstudy.analysis.tables.search_optimism import optimism_of_search, search_optimism
 from ganstudy.trials.results.records import FAILURES, Verdict
 from ganstudy.trials.results.roles import BEST, has_role
 
@@ -114,9 +117,9 @@ def _conclusion(results: Results, choice: ConfirmedConfiguration) -> Conclusion:
         parts.insert(0, f"Below {FEWEST_SEEDS} seeds there is no interval.")
     brief = Brief(_score_in_short(study, choice, name), Rank.SCORE)
     own = _own_contrast(results, choice)
-    # Where it is a finding to be marked, it is told apart: see _exploratory_twin.
-    is_told = own is not None and not phrases.exploratory([own.contrast])
-    also = _twin_in_short(results, own, name) if own is not None and is_told else None
+    # Where it is a finding to be marked, it stands by itself: see _exploratory_twin.
+    is_planned = own is not None and not phrases.exploratory([own.contrast])
+    also = _twin_in_short(results, own, name) if own is not None and is_planned else None
     return Conclusion(f"{claim}.", " ".join(parts), first=True, brief=brief, also=also)
 
 

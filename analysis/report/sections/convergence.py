@@ -12,9 +12,10 @@ from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Figure, Fold, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Open, score_name, share, unit
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, Estimate
-from ganstudy.analysis.tables import convergence, search
-from ganstudy.analysis.tables.best_on_the_way import FAR, best_on_the_way
+from ganstudy.analysis.tables.configurations import search
+from ganstudy.analysis.tables.configurations.best_on_the_way import FAR, best_on_the_way
 from ganstudy.analysis.tables.rows import rows_of
+from ganstudy.analysis.tables.trajectories import convergence
 
 TITLE = "Convergence"
 # As many as there are looks in figures.convergence.LINES.

@@ -22,8 +22,9 @@ from ganstudy.analysis.report.blocks import (
 )
 from ganstudy.analysis.report.phrases import Conclusion, score_name, share
 from ganstudy.analysis.report.samples import embedded
-from ganstudy.analysis.tables import cycling, failures, search
+from ganstudy.analysis.tables.configurations import search
 from ganstudy.analysis.tables.rows import rows_of
+from ganstudy.analysis.tables.trajectories import cycling, failures
 from ganstudy.trials.results.records import Verdict
 
 TITLE = "Modes over time"

@@ -14,8 +14,8 @@ from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Fold, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, share
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
-from ganstudy.analysis.tables import failures
 from ganstudy.analysis.tables.rows import rows_of
+from ganstudy.analysis.tables.trajectories import failures
 
 TITLE = "Failures over time"
 # A guess: as many as a phone shows beside the names.

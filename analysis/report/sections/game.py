@@ -10,8 +10,8 @@ from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Open, score_name, share
 from ganstudy.analysis.stats.correlation import MIN_FOR_SPEARMAN
-from ganstudy.analysis.tables import game
 from ganstudy.analysis.tables.rows import rows_of
+from ganstudy.analysis.tables.trajectories import game
 
 TITLE = "The game beside the score"
 

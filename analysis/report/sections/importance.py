@@ -6,7 +6,12 @@ from ganstudy.analysis.figures.importance import importances
 from ganstudy.analysis.formatting import count, label
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, Open
-from ganstudy.analysis.tables.importance import DEALT, MIN_TRIALS, ImportanceRow, importance
+from ganstudy.analysis.tables.configurations.importance import (
+    DEALT,
+    MIN_TRIALS,
+    ImportanceRow,
+    importance,
+)
 from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "Which settings matter"

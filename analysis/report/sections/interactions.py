@@ -11,9 +11,9 @@ from ganstudy.analysis.frames.selection import own_axis
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank
-from ganstudy.analysis.stats.crossed import MIN_POINTS, MIN_SEEDS
-from ganstudy.analysis.tables.contrasts import RATIO, Contrast
-from ganstudy.analysis.tables.interactions import (
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, MIN_SEEDS
+from ganstudy.analysis.tables.effects.contrasts import RATIO, Contrast
+from ganstudy.analysis.tables.effects.interactions import (
     EITHER_WAY,
     MIN_PAIRS,
     MIN_REST,
@@ -22,7 +22,7 @@ from ganstudy.analysis.tables.interactions import (
     homogeneity,
     interactions,
 )
-from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
+from ganstudy.analysis.tables.effects.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.rows import rows_of
 
 TITLE = "Interactions"

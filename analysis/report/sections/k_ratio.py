@@ -24,8 +24,8 @@ from ganstudy.analysis.report.phrases import (
     score_name,
 )
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, MIN_CONFIGURATIONS
-from ganstudy.analysis.tables import k_ratio
-from ganstudy.analysis.tables.contrasts import Contrast
+from ganstudy.analysis.tables.effects import k_ratio
+from ganstudy.analysis.tables.effects.contrasts import Contrast
 from ganstudy.trials.results.records import Verdict
 
 TITLE = "k: discriminator steps per generator step"
@@ -153,11 +153,11 @@ def _best(results: Results, answer: k_ratio.Answer) -> Conclusion:
         names = listed([f"k = {label(value)}" for value in answer.not_compared])
         basis += f" Not compared for want of pairs: {names}."
     exploratory = phrases.exploratory(contrasts)
-    told = Conclusion(f"{_claim(answer)}:", basis, first=True, exploratory=exploratory)
+    conclusion = Conclusion(f"{_claim(answer)}:", basis, first=True, exploratory=exploratory)
     is_open = not answer.ahead_of and not answer.equal_to
-    # Where nothing is told, its comparisons are questions of the list one by one.
+    # Where nothing is conclusive, its comparisons are questions of the list one by one.
     listed_below = Open() if is_open and all(row.is_open for row in shown) else None
-    return replace(told, brief=_in_short(answer, contrasts, amount, name), open=listed_below)
+    return replace(conclusion, brief=_in_short(answer, contrasts, amount, name), open=listed_below)
 
 
 def _in_short(answer: k_ratio.Answer, contrasts: list[Contrast], amount: str, name: str) -> Brief:
@@ -165,12 +165,14 @@ def _in_short(answer: k_ratio.Answer, contrasts: list[Contrast], amount: str, na
     values = len({value for row in contrasts for value in (row.first, row.second)})
     if not answer.ahead_of and not answer.equal_to:
         return Brief(_inconclusive(values, contrasts, amount, name), Rank.OPEN, question="k")
-    told = answer.ahead_of or answer.equal_to
+    conclusive = answer.ahead_of or answer.equal_to
     own = [row for row in contrasts if answer.leader in (row.first, row.second)]
     own = [row if row.first == answer.leader else row.reversed() for row in own]
-    largest, *_ = phrases.largest_first(row for row in own if row.second in told)
+    largest, *_ = phrases.largest_first(row for row in own if row.second in conclusive)
     verb = "is better than" if answer.ahead_of else "is practically equal to"
-    others = listed([label(value) for value in (largest.second, *told) if value != largest.second])
+    others = listed(
+        [label(value) for value in (largest.second, *conclusive) if value != largest.second]
+    )
     further = f", and than {others}" if others and answer.ahead_of else ""
     further += f", and to {others}" if others and not answer.ahead_of else ""
     little = " (less than the margin)" if largest.second in answer.within_margin else ""

@@ -20,8 +20,9 @@ from ganstudy.analysis.report.phrases import (
 )
 from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.stats.logistic_fit import MIN_FOR_FIT
-from ganstudy.analysis.tables import learning_rates, search
-from ganstudy.analysis.tables.learning_rates import RateRatioRow, RegionRow
+from ganstudy.analysis.tables.configurations import search
+from ganstudy.analysis.tables.effects import learning_rates
+from ganstudy.analysis.tables.effects.learning_rates import RateRatioRow, RegionRow
 from ganstudy.analysis.tables.rows import rows_of
 from ganstudy.trials.results.records import FAILURES, Verdict
 
@@ -53,8 +54,10 @@ def _region(results: Results) -> list[Conclusion]:
         )
         tried = len(results.cached(learning_rates.rate_ratio, results.study)) > 0
         takes = few.removeprefix("that takes ")
-        told = Conclusion(inconclusive, few, exploratory=True, open=Open(REGION_OPEN, takes=takes))
-        return [told] if tried else []
+        conclusion = Conclusion(
+            inconclusive, few, exploratory=True, open=Open(REGION_OPEN, takes=takes)
+        )
+        return [conclusion] if tried else []
     row = table[0]
     skill = f"skill {number(row.skill.value)} [{number(row.skill.low)}, {number(row.skill.high)}]"
     n = f"{count(row.configurations, 'configuration')}, {count(row.seeds, 'seed')}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
-from ganstudy.analysis.tables.looks import ends_reported, error_of_ends, interim
+from ganstudy.analysis.tables.effects.looks import ends_reported, error_of_ends, interim
 
 TITLE = "When this report was made"
 

@@ -22,13 +22,13 @@ from ganstudy.analysis.report.phrases import (
     with_interval,
 )
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, MIN_CONFIGURATIONS
-from ganstudy.analysis.tables.contrasts import Contrast
-from ganstudy.analysis.tables.k_ratio import Answer
-from ganstudy.analysis.tables.k_ratio import answers as answers_of
-from ganstudy.analysis.tables.other_settings import (
+from ganstudy.analysis.tables.effects.compared_settings import other_settings
+from ganstudy.analysis.tables.effects.contrasts import Contrast
+from ganstudy.analysis.tables.effects.k_ratio import Answer
+from ganstudy.analysis.tables.effects.k_ratio import answers as answers_of
+from ganstudy.analysis.tables.effects.other_settings import (
     OtherSettingRow,
     effects,
-    other_settings,
     responses,
 )
 from ganstudy.analysis.tables.rows import rows_of
@@ -70,7 +70,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         return []
     contrasts, answers = _contrasts(results), own_answers(results)
     order = sorted(answers, key=lambda name: -phrases.size(contrasts[name]))
-    told = [_effects_of(results, name, contrasts[name], answers[name]) for name in order]
+    leading = [_effects_of(results, name, contrasts[name], answers[name]) for name in order]
     failed = [one for name in order for one in _failed(name, contrasts[name])]
     table = rows_of(OtherSettingRow, results.cached(responses, results.study))
     by_value = [
@@ -79,7 +79,7 @@ def conclusions(results: Results) -> list[Conclusion]:
         if name not in answers
         for one in _by_value(results, name, [row for row in table if row.setting == name])
     ]
-    return [*told, *failed, *by_value]
+    return [*leading, *failed, *by_value]
 
 
 def _effects_of(
@@ -93,21 +93,28 @@ def _effects_of(
         shown += [row for row in contrasts if not row.is_open and row not in shown]
     amount = f"{number(answer.amount)} {label(answer.axis)}"
     score = score_name(results.study)
-    told = "; ".join(_effect(row, score) for row in shown if row.effect.n)
-    basis = f"at {amount}, {phrases.equal_amount(results.study)}, in matched pairs {told}"
+    effects = "; ".join(_effect(row, score) for row in shown if row.effect.n)
+    basis = f"at {amount}, {phrases.equal_amount(results.study)}, in matched pairs {effects}"
     basis += f"{phrases.together(shown)}. Matched on {_matched_on(shown)}, paired by seed."
     basis += f"{phrases.generality(shown)}{phrases.within_margin(shown)}"
     if answer.not_compared:
         missing = _listed(answer.not_compared)
         basis += f" Not compared for want of pairs: {name} = {missing}."
     is_open = not answer.ahead_of and not answer.equal_to
+    exploratory = phrases.exploratory(contrasts)
+    if is_open and exploratory:
+        brief = None
+    elif is_open:
+        brief = _open_in_short(name, answer, contrasts, score)
+    else:
+        brief = _in_short(name, answer, shown, score)
     return Conclusion(
         claim=f"{_claim(name, answer)}:",
         basis=basis,
         first=True,
-        exploratory=phrases.exploratory(contrasts),
-        brief=None if is_open else _in_short(name, answer, shown, score),
-        # Where nothing is told, its comparisons are questions of the list one by one.
+        exploratory=exploratory,
+        brief=brief,
+        # Where nothing is conclusive, its comparisons are questions of the list one by one.
         open=Open() if is_open and all(row.is_open for row in shown) else None,
     )
 
@@ -152,16 +159,32 @@ def _effect(row: Contrast, score: str) -> str:
 
 def _in_short(name: str, answer: Answer, contrasts: list[Contrast], score: str) -> Brief:
     """Return the answer with its largest effect, behind those of k and the remedies."""
-    told = answer.ahead_of or answer.equal_to
+    conclusive = answer.ahead_of or answer.equal_to
     own = [row for row in contrasts if answer.leader in (row.first, row.second)]
     own = [row if row.first == answer.leader else row.reversed() for row in own]
-    largest, *_ = phrases.largest_first(row for row in own if row.second in told)
+    largest, *_ = phrases.largest_first(row for row in own if row.second in conclusive)
     verb = "better than" if answer.ahead_of else "practically equal to"
     start = f"{name} = {label(answer.leader)} is {verb} {label(largest.second)}"
     little = " (less than the margin)" if largest.second in answer.within_margin else ""
     effect = f"{score} {phrases.effect(largest)}{little}"
     amount = f"{number(answer.amount)} {label(answer.axis)}"
-    return Brief(fitting(f"{start} at {amount}: {effect}.", f"{start}: {effect}."), Rank.EFFECT)
+    text = fitting(f"{start} at {amount}: {effect}.", f"{start}: {effect}.")
+    if phrases.exploratory(own):
+        return Brief(text, Rank.EFFECT)
+    size = abs(largest.worse_by) if answer.ahead_of else 0.0
+    return Brief(text, Rank.EFFECT, size, question=name)
+
+
+def _open_in_short(name: str, answer: Answer, contrasts: list[Contrast], score: str) -> Brief:
+    """Return that a factor of the design is inconclusive, with what is nearest to an answer."""
+    amount = f"{number(answer.amount)} {label(answer.axis)}"
+    which = f"Which {name} is best at {amount} is inconclusive"
+    nearest = phrases.nearest_to_answer(contrasts)
+    if nearest is None:
+        return Brief(f"{which}.", Rank.OPEN, question=name)
+    pair = f"{label(nearest.first)} against {label(nearest.second)}"
+    text = fitting(f"{which}; nearest is {pair}: {score} {phrases.effect(nearest)}.", f"{which}.")
+    return Brief(text, Rank.OPEN, question=name)
 
 
 def _failed(name: str, contrasts: list[Contrast]) -> list[Conclusion]:

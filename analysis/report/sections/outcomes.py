@@ -9,7 +9,7 @@ from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
-from ganstudy.analysis.tables import search
+from ganstudy.analysis.tables.configurations import search
 from ganstudy.trials.results.records import FAILURES, TrialState, Verdict
 
 TITLE = "How the trials ended"
@@ -49,20 +49,12 @@ def conclusions(results: Results) -> list[Conclusion]:
     # With unknown verdicts, what was counted is a lower bound, and 0 says nothing.
     basis, unknown = "", over_time.unknown_verdicts(results)
     early = int(too_early(study.trials).sum())
-    judged = sum(by_verdict.values()) - early
     if not sum(by_verdict.values()):
         claim = f"{configurations}, none of them evaluated"
     elif not failed and unknown:
         claim, basis = f"Whether any of {configurations} had a failed seed is unknown:", unknown
-    elif not failed and early and not judged - by_verdict[Verdict.DIVERGED]:
-        claim = f"Whether any of {configurations} had a failed seed is unknown:"
-        basis = f"of {total} none had diverged, and {over_time.TOO_EARLY}"
-    elif not failed and early:
-        claim = f"No seed of {configurations} is known to have failed:"
-        basis = f"{_too_early(early, total)}; of the other {judged} none had {FAILURES}"
     elif not failed:
-        claim = f"None of {configurations} had a failed seed:"
-        basis = f"of {total} none had {FAILURES}"
+        claim, basis = _none_failed(configurations, total, by_verdict, early)
     else:
         claim = f"{failed} of {configurations} had at least one failed seed."
         kinds = [f"{by_verdict[verdict]} {verdict.clause}" for verdict in FAILED]
@@ -87,6 +79,20 @@ def conclusions(results: Results) -> list[Conclusion]:
         claim += "."
     brief = _brief(failed, len(study.trials), by_verdict, early, claim if not failed else "")
     return [Conclusion(claim, basis, first=True, brief=brief)]
+
+
+def _none_failed(
+    configurations: str, total: str, by_verdict: dict[Verdict, int], early: int
+) -> tuple[str, str]:
+    """Return the claim that no seed failed, as far as that is known, and its basis."""
+    judged = sum(by_verdict.values()) - early
+    if not early:
+        return f"None of {configurations} had a failed seed:", f"of {total} none had {FAILURES}"
+    if not judged - by_verdict[Verdict.DIVERGED]:
+        claim = f"Whether any of {configurations} had a failed seed is unknown:"
+        return claim, f"of {total} none had diverged, and {over_time.TOO_EARLY}"
+    claim = f"No seed of {configurations} is known to have failed:"
+    return claim, f"{_too_early(early, total)}; of the other {judged} none had {FAILURES}"
 
 
 def _too_early(early: int, total: str) -> str:

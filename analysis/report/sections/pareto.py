@@ -12,7 +12,7 @@ from ganstudy.analysis.formatting import count, label, listed, number, rows
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion, score_name
-from ganstudy.analysis.tables import pareto
+from ganstudy.analysis.tables.configurations import pareto
 
 TITLE = "Score, recall and cost"
 POINTS = 500

@@ -7,9 +7,9 @@ import math
 from ganstudy.analysis.formatting import count, duration, number
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.tables.contrasts import RATIO
-from ganstudy.analysis.tables.looks import interim
-from ganstudy.analysis.tables.planned_and_found import (
+from ganstudy.analysis.tables.effects.contrasts import RATIO
+from ganstudy.analysis.tables.effects.looks import interim
+from ganstudy.analysis.tables.effects.planned_and_found import (
     PlannedAndFound,
     as_frame,
     planned_and_found,
@@ -20,7 +20,7 @@ TITLE = "Planned and found"
 
 
 def conclusions(results: Results) -> list[Conclusion]:
-    """Return how finely effects are told, and how long it took, against what was planned."""
+    """Return how narrow the intervals of effects are, and how long it took, against what was planned."""
     outlook, found = results.whole.outlook, _rows(results)
     if outlook is None:
         return []

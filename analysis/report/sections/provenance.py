@@ -10,7 +10,7 @@ from ganstudy.analysis.formatting import label
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Listing, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
-from ganstudy.analysis.tables import search
+from ganstudy.analysis.tables.configurations import search
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Stage
 

@@ -20,9 +20,9 @@ from ganstudy.analysis.report.phrases import (
     unit,
 )
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL
-from ganstudy.analysis.tables.contrasts import Contrast
-from ganstudy.analysis.tables.remedies import remedy_effects
-from ganstudy.analysis.tables.remedies_by_seed import (
+from ganstudy.analysis.tables.effects.contrasts import Contrast
+from ganstudy.analysis.tables.effects.remedies import remedy_effects
+from ganstudy.analysis.tables.effects.remedies_by_seed import (
     SingleConfiguration,
     remedies_paired_by_seed,
 )
@@ -253,8 +253,8 @@ def _in_short(effects: list[Contrast], name: str, where: str, than: str) -> Brie
     texts = [f"Whether {tried} acts{where} is inconclusive."]
     if (nearest := phrases.nearest_to_answer(effects)) is not None:
         effect = f"{name} {phrases.effect(nearest)}"
-        said = f"Whether {tried} acts{where} is inconclusive; nearest to an answer is "
-        texts.insert(0, f"{said}{label(nearest.first)}: {effect}.")
+        question = f"Whether {tried} acts{where} is inconclusive; nearest to an answer is "
+        texts.insert(0, f"{question}{label(nearest.first)}: {effect}.")
         if len(effects) == 1:
             texts.insert(
                 0, f"Whether {label(nearest.first)} acts{where} is inconclusive: {effect}."

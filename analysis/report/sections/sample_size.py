@@ -14,8 +14,8 @@ from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank, fitt
 from ganstudy.analysis.report.sections.k_ratio import own_answer
 from ganstudy.analysis.report.sections.other_settings import own_answers
 from ganstudy.analysis.stats.power import MAX_UNITS, POWER
-from ganstudy.analysis.tables import contrasts
-from ganstudy.analysis.tables.sample_size import (
+from ganstudy.analysis.tables.effects import compared_settings, contrasts
+from ganstudy.analysis.tables.effects.sample_size import (
     AS_OBSERVED,
     CONCLUSIVE,
     WITHIN_MARGIN,
@@ -76,8 +76,8 @@ def _plans(results: Results, table: list[NeededSampleSize]) -> list[Conclusion]:
     others = [row for row in table if row is not nearest]
     asked = f"Nearest to an answer: {_question(nearest)}"
     short = fitting(f"{asked}, with {nearest.advice}.", f"{asked}, with {_at_least(nearest)}.")
-    told = Conclusion(claim, _basis(nearest), first=True, brief=Brief(short, Rank.OPEN))
-    return [replace(told, open=_open(nearest)), *_sentences(others)]
+    conclusion = Conclusion(claim, _basis(nearest), first=True, brief=Brief(short, Rank.OPEN))
+    return [replace(conclusion, open=_open(nearest)), *_sentences(others)]
 
 
 def _open(row: NeededSampleSize) -> Open:
@@ -121,7 +121,7 @@ def _inconclusive(results: Results) -> list[NeededSampleSize]:
     """Return the open rows; of k and other settings those of the leader, as the rest decides nothing."""
     if results.study.trials.empty:
         return []
-    answers = {contrasts.K: own_answer(results), **own_answers(results)}
+    answers = {compared_settings.K: own_answer(results), **own_answers(results)}
     leaders = {
         question: contrasts.text(answer.leader)
         for question, answer in answers.items()
@@ -146,7 +146,7 @@ def _question(row: NeededSampleSize) -> str:
             return f"trial {first} against trial {second}"
         case contrasts.CONFIRMED:
             return f"{first} against {second} on fresh seeds"
-        case contrasts.REMEDIES:
+        case compared_settings.REMEDIES:
             return f"{first} against no remedy"
         case contrasts.SINGLE:
             return f"{first} against no remedy ({row.at})"

@@ -8,8 +8,8 @@ from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
 from ganstudy.analysis.report.sections import k_ratio, remedies
-from ganstudy.analysis.tables.contrasts import CONFIRMED
-from ganstudy.analysis.tables.looks import held_back
+from ganstudy.analysis.tables.effects.contrasts import CONFIRMED
+from ganstudy.analysis.tables.effects.looks import held_back
 from ganstudy.trials.results.claimed import Claim
 from ganstudy.trials.results.records import Stage
 from ganstudy.trials.results.samplers import facts_of

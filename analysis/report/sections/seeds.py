@@ -10,8 +10,8 @@ from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Fold, Results, Table
 from ganstudy.analysis.report.phrases import ON_THESE_SEEDS, Conclusion, Open, interval, score_name
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS
-from ganstudy.analysis.tables import seeds
-from ganstudy.analysis.tables.performance_profiles import performance_profiles
+from ganstudy.analysis.tables.configurations.performance_profiles import performance_profiles
+from ganstudy.analysis.tables.trajectories import seeds
 
 TITLE = "Seeds and configurations"
 

@@ -11,11 +11,11 @@ import pytest
 
 from ganstudy.analysis.frames.designed import compared_trials, has_design
 from ganstudy.analysis.frames.selection import compared_scores, search_stage
-from ganstudy.analysis.tables.contrast_table import contrast_table
-from ganstudy.analysis.tables.contrasts import CONFIRMED
-from ganstudy.analysis.tables.interactions import interactions
-from ganstudy.analysis.tables.k_by_remedies import k_by_remedies
-from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts, remedy_contrasts
+from ganstudy.analysis.tables.effects.contrast_table import contrast_table
+from ganstudy.analysis.tables.effects.contrasts import CONFIRMED
+from ganstudy.analysis.tables.effects.interactions import interactions
+from ganstudy.analysis.tables.effects.k_by_remedies import k_by_remedies
+from ganstudy.analysis.tables.effects.matched_contrasts import pairwise_contrasts, remedy_contrasts
 
 POINTS, SEEDS, EVALUATIONS, AT = 5, 4, 4, 2
 REMEDIES = ("none", "feature_matching", "minibatch_discrimination")

@@ -14,9 +14,9 @@ from ganstudy.analysis.frames.selection import (
     search_stage,
 )
 from ganstudy.analysis.stats.order_statistics import median_over_seeds
-from ganstudy.analysis.tables.compare import at_equal_budget
-from ganstudy.analysis.tables.search import by_setting
-from ganstudy.analysis.tables.seeds import overall
+from ganstudy.analysis.tables.configurations.compare import at_equal_budget
+from ganstudy.analysis.tables.configurations.search import by_setting
+from ganstudy.analysis.tables.trajectories.seeds import overall
 
 
 def test_everybody_is_compared_where_the_shortest_ended(made_study):

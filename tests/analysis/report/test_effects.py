@@ -13,8 +13,8 @@ import pytest
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.effects import MOST_EFFECTS, caption, effects, effects_figure
 from ganstudy.analysis.stats.estimate import Estimate
-from ganstudy.analysis.tables.confirmed_contrasts import Against
-from ganstudy.analysis.tables.contrasts import Contrast
+from ganstudy.analysis.tables.effects.confirmed_contrasts import Against
+from ganstudy.analysis.tables.effects.contrasts import Contrast
 
 
 @pytest.fixture

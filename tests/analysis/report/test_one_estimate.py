@@ -38,8 +38,8 @@ from ganstudy.analysis.report.sections import (
 )
 from ganstudy.analysis.report.sections import sample_size as section
 from ganstudy.analysis.report.sections.registry import SECTIONS
-from ganstudy.analysis.tables import sample_size
-from ganstudy.analysis.tables.contrasts import CONFIRMED, Contrast
+from ganstudy.analysis.tables.effects import sample_size
+from ganstudy.analysis.tables.effects.contrasts import CONFIRMED, Contrast
 from ganstudy.trials.results.facts import Origin
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
@@ -242,6 +242,28 @@ def own_settings(build, rng, within=0.2, effect=-0.6, **options) -> Study:
     return build(scores, verdicts, **settings, **options)
 
 
+def designed_for_own_settings(build, rng, within=0.2, effect=-0.6) -> Study:
+    """A design that crosses a parameter of a training function, and remedies, at six points."""
+    points = list(itertools.product(range(6), [32.0, 64.0, 128.0], ["none", "a_b"]))
+    point, width, named = (np.array(column) for column in zip(*points, strict=True))
+    centres = 3 + effect * (width == 64) + 0.1 * point
+    settings = {
+        "params.width": width,
+        "params.gamma": np.logspace(-1, 1, 6)[point],
+        "remedies": named,
+    }
+    study = build(noisy(rng, centres, 6, within), **settings)
+    trials = study.trials.assign(stage="design", point=pd.array(point, dtype="Int64"))
+    space = {
+        "params.width": [32, 64, 128],
+        "params.gamma": {"low": 0.1, "high": 10.0},
+        "remedies": [[], ["a_b"]],
+    }
+    search = {**study.spec["search"], "space": space}
+    spec = study.spec | {"design": {"points": 6, "at": 1}, "search": search}
+    return dataclasses.replace(study, trials=trials, spec=spec)
+
+
 CLAIM = {
     "sentence": "A b helps.",
     "decided_by": [
@@ -274,6 +296,10 @@ SHAPES: dict[str, Callable[..., Study]] = {
     "each remedy once": tried_once,
     "few": few,
     "own settings": own_settings,
+    "designed for own settings": designed_for_own_settings,
+    "designed for own settings, too much noise": lambda build, rng: designed_for_own_settings(
+        build, rng, 2.0
+    ),
     "own settings, too much noise": lambda build, rng: own_settings(build, rng, 2.0),
     "margin, own settings": lambda build, rng: own_settings(
         build, rng, 0.05, effect=0.0, objective=MARGIN
@@ -789,6 +815,35 @@ def test_the_first_screen_is_five_short_sentences_the_largest_effect_first(
         assert effects <= allowed, one.claim
         if re.search(r"\b(better|worse) than\b", one.claim):
             assert not effects & open_ones, one.claim
+
+
+def test_every_factor_of_a_design_is_of_its_primary_family(
+    results_of: Callable[[str], Results],
+) -> None:
+    """Three widths make three comparisons, one remedy one: four together, and each has a sentence."""
+    for shape, width in (
+        ("designed for own settings", r"params.width = 64 is better than (32|128)"),
+        (
+            "designed for own settings, too much noise",
+            r"Which params.width is best .* is inconclusive",
+        ),
+    ):
+        results = results_of(shape)
+        rows = results.contrasts.primary
+        assert {row.question for row in rows} == {"params.width", "remedies"}
+        assert {(row.family.name, row.family.comparisons) for row in rows} == {
+            ("remedies and params.width", 4)
+        }
+        assert all(row.effect.level == pytest.approx(1 - 0.05 / 4) for row in rows)
+        told = answer(results)
+        assert sum(bool(re.match(width, one.claim)) for one in told) == 1, told
+        assert not any(one.exploratory for one in told if "params.width" in one.claim)
+    # What varies from point to point beside the factors was not what the study was made for.
+    study = results_of("designed").whole
+    of_k = study.spec["design"] | {"factors": ["k"]}
+    alone = Results(dataclasses.replace(study, spec=study.spec | {"design": of_k}))
+    assert {row.question for row in alone.contrasts.primary} == {"k"}
+    assert not any(row.family.primary for row in alone.contrasts.remedies)
 
 
 @pytest.mark.parametrize("shape", ["few", "pruned", "confirmed, four seeds collapsed"])

@@ -15,7 +15,11 @@ from PIL import Image
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import samples
 from ganstudy.analysis.report.blocks import Results
-from ganstudy.analysis.tables.shown_samples import median_seed, seeds_best_first, worst_seed
+from ganstudy.analysis.tables.configurations.shown_samples import (
+    median_seed,
+    seeds_best_first,
+    worst_seed,
+)
 from ganstudy.trials.results.records import NEAREST_KEY, REAL_SAMPLES_FILE, SAMPLES_KEY
 from ganstudy.trials.results.sample_layout import GAP, PANEL
 

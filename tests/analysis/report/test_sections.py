@@ -29,9 +29,9 @@ from ganstudy.analysis.report.sections import (
     seeds,
 )
 from ganstudy.analysis.report.shown_table import Shown
-from ganstudy.analysis.tables import confirm
-from ganstudy.analysis.tables.confirmed_contrasts import confirmed_comparisons
-from ganstudy.analysis.tables.search_optimism import search_optimism
+from ganstudy.analysis.tables.configurations import confirm
+from ganstudy.analysis.tables.configurations.search_optimism import search_optimism
+from ganstudy.analysis.tables.effects.confirmed_contrasts import confirmed_comparisons
 from ganstudy.trials.results.records import FIRST_CONFIRM, Stage, Verdict
 
 FRESH = range(100, 108)

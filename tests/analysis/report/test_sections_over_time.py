@@ -18,7 +18,7 @@ from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Figure, Results, Table, flatten
 from ganstudy.analysis.report.sections import budget, convergence, cycling, game, pareto
 from ganstudy.analysis.report.sections import failures as failures_section
-from ganstudy.analysis.tables import failures
+from ganstudy.analysis.tables.trajectories import failures
 
 E = 10
 SECTIONS = (convergence, failures_section, game, cycling, budget, pareto)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganstudy.analysis.stats.crossed import MIN_POINTS, NoClaim, crossed_mean, crossed_wins
-from ganstudy.analysis.stats.matched_effect import matched_effect, matched_failures
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, NoClaim, crossed_mean, crossed_wins
+from ganstudy.analysis.stats.crossed.matched_effect import matched_effect, matched_failures
 
 POINTS, OTHERS, SEEDS = 6, 3, 6
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from ganstudy.analysis.stats.crossed import Variances
-from ganstudy.analysis.stats.crossed_design import Design, Question
+from ganstudy.analysis.stats.crossed.design import Design, Question
+from ganstudy.analysis.stats.crossed.effect import Variances
+from ganstudy.analysis.stats.crossed.matched_effect import matched_effect
 from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.stats.margin import Margin
-from ganstudy.analysis.stats.matched_effect import matched_effect
 from ganstudy.analysis.stats.multiplicity import bonferroni_level
 from ganstudy.analysis.stats.power import _power_within, pairs_needed, seeds_needed
 from ganstudy.analysis.stats.subset_means import symmetric_interval

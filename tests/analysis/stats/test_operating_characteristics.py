@@ -1,4 +1,4 @@
-"""The arrays of tests/benchmarks/operating_characteristics.py are what analysis/stats/crossed.py says of each study."""
+"""Each study in tests/benchmarks/operating_characteristics.py gets what stats/crossed/effect.py says of it alone."""
 
 import csv
 import importlib.util
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ganstudy.analysis.stats.crossed import (
+from ganstudy.analysis.stats.crossed.effect import (
     crossed_difference_of_shares,
     crossed_mean,
     crossed_wins,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm
 
-from ganstudy.analysis.stats.crossed import crossed_mean
+from ganstudy.analysis.stats.crossed.effect import crossed_mean
 from ganstudy.analysis.stats.repeated_looks import error_of_looks
 
 # Armitage, McPherson & Rowe (1969), table 2, nominal 5%: looks at equal steps.

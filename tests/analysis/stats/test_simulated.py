@@ -22,7 +22,7 @@ from ganstudy.analysis.stats.correlation import intraclass_correlation
 from ganstudy.analysis.stats.logistic_fit import fit
 from ganstudy.analysis.stats.order_statistics import median
 from ganstudy.analysis.stats.proportions import binomial_proportion, proportion_over_configurations
-from ganstudy.analysis.tables.interactions import interactions
+from ganstudy.analysis.tables.effects.interactions import interactions
 
 pytestmark = pytest.mark.timeout(3600)
 REMEDIES = [
@@ -215,7 +215,7 @@ def drawn(rng, configurations):
 def test_whole_studies_in_which_remedies_do_nothing_tell_so(repetitions, rng, made_study):
     """From frames to tables: four remedies, settings drawn at random, matched by the nearest and regression, 20% of
     seeds diverged, seeds with luck of their own; and no interaction with remedies."""
-    from ganstudy.analysis.tables.remedies import remedy_effects
+    from ganstudy.analysis.tables.effects.remedies import remedy_effects
 
     effects = losses = dependences = products = 0
     for _ in range(repetitions):

@@ -9,17 +9,17 @@ from ganstudy.analysis.figures.k_ratio import by_axis
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.sections import k_ratio as section
 from ganstudy.analysis.stats.logistic_fit import fit
-from ganstudy.analysis.tables.k_ratio import (
+from ganstudy.analysis.tables.configurations.search import by_setting
+from ganstudy.analysis.tables.effects.k_ratio import (
     COMPLETE_TRIALS,
     ENDED_TRIALS,
     answer_by_axis,
     pairwise,
     response,
 )
-from ganstudy.analysis.tables.learning_rates import rate_map, rate_ratio, region_that_trains
-from ganstudy.analysis.tables.matched_contrasts import pairwise_contrasts
-from ganstudy.analysis.tables.search import by_setting
-from ganstudy.analysis.tables.seeds import overall, per_configuration, spread
+from ganstudy.analysis.tables.effects.learning_rates import rate_map, rate_ratio, region_that_trains
+from ganstudy.analysis.tables.effects.matched_contrasts import pairwise_contrasts
+from ganstudy.analysis.tables.trajectories.seeds import overall, per_configuration, spread
 
 RANGE = {"low": 1e-4, "high": 1e-2, "log": True}
 

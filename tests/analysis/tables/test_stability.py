@@ -8,7 +8,7 @@ import pytest
 
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.sections import convergence as section
-from ganstudy.analysis.tables import convergence
+from ganstudy.analysis.tables.trajectories import convergence
 
 NOISE, CONFIGURATIONS, SEEDS = 0.2, 24, 3
 

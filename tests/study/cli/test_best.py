@@ -275,7 +275,7 @@ def test_what_was_trained_again_on_fresh_seeds_goes_first(trained) -> None:
     from dataclasses import replace
 
     from ganstudy.analysis.frames.load import load_study
-    from ganstudy.analysis.tables.best_configuration import best_configuration
+    from ganstudy.analysis.tables.configurations.best_configuration import best_configuration
 
     study = load_study("rings", trained["home"].tracking_uri(None))
     search = study.trials.assign(stage="search", role="", confirms=None)

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ganstudy.analysis.frames import selection
-from ganstudy.analysis.stats.crossed import MIN_POINTS, Variances
-from ganstudy.analysis.stats.crossed_design import Design
-from ganstudy.analysis.stats.crossed_power import made_studies, upper_limits
+from ganstudy.analysis.stats.crossed.design import Design
+from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, Variances
+from ganstudy.analysis.stats.crossed.power import made_studies, upper_limits
 from ganstudy.study.cli.main import main
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
@@ -121,6 +121,16 @@ def test_points_are_the_units_of_a_design() -> None:
     assert questions(own) == [k, remedies]
 
 
+def test_every_factor_of_a_design_is_a_question_and_what_is_none_is_not() -> None:
+    space = f'{SPACE}loss = ["hinge", "non_saturating", "least_squares", "wasserstein"]\n'
+    of = "[design]\npoints = 7\nfactors = {}\n"
+    k, loss = questions(study(("tpe", 0), space, more=of.format('["loss", "k"]')))
+    assert (k.setting, k.comparisons, loss.setting, loss.comparisons) == ("k", 3, "loss", 6)
+    assert k.together == loss.together == 9 and (k.twins, loss.twins) == (4, 3)
+    settings = [each.setting for each in questions(study(("tpe", 0), space, more="[design]\n"))]
+    assert settings == ["k", "remedies", "loss"]
+
+
 def test_of_a_design_the_rest_is_a_mean_over_the_twins() -> None:
     spread = spread_of(study(), Home(Path("nowhere")))
     assert spread is not None
@@ -152,6 +162,12 @@ def test_neither_k_nor_remedies() -> None:
     assert questions(spec) == []
     Path("s.toml").write_text(text(("grid", 2), "lr_d = [1e-4, 1e-3]"))
     assert "neither k nor remedies vary" in ganstudy("check", "s.toml", "--no-time").stdout
+    # A design crosses what is a list, whatever it is; of the two learning rates together no two
+    # values are compared.
+    planned = ganstudy("plan", "s.toml", "--tell", "0.8", "--no-time")
+    assert planned.exit_code == 0 and "lr_d" in planned.stdout
+    both = "lr_d = [1e-4, 1e-3]\nlr_g = [1e-4, 1e-3]"
+    Path("s.toml").write_text(text(("grid", 4), both))
     result = ganstudy("plan", "s.toml", "--tell", "0.8", "--no-time")
     assert result.exit_code == 2 and "nothing to plan" in result.stderr
 

@@ -11,7 +11,7 @@ from scipy.stats import qmc
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.design_plan import plan, planned_trials
-from ganstudy.study.spec.reader import parse_study
+from ganstudy.study.spec.reader import parse_document, parse_study
 from ganstudy.study.spec.study_spec import StudySpec
 
 SPACE = """
@@ -128,6 +128,21 @@ def test_values_stay_within_their_ranges() -> None:
 def test_default_points_and_factors() -> None:
     assert planned_trials(study("")) == 9 * 8
     assert planned_trials(study("", space='k = [1, 2]\nremedies = [[], ["r1"]]\n')) == 4
+
+
+def test_where_an_effect_is_the_question_there_are_six_seeds_unless_the_file_says_others() -> None:
+    head = 'name = "s"\ndata = { name = "digits" }\n[train]\nbudget = { updates = 100 }\n'
+    tail = "[search]\ntrials = 4\n[search.space]\nk = [1, 2]\n"
+    search = parse_study(head + tail, "s.toml")
+    designed = parse_study(f"{head}{tail}[design]\n", "s.toml")
+    stated = parse_study(f"{head}seeds = [7, 8, 9]\n{tail}[design]\n", "s.toml")
+    assert (search.train.seeds, designed.train.seeds) == ((0, 1, 2), (0, 1, 2, 3, 4, 5))
+    assert stated.train.seeds == (7, 8, 9)
+    # A ledger keeps the document: what began goes on with its seeds, whatever the default is then.
+    older = json.loads(designed.document)
+    del older["train"]["seeds"]
+    assert parse_document(designed.document, "ledger") == designed
+    assert parse_document(json.dumps(older), "ledger").train.seeds == (0, 1, 2)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from ganstudy.study.tracking.outbox import START, Outbox
 from ganstudy.study.tracking.publisher import Publisher
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup
 from ganstudy.trials.data.dataset import Dataset, Mixture
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.mlflow_tags import Tag
 from ganstudy.trials.results.records import COUNTERS, EvaluationRow, TrialState, Verdict

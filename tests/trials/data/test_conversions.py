@@ -17,7 +17,7 @@ from ganstudy.trials.config.data import MNIST, Images, PluginData, StackedMNIST
 from ganstudy.trials.data import conversions, load
 from ganstudy.trials.data.conversions import conversions_of
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.measures.generated_samples import load_generated
+from ganstudy.trials.measures.scoring.generated_samples import load_generated
 
 
 def pixels(seed: int, *shape: int) -> Any:

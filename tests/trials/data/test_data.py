@@ -30,7 +30,7 @@ from ganstudy.trials.config.data import (
     StackedDigits,
 )
 from ganstudy.trials.data import Dataset, as_float, load
-from ganstudy.trials.measures.classifier import to_uint8
+from ganstudy.trials.measures.features.classifier import to_uint8
 
 CONFIG = TypeAdapter(DataConfig)
 

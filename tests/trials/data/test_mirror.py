@@ -19,7 +19,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import MIRRORED, Dataset, load
 from ganstudy.trials.ensemble.streams import Batches, Flips, derive, mirrored
 from ganstudy.trials.gan.path_angle import path_angle
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.training.functions.function_trial import FunctionTrial
 from ganstudy.trials.training.training_loop import TrainingLoop
 from ganstudy.trials.training.trial import Trial

@@ -17,8 +17,8 @@ from ganstudy.trials.ensemble.streams import Latents, draw, generator
 from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.measures.base import Assignment, RealSamples, Samples
-from ganstudy.trials.measures.evaluator import Evaluator
-from ganstudy.trials.measures.sample_scorer import SampleScorer
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.sample_scorer import SampleScorer
 from ganstudy.trials.remedies import build
 from ganstudy.trials.training.trial import Trial
 

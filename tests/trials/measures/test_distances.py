@@ -20,7 +20,7 @@ from ganstudy.trials.measures.base import RealSamples, Samples, TrainingSamples
 from ganstudy.trials.measures.bins import Bins
 from ganstudy.trials.measures.distances import neighbour_radii, pairwise
 from ganstudy.trials.measures.mode_definition import define_modes
-from ganstudy.trials.measures.sample_scorer import SampleScorer
+from ganstudy.trials.measures.scoring.sample_scorer import SampleScorer
 
 OF_LENGTHS = ("fid",)
 """Scores that grow with the square of the scale; KID's kernel has a scale of its own."""

@@ -23,7 +23,7 @@ from ganstudy.trials.measures.bins import Bins
 from ganstudy.trials.measures.copying import Copying
 from ganstudy.trials.measures.cycling import cycling
 from ganstudy.trials.measures.density_coverage import Neighbourhoods
-from ganstudy.trials.measures.fidelity import FrechetDistance, PrecisionRecall
+from ganstudy.trials.measures.features.fidelity import FrechetDistance, PrecisionRecall
 from ganstudy.trials.measures.kid import KernelDistance
 from ganstudy.trials.measures.modes import assign_to_mixture, mode_scores
 from ganstudy.trials.measures.ndb_jsd import jsd, ndb

@@ -15,8 +15,8 @@ from ganstudy.trials.config.measures import MeasuresConfig, OwnMeasure
 from ganstudy.trials.config.plugins import register
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.measures.evaluator import Evaluator
 from ganstudy.trials.measures.own import declared_measure, try_measure
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.facts import StudyFacts
 from ganstudy.trials.results.own_measures import OWN, declare_own

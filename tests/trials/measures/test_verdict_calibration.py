@@ -19,7 +19,7 @@ from torch import Tensor
 from ganstudy.trials.config.data import Digits, Ring, StackedDigits
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import Dataset, as_float, load
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.measures.verdict import MIN_WINDOW, verdict
 from ganstudy.trials.results.records import EvaluationRow, Verdict
 

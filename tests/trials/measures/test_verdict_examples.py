@@ -11,7 +11,7 @@ import torch
 from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.spec.reader import read_study
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Verdict
 from ganstudy.trials.training.trial import Trial
 

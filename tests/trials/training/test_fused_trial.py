@@ -15,7 +15,7 @@ from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Evaluation
 from ganstudy.trials.training.fused_trial import FusedTrial
 from ganstudy.trials.training.sharded_trial import ShardedTrial

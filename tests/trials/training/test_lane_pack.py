@@ -21,7 +21,7 @@ from ganstudy.trials.config.plugins import register
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.config.trial import TrainingSettings, TrialConfig
 from ganstudy.trials.data.dataset import Dataset, as_float
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Evaluation
 from ganstudy.trials.training import evaluation, training_loop
 from ganstudy.trials.training.lane_pack import LanePack

@@ -19,7 +19,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.losses.own import declared_part
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.training.lane_pack import LanePack
 from ganstudy.trials.training.own_parts import rehearse_own_parts
 

@@ -25,7 +25,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.ensemble.memory import is_out_of_memory
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Evaluation, EvaluationRow
 from ganstudy.trials.training.checkpoint import read_newest
 from ganstudy.trials.training.sample_grid import draw_grid, join_grids, split_grid
@@ -649,7 +649,7 @@ torch.set_num_threads(1)
 from dataclasses import replace
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.training.sharded_trial import ShardedTrial

@@ -99,7 +99,7 @@ class Attempt:
         resume = filled(command.resume, values, latest) if command.resume else None
         snapshot = found[0] if resume and found else None
         if snapshot is not None and command.watch.counts_anew:
-            # Such a script is told what is left.
+            # Such a script is given what is left.
             values = self._values(snapshot.amount)
             resume = filled(command.resume, values, latest)
         line = filled(self._context.own_arguments(command.command), values, latest) or []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.records import Evaluation
 from ganstudy.trials.training.commands.context import CommandContext
 from ganstudy.trials.training.commands.seed_command import SeedCommand

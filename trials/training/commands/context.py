@@ -23,7 +23,7 @@ from ganstudy.trials.config.plugins import ChangedError, folder_root
 from ganstudy.trials.config.training_function import TrainingFunction
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.training.commands.training_data import training_array, training_folder
 from ganstudy.trials.training.functions.inputs import TrainingData

@@ -51,7 +51,7 @@ class ScriptProcess:
             start_new_session=True,
             env=environment,
         )
-        self._said: dict[str, object] = {}
+        self._outcome: dict[str, object] = {}
         # Also where it is only let go of, as a pruned trial is.
         self._finalizer = weakref.finalize(self, _let_go, self._supervisor)
 
@@ -60,11 +60,11 @@ class ScriptProcess:
         """Whether the script and its group have ended."""
         if self._supervisor.poll() is None:
             return False
-        if not self._said:
+        if not self._outcome:
             assert self._supervisor.stdout is not None
-            said = self._supervisor.stdout.read()
+            answer = self._supervisor.stdout.read()
             self._supervisor.stdout.close()
-            self._said = json.loads(said) if said else {"error": "its supervisor was killed"}
+            self._outcome = json.loads(answer) if answer else {"error": "its supervisor was killed"}
         return True
 
     def wait(self, seconds: float) -> bool:
@@ -78,7 +78,7 @@ class ScriptProcess:
     @property
     def succeeded(self) -> bool:
         """Whether it ended by itself and with exit code 0."""
-        return self.ended and self._said.get("exit") == 0
+        return self.ended and self._outcome.get("exit") == 0
 
     def pause(self) -> None:
         """Let it stand still."""
@@ -102,9 +102,9 @@ class ScriptProcess:
 
     def how_it_ended(self) -> str:
         """Return how it ended: "exit code 1"."""
-        if "error" in self._said:
-            return f"not run: {self._said['error']}"
-        code = int(str(self._said["exit"]))
+        if "error" in self._outcome:
+            return f"not run: {self._outcome['error']}"
+        code = int(str(self._outcome["exit"]))
         if code >= 0:
             return f"exit code {code}"
         name = signal.Signals(-code).name

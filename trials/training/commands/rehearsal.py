@@ -49,29 +49,37 @@ def rehearse_command(config: TrialConfig, dataset: Dataset, device: str) -> bool
         own = own_arguments(command, (*command.command, *command.dry_run), shipped)
         line = [str(program), *(filled(own, values, lambda _: None) or [])[1:]]
         output = folder.with_name("output.txt")
-        given = ", ".join(f"{n}={v!r}" for n, v in config.function.params.items())
-        with output.open("wb") as out:
-            try:
-                code = subprocess.run(
-                    line,
-                    cwd=folder,
-                    env=environment_of(shipped),
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=subprocess.STDOUT,
-                    timeout=DRY_RUN_SECONDS,
-                    check=False,
-                ).returncode
-            except subprocess.TimeoutExpired:
-                raise CommandError(
-                    f"with {' '.join(command.dry_run)} it took over {DRY_RUN_SECONDS:g} s; it is to train "
-                    "nothing",
-                    name,
-                ) from None
+        try:
+            code = _exit_code(line, folder, output, shipped)
+        except subprocess.TimeoutExpired:
+            raise CommandError(
+                f"with {' '.join(command.dry_run)} it took over {DRY_RUN_SECONDS:g} s; it is to train "
+                "nothing",
+                name,
+            ) from None
         if code:
+            given = ", ".join(f"{n}={v!r}" for n, v in config.function.params.items())
             raise CommandError(
                 f"with {' '.join(command.dry_run)} and params {given} it ended with exit code {code}; last "
                 f"lines: {last_lines(output)}",
                 name,
             )
     return True
+
+
+def _exit_code(line: list[str], folder: Path, output: Path, code: Path | None) -> int:
+    """Run a command line in a folder, what it prints into a file; return its exit code.
+
+    code: of the user's, to import from. Raise subprocess.TimeoutExpired after DRY_RUN_SECONDS.
+    """
+    with output.open("wb") as out:
+        return subprocess.run(
+            line,
+            cwd=folder,
+            env=environment_of(code),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            timeout=DRY_RUN_SECONDS,
+            check=False,
+        ).returncode

@@ -76,7 +76,7 @@ class SeedCommand:
             self.nearest = draw_grid(context.evaluator.dataset, [near])
         self._counters.evaluation_seconds += time.perf_counter() - begun
         cost = self._cost(watcher, sample)
-        bare = EvaluationRow(self.seed, index, is_finite, self._told(watcher, sample), None)
+        bare = EvaluationRow(self.seed, index, is_finite, self._reported(watcher, sample), None)
         row = evaluation_row(bare, scored, self.rows, planned)
         judged = verdict([*self.rows, row], planned, context.evaluator.floor)
         self.rows.append(replace(row, verdict=judged, cost=cost))
@@ -84,27 +84,27 @@ class SeedCommand:
     def _cost(self, watcher: Watcher, sample: Sample) -> dict[str, float | None]:
         """Return the cost of the training up to some samples: None where the script does not say."""
         unit = self._context.config.budget.unit
-        told = {**watcher.counters_at(sample.amount), unit: sample.amount}
+        reported = {**watcher.counters_at(sample.amount), unit: sample.amount}
         names = ("generator_steps", "discriminator_steps", "images")
-        counters = replace(self._counters, **{name: round(told.get(name, 0)) for name in names})
+        counters = replace(self._counters, **{name: round(reported.get(name, 0)) for name in names})
         if self._context.on_gpu:
             counters.device_seconds = counters.seconds
         # Of the script's memory nothing is known.
-        unknown = {name for name in names if name not in told} | {"peak_memory_bytes"}
+        unknown = {name for name in names if name not in reported} | {"peak_memory_bytes"}
         if unknown & {"generator_steps", "discriminator_steps"}:
             unknown.add("updates")
         return {n: None if n in unknown else v for n, v in counters.as_columns().items()}
 
-    def _told(self, watcher: Watcher, sample: Sample) -> dict[str, float | None]:
-        """Return the losses and the own metrics that the script has told since the last evaluation."""
+    def _reported(self, watcher: Watcher, sample: Sample) -> dict[str, float | None]:
+        """Return the losses and the own metrics that the script has written since the last evaluation."""
         unit = self._context.config.budget.unit
         before = float(self.rows[-1].cost[unit] or 0) if self.rows else 0.0
-        told = [*watcher.between(before, sample.amount)]
+        lines = [*watcher.between(before, sample.amount)]
         values: dict[str, float | None] = {}
-        for name in {name for each in told for name in each.losses}:
-            found = [each.losses[name] for each in told if name in each.losses]
+        for name in {name for each in lines for name in each.losses}:
+            found = [each.losses[name] for each in lines if name in each.losses]
             values[name] = sum(found) / len(found)
-        for each in sorted(told, key=lambda each: each.amount):
+        for each in sorted(lines, key=lambda each: each.amount):
             values |= {f"{OWN}{name}": value for name, value in each.own.items()}
         return values
 

@@ -32,7 +32,7 @@ KEYS_OF_MARKED = (*UNITS, *LOSSES, "samples", "own")
 
 
 @dataclass
-class Told:
+class ProgressLine:
     """What a line says: where in the training it is, and values."""
 
     amount: float
@@ -56,7 +56,7 @@ class Sample:
 class Seen:
     """All that was seen so far; kept on disk between attempts."""
 
-    told: list[Told] = field(default_factory=list)
+    lines: list[ProgressLine] = field(default_factory=list)
     samples: dict[str, Sample] = field(default_factory=dict)
     """By path."""
     named: dict[str, float] = field(default_factory=dict)
@@ -83,7 +83,7 @@ class Seen:
                 name: Sample(each["amount"], each["relative"], (*each["signature"],))
                 for name, each in values[key].items()
             }
-        values["told"] = [Told(**each) for each in values["told"]]
+        values["lines"] = [ProgressLine(**each) for each in values["lines"]]
         values["reading"] = Reading(**values["reading"])
         return cls(**values)
 
@@ -94,7 +94,7 @@ class Seen:
     @property
     def furthest(self) -> float:
         """How far the training is known to have come."""
-        amounts = [*(t.amount for t in self.told), *(s.amount for s in self.samples.values())]
+        amounts = [*(t.amount for t in self.lines), *(s.amount for s in self.samples.values())]
         return max(amounts, default=0.0)
 
 
@@ -175,9 +175,9 @@ class Watcher:
         for table, is_metrics in ((self.watch.progress, False), (self.watch.metrics, True)):
             if table and Pattern(table["file"]).amount(relative) is not None:
                 for row in new_rows(path, self.seen.reading):
-                    self._told(row, table, is_metrics)
+                    self._add_line(row, table, is_metrics)
 
-    def _told(self, row: Mapping[str, Any], table: Mapping[str, str], is_metrics: bool) -> None:
+    def _add_line(self, row: Mapping[str, Any], table: Mapping[str, str], is_metrics: bool) -> None:
         amounts = amount_at(row, {n: key for n, key in table.items() if n in UNITS})
         values = {
             name: number_at(row, key)
@@ -187,13 +187,13 @@ class Watcher:
         if self.unit not in amounts:
             return  # a line about something else
         counters = {name: value + self._before(name) for name, value in amounts.items()}
-        told = Told(counters[self.unit])
+        line = ProgressLine(counters[self.unit])
         if is_metrics:
-            told.own = values
+            line.own = values
         else:
-            told.counters = counters
-            told.losses = {n: v for n, v in values.items() if v is not None}
-        self.seen.told.append(told)
+            line.counters = counters
+            line.losses = {n: v for n, v in values.items() if v is not None}
+        self.seen.lines.append(line)
 
     def _marked(self, row: Mapping[str, Any]) -> None:
         unknown = [name for name in row if name not in KEYS_OF_MARKED]
@@ -213,13 +213,13 @@ class Watcher:
             raise ValueError(f'a line {MARK}must have a table as "own", got {own!r}')
         counters = {name: value + self._before(name) for name, value in amounts.items()}
         losses = {name: number_at(row, name) for name in LOSSES if name in row}
-        told = Told(
+        line = ProgressLine(
             counters[self.unit],
             counters,
             {name: value for name, value in losses.items() if value is not None},
             {str(name): number_at(own, name) for name in own},
         )
-        self.seen.told.append(told)
+        self.seen.lines.append(line)
         if "samples" in row:
             path = Path(str(row["samples"]))
             if path.is_absolute() and not path.is_relative_to(self.folder):
@@ -228,7 +228,7 @@ class Watcher:
                     f"got {path}"
                 )
             inside = path.relative_to(self.folder) if path.is_absolute() else path
-            self.seen.named[inside.as_posix()] = told.amount
+            self.seen.named[inside.as_posix()] = line.amount
 
     def _before(self, counter: str) -> float:
         """Return what was made of a counter before this attempt began to count."""
@@ -237,7 +237,7 @@ class Watcher:
         if counter == self.unit:
             return self.seen.offset
         # Counters grow in proportion: what an earlier attempt said of both.
-        pairs = [t.counters for t in self.seen.told if counter in t.counters]
+        pairs = [t.counters for t in self.seen.lines if counter in t.counters]
         before = [c for c in pairs if c.get(self.unit, 0.0) <= self.seen.offset]
         return before[-1][counter] if before else 0.0
 
@@ -249,7 +249,7 @@ class Watcher:
         return min(later, key=lambda each: each.amount) if later else None
 
     def is_settled(self, sample: Sample, ended: bool) -> bool:
-        """Return whether samples are whole, and all that is told beside them has come.
+        """Return whether samples are whole, and all that is written beside them has come.
 
         ended: whether the script has ended.
         """
@@ -258,9 +258,9 @@ class Watcher:
         since = self._since.get(sample.relative)
         if since is None or time.monotonic() - since[1] < SETTLED_SECONDS:
             return False
-        later = [told for told in self.seen.told if told.amount >= sample.amount]
-        return (not self.watch.progress or any(told.counters for told in later)) and (
-            not self.watch.metrics or any(told.own for told in later)
+        later = [line for line in self.seen.lines if line.amount >= sample.amount]
+        return (not self.watch.progress or any(line.counters for line in later)) and (
+            not self.watch.metrics or any(line.own for line in later)
         )
 
     def snapshot(self, text: str) -> Sample | None:
@@ -280,14 +280,14 @@ class Watcher:
         ]
         return max(found, key=lambda each: (each.signature[0], each.amount), default=None)
 
-    def between(self, before: float, until: float) -> Iterator[Told]:
-        """Iterate over what was told of a part of the training."""
-        return (told for told in self.seen.told if before < told.amount <= until)
+    def between(self, before: float, until: float) -> Iterator[ProgressLine]:
+        """Iterate over the lines of a part of the training."""
+        return (line for line in self.seen.lines if before < line.amount <= until)
 
     def counters_at(self, amount: float) -> dict[str, float]:
-        """Return the counters that the script has told for an amount; those next to it."""
-        told = [each for each in self.seen.told if each.counters]
-        after = [each for each in told if each.amount >= amount]
+        """Return the counters that the script has written for an amount; those next to it."""
+        lines = [each for each in self.seen.lines if each.counters]
+        after = [each for each in lines if each.amount >= amount]
         if after:
             return min(after, key=lambda each: each.amount).counters
-        return max(told, key=lambda each: each.amount).counters if told else {}
+        return max(lines, key=lambda each: each.amount).counters if lines else {}

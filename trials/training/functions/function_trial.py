@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.training.functions.calling import OwnFunction
 from ganstudy.trials.training.functions.seed_by_seed import SeedBySeedTrial
 from ganstudy.trials.training.functions.seed_state import SeedRecord

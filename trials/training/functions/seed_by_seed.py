@@ -16,7 +16,7 @@ from typing import Protocol
 from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import Counters, Evaluation, EvaluationRow
 from ganstudy.trials.training.checkpoint import read_newest, write_checkpoint

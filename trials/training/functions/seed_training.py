@@ -12,7 +12,7 @@ import torch
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.measures.verdict import verdict
 from ganstudy.trials.results.records import EvaluationRow
 from ganstudy.trials.training.evaluation import SHOWN, evaluation_row

@@ -15,7 +15,7 @@ from ganstudy.trials.config.data import Ring
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.training.commands import attempt, watcher
 from ganstudy.trials.training.commands.command_trial import CommandTrial
 

@@ -15,7 +15,7 @@ from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.plugins import register
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data import load
-from ganstudy.trials.measures.evaluator import Evaluator
+from ganstudy.trials.measures.scoring.evaluator import Evaluator
 
 SMALL = {"samples": 200, "game_steps": 0}
 """Measures of the tests here."""

@@ -1,0 +1,1 @@
+"""Feature spaces: what samples are compared in."""
