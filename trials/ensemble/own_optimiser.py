@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ganstudy.trials.config.own_parts import OwnPart
 from ganstudy.trials.config.plugins import described, source, where
 from ganstudy.trials.ensemble.own_class import line_of, loaded
+from ganstudy.trials.results.documents import Settings
 
 GIVEN = ("lr", "betas", "beta1", "beta2")
 """Arguments that are given by name, beside the parameters; all but lr where the class takes them."""
@@ -120,7 +121,7 @@ class OwnOptimiser(torch.optim.Optimizer):
                 if parameter.data_ptr() != value[lane].data_ptr():
                     value.detach()[lane] = parameter.detach()
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Settings:
         """Return the lanes' states: by parameter and name, tensors [S, ...]."""
         states = []
         for index in range(len(self.param_groups[0]["params"])):
@@ -142,7 +143,7 @@ class OwnOptimiser(torch.optim.Optimizer):
         state = {index: each for index, each in enumerate(states) if each}
         return {**super().state_dict(), "state": state}
 
-    def _stacked(self, held: list[dict[str, Any]]) -> dict[str, Tensor]:
+    def _stacked(self, held: list[Settings]) -> dict[str, Tensor]:
         stacked = {}
         for name, first in held[0].items():
             if not _kept(first):
@@ -163,13 +164,13 @@ class OwnOptimiser(torch.optim.Optimizer):
                 stacked[f"{name}:{type(first).__name__}"] = numbers
         return stacked
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Settings) -> None:
         """Restore what `state_dict` returned."""
         values = self.param_groups[0]["params"]
         for lane, (optimiser, parameters) in enumerate(zip(self._lanes, self._slices, strict=True)):
             group = optimiser.param_groups[0]
             for index, parameter in enumerate(parameters):
-                restored: dict[str, Any] = {}
+                restored: Settings = {}
                 for name, stack in state_dict["state"].get(index, {}).items():
                     key, value = _unstacked(name, stack[lane])
                     # As torch does: a count stays where it is unless the step is made on a GPU alone.
