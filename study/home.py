@@ -74,8 +74,13 @@ class StudyFolder:
 
     @property
     def plugins(self) -> Path:
-        """Copies of the user's own files that the study began with: DIGEST/FILENAME."""
+        """Copies of the user's own files that the study began with, in folders named by digests."""
         return self.path / "plugins"
+
+    @property
+    def code(self) -> Path:
+        """The same as one archive, which MLflow has too."""
+        return self.path / "code.zip"
 
     @property
     def stop(self) -> Path:

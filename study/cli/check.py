@@ -23,6 +23,9 @@ MOST_LINES = 40
 """Of the whole, unless --full asks for all."""
 LINES_OF_TIME, WITHOUT_TIME = 8, 4
 """Of its last part, at most."""
+SHOWN_OF_CODE = ("folder", "include", "exclude")
+MOST_FILES = 6
+"""Of a folder of code that are named."""
 MOST_LISTED, LEAST_LISTED = 8, (4, 2)
 """Lines of a list, and where there is little room, and less."""
 
@@ -61,7 +64,7 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         ),
         Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
         Section("Trials", wrapped([*cost_lines(spec), *idle_lines(spec)])),
-        Section("Your data and networks", own_parts),
+        Section("Your data and networks", [*wrapped(_code_lines(spec)), *own_parts]),
         _first(spec, full),
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
         Section("Its claim", wrapped(planned_lines(spec, home)), True),
@@ -134,6 +137,10 @@ def _fixed(spec: StudySpec, full: bool) -> list[str]:
     document.get("search", {}).pop("space", None)
     for part in spec.train.own.values():  # as the file has it, without what its own file declares
         document["train"]["own"][part.name] = part.reference
+    if "code" in document:
+        document["code"] = {
+            key: document["code"][key] for key in SHOWN_OF_CODE if key in document["code"]
+        }
     if spec.measures.own:
         document["measures"]["own"] = [each.reference for each in spec.measures.own.values()]
     lines = []
@@ -161,6 +168,14 @@ def _first(spec: StudySpec, full: bool) -> Section:
         for number, params in enumerate(shown)
     ]
     return Section(f"First {len(shown)} configurations", lines)
+
+
+def _code_lines(spec: StudySpec) -> list[str]:
+    if spec.code is None:
+        return []
+    listed = [*spec.code.files]
+    more = f" and {len(listed) - MOST_FILES} more" if len(listed) > MOST_FILES else ""
+    return [f"[code] {len(listed)} files travel: {', '.join(listed[:MOST_FILES])}{more}"]
 
 
 def _own_parts(spec: StudySpec) -> list[str]:

@@ -83,8 +83,7 @@ def resume(name: str, address: str | None, accept_changes: bool, home: Home) -> 
 
     folder = _existing(name, home)
     # The copies that the study began with: the user's files may have changed since.
-    for file in folder.plugins.glob("*/*.py"):
-        plugins.register(file)
+    plugins.register_copies(folder.plugins)
     ledger = Ledger.open(folder.ledger)
     sys.exit(run_and_report(ledger.spec, ledger.text, address, accept_changes, home))
 

@@ -54,7 +54,7 @@ def source_digest() -> str:
 
 
 def stage(target: Path, plugin_digests: Iterable[str] = ()) -> Path:
-    """Copy the packages, and the user's files of those digests, to `target`, Ray's working_dir."""
+    """Copy the packages, and the user's code of those digests, to `target`, Ray's working_dir."""
     # As an installed package lies: the folders of the repository under the one import name.
     package = target / "ganstudy"
     package.mkdir(parents=True, exist_ok=True)
@@ -65,8 +65,7 @@ def stage(target: Path, plugin_digests: Iterable[str] = ()) -> Path:
         for path in _sources(folder)
     ]
     for digest in plugin_digests:
-        file = plugins.source(digest)
-        copies.append((file, package / "plugins" / digest / file.name))
+        plugins.copy_to(digest, package / "plugins")
     for path, copy in copies:
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import os
 import shlex
-import shutil
 import sys
 import time
 import tomllib
@@ -46,11 +45,12 @@ def bundle(file: Path, folder: Path) -> StudySpec:
     spec, text = read_study(file)
     _refuse_relative(tomllib.loads(text))
     folder.mkdir(parents=True, exist_ok=True)
-    for digest in spec.plugin_digests:
-        own, base = (
-            Path(os.path.normpath(path))
-            for path in (plugins.source(digest), file.absolute().parent)
-        )
+    base = Path(os.path.normpath(file.absolute().parent))
+    own_files = [
+        each for digest in spec.plugin_digests for each in plugins.originals(digest).items()
+    ]
+    for path, content in own_files:
+        own = Path(os.path.normpath(path))
         # Outside, its path in the study file would lead to nothing on the head.
         if not own.is_relative_to(base):
             raise UserError(
@@ -59,7 +59,7 @@ def bundle(file: Path, folder: Path) -> StudySpec:
         # At the same path beside the study file, which refers to it by that.
         copy = folder / own.relative_to(base)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(own, copy)
+        copy.write_bytes(content)
     (folder / STUDY_FILE).write_text(text, encoding="utf-8")
     return spec
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Console
 
@@ -33,6 +33,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home, StudyFolder
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.storage import database_trouble, unreadable
+from ganstudy.study.spec.command_checks import check_script_unchanged
 from ganstudy.study.spec.reader import check_resources
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tracking.outbox import START
@@ -49,7 +50,6 @@ from ganstudy.study.tune.stopping import (
     terminated_as_interrupted,
 )
 from ganstudy.study.tune.training import EnsembleFactory, TrainingFactory
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config import plugins
 from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import TrialState
@@ -132,6 +132,7 @@ def _check_before_ray(context: RunContext, address: str | None) -> MlflowCheck:
     Returns what takes seconds itself.
     """
     connection.check_unused()
+    check_script_unchanged(context.spec)
     # Resumed, a study comes from its ledger, which may be older than the rule.
     check_resources(context.spec, str(context.folder.study_file))
     if address is None:
@@ -182,6 +183,8 @@ def _run_on_ray(context: RunContext, driver_lock: DriverLock) -> RunResult:
     context.backup.keep()
     with publisher(spec, context.home) as process:
         message = study_message(ledger.spec, context.text, evaluator_setup, ledger.changes)
+        if spec.plugin_digests:
+            message = replace(message, artifacts=[str(folder.code)])
         context.outbox.put_study(START, message.to_json())
         stages, failure = _train(context, ledger, factory, driver_lock)
         context.backup.keep(every=0)
@@ -214,8 +217,9 @@ def _write_files(context: RunContext) -> None:
     """Keep the study file, and the user's own files that it names, in the study's folder."""
     context.folder.study_file.write_text(context.text, encoding="utf-8")
     for digest in context.spec.plugin_digests:
-        source = plugins.source(digest)
-        write_whole(context.folder.plugins / digest / source.name, source.read_bytes())
+        plugins.copy_to(digest, context.folder.plugins)
+    if context.spec.plugin_digests:
+        plugins.write_zip(context.spec.plugin_digests, context.folder.code)
 
 
 def _train(

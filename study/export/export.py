@@ -45,8 +45,7 @@ def export(
         raise UserError(f"{out} is there already and not empty; name another folder")
     ledger = Ledger.open(folder.ledger)
     # The copies that the study began with: the user's own files may have changed since.
-    for plugin in folder.plugins.glob("*/*.py"):
-        plugins.register(plugin)
+    plugins.register_copies(folder.plugins)
     try:
         config = configuration(ledger, chosen.number, chosen.config_digest)
         data = load_dataset(config.data)
@@ -86,8 +85,7 @@ def _write(out: Path, exported: ExportedGenerator, trained: TrainedGenerators) -
         "README.md": card(exported).encode(),
         **{f"generator-seed-{s}.safetensors": save(trained.weights[s]) for s in exported.seeds},
     }
-    if trained.own_file is not None:
-        files[trained.own_file.name] = trained.own_file.read_bytes()
+    files |= trained.own_files
     try:
         for name, content in files.items():
             write_whole(out / name, content)

@@ -30,7 +30,7 @@ from ganstudy.study.ledger.search_stage import SearchStage
 from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
 from ganstudy.study.ledger.trial_row import DesignRow, TrialRow
 from ganstudy.study.spec.reader import parse_document
-from ganstudy.study.spec.study_spec import StudySpec, differences
+from ganstudy.study.spec.study_spec import CODE, StudySpec, differences
 from ganstudy.trials.results.looks import Look, Looks
 from ganstudy.trials.results.outlook import Outlook
 from ganstudy.trials.results.records import Stage, TrialState
@@ -133,10 +133,14 @@ class Ledger:
         differing += ledger._confirm_differences(spec)
         if differing:
             lines = "\n  ".join(differing)
+            going_on = f"restore the file ({path.parent / 'study.toml'}) to go on."
+            # A script alone is run where it lies: of all other code there is a copy.
+            has_copy = not earlier.has_command or bool(earlier.train.code)
+            if has_copy and all(line.startswith(CODE) or ".digest: " in line for line in differing):
+                going_on = f"go on with the code that it began with: ganstudy resume {spec.name}"
             raise UserError(
                 f"the study {spec.name!r} exists already, with a different file:\n  {lines}\n"
-                "Give this one another name, or restore the file "
-                f"({path.parent / 'study.toml'}) to go on."
+                f"Give this one another name, or {going_on}"
             )
         return ledger
 

@@ -13,7 +13,7 @@ from ganstudy.study.spec.claim_rules import claim_problems
 from ganstudy.study.spec.design_plan import design_problems, planned_trials
 from ganstudy.study.spec.domains import Range, boundary_values
 from ganstudy.study.spec.function_checks import function_problems
-from ganstudy.study.spec.keys import MODEL_KEYS, Params
+from ganstudy.study.spec.keys import MODEL_KEYS, NETWORK_OPTION, Params, is_network_option
 from ganstudy.study.spec.messages import key_part, message_of
 from ganstudy.study.spec.own_parts import own_options
 from ganstudy.study.spec.samplers.registry import SAMPLERS
@@ -23,6 +23,7 @@ from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.base import StrictModel, one_of, short_repr
 from ganstudy.trials.config.compatibility import IncompatibleError
 from ganstudy.trials.config.losses import LOSSES
+from ganstudy.trials.config.networks import OwnModel
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.results.records import FIRST_CONFIRM
 
@@ -99,6 +100,13 @@ def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
         for key in spec.search.space
         if key in MODEL_KEYS and key not in options
     ]
+    if not isinstance(spec.model, OwnModel):
+        problems += [
+            f"search.space.{key_part(key)}: an option of networks of your own, and [model] has "
+            f"{spec.model.name}, whose options are searched by their names: {', '.join(options)}"
+            for key in spec.search.space
+            if is_network_option(key) and not spec.has_training_function
+        ]
     return problems
 
 
@@ -106,7 +114,9 @@ def _tables_of_keys(spec: StudySpec, values: dict[str, Any]) -> dict[str, str]:
     """Return the table in which the file fixes a key of the search space, by key."""
     # From the file as it is written, since the spec has defaults for all that it leaves out.
     tables = dict.fromkeys(values["train"], "train")
-    tables |= dict.fromkeys(values.get("model", {}), "model")
+    model = values.get("model", {})
+    tables |= dict.fromkeys(model, "model")
+    tables |= {f"{NETWORK_OPTION}{option}": "model.options" for option in model.get("options", {})}
     for table, owners in (("remedies", spec.remedies), ("losses", spec.losses)):
         for name, options in owners.items():
             tables |= {f"{name}.{option}": f"{table}.{name}" for option in options}

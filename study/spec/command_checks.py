@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.spec.own_files import OwnFiles
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.base import short_repr
 from ganstudy.trials.config.command import (
@@ -27,14 +28,16 @@ LISTS = ("command", "resume", "dry_run")
 """Keys of [train] that hold arguments."""
 
 
-def resolve_command(train: JsonObject, folder: Path) -> None:
+def resolve_command(train: JsonObject, folder: Path, files: OwnFiles) -> None:
     """Add to a [train] with a command its method, the study file's folder and its script's digest.
 
-    Raise UserError where the script or the program is missing. What is no list of text is left to the
-    rules of single values.
+    files: of the study; a script in the folder of [code] has the digest of all of it. Raise UserError
+    where the script or the program is missing. What is no list of text is left to the rules of single
+    values.
     """
-    if "home" in train:
-        raise UserError("train.home: unknown key 'home'; it is the study file's folder")
+    for key, what in (("home", "the study file's folder"), ("code", "[code] folder")):
+        if key in train:
+            raise UserError(f"train.{key}: unknown key {key!r}; it is {what}")
     command = train.get("command")
     if command is None:
         return
@@ -57,10 +60,31 @@ def resolve_command(train: JsonObject, folder: Path) -> None:
     if script is not None and not (home / script).is_file():
         raise UserError(f"train.command: there is no script {short_repr(script)} in {home}")
     try:
-        digest = code_digest(tuple(command), home)
+        found = files.in_code(home / script) if script is not None else files.whole(command)
+        digest = code_digest(tuple(command), home) if found is None else found
     except ValueError as error:
         raise UserError(f"train.command: {error}") from None
     train.update(method=METHOD, home=str(home), digest=digest)
+    if found is not None:
+        train["code"] = str(files.folder)
+
+
+def check_script_unchanged(spec: StudySpec) -> None:
+    """Raise UserError where a script that is run where it lies is not that of the study any more."""
+    home = Path(spec.train.home)
+    if not spec.has_command or spec.train.code or not home.is_dir():
+        return
+    try:
+        now = code_digest(spec.train.command, home)
+    except ValueError as error:
+        raise UserError(f"train.command: {error}") from None
+    if now != spec.train.digest:
+        script = script_of(spec.train.command) or spec.train.command[0]
+        raise UserError(
+            f"train.command: {script} has changed since the study began, and all its trials train with "
+            "one script: restore it to go on, or give the study with the other script another name "
+            f"({home / script})"
+        )
 
 
 def command_problems(spec: StudySpec) -> list[str]:

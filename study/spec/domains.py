@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from typing import Any
 from ganstudy.study.spec.keys import (
     BATCH_DIVISORS,
     MODEL_KEYS,
+    NETWORK_OPTION,
     STANDARD,
     TRIAL_KEYS,
     TYPES,
     Keys,
+    is_network_option,
     keys_of,
 )
 from ganstudy.trials.config.base import one_of, short_repr
@@ -34,8 +37,13 @@ between them.
 # All of them, as no such option takes a value beyond 64.
 MOST_DIVISORS = 64
 """Values that are tried one by one of a range of an option that must divide the batch size."""
-KEY_PATTERNS = ("REMEDY = [false, true]", '"REMEDY.OPTION"', '"LOSS.OPTION"')
-"""How the keys of remedies and losses look, for a message; there are too many to list."""
+KEY_PATTERNS = (
+    "REMEDY = [false, true]",
+    '"REMEDY.OPTION"',
+    '"LOSS.OPTION"',
+    f'"{NETWORK_OPTION}OPTION"',
+)
+"""How the keys of remedies, losses and own networks look, for a message that cannot list them."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,8 @@ def parse_domains(
 
 def parse_domain(key: str, value: Any, keys: Keys = STANDARD, own: Own | None = None) -> Domain:
     """Parse the value of `key` in [search.space]; ValueError names the rule that it breaks."""
+    if is_network_option(key):
+        return _parse_network_option(key, value)
     types = keys.types
     if key not in types:
         one_of("hyperparameter", key, (*TRIAL_KEYS, *MODEL_KEYS, *KEY_PATTERNS))
@@ -170,6 +180,33 @@ def parse_param_domain(key: str, value: Any, declared: Mapping[str, Any] | None)
                 f"must be text, as its value in [train.params] is, got {short_repr(each)}"
             )
     return domain
+
+
+def _parse_network_option(key: str, value: Any) -> Domain:
+    """Parse the values of an option of the user's own networks, whatever its type is.
+
+    A range is one of whole numbers where both of its ends are.
+    """
+    option = key.removeprefix(NETWORK_OPTION)
+    if not option.isidentifier():
+        raise ValueError(
+            f"an option of your networks is one word of their function, got {short_repr(option)}"
+        )
+    if isinstance(value, dict):
+        whole = all(type(value.get(end)) is int for end in ("low", "high"))
+        return _parse_range(key, value, int if whole else float)
+    values = value if isinstance(value, list) else [value]
+    _check_number_of_choices(values)
+    for each in values:
+        if not isinstance(each, bool | int | float | str):
+            raise ValueError(
+                "each choice must be a number, text, true or false, since samplers take no tables or "
+                f"lists (give them a name, and let your function look it up), got {short_repr(each)}"
+            )
+        if isinstance(each, float) and not math.isfinite(each):
+            raise ValueError(f"must be finite, got {short_repr(each)}")
+    _check_distinct(values, values)
+    return Choices(tuple(values)) if isinstance(value, list) else Fixed(value)
 
 
 def _parse_choices(key: str, value: Any, kind: object) -> Choices | Fixed:

@@ -61,6 +61,10 @@ def as_read(spec: StudySpec) -> dict[str, Any]:
     else:
         for key in ("params", "digest", *OF_COMMANDS):
             del train[key]
+    if spec.code is None:
+        del values["code"]
+    else:
+        del values["code"]["files"]
     if not spec.measures.own:
         del values["measures"]["own"]
     if not spec.train.own:
@@ -73,7 +77,7 @@ def _unused(train: dict[str, Any], values: dict[str, Any], used: tuple[str, ...]
         f"train.{key_part(key)}: a setting of ganstudy's own training, which a training function "
         f"does not read; declare it in [train.params], {key} = ..., to have it in run.params"
         for key in train
-        if key not in (*used, "home")
+        if key not in (*used, "home", "code")
     ]
     problems += [
         f"{table}: a training function {what}; leave [{table}] out, and declare what it needs in "

@@ -37,8 +37,15 @@ TRIAL_KEYS = (
 # Dotted, since remedies share names of options (several have a `weight`); a study has one model.
 MODEL_TYPES = _option_types(MODELS, dotted=False)
 MODEL_KEYS = tuple(MODEL_TYPES)
+NETWORK_OPTION = "model.options."
+"""Begins the key of an option of the user's own networks: "model.options.width"."""
 BASELINE_KEYS = frozenset({*TRIAL_KEYS, *MODEL_KEYS} - {"k", "lr_d", "loss", "remedies"})
 """Keys that an autoencoder or VAE, which have no discriminator, read; the others have no effect."""
+
+
+def is_network_option(key: str) -> bool:
+    """Return whether a key is an option of the user's own networks."""
+    return key.startswith(NETWORK_OPTION)
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,7 @@ class Keys:
     @cached_property
     def crossed(self) -> frozenset[str]:
         """Keys that the rules of trials/config/compatibility.py read: tried in every combination."""
-        fixed = ("method", "loss", "remedies", "batch_size", "batch_norm", "latent")
+        fixed = ("method", "loss", "remedies", "batch_size", "batch_norm", "latent", "optimiser")
         return frozenset({*fixed, *self.flags, *self.batch_divisors})
 
 

@@ -8,8 +8,7 @@ what the file declares into [train] own.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Container
 from typing import Any
 
 from ganstudy.study.errors import UserError
@@ -18,7 +17,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.base import StrictModel, short_repr
 from ganstudy.trials.config.losses import LOSSES
-from ganstudy.trials.config.own_parts import OwnPart, options_class
+from ganstudy.trials.config.own_parts import OPTIMISERS, OwnPart, options_class
 from ganstudy.trials.config.remedies import REMEDIES
 from ganstudy.trials.results.documents import JsonObject
 
@@ -26,6 +25,7 @@ REFERENCE = re.compile(r"(?P<file>.*\.py):(?P<name>\w+)(?P<option>\.\w+)?", re.A
 """A reference, or the key of an option of what it names."""
 PLACES = (
     ("train", "loss"),
+    ("train", "optimiser"),
     ("train", "remedies"),
     ("losses",),
     ("remedies",),
@@ -36,21 +36,21 @@ PLACES = (
 """Where names of losses and remedies may stand."""
 PARAMS = "params."
 """Begins the keys of a training function's parameters, whose values are its own."""
-Join = Callable[[str, str], Path]
-"""From a place in the file and a path in it to the path on this machine."""
+Register = Callable[[str, str], tuple[str, str]]
+"""From a place in the study file and a path in it to the file's name in references, and its digest."""
 
 
-def resolve(values: dict[str, Any], join: Join) -> None:
+def resolve(values: dict[str, Any], register: Register) -> None:
     """Put names in place of references, and what they stand for into [train] own.
 
-    join: the path of a file that is named at a place. Raise UserError where a reference has no file,
+    register: makes a file known that is named at a place. Raise UserError where a reference has no file,
     or its file no loss or remedy of that name.
     """
-    _resolve_measures(values.get("measures"), join)
+    _resolve_measures(values.get("measures"), register)
     train = values.get("train")
     if isinstance(train, dict) and "own" in train:
         raise UserError("train.own: unknown key; name your file where its loss or remedy is named")
-    found = _References(join)
+    found = _References(register)
     for place in PLACES:
         *path, key = place
         table: Any = values
@@ -62,7 +62,7 @@ def resolve(values: dict[str, Any], join: Join) -> None:
         train["own"] = {name: part.model_dump() for name, part in found.parts.items()}
 
 
-def _resolve_measures(table: Any, join: Join) -> None:
+def _resolve_measures(table: Any, register: Register) -> None:
     """Put what the references of [measures] own declare in their place, by name."""
     place = "measures.own"
     if not isinstance(table, dict) or "own" not in table:
@@ -79,7 +79,7 @@ def _resolve_measures(table: Any, join: Join) -> None:
             file, name = plugins.split(reference)
             if name in found:
                 raise ValueError(f"{name} stands there twice; give one of them another name")
-            found[name] = _declared_measure(name, file, join(place, file))
+            found[name] = _declared_measure(name, *register(place, file))
         except ValueError as error:
             raise UserError(f"{place}: {error}") from None
         except OSError as error:
@@ -89,20 +89,20 @@ def _resolve_measures(table: Any, join: Join) -> None:
     table["own"] = found
 
 
-def _declared_measure(name: str, file: str, path: Path) -> JsonObject:
+def _declared_measure(name: str, file: str, digest: str) -> JsonObject:
     # Loads torch, as `_declared` does.
     from ganstudy.trials.measures.own import declared_measure
 
-    declared = declared_measure(f"{Path(file).name}:{name}", plugins.register(path))
+    declared = declared_measure(f"{file}:{name}", digest)
     return declared.model_dump()
 
 
 class _References:
     """The parts that were found so far."""
 
-    def __init__(self, join: Join) -> None:
+    def __init__(self, register: Register) -> None:
         self.parts: dict[str, OwnPart] = {}
-        self._join = join
+        self._register = register
         self._places: dict[str, str] = {}
 
     def replaced(self, value: Any, place: str) -> Any:
@@ -127,14 +127,14 @@ class _References:
 
     def _name(self, match: re.Match[str], place: str) -> str:
         file, name, option = match["file"], match["name"], match["option"] or ""
-        reference = f"{Path(file).name}:{name}"
         try:
-            digest = plugins.register(self._join(place, file))
+            known_file, digest = self._register(place, file)
+            reference = f"{known_file}:{name}"
             known = self.parts.get(name)
             if known is None:
                 self.parts[name] = _declared(reference, digest)
                 self._places[name] = place
-            elif known.digest != digest:
+            elif (known.digest, known.reference) != (digest, reference):
                 raise ValueError(
                     f"{name} is the name of a class in {known.reference.partition(':')[0]} too "
                     f"({self._places[name]}): give one of them another name"
@@ -153,9 +153,14 @@ def _declared(reference: str, digest: str) -> OwnPart:
     from ganstudy.trials.losses.own import declared_part
 
     part = declared_part(reference, digest)
-    taken = "loss" if part.name in LOSSES else "remedy" if part.name in REMEDIES else None
+    known: dict[str, Container[str]] = {
+        "a loss": LOSSES,
+        "a remedy": REMEDIES,
+        "an optimiser": OPTIMISERS,
+    }
+    taken = next((what for what, names in known.items() if part.name in names), None)
     if taken is not None:
-        raise ValueError(f"{part.name} is a {taken} of ganstudy's: give your class another name")
+        raise ValueError(f"{part.name} is {taken} of ganstudy's: give your class another name")
     return part
 
 

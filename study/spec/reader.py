@@ -25,6 +25,8 @@ from ganstudy.study.spec.messages import (
     message_of,
     place_of,
 )
+from ganstudy.study.spec.network_options import resolve_network_options
+from ganstudy.study.spec.own_files import OwnFiles, resolve_code
 from ganstudy.study.spec.own_parts import resolve
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
@@ -120,10 +122,12 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             path = table.get(key)
             if isinstance(path, str) and path:
                 table[key] = str(_joined(f"{name}.{key}", path, folder).resolve())
-    resolve(values, lambda place, file: _joined(place, file, folder))
+    code = resolve_code(values, lambda path: _joined("code.folder", path, folder))
+    files = OwnFiles(lambda place, file: _joined(place, file, folder), code)
+    resolve(values, files.register)
     train = values.get("train")
     if isinstance(train, dict):
-        resolve_command(train, folder)
+        resolve_command(train, folder, files)
     for name, key in REFERENCES:
         table = values.get(name)
         if not isinstance(table, dict):
@@ -132,15 +136,17 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
         if isinstance(reference, str) and is_plugin(reference):
             try:
                 file, attribute = plugins.split(reference)
-                table["digest"] = plugins.register(_joined(place, file, folder))
+                known_file, table["digest"] = files.register(place, file)
             except ValueError as error:
                 raise UserError(f"{place}: {error}") from None
             except OSError as error:
                 raise UserError(
                     f"{place}: {short_repr(reference)} cannot be read: {error.strerror}"
                 ) from None
-            # The name alone: the digest identifies the file, wherever it lies.
-            table[key] = f"{Path(file).name}:{attribute}"
+            table[key] = f"{known_file}:{attribute}"
+            if name == "model":
+                resolve_network_options(values, table[key], table["digest"])
+    files.check_used()
 
 
 def _seeds_of_effects(values: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 
 from ganstudy.study.spec.domains import Choices, Domain, Fixed, Range, boundary_values
-from ganstudy.study.spec.keys import Params
+from ganstudy.study.spec.keys import Params, is_network_option
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import NO_REMEDIES, remedies_of, remedy_label
@@ -126,6 +126,14 @@ class SearchSpace:
         for key, candidates in values.items():
             for value in candidates[1:]:
                 yield first | {key: value}
+
+    def varied_networks(self) -> Iterator[Params]:
+        """Iterate over the first combination with each further value of one option of own networks."""
+        first = next(self.combinations())
+        for key in self._in_order():
+            if is_network_option(key):
+                for value in self.boundary_values(key)[1:]:
+                    yield first | {key: value}
 
     def _crossed(self) -> Iterator[Params]:
         values = {key: self.boundary_values(key) for key in self._in_order()}

@@ -22,6 +22,7 @@ from ganstudy.study.spec.tables import (
     MOST_BUILT,
     MOST_REHEARSED,
     RUNGS_BELOW_BUDGET,
+    Code,
     Confirm,
     Objective,
     Resources,
@@ -33,6 +34,7 @@ from ganstudy.study.spec.tables import (
 )
 from ganstudy.study.spec.trial_template import TrialTemplate
 from ganstudy.trials.config.base import StrictModel, short_repr
+from ganstudy.trials.config.code_folder import changed_files
 from ganstudy.trials.config.command import METHOD, Command
 from ganstudy.trials.config.data import DataConfig
 from ganstudy.trials.config.measures import MeasuresConfig
@@ -57,6 +59,10 @@ class Published(Protocol):
         """The measure of the objective."""
 
 
+CODE = "[code]"
+"""Begins the names of files of the user's own folder in an identity."""
+
+
 class StudySpec(StrictModel):
     """A whole study file, defaults filled in."""
 
@@ -64,6 +70,8 @@ class StudySpec(StrictModel):
     question: str = ""
     data: DataConfig
     model: ModelConfig = MLP()
+    code: Code | None = None
+    """None: each file of the user's own travels alone."""
     train: Train
     losses: dict[str, dict[str, Any]] = {}
     remedies: dict[str, dict[str, Any]] = {}
@@ -188,8 +196,8 @@ class StudySpec(StrictModel):
     @property
     def plugin_digests(self) -> list[str]:
         """Digests of the user's own files that the study refers to."""
-        # A command's script is run where it lies, and does not travel.
-        train = () if self.has_command else (self.train,)
+        # A command's script is run where it lies, and does not travel but with its folder.
+        train = () if self.has_command and not self.train.code else (self.train,)
         parts = (
             self.data,
             self.model,
@@ -221,9 +229,14 @@ class StudySpec(StrictModel):
             tried = itertools.islice(self.space.one_at_a_time(), MOST_REHEARSED)
             return [self.space.trial_config(params) for params in tried]
         found: dict[str, TrialConfig] = {}
-        for params in self.space.combinations():
+        # Options of the user's own networks first: any may decide what is built.
+        space = self.space
+        first = itertools.islice(space.combinations(), 1)
+        for params in itertools.chain(first, space.varied_networks(), space.combinations()):
             config = self.space.trial_config(params)
-            architecture = config.model_dump(include={"model", "method", "loss", "remedies"})
+            architecture = config.model_dump(
+                include={"model", "method", "loss", "remedies", "optimiser"}
+            )
             # The first configuration of each: the others differ in numbers that build nothing.
             found.setdefault(json.dumps(architecture, sort_keys=True), config)
             if len(found) == MOST_BUILT:
@@ -259,7 +272,12 @@ class StudySpec(StrictModel):
             del whole["train"]["own"]
         if not self.measures.own:
             del whole["measures"]["own"]
-        return dict(_flatten(whole))
+        del whole["code"]
+        if self.code is None:
+            return dict(_flatten(whole))
+        # Its files one by one, which say more than the digest of them all.
+        flat = {k: CODE if v == self.code.digest else v for k, v in _flatten(whole)}
+        return {**flat, **{f"{CODE} {name}": digest for name, digest in self.code.files.items()}}
 
 
 def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:
@@ -272,11 +290,15 @@ def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:
     return [(path, value)]
 
 
+def _code_of(identity: dict[str, Any]) -> dict[str, str]:
+    return {k.removeprefix(f"{CODE} "): v for k, v in identity.items() if k.startswith(CODE)}
+
+
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Return one line per key on which two identities differ."""
-    lines = []
+    lines = [f"{CODE} {line}" for line in changed_files(_code_of(old), _code_of(new))]
     for key in [*old, *(key for key in new if key not in old)]:
         before, after = (json.dumps(i[key]) if key in i else "absent" for i in (old, new))
-        if before != after:
+        if before != after and not key.startswith(CODE):
             lines.append(f"{key}: {before} -> {after}")
     return lines

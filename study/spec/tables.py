@@ -54,6 +54,20 @@ def fresh_seeds(known: Iterable[int]) -> tuple[int, ...]:
     return tuple(itertools.islice(candidates, NUM_FRESH_SEEDS))
 
 
+class Code(StrictModel):
+    """[code]: a folder of the user's own Python files, which import one another."""
+
+    folder: str
+    include: tuple[str, ...] = ()
+    """Patterns of further files, or folders, that travel with them."""
+    exclude: tuple[str, ...] = ()
+    """Patterns of files and folders that stay out."""
+    digest: str = ""
+    """Of all files; filled in when the study file is read, as is what follows."""
+    files: dict[str, str] = {}
+    """Digests by path in the folder."""
+
+
 class Train(TrainingSettings):
     """[train]: what all trials have in common."""
 
@@ -73,6 +87,8 @@ class Train(TrainingSettings):
     watch: Watch = Watch()
     home: str = Field("", exclude=True)
     """The study file's folder; filled in when the file is read. A study may be moved."""
+    code: str = Field("", exclude=True)
+    """The folder of [code], where the command's script lies in it; filled in as `home` is."""
 
     @field_validator("budget", mode="before")
     @classmethod

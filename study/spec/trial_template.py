@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from ganstudy.study.spec.keys import BASELINE_KEYS, MODEL_KEYS, Keys, Params, keys_of
+from ganstudy.study.spec.keys import (
+    BASELINE_KEYS,
+    MODEL_KEYS,
+    NETWORK_OPTION,
+    Keys,
+    Params,
+    is_network_option,
+    keys_of,
+)
 from ganstudy.trials.config.training_function import is_own_training, name_of
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.function_params import PREFIX
@@ -60,7 +68,7 @@ class TrialTemplate:
     def is_active(self, key: str, params: Params) -> bool:
         """Return whether a trial with `params` so far depends on `key`."""
         if not self.is_gan(params):
-            return key in BASELINE_KEYS
+            return key in BASELINE_KEYS or is_network_option(key)
         owner = key.split(".")[0]
         if key in self.keys.remedies:
             return owner in self._remedies(params)
@@ -112,6 +120,9 @@ class TrialTemplate:
                     remedy_options[owner][option] = value
             elif key in MODEL_KEYS:
                 model[key] = value
+            elif is_network_option(key):
+                option = key.removeprefix(NETWORK_OPTION)
+                model["options"] = {**model.get("options", {}), option: value}
             elif key != "remedies" and key not in self.keys.flags:
                 values[key] = value
         options = {"remedy_options": remedy_options, "loss_options": loss_options}

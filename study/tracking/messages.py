@@ -172,6 +172,8 @@ class StudyStart:
     """Every measure of real training data scored as if generated; None where it has no value."""
     real_samples: str | None = None
     """Held-out images as a PNG in base64; None where the data are no images."""
+    artifacts: list[str] = field(default_factory=list)
+    """Paths of further files to keep with it: the user's own code."""
 
     def to_json(self) -> JsonObject:
         """Return the description as plain JSON."""
@@ -187,6 +189,7 @@ class StudyStart:
             params=content.get("params", {}),
             floor=content.get("floor", {}),
             real_samples=content.get("real_samples"),
+            artifacts=content.get("artifacts", []),
         )
 
 

@@ -176,6 +176,10 @@ class Publisher:
         self._store.log_text(self._parent, study_file, start.file_name)
         if start.real_samples is not None:
             self._store.log_bytes(self._parent, b64decode(start.real_samples), REAL_SAMPLES_FILE)
+        for path in map(Path, start.artifacts):
+            # A study's folder may have been moved since, with its outbox.
+            if path.exists():
+                self._store.log_path(self._parent, path)
         # As of trials: MLflow has no value for what could not be measured.
         floor = {FLOOR_PREFIX + key: v for key, v in start.floor.items() if v is not None}
         self._store.log(self._parent, as_metrics(floor, 0), dict(start.params), {})

@@ -93,6 +93,10 @@ def flat_params(start: TrialStart) -> Settings:
         },
         "model": config["model"]["name"],
         **{key: value for key, value in config["model"].items() if key not in ("name", "options")},
+        **{
+            f"model.options.{name}": value
+            for name, value in config["model"].get("options", {}).items()
+        },
         **common,
     }
     chosen = {**config["remedy_options"], config["loss"]: config["loss_options"]}

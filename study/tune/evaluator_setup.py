@@ -103,8 +103,6 @@ def inspect(
     """
     import torch
 
-    from ganstudy.trials.data.dataset import as_float
-    from ganstudy.trials.gan.own_networks import check_own_networks
     from ganstudy.trials.gan.trainer_protocol import make_trainer
     from ganstudy.trials.measures.own import try_measure
     from ganstudy.trials.measures.scoring.evaluator import check_data
@@ -121,13 +119,37 @@ def inspect(
         alone = config.model_copy(update={"seeds": config.seeds[:1]})
         players = make_trainer(alone, dataset.shape, dataset.bounded, torch.device("cpu"))
         notes += [note for note in players.fallbacks() if note not in notes]
-    own = next((config for config in configs if isinstance(config.model, OwnModel)), None)
-    seen = []
-    if own is not None:
-        # A study has one pair of networks.
-        below_zero = bool((as_float(dataset.train[:MOST_LOOKED_AT]) < 0).any())
-        seen.append(check_own_networks(own, dataset.shape, below_zero))
+    seen = _own_networks(configs, dataset)
     return dataset, notes, [*seen, *_own_parts(configs, dataset)]
+
+
+def _own_networks(configs: Sequence[TrialConfig], dataset: Dataset) -> list[str]:
+    """Return what was seen of the user's own networks, with each searched value of their options."""
+    from ganstudy.trials.data.dataset import as_float
+    from ganstudy.trials.gan.own_networks import check_own_networks
+
+    distinct = {c.model.model_dump_json(): c for c in configs if isinstance(c.model, OwnModel)}
+    if not distinct:
+        return []
+    below_zero = bool((as_float(dataset.train[:MOST_LOOKED_AT]) < 0).any())
+    deadline, seen = time.monotonic() + REHEARSAL_SECONDS, list[str]()
+    for config in distinct.values():
+        try:
+            seen.append(check_own_networks(config, dataset.shape, below_zero))
+        except ValueError as error:
+            if len(distinct) == 1:
+                raise
+            assert isinstance(config.model, OwnModel)
+            given = ", ".join(f"{name} = {value!r}" for name, value in config.model.options.items())
+            raise ValueError(f"{error} (with the options {given})") from error
+        if time.monotonic() > deadline:
+            break
+    if len(distinct) == 1:
+        return seen
+    times = f"{len(seen)} settings of your networks' options"
+    if len(seen) < len(distinct):
+        times += f", of {len(distinct)} in {REHEARSAL_SECONDS:g} s"
+    return [seen[0], f"the like with {times}"]
 
 
 def _own_parts(configs: Sequence[TrialConfig], dataset: Dataset) -> list[str]:

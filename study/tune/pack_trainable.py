@@ -16,12 +16,18 @@ from typing import Any
 
 import ray
 
-from ganstudy.study.cluster.code_version import OtherCodeError, check_same, code_provenance
+from ganstudy.study.cluster.code_version import check_same, code_provenance
 from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.tune.retry_log import PACK_FAILED, RetryLog
 from ganstudy.study.tune.scheduler import PROGRESS, SCORE, WORST
 from ganstudy.study.tune.stopping import no_room
-from ganstudy.study.tune.trainable import SAVE_SECONDS, Paused, TrialTrainable, failed
+from ganstudy.study.tune.trainable import (
+    OTHER_CODE,
+    SAVE_SECONDS,
+    Paused,
+    TrialTrainable,
+    failed,
+)
 from ganstudy.study.tune.training import FusedTraining
 from ganstudy.study.tune.trial_task import MEMBERS, StepReport, TrialTask
 
@@ -76,11 +82,11 @@ class PackTrainable(TrialTrainable):
             return self._advance_together()
         except Exception as error:
             self._fused = None
-            paused = isinstance(error, Paused | OtherCodeError) or no_room(error) is not None
+            paused = isinstance(error, Paused | OTHER_CODE) or no_room(error) is not None
             left = [self._members[place] for place in self._open()]
             for member in left:
                 self._log.begin(member.task.number)
-                if isinstance(error, Paused):
+                if isinstance(error, Paused | OTHER_CODE):
                     self._log.log(f"stopped and saved ({error}): it goes on from here")
                 else:
                     self._log.error(error)

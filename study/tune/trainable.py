@@ -28,7 +28,7 @@ from ganstudy.study.tune.training import Training
 from ganstudy.study.tune.trial_log import TrialLog
 from ganstudy.study.tune.trial_task import REPORT, TASK, StepReport, TrialTask
 from ganstudy.study.tune.worker_context import WorkerContext
-from ganstudy.trials.config.plugins import SHIPPED
+from ganstudy.trials.config.plugins import SHIPPED, ChangedError
 from ganstudy.trials.results.catalogue import MEASURES
 
 SAVE_SECONDS = 60.0
@@ -37,6 +37,10 @@ writing takes.
 """
 MAX_SHARDS = 8
 """Most smaller ensembles into which the seeds of a trial whose process died are divided."""
+
+
+OTHER_CODE = OtherCodeError | ChangedError
+"""A trial would train with other code than its study, ganstudy's or the user's."""
 
 
 class Paused(Exception):  # noqa: N818 (no error: the trial goes on later)
@@ -103,9 +107,10 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
                 # smaller ensemble already.
                 if retries is None or isinstance(error, ExhaustedError | MemoryError):
                     raise
-                harmless = isinstance(error, Paused) or no_room(error) is not None
+                # Other code is no fault of the trial's: it goes on with its own.
+                harmless = isinstance(error, Paused | OTHER_CODE) or no_room(error) is not None
                 retries.end(explain(error), harmless)
-                if isinstance(error, Paused):
+                if isinstance(error, Paused | OTHER_CODE):
                     self._log.log(f"stopped and saved ({error}): it goes on from here")
                 else:
                     self._log.error(error)
@@ -197,7 +202,7 @@ def failed(error: Exception) -> StepReport:
     full_disk = no_room(error)
     if full_disk is not None:
         return StepReport(paused=full_disk)
-    if isinstance(error, Paused | OtherCodeError):
+    if isinstance(error, Paused | OTHER_CODE):
         return StepReport(paused=str(error))
     return StepReport(error=explain(error), raised_at=raised_at(error))
 

@@ -64,6 +64,8 @@ class Command(StrictModel):
     watch: Watch = Watch()
     home: str = Field("", exclude=True)
     """The study file's folder, from which relative paths count. No part of what is trained."""
+    code: str = Field("", exclude=True)
+    """The folder of [code], where the script lies in it: then its shipped copy is run."""
 
 
 def placeholders(arguments: Iterable[str]) -> list[str]:

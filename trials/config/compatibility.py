@@ -16,6 +16,7 @@ from ganstudy.trials.config.data import DataOptions
 from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import ModelOptions
+from ganstudy.trials.config.own_parts import OPTIMISERS
 from ganstudy.trials.config.remedies import RemedyOptions
 from ganstudy.trials.config.training_function import is_own_training
 
@@ -23,6 +24,10 @@ CLASSIFIER_FEATURES = 64
 """Features of the in-domain classifier (trials/measures/features/classifier.py)."""
 POINT_FEATURES = 2
 """Coordinates of the points of the data sets that are known to be points."""
+
+
+OWN_STEPS = ("extragradient", "optimistic_adam", "unrolled_discriminator")
+"""Remedies that need to know what a step of the optimiser is."""
 
 
 class IncompatibleError(ValueError):
@@ -57,6 +62,10 @@ class Configuration(Protocol):
         """What scores are measured with."""
 
     @property
+    def optimiser(self) -> str:
+        """Of both players."""
+
+    @property
     def batch_size(self) -> int:
         """Images per batch."""
 
@@ -71,6 +80,7 @@ def incompatibilities(config: Configuration) -> list[str]:
         *_measures_and_data(config),
         *_remedies_with_each_other(config),
         *_remedies_with_loss(config),
+        *_remedies_with_optimiser(config),
         *_networks_data_and_batch(config),
     ]
 
@@ -94,6 +104,17 @@ def _remedies_with_loss(config: Configuration) -> list[str]:
             )
     return problems + [
         loss.excludes[name] for name in config.remedy_options if name in loss.excludes
+    ]
+
+
+def _remedies_with_optimiser(config: Configuration) -> list[str]:
+    if config.optimiser in OPTIMISERS:
+        return []
+    return [
+        f"{name} makes steps of ganstudy's own optimisers ({', '.join(OPTIMISERS)}), and optimiser is "
+        f"{config.optimiser}"
+        for name in config.remedy_options
+        if name in OWN_STEPS
     ]
 
 

@@ -137,7 +137,7 @@ class OwnModel(ModelOptions):
     digest: str = ""
     """Digest of the file's bytes; filled in when the study file is read."""
     options: dict[str, Any] = {}
-    """Further keyword arguments of the function."""
+    """Further keyword arguments of the function; searched as "model.options.NAME"."""
 
     @field_validator("name")
     @classmethod

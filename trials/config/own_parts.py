@@ -19,13 +19,14 @@ from ganstudy.trials.config.losses import LOSSES, LossOptions
 from ganstudy.trials.config.remedies import REMEDIES, RemedyOptions
 from ganstudy.trials.results.documents import JsonObject
 
-Kind = Literal["loss", "remedy"]
+Kind = Literal["loss", "remedy", "optimiser"]
 Options = TypeVar("Options", bound=ImplementedOptions)
 
 BASES: dict[Kind, type[ImplementedOptions]] = {"loss": LossOptions, "remedy": RemedyOptions}
 """Options class that a user's own derives from, by kind."""
 ATTRIBUTES: dict[Kind, tuple[str, ...]] = {
     "loss": ("smoothable",),
+    "optimiser": (),
     "remedy": (
         "needs_smoothable_loss",
         "needs_batch_norm",
@@ -48,7 +49,7 @@ class OwnOption(StrictModel):
 
 
 class OwnPart(StrictModel):
-    """A user's own loss or remedy, as its file declares it."""
+    """A user's own loss, remedy or optimiser, as its file declares it."""
 
     kind: Kind
     reference: str
@@ -121,8 +122,20 @@ def remedies_of(own: Own) -> dict[str, type[RemedyOptions]]:
 
 
 def _of_kind(own: Own, base: type[Options]) -> dict[str, type[Options]]:
-    made = {name: options_class(part) for name, part in own.items()}
+    made = {name: options_class(part) for name, part in own.items() if part.kind in BASES}
     return {name: options for name, options in made.items() if issubclass(options, base)}
+
+
+OPTIMISERS = ("adam", "sgd", "rmsprop")
+
+
+def optimisers_of(own: Own) -> tuple[str, ...]:
+    """Return all optimisers that a study may name: ganstudy's, then its own."""
+    return *OPTIMISERS, *(name for name, part in own.items() if part.kind == "optimiser")
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind.startswith('o') else 'a'} {kind}"
 
 
 def check_part_name(kind: str, name: str, known: Iterable[str], own: Own) -> str:
@@ -130,7 +143,7 @@ def check_part_name(kind: str, name: str, known: Iterable[str], own: Own) -> str
     known = tuple(known)
     if name in own and name not in known:
         part = own[name]
-        raise ValueError(f"{part.reference} is a {part.kind}, and a {kind} is needed here")
+        raise ValueError(f"{part.reference} is {_a(part.kind)}, and {_a(kind)} is needed here")
     try:
         return one_of(kind, name, known)
     except ValueError as error:

@@ -5,25 +5,45 @@ They are found by content, imported under a name of their own, with errors that 
 A study refers to "my_gan.py:build". The file is addressed by the digest of its bytes, so that a
 trial cannot run other code than the study was given: the digest is part of the trial's
 configuration, and the file travels to workers as `plugins/DIGEST/FILENAME` beside the packages. One
-file travels; it may import installed packages, not its neighbours.
+file travels; it may import installed packages. Files that import one another travel as the folder
+that [code] names (trials/config/code_folder.py): the digest is then that of all its files, and a
+reference has the file's path in the folder.
 """
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import importlib.util
+import io
+import os
+import shutil
 import sys
+import tempfile
 import traceback
+import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.config.code_folder import MARKER, CodeFolder, read_copy
+from ganstudy.trials.config.code_imports import CodeRoot, import_from
 from ganstudy.trials.config.global_streams import IMPORT_SEED, kept_streams
 
 SHIPPED = Path(__file__).parents[2] / "plugins"
 """Folder of the users' files on a worker."""
 
 _registered: dict[str, Path] = {}
+_contents: dict[str, bytes] = {}
+"""Of the registered files, as they were then."""
+_folders: dict[str, CodeFolder] = {}
+_roots: dict[str, CodeRoot] = {}
+
+
+class ChangedError(ValueError):
+    """A user's code is no longer that with which its study began."""
 
 
 def split(reference: str) -> tuple[str, str]:
@@ -48,16 +68,112 @@ def register(path: Path) -> str:
         raise ValueError(
             f"{path.name} must be a Python file of yours, and there is no file {path.absolute()}"
         )
-    digest = _digest(path)
-    _registered[digest] = path.absolute()
+    content = path.read_bytes()
+    digest = _digest_of(content)
+    _registered[digest], _contents[digest] = path.absolute(), content
     return digest
 
 
-def source(digest: str) -> Path:
+def register_folder(folder: CodeFolder) -> str:
+    """Remember the user's folder of code in this process, and return its hex digest."""
+    digest = folder.digest
+    _folders[digest] = folder
+    return digest
+
+
+def register_copies(folder: Path) -> None:
+    """Register the copies that `copy_to` made below a folder."""
+    for copies in folder.glob("*"):
+        if (copies / MARKER).exists():
+            register_folder(read_copy(copies))
+        else:
+            for file in copies.glob("*.py"):
+                register(file)
+
+
+def folder_of(digest: str) -> CodeFolder | None:
+    """Return the folder of that digest, as registered in this process; None for a single file."""
+    return _folders.get(digest)
+
+
+def originals(digest: str) -> dict[Path, bytes]:
+    """Return the contents of the file or folder of that digest, as registered, by original path."""
+    folder = _folders.get(digest)
+    if folder is not None:
+        return {folder.origin / name: content for name, content in folder.files.items()}
+    if digest not in _registered:
+        source(digest)  # raises that it must be registered, or is one that was shipped
+    return {_registered[digest]: _contents[digest]}
+
+
+def copy_to(digest: str, folder: Path) -> None:
+    """Write the file or folder of that digest, as it was registered, to `folder`/DIGEST."""
+    if digest in _folders:
+        _folders[digest].write(folder / digest)
+        return
+    for path, content in originals(digest).items():
+        write_whole(folder / digest / path.name, content)
+
+
+def write_zip(digests: Iterable[str], path: Path) -> None:
+    """Write the files and folders of these digests into one archive, DIGEST/NAME each."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for digest in digests:
+            folder = _folders.get(digest)
+            files = folder.files if folder else {p.name: c for p, c in originals(digest).items()}
+            for name, text in files.items():
+                # Without its time, so that equal code gives equal archives.
+                archive.writestr(zipfile.ZipInfo(f"{digest}/{name}"), text)
+    write_whole(path, content.getvalue())
+
+
+def folder_root(digest: str) -> CodeRoot | None:
+    """Return where the folder of that digest lies, shipped or as a copy; None for a single file.
+
+    Raise ChangedError where the shipped one is not what it was.
+    """
+    if digest in _roots:
+        return _roots[digest]
+    shipped = SHIPPED / digest
+    if digest and (shipped / MARKER).exists():
+        found, path = read_copy(shipped), shipped
+        if found.digest != digest:
+            raise ChangedError(
+                f"a folder of code must not change while a study runs: its digest was {digest} and is "
+                f"{found.digest}"
+            )
+    elif digest in _folders:
+        found = _folders[digest]
+        path = _private_folder() / digest
+        found.write(path)
+    else:
+        return None
+    root = _roots[digest] = CodeRoot(path, found.modules)
+    return root
+
+
+def _private_folder() -> Path:
+    """Return a folder of this process's own, which goes with it."""
+    folder = Path(tempfile.mkdtemp(prefix="ganstudy-code-"))
+    atexit.register(_remove, folder, os.getpid())
+    return folder
+
+
+def _remove(folder: Path, owner: int) -> None:
+    if os.getpid() == owner:  # not a child that was forked from it
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def source(digest: str, reference: str = "") -> Path:
     """Return the file whose bytes have `digest`, as registered in this process or shipped to it.
 
-    Raises ValueError where there is no such file, or where it has changed since.
+    reference: says which file of a folder with that digest. Raises ValueError where there is no such
+    file, ChangedError where it has changed since.
     """
+    root = folder_root(digest)
+    if root is not None:
+        return root.path / split(reference)[0]
     # A worker has the file beside the packages; the driver, where the user keeps it.
     shipped = sorted((SHIPPED / digest).glob("*.py")) if digest else []
     if not shipped and digest not in _registered:
@@ -68,7 +184,7 @@ def source(digest: str) -> Path:
     path = shipped[0] if shipped else _registered[digest]
     now = _digest(path) if path.is_file() else "none: the file is gone"
     if now != digest:
-        raise ValueError(
+        raise ChangedError(
             f"{path.name} must not change while a study runs: its digest was {digest} and is {now}"
         )
     return path
@@ -76,7 +192,7 @@ def source(digest: str) -> Path:
 
 def is_at_hand(digest: str) -> bool:
     """Return whether this process knows where the file of that digest lies."""
-    return digest in _registered or (SHIPPED / digest).is_dir()
+    return digest in _registered or digest in _folders or (SHIPPED / digest).is_dir()
 
 
 def load(reference: str, digest: str) -> Any:
@@ -88,7 +204,8 @@ def load(reference: str, digest: str) -> Any:
     line in the user's file), and where it holds no such callable (with those that it holds).
     """
     file, attribute = split(reference)
-    module = _module(source(digest), digest)
+    path = source(digest, reference)
+    module = _module(path, digest) if folder_root(digest) is None else _in_folder(file, digest)
     found = getattr(module, attribute, None)
     if not callable(found):
         raise ValueError(
@@ -99,18 +216,23 @@ def load(reference: str, digest: str) -> Any:
 
 
 def where(error: BaseException, file: Path) -> str:
-    """Return FILE:LINE of the innermost frame of `error` inside `file`.
+    """Return FILE:LINE of the innermost frame of `error` inside `file`, or in the folder it is of.
 
     The file's name alone if no frame is.
     """
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename) == file
-    ]
-    if isinstance(error, SyntaxError) and error.filename == str(file):
-        lines.append(error.lineno)
-    return f"{file.name}:{lines[-1]}" if lines else file.name
+    places = [(Path(f.filename), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:
+        places.append((Path(error.filename), error.lineno))
+    root = next((each.path for each in _roots.values() if file.is_relative_to(each.path)), None)
+    if root is None:
+        found = [f"{file.name}:{line}" for path, line in places if path == file]
+    else:
+        found = [
+            f"{path.relative_to(root).as_posix()}:{line}"
+            for path, line in places
+            if path.is_relative_to(root)
+        ]
+    return found[-1] if found else file.name
 
 
 def described(error: BaseException) -> str:
@@ -120,7 +242,28 @@ def described(error: BaseException) -> str:
 
 
 def _digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    return _digest_of(path.read_bytes())
+
+
+def _digest_of(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
+def _in_folder(file: str, digest: str) -> ModuleType:
+    """Return the module of a file in the folder of that digest."""
+    root = folder_root(digest)
+    assert root is not None
+    path = root.path / file
+    try:
+        with kept_streams(IMPORT_SEED):
+            return import_from(root, file)
+    except (Exception, SystemExit) as error:
+        hint = ""
+        if isinstance(error, ImportError) and "relative import" in str(error):
+            hint = "; a relative import needs [code] folder to be the folder above"
+        raise ValueError(
+            f"{where(error, path)} fails on import: {described(error)}{hint}"
+        ) from error
 
 
 def _module(path: Path, digest: str) -> ModuleType:
@@ -139,8 +282,24 @@ def _module(path: Path, digest: str) -> ModuleType:
             exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        raise ValueError(f"{where(error, path)} fails on import: {described(error)}") from error
+        hint = _neighbour(error, path)
+        raise ValueError(
+            f"{where(error, path)} fails on import: {described(error)}{hint}"
+        ) from error
     return module
+
+
+def _neighbour(error: BaseException, path: Path) -> str:
+    """Return what to do where a file imports one that lies beside it."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
+        return ""
+    first = error.name.partition(".")[0]
+    if not ((path.parent / f"{first}.py").is_file() or (path.parent / first).is_dir()):
+        return ""
+    return (
+        f"; {first} lies beside it, and one file travels alone: name the folder of both in the study "
+        'file, [code] folder = "..."'
+    )
 
 
 def _callables(module: ModuleType) -> list[str]:

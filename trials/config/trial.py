@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
@@ -28,7 +28,13 @@ from ganstudy.trials.config.k_ratio import Ratio, as_schedule
 from ganstudy.trials.config.losses import LossOptions
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MLP, ModelConfig
-from ganstudy.trials.config.own_parts import OwnPart, check_part_name, losses_of, remedies_of
+from ganstudy.trials.config.own_parts import (
+    OwnPart,
+    check_part_name,
+    losses_of,
+    optimisers_of,
+    remedies_of,
+)
 from ganstudy.trials.config.plugins import split
 from ganstudy.trials.config.remedies import RemedyOptions
 from ganstudy.trials.config.training_function import TrainingFunction, is_own_training
@@ -77,8 +83,8 @@ class TrainingSettings(StrictModel):
     """Discriminator steps per generator step; below 1: several generator steps per discriminator
     step.
     """
-    optimiser: Literal["adam", "sgd", "rmsprop"] = "adam"
-    """Of both players."""
+    optimiser: str = "adam"
+    """Of both players: adam, sgd, rmsprop, or the user's own."""
     # Step size and beta1 of DCGAN (Radford et al. 2015), which much of the literature starts from.
     lr_d: LaneNumber = Field(2e-4, gt=0, allow_inf_nan=False)
     """Step size of the discriminator's optimiser."""
@@ -111,6 +117,12 @@ class TrainingSettings(StrictModel):
     def _known_loss(cls, value: str, info: ValidationInfo) -> str:
         own = info.data.get("own", {})
         return check_part_name("loss", value, losses_of(own), own)
+
+    @field_validator("optimiser")
+    @classmethod
+    def _known_optimiser(cls, value: str, info: ValidationInfo) -> str:
+        own = info.data.get("own", {})
+        return check_part_name("optimiser", value, optimisers_of(own), own)
 
     @field_validator("remedies")
     @classmethod

@@ -46,7 +46,7 @@ def plugin(options: PluginData) -> Dataset:
     Raises ValueError, naming the file and the line, where the user's code raises or returns
     something else.
     """
-    file = plugins.source(options.digest)
+    file = plugins.source(options.digest, options.name)
     build = plugins.load(options.name, options.digest)
     # The file is imported once per process, and what it draws then must not shift what its data
     # set draws. Every process must read the same data, and the streams go on afterwards as before.

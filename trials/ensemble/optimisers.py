@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.lane_options import Number, lane_number
+from ganstudy.trials.ensemble.own_optimiser import OwnOptimiser
 from ganstudy.trials.ensemble.step_context import Player
 
 EPS = 1e-8
@@ -52,8 +53,13 @@ def build(
     """Return the optimiser of one player over the parameters [S, ...] of all lanes.
 
     of_lanes: in place of the step size `lr` and the decays of `config`, those of every lane. All
-    three work elementwise, so that the lanes stay apart.
+    three work elementwise, so that the lanes stay apart; one of the user's own is made per lane.
     """
+    if config.optimiser in config.own:
+        same = StepNumbers(lr, config.beta1, config.beta2)
+        return OwnOptimiser(
+            config.own[config.optimiser], values, of_lanes or [same] * len(values[0])
+        )
     if any(numbers != of_lanes[0] for numbers in of_lanes):
         kinds: dict[str, type[OptimiserOfLanes]] = {
             "adam": AdamOfLanes,

@@ -60,7 +60,7 @@ def options_of(made: type, base: type[ImplementedOptions]) -> type[ImplementedOp
 
 def declared(kind: Kind, made: type, reference: str, digest: str) -> OwnPart:
     """Return what the user's class `made` declares; ValueError, with file and line, if it may not."""
-    file = source(digest)
+    file = source(digest, reference)
     try:
         options = options_of(made, BASES[kind])
         return OwnPart(
@@ -125,7 +125,9 @@ def as_declared(options: ImplementedOptions) -> ImplementedOptions:
     except ValidationError as error:
         first = error.errors()[0]
         message = str(first.get("ctx", {}).get("error", first["msg"]))
-        raise ValueError(f"{line_of(loaded(part), source(part.digest))}: {message}") from None
+        raise ValueError(
+            f"{line_of(loaded(part), source(part.digest, part.reference))}: {message}"
+        ) from None
 
 
 def loss(options: OwnOptions) -> HasLaneOptions:
@@ -139,7 +141,8 @@ def remedy(options: OwnOptions) -> HasLaneOptions:
 
 
 def _built(options: OwnOptions) -> HasLaneOptions:
-    made, file = loaded(options.part), source(options.part.digest)
+    part = options.part
+    made, file = loaded(part), source(part.digest, part.reference)
     try:
         built: HasLaneOptions = made(as_declared(options))
     except ValueError:

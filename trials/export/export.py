@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ganstudy.trials.config.networks import OwnModel
-from ganstudy.trials.config.plugins import source, split
+from ganstudy.trials.config.plugins import folder_of, source, split
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.export.standalone import CODE
 from ganstudy.trials.gan.trainer_protocol import make_trainer
 from ganstudy.trials.networks.resnet import GeneratorBlock
 from ganstudy.trials.networks.same_padding import Crop
@@ -52,10 +53,12 @@ class OwnGenerator:
     """A function in a user's own file that builds a generator."""
 
     file: str
-    """Its name, without folders."""
+    """Its name, or its path in the folder of `files`."""
     function: str
     digest: str
     arguments: JsonObject
+    files: dict[str, str] | None = None
+    """Digests by path of a folder of code that the file lies in; None of a file by itself."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,8 @@ class TrainedGenerators:
     weights: dict[int, dict[str, Tensor]]
     """By seed, as trials/export/standalone.py reads them."""
     described: GeneratorDescription
-    own_file: Path | None
-    """The user's own file that builds them, if any."""
+    own_files: dict[str, bytes]
+    """The user's own files that build them, if any, by path beside the weights."""
 
 
 def trained_generators(
@@ -113,12 +116,17 @@ def trained_generators(
     model = config.model
     if not isinstance(model, OwnModel):
         described = GeneratorDescription(description(network), None, num_reference)
-        return TrainedGenerators(weights, described, None)
+        return TrainedGenerators(weights, described, {})
     file, function = split(model.name)
     arguments = {"shape": list(shape), "latent_dim": model.latent_dim, **model.options}
-    own = OwnGenerator(Path(file).name, function, model.digest, arguments)
-    described = GeneratorDescription(None, own, num_reference)
-    return TrainedGenerators(weights, described, source(model.digest))
+    code = folder_of(model.digest)
+    if code is None:
+        own = OwnGenerator(Path(file).name, function, model.digest, arguments)
+        files = {Path(file).name: source(model.digest, model.name).read_bytes()}
+    else:
+        own = OwnGenerator(file, function, model.digest, arguments, code.manifest)
+        files = {f"{CODE}/{name}": content for name, content in code.files.items()}
+    return TrainedGenerators(weights, GeneratorDescription(None, own, num_reference), files)
 
 
 def _networks(

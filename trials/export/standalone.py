@@ -10,7 +10,7 @@ Needs torch, safetensors and Pillow, not ganstudy.
 
 config.json beside this file describes the generator, generator-seed-S.safetensors hold its weights,
 one file for each seed of the training. If the generator is somebody's own code, load() imports that
-file from this folder: read it first.
+from this folder: read it first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ import importlib.util
 import json
 import math
 import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -31,6 +35,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 HERE = Path(__file__).parent
+CODE = "code"
+"""Folder beside this file, of an author's own files that import one another."""
 CHUNK = 256
 """Samples drawn at once."""
 IMPORT_SEED = 8138230066443293779
@@ -219,34 +225,69 @@ def refer(network: nn.Module, num_reference: int) -> None:
 
 
 def _own(own: dict[str, Any], folder: Path) -> nn.Module:
-    """Return the generator that the author's own function builds, from the file beside this one."""
-    path = folder / Path(own["file"]).name
-    digest = hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest()
-    # Before the import below, which runs the file.
-    if digest != own["digest"]:
-        raise ValueError(
-            f"{path.name} is not the file that was exported: its digest is {digest}, not {own['digest']}"
+    """Return the generator that the author's own function builds, from the code beside this file."""
+    # Files that import one another lie in a folder of their own.
+    files = own.get("files") or {}
+    base = folder / CODE if files else folder
+    for name, expected in (files or {Path(own["file"]).name: own["digest"]}).items():
+        digest = hashlib.blake2b((base / name).read_bytes(), digest_size=8).hexdigest()
+        # Before the import below, which runs the file.
+        if digest != expected:
+            raise ValueError(
+                f"{name} is not the file that was exported: its digest is {digest}, not {expected}"
+            )
+    with _neighbours(base, {name.split("/")[0].removesuffix(".py") for name in files}):
+        # Under the seed of the training, so that what the file draws on import is the same.
+        python_state, numpy_state = random.getstate(), np.random.get_state()
+        with torch.random.fork_rng(devices=[]):
+            random.seed(IMPORT_SEED)
+            np.random.seed(IMPORT_SEED % 2**32)
+            torch.manual_seed(IMPORT_SEED)
+            module = _imported(base, own["file"], bool(files))
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        players = getattr(module, own["function"])(
+            **{**own["arguments"], "shape": tuple(own["arguments"]["shape"])}
         )
-    spec = importlib.util.spec_from_file_location(f"own_{digest}", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    # Under the seed of the training, so that what the file draws on import is the same.
-    python_state, numpy_state = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(IMPORT_SEED)
-        np.random.seed(IMPORT_SEED % 2**32)
-        torch.manual_seed(IMPORT_SEED)
-        spec.loader.exec_module(module)
-    random.setstate(python_state)
-    np.random.set_state(numpy_state)
-    players = getattr(module, own["function"])(
-        **{**own["arguments"], "shape": tuple(own["arguments"]["shape"])}
-    )
     network: nn.Module = players["generator"] if isinstance(players, dict) else players[0]
     if any(is_lazy(value) for value in network.parameters()):
         with torch.no_grad():
             network.eval()(torch.zeros(2, own["arguments"]["latent_dim"]))
     return network
+
+
+def _imported(base: Path, file: str, in_folder: bool) -> ModuleType:
+    if in_folder:
+        return importlib.import_module(file.removesuffix(".py").replace("/", "."))
+    path = base / Path(file).name
+    spec = importlib.util.spec_from_file_location(f"own_{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _neighbours(base: Path, names: set[str]) -> Iterator[None]:
+    """Context manager in which the modules of `names` are those of `base`, and no others."""
+    if not names:
+        yield
+        return
+    kept = _taken(names)
+    sys.path.insert(0, str(base))
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(base))
+        _taken(names)
+        sys.modules.update(kept)
+
+
+def _taken(names: set[str]) -> dict[str, ModuleType]:
+    """Take the modules with a first name among `names` out of those that Python knows."""
+    found = [name for name in sys.modules if name.partition(".")[0] in names]
+    return {name: sys.modules.pop(name) for name in found}
 
 
 def latents(number: int, seed: int, config: dict[str, Any]) -> Tensor:

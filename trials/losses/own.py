@@ -11,9 +11,12 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from ganstudy.trials.config.own_parts import Kind, OwnPart
 from ganstudy.trials.config.plugins import load, source
 from ganstudy.trials.ensemble.own_class import declared, line_of
+from ganstudy.trials.ensemble.own_optimiser import declared_optimiser
 from ganstudy.trials.losses.base import Loss
 from ganstudy.trials.remedies.base import Remedy
 
@@ -31,15 +34,18 @@ def declared_part(reference: str, digest: str) -> OwnPart:
 
     Raise ValueError, with the user's file and line, where there is none, or none on a contract.
     """
-    found, file = load(reference, digest), source(digest)
+    found, file = load(reference, digest), source(digest, reference)
     for kind, contract in CONTRACTS.items():
         if inspect.isclass(found) and issubclass(found, contract):
             _check_hooks(kind, found, contract, file)
             return declared(kind, found, reference, digest)
+    if inspect.isclass(found) and issubclass(found, torch.optim.Optimizer):
+        return declared_optimiser(found, reference, digest)
     what = "class" if inspect.isclass(found) else "function"
     raise ValueError(
         f"{line_of(found, file)}: {reference.rpartition(':')[2]} must be a class on Loss or Remedy "
-        f"(from ganstudy.trials.own import Loss, Remedy), and is a {what} on neither"
+        "(from ganstudy.trials.own import Loss, Remedy), or on torch.optim.Optimizer, and is a "
+        f"{what} on none of them"
     )
 
 

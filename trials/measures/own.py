@@ -60,7 +60,7 @@ def measure(
 
 def declared_measure(reference: str, digest: str) -> OwnMeasure:
     """Return what the function that `reference` names declares; ValueError, with file and line."""
-    found, file = load(reference, digest), source(digest)
+    found, file = load(reference, digest), source(digest, reference)
     line, name = line_of(found, file), reference.rpartition(":")[2]
     stated = getattr(found, DECLARED, None)
     if stated is None:
@@ -99,7 +99,7 @@ def declared_measure(reference: str, digest: str) -> OwnMeasure:
 
 def own_sample_measure(name: str, own: OwnMeasure) -> SampleMeasure:
     """Return the user's function as one of the measures of samples."""
-    function, file = load(own.reference, own.digest), source(own.digest)
+    function, file = load(own.reference, own.digest), source(own.digest, own.reference)
 
     def against(real: RealSamples) -> Scorer:
         held_out = as_float(real.values)
@@ -136,7 +136,7 @@ def _number(function: Function, file: Path, generated: Tensor, real: Tensor) -> 
 
 def scores_of(own: OwnMeasure, dataset: Dataset, samples: Sequence[Tensor]) -> list[float]:
     """Return the score of each of `samples` against the held-out data; NaN for none."""
-    function, file = load(own.reference, own.digest), source(own.digest)
+    function, file = load(own.reference, own.digest), source(own.digest, own.reference)
     real = as_float(dataset.held_out)
     scores = [_number(function, file, as_float(values), real) for values in samples]
     return [math.nan if score is None else score for score in scores]
@@ -148,7 +148,7 @@ def try_measure(own: OwnMeasure, dataset: Dataset) -> None:
     Raise ValueError, with its file and line, where it gives no number for them, another one the
     second time, or changes what it is given.
     """
-    function, file = load(own.reference, own.digest), source(own.digest)
+    function, file = load(own.reference, own.digest), source(own.digest, own.reference)
     given = [as_float(part[:MOST_TRIED]).clone() for part in (dataset.train, dataset.held_out)]
     kept = [values.clone() for values in given]
     numbers = [_number(function, file, *given) for _ in range(2)]

@@ -56,7 +56,7 @@ def plugin(options: OwnModel, shape: tuple[int, ...], bounded: bool) -> Networks
     """
     build = OwnBuild(
         load(options.name, options.digest),
-        source(options.digest),
+        source(options.digest, options.name),
         options.latent_dim,
         options.options,
     )

@@ -11,6 +11,7 @@ file and the line.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
@@ -68,9 +69,10 @@ class _FailureError(OwnPartError):
 
 
 def own_parts_of(config: TrialConfig) -> list[OwnPart]:
-    """Return the user's own losses and remedies that a configuration uses."""
+    """Return the user's own losses, remedies and optimiser that a configuration uses."""
     options = [config.loss_options, *config.remedy_options.values()]
-    return [each.part for each in options if isinstance(each, OwnOptions)]
+    optimiser = [config.own[config.optimiser]] if config.optimiser in config.own else []
+    return [*(each.part for each in options if isinstance(each, OwnOptions)), *optimiser]
 
 
 def rehearse_own_parts(config: TrialConfig, dataset: Dataset, whole: bool = True) -> None:
@@ -172,8 +174,11 @@ class _Rehearsal:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> Exception:
-        for part in self.parts:
-            file = source(part.digest)
+        files = {part.name: source(part.digest, part.reference) for part in self.parts}
+        passed = {frame.filename for frame in traceback.extract_tb(error.__traceback__)}
+        # Of parts in one folder, first the one whose own file it passed.
+        for part in sorted(self.parts, key=lambda each: str(files[each.name]) not in passed):
+            file = files[part.name]
             line = where(error, file)
             if line == file.name:
                 continue
@@ -214,8 +219,7 @@ class _Rehearsal:
         if unlike:
             raise OwnPartError(
                 f"{_line(self.parts[0])}: after an interruption {self._names} trains to other numbers "
-                f"({unlike[0]} differs, {len(unlike)} in all): return from state() every tensor that it "
-                "keeps from step to step, made in start()"
+                f"({unlike[0]} differs, {len(unlike)} in all): {_kept_in(self.parts)}"
             )
 
     def _check_state(self, pack: TrainingLoop) -> None:
@@ -258,7 +262,9 @@ def _with_other_numbers(config: TrialConfig) -> TrialConfig:
 
 def _built_parts(trainer: Any, parts: list[OwnPart]) -> list[tuple[OwnPart, HasLaneOptions]]:
     """Return the user's own parts with what a trainer made of them."""
-    classes = {loaded(part): part for part in parts}
+    classes = {loaded(part): part for part in parts if part.kind != "optimiser"}
+    if not classes:
+        return []
     return [
         (classes[type(built)], built)
         for built in (trainer.loss, *trainer.remedies)
@@ -316,9 +322,18 @@ def _finite(part: OwnPart, name: str, value: Tensor) -> Tensor:
     return value
 
 
+def _kept_in(parts: list[OwnPart]) -> str:
+    if all(part.kind == "optimiser" for part in parts):
+        return (
+            "keep what lasts from step to step in self.state[parameter], or as numbers in the parameter "
+            "group"
+        )
+    return "return from state() every tensor that it keeps from step to step, made in start()"
+
+
 def _line(part: OwnPart, hook: str | None = None) -> str:
     """Return FILE:LINE of a hook of the user's class, or of the class."""
-    made, file = loaded(part), source(part.digest)
+    made, file = loaded(part), source(part.digest, part.reference)
     return line_of(vars(made).get(hook or "", made), file)
 
 

@@ -94,7 +94,7 @@ def restore_tensors(
             trainer.gradient_norms[player] = list(norms.unbind(1))
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors_below(tensors, f"{player}.optimiser.").items():
-            index, name = key.split(".")
+            index, name = key.split(".", 1)
             moments.setdefault(int(index), {})[name] = value
         optimiser = trainer.optimisers[player]
         if len(moments) > len(ensemble.parameters):

@@ -11,8 +11,10 @@ from ganstudy.study.spec.design_plan import plan
 from ganstudy.study.spec.reader import parse_document, parse_study
 from ganstudy.study.spec.study_spec import StudySpec, differences
 from ganstudy.trials.config import plugins
+from ganstudy.trials.config.lanes import structure_of
 
-FILE = """from pydantic import Field
+FILE = """import torch
+from pydantic import Field
 
 from ganstudy.trials.own import LaneNumber, Loss, LossOptions, Remedy, RemedyOptions
 
@@ -49,6 +51,11 @@ class Soft(Loss):
 
     def generator(self, fake, real):
         return fake.mean(-1)
+
+
+class Lion(torch.optim.Optimizer):
+    def __init__(self, params, lr, betas):
+        super().__init__(params, {"lr": lr})
 """
 TRAIN = "seeds = [0, 1, 2]\nbudget = { generator_steps = 40 }\nevaluations = 4\n"
 SPACE = """
@@ -93,6 +100,22 @@ def test_a_reference_becomes_the_name_of_its_class_wherever_a_name_may_stand(
     both = next(config for config in configs if len(config.remedies) == 2)
     assert both.loss_options.model_dump() == {"sharpness": 2.0}
     assert both.remedy_options["Flat"].model_dump() == {"weight": 2.0, "power": 3}
+
+
+def test_an_optimiser_is_searched_beside_ganstudys(tmp_path: Path) -> None:
+    space = 'optimiser = ["adam", "own.py:Lion"]\nremedies = [[], ["own.py:Flat"]]\n'
+    spec = study(tmp_path, "", space, "[design]\npoints = 1\n")
+    assert spec.train.own["Lion"].kind == "optimiser" and spec.train.optimiser == "adam"
+    configs = [spec.space.trial_config(trial.params) for trial in plan(spec)]
+    assert {(config.optimiser, config.remedies) for config in configs} == {
+        (optimiser, remedies) for optimiser in ("adam", "Lion") for remedies in ((), ("Flat",))
+    }
+    # Each is tried before anything is trained, and none is in a pack with another.
+    assert len(spec.distinct_architectures()) == 4
+    assert len({structure_of(config) for config in configs}) == 4
+    fixed = study(tmp_path, 'optimiser = "own.py:Lion"\n', "lr_g = [1e-3]")
+    assert fixed.space.trial_config({"lr_g": 1e-3}).optimiser == "Lion"
+    assert fixed.plugin_digests == [fixed.train.own["Lion"].digest]
 
 
 def test_the_study_is_read_again_without_the_file(
@@ -147,6 +170,20 @@ REFUSED = {
     "a loss as a remedy": (
         {"space": 'remedies = [[], ["own.py:Soft"]]'},
         "search.space.remedies: own.py:Soft is a loss, and a remedy is needed here",
+    ),
+    "a remedy as an optimiser": (
+        {"train": 'optimiser = "own.py:Flat"'},
+        "train.optimiser: own.py:Flat is a remedy, and an optimiser is needed here",
+    ),
+    "an unknown optimiser": (
+        {"train": 'optimiser = "lion"'},
+        "train.optimiser: unknown optimiser 'lion'; known: adam, sgd, rmsprop; or your own: "
+        "my_optimiser.py:NAME",
+    ),
+    "an optimiser with what makes steps of ganstudy's": (
+        {"space": 'optimiser = ["adam", "own.py:Lion"]\nremedies = [[], ["extragradient"]]'},
+        "extragradient makes steps of ganstudy's own optimisers (adam, sgd, rmsprop), and optimiser "
+        "is Lion",
     ),
     "a name without a file": (
         {"space": 'remedies = [[], ["Flat"]]'},

@@ -24,10 +24,12 @@ from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.trial_row import StagePlace
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking import run_fields
+from ganstudy.study.tracking.messages import StudyStart
 from ganstudy.study.tracking.outbox import END, START, Outbox
 from ganstudy.study.tracking.publisher import Publisher
 from ganstudy.study.tracking.publisher_main import publish_until_closed
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.facts import StudyFacts
 from ganstudy.trials.results.records import (
     Counters,
     Evaluation,
@@ -153,6 +155,26 @@ def test_a_trial_arrives_whole(setup: Setup) -> None:
     assert study.modes.groupby(["seed", "evaluation"])["count"].sum().tolist() == [10] * 9
     assert list(study.sample_grids(number)) == [20, 40, 60]
     assert study.real_samples == png() and study.nearest_training(number) is None
+
+
+def test_the_users_own_code_is_kept_with_the_study(setup: Setup, tmp_path: Path) -> None:
+    (tmp_path / "code.zip").write_bytes(b"archive")
+    start = StudyStart(
+        StudyFacts(setup.spec.model_dump(mode="json"), ""),
+        "name = 1",
+        artifacts=[str(tmp_path / "code.zip"), str(tmp_path / "gone.zip")],
+    )
+    setup.outbox.put_study(START, start.to_json())
+    setup.publisher().publish_pending()
+    assert not setup.outbox.pending()
+    client = mlflow.MlflowClient(setup.uri)
+    run_id = setup.ledger.parent_run_id
+    assert run_id is not None
+    listed = [each.path for each in client.list_artifacts(run_id)]
+    assert "code.zip" in listed and "gone.zip" not in listed
+    (tmp_path / "code.zip").unlink()
+    kept = Path(client.download_artifacts(run_id, "code.zip", str(tmp_path)))
+    assert kept.read_bytes() == b"archive"
 
 
 def test_the_nearest_training_images_lie_beside_the_samples(setup: Setup) -> None:

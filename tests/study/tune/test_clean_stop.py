@@ -11,9 +11,18 @@ import pytest
 from ganstudy.study.tune.trainable import Paused, TrialTrainable
 from ganstudy.study.tune.trial_log import TrialLog, path
 from ganstudy.study.tune.trial_task import REPORT
+from ganstudy.trials.config.plugins import ChangedError
 
 
-@pytest.mark.parametrize("error", [Paused("SIGINT"), OSError(28, "No space left"), ValueError("x")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        Paused("SIGINT"),
+        ChangedError("train.py has changed"),
+        OSError(28, "No space left"),
+        ValueError("x"),
+    ],
+)
 def test_a_clean_stop_leaves_no_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
@@ -35,8 +44,9 @@ def test_a_clean_stop_leaves_no_traceback(
     trainable._study = SimpleNamespace(resources=SimpleNamespace(retries=0))  # type: ignore[assignment]
     result = trainable.step()
     text = path(tmp_path, 3).read_text()
-    if isinstance(error, Paused):
-        assert result[REPORT].paused == "SIGINT" and ended[0][1]
-        assert "Traceback" not in text and len(text.splitlines()) == 1 and "SIGINT" in text
+    if isinstance(error, Paused | ChangedError):
+        # Neither a failure of the trial's nor one that is tried again: the study waits.
+        assert result[REPORT].paused == str(error) and [harmless for _, harmless in ended] == [True]
+        assert "Traceback" not in text and len(text.splitlines()) == 1 and str(error) in text
     else:
         assert "Traceback" in text

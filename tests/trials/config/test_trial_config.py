@@ -128,7 +128,7 @@ def test_the_study_file_and_the_trial_share_their_settings() -> None:
     settings = TrainingSettings.model_fields
     assert Train.model_fields.keys() == settings.keys() | {
         *("digest", "params"),
-        *("command", "resume", "dry_run", "watch", "home"),
+        *("command", "resume", "dry_run", "watch", "home", "code"),
     }
     assert TrialConfig.model_fields.keys() > settings.keys()
     assert {*TRIAL_KEYS, "own", "seeds", "budget", "evaluations"} == settings.keys()

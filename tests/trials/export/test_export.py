@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganstudy.trials.config import plugins
+from ganstudy.trials.config.code_folder import CodeFolder
 from ganstudy.trials.config.data import Digits
 from ganstudy.trials.config.networks import MODELS
 from ganstudy.trials.config.trial import Budget, TrialConfig
@@ -115,8 +116,9 @@ def exported(config: TrialConfig, shape: tuple[int, ...], checkpoints: Path, out
         "latent_dim": config.model.latent_dim,
     }
     (out / "config.json").write_text(json.dumps(settings))
-    if made.own_file is not None:
-        shutil.copy(made.own_file, out / made.own_file.name)
+    for name, content in made.own_files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_bytes(content)
     shutil.copy(standalone.__file__, out / "model.py")
 
 
@@ -167,6 +169,37 @@ def test_a_users_own_generator_is_loaded_from_the_file_beside(
     assert float((drawn - players.sample(latents)[1]).abs().max()) <= TOLERANCE
     (tmp_path / "out" / "my_gan.py").write_text("raise SystemExit('changed')")
     with pytest.raises(ValueError, match="not the file that was exported"):
+        standalone.load(SEEDS[1], tmp_path / "out")
+
+
+def test_a_generator_whose_files_import_one_another_is_loaded_from_their_folder(
+    tmp_path: Path,
+) -> None:
+    source = (ROOT / "examples" / "my_gan.py").read_text()
+    files = {
+        "nets/gan.py": "import model\n\ndef build(**given):\n    import late\n    return model.build(**given)\n",
+        "model.py": source,  # the name of the loader itself
+        "late.py": "",
+    }
+    folder = CodeFolder(tmp_path, {name: text.encode() for name, text in files.items()})
+    digest = plugins.register_folder(folder)
+    model = {
+        "name": "nets/gan.py:build",
+        "digest": digest,
+        "latent_dim": 6,
+        "options": {"width": 4},
+    }
+    config = config_of(model)
+    players = trained(config, (1, 8, 8), tmp_path / "checkpoints")
+    exported(config, (1, 8, 8), tmp_path / "checkpoints", tmp_path / "out")
+    latents = torch.randn(2, 20, 6)
+    path, loader = list(sys.path), sys.modules.get("model")
+    with torch.no_grad():
+        drawn = standalone.load(SEEDS[1], tmp_path / "out")(latents[1])
+    assert float((drawn - players.sample(latents)[1]).abs().max()) <= TOLERANCE
+    assert sys.path == path and sys.modules.get("model") is loader
+    (tmp_path / "out" / "code" / "late.py").write_text("raise SystemExit('changed')")
+    with pytest.raises(ValueError, match=r"late\.py is not the file that was exported"):
         standalone.load(SEEDS[1], tmp_path / "out")
 
 

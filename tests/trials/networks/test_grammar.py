@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -678,8 +677,8 @@ def resumed_and_exported(plans: Plans, evaluator: Any, folder: Path) -> list[str
         "latent_dim": LATENT,
     }
     (out / "config.json").write_text(json.dumps(described))
-    assert made.own_file is not None
-    shutil.copy(made.own_file, out / made.own_file.name)
+    for name, content in made.own_files.items():
+        (out / name).write_bytes(content)
     latents = torch.randn(len(SEEDS), 20, LATENT, generator=stream(0, "latents"))
     wanted = resumed.trainer.sample(latents)
     for place, seed in enumerate(SEEDS):

@@ -10,18 +10,13 @@ from typing import NoReturn
 
 from torch import Tensor
 
-from ganstudy.trials.config.command import (
-    code_digest,
-    filled,
-    located,
-    program_of,
-    snapshot_patterns,
-)
+from ganstudy.trials.config.command import filled, program_of, snapshot_patterns
 from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.records import Counters
 from ganstudy.trials.training.commands.context import (
     CommandContext,
     CommandError,
+    check_script,
     placeholder_values,
 )
 from ganstudy.trials.training.commands.process import ScriptProcess, last_lines
@@ -70,22 +65,18 @@ class Attempt:
             self.note = f"seed {seed}: attempt {seen.attempts} of the script went on {how}"
         seen.write(self._seen_file)
         watcher.alive_at = time.monotonic()
-        self.process = ScriptProcess(line, folder, self._output())
+        self.process = ScriptProcess(line, folder, self._output(), context.shipped)
 
     def _check_code(self) -> None:
-        """Raise CommandError where the script is not here, or is not that of the study."""
+        """Raise CommandError where the script is not here, ChangedError where it is another one."""
         context, home = self._context, Path(self._context.command.home)
-        if not home.is_dir():
+        if context.shipped is None and not home.is_dir():
             raise CommandError(
                 f"its folder {home} is not on this node: a command is run where it lies, so put it where "
-                "all nodes see it",
+                "all nodes see it, or name its folder in [code], which travels",
                 context.name,
             )
-        assert context.config.function is not None
-        if code_digest(context.command.command, home) != context.config.function.digest:
-            raise CommandError(
-                "must not change while a study runs, and it has changed", context.name
-            )
+        check_script(context.command, context.config.function)
 
     def _output(self) -> Path:
         """Return the file of the script's output in the present attempt."""
@@ -111,8 +102,7 @@ class Attempt:
             # Such a script is given what is left.
             values = self._values(snapshot.amount)
             resume = filled(command.resume, values, latest)
-        own = [located(each, home) for each in command.command]
-        line = filled(own, values, latest) or []
+        line = filled(self._context.own_arguments(command.command), values, latest) or []
         program = program_of(command.command, home)
         if program is None:
             raise CommandError(

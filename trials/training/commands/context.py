@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ganstudy.trials.config.command import (
     Command,
     budget_values,
+    code_digest,
     interval_values,
+    located,
     placeholders,
     script_of,
 )
+from ganstudy.trials.config.plugins import ChangedError, folder_root
+from ganstudy.trials.config.training_function import TrainingFunction
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.measures.scoring.evaluator import Evaluator
@@ -49,6 +55,15 @@ class CommandContext:
     silent_seconds: float
     """A script without a sign of life for so long is ended."""
 
+    @cached_property
+    def shipped(self) -> Path | None:
+        """The copy of the user's folder of code that the script is run in; None without [code]."""
+        return shipped_code(self.command, self.config.function)
+
+    def own_arguments(self, arguments: Iterable[str]) -> list[str]:
+        """Return arguments with the paths of the user's own files made absolute."""
+        return own_arguments(self.command, arguments, self.shipped)
+
     @property
     def name(self) -> str:
         """The script's, or the program's."""
@@ -63,6 +78,53 @@ class CommandContext:
         budget = self.config.budget
         amount = budget.amount * index / self.config.evaluations
         return f"{amount:g} {budget.unit.replace('_', ' ')}"
+
+
+def shipped_code(command: Command, function: TrainingFunction | None) -> Path | None:
+    """Return the copy of [code] folder that a script lies in; None where it is run where it lies."""
+    if not command.code or function is None:
+        return None
+    root = folder_root(function.digest)
+    if root is None:
+        raise ChangedError(f"the code of digest {function.digest} is not on this node")
+    return root.path
+
+
+def own_arguments(command: Command, arguments: Iterable[str], shipped: Path | None) -> list[str]:
+    """Return arguments with the paths of files of the study's folder made absolute.
+
+    shipped: where those of [code] folder lie.
+    """
+    home, code = Path(command.home), Path(command.code)
+    found = []
+    for each in arguments:
+        option, sign, text = each.rpartition("=") if each.startswith("-") else ("", "", each)
+        path = Path(os.path.normpath(home / text))
+        if shipped is not None and path.is_relative_to(code):
+            copy = shipped / path.relative_to(code)
+            if copy.is_file():
+                found.append(f"{option}{sign}{copy}")
+                continue
+        found.append(located(each, home))
+    return found
+
+
+def check_script(command: Command, function: TrainingFunction | None) -> None:
+    """Raise ChangedError where a script that is run where it lies is not the study's any more."""
+    if command.code or function is None:
+        return
+    try:
+        now = code_digest(command.command, Path(command.home))
+    except ValueError as error:
+        now, why = "", f"is gone: {error}"
+    else:
+        why = "has changed since the study began, and all its trials train with one script"
+    if now != function.digest:
+        script = script_of(command.command) or command.command[0]
+        raise ChangedError(
+            f"{Path(script).name} {why}. Restore it, and ganstudy resume goes on; or give the study with "
+            "the other script another name. Under [code] folder a study keeps a copy of its own"
+        )
 
 
 def placeholder_values(

@@ -20,18 +20,29 @@ MOST_OF_OUTPUT = 100_000
 """Bytes at the end of an output that are read for its last lines."""
 
 
+def environment_of(code: Path | None) -> dict[str, str]:
+    """Return a script's environment, in which Python finds the modules of the user's folder."""
+    # Unbuffered, so that what a Python script prints is there when it prints it.
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if code is not None:
+        paths = [str(code), *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment
+
+
 class ScriptProcess:
     """A script as it runs; ended with this object."""
 
-    def __init__(self, command: Sequence[str], folder: Path, output: Path) -> None:
-        """Start it in a folder; output: of the script, appended to."""
+    def __init__(
+        self, command: Sequence[str], folder: Path, output: Path, code: Path | None = None
+    ) -> None:
+        """Start it in a folder; output: of the script, appended to. code: of the user's, to import from."""
         self.command = list(command)
         self.output = output
         self.paused = False
         folder.mkdir(parents=True, exist_ok=True)
         output.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered, so that what a Python script prints is there when it prints it.
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        environment = environment_of(code)
         self._supervisor = subprocess.Popen(
             [sys.executable, "-I", "-S", SUPERVISOR, output, folder, *command],
             stdin=subprocess.PIPE,

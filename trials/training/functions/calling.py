@@ -28,7 +28,7 @@ class OwnFunction:
         assert config.function is not None
         digest = config.function.digest
         self._function: Callable[[Run], Any] = load(config.method, digest)
-        self.file = source(digest)
+        self.file = source(digest, config.method)
         try:
             line = inspect.getsourcelines(self._function)[1]
             self.definition = f"{self.file.name}:{line}"
