@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganstudy.trials.config.plugins import ChangedError
 from ganstudy.trials.results.records import Evaluation
 from ganstudy.trials.training.commands.command_trial import CommandTrial
 from ganstudy.trials.training.commands.context import CommandError
@@ -145,5 +146,5 @@ def test_a_silent_script_is_ended(script_config, begun) -> None:
 def test_a_script_that_changed_is_refused(script_config, begun, monkeypatch) -> None:
     config = script_config(seeds=[5])
     changed = config.function.model_copy(update={"digest": "0"})
-    with pytest.raises(CommandError, match=r"stub.py: must not change while a study runs"):
+    with pytest.raises(ChangedError, match=r"stub.py has changed since the study began"):
         begun(config.model_copy(update={"function": changed})).advance()
