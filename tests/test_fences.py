@@ -91,7 +91,7 @@ def allowed(file: str, name: str) -> bool:
 
 ROOMS_IN_ORDER = {
     "study": "errors home spec ledger cluster tracking tune driver importing outlook export cli python",
-    "trials": "results atomic_file config ensemble data networks remedies losses measures gan training export "
+    "trials": "results config ensemble data networks remedies losses measures gan training export "
     "testing own",
     "analysis": "formatting stats frames tables figures report",
 }

@@ -180,7 +180,7 @@ from ganstudy.study.driver.driver_lock import only_driver
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.tracking.outbox import START, Outbox
-from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.atomic_file import write_whole
 place, text = Home(Path(home)), sys.stdin.read()
 folder = place.study("small")
 with only_driver(folder.path, print):

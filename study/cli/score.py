@@ -13,10 +13,10 @@ import click
 from pydantic import ValidationError
 
 from ganstudy.study.errors import UserError
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.base import StrictModel
 from ganstudy.trials.config.data import Arrays, DataOptions, Images
 from ganstudy.trials.config.measures import MeasuresConfig
+from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.catalogue import MEASURES
 
 if TYPE_CHECKING:

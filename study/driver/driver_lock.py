@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.tune.stopping import handling
-from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.atomic_file import write_whole
 
 # Both are guesses: six beats may be late, on a busy file server, before a driver counts as gone.
 BEAT_SECONDS = 5.0

@@ -17,12 +17,12 @@ from ganstudy.study.export.model_card import ExportedGenerator, card
 from ganstudy.study.home import StudyFolder
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.tune.training import load_dataset
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.data import PATH_FIELDS
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.export import standalone
 from ganstudy.trials.export.export import TrainedGenerators, trained_generators
+from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import FIRST_CONFIRM
 

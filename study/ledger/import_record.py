@@ -14,7 +14,7 @@ from typing import Any, Self
 from ganstudy.study.errors import UserError
 from ganstudy.study.ledger.trial_row import BestTrial, StageStatus, TrialRow
 from ganstudy.study.spec.tables import Tracking
-from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.documents import parse_object
 
 

@@ -16,8 +16,8 @@ from ganstudy.study.ledger.outcome import Outcome
 from ganstudy.study.ledger.trial_row import StagePlace
 from ganstudy.study.spec.keys import Params
 from ganstudy.study.tracking.messages import SEARCH, TrialEvaluation, TrialStart, end_as_json
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.records import Evaluation, EvaluationRow, TrialState
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ganstudy.study.home import private_files
 from ganstudy.study.tune.preparation_note import PreparationNote
 from ganstudy.study.tune.training import load_dataset, make_evaluator
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import OwnModel
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.records import Provenance
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.atomic_file import write_whole
 
 
 class PreparationNote:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TextIO
 
-from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.atomic_file import write_whole
 
 FRAME = re.compile(r'File "(.+)", line (\d+) in (\S+)')
 PROCESS_DIED = "its process died"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.atomic_file import write_whole
 
 MARKER = ".ganstudy-code"
 """File beside the copies, which tells a folder from copies of single files."""

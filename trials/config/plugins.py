@@ -27,10 +27,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.code_folder import MARKER, CodeFolder, read_copy
 from ganstudy.trials.config.code_imports import CodeRoot, import_from
 from ganstudy.trials.config.global_streams import IMPORT_SEED, kept_streams
+from ganstudy.trials.results.atomic_file import write_whole
 
 SHIPPED = Path(__file__).parents[2] / "plugins"
 """Folder of the users' files on a worker."""

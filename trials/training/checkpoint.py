@@ -15,7 +15,7 @@ from typing import Any
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ganstudy.trials.atomic_file import write_whole
+from ganstudy.trials.results.atomic_file import write_whole
 
 KEEP = 2
 """Newest checkpoints kept: the second is the way back when the first is damaged."""

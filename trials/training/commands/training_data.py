@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.results.atomic_file import write_whole
 
 
 def training_array(dataset: Dataset, folder: Path) -> Path:

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.command import LOSSES, UNITS, Watch
+from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.training.commands.lines import (
     MARK,
     Reading,

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from ganstudy.trials.atomic_file import write_whole
 from ganstudy.trials.config.trial import TrialConfig
+from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.records import COUNTERS, Evaluation
 from ganstudy.trials.training.checkpoint import newest_position
 from ganstudy.trials.training.functions.function_trial import FunctionTrial
