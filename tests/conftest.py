@@ -7,6 +7,8 @@ import gc
 import importlib.util
 import io
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,13 +103,6 @@ TEST_BY_TEST = ("test_simulated", "test_interruption", "test_workers_lost", "tes
 
 
 @pytest.hookimpl(optionalhook=True)
-@pytest.fixture(autouse=True, scope="module")
-def few_objects_to_collect() -> None:
-    """Keep what was there before a file out of its garbage collections, which took half a second each."""
-    gc.collect()
-    gc.freeze()
-
-
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
@@ -182,6 +177,26 @@ def small_study():
         return SMALL_STUDY.format(steps=steps, trials=trials, sampler=sampler, schedule=schedule)
 
     return text
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_objects_to_collect() -> None:
+    """Keep what was there before a file out of its garbage collections, which took half a second each."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def imports_as_before() -> Iterator[None]:
+    """Forget the modules of the user's own folders that a test has imported."""
+    from ganstudy.trials.config import code_imports
+
+    path, active, modules = list(sys.path), code_imports._active, dict(sys.modules)
+    yield
+    sys.path[:] = path
+    code_imports._active = active
+    for name in sys.modules.keys() - modules.keys():
+        del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +15,11 @@ from ganstudy.study.spec.command_checks import check_script_unchanged
 from ganstudy.study.spec.function_checks import as_read
 from ganstudy.study.spec.reader import parse_document, parse_study
 from ganstudy.study.spec.study_spec import StudySpec, differences
-from ganstudy.trials.config import code_imports, plugins
+from ganstudy.trials.config import plugins
 from ganstudy.trials.config.code_folder import read_copy
 from ganstudy.trials.training.commands.context import check_script, own_arguments, shipped_code
+
+pytestmark = pytest.mark.usefixtures("imports_as_before")
 
 FILES = {
     "src/nets/gan.py": "from nets.parts import pair\n\ndef build(shape, latent_dim, width=8):\n    return pair()\n",
@@ -42,16 +42,6 @@ COMMAND = (
     "seeds = [0]\nbudget = { images = 40 }\nevaluations = 4\n[train.params]\nw = 1\n"
     '[train.watch]\nsamples = "f{images}.npy"\n[search]\ntrials = 1\n[search.space]\n"params.w" = [1, 2]\n'
 )
-
-
-@pytest.fixture(autouse=True)
-def _path_as_before() -> Iterator[None]:
-    path, active, modules = list(sys.path), code_imports._active, dict(sys.modules)
-    yield
-    sys.path[:] = path
-    code_imports._active = active
-    for name in sys.modules.keys() - modules.keys():
-        del sys.modules[name]
 
 
 def write(folder: Path, files: dict[str, str] | None = None) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,8 @@ import pytest
 from ganstudy.trials.config import code_folder, code_imports, plugins
 from ganstudy.trials.config.code_folder import CodeFolder, changed_files, read_copy, read_folder
 from ganstudy.trials.config.plugins import ChangedError, load, register_folder, source, where
+
+pytestmark = pytest.mark.usefixtures("imports_as_before")
 
 FILES = {
     "trainer.py": "from models.gen import make\nimport losses\n\ndef train(): return make() + losses.ONE\n",
@@ -40,16 +41,6 @@ def write(folder: Path, files: dict[str, str]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     return folder
-
-
-@pytest.fixture(autouse=True)
-def _path_as_before() -> Iterator[None]:
-    path, active, modules = list(sys.path), code_imports._active, dict(sys.modules)
-    yield
-    sys.path[:] = path
-    code_imports._active = active
-    for name in sys.modules.keys() - modules.keys():
-        del sys.modules[name]
 
 
 def test_code_travels_and_all_else_stays(tmp_path: Path) -> None:
