@@ -34,6 +34,11 @@ def factors(study: Study) -> list[str]:
     return [*map(reported_name, named)]
 
 
+def is_fraction(study: Study) -> bool:
+    """Return whether each point of the design has a part of the combinations of its factors."""
+    return has_design(study) and int(study.spec["design"].get("fraction", 1)) > 1
+
+
 def compared_trials(study: Study) -> Study:
     """Return the trials from which effects are estimated.
 

@@ -8,7 +8,13 @@ from bisect import bisect_left
 
 from ganstudy.study.ledger.confirm_selection import max_trials
 from ganstudy.study.outlook.confirm_notes import confirm_notes
-from ganstudy.study.spec.design_plan import num_points, planned_trials
+from ganstudy.study.spec.design_plan import (
+    factors,
+    num_combinations,
+    num_points,
+    planned_fraction,
+    planned_trials,
+)
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.k_ratio import Schedule, as_schedule
 from ganstudy.trials.config.trial import TrainingSettings
@@ -86,7 +92,25 @@ def _design_lines(spec: StudySpec) -> list[str]:
     ]
     if design.promote is not None:
         lines[0] += f"; the best {design.promote} go on to {spec.train.budget.amount:g}"
-    return lines
+    return [*lines, *_fraction_lines(spec)]
+
+
+def _fraction_lines(spec: StudySpec) -> list[str]:
+    """Say what a fraction of the combinations leaves out, and what it confounds."""
+    fraction = planned_fraction(spec)
+    if fraction is None:
+        return []
+    crossed, shortest = factors(spec), len(fraction.words[0])
+    words = [
+        " x ".join(crossed[i] for i in word) for word in fraction.words if len(word) == shortest
+    ]
+    parts = "; ".join(words)
+    return [
+        f"fraction: a point trains one in {fraction.share} of the {num_combinations(spec)} combinations, the next "
+        "point others, and all points together each equally often; no effect of a factor is confounded with that "
+        f"of another; within a point, factors of {parts} are confounded with the interaction of the others there, "
+        "which cancels over the points and widens the intervals; interactions of factors are not estimated"
+    ]
 
 
 def _search_lines(spec: StudySpec) -> list[str]:

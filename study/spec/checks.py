@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from ganstudy.study.spec.claim_rules import claim_problems
-from ganstudy.study.spec.design_plan import design_problems, planned_trials
+from ganstudy.study.spec.design_plan import planned_trials
+from ganstudy.study.spec.design_rules import design_problems
 from ganstudy.study.spec.domains import Range, boundary_values
 from ganstudy.study.spec.function_checks import function_problems
 from ganstudy.study.spec.keys import MODEL_KEYS, NETWORK_OPTION, Params, is_network_option

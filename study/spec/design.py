@@ -18,6 +18,8 @@ DEFAULT_POINTS = 8
 # A guess: far more trials than a design of a few factors needs, and far fewer than a slip makes.
 MOST_TRIALS = 1000
 """Of a design, unless the file allows more."""
+FEWEST_POINTS = 4
+"""With which an effect has an interval: MIN_POINTS of analysis/stats/crossed/effect.py."""
 ROUNDING = 0.005
 """Of the budget: a third is written 0.33."""
 SEEDS = (0, 1, 2, 3, 4, 5)
@@ -38,6 +40,8 @@ class Design(StrictModel):
     """Share of the budget at which all trials are compared."""
     promote: int | None = Field(None, ge=1, le=1_000_000)
     """How many of the best go on from there; all where `at` is the whole budget."""
+    fraction: int = Field(1, ge=1, le=1000)
+    """Combinations there are for each one that trains at a point (study/spec/fraction.py); 1: all do."""
     most: int = Field(MOST_TRIALS, ge=1, le=100_000)
     """Trials that the design may have."""
 

@@ -3,6 +3,9 @@
 Points are a scrambled Sobol' sequence over everything that is no factor (Owen 1998), drawn from the
 study's seed: those of a design with more points begin with the same ones. A setting that only some
 combinations have is drawn for every point, so that all that have it share its value there.
+
+Of a fraction (study/spec/fraction.py) each point has a part of the combinations, and all points together
+have each of them equally often.
 """
 
 from __future__ import annotations
@@ -17,16 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from ganstudy.study.spec.design import DEFAULT_POINTS, Design
+from ganstudy.study.spec.design import DEFAULT_POINTS
 from ganstudy.study.spec.domains import Choices, Domain, Range
+from ganstudy.study.spec.fraction import Fraction, find_fraction
 from ganstudy.study.spec.keys import Params
-from ganstudy.study.spec.messages import key_part
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.trials.config.base import short_repr
 
-ORDER = 1
-"""Stream of random numbers, beside that of the points."""
+ORDER, PARTS = 1, 2
+"""Streams of random numbers, beside that of the points: the order at a point, and its part of a fraction."""
 
 
 @dataclass(frozen=True)
@@ -38,32 +40,23 @@ class DesignedTrial:
     params: Params
 
 
-def design_problems(spec: StudySpec) -> list[str]:
-    """Return what is wrong with [design], one sentence each."""
-    design, space = spec.design, spec.space
-    if design is None:
-        return []
-    problems = _factor_problems(design, space)
-    try:
-        design.evaluation(spec.train.evaluations)
-    except ValueError as error:
-        problems.append(f"design.at: {error}")
-    return problems or _owner_problems(spec) or _size_problems(spec, design) or _repeated(spec)
-
-
 def planned_trials(spec: StudySpec) -> int:
     """Return the number of trials of the design; 0 without one."""
     if spec.design is None:
         return 0
-    combinations = sum(1 for _ in _combinations(spec.space, factors(spec)))
-    return combinations * num_points(spec)
+    return num_combinations(spec) // spec.design.fraction * num_points(spec)
+
+
+def num_combinations(spec: StudySpec) -> int:
+    """Return the number of combinations of the factors, of which a fraction trains a part at each point."""
+    return sum(1 for _ in _combinations(spec.space, factors(spec)))
 
 
 def factors(spec: StudySpec) -> list[str]:
     """Return the settings that the design crosses."""
     assert spec.design is not None
     named = spec.design.factors
-    return [*(_lists(spec.space) if named is None else named)]
+    return [*(lists(spec.space) if named is None else named)]
 
 
 def num_points(spec: StudySpec) -> int:
@@ -71,7 +64,7 @@ def num_points(spec: StudySpec) -> int:
     assert spec.design is not None
     if spec.design.points is not None:
         return spec.design.points
-    return DEFAULT_POINTS if _by_point(spec) else 1
+    return DEFAULT_POINTS if varied_by_point(spec) else 1
 
 
 def plan(spec: StudySpec) -> list[DesignedTrial]:
@@ -81,9 +74,11 @@ def plan(spec: StudySpec) -> list[DesignedTrial]:
     the combinations is random.
     """
     space, crossed = spec.space, factors(spec)
-    combinations = list(_combinations(space, crossed))
+    every = list(_combinations(space, crossed))
+    fraction = planned_fraction(spec)
     trials = []
     for point, values in enumerate(_points(spec)):
+        combinations = every if fraction is None else _part(fraction, spec, every, point)
         rng = np.random.default_rng([spec.search.seed, ORDER, point])
         for index in rng.permutation(len(combinations)):
             params = space.with_fixed(combinations[index] | values)
@@ -91,11 +86,32 @@ def plan(spec: StudySpec) -> list[DesignedTrial]:
     return trials
 
 
-def _lists(space: SearchSpace) -> list[str]:
+def planned_fraction(spec: StudySpec) -> Fraction | None:
+    """Return the fraction of the combinations that trains at a point; None where all of them do."""
+    assert spec.design is not None
+    return find_fraction(levels(spec), spec.design.fraction)
+
+
+def levels(spec: StudySpec) -> list[int]:
+    """Return the number of values of each factor."""
+    domains = [spec.space.domains[key] for key in factors(spec)]
+    return [len(domain.values) for domain in domains if isinstance(domain, Choices)]
+
+
+def _part(fraction: Fraction, spec: StudySpec, every: list[Params], point: int) -> list[Params]:
+    """Return the combinations that a point has."""
+    part = fraction.part(point, spec.search.seed)
+    chosen = {*fraction.combinations(part)}
+    numbers = itertools.product(*map(range, fraction.levels))
+    return [each for each, number in zip(every, numbers, strict=True) if number in chosen]
+
+
+def lists(space: SearchSpace) -> list[str]:
+    """Return the settings that are lists."""
     return [key for key, domain in space.domains.items() if isinstance(domain, Choices)]
 
 
-def _by_point(spec: StudySpec) -> dict[str, Domain]:
+def varied_by_point(spec: StudySpec) -> dict[str, Domain]:
     """Return the domains that vary from point to point."""
     crossed = factors(spec)
     return {
@@ -132,7 +148,7 @@ def _points(spec: StudySpec) -> list[Params]:
     # scipy.stats takes a second to import, which a study without a design need not wait for.
     from scipy.stats import qmc
 
-    varied, count = _by_point(spec), num_points(spec)
+    varied, count = varied_by_point(spec), num_points(spec)
     constant = {
         key: domain.values[0] if isinstance(domain, Choices) else domain.low
         for key, domain in spec.space.domains.items()
@@ -169,82 +185,3 @@ def _value(domain: Domain, unit: float) -> Any:
         value = low + unit * (high - low)
     number = round(value) if whole else value
     return min(max(number, domain.low), domain.high)
-
-
-def _factor_problems(design: Design, space: SearchSpace) -> list[str]:
-    known = _lists(space)
-    lists = ", ".join(known) or "none"
-    if not known:
-        return ["design: needs a factor, a setting of [search.space] that is a list, and has none"]
-    if design.factors is None:
-        return []
-    return [
-        f"design.factors: {key_part(name)} "
-        + (
-            "is no list of choices"
-            if name in space.domains
-            else f"is no setting of [search.space] (got {short_repr(name)})"
-        )
-        + f"; settings that are lists: {lists}"
-        for name in design.factors
-        if name not in known
-    ]
-
-
-def _owner_problems(spec: StudySpec) -> list[str]:
-    """Return the factors that only some points would have."""
-    varied = _by_point(spec)
-    problems, keys = [], spec.space.template.keys
-    for key in factors(spec):
-        owner = key.split(".")[0]
-        owners = {"method", "loss"} if key in keys.losses else {"method", "remedies", owner}
-        by_point = sorted(owners & {*varied}) if key in keys.options else []
-        if by_point:
-            problems.append(
-                f"design.factors: {key_part(key)} depends on {by_point[0]}, which varies from point "
-                f"to point; name {by_point[0]} as a factor too"
-            )
-    return problems
-
-
-def _size_problems(spec: StudySpec, design: Design) -> list[str]:
-    points, trials = num_points(spec), planned_trials(spec)
-    if points > 1 and not _by_point(spec):
-        return [
-            f"design.points: must be 1, got {points}: nothing varies from point to point (every "
-            "setting of [search.space] is a factor), and the same settings on the same seeds give "
-            "the same numbers; add seeds instead"
-        ]
-    if trials > design.most:
-        combinations = trials // points
-        fewer = design.most // combinations
-        offer = f"take at most {fewer} points, or fewer" if fewer else "take fewer"
-        return [
-            f"design: {combinations} combinations of {', '.join(factors(spec))} at {points} "
-            f"points are {trials} trials, and design.most allows {design.most}; {offer} choices of "
-            "a factor, or raise design.most (a part of the combinations would leave settings "
-            "without their twins)"
-        ]
-    if design.promote is not None and design.promote > trials:
-        return [
-            f"design.promote: must be <= {trials}, the trials of the design, got {design.promote}"
-        ]
-    return []
-
-
-def _repeated(spec: StudySpec) -> list[str]:
-    """Return the first two trials that are the same in everything, if there are any."""
-    first: dict[str, DesignedTrial] = {}
-    for trial in plan(spec):
-        text = json.dumps(trial.params, sort_keys=True)
-        earlier = first.setdefault(text, trial)
-        if earlier is not trial:
-            shown = ", ".join(
-                f"{key} = {trial.params[key]}" for key in factors(spec) if key in trial.params
-            )
-            return [
-                f"design.points: points {earlier.point} and {trial.point} are the same settings "
-                f"where {shown}, and the same settings on the same seeds give the same numbers; "
-                "take fewer points, or let a setting vary that every combination has"
-            ]
-    return []

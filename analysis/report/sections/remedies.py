@@ -31,6 +31,7 @@ from ganstudy.trials.results.paired_seeds import fewest_seeds
 TITLE = "Remedies"
 MATCHING = {
     "exact": "pairs agree in all other settings",
+    "balanced": "pairs are of the same point, where other factors have all their values equally often on both sides",
     "nearest": "each pair is the nearest in the other settings",
     "nearest + regression": "each pair is the nearest in the other settings, and what these predict is taken out",
     "exact + regression": "pairs agree in all other settings",

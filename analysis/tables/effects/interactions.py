@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from ganstudy.analysis.frames.designed import compared_trials, has_design
+from ganstudy.analysis.frames.designed import compared_trials, factors, has_design, is_fraction
 from ganstudy.analysis.frames.selection import (
     NONE,
     ComparedScores,
@@ -36,7 +36,7 @@ from ganstudy.analysis.stats.crossed.heterogeneity import effect_in_a_new_settin
 from ganstudy.analysis.stats.estimate import NAN, Comparison, Estimate, Floats, Ints
 from ganstudy.analysis.stats.matching import coordinates
 from ganstudy.analysis.stats.multiplicity import bonferroni, bonferroni_level
-from ganstudy.analysis.tables.effects.compared_settings import K
+from ganstudy.analysis.tables.effects.compared_settings import REMEDIES, K
 from ganstudy.analysis.tables.effects.contrasts import Contrast, in_units, text
 from ganstudy.analysis.tables.effects.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.effects.matched_arms import Arms, Matcher, matchable
@@ -90,7 +90,8 @@ def interactions(study: Study) -> pd.DataFrame:
     for a remedy; points, where a setting of a design is no factor), seeds; comparisons, over which
     the intervals are simultaneous; axis, progress.
 
-    Of a design that crosses k and remedies, remedies are compared with k only where its joint test
+    Of a fraction of a design's combinations, interactions of factors are left out. Of a design that crosses
+    k and remedies, remedies are compared with k only where its joint test
     finds that they interact (analysis/tables/effects/k_by_remedies.py).
     """
     joint = k_by_remedies(study)
@@ -100,6 +101,10 @@ def interactions(study: Study) -> pd.DataFrame:
         return table_of(InteractionRow, [])
     ordered = _ordered(study, frame)
     cases = [*_remedy_cases(study, frame, ordered), *_setting_cases(study, frame, ordered)]
+    if is_fraction(study):
+        # Two factors together are confounded with a third.
+        confounded = {REMEDIES, *factors(study)}
+        cases = [case for case in cases if not _factors_of(case) <= confounded]
     if joint is not None and not joint.is_found:
         cases = [case for case in cases if (case.kind, case.second) != ("remedy", K)]
     # A case without an interval can find nothing, so that it is no comparison.
@@ -153,6 +158,10 @@ class Case:
         """Return the correlation with its interval."""
         low, high = fisher_interval(self.correlation, self.degrees, level, self.factor)
         return Estimate(self.correlation, low, high, level, self.configurations)
+
+
+def _factors_of(case: Case) -> set[str]:
+    return {REMEDIES if case.kind == "remedy" else case.first, case.second}
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ganstudy.analysis.frames.designed import compared_trials, has_design
+from ganstudy.analysis.frames.designed import compared_trials, has_design, is_fraction
 from ganstudy.analysis.frames.selection import compared_scores, groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, MIN_SEEDS
@@ -42,12 +42,12 @@ class Interaction:
 
 
 def k_by_remedies(study: Study) -> Interaction | None:
-    """Test whether k and remedies interact; None where no design crosses the two.
+    """Test whether k and remedies interact; None where no design crosses the two in all combinations.
 
     A diverged seed counts as the worst score of all. Points at which a combination lacks a seed are
     left out.
     """
-    if not has_design(study):
+    if not has_design(study) or is_fraction(study):
         return None
     study = compared_trials(study)
     values = [groups(study, name) if name in study.searched else {} for name in (K, REMEDIES)]

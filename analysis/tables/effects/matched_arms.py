@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.designed import is_fraction
 from ganstudy.analysis.frames.selection import SEED, ComparedScores
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Floats, Ints, Scores
@@ -70,8 +71,14 @@ class Matcher:
         self._adjustment = covariate_adjustment(self._points, medians)
         self._places: dict[bool, Scores] = {}
         self._twins = None
+        self._balanced = False
         if designed:
             crossed = _crossed(table, self._matched_on, setting)
+            if is_fraction(study):
+                kept = _balanced(table, crossed, setting)
+                self._balanced = kept != crossed
+                self._matched_on = [n for n in self._matched_on if n in kept or n not in crossed]
+                crossed = kept
             self._twins = table[["point", *crossed]]
 
     def arms(self, treated: set[int], control: set[int]) -> Arms:
@@ -94,6 +101,7 @@ class Matcher:
         if len(one):
             control_median = float(np.median(median_over_seeds(self._frame.scores[other])))
             matching = "exact" if pairs.exact else "nearest"
+            matching = "balanced" if self._balanced else matching
             matching += " + regression" if adjusted else ""
         return Arms(
             pairs=pairs,
@@ -137,8 +145,24 @@ def _crossed(table: pd.DataFrame, names: list[str], setting: str) -> list[str]:
     return [name for name in names if (blocks[name].nunique(dropna=False) > 1).any()]
 
 
+def _balanced(table: pd.DataFrame, crossed: list[str], setting: str) -> list[str]:
+    """Return those of the crossed settings in which pairs of a fraction can be alike.
+
+    They are added as long as every value of `setting` still occurs with each of their combinations at a
+    point. The other factors have all of their values equally often on both sides of a point's pairs, so
+    that their effects cancel in its mean.
+    """
+    kept: list[str] = []
+    for name in crossed:
+        alike = table.groupby(["point", *kept, name], dropna=False)[setting].nunique()
+        at_point = table.groupby("point")[setting].nunique()
+        if (alike == at_point.reindex(alike.index.get_level_values("point")).to_numpy()).all():
+            kept.append(name)
+    return kept
+
+
 def _twins(treated: pd.DataFrame, control: pd.DataFrame) -> Pairs:
-    """Return the pairs of a design: the same point, and the same in every other setting.
+    """Return the pairs of a design: the same point, and the same in every other setting of the tables.
 
     A configuration may be in several, where a factor belongs to one side alone.
     """
