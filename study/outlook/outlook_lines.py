@@ -21,6 +21,7 @@ from ganstudy.study.outlook.detectable_effects import (
 )
 from ganstudy.study.outlook.spread import RATIO, Spread, spread_of
 from ganstudy.study.spec.design import DEFAULT_POINTS, SEEDS
+from ganstudy.study.spec.domains import Choices
 from ganstudy.study.spec.study_spec import StudySpec
 
 ADVISED_SEEDS = len(SEEDS)
@@ -31,8 +32,7 @@ def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     """Return the smallest effects that the report will find, and what they are computed from."""
     asked = questions(spec)
     if not asked:
-        varies = "neither k nor remedies vary" if spec.design is None else "no factor is compared"
-        return [f"{varies}: the best configuration, and no effect of a setting"]
+        return [_nothing_asked(spec)]
     spread = spread_of(spec, home)
     if spread is None:
         return [
@@ -52,6 +52,15 @@ def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     return lines
 
 
+def _nothing_asked(spec: StudySpec) -> str:
+    if spec.design is not None:
+        return "no factor is compared: the best configuration, and no effect of a setting"
+    varies = "neither k nor remedies vary: the best configuration, and "
+    if any(isinstance(domain, Choices) for domain in spec.space.domains.values()):
+        return f"{varies}exploratory effects of other settings ([design] would plan for them)"
+    return f"{varies}no effect of a setting"
+
+
 def effect_words(spec: StudySpec, spread: Spread, size: float) -> str:
     """Return the smallest effect as text: a factor, or a difference."""
     if spread.scale == RATIO:
@@ -61,7 +70,7 @@ def effect_words(spec: StudySpec, spread: Spread, size: float) -> str:
 
 def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> str:
     made = question.effects(spread, seeds)
-    name = f"{question.setting}:"
+    name = f"{question.setting}: "
     about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
     if made is None:
         return f"{name:<10}no effect can be found: {_why_not(question, seeds, about)}"

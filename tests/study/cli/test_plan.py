@@ -161,7 +161,9 @@ def test_neither_k_nor_remedies() -> None:
     spec = study(("grid", 2), "lr_d = [1e-4, 1e-3]")
     assert questions(spec) == []
     Path("s.toml").write_text(text(("grid", 2), "lr_d = [1e-4, 1e-3]"))
-    assert "neither k nor remedies vary" in ganstudy("check", "s.toml", "--no-time").stdout
+    checked = " ".join(ganstudy("check", "s.toml", "--no-time").stdout.split())
+    assert "neither k nor remedies vary" in checked
+    assert "exploratory effects of other settings ([design] would plan for them)" in checked
     # A design crosses what is a list, whatever it is; of the two learning rates together no two
     # values are compared.
     planned = ganstudy("plan", "s.toml", "--tell", "0.8", "--no-time")
