@@ -445,3 +445,11 @@ def test_a_plan_of_a_fraction_has_whole_turns_of_its_parts() -> None:
     checked = " ".join(ganstudy("check", "s.toml", "--no-time").stdout.split())
     assert "81 trials (9 combinations at 9 points)" in checked
     assert "factors of k x remedies x loss are confounded" in checked
+
+
+def test_check_says_what_an_objective_of_histograms_does_not_see() -> None:
+    note = "counts the nearest mode of each sample, however far it is"
+    for measure, said in (("reverse_kl", True), ("jsd", True), ("fid", False), ("kid", False)):
+        Path("s.toml").write_text(text(more=f'[objective]\nminimize = "{measure}"'))
+        checked = " ".join(ganstudy("check", "s.toml", "--no-time").stdout.split())
+        assert (f"{measure} {note}" in checked) == said
