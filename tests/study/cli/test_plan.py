@@ -444,7 +444,7 @@ def test_a_plan_of_a_fraction_has_whole_turns_of_its_parts() -> None:
         assert parse_study(Path(made).read_text(), made).design.points % 3 == 0  # type: ignore[union-attr]
     checked = " ".join(ganstudy("check", "s.toml", "--no-time").stdout.split())
     assert "81 trials (9 combinations at 9 points)" in checked
-    assert "factors of k x remedies x loss are confounded" in checked
+    assert "(in k x remedies x loss, each factor with that of the others)" in checked
 
 
 def test_check_says_what_an_objective_of_histograms_does_not_see() -> None:
