@@ -23,6 +23,7 @@ from ganstudy.trials.config.command import (
     snapshot_patterns,
 )
 from ganstudy.trials.results.documents import JsonObject
+from ganstudy.trials.results.own_metrics import NAME, NAMES_IN_WORDS
 
 LISTS = ("command", "resume", "dry_run")
 """Keys of [train] that hold arguments."""
@@ -221,8 +222,8 @@ def _lines_problems(table: Mapping[str, str], unit: str, is_metrics: bool) -> li
     for name, key in table.items():
         if not key:
             problems.append(f".{name}: must be a key of a line, such as results.fid50k_full")
-        elif is_metrics and not name.isidentifier():
-            problems.append(f".{name}: must be a word, which names the metric own/NAME")
+        elif is_metrics and not NAME.fullmatch(name):
+            problems.append(f".{name}: names the metric own/NAME, and must have {NAMES_IN_WORDS}")
         elif not is_metrics and name not in ("file", *UNITS, *LOSSES):
             problems.append(
                 f".{name}: unknown; known: file, {', '.join(UNITS)}, {', '.join(LOSSES)}"

@@ -28,8 +28,6 @@ UNITS = {
 }
 """Units in which a script may count: of which budget, and how many of its unit one is."""
 LOSSES = ("loss_d", "loss_g")
-OWN = "own/"
-"""Begins the names of a script's own metrics."""
 FIXED = ("seed", "folder", "data", "data_folder", "samples", "device", "home", "python", "attempt")
 """Placeholders beside those of parameters and of the budget."""
 PLACEHOLDER = re.compile(

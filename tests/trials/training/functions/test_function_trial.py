@@ -108,6 +108,37 @@ def test_more_evaluations_leave_the_numbers_the_same(config_of, small_evaluator)
     assert few[-1].values("fid") == many[-1].values("fid")
 
 
+# --- metrics of its own
+
+LOGS = """
+    import torch
+    from torch import nn
+
+    def train(run):
+        G, count = nn.Linear(2, 2), torch.zeros(1)
+        run.keep(G=G)
+        for step in run.steps():
+            count += 1
+            if step % 2 == 0 and step < 9:
+                run.log(step=step, count=count)
+            run.log(**{"a.b-c": float("nan")})
+            if run.due():
+                run.evaluate(G, latent_dim=2)
+                run.log(behind=run.seed)
+"""
+
+
+def test_metrics_of_its_own_stand_apart(config_of, write, small_evaluator) -> None:
+    """The last value since the evaluation before, as it was then; none where nothing was reported."""
+    made = trained(FunctionTrial(config_of(write(LOGS)), small_evaluator))
+    assert [e.values("own/step") for e in made] == [[2, 2], [4, 4], [8, 8], [None, None]]
+    assert [e.values("own/count") for e in made] == [[3, 3], [5, 5], [9, 9], [None, None]]
+    # MLflow and JSON have no NaN.
+    assert [e.values("own/a.b-c") for e in made] == [[None, None]] * 4
+    assert [e.values("own/behind") for e in made] == [[None, None], [0, 3], [0, 3], [0, 3]]
+    assert "step" not in made[0].rows[0].measures
+
+
 # --- interruptions
 
 
