@@ -14,6 +14,7 @@ from ganstudy.trials.config.command import (
     METHOD,
     UNITS,
     budget_values,
+    check_unchanged,
     code_digest,
     interval_values,
     known_placeholders,
@@ -22,6 +23,7 @@ from ganstudy.trials.config.command import (
     script_of,
     snapshot_patterns,
 )
+from ganstudy.trials.config.plugins import ChangedError
 from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.own_metrics import NAME, NAMES_IN_WORDS
 
@@ -72,20 +74,13 @@ def resolve_command(train: JsonObject, folder: Path, files: OwnFiles) -> None:
 
 def check_script_unchanged(spec: StudySpec) -> None:
     """Raise UserError where a script that is run where it lies is not that of the study any more."""
-    home = Path(spec.train.home)
-    if not spec.has_command or spec.train.code or not home.is_dir():
+    train, home = spec.train, Path(spec.train.home)
+    if not spec.has_command or not home.is_dir():
         return
     try:
-        now = code_digest(spec.train.command, home)
-    except ValueError as error:
+        check_unchanged(train.command, home, train.code, train.digest)
+    except ChangedError as error:
         raise UserError(f"train.command: {error}") from None
-    if now != spec.train.digest:
-        script = script_of(spec.train.command) or spec.train.command[0]
-        raise UserError(
-            f"train.command: {script} has changed since the study began, and all its trials train with "
-            "one script: restore it to go on, or give the study with the other script another name "
-            f"({home / script})"
-        )
 
 
 def command_problems(spec: StudySpec) -> list[str]:
