@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from ganstudy.trials.config.data import Ring
+from ganstudy.trials.config.plugins import register
 from ganstudy.trials.data import load
 from ganstudy.trials.measures.scoring.evaluator import Evaluator
 from ganstudy.trials.training.commands import watcher
@@ -64,6 +65,7 @@ def function_file(folder: Path) -> None:
     whole = text.replace("        run.count(", "        time.sleep(0.005)\n        run.count(")
     assert whole.count("share") == 1 and whole.count("sleep") == 1
     (folder / "trainer.py").write_text(whole)
+    register(folder / "trainer.py")  # for the trials that this process trains
 
 
 def script_file(folder: Path) -> None:
@@ -112,8 +114,7 @@ def killed(study: Any, most: int, draw: random.Random) -> int:
     Of ten times, two come before anything is trained, the others at most a second after a checkpoint. Return
     how often.
     """
-    kills, command, name = 0, "run", "study.toml"
-    running = study.start(command, name)
+    kills, running = 0, study.start()
     while kills < most:
         before = {path.name for path in study.checkpoints()}
         if kills % 5 == 4:
