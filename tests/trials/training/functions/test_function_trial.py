@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Evaluation, Verdict
@@ -106,6 +107,34 @@ def test_more_evaluations_leave_the_numbers_the_same(config_of, small_evaluator)
     few = trained(FunctionTrial(config_of(RANDOM_FILE, evaluations=1), small_evaluator))
     many = trained(FunctionTrial(config_of(RANDOM_FILE, evaluations=12), small_evaluator))
     assert few[-1].values("fid") == many[-1].values("fid")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_function_has_the_threads_of_its_trial(
+    config_of, write, small_evaluator, threads
+) -> None:
+    """OpenMP's own number, which torch.get_num_threads() does not tell of a new thread."""
+    text = """
+        import torch
+        from threadpoolctl import threadpool_info
+        from torch import nn
+
+        def train(run):
+            G = nn.Linear(2, 2)
+            run.keep(G=G)
+            for step in run.steps():
+                pools = [each for each in threadpool_info() if each["user_api"] == "openmp"]
+                run.log(threads=max(each["num_threads"] for each in pools if "torch" in each["filepath"]))
+                if run.due():
+                    run.evaluate(G, latent_dim=2)
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        made = FunctionTrial(config_of(write(text)), small_evaluator).advance()
+    finally:
+        torch.set_num_threads(before)
+    assert made.values("own/threads") == [threads, threads]
 
 
 # --- metrics of its own
