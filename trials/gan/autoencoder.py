@@ -168,4 +168,4 @@ class Autoencoder:
 
     def fallbacks(self) -> list[str]:
         """Return what is made seed by seed, one sentence each; empty if nothing is."""
-        return seed_loops({"decoder": self.decoder, "encoder": self.encoder}, self.config)
+        return seed_loops([("decoder", self.decoder), ("encoder", self.encoder)], self.config)

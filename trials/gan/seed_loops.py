@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from ganstudy.trials.config.own_parts import OPTIMISERS
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble
 
 
-def seed_loops(networks: Mapping[str, SeedEnsemble], config: TrialConfig) -> list[str]:
+def seed_loops(networks: Iterable[tuple[str, SeedEnsemble]], config: TrialConfig) -> list[str]:
     """Return why something is made seed by seed, one sentence each; empty if all is made at once.
 
-    networks: by their names in such a sentence.
+    networks: each behind its name in such a sentence.
     """
     found = [
         f"the {name} runs as a loop over seeds, the same numbers but slower, since vmap cannot take it: "
         f"{ensemble.fallback}"
-        for name, ensemble in networks.items()
+        for name, ensemble in networks
         if ensemble.fallback is not None
     ]
     if config.optimiser not in OPTIMISERS:

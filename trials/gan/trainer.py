@@ -391,4 +391,4 @@ class GanTrainer:
 
     def fallbacks(self) -> list[str]:
         """Return what is made seed by seed, one sentence each; empty if nothing is."""
-        return seed_loops(self.players, self.config)
+        return seed_loops(self.players.items(), self.config)
