@@ -101,6 +101,7 @@ def test_wgan_gp_as_a_command(digits_evaluator: Evaluator, quick: None, tmp_path
     assert made[-1].values("fid") == [again["fid"]]
 
 
+@pytest.mark.slow
 def test_the_stylegan_stub_as_a_command(
     digits_evaluator: Evaluator, quick: None, tmp_path: Path
 ) -> None:
