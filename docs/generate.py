@@ -290,6 +290,8 @@ def frames() -> str:
         if measured:
             of = "median over seeds at the last evaluation" if name == "trials" else "as measured"
             lines.append(f"- every measure of [measures.md](measures.md), {of}")
+        if name == "evaluations":
+            lines.append("- `own/NAME`: metrics that a training of your own reported of itself")
         if len(counted) == len(COUNTERS):
             lines.append("- every counter of [measures.md](measures.md)")
         lines.append("")
