@@ -57,12 +57,21 @@ class Pile:
     def __init__(self, num: int) -> None:
         """num: pictures at most."""
         self._num = num
-        self._filled = 0
+        self._filled: dict[int, None] = {}
         self._first = ""
         self._pixels: Pixels = np.empty(0, np.uint8)
 
+    @property
+    def positions(self) -> list[int]:
+        """Positions that were put so far, in ascending order."""
+        return sorted(self._filled)
+
     def add(self, pixels: Pixels, name: str) -> None:
-        """Add pixels [C, H, W]; raise a ValueError where another picture had another size."""
+        """Put pixels behind those added so far."""
+        self.put(len(self._filled), pixels, name)
+
+    def put(self, position: int, pixels: Pixels, name: str) -> None:
+        """Put pixels [C, H, W] at a position; ValueError where another picture had another size."""
         if not self._filled:
             self._first = name
             self._pixels = np.empty((self._num, *pixels.shape), np.uint8)
@@ -72,12 +81,15 @@ class Pile:
                 "pictures must have one size where no size is stated, but "
                 f"{self._first} gives {sizes[0]} and {name} {sizes[1]}; say size = 64, for example"
             )
-        self._pixels[self._filled] = pixels
-        self._filled += 1
+        self._pixels[position] = pixels
+        self._filled[position] = None
 
     def tensor(self) -> Tensor:
-        """Return the pixels of all pictures added, uint8 [N, C, H, W]."""
-        return torch.from_numpy(self._pixels[: self._filled])
+        """Return the pixels in the order of their positions, uint8 [N, C, H, W], without gaps."""
+        for place, position in enumerate(self.positions):
+            if place != position:
+                self._pixels[place] = self._pixels[position]
+        return torch.from_numpy(self._pixels[: len(self._filled)])
 
 
 def resized(images: Tensor, size: int) -> Tensor:
