@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ganstudy.trials.config.data import PictureFiles
 from ganstudy.trials.data.conversions import conversions_of
@@ -43,7 +43,7 @@ class Decoded(NamedTuple):
     """What was done to it unasked, as trials/data/conversions.py names it."""
 
 
-def decoded(pictures: Iterable[Picture], root: Path, options: PictureFiles) -> Iterator[Decoded]:
+def decoded(pictures: Iterable[Picture], root: Path, options: PictureFiles) -> Generator[Decoded]:
     """Iterate over the pictures in the order given; a few hundred are in memory at any one time.
 
     root: where they lie, for messages. Raise ValueError at the first that cannot be read, unless the
@@ -55,6 +55,8 @@ def decoded(pictures: Iterable[Picture], root: Path, options: PictureFiles) -> I
             with Image.open(picture.data()) as opened:
                 done = conversions_of(opened)
                 return Decoded(picture.position, picture.name, prepare(opened, options), "", done)
+        except UnidentifiedImageError:  # which would name an address in memory
+            return Decoded(picture.position, picture.name, None, "no known kind of picture", ())
         except Exception as error:  # decoders of many formats raise whatever they like
             why = str(error) or type(error).__name__
             return Decoded(picture.position, picture.name, None, why, ())

@@ -3,54 +3,46 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
-
-from torch import Tensor
+from collections.abc import Iterable
+from itertools import chain
 
 from ganstudy.trials.config.data import PictureFiles
+from ganstudy.trials.data import shared_arrays
 from ganstudy.trials.data.conversions import SCALED, conversion_note
-from ganstudy.trials.data.decoding import Decoded, Picture, decoded
+from ganstudy.trials.data.decoding import Decoded, decoded
 from ganstudy.trials.data.pictures import Pile
+from ganstudy.trials.data.prepared_pictures import Gathered, PictureStream, prepared
 from ganstudy.trials.data.ranges import range_note
-
-
-class PictureStream(Protocol):
-    """Pictures that can be gone through, whatever they lie in."""
-
-    root: Path
-    """Where they lie, for messages."""
-    num: int
-
-    def __iter__(self) -> Iterator[Picture]:
-        """Iterate over all pictures, in any order; positions are 0 to num - 1."""
-
-
-@dataclass(frozen=True)
-class Gathered:
-    """Pixels of the pictures that could be read, in the order of their positions."""
-
-    pixels: Tensor
-    """uint8 [N, C, H, W]"""
-    read: list[int]
-    """[N], the position of each."""
-    notes: tuple[str, ...]
-    conversions: tuple[str, ...]
-    """What was done to some of them without being asked."""
 
 
 def gather(stream: PictureStream, options: PictureFiles) -> Gathered:
     """Return the pixels of all pictures, with a note per picture skipped.
 
-    Raise ValueError where none can be read, or one does not fit to the others.
+    Large ones lie in a file that processes share. Raise ValueError where no picture can be read, or
+    one does not fit to the others.
     """
-    return _gathered(decoded(stream, stream.root, options), stream)
+    found = decoded(stream, stream.root, options)
+    # The first that can be read decides how large all of them are.
+    first: list[Decoded] = []
+    for each in found:
+        first.append(each)
+        if each.pixels is not None:
+            break
+    size = 0 if not first or first[-1].pixels is None else first[-1].pixels.nbytes
+    if stream.num * size < shared_arrays.LARGE:
+        return _gathered(chain(first, found), stream, Pile(stream.num))
+    found.close()
+    return prepared(
+        stream,
+        options,
+        lambda allocate: _gathered(
+            decoded(stream, stream.root, options), stream, Pile(stream.num, allocate)
+        ),
+    )
 
 
-def _gathered(found: Iterable[Decoded], stream: PictureStream) -> Gathered:
-    pile, counted = Pile(stream.num), Counter[str]()
+def _gathered(found: Iterable[Decoded], stream: PictureStream, pile: Pile) -> Gathered:
+    counted = Counter[str]()
     skipped: dict[int, str] = {}
     for each in found:
         if each.pixels is None:
@@ -58,13 +50,13 @@ def _gathered(found: Iterable[Decoded], stream: PictureStream) -> Gathered:
         else:
             pile.put(each.position, each.pixels, str(stream.root / each.name))
             counted.update(each.conversions)
-    notes = [skipped[position] for position in sorted(skipped)]
-    read = pile.positions
-    if not read:
+    positions = sorted(skipped)
+    notes = [skipped[position] for position in positions]
+    if len(skipped) == stream.num:
         raise ValueError(
             f"none of the {stream.num} pictures in {stream.root} can be read; the first: {notes[0]}"
         )
     pixels = pile.tensor()
-    deep = counted[SCALED] == len(read)
-    notes += [*conversion_note(counted, len(read)), *range_note(pixels, 0, 255, deep)]
-    return Gathered(pixels, read, tuple(notes), tuple(sorted(counted)))
+    deep = counted[SCALED] == len(pixels)
+    notes += [*conversion_note(counted, len(pixels)), *range_note(pixels, 0, 255, deep)]
+    return Gathered(pixels, tuple(positions), tuple(notes), tuple(sorted(counted)))

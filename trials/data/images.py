@@ -74,7 +74,8 @@ def read_pictures(options: Images) -> Pictures:
         if options.labels == "folders":
             check_sub_folders(source, files)
         found = gather(FilePictures(source, files), options)
-        read = [files[position] for position in found.read]
+        skipped = set(found.skipped)
+        read = [file for position, file in enumerate(files) if position not in skipped]
         used = [DATASET_JSON] if options.labels == "file" else []
         passed_over = _passed_over([file for file in source.files if file not in used])
         labels = labels_of(source, read, options)
@@ -105,6 +106,10 @@ class FilePictures:
         """Iterate over the pictures."""
         for position, file in enumerate(self._files):
             yield Picture(position, str(file), partial(self._source.data, file))
+
+    def marks(self) -> Iterator[str]:
+        """Iterate over the names, sizes and versions of the files."""
+        return (f"{file} {self._source.mark(file)}" for file in self._files)
 
 
 def _passed_over(files: list[Path]) -> tuple[str, ...]:

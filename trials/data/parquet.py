@@ -49,7 +49,7 @@ def parquet(options: Parquet) -> Dataset:
     labels, class_names = None, None
     if label_column is not None:
         try:
-            labels, class_names = _labels(files, label_column, order[found.read])
+            labels, class_names = _labels(files, label_column, np.delete(order, found.skipped))
         except ValueError as error:
             raise ValueError(f"{path}: column {label_column!r}: {error}") from None
         if labels is None:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ganstudy.trials.data.decoding import Picture
+from ganstudy.trials.data.picture_sources import file_mark
 
 SUFFIX = ".parquet"
 ROWS = 64
@@ -115,6 +116,11 @@ class RowPictures:
                     if position >= 0:
                         yield Picture(position, f"{file}, row {row}", partial(_data, value))
             first += rows
+
+    def marks(self) -> Iterator[str]:
+        """Iterate over the names, sizes and times of the files."""
+        yield self._column
+        yield from (f"{file} {file_mark(self.root / file)}" for file in self._files.files)
 
     def _read(self, file: Path) -> Iterator[Any]:
         with pq.ParquetFile(self.root / file) as opened:

@@ -24,13 +24,13 @@ BATCH = 512
 def laplacian_variance(images: Tensor) -> Tensor:
     """Return the variance of each image's Laplacian, [N] squared grey levels in float64.
 
-    images: [N, C, H, W] in [-1, 1], of at least 3 x 3 pixels.
+    images: [N, C, H, W] as data sets hold them, of at least 3 x 3 pixels.
     """
     kernel = torch.tensor(LAPLACIAN, dtype=torch.float64, device=images.device)[None, None]
     parts = []
     for batch in images.split(BATCH):
         # Channels are filtered like images of their own.
-        filtered = F.conv2d(batch.double().flatten(0, 1).unsqueeze(1), kernel)
+        filtered = F.conv2d(as_float(batch).double().flatten(0, 1).unsqueeze(1), kernel)
         # The pixels are the whole population of an image, not a sample of it.
         variances = filtered.flatten(1).var(dim=1, correction=0)
         parts.append(variances.view(batch.shape[:2]).mean(dim=1))
@@ -59,8 +59,8 @@ class Sharpness:
 def _against(real: RealSamples) -> Scorer | None:
     if real.values.dim() != 4:
         return None  # points have no sharpness
-    sharpness = Sharpness(as_float(real.values))
-    return lambda samples: {"sharpness": sharpness.ratio(as_float(samples.values))}
+    sharpness = Sharpness(real.values)
+    return lambda samples: {"sharpness": sharpness.ratio(samples.values)}
 
 
 SHARPNESS = SampleMeasure("sharpness", ("sharpness",), _against)

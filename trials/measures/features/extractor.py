@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 
+import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
@@ -29,6 +30,8 @@ MOST_COMPONENTS = 64
 INCEPTION_FEATURES = 2048
 MOST_FITTED = 10_000
 """Training images that the principal components are fitted on, drawn at random."""
+GATHERED = 256
+"""Images made floats at once for that."""
 
 
 class PointFeatures:
@@ -76,10 +79,15 @@ class PixelFeatures:
 
     def __init__(self, dataset: Dataset) -> None:
         order = torch.randperm(len(dataset.train), generator=generator(0, "pixels"))[:MOST_FITTED]
-        images = as_float(dataset.train[order]).flatten(1).numpy()
+        # In parts, and overwritten by the fit: the floats of 10,000 images of 64 pixels are half a
+        # gigabyte, which would be held two times.
+        images = np.empty((len(order), math.prod(dataset.shape)), np.float32)
+        for start in range(0, len(order), GATHERED):
+            part = as_float(dataset.train[order[start : start + GATHERED]])
+            images[start : start + GATHERED] = part.flatten(1).numpy()
         components = min(MOST_COMPONENTS, *images.shape)
         # Fixed, since scikit-learn takes a randomised solver for large data.
-        self._pca = PCA(components, random_state=0).fit(images)
+        self._pca = PCA(components, copy=False, random_state=0).fit(images)
         # Components fitted on other images are another space, with scores that do not compare.
         digest = hashlib.blake2b(self._pca.components_.tobytes(), digest_size=8).hexdigest()
         self.identity = Identity(f"pixels-{components}", digest)

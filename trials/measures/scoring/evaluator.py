@@ -7,10 +7,11 @@ from torch import Tensor
 
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data.dataset import Dataset, as_float
+from ganstudy.trials.data.shared_arrays import computed, is_large
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures import modes
 from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
-from ganstudy.trials.measures.distances import pairwise
+from ganstudy.trials.measures.distances import nearest
 from ganstudy.trials.measures.features.classifier import TrainedClassifier
 from ganstudy.trials.measures.features.extractor import (
     extractor_name,
@@ -91,7 +92,7 @@ class Evaluator:
         self._pixels = pixel_features(dataset)
         # Of all training data: a copy of an image that is left out would go unseen.
         self._training = TrainingSamples(
-            train=self._pixels(dataset.train)[0],
+            train=self._train_pixels(),
             held_out=self._pixels(dataset.held_out)[0],
             held_out_modes=self.modes.assign(dataset.held_out, held_out, logits).modes,
         )
@@ -149,6 +150,16 @@ class Evaluator:
         )
         return self.dataset.train[order[:num]]
 
+    def _train_pixels(self) -> Tensor:
+        """Return all training data where copies are looked for: one copy per node of large ones."""
+
+        def compute() -> Tensor:
+            return self._pixels(self.dataset.train)[0]
+
+        if not is_large(self.dataset.train):
+            return compute()
+        return computed(f"{self.dataset.digest}-{self._pixels.identity.digest}", compute)
+
     def nearest_training(self, samples: Tensor) -> Tensor:
         """Return the training sample nearest to each of `samples` [n, ...], as networks see it.
 
@@ -158,8 +169,8 @@ class Evaluator:
         found = torch.full_like(samples, float("nan"))
         if finite.any():
             pixels = self._pixels(samples[finite])[0]
-            nearest = pairwise(pixels, self._training.train).argmin(1)
-            found[finite] = as_float(self.dataset.train[nearest.cpu()]).to(found)
+            places = nearest(pixels, self._training.train, 1)[1].flatten()
+            found[finite] = as_float(self.dataset.train[places.cpu()]).to(found)
         return found
 
     def measure(self, samples: Tensor) -> list[tuple[Scores, list[int]]]:
