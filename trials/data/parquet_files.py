@@ -25,6 +25,8 @@ from ganstudy.trials.data.picture_sources import file_mark
 SUFFIX = ".parquet"
 ROWS = 64
 """Rows read at once: pictures of some megabytes must fit too."""
+READ = 2**20
+"""Bytes read at once."""
 METADATA = b"huggingface"
 
 
@@ -123,9 +125,11 @@ class RowPictures:
         yield from (f"{file} {file_mark(self.root / file)}" for file in self._files.files)
 
     def _read(self, file: Path) -> Iterator[Any]:
-        with pq.ParquetFile(self.root / file) as opened:
+        # By default all of a file is read ahead, or else all of a row group, which may be one.
+        with pq.ParquetFile(self.root / file, pre_buffer=False, buffer_size=READ) as opened:
             for batch in opened.iter_batches(ROWS, columns=[self._column]):
                 yield from batch.column(0).to_pylist()
+        pa.default_memory_pool().release_unused()
 
 
 def is_picture(kind: Any) -> bool:

@@ -17,8 +17,8 @@ from ganstudy.trials.data.dataset import as_float
 from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Scorer
 
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
-BATCH = 512
-"""Images filtered at once."""
+BATCH, SMALL = 512, 3 * 32 * 32
+"""Images filtered at once, of so many values; of larger ones fewer."""
 
 
 def laplacian_variance(images: Tensor) -> Tensor:
@@ -28,7 +28,8 @@ def laplacian_variance(images: Tensor) -> Tensor:
     """
     kernel = torch.tensor(LAPLACIAN, dtype=torch.float64, device=images.device)[None, None]
     parts = []
-    for batch in images.split(BATCH):
+    at_once = max(1, min(BATCH, BATCH * SMALL // images[0].numel()))
+    for batch in images.split(at_once):
         # Channels are filtered like images of their own.
         filtered = F.conv2d(as_float(batch).double().flatten(0, 1).unsqueeze(1), kernel)
         # The pixels are the whole population of an image, not a sample of it.
