@@ -200,10 +200,17 @@ class PictureOptions(ImageOptions):
     """Images used at most, the first of a fixed shuffle; absent: all."""
 
 
+class PictureFiles(PictureOptions):
+    """Options of pictures that are decoded one by one."""
+
+    bad_files: Literal["refuse", "skip"] = "refuse"
+    """What to do about a picture that cannot be read; either way it is named."""
+
+
 ZIP = ".zip"
 
 
-class Images(PictureOptions):
+class Images(PictureFiles):
     """A folder or zip of pictures, such as a StyleGAN data set."""
 
     implementation = "ganstudy.trials.data.images:images"
@@ -215,8 +222,6 @@ class Images(PictureOptions):
     """folders: the first-level sub-folder is the class. file: dataset.json says, the default of a
     .zip.
     """
-    bad_files: Literal["refuse", "skip"] = "refuse"
-    """What to do about a picture that cannot be read; either way it is named."""
 
     @model_validator(mode="before")
     @classmethod
@@ -224,6 +229,22 @@ class Images(PictureOptions):
         if isinstance(values, dict) and str(values.get("path", "")).lower().endswith(ZIP):
             return {"labels": "file", **values}
         return values
+
+
+class Parquet(PictureFiles):
+    """Pictures in Parquet files, as data sets on the Hugging Face hub have them."""
+
+    implementation = "ganstudy.trials.data.parquet:parquet"
+
+    name: Literal["parquet"] = "parquet"
+    path: str = Field(min_length=1)
+    """The file, or a folder of them; its sub-folders are searched too."""
+    split: str | None = Field(None, min_length=1)
+    """Only the files or folders whose names begin with it, such as train; absent: all."""
+    image_column: str | None = Field(None, min_length=1)
+    """Column with the bytes of a picture file in each row; absent: image, img, or the only such one."""
+    label_column: str | None = Field(None, min_length=1)
+    """Column with labels, whole numbers or strings; absent: label, if there is one; none: no labels."""
 
 
 class Arrays(ImageOptions):
@@ -316,6 +337,7 @@ DATA: dict[str, type[DataOptions]] = {
         StackedDigits,
         StackedMNIST,
         Images,
+        Parquet,
         Arrays,
     )
 }
