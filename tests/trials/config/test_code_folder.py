@@ -145,6 +145,21 @@ def test_folders_with_modules_of_one_name_do_not_mix(tmp_path: Path) -> None:
     assert sys.path.count(str(root.path)) == 1 and len(root.hidden) == 1
 
 
+def test_an_installed_package_does_not_take_the_place_of_a_folder(tmp_path: Path) -> None:
+    """Python prefers any package with __init__.py to a folder without one, wherever they stand on its path."""
+    write(
+        tmp_path / "installed", {"nets/__init__.py": "", "nets/gen.py": "def make(): return 100\n"}
+    )
+    sys.path.append(str(tmp_path / "installed"))
+    files = {"nets/gen.py": "def make(): return 1\n"}
+    digest = register_folder(read_folder(write(tmp_path / "src", files)))
+    told = r"nets\.gen was found in .*installed.* give the folder nets a file __init__\.py"
+    with pytest.raises(ValueError, match=told):
+        load("nets/gen.py:make", digest)
+    whole = register_folder(read_folder(write(tmp_path / "src", files | {"nets/__init__.py": ""})))
+    assert load("nets/gen.py:make", whole)() == 1
+
+
 def test_a_folder_is_what_it_was_when_the_study_was_read(tmp_path: Path) -> None:
     folder = read_folder(write(tmp_path / "src", FILES))
     digest = register_folder(folder)
@@ -210,5 +225,7 @@ def test_archives_of_equal_code_are_equal(tmp_path: Path) -> None:
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        # Two made within two seconds would be equal anyhow.
+        assert {each.date_time for each in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
         names = {*archive.namelist()}
         assert names == {f"{digest}/{name}" for name in FILES} | {f"{single}/alone.py"}
