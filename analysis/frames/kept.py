@@ -1,7 +1,8 @@
 """Results that are kept with what they were computed of, as sections of a report ask for the same.
 
 A report asks dozens of times at what amount its trials are compared and with which scores, each
-time from all evaluations of the study.
+time from all evaluations of the study. Only a report's own copy of a study keeps anything: whoever
+changes a study between two questions gets the answer to the second.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 
 class KeepsResults:
-    """An object that is not changed once anything was computed of it."""
+    """An object that may keep what was computed of it; then it is not changed any more."""
+
+    keeps_results: bool
 
     @cached_property
     def _kept(self) -> dict[Hashable, Any]:
@@ -28,7 +31,7 @@ Result = TypeVar("Result")
 def kept(
     function: Callable[Concatenate[Keeper, Arguments], Result],
 ) -> Callable[Concatenate[Keeper, Arguments], Result]:
-    """Return the function such that it computes once for each object and arguments.
+    """Return the function such that it computes once for each object that keeps, and arguments.
 
     The other arguments must be hashable, and nobody may change what is returned.
     """
@@ -36,6 +39,8 @@ def kept(
 
     @wraps(function)
     def keeping(of: Keeper, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if not of.keeps_results:
+            return function(of, *args, **kwargs)
         key = (name, args, tuple(sorted(kwargs.items())))
         results = of._kept
         if key not in results:

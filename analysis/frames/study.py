@@ -110,6 +110,9 @@ class Study(KeepsResults):
     """Wall time under its drivers; None where no ledger knows."""
     is_whole: bool = True
     """Whether MLflow has the study's facts whole: it has cut some that older versions wrote."""
+    keeps_results: bool = False
+    """Whether selections of its trials are computed once: of a report's own copy, which nobody
+    changes."""
     _whole: Study | None = None
     """The study that this is one stage of."""
 
@@ -260,7 +263,7 @@ class Study(KeepsResults):
         trials, rows = self.trials[kept].reset_index(drop=True), self.evaluations
         if len(rows):
             rows = rows[rows["number"].isin(trials["number"])].reset_index(drop=True)
-        # A new object also computes its cached `seeds` and `modes` anew.
+        # A new object also computes its cached `seeds` and `modes`, and what it keeps, anew.
         return replace(self, trials=trials, evaluations=rows, _whole=self._whole or self)
 
     @cached_property

@@ -36,8 +36,8 @@ class Results:
     """
 
     def __init__(self, study: Study) -> None:
-        self.whole = study
-        self.study = study.of_stage(*OWN_SEEDS)
+        self.whole = study if study.keeps_results else replace(study, keeps_results=True)
+        self.study = self.whole.of_stage(*OWN_SEEDS)
         self._cache: dict[Hashable, Any] = {}
 
     @property

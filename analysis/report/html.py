@@ -93,6 +93,7 @@ class Report:
 def build(study: Study) -> Report:
     """Return the report of a study."""
     results = Results(study)
+    study = results.whole
     sections = build_sections(SECTIONS, results)
     return Report(
         title=study.name,

@@ -70,7 +70,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"folder": folder, "home": folder / HOME, "command": command, "output": result.output}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def study(imported) -> Study:
     return load_study(NAME, Home(imported["home"]).tracking_uri(None))
 

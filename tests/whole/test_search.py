@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from ganstudy.analysis.frames.load import load_study
+from ganstudy.analysis.frames.study import Study
 from ganstudy.study.cli.main import main
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
@@ -54,12 +55,14 @@ def test_all_trials_end_in_a_state_and_none_fails(finished) -> None:
     assert counts["pruned"] > 0, "asha stops something of six unlike configurations"
 
 
-def test_ledger_and_mlflow_tell_the_same(finished) -> None:
-    home = finished["home"]
-    ledger, study = (
-        Ledger.open(home.study("small").ledger),
-        load_study("small", home.tracking_uri(None)),
-    )
+@pytest.fixture(scope="module")
+def study(finished) -> Study:
+    """The study as MLflow has it."""
+    return load_study("small", finished["home"].tracking_uri(None))
+
+
+def test_ledger_and_mlflow_tell_the_same(finished, study: Study) -> None:
+    ledger = Ledger.open(finished["home"].study("small").ledger)
     rows = {row.number: row for row in ledger.trials()}
     assert sorted(rows) == study.trials["number"].tolist() == list(range(6))
     for trial in study.trials.to_dict("records"):
@@ -75,8 +78,7 @@ def test_ledger_and_mlflow_tell_the_same(finished) -> None:
         assert trial["k"] == row.params["k"] and trial["lr_d"] == pytest.approx(row.params["lr_d"])
 
 
-def test_pruned_trials_stopped_at_a_rung_and_complete_ones_spent_the_budget(finished) -> None:
-    study = load_study("small", finished["home"].tracking_uri(None))
+def test_pruned_trials_stopped_at_a_rung_and_complete_ones_spent_the_budget(study: Study) -> None:
     for trial in study.trials.to_dict("records"):
         if trial["state"] == "complete":
             assert trial["generator_steps"] == 120 and trial["evaluations"] == 4
@@ -84,8 +86,7 @@ def test_pruned_trials_stopped_at_a_rung_and_complete_ones_spent_the_budget(fini
             assert trial["generator_steps"] in (30, 60)
 
 
-def test_every_evaluation_is_there_once(finished) -> None:
-    study = load_study("small", finished["home"].tracking_uri(None))
+def test_every_evaluation_is_there_once(study: Study) -> None:
     keys = study.evaluations[["number", "seed", "evaluation"]]
     assert not keys.duplicated().any()
     for number, rows in study.evaluations.groupby("number"):
@@ -96,8 +97,7 @@ def test_every_evaluation_is_there_once(finished) -> None:
         assert list(study.sample_grids(number)) == [0, *sorted(rows["generator_steps"].unique())]
 
 
-def test_counters_are_exact_for_every_k(finished) -> None:
-    study = load_study("small", finished["home"].tracking_uri(None))
+def test_counters_are_exact_for_every_k(study: Study) -> None:
     rows = study.evaluations.merge(study.trials[["number", "k"]], on="number")
     assert (rows["discriminator_steps"] == rows["generator_steps"] * rows["k"]).all()
     assert (rows["images"] == 32 * rows["discriminator_steps"]).all()
