@@ -35,9 +35,9 @@ Kind = TypeVar("Kind", bound=ImplementedOptions)
 MADE = "<!-- Made by docs/generate.py from the code; change it there. -->\n"
 EVERY_MODEL = ("latent_dim", "latent")
 """Options that every network has."""
-MOST_WORDS = 26
+MOST_WORDS = 22
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
-OWN = "[extending.md](extending.md) has what it must keep to.\n"
+OWN = "[Your own code](extending.md) says how to write it.\n"
 ARROWS = {"down": " ↓", "up": " ↑", "none": ""}
 
 
@@ -47,12 +47,12 @@ def measures() -> str:
         MADE,
         "# Measures\n",
         "Per seed and evaluation. ↓: lower is better, ↑: higher. Without a source: ganstudy's own.",
-        "[Features and floors](how-it-works.md#what-is-measured); [the game's measures](game.md).\n",
+        "[Features and floors](how-it-works.md#what-is-measured).\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         rows = [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
         lines += [f"## {group}\n", *rows, ""]
-    lines += ["## Cost\n", "Counted always, whatever the unit of the budget.\n"]
+    lines += ["## Cost\n"]
     counters = _attribute_docs(Counters)
     plain = [name for name, text in counters.items() if text == _in_words(name)]
     lines.append(f"- {', '.join(f'`{name}`' for name in plain)}")
@@ -92,8 +92,8 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "`trials/losses/NAME.py`, `trials/remedies/NAME.py`: symbols, costs, where released codes differ.",
-        "Options go under `[losses.NAME]`, `[remedies.NAME]`.\n",
+        "Options go under `[losses.NAME]`, `[remedies.NAME]`. `trials/losses/NAME.py` and",
+        "`trials/remedies/NAME.py` explain symbols, costs, and where released codes differ.\n",
         "# Losses\n",
     ]
     for losses in _by_document(LOSSES):
@@ -159,7 +159,7 @@ def data_and_networks() -> str:
     lines = [
         MADE,
         "# Data, networks and measures in the study file\n",
-        "Defaults, and other choices, stand in brackets. `trials/networks/NAME.py` has each network's layers.\n",
+        "Defaults and other choices stand in brackets. `trials/networks/NAME.py` has a network's layers.\n",
         "# [data]\n",
     ]
     told: set[str] = set()
@@ -221,7 +221,8 @@ def _options_list(
         own = len(by_values) > 1 or sum(other == name for other, _ in rows) > 1
         values = [f"{v} in {', '.join(of)}" if own else v for v, of in by_values.items()]
         shown = f" ({'; '.join(values)})" if any(values) else ""
-        line = f"- `{name}`{shown}: {doc}"
+        # An option that is a symbol of the equation needs no words.
+        line = f"- `{name}`{shown}" + (f": {doc}" if doc != _in_words(name) else "")
         if told is not None and line in told:
             again.append(f"`{name}`")
             continue
@@ -266,12 +267,12 @@ def frames() -> str:
     lines = [
         MADE,
         "# A study in pandas\n",
-        "From `ganstudy.load(NAME)` ([python.md](python.md)) or `ganstudy export NAME --out DIR`.",
-        "Missing numbers are NaN. A score that is missing because its seed diverged is the worst",
-        "there is: fill it before you average, or count it.\n",
+        "From `ganstudy.load(NAME)` ([Python](python.md)) or `ganstudy export NAME --out DIR`.",
+        "A column that two frames share is described once. Missing numbers are NaN. A score that is",
+        "missing because its seed diverged is the worst there is: fill it before you average.\n",
     ]
     heads = {
-        "trials": "One row per trial; one more column per hyperparameter, and a number of seeds per verdict.",
+        "trials": "One row per trial; also a column per hyperparameter, and a number of seeds per verdict.",
         "evaluations": "One row per trial, seed and evaluation.",
         "seeds": "The rows of `evaluations` at each trial's last.",
         "modes": "One row per trial, seed, evaluation and mode.",
@@ -281,17 +282,14 @@ def frames() -> str:
         lines += [f"## {name}\n", f"{head}\n"]
         columns = {} if name == "seeds" else COLUMNS[name]
         measured = [column for column in columns if column in MEASURES]
-        counted = [column for column in columns if column in COUNTERS]
         for column, meaning in columns.items():
             # Those of the measures and counters stand in measures.md; what two frames share, in the first.
             if column not in (*MEASURES, *COUNTERS, *Verdict) and told.get(column) != meaning:
                 lines.append(f"- `{column}`: {meaning}")
                 told[column] = meaning
         if measured:
-            of = "median over seeds at the last evaluation" if name == "trials" else "as measured"
-            lines.append(f"- every measure of [measures.md](measures.md), {of}")
-        if len(counted) == len(COUNTERS):
-            lines.append("- every counter of [measures.md](measures.md)")
+            of = " (median over seeds at the last evaluation)" if name == "trials" else ""
+            lines.append(f"- every [measure](measures.md){of} and [cost](measures.md#cost)")
         lines.append("")
     return "\n".join(lines)
 
