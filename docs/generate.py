@@ -38,6 +38,8 @@ EVERY_MODEL = ("latent_dim", "latent")
 MOST_WORDS = 22
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
 OWN = "[Your own code](extending.md) says how to write it.\n"
+SOURCE = re.compile(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
+"""Of an equation, in brackets beside it."""
 ARROWS = {"down": " ↓", "up": " ↑", "none": ""}
 
 
@@ -92,8 +94,8 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "Options go under `[losses.NAME]`, `[remedies.NAME]`. `trials/losses/NAME.py` and",
-        "`trials/remedies/NAME.py` explain symbols, costs, and where released codes differ.\n",
+        "Options go under `[losses.NAME]`, `[remedies.NAME]`. A heading leads to the equations, what their",
+        "symbols mean, what they cost, and where released codes differ.\n",
         "# Losses\n",
     ]
     for losses in _by_document(LOSSES):
@@ -121,21 +123,32 @@ def _entry(kinds: Mapping[str, type[ImplementedOptions]]) -> list[str]:
     title, colon, rest = doc.partition(": ")
     if colon and re.sub("[ -]", "_", title.lower()) == names:
         doc = rest[0].upper() + rest[1:]
-    return [f"## {names}\n", _in_short(doc), "", *_options_list(kinds)]
+    file = next(iter(kinds.values())).implementation.partition(":")[0].replace(".", "/")
+    link = f"../{file.removeprefix('ganstudy/')}.py"
+    return [f"## [{names}]({link})\n", _in_short(doc), "", *_options_list(kinds)]
 
 
 def _in_short(doc: str) -> str:
-    """Return the summary of a module's documentation, and its equations up to the first ones' end.
+    """Return the summary of a module's documentation, and where its equations are from.
 
-    So has the paragraph after them, if it is short. The rest stays with the code.
+    So has the paragraph after them, if it is short. The rest stays with the code, to which the page
+    links: an equation says little without its symbols.
     """
-    blocks = re.split(r"\n\s*\n(?!    )", doc)
-    first = next((index for index, block in enumerate(blocks) if "    " in block), 0)
-    kept, rest = blocks[: first + 1], blocks[first + 1 : first + 2]
-    is_lead_in = bool(rest) and rest[0].rstrip().endswith(":")
-    if len(" ".join(rest).split()) <= MOST_WORDS and not is_lead_in and "    " not in "".join(rest):
-        kept += rest
-    return _markdown("\n\n".join(kept))
+    blocks = re.split(r"\n\s*\n", doc)
+    is_equation = [block.startswith("    ") for block in blocks]
+    first = is_equation.index(True) if any(is_equation) else len(blocks)
+    after = next((i for i in range(first, len(blocks)) if not is_equation[i]), len(blocks))
+    summary, *more = blocks[:first]
+    beside = SOURCE.findall("".join(blocks[first:after]))
+    if sources := [source for source in beside if source not in summary]:
+        summary = f"{summary.removesuffix('.')} ({'; '.join(sources)})."
+    more += [block for block in blocks[after : after + 1] if _is_note(block)]
+    return "\n\n".join([summary, *more])
+
+
+def _is_note(paragraph: str) -> bool:
+    """Return whether a paragraph is short, and leads to nothing else."""
+    return len(paragraph.split()) <= MOST_WORDS and not paragraph.endswith(":")
 
 
 def _implementation_doc(options: type[ImplementedOptions]) -> str:
@@ -221,8 +234,7 @@ def _options_list(
         own = len(by_values) > 1 or sum(other == name for other, _ in rows) > 1
         values = [f"{v} in {', '.join(of)}" if own else v for v, of in by_values.items()]
         shown = f" ({'; '.join(values)})" if any(values) else ""
-        # An option that is a symbol of the equation needs no words.
-        line = f"- `{name}`{shown}" + (f": {doc}" if doc != _in_words(name) else "")
+        line = f"- `{name}`{shown}: {doc}"
         if told is not None and line in told:
             again.append(f"`{name}`")
             continue

@@ -75,7 +75,7 @@ class WassersteinOptions(LossOptions):
     }
 
     clip: LaneNumber = Field(0.01, gt=0, allow_inf_nan=False)
-    """c; the critic's parameters are clipped after each of its steps."""
+    """Every parameter of the critic is clipped to [-clip, clip] after its step."""
 
 
 class WassersteinGPOptions(LossOptions):
@@ -91,7 +91,7 @@ class WassersteinGPOptions(LossOptions):
     }
 
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """lambda."""
+    """Of the penalty."""
 
 
 class RelativisticAverageOptions(LossOptions):

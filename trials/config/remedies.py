@@ -39,7 +39,7 @@ class FeatureMatchingOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.feature_matching:FeatureMatching"
 
     norm: Literal["l2_squared", "l1"] = "l2_squared"
-    """Squared L2 (the equation) or mean L1 (the released code)."""
+    """Distance of the means: squared L2 (the paper) or mean L1 (its code)."""
     adversarial: bool = False
     """Keep the adversarial objective beside it; as published it goes."""
     weight: LaneNumber = Field(1.0, gt=0, allow_inf_nan=False)
@@ -53,7 +53,7 @@ class HistoricalAveragingOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.historical_averaging:HistoricalAveraging"
 
     weight: LaneNumber = Field(0.1, ge=0, allow_inf_nan=False)
-    """lambda; the paper publishes none."""
+    """Of the penalty; the paper publishes none."""
 
 
 class MinibatchDiscriminationOptions(RemedyOptions):
@@ -63,14 +63,14 @@ class MinibatchDiscriminationOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.minibatch_discrimination:MinibatchDiscrimination"
 
     kernels: int = Field(16, ge=1, le=10_000)
-    """B: similarity features appended per image."""
+    """Similarity features appended per image."""
     kernel_dim: int = Field(8, ge=1, le=10_000)
-    """C: dimensions in which one kernel compares two images."""
+    """Dimensions in which one of them compares two images."""
     reduction: Literal["sum", "mean"] = "sum"
-    """Over the other images: the equation's sum, or the ImageNet code's mean."""
+    """Over the other images: the paper's sum, or the ImageNet code's mean."""
     weight_norm: bool = True
-    """Columns of T have a learned scale (the released code); otherwise all similarities start at 0
-    on more than some tens of features."""
+    """Normalise the projection, with a learned scale (the released code); otherwise all similarities
+    start at 0 on more than some tens of features."""
 
 
 class OneSidedLabelSmoothingOptions(RemedyOptions):
@@ -81,7 +81,7 @@ class OneSidedLabelSmoothingOptions(RemedyOptions):
     needs_smoothable_loss = True
 
     target: LaneNumber = Field(0.9, gt=0, le=1)
-    """alpha: the discriminator's target on real images."""
+    """The discriminator's target on real images."""
 
 
 class VirtualBatchNormalisationOptions(RemedyOptions):
@@ -105,7 +105,7 @@ class PackingOptions(RemedyOptions):
     divides_batch = "m"
 
     m: int = Field(2, ge=2, le=64)
-    """batch_size must be a multiple of it."""
+    """Images judged at once; batch_size must be a multiple."""
 
 
 class UnrolledDiscriminatorOptions(RemedyOptions):
@@ -115,7 +115,7 @@ class UnrolledDiscriminatorOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.unrolled_discriminator:UnrolledDiscriminator"
 
     steps: int = Field(5, ge=1, le=100)
-    """K: discriminator steps that the generator looks ahead."""
+    """Discriminator steps that the generator looks ahead."""
 
 
 class SpectralNormalisationOptions(RemedyOptions):
@@ -137,6 +137,7 @@ class R1Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r1:R1"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
+    """The penalty is gamma / 2 times the mean squared gradient norm."""
 
 
 class R2Options(RemedyOptions):
@@ -146,6 +147,7 @@ class R2Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r2:R2"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
+    """As of r1."""
 
 
 class GradientPenaltyOptions(RemedyOptions):
@@ -155,9 +157,9 @@ class GradientPenaltyOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.gradient_penalty:GradientPenalty"
 
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """lambda."""
+    """Of the penalty."""
     centre: LaneNumber = Field(1.0, ge=0, allow_inf_nan=False)
-    """The slope that is not penalised."""
+    """The slope that is not penalised: 1 as in WGAN-GP, or 0."""
 
 
 class InstanceNoiseOptions(RemedyOptions):
@@ -209,9 +211,9 @@ class LeCamOptions(RemedyOptions):
     sets_in_after = "start"
 
     weight: LaneNumber = Field(0.3, ge=0, allow_inf_nan=False)
-    """lambda."""
+    """Of the penalty."""
     decay: LaneNumber = Field(0.99, ge=0, lt=1)
-    """Of the averages a, per discriminator step."""
+    """Of the averages of past outputs, per discriminator step."""
     start: int = Field(1000, ge=0, le=10**12)
     """Discriminator steps before the penalty sets in; the averages run from the first."""
 
