@@ -106,10 +106,10 @@ def _fraction_lines(spec: StudySpec) -> list[str]:
     ]
     parts = "; ".join(words)
     return [
-        f"fraction: a point trains one in {fraction.share} of the {num_combinations(spec)} combinations, the next "
-        "point others, and all points together each equally often; no effect of a factor is confounded with that "
-        f"of another; within a point, factors of {parts} are confounded with the interaction of the others there, "
-        "which cancels over the points and widens the intervals; interactions of factors are not estimated"
+        f"fraction: a point trains one in {fraction.share} of the {num_combinations(spec)} combinations, other "
+        "points the others, all equally often; effects of factors are not confounded with one another, but within "
+        f"a point with interactions (in {parts}, each factor with that of the others): this cancels over the "
+        "points and widens the intervals; interactions are not estimated"
     ]
 
 

@@ -23,6 +23,7 @@ from ganstudy.study.outlook.spread import RATIO, Spread, spread_of
 from ganstudy.study.spec.design import DEFAULT_POINTS, SEEDS
 from ganstudy.study.spec.domains import Choices
 from ganstudy.study.spec.study_spec import StudySpec
+from ganstudy.trials.results.catalogue import MEASURES
 
 ADVISED_SEEDS = len(SEEDS)
 """Student's quantile is 2.6 with six seeds, 4.3 with three."""
@@ -30,6 +31,20 @@ ADVISED_SEEDS = len(SEEDS)
 
 def outlook_lines(spec: StudySpec, home: Home) -> list[str]:
     """Return the smallest effects that the report will find, and what they are computed from."""
+    return [*_objective_lines(spec), *_effect_lines(spec, home)]
+
+
+def _objective_lines(spec: StudySpec) -> list[str]:
+    """Say what the objective does not see."""
+    if not MEASURES[spec.measure].of_histogram:
+        return []
+    return [
+        f"{spec.measure} counts the nearest mode of each sample, however far it is: a cloud over all modes "
+        "scores well; coverage and fid see how near samples are"
+    ]
+
+
+def _effect_lines(spec: StudySpec, home: Home) -> list[str]:
     asked = questions(spec)
     if not asked:
         return [_nothing_asked(spec)]

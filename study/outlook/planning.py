@@ -181,7 +181,7 @@ def _most_points(made: Proposal, seeds: int, limit: float) -> int:
         points = (low + high) // 2
         cost = _cost(made.spec, made.times, points, seeds)
         low, high = (points, high) if cost is not None and cost <= limit else (low, points)
-    return low
+    return low - low % _share(made.spec)
 
 
 def _candidates(
@@ -220,7 +220,12 @@ def _fewest_points(
     while high - low > 1:
         points = (low + high) // 2
         low, high = (low, points) if tells(points) else (points, high)
-    return high
+    return high + -high % _share(spec)
+
+
+def _share(spec: StudySpec) -> int:
+    """Return what the points of the design are a multiple of."""
+    return spec.design.fraction if spec.design else 1
 
 
 def is_timed(spec: StudySpec, times: StudyTimes) -> bool:

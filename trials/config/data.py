@@ -63,6 +63,10 @@ class DataOptions(ImplementedOptions):
     """Whether the data are known, before they are loaded, to be points rather than images."""
     labelled: ClassVar[bool] = False
     """Whether they are known to be images with labels, which the in-domain classifier learns."""
+    tiny: ClassVar[bool] = False
+    """Whether a sample is known to be a point or to have at most 8 x 8 pixels, so that a step of one
+    configuration leaves a CPU idle between operations.
+    """
 
 
 class ImageOptions(DataOptions):
@@ -85,6 +89,7 @@ class Digits(ImageOptions):
 
     implementation = "ganstudy.trials.data.digits:digits"
     labelled = True
+    tiny = True
 
     name: Literal["digits"] = "digits"
 
@@ -94,6 +99,7 @@ class Ring(DataOptions):
 
     implementation = "ganstudy.trials.data.points:ring"
     points = True
+    tiny = True
 
     name: Literal["ring"] = "ring"
 
@@ -103,6 +109,7 @@ class Grid(DataOptions):
 
     implementation = "ganstudy.trials.data.points:grid"
     points = True
+    tiny = True
 
     name: Literal["grid"] = "grid"
 
@@ -155,6 +162,7 @@ class StackedDigits(ImageOptions):
     """Stacks of scikit-learn's digits, 8 x 8."""
 
     implementation = "ganstudy.trials.data.stacked:stacked_digits"
+    tiny = True
 
     name: Literal["stacked_digits"] = "stacked_digits"
     num_stacks: int = Field(50_000, ge=2, le=100_000_000)

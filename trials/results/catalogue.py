@@ -30,6 +30,10 @@ class Measure:
     """Whether two scores are compared by their ratio: 0 is the best there is, and scores of studies
     span factors. Of all others the difference is reported.
     """
+    of_histogram: bool = False
+    """Whether it is computed from the histogram over modes alone, where a sample belongs to the nearest mode
+    however far it is: what is off the data costs nothing.
+    """
     at_end: bool = False
     """Measured once, at the end of the budget, since it costs training steps."""
     implementation: str | None = None
@@ -172,6 +176,7 @@ _ALL = (
         is_ratio=True,
         meaning="KL divergence of the generated histogram over modes from the real one; about (K - "
         "1) / 2n for n perfect samples over K modes.",
+        of_histogram=True,
         source="Lin et al. 2018, sec. 4.1",
         implementation="ganstudy.trials.measures.modes:MODES",
     ),
@@ -182,6 +187,7 @@ _ALL = (
         unit="modes",
         direction="up",
         meaning="exp of the generated histogram's entropy.",
+        of_histogram=True,
         source="Hill 1973, order 1",
         implementation="ganstudy.trials.measures.modes:MODES",
     ),
@@ -193,6 +199,7 @@ _ALL = (
         direction="down",
         meaning="Modes whose share differs from the real one (two-proportion z-test at 5%); about "
         "0.05 for a perfect sampler.",
+        of_histogram=True,
         source="Richardson & Weiss 2018, sec. 3",
         implementation="ganstudy.trials.measures.ndb_jsd:NDB_JSD",
     ),
@@ -204,6 +211,7 @@ _ALL = (
         direction="down",
         is_ratio=True,
         meaning="Jensen-Shannon divergence of the two histograms over modes.",
+        of_histogram=True,
         source="Richardson & Weiss 2018, sec. 3",
         implementation="ganstudy.trials.measures.ndb_jsd:NDB_JSD",
     ),

@@ -40,11 +40,13 @@ def caveats(study: Study) -> list[str]:
 
     It is mostly empty for a study that was trained here.
     """
+    blind = _of_histogram(study)
     if study.origin.imported is None or study.evaluations.empty:
-        return study.notes
+        return [*study.notes, *blind]
     source = study.origin.imported
     sentences = [
         *study.notes,
+        *blind,
         f"These histories were trained elsewhere and imported from {source['file']} (digest "
         f"{source['digest']}).",
         _provenance(study),
@@ -57,6 +59,16 @@ def caveats(study: Study) -> list[str]:
         _not_measured(study),
     ]
     return [sentence for sentence in sentences if sentence]
+
+
+def _of_histogram(study: Study) -> list[str]:
+    measure = MEASURES.get(study.objective.measure)
+    if measure is None or not measure.of_histogram:
+        return []
+    return [
+        f"{measure.label} counts the nearest mode of each sample, however far it is: samples off the data cost "
+        "nothing. Look at the samples, and at coverage or the share of high quality."
+    ]
 
 
 def _provenance(study: Study) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ganstudy.analysis.formatting import count, label
-from ganstudy.analysis.frames.designed import has_design
+from ganstudy.analysis.frames.designed import has_design, is_fraction
 from ganstudy.analysis.frames.selection import is_full_grid
 from ganstudy.analysis.report.blocks import Block, Results
 from ganstudy.analysis.report.phrases import Conclusion
@@ -31,6 +31,13 @@ def blocks(results: Results) -> list[Block]:
     return []
 
 
+FRACTION = (
+    "Each point trained a part of the combinations of the factors, on the same seeds, and all points together "
+    "each equally often. Effects are differences within a point, where any other factor has all its values "
+    "equally often on both sides: the unit is the point. Interactions of factors are not estimated."
+)
+
+
 def conclusions(results: Results) -> list[Conclusion]:
     """Return the caveat, where settings were compared."""
     if not (k_ratio.conclusions(results) or remedies.conclusions(results)):
@@ -50,10 +57,11 @@ def _of_design(results: Results) -> Conclusion:
     points = count(trials["point"].nunique(), "point")
     others = len(results.study.trials) - len(trials)
     text = f"The comparisons of settings are those of a planned design of {len(trials)} trials at {points}"
+    how = FRACTION if is_fraction(results.study) else TWINS
     if not others:
-        return Conclusion(f"{text}.", TWINS)
+        return Conclusion(f"{text}.", how)
     drawn = count(others, "trial")
-    return Conclusion(f"{text}; the {drawn} that the search drew take no part in them.", TWINS)
+    return Conclusion(f"{text}; the {drawn} that the search drew take no part in them.", how)
 
 
 def _families(results: Results) -> Conclusion:

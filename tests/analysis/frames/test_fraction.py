@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.report.blocks import Results
+from ganstudy.analysis.report.sections import sampler
 from ganstudy.analysis.tables.effects.interactions import interactions
 from ganstudy.analysis.tables.effects.k_by_remedies import k_by_remedies
 from ganstudy.analysis.tables.effects.matched_contrasts import pairwise_contrasts, remedy_contrasts
@@ -128,3 +130,9 @@ def test_of_all_combinations_twins_stay_alike_in_every_setting(made) -> None:
     study = made(noise=0.1)
     study.spec["design"]["fraction"] = 1
     assert all(not row.effect.n for row in remedy_contrasts(study)), "a third has no twins"
+
+
+def test_a_report_of_a_fraction_speaks_of_no_twins(made) -> None:
+    results = Results(made(noise=0.1))
+    said = " ".join(f"{each.claim} {each.basis}" for each in sampler.conclusions(results))
+    assert "Each point trained a part of the combinations" in said and "twins" not in said

@@ -431,3 +431,25 @@ def test_a_design_that_is_compared_early_is_planned_so() -> None:
     assert "1000 generator steps each" in long
     assert "500 generator steps each, the best 4 on to 1000" in " ".join(short.split())
     assert "trials = 0 (was 0)" not in short
+
+
+def test_a_plan_of_a_fraction_has_whole_turns_of_its_parts() -> None:
+    """What is written can be run: its points are a multiple of the fraction, whatever is asked."""
+    space = SPACE + 'loss = ["non_saturating", "hinge", "least_squares"]\n'
+    Path("s.toml").write_text(text(("random", 0), space, more="[design]\npoints = 9\nfraction = 3"))
+    for tell in ("0.5", "0.7", "0.8"):
+        made = f"{tell}.toml"
+        result = ganstudy("plan", "s.toml", "--tell", tell, "--no-time", "--write", made)
+        assert result.exit_code == 0, result.output
+        assert parse_study(Path(made).read_text(), made).design.points % 3 == 0  # type: ignore[union-attr]
+    checked = " ".join(ganstudy("check", "s.toml", "--no-time").stdout.split())
+    assert "81 trials (9 combinations at 9 points)" in checked
+    assert "(in k x remedies x loss, each factor with that of the others)" in checked
+
+
+def test_check_says_what_an_objective_of_histograms_does_not_see() -> None:
+    note = "counts the nearest mode of each sample, however far it is"
+    for measure, said in (("reverse_kl", True), ("jsd", True), ("fid", False), ("kid", False)):
+        Path("s.toml").write_text(text(more=f'[objective]\nminimize = "{measure}"'))
+        checked = " ".join(ganstudy("check", "s.toml", "--no-time").stdout.split())
+        assert (f"{measure} {note}" in checked) == said

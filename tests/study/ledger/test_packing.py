@@ -29,10 +29,13 @@ def study(
     sampler: str = "random",
     schedule: str = "fifo",
     seeds: int = 3,
+    data: str = "ring",
+    model: str = "mlp",
 ) -> StudySpec:
     text = f"""
 name = "packs"
-data = {{ name = "ring" }}
+data = {{ name = "{data}" }}
+model = {{ name = "{model}" }}
 [train]
 seeds = {list(range(seeds))}
 budget = {{ {budget} }}
@@ -55,6 +58,10 @@ name = "{schedule}"
     [
         ({}, CPU_LANES),
         ({"resources": "gpus = 0.5"}, GPU_LANES),
+        ({"data": "digits", "model": "dcgan"}, CPU_LANES),
+        ({"data": "mnist"}, CPU_LANES),
+        ({"data": "mnist", "model": "dcgan"}, 1),
+        ({"data": "mnist", "model": "dcgan", "resources": "gpus = 1"}, GPU_LANES),
         ({"budget": "seconds = 20"}, 1),
         ({"resources": "lanes = 1"}, 1),
         ({"resources": "lanes = 36"}, 36),
