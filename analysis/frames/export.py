@@ -31,12 +31,12 @@ _COUNTED = {
     "peak_memory_bytes": "Largest memory so far, of the GPU or of the process.",
 }
 _PROVENANCE = {
-    "extractor": "Where features come from; `imported` where an imported file does not say.",
+    "extractor": "Where features come from.",
     "extractor_digest": "Of its weights.",
     "data_digest": "Of the data.",
     "num_generated": "Samples scored per seed.",
     "num_real": "Real samples compared with.",
-    "split": "Which real samples; held_out ones are never trained on.",
+    "split": "Which real samples.",
     "extractor_accuracy": "Share of held-out images that the classifier gets right.",
     "modes": "What a mode is, and how many there are.",
 }
