@@ -302,6 +302,8 @@ def frames() -> str:
         if measured:
             of = " (median over seeds at the last evaluation)" if name == "trials" else ""
             lines.append(f"- every [measure](measures.md){of} and [cost](measures.md#cost)")
+        if name == "evaluations":
+            lines.append("- `own/NAME`: metrics that a training of your own reported")
         lines.append("")
     return "\n".join(lines)
 

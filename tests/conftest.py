@@ -7,9 +7,11 @@ import gc
 import importlib.util
 import io
 import os
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -207,13 +209,49 @@ def digits():
 
 
 @pytest.fixture(scope="session")
-def classifier_cache(digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that all test processes of a session share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def mlflow_tables_made_once(shared_folder: Path) -> Iterator[None]:
+    """Copy the tables of a new MLflow store: forty migrations take seconds each time.
+
+    Stores that commands make in processes of their own are made by MLflow.
+    """
+    from mlflow.store.db import utils
+
+    make, made = utils._initialize_tables, shared_folder / "tables.db"
+
+    def make_or_copy(engine: Any) -> None:
+        with FileLock(made.with_suffix(".lock")):
+            if not made.exists():
+                make(engine)
+                copy_database(engine.url.database, made.with_suffix(".partial"))
+                made.with_suffix(".partial").replace(made)
+                return
+        copy_database(made, engine.url.database)
+
+    utils._initialize_tables = make_or_copy
+    yield
+    utils._initialize_tables = make
+
+
+def copy_database(source: Path | str, target: Path | str) -> None:
+    """Copy an SQLite database, page by page."""
+    with closing(sqlite3.connect(source)) as read, closing(sqlite3.connect(target)) as written:
+        read.backup(written)
+
+
+@pytest.fixture(scope="session")
+def classifier_cache(digits, shared_folder: Path) -> Path:
     """A cache folder, as a home has one, with the classifier of the digits: trained once for all test processes."""
     from ganstudy.study.tune.evaluator_setup import cached_classifier
     from ganstudy.trials.config.measures import MeasuresConfig
 
-    folder = tmp_path_factory.getbasetemp()
-    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "cache"
+    folder = shared_folder / "cache"
     folder.mkdir(exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         cached_classifier(digits, MeasuresConfig(), folder)

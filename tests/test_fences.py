@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -140,6 +141,14 @@ def test_no_file_imports_itself_through_others() -> None:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
         pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+def test_every_package_is_installed() -> None:
+    """Without a line here, only who works in the repository has it."""
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    folders = [Path(file).parent for file in FILES if Path(file).name == "__init__.py"]
+    packages = {"ganstudy", *(f"ganstudy.{'.'.join(folder.parts)}" for folder in folders)}
+    assert set(listed["tool"]["setuptools"]["packages"]) == packages
 
 
 def test_there_are_files_to_judge() -> None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ganstudy.analysis.frames.kept import kept
 from ganstudy.analysis.frames.load import outcomes
 from ganstudy.analysis.frames.selection import dead_trials, distinct_configurations, search_stage
 from ganstudy.analysis.frames.study import Study
@@ -39,6 +40,7 @@ def is_fraction(study: Study) -> bool:
     return has_design(study) and int(study.spec["design"].get("fraction", 1)) > 1
 
 
+@kept
 def compared_trials(study: Study) -> Study:
     """Return the trials from which effects are estimated.
 

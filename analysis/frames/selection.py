@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ganstudy.analysis.frames.comparable_verdicts import verdicts_compare
+from ganstudy.analysis.frames.kept import kept
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Floats, Ints, Scores
 from ganstudy.analysis.stats.order_statistics import median, median_over_seeds
@@ -81,6 +82,11 @@ class ComparedScores:
     verdicts: NDArray[Any] | None = None
     """[C, S] by name, of the evaluation that `failed` is of; None where the study has none."""
 
+    def __post_init__(self) -> None:
+        # Whoever asks for the same comparison gets the same arrays.
+        for array in (self.numbers, self.seeds, self.scores, self.failed):
+            array.flags.writeable = False
+
     @property
     def medians(self) -> Floats:
         """[C] over seeds; infinite where the median falls on a diverged seed."""
@@ -127,6 +133,7 @@ def search_stage(study: Study) -> Study:
     return study.of_stage(*OWN_SEEDS)
 
 
+@kept
 def distinct_configurations(study: Study) -> Study:
     """Return the search's trials with every configuration once.
 
@@ -145,6 +152,8 @@ def distinct_configurations(study: Study) -> Study:
     )
     # duplicated() takes missing digests for equal ones.
     repeated = furthest["config_digest"].duplicated() & furthest["config_digest"].notna()
+    if not repeated.any():
+        return study
     return study.only(trials["number"].isin(furthest.loc[~repeated, "number"]))
 
 
@@ -251,9 +260,17 @@ def compared_scores(
     then. A trial that ended since all its seeds had diverged has diverged at every later amount.
     Failed seeds are counted only where verdicts_compare.
     """
-    study, axis = search_stage(study), axis or own_axis(study)
-    log = study.is_ratio and measure in (None, study.objective.measure)
+    study = search_stage(study)
     measure = measure or study.objective.measure
+    return _compared(study, axis or own_axis(study), measure, complete, amount)
+
+
+@kept
+def _compared(
+    study: Study, axis: str, measure: str, complete: bool, amount: float | None
+) -> ComparedScores:
+    """Return `compared_scores` of the search's trials."""
+    log = study.is_ratio and measure == study.objective.measure
     sign = MEASURES[measure].sign
     rows = _rows(study, axis, measure, complete)
     if rows.empty:

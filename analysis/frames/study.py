@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.kept import KeepsResults, kept
 from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.documents import JsonObject
@@ -64,7 +65,7 @@ class Objective(NamedTuple):
 
 
 @dataclass
-class Study:
+class Study(KeepsResults):
     """A study as MLflow has it."""
 
     name: str
@@ -243,6 +244,7 @@ class Study:
     def _train(self) -> JsonObject:
         return dict(self.spec.get("train", {}))
 
+    @kept
     def of_stage(self, *stages: Stage) -> Study:
         """Return the study with the trials of some stages alone; one without stages is all search."""
         of = pd.Series(Stage.SEARCH.value, index=self.trials.index)

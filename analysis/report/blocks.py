@@ -207,6 +207,11 @@ def conclusions_of(module: SectionModule, results: Results) -> list[Conclusion]:
 
     Each is marked as interim where the report is made before the study's planned end.
     """
+    # The first screen asks for them too.
+    return results.cached(_told, module, results)
+
+
+def _told(module: SectionModule, results: Results) -> list[Conclusion]:
     found = module.conclusions(results)
     if not results.cached(interim, results.whole):
         return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import gzip
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import jinja2
@@ -83,7 +84,7 @@ class Report:
             once=_Once(),
             style=_own_file(templates, "report.css"),
             script=_own_file(templates, "report.js"),
-            plotlyjs=_packed(get_plotlyjs()),
+            plotlyjs=_plotlyjs(),
         )
         path.write_text(html, encoding="utf-8")
         return path
@@ -174,6 +175,12 @@ def _packed(text: str) -> Markup:
     """Return the text compressed, in base64: no letter of it means anything to HTML."""
     # mtime=0: the same study makes the same page, byte for byte.
     return Markup(base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode())
+
+
+@cache
+def _plotlyjs() -> Markup:
+    # Its four megabytes take as long as many a table, and are the same in every page.
+    return _packed(get_plotlyjs())
 
 
 def _csv(table: Table) -> Markup:

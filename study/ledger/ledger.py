@@ -19,6 +19,7 @@ from functools import cached_property
 from pathlib import Path
 
 import optuna
+from optuna.storages import RDBStorage
 
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import IMPORT_FILE
@@ -27,7 +28,7 @@ from ganstudy.study.ledger.design_stage import DesignStage, PromotedStage
 from ganstudy.study.ledger.packing import lanes_by_default, with_lanes
 from ganstudy.study.ledger.promise import record_start, recorded_outlook, seconds_taken
 from ganstudy.study.ledger.search_stage import SearchStage
-from ganstudy.study.ledger.storage import confirm_study_name, holds_study, open_storage
+from ganstudy.study.ledger.storage import confirm_study_name, open_storage, storage_of_study
 from ganstudy.study.ledger.trial_row import DesignRow, TrialRow
 from ganstudy.study.spec.reader import parse_document
 from ganstudy.study.spec.study_spec import CODE, StudySpec, differences
@@ -117,9 +118,10 @@ class Ledger:
             raise UserError(
                 f"the name {spec.name!r} belongs to an imported study; give this one another name"
             )
-        if not (path.exists() and holds_study(path, SPEC)):
+        storage = storage_of_study(path, SPEC) if path.exists() else None
+        if storage is None:
             return None
-        ledger = cls.open(path)
+        ledger = cls._in(storage, path)
         earlier = ledger.spec
         differing = differences(earlier.identity(), spec.identity())
         # Trials that exist cannot be taken back: their results have already steered the search.
@@ -147,11 +149,16 @@ class Ledger:
     @classmethod
     def open(cls, path: Path) -> Ledger:
         """Return the existing ledger at `path`; UserError if it has no study yet."""
-        if not holds_study(path, SPEC):
+        storage = storage_of_study(path, SPEC)
+        if storage is None:
             raise UserError(
                 f"{path} has no study yet: its first run was cut short; run its study file again"
             )
-        storage = open_storage(path)
+        return cls._in(storage, path)
+
+    @classmethod
+    def _in(cls, storage: RDBStorage, path: Path) -> Ledger:
+        """Return the ledger in the storage of the file at `path`."""
         # By its attribute: the confirm stage is a second Optuna study in the same file.
         (search,) = (study for study in storage.get_all_studies() if SPEC in study.user_attrs)
         study = optuna.load_study(study_name=search.study_name, storage=storage)

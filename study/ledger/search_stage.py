@@ -70,7 +70,8 @@ class SearchStage(StageTrials):
         """Return the stage, and the point of a designed trial."""
         if self.spec.design is None:
             return StagePlace(self.stage)
-        point = self._trials()[number].user_attrs.get(POINT)
+        # This trial alone, as all of them take longer with every trial that runs.
+        point = self._storage.get_trial(self._id(number)).user_attrs.get(POINT)
         return StagePlace(self.stage if point is None else Stage.DESIGN, point=point)
 
     def rows(self, run_ids: Mapping[int, str] = NO_RUN_IDS) -> list[TrialRow]:

@@ -71,13 +71,17 @@ def confirm_study_name(study: str) -> str:
     return f"{study}/confirm"
 
 
-def holds_study(path: Path, attribute: str) -> bool:
-    """Return whether the file has a study with that attribute; UserError if it is unreadable."""
+def storage_of_study(path: Path, attribute: str) -> RDBStorage | None:
+    """Return the storage at `path` if it has a study with that attribute, else None.
+
+    Raise UserError if the file is unreadable.
+    """
     try:
-        studies = open_storage(path).get_all_studies()
+        storage = open_storage(path)
+        studies = storage.get_all_studies()
     except SQLAlchemyError as error:
         raise UserError(unreadable(path, error)) from None
-    return any(attribute in study.user_attrs for study in studies)
+    return storage if any(attribute in study.user_attrs for study in studies) else None
 
 
 def backup_path(path: Path) -> Path:

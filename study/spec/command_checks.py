@@ -14,6 +14,7 @@ from ganstudy.trials.config.command import (
     METHOD,
     UNITS,
     budget_values,
+    check_unchanged,
     code_digest,
     interval_values,
     known_placeholders,
@@ -22,7 +23,9 @@ from ganstudy.trials.config.command import (
     script_of,
     snapshot_patterns,
 )
+from ganstudy.trials.config.plugins import ChangedError
 from ganstudy.trials.results.documents import JsonObject
+from ganstudy.trials.results.own_metrics import NAME, NAMES_IN_WORDS
 
 LISTS = ("command", "resume", "dry_run")
 """Keys of [train] that hold arguments."""
@@ -71,20 +74,13 @@ def resolve_command(train: JsonObject, folder: Path, files: OwnFiles) -> None:
 
 def check_script_unchanged(spec: StudySpec) -> None:
     """Raise UserError where a script that is run where it lies is not that of the study any more."""
-    home = Path(spec.train.home)
-    if not spec.has_command or spec.train.code or not home.is_dir():
+    train, home = spec.train, Path(spec.train.home)
+    if not spec.has_command or not home.is_dir():
         return
     try:
-        now = code_digest(spec.train.command, home)
-    except ValueError as error:
+        check_unchanged(train.command, home, train.code, train.digest)
+    except ChangedError as error:
         raise UserError(f"train.command: {error}") from None
-    if now != spec.train.digest:
-        script = script_of(spec.train.command) or spec.train.command[0]
-        raise UserError(
-            f"train.command: {script} has changed since the study began, and all its trials train with "
-            "one script: restore it to go on, or give the study with the other script another name "
-            f"({home / script})"
-        )
 
 
 def command_problems(spec: StudySpec) -> list[str]:
@@ -221,8 +217,8 @@ def _lines_problems(table: Mapping[str, str], unit: str, is_metrics: bool) -> li
     for name, key in table.items():
         if not key:
             problems.append(f".{name}: must be a key of a line, such as results.fid50k_full")
-        elif is_metrics and not name.isidentifier():
-            problems.append(f".{name}: must be a word, which names the metric own/NAME")
+        elif is_metrics and not NAME.fullmatch(name):
+            problems.append(f".{name}: names the metric own/NAME, and must have {NAMES_IN_WORDS}")
         elif not is_metrics and name not in ("file", *UNITS, *LOSSES):
             problems.append(
                 f".{name}: unknown; known: file, {', '.join(UNITS)}, {', '.join(LOSSES)}"

@@ -16,6 +16,7 @@ from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.facts import StudyFacts, TrialFacts
 from ganstudy.trials.results.function_params import PREFIX, reported_name
 from ganstudy.trials.results.mlflow_tags import Tag
+from ganstudy.trials.results.own_metrics import median_of_present, named
 from ganstudy.trials.results.records import (
     FIRST_CONFIRM,
     NO_REMEDIES,
@@ -56,16 +57,24 @@ def step_of(rows: list[EvaluationRow]) -> int:
 
 
 def metrics(rows: list[EvaluationRow]) -> dict[str, float]:
-    """Return the metrics of one evaluation: medians over seeds, seeds per verdict, the counters."""
+    """Return the metrics of one evaluation: medians over seeds, seeds per verdict, the counters.
+
+    The metrics of a training of the user's own, own/NAME, are among them.
+    """
     medians = {
         m.name: median_over_seeds([row.measures.get(m.name) for row in rows], m.direction)
         for m in MEASURES.values()
+    }
+    # Of seeds and evaluations, any may lack one.
+    own = {
+        name: median_of_present(row.measures.get(name) for row in rows)
+        for name in named({name for row in rows for name in row.measures})
     }
     verdicts = {
         f"seeds/{verdict}": sum(row.verdict == verdict for row in rows) for verdict in Verdict
     }
     cost = {f"cost/{name}": value for name, value in rows[0].cost.items()}
-    numbers = {**medians, **verdicts, **cost}
+    numbers = {**medians, **own, **verdicts, **cost}
     # None is left out: MLflow has no value for it, and NaN would show as a point.
     return {key: float(value) for key, value in numbers.items() if value is not None}
 

@@ -131,7 +131,8 @@ def _own_networks(configs: Sequence[TrialConfig], dataset: Dataset) -> list[str]
     distinct = {c.model.model_dump_json(): c for c in configs if isinstance(c.model, OwnModel)}
     if not distinct:
         return []
-    below_zero = bool((as_float(dataset.train[:MOST_LOOKED_AT]) < 0).any())
+    looked_at = dataset.train[:MOST_LOOKED_AT].split(256)
+    below_zero = any(bool((as_float(part) < 0).any()) for part in looked_at)
     deadline, seen = time.monotonic() + REHEARSAL_SECONDS, list[str]()
     for config in distinct.values():
         try:

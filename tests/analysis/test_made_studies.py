@@ -11,6 +11,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from functools import partial
 from html import unescape
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -118,56 +119,52 @@ def png():
     return stream.getvalue()
 
 
+def study_in(
+    folder,
+    monkeypatch,
+    *trials,
+    space=SPACE,
+    objective=None,
+    modes=MODES,
+    question="Which k?",
+    sampler="tpe",
+    name="made-up",
+):
+    """Build a study from trials, through load_study; its files lie in `folder`."""
+    spec = {
+        "name": name,
+        "train": {
+            "budget": {"unit": "generator_steps", "amount": BUDGET},
+            "evaluations": PLANNED,
+        },
+        "search": {"sampler": sampler, "space": space},
+        "objective": objective
+        or {"minimize": "fid", "require": {"collapsed": 0, "cycling": 0, "diverged": 0}},
+    }
+    tags = {
+        "ganstudy.kind": "study",
+        "ganstudy.spec": json.dumps(spec),
+        "ganstudy.question": question,
+    }
+    tags |= {"ganstudy.modes": json.dumps(modes), "ganstudy.provenance": json.dumps(PROVENANCE)}
+    metrics = {"floor/fid": 1.5, "floor/recall": 0.95}
+    runs = [run("parent", tags, {}, metrics)]
+    for number, made in enumerate(trials):
+        own = folder / f"artifacts of {number}"
+        own.mkdir(exist_ok=True)
+        if made.rows:
+            pd.DataFrame(made.rows).to_parquet(own / "history.parquet", index=False)
+        (own / "grid.png").write_bytes(png())
+        named = made.tags | {"ganstudy.trial": str(number)}
+        runs.append(run(f"run-{number}", named, made.params, {}, own))
+    monkeypatch.setattr(load, "MlflowClient", lambda uri: Client(runs, folder))
+    return load_study(name, "nowhere")
+
+
 @pytest.fixture
 def study_of(tmp_path, monkeypatch):
     """Builds a study from trials, through load_study."""
-
-    def build(
-        *trials,
-        space=SPACE,
-        objective=None,
-        modes=MODES,
-        question="Which k?",
-        sampler="tpe",
-        name="made-up",
-    ):
-        spec = {
-            "name": name,
-            "train": {
-                "budget": {"unit": "generator_steps", "amount": BUDGET},
-                "evaluations": PLANNED,
-            },
-            "search": {"sampler": sampler, "space": space},
-            "objective": objective
-            or {"minimize": "fid", "require": {"collapsed": 0, "cycling": 0, "diverged": 0}},
-        }
-        tags = {
-            "ganstudy.kind": "study",
-            "ganstudy.spec": json.dumps(spec),
-            "ganstudy.question": question,
-        }
-        tags |= {"ganstudy.modes": json.dumps(modes), "ganstudy.provenance": json.dumps(PROVENANCE)}
-        metrics = {"floor/fid": 1.5, "floor/recall": 0.95}
-        runs = [run("parent", tags, {}, metrics)]
-        for number, made in enumerate(trials):
-            folder = tmp_path / f"artifacts of {number}"
-            folder.mkdir(exist_ok=True)
-            if made.rows:
-                pd.DataFrame(made.rows).to_parquet(folder / "history.parquet", index=False)
-            (folder / "grid.png").write_bytes(png())
-            runs.append(
-                run(
-                    f"run-{number}",
-                    made.tags | {"ganstudy.trial": str(number)},
-                    made.params,
-                    {},
-                    folder,
-                )
-            )
-        monkeypatch.setattr(load, "MlflowClient", lambda uri: Client(runs, tmp_path))
-        return load_study(name, "nowhere")
-
-    return build
+    return partial(study_in, tmp_path, monkeypatch)
 
 
 def run(run_id, tags, params, metrics, folder=None):
@@ -239,21 +236,31 @@ ODD_ONES = {
 }
 
 
-@pytest.fixture
-def planted(study_of):
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
     """k = 1 is better than k = 5 by 80 FID; then one of each odd outcome."""
-    return study_of(*arms(k_effect=80.0), *ODD_ONES.values())
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("planted")
+        return study_in(folder, patch, *arms(k_effect=80.0), *ODD_ONES.values())
 
 
-REPORTS = []
+REPORTS = {}
 
 
 @pytest.fixture
-def planted_report(planted):
-    """The report of `planted`, made once for all tests."""
+def planted_report(planted, tmp_path_factory):
+    """The report of `planted`, and the folder of its page and tables, made once for all tests."""
+    # Of no module's scope: importance's resamples are few within a test alone.
     if not REPORTS:
-        REPORTS.append(report.build(planted))
-    return REPORTS[0]
+        made, folder = report.build(planted), tmp_path_factory.mktemp("report")
+        REPORTS["planted"] = made, made.write(folder / "report.html").parent
+    return REPORTS["planted"]
+
+
+@pytest.fixture
+def planted_page(planted_report):
+    """The page of `planted_report` as text."""
+    return (planted_report[1] / "report.html").read_text()
 
 
 def text_of(study):
@@ -624,8 +631,8 @@ def packed(html):
 SAFE = r"data:image/(png|jpeg);base64,[A-Za-z0-9+/=]+$|#[a-z_]+$"
 
 
-def test_report_loads_nothing_from_elsewhere_and_is_small(planted_report, tmp_path):
-    html = planted_report.write(tmp_path / "report.html").read_text()
+def test_report_loads_nothing_from_elsewhere_and_is_small(planted_page):
+    html = planted_page
     loaded = Markup(html).loaded
     assert loaded and all(re.match(SAFE, value) for value in loaded)
     assert {value[1:] for value in loaded if value.startswith("#")} <= set(Markup(html).ids)
@@ -633,9 +640,8 @@ def test_report_loads_nothing_from_elsewhere_and_is_small(planted_report, tmp_pa
     assert len(html) < 3e6
 
 
-def test_every_table_can_be_had_from_the_page(planted_report, tmp_path):
-    made = planted_report
-    html = made.write(tmp_path / "report.html").read_text()
+def test_every_table_can_be_had_from_the_page(planted_report, planted_page):
+    (made, _), html = planted_report, planted_page
     carried = packed(html)
     offered = set(re.findall(r'data-packed="(csv-[^"]+)"', html))
     assert offered == {name for name in carried if name.startswith("csv-")}
@@ -652,7 +658,7 @@ def test_a_table_too_large_for_the_page_is_named_instead(
     planted, planted_report, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(shown_table, "LARGEST_DOWNLOAD", planted.trials.size - 1)
-    html = planted_report.write(tmp_path / "report.html").read_text()
+    html = planted_report[0].write(tmp_path / "report.html").read_text()
     assert "csv-trials" not in packed(html) and "csv-best" in packed(html)
     assert "28 rows: in tables/trials.csv and .parquet, beside this file" in words(html)
 
@@ -716,14 +722,8 @@ def test_medians_of_all_trials_at_once_are_those_of_each(planted):
             ] == expected
 
 
-def test_report_shows_every_figure_that_the_study_allows(
-    planted, planted_report, study_of, tmp_path
-):
-    drawn = {
-        i
-        for i in Markup(planted_report.write(tmp_path / "a.html").read_text()).ids
-        if i.startswith("figure-")
-    }
+def test_report_shows_every_figure_that_the_study_allows(planted, planted_page, study_of, tmp_path):
+    drawn = {i for i in Markup(planted_page).ids if i.startswith("figure-")}
     seeds = [f"{row.number}_{row.seed}" for row in search.typical_seeds(planted).itertuples()]
     films = {f"figure-{kind}_{seed}" for kind in ("modes", "moves") for seed in seeds}
     assert films < drawn
@@ -761,8 +761,8 @@ def test_an_interval_that_reaches_diverged_seeds_keeps_its_other_arm():
     np.testing.assert_array_equal(np.array(arms_drawn.array, dtype=float), [0.0, np.nan])
 
 
-def test_report_shows_failures_films_and_provenance(planted, planted_report, tmp_path):
-    html = planted_report.write(tmp_path / "report.html").read_text()
+def test_report_shows_failures_films_and_provenance(planted, planted_page):
+    html = planted_page
     assert "trial 25: RuntimeError: out of memory (pack.py:7)" in html
     assert html.count("<h3>diverged: trial 26, seed 2 (typical)</h3>") == 1
     films = html[html.index('<section id="cycling"') : html.index('<section id="budget"')]
@@ -804,14 +804,13 @@ def test_no_string_from_outside_becomes_markup(study_of, tmp_path, monkeypatch):
     assert tags <= {("", "br"), ("", "extra"), ("/", "extra"), ("\\u002f", "extra")}
 
 
-def test_tables_read_back_equal(planted_report, tmp_path):
-    made = planted_report
-    made.write(tmp_path / "report.html")
+def test_tables_read_back_equal(planted_report):
+    made, folder = planted_report
     for name, table in made.tables.items():
-        parquet = pd.read_parquet(tmp_path / "tables" / f"{name}.parquet")
+        parquet = pd.read_parquet(folder / "tables" / f"{name}.parquet")
         words = {column: str for column in table if pd.api.types.is_string_dtype(table[column])}
         csv = pd.read_csv(
-            tmp_path / "tables" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype=words
+            folder / "tables" / f"{name}.csv", keep_default_na=False, na_values=[""], dtype=words
         )
         comparable = [column for column in table if column != "histogram"]
         pd.testing.assert_frame_equal(parquet[comparable], table[comparable], check_dtype=False)
@@ -823,8 +822,10 @@ def test_tables_read_back_equal(planted_report, tmp_path):
 
 
 def test_report_made_twice_says_the_same(planted):
-    assert conclusions.sentences(planted) == conclusions.sentences(planted)
-    first, second = search.by_setting(planted, "k"), search.by_setting(planted, "k")
+    # Of what one was asked the other knows nothing.
+    one, other = replace(planted), replace(planted)
+    assert conclusions.sentences(one) == conclusions.sentences(other)
+    first, second = search.by_setting(one, "k"), search.by_setting(replace(planted), "k")
     pd.testing.assert_frame_equal(first, second)
 
 

@@ -26,6 +26,7 @@ FIGURES = {
     "overhead": r"(?s)then -?\d+\.\d{3} s per trial.*reuse_actors=True: -?\d+\.\d{3} s per trial",
     "packs": r"(?s)no remedy +pack +\d+\.\d\d ms.*minibatch_discrimination +pack +\d+\.\d\d ms",
     "report": r"(?m)^\| 6 \| [\d.]+ \| .* \|$",
+    "training_function": r"(?m)^width 64, \d+ us per step: a training function takes [+-][\d.]+%",
 }
 """What each prints, by its name."""
 

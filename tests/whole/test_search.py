@@ -13,8 +13,10 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
 from ganstudy.analysis.frames.load import load_study
+from ganstudy.study.cli.main import main
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 
@@ -129,18 +131,22 @@ def test_what_the_terminal_says(finished) -> None:
 
 
 def status(finished) -> dict[str, Any]:
-    return json.loads(
-        ganstudy("status", "small", "--json", "--home", HOME, cwd=finished["folder"]).stdout
-    )
+    """What `ganstudy status` says, without a process of its own."""
+    home = str(finished["home"].root)
+    done = CliRunner().invoke(main, ["status", "small", "--json", "--home", home])
+    return json.loads(done.stdout)
 
 
 def test_status_and_list_as_json(finished) -> None:
-    found = status(finished)
+    folder = finished["folder"]
+    command = ("status", "small", "--json", "--home", HOME)
+    found = json.loads(ganstudy(*command, cwd=folder).stdout)
+    assert found == status(finished)
     assert found["left"] == 0 and found["unpublished"] == 0
     assert sum(found["trials"].values()) == 6 == len(found["trial_list"])
     assert all(trial["run_id"] for trial in found["trial_list"])
     assert Path(found["paths"]["report"]).exists()
-    listed = json.loads(ganstudy("list", "--json", "--home", HOME, cwd=finished["folder"]).stdout)
+    listed = json.loads(ganstudy("list", "--json", "--home", HOME, cwd=folder).stdout)
     assert [study["name"] for study in listed] == ["small"]
 
 

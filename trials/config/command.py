@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import Field
 
 from ganstudy.trials.config.base import StrictModel
+from ganstudy.trials.config.plugins import ChangedError
 
 METHOD = "command"
 """Name of the method of a study whose trials are trained by a command."""
@@ -28,8 +29,6 @@ UNITS = {
 }
 """Units in which a script may count: of which budget, and how many of its unit one is."""
 LOSSES = ("loss_d", "loss_g")
-OWN = "own/"
-"""Begins the names of a script's own metrics."""
 FIXED = ("seed", "folder", "data", "data_folder", "samples", "device", "home", "python", "attempt")
 """Placeholders beside those of parameters and of the budget."""
 PLACEHOLDER = re.compile(
@@ -177,3 +176,25 @@ def code_digest(command: tuple[str, ...], home: Path) -> str:
         except OSError as error:
             raise ValueError(f"{name} cannot be read: {error.strerror} ({home / name})") from None
     return digest.hexdigest()
+
+
+def check_unchanged(command: tuple[str, ...], home: Path, code: str, digest: str) -> None:
+    """Raise ChangedError where a script that is run where it lies is not that of `digest` any more.
+
+    code: the folder of [code] that it lies in, whose shipped copy is run; "" without one.
+    """
+    if code:
+        return
+    script = script_of(command) or command[0]
+    try:
+        now = code_digest(command, home)
+    except ValueError as error:
+        what = f"{script} is gone ({error})"
+    else:
+        if now == digest:
+            return
+        what = f"{script} has changed since the study began ({home / script})"
+    raise ChangedError(
+        f"{what}, and all trials train with one script. Restore it, and ganstudy resume goes on; or give the "
+        "study with the other script another name. Under [code] folder a study keeps a copy of its own"
+    )

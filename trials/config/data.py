@@ -198,10 +198,17 @@ class PictureOptions(ImageOptions):
     """Most images used, the first of a fixed shuffle."""
 
 
+class PictureFiles(PictureOptions):
+    """Options of pictures that are decoded one by one."""
+
+    bad_files: Literal["refuse", "skip"] = "refuse"
+    """What to do about a picture that cannot be read; it is named."""
+
+
 ZIP = ".zip"
 
 
-class Images(PictureOptions):
+class Images(PictureFiles):
     """A folder or zip of pictures, such as a StyleGAN data set."""
 
     implementation = "ganstudy.trials.data.images:images"
@@ -211,8 +218,6 @@ class Images(PictureOptions):
     """The folder, with its sub-folders, or the zip."""
     labels: Literal["none", "folders", "file"] = "none"
     """folders: the first-level sub-folder is the class. file: dataset.json says; a zip's default."""
-    bad_files: Literal["refuse", "skip"] = "refuse"
-    """What to do about a picture that cannot be read; it is named."""
 
     @model_validator(mode="before")
     @classmethod
@@ -220,6 +225,22 @@ class Images(PictureOptions):
         if isinstance(values, dict) and str(values.get("path", "")).lower().endswith(ZIP):
             return {"labels": "file", **values}
         return values
+
+
+class Parquet(PictureFiles):
+    """Pictures in Parquet files, as data sets on the Hugging Face hub have them."""
+
+    implementation = "ganstudy.trials.data.parquet:parquet"
+
+    name: Literal["parquet"] = "parquet"
+    path: str = Field(min_length=1)
+    """The file, or a folder of them; its sub-folders are searched too."""
+    split: str | None = Field(None, min_length=1)
+    """Only the files or folders whose names begin with it, such as train; absent: all."""
+    image_column: str | None = Field(None, min_length=1)
+    """Column with the bytes of a picture file in each row; absent: image, img, or the only such one."""
+    label_column: str | None = Field(None, min_length=1)
+    """Column with labels, whole numbers or strings; absent: label, if there is one; none: no labels."""
 
 
 class Arrays(ImageOptions):
@@ -311,6 +332,7 @@ DATA: dict[str, type[DataOptions]] = {
         StackedDigits,
         StackedMNIST,
         Images,
+        Parquet,
         Arrays,
     )
 }

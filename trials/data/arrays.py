@@ -32,22 +32,24 @@ def arrays(options: Arrays) -> Dataset:
     Raises ValueError where the file, an array in it or its form is not as the options say.
     """
     path = Path(options.path).expanduser()
-    archive = _open(path)
+    # Closed here: an error would keep the file open for as long as somebody holds its traceback.
+    with _open(path) as archive:
 
-    def named(key: str | None) -> NDArray[Any] | None:
-        return None if key is None else _array(archive, path, key)
+        def named(key: str | None) -> NDArray[Any] | None:
+            return None if key is None else _array(archive, path, key)
 
-    images = _array(archive, path, options.images_key or _images_key(archive, path))
-    labels_key = options.labels_key
-    if labels_key is None and options.held_out_images_key is None:
-        # Not guessed beside a held-out array: its labels could not be guessed alike.
-        labels_key = next((key for key in LABELS_KEYS if key in archive.files), None)
-    labels = named(labels_key)
-    held_out = named(options.held_out_images_key)
+        images = _array(archive, path, options.images_key or _images_key(archive, path))
+        labels_key = options.labels_key
+        if labels_key is None and options.held_out_images_key is None:
+            # Not guessed beside a held-out array: its labels could not be guessed alike.
+            labels_key = next((key for key in LABELS_KEYS if key in archive.files), None)
+        labels = named(labels_key)
+        held_out = named(options.held_out_images_key)
+        held_out_labels = None if held_out is None else named(options.held_out_labels_key)
     try:
         if held_out is None:
             return _with_share(images, labels, options)
-        return _with_held_out(images, labels, held_out, named(options.held_out_labels_key), options)
+        return _with_held_out(images, labels, held_out, held_out_labels, options)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -107,8 +109,8 @@ def read_arrays(options: Arrays) -> tuple[Tensor, tuple[str, ...]]:
     Raise a ValueError as `arrays` does.
     """
     path = Path(options.path).expanduser()
-    archive = _open(path)
-    images = _array(archive, path, options.images_key or _images_key(archive, path))
+    with _open(path) as archive:
+        images = _array(archive, path, options.images_key or _images_key(archive, path))
     try:
         return _tensor(images, options), _range_notes(images, options)
     except ValueError as error:

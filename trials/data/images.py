@@ -4,33 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from PIL import Image
 from torch import Tensor
 
 from ganstudy.trials.config.data import Images
-from ganstudy.trials.data.conversions import SCALED, conversion_note, conversions_of
 from ganstudy.trials.data.dataset import Dataset
+from ganstudy.trials.data.decoding import Picture
+from ganstudy.trials.data.gathering import gather
 from ganstudy.trials.data.picture_sources import (
     PictureSource,
     is_picture,
     open_source,
     pictures_among,
 )
-from ganstudy.trials.data.pictures import Pile, Pixels, prepare
-from ganstudy.trials.data.ranges import range_note
+from ganstudy.trials.data.ranges import grey_note
 from ganstudy.trials.data.split import count_labels, shuffled, split
 from ganstudy.trials.data.stylegan_labels import DATASET_JSON, labels_in_file
 
 MOST_KINDS = 5
 """Kinds of files that a remark lists."""
-CHUNK = 256
-"""Files decoded before the next are begun, so that a bad one is reported early."""
 
 
 def images(options: Images) -> Dataset:
@@ -45,7 +41,7 @@ def images(options: Images) -> Dataset:
     """
     read = read_pictures(options)
     labels, class_names = read.labels or (None, None)
-    notes = (*read.notes, *_grey_note(read.pixels))
+    notes = (*read.notes, *grey_note(read.pixels))
     labels_by = ""
     if options.labels == "none" and (classes := _sub_folders(read.files)):
         listed = ", ".join(classes[:MOST_KINDS]) + (", ..." if len(classes) > MOST_KINDS else "")
@@ -77,13 +73,16 @@ def read_pictures(options: Images) -> Pictures:
         files = [files[index] for index in shuffled(len(files), options.limit).tolist()]
         if options.labels == "folders":
             check_sub_folders(source, files)
-        read = _read(source, files, options)
+        found = gather(FilePictures(source, files), options)
+        skipped = set(found.skipped)
+        read = [file for position, file in enumerate(files) if position not in skipped]
         used = [DATASET_JSON] if options.labels == "file" else []
         passed_over = _passed_over([file for file in source.files if file not in used])
-        labels = labels_of(source, read.files, options)
+        labels = labels_of(source, read, options)
     if options.labels == "file" and labels is None:
         passed_over = (*passed_over, f"no labels: {DATASET_JSON} has none, or a single one")
-    return replace(read, notes=(*read.notes, *passed_over), labels=labels)
+    notes = (*found.notes, *passed_over)
+    return Pictures(found.pixels, read, notes, found.conversions, labels)
 
 
 def labels_of(
@@ -95,33 +94,22 @@ def labels_of(
     return labels_in_file(source, files) if options.labels == "file" else None
 
 
-def decoded(
-    source: PictureSource, files: Sequence[Path], options: Images
-) -> Iterator[tuple[Path, Pixels | str, tuple[str, ...]]]:
-    """Iterate over (file, pixels [C, H, W] or why it is skipped, what was done to it unasked).
+class FilePictures:
+    """The files of a source as pictures, in their order."""
 
-    Raise ValueError at the first that cannot be read, unless the options say to skip it.
-    """
+    def __init__(self, source: PictureSource, files: Sequence[Path]) -> None:
+        self.root = source.path
+        self.num = len(files)
+        self._source, self._files = source, files
 
-    def decode(file: Path) -> tuple[Pixels | str, tuple[str, ...]]:
-        try:
-            with Image.open(source.data(file)) as picture:
-                done = conversions_of(picture)
-                return prepare(picture, options), done
-        except Exception as error:  # decoders of many formats raise whatever they like
-            return str(error) or type(error).__name__, ()
+    def __iter__(self) -> Iterator[Picture]:
+        """Iterate over the pictures."""
+        for position, file in enumerate(self._files):
+            yield Picture(position, str(file), partial(self._source.data, file))
 
-    # Threads are enough: Pillow's decoders let go of Python's lock.
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        for start in range(0, len(files), CHUNK):
-            chunk = files[start : start + CHUNK]
-            for file, (pixels, done) in zip(chunk, pool.map(decode, chunk), strict=True):
-                if isinstance(pixels, str) and options.bad_files == "refuse":
-                    raise ValueError(
-                        f"{source.path / file} cannot be read as a picture ({pixels}); remove it or "
-                        "say bad_files = 'skip'"
-                    )
-                yield file, pixels, done
+    def marks(self) -> Iterator[str]:
+        """Iterate over the names, sizes and versions of the files."""
+        return (f"{file} {self._source.mark(file)}" for file in self._files)
 
 
 def _passed_over(files: list[Path]) -> tuple[str, ...]:
@@ -138,48 +126,12 @@ def _passed_over(files: list[Path]) -> tuple[str, ...]:
     )
 
 
-def _read(source: PictureSource, files: Sequence[Path], options: Images) -> Pictures:
-    """Return the pictures that can be read, with a note per file skipped."""
-    converted: dict[Path, tuple[str, ...]] = {}
-    pile = Pile(len(files))
-    notes: list[str] = []
-    for file, pixels, done in decoded(source, files, options):
-        if isinstance(pixels, str):
-            notes.append(f"skipped {file}: {pixels}")
-        else:
-            pile.add(pixels, str(source.path / file))
-            converted[file] = done
-    read = list(converted)
-    if not read:
-        raise ValueError(
-            f"none of the {len(files)} pictures in {source.path} can be read; the first: {notes[0]}"
-        )
-    stacked = pile.tensor()
-    deep = all(SCALED in converted[file] for file in read)
-    counted = Counter(what for file in read for what in converted[file])
-    notes += [*conversion_note(counted, len(read)), *range_note(stacked, 0, 255, deep)]
-    return Pictures(stacked, read, tuple(notes), tuple(sorted(counted)))
-
-
 def _sub_folders(files: list[Path]) -> list[str]:
     """Return the first-level sub-folders, sorted; none unless all files lie in one of several."""
     if any(len(file.parts) == 1 for file in files):
         return []
     names = sorted({file.parts[0] for file in files})
     return names if len(names) > 1 else []
-
-
-def _grey_note(pixels: Tensor) -> tuple[str, ...]:
-    """Return a remark where pixels [N, 3, H, W] have three equal channels throughout."""
-    if pixels.shape[1] != 3:
-        return ()
-    # In chunks: in a set of colour the first of them decides.
-    if all(bool((part == part[:, :1]).all()) for part in pixels.split(CHUNK)):
-        return (
-            'all pictures are grey: channels = "grey" trains on one channel instead of three equal '
-            "ones",
-        )
-    return ()
 
 
 def check_sub_folders(source: PictureSource, files: Sequence[Path]) -> None:

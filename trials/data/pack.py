@@ -19,7 +19,8 @@ from PIL import Image
 
 from ganstudy.trials.config.data import ZIP, Images
 from ganstudy.trials.data.conversions import conversion_note
-from ganstudy.trials.data.images import check_sub_folders, decoded, labels_of
+from ganstudy.trials.data.decoding import decoded
+from ganstudy.trials.data.images import FilePictures, check_sub_folders, labels_of
 from ganstudy.trials.data.picture_sources import PictureSource, open_source, pictures_among
 from ganstudy.trials.data.pictures import Pixels
 from ganstudy.trials.data.stylegan_labels import CLASS_NAMES, DATASET_JSON
@@ -65,16 +66,17 @@ def _write(source: PictureSource, options: Images, archive: zipfile.ZipFile) -> 
     written: dict[Path, str] = {}
     notes: list[str] = []
     counted: Counter[str] = Counter()
-    for file, pixels, done in decoded(source, files, options):
-        if isinstance(pixels, str):
-            notes.append(f"skipped {file}: {pixels}")
+    for made in decoded(FilePictures(source, files), source.path, options):
+        file, pixels = files[made.position], made.pixels
+        if pixels is None:
+            notes.append(f"skipped {file}: {made.problem}")
             continue
         _check_shape(pixels, shape, source.path / file)
         shape = pixels.shape
         index = f"{len(written):08d}"
         written[file] = f"{index[:5]}/img{index}.png"
         archive.writestr(written[file], _png(pixels))
-        counted.update(done)
+        counted.update(made.conversions)
     if not written:
         raise ValueError(f"none of the {len(files)} pictures in {source.path} can be read")
     labels, names = labels_of(source, list(written), options) or (None, ())

@@ -30,6 +30,9 @@ class PictureSource(Protocol):
     def data(self, file: Path) -> Path | io.BytesIO:
         """Return what Pillow opens; raise whatever reading raises."""
 
+    def mark(self, file: Path) -> str:
+        """Return what changes when the file's content does."""
+
 
 class Folder:
     """A folder, with its sub-folders."""
@@ -41,6 +44,10 @@ class Folder:
     def data(self, file: Path) -> Path:
         """Return the file's whole path."""
         return self.path / file
+
+    def mark(self, file: Path) -> str:
+        """Return the size and the time of the last change."""
+        return file_mark(self.path / file)
 
 
 class Zip:
@@ -66,6 +73,20 @@ class Zip:
     def data(self, file: Path) -> io.BytesIO:
         """Return the member's bytes."""
         return io.BytesIO(self._archive.read(self._members[file]))
+
+    def mark(self, file: Path) -> str:
+        """Return the size and the checksum."""
+        member = self._members[file]
+        return f"{member.file_size} {member.CRC:08x}"
+
+
+def file_mark(path: Path) -> str:
+    """Return the size of a file and the time of its last change; empty where it cannot be had."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -14,6 +14,8 @@ from torch import Tensor
 from ganstudy.trials.config.data import PictureOptions
 
 Pixels = NDArray[np.uint8]
+Allocate = Callable[[tuple[int, ...]], Pixels]
+"""Returns an array of a shape, its values left open."""
 RESAMPLING = Image.Resampling.BICUBIC
 """Pillow's widens with the factor of reduction, so that small images are not aliased (Parmar et al.
 2022).
@@ -54,30 +56,38 @@ def _eight_bit(picture: Image.Image, mode: Literal["L", "RGB"]) -> Image.Image:
 class Pile:
     """Pixels of many pictures, gathered into one array; the first decides the shape."""
 
-    def __init__(self, num: int) -> None:
-        """num: pictures at most."""
+    def __init__(self, num: int, allocate: Allocate | None = None) -> None:
+        """num: pictures at most. allocate: makes their array, in memory unless given."""
         self._num = num
-        self._filled = 0
+        self._allocate: Allocate = allocate or (lambda shape: np.empty(shape, np.uint8))
+        self._filled: dict[int, None] = {}
         self._first = ""
         self._pixels: Pixels = np.empty(0, np.uint8)
 
     def add(self, pixels: Pixels, name: str) -> None:
-        """Add pixels [C, H, W]; raise a ValueError where another picture had another size."""
+        """Put pixels behind those added so far."""
+        self.put(len(self._filled), pixels, name)
+
+    def put(self, position: int, pixels: Pixels, name: str) -> None:
+        """Put pixels [C, H, W] at a position; ValueError where another picture had another size."""
         if not self._filled:
             self._first = name
-            self._pixels = np.empty((self._num, *pixels.shape), np.uint8)
+            self._pixels = self._allocate((self._num, *pixels.shape))
         if pixels.shape != self._pixels.shape[1:]:
             sizes = [f"{shape[-1]} x {shape[-2]}" for shape in (self._pixels.shape, pixels.shape)]
             raise ValueError(
                 "pictures must have one size where no size is stated, but "
                 f"{self._first} gives {sizes[0]} and {name} {sizes[1]}; say size = 64, for example"
             )
-        self._pixels[self._filled] = pixels
-        self._filled += 1
+        self._pixels[position] = pixels
+        self._filled[position] = None
 
     def tensor(self) -> Tensor:
-        """Return the pixels of all pictures added, uint8 [N, C, H, W]."""
-        return torch.from_numpy(self._pixels[: self._filled])
+        """Return the pixels in the order of their positions, uint8 [N, C, H, W], without gaps."""
+        for place, position in enumerate(sorted(self._filled)):
+            if place != position:
+                self._pixels[place] = self._pixels[position]
+        return torch.from_numpy(self._pixels[: len(self._filled)])
 
 
 def resized(images: Tensor, size: int) -> Tensor:

@@ -1,6 +1,6 @@
-"""Remarks on pixel values that fill a small part of their stated range.
+"""Remarks on pixel values: those that fill a small part of their stated range, and grey ones.
 
-Mostly a sign that the range, or a conversion to it, was another one.
+The first are mostly a sign that the range, or a conversion to it, was another one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ OUTLIERS = 0.01
 DEPTHS = (10, 12, 14)
 """Bits of the sensors and scanners that write files of 16."""
 SIXTEEN = 65_535
+CHUNK = 256
+"""Images compared at once."""
 
 
 def range_note(
@@ -44,6 +46,19 @@ def range_note(
         f"the images use {_percent(used)} of the range from {low:g} to {high:g}, "
         f"{least:.5g} to {most:.5g}: {_guess(values, least, most, (low, high), sixteen_bits)}",
     )
+
+
+def grey_note(pixels: Tensor) -> tuple[str, ...]:
+    """Return a remark where pixels [N, 3, H, W] have three equal channels throughout."""
+    if pixels.shape[1] != 3:
+        return ()
+    # In chunks: in a set of colour the first of them decides.
+    if all(bool((part == part[:, :1]).all()) for part in pixels.split(CHUNK)):
+        return (
+            'all pictures are grey: channels = "grey" trains on one channel instead of three equal '
+            "ones",
+        )
+    return ()
 
 
 def _percent(share: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import gc
+import sys
 
 import torch
 
@@ -44,3 +46,11 @@ def release() -> None:
     gc.collect()
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+
+
+def trim() -> None:
+    """Give back to the system what the C library keeps of freed memory, where that is known how."""
+    if sys.platform == "linux":
+        give_back = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+        if give_back is not None:
+            give_back(0)

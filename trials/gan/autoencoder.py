@@ -26,6 +26,7 @@ from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.ensemble import optimisers
 from ganstudy.trials.ensemble.ensemble import SeedEnsemble, convolutions_prefer_a_loop
 from ganstudy.trials.ensemble.step_context import Batch, Player
+from ganstudy.trials.gan.seed_loops import seed_loops
 from ganstudy.trials.networks.base import Discriminator
 from ganstudy.trials.remedies.base import Remedy
 
@@ -166,11 +167,5 @@ class Autoencoder:
         return self.decoder.finite() & self.encoder.finite()
 
     def fallbacks(self) -> list[str]:
-        """Return why a network runs as a loop over seeds, one sentence each; empty if none does."""
-        names = {"generator": "decoder", "discriminator": "encoder"}
-        return [
-            f"the {names[player]} runs as a loop over seeds, since vmap cannot take it: "
-            f"{ensemble.fallback}"
-            for player, ensemble in self.players.items()
-            if ensemble.fallback is not None
-        ]
+        """Return what is made seed by seed, one sentence each; empty if nothing is."""
+        return seed_loops([("decoder", self.decoder), ("encoder", self.encoder)], self.config)

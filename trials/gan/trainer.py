@@ -31,6 +31,7 @@ from ganstudy.trials.ensemble.step_context import (
     StepContext,
 )
 from ganstudy.trials.ensemble.streams import draw
+from ganstudy.trials.gan.seed_loops import seed_loops
 
 NORM_EVERY = 10
 """Steps of a player between two measurements of its gradient's norm; one at every step would cost
@@ -389,10 +390,5 @@ class GanTrainer:
         return self.generator.finite() & self.discriminator.finite()
 
     def fallbacks(self) -> list[str]:
-        """Return why a player runs as a loop over seeds, one sentence each; empty if none does."""
-        return [
-            f"the {player} runs as a loop over seeds, since vmap cannot take it: "
-            f"{ensemble.fallback}"
-            for player, ensemble in self.players.items()
-            if ensemble.fallback is not None
-        ]
+        """Return what is made seed by seed, one sentence each; empty if nothing is."""
+        return seed_loops(self.players.items(), self.config)

@@ -46,7 +46,7 @@ class Trainer(Protocol):
         """Return whether all parameters of a seed are finite, bool [S]."""
 
     def fallbacks(self) -> list[str]:
-        """Return why a player runs as a loop over seeds, one sentence each."""
+        """Return what is made seed by seed, one sentence each."""
 
 
 def make_trainer(

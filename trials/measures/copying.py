@@ -36,7 +36,7 @@ from torch import Tensor
 
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Samples, Scorer, Scores
-from ganstudy.trials.measures.distances import DIRECT_FEATURES, blocks, pairwise
+from ganstudy.trials.measures.distances import DIRECT_FEATURES, nearest
 
 # A rule of thumb: from about ten on either side U is normal enough for a z-score.
 LEAST_PER_CELL = 10
@@ -58,10 +58,10 @@ class Copying:
         train and held_out: images or features, [N, ...] with N >= 2 and [M, ...]. cells_held_out:
         the cell of each [M]. Cells are numbered from 0; all 0 is the partition of a single cell.
         """
-        self._train = train.flatten(1).cpu().double()
+        self._train = train.flatten(1).cpu()
         # Of few features a tree, which squares differences too, is faster than all pairs.
         few = self._train.shape[1] <= DIRECT_FEATURES
-        self._tree = KDTree(self._train.numpy()) if few else None
+        self._tree = KDTree(self._train.double().numpy()) if few else None
         chosen = torch.randperm(len(held_out), generator=generator(0, "copying"))[:MOST_COMPARED]
         self._distances, ratios = self._nearest(held_out.cpu()[chosen])
         cells = cells_held_out.cpu()[chosen].numpy()
@@ -98,13 +98,11 @@ class Copying:
         """Return (distance to the nearest training sample, its ratio to the next), each [n]."""
         rows = samples.flatten(1).cpu().double()
         if self._tree is not None:
-            nearest, second = self._tree.query(rows.numpy(), k=2)[0].T
+            first, second = self._tree.query(rows.numpy(), k=2)[0].T
         else:
-            parts = blocks(rows, len(self._train))
-            two = [pairwise(part, self._train).topk(2, largest=False).values for part in parts]
-            nearest, second = torch.cat(two).numpy().T
+            first, second = nearest(rows, self._train, 2)[0].numpy().T
         # Where a training image exists twice its copy has both distances 0.
-        return nearest, np.divide(nearest, second, out=np.zeros_like(nearest), where=second > 0)
+        return first, np.divide(first, second, out=np.zeros_like(first), where=second > 0)
 
 
 def _z_score(fake: np.ndarray, real: np.ndarray) -> float:

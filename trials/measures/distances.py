@@ -24,6 +24,8 @@ PICKED = 2**22
 """Values of picked pairs that lie in memory at once."""
 TIE = 1e-9
 """Relative difference up to which two distances are equal: rounding must not decide a tie."""
+COMPARED = 2**17
+"""Others that lie in memory in double precision at any one time."""
 BLOCK_MEBIBYTES = 64
 """Memory for distances at any one time; the whole table of 10,000 x 10,000 would take 763."""
 
@@ -53,6 +55,33 @@ def pairwise(rows: Tensor, others: Tensor) -> Tensor:
         first, second = pairs.unbind(1)
         squares[first, second] = (rows[first] - others[second]).square().sum(1)
     return squares.sqrt_()
+
+
+def nearest(rows: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return the distances [n, k] of rows [n, F] to the nearest k others [m, F], and their places.
+
+    The nearest first, float64 on their device. `others` may be more than would fit into memory in
+    double precision.
+    """
+    found: tuple[Tensor, Tensor] | None = None
+    for start in range(0, len(others), COMPARED):
+        block = others[start : start + COMPARED].double()
+        parts = [
+            pairwise(part, block).topk(min(k, len(block)), largest=False)
+            for part in blocks(rows, len(block))
+        ]
+        distances = torch.cat([part.values for part in parts])
+        places = torch.cat([part.indices for part in parts]) + start
+        if found is not None:
+            distances, places = (
+                torch.cat([found[0], distances], 1),
+                torch.cat([found[1], places], 1),
+            )
+            distances, order = distances.topk(min(k, distances.shape[1]), largest=False)
+            places = places.gather(1, order)
+        found = distances, places
+    assert found is not None
+    return found
 
 
 def neighbour_radii(samples: Tensor, k: int) -> Tensor:

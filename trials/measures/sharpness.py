@@ -17,20 +17,21 @@ from ganstudy.trials.data.dataset import as_float
 from ganstudy.trials.measures.base import RealSamples, SampleMeasure, Scorer
 
 LAPLACIAN = ((0.0, 1.0, 0.0), (1.0, -4.0, 1.0), (0.0, 1.0, 0.0))
-BATCH = 512
-"""Images filtered at once."""
+BATCH, SMALL = 512, 3 * 32 * 32
+"""Images filtered at once, of so many values; of larger ones fewer."""
 
 
 def laplacian_variance(images: Tensor) -> Tensor:
     """Return the variance of each image's Laplacian, [N] squared grey levels in float64.
 
-    images: [N, C, H, W] in [-1, 1], of at least 3 x 3 pixels.
+    images: [N, C, H, W] as data sets hold them, of at least 3 x 3 pixels.
     """
     kernel = torch.tensor(LAPLACIAN, dtype=torch.float64, device=images.device)[None, None]
     parts = []
-    for batch in images.split(BATCH):
+    at_once = max(1, min(BATCH, BATCH * SMALL // images[0].numel()))
+    for batch in images.split(at_once):
         # Channels are filtered like images of their own.
-        filtered = F.conv2d(batch.double().flatten(0, 1).unsqueeze(1), kernel)
+        filtered = F.conv2d(as_float(batch).double().flatten(0, 1).unsqueeze(1), kernel)
         # The pixels are the whole population of an image, not a sample of it.
         variances = filtered.flatten(1).var(dim=1, correction=0)
         parts.append(variances.view(batch.shape[:2]).mean(dim=1))
@@ -59,8 +60,8 @@ class Sharpness:
 def _against(real: RealSamples) -> Scorer | None:
     if real.values.dim() != 4:
         return None  # points have no sharpness
-    sharpness = Sharpness(as_float(real.values))
-    return lambda samples: {"sharpness": sharpness.ratio(as_float(samples.values))}
+    sharpness = Sharpness(real.values)
+    return lambda samples: {"sharpness": sharpness.ratio(samples.values)}
 
 
 SHARPNESS = SampleMeasure("sharpness", ("sharpness",), _against)

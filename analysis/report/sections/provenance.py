@@ -7,6 +7,7 @@ import json
 import pandas as pd
 
 from ganstudy.analysis.formatting import label
+from ganstudy.analysis.frames.own_code import own_files
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Listing, Results, Table
 from ganstudy.analysis.report.phrases import Conclusion
@@ -27,7 +28,15 @@ def blocks(results: Results) -> list[Block]:
     study = results.study
     text = study.study_file()
     return [
-        Facts([*_scores(study), *_trials(study), *_versions(study), *_repeat(study, text)]),
+        Facts(
+            [
+                *_scores(study),
+                *_trials(study),
+                *_own_code(study),
+                *_versions(study),
+                *_repeat(study, text),
+            ]
+        ),
         Table("cost", results.cached(search.cost, study), "What it cost", COST, folded=True),
         *([Listing("The study file", text)] if text else []),
         Listing("The study, defaults filled in (JSON)", json.dumps(study.spec, indent=2)),
@@ -81,6 +90,13 @@ def _trials(study: Study) -> list[tuple[str, str]]:
         amount = f"{study.budget.amount:g} {label(study.budget.unit)}"
         facts.append(("Budget", f"{amount} per trial, {evaluated}"))
     return facts
+
+
+def _own_code(study: Study) -> list[tuple[str, str]]:
+    files = [
+        f"{file.name} ({file.digest}): {', '.join(file.used_for)}" for file in own_files(study.spec)
+    ]
+    return [("Your code", "; ".join(files))] if files else []
 
 
 def _versions(study: Study) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ ORDER = (
     "cycling",
     "budget",
     "pareto",
+    "own_metrics",
     "caveats",
     "all_trials",
     "provenance",

@@ -92,16 +92,24 @@ def with_fresh_seeds(
     )
 
 
-def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded: Study) -> None:
+@pytest.fixture(scope="module")
+def fresh(loaded: Study) -> Results:
+    """The results of the study with fresh seeds, computed once for all tests."""
+    return Results(with_fresh_seeds(loaded))
+
+
+def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(
+    loaded: Study, fresh: Results
+) -> None:
     """Their own numbers count from a million, and mean nothing to a reader."""
-    study = with_fresh_seeds(loaded)
+    study = fresh.whole
     assert html._subtitle(study).startswith(
         "60 trials of 3 seeds each · 4 trained again on fresh seeds · "
     )
     assert html._subtitle(loaded) == html._subtitle(study).replace(
         "4 trained again on fresh seeds · ", ""
     )
-    shown = [Shown(block) for block in section.blocks(Results(study)) if isinstance(block, Table)]
+    shown = [Shown(block) for block in section.blocks(fresh) if isinstance(block, Table)]
     assert len(shown) == 3
     assert not any(
         str(FIRST_CONFIRM)[:-1] in cell.text
@@ -112,14 +120,14 @@ def test_confirm_trials_are_counted_apart_and_shown_by_what_they_confirm(loaded:
 
 
 def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_did_better(
-    loaded: Study,
+    fresh: Results,
 ) -> None:
-    study = with_fresh_seeds(loaded)
+    study = fresh.whole
     found = confirm.confirmed_configurations(study)
     choice = confirm.first_choice(study, found)
     assert choice is not None and choice.role == "best"
     assert choice.score.value > min(each.score.value for each in found)
-    first, *others = conclusions.conclusions(Results(study))
+    first, *others = conclusions.conclusions(fresh)
     assert first.claim.startswith(f"Confirmed on fresh seeds: FID {choice.score.value:.3g} [")
     assert "; 99.2% interval], the median of 8 fresh seeds" in first.claim
     assert f"Trial {choice.confirms}, the search's first choice: k = " in first.claim
@@ -135,7 +143,7 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     assert words + "without (p = 0.0078, P(improvement) 100% [63%, 100%]). " in first.basis
     assert f"FID × {compared['effect']:.3g} [" in first.basis
     assert "], if differences of logarithms are normal. " in first.basis
-    brief = conclusions.answer(Results(study))
+    brief = conclusions.answer(fresh)
     (score,) = (one.claim for one in brief if ", the median of 8 fresh seeds; none" in one.claim)
     assert f"The chosen trial {choice.confirms} (k = " in score
     assert f"{choice.score.value:.3g} [" in score and "99.2% interval], the median of 8 " in score
@@ -145,13 +153,12 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     )
 
 
-def test_the_best_without_remedies_is_no_control(loaded: Study) -> None:
+def test_the_best_without_remedies_is_no_control(loaded: Study, fresh: Results) -> None:
     """It is told with how many were tried, and in what else it differs; no word of a test."""
-    study = with_fresh_seeds(loaded)
-    table = confirm.confirmed(study)
+    table = confirm.confirmed(fresh.whole)
     plain = table[table["role"] == "baseline"].iloc[0]
     without = int((loaded.trials["remedies"] == "none").sum())
-    first, *others = section.conclusions(Results(study))
+    first, *others = section.conclusions(fresh)
     (found,) = (one for one in others if one.claim.startswith("The best without remedies"))
     assert not found.first and "without remedies" not in str(first)
     sentence = str(found)
@@ -168,11 +175,11 @@ def test_the_best_without_remedies_is_no_control(loaded: Study) -> None:
     assert not re.search(r"better than|worse than|p = ", sentence)
 
 
-def test_without_its_twin_nothing_is_told_of_remedies(loaded: Study) -> None:
+def test_without_its_twin_nothing_is_told_of_remedies(fresh: Results) -> None:
     """As in studies of before, whose baseline is another configuration."""
-    study = with_fresh_seeds(loaded)
+    study = fresh.whole
     old = study.only(~study.trials["role"].fillna("").str.startswith("twin"))
-    basis = conclusions.conclusions(Results(old))[0].basis
+    basis = section.conclusions(Results(old))[0].basis
     assert "The effect of its remedies is not estimated: its twin, " in basis
     assert "all else equal, on" not in basis and "better than" not in basis
     assert Results(old).contrasts.primary == []
@@ -183,9 +190,9 @@ def test_a_figure_is_called_too_good_only_where_the_interval_says_so(loaded: Stu
         (2.0, "was too good: the fresh median is × 1.9"),
         (0.5, "was not too good: the fresh median is × 0.49"),
     ):
-        finding = conclusions.conclusions(Results(with_fresh_seeds(loaded, (factor,) * 3)))[0]
+        finding = section.conclusions(Results(with_fresh_seeds(loaded, (factor,) * 3)))[0]
         assert words in finding.basis, finding.basis
-    finding = conclusions.conclusions(Results(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
+    finding = section.conclusions(Results(with_fresh_seeds(loaded, (1.0,) * 3)))[0]
     assert "Whether the search's own FID of " in finding.basis
     assert "was too good is inconclusive: the fresh" in finding.basis
 
@@ -247,8 +254,8 @@ def test_unknown_verdicts_are_not_read_as_nothing_lost(loaded: Study) -> None:
     assert finding.brief is not None and finding.brief.text.startswith("At least 1 of 60 ")
 
 
-def test_the_second_best_is_not_quoted_while_the_first_is_in_training(loaded: Study) -> None:
-    study = with_fresh_seeds(loaded)
+def test_the_second_best_is_not_quoted_while_the_first_is_in_training(fresh: Results) -> None:
+    study = fresh.whole
     roles = {"best with remedies": "best"}
     trials = study.trials.assign(role=study.trials["role"].replace(roles))
     both = dataclasses.replace(study, trials=trials)
@@ -277,13 +284,13 @@ def test_no_difference_from_the_twin_is_inconclusive(loaded: Study) -> None:
     )
     rows = study.evaluations
     flat = rows.assign(fid=rows["fid"].where(~rows["number"].isin(numbers), noise))
-    finding = conclusions.conclusions(Results(dataclasses.replace(study, evaluations=flat)))[0]
+    finding = section.conclusions(Results(dataclasses.replace(study, evaluations=flat)))[0]
     assert ", all else equal, on 8 fresh seeds: inconclusive (p = " in finding.basis
 
 
-def test_the_test_decides_where_the_mean_says_otherwise(loaded: Study) -> None:
+def test_the_test_decides_where_the_mean_says_otherwise(fresh: Results) -> None:
     """One collapsed seed with a huge score draws the mean the other way: both are said as what they are."""
-    study = with_fresh_seeds(loaded)
+    study = fresh.whole
     own = study.evaluations["number"] == FIRST_CONFIRM
     one = own & (study.evaluations["seed"] == 103)
     twin = study.evaluations["number"] == FIRST_CONFIRM + 3
@@ -295,14 +302,15 @@ def test_the_test_decides_where_the_mean_says_otherwise(loaded: Study) -> None:
     for seed in few[1:]:
         rows.loc[twin & (rows["seed"] == seed), "verdict"] = "diverged"
     changed = dataclasses.replace(study, evaluations=rows)
-    (found,) = Results(changed).contrasts.confirmed
-    basis = conclusions.conclusions(Results(changed))[0].basis
+    results = Results(changed)
+    (found,) = results.contrasts.confirmed
+    basis = section.conclusions(results)[0].basis
     assert found.contrast.statistic < 0 < found.contrast.worse_by
     assert "if differences of logarithms are normal, the mean drawn the other way by few" in basis
 
 
-def test_the_first_screen_is_short_and_every_section_has_its_tables(loaded: Study) -> None:
-    made = html.build(with_fresh_seeds(loaded))
+def test_the_first_screen_is_short_and_every_section_has_its_tables(fresh: Results) -> None:
+    made = html.build(fresh.whole)
     assert 3 <= len(made.answer) <= 6
     names = [part.name for part in made.sections]
     assert names[0] == "confirm"
@@ -390,8 +398,8 @@ def test_sections_of_a_study_that_lacks_things_say_so_or_nothing(loaded: Study, 
         part.blocks(results)
 
 
-def test_a_confirm_trial_that_failed_is_not_quoted(loaded: Study) -> None:
-    study = with_fresh_seeds(loaded)
+def test_a_confirm_trial_that_failed_is_not_quoted(fresh: Results) -> None:
+    study = fresh.whole
     best = study.trials["role"] == "best"
     number = study.trials.loc[best, "number"].iloc[0]
     trials = study.trials.copy()
@@ -403,11 +411,9 @@ def test_a_confirm_trial_that_failed_is_not_quoted(loaded: Study) -> None:
     assert conclusions.sentences(broken)[0].startswith("Best configuration (trial")
 
 
-def test_two_confirmed_studies_are_compared_on_fresh_seeds(loaded: Study) -> None:
-    first, second = (
-        with_fresh_seeds(loaded),
-        with_fresh_seeds(loaded, (8.0, 1.0, 4.0), name="second"),
-    )
+def test_two_confirmed_studies_are_compared_on_fresh_seeds(loaded: Study, fresh: Results) -> None:
+    first = fresh.whole
+    second = with_fresh_seeds(loaded, (8.0, 1.0, 4.0), name="second")
     finding = compare.conclusions(first, second)[1]
     assert (
         finding.claim.startswith("FID on fresh seeds: first ")

@@ -17,7 +17,8 @@ from ganstudy.study.spec.reader import parse_document, parse_study
 from ganstudy.study.spec.study_spec import StudySpec, differences
 from ganstudy.trials.config import plugins
 from ganstudy.trials.config.code_folder import read_copy
-from ganstudy.trials.training.commands.context import check_script, own_arguments, shipped_code
+from ganstudy.trials.config.command import check_unchanged
+from ganstudy.trials.training.commands.context import own_arguments, shipped_code
 
 pytestmark = pytest.mark.usefixtures("imports_as_before")
 
@@ -152,7 +153,7 @@ def test_a_script_in_the_folder_is_run_from_its_copy(tmp_path: Path) -> None:
     assert config.function is not None and config.function.command is not None
     command = config.function.command
     write(tmp_path, {"src/train.py": "changed\n"})
-    check_script(command, config.function)
+    check_unchanged(command.command, tmp_path, command.code, config.function.digest)
     check_script_unchanged(spec)
     shipped = shipped_code(command, config.function)
     assert shipped is not None and (shipped / "train.py").read_text() == FILES["src/train.py"]
@@ -176,13 +177,17 @@ def test_a_script_by_itself_must_stay_as_it_is(tmp_path: Path) -> None:
     assert spec.train.code == "" and shipped_code(config.function.command, config.function) is None
     check_script_unchanged(spec)
     write(tmp_path, {"src/train.py": "changed\n"})
-    with pytest.raises(UserError, match=r"src/train\.py has changed since the study began"):
-        check_script_unchanged(spec)
-    with pytest.raises(plugins.ChangedError, match=r"train\.py has changed .* resume goes on"):
-        check_script(config.function.command, config.function)
-    (tmp_path / "src/train.py").unlink()
-    with pytest.raises(plugins.ChangedError, match=r"train\.py is gone"):
-        check_script(config.function.command, config.function)
+    command, digest = config.function.command, config.function.digest
+    changed = r"src/train\.py has changed since the study began .*Restore it, .* resume goes on"
+    gone = r"src/train\.py is gone .*Restore it"
+    for told, act in ((changed, lambda: None), (gone, (tmp_path / "src/train.py").unlink)):
+        act()
+        # The driver's and the worker's: one sentence.
+        with pytest.raises(UserError, match=told) as of_driver:
+            check_script_unchanged(spec)
+        with pytest.raises(plugins.ChangedError, match=told) as of_worker:
+            check_unchanged(command.command, tmp_path, command.code, digest)
+        assert str(of_driver.value) == f"train.command: {of_worker.value}"
 
 
 REFUSED = {

@@ -18,6 +18,8 @@ import pytest
 from PIL import Image
 
 from ganstudy.analysis.frames.load import load_study
+from ganstudy.analysis.report.blocks import Results, Table
+from ganstudy.analysis.report.sections import own_metrics
 from ganstudy.study.cli.report import as_markdown
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.outcome import Outcome
@@ -155,6 +157,30 @@ def test_a_trial_arrives_whole(setup: Setup) -> None:
     assert study.modes.groupby(["seed", "evaluation"])["count"].sum().tolist() == [10] * 9
     assert list(study.sample_grids(number)) == [20, 40, 60]
     assert study.real_samples == png() and study.nearest_training(number) is None
+
+
+def test_metrics_of_ones_own_training_arrive_apart(setup: Setup) -> None:
+    """Each seed may lack one at any evaluation, and a trial may have none."""
+    number, other = setup.put_trial(evaluations=0), setup.put_trial(evaluations=1)
+    made: list[EvaluationRow] = []
+    for index, values in ((1, (4.0, 1.0, 9.0)), (2, (None, 3.0, 5.0)), (3, (None, None, None))):
+        own = [
+            replace(row, measures={**row.measures, "own/fid": value})
+            for row, value in zip(rows(index), values, strict=True)
+        ]
+        made += own
+        counters = Counters(generator_steps=20 * index)
+        setup.outbox.put_evaluation(number, Evaluation(index, counters, own, PROVENANCE), [*made])
+    setup.publisher().publish_pending()
+    assert setup.metric(number, "own/fid") == [(20, 4.0), (40, 4.0)]
+    assert setup.metric(other, "own/fid") == []
+    assert setup.metric(number, "fid") == [(20, 30.0), (40, 60.0), (60, 90.0)], "as without them"
+    results = Results(load_study("small", setup.uri))
+    (table,) = own_metrics.blocks(results)
+    assert isinstance(table, Table) and table.frame["number"].tolist() == [number]
+    # The last values of the seeds are 4 (of the first evaluation), 3 and 5.
+    assert table.frame["own/fid"].tolist() == [4.0]
+    assert {"k", "lr_g", "state"} <= set(table.frame) and not own_metrics.conclusions(results)
 
 
 def test_the_users_own_code_is_kept_with_the_study(setup: Setup, tmp_path: Path) -> None:

@@ -79,8 +79,10 @@ def test_every_file_and_every_path_counts(tmp_path: Path) -> None:
     ):
         other = CodeFolder(tmp_path, {name: text.encode() for name, text in changed.items()})
         assert other.digest != first.digest
-    moved = {name.replace("parts", "bits"): text.encode() for name, text in FILES.items()}
-    assert [*changed_files(first.manifest, CodeFolder(tmp_path, moved).manifest)] == [
+    files = {name.replace("parts", "bits"): text.encode() for name, text in FILES.items()}
+    moved = CodeFolder(tmp_path, files)
+    assert moved.digest != first.digest
+    assert [*changed_files(first.manifest, moved.manifest)] == [
         "models/bits.py is new",
         "models/parts.py is gone",
     ]

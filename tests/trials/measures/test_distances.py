@@ -16,9 +16,10 @@ from scipy.stats import mannwhitneyu
 
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data import Dataset, Mixture
+from ganstudy.trials.measures import distances
 from ganstudy.trials.measures.base import RealSamples, Samples, TrainingSamples
 from ganstudy.trials.measures.bins import Bins
-from ganstudy.trials.measures.distances import neighbour_radii, pairwise
+from ganstudy.trials.measures.distances import nearest, neighbour_radii, pairwise
 from ganstudy.trials.measures.mode_definition import define_modes
 from ganstudy.trials.measures.scoring.sample_scorer import SampleScorer
 
@@ -167,3 +168,16 @@ def test_a_mixture_far_from_the_origin_has_its_modes() -> None:
     assert (assigned.modes[3::4] <= 1).all()
     assert assigned.high_quality.tolist() == (distances.min(1) < 3).tolist()
     assert assigned.high_quality.tolist() == [True, True, False, False] * 20
+
+
+@pytest.mark.parametrize("compared", [1, 7, 64, 1000])
+def test_the_nearest_are_found_in_parts(compared: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distances, "COMPARED", compared)
+    rows, others = (
+        np.random.default_rng(seed).normal(size=(n, 20)) for seed, n in ((0, 30), (1, 200))
+    )
+    found, places = nearest(torch.from_numpy(rows), torch.from_numpy(others), 3)
+    expected = cdist(rows, others)
+    order = expected.argsort(1)[:, :3]
+    np.testing.assert_array_equal(places.numpy(), order)
+    np.testing.assert_allclose(found.numpy(), np.take_along_axis(expected, order, 1), rtol=1e-12)

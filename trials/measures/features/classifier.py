@@ -30,6 +30,8 @@ MOST_STEPS = 3_000
 """Training steps at most: beyond some thousands of images fewer epochs suffice."""
 LARGE = 16
 """Pixels per side from which the first convolution halves the map."""
+AT_ONCE = 10_000 * 3 * 32 * 32
+"""Values of held-out images that are classified at once: those of CIFAR-10's test split."""
 RECIPE = 1
 """Raised whenever a change to this file changes the weights, so that old caches are not read."""
 
@@ -109,6 +111,13 @@ def _network(dataset: Dataset) -> Classifier:
     return Classifier(dataset.shape, len(dataset.mode_names or ()))
 
 
+def _parts(images: Tensor) -> tuple[Tensor, ...]:
+    """Return images to classify at once: all, unless they are so many that memory would not do."""
+    few = images.numel() <= AT_ONCE
+    parts: tuple[Tensor, ...] = (images,) if few else images.split(BATCH)
+    return parts
+
+
 OnEpoch = Callable[[int, int, float], None]
 """Called after an epoch with its number from 1, all epochs, and its accuracy on their images."""
 
@@ -151,7 +160,9 @@ def train_classifier(dataset: Dataset, on_epoch: OnEpoch | None = None) -> Train
                     on_epoch(epoch + 1, epochs, right / len(labels))
         network.eval()
         with torch.no_grad():
-            chosen = network(to_uint8(dataset.held_out))[1].argmax(1)
+            chosen = torch.cat(
+                [network(to_uint8(part))[1].argmax(1) for part in _parts(dataset.held_out)]
+            )
         accuracy = float((chosen == held_out_labels).double().mean())
         # As repr: metadata are text, and repr reads back as the very same float.
         return TrainedClassifier(save(network.state_dict(), {"held_out_accuracy": repr(accuracy)}))

@@ -12,12 +12,14 @@ from __future__ import annotations
 import hashlib
 import math
 
+import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor
 
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data.dataset import Dataset, as_float
+from ganstudy.trials.data.shared_arrays import is_large
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures.features.classifier import FEATURES, TrainedClassifier, to_uint8
 from ganstudy.trials.measures.features.feature_space import Features, Identity
@@ -28,7 +30,13 @@ from ganstudy.trials.measures.features.inception import InceptionFeatures
 MOST_COMPONENTS = 64
 INCEPTION_FEATURES = 2048
 MOST_FITTED = 10_000
-"""Training images that the principal components are fitted on, drawn at random."""
+"""Training images that the principal components are fitted on, drawn at random; of a large data set
+of images above 32 pixels a side fewer."""
+FEWEST_FITTED = 10 * MOST_COMPONENTS
+MOST_VALUES = MOST_FITTED * 3 * 32 * 32
+"""Values of a large data set's images that are floats at once: half a gigabyte with the fit's own."""
+GATHERED = 256
+"""Images made floats at once before the fit."""
 
 
 class PointFeatures:
@@ -75,11 +83,21 @@ class PixelFeatures:
     """Feature space of the training images' principal components in pixels, at most 64."""
 
     def __init__(self, dataset: Dataset) -> None:
-        order = torch.randperm(len(dataset.train), generator=generator(0, "pixels"))[:MOST_FITTED]
-        images = as_float(dataset.train[order]).flatten(1).numpy()
+        self._at_once = MOST_FITTED
+        if is_large(dataset.train):
+            fewer = max(FEWEST_FITTED, MOST_VALUES // math.prod(dataset.shape))
+            self._at_once = min(MOST_FITTED, fewer)
+        order = torch.randperm(len(dataset.train), generator=generator(0, "pixels"))
+        order = order[: self._at_once]
+        # In parts, and overwritten by the fit: the floats of 10,000 images of 64 pixels are half a
+        # gigabyte, which would be held two times.
+        images = np.empty((len(order), math.prod(dataset.shape)), np.float32)
+        for start in range(0, len(order), GATHERED):
+            part = as_float(dataset.train[order[start : start + GATHERED]])
+            images[start : start + GATHERED] = part.flatten(1).numpy()
         components = min(MOST_COMPONENTS, *images.shape)
         # Fixed, since scikit-learn takes a randomised solver for large data.
-        self._pca = PCA(components, random_state=0).fit(images)
+        self._pca = PCA(components, copy=False, random_state=0).fit(images)
         # Components fitted on other images are another space, with scores that do not compare.
         digest = hashlib.blake2b(self._pca.components_.tobytes(), digest_size=8).hexdigest()
         self.identity = Identity(f"pixels-{components}", digest)
@@ -87,8 +105,12 @@ class PixelFeatures:
 
     def __call__(self, samples: Tensor) -> tuple[Tensor, None]:
         """Return components [n, F] of images [n, C, H, W]."""
-        blocks = [as_float(block).cpu().flatten(1).numpy() for block in samples.split(MOST_FITTED)]
-        return torch.cat([torch.from_numpy(self._pca.transform(block)) for block in blocks]), None
+        # One after the other: the floats of all training images would not fit into memory.
+        parts = [
+            torch.from_numpy(self._pca.transform(as_float(block).cpu().flatten(1).numpy()))
+            for block in samples.split(self._at_once)
+        ]
+        return torch.cat(parts), None
 
 
 def pixel_features(dataset: Dataset) -> Features:

@@ -7,10 +7,12 @@ from torch import Tensor
 
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.data.dataset import Dataset, as_float
+from ganstudy.trials.data.shared_arrays import computed, is_large
+from ganstudy.trials.ensemble.memory import trim
 from ganstudy.trials.ensemble.streams import generator
 from ganstudy.trials.measures import modes
 from ganstudy.trials.measures.base import RealSamples, Scores, TrainingSamples
-from ganstudy.trials.measures.distances import pairwise
+from ganstudy.trials.measures.distances import nearest
 from ganstudy.trials.measures.features.classifier import TrainedClassifier
 from ganstudy.trials.measures.features.extractor import (
     extractor_name,
@@ -32,6 +34,9 @@ from ganstudy.trials.results.records import Provenance
 
 MOST_BINNED = 10_000
 """Training samples whose features bins are fitted on, drawn at random."""
+AT_ONCE = 64 * 2**20
+"""Bytes of a large data set that are picked out of it at once. Smaller pieces would be scattered over
+the heap, which keeps what is freed between them."""
 
 
 def check_data(dataset: Dataset, measures: MeasuresConfig) -> str:
@@ -85,13 +90,15 @@ class Evaluator:
         check_distinct(held_out)
         # One sample for both: the floor takes its first images, and bins are fitted on as many as
         # help.
-        train = self._training_sample(max(self.num_generated, MOST_BINNED if kind == "bins" else 0))
-        train_features, train_logits = self._features(train)
+        sample = self._training_sample(
+            max(self.num_generated, MOST_BINNED if kind == "bins" else 0)
+        )
+        train_features, train_logits = self._training_features(sample)
         self.modes = define_modes(dataset, measures, train_features[:MOST_BINNED], held_out, logits)
         self._pixels = pixel_features(dataset)
         # Of all training data: a copy of an image that is left out would go unseen.
         self._training = TrainingSamples(
-            train=self._pixels(dataset.train)[0],
+            train=self._train_pixels(),
             held_out=self._pixels(dataset.held_out)[0],
             held_out_modes=self.modes.assign(dataset.held_out, held_out, logits).modes,
         )
@@ -103,10 +110,11 @@ class Evaluator:
         num = self.num_generated
         floor_logits = None if train_logits is None else train_logits[:num]
         self.floor, self.floor_histogram = self._measure(
-            train[:num], train_features[:num], floor_logits
+            dataset.train[sample[:num]], train_features[:num], floor_logits
         )
         """Scores of training samples as if they were generated, at the same number: no generator
         can be expected to score better."""
+        self._trim()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -144,10 +152,32 @@ class Evaluator:
         )
 
     def _training_sample(self, num: int) -> Tensor:
+        """Return indices of so many training samples, or all; the first of a fixed shuffle."""
         order = torch.randperm(
             len(self.dataset.train), generator=generator(0, self.dataset.name, "floor")
         )
-        return self.dataset.train[order[:num]]
+        return order[:num]
+
+    def _training_features(self, sample: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return features and logits of the training samples at the indices."""
+        train = self.dataset.train
+        if not is_large(train):
+            return self._features(train[sample])
+        at_once = max(1, AT_ONCE // train[0].nbytes)
+        features, logits = zip(
+            *(self._features(train[part]) for part in sample.split(at_once)), strict=True
+        )
+        return torch.cat(features), None if logits[0] is None else torch.cat(logits)
+
+    def _train_pixels(self) -> Tensor:
+        """Return all training data where copies are looked for: one copy per node of large ones."""
+
+        def compute() -> Tensor:
+            return self._pixels(self.dataset.train)[0]
+
+        if not is_large(self.dataset.train):
+            return compute()
+        return computed(f"{self.dataset.digest}-{self._pixels.identity.digest}", compute)
 
     def nearest_training(self, samples: Tensor) -> Tensor:
         """Return the training sample nearest to each of `samples` [n, ...], as networks see it.
@@ -158,8 +188,8 @@ class Evaluator:
         found = torch.full_like(samples, float("nan"))
         if finite.any():
             pixels = self._pixels(samples[finite])[0]
-            nearest = pairwise(pixels, self._training.train).argmin(1)
-            found[finite] = as_float(self.dataset.train[nearest.cpu()]).to(found)
+            places = nearest(pixels, self._training.train, 1)[1].flatten()
+            found[finite] = as_float(self.dataset.train[places.cpu()]).to(found)
         return found
 
     def measure(self, samples: Tensor) -> list[tuple[Scores, list[int]]]:
@@ -176,7 +206,14 @@ class Evaluator:
         # The extractor had the samples of all seeds in one pass; each seed is then scored apart.
         parts = [samples, features.split(num_samples)]
         per_seed = logits.split(num_samples) if logits is not None else [None] * num_seeds
-        return [self._measure(*of_seed) for of_seed in zip(*parts, per_seed, strict=True)]
+        scored = [self._measure(*of_seed) for of_seed in zip(*parts, per_seed, strict=True)]
+        self._trim()
+        return scored
+
+    def _trim(self) -> None:
+        # Holes in the heap of every worker would add up to a copy of the data.
+        if is_large(self.dataset.train):
+            trim()
 
     def _measure(
         self, samples: Tensor, features: Tensor, logits: Tensor | None

@@ -10,13 +10,12 @@ from typing import NoReturn
 
 from torch import Tensor
 
-from ganstudy.trials.config.command import filled, program_of, snapshot_patterns
+from ganstudy.trials.config.command import check_unchanged, filled, program_of, snapshot_patterns
 from ganstudy.trials.results.documents import Settings
 from ganstudy.trials.results.records import Counters
 from ganstudy.trials.training.commands.context import (
     CommandContext,
     CommandError,
-    check_script,
     placeholder_values,
 )
 from ganstudy.trials.training.commands.process import ScriptProcess, last_lines
@@ -70,13 +69,15 @@ class Attempt:
     def _check_code(self) -> None:
         """Raise CommandError where the script is not here, ChangedError where it is another one."""
         context, home = self._context, Path(self._context.command.home)
+        function = context.config.function
         if context.shipped is None and not home.is_dir():
             raise CommandError(
                 f"its folder {home} is not on this node: a command is run where it lies, so put it where "
                 "all nodes see it, or name its folder in [code], which travels",
                 context.name,
             )
-        check_script(context.command, context.config.function)
+        assert function is not None
+        check_unchanged(context.command.command, home, context.command.code, function.digest)
 
     def _output(self) -> Path:
         """Return the file of the script's output in the present attempt."""

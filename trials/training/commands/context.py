@@ -13,7 +13,6 @@ from typing import Any
 from ganstudy.trials.config.command import (
     Command,
     budget_values,
-    code_digest,
     interval_values,
     located,
     placeholders,
@@ -107,24 +106,6 @@ def own_arguments(command: Command, arguments: Iterable[str], shipped: Path | No
                 continue
         found.append(located(each, home))
     return found
-
-
-def check_script(command: Command, function: TrainingFunction | None) -> None:
-    """Raise ChangedError where a script that is run where it lies is not the study's any more."""
-    if command.code or function is None:
-        return
-    try:
-        now = code_digest(command.command, Path(command.home))
-    except ValueError as error:
-        now, why = "", f"is gone: {error}"
-    else:
-        why = "has changed since the study began, and all its trials train with one script"
-    if now != function.digest:
-        script = script_of(command.command) or command.command[0]
-        raise ChangedError(
-            f"{Path(script).name} {why}. Restore it, and ganstudy resume goes on; or give the study with "
-            "the other script another name. Under [code] folder a study keeps a copy of its own"
-        )
 
 
 def placeholder_values(

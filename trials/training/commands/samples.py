@@ -52,10 +52,12 @@ def _array(path: Path) -> Tensor:
         else:
             found = np.load(path, allow_pickle=False)
         if isinstance(found, np.lib.npyio.NpzFile):
-            name = next((n for n in NAMES if n in found), found.files[0] if found.files else None)
-            if name is None:
-                raise ValueError("it holds no array")
-            found = found[name]
+            with found:
+                first = found.files[0] if found.files else None
+                name = next((n for n in NAMES if n in found), first)
+                if name is None:
+                    raise ValueError("it holds no array")
+                found = found[name]
         return torch.as_tensor(found)
     except Exception as error:  # of a file that is cut off, each format raises its own
         raise ValueError(f"{path.name} cannot be read as an array: {error}") from error

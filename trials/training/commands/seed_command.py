@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganstudy.trials.config.command import OWN
 from ganstudy.trials.measures.verdict import verdict
+from ganstudy.trials.results.own_metrics import PREFIX
 from ganstudy.trials.results.records import Counters, EvaluationRow
 from ganstudy.trials.training.commands.attempt import Attempt
 from ganstudy.trials.training.commands.context import CommandContext
@@ -105,7 +105,7 @@ class SeedCommand:
             found = [each.losses[name] for each in lines if name in each.losses]
             values[name] = sum(found) / len(found)
         for each in sorted(lines, key=lambda each: each.amount):
-            values |= {f"{OWN}{name}": value for name, value in each.own.items()}
+            values |= {f"{PREFIX}{name}": value for name, value in each.own.items()}
         return values
 
     # --- checkpoints

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -19,9 +18,17 @@ def training_array(dataset: Dataset, folder: Path) -> Path:
     """Return an .npy file of the training images or points, as they are held; made once per data."""
     path = folder / f"train-{dataset.digest}.npy"
     if not path.exists():
-        data = io.BytesIO()
-        np.save(data, dataset.train.numpy(), allow_pickle=False)
-        write_whole(path, data.getvalue())
+        folder.mkdir(parents=True, exist_ok=True)
+        # By numpy itself: the bytes of a large data set must not lie in memory.
+        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+        try:
+            with partial.open("wb") as file:
+                np.save(file, dataset.train.numpy(), allow_pickle=False)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
     return path
 
 

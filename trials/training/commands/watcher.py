@@ -16,6 +16,7 @@ from typing import Any
 
 from ganstudy.trials.config.command import LOSSES, UNITS, Watch
 from ganstudy.trials.results.atomic_file import write_whole
+from ganstudy.trials.results.own_metrics import check_name
 from ganstudy.trials.training.commands.lines import (
     MARK,
     Reading,
@@ -211,6 +212,8 @@ class Watcher:
         own = row.get("own", {})
         if not isinstance(own, dict):
             raise ValueError(f'a line {MARK}must have a table as "own", got {own!r}')
+        for name in own:
+            check_name(str(name))
         counters = {name: value + self._before(name) for name, value in amounts.items()}
         losses = {name: number_at(row, name) for name in LOSSES if name in row}
         line = ProgressLine(

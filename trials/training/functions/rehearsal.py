@@ -174,6 +174,7 @@ class _Call:
             elif isinstance(handed, ToScore):
                 self._samples = handed.samples.scored
                 self.state.losses.take()
+                self.state.own.take()
                 self.state.position.evaluations += 1
             elif isinstance(handed, Boundary) and self.state.position.evaluations == due:
                 return self._located(

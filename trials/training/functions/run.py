@@ -103,6 +103,7 @@ class Run:
         self._kept = state.kept
         self._streams = state.streams
         self._losses = state.losses
+        self._own = state.own
         self._thread = thread
         self._begun_steps = False
         self._stepped = False
@@ -189,6 +190,15 @@ class Run:
             _as_run_error(self._losses.add, "loss_d", loss_d)
         if loss_g is not None:
             _as_run_error(self._losses.add, "loss_g", loss_g)
+
+    def log(self, **metrics: Any) -> None:
+        """Report metrics of your own by name: numbers, or tensors with one element.
+
+        Each evaluation has the last value since the one before, as own/NAME; nothing is decided by it.
+        """
+        self._check_loop("log")
+        for name, value in metrics.items():
+            _as_run_error(self._own.put, name, value)
 
     def due(self) -> bool:
         """Return whether an evaluation is due."""

@@ -14,6 +14,7 @@ from ganstudy.trials.training.functions.global_state import GlobalStreams
 from ganstudy.trials.training.functions.inputs import Streams
 from ganstudy.trials.training.functions.kept import KeptObjects
 from ganstudy.trials.training.functions.losses import MeanLosses
+from ganstudy.trials.training.functions.own_metrics import OwnMetrics
 from ganstudy.trials.training.functions.state_tree import decode, encode
 from ganstudy.trials.training.trial_state import png_to_tensor, tensor_to_png
 
@@ -40,7 +41,7 @@ class SeedRecord:
     rows: list[EvaluationRow]
     """Of its evaluations so far, each with the seed's own cost."""
     rest: dict[str, Any]
-    """Objects kept, streams, losses and global streams, as plain JSON with names of tensors."""
+    """Objects kept, streams, losses, own metrics and global streams, as plain JSON with names of tensors."""
     tensors: dict[str, Tensor]
     pictures: dict[int, bytes]
     """By evaluation: of those that wait for other seeds."""
@@ -56,18 +57,20 @@ class SeedState:
     kept: KeptObjects
     streams: Streams
     losses: MeanLosses
+    own: OwnMetrics
 
     @classmethod
     def of(cls, record: SeedRecord | None) -> SeedState:
         """Return the state with which a function is called: at the beginning, or of a checkpoint."""
         if record is None:
-            return cls(Position(), KeptObjects(None, {}), Streams({}), MeanLosses())
+            return cls(Position(), KeptObjects(None, {}), Streams({}), MeanLosses(), OwnMetrics())
         rest = record.rest
         return cls(
             replace(record.position, counters=replace(record.position.counters)),
             KeptObjects(rest["kept"], record.tensors),
             Streams(dict(rest["streams"])),
             MeanLosses(rest["losses"]),
+            OwnMetrics(rest.get("own")),  # checkpoints of older versions have none
         )
 
     def record(
@@ -79,6 +82,7 @@ class SeedState:
             "kept": self.kept.state(tensors, "kept."),
             "streams": self.streams.state(),
             "losses": self.losses.state(),
+            "own": self.own.state(),
             "global": encode(global_streams.state_dict(), tensors, "global"),
         }
         position = replace(self.position, counters=replace(self.position.counters))

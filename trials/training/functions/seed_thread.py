@@ -12,6 +12,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+import torch
+
 from ganstudy.trials.training.functions.global_state import GlobalStreams
 
 CLOSE_SECONDS = 5.0
@@ -46,7 +48,8 @@ class SeedThread:
 
     def begin(self, call: Callable[[], None]) -> None:
         """Let `call` be what the thread runs, from the first `go_on`."""
-        self._thread = threading.Thread(target=self._run, args=(call,), daemon=True)
+        threads = torch.get_num_threads()
+        self._thread = threading.Thread(target=self._run, args=(call, threads), daemon=True)
 
     # --- for the trial
 
@@ -91,7 +94,9 @@ class SeedThread:
         if self._closing:
             raise Stopped
 
-    def _run(self, call: Callable[[], None]) -> None:
+    def _run(self, call: Callable[[], None], threads: int) -> None:
+        # OpenMP counts by thread: here it would take all cores, whatever the trial was given.
+        torch.set_num_threads(threads)
         error: BaseException | None = None
         try:
             call()

@@ -115,7 +115,7 @@ class SeedTraining:
             scored = context.evaluator.measure(samples[None])[0] if is_finite else None
         shown = handed.samples.shown[:SHOWN].cpu()
         picture = draw_grid(context.evaluator.dataset, [_finite(shown)])
-        losses: dict[str, float | None] = dict(state.losses.take())
+        reported: dict[str, float | None] = {**state.losses.take(), **state.own.take()}
         counters = state.position.counters
         counters.evaluation_seconds += time.perf_counter() - begun
         counters.device_seconds = counters.seconds if context.device.type == "cuda" else 0.0
@@ -125,7 +125,7 @@ class SeedTraining:
             counters.on(budget.unit) >= budget.amount * (state.position.evaluations + 1) / planned
         ):
             index = state.position.evaluations = state.position.evaluations + 1
-            bare = EvaluationRow(self.seed, index, is_finite, losses, None)
+            bare = EvaluationRow(self.seed, index, is_finite, reported, None)
             row = evaluation_row(bare, scored, self.rows, planned)
             judged = verdict([*self.rows, row], planned, context.evaluator.floor)
             self.rows.append(replace(row, verdict=judged, cost=counters.as_columns()))

@@ -8,6 +8,7 @@ import torch
 import torch_fidelity
 from torch.utils.data import TensorDataset
 
+from ganstudy.trials.measures.features import classifier as training
 from ganstudy.trials.measures.features.classifier import to_uint8, train_classifier
 from ganstudy.trials.measures.features.fidelity import (
     FrechetDistance,
@@ -104,10 +105,21 @@ def test_uint8_conversion_covers_the_whole_range() -> None:
     assert to_uint8(every).tolist() == list(range(256))
 
 
-def test_classifier_is_deterministic_and_identified_by_its_weights(digits, classifier) -> None:
-    again = train_classifier(digits)
-    assert again.weights == classifier.weights
-    assert again.digest == classifier.digest
+def test_classifier_is_deterministic_and_identified_by_its_weights(
+    digits, classifier, monkeypatch
+) -> None:
+    monkeypatch.setattr(training, "EPOCHS", 3)
+    first = train_classifier(digits)
+    # Neither what was drawn before nor the number of threads matters.
+    torch.manual_seed(7)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        again = train_classifier(digits)
+    finally:
+        torch.set_num_threads(threads)
+    assert again.weights == first.weights != classifier.weights
+    assert again.digest == first.digest != classifier.digest
     labels = classifier.build(digits)(to_uint8(digits.held_out))[1].argmax(1)
     accuracy = float(np.mean((labels == digits.held_out_labels).numpy()))
     assert classifier.accuracy == pytest.approx(accuracy)

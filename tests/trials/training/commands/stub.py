@@ -51,6 +51,7 @@ def main():
     options.add_argument("--hang-at", type=int, default=os.environ.get("STUB_HANG_AT"))
     options.add_argument("--deaf", action="store_true", help="ignore SIGTERM")
     options.add_argument("--children", action="store_true")
+    options.add_argument("--own", default="theirs", help="name of a metric in such lines")
     options.add_argument("--say", action="store_true", help="lines [ganstudy]")
     args = options.parse_args()
     args.outdir.mkdir(parents=True, exist_ok=True)
@@ -87,7 +88,7 @@ def main():
                 "images": done,
                 "samples": path.name,
                 "loss_g": total,
-                "own": {"theirs": total / 4},
+                "own": {args.own: total / 4},
             }
             print("[ganstudy] " + json.dumps(said))
 

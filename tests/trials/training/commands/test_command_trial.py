@@ -106,6 +106,11 @@ FAILING = {
         ["no samples for evaluation 1, at 10 images", "fakes000020.npy, at 20"],
     ),
     "too few": (["--fakes=120"], {}, ["fakes000010.npy", "scores 200 samples", "it has 120"]),
+    "a metric's name": (
+        ["--say", "--own=fid 50k"],
+        {"watch": {}},
+        ["an own metric's name has letters", "got 'fid 50k'"],
+    ),
     "no such option": (
         ["--widht=3"],
         {},
@@ -125,9 +130,8 @@ def test_a_script_that_fails_says_how(name: str, script_config, begun) -> None:
     for each in said:
         assert each in text
     # As it was run: to be tried by hand.
-    assert (
-        "stub.py --outdir=/" in text and "--seed=5" in text and "{" not in text.split("command:")[1]
-    )
+    line = text.partition("command:")[2].partition("last lines:")[0]
+    assert "stub.py --outdir=/" in line and "--seed=5" in line and "{" not in line
     output = Path(text.rpartition("all of its output: ")[2])
     assert output.name == "seed-5-output-1.txt" and output.stat().st_size
 

@@ -26,6 +26,8 @@ def train(run):
         loss.backward()
         optimiser.step()
         run.count(discriminator_steps=1, images=16, loss_d=loss.item(), loss_g=loss)
+        if step % 3 == 0:  # long before the evaluation that has it
+            run.log(noise=noise.mean())
         if run.due():
             run.evaluate(lambda z: G(z) + 0.01 * torch.randn(len(z), 2), latent_dim=2)
         # Behind the evaluation: a checkpoint is of the end of a step.

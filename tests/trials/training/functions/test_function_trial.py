@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ganstudy.trials.config.trial import TrialConfig
 from ganstudy.trials.results.records import Evaluation, Verdict
@@ -106,6 +107,65 @@ def test_more_evaluations_leave_the_numbers_the_same(config_of, small_evaluator)
     few = trained(FunctionTrial(config_of(RANDOM_FILE, evaluations=1), small_evaluator))
     many = trained(FunctionTrial(config_of(RANDOM_FILE, evaluations=12), small_evaluator))
     assert few[-1].values("fid") == many[-1].values("fid")
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_function_has_the_threads_of_its_trial(
+    config_of, write, small_evaluator, threads
+) -> None:
+    """OpenMP's own number, which torch.get_num_threads() does not tell of a new thread."""
+    text = """
+        import torch
+        from threadpoolctl import threadpool_info
+        from torch import nn
+
+        def train(run):
+            G = nn.Linear(2, 2)
+            run.keep(G=G)
+            for step in run.steps():
+                pools = [each for each in threadpool_info() if each["user_api"] == "openmp"]
+                run.log(threads=max(each["num_threads"] for each in pools if "torch" in each["filepath"]))
+                if run.due():
+                    run.evaluate(G, latent_dim=2)
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        made = FunctionTrial(config_of(write(text)), small_evaluator).advance()
+    finally:
+        torch.set_num_threads(before)
+    assert made.values("own/threads") == [threads, threads]
+
+
+# --- metrics of its own
+
+LOGS = """
+    import torch
+    from torch import nn
+
+    def train(run):
+        G, count = nn.Linear(2, 2), torch.zeros(1)
+        run.keep(G=G)
+        for step in run.steps():
+            count += 1
+            if step % 2 == 0 and step < 9:
+                run.log(step=step, count=count)
+            run.log(**{"a.b-c": float("nan")})
+            if run.due():
+                run.evaluate(G, latent_dim=2)
+                run.log(behind=run.seed)
+"""
+
+
+def test_metrics_of_its_own_stand_apart(config_of, write, small_evaluator) -> None:
+    """The last value since the evaluation before, as it was then; none where nothing was reported."""
+    made = trained(FunctionTrial(config_of(write(LOGS)), small_evaluator))
+    assert [e.values("own/step") for e in made] == [[2, 2], [4, 4], [8, 8], [None, None]]
+    assert [e.values("own/count") for e in made] == [[3, 3], [5, 5], [9, 9], [None, None]]
+    # MLflow and JSON have no NaN.
+    assert [e.values("own/a.b-c") for e in made] == [[None, None]] * 4
+    assert [e.values("own/behind") for e in made] == [[None, None], [0, 3], [0, 3], [0, 3]]
+    assert "step" not in made[0].rows[0].measures
 
 
 # --- interruptions

@@ -73,6 +73,26 @@ MISTAKES = {
         '["lr"]',
         r":7: the call with params lr_g=0.01 fails: KeyError: 'lr'",
     ),
+    "a metric's name": (
+        "run.count(",
+        'run.log(**{"fid 50k": 1})\n        run.count(',
+        r":15: an own metric's name has letters, .* got 'fid 50k'",
+    ),
+    "a metric that is no number": (
+        "run.count(",
+        'run.log(fid="good")\n        run.count(',
+        r":15: fid must be one number, got str 'good'",
+    ),
+    "a metric of many numbers": (
+        "run.count(",
+        "run.log(fid=G.weight)\n        run.count(",
+        r":15: fid must be one number, got a tensor of shape \[2, 2\]",
+    ),
+    "a metric before the loop": (
+        "    real, z =",
+        "    run.log(fid=1)\n    real, z =",
+        r":9: run.log must be called in the loop over run.steps\(\)",
+    ),
     "nothing kept": (
         "run.keep(G=G, o=o)",
         "pass",

@@ -1,0 +1,50 @@
+"""Results that are kept with what they were computed of, as sections of a report ask for the same.
+
+A report asks dozens of times at what amount its trials are compared and with which scores, each
+time from all evaluations of the study.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+
+class KeepsResults:
+    """An object that is not changed once anything was computed of it."""
+
+    @cached_property
+    def _kept(self) -> dict[Hashable, Any]:
+        # No field of a dataclass: `replace` makes an object of which nothing is computed yet.
+        return {}
+
+
+Keeper = TypeVar("Keeper", bound=KeepsResults)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def kept(
+    function: Callable[Concatenate[Keeper, Arguments], Result],
+) -> Callable[Concatenate[Keeper, Arguments], Result]:
+    """Return the function such that it computes once for each object and arguments.
+
+    The other arguments must be hashable, and nobody may change what is returned.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+
+    @wraps(function)
+    def keeping(of: Keeper, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        key = (name, args, tuple(sorted(kwargs.items())))
+        results = of._kept
+        if key not in results:
+            found = function(of, *args, **kwargs)
+            if found is of:
+                # In its own keeping it would wait for the collector of circles.
+                return found
+            results[key] = found
+        result: Result = results[key]
+        return result
+
+    return keeping
