@@ -35,9 +35,11 @@ Kind = TypeVar("Kind", bound=ImplementedOptions)
 MADE = "<!-- Made by docs/generate.py from the code; change it there. -->\n"
 EVERY_MODEL = ("latent_dim", "latent")
 """Options that every network has."""
-MOST_WORDS = 26
+MOST_WORDS = 22
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
-OWN = "[extending.md](extending.md) has what it must keep to.\n"
+OWN = "[Your own code](extending.md) says how to write it.\n"
+SOURCE = re.compile(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
+"""Of an equation, in brackets beside it."""
 ARROWS = {"down": " ↓", "up": " ↑", "none": ""}
 
 
@@ -47,12 +49,12 @@ def measures() -> str:
         MADE,
         "# Measures\n",
         "Per seed and evaluation. ↓: lower is better, ↑: higher. Without a source: ganstudy's own.",
-        "[Features and floors](how-it-works.md#what-is-measured); [the game's measures](game.md).\n",
+        "[Features and floors](how-it-works.md#what-is-measured).\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         rows = [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
         lines += [f"## {group}\n", *rows, ""]
-    lines += ["## Cost\n", "Counted always, whatever the unit of the budget.\n"]
+    lines += ["## Cost\n"]
     counters = _attribute_docs(Counters)
     plain = [name for name, text in counters.items() if text == _in_words(name)]
     lines.append(f"- {', '.join(f'`{name}`' for name in plain)}")
@@ -92,8 +94,8 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "`trials/losses/NAME.py`, `trials/remedies/NAME.py`: symbols, costs, where released codes differ.",
-        "Options go under `[losses.NAME]`, `[remedies.NAME]`.\n",
+        "Options go under `[losses.NAME]`, `[remedies.NAME]`. A heading leads to the equations, what their",
+        "symbols mean, what they cost, and where released codes differ.\n",
         "# Losses\n",
     ]
     for losses in _by_document(LOSSES):
@@ -121,21 +123,32 @@ def _entry(kinds: Mapping[str, type[ImplementedOptions]]) -> list[str]:
     title, colon, rest = doc.partition(": ")
     if colon and re.sub("[ -]", "_", title.lower()) == names:
         doc = rest[0].upper() + rest[1:]
-    return [f"## {names}\n", _in_short(doc), "", *_options_list(kinds)]
+    file = next(iter(kinds.values())).implementation.partition(":")[0].replace(".", "/")
+    link = f"../{file.removeprefix('ganstudy/')}.py"
+    return [f"## [{names}]({link})\n", _in_short(doc), "", *_options_list(kinds)]
 
 
 def _in_short(doc: str) -> str:
-    """Return the summary of a module's documentation, and its equations up to the first ones' end.
+    """Return the summary of a module's documentation, and where its equations are from.
 
-    So has the paragraph after them, if it is short. The rest stays with the code.
+    So has the paragraph after them, if it is short. The rest stays with the code, to which the page
+    links: an equation says little without its symbols.
     """
-    blocks = re.split(r"\n\s*\n(?!    )", doc)
-    first = next((index for index, block in enumerate(blocks) if "    " in block), 0)
-    kept, rest = blocks[: first + 1], blocks[first + 1 : first + 2]
-    is_lead_in = bool(rest) and rest[0].rstrip().endswith(":")
-    if len(" ".join(rest).split()) <= MOST_WORDS and not is_lead_in and "    " not in "".join(rest):
-        kept += rest
-    return _markdown("\n\n".join(kept))
+    blocks = re.split(r"\n\s*\n", doc)
+    is_equation = [block.startswith("    ") for block in blocks]
+    first = is_equation.index(True) if any(is_equation) else len(blocks)
+    after = next((i for i in range(first, len(blocks)) if not is_equation[i]), len(blocks))
+    summary, *more = blocks[:first]
+    beside = SOURCE.findall("".join(blocks[first:after]))
+    if sources := [source for source in beside if source not in summary]:
+        summary = f"{summary.removesuffix('.')} ({'; '.join(sources)})."
+    more += [block for block in blocks[after : after + 1] if _is_note(block)]
+    return "\n\n".join([summary, *more])
+
+
+def _is_note(paragraph: str) -> bool:
+    """Return whether a paragraph is short, and leads to nothing else."""
+    return len(paragraph.split()) <= MOST_WORDS and not paragraph.endswith(":")
 
 
 def _implementation_doc(options: type[ImplementedOptions]) -> str:
@@ -159,7 +172,7 @@ def data_and_networks() -> str:
     lines = [
         MADE,
         "# Data, networks and measures in the study file\n",
-        "Defaults, and other choices, stand in brackets. `trials/networks/NAME.py` has each network's layers.\n",
+        "Defaults and other choices stand in brackets. `trials/networks/NAME.py` has a network's layers.\n",
         "# [data]\n",
     ]
     told: set[str] = set()
@@ -266,12 +279,12 @@ def frames() -> str:
     lines = [
         MADE,
         "# A study in pandas\n",
-        "From `ganstudy.load(NAME)` ([python.md](python.md)) or `ganstudy export NAME --out DIR`.",
-        "Missing numbers are NaN. A score that is missing because its seed diverged is the worst",
-        "there is: fill it before you average, or count it.\n",
+        "From `ganstudy.load(NAME)` ([Python](python.md)) or `ganstudy export NAME --out DIR`.",
+        "A column that two frames share is described once. Missing numbers are NaN. A score that is",
+        "missing because its seed diverged is the worst there is: fill it before you average.\n",
     ]
     heads = {
-        "trials": "One row per trial; one more column per hyperparameter, and a number of seeds per verdict.",
+        "trials": "One row per trial; also a column per hyperparameter, and a number of seeds per verdict.",
         "evaluations": "One row per trial, seed and evaluation.",
         "seeds": "The rows of `evaluations` at each trial's last.",
         "modes": "One row per trial, seed, evaluation and mode.",
@@ -281,19 +294,16 @@ def frames() -> str:
         lines += [f"## {name}\n", f"{head}\n"]
         columns = {} if name == "seeds" else COLUMNS[name]
         measured = [column for column in columns if column in MEASURES]
-        counted = [column for column in columns if column in COUNTERS]
         for column, meaning in columns.items():
             # Those of the measures and counters stand in measures.md; what two frames share, in the first.
             if column not in (*MEASURES, *COUNTERS, *Verdict) and told.get(column) != meaning:
                 lines.append(f"- `{column}`: {meaning}")
                 told[column] = meaning
         if measured:
-            of = "median over seeds at the last evaluation" if name == "trials" else "as measured"
-            lines.append(f"- every measure of [measures.md](measures.md), {of}")
+            of = " (median over seeds at the last evaluation)" if name == "trials" else ""
+            lines.append(f"- every [measure](measures.md){of} and [cost](measures.md#cost)")
         if name == "evaluations":
-            lines.append("- `own/NAME`: metrics that a training of your own reported of itself")
-        if len(counted) == len(COUNTERS):
-            lines.append("- every counter of [measures.md](measures.md)")
+            lines.append("- `own/NAME`: metrics that a training of your own reported")
         lines.append("")
     return "\n".join(lines)
 

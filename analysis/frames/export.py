@@ -31,13 +31,13 @@ _COUNTED = {
     "peak_memory_bytes": "Largest memory so far, of the GPU or of the process.",
 }
 _PROVENANCE = {
-    "extractor": "What features come from; `imported` where the imported file does not say.",
+    "extractor": "Where features come from.",
     "extractor_digest": "Of its weights.",
     "data_digest": "Of the data.",
     "num_generated": "Samples scored per seed.",
-    "num_real": "Real samples that they were compared with.",
-    "split": "Which real samples: held_out ones are never trained on.",
-    "extractor_accuracy": "Held-out accuracy of an in-domain classifier, share of images.",
+    "num_real": "Real samples compared with.",
+    "split": "Which real samples.",
+    "extractor_accuracy": "Share of held-out images that the classifier gets right.",
     "modes": "What a mode is, and how many there are.",
 }
 
@@ -46,27 +46,29 @@ def _measures(of: str) -> dict[str, str]:
     return {name: f"{measure.label}, {measure.unit}; {of}." for name, measure in MEASURES.items()}
 
 
+_NUMBER = "Of the trial, from 0."
+_EVALUATION = "From 1; equal numbers have spent equal budgets."
 _ROW = {
-    "number": "Of the trial.",
+    "number": _NUMBER,
     "seed": "Random seed.",
-    "evaluation": "1 is the first. Equal numbers have spent equal budgets.",
-    "finite": "Whether all parameters and scores are finite; a seed that is not has diverged.",
-    "verdict": f"As of this evaluation: {', '.join(Verdict)} (docs/verdicts.md).",
-    "histogram": "Samples per mode, in the order of mode_names; empty where there are none.",
+    "evaluation": _EVALUATION,
+    "finite": "Whether all parameters and scores are finite; otherwise the seed has diverged.",
+    "verdict": "As of this evaluation (docs/verdicts.md).",
+    "histogram": "Samples per mode, in the order of mode_names; empty without modes.",
 }
 COLUMNS: dict[str, dict[str, str]] = {
     "trials": {
-        "number": "Of the trial, from 0.",
-        "stage": "design (planned), search, or confirm: trained again on fresh seeds.",
-        "role": "Of a confirm trial: why it was chosen; empty for the others.",
-        "confirms": "Of a confirm trial: the search trial whose configuration it repeats; missing for the others.",
-        "point": "Of a designed trial: the point, from 0; all combinations of the factors are trained there.",
-        "run_id": "Its run in MLflow.",
-        "config_digest": "Equal where two trials were the same in everything.",
+        "number": _NUMBER,
+        "stage": "design, search or confirm.",
+        "role": "Why a confirm trial was chosen.",
+        "confirms": "The trial that a confirm trial repeats.",
+        "point": "Of a designed trial, from 0.",
+        "run_id": "Of its run in MLflow.",
+        "config_digest": "Equal for equal configurations.",
         "state": "complete (spent its budget), pruned (ended before), failed or running.",
         "feasible": "Whether the constraints of [objective] hold.",
-        "objective": "The measure that decides: median over seeds at the last evaluation; missing where it diverged.",
-        "error": "Why it failed; empty otherwise.",
+        "objective": "The measure that decides, median over seeds at the last evaluation.",
+        "error": "Why the trial failed.",
         **{
             verdict.value: f"Seeds that are {verdict.value} at the last evaluation."
             for verdict in Verdict
@@ -85,9 +87,9 @@ COLUMNS: dict[str, dict[str, str]] = {
         **_PROVENANCE,
     },
     "modes": {
-        "number": "Of the trial.",
+        "number": _NUMBER,
         "seed": "Random seed.",
-        "evaluation": "1 is the first.",
+        "evaluation": _EVALUATION,
         "generator_steps": "When that was.",
         "count": "Generated samples of this mode.",
         "mode": "Index into mode_names, from 0.",

@@ -1,7 +1,7 @@
 """Whole adaptive searches in which remedies and k do nothing on average, or one remedy helps: what the
 table of contrasts says of them.
 
-    python tests/benchmarks/adaptive_studies.py [--studies 2000] [--seed 20261130] [--to page.md]
+    python tests/benchmarks/adaptive_studies.py [--studies 2000] [--seed 20261130] [--to DIR]
 
 Every study is drawn by Optuna's TPE as the ledger draws it, stopped by Ray's ASHA as the driver stops it,
 two trials at a time, and read by analysis/tables/effects/contrast_table.py. Scores are made up: log FID falls over
@@ -12,7 +12,9 @@ one seed, a seed's luck, and the rest; sizes as in tests/benchmarks/operating_ch
 from __future__ import annotations
 
 import argparse
+import csv
 import math
+import sys
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -181,27 +183,21 @@ def findings(study: Study) -> Counter[str]:
     return found
 
 
-INTRODUCTION = """# Operating characteristics of whole searches
-
-What the table of contrasts says of searches in which k and the remedies do nothing on average, unless one remedy
-helps: 60 trials unless stated, three values of k, three remedies and none, learning rates that matter. Scores are made
-up (tests/benchmarks/adaptive_studies.py, seed {seed}), sampler and scheduler are real. Any finding in a family counts,
-at most 5% is promised; in brackets Clopper and Pearson's 95% interval. *asked*: studies with pairs enough for a test.
-*Other axes*: at equal discriminator updates, images or seconds a larger k truly scores worse.
-
-| studies | remedies | asked | k | asked | k, other axes | asked | the remedy that helps |
-|---|---|---|---|---|---|---|---|
-"""
 KINDS = ("remedies", "k", "k, other axes")
+HEAD = (
+    "studies",
+    *(column for kind in KINDS for column in (kind, f"{kind}: asked")),
+    "the remedy that helps",
+)
 
 
-def row(cell: Cell, found: Counter[str], studies: int) -> str:
-    """Return the row of a cell."""
+def row(cell: Cell, found: Counter[str], studies: int) -> list[str]:
+    """Return the row of a cell, under HEAD."""
     cells = [f"{cell.name} ({studies})"]
     for kind in KINDS:
         cells += [share(found[kind], studies), f"{found[f'{kind}: asked'] / studies:.0%}"]
     cells.append("" if cell.helps == 1 else share(found["the last remedy better"], studies))
-    return f"| {' | '.join(cells)} |"
+    return cells
 
 
 def share(times: int, studies: int) -> str:
@@ -211,28 +207,28 @@ def share(times: int, studies: int) -> str:
 
 
 def main() -> None:
-    """Write the page."""
+    """Write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=2_000)
     parser.add_argument("--seed", type=int, default=20261130)
     parser.add_argument("--cells", type=int, nargs="*", default=range(len(CELLS)))
-    parser.add_argument(
-        "--to", type=Path, default=Path("docs/operating-characteristics-searches.md")
-    )
+    parser.add_argument("--to", type=Path, default=Path("docs/simulated"))
     parser.add_argument("--short", action="store_true", help="whether it runs, in print")
     arguments = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
     studies = 1 if arguments.short else arguments.studies
-    page = INTRODUCTION.format(seed=arguments.seed)
+    made = [list(HEAD)]
     for cell in (CELLS[i] for i in ([1] if arguments.short else arguments.cells)):
         found = Counter[str]()
         for i in range(studies):
             found.update(findings(searched(cell, arguments.seed + i)))
-        page += f"{row(cell, found, studies)}\n"
-        print(row(cell, found, studies), flush=True)
+        made.append(row(cell, found, studies))
+        csv.writer(sys.stdout, lineterminator="\n").writerow(made[-1])
+        sys.stdout.flush()
     if not arguments.short:
-        arguments.to.write_text(page, encoding="utf-8")
+        with (arguments.to / "searches.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(made)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ SCRIPTS = sorted(
     if path != Path(__file__) and "__main__" in path.read_text(encoding="utf-8")
 )
 FIGURES = {
-    "adaptive_studies": r"(?m)^\| TPE with ASHA, 6 seeds \(1\) \| [\d.]+% ",
+    "adaptive_studies": r'(?m)^"TPE with ASHA, 6 seeds \(1\)",[\d.]+% ',
     "cluster": r"one machine: -?\d+\.\d{3} s per trial",
     "fresh_seeds": r"(?m)^\| 3, 8 \| normal \| [\d.]+% ",
     "importing": r"(?m)^\| 6 \| 108 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$",

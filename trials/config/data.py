@@ -73,9 +73,7 @@ class ImageOptions(DataOptions):
     """Options of every data set of images."""
 
     mirror: bool = False
-    """Flip each training image left to right with probability 1/2; scores compare with the images as
-    they are.
-    """
+    """Flip each training image left to right with probability 1/2."""
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -87,7 +85,7 @@ class ImageOptions(DataOptions):
 
 
 class Digits(ImageOptions):
-    """Scikit-learn's handwritten digits: 8 x 8, grey, 10 classes."""
+    """Scikit-learn's handwritten digits: 8 x 8, grey, 10 classes, 1,000 images, 797 held out."""
 
     implementation = "ganstudy.trials.data.digits:digits"
     labelled = True
@@ -120,9 +118,9 @@ class Downloaded(ImageOptions):
     """Data that torchvision reads, and downloads where they are not there yet."""
 
     root: str = Field("~/.cache/ganstudy", min_length=1)
-    """Folder with the files, laid out as torchvision does (mnist: ROOT/MNIST/raw/)."""
+    """Folder with the files, as torchvision lays them out (ROOT/MNIST/raw/)."""
     download: bool = True
-    """Whether files that are not in `root` are downloaded."""
+    """Whether files missing there are downloaded."""
     size: int | None = Field(None, ge=4, le=1024)
     """Pixels per side; absent: as in the files."""
 
@@ -137,31 +135,31 @@ class OfficialSplit(Downloaded):
     labelled = True
 
     train_images: int | None = Field(None, ge=2)
-    """Images to train on, the first of a fixed shuffle; absent: all."""
+    """Images to train on, the first of a fixed shuffle."""
     held_out_images: int | None = Field(None, ge=1)
-    """Images of the test split held out, the first of a fixed shuffle; absent: all."""
+    """The same of the test split, which is held out."""
 
 
 class MNIST(OfficialSplit):
-    """Handwritten digits: 28 x 28, grey, 10 classes, 60,000 images and 10,000 held out."""
+    """Handwritten digits: 28 x 28, grey, 10 classes, 60,000 images, 10,000 held out."""
 
     name: Literal["mnist"] = "mnist"
 
 
 class FashionMNIST(OfficialSplit):
-    """Articles of clothing: 28 x 28, grey, 10 classes, 60,000 images and 10,000 held out."""
+    """Articles of clothing: as many, of the same size."""
 
     name: Literal["fashion_mnist"] = "fashion_mnist"
 
 
 class CIFAR10(OfficialSplit):
-    """Photographs: 32 x 32, colour, 10 classes, 50,000 images and 10,000 held out."""
+    """Photographs: 32 x 32, colour, 10 classes, 50,000 images, 10,000 held out."""
 
     name: Literal["cifar10"] = "cifar10"
 
 
 class StackedDigits(ImageOptions):
-    """Three of scikit-learn's digits as the channels of one 8 x 8 image: 1,000 classes."""
+    """Stacks of scikit-learn's digits, 8 x 8."""
 
     implementation = "ganstudy.trials.data.stacked:stacked_digits"
     tiny = True
@@ -170,11 +168,11 @@ class StackedDigits(ImageOptions):
     num_stacks: int = Field(50_000, ge=2, le=100_000_000)
     """Images to train on; fixed."""
     held_out_stacks: int = Field(10_000, ge=1, le=100_000_000)
-    """Images held out, stacked from digits that are held out; fixed."""
+    """Images held out, stacked from held-out digits; fixed."""
 
 
 class StackedMNIST(Downloaded):
-    """Three digits of MNIST as the channels of one image: 1,000 classes."""
+    """Stacks of MNIST's."""
 
     implementation = "ganstudy.trials.data.stacked:stacked_mnist"
 
@@ -182,29 +180,29 @@ class StackedMNIST(Downloaded):
     num_stacks: int = Field(128_000, ge=2, le=100_000_000)
     """Images to train on; fixed."""
     held_out_stacks: int = Field(26_000, ge=1, le=100_000_000)
-    """Images held out, stacked from MNIST's test split; fixed."""
+    """Images held out, stacked from held-out digits; fixed."""
 
 
 class PictureOptions(ImageOptions):
     """Options that turn pictures of any kind into images of one shape, and hold some out."""
 
     size: int | None = Field(None, ge=4, le=1024)
-    """Pixels per side; absent: pictures keep their size, and all must have the same."""
+    """Pixels per side; absent: all pictures must have one size."""
     crop: Literal["centre", "none"] = "centre"
     """Cut the middle square out before resizing; none: stretch what is not square."""
     channels: Literal["colour", "grey"] = "colour"
     """3 channels or 1. Transparent parts are laid on white."""
     held_out: HeldOut = 0.2
-    """Share or number of the images held out, the first of a fixed shuffle."""
+    """Share or number held out, the first of a fixed shuffle."""
     limit: int | None = Field(None, ge=3)
-    """Images used at most, the first of a fixed shuffle; absent: all."""
+    """Most images used, the first of a fixed shuffle."""
 
 
 class PictureFiles(PictureOptions):
     """Options of pictures that are decoded one by one."""
 
     bad_files: Literal["refuse", "skip"] = "refuse"
-    """What to do about a picture that cannot be read; either way it is named."""
+    """What to do about a picture that cannot be read; it is named."""
 
 
 ZIP = ".zip"
@@ -217,11 +215,9 @@ class Images(PictureFiles):
 
     name: Literal["images"] = "images"
     path: str = Field(min_length=1)
-    """The folder or zip; pictures are looked for in its sub-folders too."""
+    """The folder, with its sub-folders, or the zip."""
     labels: Literal["none", "folders", "file"] = "none"
-    """folders: the first-level sub-folder is the class. file: dataset.json says, the default of a
-    .zip.
-    """
+    """folders: the first-level sub-folder is the class. file: dataset.json says; a zip's default."""
 
     @model_validator(mode="before")
     @classmethod
@@ -258,10 +254,9 @@ class Arrays(ImageOptions):
     images_key: str | None = None
     """Its images or points; absent: x or images."""
     labels_key: str | None = None
-    """Its labels, whole numbers or strings; absent: y or labels, unless there is a
-    held_out_images_key."""
+    """Its labels, whole numbers or strings; absent: y or labels, unless held-out images are named."""
     held_out_images_key: str | None = None
-    """Its held-out images or points; absent: a part of the others."""
+    """Its held-out ones; absent: a part of the others."""
     held_out_labels_key: str | None = None
     """Their labels."""
     range: Pair | None = None
@@ -271,9 +266,9 @@ class Arrays(ImageOptions):
     size: int | None = Field(None, ge=4, le=1024)
     """Pixels per side, after a cut to the middle square; absent: as in the file."""
     held_out: HeldOut | None = None
-    """Share or number held out; absent: 0.2, unless the file has held-out images."""
+    """Share or number held out; absent: 0.2."""
     limit: int | None = Field(None, ge=3)
-    """Images used at most, the first of a fixed shuffle; absent: all."""
+    """Most images used, the first of a fixed shuffle."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Arrays:

@@ -91,7 +91,7 @@ class WassersteinGPOptions(LossOptions):
     }
 
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """lambda of the gradient penalty."""
+    """Of the penalty."""
 
 
 class RelativisticAverageOptions(LossOptions):

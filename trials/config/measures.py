@@ -27,23 +27,22 @@ class MeasuresConfig(StrictModel):
     """Settings of the measures; equal for all trials of a study."""
 
     extractor: Literal["auto", "classifier", "inception-v3-compat", "pixels"] = "auto"
-    """Features behind FID, KID, precision and recall. auto: a classifier trained on the images'
-    labels; without labels Inception. pixels: principal components of the real images' pixels."""
+    """Features behind the scores ([choice](score.md#which-extractor)). auto: a classifier trained on
+    the images' labels; without labels Inception. pixels: principal components of real pixels."""
     weights: str | None = Field(None, min_length=1)
     """File with Inception's weights; absent: torch-fidelity's are downloaded."""
     weights_digest: str | None = Field(None, pattern="^[0-9a-f]{16}$")
-    """Digest that this file must have, as the results' provenance states it."""
+    """Digest that this file must have, as results state it."""
     samples: int | None = Field(None, ge=1, le=100_000_000)
-    """Images generated per seed and evaluation; by default the data set's own number."""
+    """Images generated per seed and evaluation; absent: the data set's own number."""
     modes: Literal["auto", "classes", "bins"] = "auto"
-    """What a mode is. auto: a class where there are labels, else a k-means bin."""
+    """What a mode is. auto: a class with labels, else a k-means bin."""
     bins: int = Field(100, ge=2, le=100_000)
     """k-means bins, at most."""
     game_steps: int = Field(100, ge=0, le=10**9)
-    """Steps of either player in the search for the duality gap at the end of a trial; the path
-    angle takes as many gradients again. 0: neither."""
+    """Steps towards the [duality gap](game.md), and gradients of the path angle; 0: neither."""
     own: dict[str, OwnMeasure] = {}
-    """Your own measures by name; in the study file a list of references."""
+    """A list of [your own measures](own-losses-and-remedies.md#a-measure)."""
 
     @field_validator("own")
     @classmethod

@@ -20,7 +20,7 @@ class ModelOptions(ImplementedOptions):
     latent_dim: int = Field(32, ge=1, le=100_000)
     """Dimensions of z."""
     latent: Literal["normal", "uniform"] = "normal"
-    """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
+    """Distribution of z: N(0, I), or uniform on [-1, 1]."""
 
     images_only: ClassVar[bool] = True
     """Whether the networks take images only, or points of any dimension too."""
@@ -39,11 +39,11 @@ class MLP(ModelOptions):
 
     name: Literal["mlp"] = "mlp"
     width: int = Field(128, ge=1, le=100_000)
-    """Units per hidden layer, in both players."""
+    """Units per hidden layer."""
     depth: int = Field(2, ge=1, le=1000)
-    """Hidden layers, in both players."""
+    """Hidden layers."""
     batch_norm: bool = False
-    """Batch normalisation after every hidden layer of the generator."""
+    """Batch normalisation in the generator."""
 
     @property
     def generator_batch_norm(self) -> bool:
@@ -60,14 +60,11 @@ class DCGAN(ModelOptions):
     latent_dim: int = Field(100, ge=1, le=100_000)
     """Dimensions of z."""
     latent: Literal["normal", "uniform"] = "uniform"
-    """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
+    """Distribution of z: N(0, I), or uniform on [-1, 1]."""
     width: int = Field(64, ge=1, le=100_000)
-    """Channels at half the image's resolution, in both players; they double with every further
-    halving.
-    """
+    """Channels at half the image's resolution; they double with every further halving."""
     discriminator_batch_norm: bool = True
-    """Batch normalisation in the discriminator, but for its first layer; gradient_penalty, r1 and r2
-    suppose that there is none."""
+    """Except in its first layer; gradient_penalty, r1 and r2 suppose that there is none."""
 
 
 class SNDCGAN(ModelOptions):
@@ -82,7 +79,7 @@ class SNDCGAN(ModelOptions):
     latent_dim: int = Field(128, ge=1, le=100_000)
     """Dimensions of z."""
     width: int = Field(64, ge=1, le=100_000)
-    """Channels at the image's own resolution, in both players; they double with every halving."""
+    """Channels at the image's own resolution; they double with every halving."""
 
 
 class ResNet(ModelOptions):
@@ -95,7 +92,7 @@ class ResNet(ModelOptions):
     """Dimensions of z."""
     width: int = Field(128, ge=2, le=100_000, multiple_of=2)
     """Channels of the discriminator, half of the generator's; from 64 pixels on both have width / 2
-    to 8 width. 128 gives the published networks."""
+    to 8 width. 128: as published."""
 
 
 class PacGANPoints(ModelOptions):
@@ -118,11 +115,9 @@ class StackedMNIST(ModelOptions):
     latent_dim: int = Field(100, ge=1, le=100_000)
     """Dimensions of z."""
     latent: Literal["normal", "uniform"] = "uniform"
-    """Distribution of z: N(0, I), or uniform on [-1, 1] in each dimension."""
+    """Distribution of z: N(0, I), or uniform on [-1, 1]."""
     width: int = Field(64, ge=1, le=100_000)
-    """Channels at half the image's resolution, in both players; they double with every further
-    halving.
-    """
+    """Channels at half the image's resolution; they double with every further halving."""
 
 
 class OwnModel(ModelOptions):
@@ -137,7 +132,7 @@ class OwnModel(ModelOptions):
     digest: str = ""
     """Digest of the file's bytes; filled in when the study file is read."""
     options: dict[str, Any] = {}
-    """Further keyword arguments of the function; searched as "model.options.NAME"."""
+    """Its further keyword arguments; searched as "model.options.NAME"."""
 
     @field_validator("name")
     @classmethod

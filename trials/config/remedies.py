@@ -39,11 +39,11 @@ class FeatureMatchingOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.feature_matching:FeatureMatching"
 
     norm: Literal["l2_squared", "l1"] = "l2_squared"
-    """Distance of the means: squared L2 (the equation) or mean L1 (the released code)."""
+    """Distance of the means: squared L2 (the paper) or mean L1 (its code)."""
     adversarial: bool = False
-    """Whether the adversarial objective stays beside it; as published it does not."""
+    """Keep the adversarial objective beside it; as published it goes."""
     weight: LaneNumber = Field(1.0, gt=0, allow_inf_nan=False)
-    """Factor of the distance; matters where the adversarial objective stays."""
+    """Factor of the distance, beside the adversarial objective."""
 
 
 class HistoricalAveragingOptions(RemedyOptions):
@@ -53,7 +53,7 @@ class HistoricalAveragingOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.historical_averaging:HistoricalAveraging"
 
     weight: LaneNumber = Field(0.1, ge=0, allow_inf_nan=False)
-    """lambda of the penalty (dimensionless). The paper publishes none."""
+    """Of the penalty; the paper publishes none."""
 
 
 class MinibatchDiscriminationOptions(RemedyOptions):
@@ -63,14 +63,14 @@ class MinibatchDiscriminationOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.minibatch_discrimination:MinibatchDiscrimination"
 
     kernels: int = Field(16, ge=1, le=10_000)
-    """B: similarity features appended per image."""
+    """Similarity features appended per image."""
     kernel_dim: int = Field(8, ge=1, le=10_000)
-    """C: dimensions in which one kernel compares two images."""
+    """Dimensions in which one of them compares two images."""
     reduction: Literal["sum", "mean"] = "sum"
-    """Sum over the other images of the batch (the equation) or their mean (the ImageNet code)."""
+    """Over the other images: the paper's sum, or the ImageNet code's mean."""
     weight_norm: bool = True
-    """Columns of T normalised and scaled by a learned factor (the released code); without it all
-    similarities start at 0 on more than some tens of features."""
+    """Normalise the projection, with a learned scale (the released code); otherwise all similarities
+    start at 0 on more than some tens of features."""
 
 
 class OneSidedLabelSmoothingOptions(RemedyOptions):
@@ -81,7 +81,7 @@ class OneSidedLabelSmoothingOptions(RemedyOptions):
     needs_smoothable_loss = True
 
     target: LaneNumber = Field(0.9, gt=0, le=1)
-    """alpha: the discriminator's target on real images; generated ones keep 0."""
+    """The discriminator's target on real images."""
 
 
 class VirtualBatchNormalisationOptions(RemedyOptions):
@@ -105,7 +105,7 @@ class PackingOptions(RemedyOptions):
     divides_batch = "m"
 
     m: int = Field(2, ge=2, le=64)
-    """Images that the discriminator judges together; batch_size must be a multiple."""
+    """Images judged at once; batch_size must be a multiple."""
 
 
 class UnrolledDiscriminatorOptions(RemedyOptions):
@@ -115,7 +115,7 @@ class UnrolledDiscriminatorOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.unrolled_discriminator:UnrolledDiscriminator"
 
     steps: int = Field(5, ge=1, le=100)
-    """K: discriminator steps that the generator looks ahead, differentiating through them."""
+    """Discriminator steps that the generator looks ahead."""
 
 
 class SpectralNormalisationOptions(RemedyOptions):
@@ -125,7 +125,7 @@ class SpectralNormalisationOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.spectral_normalisation:SpectralNormalisation"
 
     power_iterations: int = Field(3, ge=1, le=100)
-    """Per step of the player. 3 is what one iteration in every forward pass makes at k = 1."""
+    """Per step; 3 is what one in every forward pass makes at k = 1."""
     generator: bool = False
     """Normalise the generator's weights too (Zhang et al. 2019)."""
 
@@ -137,7 +137,7 @@ class R1Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r1:R1"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """Of the penalty gamma / 2 times the mean squared gradient norm."""
+    """The penalty is gamma / 2 times the mean squared gradient norm."""
 
 
 class R2Options(RemedyOptions):
@@ -147,7 +147,7 @@ class R2Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r2:R2"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """As of `r1`."""
+    """As of r1."""
 
 
 class GradientPenaltyOptions(RemedyOptions):
@@ -157,9 +157,9 @@ class GradientPenaltyOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.gradient_penalty:GradientPenalty"
 
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """lambda of the penalty."""
+    """Of the penalty."""
     centre: LaneNumber = Field(1.0, ge=0, allow_inf_nan=False)
-    """The gradient norm that is not penalised."""
+    """The slope that is not penalised: 1 as in WGAN-GP, or 0."""
 
 
 class InstanceNoiseOptions(RemedyOptions):
@@ -169,9 +169,9 @@ class InstanceNoiseOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.instance_noise:InstanceNoise"
 
     sigma: LaneNumber = Field(0.1, ge=0, allow_inf_nan=False)
-    """Standard deviation at the start, in units of the data (images span -1 to 1)."""
+    """Standard deviation at the start; images span -1 to 1."""
     anneal: LaneNumber = Field(1.0, ge=0, le=1)
-    """Share of the budget over which sigma falls linearly to 0; 0 keeps it constant."""
+    """Share of the budget until the noise is gone; 0 keeps it constant."""
 
 
 class DiffAugmentOptions(RemedyOptions):
@@ -182,7 +182,7 @@ class DiffAugmentOptions(RemedyOptions):
     images_only = True
 
     policy: tuple[str, ...] = ("color", "translation", "cutout")
-    """Augmentations in their order: any of color, translation, cutout."""
+    """Any of these, in the order applied."""
 
     @field_validator("policy", mode="before")
     @classmethod
@@ -211,11 +211,11 @@ class LeCamOptions(RemedyOptions):
     sets_in_after = "start"
 
     weight: LaneNumber = Field(0.3, ge=0, allow_inf_nan=False)
-    """lambda of the penalty."""
+    """Of the penalty."""
     decay: LaneNumber = Field(0.99, ge=0, lt=1)
-    """Of the moving averages of the discriminator's outputs, per discriminator step."""
+    """Of the averages of past outputs, per discriminator step."""
     start: int = Field(1000, ge=0, le=10**12)
-    """Discriminator steps before the penalty sets in; the averages run from the beginning."""
+    """Discriminator steps before the penalty sets in; the averages run from the first."""
 
 
 class GeneratorEMAOptions(RemedyOptions):
@@ -225,13 +225,11 @@ class GeneratorEMAOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.generator_ema:GeneratorEMA"
 
     decay: LaneNumber = Field(0.999, ge=0, lt=1)
-    """Of the moving average of the generator's parameters, per generator step."""
+    """Of the average, per generator step."""
     start: int = Field(0, ge=0, le=10**12)
     """Generator steps before the averaging begins."""
     rampup: LaneNumber = Field(0.05, ge=0, allow_inf_nan=False)
-    """The average's half-life is at most this share of the steps so far (StyleGAN2-ADA); 0: no such
-    limit.
-    """
+    """Longest half-life, as a share of the steps so far (StyleGAN2-ADA); 0: no limit."""
 
 
 class OptimisticAdamOptions(RemedyOptions):

@@ -1,8 +1,7 @@
 """Three grey digits stacked into the channels of one image: 1,000 modes that can be counted.
 
-The protocol is that of VEEGAN (Srivastava et al. 2017) as PacGAN's code has it (Lin et al. 2018):
-128,000 fixed stacks, 26,000 samples per evaluation. Unlike theirs, the stacks to train on contain
-no digit of the test split.
+The protocol is VEEGAN's (Srivastava et al. 2017) in PacGAN's code (Lin et al. 2018): fixed stacks,
+26,000 samples per evaluation. Unlike theirs, no training stack contains a digit of the test split.
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The Wasserstein game with a gradient penalty in place of the clipping.
-
-Source: Gulrajani et al. 2017, eq. 3.
+"""The Wasserstein game with a gradient penalty in place of clipping (Gulrajani et al. 2017, eq. 3).
 
     L_D = E f(G(z)) - E f(x) + lambda E (||grad f(x^)|| - 1)^2
     L_G = -E f(G(z))

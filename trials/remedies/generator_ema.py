@@ -1,4 +1,4 @@
-"""Average of the generator: samples come from a moving average of its parameters.
+"""Generator EMA: samples come from a moving average of the generator's parameters.
 
     theta_ema <- decay theta_ema + (1 - decay) theta           after every generator step
                                                                       (Yazici et al. 2019)

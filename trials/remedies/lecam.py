@@ -1,4 +1,4 @@
-"""LeCam regularisation: outputs are drawn towards past outputs on the other kind of image.
+"""LeCam: outputs are drawn towards past outputs on the other kind of image.
 
     L_D += lambda (E max(0, D(x) - a_fake)^2 + E max(0, a_real - D(G(z)))^2)
     a_kind <- decay a_kind + (1 - decay) E D(kind)                         (Tseng et al. 2021)

@@ -1,4 +1,4 @@
-"""Optimistic updates: each player corrects its step by what the last one got wrong.
+"""Optimistic Adam: each player corrects its step by what the last one got wrong.
 
     theta_{t+1} = theta_t - 2 eta u_t + eta u_{t-1},   u_0 = 0          (Daskalakis et al. 2018, alg. 1)
 

@@ -2,8 +2,8 @@
 
     L_D += gamma / 2 E_x ||grad D(x)||^2             (Mescheder et al. 2018, sec. 4.1)
 
-D(x) is the discriminator's output before any sigmoid. Their released code leaves out the 1/2: its
-reg_param 10 is gamma = 20 here.
+D(x) is the output before any sigmoid. Their released code leaves out the 1/2: its reg_param 10 is
+gamma = 20 here.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     L_D += gamma / 2 E_z ||grad D(G(z))||^2          (Mescheder et al. 2018, sec. 4.1)
 
-The gradient is taken in the image G(z), not in z. gamma is as in R1.
+The gradient is taken in the image G(z), not in z.
 """
 
 from __future__ import annotations

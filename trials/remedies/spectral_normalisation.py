@@ -1,7 +1,6 @@
 """Spectral normalisation: every layer of the discriminator has Lipschitz constant 1, as a matrix.
 
-That holds for linear and convolutional layers; bare parameters, such as the tensor of minibatch
-discrimination, are free.
+Bare parameters, such as the tensor of minibatch discrimination, are free.
 
     W_SN = W / sigma(W),  sigma(W) = u^T W v                     (Miyato et al. 2018, eq. 8, alg. 1)
     v <- W^T u / |W^T u|,  u <- W v / |W v|                       power iteration

@@ -1,4 +1,4 @@
-"""Unrolling: the generator plays against the discriminator that would answer it in K steps.
+"""Unrolled discriminator: the generator plays against the discriminator that would answer it in K steps.
 
     psi_0 = psi;   psi_{j+1} = psi_j - step of D's optimiser on L_D(theta, psi_j)
     theta <- step of G's optimiser on  d/dtheta L_G(theta, psi_K(theta, psi))        (Metz et al. 2017, secs. 2.2-2.3)

@@ -67,8 +67,7 @@ _ALL = (
         unit="squared feature distance",
         direction="down",
         is_ratio=True,
-        meaning="Fréchet distance of Gaussians fitted to the features of generated and held-out "
-        "real samples.",
+        meaning="Fréchet distance of Gaussians fitted to features of generated and held-out samples.",
         source="Heusel et al. 2017, eq. 6; torch-fidelity",
         implementation="ganstudy.trials.measures.features.fidelity:FID",
     ),
@@ -78,8 +77,8 @@ _ALL = (
         group=QUALITY,
         unit="squared kernel distance",
         direction="down",
-        meaning="Unbiased squared maximum mean discrepancy of the features under a cubic "
-        "polynomial kernel; may be slightly negative.",
+        meaning="Unbiased squared maximum mean discrepancy of the features under a cubic kernel; may "
+        "be slightly negative.",
         source="Bińkowski et al. 2018, sec. 3.1",
         implementation="ganstudy.trials.measures.kid:KID",
     ),
@@ -89,8 +88,8 @@ _ALL = (
         group=QUALITY,
         unit="score >= 1",
         direction="up",
-        meaning="exp of the mean divergence of the classifier's choice for one image from its "
-        "choice over all; blind to all but the classes.",
+        meaning="exp of the mean divergence of the classifier's answer for an image from its mean "
+        "answer; blind to all but classes.",
         source="Salimans et al. 2016, sec. 4; torch-fidelity",
         implementation="ganstudy.trials.measures.features.fidelity:INCEPTION_SCORE",
     ),
@@ -141,8 +140,8 @@ _ALL = (
         group=QUALITY,
         unit="ratio to real",
         direction="none",
-        meaning="Mean variance of the images' Laplacian over that of held-out images; below 1 "
-        "blurred, above 1 noisy.",
+        meaning="Mean variance of the images' Laplacian over that of held-out ones; below 1 blurred, "
+        "above 1 noisy.",
         source="Pech-Pacheco et al. 2000",
         implementation="ganstudy.trials.measures.sharpness:SHARPNESS",
     ),
@@ -162,9 +161,9 @@ _ALL = (
         group=MODES,
         unit="share of generated",
         direction="up",
-        meaning="Points within 3 sigma (L2) of the nearest mean; images that the classifier is as "
-        "sure of as of all but the least sure 5% of held-out images; samples no farther from their "
-        "bin's centre than 95% of real ones.",
+        meaning="Points within 3 sigma (L2) of the nearest mean; images that the classifier is surer "
+        "of than of 5% of held-out ones; samples no farther from their bin's centre than 95% of real "
+        "ones.",
         source="Lin et al. 2018, sec. 4.1 (points)",
         implementation="ganstudy.trials.measures.modes:MODES",
     ),
@@ -175,7 +174,7 @@ _ALL = (
         unit="nats",
         direction="down",
         is_ratio=True,
-        meaning="KL of the generated samples' histogram over modes from the real one; about (K - "
+        meaning="KL divergence of the generated histogram over modes from the real one; about (K - "
         "1) / 2n for n perfect samples over K modes.",
         of_histogram=True,
         source="Lin et al. 2018, sec. 4.1",
@@ -187,7 +186,7 @@ _ALL = (
         group=MODES,
         unit="modes",
         direction="up",
-        meaning="exp of the entropy of the generated samples' histogram over modes.",
+        meaning="exp of the generated histogram's entropy.",
         of_histogram=True,
         source="Hill 1973, order 1",
         implementation="ganstudy.trials.measures.modes:MODES",
@@ -198,8 +197,8 @@ _ALL = (
         group=MODES,
         unit="share of bins",
         direction="down",
-        meaning="Modes whose share differs from the real one by a two-proportion z-test at 5%; "
-        "about 0.05 for a perfect sampler.",
+        meaning="Modes whose share differs from the real one (two-proportion z-test at 5%); about "
+        "0.05 for a perfect sampler.",
         of_histogram=True,
         source="Richardson & Weiss 2018, sec. 3",
         implementation="ganstudy.trials.measures.ndb_jsd:NDB_JSD",
@@ -222,7 +221,7 @@ _ALL = (
         group=CYCLING,
         unit="total variation, 0 to 1",
         direction="none",
-        meaning="Between the mode histograms of this evaluation and the one before.",
+        meaning="Between the mode histograms of this evaluation and the last.",
         source="ganstudy",
     ),
     Measure(
@@ -231,7 +230,7 @@ _ALL = (
         group=CYCLING,
         unit="switches so far",
         direction="none",
-        meaning="How often the dominant mode has changed, chance apart.",
+        meaning="Changes of the dominant mode, beyond chance.",
         source="ganstudy",
     ),
     Measure(
@@ -240,7 +239,7 @@ _ALL = (
         group=CYCLING,
         unit="returns so far",
         direction="none",
-        meaning="How often a mode became dominant again: hopping in circles.",
+        meaning="How often a mode became dominant again.",
         source="ganstudy",
     ),
     Measure(
@@ -249,8 +248,8 @@ _ALL = (
         group=CYCLING,
         unit="effective modes",
         direction="none",
-        meaning="Effective modes of the window's samples together beyond those of this "
-        "evaluation: high where the generator forgets modes.",
+        meaning="Effective modes of the window's samples together, less this evaluation's: high where "
+        "modes are forgotten.",
         source="ganstudy",
     ),
     Measure(
@@ -259,8 +258,8 @@ _ALL = (
         group=COPYING,
         unit="z",
         direction="none",
-        meaning="Whether generated samples lie nearer to training samples than held-out ones do "
-        "(rank test within cells): far below 0 copies, above 0 off the data.",
+        meaning="Whether generated samples lie nearer to training samples than held-out ones do (rank "
+        "test within cells): far below 0 copies, above 0 off the data.",
         source="Meehan et al. 2020, sec. 3",
         implementation="ganstudy.trials.measures.copying:COPYING",
     ),
@@ -270,8 +269,8 @@ _ALL = (
         group=COPYING,
         unit="share of generated",
         direction="none",
-        meaning="Samples so much nearer to one training sample than to the second nearest as "
-        "only 1% of held-out samples are; about 0.01 for fresh data.",
+        meaning="Samples so much nearer to one training sample than to the second nearest as only 1% "
+        "of held-out ones are; about 0.01 for fresh data.",
         source="ganstudy",
         implementation="ganstudy.trials.measures.copying:COPYING",
     ),
@@ -290,8 +289,7 @@ _ALL = (
         group=GAME,
         unit="loss units",
         direction="none",
-        meaning="Mean since the last evaluation; the reconstruction loss of an autoencoder, the "
-        "negative bound of a VAE.",
+        meaning="The same; an autoencoder's reconstruction loss, a VAE's negative bound.",
         source="trials/losses/, trials/gan/autoencoder.py",
     ),
     Measure(
@@ -300,8 +298,7 @@ _ALL = (
         group=GAME,
         unit="probability",
         direction="none",
-        meaning="Mean of the discriminator on training data; 1/2 at the optimum. Cross-entropy "
-        "losses only.",
+        meaning="Mean on training data; 1/2 at the optimum. Cross-entropy losses only.",
         source="Goodfellow et al. 2014, sec. 4",
     ),
     Measure(
@@ -319,8 +316,8 @@ _ALL = (
         group=GAME,
         unit="probability",
         direction="none",
-        meaning="Chance that the discriminator ranks a training sample above a generated one; "
-        "1/2 at the optimum, 1 where the generator is beaten.",
+        meaning="Chance that the discriminator ranks a training sample above a generated one; 1/2 at "
+        "the optimum.",
         source="Hanley & McNeil 1982",
     ),
     Measure(
@@ -329,8 +326,8 @@ _ALL = (
         group=GAME,
         unit="loss units per parameter unit",
         direction="none",
-        meaning="L2 norm of the gradient of the discriminator's own loss, mean of every tenth "
-        "step since the last evaluation.",
+        meaning="L2 norm of the gradient of the discriminator's loss, mean of every tenth step since "
+        "the last evaluation.",
         source="ganstudy",
     ),
     Measure(
@@ -339,7 +336,7 @@ _ALL = (
         group=GAME,
         unit="loss units per parameter unit",
         direction="none",
-        meaning="The same of the generator's.",
+        meaning="The same of the generator.",
         source="ganstudy",
     ),
     Measure(
@@ -358,8 +355,7 @@ _ALL = (
         group=GAME,
         unit="loss units",
         direction="down",
-        meaning="What a best answer of either player to the other would still gain, at least; 0 "
-        "at an equilibrium.",
+        meaning="What a player's best answer would still gain, at least; 0 at an equilibrium.",
         source="Grnarova et al. 2019",
         at_end=True,
     ),

@@ -171,14 +171,14 @@ class Counters:
     generator_steps: int = 0
     discriminator_steps: int = 0
     images: int = 0
-    """Real images shown to the discriminator (of a baseline: to the encoder), per seed."""
+    """Real images shown to the discriminator (of a baseline: the encoder), per seed."""
     seconds: float = 0.0
     """Training time of all seeds together, without evaluations."""
     evaluation_seconds: float = 0.0
     device_seconds: float = 0.0
     """Training time on a GPU; 0 on the CPU."""
     peak_memory_bytes: int = 0
-    """Largest memory of the GPU, or of the worker's process on the CPU, so far."""
+    """Largest so far, of the GPU, or of the worker's process on the CPU."""
 
     @property
     def updates(self) -> int:
