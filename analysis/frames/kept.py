@@ -38,14 +38,15 @@ def kept(
     name = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
-    def keeping(of: Keeper, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def keeping(of: Keeper, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if not of.keeps_results:
             return function(of, *args, **kwargs)
         key = (name, args, tuple(sorted(kwargs.items())))
         results = of._kept
         if key not in results:
             found = function(of, *args, **kwargs)
-            if found is of:
+            itself: object = of
+            if found is itself:
                 # In its own keeping it would wait for the collector of circles.
                 return found
             results[key] = found
