@@ -10,9 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from ganstudy.analysis.frames.compared_scores import dead_trials
 from ganstudy.analysis.frames.kept import kept
 from ganstudy.analysis.frames.load import outcomes
-from ganstudy.analysis.frames.selection import dead_trials, distinct_configurations, search_stage
+from ganstudy.analysis.frames.selection import distinct_configurations, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.function_params import reported_name

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import (
+from ganstudy.analysis.frames.compared_scores import (
     EVALUATION,
     common_amounts,
     dead_trials,
     diverged,
-    ended,
     own_axis,
     progress,
 )
+from ganstudy.analysis.frames.selection import ended
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import Estimate, Floats
 from ganstudy.analysis.stats.proportions import proportion_over_configurations

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from ganstudy.analysis.figures.forest import Effect, forest
 from ganstudy.analysis.formatting import count, label, number
-from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Figure, Results

@@ -6,7 +6,8 @@ import pandas as pd
 
 from ganstudy.analysis.figures.panels import MOST_PANELS, Curves, panels
 from ganstudy.analysis.formatting import count, label, listed, p_value, rows
-from ganstudy.analysis.frames.selection import COMPARED, EVALUATION, own_axis
+from ganstudy.analysis.frames.compared_scores import EVALUATION, own_axis
+from ganstudy.analysis.frames.selection import COMPARED
 from ganstudy.analysis.report.blocks import Figure, Results
 from ganstudy.analysis.report.phrases import Conclusion, Open
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS

@@ -23,6 +23,7 @@ from PIL import Image
 
 from ganstudy.analysis.figures.forest import Effect, forest
 from ganstudy.analysis.frames import load, selection
+from ganstudy.analysis.frames.compared_scores import common_budgets
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import UnlikeScoresError
 from ganstudy.analysis.report import conclusions, shown_table
@@ -291,7 +292,7 @@ def test_failed_pruned_and_diverged_trials_stay_rows(planted):
 
 def test_settings_are_compared_at_the_evaluation_that_every_ended_trial_reached(planted):
     """The pruned one stopped at 2 of 4."""
-    assert selection.common_budgets(planted) == [200.0, 400.0]
+    assert common_budgets(planted) == [200.0, 400.0]
     table = search.by_setting(planted, "k")
     counted = table.set_index(["evaluation", "k"])["configurations"]
     assert counted.to_dict() == {(2, 1.0): 15, (2, 5.0): 12, (4, 1.0): 14, (4, 5.0): 12}
@@ -316,7 +317,7 @@ def test_failed_and_running_trials_do_not_shorten_the_comparison(study_of):
     )
     running = trial([1.0, 2.0, 3.0], reached=3, state="running", feasible=False)
     study = study_of(*arms(), failed, running)
-    assert selection.common_budgets(study) == [BUDGET]
+    assert common_budgets(study) == [BUDGET]
     assert search.by_setting(study, "k")["configurations"].tolist() == [12, 12]
 
 
@@ -324,7 +325,7 @@ def test_a_trial_that_ended_because_all_seeds_diverged_counts_at_every_later_eva
     study = study_of(
         *arms(), *[trial([np.nan] * 3, reached=2, k=5.0, feasible=False) for _ in range(14)]
     )
-    assert selection.common_budgets(study) == [BUDGET]
+    assert common_budgets(study) == [BUDGET]
     row = search.by_setting(study, "k").set_index("k").loc[5.0]
     assert row["configurations"] == 26
     assert row["median"] == np.inf and row["failed_share"] == pytest.approx(14 / 26)

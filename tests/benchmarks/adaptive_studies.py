@@ -27,7 +27,7 @@ import optuna
 from made_frames import STEPS, made_frames
 from scipy import stats
 
-from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.tables.effects.contrast_table import contrast_table
 from ganstudy.study.ledger.outcome import Outcome

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 
 from ganstudy.analysis.formatting import absent, between, count, label, number, p_value, signed
-from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
 from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ganstudy.analysis.figures.k_ratio import by_axis
 from ganstudy.analysis.formatting import absent, count, label, listed, number, rows
-from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.report import over_time, phrases
 from ganstudy.analysis.report.blocks import Block, Figure, Results, Table
 from ganstudy.analysis.report.phrases import (

@@ -22,7 +22,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from ganstudy.analysis.frames.selection import SEED, groups, search_stage
+from ganstudy.analysis.frames.compared_scores import SEED
+from ganstudy.analysis.frames.selection import groups, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import LEVEL, Floats
 from ganstudy.analysis.stats.order_statistics import quantile_interval

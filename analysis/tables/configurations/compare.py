@@ -11,6 +11,7 @@ from scipy.stats import PermutationMethod, mannwhitneyu, rankdata, wilcoxon
 
 from ganstudy.analysis.formatting import rows
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.compared_scores import SEED, common_budgets, compared_scores, diverged
 from ganstudy.analysis.frames.study import PROVENANCE_COLUMNS, Study, UnlikeScoresError
 from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.stats.multiplicity import ALPHA
@@ -134,7 +135,7 @@ def at_equal_budget(first: Study, second: Study) -> pd.DataFrame:
     made = []
     shared = _shared_budgets(first, second)
     if shared:
-        compared = [selection.compared_scores(s, amount=shared[-1]) for s in (first, second)]
+        compared = [compared_scores(s, amount=shared[-1]) for s in (first, second)]
         # Configurations are not paired: two studies need have none in common. Seeds are, as the
         # same seed brings the same luck to both.
         same_seeds = set(compared[0].seeds) == set(compared[1].seeds)
@@ -183,7 +184,7 @@ def on_fresh_seeds(first: Study, second: Study, numbers: tuple[int, int]) -> Fre
         _by_seed(study, number) for study, number in zip((first, second), numbers, strict=True)
     )
     paired = set(one.index) == set(other.index)
-    permuted = PermutationMethod(n_resamples=9999, random_state=selection.SEED)
+    permuted = PermutationMethod(n_resamples=9999, random_state=SEED)
     if paired:
         # Of ranks over both sides: infinities would differ by NaN.
         ranks = pd.concat([one, other], keys=[0, 1]).rank()
@@ -207,14 +208,14 @@ def _by_seed(study: Study, number: int) -> pd.Series:
     measure, sign = study.objective
     rows = study.seeds[study.seeds["number"] == number].set_index("seed")
     scores = sign * pd.to_numeric(rows[measure])
-    return scores.mask(selection.diverged(rows)).fillna(np.inf)
+    return scores.mask(diverged(rows)).fillna(np.inf)
 
 
 def _shared_budgets(first: Study, second: Study) -> list[float]:
     """Return the planned evaluation times that every ended trial of both studies reached."""
     reached = []
     for study in (first, second):
-        common = selection.common_budgets(study)[:1]
+        common = common_budgets(study)[:1]
         # Rounded, since each study multiplies and divides its own budget.
         reached.append(
             {round(at, 6) for at in study.evaluation_times if common and at <= common[0]}

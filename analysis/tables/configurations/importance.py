@@ -25,13 +25,8 @@ from optuna.importance import (
 from optuna.trial import FrozenTrial, create_trial
 from scipy.stats import rankdata
 
-from ganstudy.analysis.frames.selection import (
-    MAX_GROUPS,
-    SEED,
-    ComparedScores,
-    compared_scores,
-    search_stage,
-)
+from ganstudy.analysis.frames.compared_scores import SEED, ComparedScores, compared_scores
+from ganstudy.analysis.frames.selection import MAX_GROUPS, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, Floats
 from ganstudy.analysis.stats.matching import LOG_FROM

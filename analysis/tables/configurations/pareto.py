@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ganstudy.analysis.frames.selection import SEED, distinct_configurations
+from ganstudy.analysis.frames.compared_scores import SEED
+from ganstudy.analysis.frames.selection import distinct_configurations
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import Floats
 from ganstudy.trials.results.catalogue import MEASURES

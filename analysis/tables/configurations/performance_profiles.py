@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.compared_scores import compared_scores
 from ganstudy.analysis.frames.designed import compared_trials
-from ganstudy.analysis.frames.selection import compared_scores, groups
+from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import MIN_CONFIGURATIONS, Estimate, Floats
 from ganstudy.analysis.stats.proportions import clustered_proportion

@@ -14,14 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import (
-    FAILED,
-    TOLERANCE,
-    common_budgets,
-    compared_scores,
-    groups,
-    ranked,
-)
+from ganstudy.analysis.frames.compared_scores import TOLERANCE, common_budgets, compared_scores
+from ganstudy.analysis.frames.selection import FAILED, groups, ranked
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import Estimate
 from ganstudy.analysis.tables.rows import table_of

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ganstudy.analysis.frames.compared_scores import ComparedScores, compared_scores
 from ganstudy.analysis.frames.designed import compared_trials
-from ganstudy.analysis.frames.selection import ComparedScores, compared_scores, groups
+from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed.effect import crossed_difference_of_shares
 from ganstudy.analysis.stats.margin import Margin

@@ -13,8 +13,9 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.compared_scores import compared_scores, own_axis
 from ganstudy.analysis.frames.designed import compared_trials
-from ganstudy.analysis.frames.selection import compared_scores, groups, own_axis
+from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed.effect import CrossedMean, NoClaim, crossed_mean, crossed_share
 from ganstudy.analysis.stats.estimate import NAN, Estimate, Ints, Scores

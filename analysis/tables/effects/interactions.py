@@ -18,13 +18,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from ganstudy.analysis.frames.compared_scores import ComparedScores, compared_scores
 from ganstudy.analysis.frames.designed import compared_trials, factors, has_design, is_fraction
-from ganstudy.analysis.frames.selection import (
-    NONE,
-    ComparedScores,
-    compared_scores,
-    groups,
-)
+from ganstudy.analysis.frames.selection import NONE, groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.correlation import (
     fisher_interval,

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ganstudy.analysis.frames.compared_scores import compared_scores
 from ganstudy.analysis.frames.designed import compared_trials, has_design, is_fraction
-from ganstudy.analysis.frames.selection import compared_scores, groups
+from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, MIN_SEEDS
 from ganstudy.analysis.stats.crossed.joint_interaction import JointTest, joint_interaction

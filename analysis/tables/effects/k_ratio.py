@@ -14,14 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.compared_scores import ComparedScores, axes, compared_scores, own_axis
 from ganstudy.analysis.frames.designed import compared_trials
-from ganstudy.analysis.frames.selection import (
-    ComparedScores,
-    axes,
-    compared_scores,
-    groups,
-    own_axis,
-)
+from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, PRACTICALLY_EQUAL, Estimate
 from ganstudy.analysis.tables.effects.contrasts import Contrast

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ganstudy.analysis.frames.selection import SEED, ComparedScores, compared_scores, search_stage
+from ganstudy.analysis.frames.compared_scores import SEED, ComparedScores, compared_scores
+from ganstudy.analysis.frames.selection import search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats
 from ganstudy.analysis.stats.logistic_fit import Fit, fit

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.compared_scores import SEED, ComparedScores
 from ganstudy.analysis.frames.designed import is_fraction
-from ganstudy.analysis.frames.selection import SEED, ComparedScores
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Floats, Ints, Scores
 from ganstudy.analysis.stats.matching import Pairs, coordinates, covariate_adjustment, match

@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ganstudy.analysis.frames.compared_scores import ComparedScores, axes, compared_scores, own_axis
 from ganstudy.analysis.frames.designed import compared_trials
-from ganstudy.analysis.frames.selection import (
-    ComparedScores,
-    axes,
-    compared_scores,
-    groups,
-    own_axis,
-)
+from ganstudy.analysis.frames.selection import groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed.effect import CrossedMean, crossed_wins
 from ganstudy.analysis.stats.crossed.matched_effect import matched_effect, matched_failures

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from ganstudy.analysis.frames.compared_scores import compared_scores
 from ganstudy.analysis.frames.designed import compared_trials
-from ganstudy.analysis.frames.selection import compared_scores
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Estimate
 from ganstudy.analysis.tables.configurations.search import by_settings

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.compared_scores import ComparedScores, compared_scores
 from ganstudy.analysis.frames.designed import compared_trials
 from ganstudy.analysis.frames.paired_runs import PairedRuns
-from ganstudy.analysis.frames.selection import NONE, ComparedScores, compared_scores
+from ganstudy.analysis.frames.selection import NONE
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.estimate import NAN, Floats
 from ganstudy.analysis.stats.margin import Margin

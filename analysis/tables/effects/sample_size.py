@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.formatting import count
-from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.crossed.design import MAX_PAIRS, MAX_SEEDS, Design
 from ganstudy.analysis.stats.crossed.effect import NoClaim

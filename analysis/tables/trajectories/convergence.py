@@ -11,14 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ganstudy.analysis.frames.compared_scores import TOLERANCE, own_axis
 from ganstudy.analysis.frames.designed import distinct_compared
-from ganstudy.analysis.frames.selection import (
-    TOLERANCE,
-    distinct_configurations,
-    groups,
-    own_axis,
-    search_stage,
-)
+from ganstudy.analysis.frames.selection import distinct_configurations, groups, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import (
     at_times,

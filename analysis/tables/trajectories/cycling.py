@@ -12,12 +12,9 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.comparable_verdicts import first_failures
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.frames.designed import distinct_compared
-from ganstudy.analysis.frames.selection import (
-    groups,
-    own_axis,
-    search_stage,
-)
+from ganstudy.analysis.frames.selection import groups, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import (
     at_times,

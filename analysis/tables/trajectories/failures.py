@@ -28,14 +28,9 @@ import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.comparable_verdicts import first_failures
+from ganstudy.analysis.frames.compared_scores import EVALUATION, SEED, own_axis
 from ganstudy.analysis.frames.designed import distinct_compared
-from ganstudy.analysis.frames.selection import (
-    EVALUATION,
-    SEED,
-    distinct_configurations,
-    groups,
-    own_axis,
-)
+from ganstudy.analysis.frames.selection import distinct_configurations, groups
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trajectories import evaluation_grid, trajectories
 from ganstudy.analysis.stats.estimate import INCONCLUSIVE, NAN, Estimate, Floats

@@ -5,13 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ganstudy.analysis.frames.selection import (
-    FAILED,
-    SEED,
-    compared_scores,
-    diverged,
-    search_stage,
-)
+from ganstudy.analysis.frames.compared_scores import SEED, compared_scores, diverged
+from ganstudy.analysis.frames.selection import FAILED, search_stage
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.stats.bootstrap import (
     interquartile_mean_of_configurations,

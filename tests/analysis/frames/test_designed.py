@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ganstudy.analysis.frames.compared_scores import compared_scores
 from ganstudy.analysis.frames.designed import compared_trials, has_design
-from ganstudy.analysis.frames.selection import compared_scores, search_stage
+from ganstudy.analysis.frames.selection import search_stage
 from ganstudy.analysis.tables.effects.contrast_table import contrast_table
 from ganstudy.analysis.tables.effects.contrasts import CONFIRMED
 from ganstudy.analysis.tables.effects.interactions import interactions

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ganstudy.analysis.frames.selection import own_axis
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.report.blocks import Results
 from ganstudy.analysis.report.sections import sampler
 from ganstudy.analysis.tables.effects.interactions import interactions

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from ganstudy.analysis.frames.compared_scores import compared_scores
 from ganstudy.analysis.frames.kept import KeepsResults, kept
-from ganstudy.analysis.frames.selection import compared_scores, distinct_configurations
+from ganstudy.analysis.frames.selection import distinct_configurations
 from ganstudy.analysis.report.blocks import Results
 
 CALLS: list[tuple[float, float]] = []

@@ -5,14 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ganstudy.analysis.frames.selection import (
-    axes,
-    common_budgets,
-    compared_scores,
-    distinct_configurations,
-    own_axis,
-    search_stage,
-)
+from ganstudy.analysis.frames.compared_scores import axes, common_budgets, compared_scores, own_axis
+from ganstudy.analysis.frames.selection import distinct_configurations, search_stage
 from ganstudy.analysis.stats.order_statistics import median_over_seeds
 from ganstudy.analysis.tables.configurations.compare import at_equal_budget
 from ganstudy.analysis.tables.configurations.search import by_setting

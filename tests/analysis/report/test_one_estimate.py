@@ -19,6 +19,7 @@ import pytest
 
 from ganstudy.analysis.formatting import label, number, signed
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report import conclusions, html
 from ganstudy.analysis.report.blocks import Results, build_sections, tables_of
@@ -516,7 +517,7 @@ def written(row: Contrast) -> str:
 
 
 def own_rows(results: Results) -> list[Contrast]:
-    own = selection.own_axis(results.study)
+    own = own_axis(results.study)
     return [row for row in results.contrasts.rows if row.axis in ("", own)]
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from scipy import stats
 
-from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.compared_scores import compared_scores
 from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import Study, UnlikeScoresError
 from ganstudy.analysis.report import compare
@@ -52,7 +52,7 @@ def test_each_study_counts_its_own_seeds(loaded: Study) -> None:
     other = dataclasses.replace(another(loaded), evaluations=loaded.evaluations[kept])
     budget = compare.at_equal_budget(loaded, other).set_index("study")
     rows = loaded.evaluations
-    rows = rows[rows["number"].isin(selection.compared_scores(loaded).numbers)]
+    rows = rows[rows["number"].isin(compared_scores(loaded).numbers)]
     seeds = rows.groupby("number")["seed"].nunique()
     few = len(seeds) + sum(seeds.get(number, 1) - 1 for number in (0, 1))
     assert budget["num_seeds"].tolist() == [seeds.sum(), few, seeds.sum() + few]

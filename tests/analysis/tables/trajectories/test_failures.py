@@ -10,12 +10,8 @@ import pandas as pd
 import pytest
 
 from ganstudy.analysis.frames import trajectories
-from ganstudy.analysis.frames.selection import (
-    dead_trials,
-    distinct_configurations,
-    own_axis,
-    search_stage,
-)
+from ganstudy.analysis.frames.compared_scores import dead_trials, own_axis
+from ganstudy.analysis.frames.selection import distinct_configurations, search_stage
 from ganstudy.analysis.stats.correlation import MIN_FOR_SPEARMAN, spearman
 from ganstudy.analysis.tables.trajectories import convergence, cycling, failures, game
 from ganstudy.analysis.tables.trajectories.failures import EventRule
