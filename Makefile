@@ -43,6 +43,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/report.py --trials 24 1000
 	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
+	$(BIN)/python tests/benchmarks/data_memory.py
 
 # Ten minutes of one core for 2,000 studies per row, then hours for whole searches; docs/operating-characteristics.md
 # names the seeds.
