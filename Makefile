@@ -44,6 +44,7 @@ benchmark: $(READY)
 	$(BIN)/python tests/benchmarks/importing.py --trials 100 1000
 	$(BIN)/python tests/benchmarks/cluster.py
 	$(BIN)/python tests/benchmarks/training_function.py
+	$(BIN)/python tests/benchmarks/data_memory.py
 
 # Ten minutes of one core for 2,000 studies per row, then hours for whole searches; docs/operating-characteristics.md
 # names the seeds.

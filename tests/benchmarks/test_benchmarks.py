@@ -18,6 +18,7 @@ SCRIPTS = sorted(
 FIGURES = {
     "adaptive_studies": r'(?m)^"TPE with ASHA, 6 seeds \(1\)",[\d.]+% ',
     "cluster": r"one machine: -?\d+\.\d{3} s per trial",
+    "data_memory": r"(?s)at most 0\.\d\d GB of anonymous memory.*2 workers hold \d\.\d\d copies; of that 1\.0\d mapped",
     "fresh_seeds": r"(?m)^\| 3, 8 \| normal \| [\d.]+% ",
     "importing": r"(?m)^\| 6 \| 108 \| [\d.]+ \| [\d.]+ \| [\d.]+ \|$",
     "lanes": r"(?s)mlp none +2 lanes +\d+\.\d\d ms.*dcgan none .*times the throughput per lane",

@@ -21,6 +21,7 @@ from ganstudy.trials.config.data import PictureFiles
 from ganstudy.trials.data.decoding import Picture
 from ganstudy.trials.data.pictures import Allocate, Pixels
 from ganstudy.trials.data.shared_arrays import digest_of, finish, only_writer, opened, reserve
+from ganstudy.trials.ensemble.memory import trim
 from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.documents import parse_object
 
@@ -102,6 +103,7 @@ def _write(folder: Path, name: str, gather: Callable[[Allocate], Gathered]) -> _
         partial.unlink(missing_ok=True)
     index = _Index(file, len(found.pixels), found.skipped, found.notes, found.conversions)
     write_whole(folder / f"{name}.json", json.dumps(asdict(index)).encode())
+    trim()
     return index
 
 

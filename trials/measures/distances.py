@@ -24,7 +24,7 @@ PICKED = 2**22
 """Values of picked pairs that lie in memory at once."""
 TIE = 1e-9
 """Relative difference up to which two distances are equal: rounding must not decide a tie."""
-COMPARED = 2**17
+COMPARED = 2**16
 """Others that lie in memory in double precision at any one time."""
 BLOCK_MEBIBYTES = 64
 """Memory for distances at any one time; the whole table of 10,000 x 10,000 would take 763."""

@@ -115,7 +115,7 @@ class TrialEvaluator:
         """Return losses and the state of the game by name, one value per seed."""
         batch_size, seeds = self.config.batch_size, self.config.seeds
         # The same images at every evaluation, so that a change is the players' own.
-        real = as_float(loop.train[:batch_size])
+        real = as_float(loop.train[:batch_size].to(loop.device))
         real = real.expand(len(seeds), *real.shape)
         values = loop.mean_losses()
         if isinstance(loop.trainer, GanTrainer):

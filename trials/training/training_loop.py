@@ -18,6 +18,7 @@ from ganstudy.trials.gan.cuda_graphs import CudaGraphStepper
 from ganstudy.trials.gan.trainer import GanTrainer
 from ganstudy.trials.gan.trainer_protocol import Trainer, make_trainer
 from ganstudy.trials.results.records import Counters
+from ganstudy.trials.training.prefetch import PinnedCopies, PrefetchedBatches, stays_on_host
 
 PROGRESS_SECONDS = 1.0
 """Between two calls of `on_progress`: often enough for a stop to feel immediate, and rare beside
@@ -49,9 +50,10 @@ class TrainingLoop:
         if isinstance(self.trainer, GanTrainer) and self.trainer.recordable:
             self.stepper = CudaGraphStepper(self.trainer)
         self.counters = Counters()
+        on_host = stays_on_host(dataset.train, device)
         # As they are, often uint8: as_float of a batch is cheap, and four times less memory is
         # held.
-        self.train = dataset.train.to(device)
+        self.train = dataset.train if on_host else dataset.train.to(device)
         seeds, batch_size, model = config.seeds, config.batch_size, config.model
         self.latents = {
             player: Latents(
@@ -60,8 +62,15 @@ class TrainingLoop:
             for player in PLAYERS
         }
         self.batches = {
-            player: Batches(seeds, f"batches/{player}", len(self.train), batch_size, device)
+            player: Batches(
+                seeds, f"batches/{player}", len(self.train), batch_size, self.train.device
+            )
             for player in PLAYERS
+        }
+        self.prefetched = {
+            player: PrefetchedBatches(self.train, order, PinnedCopies(device))
+            for player, order in self.batches.items()
+            if on_host
         }
         self.flips = {
             player: Flips(seeds, f"batches/{player}", len(self.train), batch_size, device)
@@ -127,13 +136,19 @@ class TrainingLoop:
         step = counters.discriminator_steps if discriminator else counters.generator_steps
         real = None
         if discriminator or self.trainer.generator_needs_real:
-            real = as_float(self.train[self.batches[player].at(step)])
+            real = as_float(self._real(player, step))
             if player in self.flips:
                 real = mirrored(real, self.flips[player].at(step))
         # A budget in seconds may be passed by the last step.
         progress = min(1.0, counters.on(budget.unit) / budget.amount)
         context = StepContext(player, step, progress, self.config.seeds, self.device)
         return Batch(real, self.latents[player].at(step), context)
+
+    def _real(self, player: Player, step: int) -> Tensor:
+        """Return the real images [S, B, ...] of a player's step, as they are held."""
+        if player in self.prefetched:
+            return self.prefetched[player].at(step)
+        return self.train[self.batches[player].at(step)]
 
     def accumulate_loss(self, player: Player, loss: Tensor) -> None:
         """Add a step's loss [S] to the sum that the next evaluation reports the mean of."""

@@ -102,6 +102,7 @@ class Evaluator:
             held_out=self._pixels(dataset.held_out)[0],
             held_out_modes=self.modes.assign(dataset.held_out, held_out, logits).modes,
         )
+        self._trim()
         real = RealSamples(
             dataset.held_out, held_out, self.modes.expected, self.modes.counts, self._training
         )

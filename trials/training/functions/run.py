@@ -35,6 +35,7 @@ from ganstudy.trials.training.functions.kept import KeptObjects
 from ganstudy.trials.training.functions.samples import SampleRequest, Samples, samples_of
 from ganstudy.trials.training.functions.seed_state import SeedState
 from ganstudy.trials.training.functions.seed_thread import SeedThread
+from ganstudy.trials.training.prefetch import HostImages
 from ganstudy.trials.training.training_loop import PROGRESS_SECONDS
 
 REHEARSED_SAMPLES = 8
@@ -74,8 +75,8 @@ class Setting:
     device: torch.device
     num_samples: int
     """That are scored at an evaluation."""
-    on_device: Callable[[], Tensor]
-    """Returns the training images where they are trained on."""
+    on_device: Callable[[], Tensor | HostImages]
+    """Returns the training images, to be read by index where they are trained on."""
     rehearsed: int = 0
     """Passes of the loop between two evaluations of a rehearsal, whatever the budget; 0: none is."""
 

@@ -26,6 +26,7 @@ from ganstudy.trials.training.functions.seed_state import (
     global_streams_of,
 )
 from ganstudy.trials.training.functions.seed_thread import Ended, SeedThread
+from ganstudy.trials.training.prefetch import HostImages, stays_on_host
 from ganstudy.trials.training.sample_grid import draw_grid
 from ganstudy.trials.training.training_loop import peak_memory
 
@@ -167,12 +168,13 @@ def setting_of(
 ) -> Setting:
     """Return what all calls of a trial's function have in common."""
     assert config.function is not None
-    held: list[torch.Tensor] = []
+    held: list[torch.Tensor | HostImages] = []
 
-    def on_device() -> torch.Tensor:
+    def on_device() -> torch.Tensor | HostImages:
         # One copy for all seeds, and none where the function reads the data by itself.
         if not held:
-            held.append(dataset.train.to(device))
+            on_host = stays_on_host(dataset.train, device)
+            held.append(HostImages(dataset.train, device) if on_host else dataset.train.to(device))
         return held[0]
 
     return Setting(
