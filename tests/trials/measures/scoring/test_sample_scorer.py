@@ -228,8 +228,8 @@ def test_a_floor_of_fewer_samples_is_noted() -> None:
 
 
 def test_the_floor_is_what_measuring_the_training_sample_gives(digits_evaluator) -> None:
-    order = digits_evaluator._training_sample(1000)
-    ((scores, histogram),) = digits_evaluator.measure(order.unsqueeze(0))
+    sample = digits_evaluator.dataset.train[digits_evaluator._training_sample(1000)]
+    ((scores, histogram),) = digits_evaluator.measure(sample.unsqueeze(0))
     assert scores == pytest.approx(digits_evaluator.floor, rel=1e-4, abs=1e-6)
     assert histogram == digits_evaluator.floor_histogram
 
