@@ -9,6 +9,7 @@ import io
 import os
 import sqlite3
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -187,7 +188,7 @@ def few_objects_to_collect() -> None:
 
 
 @pytest.fixture
-def imports_as_before() -> Iterator[None]:
+def imports_as_before(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Forget the modules of the user's own folders that a test has imported."""
     from ganstudy.trials.config import code_imports
 
@@ -195,8 +196,16 @@ def imports_as_before() -> Iterator[None]:
     yield
     sys.path[:] = path
     code_imports._active = active
+    # Not those of libraries: half of one imported anew does not know the other half.
+    own = (
+        str(tmp_path_factory.getbasetemp()),
+        str(Path(tempfile.gettempdir()) / "ganstudy-code-"),
+    )
     for name in sys.modules.keys() - modules.keys():
-        del sys.modules[name]
+        module = sys.modules[name]
+        places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+        if any(str(place).startswith(own) for place in places if place):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session")

@@ -86,6 +86,7 @@ def test_few_lines_of_the_stylegan_stub_are_for_a_study() -> None:
     assert sum(len(part.strip().splitlines()) for part in parts) == 3 <= MOST_LINES
 
 
+@pytest.mark.slow
 def test_wgan_gp_as_a_command(digits_evaluator: Evaluator, quick: None, tmp_path: Path) -> None:
     config = config_of(EXAMPLES / "scripts" / "wgan_gp.toml")
     budget = config.budget.model_copy(update={"amount": 400})

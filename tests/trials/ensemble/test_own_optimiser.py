@@ -80,6 +80,30 @@ class Needy(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "rho": rho})
 
 
+class Anew(torch.optim.Optimizer):
+    "Puts new tensors in place of its parameters."
+
+    def __init__(self, params, lr, beta1):
+        super().__init__(params, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for p in self.param_groups[0]["params"]:
+            p.data = p - self.param_groups[0]["lr"] * p.grad
+
+
+class Groups(torch.optim.SGD):
+    def __init__(self, params, lr):
+        first, *rest = params
+        super().__init__([{"params": [first]}, {"params": rest}], lr)
+
+
+class Growing(torch.optim.SGD):
+    def step(self, closure=None):
+        for p in self.param_groups[0]["params"]:
+            self.state[p]["history"] = torch.zeros(1 if self.param_groups[0]["lr"] > 0.05 else 2)
+
+
 def factory(params, lr):
     return torch.optim.SGD(params, lr)
 """
@@ -122,13 +146,27 @@ def alone(name: str, lane: int, steps: int) -> list[Tensor]:
     return [parameter.detach() for parameter in parameters]
 
 
-@pytest.mark.parametrize("name", ["Whole", "AdamW"])
+@pytest.mark.parametrize("name", ["Whole", "AdamW", "Anew"])
 def test_every_lane_is_what_it_is_alone(part: Reference, name: str) -> None:
     values = [value.requires_grad_() for value in stacks(0)]
     train(OwnOptimiser(part(name), values, LANES), values, range(5))
     for lane in range(len(LANES)):
         for value, expected in zip(values, alone(name, lane, 5), strict=True):
             assert torch.equal(value[lane], expected)
+
+
+def test_it_steps_the_values_as_they_are_now(part: Reference) -> None:
+    """A restored checkpoint and a copy of the players have values in other memory."""
+    values = [value.requires_grad_() for value in stacks(0)]
+    optimiser = OwnOptimiser(part("Anew"), values, LANES)
+    for moved in stacks(7), stacks(8):
+        for value, other in zip(values, moved, strict=True):
+            value.data = other.clone()
+        train(optimiser, values, range(1))
+        for value, other, gradient in zip(values, moved, stacks(100), strict=True):
+            for lane, (lr, *_) in enumerate(LANES):
+                expected = other[lane] - lr * (gradient[lane] + other[lane])
+                torch.testing.assert_close(value.detach()[lane], expected)
 
 
 @pytest.mark.parametrize("name", ["Whole", "AdamW"])
@@ -172,6 +210,14 @@ def test_mistakes_are_told_by_line(part: Reference) -> None:
     values = [value.requires_grad_() for value in stacks(0)]
     with pytest.raises(ValueError, match=r"own\.py:\d+: Fails fails in a step: RuntimeError: no"):
         train(OwnOptimiser(part("Fails"), values, LANES), values, range(1))
+    with pytest.raises(
+        ValueError, match=r"own\.py:\d+: Groups must keep its parameters in one group"
+    ):
+        OwnOptimiser(part("Groups"), values, LANES)
+    growing = OwnOptimiser(part("Growing"), values, LANES)
+    train(growing, values, range(1))
+    with pytest.raises(ValueError, match="Growing keeps history of unlike shapes for its seeds"):
+        growing.state_dict()
     lists = OwnOptimiser(part("Lists"), values, LANES)
     train(lists, values, range(1))
     with pytest.raises(ValueError, match="Lists keeps history, a list: a state is made of tensors"):
