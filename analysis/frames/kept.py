@@ -38,18 +38,17 @@ def kept(
     name = f"{function.__module__}.{function.__qualname__}"
 
     @wraps(function)
-    def keeping(of: Keeper, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def keeping(of: Keeper, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if not of.keeps_results:
             return function(of, *args, **kwargs)
         key = (name, args, tuple(sorted(kwargs.items())))
-        results = of._kept
-        if key not in results:
-            found = function(of, *args, **kwargs)
-            if found is of:
-                # In its own keeping it would wait for the collector of circles.
-                return found
-            results[key] = found
-        result: Result = results[key]
-        return result
+        if key in of._kept:
+            result: Result = of._kept[key]
+            return result
+        found = function(of, *args, **kwargs)
+        # Something in its own keeping would wait for the collector of circles.
+        if found is not of:
+            of._kept[key] = found
+        return found
 
     return keeping
