@@ -16,7 +16,7 @@ SCRIPTS = sorted(
     if path != Path(__file__) and "__main__" in path.read_text(encoding="utf-8")
 )
 FIGURES = {
-    "adaptive_studies": r'(?m)^"TPE with ASHA, 6 seeds \(1\)",[\d.]+% ',
+    "adaptive_studies": r'(?m)^"TPE with ASHA, 6 seeds \(1\)","?[\d.]+% ',
     "cluster": r"one machine: -?\d+\.\d{3} s per trial",
     "data_memory": r"(?s)at most 0\.\d\d GB of anonymous memory.*2 workers hold \d\.\d\d copies; of that 1\.0\d mapped",
     "fresh_seeds": r"(?m)^\| 3, 8 \| normal \| [\d.]+% ",
