@@ -29,10 +29,10 @@ from ganstudy.analysis.frames.mlflow_client import (
     MlflowException,
     Run,
     ViewType,
+    read_artifact,
 )
 from ganstudy.analysis.frames.stored_facts import (
     Known,
-    artifact_path,
     is_study,
     study_facts,
     trial_facts,
@@ -191,8 +191,9 @@ def _history(client: MlflowClient, run: Run) -> pa.Table:
     """Return all rows of one trial, with its number in front."""
     # One thread per file: ten thousand small files are read faster side by side than column by
     # column.
+    content = read_artifact(client, run.info.run_id, HISTORY_FILE, run.info.artifact_uri)
     history = (
-        pq.ParquetFile(artifact_path(client, run, HISTORY_FILE))
+        pq.ParquetFile(pa.BufferReader(content))
         .read(use_threads=False)
         .replace_schema_metadata(None)
     )

@@ -7,6 +7,9 @@ imported: whoever imports it first decides.
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 for _name, _value in {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -16,7 +19,7 @@ for _name, _value in {
 }.items():
     os.environ.setdefault(_name, _value)
 
-from mlflow import MlflowClient, artifacts  # noqa: E402
+from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import LifecycleStage, Run, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID  # noqa: E402
@@ -28,5 +31,20 @@ __all__ = [
     "MlflowException",
     "Run",
     "ViewType",
-    "artifacts",
+    "read_artifact",
 ]
+
+
+def read_artifact(client: MlflowClient, run_id: str, file: str, artifact_uri: str = "") -> bytes:
+    """Return the content of an artifact.
+
+    artifact_uri: the run's, where it is known: a file on this machine is then read where it lies.
+    Raises OSError or MlflowException where there is no such file.
+    """
+    location = urlparse(artifact_uri)
+    if location.path and location.scheme in ("", "file"):
+        return (Path(unquote(location.path)) / file).read_bytes()
+    # Without a folder of ours MLflow downloads into one of its own, which it never removes: one
+    # more per trial with every report.
+    with tempfile.TemporaryDirectory(prefix="ganstudy-") as folder:
+        return Path(client.download_artifacts(run_id, file, folder)).read_bytes()

@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
-from urllib.parse import unquote, urlparse
 
-from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException, Run
+from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException, Run, read_artifact
 from ganstudy.trials.results.facts import (
     TRIAL_FACTS_FOLDER,
     Origin,
@@ -25,14 +23,6 @@ from ganstudy.trials.results.tagged_facts import CutFactsError, facts_from_tags
 
 Known = Callable[[], StudyFacts]
 """Returns what is known of a study beside MLflow."""
-
-
-def artifact_path(client: MlflowClient, run: Run, file: str) -> str:
-    """Return the path of the file itself where artifacts lie on this machine, else of a download."""
-    location = urlparse(run.info.artifact_uri)
-    if location.scheme in ("", "file"):
-        return str(Path(unquote(location.path)) / file)
-    return str(client.download_artifacts(run.info.run_id, file))
 
 
 def is_study(run: Run) -> bool:
@@ -112,7 +102,7 @@ def _imported(client: MlflowClient, parent: Run) -> StudyFacts | None:
 
 
 def _text(client: MlflowClient, run: Run, file: str) -> str:
-    return Path(artifact_path(client, run, file)).read_text(encoding="utf-8")
+    return read_artifact(client, run.info.run_id, file, run.info.artifact_uri).decode("utf-8")
 
 
 def _line(error: Exception) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from ganstudy.analysis.frames.kept import KeepsResults, kept
-from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException
+from ganstudy.analysis.frames.mlflow_client import MlflowClient, MlflowException, read_artifact
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.documents import JsonObject
 from ganstudy.trials.results.facts import Origin, StudyFacts
@@ -293,9 +292,7 @@ class Study(KeepsResults):
     def study_file(self) -> str:
         """Return the study file as it was written, comments included; '' where MLflow has none."""
         try:
-            return Path(self._client.download_artifacts(self.run_id, STUDY_FILE)).read_text(
-                encoding="utf-8"
-            )
+            return read_artifact(self._client, self.run_id, STUDY_FILE).decode("utf-8")
         except (OSError, MlflowException):
             return ""
 
@@ -306,9 +303,7 @@ class Study(KeepsResults):
         for artifact in self._client.list_artifacts(run_id, "images"):
             match = re.fullmatch(rf"images/{key}\+step\+(\d+)\+.*\.png", artifact.path)
             if match:
-                grids[int(match[1])] = Path(
-                    self._client.download_artifacts(run_id, artifact.path)
-                ).read_bytes()
+                grids[int(match[1])] = read_artifact(self._client, run_id, artifact.path)
         return dict(sorted(grids.items()))
 
     def last_samples(self, number: int) -> bytes | None:
@@ -330,8 +325,7 @@ class Study(KeepsResults):
     def real_samples(self) -> bytes | None:
         """Some real images, laid out as one seed's in a sample grid; None where none were kept."""
         try:
-            path = self._client.download_artifacts(self.run_id, REAL_SAMPLES_FILE)
-            return Path(path).read_bytes()
+            return read_artifact(self._client, self.run_id, REAL_SAMPLES_FILE)
         except (OSError, MlflowException):
             return None
 

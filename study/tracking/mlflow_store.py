@@ -227,7 +227,10 @@ class MlflowStore:
 
     def read_text(self, run_id: str, file: str) -> str:
         """Return an artifact that was written here before."""
-        return Path(self._client.download_artifacts(run_id, file)).read_text(encoding="utf-8")
+        # MLflow leaves a download of its own where it was put.
+        with tempfile.TemporaryDirectory() as folder:
+            path = self._client.download_artifacts(run_id, file, folder)
+            return Path(path).read_text(encoding="utf-8")
 
     def begin(self, run_id: str) -> None:
         """Mark a run as running."""

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -175,7 +176,9 @@ def test_a_server_that_comes_late_goes_away_and_comes_back(server, operator, sma
     operator.assert_whole(TRIALS, EVALUATIONS, server.address)
 
 
-def test_a_server_that_is_away_at_the_end(server, operator, small_study) -> None:
+def test_a_server_that_is_away_at_the_end(
+    server, operator, small_study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server.start()
     write(operator, small_study, server.address)
     running = operator.start()
@@ -193,8 +196,12 @@ def test_a_server_that_is_away_at_the_end(server, operator, small_study) -> None
     code, output = operator.run("publish", "small")
     assert code == 0 and f"{waiting} of {waiting} waiting records published" in output, output
     print(f"\n{waiting} records published in {time.monotonic() - start:.0f} s")
+    downloads = tmp_path / "downloads"
+    downloads.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(downloads))
     study = operator.assert_whole(TRIALS, EVALUATIONS, server.address)
-    assert list(study.sample_grids(0)) == [0, 20, 40, 60, 80]
+    assert list(study.sample_grids(0)) == [0, 20, 40, 60, 80] and study.study_file()
+    assert not list(downloads.iterdir()), "what was read stays nowhere"
     assert operator.home.study("small").report.exists()
     assert not operator.home.mlflow_database.exists(), "nothing goes to the embedded store"
 

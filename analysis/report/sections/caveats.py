@@ -116,7 +116,10 @@ def _ended_early(study: Study) -> str:
 
 
 def _unlike_lengths(study: Study) -> str:
-    """Of the trials that are ranked: one whose seeds have all diverged ends early by itself."""
+    """Return how many of the ranked trials end before the longest, and where; '' if none does.
+
+    A trial whose seeds have all diverged ends early by itself and does not count.
+    """
     complete = study.trials.loc[study.trials["state"] == TrialState.COMPLETE.value, "number"]
     living = study.seeds.loc[study.seeds["finite"].astype(bool), "number"]
     ends = study.evaluations.groupby("number")["evaluation"].max()

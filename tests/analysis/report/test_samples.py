@@ -57,7 +57,7 @@ def study(study_over_time, tmp_path) -> Study:
         REAL_SAMPLES_FILE: grid(True),
     }
 
-    def download(_run: str, name: str) -> str:
+    def download(_run: str, name: str, _folder: str) -> str:
         path = tmp_path / name.replace("/", "_")
         path.write_bytes(files[name])
         return str(path)

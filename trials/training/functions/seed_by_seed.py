@@ -6,6 +6,7 @@ function, trials/training/commands/ by a script.
 
 from __future__ import annotations
 
+import shutil
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -66,9 +67,11 @@ class SeedBySeedTrial:
         self._evaluator = evaluator
         self._folder: Path | None = None
         self._seeds: list[OwnSeed] = []
+        self._made_folders: list[Path] = []
         self._begin({})
-        # What trains them ends with the trial, however that is let go of.
-        weakref.finalize(self, close_all, self._seeds)
+        # What trains them ends with the trial, however that is let go of, and so does the folder of
+        # one that has no other.
+        weakref.finalize(self, _end, self._seeds, self._made_folders)
 
     def _make_seed(self, seed: int, record: SeedRecord | None) -> OwnSeed:
         """Return a seed at the beginning, or where a checkpoint has it."""
@@ -106,6 +109,7 @@ class SeedBySeedTrial:
         """Return the folder for a seed's own files."""
         if self._folder is None:
             self._folder = Path(mkdtemp(prefix="ganstudy-"))
+            self._made_folders.append(self._folder)
         return self._folder / f"seed-{seed}"
 
     def _merge(self, index: int) -> Evaluation:
@@ -188,6 +192,12 @@ class SeedBySeedTrial:
 def _counters(row: EvaluationRow) -> Counters:
     """Return the cost of a row, with 0 for what is not known."""
     return Counters.from_columns({name: value or 0 for name, value in row.cost.items()})
+
+
+def _end(seeds: Sequence[OwnSeed], folders: Sequence[Path]) -> None:
+    close_all(seeds)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def close_all(seeds: Sequence[OwnSeed]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,19 @@ def test_a_pruned_trial_ends_its_functions(
         assert (tmp_path / f"seed-{seed}" / "ended").exists()
         assert not (tmp_path / f"seed-{seed}" / "caught").exists(), "no Exception"
         assert not (tmp_path / f"seed-{seed}" / "behind").exists()
+
+
+def test_a_trial_without_a_folder_leaves_none_behind(
+    config_of, write, small_evaluator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    script = write(STOPPED)
+    before = set(tmp_path.iterdir())
+    trial = FunctionTrial(config_of(script), small_evaluator)
+    trial.advance()
+    assert set(tmp_path.iterdir()) > before
+    del trial
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_what_stands_behind_the_loop_is_done(
