@@ -44,7 +44,21 @@ its function, so that the other commands start at once.
 
 
 class Commands(click.Group):
-    """Turns a UserError into one message and exit code 2, and Ctrl-C into exit code 130."""
+    """Turns a user's mistakes into one message and exit code 2, and Ctrl-C into exit code 130."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Say where an option stands that was given before the command it belongs to."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            option = error.option_name
+            if any(
+                option in parameter.opts for c in self.commands.values() for parameter in c.params
+            ):
+                raise click.UsageError(
+                    f"{option} follows its command: ganstudy COMMAND ... {option} ...", ctx
+                ) from None
+            raise
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was named."""

@@ -407,5 +407,12 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
     assert "Example" in result.stdout and f"ganstudy {command}" in result.stdout.split("Example")[1]
 
 
+def test_an_option_before_its_command() -> None:
+    result = CliRunner().invoke(main, ["--home", "here", "status"])
+    assert result.exit_code == 2 and "--home follows its command" in result.output
+    result = CliRunner().invoke(main, ["--homes", "here", "status"])
+    assert result.exit_code == 2 and "No such option '--homes'" in result.output
+
+
 def test_the_commands() -> None:
     assert {"run", "check", "list", "status", "report", "ui"} <= set(COMMANDS)
