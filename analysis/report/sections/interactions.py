@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from ganstudy.analysis.formatting import absent, between, count, label, number, 
 from ganstudy.analysis.frames.compared_scores import own_axis
 from ganstudy.analysis.report import phrases
 from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Open, Rank, score_name
 from ganstudy.analysis.stats.crossed.effect import MIN_POINTS, MIN_SEEDS
 from ganstudy.analysis.tables.effects.contrasts import RATIO, Contrast
 from ganstudy.analysis.tables.effects.interactions import (
@@ -64,9 +65,23 @@ def _joint(results: Results) -> list[Conclusion]:
     ]
     claim = f"The effect of a remedy depends on k ({joint})."
     basis = f"Against no remedy: {'; '.join(parts)}{phrases.together(effects)}. {AVERAGES}"
-    short = "What a remedy does depends on k: the section on interactions has its effect at each."
-    brief = Brief(short, Rank.EFFECT)
+    brief = Brief(_most_unlike(effects, score_name(results.study)), Rank.EFFECT)
     return [Conclusion(claim, basis, first=True, exploratory=True, brief=brief)]
+
+
+def _most_unlike(effects: list[Contrast], name: str) -> str:
+    """Return in short what depends on k, with the remedy whose effects at two k lie farthest apart."""
+    known = [row for row in effects if not math.isnan(row.worse_by)]
+    pairs = [(one, other) for one, other in combinations(known, 2) if one.first == other.first]
+    general = "What a remedy does depends on k: the section on interactions has its effect at each."
+    if not pairs:
+        return general
+    one, other = max(pairs, key=lambda pair: abs(pair[0].worse_by - pair[1].worse_by))
+    return phrases.fitting(
+        f"What {label(one.first)} does depends on k: {name} {phrases.effect(one)} at {one.at}, "
+        f"{phrases.effect(other)} at {other.at}.",
+        general,
+    )
 
 
 def _differing(results: Results) -> list[Conclusion]:

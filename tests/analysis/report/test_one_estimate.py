@@ -711,6 +711,15 @@ def test_remedies_depend_on_k_or_stand_and_never_both(
             for row in rows:
                 assert not row.family.primary
                 assert f"{label(row.first)} at {row.at} {written(row)}" in one.basis
+            if depends:
+                ends = [row for row in rows if f"{written(row)} at {row.at}" in one.brief.text]
+                assert len(ends) == 2 and ends[0].first == ends[1].first
+                apart = {
+                    first: max(by_k) - min(by_k)
+                    for first in {row.first for row in rows}
+                    for by_k in [[row.worse_by for row in rows if row.first == first]]
+                }
+                assert apart[ends[0].first] == max(apart.values())
         if shape == "designed":
             others = [str(one) for one in interactions.conclusions(results) if one not in told]
             assert not any("the larger k" in sentence for sentence in others)
@@ -809,7 +818,8 @@ def test_the_first_screen_is_five_short_sentences_the_largest_effect_first(
 
     # Every effect is one of the table, and what is called better or worse is found.
     rows = own_rows(results)
-    allowed = {written(each) for row in rows for each in (row, row.reversed())}
+    shown = [*rows, *results.contrasts.by_k]
+    allowed = {written(each) for row in shown for each in (row, row.reversed())}
     open_ones = {written(row) for row in rows if row.is_open}
     for one in told:
         effects = set(re.findall(rf"× {VALUE}(?: \[{VALUE}, {VALUE}\])?", one.claim))
