@@ -16,6 +16,7 @@ from ganstudy.study.home import Home
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup, make_evaluator_setup
 from ganstudy.study.tune.preparation_note import PreparationNote, read_note
+from ganstudy.trials.results.catalogue import MEASURES
 
 POLL_SECONDS = 0.5
 PLAIN_SECONDS = 30.0
@@ -70,14 +71,21 @@ def _do_nothing() -> None:
     pass
 
 
-def describe(evaluator_setup: EvaluatorSetup) -> str:
-    """Describe in lines what the study is measured with; cluster/jobs.py knows the first words."""
+def describe(evaluator_setup: EvaluatorSetup, objective: str) -> str:
+    """Describe in lines what the study is measured with; cluster/jobs.py knows the first words.
+
+    objective: the measure whose value for real samples is quoted; FID where that has none.
+    """
+    measure = objective if evaluator_setup.floor.get(objective) is not None else "fid"
+    real, floor = "", evaluator_setup.floor[measure]
+    if floor is not None:
+        real = f"; real against real at the same n: {MEASURES[measure].label} {floor:.3g}"
     provenance = evaluator_setup.provenance
     accuracy = provenance.extractor_accuracy
     classifier = "" if accuracy is None else f" (held-out accuracy {accuracy:.1%})"
     lines = [
         f"measured with {provenance.extractor}{classifier}: {provenance.num_generated} generated against "
-        f"{provenance.num_real} held-out; real against real at the same n: FID {evaluator_setup.floor['fid']:.3g}",
+        f"{provenance.num_real} held-out{real}",
         *evaluator_setup.notes,
     ]
     return "\n".join(lines)

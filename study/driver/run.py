@@ -8,8 +8,8 @@ checkpoints, then the ones still to be proposed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 
 from rich.console import Console
@@ -111,7 +111,7 @@ def run(
     mlflow_check = _check_before_ray(context, address)
     with (
         closing(mlflow_check),
-        connection.connected(address, spec.plugin_digests, context.log),
+        _connected(context, address),
         terminated_as_interrupted(),
     ):
         mlflow_check.wait()
@@ -124,6 +124,18 @@ def run(
             if cause is None:
                 raise
             raise UserError(f"{cause}\nNothing that was recorded is lost.") from None
+
+
+@contextmanager
+def _connected(context: RunContext, address: str | None) -> Iterator[None]:
+    """Connect to Ray, and say so on a terminal for the seconds that it takes."""
+    with ExitStack() as stack:
+        doing = f"connecting to Ray at {address}" if address else "starting Ray on this machine"
+        with context.console.status(doing):
+            stack.enter_context(
+                connection.connected(address, context.spec.plugin_digests, context.log)
+            )
+        yield
 
 
 def _check_before_ray(context: RunContext, address: str | None) -> MlflowCheck:
@@ -209,7 +221,7 @@ def _prepare(context: RunContext) -> EvaluatorSetup:
     # Before anything is written: data or networks that cannot be used must not take the study's
     # name.
     evaluator_setup = prepare_evaluator(context.spec, context.home, context.console)
-    context.log(describe(evaluator_setup))
+    context.log(describe(evaluator_setup, context.spec.measure))
     return evaluator_setup
 
 

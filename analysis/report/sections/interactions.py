@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from itertools import combinations
 
 import pandas as pd
@@ -69,7 +70,7 @@ def _joint(results: Results) -> list[Conclusion]:
     return [Conclusion(claim, basis, first=True, exploratory=True, brief=brief)]
 
 
-def _most_unlike(effects: list[Contrast], name: str) -> str:
+def _most_unlike(effects: Iterable[Contrast], name: str) -> str:
     """Return in short what depends on k, with the remedy whose effects at two k lie farthest apart."""
     known = [row for row in effects if not math.isnan(row.worse_by)]
     pairs = [(one, other) for one, other in combinations(known, 2) if one.first == other.first]
