@@ -71,17 +71,23 @@ def _joint(results: Results) -> list[Conclusion]:
 
 
 def _most_unlike(effects: Iterable[Contrast], name: str) -> str:
-    """Return in short what depends on k, with the remedy whose effects at two k lie farthest apart."""
+    """Return in short what depends on k, with the remedy whose effects at two k lie farthest apart.
+
+    Two effects that are both inconclusive would not show a reader what the joint test found.
+    """
     known = [row for row in effects if not math.isnan(row.worse_by)]
-    pairs = [(one, other) for one, other in combinations(known, 2) if one.first == other.first]
-    general = "What a remedy does depends on k: the section on interactions has its effect at each."
+    pairs = [
+        (one, other)
+        for one, other in combinations(known, 2)
+        if one.first == other.first and not (one.is_open and other.is_open)
+    ]
     if not pairs:
-        return general
+        return "What a remedy does depends on k, though its effect at each k alone is inconclusive."
     one, other = max(pairs, key=lambda pair: abs(pair[0].worse_by - pair[1].worse_by))
     return phrases.fitting(
         f"What {label(one.first)} does depends on k: {name} {phrases.effect(one)} at {one.at}, "
         f"{phrases.effect(other)} at {other.at}.",
-        general,
+        f"What {label(one.first)} does depends on k: its section has the effect at each.",
     )
 
 
