@@ -14,7 +14,7 @@ from ganstudy.trials.results.catalogue import GAME, MEASURES
 from ganstudy.trials.results.records import remedy_label
 
 MOST_VALUES = 8
-"""Of a setting whose values are told apart (MAX_GROUPS in analysis/frames/selection.py)."""
+"""Of a setting whose values are compared (MAX_GROUPS in analysis/frames/selection.py)."""
 
 
 def claim_problems(spec: StudySpec) -> list[str]:
@@ -45,8 +45,8 @@ def _setting_problems(spec: StudySpec, criterion: Criterion) -> list[str]:
         ]
     if len(domain.values) > MOST_VALUES:
         return [
-            f"setting: {name} has {len(domain.values)} values, and at most {MOST_VALUES} are told "
-            "apart"
+            f"setting: {name} has {len(domain.values)} values, and at most {MOST_VALUES} are "
+            "compared"
         ]
     known = [_plain(name, value) for value in domain.values]
     stated = {

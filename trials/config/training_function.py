@@ -51,7 +51,7 @@ def _as_remedies(value: Any) -> None:
 
 
 def check_remedy_name(name: str) -> None:
-    """Raise ValueError where a remedy of the user's own cannot be told from others in a label."""
+    """Raise ValueError where a remedy of the user's own cannot be distinguished from others in a label."""
     if not name or "+" in name or name == "none" or not name.isprintable():
         raise ValueError(
             f"a remedy's name must be text without '+', other than 'none', got {short_repr(name)}"

@@ -102,8 +102,8 @@ class OwnOptimiser(torch.optim.Optimizer):
         file = source(self.part.digest, self.part.reference)
         line = file.name if error is None else where(error, file)
         line = line_of(loaded(self.part), file) if line == file.name else line
-        told = "" if error is None else f": {described(error)}"
-        return ValueError(f"{line}: {self.part.name} {what}{told}")
+        cause = "" if error is None else f": {described(error)}"
+        return ValueError(f"{line}: {self.part.name} {what}{cause}")
 
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         """Make one step of all lanes on the gradients of the parameters."""

@@ -148,7 +148,7 @@ def planned_words(criterion: Criterion, plan: Planned) -> str:
         size = f"a factor of {plan.effect:g}"
     elif not criterion.is_contrast:
         size = f"a mean {plan.effect:g} from the bound"
-    equal = "" if absent(plan.equal) else f"; where there is none, that is told in {plan.equal:.0%}"
+    equal = "" if absent(plan.equal) else f"; without any effect, {plan.equal:.0%} say so"
     return (
         f"{size} is found in {plan.power:.0%} of such studies{equal} ({plan.points} points on "
         f"{plan.seeds} seeds, spread {plan.source})"
