@@ -55,11 +55,8 @@ class LeastSquaresOptions(LossOptions):
     smoothable = True
 
     a: LaneNumber = Field(0.0, allow_inf_nan=False)
-    """The discriminator's target on generated data."""
     b: LaneNumber = Field(1.0, allow_inf_nan=False)
-    """The discriminator's target on real data."""
     c: LaneNumber = Field(1.0, allow_inf_nan=False)
-    """The generator's target on generated data."""
 
 
 class WassersteinOptions(LossOptions):
@@ -75,7 +72,7 @@ class WassersteinOptions(LossOptions):
     }
 
     clip: LaneNumber = Field(0.01, gt=0, allow_inf_nan=False)
-    """Every parameter of the critic is clipped to [-clip, clip] after its step."""
+    """All parameters of f are clipped to [-clip, clip] after its step."""
 
 
 class WassersteinGPOptions(LossOptions):
@@ -91,7 +88,6 @@ class WassersteinGPOptions(LossOptions):
     }
 
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """Of the penalty."""
 
 
 class RelativisticAverageOptions(LossOptions):

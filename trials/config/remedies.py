@@ -43,7 +43,7 @@ class FeatureMatchingOptions(RemedyOptions):
     adversarial: bool = False
     """Keep the adversarial objective beside it; as published it goes."""
     weight: LaneNumber = Field(1.0, gt=0, allow_inf_nan=False)
-    """Factor of the distance, beside the adversarial objective."""
+    """Of the distance, beside the adversarial objective."""
 
 
 class HistoricalAveragingOptions(RemedyOptions):
@@ -53,7 +53,7 @@ class HistoricalAveragingOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.historical_averaging:HistoricalAveraging"
 
     weight: LaneNumber = Field(0.1, ge=0, allow_inf_nan=False)
-    """Of the penalty; the paper publishes none."""
+    """The paper publishes none."""
 
 
 class MinibatchDiscriminationOptions(RemedyOptions):
@@ -63,14 +63,14 @@ class MinibatchDiscriminationOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.minibatch_discrimination:MinibatchDiscrimination"
 
     kernels: int = Field(16, ge=1, le=10_000)
-    """Similarity features appended per image."""
+    """How many b: similarity features per image."""
     kernel_dim: int = Field(8, ge=1, le=10_000)
-    """Dimensions in which one of them compares two images."""
+    """Length of M_ib."""
     reduction: Literal["sum", "mean"] = "sum"
     """Over the other images: the paper's sum, or the ImageNet code's mean."""
     weight_norm: bool = True
-    """Normalise the projection, with a learned scale (the released code); otherwise all similarities
-    start at 0 on more than some tens of features."""
+    """Columns of T have a learned scale (the released code); otherwise all similarities start at 0 on
+    more than some tens of features."""
 
 
 class OneSidedLabelSmoothingOptions(RemedyOptions):
@@ -94,7 +94,7 @@ class VirtualBatchNormalisationOptions(RemedyOptions):
     needs_batch_norm = True
 
     reference: int = Field(64, ge=2, le=100_000)
-    """Latents in the fixed reference batch."""
+    """R."""
 
 
 class PackingOptions(RemedyOptions):
@@ -105,7 +105,7 @@ class PackingOptions(RemedyOptions):
     divides_batch = "m"
 
     m: int = Field(2, ge=2, le=64)
-    """Images judged at once; batch_size must be a multiple."""
+    """batch_size must be a multiple of it."""
 
 
 class UnrolledDiscriminatorOptions(RemedyOptions):
@@ -115,7 +115,7 @@ class UnrolledDiscriminatorOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.unrolled_discriminator:UnrolledDiscriminator"
 
     steps: int = Field(5, ge=1, le=100)
-    """Discriminator steps that the generator looks ahead."""
+    """K."""
 
 
 class SpectralNormalisationOptions(RemedyOptions):
@@ -137,7 +137,6 @@ class R1Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r1:R1"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """The penalty is gamma / 2 times the mean squared gradient norm."""
 
 
 class R2Options(RemedyOptions):
@@ -147,7 +146,6 @@ class R2Options(RemedyOptions):
     implementation = "ganstudy.trials.remedies.r2:R2"
 
     gamma: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """As of r1."""
 
 
 class GradientPenaltyOptions(RemedyOptions):
@@ -157,7 +155,6 @@ class GradientPenaltyOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.gradient_penalty:GradientPenalty"
 
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
-    """Of the penalty."""
     centre: LaneNumber = Field(1.0, ge=0, allow_inf_nan=False)
     """The slope that is not penalised: 1 as in WGAN-GP, or 0."""
 
@@ -169,9 +166,9 @@ class InstanceNoiseOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.instance_noise:InstanceNoise"
 
     sigma: LaneNumber = Field(0.1, ge=0, allow_inf_nan=False)
-    """Standard deviation at the start; images span -1 to 1."""
+    """Images span -1 to 1."""
     anneal: LaneNumber = Field(1.0, ge=0, le=1)
-    """Share of the budget until the noise is gone; 0 keeps it constant."""
+    """0 keeps the noise constant."""
 
 
 class DiffAugmentOptions(RemedyOptions):
@@ -211,11 +208,10 @@ class LeCamOptions(RemedyOptions):
     sets_in_after = "start"
 
     weight: LaneNumber = Field(0.3, ge=0, allow_inf_nan=False)
-    """Of the penalty."""
     decay: LaneNumber = Field(0.99, ge=0, lt=1)
-    """Of the averages of past outputs, per discriminator step."""
+    """Per discriminator step."""
     start: int = Field(1000, ge=0, le=10**12)
-    """Discriminator steps before the penalty sets in; the averages run from the first."""
+    """Discriminator steps before the penalty sets in; a runs from the first."""
 
 
 class GeneratorEMAOptions(RemedyOptions):
@@ -225,9 +221,9 @@ class GeneratorEMAOptions(RemedyOptions):
     implementation = "ganstudy.trials.remedies.generator_ema:GeneratorEMA"
 
     decay: LaneNumber = Field(0.999, ge=0, lt=1)
-    """Of the average, per generator step."""
+    """Per generator step."""
     start: int = Field(0, ge=0, le=10**12)
-    """Generator steps before the averaging begins."""
+    """Generator steps before averaging."""
     rampup: LaneNumber = Field(0.05, ge=0, allow_inf_nan=False)
     """Longest half-life, as a share of the steps so far (StyleGAN2-ADA); 0: no limit."""
 

@@ -281,7 +281,7 @@ _ALL = (
         unit="loss units",
         direction="none",
         meaning="Mean since the last evaluation.",
-        source="trials/losses/",
+        source="ganstudy",
     ),
     Measure(
         name="loss_g",
@@ -290,7 +290,7 @@ _ALL = (
         unit="loss units",
         direction="none",
         meaning="The same; an autoencoder's reconstruction loss, a VAE's negative bound.",
-        source="trials/losses/, trials/gan/autoencoder.py",
+        source="ganstudy",
     ),
     Measure(
         name="d_real",
