@@ -39,7 +39,6 @@ EVERY_IMAGE = ("mirror",)
 """Options that every data set of images has."""
 MOST_WORDS = 22
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
-OWN = "[Your own code](extending.md) says how to write it.\n"
 SOURCE = re.compile(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
 """Of an equation, in brackets beside it."""
 PLACE = re.compile(r"(?:, (?:secs?|eq|alg)\.|, order| \(the bump\))[^;]*")
@@ -57,7 +56,7 @@ def measures() -> str:
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
         rows = [_measure_row(measure) for measure in MEASURES.values() if measure.group == group]
-        lines += [f"## {group}\n", *rows, ""]
+        lines += [f"## {group}\n", *(f"{row}\n" for row in rows)]
     lines += ["## Cost\n"]
     counters = _attribute_docs(Counters)
     plain = [name for name, text in counters.items() if text == _in_words(name)]
@@ -69,7 +68,7 @@ def measures() -> str:
 def _measure_row(measure: Measure) -> str:
     unit = f"{measure.unit}{ARROWS[measure.direction]}" + ("; at the end" if measure.at_end else "")
     source = "" if measure.source == "ganstudy" else f" *{PLACE.sub('', measure.source)}*"
-    return f"- `{measure.name}` ({unit}): {measure.meaning}{source}"
+    return f"`{measure.name}` ({unit}): {measure.meaning}{source}"
 
 
 def _in_words(name: str) -> str:
@@ -199,11 +198,14 @@ def data_and_networks() -> str:
     told: set[str] = set()
     for data in _by_document(DATA):
         lines += _named(data, told)
-    lines += ['## "my_data.py:Dataset"\n', OWN, *_options_list({"own": PluginData}, _told())]
+    own_data, own_model = "extending.md#data", "extending.md#networks"
+    lines += [f'## ["my_data.py:Dataset"]({own_data})\n']
+    lines += _options_list({"own": PluginData}, _told())
     lines += ["# [model]\n", *_options_list(MODELS, only=EVERY_MODEL)]
     for models in _by_document(MODELS):
         lines += _named(models, told, layers=True)
-    lines += ['## "my_gan.py:build"\n', OWN, *_options_list({"own": OwnModel}, EVERY_MODEL)]
+    lines += [f'## ["my_gan.py:build"]({own_model})\n']
+    lines += _options_list({"own": OwnModel}, EVERY_MODEL)
     lines += ["# [measures]\n", *_options_list({"measures": MeasuresConfig})]
     return "\n".join(lines)
 
@@ -223,6 +225,7 @@ def _named(
     """Return the entry of what one module implements; layers: of networks, whose file has those."""
     doc = _implementation_doc(next(iter(kinds.values())))
     said = re.split(r"\n\s*\n", doc)[0] if layers else doc
+    said = SOURCE.sub(lambda found: f"({_without_places(found[1])})", said)
     if len(kinds) == 1 and not layers:
         said = inspect.getdoc(next(iter(kinds.values()))) or doc
     lines = [f"## {', '.join(kinds)}\n", *_markdown(said).split("\n"), ""]
@@ -254,7 +257,12 @@ def _options_list(
     for (name, doc), by_values in rows.items():
         # What two kinds do not share, says whose it is.
         own = len(by_values) > 1 or sum(other == name for other, _ in rows) > 1
+        if len(by_values) > 1:
+            by_values = {value.partition(" or ")[0]: of for value, of in by_values.items()}
         values = [f"{v} in {', '.join(of)}" if own else v for v, of in by_values.items()]
+        if len(by_values) > 1:
+            # The first is everybody's but for those that are named.
+            values[0] = next(iter(by_values))
         shown = f" ({'; '.join(values)})" if any(values) else ""
         line = f"- `{name}`{shown}: {doc}"
         if doc == _in_words(name):

@@ -35,8 +35,7 @@ CONFORMANCE_HEAD = """<!-- Made by `make conformance`. -->
 # Conformance
 
 [conformance.csv](conformance.csv) has every loss, remedy and measure, what it was compared with, the largest deviation
-found, and the bound that the tests hold it to (relative where numbers are not of order 1). By kind:
-
+found, and the bound that the tests hold it to (relative where numbers are not of order 1). Comparisons by kind:
 """
 CONFORMANCE_KINDS = {
     "Dirac-GAN": "the Dirac-GAN",
@@ -53,15 +52,13 @@ CONFORMANCE_COLUMNS = ("entry", "compared with", "largest deviation", "bound")
 
 
 def conformance_page(found: dict[tuple[str, str], tuple[float, float]]) -> str:
-    """The page: a line per kind of entry, the table of `conformance_rows` in few words."""
+    """The page: the number of comparisons by kind, the table of `conformance_rows` in few words."""
     kinds = Counter(
         next((kind for kind in CONFORMANCE_KINDS if entry.startswith(kind)), "others")
         for entry, _ in sorted(found)
     )
-    return CONFORMANCE_HEAD + "".join(
-        f"- {CONFORMANCE_KINDS.get(kind, kind)}, {number} comparisons\n"
-        for kind, number in kinds.items()
-    )
+    counts = (f"{CONFORMANCE_KINDS.get(kind, kind)} {number}" for kind, number in kinds.items())
+    return f"{CONFORMANCE_HEAD}{', '.join(counts)}.\n"
 
 
 def conformance_rows(found: dict[tuple[str, str], tuple[float, float]]) -> str:

@@ -156,7 +156,7 @@ class GradientPenaltyOptions(RemedyOptions):
 
     weight: LaneNumber = Field(10.0, ge=0, allow_inf_nan=False)
     centre: LaneNumber = Field(1.0, ge=0, allow_inf_nan=False)
-    """The slope that is not penalised: 1 as in WGAN-GP, or 0."""
+    """1 as in WGAN-GP, or 0."""
 
 
 class InstanceNoiseOptions(RemedyOptions):
@@ -211,7 +211,7 @@ class LeCamOptions(RemedyOptions):
     decay: LaneNumber = Field(0.99, ge=0, lt=1)
     """Per discriminator step."""
     start: int = Field(1000, ge=0, le=10**12)
-    """Discriminator steps before the penalty sets in; a runs from the first."""
+    """Discriminator steps before the penalty sets in."""
 
 
 class GeneratorEMAOptions(RemedyOptions):

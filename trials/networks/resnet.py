@@ -1,4 +1,6 @@
-"""The residual networks of Miyato et al. 2018 (appendix B.4, tables 4 and 5).
+"""The residual networks of Miyato et al. 2018.
+
+Their appendix B.4, tables 4 and 5.
 
 Generator: z -> linear to the smallest map, one block per doubling (batch normalisation, ReLU,
 nearest upsampling, 3 x 3 convolution, batch normalisation, ReLU, 3 x 3 convolution, beside an

@@ -1,10 +1,10 @@
 """Spectral normalisation: every layer of the discriminator has Lipschitz constant 1, as a matrix.
 
-Bare parameters, such as the tensor of minibatch discrimination, are free.
-
     W_SN = W / sigma(W)                     (Miyato et al. 2018, eq. 8, alg. 1)
 
 sigma(W), the largest singular value, comes from power iteration.
+
+Bare parameters, such as the tensor of minibatch discrimination, are free.
 
     sigma(W) = u^T W v
     v <- W^T u / |W^T u|,  u <- W v / |W v|

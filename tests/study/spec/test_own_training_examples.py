@@ -70,16 +70,6 @@ def test_few_lines_make_a_study_of_a_script(name: str, written: int) -> None:
     assert f"{written} lines that {name}.py has not" in " ".join(said.replace("#", "").split())
 
 
-def test_the_docs_show_the_lines_of_the_wgan_gp_script() -> None:
-    page = (EXAMPLES.parent / "docs" / "training-command.md").read_text()
-    shown = re.search(r"```diff\n(.*?)```", page, re.DOTALL)
-    assert shown is not None
-    lines = [line for line in shown[1].splitlines() if line[:1] in "+-"]
-    more, less = changed_lines("wgan_gp")
-    assert [line[1:].strip() for line in lines if line[0] == "+"] == more
-    assert [line[1:].strip() for line in lines if line[0] == "-"] == less
-
-
 def test_few_lines_of_the_stylegan_stub_are_for_a_study() -> None:
     text = (EXAMPLES / "command" / "train.py").read_text()
     parts = re.findall(r"# --- for a study\n(.*?)# --- for a study, end", text, re.DOTALL)
@@ -178,12 +168,3 @@ def test_a_callback_is_short() -> None:
     assert found is not None
     lines = [line for line in found[0].splitlines() if line.strip()]
     assert 10 <= len(lines) <= MOST_LINES
-
-
-def test_the_docs_show_the_callback() -> None:
-    page = (EXAMPLES.parent / "docs" / "training-function.md").read_text()
-    text = (EXAMPLES / "frameworks" / "lightning_gan.py").read_text()
-    shown = re.search(r"```python\n(class Study.*?)```", page, re.DOTALL)
-    found = re.search(r"^class Study\(.*?\n(?=\n\n)", text, re.DOTALL | re.MULTILINE)
-    assert shown is not None and found is not None
-    assert re.sub(r'\n    """.*?"""\n', "", found[0]) == shown[1]
