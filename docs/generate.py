@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 
 from ganstudy.analysis.frames.export import COLUMNS
 from ganstudy.trials.config.base import ImplementedOptions, StrictModel
-from ganstudy.trials.config.data import DATA, PluginData
+from ganstudy.trials.config.data import DATA, ImageOptions, PluginData
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.measures import MeasuresConfig
 from ganstudy.trials.config.networks import MODELS, OwnModel
@@ -35,9 +35,10 @@ Kind = TypeVar("Kind", bound=ImplementedOptions)
 MADE = "<!-- Made by docs/generate.py from the code; change it there. -->\n"
 EVERY_MODEL = ("latent_dim", "latent")
 """Options that every network has."""
+EVERY_IMAGE = ("mirror",)
+"""Options that every data set of images has."""
 MOST_WORDS = 22
 """Of a paragraph that follows the equations into the page; longer ones stay with the code."""
-OWN = "[Your own code](extending.md) says how to write it.\n"
 SOURCE = re.compile(r"\(([^()]*\b(?:19|20)\d\d\b[^()]*)\)")
 """Of an equation, in brackets beside it."""
 ARROWS = {"down": " ↓", "up": " ↑", "none": ""}
@@ -48,7 +49,7 @@ def measures() -> str:
     lines = [
         MADE,
         "# Measures\n",
-        "Per seed and evaluation. ↓: lower is better, ↑: higher. Without a source: ganstudy's own.",
+        "Per seed and evaluation; ↓: lower is better, ↑: higher. Those without a source are ganstudy's.",
         "[Features and floors](how-it-works.md#what-is-measured).\n",
     ]
     for group in dict.fromkeys(measure.group for measure in MEASURES.values()):
@@ -63,10 +64,9 @@ def measures() -> str:
 
 
 def _measure_row(measure: Measure) -> str:
-    meaning = measure.meaning + (" At the end only." if measure.at_end else "")
-    unit = f"{measure.unit}{ARROWS[measure.direction]}"
+    unit = f"{measure.unit}{ARROWS[measure.direction]}" + ("; at the end" if measure.at_end else "")
     source = "" if measure.source == "ganstudy" else f" *{measure.source}*"
-    return f"- `{measure.name}` ({unit}): {meaning}{source}"
+    return f"- `{measure.name}` ({unit}): {measure.meaning}{source}"
 
 
 def _in_words(name: str) -> str:
@@ -94,8 +94,9 @@ def remedies_and_losses() -> str:
     lines = [
         MADE,
         "# Losses and remedies\n",
-        "Options go under `[losses.NAME]`, `[remedies.NAME]`. A heading leads to the equations, what their",
-        "symbols mean, what they cost, and where released codes differ.\n",
+        "Options go under `[losses.NAME]`, `[remedies.NAME]`. x: real images, G(z): generated ones, D: the",
+        "discriminator's output, theta and psi: the parameters of generator and discriminator, lambda: the",
+        "option `weight`. A heading leads to the code, which says more.\n",
         "# Losses\n",
     ]
     for losses in _by_document(LOSSES):
@@ -129,21 +130,29 @@ def _entry(kinds: Mapping[str, type[ImplementedOptions]]) -> list[str]:
 
 
 def _in_short(doc: str) -> str:
-    """Return the summary of a module's documentation, and where its equations are from.
+    """Return the summary of a module's documentation, with its sources, and the first equations.
 
-    So has the paragraph after them, if it is short. The rest stays with the code, to which the page
-    links: an equation says little without its symbols.
+    The paragraph after them too, if it is short. The rest stays with the code, to which the page
+    links.
     """
     blocks = re.split(r"\n\s*\n", doc)
     is_equation = [block.startswith("    ") for block in blocks]
     first = is_equation.index(True) if any(is_equation) else len(blocks)
     after = next((i for i in range(first, len(blocks)) if not is_equation[i]), len(blocks))
     summary, *more = blocks[:first]
-    beside = SOURCE.findall("".join(blocks[first:after]))
+    equations = blocks[first:after]
+    beside = SOURCE.findall("".join(equations))
     if sources := [source for source in beside if source not in summary]:
         summary = f"{summary.removesuffix('.')} ({'; '.join(sources)})."
+    more += [_bare(block) for block in equations]
     more += [block for block in blocks[after : after + 1] if _is_note(block)]
     return "\n\n".join([summary, *more])
+
+
+def _bare(equations: str) -> str:
+    """Return lines of equations without the remarks beside them, three spaces away."""
+    lines = [re.split(r" {3,}", line.strip())[0] for line in equations.splitlines()]
+    return "\n".join(f"    {line}" for line in lines if not SOURCE.fullmatch(line))
 
 
 def _is_note(paragraph: str) -> bool:
@@ -172,17 +181,24 @@ def data_and_networks() -> str:
     lines = [
         MADE,
         "# Data, networks and measures in the study file\n",
-        "Defaults and other choices stand in brackets. `trials/networks/NAME.py` has a network's layers.\n",
+        "Defaults and other choices stand in brackets. Layers: `trials/networks/NAME.py`.\n",
         "# [data]\n",
+    ]
+    lines += [
+        "Every data set of images has\n",
+        *_options_list({"images": ImageOptions}, only=EVERY_IMAGE),
     ]
     told: set[str] = set()
     for data in _by_document(DATA):
         lines += _named(data, told)
-    lines += ['## "my_data.py:Dataset"\n', OWN, *_options_list({"own": PluginData}, _told())]
+    own_data, own_model = "extending.md#data", "extending.md#networks"
+    lines += [f'## ["my_data.py:Dataset"]({own_data})\n']
+    lines += _options_list({"own": PluginData}, _told())
     lines += ["# [model]\n", *_options_list(MODELS, only=EVERY_MODEL)]
     for models in _by_document(MODELS):
         lines += _named(models, told, layers=True)
-    lines += ['## "my_gan.py:build"\n', OWN, *_options_list({"own": OwnModel}, EVERY_MODEL)]
+    lines += [f'## ["my_gan.py:build"]({own_model})\n']
+    lines += _options_list({"own": OwnModel}, EVERY_MODEL)
     lines += ["# [measures]\n", *_options_list({"measures": MeasuresConfig})]
     return "\n".join(lines)
 
@@ -207,7 +223,7 @@ def _named(
     lines = [f"## {', '.join(kinds)}\n", *_markdown(said).split("\n"), ""]
     if len(kinds) > 1:
         lines += [f"- `{name}`: {inspect.getdoc(kind)}" for name, kind in kinds.items()]
-    options = _options_list(kinds, EVERY_MODEL, told=told)
+    options = _options_list(kinds, (*EVERY_MODEL, *EVERY_IMAGE), told=told)
     return lines + (options or [""] * (len(kinds) > 1))
 
 
@@ -219,6 +235,7 @@ def _options_list(
 ) -> list[str]:
     """Return a line per option of these kinds: default, other choices, meaning.
 
+    Options without a docstring, which an equation explains, share a line.
     told: lines of entries before, whose options are named alone; those of this entry are added.
     """
     rows: dict[tuple[str, str], dict[str, list[str]]] = {}
@@ -228,19 +245,29 @@ def _options_list(
             if name not in ("name", "digest", *without) and (not only or name in only):
                 of = rows.setdefault((name, docs.get(name, "")), {})
                 of.setdefault(_values(field), []).append(kind)
-    lines, again = [], []
+    lines, again, plain = [], [], []
     for (name, doc), by_values in rows.items():
         # What two kinds do not share, says whose it is.
         own = len(by_values) > 1 or sum(other == name for other, _ in rows) > 1
+        if len(by_values) > 1:
+            by_values = {value.partition(" or ")[0]: of for value, of in by_values.items()}
         values = [f"{v} in {', '.join(of)}" if own else v for v, of in by_values.items()]
+        if len(by_values) > 1:
+            # The first is everybody's but for those that are named.
+            values[0] = next(iter(by_values))
         shown = f" ({'; '.join(values)})" if any(values) else ""
         line = f"- `{name}`{shown}: {doc}"
+        if doc == _in_words(name):
+            plain.append(f"`{name}`{shown}")
+            continue
         if told is not None and line in told:
             again.append(f"`{name}`")
             continue
         lines.append(line)
     if told is not None:
         told.update(lines)
+    if plain:
+        lines.insert(0, f"- {', '.join(plain)}")
     if again:
         lines.append(f"- {', '.join(again)}: as above.")
     return [*lines, ""] if lines else []

@@ -120,7 +120,7 @@ class Downloaded(ImageOptions):
     root: str = Field("~/.cache/ganstudy", min_length=1)
     """Folder with the files, as torchvision lays them out (ROOT/MNIST/raw/)."""
     download: bool = True
-    """Whether files missing there are downloaded."""
+    """Whether missing files are downloaded."""
     size: int | None = Field(None, ge=4, le=1024)
     """Pixels per side; absent: as in the files."""
 
@@ -141,19 +141,19 @@ class OfficialSplit(Downloaded):
 
 
 class MNIST(OfficialSplit):
-    """Handwritten digits: 28 x 28, grey, 10 classes, 60,000 images, 10,000 held out."""
+    """Handwritten digits: 28 x 28, grey, 60,000 images."""
 
     name: Literal["mnist"] = "mnist"
 
 
 class FashionMNIST(OfficialSplit):
-    """Articles of clothing: as many, of the same size."""
+    """Articles of clothing, otherwise the same."""
 
     name: Literal["fashion_mnist"] = "fashion_mnist"
 
 
 class CIFAR10(OfficialSplit):
-    """Photographs: 32 x 32, colour, 10 classes, 50,000 images, 10,000 held out."""
+    """Photographs: 32 x 32, colour, 50,000 images."""
 
     name: Literal["cifar10"] = "cifar10"
 
@@ -166,9 +166,9 @@ class StackedDigits(ImageOptions):
 
     name: Literal["stacked_digits"] = "stacked_digits"
     num_stacks: int = Field(50_000, ge=2, le=100_000_000)
-    """Images to train on; fixed."""
+    """Fixed images to train on."""
     held_out_stacks: int = Field(10_000, ge=1, le=100_000_000)
-    """Images held out, stacked from held-out digits; fixed."""
+    """Fixed images held out, of held-out digits."""
 
 
 class StackedMNIST(Downloaded):
@@ -178,9 +178,9 @@ class StackedMNIST(Downloaded):
 
     name: Literal["stacked_mnist"] = "stacked_mnist"
     num_stacks: int = Field(128_000, ge=2, le=100_000_000)
-    """Images to train on; fixed."""
+    """Fixed images to train on."""
     held_out_stacks: int = Field(26_000, ge=1, le=100_000_000)
-    """Images held out, stacked from held-out digits; fixed."""
+    """Fixed images held out, of held-out digits."""
 
 
 class PictureOptions(ImageOptions):
@@ -202,7 +202,7 @@ class PictureFiles(PictureOptions):
     """Options of pictures that are decoded one by one."""
 
     bad_files: Literal["refuse", "skip"] = "refuse"
-    """What to do about a picture that cannot be read; it is named."""
+    """What to do about unreadable pictures, which are named."""
 
 
 ZIP = ".zip"
@@ -215,9 +215,9 @@ class Images(PictureFiles):
 
     name: Literal["images"] = "images"
     path: str = Field(min_length=1)
-    """The folder, with its sub-folders, or the zip."""
+    """The folder, sub-folders included, or the zip."""
     labels: Literal["none", "folders", "file"] = "none"
-    """folders: the first-level sub-folder is the class. file: dataset.json says; a zip's default."""
+    """folders: the first-level sub-folder. file: what dataset.json says; a zip's default."""
 
     @model_validator(mode="before")
     @classmethod
@@ -234,13 +234,13 @@ class Parquet(PictureFiles):
 
     name: Literal["parquet"] = "parquet"
     path: str = Field(min_length=1)
-    """The file, or a folder of them; its sub-folders are searched too."""
+    """The file, or a folder of them, sub-folders included."""
     split: str | None = Field(None, min_length=1)
-    """Only the files or folders whose names begin with it, such as train; absent: all."""
+    """Only files or folders whose names begin with it, such as train."""
     image_column: str | None = Field(None, min_length=1)
-    """Column with the bytes of a picture file in each row; absent: image, img, or the only such one."""
+    """Column with picture files; absent: image, img, or the only such one."""
     label_column: str | None = Field(None, min_length=1)
-    """Column with labels, whole numbers or strings; absent: label, if there is one; none: no labels."""
+    """Column with labels (whole numbers or text); absent: label, if there is one; none: no labels."""
 
 
 class Arrays(ImageOptions):
@@ -254,13 +254,13 @@ class Arrays(ImageOptions):
     images_key: str | None = None
     """Its images or points; absent: x or images."""
     labels_key: str | None = None
-    """Its labels, whole numbers or strings; absent: y or labels, unless held-out images are named."""
+    """Its labels (whole numbers or text); absent: y or labels, unless held-out images are named."""
     held_out_images_key: str | None = None
     """Its held-out ones; absent: a part of the others."""
     held_out_labels_key: str | None = None
     """Their labels."""
     range: Pair | None = None
-    """The values that become -1 and 1; required for images that are not uint8."""
+    """The values that become -1 and 1; required unless images are uint8."""
     layout: Literal["auto", "channels_first", "channels_last"] = "auto"
     """Where the channels are; auto: where there are 1 or 3."""
     size: int | None = Field(None, ge=4, le=1024)

@@ -27,12 +27,12 @@ class MeasuresConfig(StrictModel):
     """Settings of the measures; equal for all trials of a study."""
 
     extractor: Literal["auto", "classifier", "inception-v3-compat", "pixels"] = "auto"
-    """Features behind the scores ([choice](score.md#which-extractor)). auto: a classifier trained on
-    the images' labels; without labels Inception. pixels: principal components of real pixels."""
+    """[Features behind the scores](score.md#which-extractor). auto: a classifier trained on the
+    images' labels; without labels Inception. pixels: principal components of real pixels."""
     weights: str | None = Field(None, min_length=1)
     """File with Inception's weights; absent: torch-fidelity's are downloaded."""
     weights_digest: str | None = Field(None, pattern="^[0-9a-f]{16}$")
-    """Digest that this file must have, as results state it."""
+    """Digest that this file must have."""
     samples: int | None = Field(None, ge=1, le=100_000_000)
     """Images generated per seed and evaluation; absent: the data set's own number."""
     modes: Literal["auto", "classes", "bins"] = "auto"

@@ -91,8 +91,8 @@ class ResNet(ModelOptions):
     latent_dim: int = Field(128, ge=1, le=100_000)
     """Dimensions of z."""
     width: int = Field(128, ge=2, le=100_000, multiple_of=2)
-    """Channels of the discriminator, half of the generator's; from 64 pixels on both have width / 2
-    to 8 width. 128: as published."""
+    """Channels of the discriminator, half of the generator's (128: as published); from 64 pixels on
+    both have width / 2 to 8 width."""
 
 
 class PacGANPoints(ModelOptions):

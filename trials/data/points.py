@@ -1,4 +1,4 @@
-"""Mixtures of Gaussians in the plane, with the protocol of PacGAN (Lin et al. 2018, sec. 4.1).
+"""Mixtures of Gaussians in the plane, as in PacGAN (Lin et al. 2018, sec. 4.1).
 
 100,000 fixed points to train on, 2,500 samples per evaluation.
 """

@@ -1,7 +1,7 @@
 """Three grey digits stacked into the channels of one image: 1,000 modes that can be counted.
 
-The protocol is VEEGAN's (Srivastava et al. 2017) in PacGAN's code (Lin et al. 2018): fixed stacks,
-26,000 samples per evaluation. Unlike theirs, no training stack contains a digit of the test split.
+As VEEGAN (Srivastava et al. 2017) in PacGAN's code (Lin et al. 2018), with 26,000 samples per
+evaluation; but no training stack contains a digit of the test split.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The cross-entropy game of Goodfellow et al. 2014: D(x) = sigmoid(output).
 
-Where the discriminator wins, the generator's gradient fades in `minimax`, not in `non_saturating`.
+Where the discriminator wins, the generator's gradient fades in `minimax` alone.
 
     L_D = -E log D(x) - E log(1 - D(G(z)))                       eq. 1, as a minimisation; 2 ln 2 at D = 1/2
-    minimax          L_G = E log(1 - D(G(z)))                    eq. 1; its gradient fades where D wins
-    non_saturating   L_G = -E log D(G(z))                        sec. 3; same fixed point, strong gradient there
+    non_saturating: L_G = -E log D(G(z))                         sec. 3; same fixed point, strong gradient there
+    minimax: L_G = E log(1 - D(G(z)))                            eq. 1; its gradient fades where D wins
 
 With one-sided label smoothing the real part becomes -target E log D(x) - (1 - target) E log(1 -
 D(x)) (Salimans et al. 2016, sec. 3.4). All in nats.

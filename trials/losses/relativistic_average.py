@@ -1,13 +1,15 @@
 """The relativistic average game, cross-entropy form (Jolicoeur-Martineau 2019, "RaSGAN").
 
-    D(x)    = sigmoid(C(x) - E C(G(z)))              how much more real than the average generated image
+    D(x) = sigmoid(C(x) - E C(G(z)))                 how much more real than the average generated image
     D(G(z)) = sigmoid(C(G(z)) - E C(x))
-    L_D     = -E log D(x)    - E log(1 - D(G(z)))
-    L_G     = -E log D(G(z)) - E log(1 - D(x))
+    L_D = -E log D(x) - E log(1 - D(G(z)))
+    L_G = -E log D(G(z)) - E log(1 - D(x))
 
-C are the discriminator's outputs, the averages are those of the batch. Both players read both kinds
-of images, so the generator's step costs a pass over real ones. 2 ln 2 for both players where C is
-constant. The released code halves both losses, which Adam hardly notices. In nats.
+C: the discriminator's outputs; E: averages of the batch.
+
+Both players read both kinds of images, so the generator's step costs a pass over real ones. 2 ln 2
+for both players where C is constant. The released code halves both losses, which Adam hardly
+notices. In nats.
 """
 
 from __future__ import annotations

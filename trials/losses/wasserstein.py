@@ -1,6 +1,6 @@
 """The Wasserstein game with clipped weights (Arjovsky et al. 2017, alg. 1).
 
-    L_D = E f(G(z)) - E f(x)          over critics f whose parameters lie in [-c, c]
+    L_D = E f(G(z)) - E f(x)          for critics f with parameters in [-c, c]
     L_G = -E f(G(z))
 
 Over all 1-Lipschitz critics, the minimum of L_D is minus the Wasserstein-1 distance (their eq. 2);

@@ -3,9 +3,11 @@
     L_D = E f(G(z)) - E f(x) + lambda E (||grad f(x^)|| - 1)^2
     L_G = -E f(G(z))
 
-x^ lies between a real and a generated image; see trials/remedies/gradient_penalty.py. Theirs:
-lambda = 10, Adam with step size 1e-4, beta1 = 0, beta2 = 0.9, five critic steps per generator step,
-and a critic without batch normalisation, which would tie the images of a batch together.
+x^ lies between a real and a generated image, as in the remedy gradient_penalty.
+
+Theirs: lambda = 10, Adam with step size 1e-4, beta1 = 0, beta2 = 0.9, five critic steps per
+generator step, and a critic without batch normalisation, which would tie the images of a batch
+together.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Differentiable augmentation: both players see images augmented (Zhao et al. 2020, sec. 3).
 
-    D(T(x)) and D(T(G(z))) in place of D(x) and D(G(z)), in both players' losses
+    D(T(x)), D(T(G(z))) in place of D(x), D(G(z))        in both players' losses
 
 T is drawn anew for every image from one distribution, for both kinds and in both players' steps,
 and the generator's gradient passes through it. The policies, with the ranges and roundings of the

@@ -3,9 +3,11 @@
     omega' = omega_t - eta F(omega_t)                 both players look ahead
     omega_{t+1} = omega_t - eta F(omega')             (Korpelevich 1976; Gidel et al. 2019, sec. 3.2)
 
-omega is both players' parameters and F their gradients. Here the players take turns: in either's
-step both look ahead by one step of their own optimisers from the present point, on the step's own
-batch, and the player whose turn it is takes its gradient there and steps from the saved point.
+omega is both players' parameters, F their gradients, eta the step size.
+
+Here the players take turns: in either's step both look ahead by one step of their own optimisers
+from the present point, on the step's own batch, and the player whose turn it is takes its gradient
+there and steps from the saved point.
 
 With Adam or rmsprop, the moments take in the gradients of the actual steps alone; Gidel et al.'s
 ExtraAdam lets those of the look-ahead in as well. Running statistics take in what is seen at the

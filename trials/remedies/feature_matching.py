@@ -1,10 +1,12 @@
 """Feature matching: the generator matches the mean of the discriminator's features on real data.
 
-    L_G = || E_x f(x) - E_z f(G(z)) ||_2^2            (Salimans et al. 2016, sec. 3.1)
+    L_G = ||E f(x) - E f(G(z))||^2            (Salimans et al. 2016, sec. 3.1)
 
-f is the discriminator's penultimate layer. The objective replaces the adversarial one (unless the
-option `adversarial` keeps it, as some later codes do); the discriminator trains as before. `norm =
-"l1"` is the variant of the released code: the mean absolute difference of the means.
+f is the discriminator's penultimate layer.
+
+The objective replaces the adversarial one (unless the option `adversarial` keeps it, as some later
+codes do); the discriminator trains as before. `norm = "l1"` is the variant of the released code:
+the mean absolute difference of the means.
 """
 
 from __future__ import annotations

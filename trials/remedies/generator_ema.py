@@ -1,7 +1,6 @@
 """Generator EMA: samples come from a moving average of the generator's parameters.
 
-    theta_ema <- decay theta_ema + (1 - decay) theta           after every generator step
-                                                                      (Yazici et al. 2019)
+    theta_ema <- decay theta_ema + (1 - decay) theta        after every generator step (Yazici et al. 2019)
 
 A short training would be averaged with its own beginning: the half-life ln 0.5 / ln decay is
 therefore at most `rampup` times the steps since `start` (Karras et al. 2020, "Training GANs with

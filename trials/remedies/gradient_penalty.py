@@ -1,11 +1,11 @@
 """Gradient penalty: the discriminator's slope between real and generated images is held at a value.
 
-    L_D += lambda E (||grad D(x^)|| - centre)^2,    x^ = eps x + (1 - eps) G(z),    eps ~ U(0, 1)
-    centre = 1: WGAN-GP (Gulrajani et al. 2017, eq. 3), here for any loss
-    centre = 0: zero-centred (Thanh-Tung et al. 2019)
+    L_D += lambda E (||grad D(x^)|| - centre)^2, x^ = eps x + (1 - eps) G(z), eps ~ U(0, 1)
+                                          (Gulrajani et al. 2017, eq. 3; Thanh-Tung et al. 2019)
 
-eps is drawn per input of the discriminator, one for
-all images of a packed input. The images x^ pass through the remedies' view like any others.
+centre = 1 is WGAN-GP's (Gulrajani et al. 2017, eq. 3), here for any loss, centre = 0 zero-centred
+(Thanh-Tung et al. 2019). eps is drawn per input of the discriminator, one for all images of a
+packed input. The images x^ pass through the remedies' view like any others.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Historical averaging: each player is drawn towards the average of its own past.
 
-    L += lambda * || theta - (1/t) sum_{i=1..t} theta[i] ||^2            (Salimans et al. 2016, sec. 3.3)
+    L += lambda ||theta - (theta[1] + ... + theta[t]) / t||^2            (Salimans et al. 2016, sec. 3.3)
 
-theta[1] are the initial parameters and theta[t] those before the player's step t; the average is a
-constant of the step. Being a term of the loss, it passes through Adam together with the rest, as
-the equation says (an optimiser step of its own would make Adam rescale lambda away).
+theta[t] are the player's parameters before its step t.
+
+The average is a constant of the step. Being a term of the loss, it passes through Adam together
+with the rest, as the equation says (an optimiser step of its own would make Adam rescale lambda
+away).
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Instance noise: the discriminator sees all images through the same Gaussian noise, which fades.
 
-    D sees x + sigma_t e,    e ~ N(0, I),    sigma_t = sigma max(0, 1 - t / anneal)
-    t: share of the budget spent           (Sønderby et al. 2017; Arjovsky & Bottou 2017, sec. 3)
+    D sees x + sigma_t e, e ~ N(0, I), sigma_t = sigma max(0, 1 - t / anneal)
+                                          (Sønderby et al. 2017; Arjovsky & Bottou 2017, sec. 3)
+
+t is the share of the budget spent.
 
 The noise makes the supports of both kinds overlap, so that a best discriminator exists; its
 gradient reaches the generator as if through a clean image. Every image has noise of its own, in

@@ -1,11 +1,13 @@
 """Minibatch discrimination: the discriminator sees how alike the images of a batch are.
 
     M_i = f(x_i) T                       T: A x (B C),  M_i: B x C
-    o(x_i)_b = sum_{j != i} exp(-|| M_ib - M_jb ||_1)            (Salimans et al. 2016, sec. 3.2)
+    o(x_i)_b = sum_{j != i} exp(-||M_ib - M_jb||_1)            (Salimans et al. 2016, sec. 3.2)
 
-o(x_i), B numbers, is concatenated to the features f(x_i) (A numbers) before the last layer. Real
-and generated batches pass apart. T starts from N(0, 1). `reduction = "mean"` divides by the number
-of other images, so that the scale does not depend on the batch size.
+o(x_i) joins the features f(x_i) before the last layer; T is learned.
+
+f(x_i) are A numbers, o(x_i) B. Real and generated batches pass apart. T starts from N(0, 1).
+`reduction = "mean"` divides by the number of other images, so that the scale does not depend on the
+batch size.
 
 `weight_norm = True` is the parametrisation of the released code, with learned s and b:
 

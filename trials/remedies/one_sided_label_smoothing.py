@@ -1,11 +1,12 @@
 """One-sided label smoothing: the discriminator is asked for less than certainty on real images.
 
-    D* = alpha p_data / (p_data + p_G)            (Salimans et al. 2016, sec. 3.4, with beta = 0)
+    D* = target p_data / (p_data + p_G)            (Salimans et al. 2016, sec. 3.4, with beta = 0)
 
-alpha is the discriminator's target on real images; generated ones keep 0, so that the best
-discriminator does not reward a generator for staying where it is. The generator's loss stays as it
-is. Only losses with a target on real data can be smoothed; theirs is the cross entropy, and for
-least squares alpha multiplies b.
+D* is the best discriminator.
+
+Generated ones keep the target 0, so that the best discriminator does not reward a generator for
+staying where it is. The generator's loss stays as it is. Only losses with a target on real data can
+be smoothed; theirs is the cross entropy, and for least squares `target` multiplies b.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """Optimistic Adam: each player corrects its step by what the last one got wrong.
 
-    theta_{t+1} = theta_t - 2 eta u_t + eta u_{t-1},   u_0 = 0          (Daskalakis et al. 2018, alg. 1)
+    theta_{t+1} = theta_t - 2 eta u_t + eta u_{t-1}, u_0 = 0          (Daskalakis et al. 2018, alg. 1)
 
-u_t is the direction of the optimiser: m / (sqrt(v) + eps), both bias-corrected, of Adam, as
-published; the gradient of sgd, which gives optimistic gradient descent; g / (sqrt(v) + eps) of
-rmsprop. The first step is twice as long as a plain one, as the equation says.
+u_t is the direction of the optimiser, eta its step size.
+
+For Adam u_t is m / (sqrt(v) + eps), both bias-corrected, as published; for sgd the gradient, which
+gives optimistic gradient descent; for rmsprop g / (sqrt(v) + eps). The first step is twice as long
+as a plain one, as the equation says.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Packing (PacGAN): the discriminator judges m images at once, so it sees a lack of variety.
 
-    D(x_1, ..., x_m), the x_i all real or all generated        (Lin et al. 2018, sec. 2)
+    D(x_1, ..., x_m) in place of D(x), all real or all generated        (Lin et al. 2018, sec. 2)
 
 The m images are concatenated along the first axis: m C channels, or m D coordinates of points. The
 discriminator's first layer is built for that size; nothing else about it changes. As the images of

@@ -1,9 +1,10 @@
 """R1: the discriminator should be flat at real images.
 
-    L_D += gamma / 2 E_x ||grad D(x)||^2             (Mescheder et al. 2018, sec. 4.1)
+    L_D += gamma / 2 E ||grad D(x)||^2             (Mescheder et al. 2018, sec. 4.1)
 
-D(x) is the output before any sigmoid. Their released code leaves out the 1/2: its reg_param 10 is
-gamma = 20 here.
+Their released code leaves out the 1/2: its reg_param 10 is gamma = 20 here.
+
+D(x) is the output before any sigmoid.
 """
 
 from __future__ import annotations

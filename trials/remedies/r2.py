@@ -1,6 +1,6 @@
 """R2: the discriminator should be flat at generated images.
 
-    L_D += gamma / 2 E_z ||grad D(G(z))||^2          (Mescheder et al. 2018, sec. 4.1)
+    L_D += gamma / 2 E ||grad D(G(z))||^2          (Mescheder et al. 2018, sec. 4.1)
 
 The gradient is taken in the image G(z), not in z.
 """

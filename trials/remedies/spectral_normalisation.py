@@ -1,9 +1,13 @@
 """Spectral normalisation: every layer of the discriminator has Lipschitz constant 1, as a matrix.
 
+    W_SN = W / sigma(W)                     (Miyato et al. 2018, eq. 8, alg. 1)
+
+sigma(W), the largest singular value, comes from power iteration.
+
 Bare parameters, such as the tensor of minibatch discrimination, are free.
 
-    W_SN = W / sigma(W),  sigma(W) = u^T W v                     (Miyato et al. 2018, eq. 8, alg. 1)
-    v <- W^T u / |W^T u|,  u <- W v / |W v|                       power iteration
+    sigma(W) = u^T W v
+    v <- W^T u / |W^T u|,  u <- W v / |W v|
 
 u and v are constants of the gradient, which passes through both W and sigma(W). W is the weight of
 a fully connected or convolutional layer as a matrix out x (in kh kw); that of a transposed

@@ -1,7 +1,10 @@
 """Unrolled discriminator: the generator plays against the discriminator that would answer it in K steps.
 
-    psi_0 = psi;   psi_{j+1} = psi_j - step of D's optimiser on L_D(theta, psi_j)
-    theta <- step of G's optimiser on  d/dtheta L_G(theta, psi_K(theta, psi))        (Metz et al. 2017, secs. 2.2-2.3)
+    theta <- step of G's optimiser on d/dtheta L_G(theta, psi_K(theta))        (Metz et al. 2017, secs. 2.2-2.3)
+
+psi_K: the discriminator after K steps of its optimiser from psi.
+
+    psi_0 = psi,  psi_{j+1} = psi_j - step of D's optimiser on L_D(theta, psi_j)
 
 The gradient runs through all K steps, the optimiser's moments included. The discriminator itself
 makes its ordinary steps from psi. All K steps see the same real images and the same generated ones,

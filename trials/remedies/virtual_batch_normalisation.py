@@ -1,8 +1,11 @@
 """Virtual batch normalisation: images do not depend on which others are drawn with them.
 
+    y_i = scale (x_i - mean_i) / sqrt(var_i + eps) + shift          (Salimans et al. 2016, sec. 3.5)
+
+mean_i, var_i: of image i together with R fixed reference images.
+
     mean_i = (R mean_r + mean(x_i)) / (R + 1)
     var_i  = (R var_r + var(x_i)) / (R + 1)  +  R (mean(x_i) - mean_r)^2 / (R + 1)^2
-    y_i    = scale (x_i - mean_i) / sqrt(var_i + eps) + shift          (Salimans et al. 2016, sec. 3.5)
 
 mean_r and var_r are those of R reference images, over all their pixels, and mean(x_i), var(x_i)
 those of one image: together the mean and the variance (population, per channel) of the reference

@@ -67,7 +67,7 @@ _ALL = (
         unit="squared feature distance",
         direction="down",
         is_ratio=True,
-        meaning="Fréchet distance of Gaussians fitted to features of generated and held-out samples.",
+        meaning="Fréchet distance of Gaussians fitted to generated and held-out features.",
         source="Heusel et al. 2017, eq. 6; torch-fidelity",
         implementation="ganstudy.trials.measures.features.fidelity:FID",
     ),
@@ -77,8 +77,8 @@ _ALL = (
         group=QUALITY,
         unit="squared kernel distance",
         direction="down",
-        meaning="Unbiased squared maximum mean discrepancy of the features under a cubic kernel; may "
-        "be slightly negative.",
+        meaning="Unbiased squared maximum mean discrepancy under a cubic kernel; may be slightly "
+        "negative.",
         source="Bińkowski et al. 2018, sec. 3.1",
         implementation="ganstudy.trials.measures.kid:KID",
     ),
@@ -88,8 +88,8 @@ _ALL = (
         group=QUALITY,
         unit="score >= 1",
         direction="up",
-        meaning="exp of the mean divergence of the classifier's answer for an image from its mean "
-        "answer; blind to all but classes.",
+        meaning="exp of the mean divergence of an image's classification from the mean one; blind to "
+        "all but classes.",
         source="Salimans et al. 2016, sec. 4; torch-fidelity",
         implementation="ganstudy.trials.measures.features.fidelity:INCEPTION_SCORE",
     ),
@@ -161,8 +161,8 @@ _ALL = (
         group=MODES,
         unit="share of generated",
         direction="up",
-        meaning="Points within 3 sigma (L2) of the nearest mean; images that the classifier is surer "
-        "of than of 5% of held-out ones; samples no farther from their bin's centre than 95% of real "
+        meaning="Points within 3 sigma of the nearest mean; images that the classifier is surer of "
+        "than of 5% of held-out ones; samples no farther from their bin's centre than 95% of real "
         "ones.",
         source="Lin et al. 2018, sec. 4.1 (points)",
         implementation="ganstudy.trials.measures.modes:MODES",
@@ -175,7 +175,7 @@ _ALL = (
         direction="down",
         is_ratio=True,
         meaning="KL divergence of the generated histogram over modes from the real one; about (K - "
-        "1) / 2n for n perfect samples over K modes.",
+        "1) / 2n for n perfect samples of K modes.",
         of_histogram=True,
         source="Lin et al. 2018, sec. 4.1",
         implementation="ganstudy.trials.measures.modes:MODES",
@@ -281,7 +281,7 @@ _ALL = (
         unit="loss units",
         direction="none",
         meaning="Mean since the last evaluation.",
-        source="trials/losses/",
+        source="ganstudy",
     ),
     Measure(
         name="loss_g",
@@ -290,7 +290,7 @@ _ALL = (
         unit="loss units",
         direction="none",
         meaning="The same; an autoencoder's reconstruction loss, a VAE's negative bound.",
-        source="trials/losses/, trials/gan/autoencoder.py",
+        source="ganstudy",
     ),
     Measure(
         name="d_real",
@@ -326,8 +326,8 @@ _ALL = (
         group=GAME,
         unit="loss units per parameter unit",
         direction="none",
-        meaning="L2 norm of the gradient of the discriminator's loss, mean of every tenth step since "
-        "the last evaluation.",
+        meaning="L2 norm of the discriminator's gradient, mean of every tenth step since the last "
+        "evaluation.",
         source="ganstudy",
     ),
     Measure(
