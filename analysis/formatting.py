@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from ganstudy.trials.results.number_format import three_digits
+
 _SETTING = re.compile(r"lr_[dg]|[A-Za-z]\w*(?:\.\w+)+")
 """Settings that are not words: a player's learning rate, an option of a remedy, a loss or a model,
 a parameter of a training function."""
@@ -15,17 +17,12 @@ a parameter of a training function."""
 
 def number(value: float) -> str:
     """Format a median or an end of its interval; not finite where it falls on diverged seeds."""
-    return _digits(value) if math.isfinite(value) else "diverged"
-
-
-def _digits(value: float, sign: str = "") -> str:
-    """Format with three digits; thousands in full, not as a power of ten."""
-    return f"{value:{sign}.0f}" if 999.5 <= abs(value) < 1e6 else f"{value:{sign}.3g}"
+    return three_digits(value) if math.isfinite(value) else "diverged"
 
 
 def signed(value: float) -> str:
     """Format a difference, always with its sign."""
-    return _digits(value, "+").replace("-", "−") if math.isfinite(value) else "diverged"
+    return three_digits(value, "+").replace("-", "−") if math.isfinite(value) else "diverged"
 
 
 def count(number: int, noun: str) -> str:

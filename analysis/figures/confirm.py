@@ -21,6 +21,7 @@ from ganstudy.analysis.figures.style import (
     scale_of,
 )
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import FAILURE_VERDICTS, Verdict
 
 # A guess: far enough to be seen apart, near enough not to press the others together.
@@ -86,7 +87,7 @@ def _add_seeds(figure: go.Figure, seeds: pd.DataFrame, measure: str) -> None:
             mark |= {"color": verdict.colour, "size": 10, "symbol": "x-thin-open"}
         missing = group["score"].isna()
         shown = [
-            "no score" if gone else f"{x:.3g}"
+            "no score" if gone else three_digits(x)
             for gone, x in zip(missing, group["score"], strict=True)
         ]
         figure.add_scatter(

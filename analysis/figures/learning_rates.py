@@ -18,6 +18,7 @@ from ganstudy.analysis.figures.style import (
 )
 from ganstudy.analysis.formatting import label
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import TrialState
 
 MARKERS = {
@@ -104,7 +105,7 @@ def log_ticks(known: pd.Series) -> dict[str, Any]:
 
 
 def _trial_text(row: dict[Any, Any], measure: str) -> str:
-    score = "none" if math.isnan(row[measure]) else f"{row[measure]:.3g}"
+    score = "none" if math.isnan(row[measure]) else three_digits(row[measure])
     settings = ", ".join(
         f"{key} {as_text(label(row[key]))}" for key in ("k", "remedies") if key in row
     )

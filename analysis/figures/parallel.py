@@ -23,6 +23,7 @@ from ganstudy.analysis.figures.style import (
 )
 from ganstudy.analysis.formatting import label
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 
 QUARTERS = (
     ("best quarter", BLUE, 2.0),
@@ -133,6 +134,10 @@ def _numbers(values: pd.Series, name: str) -> Axis:
     low, high = scaled[known.index].min(), scaled[known.index].max()
     span = (high - low) or 1.0
     middle = math.exp((low + high) / 2) if logarithmic else (low + high) / 2
-    ticks = [(0.0, f"{known.min():.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{known.max():.3g}")]
+    ticks = [
+        (0.0, three_digits(known.min())),
+        (0.5, three_digits(middle)),
+        (1.0, three_digits(known.max())),
+    ]
     positions = ((scaled - low) / span).where(np.isfinite(values)).tolist()
     return Axis(name, positions, ticks if high > low else ticks[:1])

@@ -20,6 +20,7 @@ from ganstudy.analysis.figures.style import (
     scale_of,
 )
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 
 
 def pareto(table: pd.DataFrame, measure: str, cost: str | None) -> go.Figure:
@@ -67,9 +68,11 @@ def pareto(table: pd.DataFrame, measure: str, cost: str | None) -> go.Figure:
 
 
 def _pareto_text(row: dict[Any, Any], measure: str, cost: str | None) -> str:
-    parts = [f"{MEASURES[measure].label} {row[measure]:.3g}"]
-    parts += [f"recall {row['recall']:.3g}"] if "recall" in row and measure != "recall" else []
-    parts += [f"{row[cost]:.3g} {as_text(cost.replace('_', ' '))}"] if cost else []
+    parts = [f"{MEASURES[measure].label} {three_digits(row[measure])}"]
+    parts += (
+        [f"recall {three_digits(row['recall'])}"] if "recall" in row and measure != "recall" else []
+    )
+    parts += [f"{three_digits(row[cost])} {as_text(cost.replace('_', ' '))}"] if cost else []
     share = row["on_front_share"]
     often = "" if np.isnan(share) else f"<br>on the front in {share:.0%} of resamples"
     return f"trial {row['number']}: {', '.join(parts)}{often}"

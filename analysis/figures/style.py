@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 
 from ganstudy.analysis.formatting import label
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 
 # Okabe and Ito's palette, which readers with any colour vision can tell apart.
 BLACK, ORANGE, GREEN, BLUE, RED = "#333333", "#E69F00", "#009E73", "#0072B2", "#D55E00"
@@ -112,7 +113,11 @@ def add_floor(figure: go.Figure, floor: float | None, upright: bool = False) -> 
     if floor is None or (logarithmic and floor <= 0):
         return
     line = {"color": BLACK, "dash": "dot", "width": 1}
-    text = {"text": f"real against real: {floor:.3g}", "font": {"size": 11}, "showarrow": False}
+    text = {
+        "text": f"real against real: {three_digits(floor)}",
+        "font": {"size": 11},
+        "showarrow": False,
+    }
     if upright:
         figure.add_vline(x=floor, line=line)
         place = math.log10(floor) if logarithmic else floor

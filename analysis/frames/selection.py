@@ -9,6 +9,7 @@ import pandas as pd
 
 from ganstudy.analysis.frames.kept import kept
 from ganstudy.analysis.frames.study import Study
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import (
     FAILURE_VERDICTS,
     NO_REMEDIES,
@@ -121,7 +122,10 @@ def groups(study: Study, setting: str | None) -> dict[Any, set[int]]:
         third = pd.qcut(values.rank(method="dense"), 3, labels=False, duplicates="drop")
         ends = values.groupby(third).agg(["min", "max"])
         values = third.map(
-            {i: f"{row['min']:.3g} to {row['max']:.3g}" for i, row in ends.iterrows()}
+            {
+                i: f"{three_digits(row['min'])} to {three_digits(row['max'])}"
+                for i, row in ends.iterrows()
+            }
         )
         order = values.iloc[third.argsort()].unique().tolist()
     else:

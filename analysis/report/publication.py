@@ -12,6 +12,7 @@ from ganstudy.analysis.tables.configurations.confirm import (
     ConfirmedConfiguration,
     confirmed_configurations,
 )
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import trial_name
 
 FILES = {"Markdown": "confirmed.md", "LaTeX": "confirmed.tex"}
@@ -58,7 +59,7 @@ def _row(study: Study, found: ConfirmedConfiguration) -> list[str]:
 def _setting(value: object) -> str:
     if absent(value):
         return "–"
-    return f"{value:.3g}" if isinstance(value, float) else label(value)
+    return three_digits(value) if isinstance(value, float) else label(value)
 
 
 def _score(found: ConfirmedConfiguration) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from ganstudy.study.home import ENVIRONMENT, Home
+from ganstudy.trials.results.number_format import three_digits
 
 INTERRUPTED = 130
 """Exit code of a study that was stopped before its end."""
@@ -54,7 +55,7 @@ def program() -> str:
 def format_params(params: Mapping[str, object]) -> str:
     """Format a configuration as "k = 2, lr_d = 0.001"."""
     return ", ".join(
-        f"{key} = {value:.3g}" if isinstance(value, float) else f"{key} = {value}"
+        f"{key} = {three_digits(value)}" if isinstance(value, float) else f"{key} = {value}"
         for key, value in params.items()
     )
 

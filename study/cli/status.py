@@ -17,6 +17,7 @@ from ganstudy.study.home import NAME_RULE, Home, StudyFolder
 from ganstudy.study.ledger.trial_row import settings
 from ganstudy.study.tune import trial_log
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import FIRST_CONFIRM, TrialState
 
 if TYPE_CHECKING:
@@ -159,10 +160,10 @@ def _format_best(study: StudyStatus) -> str:
     label = MEASURES[study.objective].label
     chosen = f"trial {study.best.number}: {settings(study.best.params)}"
     if study.confirm is None:
-        return f"{label} {study.best.value:.3g} by the seeds that chose it ({chosen})"
+        return f"{label} {three_digits(study.best.value)} by the seeds that chose it ({chosen})"
     if study.confirm.best is None:
         return f"not confirmed yet ({chosen})"
-    return f"confirmed {label} {study.confirm.best.value:.3g} ({chosen})"
+    return f"confirmed {label} {three_digits(study.confirm.best.value)} ({chosen})"
 
 
 @with_cluster()

@@ -17,6 +17,7 @@ from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.tune.evaluator_setup import EvaluatorSetup, make_evaluator_setup
 from ganstudy.study.tune.preparation_note import PreparationNote, read_note
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 
 POLL_SECONDS = 0.5
 PLAIN_SECONDS = 30.0
@@ -79,7 +80,7 @@ def describe(evaluator_setup: EvaluatorSetup, objective: str) -> str:
     measure = objective if evaluator_setup.floor.get(objective) is not None else "fid"
     real, floor = "", evaluator_setup.floor[measure]
     if floor is not None:
-        real = f"; real against real at the same n: {MEASURES[measure].label} {floor:.3g}"
+        real = f"; real against real at the same n: {MEASURES[measure].label} {three_digits(floor)}"
     provenance = evaluator_setup.provenance
     accuracy = provenance.extractor_accuracy
     classifier = "" if accuracy is None else f" (held-out accuracy {accuracy:.1%})"

@@ -19,6 +19,7 @@ from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.ledger.trial_row import settings
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import (
     FAILURE_VERDICTS,
     FIRST_CONFIRM,
@@ -154,7 +155,7 @@ class RunProgress:
         return f"{line}: {error}" if error else line
 
     def _score(self, outcome: Outcome) -> str:
-        value = "no median" if outcome.objective is None else f"{outcome.objective:.3g}"
+        value = "no median" if outcome.objective is None else three_digits(outcome.objective)
         return f"{self._label} {value}"
 
     def _name(self, number: int) -> str:
@@ -209,7 +210,7 @@ class RunProgress:
         if self._best is not None:
             score, number = self._best
             parts.append(
-                f"best so far {self._label} {self._sign * score:.3g}, {self._name(number)}"
+                f"best so far {self._label} {three_digits(self._sign * score)}, {self._name(number)}"
             )
         left = self._time.seconds()
         if left is not None and self.done < self._total:

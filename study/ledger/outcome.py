@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ganstudy.trials.results.catalogue import MEASURES
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import Evaluation, TrialState, median_over_seeds
 
 
@@ -44,7 +45,7 @@ class Outcome:
     def text(self, measure: str, unit: str) -> str:
         """Return the outcome in one line of a log."""
         verdicts = ", ".join(f"{seeds} {verdict}" for verdict, seeds in self.verdicts.items())
-        score = "no median" if self.objective is None else f"{self.objective:.3g}"
+        score = "no median" if self.objective is None else three_digits(self.objective)
         return f"{amount(self.progress, unit)}: {measure} {score}; seeds: {verdicts}"
 
     def feasible(self, allowed: dict[str, int]) -> bool:

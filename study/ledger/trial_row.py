@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from ganstudy.study.spec.keys import Params
 from ganstudy.trials.results.documents import JsonObject
+from ganstudy.trials.results.number_format import three_digits
 from ganstudy.trials.results.records import Stage, remedy_label
 
 
@@ -117,6 +118,6 @@ def settings(params: Mapping[str, object]) -> str:
         if isinstance(value, list | tuple) and key == "remedies":
             shown = remedy_label(list(value))
         else:
-            shown = f"{value:.3g}" if isinstance(value, float) else str(value)
+            shown = three_digits(value) if isinstance(value, float) else str(value)
         words.append(f"{key} = {shown}")
     return ", ".join(words)
