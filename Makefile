@@ -7,7 +7,7 @@ READY := .venv/.ready
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("ganstudy needs Python 3.11 or newer; say which with: make PYTHON=python3.12 study") if sys.version_info < (3, 11) else None'
-	@echo "Setting up .venv (about 6 GB with torch; minutes the first time)"
+	@echo "Setting up .venv (about 7 GB with torch; minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@

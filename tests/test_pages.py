@@ -64,11 +64,13 @@ NETWORKS = """
 from torch import nn
 
 WIDTH = 4
+ngpu = 1
 
 
 class Generator(nn.Module):
-    def __init__(self):
+    def __init__(self, ngpu):
         super().__init__()
+        self.ngpu = ngpu
         layers = [nn.ConvTranspose2d(100, 8 * WIDTH, 4, 1, 0, bias=False)]
         for width in (8 * WIDTH, 4 * WIDTH, 2 * WIDTH):
             layers += [nn.BatchNorm2d(width), nn.ReLU(True)]
@@ -76,13 +78,14 @@ class Generator(nn.Module):
         layers += [nn.BatchNorm2d(WIDTH), nn.ReLU(True)]
         self.main = nn.Sequential(*layers, nn.ConvTranspose2d(WIDTH, 3, 4, 2, 1), nn.Tanh())
 
-    def forward(self, latents):
+    def forward(self, input):
         RESHAPED
 
 
 class Discriminator(nn.Module):
-    def __init__(self):
+    def __init__(self, ngpu):
         super().__init__()
+        self.ngpu = ngpu
         layers = [nn.Conv2d(3, WIDTH, 4, 2, 1, bias=False), nn.LeakyReLU(0.2, inplace=True)]
         for width in (WIDTH, 2 * WIDTH, 4 * WIDTH):
             layers += [nn.Conv2d(width, 2 * width, 4, 2, 1, bias=False), nn.BatchNorm2d(2 * width)]

@@ -207,6 +207,14 @@ class Study(KeepsResults):
         return dict(self.spec.get("objective", {}).get("require", {}))
 
     @property
+    def qualified(self) -> str:
+        """What a complete trial must be to be the best, to follow "trials"; '' where any may be."""
+        if not self.constraints:
+            return ""
+        none = not any(self.constraints.values())
+        return " without failed seeds" if none else " within the constraints"
+
+    @property
     def is_ratio(self) -> bool:
         """Whether scores are compared as ratios rather than differences.
 

@@ -67,9 +67,10 @@ class Report:
 
     def write(self, path: Path) -> Path:
         """Write the page to `path` and the tables to `tables/` beside it; return `path`."""
-        _write_tables(self.tables, path.parent / "tables")
+        folder = path.parent / "tables"
+        _write_tables(self.tables, folder)
         for name, text in self.texts.items():
-            (path.parent / "tables" / name).write_text(text, encoding="utf-8")
+            (folder / name).write_text(text, encoding="utf-8")
         templates = template_environment("ganstudy.analysis.report")
         html = templates.get_template("report.html.jinja").render(
             report=self,
@@ -199,6 +200,12 @@ def _own_file(environment: jinja2.Environment, name: str) -> Markup:
 
 def _write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    # A table of an earlier report that this one has not would be read as one of its own. What lies
+    # here as one of the two files alone is not ours.
+    for stale in folder.glob("*.parquet"):
+        if stale.stem not in tables and stale.with_suffix(".csv").exists():
+            stale.with_suffix(".csv").unlink()
+            stale.unlink()
     for name, table in tables.items():
         typed = of_one_kind(table)
         typed.to_parquet(folder / f"{name}.parquet", index=False)

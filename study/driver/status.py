@@ -190,7 +190,7 @@ def _budget(ledger: Ledger) -> str | None:
     ]
     # By number where equal; dictionaries have no order.
     best = untrained_seeds(trial[2] for trial in sorted(complete, key=lambda trial: trial[:2]))
-    return f"too short: {best}" if best.is_most else None
+    return f"too short: {best}" if best.is_many else None
 
 
 def _confirm_status(ledger: Ledger, with_trials: bool) -> ConfirmStatus | None:

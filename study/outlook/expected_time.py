@@ -10,6 +10,7 @@ from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.packing import pack_line, trials_per_pack, with_lanes
+from ganstudy.study.outlook.cost_estimate import steps_of
 from ganstudy.study.outlook.idle_resources import idle_cpus_line
 from ganstudy.study.outlook.step_times import MeasuredTimes, measure
 from ganstudy.study.outlook.time_estimate import (
@@ -167,7 +168,7 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
     )
     if times.evaluation is not None:
         words += f", {times.evaluation:.2g} s per evaluation"
-    lines = [words]
+    lines = [words, *_end_of_training_line(spec, times)]
     if times.structures > len(times.steps):
         lines.append(f"{len(times.steps)} of {times.structures} structures were measured")
     if times.busy > NOTICED:
@@ -178,6 +179,23 @@ def _as_measured(spec: StudySpec, times: MeasuredTimes) -> list[str]:
         idle = idle_cpus_line(int(spec.resources.cpus), times.speedup)
         lines += [idle] if idle else []
     return [*lines, times.note] if times.note else lines
+
+
+def _end_of_training_line(spec: StudySpec, times: MeasuredTimes) -> list[str]:
+    """Say so where the measures at a training's end take longer than the training."""
+    config = structures(spec)[0]
+    each = times.steps_of(config)
+    if each is None or config.budget.unit == "seconds" or config.method != "gan":
+        return []
+    of_discriminator, of_generator = steps_of(config)
+    training = of_discriminator * each.discriminator + of_generator * each.generator
+    if times.last_evaluation <= training:
+        return []
+    return [
+        f"duality gap and path angle at the end of a trial take about "
+        f"{format_duration(times.last_evaluation)}, longer than its training: [measures] "
+        "game_steps = 0 leaves them out"
+    ]
 
 
 def _function_lines(spec: StudySpec, times: MeasuredTimes) -> list[str]:

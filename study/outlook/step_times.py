@@ -65,7 +65,8 @@ class MeasuredTimes:
     evaluation: float | None = None
     """Of all seeds of a trial; None where the clock, or weights that are not here, forbade it."""
     last_evaluation: float = 0.0
-    """What the last one takes beyond the others, of the first structure."""
+    """What the last one takes beyond the others, of the first structure; by its steps where the clock
+    left no time to measure it."""
     preparation: float = 0.0
     """Of a worker, before its first step."""
     busy: float = 1.0
@@ -148,7 +149,10 @@ def measure(
         with interrupted_after(seconds):
             _measure(made, configs, other_lanes, cache, (threads, on_gpu), MEASURING * seconds)
     except ClockError:
-        made.note = made.note or f"{seconds:g} s were too few to measure all of it"
+        if made.evaluation is None:
+            made.note = made.note or f"{seconds:g} s were too few to measure an evaluation, too"
+        if not made.steps:
+            made.note = f"{seconds:g} s were too few to measure a step"
     except ValueError as error:
         raise UserError(str(error)) from None
     except (RuntimeError, MemoryError) as error:  # networks that are too large for this machine
@@ -191,6 +195,8 @@ def _measure(
                 made.of_functions[structure(config)] = timed
                 continue
             made.steps[structure(config)] = _step_seconds(config, dataset, device, share)
+            if index == 0:
+                made.last_evaluation = _end_of_training(config, made.steps[structure(config)])
             if index == 0 and threads > 1 and not on_gpu:
                 made.speedup = _speedup(made, config, dataset, device, share)
             if other_lanes != len(config.seeds):
@@ -224,17 +230,31 @@ def _step_seconds(
     deadline = time.perf_counter() + min(seconds, PER_STRUCTURE)
     # As many steps of either player as of the other, whatever their ratio will be.
     loop = TrainingLoop(config.model_copy(update={"k": as_schedule(1)}), dataset, device)
-    for _ in range(2 * WARM_UP):
-        _one_step(loop, device)
     spent, steps = [0.0, 0.0], [0, 0]
-    fewest = 0
-    while time.perf_counter() < deadline or fewest < FEWEST_STEPS:
+    made, fewest = 0, 0
+    # Steps that take seconds are measured from the first on: the clock leaves no time to warm up.
+    while time.perf_counter() < deadline or fewest < (FEWEST_STEPS if made > 2 * WARM_UP else 1):
         is_generator, took = _one_step(loop, device)
+        made += 1
+        if made == 2 * WARM_UP and time.perf_counter() < deadline:
+            spent, steps, fewest = [0.0, 0.0], [0, 0], 0
+            continue
         spent[is_generator] += took
         steps[is_generator] += 1
         fewest = steps[1] if not loop.trainer.adversarial else min(steps)
     means = [total / max(1, count) for total, count in zip(spent, steps, strict=True)]
     return StepSeconds(discriminator=means[0], generator=means[1])
+
+
+def _end_of_training(config: TrialConfig, each: StepSeconds) -> float:
+    """Return about what the measures at the end of a training take, by the steps that they make.
+
+    Each player's best answer takes game_steps of its own, the path angle as many gradients of both
+    (trials/gan/end_of_training.py).
+    """
+    if config.method != "gan":
+        return 0.0
+    return 2 * config.measures.game_steps * (each.discriminator + each.generator)
 
 
 def _one_step(loop: TrainingLoop, device: torch.device) -> tuple[bool, float]:

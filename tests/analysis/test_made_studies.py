@@ -28,7 +28,7 @@ from ganstudy.analysis.frames.load import load_study
 from ganstudy.analysis.frames.study import UnlikeScoresError
 from ganstudy.analysis.report import conclusions, shown_table
 from ganstudy.analysis.report import html as report
-from ganstudy.analysis.report.html import write_report
+from ganstudy.analysis.report.html import Report, write_report
 from ganstudy.analysis.report.sections import all_trials, convergence
 from ganstudy.analysis.tables.configurations import search
 from ganstudy.analysis.tables.effects.remedies import remedy_effects
@@ -203,7 +203,7 @@ class Client:
             for step in (100, 200, 300, 400)
         ]
 
-    def download_artifacts(self, run_id, path):
+    def download_artifacts(self, run_id, path, _folder):
         return str(self.folder / f"artifacts of {run_id.removeprefix('run-')}" / "grid.png")
 
 
@@ -803,6 +803,18 @@ def test_no_string_from_outside_becomes_markup(study_of, tmp_path, monkeypatch):
         for tag in re.findall(r"(?:<|\\u003c)(\\u002f|/)?([a-z!]+)", text)
     }
     assert tags <= {("", "br"), ("", "extra"), ("/", "extra"), ("\\u002f", "extra")}
+
+
+def test_tables_of_an_earlier_report_go_and_what_is_no_report_s_stays(tmp_path):
+    frame = pd.DataFrame({"k": [1, 2]})
+    for tables in ({"old": frame, "kept": frame}, {"kept": frame}):
+        Report("title", "", "", [], [], tables).write(tmp_path / "report.html")
+        (tmp_path / "tables" / "mine.csv").write_text("k")
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {
+        "kept.csv",
+        "kept.parquet",
+        "mine.csv",
+    }
 
 
 def test_tables_read_back_equal(planted_report):

@@ -22,14 +22,15 @@ class Untrained:
 
     untrained: int
     """Whose verdict is "not trained yet"."""
+    converged: int
     seeds: int
     """With a known verdict."""
     configurations: int
 
     @property
-    def is_most(self) -> bool:
-        """Whether more than half of the seeds are not trained yet."""
-        return 2 * self.untrained > self.seeds
+    def is_many(self) -> bool:
+        """Whether more than half are not trained yet, or more than a third where none has converged."""
+        return self.untrained * (2 if self.converged else 3) > self.seeds
 
     def __str__(self) -> str:
         """Return it in words: "12 of 15 seeds of the best 5 complete configurations are ..."."""
@@ -38,7 +39,10 @@ class Untrained:
             n = "only complete configuration"
         seeds = "seed" if self.seeds == 1 else "seeds"
         are = "is" if self.untrained == 1 else "are"
-        return f"{self.untrained} of {self.seeds} {seeds} of the {n} {are} not trained yet"
+        none = (
+            "" if self.converged or 2 * self.untrained > self.seeds else ", and none has converged"
+        )
+        return f"{self.untrained} of {self.seeds} {seeds} of the {n} {are} not trained yet{none}"
 
 
 def untrained_seeds(best_first: Iterable[Mapping[str, int]]) -> Untrained:
@@ -50,6 +54,7 @@ def untrained_seeds(best_first: Iterable[Mapping[str, int]]) -> Untrained:
     known = [verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN]
     return Untrained(
         untrained=sum(int(trial.get(Verdict.NOT_TRAINED, 0)) for trial in best),
+        converged=sum(int(trial.get(Verdict.CONVERGED, 0)) for trial in best),
         seeds=sum(int(trial.get(verdict, 0)) for trial in best for verdict in known),
         configurations=len(best),
     )

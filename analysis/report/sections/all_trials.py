@@ -41,7 +41,7 @@ def blocks(results: Results) -> list[Block]:
     if study.trials.empty:
         return []
     note = (
-        "First the trials within the constraints, then the others, each group by "
+        f"First the trials{study.qualified or ' with a score'}, then the others, each group by "
         f"{score_name(study)}; a heading sorts all of them. {BEST} is the best {score_name(study)} "
         f"at any evaluation, {BEST_AT} says when; it looks too good, and nothing is compared by it."
     )

@@ -88,15 +88,15 @@ def _recommendation(results: Results, best: dict[str, Any]) -> Conclusion:
     candidates = int(results.cached(selection.ranked, study)["candidate"].sum())
     if candidates > 1:
         basis.append(
-            f"It is the best of {candidates} complete trials within the constraints, and being "
+            f"It is the best of {candidates} complete trials{study.qualified}, and being "
             f"chosen as the best makes a score look too good: {_advice(study, fresh)}"
         )
     named = f"Trial {best['number']}"
     best_of = f"has the best {name}, {score}" if candidates > 1 else f"has {name} {score}"
     again = "; being chosen flatters it: confirm it on fresh seeds." if candidates > 1 else "."
     short = fitting(
-        f"{named}{in_short(study, best)} {best_of}, of {count(candidates, 'trial')}{again}",
-        f"{named} {best_of}, of {count(candidates, 'trial')}{again}",
+        f"{named}{in_short(study, best)} {best_of}, of {count(candidates, 'trial')}{study.qualified}{again}",
+        f"{named} {best_of}, of {count(candidates, 'trial')}{study.qualified}{again}",
     )
     # The first screen has one score to quote: that on fresh seeds, where there is one.
     brief = None if fresh else Brief(short, Rank.SCORE)

@@ -26,7 +26,7 @@ def conclusions(results: Results) -> list[Conclusion]:
     if not found.too_short:
         return []
     reasons = []
-    if found.best.is_most:
+    if found.best.is_many:
         reasons.append(str(found.best))
     if found.falls_steeply:
         reasons.append(

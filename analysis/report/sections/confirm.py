@@ -131,15 +131,25 @@ def _score_in_short(study: Study, choice: ConfirmedConfiguration, name: str) -> 
     failed = f"{choice.failed or 'none'} failed"
     named = f"The chosen trial {choice.confirms}"
     in_brackets = phrases.in_short(study, choice.settings)
-    return fitting(f"{named}{in_brackets} {score}; {failed}.", f"{named} {score}; {failed}.")
+    floor = study.floor.get(study.objective.measure)
+    short = []
+    if floor is not None:
+        # A score alone shows nobody how far it is from that of real data.
+        real = f"{_with_level(choice.score, '')} (real {number(floor)})"
+        short = [f"{named}{in_brackets} has {name} {real}, {over.removeprefix('the ')}; {failed}."]
+    return fitting(
+        *short,
+        f"{named}{in_brackets} {score}; {failed}.",
+        f"{named} {score}; {failed}.",
+    )
 
 
-def _with_level(score: Estimate) -> str:
+def _with_level(score: Estimate, word: str = " interval") -> str:
     # Order statistics have only certain levels: the one that is kept is rarely exactly 95%.
     if math.isnan(score.low):
         return number(score.value)
     ends = f"{number(score.low)}, {number(score.high)}"
-    return f"{number(score.value)} [{ends}; {100 * score.level:.3g}% interval]"
+    return f"{number(score.value)} [{ends}; {100 * score.level:.3g}%{word}]"
 
 
 def _own_contrast(results: Results, choice: ConfirmedConfiguration) -> ConfirmedContrast | None:

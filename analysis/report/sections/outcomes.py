@@ -8,7 +8,7 @@ from ganstudy.analysis.frames.comparable_verdicts import EARLIEST, too_early
 from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.report import over_time
 from ganstudy.analysis.report.blocks import Block, Results, Table
-from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank
+from ganstudy.analysis.report.phrases import Brief, Conclusion, Rank, fitting
 from ganstudy.analysis.tables.configurations import search
 from ganstudy.trials.results.records import FAILURES, TrialState, Verdict
 
@@ -68,8 +68,7 @@ def conclusions(results: Results) -> list[Conclusion]:
             basis += f"; {_too_early(early, total)}"
         if unknown or early:
             claim = f"At least {claim}"
-    if untrained := by_verdict[Verdict.NOT_TRAINED]:
-        basis += f"; {untrained} {'was' if untrained == 1 else 'were'} not trained yet"
+    basis += _not_trained(by_verdict)
     if (study.trials["error"] != "").any():
         errors = "the report lists the errors of failed trials"
         claim, basis = (claim, f"{basis}; {errors}") if basis else (f"{claim}; {errors}", "")
@@ -93,6 +92,14 @@ def _none_failed(
         return claim, f"of {total} none had diverged, and {over_time.TOO_EARLY}"
     claim = f"No seed of {configurations} is known to have failed:"
     return claim, f"{_too_early(early, total)}; of the other {judged} none had {FAILURES}"
+
+
+def _not_trained(by_verdict: dict[Verdict, int]) -> str:
+    """Return how many seeds were not trained yet, with a semicolon; '' where none was."""
+    untrained = by_verdict[Verdict.NOT_TRAINED]
+    return (
+        f"; {untrained} {'was' if untrained == 1 else 'were'} not trained yet" if untrained else ""
+    )
 
 
 def _too_early(early: int, total: str) -> str:
@@ -123,12 +130,13 @@ def _brief(
             f"judged, the other {total - early} did not."
         )
     elif not failed:
-        text = f"No seed failed: of {seeds} none {FAILURES}."
+        text = f"No seed failed: of {seeds} none {FAILURES}{_not_trained(by_verdict)}."
     else:
         kinds = [f"{by_verdict[verdict]} {verdict.clause}" for verdict in FAILED]
         least = "At least " if unknown or early else ""
         text = (
             f"{least}{failed} of {count(trials, 'configuration')} had failed seeds: of {seeds} "
-            f"{kinds[0]}, {kinds[1]} and {kinds[2]}."
+            f"{kinds[0]}, {kinds[1]} and {kinds[2]}"
         )
+        text = fitting(f"{text}{_not_trained(by_verdict)}.", f"{text}.")
     return Brief(text, Rank.FAILURES)

@@ -250,7 +250,9 @@ def _in_short(effects: list[Contrast], name: str, where: str, than: str) -> Brie
             f"practically equal to {than}{where}.",
         ]
         return Brief(fitting(*texts), Rank.EFFECT, question="remedies")
-    tried = "1 remedy" if len(effects) == 1 else f"any of {len(effects)} remedies"
+    # Of single configurations a remedy has an effect at each.
+    remedies = len({row.first for row in effects})
+    tried = "1 remedy" if remedies == 1 else f"any of {remedies} remedies"
     texts = [f"Whether {tried} acts{where} is inconclusive."]
     if (nearest := phrases.nearest_to_answer(effects)) is not None:
         effect = f"{name} {phrases.effect(nearest)}"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ganstudy.analysis.formatting import listed, number
 from ganstudy.analysis.frames import selection
+from ganstudy.analysis.frames.comparable_verdicts import too_early
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.frames.trial_record import TrialRecord, trial_records
 from ganstudy.analysis.tables.configurations.confirm import confirmed_configurations, first_choice
@@ -72,11 +73,13 @@ class BestConfiguration:
         return asdict(self)
 
 
-def _failed(trial: TrialRecord, without_score: str) -> str:
+def _failed(study: Study, trial: TrialRecord, without_score: str) -> str:
     """Return which seeds failed: "of which 1 collapsed and seed 2 diverged", or that none did.
 
     without_score: the seeds that have none, which diverged.
     """
+    row = study.trials[study.trials["number"] == trial.number]
+    unknown = int(too_early(row).sum()) + trial.verdicts.get(Verdict.UNKNOWN, 0)
     kinds = [
         f"{seeds} {verdict.past}"
         for verdict in (Verdict.CYCLING, Verdict.COLLAPSED)
@@ -84,7 +87,9 @@ def _failed(trial: TrialRecord, without_score: str) -> str:
     ]
     if without_score:
         kinds.append(f"seed{'s' if ',' in without_score else ''} {without_score} diverged")
-    return f"of which {listed(kinds)}" if kinds else "none of which failed"
+    if not kinds:
+        return "of which nobody knows whether any failed" if unknown else "none of which failed"
+    return f"of which {'at least ' if unknown else ''}{listed(kinds)}"
 
 
 def best_configuration(study: Study, number: int | None = None) -> BestConfiguration | None:
@@ -122,7 +127,7 @@ def best_configuration(study: Study, number: int | None = None) -> BestConfigura
         # Of an even number of seeds the better one in the middle: a median between two is no seed's.
         default_seed=finite[(len(finite) - 1) // 2][1] if finite else next(iter(values)),
         num_seeds=len(values),
-        diverged=_failed(trial, diverged),
+        diverged=_failed(study, trial, diverged),
         scores=_scores(study, trial, seeds),
         verdicts={verdict.value: seeds for verdict, seeds in trial.verdicts.items()},
         budget=f"{study.budget.amount:g} {study.budget.unit.replace('_', ' ')}",
@@ -187,8 +192,8 @@ def _notes(study: Study, trial: TrialRecord) -> list[str]:
             f"{fresh.failed} failed (trial {fresh.number}); quote that."
         ]
     return [
-        f"Chosen from {len(candidates)} complete trials within the constraints by these "
-        "very scores, which flatters them: train it again on fresh seeds before quoting it."
+        f"Chosen from {len(candidates)} complete trials{study.qualified} by these very scores, "
+        "which flatters them: train it again on fresh seeds before quoting it."
     ]
 
 

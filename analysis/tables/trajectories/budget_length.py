@@ -42,7 +42,7 @@ class BudgetLength:
     @property
     def too_short(self) -> bool:
         """Whether either holds."""
-        return self.best.is_most or self.falls_steeply
+        return self.best.is_many or self.falls_steeply
 
 
 def budget_length(study: Study) -> BudgetLength:

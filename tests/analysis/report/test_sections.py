@@ -144,9 +144,9 @@ def test_the_answer_begins_with_the_first_choice_on_fresh_seeds_though_another_d
     assert f"FID × {compared['effect']:.3g} [" in first.basis
     assert "], if differences of logarithms are normal. " in first.basis
     brief = conclusions.answer(fresh)
-    (score,) = (one.claim for one in brief if ", the median of 8 fresh seeds; none" in one.claim)
+    (score,) = (one.claim for one in brief if ", median of 8 fresh seeds; none" in one.claim)
     assert f"The chosen trial {choice.confirms} (k = " in score
-    assert f"{choice.score.value:.3g} [" in score and "99.2% interval], the median of 8 " in score
+    assert f"{choice.score.value:.3g} [" in score and "; 99.2%] (real " in score
     assert not any(
         "before quoting it" in str(finding) or finding.claim.startswith("Best conf")
         for finding in others

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from ganstudy.study.errors import UserError
-from ganstudy.study.outlook import step_times
+from ganstudy.study.outlook import expected_time, step_times
 from ganstudy.study.outlook.cost_estimate import steps_of
 from ganstudy.study.outlook.step_times import MeasuredTimes, StepSeconds, measure, structure
 from ganstudy.study.outlook.time_estimate import (
@@ -215,6 +216,35 @@ def test_the_clock_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(step_times, "_step_seconds", endless)
     found = measure(structures(study()), 4, tmp_path, 1, False, seconds=0.5)
     assert found.steps == {} and "too few to measure" in found.note
+
+
+def test_slow_steps_are_measured_without_warming_up_and_with_their_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Steps of 0.3 s, of which the clock leaves time for a few: there is an estimate, and what costs is named."""
+    from ganstudy.trials.training.training_loop import TrainingLoop
+
+    made, train_step = [], TrainingLoop.train_step
+
+    def slow(loop: TrainingLoop) -> None:
+        made.append(loop)
+        time.sleep(0.3)
+        train_step(loop)
+
+    monkeypatch.setattr(TrainingLoop, "train_step", slow)
+    monkeypatch.setattr(step_times, "PER_STRUCTURE", 0.1)
+    spec = study()
+    config = structures(spec)[0]
+    found = measure([config], len(config.seeds), tmp_path, 1, False, seconds=3.0)
+    (each,) = found.steps.values()
+    assert [loop is made[0] for loop in made].count(True) == 2, "one of either player"
+    assert each.discriminator >= 0.3 and each.generator >= 0.3
+    assert found.evaluation is None and "an evaluation" in found.note
+    steps = 2 * config.measures.game_steps
+    assert found.last_evaluation == pytest.approx(steps * (each.discriminator + each.generator))
+    lines = expected_time.time_lines(spec, expected_time.StudyTimes(found, len(config.seeds), 1))
+    long = any("game_steps = 0" in line for line in lines)
+    assert long == (steps > sum(steps_of(config)) / 2)
 
 
 def test_data_are_not_downloaded(tmp_path: Path) -> None:

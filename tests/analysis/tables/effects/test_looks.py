@@ -30,7 +30,7 @@ class NoArtifacts:
     def list_artifacts(self, run_id: str, path: str) -> list[str]:
         return []
 
-    def download_artifacts(self, run_id: str, path: str) -> str:
+    def download_artifacts(self, run_id: str, path: str, _folder: str) -> str:
         raise OSError(path)
 
 
