@@ -37,9 +37,12 @@ SYMBOLS = {
     "inconclusive": "circle-open",
 }
 FACTORS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100]
-FINE_FACTORS = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 3, 4]
-FINE = 6.0
-"""Largest over smallest end of the intervals, below which an axis has the fine ticks."""
+FINER_FACTORS = {
+    2.0: [0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.1, 1.2, 1.3, 1.5, 1.75, 2],
+    8.0: [0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 4, 5, 7, 10],
+}
+"""By the largest over the smallest end of the intervals, up to which an axis has these ticks: as many
+as stand side by side without being turned."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,8 @@ def forest(table: pd.DataFrame, names: str, effect: Effect) -> go.Figure:
     if effect.factor:
         ends = pd.concat([middle, low, high, pd.Series([effect.none])])
         ends = ends[np.isfinite(ends) & (ends > 0)]
-        ticks = FINE_FACTORS if ends.max() < FINE * ends.min() else FACTORS
+        finer = (ticks for span, ticks in FINER_FACTORS.items() if ends.max() < span * ends.min())
+        ticks = next(finer, FACTORS)
         figure.update_xaxes(type="log", tickvals=ticks, ticktext=[f"× {tick:g}" for tick in ticks])
     # From the top, in the order of the table.
     names_in_order = [in_lines(value) for value in table[names]]
