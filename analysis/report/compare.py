@@ -14,6 +14,7 @@ import pandas as pd
 from ganstudy.analysis.figures.by_setting import by_setting
 from ganstudy.analysis.figures.style import ScoreAxes, as_text
 from ganstudy.analysis.formatting import count, number, p_value, rows, signed
+from ganstudy.analysis.frames.designed import has_design
 from ganstudy.analysis.frames.study import Study
 from ganstudy.analysis.report.blocks import Block, Facts, Figure, Listing, Section, Table
 from ganstudy.analysis.report.html import Report, tables_of_sections
@@ -48,7 +49,7 @@ from ganstudy.analysis.tables.configurations.confirm import (
     first_choice,
     readable,
 )
-from ganstudy.trials.results.records import FAILURES, OWN_SEEDS
+from ganstudy.trials.results.records import FAILURES, OWN_SEEDS, Stage
 
 
 def conclusions(first: Study, second: Study) -> list[Conclusion]:
@@ -188,15 +189,22 @@ def _failed(both: pd.DataFrame) -> Conclusion:
 
 
 def _samplers(first: Study, second: Study) -> Conclusion:
-    drawn = [
-        f"{study.name} by {study.sampler or 'an unknown sampler'}" for study in (first, second)
-    ]
+    drawn = [f"{study.name} {_how_drawn(study)}" for study in (first, second)]
     same = (
         "from the same space"
         if first.space == second.space
         else "from different spaces, which is part of any difference"
     )
-    return Conclusion(f"The configurations were drawn {same}: {', '.join(drawn)}.", first=True)
+    return Conclusion(f"The configurations come {same}: {', '.join(drawn)}.", first=True)
+
+
+def _how_drawn(study: Study) -> str:
+    """Return by what the configurations of a study were chosen: a design, a sampler or both."""
+    sampler = f"by {study.sampler or 'an unknown sampler'}"
+    if not has_design(study):
+        return sampler
+    searched = study.trials["stage"].eq(Stage.SEARCH.value).any()
+    return f"by its design and {sampler}" if searched else "by its design"
 
 
 def build(first: Study, second: Study) -> Report:

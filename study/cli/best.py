@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,9 +87,10 @@ def best(
         return
     for line in _lines(chosen):
         click.echo(line)
-    if written:
+    if written and out is not None:
         click.echo(f"\nWritten to {out}: {', '.join(path.name for path in written)}")
-        click.echo(f"To sample it: ganstudy sample {out} -n 64")
+        trust = " --trust-code" if _settings(out)["generator"].get("own") is not None else ""
+        click.echo(f"To sample it: ganstudy sample {shlex.quote(str(out))} -n 64{trust}")
 
 
 def _export(

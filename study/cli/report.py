@@ -256,7 +256,7 @@ def compare(first: str, second: str, out: Path | None, show: bool, home: Home) -
     if first == second:
         raise UserError(f"a study is compared with another one, and both are named {first!r}")
     studies = [_loaded(_spec_of(home.existing(name)), home) for name in (first, second)]
-    path = (out or home.root / "comparisons" / f"{first} and {second}" / "report.html").absolute()
+    path = (out or home.root / "comparisons" / f"{first}-and-{second}" / "report.html").absolute()
     try:
         sentences = write(studies[0], studies[1], path)
     except ValueError as error:

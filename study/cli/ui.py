@@ -104,7 +104,10 @@ def ui(name: str | None, port: int, no_open: bool, home: Home) -> None:
     click.echo(f"MLflow UI: {address}{TRAININGS_VIEW}  (Ctrl-C ends it)")
     server = subprocess.Popen(
         command(home, port),
-        env=environment(),
+        # Warnings of MLflow's own packages are nothing that a reader could mend.
+        env=environment() | {"PYTHONWARNINGS": "ignore"},
+        # What it says of itself would stand between our addresses; errors go to stderr.
+        stdout=subprocess.DEVNULL,
         # uvicorn puts its working folder on the path, even where Python is asked not to.
         cwd=home.mlflow_database.parent,
         start_new_session=True,  # Ctrl-C is for this process, which passes it on
@@ -155,7 +158,8 @@ def command(home: Home, port: int) -> list[str]:
         "--no-serve-artifacts",
     ]
     callers = (f"{LOOPBACK}:{port}", f"localhost:{port}")
-    return [*server_command(LOOPBACK, port, workers=1), *store, *allowed_callers(callers)]
+    quiet = ["--uvicorn-opts", "--log-level warning"]
+    return [*server_command(LOOPBACK, port, workers=1), *store, *quiet, *allowed_callers(callers)]
 
 
 def server_command(host: str, port: int, workers: int) -> list[str]:
