@@ -89,12 +89,12 @@ def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> 
     about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
     if made is None:
         return f"{name:<10}no effect can be found: {_why_not(question, seeds, about)}"
-    words = f"{effect_words(spec, spread, made.smallest())} or more, with {POWER:.0%} power"
+    words = f"{effect_words(spec, spread, made.smallest())} or stronger, with {POWER:.0%} power"
     comparisons = f"{question.together} comparison" + ("s" if question.together > 1 else "")
     if question.single:
         return f"{name:<10}{words} ({seeds} seeds, single configurations, {comparisons})"
     if is_adaptive(spec):
-        about, words = "at best ", words.replace(" or more", "")
+        about, words = "at best ", words.replace(" or stronger", "")
         words = f"exploratory; {words}"
     unit = "pairs" if question.twins is None else "points"
     return f"{name:<10}{words} ({about}{question.pairs} {unit} on {seeds} seeds, {comparisons})"
@@ -137,7 +137,7 @@ def _confirm_lines(spec: StudySpec, spread: Spread) -> list[str]:
     comparisons = f"{twins} comparison" + ("s" if twins > 1 else "")
     return [
         f"confirm:  a configuration against its twin: about {effect_words(spec, spread, size)} or "
-        f"more ({seeds} fresh seeds, {comparisons}); it holds for that configuration alone"
+        f"stronger ({seeds} fresh seeds, {comparisons}); it holds for that configuration alone"
     ]
 
 
