@@ -136,8 +136,8 @@ def _confirm_lines(spec: StudySpec, spread: Spread) -> list[str]:
         return []
     comparisons = f"{twins} comparison" + ("s" if twins > 1 else "")
     return [
-        f"confirm:  a configuration against its twin: about {effect_words(spec, spread, size)} or "
-        f"stronger ({seeds} fresh seeds, {comparisons}); it holds for that configuration alone"
+        f"confirm:  a trial against its twin: about {effect_words(spec, spread, size)} or "
+        f"stronger ({seeds} fresh seeds, {comparisons}); it holds for that trial alone"
     ]
 
 
