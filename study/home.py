@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganstudy.study.errors import UserError
+from ganstudy.trials.config.base import alternatives
 from ganstudy.trials.results.database_url import sqlite_url
 
 ENVIRONMENT = "GANSTUDY_HOME"
@@ -161,8 +162,8 @@ class Home:
         if not NAME_RULE.fullmatch(name) or not (
             folder.ledger.exists() or folder.imported.exists()
         ):
-            known = ", ".join(self.names()) or "none yet"
-            raise UserError(f"no study named {name!r} under {self.root}; known: {known}")
+            known = alternatives(name, self.names(), "none yet")
+            raise UserError(f"no study named {name!r} under {self.root}{known}")
         return folder
 
     def trained_here(self, name: str) -> StudyFolder:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -13,6 +14,7 @@ from ganstudy.study.cli.options import format_params, home_option, line_width, w
 from ganstudy.study.errors import UserError
 from ganstudy.study.home import Home
 from ganstudy.study.spec.command_checks import command_notes
+from ganstudy.study.spec.design_plan import factors
 from ganstudy.study.spec.function_checks import as_read
 from ganstudy.study.spec.reader import read_study
 from ganstudy.study.spec.study_spec import StudySpec
@@ -26,8 +28,13 @@ LINES_OF_TIME, WITHOUT_TIME = 8, 4
 SHOWN_OF_CODE = ("folder", "include", "exclude")
 MOST_FILES = 6
 """Of a folder of code that are named."""
-MOST_LISTED, LEAST_LISTED = 8, (4, 2)
+MOST_LISTED, LEAST_LISTED = 8, (4, 2, 1)
 """Lines of a list, and where there is little room, and less."""
+ASKED_FIRST = ("k", "remedies")
+"""What studies of GANs ask about, before anything else that one varies or fixes."""
+TABLES_ASKED_FIRST = ("design", "claim")
+
+T = TypeVar("T")
 
 
 @click.command()
@@ -57,17 +64,13 @@ def check(file: Path, full: bool, no_time: bool, home: Home) -> None:
         head.append(_shortened(f"Question: {spec.question}", full))
     own_parts = wrapped([*_own_parts(spec), *command_notes(spec)]) if spec.has_own_parts else []
     sections = [
-        Section(
-            "Varies",
-            [_shortened(f"{key:<28} {each}", full) for key, each in spec.space.domains.items()],
-            True,
-        ),
-        Section("Fixed by the file (every default: --full)", _fixed(spec, full), True),
+        _varies(spec, full),
+        _fixed(spec, full),
         Section("Trials", wrapped([*cost_lines(spec), *idle_lines(spec)])),
         Section("Your data and networks", [*wrapped(_code_lines(spec)), *own_parts]),
         _first(spec, full),
         Section("What it will be able to tell", wrapped(outlook_lines(spec, home))),
-        Section("Its claim", wrapped(planned_lines(spec, home)), True),
+        Section("Its claim", wrapped(planned_lines(spec, home)), 0),
     ]
     if full:
         defaults = as_read(spec)
@@ -91,39 +94,55 @@ class Section:
 
     title: str
     lines: list[str]
-    is_list: bool = False
-    """Whether it may be cut short."""
+    kept: int | None = None
+    """Lines at its beginning that are always shown, of a list that may be cut short; None: all are."""
+    names: tuple[str, ...] = ()
+    """Of its lines, for those that are not shown."""
+    left_out: int = 0
+
+    @property
+    def shown(self) -> list[str]:
+        """What is printed of its lines, and what is said of the others."""
+        if not self.left_out:
+            return self.lines
+        end = len(self.lines) - self.left_out
+        named = f": {', '.join(self.names[end:])}" if self.names else ""
+        line, full = f"and {self.left_out} more{named}", " (--full)"
+        most = line_width() - len(full)
+        line = line if len(line) <= most else f"{line[: most - 4].rstrip()} ..."
+        return [*self.lines[:end], line + full]
 
     @property
     def height(self) -> int:
         """Lines that it takes, with a blank one before it."""
-        return len(self.lines) + 2 if self.lines else 0
+        return len(self.shown) + 2 if self.lines else 0
 
-    def cut(self, lines: int) -> None:
-        """Leave out what is beyond so many lines, and say how much that is."""
-        left = len(self.lines) - lines + 1
-        if left > 1:
-            self.lines = [*self.lines[: lines - 1], f"and {left} more (--full)"]
+    def cut(self, most: int) -> None:
+        """Leave out what is beyond so many lines, and say what that is, in one of them."""
+        if self.kept is None or len(self.lines) <= most:
+            return
+        left_out = len(self.lines) - max(most - 1, self.kept)
+        # One line would take the place of the line that says that it is left out.
+        self.left_out = left_out if left_out > 1 else 0
 
     def show(self) -> None:
         """Print it."""
         if self.lines:
             click.echo(f"\n{self.title}")
-            for line in self.lines:
+            for line in self.shown:
                 click.echo(f"  {line}")
 
 
 def _fit(sections: list[Section], most: int) -> None:
     """Cut the sections that can be cut until all of them take at most `most` lines."""
     for section in sections:
-        if section.is_list:
-            section.cut(MOST_LISTED)
+        section.cut(MOST_LISTED)
     for least in LEAST_LISTED:
         # What the file fixes before what it varies: its reader has just written it.
         for section in reversed(sections):
             excess = sum(each.height for each in sections) - most
-            if excess > 0 and section.is_list:
-                section.cut(max(least, len(section.lines) - excess))
+            if excess > 0:
+                section.cut(max(least, len(section.shown) - excess))
 
 
 def _shortened(line: str, full: bool = False) -> str:
@@ -131,7 +150,27 @@ def _shortened(line: str, full: bool = False) -> str:
     return line if full or len(line) <= most else line[: most - 4].rstrip() + " ..."
 
 
-def _fixed(spec: StudySpec, full: bool) -> list[str]:
+def _asked_first(spec: StudySpec) -> list[str]:
+    """Return the settings that the study is about: k and the remedies, then the factors of its design."""
+    about = [*ASKED_FIRST, *spec.space.template.keys.flags]
+    return about if spec.design is None else list(dict.fromkeys([*about, *factors(spec)]))
+
+
+def _ordered(values: Mapping[str, T], first: Iterable[str]) -> dict[str, T]:
+    """Return the values by key, the keys in `first` before the others."""
+    leading = {key: values[key] for key in first if key in values}
+    return {**leading, **values}
+
+
+def _varies(spec: StudySpec, full: bool) -> Section:
+    """Return the domains of the search space."""
+    first = _asked_first(spec)
+    domains = _ordered(spec.space.domains, first)
+    lines = [_shortened(f"{key:<28} {each}", full) for key, each in domains.items()]
+    return Section("Varies", lines, sum(key in domains for key in first), tuple(domains))
+
+
+def _fixed(spec: StudySpec, full: bool) -> Section:
     """Return what the file itself states, one line per table."""
     document: JsonObject = json.loads(spec.document)
     document.get("search", {}).pop("space", None)
@@ -143,12 +182,15 @@ def _fixed(spec: StudySpec, full: bool) -> list[str]:
         }
     if spec.measures.own:
         document["measures"]["own"] = [each.reference for each in spec.measures.own.values()]
+    tables = {name: table for name, table in document.items() if isinstance(table, dict) and table}
+    tables = _ordered(tables, TABLES_ASKED_FIRST)
     lines = []
-    for name, table in document.items():
-        if isinstance(table, dict) and table:
-            stated = ", ".join(f"{key} = {_text(value)}" for key, value in table.items())
-            lines.append(_shortened(f"{name:<12} {stated}", full))
-    return lines
+    for name, table in tables.items():
+        ordered = _ordered(table, (*ASKED_FIRST, "factors"))
+        stated = ", ".join(f"{key} = {_text(value)}" for key, value in ordered.items())
+        lines.append(_shortened(f"{name:<12} {stated}", full))
+    kept = sum(name in tables for name in TABLES_ASKED_FIRST)
+    return Section("Fixed by the file (every default: --full)", lines, kept, tuple(tables))
 
 
 def _text(value: Any) -> str:
@@ -164,10 +206,10 @@ def _first(spec: StudySpec, full: bool) -> Section:
 
     shown = list(preview(spec, CONFIGURATIONS_SHOWN))
     lines = [
-        _shortened(f"trial {number}: {format_params(params)}", full)
+        _shortened(f"trial {number}: {format_params(_ordered(params, _asked_first(spec)))}", full)
         for number, params in enumerate(shown)
     ]
-    return Section(f"First {len(shown)} configurations", lines)
+    return Section(f"First {len(shown)} configurations", lines, 1)
 
 
 def _code_lines(spec: StudySpec) -> list[str]:

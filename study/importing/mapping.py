@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 from ganstudy.study.errors import UserError
 from ganstudy.study.importing.bounds import out_of_bounds
 from ganstudy.study.spec.tables import Objective
-from ganstudy.trials.config.base import StrictModel, one_of, short_repr
+from ganstudy.trials.config.base import StrictModel, alternatives, one_of, short_repr
 from ganstudy.trials.config.trial import BUDGET_UNITS
 from ganstudy.trials.results.catalogue import MEASURES
 from ganstudy.trials.results.records import Verdict
@@ -136,8 +136,8 @@ def read_mapping(path: Path | None, pairs: Iterable[str], options: dict[str, Any
         place = ".".join(map(str, first["loc"]))
         if first["type"] == "extra_forbidden":
             table = Mapping if len(first["loc"]) == 1 else ProvenanceTable
-            names = ", ".join(table.model_fields)
-            raise UserError(f"{path}: unknown key {short_repr(place)}; known: {names}") from None
+            known = alternatives(str(first["loc"][-1]), table.model_fields)
+            raise UserError(f"{path}: unknown key {short_repr(place)}{known}") from None
         message = first["msg"].removeprefix("Value error, ")
         raise UserError(
             f"{path or 'mapping'}: {place}: {message[0].lower()}{message[1:]}"

@@ -21,7 +21,7 @@ from ganstudy.study.spec.samplers.registry import SAMPLERS
 from ganstudy.study.spec.search_space import SearchSpace
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.study.spec.trial_template import TrialTemplate
-from ganstudy.trials.config.base import StrictModel, one_of, short_repr
+from ganstudy.trials.config.base import StrictModel, alternatives, one_of, short_repr
 from ganstudy.trials.config.compatibility import IncompatibleError
 from ganstudy.trials.config.losses import LOSSES
 from ganstudy.trials.config.networks import OwnModel
@@ -97,7 +97,7 @@ def domain_problems(spec: StudySpec, values: dict[str, Any]) -> list[str]:
         name for name in type(spec.model).model_fields if name not in ("name", "digest", "options")
     ]
     problems += [
-        f"search.space.{key}: {spec.model.name} has no option {key!r}; known: {', '.join(options)}"
+        f"search.space.{key}: {spec.model.name} has no option {key!r}{alternatives(key, options)}"
         for key in spec.search.space
         if key in MODEL_KEYS and key not in options
     ]
@@ -220,7 +220,7 @@ class OptionGroup:
         problems = []
         for name, options in self.stated.items():
             if name not in self.models:
-                rule = f"unknown {self.kind} {short_repr(name)}; known: {', '.join(self.models)}"
+                rule = f"unknown {self.kind} {short_repr(name)}{alternatives(name, self.models)}"
                 problems.append(f"{self.table}.{key_part(name)}: {rule}")
                 continue
             for option, value in options.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from ganstudy.study.errors import UserError
 from ganstudy.study.spec.own_files import OwnFiles
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.trials.config.base import short_repr
+from ganstudy.trials.config.base import alternatives, short_repr
 from ganstudy.trials.config.command import (
     LOSSES,
     METHOD,
@@ -158,8 +158,8 @@ def _argument_problems(spec: StudySpec) -> list[str]:
         for name in placeholders(getattr(train, key)):
             if name not in known:
                 problems.append(
-                    f"train.{key}: {{{name}}} is no parameter of [train.params] and no placeholder; known: "
-                    f"{', '.join(known)}; {{{{{name}}}}} stands for itself"
+                    f"train.{key}: {{{name}}} is no parameter of [train.params] and no placeholder"
+                    f"{alternatives(name, known)}; {{{{{name}}}}} stands for itself"
                 )
         if key != "resume" and snapshot_patterns(getattr(train, key)):
             problems.append(f"train.{key}: {{latest:...}} belongs into [train] resume")
@@ -220,9 +220,7 @@ def _lines_problems(table: Mapping[str, str], unit: str, is_metrics: bool) -> li
         elif is_metrics and not NAME.fullmatch(name):
             problems.append(f".{name}: names the metric own/NAME, and must have {NAMES_IN_WORDS}")
         elif not is_metrics and name not in ("file", *UNITS, *LOSSES):
-            problems.append(
-                f".{name}: unknown; known: file, {', '.join(UNITS)}, {', '.join(LOSSES)}"
-            )
+            problems.append(f".{name}: unknown{alternatives(name, ('file', *UNITS, *LOSSES))}")
     return problems
 
 

@@ -19,13 +19,14 @@ from ganstudy.study.spec.keys import (
     is_network_option,
     keys_of,
 )
-from ganstudy.trials.config.base import one_of, short_repr
+from ganstudy.trials.config.base import alternatives, one_of, short_repr, suggestion
 from ganstudy.trials.config.k_ratio import as_schedule
 from ganstudy.trials.config.own_parts import Own, check_part_name, remedies_of
 from ganstudy.trials.config.training_function import check_param, check_remedy_name, name_of
 from ganstudy.trials.results.function_params import PREFIX
 from ganstudy.trials.results.records import remedy_label
 
+RANGE_KEYS = ("low", "high", "log")
 MOST_CHOICES = 1000
 """In one list. Each is tried against the rules when the file is read."""
 WIDEST, WIDEST_WHOLE = 1e100, 2**31
@@ -145,15 +146,18 @@ def parse_param_domain(key: str, value: Any, declared: Mapping[str, Any] | None)
             "a parameter of a training function, and ganstudy trains by itself: name yours in "
             '[train], method = "my_trainer.py:train"'
         )
-    known = ", ".join(f'"{PREFIX}{name}"' for name in declared) or "none is declared"
+    quoted = [f'"{PREFIX}{name}"' for name in declared] or ["none is declared"]
     name = name_of(key)
     if not key.startswith(PREFIX):
         raise ValueError(
             "a training function has its own parameters alone, declared in [train.params] and "
-            f"searched as {known}"
+            f"searched as {', '.join(quoted)}"
         )
     if name not in declared:
-        raise ValueError(f"not declared in [train.params]: give it a value there; known: {known}")
+        raise ValueError(
+            f"not declared in [train.params]: give it a value there{suggestion(name, declared)}; "
+            f"known: {', '.join(quoted)}"
+        )
     if name == "remedies":
         return _parse_remedy_sets(value, check_remedy_name)
     kind: object = type(declared[name])
@@ -268,9 +272,11 @@ def _check_type(choice: Any, kind: object) -> None:
 
 
 def _parse_range(key: str, value: dict[str, Any], kind: object) -> Range:
-    unknown = sorted(set(value) - {"low", "high", "log"})
+    unknown = sorted(set(value) - {*RANGE_KEYS})
     if unknown:
-        raise ValueError(f"unknown key {short_repr(unknown[0])} of a range; known: low, high, log")
+        raise ValueError(
+            f"unknown key {short_repr(unknown[0])} of a range{alternatives(unknown[0], RANGE_KEYS)}"
+        )
     low = _range_end("low", value)
     high = _range_end("high", value)
     log = value.get("log", False)

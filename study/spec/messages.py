@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from ganstudy.study.errors import UserError
+from ganstudy.study.spec.claim import Criterion
 from ganstudy.study.spec.study_spec import StudySpec
-from ganstudy.study.spec.tables import NOT_SHOWN
-from ganstudy.trials.config.base import PLUGIN, StrictModel, short_repr
+from ganstudy.study.spec.tables import NOT_SHOWN, Objective, Resources, Train
+from ganstudy.trials.config.base import (
+    PLUGIN,
+    StrictModel,
+    alternatives,
+    short_repr,
+    stated_fields,
+)
 from ganstudy.trials.config.data import DATA, PluginData
 from ganstudy.trials.config.networks import MODELS, OwnModel
 
@@ -24,6 +31,63 @@ BOUNDS = {
     "less_than_equal": ("<=", "le"),
     "multiple_of": ("a multiple of", "multiple_of"),
 }
+FIRST_KEYS: dict[type[StrictModel], tuple[str, ...]] = {
+    StudySpec: (
+        "name",
+        "question",
+        "data",
+        "model",
+        "measures",
+        "code",
+        "train",
+        "losses",
+        "remedies",
+        "search",
+        "design",
+        "confirm",
+        "objective",
+        "claim",
+        "schedule",
+        "resources",
+        "tracking",
+    ),
+    Train: (
+        "budget",
+        "evaluations",
+        "seeds",
+        "k",
+        "optimiser",
+        "lr_d",
+        "lr_g",
+        "beta1",
+        "beta2",
+        "batch_size",
+        "loss",
+        "remedies",
+        "method",
+        "params",
+        "command",
+    ),
+    Criterion: (
+        "measure",
+        "share",
+        "says",
+        "effect",
+        "spread",
+        "setting",
+        "value",
+        "against",
+        "axis",
+        "margin",
+        "than",
+        "of_real",
+        "of",
+    ),
+    Objective: ("minimize", "maximize", "margin", "require"),
+    Resources: ("cpus", "gpus", "lanes", "max_concurrent"),
+}
+"""Keys in the order of docs/study-file.md, where the fields have another: theirs is that of validation."""
+QUOTED = re.compile(r"'([^']*)'")
 PLAIN_KEY = re.compile(r"[\w.-]{1,80}", re.ASCII)
 
 
@@ -77,23 +141,39 @@ def message_of(error: Any) -> str:
         return "is required and missing"
     if kind == "extra_forbidden":
         *table, key = error["loc"]
-        return f"unknown key {short_repr(key)}; known: {', '.join(_known_keys(tuple(table)))}"
+        return f"unknown key {short_repr(key)}{alternatives(key, known_keys(tuple(table)))}"
     if kind in BOUNDS:
         sign, key = BOUNDS[kind]
         bound = context[key]
         limit = bound if isinstance(bound, int) else f"{bound:g}"
         return f"must be {sign} {limit}, got {short_repr(value)}"
+    if kind == "literal_error":
+        names = QUOTED.findall(context["expected"])
+        return f"unknown value {short_repr(value)}{alternatives(value, names)}"
     return f"{error['msg'][0].lower()}{error['msg'][1:]}{got}"
 
 
-def _known_keys(location: tuple[Any, ...]) -> list[str]:
-    """Return the field names of the table at `location`."""
-    tables: dict[str, Mapping[str, type[StrictModel]]] = {
+def known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Return the keys that a study file may have in the table at `location`, as its page orders them."""
+    model = _model_at(location)
+    stated = stated_fields(model)
+    first = [key for key in FIRST_KEYS.get(model, ()) if key in stated]
+    return [*first, *(key for key in stated if key not in first)]
+
+
+def filled_in_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Return the fields of the table at `location` that a study file may not state."""
+    model = _model_at(location)
+    return [name for name in model.model_fields if name not in stated_fields(model)]
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[StrictModel]:
+    tables: dict[int | str, Mapping[str, type[StrictModel]]] = {
         "data": {**DATA, PLUGIN: PluginData},
         "model": {**MODELS, PLUGIN: OwnModel},
     }
     if location and location[0] in tables:
-        return list(tables[location[0]][location[1]].model_fields)
+        return tables[location[0]][str(location[1])]
     model: Any = StudySpec
     for part in location:
         # Of a list of tables, one is as the other.
@@ -101,4 +181,5 @@ def _known_keys(location: tuple[Any, ...]) -> list[str]:
             continue
         annotation = model.model_fields[part].annotation
         model = next((kind for kind in get_args(annotation) if kind is not type(None)), annotation)
-    return [name for name in model.model_fields if name != "document"]
+    found: type[StrictModel] = model
+    return found

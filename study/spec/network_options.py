@@ -13,7 +13,7 @@ from ganstudy.study.errors import UserError
 from ganstudy.study.spec.keys import NETWORK_OPTION, is_network_option
 from ganstudy.study.spec.messages import key_part
 from ganstudy.trials.config import plugins
-from ganstudy.trials.config.base import short_repr
+from ganstudy.trials.config.base import alternatives, short_repr
 from ganstudy.trials.config.own_signature import Signature, signature_in, signature_of
 from ganstudy.trials.results.documents import JsonObject
 
@@ -74,10 +74,10 @@ def _check_name(place: str, option: str, signature: Signature, reference: str) -
     # What ganstudy gives itself has a rule of its own (trials/config/networks.py).
     if option in signature.kinds or option in GIVEN or signature.takes_any:
         return
-    known = ", ".join(name for name in signature.kinds if name not in GIVEN) or "none"
+    known = [name for name in signature.kinds if name not in GIVEN]
     raise UserError(
-        f"{place}: {_name(reference)} ({signature.place}) takes no {short_repr(option)}; known: "
-        f"{known}"
+        f"{place}: {_name(reference)} ({signature.place}) takes no {short_repr(option)}"
+        f"{alternatives(option, known)}"
     )
 
 

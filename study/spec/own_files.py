@@ -78,9 +78,6 @@ def resolve_code(values: JsonObject, join: Callable[[str], Path]) -> CodeFolder 
     table = values.get("code")
     if not isinstance(table, dict) or not isinstance(table.get("folder"), str):
         return None
-    for key in ("digest", "files"):
-        if key in table:
-            raise UserError(f"code.{key}: unknown key {key!r}; known: folder, include, exclude")
     patterns = {key: table.get(key, []) for key in ("include", "exclude")}
     for each in patterns.values():
         if not isinstance(each, list) or not all(isinstance(text, str) for text in each):

@@ -22,6 +22,7 @@ from ganstudy.study.spec.messages import (
     MOST_PROBLEMS,
     TOO_DEEP,
     as_user_error,
+    filled_in_keys,
     message_of,
     place_of,
 )
@@ -30,12 +31,19 @@ from ganstudy.study.spec.own_files import OwnFiles, resolve_code
 from ganstudy.study.spec.own_parts import resolve
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config import plugins
-from ganstudy.trials.config.base import is_plugin, short_repr
+from ganstudy.trials.config.base import PLUGIN, is_plugin, short_repr
 from ganstudy.trials.config.data import PATH_FIELDS
 
 # A guess: many times the length of any study file.
 MOST_CHARACTERS = 200_000
 """Of a study file."""
+FILLED_IN_TABLES = {
+    "train": ("train",),
+    "code": ("code",),
+    "data": ("data", PLUGIN),
+    "model": ("model", PLUGIN),
+}
+"""Tables with fields that no file states, and where these tables are."""
 LONGEST_PATH = 1000
 REFERENCES = (("data", "name"), ("model", "name"), ("train", "method"))
 """Tables and keys that may name a file of the user's own."""
@@ -122,6 +130,7 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             path = table.get(key)
             if isinstance(path, str) and path:
                 table[key] = str(_joined(f"{name}.{key}", path, folder).resolve())
+    _refuse_filled_in(values)
     code = resolve_code(values, lambda path: _joined("code.folder", path, folder))
     files = OwnFiles(lambda place, file: _joined(place, file, folder), code)
     resolve(values, files.register)
@@ -147,6 +156,16 @@ def _resolve(values: dict[str, Any], folder: Path) -> None:
             if name == "model":
                 resolve_network_options(values, table[key], table["digest"])
     files.check_used()
+
+
+def _refuse_filled_in(values: dict[str, Any]) -> None:
+    """Raise UserError where the file states what reading it fills in; pydantic refuses other keys."""
+    for table, location in FILLED_IN_TABLES.items():
+        stated = values.get(table)
+        keys = [*stated] if isinstance(stated, dict) else []
+        for key in (key for key in filled_in_keys(location) if key in keys):
+            error = {"type": "extra_forbidden", "loc": (*location, key)}
+            raise UserError(f"{table}.{key}: {message_of(error)}")
 
 
 def _seeds_of_effects(values: dict[str, Any]) -> None:

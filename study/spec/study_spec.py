@@ -33,7 +33,7 @@ from ganstudy.study.spec.tables import (
     fresh_seeds,
 )
 from ganstudy.study.spec.trial_template import TrialTemplate
-from ganstudy.trials.config.base import StrictModel, short_repr
+from ganstudy.trials.config.base import FilledInText, StrictModel, short_repr
 from ganstudy.trials.config.code_folder import changed_files
 from ganstudy.trials.config.command import METHOD, Command
 from ganstudy.trials.config.data import DataConfig
@@ -87,7 +87,7 @@ class StudySpec(StrictModel):
     tracking: Tracking = Tracking()
     claim: Claim | None = None
     """None: the study decides no stated sentence."""
-    document: str = Field("", exclude=True, repr=False)
+    document: FilledInText = Field("", exclude=True, repr=False)
     """The file as JSON, with absolute paths and the digests of the user's own files; set by
     study/spec/reader.py.
     """

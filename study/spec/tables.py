@@ -9,12 +9,18 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from ganstudy.study.spec.samplers.registry import SAMPLERS
-from ganstudy.trials.config.base import StrictModel, one_of, short_repr
+from ganstudy.trials.config.base import (
+    FILLED_IN,
+    FilledInText,
+    StrictModel,
+    one_of,
+    short_repr,
+)
 from ganstudy.trials.config.command import Watch
 from ganstudy.trials.config.trial import LARGEST_SEED, TrainingSettings, distinct_seeds, measurable
 from ganstudy.trials.results.catalogue import MEASURES
@@ -62,9 +68,9 @@ class Code(StrictModel):
     """Patterns of further files, or folders, that travel with them."""
     exclude: tuple[str, ...] = ()
     """Patterns of files and folders that stay out."""
-    digest: str = ""
+    digest: FilledInText = ""
     """Of all files; filled in when the study file is read, as is what follows."""
-    files: dict[str, str] = {}
+    files: Annotated[dict[str, str], FILLED_IN] = {}
     """Digests by path in the folder."""
 
 
@@ -73,7 +79,7 @@ class Train(TrainingSettings):
 
     k: Any = 1
     """As the file has it, number or text, which is what users meet again."""
-    digest: str = ""
+    digest: FilledInText = ""
     """Of a training function's file; filled in when the study file is read."""
     params: dict[str, Any] = {}
     """[train.params]: every parameter of a training function, with its value where the search varies
@@ -85,9 +91,9 @@ class Train(TrainingSettings):
     dry_run: tuple[str, ...] = ()
     """Arguments with which the script trains nothing, so that `check` can try it."""
     watch: Watch = Watch()
-    home: str = Field("", exclude=True)
+    home: FilledInText = Field("", exclude=True)
     """The study file's folder; filled in when the file is read. A study may be moved."""
-    code: str = Field("", exclude=True)
+    code: FilledInText = Field("", exclude=True)
     """The folder of [code], where the command's script lies in it; filled in as `home` is."""
 
     @field_validator("budget", mode="before")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, Union
 
 from pydantic import (
@@ -18,6 +19,8 @@ from pydantic_core import CoreSchema
 
 MAX_REPR = 100
 """Characters of a value that a message repeats."""
+MOST_SUGGESTED = 2
+"""Names that a message proposes in place of an unknown one."""
 PLUGIN = "plugin"
 """Tag of a model chosen by a reference such as "my_gan.py:build" instead of a name."""
 
@@ -51,6 +54,19 @@ def is_per_lane(options: type[BaseModel], name: str) -> bool:
     return any(isinstance(mark, _PerLane) for mark in options.model_fields[name].metadata)
 
 
+class _FilledIn:
+    """Mark of a field that is filled in when a study file is read, and that no file may state."""
+
+
+FILLED_IN = _FilledIn()
+FilledInText = Annotated[str, FILLED_IN]
+
+
+def stated_fields(options: type[BaseModel]) -> list[str]:
+    """Return the names of the fields that a study file may state."""
+    return [name for name, field in options.model_fields.items() if FILLED_IN not in field.metadata]
+
+
 def short_repr(value: object) -> str:
     """Return `value` as Python writes it, shortened where it is long, for a message."""
     text = repr(value)
@@ -62,8 +78,29 @@ def one_of(kind: str, value: str, names: Iterable[str]) -> str:
     # It may be an iterator, and is gone through twice.
     names = tuple(names)
     if value not in names:
-        raise ValueError(f"unknown {kind} {short_repr(value)}; known: {', '.join(names)}")
+        raise ValueError(f"unknown {kind} {short_repr(value)}{alternatives(value, names)}")
     return value
+
+
+def alternatives(value: object, names: Iterable[str], none: str = "none") -> str:
+    """Return what follows an unknown `value` in a message: the name that is meant, and all `names`.
+
+    none: stands for them where there are none.
+    """
+    names = tuple(names)
+    return f"{suggestion(value, names)}; known: {', '.join(names) or none}"
+
+
+def suggestion(value: object, names: Iterable[str]) -> str:
+    """Return " (did you mean ...?)" with the names that begin with `value`, or else with the one most like it.
+
+    The case does not count; "" where no name is alike.
+    """
+    by_lower = {name.lower(): name for name in names}
+    text = value.lower() if isinstance(value, str) else ""
+    alike = [name for name in by_lower if len(text) > 1 and name.startswith(text)][:MOST_SUGGESTED]
+    alike = alike or get_close_matches(text, by_lower, n=1)
+    return f" (did you mean {' or '.join(by_lower[name] for name in alike)}?)" if alike else ""
 
 
 def is_plugin(name: str) -> bool:
@@ -112,11 +149,11 @@ class NamedChoice:
         if not isinstance(value, dict):
             raise ValueError(f"must be a table, got {short_repr(value)}")
         name = value.get("name", self.default)
-        known = ", ".join([*self.models, self.reference])
+        known = [*self.models, self.reference]
         if not isinstance(name, str):
-            raise ValueError(f"{self.kind} needs a name; known: {known}")
+            raise ValueError(f"{self.kind} needs a name; known: {', '.join(known)}")
         if name not in self.models and not is_plugin(name):
-            raise ValueError(f"unknown {self.kind} {short_repr(name)}; known: {known}")
+            raise ValueError(f"unknown {self.kind} {short_repr(name)}{alternatives(name, known)}")
         return {**value, "name": name}
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from ganstudy.trials.config.base import (
+    FilledInText,
     ImplementedOptions,
     NamedChoice,
     is_plugin,
@@ -306,7 +307,7 @@ class PluginData(PictureOptions):
 
     name: str
     """FILE.py:CALLABLE."""
-    digest: str = ""
+    digest: FilledInText = ""
     """Digest of the file; filled in when the study file is read."""
     options: dict[str, Any] = {}
     """Keyword arguments of the callable."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from ganstudy.trials.config.base import ImplementedOptions, NamedChoice
+from ganstudy.trials.config.base import FilledInText, ImplementedOptions, NamedChoice
 from ganstudy.trials.config.plugins import split
 
 
@@ -129,7 +129,7 @@ class OwnModel(ModelOptions):
     implementation = "ganstudy.trials.networks.plugin:plugin"
     images_only = False
 
-    digest: str = ""
+    digest: FilledInText = ""
     """Digest of the file's bytes; filled in when the study file is read."""
     options: dict[str, Any] = {}
     """Its further keyword arguments; searched as "model.options.NAME"."""

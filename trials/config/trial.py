@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from ganstudy.trials.config.base import (
+    FILLED_IN,
     ImplementedOptions,
     LaneNumber,
     StrictModel,
@@ -71,7 +72,7 @@ class Budget(StrictModel):
 class TrainingSettings(StrictModel):
     """How trials train: what [train] of a study file and a TrialConfig have in common."""
 
-    own: dict[str, OwnPart] = {}
+    own: Annotated[dict[str, OwnPart], FILLED_IN] = {}
     """Losses and remedies of the user's own by the name of their class; filled in when the study file
     is read, from the references in it. First, as the other fields are read by it."""
     method: str = "gan"

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ganstudy.trials.config.base import alternatives
 from ganstudy.trials.config.data import Arrays
 from ganstudy.trials.data.dataset import Dataset
 from ganstudy.trials.data.pictures import middle_square, resized
@@ -241,7 +242,7 @@ def _images_key(archive: Any, path: Path) -> str:
 
 def _array(archive: Any, path: Path, key: str) -> NDArray[Any]:
     if key not in archive.files:
-        raise ValueError(f"{path}: unknown array {key!r}; known: {', '.join(archive.files)}")
+        raise ValueError(f"{path}: unknown array {key!r}{alternatives(key, archive.files)}")
     try:
         array: NDArray[Any] = archive[key]
     except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:

@@ -102,7 +102,7 @@ def test_check_shows_the_space_the_cost_and_the_configurations_to_come() -> None
         number, params = ledger.search.propose()
         values = [
             f"{key} = {v:.3g}" if isinstance(v, float) else f"{key} = {v}"
-            for key, v in params.items()
+            for key, v in sorted(params.items(), key=lambda each: each[0] not in ("k", "remedies"))
         ]
         assert line == f"trial {number}: {', '.join(values)}"
     assert len(shown) == 3 and len(set(shown)) == 3
@@ -164,6 +164,35 @@ def test_check_takes_at_most_40_lines() -> None:
     assert "lecam never acts" in result.stdout and "more (--full)" in result.stdout
     full = check("--full").stdout
     assert "  r2.gamma " not in result.stdout and "  r2.gamma " in full and "13, 14, 15" in full
+    assert "  k  " in result.stdout and "  remedies  " in result.stdout
+
+
+def listed(output: str, title: str) -> list[str]:
+    """The first words of the lines of a section, without that which says what is left out."""
+    lines = output.split(f"\n{title}")[1].split("\n\n")[0].splitlines()[1:]
+    return [line.split()[0] for line in lines if not line.startswith("  and ")]
+
+
+def test_check_always_shows_what_the_study_is_about() -> None:
+    """k, remedies and the other factors of the design, whatever their place in the file."""
+    design = (
+        WIDE.replace("[search]\ntrials = 30", "[search]\ntrials = 0")
+        + """
+[design]
+points = 4
+most = 100_000
+factors = ["loss", "batch_size", "remedies", "latent_dim", "k"]
+"""
+    )
+    Path("digits.toml").write_text(design, encoding="utf-8")
+    output = check().stdout
+    lines = output.splitlines()
+    assert len(lines) <= 40 and max(map(len, lines)) <= 100, output
+    shown = listed(output, "Varies")
+    assert shown[:5] == ["k", "remedies", "loss", "batch_size", "latent_dim"], output
+    assert listed(output, "Fixed")[0] == "design"
+    left_out = next(line for line in lines if line.startswith("  and ") and "lr_d" in line)
+    assert left_out.startswith(f"  and {13 - len(shown)} more: lr_d, lr_g, "), left_out
 
 
 def test_check_tells_the_time_from_what_ran_before(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -575,7 +575,7 @@ def test_lines_are_counted_as_in_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "pairs", "message"),
     [
-        ("colums = {}", (), "unknown key 'colums'; known: columns, ignore"),
+        ("colums = {}", (), "unknown key 'colums' (did you mean columns?); known: columns, ignore"),
         ("[columns", (), "not valid TOML"),
         ("", ("ab",), "--map must look like THEIRS=OURS, got 'ab'"),
         ("axis = 'epochs'", (), "axis: unknown axis 'epochs'; known: generator_steps"),

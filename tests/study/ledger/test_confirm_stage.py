@@ -307,7 +307,9 @@ def test_the_most_there_can_be_to_confirm(confirm: str, expected: int) -> None:
         ("[confirm]\nremedy_sets = -1\n", ["confirm.remedy_sets: must be >= 0, got -1"]),
         (
             "[confirm]\ntopp = 3\n",
-            ["confirm.topp: unknown key 'topp'; known: top, remedy_sets, baseline, twins, seeds"],
+            [
+                "confirm.topp: unknown key 'topp' (did you mean top?); known: top, remedy_sets, baseline, twins, seeds"
+            ],
         ),
         ("[confirm]\ntwins = -1\n", ["confirm.twins: must be >= 0, got -1"]),
         ('[confirm]\nbaseline = "yes"\n', ["confirm.baseline: "]),

@@ -124,7 +124,8 @@ REFUSED = {
     "not text": ({"command": 'command = ["{python}", 1]'}, "train.command.1: "),
     "unknown placeholder": (
         changed("--gamma={gamma}", "--gamma={gamma} {gama}"),
-        "train.command: {gama} is no parameter of [train.params] and no placeholder; known: gamma, seed",
+        "train.command: {gama} is no parameter of [train.params] and no "
+        "placeholder (did you mean gamma?); known: gamma, seed",
     ),
     "another budget's": (
         changed("{kimg}", "{generator_steps}"),

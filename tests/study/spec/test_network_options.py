@@ -108,8 +108,8 @@ def test_what_a_file_does_not_show_python_tells(tmp_path: Path, function: str) -
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a misspelt name": (
         {"space": '"model.options.widht" = [8, 16]'},
-        r"search.space.model.options.widht: build (nets.py:2) takes no 'widht'; known: width, slope, "
-        "deep, kind, path",
+        r"search.space.model.options.widht: build (nets.py:2) takes no 'widht' (did you mean "
+        "width?); known: width, slope, deep, kind, path",
     ),
     "a misspelt name that is fixed": (
         {"model": 'name = "nets.py:build"\noptions = { depth = 3 }\n'},
@@ -117,7 +117,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a misspelt name of a class": (
         {"space": '"model.options.widht" = 8', "model": 'name = "nets.py:Build"\n'},
-        "takes no 'widht'; known: width",
+        "takes no 'widht' (did you mean width?); known: width",
     ),
     "one that is missing": (
         {"model": 'name = "nets.py:needy"\n', "space": '"model.options.width" = [1, 2]'},

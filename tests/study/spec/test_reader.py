@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,7 @@ from ganstudy.study.cli.main import main
 from ganstudy.study.errors import UserError
 from ganstudy.study.ledger.samplers import preview
 from ganstudy.study.outlook.cost_estimate import cost_lines
+from ganstudy.study.spec.messages import known_keys
 from ganstudy.study.spec.reader import parse_study
 from ganstudy.study.spec.study_spec import StudySpec, differences
 
@@ -62,7 +64,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     # Unknown keys, with the known ones.
     "unknown table": (
         toml({"serach": "trials = 1"}),
-        ["serach: unknown key 'serach'", "known: name, question, data"],
+        ["serach: unknown key 'serach' (did you mean search?); known: name, question, data"],
     ),
     "unknown key": (
         train("learning_rate = 1"),
@@ -217,8 +219,36 @@ BAD: dict[str, tuple[str, list[str]]] = {
     ),
     "unknown option": (
         toml({"remedies.historical_averaging": "wieght = 1"}, train=TRAIN + ON),
-        ["remedies.historical_averaging.wieght: unknown option", "known: weight"],
+        [
+            "remedies.historical_averaging.wieght: unknown option",
+            "(did you mean weight?); known: weight",
+        ],
     ),
+    # The one that is meant comes before all others.
+    "misspelt key": (
+        train("evalutions = 4"),
+        ["unknown key 'evalutions' (did you mean evaluations?); known: budget, evaluations, seeds"],
+    ),
+    "misspelt remedy": (
+        space('remedies = [[], ["feature_maching"]]'),
+        ["'feature_maching' (did you mean feature_matching?); known: feature_matching"],
+    ),
+    "beginning of a remedy's name": (
+        space('remedies = [[], ["minibatch"]]'),
+        ["'minibatch' (did you mean minibatch_discrimination?)"],
+    ),
+    "misspelt model": (
+        toml({"model": 'name = "DCGANN"'}),
+        ["unknown model 'DCGANN' (did you mean dcgan?); known: mlp, dcgan"],
+    ),
+    "misspelt value": (
+        toml({"data": 'name = "images"\npath = "."\nlabels = "folder"'}),
+        ["data.labels: unknown value 'folder' (did you mean folders?); known: none, folders, file"],
+    ),
+    "beginning of two keys": (space("lr = 0.1"), ["'lr' (did you mean lr_d or lr_g?); known: k"]),
+    # What reading a file fills in is no key of it.
+    "digest of a method": (train('digest = "x"'), ["train.digest: unknown key 'digest'", "budget"]),
+    "home of a command": (train('home = "x"'), ["train.home: unknown key 'home'; known: budget"]),
     # k.
     "k = 0": (train("k = 0"), ["train.k: k must be > 0", "got k=0"]),
     "k = 0 beside a space": (space("lr_d = 0.1", "k = 0"), ["train.k: k must be > 0", "got k=0"]),
@@ -356,7 +386,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
             {"remedies.feature_matching": 'norm = "l3"'},
             train=TRAIN + 'remedies = ["feature_matching"]',
         ),
-        ["remedies.feature_matching.norm: ", "'l2_squared' or 'l1'", "got 'l3'"],
+        ["remedies.feature_matching.norm: ", "unknown value 'l3'; known: l2_squared, l1"],
     ),
     # Budget.
     "budget unit": (
@@ -914,3 +944,25 @@ def test_no_mutation_of_a_valid_file_breaks_the_reader() -> None:
         except Exception as error:
             raise AssertionError(f"{type(error).__name__} from a valid study:\n{text}") from error
     assert 50 < valid < 550, "the mutations reach both sides"
+
+
+TABLES = {
+    "[train]": ("train",),
+    "[search]": ("search",),
+    "[objective]": ("objective",),
+    "[claim]": ("claim", "decided_by"),
+    "[schedule]": ("schedule",),
+    "[resources]": ("resources",),
+}
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_known_keys_stand_in_the_order_of_their_page(title: str) -> None:
+    """And are those that a file may state: all that the page names, in its order."""
+    page = (Path(__file__).parents[3] / "docs" / "study-file.md").read_text(encoding="utf-8")
+    section = next(part for part in page.split("\n## ") if part.startswith(title))
+    told = re.findall(r"`(\w+)`", " ".join(re.findall(r"^- (.*)$", section, re.MULTILINE)))
+    known = known_keys(TABLES[title])
+    order = list(dict.fromkeys(key for key in told if key in known))
+    assert [key for key in known if key in order] == order != []
+    assert {"own", "digest", "home", "code", "files"}.isdisjoint(known)

@@ -165,7 +165,8 @@ REFUSED = {
     "the game": ({"more": "[measures]\ngame_steps = 9"}, "measures.game_steps: duality gap and"),
     "not declared": (
         {"space": '"params.widht" = [1, 2]'},
-        'search.space.params.widht: not declared in [train.params]: give it a value there; known: "params.k"',
+        "search.space.params.widht: not declared in [train.params]: give it a value there "
+        '(did you mean width?); known: "params.k"',
     ),
     "ours": ({"space": "k = [1, 2]"}, "search.space.k: a training function has its own parameters"),
     "a list": ({"space": '"params.sizes" = [1, 2]'}, "search.space.params.sizes: a list is one"),
@@ -208,7 +209,7 @@ REFUSED = {
     "infinity": ({"params": "a = inf", "space": ""}, "train.params.a: must be finite, got inf"),
     "another method": (
         {"train": TRAIN.replace("my_trainer.py:train", "gans")},
-        "train.method: unknown method 'gans'; known: gan, autoencoder, vae, my_trainer.py:train",
+        "train.method: unknown method 'gans' (did you mean gan?); known: gan, autoencoder, vae, my_trainer.py:train",
     ),
     "ours with parameters": (
         {"train": TRAIN.replace("my_trainer.py:train", "gan"), "space": ""},

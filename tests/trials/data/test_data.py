@@ -270,7 +270,7 @@ def test_options_survive_json_strictly() -> None:
     [
         (
             {"name": "digit"},
-            "unknown data 'digit'; known: digits, ring, grid, mnist, .*my_data.py:Dataset",
+            r"unknown data 'digit' \(did you mean digits\?\); known: digits, ring, grid, mnist, .*my_data.py:Dataset",
         ),
         ({"name": "ring", "radius": 2}, "Extra inputs are not permitted"),
         (

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ganstudy.trials.config.base import alternatives
 from ganstudy.trials.config.command import LOSSES, UNITS, Watch
 from ganstudy.trials.results.atomic_file import write_whole
 from ganstudy.trials.results.own_metrics import check_name
@@ -200,7 +201,7 @@ class Watcher:
         unknown = [name for name in row if name not in KEYS_OF_MARKED]
         if unknown:
             raise ValueError(
-                f"a line {MARK}has an unknown key {unknown[0]!r}; known: {', '.join(KEYS_OF_MARKED)}"
+                f"a line {MARK}has an unknown key {unknown[0]!r}{alternatives(unknown[0], KEYS_OF_MARKED)}"
             )
         amounts = amount_at(row, {name: name for name in UNITS if name in row})
         if self.unit not in amounts:
