@@ -156,7 +156,9 @@ def _format_best(study: StudyStatus) -> str:
     quoted, and elsewhere the line says so.
     """
     if study.best is None:
-        return "no complete trial satisfies the constraints yet"
+        if not study.trials.get("complete"):
+            return "no trial is complete yet"
+        return "none: every complete trial has failed seeds, more than [objective] require allows"
     label = MEASURES[study.objective].label
     chosen = f"trial {study.best.number}: {settings(study.best.params)}"
     if study.confirm is None:

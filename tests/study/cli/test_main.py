@@ -398,10 +398,7 @@ def test_status_and_list_of_a_study_that_runs_or_prepares() -> None:
 def test_status_before_any_trial() -> None:
     new_ledger()
     output = ganstudy("status", "digits").stdout
-    assert (
-        "Trials   none yet; 5 of 5 to go" in output
-        and "no complete trial satisfies the constraints yet" in output
-    )
+    assert "Trials   none yet; 5 of 5 to go" in output and "no trial is complete yet" in output
 
 
 def test_the_home_folder_is_the_options_then_the_environments(
