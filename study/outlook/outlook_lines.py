@@ -89,7 +89,7 @@ def _answer(spec: StudySpec, question: Question, spread: Spread, seeds: int) -> 
     about = "" if spec.design is not None or spec.search.sampler == "grid" else "about "
     if made is None:
         return f"{name:<10}no effect can be found: {_why_not(question, seeds, about)}"
-    words = f"{effect_words(spec, spread, made.smallest())} or stronger, with {POWER:.0%} power"
+    words = f"{effect_words(spec, spread, made.smallest())} or stronger, {POWER:.0%} power"
     comparisons = f"{question.together} comparison" + ("s" if question.together > 1 else "")
     if question.single:
         return f"{name:<10}{words} ({seeds} seeds, single configurations, {comparisons})"

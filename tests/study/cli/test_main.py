@@ -173,8 +173,9 @@ def listed(output: str, title: str) -> list[str]:
     return [line.split()[0] for line in lines if not line.startswith("  and ")]
 
 
-def test_check_always_shows_what_the_study_is_about() -> None:
+def test_check_always_shows_what_the_study_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
     """k, remedies and the other factors of the design, whatever their place in the file."""
+    monkeypatch.setenv("COLUMNS", "100")  # at 80, five factors that wrap take more than 40 lines
     design = (
         WIDE.replace("[search]\ntrials = 30", "[search]\ntrials = 0")
         + """

@@ -254,7 +254,7 @@ def test_check_says_what_six_seeds_would_find() -> None:
     now, then = (made_studies(ON_DIGITS, Design(8, n), level) for n in (3, 6))
     assert now is not None and then is not None
     factors = [math.exp(-made.smallest()) for made in (now, then)]
-    assert f"k:        a factor of {factors[0]:.2f} in fid or stronger, with 80% power" in few
+    assert f"k:        a factor of {factors[0]:.2f} in fid or stronger, 80% power" in few
     # Student's quantile at 1 - 0.05 / 8, two-sided of four comparisons: 8.86 and 4.00 (tables of t).
     assert "Student's quantile is 8.9 with 3 seeds, 3.8 with 6" in few
     assert f"k {factors[1]:.2f} instead of {factors[0]:.2f}" in few
