@@ -65,9 +65,15 @@ class Report:
     images: bool = True
     """Whether samples are images, and no points."""
 
-    def write(self, path: Path) -> Path:
-        """Write the page to `path` and the tables to `tables/` beside it; return `path`."""
+    def write(self, path: Path, alone: bool = False) -> Path:
+        """Write the page to `path` and the tables to `tables/` beside it; return `path`.
+
+        alone: whether that folder is for reports of this study alone. Tables there that this report
+        has not are of an earlier one and are removed, as they would be read as its own.
+        """
         folder = path.parent / "tables"
+        if alone:
+            _remove_others(self.tables, folder)
         _write_tables(self.tables, folder)
         for name, text in self.texts.items():
             (folder / name).write_text(text, encoding="utf-8")
@@ -198,14 +204,16 @@ def _own_file(environment: jinja2.Environment, name: str) -> Markup:
     return Markup(environment.loader.get_source(environment, name)[0])
 
 
-def _write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    # A table of an earlier report that this one has not would be read as one of its own. What lies
-    # here as one of the two files alone is not ours.
+def _remove_others(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    # What lies there as one of the two files alone is not ours.
     for stale in folder.glob("*.parquet"):
         if stale.stem not in tables and stale.with_suffix(".csv").exists():
             stale.with_suffix(".csv").unlink()
             stale.unlink()
+
+
+def _write_tables(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
         typed = of_one_kind(table)
         typed.to_parquet(folder / f"{name}.parquet", index=False)

@@ -45,7 +45,7 @@ def write_report(spec: Published, home: Home, folder: StudyFolder) -> Written:
     if folder.ledger.exists():
         study = with_ledger(study, folder)
     made = build(study)
-    made.write(folder.report)
+    made.write(folder.report, alone=True)
     missing = caveats(study) if study.origin.imported is not None else []
     return Written([str(sentence) for sentence in made.answer], missing)
 

@@ -10,7 +10,6 @@ from ganstudy.study.driver.duration import format_duration
 from ganstudy.study.home import Home
 from ganstudy.study.ledger.ledger import Ledger
 from ganstudy.study.ledger.packing import pack_line, trials_per_pack, with_lanes
-from ganstudy.study.outlook.cost_estimate import steps_of
 from ganstudy.study.outlook.idle_resources import idle_cpus_line
 from ganstudy.study.outlook.step_times import MeasuredTimes, measure
 from ganstudy.study.outlook.time_estimate import (
@@ -20,6 +19,7 @@ from ganstudy.study.outlook.time_estimate import (
     estimate,
     main_stage,
     structures,
+    training_seconds,
 )
 from ganstudy.study.spec.study_spec import StudySpec
 
@@ -185,11 +185,9 @@ def _end_of_training_line(spec: StudySpec, times: MeasuredTimes) -> list[str]:
     """Say so where the measures at a training's end take longer than the training."""
     config = structures(spec)[0]
     each = times.steps_of(config)
-    if each is None or config.budget.unit == "seconds" or config.method != "gan":
+    if each is None or config.budget.unit == "seconds":
         return []
-    of_discriminator, of_generator = steps_of(config)
-    training = of_discriminator * each.discriminator + of_generator * each.generator
-    if times.last_evaluation <= training:
+    if times.last_evaluation <= training_seconds(config, each):
         return []
     return [
         f"duality gap and path angle at the end of a trial take about "

@@ -21,7 +21,7 @@ from ganstudy.study.ledger.packing import (
 from ganstudy.study.ledger.stage import StageTrials
 from ganstudy.study.ledger.trials_ahead import TrialsAhead, designed_ahead, searched_ahead
 from ganstudy.study.outlook.cost_estimate import steps_of, stops
-from ganstudy.study.outlook.step_times import MeasuredTimes, structure
+from ganstudy.study.outlook.step_times import MeasuredTimes, StepSeconds, structure
 from ganstudy.study.spec.design_plan import planned_trials
 from ganstudy.study.spec.study_spec import StudySpec
 from ganstudy.trials.config.lanes import structure_of
@@ -255,9 +255,13 @@ def _alone(config: TrialConfig, times: MeasuredTimes | EarlierTimes) -> Alone:
         return Alone(together, steps, budget.amount + last, evaluating)
     if each is None:
         raise UnknownTimesError
+    return Alone(together, steps, training_seconds(config, each) + last, evaluating)
+
+
+def training_seconds(config: TrialConfig, each: StepSeconds) -> float:
+    """Return what all steps of a training take, without evaluations."""
     of_discriminator, of_generator = steps_of(config)
-    training = of_discriminator * each.discriminator + of_generator * each.generator
-    return Alone(together, steps, training + last, evaluating)
+    return of_discriminator * each.discriminator + of_generator * each.generator
 
 
 def _factor(times: MeasuredTimes | EarlierTimes, steps: str, lanes: int, own: int) -> float:

@@ -810,6 +810,9 @@ def test_tables_of_an_earlier_report_go_and_what_is_no_report_s_stays(tmp_path):
     for tables in ({"old": frame, "kept": frame}, {"kept": frame}):
         Report("title", "", "", [], [], tables).write(tmp_path / "report.html")
         (tmp_path / "tables" / "mine.csv").write_text("k")
+    # Beside a page that a reader puts anywhere, as a comparison, lies what is not ours to remove.
+    assert (tmp_path / "tables" / "old.csv").exists()
+    Report("title", "", "", [], [], {"kept": frame}).write(tmp_path / "report.html", alone=True)
     assert {path.name for path in (tmp_path / "tables").iterdir()} == {
         "kept.csv",
         "kept.parquet",

@@ -35,7 +35,7 @@ def built(monkeypatch: pytest.MonkeyPatch, study_over_time):
 
     def build(study):
         found.append(study)
-        return SimpleNamespace(write=lambda path: path, answer=[])
+        return SimpleNamespace(write=lambda path, alone: path, answer=[])
 
     made = study_over_time([[[2.0], [3.0]]])
     monkeypatch.setattr(report, "_loaded", lambda spec, home: made)
